@@ -1,0 +1,1 @@
+//! From a byte to a color: gradients, schemes and palettes. Stands alone.

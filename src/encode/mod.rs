@@ -1,0 +1,1 @@
+//! From cells to bytes in any writer: indexed PNG, GeoTIFF, legends.

@@ -1,0 +1,65 @@
+//! The one error type of the library: what went wrong, where, and what to do about it.
+
+use std::path::{Path, PathBuf};
+
+/// The result of anything in Kiln that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something could not be done.
+///
+/// Every message is one line that names the parameter or the file at fault and says what would be accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A parameter is out of range, malformed or unknown: the caller asked for the wrong thing.
+    #[error("{parameter}: {message}")]
+    Invalid {
+        /// The parameter's name, as the user writes it (`radius`, `bounds`, …).
+        parameter: &'static str,
+        /// What is wrong with it and what would be accepted.
+        message: String,
+    },
+    /// An input could be opened, but it does not hold what it should.
+    #[error("{}: {message}", .input.display())]
+    Input {
+        /// The file, or `-` for standard input.
+        input: PathBuf,
+        /// What is wrong with it (with the row, where one is at fault) and what to do.
+        message: String,
+    },
+    /// The operating system refused to read or write a file.
+    #[error("{}: cannot {action}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was attempted: `read`, `write`, `create`, …
+        action: &'static str,
+        /// The system's own reason.
+        source: std::io::Error,
+    },
+    /// The work was stopped by its caller.
+    #[error("stopped")]
+    Cancelled,
+}
+
+impl Error {
+    /// An [`Error::Invalid`] for `parameter`.
+    pub fn invalid(parameter: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { parameter, message: message.into() }
+    }
+
+    /// An [`Error::Input`] for the file `input`.
+    pub fn input(input: impl AsRef<Path>, message: impl Into<String>) -> Self {
+        Self::Input { input: input.as_ref().to_owned(), message: message.into() }
+    }
+
+    /// An [`Error::Io`] for `path` while doing `action`.
+    pub fn io(path: impl AsRef<Path>, action: &'static str, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_owned(), action, source }
+    }
+
+    /// Whether the caller asked for the wrong thing (exit code 2, HTTP 4xx), rather than the work having failed.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Invalid { .. })
+    }
+}

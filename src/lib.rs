@@ -1,0 +1,10 @@
+//! Kiln fires points into heat.
+
+pub mod color;
+pub mod encode;
+pub mod error;
+pub mod geo;
+pub mod raster;
+pub mod source;
+
+pub use error::{Error, Result};

@@ -1,0 +1,126 @@
+//! Rows in: points from files, standard input and memory, pushed as columnar batches.
+//!
+//! A [`Source`] is scanned by as many worker threads as it is given sinks. Each sink belongs to one worker, so a sink
+//! needs no lock; with a single sink the points come in the order of the input. A sink that answers
+//! [`ControlFlow::Break`] stops the scan.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::Result;
+use crate::geo::Points;
+
+/// What takes the batches of one worker thread.
+pub type Sink<'s> = dyn FnMut(Points<'_>) -> ControlFlow<()> + Send + 's;
+
+/// Where points come from.
+pub trait Source: Sync {
+    /// Pushes every valid point that passes `query` into `sinks`, one worker thread per sink.
+    ///
+    /// Points that are pushed have passed the check of `query.ground`; the others are counted in the report.
+    ///
+    /// # Errors
+    /// If the input cannot be read or does not hold what `query` needs. Single bad rows are no error: they are
+    /// counted and the first of them are explained in the [`ScanReport`].
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport>;
+}
+
+/// Which coordinates are valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ground {
+    /// Degrees: |latitude| ≤ 90, |longitude| ≤ 360, both finite.
+    #[default]
+    Globe,
+    /// Plane units: any finite number.
+    Plane,
+}
+
+/// What a scan is to deliver.
+#[derive(Clone, Debug, Default)]
+pub struct Query<'a> {
+    /// Columns by name; `None` means: found by its usual names.
+    pub columns: Columns,
+    /// Which coordinates are valid.
+    pub ground: Ground,
+    /// Whether weights are wanted. If not, no weight column is read and batches carry none.
+    pub weights: bool,
+    /// First instant that passes, in microseconds since 1970-01-01 UTC; `None`: no lower end.
+    pub start_us: Option<i64>,
+    /// First instant that no longer passes, in microseconds since 1970-01-01 UTC; `None`: no upper end.
+    pub end_us: Option<i64>,
+    /// Categories that pass; empty: all of them.
+    pub categories: Vec<String>,
+    /// Where the scan says how far it is.
+    pub progress: Option<&'a Progress>,
+}
+
+/// The names of the columns (CSV headers, Parquet columns, GeoJSON properties); `None` means: found by its usual names.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    /// Longitude or x: `lon`, `lng`, `long`, `longitude`, `x`.
+    pub lon: Option<String>,
+    /// Latitude or y: `lat`, `latitude`, `y`.
+    pub lat: Option<String>,
+    /// Weight: `weight`, `value`, `w`, `count`.
+    pub weight: Option<String>,
+    /// Time: `time`, `timestamp`, `date`, `datetime`.
+    pub time: Option<String>,
+    /// Category: `category`, `type`, `class`, `kind`.
+    pub category: Option<String>,
+}
+
+/// How far a scan is, shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    total_bytes: AtomicU64,
+    done_bytes: AtomicU64,
+    points: AtomicU64,
+}
+
+impl Progress {
+    /// Announces `bytes` more to read.
+    pub fn expect_bytes(&self, bytes: u64) {
+        self.total_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Reports `bytes` more read, which held `points` more points.
+    pub fn advance(&self, bytes: u64, points: u64) {
+        self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.points.fetch_add(points, Ordering::Relaxed);
+    }
+
+    /// Bytes to read in all, bytes read, points read.
+    pub fn snapshot(&self) -> (u64, u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.total_bytes), read(&self.done_bytes), read(&self.points))
+    }
+}
+
+/// What a scan met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanReport {
+    /// Rows read, whatever became of them.
+    pub read: u64,
+    /// Rows that the time range or the categories kept out.
+    pub filtered: u64,
+    /// Rows that hold no valid point.
+    pub rejected: u64,
+    /// The first rejected rows, at most [`ScanReport::KEPT_REJECTIONS`], in order.
+    pub rejections: Vec<Rejection>,
+}
+
+impl ScanReport {
+    /// How many rejections are kept with their reason.
+    pub const KEPT_REJECTIONS: usize = 5;
+}
+
+/// Why a row holds no valid point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Which input, as the user named it; empty for points in memory.
+    pub input: String,
+    /// The row or feature, counted from 1 (a CSV header is not counted).
+    pub row: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
