@@ -4,6 +4,12 @@
 //! needs no lock; with a single sink the points come in the order of the input. A sink that answers
 //! [`ControlFlow::Break`] stops the scan.
 
+mod intake;
+mod memory;
+mod parts;
+
+pub use memory::Memory;
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -112,6 +118,20 @@ pub struct ScanReport {
 impl ScanReport {
     /// How many rejections are kept with their reason.
     pub const KEPT_REJECTIONS: usize = 5;
+
+    /// Puts the report of what follows behind this one: `next` counts its rows from 1, and belongs to `input`.
+    fn append(&mut self, next: Self, input: &str) {
+        let room = Self::KEPT_REJECTIONS - self.rejections.len();
+        let row_offset = self.read;
+        self.rejections.extend(next.rejections.into_iter().take(room).map(|rejection| Rejection {
+            input: input.to_owned(),
+            row: rejection.row + row_offset,
+            reason: rejection.reason,
+        }));
+        self.read += next.read;
+        self.filtered += next.filtered;
+        self.rejected += next.rejected;
+    }
 }
 
 /// Why a row holds no valid point.

@@ -1,0 +1,174 @@
+//! What every reader hands its rows to: the check of coordinates, the filters, the batches and the counting.
+
+use std::ops::ControlFlow;
+
+use super::{Ground, Query, Rejection, ScanReport, Sink};
+use crate::geo::Points;
+
+/// One row as a reader found it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Row<'a> {
+    pub(super) lon: f64,
+    pub(super) lat: f64,
+    /// `None`: the input has no weights, or none are wanted.
+    pub(super) weight: Option<f64>,
+    /// Microseconds since 1970-01-01 UTC.
+    pub(super) time_us: Option<i64>,
+    pub(super) category: Option<&'a str>,
+}
+
+/// Takes the rows of one part of an input, in order, and passes the valid points that pass the query to a sink.
+///
+/// Every row is told exactly once, by [`row`](Self::row), [`columns`](Self::columns) or [`reject`](Self::reject), so
+/// that the running count is the row's number within its part.
+pub(super) struct Intake<'i, 's> {
+    query: &'i Query<'i>,
+    sink: &'i mut Sink<'s>,
+    weighted: bool,
+    lon: Vec<f64>,
+    lat: Vec<f64>,
+    weight: Vec<f32>,
+    report: ScanReport,
+    told_progress: u64,
+}
+
+impl<'i, 's> Intake<'i, 's> {
+    /// Rows a batch holds before it goes to the sink: small enough to stay in the second-level cache.
+    const BATCH_ROWS: usize = 8192;
+
+    /// An intake without a row yet. `weighted`: every row will carry a weight.
+    pub(super) fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, weighted: bool) -> Self {
+        let (lon, lat, weight) = (Vec::new(), Vec::new(), Vec::new());
+        Self { query, sink, weighted, lon, lat, weight, report: ScanReport::default(), told_progress: 0 }
+    }
+
+    /// Takes one row.
+    #[inline]
+    pub(super) fn row(&mut self, row: Row<'_>) -> ControlFlow<()> {
+        if !passes(self.query, row.time_us, row.category) {
+            self.report.read += 1;
+            self.report.filtered += 1;
+            return ControlFlow::Continue(());
+        }
+        let weight = if self.weighted { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
+        if !(is_valid(self.query.ground, row.lon, row.lat) && weight.is_finite()) {
+            self.reject(|| flaw(self.query.ground, row.lon, row.lat, weight));
+            return ControlFlow::Continue(());
+        }
+        self.report.read += 1;
+        self.lon.push(row.lon);
+        self.lat.push(row.lat);
+        if self.weighted {
+            self.weight.push(weight);
+        }
+        if self.lon.len() == Self::BATCH_ROWS { self.flush() } else { ControlFlow::Continue(()) }
+    }
+
+    /// Takes rows as columns, without a copy where all of them are valid. For inputs that no filter applies to.
+    pub(super) fn columns(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        let mut start = 0;
+        while start < points.len() {
+            let slice = points.slice(start..start + Self::BATCH_ROWS);
+            start += slice.len();
+            if all_valid(self.query.ground, slice) {
+                self.flush()?;
+                self.report.read += slice.len() as u64;
+                (self.sink)(slice)?;
+            } else {
+                for i in 0..slice.len() {
+                    let weight = slice.weight().map(|weight| weight[i] as f64);
+                    self.row(Row { lon: slice.lon()[i], lat: slice.lat()[i], weight, ..Row::default() })?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Counts a row that holds no valid point; `reason` is asked for only while reasons are kept.
+    #[cold]
+    pub(super) fn reject(&mut self, reason: impl FnOnce() -> String) {
+        self.report.read += 1;
+        self.report.rejected += 1;
+        if self.report.rejections.len() < ScanReport::KEPT_REJECTIONS {
+            let row = self.report.read;
+            self.report.rejections.push(Rejection { input: String::new(), row, reason: reason() });
+        }
+    }
+
+    /// Rows told so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.report.read
+    }
+
+    /// Tells the query's progress that `bytes` more were read, with the rows told since the last time.
+    pub(super) fn advance(&mut self, bytes: u64) {
+        if let Some(progress) = self.query.progress {
+            progress.advance(bytes, self.report.read - self.told_progress);
+            self.told_progress = self.report.read;
+        }
+    }
+
+    /// Passes the last batch on and answers the counts; rows in them are numbered from 1 within the part.
+    pub(super) fn finish(mut self) -> (ScanReport, ControlFlow<()>) {
+        let flow = self.flush();
+        (self.report, flow)
+    }
+
+    fn flush(&mut self) -> ControlFlow<()> {
+        if self.lon.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let Ok(mut points) = Points::new(&self.lon, &self.lat) else { return ControlFlow::Break(()) };
+        if self.weighted {
+            let Ok(weighted) = points.with_weight(&self.weight) else { return ControlFlow::Break(()) };
+            points = weighted;
+        }
+        let flow = (self.sink)(points);
+        self.lon.clear();
+        self.lat.clear();
+        self.weight.clear();
+        flow
+    }
+}
+
+/// Whether a row's time and category pass the query. A row without a time passes no time range.
+fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bool {
+    let after_start = query.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
+    let before_end = query.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
+    let in_category =
+        query.categories.is_empty() || category.is_some_and(|category| query.categories.iter().any(|c| c == category));
+    after_start && before_end && in_category
+}
+
+#[inline]
+fn is_valid(ground: Ground, lon: f64, lat: f64) -> bool {
+    match ground {
+        // NaN compares false, so it is invalid too.
+        Ground::Globe => lon.abs() <= 360.0 && lat.abs() <= 90.0,
+        Ground::Plane => lon.is_finite() && lat.is_finite(),
+    }
+}
+
+fn all_valid(ground: Ground, points: Points<'_>) -> bool {
+    // No early exit, so that the loops vectorize.
+    let pairs = || points.lon().iter().zip(points.lat());
+    let coordinates = match ground {
+        Ground::Globe => pairs().fold(true, |ok, (&lon, &lat)| ok & (lon.abs() <= 360.0) & (lat.abs() <= 90.0)),
+        Ground::Plane => pairs().fold(true, |ok, (&x, &y)| ok & (x.abs() < f64::INFINITY) & (y.abs() < f64::INFINITY)),
+    };
+    coordinates && points.weight().is_none_or(|weight| weight.iter().fold(true, |ok, w| ok & (w.abs() < f32::INFINITY)))
+}
+
+/// Says what is wrong with a row that is not valid.
+fn flaw(ground: Ground, lon: f64, lat: f64, weight: f32) -> String {
+    if !lon.is_finite() || !lat.is_finite() {
+        format!("the coordinates {lon}, {lat} are not finite")
+    } else if ground == Ground::Globe && lat.abs() > 90.0 {
+        let swapped = if lon.abs() <= 90.0 { "; are longitude and latitude swapped?" } else { "" };
+        format!("latitude {lat} is beyond ±90{swapped}")
+    } else if ground == Ground::Globe && lon.abs() > 360.0 {
+        format!("longitude {lon} is beyond ±360")
+    } else {
+        format!("the weight {weight} is not a finite number")
+    }
+}
