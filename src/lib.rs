@@ -5,6 +5,7 @@ pub mod encode;
 pub mod error;
 pub mod geo;
 pub mod raster;
+mod simd;
 pub mod source;
 
 pub use error::{Error, Result};

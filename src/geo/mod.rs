@@ -3,6 +3,18 @@
 //! [`Points`] are columns of coordinates; a [`Canvas`] says which ground a picture shows and with how many pixels;
 //! a [`Projection`] leads from one to the other.
 
+mod bounds;
+mod canvas;
+mod cells;
+mod extent;
 mod points;
+mod projection;
+mod tile;
 
+pub use bounds::Bounds;
+pub use canvas::Canvas;
+pub use cells::CellMapper;
+pub use extent::Extent;
 pub use points::Points;
+pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
+pub use tile::TileCoord;

@@ -1,0 +1,90 @@
+//! Where points are, found while they stream by.
+
+use super::{Bounds, Points};
+
+/// The smallest rectangle that holds all points, gathered batch by batch.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    min: [f64; 2],
+    max: [f64; 2],
+    /// The westernmost longitude of the eastern half of the world, and the easternmost of the western half.
+    east_min: f64,
+    west_max: f64,
+}
+
+impl Default for Extent {
+    fn default() -> Self {
+        let (least, greatest) = (f64::NEG_INFINITY, f64::INFINITY);
+        Self { min: [greatest; 2], max: [least; 2], east_min: greatest, west_max: least }
+    }
+}
+
+impl Extent {
+    /// Takes in more points. Coordinates that are not finite must have been rejected before.
+    pub fn add(&mut self, points: Points<'_>) {
+        for (&lon, &lat) in points.lon().iter().zip(points.lat()) {
+            self.min = [self.min[0].min(lon), self.min[1].min(lat)];
+            self.max = [self.max[0].max(lon), self.max[1].max(lat)];
+            let wrapped = (lon + 180.0).rem_euclid(360.0) - 180.0;
+            if wrapped < 0.0 {
+                self.west_max = self.west_max.max(wrapped);
+            } else {
+                self.east_min = self.east_min.min(wrapped);
+            }
+        }
+    }
+
+    /// Takes in all points of another extent.
+    pub fn merge(&mut self, other: &Self) {
+        for axis in 0..2 {
+            self.min[axis] = self.min[axis].min(other.min[axis]);
+            self.max[axis] = self.max[axis].max(other.max[axis]);
+        }
+        self.east_min = self.east_min.min(other.east_min);
+        self.west_max = self.west_max.max(other.west_max);
+    }
+
+    /// The rectangle, edges included; `None` without a point. It may have no width or no height.
+    ///
+    /// With `wraps`, points on both sides of the antimeridian are held by a rectangle across it (`east` > 180) if that
+    /// is less than half as wide as the one that goes around the other way.
+    pub fn bounds(&self, wraps: bool) -> Option<Bounds> {
+        if self.min[0] > self.max[0] {
+            return None;
+        }
+        let [west, south] = self.min;
+        let [east, north] = self.max;
+        let across = (self.east_min, self.west_max + 360.0);
+        let (west, east) = if wraps && across.1 - across.0 < (east - west) / 2.0 { across } else { (west, east) };
+        Some(Bounds { west, south, east, north })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn extent(lon: &[f64], lat: &[f64]) -> Extent {
+        let mut extent = Extent::default();
+        extent.add(Points::new(lon, lat).unwrap());
+        extent
+    }
+
+    #[test]
+    fn points_around_the_antimeridian_stay_together() {
+        let fiji = extent(&[177.0, -179.0, 178.5], &[-17.0, -18.0, -16.0]);
+        assert_eq!(fiji.bounds(true), Some(Bounds { west: 177.0, south: -18.0, east: 181.0, north: -16.0 }));
+        assert_eq!(fiji.bounds(false), Some(Bounds { west: -179.0, south: -18.0, east: 178.5, north: -16.0 }));
+        let world = extent(&[-179.0, 0.5, 179.0], &[0.0; 3]);
+        assert_eq!(world.bounds(true), Some(Bounds { west: -179.0, south: 0.0, east: 179.0, north: 0.0 }));
+    }
+
+    #[test]
+    fn merged_extents_hold_both() {
+        let mut one = extent(&[1.0], &[2.0]);
+        one.merge(&extent(&[-3.0, 4.0], &[5.0, -6.0]));
+        assert_eq!(one.bounds(true), Some(Bounds { west: -3.0, south: -6.0, east: 4.0, north: 5.0 }));
+        assert_eq!(Extent::default().bounds(true), None);
+    }
+}
