@@ -14,6 +14,9 @@ pub struct Points<'a> {
 }
 
 impl<'a> Points<'a> {
+    /// The greatest weight, either side of 0: 2^44 ≈ 1.8 · 10^13.
+    pub const MAX_WEIGHT: f32 = (1u64 << 44) as f32;
+
     /// Points of weight 1.
     ///
     /// # Errors

@@ -1,5 +1,14 @@
 //! From points to density: cells, kernels and blends. No I/O, no color.
 
+mod bands;
+mod bins;
+mod convolve;
+mod density;
 mod grid;
+mod kernel;
+mod splat;
 
+pub use bins::{Bins, Sums, Tally};
+pub use density::{Aggregation, density};
 pub use grid::Grid;
+pub use kernel::{Kernel, Shape};

@@ -51,7 +51,7 @@ impl<'i, 's> Intake<'i, 's> {
             return ControlFlow::Continue(());
         }
         let weight = if self.weighted { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
-        if !(is_valid(self.query.ground, row.lon, row.lat) && weight.is_finite()) {
+        if !(is_valid(self.query.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
             self.reject(|| flaw(self.query.ground, row.lon, row.lat, weight));
             return ControlFlow::Continue(());
         }
@@ -156,7 +156,7 @@ fn all_valid(ground: Ground, points: Points<'_>) -> bool {
         Ground::Globe => pairs().fold(true, |ok, (&lon, &lat)| ok & (lon.abs() <= 360.0) & (lat.abs() <= 90.0)),
         Ground::Plane => pairs().fold(true, |ok, (&x, &y)| ok & (x.abs() < f64::INFINITY) & (y.abs() < f64::INFINITY)),
     };
-    coordinates && points.weight().is_none_or(|weight| weight.iter().fold(true, |ok, w| ok & (w.abs() < f32::INFINITY)))
+    coordinates && points.weight().is_none_or(|weight| weight.iter().fold(true, |ok, w| ok & (w.abs() <= Points::MAX_WEIGHT)))
 }
 
 /// Says what is wrong with a row that is not valid.
@@ -168,6 +168,8 @@ fn flaw(ground: Ground, lon: f64, lat: f64, weight: f32) -> String {
         format!("latitude {lat} is beyond ±90{swapped}")
     } else if ground == Ground::Globe && lon.abs() > 360.0 {
         format!("longitude {lon} is beyond ±360")
+    } else if weight.is_finite() {
+        format!("the weight {weight} is beyond ±{:e}; divide the weights by some number", Points::MAX_WEIGHT)
     } else {
         format!("the weight {weight} is not a finite number")
     }

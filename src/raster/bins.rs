@@ -1,0 +1,428 @@
+//! Points summed per cell.
+//!
+//! All sums are exact, so they do not depend on the order of the points or on how they were shared out to threads:
+//! counts are integers, and weights are added as fixed-point integers.
+
+use std::collections::HashMap;
+
+use super::Grid;
+use crate::error::{Error, Result};
+use crate::geo::{Canvas, CellMapper, Points};
+use crate::simd::wide;
+
+/// What is kept per cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tally {
+    /// The number of points.
+    Count,
+    /// The sum of weights. (Points without weights weigh 1.)
+    Sum,
+    /// Both the number of points and the sum of weights.
+    CountAndSum,
+    /// The greatest weight.
+    Max,
+}
+
+/// Points summed per cell of a canvas.
+///
+/// Bins over the same canvas can be filled apart and [merged](Self::merge).
+#[derive(Debug)]
+pub struct Bins {
+    tally: Tally,
+    mapper: CellMapper,
+    width: usize,
+    height: usize,
+    // Each has one cell more than the canvas: what falls outside goes there. Made when first needed.
+    counts: Option<Counts>,
+    sums: Option<Sums>,
+    max: Option<Vec<f32>>,
+    points: u64,
+    inside: u64,
+}
+
+impl Bins {
+    /// Empty bins over `canvas` (its halo included, where one is wanted).
+    pub fn new(canvas: &Canvas, tally: Tally) -> Self {
+        let (width, height) = (canvas.width() as usize, canvas.height() as usize);
+        let mapper = CellMapper::new(canvas);
+        Self { tally, mapper, width, height, counts: None, sums: None, max: None, points: 0, inside: 0 }
+    }
+
+    /// Adds points. Those that the canvas does not show only count as points.
+    ///
+    /// Weights must be finite and within ±[`Points::MAX_WEIGHT`] (greater ones count as that much). Their sums are exact
+    /// after each weight was rounded to a multiple of [`Sums::UNIT`].
+    pub fn add(&mut self, points: Points<'_>) {
+        self.points += points.len() as u64;
+        let cells = self.width * self.height + 1;
+        // A sum of ones is a count.
+        let counting = match self.tally {
+            Tally::Count | Tally::CountAndSum => true,
+            Tally::Sum => points.weight().is_none(),
+            Tally::Max => false,
+        };
+        let summing = self.tally == Tally::CountAndSum || self.tally == Tally::Sum && !counting;
+        let mut counts = counting.then(|| self.counts.get_or_insert_with(|| Counts::new(cells)));
+        let mut sums = summing.then(|| self.sums.get_or_insert_with(|| Sums::new(cells)));
+        let mut max = (self.tally == Tally::Max)
+            .then(|| self.max.get_or_insert_with(|| vec![f32::NEG_INFINITY; cells]).as_mut_slice());
+        let outside = self.mapper.outside();
+        let mut inside = 0;
+        for copy in 0..self.mapper.copies() {
+            self.mapper.map(copy, points, |start, cells| {
+                let weights = points.weight().map(|weight| &weight[start..start + cells.len()]);
+                if let Some(counts) = &mut counts {
+                    counts.add(cells);
+                }
+                if let Some(sums) = &mut sums {
+                    sums.add(cells, weights);
+                }
+                if let Some(max) = &mut max {
+                    raise(max, cells, weights);
+                }
+                inside += cells.len() - cells.iter().filter(|&&cell| cell == outside).count();
+            });
+        }
+        self.inside += inside as u64;
+    }
+
+    /// Takes in all points of other bins over the same canvas and of the same kind.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the two differ in size or kind.
+    pub fn merge(&mut self, other: Self) -> Result<()> {
+        if (self.tally, self.width, self.height) != (other.tally, other.width, other.height) {
+            return Err(Error::invalid("bins", "bins of different canvases or kinds cannot be merged"));
+        }
+        match (&mut self.counts, other.counts) {
+            (Some(mine), Some(theirs)) => mine.merge(&theirs),
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
+        match (&mut self.sums, other.sums) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
+        match (&mut self.max, other.max) {
+            (Some(mine), Some(theirs)) => {
+                mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = mine.max(theirs));
+            }
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
+        self.points += other.points;
+        self.inside += other.inside;
+        Ok(())
+    }
+
+    /// What is kept per cell.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Points added.
+    pub fn points(&self) -> u64 {
+        self.points
+    }
+
+    /// Points that the canvas shows; one that shows in several copies of the world counts in each.
+    pub fn inside(&self) -> u64 {
+        self.inside
+    }
+
+    /// The number of points per cell. Above 2^24 it is rounded as `f32` does. All 0 where counts are not kept.
+    pub fn counts(&self) -> Grid<f32> {
+        let mut counts = Grid::filled(self.width, self.height, 0.0);
+        if let (Some(kept), true) = (&self.counts, matches!(self.tally, Tally::Count | Tally::CountAndSum)) {
+            join_counts(&kept.low, &kept.high, counts.cells_mut());
+        }
+        counts
+    }
+
+    /// The sum of weights per cell, rounded to `f32` once. All 0 where sums are not kept.
+    pub fn sums(&self) -> Grid<f32> {
+        let mut sums = Grid::filled(self.width, self.height, 0.0);
+        let ones = self.counts.as_ref().filter(|_| self.tally == Tally::Sum);
+        match (&self.sums, ones) {
+            (Some(kept), None) => kept.round(sums.cells_mut()),
+            (None, Some(ones)) => join_counts(&ones.low, &ones.high, sums.cells_mut()),
+            (Some(kept), Some(ones)) => kept.round_with(ones, sums.cells_mut()),
+            (None, None) => {}
+        }
+        sums
+    }
+
+    /// The greatest weight per cell; −∞ where there is no point, or where it is not kept.
+    pub fn max(&self) -> Grid<f32> {
+        let mut grid = Grid::filled(self.width, self.height, f32::NEG_INFINITY);
+        if let Some(max) = &self.max {
+            let cells = self.width * self.height;
+            grid.cells_mut().copy_from_slice(&max[..cells]);
+        }
+        grid
+    }
+}
+
+/// Raises the greatest weight of each cell to that of the points in it.
+fn raise(max: &mut [f32], cells: &[u32], weights: Option<&[f32]>) {
+    for (i, &cell) in cells.iter().enumerate() {
+        let weight = weights.map_or(1.0, |weights| weights[i]);
+        let most = &mut max[cell as usize];
+        *most = if weight > *most { weight } else { *most };
+    }
+}
+
+/// Integer counts per cell. The low byte of each count lies apart, so that counting touches a quarter of the memory.
+#[derive(Debug)]
+struct Counts {
+    low: Vec<u8>,
+    /// Multiples of 256. The pages of cells that never count so far are never touched.
+    high: Vec<u32>,
+}
+
+impl Counts {
+    fn new(cells: usize) -> Self {
+        Self { low: vec![0; cells], high: vec![0; cells] }
+    }
+
+    #[inline]
+    fn add(&mut self, cells: &[u32]) {
+        for &cell in cells {
+            let low = &mut self.low[cell as usize];
+            *low = low.wrapping_add(1);
+            if *low == 0 {
+                self.carry(cell);
+            }
+        }
+    }
+
+    #[cold]
+    fn carry(&mut self, cell: u32) {
+        self.high[cell as usize] += 256;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for cell in 0..self.low.len() {
+            let low = u32::from(self.low[cell]) + u32::from(other.low[cell]);
+            self.low[cell] = low as u8;
+            let high = other.high[cell] + (low & 256);
+            if high > 0 {
+                self.high[cell] += high;
+            }
+        }
+    }
+
+    fn count(&self, cell: usize) -> u32 {
+        self.high[cell] + u32::from(self.low[cell])
+    }
+}
+
+wide! {
+    fn join_counts(low: &[u8], high: &[u32], counts: &mut [f32]) {
+        for ((count, low), high) in counts.iter_mut().zip(low).zip(high) {
+            *count = (high + u32::from(*low)) as f32;
+        }
+    }
+}
+
+/// Exact sums of weights per cell.
+///
+/// A weight is a 24-bit integer times a power of two, so sums of weights of similar size fit a 64-bit integer in a unit
+/// that suits them; that unit is settled by the first weights seen. The few weights and sums that do not fit are added
+/// in 128 bits beside. The total is exact either way, so it does not matter which weights came first.
+#[derive(Debug)]
+pub struct Sums {
+    fixed: Vec<i64>,
+    /// Binary exponent of the unit of `fixed`; `None` before the first weight other than 0.
+    unit_exponent: Option<i32>,
+    /// What did not fit, in units of [`Sums::UNIT`].
+    beside: HashMap<u32, i128>,
+}
+
+impl Sums {
+    /// Binary exponent of [`Self::UNIT`]: 2^27 of the greatest weights still sum exactly in 128 bits.
+    const UNIT_EXPONENT: i32 = -56;
+    /// Weights are rounded to multiples of this, 2^−56 ≈ 1.4 · 10^−17.
+    pub const UNIT: f64 = 1.0 / (1u64 << -Self::UNIT_EXPONENT) as f64;
+    /// Bits that the greatest of the first weights takes in `fixed`: 24 of its own, 16 for weights that are smaller,
+    /// which leaves 2^23 times the greatest weight before a sum overflows into `beside`.
+    const WEIGHT_BITS: i32 = 40;
+
+    fn new(cells: usize) -> Self {
+        Self { fixed: vec![0; cells], unit_exponent: None, beside: HashMap::new() }
+    }
+
+    fn add(&mut self, cells: &[u32], weights: Option<&[f32]>) {
+        const ONES: [f32; 64] = [1.0; 64];
+        let Some(weights) = weights else {
+            cells.chunks(ONES.len()).for_each(|cells| self.add(cells, Some(&ONES[..cells.len()])));
+            return;
+        };
+        let exponent = match self.unit_exponent {
+            Some(exponent) => exponent,
+            None => {
+                let greatest = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
+                if greatest == 0.0 {
+                    return;
+                }
+                let exponent = greatest.log2().ceil().min(64.0) as i32 - Self::WEIGHT_BITS;
+                *self.unit_exponent.insert(exponent.max(Self::UNIT_EXPONENT))
+            }
+        };
+        let per_unit = 2f64.powi(-exponent);
+        let most = (1u64 << 62) as f64;
+        for (&cell, &weight) in cells.iter().zip(weights) {
+            let scaled = f64::from(weight) * per_unit;
+            let whole = scaled as i64;
+            let fits = scaled.abs() < most && whole as f64 == scaled && weight.abs() <= Points::MAX_WEIGHT;
+            let fixed = &mut self.fixed[cell as usize];
+            match fixed.checked_add(whole) {
+                Some(sum) if fits => *fixed = sum,
+                _ => self.add_beside(cell, weight),
+            }
+        }
+    }
+
+    #[cold]
+    fn add_beside(&mut self, cell: u32, weight: f32) {
+        let weight = f64::from(weight.clamp(-Points::MAX_WEIGHT, Points::MAX_WEIGHT));
+        // Exact but for the rounding: a 24-bit integer times a power of two, at most 2^100.
+        *self.beside.entry(cell).or_insert(0) += (weight / Self::UNIT).round() as i128;
+    }
+
+    fn merge(&mut self, other: Self) {
+        let same_unit = self.unit_exponent == other.unit_exponent;
+        for (cell, &theirs) in other.fixed.iter().enumerate() {
+            if theirs == 0 {
+                continue;
+            }
+            match self.fixed[cell].checked_add(theirs) {
+                Some(sum) if same_unit => self.fixed[cell] = sum,
+                _ => *self.beside.entry(cell as u32).or_insert(0) += in_units(theirs, other.unit_exponent),
+            }
+        }
+        for (cell, theirs) in other.beside {
+            *self.beside.entry(cell).or_insert(0) += theirs;
+        }
+    }
+
+    fn round(&self, sums: &mut [f32]) {
+        let unit = 2f64.powi(self.unit_exponent.unwrap_or(0));
+        for (sum, &fixed) in sums.iter_mut().zip(&self.fixed) {
+            *sum = (fixed as f64 * unit) as f32;
+        }
+        for &cell in self.beside.keys() {
+            if let Some(sum) = sums.get_mut(cell as usize) {
+                *sum = round_units(self.total(cell as usize));
+            }
+        }
+    }
+
+    /// As [`round`](Self::round), with a point of weight 1 more for each that was counted.
+    fn round_with(&self, ones: &Counts, sums: &mut [f32]) {
+        for (cell, sum) in sums.iter_mut().enumerate() {
+            *sum = round_units(self.total(cell) + (i128::from(ones.count(cell)) << -Self::UNIT_EXPONENT));
+        }
+    }
+
+    /// The exact sum in units of [`Sums::UNIT`].
+    fn total(&self, cell: usize) -> i128 {
+        let beside = self.beside.get(&(cell as u32)).copied().unwrap_or(0);
+        in_units(self.fixed[cell], self.unit_exponent) + beside
+    }
+}
+
+/// An exact sum as `f32`. It is rounded to `f64` first, as a sum that fits 64 bits is, so that both give the same.
+fn round_units(total: i128) -> f32 {
+    (total as f64 * Sums::UNIT) as f32
+}
+
+/// A fixed-point sum in units of [`Sums::UNIT`].
+fn in_units(fixed: i64, unit_exponent: Option<i32>) -> i128 {
+    unit_exponent.map_or(0, |exponent| i128::from(fixed) << (exponent - Sums::UNIT_EXPONENT))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geo::{Bounds, Projection};
+
+    fn plane(width: u32, height: u32) -> Canvas {
+        let bounds = Bounds::new(0.0, 0.0, f64::from(width), f64::from(height)).unwrap();
+        Canvas::new(Projection::Plane, bounds, width, height).unwrap()
+    }
+
+    #[test]
+    fn counts_carry_and_merge() {
+        let canvas = plane(2, 1);
+        let (lon, lat) = (vec![0.5; 1000], vec![0.5; 1000]);
+        let mut bins = Bins::new(&canvas, Tally::Count);
+        bins.add(Points::new(&lon, &lat).unwrap());
+        let mut more = Bins::new(&canvas, Tally::Count);
+        more.add(Points::new(&[1.5, 0.5, 9.0, -0.1], &[0.5; 4]).unwrap());
+        for _ in 0..3 {
+            more.add(Points::new(&lon[..90], &lat[..90]).unwrap());
+        }
+        bins.merge(more).unwrap();
+        assert_eq!(bins.counts().cells(), [1271.0, 1.0]);
+        assert_eq!((bins.points(), bins.inside()), (1274, 1272));
+    }
+
+    #[test]
+    fn points_without_weights_weigh_one() {
+        let canvas = plane(2, 1);
+        let points = Points::new(&[0.5, 1.5, 1.5], &[0.5; 3]).unwrap();
+        for tally in [Tally::Sum, Tally::CountAndSum] {
+            let mut bins = Bins::new(&canvas, tally);
+            bins.add(points);
+            assert_eq!(bins.sums().cells(), [1.0, 2.0]);
+            bins.add(points.with_weight(&[0.25, -5.0, 1e-3]).unwrap());
+            assert_eq!(bins.sums().cells(), [1.25, (2.0f64 - 5.0 + f64::from(1e-3f32)) as f32]);
+        }
+    }
+
+    #[test]
+    fn different_bins_do_not_merge() {
+        let mut bins = Bins::new(&plane(2, 1), Tally::Count);
+        assert!(bins.merge(Bins::new(&plane(1, 2), Tally::Count)).is_err());
+        assert!(bins.merge(Bins::new(&plane(2, 1), Tally::Sum)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_any_split_gives_the_same_sums(
+            mut points in prop::collection::vec((0usize..6, prop_oneof![
+                -1e3f32..1e3, -1e-9f32..1e-9, -1e9f32..1e9, Just(0.1f32), Just(0.0f32), Just(3.0e30f32),
+            ]), 1..200),
+            split in 0usize..200,
+            seed in 0u64..1000,
+        ) {
+            let canvas = plane(3, 2);
+            let sums = |points: &[(usize, f32)]| {
+                let lon: Vec<f64> = points.iter().map(|(cell, _)| (cell % 3) as f64 + 0.5).collect();
+                let lat: Vec<f64> = points.iter().map(|(cell, _)| (cell / 3) as f64 + 0.5).collect();
+                let weight: Vec<f32> = points.iter().map(|(_, weight)| *weight).collect();
+                let mut bins = Bins::new(&canvas, Tally::CountAndSum);
+                bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
+                bins
+            };
+            let whole = sums(&points);
+            let (front, back) = points.split_at(split.min(points.len()));
+            let mut parts = sums(back);
+            parts.merge(sums(front)).unwrap();
+            prop_assert_eq!(whole.sums(), parts.sums());
+            prop_assert_eq!(whole.counts(), parts.counts());
+            // Fisher-Yates with a small generator of its own.
+            let mut state = seed;
+            for i in (1..points.len()).rev() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                points.swap(i, (state >> 33) as usize % (i + 1));
+            }
+            prop_assert_eq!(whole.sums(), sums(&points).sums());
+            let mass: f64 = points.iter().map(|(_, w)| f64::from(w.clamp(-Points::MAX_WEIGHT, Points::MAX_WEIGHT))).sum();
+            let kept: f64 = whole.sums().cells().iter().map(|&sum| f64::from(sum)).sum();
+            prop_assert!((mass - kept).abs() <= 1e-6 * f64::from(Points::MAX_WEIGHT) * points.len() as f64);
+        }
+    }
+}
