@@ -6,9 +6,11 @@ mod convolve;
 mod density;
 mod grid;
 mod kernel;
+mod normalize;
 mod splat;
 
 pub use bins::{Bins, Sums, Tally};
 pub use density::{Aggregation, density};
 pub use grid::Grid;
 pub use kernel::{Kernel, Shape};
+pub use normalize::{Curve, Normalization, Quantizer, Span};
