@@ -1,6 +1,6 @@
 //! Which ground a picture shows, and with how many pixels.
 
-use super::{Bounds, Projection, TileCoord};
+use super::{Bounds, Points, Projection, TileCoord};
 use crate::error::{Error, Result};
 
 /// A window on a pixel grid that is laid over the projected world.
@@ -41,13 +41,18 @@ impl Canvas {
         check_size(width, height)?;
         let [[x0, y0], [x1, y1]] = world_corners(projection, bounds)?;
         let scale = [f64::from(width) / (x1 - x0), f64::from(height) / (y1 - y0)];
-        if projection.wraps() && scale.iter().any(|&scale| scale > Self::MAX_SCALE) {
-            return Err(Error::invalid("bounds", format!("{bounds} are too small for {width}x{height} pixels")));
-        }
-        if !scale.iter().all(|scale| scale.is_finite() && *scale > 0.0) {
-            return Err(Error::invalid("bounds", format!("{bounds} cannot be drawn")));
-        }
+        check_scale(projection, scale)?;
         Ok(Self { projection, origin: [x0, y0], scale, col: 0, row: 0, width, height })
+    }
+
+    /// The canvas whose north-western corner lies at the world coordinates `corner`, with `scale` pixels per world unit.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the size is zero or beyond the limits, or the scale is.
+    pub(crate) fn around(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
+        check_size(width, height)?;
+        check_scale(projection, [scale; 2])?;
+        Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })
     }
 
     /// The canvas of a Web Mercator tile of `side_px` × `side_px` pixels.
@@ -139,6 +144,33 @@ impl Canvas {
         ]
     }
 
+    /// Gives the position of each of `points` in pixels from the window's north-western corner, once for every copy of
+    /// the world that lies within `margin_px` of the window's columns.
+    ///
+    /// Positions are rounded to 1/256 pixel of the grid, so that they are the same in every window, in `f32` too.
+    pub fn place(&self, points: Points<'_>, margin_px: u32, mut each: impl FnMut(f64, f64)) {
+        const STEPS_PER_PX: f64 = 256.0;
+        let wide = self.grow(margin_px);
+        let turns = if self.projection.wraps() {
+            let west = wide.world_at(0.0, 0.0)[0].floor() as i64;
+            west..wide.world_at(f64::from(wide.width), 0.0)[0].ceil() as i64
+        } else {
+            0..1
+        };
+        let on_grid = |world: f64, axis: usize, offset: i64| {
+            let px = (world - self.origin[axis]) * self.scale[axis];
+            (px * STEPS_PER_PX).round() / STEPS_PER_PX - offset as f64
+        };
+        for (&lon, &lat) in points.lon().iter().zip(points.lat()) {
+            let (x, y) = self.projection.forward(lon, lat);
+            let x = if self.projection.wraps() { x.rem_euclid(1.0) } else { x };
+            let row = on_grid(y, 1, self.row);
+            for turn in turns.clone() {
+                each(on_grid(x + turn as f64, 0, self.col), row);
+            }
+        }
+    }
+
     /// The ground that the window shows. Across the antimeridian `east` is beyond 180.
     pub fn bounds(&self) -> Bounds {
         let [x0, y0] = self.world_at(0.0, 0.0);
@@ -186,6 +218,14 @@ fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]
     let (x0, y0) = projection.forward(west, north);
     let (x1, y1) = projection.forward(west + width, south);
     Ok([[x0, y0], [x1, y1]])
+}
+
+fn check_scale(projection: Projection, scale: [f64; 2]) -> Result<()> {
+    let drawable = scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
+    if !drawable || projection.wraps() && scale.iter().any(|&scale| scale > Canvas::MAX_SCALE) {
+        return Err(Error::invalid("bounds", "they are too small or too large for that many pixels"));
+    }
+    Ok(())
 }
 
 fn check_size(width: u32, height: u32) -> Result<()> {

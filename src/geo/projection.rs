@@ -52,7 +52,7 @@ impl Projection {
     }
 
     /// The latitudes a picture can show: bounds are cut to them.
-    pub(super) fn lat_range(self) -> (f64, f64) {
+    pub(crate) fn lat_range(self) -> (f64, f64) {
         match self {
             Self::Mercator => (-MAX_MERCATOR_LAT_DEG, MAX_MERCATOR_LAT_DEG),
             Self::PlateCarree => (-90.0, 90.0),

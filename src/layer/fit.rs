@@ -1,0 +1,320 @@
+//! Which ground to show when nobody said: the bounds that fit the points.
+
+use std::ops::ControlFlow;
+use std::str::FromStr;
+
+use super::render::scan_each;
+use super::style::Radius;
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Canvas, Extent, Points, Projection};
+use crate::source::{Memory, Query, ScanReport, Source};
+
+/// How many pixels a picture has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// The longer side; the other one follows from the ground, so that pixels are square on the map.
+    Longest(u32),
+    /// Width and height.
+    Exact(u32, u32),
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self::Longest(1024)
+    }
+}
+
+impl FromStr for Size {
+    type Err = Error;
+
+    /// Reads `800x600`, or `1024` for the longer side.
+    fn from_str(text: &str) -> Result<Self> {
+        let malformed = || Error::invalid("size", format!("`{text}` is not a size such as 800x600 or 1024"));
+        let side = |text: &str| text.trim().parse::<u32>().map_err(|_| malformed());
+        let size = match text.split_once(['x', 'X', '×']) {
+            Some((width, height)) => Self::Exact(side(width)?, side(height)?),
+            None => Self::Longest(side(text)?),
+        };
+        match size {
+            Self::Longest(0) | Self::Exact(0, _) | Self::Exact(_, 0) => {
+                Err(Error::invalid("size", format!("`{text}` has no pixels")))
+            }
+            _ => Ok(size),
+        }
+    }
+}
+
+/// How bounds are taken from the points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// With room for the dots of the outermost points, and with square pixels.
+    #[default]
+    Padded,
+    /// Exactly the points' own extent, as the old library did: dots at the edge are cut in half.
+    Tight,
+}
+
+impl FromStr for Fit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "padded" => Ok(Self::Padded),
+            "tight" => Ok(Self::Tight),
+            _ => Err(Error::invalid("fit", format!("`{text}` is neither padded nor tight"))),
+        }
+    }
+}
+
+/// The canvas that shows exactly `bounds`.
+///
+/// # Errors
+/// [`Error::Invalid`] if the size is beyond the limits or the bounds show no ground.
+pub fn canvas_of(projection: Projection, bounds: Bounds, size: Size) -> Result<Canvas> {
+    match size {
+        Size::Exact(width, height) => Canvas::new(projection, bounds, width, height),
+        Size::Longest(side) => {
+            let height = Canvas::height_for(projection, bounds, side)?;
+            if height <= side {
+                return Canvas::new(projection, bounds, side, height);
+            }
+            let width = f64::from(side) * f64::from(side) / f64::from(height);
+            Canvas::new(projection, bounds, width.round().max(1.0) as u32, side)
+        }
+    }
+}
+
+/// The canvas that shows the points of `extent`, with room for their dots under [`Fit::Padded`].
+///
+/// # Errors
+/// [`Error::Invalid`] if there is no point, the size is beyond the limits, or the extent has no width or height and the
+/// fit is tight.
+pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, radius: Radius, fit: Fit) -> Result<Canvas> {
+    let bounds = extent
+        .bounds(projection.wraps())
+        .ok_or_else(|| Error::invalid("bounds", "there is no point to fit the picture to; give --bounds"))?;
+    if fit == Fit::Tight {
+        return canvas_of(projection, bounds, size).map_err(|error| match error {
+            Error::Invalid { parameter: "bounds", message } => {
+                Error::invalid("fit", format!("{message}; `tight` needs points that span an area"))
+            }
+            other => other,
+        });
+    }
+    // A radius in meters has pixels only once there is a canvas, and the canvas has a scale only once there is room for
+    // the dots. A few rounds settle it.
+    let mut canvas = padded(projection, bounds, size, 0.0)?;
+    for _ in 0..8 {
+        canvas = padded(projection, bounds, size, radius.in_pixels(&canvas))?;
+        if matches!(radius, Radius::Pixels(_) | Radius::DotSize(_)) {
+            break;
+        }
+    }
+    Ok(canvas)
+}
+
+/// The canvas of square pixels with `margin_px` around `bounds`, at most half of the picture.
+fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) -> Result<Canvas> {
+    /// Ground that a single point is shown with: 0.02 degrees, about 2 km, or 1 plane unit.
+    const LEAST_WORLD: [f64; 2] = [0.02 / 360.0, 1.0];
+    let (lowest, highest) = projection.lat_range();
+    let lat = |lat: f64| lat.clamp(lowest, highest);
+    let (x0, y0) = projection.forward(bounds.west, lat(bounds.north));
+    let (x1, y1) = projection.forward(bounds.east, lat(bounds.south));
+    let (mut world_width, mut world_height) = (x1 - x0, y1 - y0);
+    if world_width <= 0.0 && world_height <= 0.0 {
+        let least = LEAST_WORLD[usize::from(!projection.wraps())];
+        (world_width, world_height) = (least, least);
+    }
+    let (wide, high, longest) = match size {
+        Size::Exact(width, height) => (f64::from(width), f64::from(height), f64::from(width.max(height))),
+        Size::Longest(side) => (f64::from(side), f64::from(side), f64::from(side)),
+    };
+    // One pixel more than the radius, for the pixel that the outermost point itself lies in.
+    let margin = (margin_px + 1.0).min(wide.min(high) / 4.0);
+    let inner = |outer: f64| (outer - 2.0 * margin).max(outer / 2.0);
+    let scale = (inner(wide) / world_width).min(inner(high) / world_height);
+    let (width, height) = match size {
+        Size::Exact(width, height) => (f64::from(width), f64::from(height)),
+        Size::Longest(_) => {
+            let side = |world: f64| (world * scale + 2.0 * margin).round().clamp(1.0, longest);
+            (side(x1 - x0), side(y1 - y0))
+        }
+    };
+    let (middle_x, middle_y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
+    let (half_x, half_y) = (width / scale / 2.0, height / scale / 2.0);
+    Canvas::around(projection, [middle_x - half_x, middle_y - half_y], scale, width as u32, height as u32)
+}
+
+/// A look at all points before they are drawn: where they are, and the points themselves while they are few.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Where the points are.
+    pub extent: Extent,
+    /// What the scan met.
+    pub report: ScanReport,
+    kept: Option<Columns>,
+}
+
+#[derive(Debug, Default)]
+struct Columns {
+    lon: Vec<f64>,
+    lat: Vec<f64>,
+    weight: Vec<f32>,
+    weighted: bool,
+}
+
+/// What one worker of a survey has seen.
+struct Look {
+    extent: Extent,
+    /// `None` once there were too many.
+    kept: Option<Columns>,
+}
+
+impl Survey {
+    /// Up to this many points are kept, so that the input has to be read only once. They take 20 bytes each.
+    pub const MAX_KEPT: usize = 2_000_000;
+
+    /// Looks at all points of `source` that pass `query`. With one thread the kept points are in the order of the input.
+    ///
+    /// # Errors
+    /// If the input cannot be read.
+    pub fn of(source: &dyn Source, query: &Query<'_>, threads: usize) -> Result<Self> {
+        let share = Self::MAX_KEPT / threads.max(1);
+        let look = || Look { extent: Extent::default(), kept: Some(Columns::default()) };
+        let mut looks: Vec<Look> = (0..threads.max(1)).map(|_| look()).collect();
+        let report = scan_each(source, query, &mut looks, |look, points| {
+            look.extent.add(points);
+            if look.kept.as_ref().is_some_and(|kept| kept.lon.len() + points.len() > share) {
+                look.kept = None;
+            }
+            if let Some(kept) = &mut look.kept {
+                kept.add(points);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut survey = Self { extent: Extent::default(), report, kept: Some(Columns::default()) };
+        for look in looks {
+            survey.extent.merge(&look.extent);
+            survey.kept = survey.kept.zip(look.kept).map(|(all, more)| all.and(more));
+        }
+        Ok(survey)
+    }
+
+    /// The points themselves, if they were few enough to be kept.
+    pub fn kept(&self) -> Option<Memory<'_>> {
+        let kept = self.kept.as_ref()?;
+        let points = Points::new(&kept.lon, &kept.lat).ok()?;
+        Some(Memory(if kept.weighted { points.with_weight(&kept.weight).ok()? } else { points }))
+    }
+}
+
+impl Columns {
+    fn add(&mut self, points: Points<'_>) {
+        if points.is_empty() {
+            return;
+        }
+        // Inputs with and without weights may follow each other.
+        if let (Some(_), false) = (points.weight(), self.weighted) {
+            self.weighted = true;
+            self.weight = vec![1.0; self.lon.len()];
+        }
+        self.lon.extend_from_slice(points.lon());
+        self.lat.extend_from_slice(points.lat());
+        match points.weight() {
+            Some(weight) => self.weight.extend_from_slice(weight),
+            None if self.weighted => self.weight.resize(self.lon.len(), 1.0),
+            None => {}
+        }
+    }
+
+    fn and(mut self, more: Self) -> Self {
+        if let Ok(points) = Points::new(&more.lon, &more.lat) {
+            let weighted = if more.weighted { points.with_weight(&more.weight).ok() } else { None };
+            self.add(weighted.unwrap_or(points));
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn extent(lon: &[f64], lat: &[f64]) -> Extent {
+        let mut extent = Extent::default();
+        extent.add(Points::new(lon, lat).unwrap());
+        extent
+    }
+
+    #[test]
+    fn padded_pictures_have_room_for_every_dot() {
+        for projection in [Projection::Mercator, Projection::PlateCarree, Projection::Plane] {
+            for size in [Size::Longest(500), Size::Exact(400, 300), Size::Exact(300, 900)] {
+                for radius in [Radius::Pixels(20.0), Radius::DotSize(60.0)] {
+                    let (lon, lat) = ([5.0, 25.0, 15.0], [40.0, 60.0, 50.0]);
+                    let canvas = canvas_for(projection, &extent(&lon, &lat), size, radius, Fit::Padded).unwrap();
+                    assert!((canvas.aspect() - 1.0).abs() < 1e-9);
+                    let reach = radius.in_pixels(&canvas);
+                    let mut nearest = f64::INFINITY;
+                    canvas.place(Points::new(&lon, &lat).unwrap(), 0, |col, row| {
+                        let edges = [col, row, f64::from(canvas.width()) - col, f64::from(canvas.height()) - row];
+                        nearest = edges.into_iter().fold(nearest, f64::min);
+                    });
+                    assert!(nearest >= reach && nearest < reach + 3.0, "{projection} {size:?} {radius}: {nearest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_point_gets_a_picture() {
+        let canvas = canvas_for(
+            Projection::Mercator,
+            &extent(&[18.07], &[59.33]),
+            Size::default(),
+            Radius::default(),
+            Fit::Padded,
+        );
+        let bounds = canvas.unwrap().bounds();
+        assert!(bounds.west < 18.07 && bounds.east > 18.07 && bounds.south < 59.33 && bounds.north > 59.33);
+        assert!(bounds.east - bounds.west < 1.0);
+        let tight = canvas_for(
+            Projection::Mercator,
+            &extent(&[18.07], &[59.33]),
+            Size::default(),
+            Radius::default(),
+            Fit::Tight,
+        );
+        assert!(tight.unwrap_err().to_string().contains("tight"));
+        assert!(canvas_for(
+            Projection::Mercator,
+            &Extent::default(),
+            Size::default(),
+            Radius::default(),
+            Fit::Padded
+        )
+        .is_err());
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!("800x600".parse::<Size>().unwrap(), Size::Exact(800, 600));
+        assert_eq!("512".parse::<Size>().unwrap(), Size::Longest(512));
+        for bad in ["", "x", "0", "0x5", "5x", "1.5", "-3x4"] {
+            assert!(bad.parse::<Size>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_survey_keeps_what_it_saw() {
+        let (lon, lat, weight) = ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [0.5f32, 1.5, 2.5]);
+        let points = Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap();
+        let query = Query { weights: true, ..Query::default() };
+        let survey = Survey::of(&Memory(points), &query, 2).unwrap();
+        let kept = survey.kept().unwrap().0;
+        assert_eq!((kept.lon(), kept.lat(), kept.weight()), (&lon[..], &lat[..], Some(&weight[..])));
+        assert_eq!(survey.report.read, 3);
+    }
+}

@@ -1,0 +1,142 @@
+//! The flow from points to a picture.
+
+use std::ops::ControlFlow;
+
+use super::style::{Blend, Style};
+use crate::color::Palette;
+use crate::error::Result;
+use crate::geo::{Bounds, Canvas, Points, Projection};
+use crate::raster::{Bins, Grid, Quantizer, Span, classic, density};
+use crate::source::{Query, ScanReport, Sink, Source};
+
+/// A drawn picture: a byte per pixel, and what the bytes mean.
+#[derive(Debug)]
+pub struct Heat {
+    /// The ground it shows.
+    pub canvas: Canvas,
+    /// A palette index per pixel.
+    pub indices: Grid<u8>,
+    /// The colors of the indices.
+    pub palette: Palette,
+    /// What the picture was quantized from; `None` under [`Blend::Classic`], which has no values but the indices.
+    pub values: Option<Values>,
+    /// Points whose dots reach into the picture.
+    pub drawn: u64,
+    /// Valid points whose dots do not.
+    pub outside: u64,
+    /// What the scan met.
+    pub report: ScanReport,
+}
+
+/// The values of a picture, and how they became palette indices.
+#[derive(Debug)]
+pub struct Values {
+    /// The value of each pixel, in the unit of the style's aggregation; NaN where there is none.
+    pub density: Grid<f32>,
+    /// The values that the palette spans.
+    pub span: Span,
+    /// From values to palette indices.
+    pub quantizer: Quantizer,
+}
+
+/// Draws the points of `source` that pass `query` on `canvas`, with up to `threads` threads.
+///
+/// The picture depends on the points, the canvas and the style alone: not on the threads, nor (but for
+/// [`Blend::Classic`], whose dots combine in the order of the input) on the points' order.
+///
+/// # Errors
+/// If the input cannot be read, or the style does not fit the canvas.
+pub fn render(
+    source: &dyn Source,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    threads: usize,
+) -> Result<Heat> {
+    if style.blend == Blend::Classic {
+        return render_classic(source, query, canvas, style, threads);
+    }
+    let kernel = style.kernel(canvas)?;
+    let (bins, report) = bin(source, query, &canvas.grow(kernel.reach_px()), style, threads)?;
+    let density = density(&bins, kernel, style.aggregation, threads)?;
+    let span = style.span(&density)?;
+    let quantizer = style.quantizer(&density, span);
+    let indices = quantizer.quantize(&density, threads);
+    let (drawn, outside) = (bins.inside(), bins.points().saturating_sub(bins.inside()));
+    let values = Some(Values { density, span, quantizer });
+    Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
+}
+
+/// Sums the points per cell of `canvas`, each worker in bins of its own.
+fn bin(
+    source: &dyn Source,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    threads: usize,
+) -> Result<(Bins, ScanReport)> {
+    let mut workers: Vec<Bins> =
+        (0..threads.max(1)).map(|_| Bins::new(canvas, style.aggregation.tally())).collect();
+    let report = scan_each(source, query, &mut workers, |bins, points| {
+        bins.add(points);
+        ControlFlow::Continue(())
+    })?;
+    let mut workers = workers.into_iter();
+    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, style.aggregation.tally()));
+    for worker in workers {
+        bins.merge(worker)?;
+    }
+    Ok((bins, report))
+}
+
+/// Scans `source` with one worker thread per state, each of which takes its worker's batches.
+pub(super) fn scan_each<S: Send>(
+    source: &dyn Source,
+    query: &Query<'_>,
+    states: &mut [S],
+    take: impl Fn(&mut S, Points<'_>) -> ControlFlow<()> + Sync,
+) -> Result<ScanReport> {
+    let take = &take;
+    let mut sinks: Vec<_> = states.iter_mut().map(|state| move |points: Points<'_>| take(state, points)).collect();
+    let mut sinks: Vec<&mut Sink<'_>> = sinks.iter_mut().map(|sink| sink as &mut Sink<'_>).collect();
+    source.scan(query, &mut sinks)
+}
+
+/// The old library's picture. The points are gathered in the order of the input, since their dots do not commute.
+///
+/// On a plane the positions are the old library's own, in `f32` and to the corner of a pixel, so that the picture is the
+/// same to the byte. On the globe they are right instead: `f64`, to the center of a pixel.
+fn render_classic(
+    source: &dyn Source,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    threads: usize,
+) -> Result<Heat> {
+    let dot_size = style.radius.dot_size(canvas) as f32;
+    let margin_px = classic::reach_px(dot_size).ceil() as u32;
+    let (width, height) = (canvas.width() as usize, canvas.height() as usize);
+    let Bounds { west, south, east, north } = canvas.bounds();
+    let query = Query { weights: false, ..query.clone() };
+    let mut positions = (Vec::new(), Vec::new());
+    let report = scan_each(source, &query, std::slice::from_mut(&mut positions), |(px, py), points| {
+        if canvas.projection() == Projection::Plane {
+            let (batch_px, batch_py) =
+                classic::legacy_positions(points, Some([west, south, east, north]), width, height);
+            px.extend(batch_px);
+            py.extend(batch_py);
+        } else {
+            canvas.place(points, margin_px, |col, row| {
+                px.push((col - 0.5) as f32);
+                py.push((row - 0.5) as f32);
+            });
+        }
+        ControlFlow::Continue(())
+    })?;
+    let dots = classic::Dots::new(&positions.0, &positions.1, dot_size)?;
+    let window = classic::Window::whole(width, height);
+    let indices = dots.blend(window, threads)?;
+    let drawn = dots.tally(window).drawn as u64;
+    let outside = (report.read - report.filtered - report.rejected).saturating_sub(drawn);
+    Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
+}
