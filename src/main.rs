@@ -1,3 +1,7 @@
-//! The `kiln` binary.
+//! The `kiln` binary: see [`kiln::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kiln::cli::run()
+}

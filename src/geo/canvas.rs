@@ -85,7 +85,8 @@ impl Canvas {
     }
 
     /// This canvas with `halo_px` more pixels on every side. It may be larger than a picture may be.
-    pub(crate) fn grow(&self, halo_px: u32) -> Self {
+    #[must_use]
+    pub fn grow(&self, halo_px: u32) -> Self {
         let halo = i64::from(halo_px);
         let (width, height) = (self.width + 2 * halo_px, self.height + 2 * halo_px);
         Self { col: self.col - halo, row: self.row - halo, width, height, ..*self }

@@ -1,0 +1,271 @@
+//! `kiln render`: from files to one picture.
+
+use std::io::{BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::output::Output;
+use super::{progress, summary};
+use crate::color::{Gradient, Opacity, Palette, Scheme};
+use crate::encode::{Crs, GeoReference, Legend, PngOptions, geotiff, nice_ticks, png, write_picture};
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Canvas, Projection};
+use crate::layer::{
+    Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, Survey, Unit, canvas_for, canvas_of, render,
+};
+use crate::raster::{Aggregation, Curve, Normalization, Shape};
+use crate::source::{Columns, Ground, Inputs, Progress, Query, ScanReport, Source, open, parse_time_us};
+
+/// Draw points from files as one heat-map picture.
+///
+/// Reads CSV, GeoJSON, JSON, newline-delimited JSON and (Geo)Parquet, gzipped or not. Without --bounds the picture fits
+/// the points, with room for their dots.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  kiln render cities.parquet -o cities.png
+  kiln render quakes.geojson --weight mag --radius 100km --curve log -o quakes.png
+  kiln render trips.csv --bounds=-74.1,40.6,-73.7,40.9 --size 1200 --scheme inferno -o nyc.png
+  cat points.csv | kiln render - --format geotiff -o heat.tif")]
+pub(super) struct Args {
+    /// Files with points; `-` reads standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// The picture to write; `-` writes to standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: String,
+    /// PNG, or GeoTIFF for GIS programs [default: by the file's ending, else png]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// What a GeoTIFF holds: the density as float32, or the colors as RGBA
+    #[arg(long, value_enum, default_value_t = Bands::Density)]
+    bands: Bands,
+    /// Replace a GeoTIFF's or PNG's neighbor: write the legend too, as a PNG [default file: OUTPUT.legend.png]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    legend: Option<Option<PathBuf>>,
+
+    #[command(flatten)]
+    ground: GroundArgs,
+    #[command(flatten)]
+    style: StyleArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+
+    /// Worker threads [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Ground")]
+struct GroundArgs {
+    /// Ground to show, in degrees: west,south,east,north, or `world` [default: what fits the points]
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
+    bounds: Option<Bounds>,
+    /// Width x height in pixels, or the longer side [default: 1024]
+    #[arg(long, value_name = "WxH")]
+    size: Option<Size>,
+    /// Without --bounds: leave room for the dots, or take the points' own extent exactly
+    #[arg(long, value_name = "padded|tight", default_value = "padded")]
+    fit: Fit,
+    /// mercator (Leaflet's default), platecarree (EPSG:4326) or plane (x and y as they are)
+    #[arg(long, value_name = "NAME", default_value = "mercator")]
+    projection: Projection,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Style")]
+struct StyleArgs {
+    /// Radius of a dot: 25, 25px, 500m, 10km [default: 20px]
+    #[arg(long, value_name = "SIZE", conflicts_with = "dot_size")]
+    radius: Option<Radius>,
+    /// Radius as the Python heatmap library's dot size, of which a lone dot shows 0.36 to each side
+    #[arg(long, value_name = "PX")]
+    dot_size: Option<f64>,
+    /// gaussian, cone, quartic, epanechnikov, triangular, uniform
+    #[arg(long, value_name = "SHAPE", default_value = "gaussian")]
+    kernel: Shape,
+    /// add: dots add up; classic: the Python heatmap library's multiplicative dots, to the byte with --projection plane
+    #[arg(long, value_name = "add|classic", default_value = "add")]
+    blend: Blend,
+    /// What a pixel shows of the weights around it: sum, count, mean, max
+    #[arg(long, value_name = "HOW", default_value = "sum")]
+    agg: Aggregation,
+    /// Colors by name; `kiln schemes` lists them [default: heat]
+    #[arg(long, value_name = "NAME", conflicts_with = "gradient")]
+    scheme: Option<String>,
+    /// Colors from cold to hot: 'transparent,blue,lime 60%,red'
+    #[arg(long, value_name = "COLORS")]
+    gradient: Option<Gradient>,
+    /// A folder of scheme files, beside ./schemes
+    #[arg(long, value_name = "DIR")]
+    schemes: Vec<PathBuf>,
+    /// Opacity of the whole picture: 0.5, 50%, 128/255
+    #[arg(long, value_name = "SHARE", default_value = "1")]
+    opacity: Opacity,
+    /// Where the hottest color is reached: max, or a percentile such as p99
+    #[arg(long, value_name = "POLICY", default_value = "p99")]
+    normalize: Normalization,
+    /// Value of the coldest color, in the unit of the summary
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    vmin: Option<f64>,
+    /// Value of the hottest color, in the unit of the summary
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    vmax: Option<f64>,
+    /// How values are laid on the colors: linear, sqrt, log, eqhist
+    #[arg(long, value_name = "CURVE", default_value = "linear")]
+    curve: Curve,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Rows")]
+struct RowArgs {
+    /// Column of the longitude or x [default: lon, lng, long, longitude, x]
+    #[arg(long, value_name = "COLUMN")]
+    lon: Option<String>,
+    /// Column of the latitude or y [default: lat, latitude, y]
+    #[arg(long, value_name = "COLUMN")]
+    lat: Option<String>,
+    /// Column of the weight [default: weight, value, w, count if there is one; else every point weighs 1]
+    #[arg(long, value_name = "COLUMN")]
+    weight: Option<String>,
+    /// Column of the time [default: time, timestamp, date, datetime]
+    #[arg(long, value_name = "COLUMN")]
+    time: Option<String>,
+    /// Column that --category looks at [default: category, type, class, kind]
+    #[arg(long, value_name = "COLUMN")]
+    category_column: Option<String>,
+    /// Only rows from this time on: 2024-05-01, 2024-05-01T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    start: Option<i64>,
+    /// Only rows before this time
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    end: Option<i64>,
+    /// Only rows of this category; may be given several times
+    #[arg(long, value_name = "NAME")]
+    category: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Png,
+    Geotiff,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bands {
+    Density,
+    Rgba,
+}
+
+fn read_time(text: &str) -> Result<i64> {
+    parse_time_us(text).ok_or_else(|| Error::invalid("time", "not a time such as 2024-05-01 or 2024-05-01T12:00:00Z"))
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let start = Instant::now();
+    let style = args.style.read()?;
+    let format = args.format()?;
+    if format == Format::Geotiff && args.bands == Bands::Density && style.blend == Blend::Classic {
+        return Err(Error::invalid("bands", "the classic blend has no density, only colors: give --bands rgba"));
+    }
+    // Everything that can be refused is refused before the work begins: an unwritable file, too.
+    let output = Output::create(&args.output)?;
+    let legend = args.legend_path()?.map(|path| Output::create(&path)).transpose()?;
+    let sources = args.inputs.iter().map(|input| open(input)).collect::<Result<Vec<_>>>()?;
+    let source = Inputs(sources);
+    let threads = args.threads.map_or_else(crate::available_threads, usize::from);
+
+    let heat = progress::shown(args.quiet, |progress| draw(args, &source, &style, threads, progress))?;
+    let unit = Unit::of(&heat, &style, args.rows.weight.as_deref());
+    let mut output = output;
+    write(args, format, &heat, &unit, &mut output, threads)?;
+    output.commit()?;
+    if let Some(mut legend) = legend {
+        draw_legend(&heat, &style, &unit, &mut legend)?;
+        legend.commit()?;
+    }
+    if !args.quiet {
+        eprintln!("{}", summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
+    }
+    Ok(())
+}
+
+fn draw(
+    args: &Args,
+    source: &Inputs,
+    style: &Style,
+    threads: usize,
+    progress: Option<&Progress>,
+) -> Result<Heat> {
+    let ground = &args.ground;
+    let query = Query { progress, ..args.rows.query(style, ground.projection) };
+    let size = ground.size.unwrap_or_default();
+    if let Some(bounds) = ground.bounds {
+        let canvas = canvas_of(ground.projection, bounds, size)?;
+        let style = args.style.in_pixels(style, &canvas);
+        let heat = render(source, &query, &canvas, &style, threads)?;
+        check_points(args, &heat.report, true)?;
+        return Ok(heat);
+    }
+    // A classic picture depends on the order of the points, which only a single worker keeps.
+    let in_order = if style.blend == Blend::Classic { 1 } else { threads };
+    let survey = Survey::of(source, &query, in_order)?;
+    check_points(args, &survey.report, false)?;
+    let canvas = canvas_for(ground.projection, &survey.extent, size, style.radius, ground.fit)?;
+    let style = args.style.in_pixels(style, &canvas);
+    let kept = survey.kept();
+    let (again, query) = match &kept {
+        Some(memory) => (memory as &dyn Source, Query { ground: query.ground, weights: query.weights, ..Query::default() }),
+        None => (source as &dyn Source, query),
+    };
+    let mut heat = render(again, &query, &canvas, &style, threads)?;
+    heat.report = survey.report;
+    Ok(heat)
+}
+
+/// No picture is drawn of nothing: unless the ground was given, and the rows just do not pass the filters.
+fn check_points(args: &Args, report: &ScanReport, bounds_given: bool) -> Result<()> {
+    let inputs = args.inputs.join(", ");
+    if report.read == 0 {
+        return Err(Error::input(inputs, "there are no rows in it"));
+    }
+    if report.rejected == report.read {
+        let first = report.rejections.first().map(|r| format!("; row {}: {}", r.row, r.reason)).unwrap_or_default();
+        return Err(Error::input(inputs, format!("none of the {} rows holds a valid point{first}", report.read)));
+    }
+    if report.rejected + report.filtered == report.read && !bounds_given {
+        let message = "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
+        return Err(Error::input(inputs, message));
+    }
+    Ok(())
+}
+
+fn write(args: &Args, format: Format, heat: &Heat, unit: &Unit, output: &mut Output, threads: usize) -> Result<()> {
+    let failed = |error| named(error, &args.output);
+    match (format, args.bands, &heat.values) {
+        (Format::Png, ..) => {
+            let mut bytes = Vec::new();
+            png::write_indexed(&mut bytes, &heat.indices, heat.palette.colors(), PngOptions::default())
+                .map_err(failed)?;
+            output.write(&bytes)
+        }
+        (Format::Geotiff, Bands::Density, Some(values)) => {
+            let reference = reference(&heat.canvas);
+            let density = unit.scaled(&values.density);
+            let nodata = if unit.is_amount() { None } else { Some(f32::NAN) };
+            geotiff::write_density(BufWriter::new(output.seekable()?), &density, nodata, &reference, threads)
+                .map_err(failed)
+        }
+        (Format::Geotiff, ..) => {
+            let (reference, colors) = (reference(&heat.canvas), heat.palette.colors());
+            geotiff::write_colors(BufWriter::new(output.seekable()?), &heat.indices, colors, &reference, threads)
+                .map_err(failed)
+        }
+    }
+}
