@@ -4,6 +4,7 @@ pub mod color;
 pub mod encode;
 pub mod error;
 pub mod geo;
+pub mod layer;
 pub mod raster;
 pub mod source;
 
