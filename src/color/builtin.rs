@@ -8,7 +8,7 @@ use crate::error::Result;
 /// A scheme that is built when it is asked for.
 pub(super) struct Builtin {
     pub(super) name: &'static str,
-    family: Family,
+    pub(super) family: Family,
     source: Source,
 }
 
@@ -18,6 +18,8 @@ enum Source {
     File(&'static str),
     /// Color stops, as [`Gradient`] reads them.
     Stops(&'static str),
+    /// Color stops whose alpha is their position.
+    Faded(&'static str),
     /// A ready-made ramp.
     Preset(fn() -> Box<dyn colorgrad::Gradient>),
 }
@@ -31,6 +33,10 @@ impl Builtin {
         Self { name, family, source: Source::Stops(stops) }
     }
 
+    const fn faded(name: &'static str, stops: &'static str) -> Self {
+        Self { name, family: Overlay, source: Source::Faded(stops) }
+    }
+
     const fn preset(name: &'static str, family: Family, ramp: fn() -> Box<dyn colorgrad::Gradient>) -> Self {
         Self { name, family, source: Source::Preset(ramp) }
     }
@@ -40,6 +46,13 @@ impl Builtin {
         let colors = match self.source {
             Source::File(text) => Box::new(*Scheme::parse(self.name, text)?.colors()),
             Source::Stops(stops) => stops.parse::<Gradient>()?.colors(),
+            Source::Faded(stops) => {
+                let mut colors = stops.parse::<Gradient>()?.colors();
+                for (color, alpha) in colors.iter_mut().zip(0..=255) {
+                    color[3] = alpha;
+                }
+                colors
+            }
             Source::Preset(ramp) => {
                 let ramp = ramp();
                 Box::new(std::array::from_fn(|index| ramp.at(index as f32 / 255.0).to_rgba8()))
@@ -57,11 +70,11 @@ use Family::{Classic, Diverging, Overlay, Rainbow, Sequential};
 /// dark, as they do in matplotlib and `ColorBrewer`; `…_r` turns them around.
 pub(super) static BUILTINS: &[Builtin] = &[
     Builtin::file("heat", Overlay, include_str!("../../schemes/heat.txt")),
-    // What the map libraries draw when nothing is said. Where they take the alpha from the density, so do the stops.
-    Builtin::stops("leaflet", Overlay, "#0000ff00, #00f6 40%, #00ffff99 60%, #00ff00b3 70%, #ffff00cc 80%, #f00 100%"),
-    Builtin::stops("heatmapjs", Overlay, "#0000ff00, #0000ff40 25%, #00ff008c 55%, #ffff00d9 85%, #f00 100%"),
-    Builtin::stops("openlayers", Overlay, "#0000ff00, #00ffff40 25%, #00ff0080 50%, #ffff00bf 75%, #f00 100%"),
-    Builtin::stops("maplibre", Overlay, "#0000ff00, royalblue 10%, cyan 30%, lime 50%, yellow 70%, red 100%"),
+    // What the map libraries draw when nothing is said; the first three take the alpha from the density.
+    Builtin::faded("leaflet", "blue 40%, cyan 60%, lime 70%, yellow 80%, red 100%"),
+    Builtin::faded("heatmapjs", "blue 25%, lime 55%, yellow 85%, red 100%"),
+    Builtin::faded("openlayers", "blue, cyan, lime, yellow, red"),
+    Builtin::stops("maplibre", Overlay, "#00f0, royalblue 10%, cyan 30%, lime 50%, yellow 70%, red 100%"),
     Builtin::stops(
         "deckgl",
         Overlay,

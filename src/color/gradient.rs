@@ -52,21 +52,20 @@ impl Gradient {
         let mut stops: Vec<Stop> = Vec::with_capacity(loose.len());
         for index in 0..=last {
             let Some(position) = known(index) else { continue };
-            let (from, low) = stops.last().map_or((index, position), |stop| (stops.len() - 1, stop.position));
+            let low = stops.last().map_or(position, |stop| stop.position);
             if position < low {
+                let (here, there) = (percent(position), percent(low));
                 let message = format!(
-                    "its position {}% lies before the {}% of an earlier color; positions must not fall",
-                    percent(position),
-                    percent(low)
+                    "its position {here}% lies before the {there}% of an earlier color; positions must not fall"
                 );
                 return Err(StopError { index, message });
             }
-            let steps = (index - from) as f64;
-            for open in from + 1..index {
-                let position = low + (position - low) * (open - from) as f64 / steps;
-                stops.push(Stop { position, color: loose[open].color.clone() });
+            let open = &loose[stops.len()..=index];
+            let steps = open.len() as f64;
+            for (step, stop) in open.iter().enumerate() {
+                let position = low + (position - low) * (step as f64 + 1.0) / steps;
+                stops.push(Stop { position, color: stop.color });
             }
-            stops.push(Stop { position, color: loose[index].color.clone() });
         }
         Ok(Self { stops: tint_transparent(stops) })
     }
@@ -101,7 +100,7 @@ fn tint_transparent(mut stops: Vec<Stop>) -> Vec<Stop> {
     for index in 0..stops.len() {
         let (before, after) = stops.split_at(index);
         let visible = after.iter().chain(before.iter().rev()).find(|stop| stop.color.a > 0.0);
-        if let Some(Color { r, g, b, .. }) = visible.map(|stop| stop.color.clone()) {
+        if let Some(Color { r, g, b, .. }) = visible.map(|stop| stop.color) {
             let alpha = stops[index].color.a;
             stops[index].color = Color::new(r, g, b, alpha);
         }
@@ -114,7 +113,7 @@ fn mix(low: &Color, high: &Color, share: f32) -> Color {
     let (of_low, of_high) = (low.a * (1.0 - share), high.a * share);
     let alpha = of_low + of_high;
     if alpha <= 0.0 {
-        return low.clone();
+        return *low;
     }
     let channel = |low: f32, high: f32| (low * of_low + high * of_high) / alpha;
     Color::new(channel(low.r, high.r), channel(low.g, high.g), channel(low.b, high.b), alpha)

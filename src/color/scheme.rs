@@ -68,7 +68,7 @@ impl Scheme {
     pub fn resolve(name: &str, find: impl Fn(&str) -> Option<Result<Self>>) -> Option<Result<Self>> {
         find(name).or_else(|| {
             let base = name.strip_suffix("_r").or_else(|| name.strip_suffix("_R"))?;
-            Some(find(base)?.map(|scheme| scheme.reversed()))
+            Some(find(base)?.map(Self::reversed))
         })
     }
 
@@ -100,7 +100,8 @@ impl Scheme {
     /// Reads the text of a scheme file: one color a line, as `COLOR [POSITION]` or `r g b [POSITION]`.
     ///
     /// A line that starts with `//` is a comment. A line `order: hot-first` turns the colors around; the default is
-    /// `order: cold-first`. 256 lines are a table, fewer are the stops of a [`Gradient`].
+    /// `order: cold-first`. 256 lines are a table, fewer are the stops of a [`Gradient`]. The family is that of the
+    /// built-in scheme of the same name, or [`Family::Own`].
     ///
     /// # Errors
     /// [`Error::Input`] for `name`, with the line at fault.
@@ -139,7 +140,8 @@ impl Scheme {
         if hot_first {
             colors.reverse();
         }
-        Ok(Self::new(name, Family::Own, colors))
+        let known = BUILTINS.iter().find(|builtin| Self::same_name(builtin.name, name));
+        Ok(Self::new(name, known.map_or(Family::Own, |builtin| builtin.family), colors))
     }
 
     /// The name, as it is listed.
@@ -323,8 +325,8 @@ mod tests {
         assert_eq!((stops.colors()[255], stops.colors()[0]), ([255, 0, 0, 255], [0, 0, 255, 255]));
         assert_eq!(stops.family(), Family::Own);
 
-        let lines: String = (0..256).map(|index| format!("{index}, 0, {}\n", 255 - index)).collect();
-        let table = Scheme::parse("table", &lines).unwrap();
+        let lines: Vec<String> = (0..256).map(|index| format!("{index}, 0, {}", 255 - index)).collect();
+        let table = Scheme::parse("table", &lines.join("\n")).unwrap();
         assert!((0..=255_u8).all(|index| table.colors()[usize::from(index)] == [index, 0, 255 - index, 255]));
 
         let placed = Scheme::parse("placed", "\u{feff}#0000 0%\n#00f 20%\n255 255 0 60%\nrgb(255, 0, 0) 1").unwrap();

@@ -2,8 +2,14 @@
 
 mod fit;
 mod render;
+mod schemes;
 mod style;
+mod survey;
+mod unit;
 
-pub use fit::{Fit, Size, Survey, canvas_for, canvas_of};
+pub use fit::{Fit, Size, canvas_for, canvas_of};
 pub use render::{Heat, Values, render};
+pub use schemes::SchemeFolders;
 pub use style::{Blend, Radius, Style};
+pub use survey::Survey;
+pub use unit::Unit;

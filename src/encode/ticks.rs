@@ -1,0 +1,239 @@
+//! Round values along a scale, whatever its curve.
+
+/// A mark on a legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// Where it stands, from 0 (the cold end) to 1 (the hot end).
+    pub position: f64,
+    /// The value it stands for, in the layer's own unit.
+    pub value: f64,
+    /// The value as it is written.
+    pub label: String,
+}
+
+/// The gaps between good ticks differ by no more than this factor.
+const EVEN: f64 = 0.5;
+
+/// About five round values between `vmin` and `vmax`, with their places on the scale.
+///
+/// `position` leads from a value to its place, 0 to 1, and must not fall. Where the scale is near to linear the values
+/// are multiples of 1, 2 or 5; where it is near to logarithmic they are 1, 2, 5, 10, … or powers of ten; elsewhere they
+/// are the roundest values near to five evenly spread places. A scale without width has one tick; one that is not finite, none.
+pub fn nice_ticks(vmin: f64, vmax: f64, position: impl Fn(f64) -> f64) -> Vec<Tick> {
+    if !vmin.is_finite() || !vmax.is_finite() || vmin > vmax {
+        return Vec::new();
+    }
+    let place = |value: f64| position(value).clamp(0.0, 1.0);
+    let values = if vmin < vmax {
+        [multiples(vmin, vmax), one_two_five(vmin, vmax), powers_of_ten(vmin, vmax)]
+            .into_iter()
+            .find(|values| evenness(values, place) >= EVEN)
+            .unwrap_or_else(|| roundest(vmin, vmax, place))
+    } else {
+        vec![vmin]
+    };
+    let short = values.iter().any(|value| value.abs() >= 1e4);
+    values
+        .into_iter()
+        .map(|value| Tick { position: place(value), value, label: label(value, short) })
+        .filter(|tick| tick.position.is_finite())
+        .collect()
+}
+
+/// Multiples of 1, 2 or 5 times a power of ten.
+fn multiples(vmin: f64, vmax: f64) -> Vec<f64> {
+    let rough = (vmax - vmin) / 4.5;
+    let power = 10_f64.powf(rough.log10().floor());
+    let step = power
+        * match rough / power {
+            ..1.5 => 1.0,
+            ..3.5 => 2.0,
+            ..7.5 => 5.0,
+            _ => 10.0,
+        };
+    if !step.is_normal() {
+        return Vec::new();
+    }
+    let (first, last) = ((vmin / step - 1e-9).ceil(), (vmax / step + 1e-9).floor());
+    let count = (last - first + 1.0).clamp(0.0, 16.0) as usize;
+    (0..count).map(|index| tidy((first + index as f64) * step).clamp(vmin, vmax)).collect()
+}
+
+/// 1, 2, 5, 10, 20, … if that makes four to eight.
+fn one_two_five(vmin: f64, vmax: f64) -> Vec<f64> {
+    let values: Vec<f64> = powers(vmin, vmax).flat_map(|power| [power, 2.0 * power, 5.0 * power]).collect();
+    let values: Vec<f64> = values.into_iter().map(tidy).filter(|value| (vmin..=vmax).contains(value)).collect();
+    if (4..=8).contains(&values.len()) { values } else { Vec::new() }
+}
+
+/// 1, 10, 100, …, or every second or third of them, so that there are no more than six.
+fn powers_of_ten(vmin: f64, vmax: f64) -> Vec<f64> {
+    let values: Vec<f64> = powers(vmin, vmax).map(tidy).filter(|value| (vmin..=vmax).contains(value)).collect();
+    let stride = values.len().div_ceil(6).max(1);
+    values.into_iter().step_by(stride).collect()
+}
+
+/// The powers of ten around `vmin..=vmax`; none unless both are positive.
+fn powers(vmin: f64, vmax: f64) -> impl Iterator<Item = f64> {
+    let exponents = (vmin > 0.0).then(|| vmin.log10().floor() as i32..=vmax.log10().ceil() as i32);
+    exponents.into_iter().flatten().map(|exponent| 10_f64.powi(exponent))
+}
+
+/// The narrowest gap as a share of the widest; 0 if the ticks are fewer than three or leave much of the scale bare.
+fn evenness(values: &[f64], place: impl Fn(f64) -> f64) -> f64 {
+    let places: Vec<f64> = values.iter().map(|value| place(*value)).collect();
+    match places.as_slice() {
+        [first, _, .., last] if values.len() > 2 && last - first >= 0.6 => {
+            let gaps = places.windows(2).map(|pair| pair[1] - pair[0]);
+            let (least, most) = gaps.fold((f64::MAX, 0.0_f64), |(least, most), gap| (least.min(gap), most.max(gap)));
+            least / most
+        }
+        _ => 0.0,
+    }
+}
+
+/// The roundest values near to five evenly spread places.
+fn roundest(vmin: f64, vmax: f64, place: impl Fn(f64) -> f64) -> Vec<f64> {
+    /// How far from its place a value may stand to be rounder; the second if it then has but one digit.
+    const REACHES: [f64; 2] = [0.06, 0.09];
+    /// How near two ticks may come.
+    const GAP: f64 = 0.1;
+    let value_at = |wanted: f64| {
+        // A value whose place is `wanted`, by halving; a hundred halvings use up every bit of a float.
+        let (mut low, mut high) = (vmin, vmax);
+        for _ in 0..100 {
+            let middle = low + (high - low) / 2.0;
+            if place(middle) < wanted {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high
+    };
+    let mut values: Vec<f64> = Vec::new();
+    for wanted in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        let [near, far] = REACHES.map(|reach| {
+            let low = if wanted > 0.0 { value_at(wanted - reach) } else { vmin };
+            let high = if wanted < 1.0 { value_at(wanted + reach) } else { vmax };
+            roundest_between(low, high, value_at(wanted))
+        });
+        let has_one_digit = |value: f64| (round_to(value, 0) - value).abs() <= f64::EPSILON * value.abs();
+        let value = if has_one_digit(far) && !has_one_digit(near) { far } else { near };
+        if values.last().is_none_or(|last| place(value) - place(*last) >= GAP) {
+            values.push(value);
+        }
+    }
+    values
+}
+
+/// The value in `low..=high` that is a multiple of the coarsest 1-2-5 step, the nearest to `target` if there are several.
+fn roundest_between(low: f64, high: f64, target: f64) -> f64 {
+    let top = low.abs().max(high.abs()).log10().ceil();
+    let coarsest_first = (0..18).flat_map(|down| [1.0, 0.5, 0.2].map(|part| part * 10_f64.powf(top - f64::from(down))));
+    for step in coarsest_first {
+        let nearest = (target / step).round();
+        let hit = [nearest, nearest - 1.0, nearest + 1.0].map(|times| tidy(times * step));
+        if let Some(value) = hit.into_iter().find(|value| (low..=high).contains(value)) {
+            return value;
+        }
+    }
+    target
+}
+
+/// `value` without the noise in its last binary digits, and without a sign on zero.
+fn tidy(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value) + 0.0
+}
+
+/// `value` as it is written on a legend: `0.05`, `−3`, `2500`, and `1.2M` if thousands are to be written `short`.
+fn label(value: f64, short: bool) -> String {
+    let size = value.abs();
+    let (unit, suffix) = match size {
+        1e12..1e15 => (1e12, "T"),
+        1e9..1e12 => (1e9, "G"),
+        1e6..1e9 => (1e6, "M"),
+        1e3..1e6 => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    let text = if size > 0.0 && !(1e-3..1e15).contains(&size) {
+        format!("{:e}", round_to(value, 4))
+    } else if short {
+        format!("{}{suffix}", round_to(value / unit, 9))
+    } else {
+        round_to(value, 9).to_string()
+    };
+    text.replace('-', "−")
+}
+
+/// `value` with so many significant digits after the first.
+fn round_to(value: f64, digits: usize) -> f64 {
+    format!("{value:.digits$e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(vmin: f64, vmax: f64, position: impl Fn(f64) -> f64) -> Vec<String> {
+        let ticks = nice_ticks(vmin, vmax, position);
+        for pair in ticks.windows(2) {
+            assert!(pair[0].position < pair[1].position && pair[0].value < pair[1].value, "{ticks:?}");
+        }
+        assert!(ticks.iter().all(|tick| (vmin..=vmax).contains(&tick.value)), "{ticks:?}");
+        ticks.into_iter().map(|tick| tick.label).collect()
+    }
+
+    fn linear(vmin: f64, vmax: f64) -> Vec<String> {
+        labels(vmin, vmax, |value| (value - vmin) / (vmax - vmin))
+    }
+
+    fn logarithmic(vmin: f64, vmax: f64) -> Vec<String> {
+        labels(vmin, vmax, |value| (value / vmin).ln() / (vmax / vmin).ln())
+    }
+
+    #[test]
+    fn linear_scales_have_round_steps() {
+        assert_eq!(linear(0.0, 1.0), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
+        assert_eq!(linear(0.0, 100.0), ["0", "20", "40", "60", "80", "100"]);
+        assert_eq!(linear(3.0, 21.7), ["5", "10", "15", "20"]);
+        assert_eq!(linear(-1.0, 1.0), ["−1", "−0.5", "0", "0.5", "1"]);
+        assert_eq!(linear(1990.0, 2024.0), ["1990", "2000", "2010", "2020"]);
+        assert_eq!(linear(0.0, 6.1e6), ["0", "1M", "2M", "3M", "4M", "5M", "6M"]);
+        assert_eq!(linear(0.0, 5.5e6), ["0", "1M", "2M", "3M", "4M", "5M"]);
+        assert_eq!(linear(0.0, 21_000.0), ["0", "5k", "10k", "15k", "20k"]);
+        assert_eq!(linear(1e6, 1_002_000.0), ["1M", "1.0005M", "1.001M", "1.0015M", "1.002M"]);
+        assert_eq!(linear(0.0, 1e-4), ["0", "2e−5", "4e−5", "6e−5", "8e−5", "1e−4"]);
+    }
+
+    #[test]
+    fn logarithmic_scales_have_powers() {
+        assert_eq!(logarithmic(1.0, 1e6), ["1", "100", "10k", "1M"]);
+        assert_eq!(logarithmic(1.0, 1e3), ["1", "10", "100", "1000"]);
+        assert_eq!(logarithmic(1.0, 100.0), ["1", "2", "5", "10", "20", "50", "100"]);
+        assert_eq!(logarithmic(1.0, 5.0), ["1", "1.5", "2", "3", "5"]);
+    }
+
+    #[test]
+    fn other_curves_have_round_values_evenly_spread() {
+        let sqrt = labels(0.0, 100.0, |value| (value / 100.0).sqrt());
+        assert_eq!(sqrt, ["0", "5", "20", "50", "100"]);
+        // As of an equalized histogram: flat, then a jump, then steep.
+        let steps =
+            nice_ticks(0.0, 1000.0, |value| if value < 1.0 { 0.0 } else { 0.4 + 0.6 * (value / 1000.0).powi(8) });
+        assert!(steps.len() >= 3, "{steps:?}");
+        let log1p = labels(0.0, 12_345.0, |value| value.ln_1p() / 12_345_f64.ln_1p());
+        assert!((4..=6).contains(&log1p.len()) && log1p[0] == "0", "{log1p:?}");
+    }
+
+    #[test]
+    fn degenerate_scales_do_not_fail() {
+        assert_eq!(nice_ticks(3.0, 3.0, |_| 0.5).len(), 1);
+        assert!(nice_ticks(f64::NAN, 1.0, |value| value).is_empty());
+        assert!(nice_ticks(0.0, f64::INFINITY, |value| value).is_empty());
+        assert!(nice_ticks(2.0, 1.0, |value| value).is_empty());
+        assert!(nice_ticks(0.0, 1.0, |_| f64::NAN).is_empty());
+        assert!(nice_ticks(0.0, f64::MIN_POSITIVE / 4.0, |_| 0.0).len() <= 5);
+        assert!(!nice_ticks(-1e300, 1e300, |value| value / 2e300 + 0.5).is_empty());
+    }
+}
