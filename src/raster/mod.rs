@@ -1,5 +1,6 @@
 //! From points to density: cells, kernels and blends. No I/O, no color.
 
+pub mod classic;
 mod grid;
 
 pub use grid::Grid;
