@@ -22,6 +22,8 @@
 mod band;
 mod cone;
 mod legacy;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Mutex;
 
@@ -139,8 +141,7 @@ impl<'a> Dots<'a> {
         let bands = Mutex::new(grid.cells_mut().chunks_mut(rows * window.width).enumerate());
         let work = || {
             while let Some((index, cells)) = bands.lock().ok().and_then(|mut bands| bands.next()) {
-                let part =
-                    Window { row: window.row + index * rows, height: cells.len() / window.width, ..window };
+                let part = Window { row: window.row + index * rows, height: cells.len() / window.width, ..window };
                 let mut band = Band::new(part);
                 band::paint(&mut band, self);
                 band.write_to(cells);

@@ -2,6 +2,7 @@
 
 mod bands;
 mod bins;
+pub mod classic;
 mod convolve;
 mod density;
 mod grid;

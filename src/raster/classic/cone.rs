@@ -112,35 +112,40 @@ impl Cone {
         span(px, (self.reach * self.reach - dy * dy).max(0.0).sqrt())
     }
 
-    /// Multiplies the `count` first of some pixels by the dot's factors; the first one lies `dx`, `dy` from its center.
+    /// Multiplies the first `count` of some pixels by a dot's factors; they start at column `first` of the row `dy` from
+    /// the center at `px`.
     #[inline(always)]
     pub(super) fn shade(&self, pixels: &mut [u8; LANES], px: f32, first: f32, dy: f32, count: i32) {
-        let mut square = [0.0; LANES];
-        let mut factor = [0; LANES];
+        let factors = self.factors(px, first, dy);
+        for i in 0..LANES {
+            let factor = if (i as i32) < count { factors[i] } else { u8::MAX };
+            pixels[i] = times(pixels[i], factor);
+        }
+    }
+
+    /// The factors, in 255ths, of the columns from `first` on of the row `dy` from the center at `px`.
+    #[inline(always)]
+    fn factors(&self, px: f32, first: f32, dy: f32) -> [u8; LANES] {
+        let mut squares = [0.0; LANES];
+        let mut factors = [0; LANES];
         let mut doubt = false;
         for i in 0..LANES {
             let dx = (first + LANE[i]) - px;
-            square[i] = dx * dx + dy * dy;
+            squares[i] = dx * dx + dy * dy;
             // The nearest whole number to `x - 1/2` is `trunc(x)`, but for `x` next to a whole number.
-            let exact = square[i].sqrt() * self.slope + (CENTER as f32 - 0.5);
-            let capped = if exact < 255.0 { exact } else { 255.0 };
+            let less_half = squares[i].sqrt() * self.slope + (CENTER as f32 - 0.5);
+            let capped = if less_half < 255.0 { less_half } else { 255.0 };
             let rounded = capped + ROUNDER;
             doubt |= (capped - (rounded - ROUNDER)).abs() > 0.5 - DOUBT;
-            factor[i] = rounded.to_bits() as u8;
+            factors[i] = rounded.to_bits() as u8;
         }
-        if doubt {
-            factor = self.exact(&square);
-        }
-        for i in 0..LANES {
-            let factor = if (i as i32) < count { factor[i] } else { u8::MAX };
-            pixels[i] = times(pixels[i], factor);
-        }
+        if doubt { self.exact_factors(&squares) } else { factors }
     }
 
     /// The factors at squared distances, in 255ths. The conversion truncates, and stops at 255.
     #[cold]
     #[inline(never)]
-    fn exact(&self, squares: &[f32; LANES]) -> [u8; LANES] {
+    fn exact_factors(&self, squares: &[f32; LANES]) -> [u8; LANES] {
         squares.map(|square| (SLOPE * (f64::from(square).sqrt() / self.radius) + CENTER) as u8)
     }
 }
@@ -167,6 +172,53 @@ fn times(a: u8, b: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The formula as it stands in the module's description.
+    fn formula(dot_size: f32, square: f32) -> u8 {
+        let half = dot_size / 2.0;
+        let radius = f64::from(half * half + half * half).sqrt() / 2.0;
+        (200.0 * (f64::from(square).sqrt() / radius) + 50.0).trunc().min(255.0) as u8
+    }
+
+    #[test]
+    fn factors_are_exact_beside_every_step() {
+        for dot_size in 1..=200_u8 {
+            let dot_size = f32::from(dot_size);
+            let cone = Cone::new(dot_size);
+            for step in 0..=206_u8 {
+                let near = (f64::from(step) / 200.0 * cone.radius) as f32;
+                for ulps in -4..=4 {
+                    let dx = f32::from_bits(near.to_bits().saturating_add_signed(ulps));
+                    assert_eq!(cone.factors(-dx, 0.0, 0.0)[0], formula(dot_size, dx * dx), "size {dot_size}, dx {dx}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn factors_are_exact_along_a_row() {
+        let cone = Cone::new(61.0);
+        for step in 0..20_000_i16 {
+            let (px, dy) = (500.0 + f32::from(step) / 997.0, f32::from(step) / 811.0);
+            let factors = cone.factors(px, 510.0, dy);
+            for (lane, factor) in (0_u8..).zip(factors) {
+                let dx = 510.0 + f32::from(lane) - px;
+                assert_eq!(factor, formula(61.0, dx * dx + dy * dy), "px {px}, lane {lane}, dy {dy}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_dot_is_seen_within_its_radius() {
+        for dot_size in [8.0, 20.0, 50.0, 150.0] {
+            let radius = radius_for_dot_size(dot_size);
+            assert!(formula(dot_size, (radius * 0.9999).powi(2)) <= 252);
+            assert!(formula(dot_size, (radius * 1.0001).powi(2)) > 252);
+            assert!((radius / dot_size - 0.35886).abs() < 1e-5);
+            assert!((dot_size_for_radius(radius) - dot_size).abs() < 1e-4);
+            assert_eq!(formula(dot_size, reach_px(dot_size).powi(2)), 255);
+        }
+    }
 
     #[test]
     fn times_divides_exactly() {

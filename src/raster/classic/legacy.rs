@@ -39,3 +39,44 @@ fn extremes(values: &[f64]) -> (f32, f32) {
         (if value < min { value } else { min }, if value > max { value } else { max })
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn positions(lon: &[f64], lat: &[f64], area: Option<[f64; 4]>) -> (Vec<f32>, Vec<f32>) {
+        legacy_positions(Points::new(lon, lat).unwrap(), area, 100, 80)
+    }
+
+    #[test]
+    fn an_area_puts_north_on_row_0_and_west_on_column_0() {
+        let (px, py) = positions(&[0.0, 10.0, 2.5], &[0.0, 10.0, 2.5], Some([0.0, 0.0, 10.0, 10.0]));
+        assert_eq!((px, py), (vec![0.0, 100.0, 25.0], vec![80.0, 0.0, 60.0]));
+    }
+
+    #[test]
+    fn swapped_corners_mirror() {
+        let (px, py) = positions(&[2.5], &[2.5], Some([10.0, 10.0, 0.0, 0.0]));
+        assert_eq!((px, py), (vec![75.0], vec![20.0]));
+    }
+
+    #[test]
+    fn without_an_area_the_extremes_lie_on_the_edge() {
+        let (px, py) = positions(&[3.0, f64::NAN, 7.0, 4.0], &[1.0, 5.0, 2.0, 1.5], None);
+        assert_eq!((px[0], px[2], px[3]), (0.0, 100.0, 25.0));
+        assert!(px[1].is_nan());
+        assert_eq!((py[0], py[1]), (80.0, 0.0));
+    }
+
+    #[test]
+    fn a_flat_or_unknown_extent_gives_no_position() {
+        let not_finite =
+            |(px, py): (Vec<f32>, Vec<f32>)| px.iter().zip(&py).all(|(x, y)| !(x.is_finite() && y.is_finite()));
+        assert!(not_finite(positions(&[3.0], &[4.0], None)));
+        assert!(not_finite(positions(&[3.0, 3.0], &[1.0, 2.0], None)));
+        assert!(not_finite(positions(&[f64::NAN, 3.0, 4.0], &[1.0, 2.0, 3.0], None)));
+        assert!(not_finite(positions(&[1.0], &[2.0], Some([5.0, 0.0, 5.0, 9.0]))));
+        assert!(positions(&[], &[], None).0.is_empty());
+    }
+}
