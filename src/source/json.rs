@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess};
 
-use super::document::Document;
-use super::geojson::{self, Features};
+use super::document::{Document, Halt, Values};
+use super::geojson::Features;
+use super::geometry::{Member, Type};
 use super::record::{Kind, Role};
 use super::rows::{self, Grammar, Rows};
 use super::value::{Any, Plain, Scalar, Take};
@@ -32,7 +33,7 @@ impl Json {
     /// does not begin as JSON does.
     pub fn open(path: &Path, name: String) -> Result<Self> {
         let document = Document::open(path, name)?;
-        let is_geojson = geojson::begins_in(&document)?;
+        let is_geojson = begins_as_geojson(&document)?;
         Ok(Self { document, is_geojson })
     }
 }
@@ -163,13 +164,74 @@ fn reject_plain<E: Error>(rows: &mut Rows<'_, '_, '_>, value: Plain<'_>) -> Resu
     rows.reject(|| format!("{found} is not a row; a row is [x, y], [x, y, weight] or an object"))
 }
 
+/// Whether `document` begins as GeoJSON does, rather than as rows of another kind.
+fn begins_as_geojson(document: &Document) -> Result<bool> {
+    let mut sniffer = Sniffer::default();
+    // It only looks, so nobody can have stopped it.
+    let _ = document.read(&mut sniffer)?;
+    Ok(sniffer.is_geojson == Some(true))
+}
+
+/// Looks at the first object of a document.
+#[derive(Default)]
+struct Sniffer {
+    is_geojson: Option<bool>,
+}
+
+impl Sniffer {
+    /// The error that ends the reading, once the answer is known.
+    fn know<E: Error>(&mut self, is_geojson: bool) -> E {
+        self.is_geojson = Some(is_geojson);
+        E::custom("known")
+    }
+}
+
+impl Values for Sniffer {
+    fn value<'de, D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error> {
+        Any(self).deserialize(value)
+    }
+
+    fn halted(&mut self) -> Option<Halt> {
+        self.is_geojson.map(|_| Halt::Enough)
+    }
+}
+
+impl<'de> Take<'de> for &mut Sniffer {
+    type Taken = ();
+
+    fn plain<E: Error>(self, _: Plain<'_>) -> Result<(), E> {
+        Err(self.know(false))
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        list.next_element_seed(Any(&mut *self))?;
+        Err(self.know(false))
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        let mut kind = Type::Unsaid;
+        while let Some(member) = object.next_key()? {
+            match member {
+                Member::Type => object.next_value_seed(Any(&mut kind))?,
+                Member::Features | Member::Geometry | Member::Geometries | Member::Coordinates => {
+                    return Err(self.know(true));
+                }
+                Member::Properties | Member::Crs | Member::Other => drop(object.next_value::<IgnoredAny>()?),
+            }
+            // A row may call its category `type`, but hardly so.
+            if matches!(kind, Type::Feature | Type::FeatureCollection) {
+                return Err(self.know(true));
+            }
+        }
+        Err(self.know(false))
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::testing::{self, rejections, weighted};
+    use super::super::testing::{self, Scanned, rejections, weighted};
     use super::*;
-
-    type Scanned = Result<(Vec<(f64, f64, f32)>, ScanReport)>;
 
     fn scan(text: &str, query: &Query<'_>) -> Scanned {
         let file = testing::file(text);

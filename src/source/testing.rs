@@ -16,12 +16,11 @@ pub(super) fn file(content: impl AsRef<[u8]>) -> NamedTempFile {
     file
 }
 
+/// The points of a source as `(lon, lat, weight)`, and its report.
+pub(super) type Scanned = Result<(Vec<(f64, f64, f32)>, ScanReport)>;
+
 /// The points of `source` as `(lon, lat, weight)`, 1 where it has no weights; each worker's behind the other's.
-pub(super) fn scan(
-    source: &dyn Source,
-    query: &Query<'_>,
-    workers: usize,
-) -> Result<(Vec<(f64, f64, f32)>, ScanReport)> {
+pub(super) fn scan(source: &dyn Source, query: &Query<'_>, workers: usize) -> Scanned {
     let mut seen = vec![Vec::new(); workers];
     let mut closures: Vec<_> = seen
         .iter_mut()

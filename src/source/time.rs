@@ -6,7 +6,7 @@ pub(super) fn parse_time_us(text: &str) -> Option<i64> {
 }
 
 /// Microseconds since 1970-01-01 UTC of a Unix time in seconds, milliseconds or microseconds, told by its magnitude.
-pub fn from_unix_number(value: f64) -> Option<i64> {
+pub(super) fn from_unix_number(value: f64) -> Option<i64> {
     let scale = match value.abs() {
         size if size < 1e11 => 1e6,
         size if size < 1e14 => 1e3,
