@@ -4,10 +4,25 @@
 //! needs no lock; with a single sink the points come in the order of the input. A sink that answers
 //! [`ControlFlow::Break`] stops the scan.
 
+mod document;
+mod geojson;
+mod geometry;
+mod input;
 mod intake;
+mod json;
 mod memory;
 mod parts;
+mod record;
+mod rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
+mod time;
+mod value;
 
+pub use geojson::GeoJson;
+pub use input::{Inputs, open};
+pub use json::Json;
 pub use memory::Memory;
 
 use std::ops::ControlFlow;
@@ -120,14 +135,18 @@ impl ScanReport {
     pub const KEPT_REJECTIONS: usize = 5;
 
     /// Puts the report of what follows behind this one: `next` counts its rows from 1, and belongs to `input`.
-    fn append(&mut self, next: Self, input: &str) {
+    fn append(&mut self, mut next: Self, input: &str) {
+        for rejection in &mut next.rejections {
+            input.clone_into(&mut rejection.input);
+            rejection.row += self.read;
+        }
+        self.join(next);
+    }
+
+    /// Puts the report of another input behind this one: its rejections keep their input and row.
+    fn join(&mut self, next: Self) {
         let room = Self::KEPT_REJECTIONS - self.rejections.len();
-        let row_offset = self.read;
-        self.rejections.extend(next.rejections.into_iter().take(room).map(|rejection| Rejection {
-            input: input.to_owned(),
-            row: rejection.row + row_offset,
-            reason: rejection.reason,
-        }));
+        self.rejections.extend(next.rejections.into_iter().take(room));
         self.read += next.read;
         self.filtered += next.filtered;
         self.rejected += next.rejected;
