@@ -58,6 +58,17 @@ impl Error {
         Self::Io { path: path.as_ref().to_owned(), action, source }
     }
 
+    /// The same error with the path of the file that was being written, where it has none yet.
+    #[must_use]
+    pub fn for_path(self, path: impl AsRef<Path>) -> Self {
+        match self {
+            Self::Io { path: unnamed, action, source } if unnamed.as_os_str().is_empty() => {
+                Self::io(path, action, source)
+            }
+            other => other,
+        }
+    }
+
     /// Whether the caller asked for the wrong thing (exit code 2, HTTP 4xx), rather than the work having failed.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Invalid { .. })

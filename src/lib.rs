@@ -1,5 +1,32 @@
-//! Kiln fires points into heat.
+//! Kiln fires points into heat: weighted points in, heat-map pictures out.
+//!
+//! ```text
+//! Source ── batches of points ──> Bins ── kernel ──> density ── Span, Curve ──> a byte per pixel ── Palette ──> PNG
+//! source                          raster             raster     raster          raster              color       encode
+//!                                 └───────────────── on a Canvas (geo), put together in layer ─┘
+//! ```
+//!
+//! Five lines from points to a picture:
+//!
+//! ```
+//! use kiln::{encode, geo, layer, source};
+//!
+//! let (lon, lat) = ([18.07, 18.09, 17.64], [59.33, 59.32, 59.86]);
+//! let points = source::Memory(geo::Points::new(&lon, &lat)?);
+//! let bounds = geo::Bounds::new(17.0, 59.0, 19.0, 60.0)?;
+//! let canvas = layer::canvas_of(geo::Projection::Mercator, bounds, layer::Size::Longest(512))?;
+//! let heat = layer::render(&points, &source::Query::default(), &canvas, &layer::Style::new()?, 2)?;
+//! let mut png = Vec::new();
+//! encode::png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), encode::PngOptions::default())?;
+//! assert_eq!((heat.drawn, heat.outside), (3, 0));
+//! # Ok::<(), kiln::Error>(())
+//! ```
+//!
+//! What holds for every picture: its bytes depend on the points, the canvas and the style alone, not on the threads, the
+//! machine, or the order of the points; and windows of one canvas, such as neighboring tiles, meet without a seam. (The
+//! classic blend alone depends on the order of the points, as the library that it repeats does.)
 
+pub mod cli;
 pub mod color;
 pub mod encode;
 pub mod error;
@@ -10,3 +37,8 @@ mod simd;
 pub mod source;
 
 pub use error::{Error, Result};
+
+/// The number of threads that work in parallel on this machine; 1 if it will not say.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

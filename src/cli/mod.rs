@@ -2,9 +2,11 @@
 //!
 //! Exit codes: 0 done, 1 the work failed, 2 the command was not understood.
 
+mod output;
 mod progress;
 mod render;
 mod schemes;
+mod summary;
 
 use std::process::ExitCode;
 

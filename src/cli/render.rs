@@ -1,22 +1,22 @@
 //! `kiln render`: from files to one picture.
 
-use std::io::{BufWriter, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::output::Output;
 use super::{progress, summary};
-use crate::color::{Gradient, Opacity, Palette, Scheme};
+use crate::color::{Family, Gradient, Opacity, Palette, Scheme};
 use crate::encode::{Crs, GeoReference, Legend, PngOptions, geotiff, nice_ticks, png, write_picture};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Canvas, Projection};
+use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
 use crate::layer::{
-    Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, Survey, Unit, canvas_for, canvas_of, render,
+    Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, Survey, Unit, Values, canvas_for, canvas_of, render,
 };
 use crate::raster::{Aggregation, Curve, Normalization, Shape};
-use crate::source::{Columns, Ground, Inputs, Progress, Query, ScanReport, Source, open, parse_time_us};
+use crate::source::{Columns, Ground, Inputs, Progress, Query, ScanReport, open, parse_time_us};
 
 /// Draw points from files as one heat-map picture.
 ///
@@ -41,9 +41,9 @@ pub(super) struct Args {
     /// What a GeoTIFF holds: the density as float32, or the colors as RGBA
     #[arg(long, value_enum, default_value_t = Bands::Density)]
     bands: Bands,
-    /// Replace a GeoTIFF's or PNG's neighbor: write the legend too, as a PNG [default file: OUTPUT.legend.png]
+    /// Draw the legend too, as a PNG [default file: the output's name with .legend.png]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    legend: Option<Option<PathBuf>>,
+    legend: Option<Option<String>>,
 
     #[command(flatten)]
     ground: GroundArgs,
@@ -170,67 +170,80 @@ fn read_time(text: &str) -> Result<i64> {
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let style = args.style.read()?;
-    let format = args.format()?;
+    let format = args.format();
     if format == Format::Geotiff && args.bands == Bands::Density && style.blend == Blend::Classic {
         return Err(Error::invalid("bands", "the classic blend has no density, only colors: give --bands rgba"));
     }
-    // Everything that can be refused is refused before the work begins: an unwritable file, too.
-    let output = Output::create(&args.output)?;
-    let legend = args.legend_path()?.map(|path| Output::create(&path)).transpose()?;
-    let sources = args.inputs.iter().map(|input| open(input)).collect::<Result<Vec<_>>>()?;
-    let source = Inputs(sources);
+    // Whatever can be refused is refused before the work begins, an unwritable file too.
+    let mut output = Output::create(&args.output)?;
+    let mut legend = args.legend_path()?.map(|path| Output::create(&path)).transpose()?;
+    let source = Inputs(args.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
-    let heat = progress::shown(args.quiet, |progress| draw(args, &source, &style, threads, progress))?;
-    let unit = Unit::of(&heat, &style, args.rows.weight.as_deref());
-    let mut output = output;
-    write(args, format, &heat, &unit, &mut output, threads)?;
-    output.commit()?;
-    if let Some(mut legend) = legend {
-        draw_legend(&heat, &style, &unit, &mut legend)?;
-        legend.commit()?;
+    let (heat, style) = progress::shown(args.quiet, |progress| draw(args, &source, &style, threads, progress))?;
+    let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
+    let weight = weight.then(|| args.rows.weight.as_deref().unwrap_or("weight"));
+    let unit = Unit::of(&heat.canvas, style.aggregation, weight);
+    write_picture_file(args, format, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
+    if let Some(legend) = &mut legend {
+        draw_legend(&heat, &style, &unit, legend)?;
     }
+    output.commit()?;
+    legend.map_or(Ok(()), Output::commit)?;
     if !args.quiet {
         eprintln!("{}", summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
     }
     Ok(())
 }
 
+/// Draws the picture, and answers it with the style as it was applied.
 fn draw(
     args: &Args,
     source: &Inputs,
     style: &Style,
     threads: usize,
     progress: Option<&Progress>,
-) -> Result<Heat> {
+) -> Result<(Heat, Style)> {
     let ground = &args.ground;
     let query = Query { progress, ..args.rows.query(style, ground.projection) };
     let size = ground.size.unwrap_or_default();
     if let Some(bounds) = ground.bounds {
         let canvas = canvas_of(ground.projection, bounds, size)?;
-        let style = args.style.in_pixels(style, &canvas);
+        let style = per_pixel(style, &canvas);
         let heat = render(source, &query, &canvas, &style, threads)?;
-        check_points(args, &heat.report, true)?;
-        return Ok(heat);
+        check_points(args, &heat.report)?;
+        return Ok((heat, style));
     }
     // A classic picture depends on the order of the points, which only a single worker keeps.
     let in_order = if style.blend == Blend::Classic { 1 } else { threads };
     let survey = Survey::of(source, &query, in_order)?;
-    check_points(args, &survey.report, false)?;
+    check_points(args, &survey.report)?;
+    if survey.report.rejected + survey.report.filtered == survey.report.read {
+        let why = "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
+        return Err(Error::input(args.inputs.join(", "), why));
+    }
     let canvas = canvas_for(ground.projection, &survey.extent, size, style.radius, ground.fit)?;
-    let style = args.style.in_pixels(style, &canvas);
-    let kept = survey.kept();
-    let (again, query) = match &kept {
-        Some(memory) => (memory as &dyn Source, Query { ground: query.ground, weights: query.weights, ..Query::default() }),
-        None => (source as &dyn Source, query),
+    let style = per_pixel(style, &canvas);
+    let mut heat = match survey.kept() {
+        Some(kept) => {
+            let all = Query { ground: query.ground, weights: query.weights, ..Query::default() };
+            render(&kept, &all, &canvas, &style, threads)?
+        }
+        None => render(source, &query, &canvas, &style, threads)?,
     };
-    let mut heat = render(again, &query, &canvas, &style, threads)?;
     heat.report = survey.report;
-    Ok(heat)
+    Ok((heat, style))
 }
 
-/// No picture is drawn of nothing: unless the ground was given, and the rows just do not pass the filters.
-fn check_points(args: &Args, report: &ScanReport, bounds_given: bool) -> Result<()> {
+/// The style with `vmin` and `vmax` turned from the unit they are told in to values per pixel.
+fn per_pixel(style: &Style, canvas: &Canvas) -> Style {
+    let factor = Unit::of(canvas, style.aggregation, None).factor;
+    let value = |told: Option<f64>| told.map(|told| told / factor);
+    Style { vmin: value(style.vmin), vmax: value(style.vmax), ..style.clone() }
+}
+
+/// A picture of nothing is no picture, unless the rows just do not pass the filters.
+fn check_points(args: &Args, report: &ScanReport) -> Result<()> {
     let inputs = args.inputs.join(", ");
     if report.read == 0 {
         return Err(Error::input(inputs, "there are no rows in it"));
@@ -239,33 +252,131 @@ fn check_points(args: &Args, report: &ScanReport, bounds_given: bool) -> Result<
         let first = report.rejections.first().map(|r| format!("; row {}: {}", r.row, r.reason)).unwrap_or_default();
         return Err(Error::input(inputs, format!("none of the {} rows holds a valid point{first}", report.read)));
     }
-    if report.rejected + report.filtered == report.read && !bounds_given {
-        let message = "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
-        return Err(Error::input(inputs, message));
-    }
     Ok(())
 }
 
-fn write(args: &Args, format: Format, heat: &Heat, unit: &Unit, output: &mut Output, threads: usize) -> Result<()> {
-    let failed = |error| named(error, &args.output);
+fn write_picture_file(args: &Args, format: Format, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
+    let reference = reference(&heat.canvas);
+    let colors = heat.palette.colors();
     match (format, args.bands, &heat.values) {
         (Format::Png, ..) => {
             let mut bytes = Vec::new();
-            png::write_indexed(&mut bytes, &heat.indices, heat.palette.colors(), PngOptions::default())
-                .map_err(failed)?;
-            output.write(&bytes)
+            png::write_indexed(&mut bytes, &heat.indices, colors, PngOptions::default())?;
+            output.file().write_all(&bytes).map_err(|error| Error::io(&args.output, "write", error))
         }
         (Format::Geotiff, Bands::Density, Some(values)) => {
-            let reference = reference(&heat.canvas);
-            let density = unit.scaled(&values.density);
-            let nodata = if unit.is_amount() { None } else { Some(f32::NAN) };
-            geotiff::write_density(BufWriter::new(output.seekable()?), &density, nodata, &reference, threads)
-                .map_err(failed)
+            let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
+            geotiff::write_density(BufWriter::new(output.file()), &values.density, nodata, &reference, threads)
         }
         (Format::Geotiff, ..) => {
-            let (reference, colors) = (reference(&heat.canvas), heat.palette.colors());
-            geotiff::write_colors(BufWriter::new(output.seekable()?), &heat.indices, colors, &reference, threads)
-                .map_err(failed)
+            geotiff::write_colors(BufWriter::new(output.file()), &heat.indices, colors, &reference, threads)
+        }
+    }
+}
+
+/// Where a canvas lies, in the units of its coordinate system.
+fn reference(canvas: &Canvas) -> GeoReference {
+    use std::f64::consts::PI;
+    let [x0, y0] = canvas.world_at(0.0, 0.0);
+    let [scale_x, scale_y] = canvas.scale();
+    // World units to the system's: where the world's corner lies, and how long a unit is.
+    let (crs, west, north, unit) = match canvas.projection() {
+        Projection::Mercator => {
+            (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M)
+        }
+        Projection::PlateCarree => (Crs::Epsg4326, -180.0, 90.0, 360.0),
+        Projection::Plane => (Crs::Plane, 0.0, 0.0, 1.0),
+    };
+    GeoReference {
+        crs,
+        west: west + x0 * unit,
+        north: north - y0 * unit,
+        pixel_width: unit / scale_x,
+        pixel_height: unit / scale_y,
+    }
+}
+
+fn draw_legend(heat: &Heat, style: &Style, unit: &Unit, output: &mut Output) -> Result<()> {
+    let palette = Palette::from(&style.scheme).with_opacity(style.opacity);
+    let ticks = match &heat.values {
+        Some(Values { span, quantizer, .. }) => {
+            let position = |value: f64| quantizer.position(value / unit.factor);
+            nice_ticks(span.vmin * unit.factor, span.vmax * unit.factor, position)
+        }
+        None => Vec::new(),
+    };
+    let unit = if heat.values.is_some() { unit.name.as_str() } else { "classic dots: an absolute scale" };
+    let legend = Legend { palette: &palette, ticks: &ticks, title: "", unit, pixel_ratio: 1.0 }.draw()?;
+    write_picture(&legend, BufWriter::new(output.file())).map_err(|error| Error::io("legend", "write", error))
+}
+
+impl Args {
+    fn format(&self) -> Format {
+        let ending = self.output.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+        self.format.unwrap_or(if matches!(ending.as_str(), "tif" | "tiff") { Format::Geotiff } else { Format::Png })
+    }
+
+    fn legend_path(&self) -> Result<Option<String>> {
+        let stem = || self.output.rsplit_once('.').map_or(self.output.as_str(), |(stem, _)| stem);
+        match &self.legend {
+            None => Ok(None),
+            Some(None) if self.output == "-" => {
+                Err(Error::invalid("legend", "the picture goes to standard output, so name the legend's file"))
+            }
+            Some(None) => Ok(Some(format!("{}.legend.png", stem()))),
+            Some(Some(path)) => Ok(Some(path.clone())),
+        }
+    }
+}
+
+impl StyleArgs {
+    fn read(&self) -> Result<Style> {
+        let scheme = match (&self.gradient, &self.scheme) {
+            (Some(gradient), _) => Scheme::new("gradient", Family::Own, gradient.colors()),
+            (None, name) => {
+                SchemeFolders::usual(&self.schemes)?.find(name.as_deref().unwrap_or(Scheme::DEFAULT))?
+            }
+        };
+        let radius = match self.dot_size {
+            Some(dot_size) => Radius::DotSize(dot_size),
+            None => self.radius.unwrap_or_default(),
+        };
+        if let (Some(vmin), Some(vmax)) = (self.vmin, self.vmax)
+            && vmin >= vmax
+        {
+            return Err(Error::invalid("vmin", format!("{vmin} is not below --vmax {vmax}")));
+        }
+        Ok(Style {
+            blend: self.blend,
+            shape: self.kernel,
+            radius,
+            aggregation: self.agg,
+            scheme,
+            opacity: self.opacity,
+            normalization: self.normalize,
+            vmin: self.vmin,
+            vmax: self.vmax,
+            curve: self.curve,
+        })
+    }
+}
+
+impl RowArgs {
+    fn query(&self, style: &Style, projection: Projection) -> Query<'static> {
+        Query {
+            columns: Columns {
+                lon: self.lon.clone(),
+                lat: self.lat.clone(),
+                weight: self.weight.clone(),
+                time: self.time.clone(),
+                category: self.category_column.clone(),
+            },
+            ground: if projection == Projection::Plane { Ground::Plane } else { Ground::Globe },
+            weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
+            start_us: self.start,
+            end_us: self.end,
+            categories: self.category.clone(),
+            progress: None,
         }
     }
 }

@@ -132,6 +132,18 @@ impl Canvas {
         [self.col, self.row]
     }
 
+    /// Where the window shows the world all the way around in whole pixels: the world column of its first column, and
+    /// the canvas that shows the same rows once around the world, from column 0 of the grid.
+    pub(crate) fn one_turn(&self) -> Option<(u32, Self)> {
+        let around = self.scale[0];
+        let whole = self.projection.wraps() && around.fract() == 0.0 && around <= f64::from(self.width);
+        let around = around as u32;
+        // The grid may begin anywhere; a turn that begins with the world itself holds each point in its first copy.
+        let corner = (self.origin[0] * self.scale[0]).ceil() as i64;
+        let first = (self.col + corner).rem_euclid(i64::from(around.max(1)));
+        whole.then(|| (first as u32, Self { col: -corner, width: around, ..*self }))
+    }
+
     /// How many times wider than tall a pixel is on the map; 1 is square.
     pub fn aspect(&self) -> f64 {
         self.scale[1] / self.scale[0]

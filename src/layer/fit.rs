@@ -131,6 +131,9 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     let margin = (margin_px + 1.0).min(wide.min(high) / 4.0);
     let inner = |outer: f64| (outer - 2.0 * margin).max(outer / 2.0);
     let scale = (inner(wide) / world_width).min(inner(high) / world_height);
+    // A whole number of pixels around the world, where that makes no difference to speak of, lets pictures of the whole
+    // world be drawn in one turn.
+    let scale = if projection.wraps() && scale > 256.0 { scale.floor() } else { scale };
     let (width, height) = match size {
         Size::Exact(width, height) => (f64::from(width), f64::from(height)),
         Size::Longest(_) => {

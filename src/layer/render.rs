@@ -33,6 +33,8 @@ pub struct Heat {
 pub struct Values {
     /// The value of each pixel, in the unit of the style's aggregation; NaN where there is none.
     pub density: Grid<f32>,
+    /// Whether the points had weights; else each weighed 1.
+    pub weighted: bool,
     /// The values that the palette spans.
     pub span: Span,
     /// From values to palette indices.
@@ -63,7 +65,7 @@ pub fn render(
     let quantizer = style.quantizer(&density, span);
     let indices = quantizer.quantize(&density, threads);
     let (drawn, outside) = (bins.inside(), bins.points().saturating_sub(bins.inside()));
-    let values = Some(Values { density, span, quantizer });
+    let values = Some(Values { density, weighted: bins.is_weighted(), span, quantizer });
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
 

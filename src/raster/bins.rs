@@ -32,20 +32,28 @@ pub struct Bins {
     mapper: CellMapper,
     width: usize,
     height: usize,
+    /// Where the canvas shows the whole way around the world: the world column of its first column, and its width. The
+    /// bins are then those of one turn, and the canvas's columns are read from them.
+    turn: Option<(usize, usize)>,
     // Each has one cell more than the canvas: what falls outside goes there. Made when first needed.
     counts: Option<Counts>,
     sums: Option<Sums>,
     max: Option<Vec<f32>>,
     points: u64,
     inside: u64,
+    weighted: bool,
 }
 
 impl Bins {
     /// Empty bins over `canvas` (its halo included, where one is wanted).
     pub fn new(canvas: &Canvas, tally: Tally) -> Self {
+        let (turn, canvas) = match canvas.one_turn() {
+            Some((first, turn)) => (Some((first as usize, canvas.width() as usize)), turn),
+            None => (None, *canvas),
+        };
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
-        let mapper = CellMapper::new(canvas);
-        Self { tally, mapper, width, height, counts: None, sums: None, max: None, points: 0, inside: 0 }
+        let mapper = CellMapper::new(&canvas);
+        Self { tally, mapper, width, height, turn, counts: None, sums: None, max: None, points: 0, inside: 0, weighted: false }
     }
 
     /// Adds points. Those that the canvas does not show only count as points.
@@ -54,6 +62,7 @@ impl Bins {
     /// after each weight was rounded to a multiple of [`Sums::UNIT`].
     pub fn add(&mut self, points: Points<'_>) {
         self.points += points.len() as u64;
+        self.weighted |= points.weight().is_some();
         let cells = self.width * self.height + 1;
         // A sum of ones is a count.
         let counting = match self.tally {
@@ -91,7 +100,7 @@ impl Bins {
     /// # Errors
     /// [`Error::Invalid`] if the two differ in size or kind.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        if (self.tally, self.width, self.height) != (other.tally, other.width, other.height) {
+        if (self.tally, self.width, self.height, self.turn) != (other.tally, other.width, other.height, other.turn) {
             return Err(Error::invalid("bins", "bins of different canvases or kinds cannot be merged"));
         }
         match (&mut self.counts, other.counts) {
@@ -110,6 +119,7 @@ impl Bins {
         }
         self.points += other.points;
         self.inside += other.inside;
+        self.weighted |= other.weighted;
         Ok(())
     }
 
@@ -128,13 +138,35 @@ impl Bins {
         self.inside
     }
 
+    /// Whether points with weights were added.
+    pub fn is_weighted(&self) -> bool {
+        self.weighted
+    }
+
+    /// The cells of the canvas, from those of one turn around the world.
+    fn unroll(&self, cells: Grid<f32>) -> Grid<f32> {
+        let Some((first, width)) = self.turn else { return cells };
+        let mut out = Grid::filled(width, self.height, 0.0);
+        for row in 0..self.height {
+            let turn = cells.row(row);
+            let mut rest = out.row_mut(row);
+            let mut start = first;
+            while !rest.is_empty() {
+                let (stretch, behind) = rest.split_at_mut((self.width - start).min(rest.len()));
+                stretch.copy_from_slice(&turn[start..start + stretch.len()]);
+                (rest, start) = (behind, 0);
+            }
+        }
+        out
+    }
+
     /// The number of points per cell. Above 2^24 it is rounded as `f32` does. All 0 where counts are not kept.
     pub fn counts(&self) -> Grid<f32> {
         let mut counts = Grid::filled(self.width, self.height, 0.0);
         if let (Some(kept), true) = (&self.counts, matches!(self.tally, Tally::Count | Tally::CountAndSum)) {
             join_counts(&kept.low, &kept.high, counts.cells_mut());
         }
-        counts
+        self.unroll(counts)
     }
 
     /// The sum of weights per cell, rounded to `f32` once. All 0 where sums are not kept.
@@ -147,7 +179,7 @@ impl Bins {
             (Some(kept), Some(ones)) => kept.round_with(ones, sums.cells_mut()),
             (None, None) => {}
         }
-        sums
+        self.unroll(sums)
     }
 
     /// The greatest weight per cell; −∞ where there is no point, or where it is not kept.
@@ -157,7 +189,7 @@ impl Bins {
             let cells = self.width * self.height;
             grid.cells_mut().copy_from_slice(&max[..cells]);
         }
-        grid
+        self.unroll(grid)
     }
 }
 
@@ -367,6 +399,23 @@ mod tests {
         bins.merge(more).unwrap();
         assert_eq!(bins.counts().cells(), [1271.0, 1.0]);
         assert_eq!((bins.points(), bins.inside()), (1274, 1272));
+    }
+
+    #[test]
+    fn all_around_the_world_each_point_counts_once_and_shows_in_every_copy() {
+        let world = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 36, 18).unwrap();
+        let points = Points::new(&[-179.0, 0.0, 179.0], &[0.5; 3]).unwrap();
+        let row_of = |canvas: &Canvas| {
+            let mut bins = Bins::new(canvas, Tally::Count);
+            bins.add(points);
+            assert_eq!(bins.inside(), 3);
+            let counts = bins.counts();
+            assert_eq!(counts.width(), canvas.width() as usize);
+            counts.row(8).iter().enumerate().filter(|(_, n)| **n > 0.0).map(|(col, _)| col).collect::<Vec<_>>()
+        };
+        assert_eq!(row_of(&world), [0, 18, 35]);
+        assert_eq!(row_of(&world.window(-2, 0, 40, 18).unwrap()), [1, 2, 20, 37, 38]);
+        assert_eq!(row_of(&world.window(10, 0, 80, 18).unwrap()), [8, 25, 26, 44, 61, 62]);
     }
 
     #[test]

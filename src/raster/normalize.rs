@@ -250,6 +250,11 @@ impl Quantizer {
         Self { thresholds, nothing_within, linear, span }
     }
 
+    /// Whether values are amounts that fade into nothing: then no value is the same as 0.
+    pub fn is_amount(&self) -> bool {
+        self.nothing_within >= 0.0
+    }
+
     /// The palette indices of all cells.
     pub fn quantize(&self, density: &Grid<f32>, threads: usize) -> Grid<u8> {
         let mut indices = Grid::filled(density.width(), density.height(), 0u8);

@@ -1,0 +1,100 @@
+//! What was done, in one line.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::layer::{Blend, Heat, Style, Unit};
+use crate::source::ScanReport;
+
+/// The summary of a drawn picture.
+pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
+    let report = &heat.report;
+    let mut line = format!("read {}", plural(report.read, "row"));
+    if report.filtered > 0 {
+        append(&mut line, format_args!(", {} filtered out", grouped(report.filtered)));
+    }
+    append(&mut line, format_args!(", drew {}, {} outside", plural(heat.drawn, "point"), grouped(heat.outside)));
+    if report.rejected > 0 {
+        append(&mut line, format_args!(", {} rejected ({})", grouped(report.rejected), reasons(report)));
+    }
+    match &heat.values {
+        Some(values) => {
+            let (vmin, vmax) = (values.span.vmin * unit.factor, values.span.vmax * unit.factor);
+            let policy = if style.vmin.is_some() && style.vmax.is_some() { "fixed".into() } else { style.normalization.to_string() };
+            let (vmin, vmax) = (short(vmin), short(vmax));
+            append(&mut line, format_args!("; span {vmin} to {vmax} {} ({policy}, {})", unit.name, style.curve));
+        }
+        None => append(&mut line, format_args!("; classic dots, an absolute scale")),
+    }
+    debug_assert_eq!(heat.values.is_none(), style.blend == Blend::Classic);
+    let (width, height) = (heat.canvas.width(), heat.canvas.height());
+    append(&mut line, format_args!("; {width}x{height} of {}", heat.canvas.bounds()));
+    let aspect = heat.canvas.aspect();
+    if (aspect - 1.0).abs() > 0.02 {
+        append(&mut line, format_args!(" (a pixel is {} times as wide as high on the map: --size {width} keeps it square)", short(aspect)));
+    }
+    append(&mut line, format_args!(" in {:.3} s: {output}", elapsed.as_secs_f64()));
+    line
+}
+
+fn append(line: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    drop(line.write_fmt(text));
+}
+
+fn reasons(report: &ScanReport) -> String {
+    let first: Vec<String> = report
+        .rejections
+        .iter()
+        .take(3)
+        .map(|rejection| format!("{} row {}: {}", rejection.input, rejection.row, rejection.reason))
+        .collect();
+    let more = if report.rejected > first.len() as u64 { "; …" } else { "" };
+    format!("{}{more}", first.join("; "))
+}
+
+fn plural(count: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// A count with its thousands apart: 1,234,567.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A value with four significant digits.
+fn short(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let magnitude = value.abs().log10().floor() as i32;
+    if (-4..7).contains(&magnitude) {
+        let text = format!("{value:.*}", (3 - magnitude).max(0) as usize);
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_grouped() {
+        for (value, text) in [(0.0, "0"), (1.0, "1"), (0.012_345, "0.01235"), (123_456.7, "123457"), (-2.5, "-2.5")] {
+            assert_eq!(short(value), text);
+        }
+        assert_eq!(short(1.5e-9), "1.500e-9");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(plural(1, "row"), "1 row");
+    }
+}
