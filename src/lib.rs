@@ -17,7 +17,7 @@
 //! let canvas = layer::canvas_of(geo::Projection::Mercator, bounds, layer::Size::Longest(512))?;
 //! let heat = layer::render(&points, &source::Query::default(), &canvas, &layer::Style::new()?, 2)?;
 //! let mut png = Vec::new();
-//! encode::png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), encode::PngOptions::default())?;
+//! encode::png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), Default::default())?;
 //! assert_eq!((heat.drawn, heat.outside), (3, 0));
 //! # Ok::<(), kiln::Error>(())
 //! ```

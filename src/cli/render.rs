@@ -9,7 +9,9 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::output::Output;
 use super::{progress, summary};
 use crate::color::{Family, Gradient, Opacity, Palette, Scheme};
-use crate::encode::{Crs, GeoReference, Legend, PngOptions, geotiff, nice_ticks, png, write_picture};
+use crate::encode::geotiff::{self, Crs, GeoReference};
+use crate::encode::png::{self, PngOptions};
+use crate::encode::{Legend, nice_ticks, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
 use crate::layer::{

@@ -1,8 +1,13 @@
-//! From cells to bytes in any writer: indexed PNG, `GeoTIFF`, legends.
+//! From cells to bytes in any writer: indexed PNG, GeoTIFF, legends.
+//!
+//! An encoder knows its writer, not the file behind it: when writing fails, the path in the [`Error::Io`] is empty, for
+//! the caller to fill in ([`Error::for_path`]).
 
+pub mod geotiff;
 mod legend;
 mod paint;
 mod picture;
+pub mod png;
 mod swatches;
 mod ticks;
 
@@ -10,3 +15,23 @@ pub use legend::Legend;
 pub use picture::write_picture;
 pub use swatches::swatches;
 pub use ticks::{Tick, nice_ticks};
+
+use std::io;
+
+use crate::{Error, Result};
+
+/// The longest side of a picture, in pixels: what PNG can hold, and what GDAL can read.
+pub const MAX_SIDE_PX: usize = i32::MAX as usize;
+
+/// The sides of a picture as the formats hold them; both must be 1 to [`MAX_SIDE_PX`].
+fn sides(width: usize, height: usize) -> Result<(u32, u32)> {
+    let side = |px: usize| u32::try_from(px).ok().filter(|_| (1..=MAX_SIDE_PX).contains(&px));
+    side(width).zip(side(height)).ok_or_else(|| {
+        Error::invalid("size", format!("{width}x{height} cannot be written: each side must be 1 to {MAX_SIDE_PX} px"))
+    })
+}
+
+/// The error of a writer that refused its bytes.
+fn unwritable(source: io::Error) -> Error {
+    Error::io("", "write", source)
+}

@@ -24,6 +24,7 @@ pub use geojson::GeoJson;
 pub use input::{Inputs, open};
 pub use json::Json;
 pub use memory::Memory;
+pub use time::parse_time_us;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! Instants as people and programs write them.
 
 /// Microseconds since 1970-01-01 UTC of an ISO 8601 text.
-pub(super) fn parse_time_us(text: &str) -> Option<i64> {
+pub fn parse_time_us(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
 }
 

@@ -1,0 +1,150 @@
+//! Pictures with a place on the earth, read back by GDAL.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use kiln::encode::geotiff::{Crs, GeoReference, write_colors, write_density};
+use kiln::raster::Grid;
+use serde_json::{Value, json};
+
+/// What `gdalinfo` says of a file; needs the package `gdal-bin`.
+fn gdalinfo(path: &Path) -> Value {
+    let run = Command::new("gdalinfo").args(["-json", "-stats"]).arg(path).output();
+    let output =
+        run.unwrap_or_else(|error| panic!("cannot run gdalinfo ({error}): install GDAL's programs (gdal-bin)"));
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaints.is_empty(), "{}: gdalinfo: {complaints}", path.display());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The values of all bands at each of the pixels (column, row).
+fn gdal_values(path: &Path, pixels: &[(usize, usize)]) -> Vec<f64> {
+    let mut run = Command::new("gdallocationinfo");
+    let run = run.arg("-valonly").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut run = run.unwrap_or_else(|error| panic!("cannot run gdallocationinfo ({error}): install gdal-bin"));
+    let mut places = run.stdin.take().unwrap();
+    for (column, row) in pixels {
+        writeln!(places, "{column} {row}").unwrap();
+    }
+    drop(places);
+    let output = run.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.trim().parse().unwrap()).collect()
+}
+
+const REFERENCES: [(GeoReference, Option<u64>); 3] = [
+    (
+        GeoReference {
+            crs: Crs::Epsg3857,
+            west: -20_037_508.342_789_244,
+            north: 20_037_508.342_789_244,
+            pixel_width: 156.25,
+            pixel_height: 78.125,
+        },
+        Some(3857),
+    ),
+    (
+        GeoReference { crs: Crs::Epsg4326, west: 10.125, north: 59.5, pixel_width: 0.001, pixel_height: 0.0005 },
+        Some(4326),
+    ),
+    (GeoReference { crs: Crs::Plane, west: -3.0, north: 40.0, pixel_width: 0.25, pixel_height: 0.5 }, None),
+];
+
+/// Less than a tile, no whole number of tiles, and many tiles.
+const SHAPES: [(usize, usize); 3] = [(1, 1), (300, 517), (1500, 1000)];
+
+fn assert_placed(info: &Value, reference: &GeoReference, epsg: Option<u64>, (width, height): (usize, usize)) {
+    assert_eq!(info["size"], json!([width, height]));
+    let GeoReference { west, north, pixel_width, pixel_height, .. } = *reference;
+    assert_eq!(info["geoTransform"], json!([west, pixel_width, 0.0, north, 0.0, -pixel_height]));
+    // Where GDAL finds no ground it does not say it, but means it.
+    assert_eq!(info["metadata"][""]["AREA_OR_POINT"].as_str(), epsg.map(|_| "Area"));
+    assert_eq!(info["metadata"]["IMAGE_STRUCTURE"]["COMPRESSION"], "DEFLATE");
+
+    let (east, south) = (west + width as f64 * pixel_width, north - height as f64 * pixel_height);
+    for (corner, x, y) in [("upperLeft", west, north), ("lowerRight", east, south)] {
+        let found = &info["cornerCoordinates"][corner];
+        let off = |i: usize, expected: f64| (found[i].as_f64().unwrap() - expected).abs();
+        // gdalinfo rounds corners, to millimeters where the unit is a meter.
+        assert!(off(0, x) < 1e-3 && off(1, y) < 1e-3, "{corner} {found} is not {x}, {y}");
+    }
+    assert_eq!(info["stac"]["proj:epsg"].as_u64(), epsg);
+    let wkt = info["coordinateSystem"]["wkt"].as_str().unwrap_or_default();
+    match epsg {
+        Some(code) => assert!(wkt.ends_with(&format!("ID[\"EPSG\",{code}]]")), "{wkt}"),
+        None => assert_eq!(wkt, ""),
+    }
+}
+
+#[test]
+fn density_is_where_and_what_gdal_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for (width, height) in SHAPES {
+        let mut density = Grid::filled(width, height, 0.0);
+        for (i, cell) in density.cells_mut().iter_mut().enumerate() {
+            *cell = if i % 7 == 6 { f32::NAN } else { i as f32 / 8.0 };
+        }
+        for (reference, epsg) in REFERENCES {
+            let path = folder.path().join(format!("{:?}_{width}x{height}.tif", reference.crs));
+            let file = BufWriter::new(File::create(&path).unwrap());
+            write_density(file, &density, Some(f32::NAN), &reference, 2).unwrap();
+
+            let info = gdalinfo(&path);
+            assert_placed(&info, &reference, epsg, (width, height));
+            assert_eq!(info["bands"].as_array().unwrap().len(), 1);
+            let band = &info["bands"][0];
+            assert_eq!((&band["type"], &band["block"]), (&json!("Float32"), &json!([256, 256])));
+            assert_eq!(band["noDataValue"], "NaN");
+            let last = (0..width * height).rfind(|i| i % 7 != 6).unwrap();
+            assert_eq!(band["maximum"].as_f64(), Some(last as f64 / 8.0));
+            let cells = [0, last / 2, last].map(|i| if i % 7 == 6 { i - 1 } else { i });
+            let values = gdal_values(&path, &cells.map(|i| (i % width, i / width)));
+            assert_eq!(values, cells.map(|i| i as f64 / 8.0));
+        }
+    }
+}
+
+#[test]
+fn a_nodata_value_is_left_out_of_statistics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("zero.tif");
+    let density = Grid::from_cells(3, 2, vec![0.0, 2.5, 0.0, 4.0, 0.0, 8.5]).unwrap();
+    write_density(File::create(&path).unwrap(), &density, Some(0.0), &REFERENCES[0].0, 1).unwrap();
+    let band = &gdalinfo(&path)["bands"][0];
+    assert_eq!((band["noDataValue"].as_f64(), band["minimum"].as_f64()), (Some(0.0), Some(2.5)));
+    assert_eq!(band["mean"].as_f64(), Some(5.0));
+}
+
+#[test]
+fn colors_are_four_bands_with_alpha() {
+    let folder = tempfile::tempdir().unwrap();
+    let palette: [[u8; 4]; 256] = std::array::from_fn(|i| [i as u8, 255 - i as u8, (i * 7) as u8, (i / 2) as u8]);
+    for (width, height) in SHAPES {
+        let indices = (0..width * height).map(|i| (i % 251) as u8).collect();
+        let indices = Grid::from_cells(width, height, indices).unwrap();
+        for (reference, epsg) in REFERENCES {
+            let path = folder.path().join(format!("{:?}_{width}x{height}.tif", reference.crs));
+            let file = BufWriter::new(File::create(&path).unwrap());
+            write_colors(file, &indices, &palette, &reference, 2).unwrap();
+
+            let info = gdalinfo(&path);
+            assert_placed(&info, &reference, epsg, (width, height));
+            let bands = info["bands"].as_array().unwrap();
+            assert_eq!(
+                bands.iter().map(|band| &band["colorInterpretation"]).collect::<Vec<_>>(),
+                ["Red", "Green", "Blue", "Alpha"]
+            );
+            for band in bands {
+                assert_eq!((&band["type"], &band["block"]), (&json!("Byte"), &json!([256, 256])));
+                assert_eq!(band["noDataValue"], Value::Null);
+            }
+            let pixels = [(0, 0), (width - 1, 0), (width / 2, height / 2), (width - 1, height - 1)];
+            let colors = pixels.map(|(column, row)| palette[usize::from(indices.row(row)[column])]);
+            assert_eq!(
+                gdal_values(&path, &pixels),
+                colors.as_flattened().iter().copied().map(f64::from).collect::<Vec<_>>()
+            );
+        }
+    }
+}
