@@ -1,7 +1,7 @@
 //! A file that is either written whole or not at all.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -61,7 +61,7 @@ impl Output {
             Self::Stdout(mut file) => {
                 let copied = file.seek(SeekFrom::Start(0)).and_then(|_| {
                     let mut stdout = std::io::stdout().lock();
-                    std::io::copy(&mut file.by_ref(), &mut stdout)?;
+                    std::io::copy(&mut file, &mut stdout)?;
                     stdout.flush()
                 });
                 copied.map_err(|error| Error::io("-", "write", error))

@@ -10,6 +10,9 @@ use crate::simd::wide;
 /// Pixels summed side by side, in registers.
 const LANES: usize = 64;
 
+/// Rows summed together, so that each row of cells is read once for all of them.
+const ROWS: usize = 4;
+
 /// The picture that remains of `cells` when `axis` (an odd number of values, symmetric) is applied along both axes: it is
 /// smaller by the kernel's reach on every side.
 pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid<f32> {
@@ -19,28 +22,26 @@ pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid
     let blocks = cells.width().div_ceil(LANES);
     let occupied = occupied_rows(cells, blocks);
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
-        // Room behind the last column, so that whole blocks can be read and written there.
-        let mut columns = vec![0.0f32; blocks * LANES + 2 * reach + LANES];
+        // Room behind the last column, so that whole blocks can be read there.
+        let stride = blocks * LANES + 2 * reach + LANES;
+        let mut columns = vec![0.0f32; ROWS * stride];
         let mut filled = vec![false; blocks];
-        for (i, out) in band.chunks_mut(width).enumerate() {
-            let row = first_row + i;
-            for block in 0..blocks {
+        for (i, out) in band.chunks_mut(ROWS * width).enumerate() {
+            let (row, rows) = (first_row + i * ROWS, out.len() / width);
+            for (block, filled) in filled.iter_mut().enumerate() {
                 let counts = &occupied[block * (cells.height() + 1)..];
-                let any = counts[row + axis.len()] > counts[row];
-                if any || filled[block] {
-                    let start = block * LANES;
-                    let end = (start + LANES).min(cells.width());
-                    columns[start..end].fill(0.0);
-                    if any {
-                        down(cells, row, start, axis, &mut columns[start..end]);
-                    }
-                    filled[block] = any;
+                let any = counts[row + rows - 1 + axis.len()] > counts[row];
+                if any || *filled {
+                    down(cells, row, rows, block * LANES, axis, &mut columns, stride);
+                    *filled = any;
                 }
             }
-            for (block, out) in out.chunks_mut(LANES).enumerate() {
-                let last = ((block + 1) * LANES + 2 * reach).div_ceil(LANES).min(blocks);
-                if filled[block..last].contains(&true) {
-                    along(&columns[block * LANES..], axis, out);
+            for (out, columns) in out.chunks_mut(width).zip(columns.chunks(stride)) {
+                for (block, out) in out.chunks_mut(LANES).enumerate() {
+                    let last = ((block + 1) * LANES + 2 * reach).div_ceil(LANES).min(blocks);
+                    if filled[block..last].contains(&true) {
+                        along(&columns[block * LANES..], axis, out);
+                    }
                 }
             }
         }
@@ -62,26 +63,42 @@ fn occupied_rows(cells: &Grid<f32>, blocks: usize) -> Vec<u32> {
 }
 
 wide! {
-    /// Sums `axis` times the cells below each other, from `row` down, for the columns from `start`.
-    fn down(cells: &Grid<f32>, row: usize, start: usize, axis: &[f32], out: &mut [f32]) {
-        let mut sums = [0.0f32; LANES];
-        let count = out.len();
-        if count == LANES {
-            for (k, factor) in axis.iter().enumerate() {
-                let line = &cells.row(row + k)[start..start + LANES];
-                for (sum, cell) in sums.iter_mut().zip(line) {
-                    *sum += cell * factor;
+    /// Sums `axis` times the cells below each other, from each of `rows` rows down, for a block of columns from `start`;
+    /// the sums of the rows lie `stride` apart.
+    fn down(
+        cells: &Grid<f32>, row: usize, rows: usize, start: usize, axis: &[f32], sums: &mut [f32], stride: usize,
+    ) {
+        let count = LANES.min(cells.width() - start);
+        if rows < ROWS || count < LANES {
+            for (i, sums) in sums.chunks_mut(stride).take(rows).enumerate() {
+                let sums = &mut sums[start..start + count];
+                sums.fill(0.0);
+                for (k, factor) in axis.iter().enumerate() {
+                    let line = &cells.row(row + i + k)[start..start + count];
+                    sums.iter_mut().zip(line).for_each(|(sum, cell)| *sum += cell * factor);
                 }
             }
-        } else {
-            for (k, factor) in axis.iter().enumerate() {
-                let line = &cells.row(row + k)[start..start + count];
-                for (sum, cell) in sums.iter_mut().zip(line) {
-                    *sum += cell * factor;
+            return;
+        }
+        // A row of cells counts for the first output row as factor k, for the second as factor k - 1, …; beyond the ends
+        // of the axis the factor is 0, which adds nothing.
+        let factor = |k: usize, i: usize| if k >= i && k - i < axis.len() { axis[k - i] } else { 0.0 };
+        for half in [0, LANES / 2] {
+            let start = start + half;
+            let mut tile = [[0.0f32; LANES / 2]; ROWS];
+            for k in 0..axis.len() + ROWS - 1 {
+                let line = &cells.row(row + k)[start..start + LANES / 2];
+                let factors: [f32; ROWS] = std::array::from_fn(|i| factor(k, i));
+                for (sums, factor) in tile.iter_mut().zip(factors) {
+                    for (sum, cell) in sums.iter_mut().zip(line) {
+                        *sum += cell * factor;
+                    }
                 }
+            }
+            for (sums, tile) in sums.chunks_mut(stride).zip(&tile) {
+                sums[start..start + LANES / 2].copy_from_slice(tile);
             }
         }
-        out.copy_from_slice(&sums[..count]);
     }
 }
 

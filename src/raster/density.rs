@@ -92,7 +92,8 @@ pub fn density(bins: &Bins, kernel: Kernel, aggregation: Aggregation, threads: u
             Ok(mean)
         }
         Aggregation::Max => {
-            let mut most = stamp(&bins.max(), &kernel.rows(Scale::Peak), Combine::Max, threads);
+            let rows = kernel.rows(Scale::Peak);
+            let mut most = stamp(&bins.max(), &rows, Combine::Max, threads);
             for most in most.cells_mut() {
                 *most = if *most == f32::NEG_INFINITY { f32::NAN } else { *most };
             }
@@ -154,10 +155,10 @@ mod tests {
         let kernel = |dx: f64, dy: f64| {
             let (u, v) = (dx / radius_px, dy / radius_px);
             let square = u * u + v * v;
-            let box_reach = dx.abs().max(dy.abs()) <= radius_px.floor();
             match shape {
-                Shape::Gaussian if aggregation == Aggregation::Max && square > 1.0 => 0.0,
-                Shape::Gaussian => f64::from(u8::from(box_reach)) * (-4.5 * square).exp(),
+                // Cut off at 5σ along either axis.
+                Shape::Gaussian if dx.abs().max(dy.abs()) > (radius_px * 5.0 / 3.0).floor() => 0.0,
+                Shape::Gaussian => (-4.5 * square).exp(),
                 Shape::Triangular => (1.0 - u.abs()).max(0.0) * (1.0 - v.abs()).max(0.0),
                 Shape::Cone => (1.0 - square.sqrt()).max(0.0),
                 Shape::Epanechnikov => (1.0 - square).max(0.0),
@@ -165,7 +166,7 @@ mod tests {
                 Shape::Uniform => f64::from(u8::from(square <= 1.0)),
             }
         };
-        let reach = radius_px.floor() as i32;
+        let reach = (radius_px * 5.0 / 3.0).floor() as i32;
         let offsets = || (-reach..=reach).map(f64::from);
         let mass: f64 = offsets().flat_map(|y| offsets().map(move |x| (x, y))).map(|(x, y)| kernel(x, y)).sum();
         let (width, height) = (canvas.width(), canvas.height());
@@ -249,8 +250,8 @@ mod tests {
 
         #[test]
         fn mass_is_kept(points in some_points(), shape in any_shape(), radius_px in 0.5f64..11.0) {
-            // Room for every dot: points reach 12 cells and 11 pixels beyond.
-            let canvas = plane(150, 40).window(-24, -24, 198, 88).unwrap();
+            // Room for every dot: points lie up to 12 cells beyond the plane, and reach up to 19 pixels.
+            let canvas = plane(150, 40).window(-32, -32, 214, 104).unwrap();
             let drawn = draw(&canvas, &points, shape, radius_px, Aggregation::Sum, 2);
             let mass: f64 = points.iter().map(|p| f64::from(p.2)).sum();
             let kept: f64 = drawn.cells().iter().map(|&cell| f64::from(cell)).sum();

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 /// How a point's weight falls off with the distance d from it; r is the radius.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// exp(−d² / 2σ²) with σ = r/3, cut off beyond r along either axis.
+    /// exp(−d² / 2σ²) with σ = r/3: 1 % is left at r. The tail is followed to 5σ, where a cut no longer shows even beside
+    /// a thousand points in one place.
     #[default]
     Gaussian,
     /// 1 − d/r: a straight-sided cone.
@@ -90,7 +91,11 @@ impl Kernel {
 
     /// How many pixels away a point still counts: the halo that a picture needs.
     pub fn reach_px(&self) -> u32 {
-        self.radius_px.floor() as u32
+        let reach = match self.shape {
+            Shape::Gaussian => self.radius_px * GAUSSIAN_REACH,
+            _ => self.radius_px,
+        };
+        reach.floor() as u32
     }
 
     /// The factors of a kernel that is a product of two equal ones: its values at −reach..=reach along an axis, summing
@@ -106,7 +111,7 @@ impl Kernel {
         Some(values.iter().map(|value| (value / sum) as f32).collect())
     }
 
-    /// The kernel's rows, north to south; each holds its values above zero, centered. A Gaussian ends at the radius here.
+    /// The kernel's rows, north to south; each holds its values above zero, centered.
     ///
     /// They sum to 1 under [`Scale::Mass`]; the middle is 1 under [`Scale::Peak`].
     pub(super) fn rows(&self, scale: Scale) -> Vec<Vec<f32>> {
@@ -115,7 +120,6 @@ impl Kernel {
             let (u, v) = (x / r, y / r);
             let square = u * u + v * v;
             match self.shape {
-                Shape::Gaussian if square > 1.0 => 0.0,
                 Shape::Gaussian => gaussian(u) * gaussian(v),
                 Shape::Triangular => triangle(u) * triangle(v),
                 Shape::Cone => (1.0 - square.sqrt()).max(0.0),
@@ -150,10 +154,15 @@ pub(super) enum Scale {
     Peak,
 }
 
+/// How far the Gaussian's tail is followed, in radii: 5σ.
+const GAUSSIAN_REACH: f64 = 5.0 / 3.0;
+
+/// The Gaussian at a distance of u radii.
 fn gaussian(u: f64) -> f64 {
     (-4.5 * u * u).exp()
 }
 
+/// The triangle at a distance of u radii.
 fn triangle(u: f64) -> f64 {
     (1.0 - u.abs()).max(0.0)
 }
