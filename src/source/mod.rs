@@ -6,8 +6,11 @@
 
 mod intake;
 mod memory;
+mod parquet;
 mod parts;
+mod time;
 
+pub use self::parquet::Parquet;
 pub use memory::Memory;
 
 use std::ops::ControlFlow;
