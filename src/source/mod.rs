@@ -11,6 +11,7 @@ mod input;
 mod intake;
 mod json;
 mod memory;
+mod parquet;
 mod parts;
 mod record;
 mod rows;
@@ -24,6 +25,7 @@ pub use geojson::GeoJson;
 pub use input::{Inputs, open};
 pub use json::Json;
 pub use memory::Memory;
+pub use parquet::Parquet;
 pub use time::parse_time_us;
 
 use std::ops::ControlFlow;
