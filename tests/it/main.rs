@@ -1,0 +1,6 @@
+//! What Kiln does for its users, from the outside. One module per thing a user does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod classic;
+mod classic_color;
+mod golden;
