@@ -54,7 +54,7 @@ fn new_bar() -> ProgressBar {
     let template = "{wide_bar} {percent:>3} % of {size}  {msg}  {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.with_key("size", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-            drop(write!(out, "{}", HumanBytes(state.len().unwrap_or(0))));
+            let _ = write!(out, "{}", HumanBytes(state.len().unwrap_or(0)));
         }));
     }
     bar

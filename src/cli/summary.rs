@@ -39,7 +39,7 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
 
 fn append(line: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
-    drop(line.write_fmt(text));
+    let _ = line.write_fmt(text);
 }
 
 fn reasons(report: &ScanReport) -> String {

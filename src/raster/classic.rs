@@ -19,6 +19,9 @@
 //! The old library samples pixel (column, row) at its corner, (column, row) itself, not at its center: a picture that
 //! is to sit right on a map needs half a pixel taken off the positions. [`legacy_positions`] does not do that.
 
+// A body that is compiled once per vector width must be inlined into each of the functions that carry the width.
+#![allow(clippy::inline_always)]
+
 mod band;
 mod cone;
 mod legacy;

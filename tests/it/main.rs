@@ -1,4 +1,7 @@
-//! What a user does with Kiln, from outside the crate.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+//! What Kiln does for its users, from the outside. One module per thing a user does.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod classic;
+mod classic_color;
 mod geotiff;
+mod golden;

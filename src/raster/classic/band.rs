@@ -13,7 +13,7 @@ const BATCH: usize = 1024;
 
 /// Rows per band: whole tiles, and a few bands per thread, so that crowded bands even out.
 pub(super) fn rows_for(height: usize, threads: usize) -> usize {
-    height.div_ceil(threads.max(1) * 4).next_multiple_of(TILE)
+    height.div_ceil(threads.max(1).saturating_mul(4)).next_multiple_of(TILE)
 }
 
 /// The positions, exclusive, from which a dot reaches into a window.
@@ -29,13 +29,15 @@ pub(super) fn field(window: Window, cone: &Cone) -> Field {
     Field {
         west: window.column as f32 - cone.reach(),
         north: window.row as f32 - cone.reach(),
-        east: (window.column + window.width) as f32 - 1.0 + cone.reach(),
-        south: (window.row + window.height) as f32 - 1.0 + cone.reach(),
+        east: window.column as f32 + window.width as f32 - 1.0 + cone.reach(),
+        south: window.row as f32 + window.height as f32 - 1.0 + cone.reach(),
     }
 }
 
 impl Field {
     /// Whether a position lies inside. One that is not finite does not.
+    // Whole comparisons without a branch each: where a point falls cannot be predicted.
+    #[allow(clippy::needless_bitwise_bool)]
     #[inline(always)]
     pub(super) fn contains(&self, px: f32, py: f32) -> bool {
         (px > self.west) & (px < self.east) & (py > self.north) & (py < self.south)
