@@ -55,7 +55,9 @@ impl Extent {
         let [west, south] = self.min;
         let [east, north] = self.max;
         let across = (self.east_min, self.west_max + 360.0);
-        let (west, east) = if wraps && across.1 - across.0 < (east - west) / 2.0 { across } else { (west, east) };
+        let both_sides = self.east_min.is_finite() && self.west_max.is_finite();
+        let narrower = both_sides && across.1 - across.0 < (east - west) / 2.0;
+        let (west, east) = if wraps && narrower { across } else { (west, east) };
         Some(Bounds { west, south, east, north })
     }
 }
@@ -86,5 +88,7 @@ mod tests {
         one.merge(&extent(&[-3.0, 4.0], &[5.0, -6.0]));
         assert_eq!(one.bounds(true), Some(Bounds { west: -3.0, south: -6.0, east: 4.0, north: 5.0 }));
         assert_eq!(Extent::default().bounds(true), None);
+        let one = extent(&[18.0], &[59.0]).bounds(true);
+        assert_eq!(one, Some(Bounds { west: 18.0, south: 59.0, east: 18.0, north: 59.0 }));
     }
 }

@@ -130,12 +130,20 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     // One pixel more than the radius, for the pixel that the outermost point itself lies in.
     let margin = (margin_px + 1.0).min(wide.min(high) / 4.0);
     let inner = |outer: f64| (outer - 2.0 * margin).max(outer / 2.0);
-    let scale = (inner(wide) / world_width).min(inner(high) / world_height);
+    let fitting = |scale: f64| scale.min(inner(high) / world_height);
     // A whole number of pixels around the world, where that makes no difference to speak of, lets pictures of the whole
     // world be drawn in one turn.
-    let scale = if projection.wraps() && scale > 256.0 { scale.floor() } else { scale };
+    let whole = |scale: f64| if projection.wraps() && scale > 256.0 { scale.floor() } else { scale };
+    let scale = whole(fitting(inner(wide) / world_width));
+    if projection.wraps() && matches!(size, Size::Longest(_)) && world_width * scale + 2.0 * margin > scale {
+        // All the way around there is no edge that needs room: a dot at the antimeridian shows on both sides.
+        let scale = whole(fitting(wide));
+        let height = (world_height * scale + 2.0 * margin).round().clamp(1.0, high);
+        let north = f64::midpoint(y0, y1) - height / scale / 2.0;
+        return Canvas::around(projection, [0.0, north], scale, scale as u32, height as u32);
+    }
     let (width, height) = match size {
-        Size::Exact(width, height) => (f64::from(width), f64::from(height)),
+        Size::Exact(..) => (wide, high),
         Size::Longest(_) => {
             let side = |world: f64| (world * scale + 2.0 * margin).round().clamp(1.0, longest);
             (side(x1 - x0), side(y1 - y0))
@@ -176,6 +184,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn points_all_around_the_world_get_exactly_one_turn() {
+        let extent = extent(&[-179.5, -60.0, 10.0, 179.9], &[-40.0, 0.0, 60.0, 20.0]);
+        let canvas =
+            canvas_for(Projection::Mercator, &extent, Size::Longest(800), Radius::Pixels(30.0), Fit::Padded).unwrap();
+        let bounds = canvas.bounds();
+        assert_eq!((canvas.width(), bounds.west, bounds.east), (800, -180.0, 180.0));
+        assert!(bounds.south < -45.0 && bounds.north > 62.0, "{bounds}");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::simd::wide;
 /// Pixels summed side by side, in registers.
 const LANES: usize = 64;
 
+/// Columns of a block that are summed down together: with [`ROWS`] rows of them, what the registers hold.
+const STRIP: usize = 32;
+
 /// Rows summed together, so that each row of cells is read once for all of them.
 const ROWS: usize = 4;
 
@@ -21,6 +24,8 @@ pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid
     let mut out = Grid::filled(width, height, 0.0f32);
     let blocks = cells.width().div_ceil(LANES);
     let occupied = occupied_rows(cells, blocks);
+    let beyond = [0.0; ROWS - 1];
+    let factors = [&beyond, axis, &beyond].concat();
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
         // Room behind the last column, so that whole blocks can be read there.
         let stride = blocks * LANES + 2 * reach + LANES;
@@ -32,7 +37,7 @@ pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid
                 let counts = &occupied[block * (cells.height() + 1)..];
                 let any = counts[row + rows - 1 + axis.len()] > counts[row];
                 if any || *filled {
-                    down(cells, row, rows, block * LANES, axis, &mut columns, stride);
+                    down(cells, row, rows, block * LANES, &factors, &mut columns, stride);
                     *filled = any;
                 }
             }
@@ -63,40 +68,41 @@ fn occupied_rows(cells: &Grid<f32>, blocks: usize) -> Vec<u32> {
 }
 
 wide! {
-    /// Sums `axis` times the cells below each other, from each of `rows` rows down, for a block of columns from `start`;
+    /// Sums the axis times the cells below each other, from each of `rows` rows down, for a block of columns from `start`;
     /// the sums of the rows lie `stride` apart.
+    ///
+    /// `factors` is the axis with [`ROWS`] - 1 zeros at each end: a row of cells counts for the first output row by one
+    /// factor, for the next by the factor before it, and so on; by 0, which adds nothing, where it is out of reach.
     fn down(
-        cells: &Grid<f32>, row: usize, rows: usize, start: usize, axis: &[f32], sums: &mut [f32], stride: usize,
+        cells: &Grid<f32>, row: usize, rows: usize, start: usize, factors: &[f32], sums: &mut [f32], stride: usize,
     ) {
         let count = LANES.min(cells.width() - start);
         if rows < ROWS || count < LANES {
             for (i, sums) in sums.chunks_mut(stride).take(rows).enumerate() {
                 let sums = &mut sums[start..start + count];
                 sums.fill(0.0);
-                for (k, factor) in axis.iter().enumerate() {
+                for (k, factor) in factors[ROWS - 1..factors.len() + 1 - ROWS].iter().enumerate() {
                     let line = &cells.row(row + i + k)[start..start + count];
                     sums.iter_mut().zip(line).for_each(|(sum, cell)| *sum += cell * factor);
                 }
             }
             return;
         }
-        // A row of cells counts for the first output row as factor k, for the second as factor k - 1, …; beyond the ends
-        // of the axis the factor is 0, which adds nothing.
-        let factor = |k: usize, i: usize| if k >= i && k - i < axis.len() { axis[k - i] } else { 0.0 };
-        for half in [0, LANES / 2] {
-            let start = start + half;
-            let mut tile = [[0.0f32; LANES / 2]; ROWS];
-            for k in 0..axis.len() + ROWS - 1 {
-                let line = &cells.row(row + k)[start..start + LANES / 2];
-                let factors: [f32; ROWS] = std::array::from_fn(|i| factor(k, i));
-                for (sums, factor) in tile.iter_mut().zip(factors) {
-                    for (sum, cell) in sums.iter_mut().zip(line) {
-                        *sum += cell * factor;
-                    }
+        for part in (0..LANES).step_by(STRIP) {
+            let start = start + part;
+            let [mut a, mut b, mut c, mut d] = [[0.0f32; STRIP]; ROWS];
+            for (k, factors) in factors.windows(ROWS).enumerate() {
+                let Some(line) = cells.row(row + k)[start..].first_chunk::<STRIP>() else { return };
+                let (fa, fb, fc, fd) = (factors[3], factors[2], factors[1], factors[0]);
+                for lane in 0..STRIP {
+                    a[lane] += line[lane] * fa;
+                    b[lane] += line[lane] * fb;
+                    c[lane] += line[lane] * fc;
+                    d[lane] += line[lane] * fd;
                 }
             }
-            for (sums, tile) in sums.chunks_mut(stride).zip(&tile) {
-                sums[start..start + LANES / 2].copy_from_slice(tile);
+            for (sums, strip) in sums.chunks_mut(stride).zip([a, b, c, d]) {
+                sums[start..start + STRIP].copy_from_slice(&strip);
             }
         }
     }
@@ -107,9 +113,9 @@ wide! {
     fn along(values: &[f32], axis: &[f32], out: &mut [f32]) {
         let mut sums = [0.0f32; LANES];
         for (k, factor) in axis.iter().enumerate() {
-            let line = &values[k..k + LANES];
-            for (sum, value) in sums.iter_mut().zip(line) {
-                *sum += value * factor;
+            let Some(line) = values[k..].first_chunk::<LANES>() else { return };
+            for lane in 0..LANES {
+                sums[lane] += line[lane] * factor;
             }
         }
         out.copy_from_slice(&sums[..out.len()]);
