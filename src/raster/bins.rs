@@ -76,6 +76,7 @@ impl Bins {
         let mut max = (self.tally == Tally::Max)
             .then(|| self.max.get_or_insert_with(|| vec![f32::NEG_INFINITY; cells]).as_mut_slice());
         let outside = self.mapper.outside();
+        let outside_before = counts.as_ref().map_or(0, |counts| counts.count(outside as usize));
         let mut inside = 0;
         for copy in 0..self.mapper.copies() {
             self.mapper.map(copy, points, |start, cells| {
@@ -89,8 +90,14 @@ impl Bins {
                 if let Some(max) = &mut max {
                     raise(max, cells, weights);
                 }
-                inside += cells.len() - cells.iter().filter(|&&cell| cell == outside).count();
+                if counts.is_none() {
+                    inside += cells.len() - cells.iter().filter(|&&cell| cell == outside).count();
+                }
             });
+        }
+        if let Some(counts) = counts {
+            let outside = counts.count(outside as usize).wrapping_sub(outside_before) as usize;
+            inside = points.len() * self.mapper.copies() - outside;
         }
         self.inside += inside as u64;
     }
@@ -228,7 +235,8 @@ impl Counts {
 
     #[cold]
     fn carry(&mut self, cell: u32) {
-        self.high[cell as usize] += 256;
+        let high = &mut self.high[cell as usize];
+        *high = high.wrapping_add(256);
     }
 
     fn merge(&mut self, other: &Self) {
@@ -243,7 +251,7 @@ impl Counts {
     }
 
     fn count(&self, cell: usize) -> u32 {
-        self.high[cell] + u32::from(self.low[cell])
+        self.high[cell].wrapping_add(u32::from(self.low[cell]))
     }
 }
 

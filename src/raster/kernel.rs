@@ -120,6 +120,8 @@ impl Kernel {
             let (u, v) = (x / r, y / r);
             let square = u * u + v * v;
             match self.shape {
+                // The greatest of many has no sum that a tail could add to: it ends at the radius.
+                Shape::Gaussian if scale == Scale::Peak && square > 1.0 => 0.0,
                 Shape::Gaussian => gaussian(u) * gaussian(v),
                 Shape::Triangular => triangle(u) * triangle(v),
                 Shape::Cone => (1.0 - square.sqrt()).max(0.0),
@@ -137,6 +139,16 @@ impl Kernel {
             Scale::Peak => 1.0,
         };
         rows.iter().map(|row| row.iter().map(|value| (value / total) as f32).collect()).collect()
+    }
+
+    /// The rows of a disc of the kernel's radius: 1 wherever a pixel's center lies within it.
+    pub(super) fn disc(&self) -> Vec<Vec<f32>> {
+        let disc = Self { shape: Shape::Uniform, ..*self };
+        // Inset by the tail that the kernel itself may have.
+        let beyond = (self.reach_px() - disc.reach_px()) as usize;
+        let rows = disc.rows(Scale::Peak);
+        let none = || std::iter::repeat_n(Vec::new(), beyond);
+        none().chain(rows).chain(none()).collect()
     }
 
     fn offsets(&self) -> impl Iterator<Item = f64> {
