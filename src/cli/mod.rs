@@ -10,6 +10,7 @@ mod summary;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
@@ -30,7 +31,11 @@ enum Command {
 
 /// Runs the command that the process was started with, and answers its exit code.
 pub fn run() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return refused(&error),
+    };
+    let outcome = match command {
         Command::Render(args) => render::run(&args),
         Command::Schemes(args) => schemes::run(&args),
     };
@@ -43,6 +48,25 @@ pub fn run() -> ExitCode {
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
+}
+
+/// Answers a command line that asks for help, or that was not understood: the latter in one line.
+fn refused(error: &clap::Error) -> ExitCode {
+    if error.exit_code() == 0 || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nothing can be done if help cannot be printed.
+        let _ = error.print();
+        return ExitCode::from(error.exit_code() as u8);
+    }
+    let text = error.render().to_string();
+    // The rest repeats the usage, which `--help` has in full.
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let line = lines.collect::<Vec<_>>().join("; ");
+    eprintln!("kiln: {}", line.trim_start_matches("error: "));
+    ExitCode::from(2)
 }
 
 /// The error in one line; a parameter is called by its flag.

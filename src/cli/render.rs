@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::output::Output;
 use super::{progress, summary};
-use crate::color::{Family, Gradient, Opacity, Palette, Scheme};
+use crate::color::{Background, Family, Gradient, Opacity, Palette, Scheme};
 use crate::encode::geotiff::{self, Crs, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, nice_ticks, write_picture};
@@ -45,6 +45,7 @@ pub(super) struct Args {
     bands: Bands,
     /// Draw the legend too, as a PNG [default file: the output's name with .legend.png]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
     legend: Option<Option<String>>,
 
     #[command(flatten)]
@@ -109,6 +110,9 @@ struct StyleArgs {
     /// Opacity of the whole picture: 0.5, 50%, 128/255
     #[arg(long, value_name = "SHARE", default_value = "1")]
     opacity: Opacity,
+    /// An opaque color to print the picture on; without it, it can be laid over a map
+    #[arg(long, value_name = "COLOR")]
+    background: Option<Background>,
     /// Where the hottest color is reached: max, or a percentile such as p99
     #[arg(long, value_name = "POLICY", default_value = "p99")]
     normalize: Normalization,
@@ -221,7 +225,8 @@ fn draw(
     let survey = Survey::of(source, &query, in_order)?;
     check_points(args, &survey.report)?;
     if survey.report.rejected + survey.report.filtered == survey.report.read {
-        let why = "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
+        let why =
+            "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
         return Err(Error::input(args.inputs.join(", "), why));
     }
     let canvas = canvas_for(ground.projection, &survey.extent, size, style.radius, ground.fit)?;
@@ -283,9 +288,7 @@ fn reference(canvas: &Canvas) -> GeoReference {
     let [scale_x, scale_y] = canvas.scale();
     // World units to the system's: where the world's corner lies, and how long a unit is.
     let (crs, west, north, unit) = match canvas.projection() {
-        Projection::Mercator => {
-            (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M)
-        }
+        Projection::Mercator => (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M),
         Projection::PlateCarree => (Crs::Epsg4326, -180.0, 90.0, 360.0),
         Projection::Plane => (Crs::Plane, 0.0, 0.0, 1.0),
     };
@@ -335,9 +338,7 @@ impl StyleArgs {
     fn read(&self) -> Result<Style> {
         let scheme = match (&self.gradient, &self.scheme) {
             (Some(gradient), _) => Scheme::new("gradient", Family::Own, gradient.colors()),
-            (None, name) => {
-                SchemeFolders::usual(&self.schemes)?.find(name.as_deref().unwrap_or(Scheme::DEFAULT))?
-            }
+            (None, name) => SchemeFolders::usual(&self.schemes)?.find(name.as_deref().unwrap_or(Scheme::DEFAULT))?,
         };
         let radius = match self.dot_size {
             Some(dot_size) => Radius::DotSize(dot_size),
@@ -355,6 +356,7 @@ impl StyleArgs {
             aggregation: self.agg,
             scheme,
             opacity: self.opacity,
+            background: self.background,
             normalization: self.normalize,
             vmin: self.vmin,
             vmax: self.vmax,

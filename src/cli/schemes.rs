@@ -14,7 +14,7 @@ use crate::layer::SchemeFolders;
 /// List the color schemes, or draw them.
 ///
 /// Any name followed by `_r` is the same scheme reversed. A file NAME.txt in ./schemes, in a folder given by --schemes or
-/// in one that KILN_SCHEMES lists is the scheme NAME; schemes/README.md describes the format.
+/// in one that `KILN_SCHEMES` lists is the scheme NAME; schemes/README.md describes the format.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Draw all schemes as a PNG; `-` writes to standard output

@@ -20,7 +20,11 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
     match &heat.values {
         Some(values) => {
             let (vmin, vmax) = (values.span.vmin * unit.factor, values.span.vmax * unit.factor);
-            let policy = if style.vmin.is_some() && style.vmax.is_some() { "fixed".into() } else { style.normalization.to_string() };
+            let policy = if style.vmin.is_some() && style.vmax.is_some() {
+                "fixed".into()
+            } else {
+                style.normalization.to_string()
+            };
             let (vmin, vmax) = (short(vmin), short(vmax));
             append(&mut line, format_args!("; span {vmin} to {vmax} {} ({policy}, {})", unit.name, style.curve));
         }
@@ -31,7 +35,13 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
     append(&mut line, format_args!("; {width}x{height} of {}", heat.canvas.bounds()));
     let aspect = heat.canvas.aspect();
     if (aspect - 1.0).abs() > 0.02 {
-        append(&mut line, format_args!(" (a pixel is {} times as wide as high on the map: --size {width} keeps it square)", short(aspect)));
+        append(
+            &mut line,
+            format_args!(
+                " (a pixel is {} times as wide as high on the map: --size {width} keeps it square)",
+                short(aspect)
+            ),
+        );
     }
     append(&mut line, format_args!(" in {:.3} s: {output}", elapsed.as_secs_f64()));
     line
@@ -62,7 +72,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -15,12 +15,14 @@
 //! # Ok::<(), kiln::Error>(())
 //! ```
 
+mod background;
 mod builtin;
 mod gradient;
 mod opacity;
 mod palette;
 mod scheme;
 
+pub use background::Background;
 pub use gradient::Gradient;
 pub use opacity::Opacity;
 pub use palette::Palette;

@@ -1,6 +1,6 @@
 //! What a picture is painted with: one color per byte.
 
-use super::{Colors, Gradient, Opacity, Scheme};
+use super::{Background, Colors, Gradient, Opacity, Scheme};
 
 /// 256 RGBA colors with straight alpha, one for each value of a quantized cell.
 ///
@@ -41,6 +41,15 @@ impl Palette {
     pub fn with_opacity(mut self, opacity: Opacity) -> Self {
         for [.., alpha] in self.colors.iter_mut() {
             *alpha = opacity.scale(*alpha);
+        }
+        self
+    }
+
+    /// The same colors as they look on `background`, all of them opaque.
+    #[must_use]
+    pub fn on(mut self, background: Background) -> Self {
+        for color in self.colors.iter_mut() {
+            *color = background.under(*color);
         }
         self
     }

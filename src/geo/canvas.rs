@@ -49,7 +49,13 @@ impl Canvas {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the size is zero or beyond the limits, or the scale is.
-    pub(crate) fn around(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
+    pub(crate) fn around(
+        projection: Projection,
+        corner: [f64; 2],
+        scale: f64,
+        width: u32,
+        height: u32,
+    ) -> Result<Self> {
         check_size(width, height)?;
         check_scale(projection, [scale; 2])?;
         Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })

@@ -238,8 +238,8 @@ fn double_to_cells(x: &[f64], y: &[f64; CHUNK], frame: &Frame, copy: &WorldCopy,
 #[allow(clippy::inline_always)]
 fn cell_of(col: i32, row: i32, frame: &Frame) -> u32 {
     let (col, row) = (col as u32, row as u32);
-    // Both comparisons are made, so that the loop has no branch; the product cannot matter where it would wrap.
-    let inside = (col < frame.width) & (row < frame.height);
+    // The product cannot matter where it would wrap.
+    let inside = col < frame.width && row < frame.height;
     let cell = row.wrapping_mul(frame.width).wrapping_add(col);
     if inside { cell } else { frame.width * frame.height }
 }
@@ -310,16 +310,16 @@ fn mercator_y_f32(lat: f32) -> f32 {
     let h = lat * (std::f32::consts::PI / 360.0);
     let h2 = h * h;
     let sin = h + h * h2 * (-1.0 / 6.0 + h2 * (1.0 / 120.0 + h2 * (-1.0 / 5040.0 + h2 * (1.0 / 362_880.0))));
-    let cos = 1.0
-        + h2 * (-0.5 + h2 * (1.0 / 24.0 + h2 * (-1.0 / 720.0 + h2 * (1.0 / 40320.0 + h2 * (-1.0 / 3_628_800.0)))));
+    let cos =
+        1.0 + h2 * (-0.5 + h2 * (1.0 / 24.0 + h2 * (-1.0 / 720.0 + h2 * (1.0 / 40320.0 + h2 * (-1.0 / 3_628_800.0)))));
     let (above, below) = ((cos + sin).to_bits(), (cos - sin).to_bits());
     let exponent = (above >> 23) as i32 - (below >> 23) as i32;
     let a = f32::from_bits(above & MANTISSA | ONE);
     let b = f32::from_bits(below & MANTISSA | ONE);
     let z = (a - b) / (a + b);
     let z2 = z * z;
-    let series =
-        1.0 + z2 * (1.0 / 3.0 + z2 * (0.2 + z2 * (1.0 / 7.0 + z2 * (1.0 / 9.0 + z2 * (1.0 / 11.0 + z2 * (1.0 / 13.0))))));
+    let series = 1.0
+        + z2 * (1.0 / 3.0 + z2 * (0.2 + z2 * (1.0 / 7.0 + z2 * (1.0 / 9.0 + z2 * (1.0 / 11.0 + z2 * (1.0 / 13.0))))));
     let ln = exponent as f32 * std::f32::consts::LN_2 + 2.0 * z * series;
     let y = 0.5 - ln * (0.5 * std::f32::consts::FRAC_1_PI);
     if lat.abs() <= 90.0 { y } else { FAR_OUTSIDE as f32 }

@@ -216,14 +216,10 @@ mod tests {
             Fit::Tight,
         );
         assert!(tight.unwrap_err().to_string().contains("tight"));
-        assert!(canvas_for(
-            Projection::Mercator,
-            &Extent::default(),
-            Size::default(),
-            Radius::default(),
-            Fit::Padded
-        )
-        .is_err());
+        assert!(
+            canvas_for(Projection::Mercator, &Extent::default(), Size::default(), Radius::default(), Fit::Padded)
+                .is_err()
+        );
     }
 
     #[test]

@@ -48,13 +48,7 @@ pub struct Values {
 ///
 /// # Errors
 /// If the input cannot be read, or the style does not fit the canvas.
-pub fn render(
-    source: &dyn Source,
-    query: &Query<'_>,
-    canvas: &Canvas,
-    style: &Style,
-    threads: usize,
-) -> Result<Heat> {
+pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &Style, threads: usize) -> Result<Heat> {
     if style.blend == Blend::Classic {
         return render_classic(source, query, canvas, style, threads);
     }
@@ -77,8 +71,7 @@ fn bin(
     style: &Style,
     threads: usize,
 ) -> Result<(Bins, ScanReport)> {
-    let mut workers: Vec<Bins> =
-        (0..threads.max(1)).map(|_| Bins::new(canvas, style.aggregation.tally())).collect();
+    let mut workers: Vec<Bins> = (0..threads.max(1)).map(|_| Bins::new(canvas, style.aggregation.tally())).collect();
     let report = scan_each(source, query, &mut workers, |bins, points| {
         bins.add(points);
         ControlFlow::Continue(())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::color::{Opacity, Palette, Scheme};
+use crate::color::{Background, Opacity, Palette, Scheme};
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
 use crate::raster::{Aggregation, Curve, Grid, Kernel, Normalization, Quantizer, Shape, Span, classic};
@@ -23,6 +23,8 @@ pub struct Style {
     pub scheme: Scheme,
     /// How opaque the whole picture is. Default: fully.
     pub opacity: Opacity,
+    /// What the picture is printed on. Default: nothing, so that it can be laid over a map.
+    pub background: Option<Background>,
     /// Where the span ends, unless `vmin` and `vmax` say it. Default: the 99th percentile.
     pub normalization: Normalization,
     /// The value of the coldest color. Default: found in the picture.
@@ -46,6 +48,7 @@ impl Style {
             aggregation: Aggregation::default(),
             scheme: Scheme::named(Scheme::DEFAULT)?,
             opacity: Opacity::FULL,
+            background: None,
             normalization: Normalization::default(),
             vmin: None,
             vmax: None,
@@ -86,9 +89,13 @@ impl Style {
 
     /// The palette of the picture's indices.
     pub fn palette(&self) -> Palette {
-        match self.blend {
-            Blend::Add => Palette::new(Box::new(*self.scheme.colors())).with_opacity(self.opacity),
+        let palette = match self.blend {
+            Blend::Add => Palette::from(&self.scheme).with_opacity(self.opacity),
             Blend::Classic => Palette::classic(&self.scheme, self.opacity),
+        };
+        match self.background {
+            Some(background) => palette.on(background),
+            None => palette,
         }
     }
 }

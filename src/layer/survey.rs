@@ -57,7 +57,7 @@ impl Survey {
         let mut survey = Self { extent: Extent::default(), report, kept: Some(Columns::default()) };
         for look in looks {
             survey.extent.merge(&look.extent);
-            survey.kept = survey.kept.zip(look.kept).map(|(all, more)| all.and(more));
+            survey.kept = survey.kept.zip(look.kept).map(|(all, more)| all.and(&more));
         }
         Ok(survey)
     }
@@ -89,7 +89,7 @@ impl Columns {
         }
     }
 
-    fn and(mut self, more: Self) -> Self {
+    fn and(mut self, more: &Self) -> Self {
         if let Ok(points) = Points::new(&more.lon, &more.lat) {
             let weighted = if more.weighted { points.with_weight(&more.weight).ok() } else { None };
             self.add(weighted.unwrap_or(points));

@@ -26,18 +26,14 @@ impl Unit {
             let weight = weight.unwrap_or("weight");
             return Self { factor: 1.0, name: format!("{aggregation} of {weight}") };
         }
-        match canvas.pixel_size_m() {
-            Some([width_m, height_m]) => {
-                let lat = canvas.center_lat();
-                let hemisphere = if lat < 0.0 { 'S' } else { 'N' };
-                let name = format!("{thing} per km² at {:.0}°{hemisphere}", lat.abs());
-                Self { factor: 1e6 / (width_m * height_m), name }
-            }
-            None => {
-                let [x, y] = canvas.scale();
-                Self { factor: x * y, name: format!("{thing} per square unit") }
-            }
+        if let Some([width_m, height_m]) = canvas.pixel_size_m() {
+            let lat = canvas.center_lat();
+            let hemisphere = if lat < 0.0 { 'S' } else { 'N' };
+            let name = format!("{thing} per km² at {:.0}°{hemisphere}", lat.abs());
+            return Self { factor: 1e6 / (width_m * height_m), name };
         }
+        let [x, y] = canvas.scale();
+        Self { factor: x * y, name: format!("{thing} per square unit") }
     }
 }
 

@@ -53,7 +53,19 @@ impl Bins {
         };
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
         let mapper = CellMapper::new(&canvas);
-        Self { tally, mapper, width, height, turn, counts: None, sums: None, max: None, points: 0, inside: 0, weighted: false }
+        Self {
+            tally,
+            mapper,
+            width,
+            height,
+            turn,
+            counts: None,
+            sums: None,
+            max: None,
+            points: 0,
+            inside: 0,
+            weighted: false,
+        }
     }
 
     /// Adds points. Those that the canvas does not show only count as points.
@@ -296,22 +308,22 @@ impl Sums {
             cells.chunks(ONES.len()).for_each(|cells| self.add(cells, Some(&ONES[..cells.len()])));
             return;
         };
-        let exponent = match self.unit_exponent {
-            Some(exponent) => exponent,
-            None => {
-                let greatest = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
-                if greatest == 0.0 {
-                    return;
-                }
-                let exponent = greatest.log2().ceil().min(64.0) as i32 - Self::WEIGHT_BITS;
-                *self.unit_exponent.insert(exponent.max(Self::UNIT_EXPONENT))
+        let exponent = if let Some(exponent) = self.unit_exponent {
+            exponent
+        } else {
+            let greatest = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
+            if greatest == 0.0 {
+                return;
             }
+            let exponent = greatest.log2().ceil().min(64.0) as i32 - Self::WEIGHT_BITS;
+            *self.unit_exponent.insert(exponent.max(Self::UNIT_EXPONENT))
         };
         let per_unit = 2f64.powi(-exponent);
         let most = (1u64 << 62) as f64;
         for (&cell, &weight) in cells.iter().zip(weights) {
             let scaled = f64::from(weight) * per_unit;
             let whole = scaled as i64;
+            #[allow(clippy::float_cmp, reason = "whether the weight is a whole number of units is the question")]
             let fits = scaled.abs() < most && whole as f64 == scaled && weight.abs() <= Points::MAX_WEIGHT;
             let fixed = &mut self.fixed[cell as usize];
             match fixed.checked_add(whole) {

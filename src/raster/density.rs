@@ -109,8 +109,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::raster::Shape;
     use crate::geo::{Bounds, Canvas, Points, Projection};
+    use crate::raster::Shape;
 
     fn plane(width: u32, height: u32) -> Canvas {
         let bounds = Bounds::new(0.0, 0.0, f64::from(width), f64::from(height)).unwrap();

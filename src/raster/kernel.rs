@@ -192,7 +192,8 @@ mod tests {
                 let rows = kernel.rows(Scale::Mass);
                 let sum: f64 = rows.iter().flatten().map(|&value| f64::from(value)).sum();
                 assert!((sum - 1.0).abs() < 1e-5, "{name} {radius_px}: {sum}");
-                let mirrored: Vec<Vec<f32>> = rows.iter().rev().map(|row| row.iter().rev().copied().collect()).collect();
+                let mirrored: Vec<Vec<f32>> =
+                    rows.iter().rev().map(|row| row.iter().rev().copied().collect()).collect();
                 assert_eq!(rows, mirrored, "{name} {radius_px}");
                 let middle = &kernel.rows(Scale::Peak)[kernel.reach_px() as usize];
                 assert!((middle[middle.len() / 2] - 1.0).abs() < 1e-6);

@@ -104,7 +104,9 @@ wide! {
                 *most = if value > *most { value } else { *most };
             }
         };
-        chunks.iter().for_each(|chunk| take(chunk));
+        for chunk in chunks {
+            take(chunk);
+        }
         take(rest);
         (least.into_iter().fold(f32::INFINITY, f32::min), most.into_iter().fold(f32::NEG_INFINITY, f32::max))
     }
@@ -374,7 +376,7 @@ mod tests {
         let span = Span::of(&values, Aggregation::Sum, Normalization::Max);
         let indices = Quantizer::new(&values, Aggregation::Sum, span, Curve::EqHist).quantize(&values, 2);
         for index in 2..=254u8 {
-            let count = indices.cells().iter().filter(|&&i| i == index).count();
+            let count = indices.cells().iter().map(|&i| usize::from(i == index)).sum::<usize>();
             assert!((9..=10).contains(&count), "{index}: {count}");
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn stamp(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, thre
     let occupied: Vec<Vec<u32>> = (0..cells.height())
         .map(|row| {
             let cells = cells.row(row).iter().enumerate();
-            cells.filter(|(_, cell)| **cell != nothing).map(|(col, _)| col as u32).collect()
+            cells.filter(|(_, cell)| cell.to_bits() != nothing.to_bits()).map(|(col, _)| col as u32).collect()
         })
         .collect();
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
@@ -55,7 +55,8 @@ pub(super) fn stamp(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, thre
                 let crowded = occupied[row].len() * (taps.len() / 16 + 2) > width * taps.len() / 32;
                 if occupied[row].is_empty() || taps.is_empty() {
                     continue;
-                } else if crowded {
+                }
+                if crowded {
                     padded[..cells.width()].copy_from_slice(cells.row(row));
                     match combine {
                         Combine::Sum => gather_sum(&padded[inset..], taps, &mut sums),

@@ -156,7 +156,8 @@ fn all_valid(ground: Ground, points: Points<'_>) -> bool {
         Ground::Globe => pairs().fold(true, |ok, (&lon, &lat)| ok & (lon.abs() <= 360.0) & (lat.abs() <= 90.0)),
         Ground::Plane => pairs().fold(true, |ok, (&x, &y)| ok & (x.abs() < f64::INFINITY) & (y.abs() < f64::INFINITY)),
     };
-    coordinates && points.weight().is_none_or(|weight| weight.iter().fold(true, |ok, w| ok & (w.abs() <= Points::MAX_WEIGHT)))
+    coordinates
+        && points.weight().is_none_or(|weight| weight.iter().fold(true, |ok, w| ok & (w.abs() <= Points::MAX_WEIGHT)))
 }
 
 /// Says what is wrong with a row that is not valid.

@@ -13,15 +13,15 @@ use crate::golden::{self, Picture};
 #[derive(Deserialize)]
 pub(crate) struct Case {
     pub(crate) params: Params,
-    points: Vec<(f64, f64)>,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Params {
     #[serde(rename = "dotsize")]
-    dot_size: u16,
+    pub(crate) dot_size: u16,
     pub(crate) opacity: u8,
-    size: (usize, usize),
+    pub(crate) size: (usize, usize),
     pub(crate) scheme: String,
     area: Option<((f64, f64), (f64, f64))>,
 }

@@ -12,7 +12,7 @@ fn palette(scheme: &str, opacity: u8) -> [[u8; 4]; 256] {
 }
 
 /// The picture with nothing in the pixels that do not show.
-fn shown(mut picture: Picture) -> Picture {
+pub(crate) fn shown(mut picture: Picture) -> Picture {
     for pixel in picture.pixels.chunks_exact_mut(4).filter(|pixel| pixel[3] == 0) {
         pixel.fill(0);
     }

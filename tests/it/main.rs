@@ -1,7 +1,11 @@
 //! What Kiln does for its users, from the outside. One module per thing a user does.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod architecture;
 mod classic;
 mod classic_color;
 mod geotiff;
 mod golden;
+mod kiln;
+mod render;
+mod schemes;

@@ -1,0 +1,66 @@
+//! The binary, run as a user runs it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A bundled data file.
+pub(crate) fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+}
+
+/// What a run of the binary came to.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// Asserts that the run went well, and answers its summary.
+    pub(crate) fn done(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self.stderr
+    }
+
+    /// Asserts that the run ended with `code` and one line on standard error that holds all of `words`.
+    pub(crate) fn failed(self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        assert_eq!(self.stderr.trim_end().lines().count(), 1, "more than one line: {}", self.stderr);
+        assert!(self.stderr.starts_with("kiln: "), "{}", self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "`{word}` is missing: {}", self.stderr);
+        }
+    }
+}
+
+/// Runs `kiln` in `folder`.
+pub(crate) fn kiln<A: AsRef<std::ffi::OsStr>>(folder: &Path, args: impl IntoIterator<Item = A>) -> Run {
+    kiln_with_input(folder, args, b"")
+}
+
+/// Runs `kiln` in `folder` with `input` on its standard input.
+pub(crate) fn kiln_with_input<A: AsRef<std::ffi::OsStr>>(
+    folder: &Path,
+    args: impl IntoIterator<Item = A>,
+    input: &[u8],
+) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("KILN_SCHEMES")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A child that fails early never reads its input; that is its right.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let code = status.code().expect("the binary was killed");
+    Run { code, stdout, stderr: String::from_utf8(stderr).unwrap() }
+}

@@ -1,0 +1,218 @@
+//! Somebody draws pictures from files.
+
+use std::fs;
+
+use crate::golden::{self, Picture};
+use crate::kiln::{data, kiln, kiln_with_input};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Whether nothing is in the folder but `names`.
+fn holds_only(folder: &tempfile::TempDir, names: &[&str]) -> bool {
+    let mut found: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    found.sort();
+    found == names
+}
+
+#[test]
+fn cities_by_population() {
+    let folder = folder();
+    let cities = data("cities.parquet");
+    let args = ["render", cities.to_str().unwrap(), "--weight", "population", "--radius", "8", "-o", "out.png"];
+    let bounds = ["--bounds=-12,35,32,60", "--size", "512"];
+    let summary = kiln(folder.path(), args.iter().chain(&bounds)).done();
+    assert!(summary.contains("read 135,233 rows, drew "), "{summary}");
+    assert!(summary.contains(" population per km² at 49°N (p99, linear)"), "{summary}");
+    golden::check("render/cities-population", &Picture::read(&folder.path().join("out.png")).unwrap());
+}
+
+#[test]
+fn earthquakes_by_magnitude() {
+    let folder = folder();
+    let quakes = data("earthquakes.geojson");
+    let args = ["render", quakes.to_str().unwrap(), "--weight", "mag", "--curve", "log", "--size", "512"];
+    let summary = kiln(folder.path(), args.iter().chain(&["-o", "out.png", "--legend"])).done();
+    assert!(summary.contains("read 1,707 rows, drew 1,707 points, 0 outside"), "{summary}");
+    assert!(holds_only(&folder, &["out.legend.png", "out.png"]));
+    golden::check("render/earthquakes-magnitude", &Picture::read(&folder.path().join("out.png")).unwrap());
+}
+
+#[test]
+fn formats_agree_to_the_byte() {
+    let folder = folder();
+    let rows = [(18.07, 59.33, 3.5), (17.64, 59.86, 1.25), (16.55, 59.61, 2.0), (18.07, 59.33, 0.5)];
+    let join = |row: &dyn Fn(&(f64, f64, f64)) -> String, between: &str| {
+        rows.iter().map(row).collect::<Vec<_>>().join(between)
+    };
+    let feature = |&(x, y, w): &(f64, f64, f64)| {
+        format!(
+            r#"{{"type":"Feature","geometry":{{"type":"Point","coordinates":[{x},{y}]}},"properties":{{"weight":{w}}}}}"#
+        )
+    };
+    let array = |&(x, y, w): &(f64, f64, f64)| format!("[{x},{y},{w}]");
+    let csv = format!("lat,name,lon,weight\n{}\n", join(&|(x, y, w)| format!("{y},\"a, b\",{x},{w}"), "\n"));
+    let collection = format!(r#"{{"type":"FeatureCollection","features":[{}]}}"#, join(&feature, ","));
+    let files = [
+        ("points.csv", csv.clone()),
+        ("points.tsv", format!("x\ty\tvalue\n{}", join(&|(x, y, w)| format!("{x}\t{y}\t{w}"), "\r\n"))),
+        ("points.geojson", collection.clone()),
+        ("points.geojsonl", join(&feature, "\n")),
+        ("points.json", format!("[{}]", join(&array, ","))),
+        ("points.ndjson", join(&|(x, y, w)| format!(r#"{{"lng":{x},"latitude":{y},"w":{w}}}"#), "\n")),
+    ];
+    let draw = |input: &str, stdin: &[u8]| {
+        let run = kiln_with_input(folder.path(), ["render", input, "-o", "-", "--size", "300x200"], stdin);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stderr.contains("drew 4 points"), "{input}: {}", run.stderr);
+        run.stdout
+    };
+    let expected = draw("-", csv.as_bytes());
+    assert!(expected.starts_with(b"\x89PNG"));
+    for (name, text) in &files {
+        fs::write(folder.path().join(name), text).unwrap();
+        assert_eq!(draw(name, b""), expected, "{name}");
+        assert_eq!(draw("-", text.as_bytes()), expected, "{name} on standard input");
+    }
+}
+
+#[test]
+fn the_picture_is_the_same_at_any_number_of_threads() {
+    let folder = folder();
+    let cities = data("cities.parquet");
+    for style in [&["--agg", "count"][..], &["--agg", "mean", "--weight", "population"], &["--blend", "classic"]] {
+        let draw = |threads: &str| {
+            let args = ["render", cities.to_str().unwrap(), "-o", "-", "-q", "--size", "400", "--threads", threads];
+            let run = kiln(folder.path(), args.iter().chain(style));
+            assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+            run.stdout
+        };
+        let one = draw("1");
+        assert_eq!(one, draw("2"), "{style:?}");
+        assert_eq!(one, draw("3"), "{style:?}");
+    }
+}
+
+#[test]
+fn time_and_category_filters() {
+    let folder = folder();
+    let quakes = data("earthquakes.geojson");
+    let draw = |filters: &[&str]| {
+        let args = ["render", quakes.to_str().unwrap(), "--bounds", "world", "-o", "out.png", "--size", "64"];
+        kiln(folder.path(), args.iter().chain(filters)).done()
+    };
+    let all = draw(&[]);
+    assert!(all.contains("read 1,707 rows, drew 1,707 points"), "{all}");
+    let early = draw(&["--end", "2018-02-03"]);
+    let late = draw(&["--start", "2018-02-03T00:00:00Z"]);
+    let drawn = |summary: &str| {
+        let after = summary.split("drew ").nth(1).unwrap();
+        after.split(' ').next().unwrap().replace(',', "").parse::<u64>().unwrap()
+    };
+    assert_eq!(drawn(&early) + drawn(&late), 1707);
+    assert!(drawn(&early) > 0 && drawn(&late) > 0);
+    let quarry = draw(&["--category", "quarry blast"]);
+    assert!((1..200).contains(&drawn(&quarry)), "{quarry}");
+    assert_eq!(drawn(&draw(&["--category", "nothing such"])), 0);
+}
+
+#[test]
+fn bad_rows_are_counted_and_explained() {
+    let folder = folder();
+    fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\nx,2\n3,nan\n4\n5,95\n6,7\n").unwrap();
+    let summary = kiln(folder.path(), ["render", "p.csv", "-o", "out.png"]).done();
+    assert!(summary.contains("read 6 rows, drew 2 points, 0 outside, 4 rejected (p.csv row 2: "), "{summary}");
+    assert!(summary.contains("p.csv row 3: ") && summary.contains("p.csv row 4: "), "{summary}");
+}
+
+#[test]
+fn wrong_use_is_told_in_a_line_and_exits_with_2() {
+    let folder = folder();
+    fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
+    let try_args = |args: &[&str]| kiln(folder.path(), ["render", "p.csv", "-o", "out.png"].iter().chain(args));
+    try_args(&["--scheme", "virdis"]).failed(2, &["--scheme", "viridis"]);
+    try_args(&["--gradient", "red,nocolor"]).failed(2, &["nocolor"]);
+    try_args(&["--size", "0x10"]).failed(2, &["--size", "0x10"]);
+    try_args(&["--size", "100000x100000"]).failed(2, &["--size", "32768"]);
+    try_args(&["--radius", "0"]).failed(2, &["--radius"]);
+    try_args(&["--radius", "5000"]).failed(2, &["--radius", "1024"]);
+    try_args(&["--radius", "12 parsecs"]).failed(2, &["--radius", "10km"]);
+    try_args(&["--dot-size", "-1"]).failed(2, &["--dot-size"]);
+    try_args(&["--opacity", "2"]).failed(2, &["--opacity"]);
+    try_args(&["--bounds", "1,2,3"]).failed(2, &["--bounds", "west,south,east,north"]);
+    try_args(&["--bounds", "0,10,10,0"]).failed(2, &["--bounds", "south"]);
+    try_args(&["--vmin", "5", "--vmax", "1"]).failed(2, &["--vmin"]);
+    try_args(&["--normalize", "p0"]).failed(2, &["--normalize", "p99"]);
+    try_args(&["--kernel", "blob"]).failed(2, &["--kernel", "gaussian"]);
+    try_args(&["--start", "soon"]).failed(2, &["--start"]);
+    try_args(&["--threads", "0"]).failed(2, &["--threads"]);
+    try_args(&["--nonsense"]).failed(2, &["--nonsense"]);
+    try_args(&["--blend", "classic", "--format", "geotiff"]).failed(2, &["--bands"]);
+    kiln(folder.path(), ["render", "p.csv"]).failed(2, &["--output"]);
+    assert!(holds_only(&folder, &["p.csv"]));
+}
+
+#[test]
+fn failed_work_is_told_in_a_line_and_exits_with_1() {
+    let folder = folder();
+    let cases: &[(&str, &[u8], &[&str])] = &[
+        ("columns.csv", b"a,b\n1,2\n", &["columns.csv", "--lon", "a, b"]),
+        ("empty.csv", b"", &["empty.csv"]),
+        ("header.csv", b"lon,lat\n", &["header.csv", "no rows"]),
+        ("text.csv", b"lon,lat\nfoo,2\n", &["text.csv", "row 1", "foo"]),
+        ("swapped.csv", b"lon,lat\n59.3,118.1\n57.7,111.9\n", &["swapped.csv", "118.1", "swapped"]),
+        (
+            "lines.geojson",
+            br#"{"type":"Feature","geometry":{"type":"LineString","coordinates":[[0,0],[1,1]]},"properties":{}}"#,
+            &["lines.geojson", "LineString"],
+        ),
+        ("broken.geojson", br#"{"type":"FeatureCollection","features":[{"#, &["broken.geojson", "line 1"]),
+        ("broken.parquet", b"PAR1 and then nothing that is a footer", &["broken.parquet", "Parquet"]),
+        ("cut.parquet", &fs::read(data("cities.parquet")).unwrap()[..9000], &["cut.parquet", "Parquet"]),
+    ];
+    for (name, bytes, words) in cases {
+        fs::write(folder.path().join(name), bytes).unwrap();
+        kiln(folder.path(), ["render", name, "-o", "out.png"]).failed(1, words);
+    }
+    kiln(folder.path(), ["render", "missing.csv", "-o", "out.png"]).failed(1, &["missing.csv", "No such file"]);
+    fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
+    kiln(folder.path(), ["render", "p.csv", "-o", "no/such/folder.png"]).failed(1, &["no/such/folder.png", "write"]);
+    kiln(folder.path(), ["render", "p.csv", "--weight", "mass", "-o", "out.png"]).failed(1, &["mass", "p.csv"]);
+    let names: Vec<String> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().all(|name| !name.contains("out") && !name.contains("part")), "{names:?}");
+}
+
+#[test]
+fn a_failed_run_leaves_the_old_picture() {
+    let folder = folder();
+    fs::write(folder.path().join("out.png"), "the old picture").unwrap();
+    fs::write(folder.path().join("p.csv"), "lon,lat\nx,y\n").unwrap();
+    kiln(folder.path(), ["render", "p.csv", "-o", "out.png"]).failed(1, &["p.csv"]);
+    assert_eq!(fs::read_to_string(folder.path().join("out.png")).unwrap(), "the old picture");
+    assert!(holds_only(&folder, &["out.png", "p.csv"]));
+}
+
+#[test]
+fn the_old_library_is_a_style() {
+    let folder = folder();
+    // The case's points, as a CSV.
+    let case = crate::classic::Case::read("nonsquare_tall_noarea");
+    let rows: Vec<String> = case.points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+    fs::write(folder.path().join("p.csv"), format!("x,y\n{}\n", rows.join("\n"))).unwrap();
+    let (width, height) = case.params.size;
+    let (size, dot_size) = (format!("{width}x{height}"), case.params.dot_size.to_string());
+    let opacity = format!("{}/255", case.params.opacity);
+    let args = ["render", "p.csv", "-o", "out.png", "--blend", "classic", "--projection", "plane", "--fit", "tight"];
+    let style = ["--size", &size, "--dot-size", &dot_size, "--opacity", &opacity, "--scheme", &case.params.scheme];
+    kiln(folder.path(), args.iter().chain(&style)).done();
+    let drawn = Picture::read(&folder.path().join("out.png")).unwrap();
+    let expected = Picture::read(&crate::classic::path("nonsquare_tall_noarea.png")).unwrap();
+    golden::assert_same(
+        "classic/by-command",
+        &crate::classic_color::shown(expected),
+        &crate::classic_color::shown(drawn),
+    );
+}
