@@ -7,5 +7,6 @@ mod classic_color;
 mod geotiff;
 mod golden;
 mod kiln;
+mod picture_rules;
 mod render;
 mod schemes;
