@@ -1,4 +1,5 @@
 //! From points in memory to a picture: binning, the kernel, and the whole way to PNG bytes.
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::{GeoJson, Json, Parquet, Query, ScanReport, Sink, Source};
+use super::{Csv, GeoJson, Json, Parquet, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 
 /// Opens the input that `spec` names: a file, or `-` for standard input.
@@ -56,9 +56,8 @@ fn open_content(content: Content, name: &str) -> Result<Box<dyn Source>> {
     }
     let (path, owned_name) = (content.path(), name.to_owned());
     let source: Box<dyn Source> = match Format::of(&head, extension.as_deref(), name)? {
-        // Format::Csv => Box::new(Csv::open(path, owned_name)?),
+        Format::Csv => Box::new(Csv::open(path, owned_name)?),
         Format::Parquet => Box::new(Parquet::open(path, owned_name)?),
-        Format::Csv => return Err(Error::input(name, "this format is not built in")),
         Format::GeoJson => Box::new(GeoJson::open(path, owned_name)?),
         Format::Json => Box::new(Json::open(path, owned_name)?),
     };

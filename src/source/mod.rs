@@ -4,6 +4,7 @@
 //! needs no lock; with a single sink the points come in the order of the input. A sink that answers
 //! [`ControlFlow::Break`] stops the scan.
 
+mod csv;
 mod document;
 mod geojson;
 mod geometry;
@@ -21,6 +22,7 @@ mod testing;
 mod time;
 mod value;
 
+pub use csv::Csv;
 pub use geojson::GeoJson;
 pub use input::{Inputs, open};
 pub use json::Json;
