@@ -4,10 +4,13 @@
 //! needs no lock; with a single sink the points come in the order of the input. A sink that answers
 //! [`ControlFlow::Break`] stops the scan.
 
+mod csv;
 mod intake;
 mod memory;
 mod parts;
+mod time;
 
+pub use csv::Csv;
 pub use memory::Memory;
 
 use std::ops::ControlFlow;
