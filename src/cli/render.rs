@@ -84,10 +84,10 @@ struct GroundArgs {
 #[command(next_help_heading = "Style")]
 struct StyleArgs {
     /// Radius of a dot: 25, 25px, 500m, 10km [default: 20px]
-    #[arg(long, value_name = "SIZE", conflicts_with = "dot_size")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, conflicts_with = "dot_size")]
     radius: Option<Radius>,
     /// Radius as the Python heatmap library's dot size, of which a lone dot shows 0.36 to each side
-    #[arg(long, value_name = "PX")]
+    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
     dot_size: Option<f64>,
     /// gaussian, cone, quartic, epanechnikov, triangular, uniform
     #[arg(long, value_name = "SHAPE", default_value = "gaussian")]

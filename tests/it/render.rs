@@ -158,7 +158,7 @@ fn wrong_use_is_told_in_a_line_and_exits_with_2() {
 fn failed_work_is_told_in_a_line_and_exits_with_1() {
     let folder = folder();
     let cases: &[(&str, &[u8], &[&str])] = &[
-        ("columns.csv", b"a,b\n1,2\n", &["columns.csv", "--lon", "a, b"]),
+        ("columns.csv", b"a,b\n1,2\n", &["columns.csv", "--lon", "\"a\", \"b\""]),
         ("empty.csv", b"", &["empty.csv"]),
         ("header.csv", b"lon,lat\n", &["header.csv", "no rows"]),
         ("text.csv", b"lon,lat\nfoo,2\n", &["text.csv", "row 1", "foo"]),
