@@ -5,19 +5,15 @@
 //! [`ControlFlow::Break`] stops the scan.
 
 mod csv;
-<<<<<<< HEAD
 mod document;
 mod geojson;
 mod geometry;
 mod input;
-=======
->>>>>>> csv
 mod intake;
 mod json;
 mod memory;
 mod parquet;
 mod parts;
-<<<<<<< HEAD
 mod record;
 mod rows;
 #[cfg(test)]
@@ -30,11 +26,6 @@ pub use csv::Csv;
 pub use geojson::GeoJson;
 pub use input::{Inputs, open};
 pub use json::Json;
-=======
-mod time;
-
-pub use csv::Csv;
->>>>>>> csv
 pub use memory::Memory;
 pub use parquet::Parquet;
 pub use time::parse_time_us;
