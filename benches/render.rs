@@ -62,7 +62,8 @@ fn stages(c: &mut Criterion) {
     let points = Points::new(&lon, &lat).unwrap();
     let weighted = points.with_weight(&weight).unwrap();
     let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 1024, 1024).unwrap();
-    let street = Canvas::new(Projection::Mercator, Bounds::new(-10.0, 35.0, 30.0, 60.0).unwrap(), 30_000, 3000).unwrap();
+    let street =
+        Canvas::new(Projection::Mercator, Bounds::new(-10.0, 35.0, 30.0, 60.0).unwrap(), 30_000, 3000).unwrap();
     let mut group = c.benchmark_group("bin 1M points, 1 thread");
     group.throughput(Throughput::Elements(points.len() as u64));
     for (name, canvas, points, tally) in [

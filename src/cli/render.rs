@@ -17,7 +17,7 @@ use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
 use crate::layer::{
     Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, Survey, Unit, Values, canvas_for, canvas_of, render,
 };
-use crate::raster::{Aggregation, Curve, Normalization, Shape};
+use crate::raster::{Aggregation, Curve, Normalization, Shape, classic};
 use crate::source::{Columns, Ground, Inputs, Progress, Query, ScanReport, open, parse_time_us};
 
 /// Draw points from files as one heat-map picture.
@@ -87,7 +87,7 @@ struct StyleArgs {
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true, conflicts_with = "dot_size")]
     radius: Option<Radius>,
     /// Radius as the Python heatmap library's dot size, of which a lone dot shows 0.36 to each side
-    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
+    #[arg(long, value_name = "PX", allow_hyphen_values = true, value_parser = read_dot_size)]
     dot_size: Option<f64>,
     /// gaussian, cone, quartic, epanechnikov, triangular, uniform
     #[arg(long, value_name = "SHAPE", default_value = "gaussian")]
@@ -166,6 +166,16 @@ enum Format {
 enum Bands {
     Density,
     Rgba,
+}
+
+fn read_dot_size(text: &str) -> Result<f64> {
+    match text.parse::<f64>() {
+        Ok(size) if size > 0.0 && size <= f64::from(classic::MAX_DOT_SIZE) => Ok(size),
+        _ => {
+            let most = classic::MAX_DOT_SIZE;
+            Err(Error::invalid("dot-size", format!("not a number of pixels above 0 and at most {most}")))
+        }
+    }
 }
 
 fn read_time(text: &str) -> Result<i64> {

@@ -184,11 +184,9 @@ wide! {
 
 wide! {
     fn plane(lon: &[f64], lat: &[f64], frame: &Frame, copy: &WorldCopy, cells: &mut [u32]) {
-        let mut y = [0.0f64; CHUNK];
-        for (y, lat) in y.iter_mut().zip(lat) {
-            *y = -*lat;
-        }
-        double_to_cells(lon, &y, frame, copy, cells);
+        // World y is −lat; to turn the scale's sign instead gives the same product.
+        let frame = Frame { scale: [frame.scale[0], -frame.scale[1]], ..*frame };
+        double_to_cells(lon, lat, &frame, copy, cells);
     }
 }
 
@@ -224,7 +222,7 @@ fn single_to_cells(x: &mut [f32; CHUNK], y: &[f32; CHUNK], frame: &Frame, copy: 
 /// World coordinates to cells.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn double_to_cells(x: &[f64], y: &[f64; CHUNK], frame: &Frame, copy: &WorldCopy, cells: &mut [u32]) {
+fn double_to_cells(x: &[f64], y: &[f64], frame: &Frame, copy: &WorldCopy, cells: &mut [u32]) {
     let offset = [copy.offset[0] as f64, copy.offset[1] as f64];
     let limit = [f64::from(frame.width), f64::from(frame.height)];
     for ((x, y), cell) in x.iter().zip(y).zip(cells) {

@@ -55,7 +55,7 @@ pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &S
     let kernel = style.kernel(canvas)?;
     let (bins, report) = bin(source, query, &canvas.grow(kernel.reach_px()), style, threads)?;
     let density = density(&bins, kernel, style.aggregation, threads)?;
-    let span = style.span(&density)?;
+    let span = style.span(&density, threads)?;
     let quantizer = style.quantizer(&density, span);
     let indices = quantizer.quantize(&density, threads);
     let (drawn, outside) = (bins.inside(), bins.points().saturating_sub(bins.inside()));

@@ -68,10 +68,10 @@ impl Style {
     ///
     /// # Errors
     /// [`Error::Invalid`] if `vmin` or `vmax` is not finite or they are not in order.
-    pub fn span(&self, density: &Grid<f32>) -> Result<Span> {
+    pub fn span(&self, density: &Grid<f32>, threads: usize) -> Result<Span> {
         let found = match (self.vmin, self.vmax) {
             (Some(vmin), Some(vmax)) => Span { vmin, vmax },
-            _ => Span::of(density, self.aggregation, self.normalization),
+            _ => Span::of(density, self.aggregation, self.normalization, threads),
         };
         let span = Span { vmin: self.vmin.unwrap_or(found.vmin), vmax: self.vmax.unwrap_or(found.vmax) };
         if span.vmin.is_finite() && span.vmax.is_finite() && span.vmin < span.vmax {
@@ -230,8 +230,8 @@ mod tests {
     fn an_empty_span_is_refused() {
         let density = Grid::filled(1, 1, 5.0);
         let style = Style { vmin: Some(9.0), ..Style::new().unwrap() };
-        assert!(style.span(&density).is_err());
+        assert!(style.span(&density, 1).is_err());
         let style = Style { vmax: Some(10.0), ..Style::new().unwrap() };
-        assert_eq!(style.span(&density).unwrap(), Span { vmin: 0.0, vmax: 10.0 });
+        assert_eq!(style.span(&density, 1).unwrap(), Span { vmin: 0.0, vmax: 10.0 });
     }
 }

@@ -183,7 +183,7 @@ impl Bins {
     pub fn counts(&self) -> Grid<f32> {
         let mut counts = Grid::filled(self.width, self.height, 0.0);
         if let (Some(kept), true) = (&self.counts, matches!(self.tally, Tally::Count | Tally::CountAndSum)) {
-            join_counts(&kept.low, &kept.high, counts.cells_mut());
+            kept.write_to(counts.cells_mut());
         }
         self.unroll(counts)
     }
@@ -194,7 +194,7 @@ impl Bins {
         let ones = self.counts.as_ref().filter(|_| self.tally == Tally::Sum);
         match (&self.sums, ones) {
             (Some(kept), None) => kept.round(sums.cells_mut()),
-            (None, Some(ones)) => join_counts(&ones.low, &ones.high, sums.cells_mut()),
+            (None, Some(ones)) => ones.write_to(sums.cells_mut()),
             (Some(kept), Some(ones)) => kept.round_with(ones, sums.cells_mut()),
             (None, None) => {}
         }
@@ -225,13 +225,13 @@ fn raise(max: &mut [f32], cells: &[u32], weights: Option<&[f32]>) {
 #[derive(Debug)]
 struct Counts {
     low: Vec<u8>,
-    /// Multiples of 256. The pages of cells that never count so far are never touched.
+    /// Multiples of 256; empty while no cell has counted so far.
     high: Vec<u32>,
 }
 
 impl Counts {
     fn new(cells: usize) -> Self {
-        Self { low: vec![0; cells], high: vec![0; cells] }
+        Self { low: vec![0; cells], high: Vec::new() }
     }
 
     #[inline]
@@ -247,30 +247,69 @@ impl Counts {
 
     #[cold]
     fn carry(&mut self, cell: u32) {
+        if self.high.is_empty() {
+            self.high = vec![0; self.low.len()];
+        }
         let high = &mut self.high[cell as usize];
         *high = high.wrapping_add(256);
     }
 
     fn merge(&mut self, other: &Self) {
-        for cell in 0..self.low.len() {
-            let low = u32::from(self.low[cell]) + u32::from(other.low[cell]);
-            self.low[cell] = low as u8;
-            let high = other.high[cell] + (low & 256);
-            if high > 0 {
-                self.high[cell] += high;
-            }
+        if self.high.is_empty() {
+            self.high = vec![0; self.low.len()];
+        }
+        add_counts(&mut self.low, &mut self.high, &other.low);
+        for (high, more) in self.high.iter_mut().zip(&other.high) {
+            *high = high.wrapping_add(*more);
         }
     }
 
     fn count(&self, cell: usize) -> u32 {
-        self.high[cell].wrapping_add(u32::from(self.low[cell]))
+        self.high.get(cell).map_or(0, |high| *high).wrapping_add(u32::from(self.low[cell]))
+    }
+
+    /// The counts of the first cells, as many as `counts` holds.
+    fn write_to(&self, counts: &mut [f32]) {
+        if self.high.is_empty() {
+            widen(&self.low, counts);
+        } else {
+            join(&self.low, &self.high, counts);
+        }
     }
 }
 
 wide! {
-    fn join_counts(low: &[u8], high: &[u32], counts: &mut [f32]) {
+    /// Adds low parts of counts, and carries into the high parts; those that nothing is carried to are not touched.
+    fn add_counts(low: &mut [u8], high: &mut [u32], more: &[u8]) {
+        const LANES: usize = 64;
+        for ((low, high), more) in low.chunks_mut(LANES).zip(high.chunks_mut(LANES)).zip(more.chunks(LANES)) {
+            let mut carried = false;
+            for (low, &more) in low.iter_mut().zip(more) {
+                *low = low.wrapping_add(more);
+                // A sum that wrapped is less than either part.
+                carried |= *low < more;
+            }
+            if carried {
+                for ((high, &low), &more) in high.iter_mut().zip(&*low).zip(more) {
+                    *high = high.wrapping_add(if low < more { 256 } else { 0 });
+                }
+            }
+        }
+    }
+}
+
+wide! {
+    fn join(low: &[u8], high: &[u32], counts: &mut [f32]) {
         for ((count, low), high) in counts.iter_mut().zip(low).zip(high) {
-            *count = (high + u32::from(*low)) as f32;
+            *count = high.wrapping_add(u32::from(*low)) as f32;
+        }
+    }
+}
+
+wide! {
+    fn widen(low: &[u8], counts: &mut [f32]) {
+        for (count, low) in counts.iter_mut().zip(low) {
+            *count = f32::from(*low);
         }
     }
 }

@@ -63,7 +63,7 @@ impl Span {
     ///
     /// Amounts start at 0; where some are negative, and for means and maxima, the lower end is found as the upper one is.
     /// Without any value the span is 0..1; it is never empty.
-    pub fn of(density: &Grid<f32>, aggregation: Aggregation, normalization: Normalization) -> Self {
+    pub fn of(density: &Grid<f32>, aggregation: Aggregation, normalization: Normalization, threads: usize) -> Self {
         let is_value = |value: f32| if aggregation.is_additive() { value != 0.0 } else { !value.is_nan() };
         let share = match normalization {
             Normalization::Max => 1.0,
@@ -75,7 +75,8 @@ impl Span {
         }
         let from_zero = aggregation.is_additive() && least >= 0.0;
         let at = |share: f64, extreme: f32| {
-            let found = if share < 1.0 && share > 0.0 { quantile(density.cells(), is_value, share) } else { None };
+            let found =
+                if share < 1.0 && share > 0.0 { quantile(density.cells(), is_value, share, threads) } else { None };
             f64::from(found.unwrap_or(extreme))
         };
         let vmin = if from_zero { 0.0 } else { at(1.0 - share, least) };
@@ -112,27 +113,61 @@ wide! {
     }
 }
 
-/// The value that `share` (0..1) of the values stay at or below: the nearest rank, found by their bits, high half first.
-fn quantile(values: &[f32], is_value: impl Fn(f32) -> bool, share: f64) -> Option<f32> {
-    let mut high = vec![0u32; 1 << 16];
-    let mut count = 0u64;
-    for &value in values {
-        if is_value(value) {
-            high[(order_key(value) >> 16) as usize] += 1;
-            count += 1;
+/// The value that `share` (0..1) of the values stay at or below: the nearest rank, found by the bits of their keys, high half
+/// first.
+fn quantile(values: &[f32], is_value: impl Fn(f32) -> bool + Sync, share: f64, threads: usize) -> Option<f32> {
+    let sum_tables = |tables: Vec<Vec<u32>>| {
+        tables.into_iter().reduce(|mut sum, table| {
+            sum.iter_mut().zip(table).for_each(|(sum, count)| *sum += count);
+            sum
+        })
+    };
+    let high = sum_tables(in_parts(values, threads, |values| {
+        let mut table = vec![0u32; 1 << 16];
+        for &value in values.iter().filter(|value| is_value(**value)) {
+            table[(order_key(value) >> 16) as usize] += 1;
         }
-    }
+        table
+    }))?;
+    let count: u64 = high.iter().map(|&count| u64::from(count)).sum();
     let rank = ((share * count as f64).ceil() as u64).clamp(1, count.max(1)) - 1;
     let (top, below) = bucket_of(&high, rank)?;
-    let mut low = vec![0u32; 1 << 16];
-    for &value in values {
-        let key = order_key(value);
-        if key >> 16 == top && is_value(value) {
-            low[(key & 0xffff) as usize] += 1;
+    let low = sum_tables(in_parts(values, threads, |values| {
+        let mut table = vec![0u32; 1 << 16];
+        // Few values lie in the bucket, so whole stretches are passed over.
+        for stretch in values.chunks(64).filter(|stretch| any_in_bucket(stretch, top)) {
+            for &value in stretch.iter().filter(|value| order_key(**value) >> 16 == top && is_value(**value)) {
+                table[(order_key(value) & 0xffff) as usize] += 1;
+            }
         }
-    }
+        table
+    }))?;
     let (bottom, _) = bucket_of(&low, rank - below)?;
     Some(from_order_key(top << 16 | bottom))
+}
+
+wide! {
+    fn any_in_bucket(values: &[f32], bucket: u32) -> bool {
+        values.iter().fold(false, |any, &value| any | (order_key(value) >> 16 == bucket))
+    }
+}
+
+/// What `work` makes of parts of the values, each on a thread of its own.
+fn in_parts<R: Send>(values: &[f32], threads: usize, work: impl Fn(&[f32]) -> R + Sync) -> Vec<R> {
+    // A thread is not worth its while for fewer.
+    const LEAST: usize = 1 << 16;
+    let part = values.len().div_ceil(threads.max(1)).max(LEAST);
+    let mut parts = values.chunks(part);
+    let first = parts.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(|| work(part))).collect();
+        let mut results = vec![work(first)];
+        // A thread that panicked passes its panic on.
+        results.extend(
+            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
+        );
+        results
+    })
 }
 
 /// The bucket that holds the value of a rank, and how many values lie in the buckets before it.
@@ -148,6 +183,8 @@ fn bucket_of(buckets: &[u32], rank: u64) -> Option<(u32, u64)> {
 }
 
 /// A number that orders as the float does.
+#[inline(always)]
+#[allow(clippy::inline_always)]
 fn order_key(value: f32) -> u32 {
     let bits = value.to_bits();
     if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
@@ -261,6 +298,8 @@ impl Quantizer {
     pub fn quantize(&self, density: &Grid<f32>, threads: usize) -> Grid<u8> {
         let mut indices = Grid::filled(density.width(), density.height(), 0u8);
         let width = density.width();
+        // The linear curve is done sooner than a thread would start.
+        let threads = if self.linear.is_some() { threads.min(width * density.height() >> 22) } else { threads };
         for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
             let values = &density.cells()[first_row * width..first_row * width + band.len()];
             match self.linear {
@@ -333,30 +372,35 @@ mod tests {
     #[test]
     fn spans_of_amounts_means_and_nothing() {
         let amounts = grid(&[0.0, 0.0, 1.0, 2.0, 3.0, 40.0]);
-        assert_eq!(Span::of(&amounts, Aggregation::Sum, Normalization::Max), Span { vmin: 0.0, vmax: 40.0 });
+        assert_eq!(Span::of(&amounts, Aggregation::Sum, Normalization::Max, 1), Span { vmin: 0.0, vmax: 40.0 });
         assert_eq!(
-            Span::of(&amounts, Aggregation::Sum, Normalization::Percentile(75.0)),
+            Span::of(&amounts, Aggregation::Sum, Normalization::Percentile(75.0), 1),
             Span { vmin: 0.0, vmax: 3.0 }
         );
         let means = grid(&[f32::NAN, -5.0, 0.0, 7.0]);
-        assert_eq!(Span::of(&means, Aggregation::Mean, Normalization::Max), Span { vmin: -5.0, vmax: 7.0 });
+        assert_eq!(Span::of(&means, Aggregation::Mean, Normalization::Max, 1), Span { vmin: -5.0, vmax: 7.0 });
         for nothing in [grid(&[0.0, 0.0]), grid(&[f32::NAN])] {
-            assert_eq!(Span::of(&nothing, Aggregation::Sum, Normalization::default()), Span { vmin: 0.0, vmax: 1.0 });
+            assert_eq!(
+                Span::of(&nothing, Aggregation::Sum, Normalization::default(), 1),
+                Span { vmin: 0.0, vmax: 1.0 }
+            );
         }
-        let alone = Span::of(&grid(&[4.0]), Aggregation::Mean, Normalization::Max);
+        let alone = Span::of(&grid(&[4.0]), Aggregation::Mean, Normalization::Max, 1);
         assert_eq!(alone, Span { vmin: 2.0, vmax: 6.0 });
     }
 
     #[test]
     fn quantiles_are_those_of_the_sorted_values() {
-        let values: Vec<f32> = (0..5000).map(|i| ((i * 7919 % 5003) as f32 - 2500.0) * 0.37).collect();
+        let values: Vec<f32> = (0..500_000).map(|i| ((i * 71 % 500_009) as f32 - 250_000.0) * 0.37).collect();
         let mut sorted = values.clone();
         sorted.sort_unstable_by(f32::total_cmp);
         for share in [0.001, 0.5, 0.99, 0.9999] {
             let rank = (share * values.len() as f64).ceil() as usize - 1;
-            assert_eq!(quantile(&values, |_| true, share), Some(sorted[rank]), "{share}");
+            for threads in 1..=3 {
+                assert_eq!(quantile(&values, |_| true, share, threads), Some(sorted[rank]), "{share}");
+            }
         }
-        assert_eq!(quantile(&[], |_| true, 0.5), None);
+        assert_eq!(quantile(&[], |_| true, 0.5, 2), None);
     }
 
     #[test]
@@ -373,7 +417,7 @@ mod tests {
     fn an_equalized_picture_uses_every_color_alike() {
         let values: Vec<f32> = (1..=2550).map(|i| (i as f32).powi(3)).collect();
         let values = grid(&values);
-        let span = Span::of(&values, Aggregation::Sum, Normalization::Max);
+        let span = Span::of(&values, Aggregation::Sum, Normalization::Max, 1);
         let indices = Quantizer::new(&values, Aggregation::Sum, span, Curve::EqHist).quantize(&values, 2);
         for index in 2..=254u8 {
             let count = indices.cells().iter().map(|&i| usize::from(i == index)).sum::<usize>();

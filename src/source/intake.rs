@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Ground, Query, Rejection, ScanReport, Sink};
 use crate::geo::Points;
+use crate::simd::wide;
 
 /// One row as a reader found it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -150,14 +151,26 @@ fn is_valid(ground: Ground, lon: f64, lat: f64) -> bool {
 }
 
 fn all_valid(ground: Ground, points: Points<'_>) -> bool {
-    // No early exit, so that the loops vectorize.
-    let pairs = || points.lon().iter().zip(points.lat());
-    let coordinates = match ground {
-        Ground::Globe => pairs().fold(true, |ok, (&lon, &lat)| ok & (lon.abs() <= 360.0) & (lat.abs() <= 90.0)),
-        Ground::Plane => pairs().fold(true, |ok, (&x, &y)| ok & (x.abs() < f64::INFINITY) & (y.abs() < f64::INFINITY)),
+    let (most_x, most_y) = match ground {
+        Ground::Globe => (360.0, 90.0),
+        Ground::Plane => (f64::MAX, f64::MAX),
     };
-    coordinates
-        && points.weight().is_none_or(|weight| weight.iter().fold(true, |ok, w| ok & (w.abs() <= Points::MAX_WEIGHT)))
+    all_within(points.lon(), most_x)
+        && all_within(points.lat(), most_y)
+        && points.weight().is_none_or(|weight| all_weights_within(weight, Points::MAX_WEIGHT))
+}
+
+wide! {
+    fn all_within(values: &[f64], most: f64) -> bool {
+        // No early exit, so that the loop vectorizes; NaN compares false.
+        values.iter().fold(true, |ok, value| ok & (value.abs() <= most))
+    }
+}
+
+wide! {
+    fn all_weights_within(values: &[f32], most: f32) -> bool {
+        values.iter().fold(true, |ok, value| ok & (value.abs() <= most))
+    }
 }
 
 /// Says what is wrong with a row that is not valid.
