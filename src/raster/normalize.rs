@@ -299,7 +299,7 @@ impl Quantizer {
         let mut indices = Grid::filled(density.width(), density.height(), 0u8);
         let width = density.width();
         // The linear curve is done sooner than a thread would start.
-        let threads = if self.linear.is_some() { threads.min(width * density.height() >> 22) } else { threads };
+        let threads = if self.linear.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
         for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
             let values = &density.cells()[first_row * width..first_row * width + band.len()];
             match self.linear {
