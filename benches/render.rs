@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use kiln::encode::png::write_indexed;
+use kiln::encode::png::{PngOptions, write_indexed};
 use kiln::geo::{Bounds, Canvas, Points, Projection};
 use kiln::layer::{Style, render};
 use kiln::raster::{Aggregation, Bins, Kernel, Shape, Tally, density};
@@ -48,7 +48,7 @@ fn whole_way(c: &mut Criterion) {
                 b.iter(|| {
                     let heat = render(&Memory(points), &Query::default(), &world, &style, 2).unwrap();
                     let mut png = Vec::new();
-                    write_indexed(&mut png, &heat.indices, heat.palette.colors(), Default::default()).unwrap();
+                    write_indexed(&mut png, &heat.indices, heat.palette.colors(), PngOptions::default()).unwrap();
                     black_box(png.len())
                 });
             });

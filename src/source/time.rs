@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 /// The time that `text` writes, in microseconds since 1970-01-01 UTC; `None` if it is none.
 ///
 /// ISO 8601 and RFC 3339 are read (`2024-01-31T12:00:00Z`, with an offset, with a space for the `T`, with fractions of
-/// a second, a date alone; UTC where there is no offset), and numbers as [`from_unix_number`] has them, but eight
-/// digits that are a date (`20240131`) are that date.
+/// a second, a date alone; UTC where there is no offset), and Unix times in seconds, milliseconds or microseconds, told
+/// apart by their magnitude; but eight digits that are a date (`20240131`) are that date.
 pub fn parse_time_us(text: &str) -> Option<i64> {
     let text = text.trim();
     usual_time_us(text.as_bytes()).or_else(|| any_time_us(text))
