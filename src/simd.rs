@@ -23,7 +23,8 @@ macro_rules! wide {
                 fn avx2($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
-                if is_x86_feature_detected!("avx512f")
+                if $crate::simd::most_bits() >= 512
+                    && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
@@ -32,7 +33,7 @@ macro_rules! wide {
                     #[allow(unsafe_code)]
                     return unsafe { avx512($($arg),*) };
                 }
-                if is_x86_feature_detected!("avx2") {
+                if $crate::simd::most_bits() >= 256 && is_x86_feature_detected!("avx2") {
                     // SAFETY: the feature that the function is compiled for was just detected.
                     #[allow(unsafe_code)]
                     return unsafe { avx2($($arg),*) };
@@ -43,3 +44,29 @@ macro_rules! wide {
     };
 }
 pub(crate) use wide;
+
+/// The widest vectors to use, in bits. Tests set it, to hold the versions against each other.
+#[cfg(all(target_arch = "x86_64", not(test)))]
+pub(crate) const fn most_bits() -> u32 {
+    u32::MAX
+}
+
+#[cfg(test)]
+static MOST_BITS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(u32::MAX);
+
+#[cfg(all(target_arch = "x86_64", test))]
+pub(crate) fn most_bits() -> u32 {
+    MOST_BITS.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// What `work` makes with each width of vectors there is, narrowest first. Other tests that run meanwhile get the same
+/// results as ever, unless they are about to fail.
+#[cfg(test)]
+pub(crate) fn at_each_width<R>(mut work: impl FnMut() -> R) -> Vec<R> {
+    use std::sync::atomic::Ordering;
+    let results = [128, 256, u32::MAX].map(|bits| {
+        MOST_BITS.store(bits, Ordering::Relaxed);
+        work()
+    });
+    results.into()
+}

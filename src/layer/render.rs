@@ -135,3 +135,44 @@ fn render_classic(
     let outside = (report.read - report.filtered - report.rejected).saturating_sub(drawn);
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::geo::TileCoord;
+    use crate::layer::Radius;
+    use crate::raster::{Aggregation, Curve, Shape};
+    use crate::simd::at_each_width;
+    use crate::source::Memory;
+
+    #[test]
+    fn every_vector_width_draws_the_same_bits() {
+        let points = 30_000;
+        let lon: Vec<f64> = (0..points).map(|i| (f64::from(i) * 0.618_034).fract() * 360.0 - 180.0).collect();
+        let lat: Vec<f64> = (0..points).map(|i| ((f64::from(i) * 0.414_214).fract() - 0.5) * 175.0).collect();
+        let weight: Vec<f32> = (0..points).map(|i| (i % 17) as f32 * 0.37 - 2.0).collect();
+        let points = Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap();
+        let query = Query { weights: true, ..Query::default() };
+        let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 333, 333).unwrap();
+        let flat = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 401, 200).unwrap();
+        let deep = Canvas::tile(TileCoord::new(9, 275, 175).unwrap(), 256).unwrap().grow(2000);
+        for canvas in [world, flat, deep] {
+            for (shape, aggregation, curve) in [
+                (Shape::Gaussian, Aggregation::Sum, Curve::Linear),
+                (Shape::Cone, Aggregation::Mean, Curve::Sqrt),
+                (Shape::Quartic, Aggregation::Max, Curve::Linear),
+                (Shape::Triangular, Aggregation::Count, Curve::EqHist),
+            ] {
+                let style = Style { shape, aggregation, curve, radius: Radius::Pixels(9.0), ..Style::new().unwrap() };
+                let drawn = at_each_width(|| {
+                    let heat = render(&Memory(points), &query, &canvas, &style, 2).unwrap();
+                    let bits: Vec<u32> = heat.values.unwrap().density.cells().iter().map(|v| v.to_bits()).collect();
+                    assert!(heat.drawn > 0);
+                    (heat.indices, bits)
+                });
+                assert!(drawn.iter().all(|other| *other == drawn[0]), "{shape} {aggregation} {curve}");
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use kiln::raster::Grid;
 use serde_json::{Value, json};
 
 /// What `gdalinfo` says of a file; needs the package `gdal-bin`.
-fn gdalinfo(path: &Path) -> Value {
+pub(crate) fn gdalinfo(path: &Path) -> Value {
     let run = Command::new("gdalinfo").args(["-json", "-stats"]).arg(path).output();
     let output =
         run.unwrap_or_else(|error| panic!("cannot run gdalinfo ({error}): install GDAL's programs (gdal-bin)"));

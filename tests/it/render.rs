@@ -186,6 +186,31 @@ fn failed_work_is_told_in_a_line_and_exits_with_1() {
 }
 
 #[test]
+fn a_geotiff_lies_where_the_picture_does() {
+    let folder = folder();
+    let cities = data("cities.parquet");
+    for (projection, code, corners) in [
+        // -12° E is 12/360 of 2π · 6378137 m, and 60° N is 8399737.89 m (EPSG guidance note 7-2's sphere).
+        ("mercator", "EPSG\",3857", [-1_335_833.89, 8_399_737.89, 3_562_223.7, 4_163_881.14]),
+        ("platecarree", "EPSG\",4326", [-12.0, 60.0, 32.0, 35.0]),
+    ] {
+        for bands in ["density", "rgba"] {
+            let args = ["render", cities.to_str().unwrap(), "-o", "out.tif", "--bounds=-12,35,32,60", "--size", "300"];
+            kiln(folder.path(), args.iter().chain(&["--projection", projection, "--bands", bands])).done();
+            let report = crate::geotiff::gdalinfo(&folder.path().join("out.tif"));
+            assert!(report["coordinateSystem"]["wkt"].as_str().unwrap().contains(code), "{report}");
+            let corner = |name: &str, axis: usize| report["cornerCoordinates"][name][axis].as_f64().unwrap();
+            let found =
+                [corner("upperLeft", 0), corner("upperLeft", 1), corner("lowerRight", 0), corner("lowerRight", 1)];
+            for (found, expected) in found.iter().zip(corners) {
+                assert!((found - expected).abs() < 1e-6 * expected.abs(), "{projection}: {found} is not {expected}");
+            }
+            assert_eq!(report["bands"].as_array().unwrap().len(), if bands == "rgba" { 4 } else { 1 });
+        }
+    }
+}
+
+#[test]
 fn a_failed_run_leaves_the_old_picture() {
     let folder = folder();
     fs::write(folder.path().join("out.png"), "the old picture").unwrap();
