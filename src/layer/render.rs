@@ -156,7 +156,7 @@ mod tests {
         let query = Query { weights: true, ..Query::default() };
         let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 333, 333).unwrap();
         let flat = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 401, 200).unwrap();
-        let deep = Canvas::tile(TileCoord::new(9, 275, 175).unwrap(), 256).unwrap().grow(2000);
+        let deep = Canvas::tile(TileCoord::new(9, 275, 175).unwrap(), 256).unwrap().grow(900);
         for canvas in [world, flat, deep] {
             for (shape, aggregation, curve) in [
                 (Shape::Gaussian, Aggregation::Sum, Curve::Linear),

@@ -8,10 +8,12 @@ mod density;
 mod grid;
 mod kernel;
 mod normalize;
+mod quantize;
 mod splat;
 
 pub use bins::{Bins, Sums, Tally};
 pub use density::{Aggregation, density};
 pub use grid::Grid;
 pub use kernel::{Kernel, Shape};
-pub use normalize::{Curve, Normalization, Quantizer, Span};
+pub use normalize::{Normalization, Span};
+pub use quantize::{Curve, Quantizer};

@@ -1,0 +1,232 @@
+//! From values to palette indices, along a curve.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::bands::for_each_band;
+use super::{Aggregation, Grid, Span};
+use crate::error::{Error, Result};
+use crate::simd::wide;
+
+/// How values between the ends of the span are laid on the palette. t is 0 at `vmin` and 1 at `vmax`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Curve {
+    /// t.
+    #[default]
+    Linear,
+    /// √t: lifts what is cold.
+    Sqrt,
+    /// ln(1 + 999·t) / ln(1000): lifts what is cold by far; three decades are told apart.
+    Log,
+    /// Histogram equalization: each color covers as many pixels as any other.
+    EqHist,
+}
+
+impl Curve {
+    /// Every curve, by name.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("linear", Self::Linear), ("sqrt", Self::Sqrt), ("log", Self::Log), ("eqhist", Self::EqHist)];
+    /// What t = 1 is multiplied by before the logarithm is taken.
+    const LOG_REACH: f64 = 999.0;
+
+    /// The t (0..=1) at a position on the palette (0..=1). [`Curve::EqHist`] has no formula: it only begins as the logarithm
+    /// does, so that the faintest tails of single dots are not drawn.
+    fn inverse(self, position: f64) -> f64 {
+        match self {
+            Self::Linear => position,
+            Self::Sqrt => position * position,
+            Self::Log | Self::EqHist => ((Self::LOG_REACH + 1.0).powf(position) - 1.0) / Self::LOG_REACH,
+        }
+    }
+}
+
+impl FromStr for Curve {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found
+            .map(|(_, curve)| *curve)
+            .ok_or_else(|| Error::invalid("curve", format!("`{text}` is none of linear, sqrt, log, eqhist")))
+    }
+}
+
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL.iter().find(|(_, curve)| curve == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// From values to palette indices.
+///
+/// Index 0 is "nothing here". Amounts (sums and counts) fade into it: the lowest half step of the palette is not drawn.
+/// Means, maxima, and spans that reach below 0 are drawn from index 1 on wherever there is a value.
+#[derive(Clone, Debug)]
+pub struct Quantizer {
+    /// The least value of each index from 1 to 255, rising.
+    thresholds: [f32; 255],
+    /// Amounts this close to 0 are nothing; negative: only NaN is.
+    nothing_within: f32,
+    /// Index = value · scale + offset, rounded down, for the linear curve.
+    linear: Option<(f32, f32)>,
+    span: Span,
+}
+
+impl Quantizer {
+    /// The quantizer for values of `density` (which only [`Curve::EqHist`] looks at).
+    pub fn new(density: &Grid<f32>, aggregation: Aggregation, span: Span, curve: Curve) -> Self {
+        let fades = aggregation.is_additive() && span.vmin >= 0.0;
+        let range = span.vmax - span.vmin;
+        // The position on the palette where index i begins, for i from 1 to 255.
+        let begins = |index: usize| if fades { (index as f64 - 0.5) / 255.0 } else { (index as f64 - 1.0) / 255.0 };
+        let mut thresholds: [f32; 255] =
+            std::array::from_fn(|i| (span.vmin + range * curve.inverse(begins(i + 1))) as f32);
+        let nothing_within = if fades {
+            0.0
+        } else if aggregation.is_additive() {
+            (range / 510.0) as f32
+        } else {
+            -1.0
+        };
+        if curve == Curve::EqHist {
+            let least = thresholds[0];
+            equalize(density.cells(), |value| value.abs() > nothing_within && value >= least, &mut thresholds);
+        }
+        if !fades {
+            thresholds[0] = f32::NEG_INFINITY;
+        }
+        let scale = 255.0 / range;
+        let linear = (curve == Curve::Linear).then(|| {
+            let rounding = if fades { 0.5 } else { 1.0 };
+            (scale as f32, (rounding - span.vmin * scale) as f32)
+        });
+        Self { thresholds, nothing_within, linear, span }
+    }
+
+    /// Whether values are amounts that fade into nothing: then no value is the same as 0.
+    pub fn is_amount(&self) -> bool {
+        self.nothing_within >= 0.0
+    }
+
+    /// The palette indices of all cells.
+    pub fn quantize(&self, density: &Grid<f32>, threads: usize) -> Grid<u8> {
+        let mut indices = Grid::filled(density.width(), density.height(), 0u8);
+        let width = density.width();
+        // The linear curve is done sooner than a thread would start.
+        let threads = if self.linear.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
+        for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
+            let values = &density.cells()[first_row * width..first_row * width + band.len()];
+            match self.linear {
+                Some((scale, offset)) => {
+                    let lowest = if self.thresholds[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
+                    linear_indices(values, scale, offset, lowest, self.nothing_within, band);
+                }
+                None => {
+                    for (index, &value) in band.iter_mut().zip(values) {
+                        *index = if value.abs() > self.nothing_within { self.index_by_threshold(value) } else { 0 };
+                    }
+                }
+            }
+        });
+        indices
+    }
+
+    /// How many thresholds lie at or below a value.
+    fn index_by_threshold(&self, value: f32) -> u8 {
+        self.thresholds.partition_point(|&threshold| threshold <= value) as u8
+    }
+
+    /// Where a value lies on the palette, 0..=1: for the ticks of a legend.
+    pub fn position(&self, value: f64) -> f64 {
+        if self.linear.is_some() {
+            return ((value - self.span.vmin) / (self.span.vmax - self.span.vmin)).clamp(0.0, 1.0);
+        }
+        f64::from(self.index_by_threshold(value as f32)) / 255.0
+    }
+}
+
+wide! {
+    fn linear_indices(values: &[f32], scale: f32, offset: f32, lowest: f32, nothing_within: f32, indices: &mut [u8]) {
+        for (index, &value) in indices.iter_mut().zip(values) {
+            let position = value * scale + offset;
+            let position = if position > lowest { position } else { lowest };
+            let position = if position < 255.0 { position } else { 255.0 };
+            // SAFETY: the position lies between `lowest` (0 or 1) and 255; a NaN became `lowest`.
+            #[allow(unsafe_code)]
+            let whole: i32 = unsafe { position.to_int_unchecked() };
+            // NaN compares false.
+            *index = if value.abs() > nothing_within { whole as u8 } else { 0 };
+        }
+    }
+}
+
+/// Sets the thresholds so that every index gets as many of the values as any other.
+fn equalize(values: &[f32], is_value: impl Fn(f32) -> bool, thresholds: &mut [f32; 255]) {
+    let mut sorted: Vec<f32> = values.iter().copied().filter(|&value| is_value(value)).collect();
+    if sorted.is_empty() {
+        return;
+    }
+    sorted.sort_unstable_by(f32::total_cmp);
+    for (i, threshold) in thresholds.iter_mut().enumerate() {
+        *threshold = sorted[i * sorted.len() / 255];
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::raster::Normalization;
+
+    fn grid(values: &[f32]) -> Grid<f32> {
+        Grid::from_cells(values.len(), 1, values.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn amounts_fade_and_means_do_not() {
+        let values = grid(&[0.0, 0.001, 1.0, 254.4, 255.0, 1e9, f32::NAN]);
+        let span = Span { vmin: 0.0, vmax: 255.0 };
+        let amounts = Quantizer::new(&values, Aggregation::Sum, span, Curve::Linear).quantize(&values, 1);
+        assert_eq!(amounts.cells(), [0, 0, 1, 254, 255, 255, 0]);
+        let means = Quantizer::new(&values, Aggregation::Mean, span, Curve::Linear).quantize(&values, 1);
+        assert_eq!(means.cells(), [1, 1, 2, 255, 255, 255, 0]);
+    }
+
+    #[test]
+    fn an_equalized_picture_uses_every_color_alike() {
+        let values: Vec<f32> = (1..=2550).map(|i| (i as f32).powi(3)).collect();
+        let values = grid(&values);
+        let span = Span::of(&values, Aggregation::Sum, Normalization::Max, 1);
+        let indices = Quantizer::new(&values, Aggregation::Sum, span, Curve::EqHist).quantize(&values, 2);
+        for index in 2..=254u8 {
+            let count = indices.cells().iter().map(|&i| usize::from(i == index)).sum::<usize>();
+            assert!((9..=10).contains(&count), "{index}: {count}");
+        }
+    }
+
+    #[test]
+    fn curves_are_read() {
+        assert_eq!("log".parse::<Curve>().unwrap(), Curve::Log);
+        assert!("cubic".parse::<Curve>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn quantize_is_monotone(
+            mut values in prop::collection::vec(-50f32..200.0, 2..300),
+            vmin in -20f64..20.0, range in 0.1f64..150.0,
+            curve in prop::sample::select(Curve::ALL.map(|(_, curve)| curve).to_vec()),
+            aggregation in prop::sample::select(Aggregation::ALL.map(|(_, aggregation)| aggregation).to_vec()),
+        ) {
+            values.sort_unstable_by(f32::total_cmp);
+            let values = grid(&values);
+            let quantizer = Quantizer::new(&values, aggregation, Span { vmin, vmax: vmin + range }, curve);
+            let indices = quantizer.quantize(&values, 1);
+            let drawn: Vec<u8> = indices.cells().iter().copied().filter(|&index| index > 0).collect();
+            prop_assert!(drawn.is_sorted());
+            prop_assert_eq!(indices, quantizer.quantize(&values, 3));
+        }
+    }
+}
