@@ -18,7 +18,7 @@ use crate::layer::{
     Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, Survey, Unit, Values, canvas_for, canvas_of, render,
 };
 use crate::raster::{Aggregation, Curve, Normalization, Shape, classic};
-use crate::source::{Columns, Ground, Inputs, Progress, Query, ScanReport, open, parse_time_us};
+use crate::source::{Columns, Ground, Inputs, Query, ScanReport, open, parse_time_us};
 
 /// Draw points from files as one heat-map picture.
 ///
@@ -196,7 +196,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let source = Inputs(args.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
-    let (heat, style) = progress::shown(args.quiet, |progress| draw(args, &source, &style, threads, progress))?;
+    let (heat, style) = draw(args, &source, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
     let weight = weight.then(|| args.rows.weight.as_deref().unwrap_or("weight"));
     let unit = Unit::of(&heat.canvas, style.aggregation, weight);
@@ -213,26 +213,26 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// Draws the picture, and answers it with the style as it was applied.
-fn draw(
-    args: &Args,
-    source: &Inputs,
-    style: &Style,
-    threads: usize,
-    progress: Option<&Progress>,
-) -> Result<(Heat, Style)> {
+fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(Heat, Style)> {
     let ground = &args.ground;
-    let query = Query { progress, ..args.rows.query(style, ground.projection) };
+    let query = args.rows.query(style, ground.projection);
+    let render_all = |canvas: &Canvas, style: &Style| {
+        progress::shown(args.quiet, |progress| {
+            render(source, &Query { progress, ..query.clone() }, canvas, style, threads)
+        })
+    };
     let size = ground.size.unwrap_or_default();
     if let Some(bounds) = ground.bounds {
         let canvas = canvas_of(ground.projection, bounds, size)?;
         let style = per_pixel(style, &canvas);
-        let heat = render(source, &query, &canvas, &style, threads)?;
+        let heat = render_all(&canvas, &style)?;
         check_points(args, &heat.report)?;
         return Ok((heat, style));
     }
     // A classic picture depends on the order of the points, which only a single worker keeps.
     let in_order = if style.blend == Blend::Classic { 1 } else { threads };
-    let survey = Survey::of(source, &query, in_order)?;
+    let survey =
+        progress::shown(args.quiet, |progress| Survey::of(source, &Query { progress, ..query.clone() }, in_order))?;
     check_points(args, &survey.report)?;
     if survey.report.rejected + survey.report.filtered == survey.report.read {
         let why =
@@ -246,7 +246,7 @@ fn draw(
             let all = Query { ground: query.ground, weights: query.weights, ..Query::default() };
             render(&kept, &all, &canvas, &style, threads)?
         }
-        None => render(source, &query, &canvas, &style, threads)?,
+        None => render_all(&canvas, &style)?,
     };
     heat.report = survey.report;
     Ok((heat, style))
