@@ -31,6 +31,7 @@ pub mod color;
 pub mod encode;
 pub mod error;
 pub mod geo;
+pub mod images;
 pub mod layer;
 pub mod raster;
 mod simd;

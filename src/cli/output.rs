@@ -1,24 +1,22 @@
-//! A file that is either written whole or not at all.
+//! Where a command's picture goes: a file that is either written whole or not at all, or standard output.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+use crate::images::AtomicFile;
 
-/// A file being written beside its final place, or standard output.
+/// What is being written, until it is [committed](Self::commit).
 #[derive(Debug)]
 pub(super) enum Output {
-    /// The final path, and the file that is to take it.
-    File(PathBuf, NamedTempFile),
+    /// A file.
+    File(AtomicFile),
     /// An unnamed file that is copied to standard output in the end.
     Stdout(File),
 }
 
 impl Output {
-    /// Prepares to write `path` (`-` for standard output). Until [`commit`](Self::commit) nothing is seen of it.
+    /// Prepares to write `path` (`-` for standard output).
     ///
     /// # Errors
     /// [`Error::Io`] if no file can be made there.
@@ -26,24 +24,13 @@ impl Output {
         if path == "-" {
             return tempfile::tempfile().map(Self::Stdout).map_err(|error| Error::io("-", "write", error));
         }
-        let path = PathBuf::from(path);
-        let refused = |error| Error::io(&path, "write", error);
-        if path.is_dir() {
-            return Err(refused(std::io::ErrorKind::IsADirectory.into()));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".kiln-").suffix(".part");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(refused)?;
-        Ok(Self::File(path, file))
+        AtomicFile::create(path).map(Self::File)
     }
 
     /// The file to write to.
     pub(super) fn file(&mut self) -> &mut File {
         match self {
-            Self::File(_, file) => file.as_file_mut(),
+            Self::File(file) => file.file(),
             Self::Stdout(file) => file,
         }
     }
@@ -54,10 +41,7 @@ impl Output {
     /// [`Error::Io`] if the system refuses.
     pub(super) fn commit(self) -> Result<()> {
         match self {
-            Self::File(path, file) => {
-                file.persist(&path).map_err(|error| Error::io(&path, "write", error.error))?;
-                Ok(())
-            }
+            Self::File(file) => file.commit(),
             Self::Stdout(mut file) => {
                 let copied = file.seek(SeekFrom::Start(0)).and_then(|_| {
                     let mut stdout = std::io::stdout().lock();

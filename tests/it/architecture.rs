@@ -11,7 +11,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("encode", &["geo", "raster", "color"]),
     ("source", &["geo"]),
     ("layer", &["source", "raster", "color", "geo"]),
-    ("cli", &["layer", "source", "encode", "raster", "color", "geo"]),
+    ("images", &["layer", "encode"]),
+    ("cli", &["images", "layer", "source", "encode", "raster", "color", "geo"]),
 ];
 const EVERYBODYS: &[&str] = &["error", "simd"];
 /// What the crate's root offers to everybody.

@@ -1,0 +1,146 @@
+//! A folder of pictures.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{AtomicFile, ImageName};
+use crate::error::{Error, Result};
+
+/// A folder that pictures are written to and swept from.
+#[derive(Clone, Debug)]
+pub struct ImageFolder {
+    path: PathBuf,
+}
+
+/// A picture in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Picture {
+    pub(super) name: ImageName,
+    pub(super) bytes: u64,
+}
+
+impl ImageFolder {
+    /// An unfinished file this old was left behind by a process that is gone: no picture takes so long to write.
+    const ABANDONED: Duration = Duration::from_secs(600);
+
+    /// The folder at `path`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be made or written to.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        fs::create_dir_all(&path).map_err(|error| Error::io(&path, "create", error))?;
+        // Told now rather than at the first picture.
+        AtomicFile::create(path.join("writable")).map(drop).map_err(|error| match error {
+            Error::Io { source, .. } => Error::io(&path, "write to", source),
+            other => other,
+        })?;
+        Ok(Self { path })
+    }
+
+    /// Where the folder is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the picture `name` is, or would be.
+    pub fn path_of(&self, name: ImageName) -> PathBuf {
+        self.path.join(name.to_string())
+    }
+
+    /// Writes a picture made at `created_s` (seconds since 1970) under a new name: whole, or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system refuses, as when the disk is full.
+    pub fn write(&self, created_s: u64, bytes: &[u8]) -> Result<ImageName> {
+        let name = ImageName::new(created_s);
+        let path = self.path_of(name);
+        let mut file = AtomicFile::create(&path)?;
+        file.file().write_all(bytes).map_err(|error| Error::io(&path, "write", error))?;
+        file.commit()?;
+        Ok(name)
+    }
+
+    /// The pictures in the folder, oldest first. What bears any other name is passed over.
+    pub(super) fn pictures(&self) -> Result<Vec<Picture>> {
+        let mut pictures = Vec::new();
+        for entry in self.entries()? {
+            let name = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            // A file may go away between being listed and being looked at.
+            if let (Some(name), Ok(metadata)) = (name, entry.metadata())
+                && metadata.is_file()
+            {
+                pictures.push(Picture { name, bytes: metadata.len() });
+            }
+        }
+        pictures.sort_by_key(|picture| picture.name);
+        Ok(pictures)
+    }
+
+    /// Removes unfinished files that nobody is writing any more, and answers how many there were.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn remove_unfinished(&self) -> Result<u64> {
+        let (begin, end) = AtomicFile::UNFINISHED;
+        let now = SystemTime::now();
+        let mut removed = 0;
+        for entry in self.entries()? {
+            let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(begin) && name.ends_with(end));
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
+            if is_ours && age.is_some_and(|age| age > Self::ABANDONED) && fs::remove_file(entry.path()).is_ok() {
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn entries(&self) -> Result<Vec<fs::DirEntry>> {
+        let refused = |error| Error::io(&self.path, "read", error);
+        fs::read_dir(&self.path).map_err(refused)?.map(|entry| entry.map_err(refused)).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_written_whole_and_listed_oldest_first() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = ImageFolder::open(home.path().join("a/b")).unwrap();
+        let young = folder.write(2_000_000_000, b"young").unwrap();
+        let old = folder.write(1_000_000_000, b"the old one").unwrap();
+        fs::write(folder.path().join("holiday.png"), "mine").unwrap();
+        fs::create_dir(folder.path_of(ImageName::new(5))).unwrap();
+        let found: Vec<_> = folder.pictures().unwrap().iter().map(|picture| (picture.name, picture.bytes)).collect();
+        assert_eq!(found, [(old, 11), (young, 5)]);
+        assert_eq!(fs::read(folder.path_of(young)).unwrap(), b"young");
+    }
+
+    #[test]
+    fn only_abandoned_unfinished_files_go() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = ImageFolder::open(home.path()).unwrap();
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        for name in [".kiln-abc.part", ".kiln-keep", "other.part"] {
+            let file = fs::File::create(home.path().join(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        let being_written = AtomicFile::create(home.path().join("x.png")).unwrap();
+        assert_eq!(folder.remove_unfinished().unwrap(), 1);
+        being_written.commit().unwrap();
+        assert!(home.path().join("other.part").exists() && home.path().join(".kiln-keep").exists());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("file"), "").unwrap();
+        assert!(ImageFolder::open(home.path().join("file/inside")).is_err());
+    }
+}
