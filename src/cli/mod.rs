@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the work failed, 2 the command was not understood.
 
+mod clean;
 mod output;
 mod progress;
 mod render;
@@ -27,6 +28,7 @@ struct Cli {
 enum Command {
     Render(Box<render::Args>),
     Schemes(schemes::Args),
+    Clean(clean::Args),
 }
 
 /// Runs the command that the process was started with, and answers its exit code.
@@ -38,6 +40,7 @@ pub fn run() -> ExitCode {
     let outcome = match command {
         Command::Render(args) => render::run(&args),
         Command::Schemes(args) => schemes::run(&args),
+        Command::Clean(args) => clean::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,7 +63,7 @@ fn reasons(report: &ScanReport) -> String {
     format!("{}{more}", first.join("; "))
 }
 
-fn plural(count: u64, thing: &str) -> String {
+pub(super) fn plural(count: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 

@@ -4,6 +4,7 @@
 mod architecture;
 mod classic;
 mod classic_color;
+mod clean;
 mod geotiff;
 mod golden;
 mod kiln;

@@ -1,0 +1,26 @@
+//! Somebody keeps a folder of pictures small.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use kiln::images::ImageFolder;
+
+use crate::kiln::kiln;
+
+#[test]
+fn old_pictures_go_and_nothing_else_does() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = ImageFolder::open(home.path().join("imgs")).unwrap();
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let old = folder.write(now_s - 7200, b"old").unwrap();
+    let young = folder.write(now_s - 60, b"young").unwrap();
+    fs::write(folder.path().join("holiday.png"), "mine").unwrap();
+    let summary = kiln(home.path(), ["clean"]).done();
+    assert!(summary.contains("removed 1 picture past their time, 0 beyond the limits"), "{summary}");
+    assert!(!folder.path_of(old).exists() && folder.path_of(young).exists());
+    kiln(home.path(), ["clean", "imgs", "--ttl", "30s"]).done();
+    assert!(!folder.path_of(young).exists() && folder.path().join("holiday.png").exists());
+    kiln(home.path(), ["clean", "nowhere"]).failed(1, &["nowhere"]);
+    assert!(!home.path().join("nowhere").exists());
+    kiln(home.path(), ["clean", "--ttl", "soon"]).failed(2, &["--ttl", "30m"]);
+}
