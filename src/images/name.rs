@@ -68,7 +68,7 @@ mod tests {
         let name = ImageName::new(1_732_158_000);
         let text = name.to_string();
         assert_eq!(text.parse::<ImageName>().unwrap(), name);
-        assert!(text.starts_with("1732158000-") && text.ends_with(".png"));
+        assert!(text.starts_with("1732158000-"));
         assert_ne!(ImageName::new(1_732_158_000), name);
         let id = "67e5504410b1426f9247bb680e5fe0c8";
         for bad in [
