@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args as ClapArgs;
 
+use super::say;
 use super::summary::plural;
 use crate::error::{Error, Result};
 use crate::images::{ImageFolder, Keep};
@@ -37,13 +38,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let keep = Keep { ttl_s: args.ttl, max_count: args.max_count, max_bytes: args.max_size, ..Keep::default() };
     let swept = ImageFolder::open(&args.folder)?.sweep(&keep, now_s)?;
-    eprintln!(
+    say(&format!(
         "removed {} past their time, {} beyond the limits, {} in all, and {}",
         plural(swept.expired, "picture"),
         swept.evicted,
         indicatif::HumanBytes(swept.bytes),
         plural(swept.unfinished, "unfinished file"),
-    );
+    ));
     if swept.failed > 0 {
         let why = std::io::Error::other(format!("the system refused {}", plural(swept.failed, "file")));
         return Err(Error::io(&args.folder, "remove everything from", why));

@@ -9,6 +9,7 @@ mod render;
 mod schemes;
 mod summary;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -47,7 +48,7 @@ pub fn run() -> ExitCode {
         // Whoever reads our output has had enough: no reason to complain.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kiln: {}", described(&error));
+            say(&format!("kiln: {}", described(&error)));
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
@@ -67,15 +68,20 @@ fn refused(error: &clap::Error) -> ExitCode {
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:"))
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let line = lines.collect::<Vec<_>>().join("; ");
-    eprintln!("kiln: {}", line.trim_start_matches("error: "));
+    let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
+    say(&format!("kiln: {}", line.trim_start_matches("error: ")));
     ExitCode::from(2)
+}
+
+/// Prints a line on standard error. Where nobody listens any more, there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The error in one line; a parameter is called by its flag.
 fn described(error: &Error) -> String {
     let line = match error {
-        Error::Invalid { parameter, message } => format!("--{parameter}: {message}"),
+        Error::Invalid { parameter, message } => format!("--{}: {message}", parameter.replace('_', "-")),
         other => other.to_string(),
     };
     line.replace('\n', " ")

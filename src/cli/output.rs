@@ -1,37 +1,84 @@
-//! Where a command's picture goes: a file that is either written whole or not at all, or standard output.
+//! Where a command's picture goes: a file that is either written whole or not at all, or a stream.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::images::AtomicFile;
 
+/// Where a picture is to go. Nothing is made until it [begins](Self::begin).
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A file, which is there or not.
+    File(PathBuf),
+    /// A device, a pipe or such, which is written to as it is.
+    Special(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
 /// What is being written, until it is [committed](Self::commit).
 #[derive(Debug)]
 pub(super) enum Output {
-    /// A file.
     File(AtomicFile),
-    /// An unnamed file that is copied to standard output in the end.
-    Stdout(File),
+    /// An unnamed file that is copied to the target in the end.
+    Spool(File, Target),
 }
 
-impl Output {
-    /// Prepares to write `path` (`-` for standard output).
+impl Target {
+    /// The target that `path` names (`-` for standard output), if it can be written and is none of `inputs`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if no file can be made there; [`Error::Invalid`] if it is an input.
+    pub(super) fn new(path: &str, inputs: &[String]) -> Result<Self> {
+        if path == "-" {
+            return Ok(Self::Stdout);
+        }
+        let path = PathBuf::from(path);
+        let there = fs::canonicalize(&path).ok();
+        if there.is_some() && inputs.iter().any(|input| fs::canonicalize(input).ok() == there) {
+            let why = format!("{} is an input, which the picture would overwrite", path.display());
+            return Err(Error::invalid("output", why));
+        }
+        match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(Self::Special(path)),
+            // Made and dropped: a target that cannot be written is told before the work, and leaves nothing behind.
+            _ => AtomicFile::create(&path).map(|_| Self::File(path)),
+        }
+    }
+
+    /// Whether both lead to the same place.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let place = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match (self, other) {
+            (Self::Stdout, Self::Stdout) => true,
+            (Self::File(one), Self::File(other)) => place(one) == place(other),
+            _ => false,
+        }
+    }
+
+    /// Begins to write.
     ///
     /// # Errors
     /// [`Error::Io`] if no file can be made there.
-    pub(super) fn create(path: &str) -> Result<Self> {
-        if path == "-" {
-            return tempfile::tempfile().map(Self::Stdout).map_err(|error| Error::io("-", "write", error));
+    pub(super) fn begin(self) -> Result<Output> {
+        match self {
+            Self::File(path) => AtomicFile::create(path).map(Output::File),
+            target => match tempfile::tempfile() {
+                Ok(spool) => Ok(Output::Spool(spool, target)),
+                Err(error) => Err(Error::io(std::env::temp_dir(), "write to", error)),
+            },
         }
-        AtomicFile::create(path).map(Self::File)
     }
+}
 
+impl Output {
     /// The file to write to.
     pub(super) fn file(&mut self) -> &mut File {
         match self {
             Self::File(file) => file.file(),
-            Self::Stdout(file) => file,
+            Self::Spool(file, _) => file,
         }
     }
 
@@ -42,14 +89,19 @@ impl Output {
     pub(super) fn commit(self) -> Result<()> {
         match self {
             Self::File(file) => file.commit(),
-            Self::Stdout(mut file) => {
-                let copied = file.seek(SeekFrom::Start(0)).and_then(|_| {
-                    let mut stdout = std::io::stdout().lock();
-                    std::io::copy(&mut file, &mut stdout)?;
-                    stdout.flush()
-                });
-                copied.map_err(|error| Error::io("-", "write", error))
+            Self::Spool(spool, Target::File(path) | Target::Special(path)) => {
+                let open = OpenOptions::new().write(true).open(&path);
+                open.and_then(|out| copy(spool, out)).map_err(|error| Error::io(path, "write", error))
+            }
+            Self::Spool(spool, Target::Stdout) => {
+                copy(spool, io::stdout().lock()).map_err(|error| Error::io("-", "write", error))
             }
         }
     }
+}
+
+fn copy(mut spool: File, mut out: impl Write) -> io::Result<()> {
+    spool.seek(SeekFrom::Start(0))?;
+    io::copy(&mut spool, &mut out)?;
+    out.flush()
 }

@@ -1,21 +1,22 @@
 //! `kiln render`: from files to one picture.
 
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::output::Output;
-use super::{progress, summary};
-use crate::color::{Background, Family, Gradient, Opacity, Palette, Scheme};
+use super::output::{Output, Target};
+use super::{progress, say, summary};
+use crate::color::{Background, Gradient, Opacity};
 use crate::encode::geotiff::{self, Crs, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, nice_ticks, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
 use crate::layer::{
-    Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, Survey, Unit, Values, canvas_for, canvas_of, render,
+    Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, StyleOptions, Survey, Unit, Values, canvas_for, canvas_of,
+    render,
 };
 use crate::raster::{Aggregation, Curve, Normalization, Shape, classic};
 use crate::source::{Columns, Ground, Inputs, Query, ScanReport, open, parse_time_us};
@@ -40,11 +41,11 @@ pub(super) struct Args {
     /// PNG, or GeoTIFF for GIS programs [default: by the file's ending, else png]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// What a GeoTIFF holds: the density as float32, or the colors as RGBA
-    #[arg(long, value_enum, default_value_t = Bands::Density)]
-    bands: Bands,
-    /// Draw the legend too, as a PNG [default file: the output's name with .legend.png]
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    /// What a GeoTIFF holds: the density as float32, or the colors as RGBA [default: density]
+    #[arg(long, value_enum)]
+    bands: Option<Bands>,
+    /// Draw the legend too, as a PNG; the file is the output's name with .legend.png, unless --legend=FILE names one
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
     legend: Option<Option<String>>,
 
@@ -83,21 +84,27 @@ struct GroundArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Style")]
 struct StyleArgs {
-    /// Radius of a dot: 25, 25px, 500m, 10km [default: 20px]
+    /// Radius of a dot: 25, 25px, 500m, 10km; on a plane m are its units [default: 20px]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true, conflicts_with = "dot_size")]
     radius: Option<Radius>,
     /// Radius as the Python heatmap library's dot size, of which a lone dot shows 0.36 to each side
     #[arg(long, value_name = "PX", allow_hyphen_values = true, value_parser = read_dot_size)]
     dot_size: Option<f64>,
-    /// gaussian, cone, quartic, epanechnikov, triangular, uniform
-    #[arg(long, value_name = "SHAPE", default_value = "gaussian")]
-    kernel: Shape,
+    /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone, uniform
+    /// [default: gaussian]
+    #[arg(long, value_name = "SHAPE")]
+    kernel: Option<Shape>,
     /// add: dots add up; classic: the Python heatmap library's multiplicative dots, to the byte with --projection plane
     #[arg(long, value_name = "add|classic", default_value = "add")]
     blend: Blend,
-    /// What a pixel shows of the weights around it: sum, count, mean, max
-    #[arg(long, value_name = "HOW", default_value = "sum")]
-    agg: Aggregation,
+    /// What a pixel shows of the points around it: the sum of their weights, their count, or the mean or max weight
+    /// [default: sum]
+    #[arg(long, value_name = "sum|count|mean|max")]
+    agg: Option<Aggregation>,
+    /// Latitude at which km in --radius, --vmin and --vmax hold; give it to pictures that are to meet without a seam
+    /// [default: the picture's middle]
+    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true)]
+    true_scale: Option<f64>,
     /// Colors by name; `kiln schemes` lists them [default: heat]
     #[arg(long, value_name = "NAME", conflicts_with = "gradient")]
     scheme: Option<String>,
@@ -110,21 +117,24 @@ struct StyleArgs {
     /// Opacity of the whole picture: 0.5, 50%, 128/255
     #[arg(long, value_name = "SHARE", default_value = "1")]
     opacity: Opacity,
+    /// Share of the colors over which the picture fades in, for schemes without transparency: 20%
+    #[arg(long, value_name = "SHARE")]
+    transparent_low: Option<Opacity>,
     /// An opaque color to print the picture on; without it, it can be laid over a map
     #[arg(long, value_name = "COLOR")]
     background: Option<Background>,
-    /// Where the hottest color is reached: max, or a percentile such as p99
-    #[arg(long, value_name = "POLICY", default_value = "p99")]
-    normalize: Normalization,
+    /// Where the hottest color is reached: max, or a percentile of the picture such as p99 [default: p99]
+    #[arg(long, value_name = "POLICY")]
+    normalize: Option<Normalization>,
     /// Value of the coldest color, in the unit of the summary
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     vmin: Option<f64>,
     /// Value of the hottest color, in the unit of the summary
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     vmax: Option<f64>,
-    /// How values are laid on the colors: linear, sqrt, log, eqhist
-    #[arg(long, value_name = "CURVE", default_value = "linear")]
-    curve: Curve,
+    /// How values are laid on the colors: linear, sqrt, log, or eqhist (equal areas) [default: linear]
+    #[arg(long, value_name = "CURVE")]
+    curve: Option<Curve>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -168,6 +178,13 @@ enum Bands {
     Rgba,
 }
 
+/// What a picture file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Png,
+    Geotiff(Bands),
+}
+
 fn read_dot_size(text: &str) -> Result<f64> {
     match text.parse::<f64>() {
         Ok(size) if size > 0.0 && size <= f64::from(classic::MAX_DOT_SIZE) => Ok(size),
@@ -186,28 +203,30 @@ fn read_time(text: &str) -> Result<i64> {
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let style = args.style.read()?;
-    let format = args.format();
-    if format == Format::Geotiff && args.bands == Bands::Density && style.blend == Blend::Classic {
-        return Err(Error::invalid("bands", "the classic blend has no density, only colors: give --bands rgba"));
-    }
+    let content = args.content(&style)?;
     // Whatever can be refused is refused before the work begins, an unwritable file too.
-    let mut output = Output::create(&args.output)?;
-    let mut legend = args.legend_path()?.map(|path| Output::create(&path)).transpose()?;
+    let target = Target::new(&args.output, &args.inputs)?;
+    let legend_target = args.legend_path()?.map(|path| Target::new(&path, &args.inputs)).transpose()?;
+    if legend_target.as_ref().is_some_and(|legend| legend.is(&target)) {
+        return Err(Error::invalid("legend", "the picture goes to the same file"));
+    }
     let source = Inputs(args.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
     let (heat, style) = draw(args, &source, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
     let weight = weight.then(|| args.rows.weight.as_deref().unwrap_or("weight"));
-    let unit = Unit::of(&heat.canvas, style.aggregation, weight);
-    write_picture_file(args, format, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
+    let unit = Unit::of(&heat.canvas, &style, weight);
+    let mut output = target.begin()?;
+    write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
+    let mut legend = legend_target.map(Target::begin).transpose()?;
     if let Some(legend) = &mut legend {
         draw_legend(&heat, &style, &unit, legend)?;
     }
     output.commit()?;
     legend.map_or(Ok(()), Output::commit)?;
     if !args.quiet {
-        eprintln!("{}", summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
+        say(&summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
     }
     Ok(())
 }
@@ -224,7 +243,7 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
     let size = ground.size.unwrap_or_default();
     if let Some(bounds) = ground.bounds {
         let canvas = canvas_of(ground.projection, bounds, size)?;
-        let style = per_pixel(style, &canvas);
+        let style = style.per_pixel(&canvas);
         let heat = render_all(&canvas, &style)?;
         check_points(args, &heat.report)?;
         return Ok((heat, style));
@@ -239,8 +258,8 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
             "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
         return Err(Error::input(args.inputs.join(", "), why));
     }
-    let canvas = canvas_for(ground.projection, &survey.extent, size, style.radius, ground.fit)?;
-    let style = per_pixel(style, &canvas);
+    let canvas = canvas_for(ground.projection, &survey.extent, size, style, ground.fit)?;
+    let style = style.per_pixel(&canvas);
     let mut heat = match survey.kept() {
         Some(kept) => {
             let all = Query { ground: query.ground, weights: query.weights, ..Query::default() };
@@ -250,13 +269,6 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
     };
     heat.report = survey.report;
     Ok((heat, style))
-}
-
-/// The style with `vmin` and `vmax` turned from the unit they are told in to values per pixel.
-fn per_pixel(style: &Style, canvas: &Canvas) -> Style {
-    let factor = Unit::of(canvas, style.aggregation, None).factor;
-    let value = |told: Option<f64>| told.map(|told| told / factor);
-    Style { vmin: value(style.vmin), vmax: value(style.vmax), ..style.clone() }
 }
 
 /// A picture of nothing is no picture, unless the rows just do not pass the filters.
@@ -272,20 +284,20 @@ fn check_points(args: &Args, report: &ScanReport) -> Result<()> {
     Ok(())
 }
 
-fn write_picture_file(args: &Args, format: Format, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
+fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
     let reference = reference(&heat.canvas);
     let colors = heat.palette.colors();
-    match (format, args.bands, &heat.values) {
-        (Format::Png, ..) => {
+    match (content, &heat.values) {
+        (Content::Png, _) => {
             let mut bytes = Vec::new();
             png::write_indexed(&mut bytes, &heat.indices, colors, PngOptions::default())?;
             output.file().write_all(&bytes).map_err(|error| Error::io(&args.output, "write", error))
         }
-        (Format::Geotiff, Bands::Density, Some(values)) => {
+        (Content::Geotiff(Bands::Density), Some(values)) => {
             let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
             geotiff::write_density(BufWriter::new(output.file()), &values.density, nodata, &reference, threads)
         }
-        (Format::Geotiff, ..) => {
+        (Content::Geotiff(_), _) => {
             geotiff::write_colors(BufWriter::new(output.file()), &heat.indices, colors, &reference, threads)
         }
     }
@@ -312,7 +324,7 @@ fn reference(canvas: &Canvas) -> GeoReference {
 }
 
 fn draw_legend(heat: &Heat, style: &Style, unit: &Unit, output: &mut Output) -> Result<()> {
-    let palette = Palette::from(&style.scheme).with_opacity(style.opacity);
+    let palette = style.legend_palette();
     let ticks = match &heat.values {
         Some(Values { span, quantizer, .. }) => {
             let position = |value: f64| quantizer.position(value / unit.factor);
@@ -326,13 +338,44 @@ fn draw_legend(heat: &Heat, style: &Style, unit: &Unit, output: &mut Output) -> 
 }
 
 impl Args {
-    fn format(&self) -> Format {
-        let ending = self.output.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
-        self.format.unwrap_or(if matches!(ending.as_str(), "tif" | "tiff") { Format::Geotiff } else { Format::Png })
+    /// What the file is to hold, if the options agree on that.
+    fn content(&self, style: &Style) -> Result<Content> {
+        let ending = Path::new(&self.output).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let format = match (self.format, ending.to_ascii_lowercase().as_str()) {
+            (Some(format), _) => format,
+            (None, "tif" | "tiff") => Format::Geotiff,
+            (None, "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg" | "pdf") => {
+                let why = format!("no .{ending} can be written: name a .png or .tif, or give --format");
+                return Err(Error::invalid("output", why));
+            }
+            (None, _) => Format::Png,
+        };
+        let bands = match (format, self.bands) {
+            (Format::Png, None) => return Ok(Content::Png),
+            (Format::Png, Some(_)) => return Err(Error::invalid("bands", "only a GeoTIFF has bands to choose from")),
+            (Format::Geotiff, bands) => bands.unwrap_or(Bands::Density),
+        };
+        let given = &self.style;
+        if bands == Bands::Density {
+            if style.blend == Blend::Classic {
+                return Err(Error::invalid(
+                    "bands",
+                    "the classic blend has no density, only colors: give --bands rgba",
+                ));
+            }
+            let colors = given.scheme.is_some() || given.gradient.is_some() || given.background.is_some();
+            if colors && self.legend.is_none() {
+                return Err(Error::invalid(
+                    "bands",
+                    "a density has no colors: give --bands rgba for a colored GeoTIFF",
+                ));
+            }
+        }
+        Ok(Content::Geotiff(bands))
     }
 
     fn legend_path(&self) -> Result<Option<String>> {
-        let stem = || self.output.rsplit_once('.').map_or(self.output.as_str(), |(stem, _)| stem);
+        let stem = || Path::new(&self.output).with_extension("").display().to_string();
         match &self.legend {
             None => Ok(None),
             Some(None) if self.output == "-" => {
@@ -346,32 +389,23 @@ impl Args {
 
 impl StyleArgs {
     fn read(&self) -> Result<Style> {
-        let scheme = match (&self.gradient, &self.scheme) {
-            (Some(gradient), _) => Scheme::new("gradient", Family::Own, gradient.colors()),
-            (None, name) => SchemeFolders::usual(&self.schemes)?.find(name.as_deref().unwrap_or(Scheme::DEFAULT))?,
-        };
-        let radius = match self.dot_size {
-            Some(dot_size) => Radius::DotSize(dot_size),
-            None => self.radius.unwrap_or_default(),
-        };
-        if let (Some(vmin), Some(vmax)) = (self.vmin, self.vmax)
-            && vmin >= vmax
-        {
-            return Err(Error::invalid("vmin", format!("{vmin} is not below --vmax {vmax}")));
-        }
-        Ok(Style {
-            blend: self.blend,
+        let options = StyleOptions {
+            blend: Some(self.blend),
             shape: self.kernel,
-            radius,
+            radius: self.dot_size.map(Radius::DotSize).or(self.radius),
+            true_scale_lat_deg: self.true_scale,
             aggregation: self.agg,
-            scheme,
-            opacity: self.opacity,
+            scheme: self.scheme.clone(),
+            gradient: self.gradient.clone(),
+            opacity: Some(self.opacity),
+            transparent_low: self.transparent_low,
             background: self.background,
             normalization: self.normalize,
             vmin: self.vmin,
             vmax: self.vmax,
             curve: self.curve,
-        })
+        };
+        options.resolve(|name| SchemeFolders::usual(&self.schemes)?.find(name))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::output::Output;
+use super::output::Target;
 use crate::color::Scheme;
 use crate::encode::{swatches, write_picture};
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 fn draw(schemes: &[Scheme], pixel_ratio: f32, path: &str) -> Result<()> {
-    let mut output = Output::create(path)?;
+    let mut output = Target::new(path, &[])?.begin()?;
     let picture = swatches(schemes, pixel_ratio)?;
     write_picture(&picture, BufWriter::new(output.file())).map_err(|error| Error::io(path, "write", error))?;
     output.commit()

@@ -18,6 +18,7 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
         append(&mut line, format_args!(", {} rejected ({})", grouped(report.rejected), reasons(report)));
     }
     match &heat.values {
+        Some(_) if heat.drawn == 0 => append(&mut line, format_args!("; nothing drawn")),
         Some(values) => {
             let (vmin, vmax) = (values.span.vmin * unit.factor, values.span.vmax * unit.factor);
             let policy = if style.vmin.is_some() && style.vmax.is_some() {

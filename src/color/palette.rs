@@ -45,6 +45,19 @@ impl Palette {
         self
     }
 
+    /// The same colors, fading in over the coldest `share` of them: the alpha of what lies below is scaled by how far up it
+    /// lies. 0 changes nothing.
+    #[must_use]
+    pub fn fading_in(mut self, share: f64) -> Self {
+        for (index, [.., alpha]) in self.colors.iter_mut().enumerate() {
+            let position = index as f64 / 255.0;
+            if position < share {
+                *alpha = (f64::from(*alpha) * position / share).round() as u8;
+            }
+        }
+        self
+    }
+
     /// The same colors as they look on `background`, all of them opaque.
     #[must_use]
     pub fn on(mut self, background: Background) -> Self {
@@ -117,6 +130,16 @@ mod tests {
         for (full, half) in palette.alpha_bytes().into_iter().zip(faint.alpha_bytes()) {
             assert_eq!(half, (f64::from(full) / 2.0).round() as u8);
         }
+    }
+
+    #[test]
+    fn an_opaque_scheme_can_fade_in() {
+        let palette = Palette::from(&Scheme::named("viridis").unwrap());
+        let fading = palette.clone().fading_in(0.2);
+        assert_eq!(fading.rgb_bytes(), palette.rgb_bytes());
+        assert_eq!((fading.rgba(0)[3], fading.rgba(1)[3], fading.rgba(51)[3]), (0, 5, 255));
+        assert!(fading.alpha_bytes().is_sorted());
+        assert_eq!(palette.clone().fading_in(0.0), palette);
     }
 
     #[test]

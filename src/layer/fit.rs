@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::style::Radius;
+use super::style::{Radius, Style};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 
@@ -86,24 +86,22 @@ pub fn canvas_of(projection: Projection, bounds: Bounds, size: Size) -> Result<C
 /// # Errors
 /// [`Error::Invalid`] if there is no point, the size is beyond the limits, or the extent has no width or height and the
 /// fit is tight.
-pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, radius: Radius, fit: Fit) -> Result<Canvas> {
+pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, style: &Style, fit: Fit) -> Result<Canvas> {
     let bounds = extent
         .bounds(projection.wraps())
         .ok_or_else(|| Error::invalid("bounds", "there is no point to fit the picture to; give --bounds"))?;
     if fit == Fit::Tight {
-        return canvas_of(projection, bounds, size).map_err(|error| match error {
-            Error::Invalid { parameter: "bounds", message } => {
-                Error::invalid("fit", format!("{message}; `tight` needs points that span an area"))
-            }
-            other => other,
-        });
+        if bounds.west == bounds.east || bounds.south == bounds.north {
+            return Err(Error::invalid("fit", format!("the points lie on a line ({bounds}); `tight` needs an area")));
+        }
+        return canvas_of(projection, bounds, size);
     }
     // A radius in meters has pixels only once there is a canvas, and the canvas has a scale only once there is room for
     // the dots. A few rounds settle it.
     let mut canvas = padded(projection, bounds, size, 0.0)?;
     for _ in 0..8 {
-        canvas = padded(projection, bounds, size, radius.in_pixels(&canvas))?;
-        if matches!(radius, Radius::Pixels(_) | Radius::DotSize(_)) {
+        canvas = padded(projection, bounds, size, style.radius_px(&canvas))?;
+        if matches!(style.radius, Radius::Pixels(_) | Radius::DotSize(_)) {
             break;
         }
     }
@@ -113,15 +111,23 @@ pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, radius: R
 /// The canvas of square pixels with `margin_px` around `bounds`, at most half of the picture.
 fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) -> Result<Canvas> {
     /// Ground that a single point is shown with: 0.02 degrees, about 2 km, or 1 plane unit.
-    const LEAST_WORLD: [f64; 2] = [0.02 / 360.0, 1.0];
+    const LONE_WORLD: [f64; 2] = [0.02 / 360.0, 1.0];
+    /// Points that are no further apart than this, as a share of the world (4 cm) or of their own coordinates, are one.
+    const SAME: f64 = 1e-9;
+    /// Times around the world that a picture may show.
+    const MAX_TURNS: f64 = 3.0;
     let (lowest, highest) = projection.lat_range();
     let lat = |lat: f64| lat.clamp(lowest, highest);
     let (x0, y0) = projection.forward(bounds.west, lat(bounds.north));
     let (x1, y1) = projection.forward(bounds.east, lat(bounds.south));
     let (mut world_width, mut world_height) = (x1 - x0, y1 - y0);
-    if world_width <= 0.0 && world_height <= 0.0 {
-        let least = LEAST_WORLD[usize::from(!projection.wraps())];
-        (world_width, world_height) = (least, least);
+    let far = [x0, y0, x1, y1].into_iter().fold(1.0, |far: f64, edge| far.max(edge.abs()));
+    if !(far <= f64::MAX / 4.0) {
+        return Err(Error::invalid("bounds", format!("the points span {bounds}, too much to be shown; give --bounds")));
+    }
+    if world_width <= SAME * far && world_height <= SAME * far {
+        let lone = LONE_WORLD[usize::from(!projection.wraps())] * far;
+        (world_width, world_height) = (lone, lone);
     }
     let (wide, high, longest) = match size {
         Size::Exact(width, height) => (f64::from(width), f64::from(height), f64::from(width.max(height))),
@@ -146,9 +152,14 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
         Size::Exact(..) => (wide, high),
         Size::Longest(_) => {
             let side = |world: f64| (world * scale + 2.0 * margin).round().clamp(1.0, longest);
-            (side(x1 - x0), side(y1 - y0))
+            (side(world_width), side(world_height))
         }
     };
+    if projection.wraps() && width > MAX_TURNS * scale {
+        let turns = width / scale;
+        let why = format!("{width}x{height} would show the world {turns:.0} times side by side; give --bounds as well");
+        return Err(Error::invalid("size", why));
+    }
     let (middle_x, middle_y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
     let (half_x, half_y) = (width / scale / 2.0, height / scale / 2.0);
     Canvas::around(projection, [middle_x - half_x, middle_y - half_y], scale, width as u32, height as u32)
@@ -171,10 +182,11 @@ mod tests {
         for projection in [Projection::Mercator, Projection::PlateCarree, Projection::Plane] {
             for size in [Size::Longest(500), Size::Exact(400, 300), Size::Exact(300, 900)] {
                 for radius in [Radius::Pixels(20.0), Radius::DotSize(60.0)] {
+                    let style = Style { radius, ..Style::new().unwrap() };
                     let (lon, lat) = ([5.0, 25.0, 15.0], [40.0, 60.0, 50.0]);
-                    let canvas = canvas_for(projection, &extent(&lon, &lat), size, radius, Fit::Padded).unwrap();
+                    let canvas = canvas_for(projection, &extent(&lon, &lat), size, &style, Fit::Padded).unwrap();
                     assert!((canvas.aspect() - 1.0).abs() < 1e-9);
-                    let reach = radius.in_pixels(&canvas);
+                    let reach = style.radius_px(&canvas);
                     let mut nearest = f64::INFINITY;
                     canvas.place(Points::new(&lon, &lat).unwrap(), 0, |col, row| {
                         let edges = [col, row, f64::from(canvas.width()) - col, f64::from(canvas.height()) - row];
@@ -189,37 +201,46 @@ mod tests {
     #[test]
     fn points_all_around_the_world_get_exactly_one_turn() {
         let extent = extent(&[-179.5, -60.0, 10.0, 179.9], &[-40.0, 0.0, 60.0, 20.0]);
-        let canvas =
-            canvas_for(Projection::Mercator, &extent, Size::Longest(800), Radius::Pixels(30.0), Fit::Padded).unwrap();
+        let style = Style { radius: Radius::Pixels(30.0), ..Style::new().unwrap() };
+        let canvas = canvas_for(Projection::Mercator, &extent, Size::Longest(800), &style, Fit::Padded).unwrap();
         let bounds = canvas.bounds();
         assert_eq!((canvas.width(), bounds.west, bounds.east), (800, -180.0, 180.0));
         assert!(bounds.south < -45.0 && bounds.north > 62.0, "{bounds}");
     }
 
+    /// The canvas that shows points, or why there is none.
+    fn fit(projection: Projection, lon: &[f64], lat: &[f64], size: &str, fit: Fit) -> Result<Canvas> {
+        canvas_for(projection, &extent(lon, lat), size.parse().unwrap(), &Style::new().unwrap(), fit)
+    }
+
     #[test]
-    fn a_single_point_gets_a_picture() {
-        let canvas = canvas_for(
-            Projection::Mercator,
-            &extent(&[18.07], &[59.33]),
-            Size::default(),
-            Radius::default(),
-            Fit::Padded,
-        );
-        let bounds = canvas.unwrap().bounds();
-        assert!(bounds.west < 18.07 && bounds.east > 18.07 && bounds.south < 59.33 && bounds.north > 59.33);
-        assert!(bounds.east - bounds.west < 1.0);
-        let tight = canvas_for(
-            Projection::Mercator,
-            &extent(&[18.07], &[59.33]),
-            Size::default(),
-            Radius::default(),
-            Fit::Tight,
-        );
-        assert!(tight.unwrap_err().to_string().contains("tight"));
-        assert!(
-            canvas_for(Projection::Mercator, &Extent::default(), Size::default(), Radius::default(), Fit::Padded)
-                .is_err()
-        );
+    fn points_in_one_place_get_a_whole_picture_of_its_surroundings() {
+        for (projection, lon) in [
+            (Projection::Mercator, vec![18.07]),
+            (Projection::Mercator, vec![18.07, 18.07 + 1e-9]),
+            (Projection::PlateCarree, vec![-180.0]),
+            (Projection::Plane, vec![18.07]),
+            (Projection::Plane, vec![1e12, 1e12 + 1e-4]),
+        ] {
+            let canvas = fit(projection, &lon, &vec![59.33; lon.len()], "500", Fit::Padded).unwrap();
+            let bounds = canvas.bounds();
+            assert_eq!((canvas.width(), canvas.height()), (500, 500), "{projection}");
+            assert!(bounds.west < lon[0] && bounds.east > lon[0] && bounds.south < 59.33 && bounds.north > 59.33);
+            assert!(bounds.east - bounds.west < 0.03 || projection == Projection::Plane);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_says_why() {
+        let refused = |canvas: Result<Canvas>| canvas.unwrap_err().to_string();
+        let on_a_line = refused(fit(Projection::Mercator, &[18.0, 18.0], &[50.0, 60.0], "500", Fit::Tight));
+        assert!(on_a_line.contains("tight"), "{on_a_line}");
+        let flat = refused(fit(Projection::Mercator, &[-170.0, 170.0], &[-60.0, 60.0], "4000x100", Fit::Padded));
+        assert!(flat.starts_with("size") && flat.contains("times side by side"), "{flat}");
+        let huge = refused(fit(Projection::Plane, &[-1.7e308, 1.7e308], &[0.0, 1.0], "500", Fit::Padded));
+        assert!(huge.contains("too much"), "{huge}");
+        let style = Style::new().unwrap();
+        assert!(canvas_for(Projection::Mercator, &Extent::default(), Size::default(), &style, Fit::Padded).is_err());
     }
 
     #[test]

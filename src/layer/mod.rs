@@ -1,6 +1,7 @@
 //! The flow: from a source, a canvas and a style to a picture.
 
 mod fit;
+mod options;
 mod render;
 mod schemes;
 mod style;
@@ -8,6 +9,7 @@ mod survey;
 mod unit;
 
 pub use fit::{Fit, Size, canvas_for, canvas_of};
+pub use options::StyleOptions;
 pub use render::{Heat, Values, render};
 pub use schemes::SchemeFolders;
 pub use style::{Blend, Radius, Style};

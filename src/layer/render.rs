@@ -58,12 +58,14 @@ pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &S
     let span = style.span(&density, threads)?;
     let quantizer = style.quantizer(&density, span);
     let indices = quantizer.quantize(&density, threads);
-    let (drawn, outside) = (bins.inside(), bins.points().saturating_sub(bins.inside()));
+    // A point that shows in several copies of the world is still one.
+    let drawn = bins.inside().min(bins.points());
+    let outside = bins.points() - drawn;
     let values = Some(Values { density, weighted: bins.is_weighted(), span, quantizer });
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
 
-/// Sums the points per cell of `canvas`, each worker in bins of its own.
+/// Sums the points per cell of `canvas`, each worker in bins of its own, of which there are fewer where they are large.
 fn bin(
     source: &dyn Source,
     query: &Query<'_>,
@@ -71,13 +73,18 @@ fn bin(
     style: &Style,
     threads: usize,
 ) -> Result<(Bins, ScanReport)> {
-    let mut workers: Vec<Bins> = (0..threads.max(1)).map(|_| Bins::new(canvas, style.aggregation.tally())).collect();
+    /// Memory that the workers' bins may take together, unless one worker alone needs more.
+    const MAX_BYTES: u64 = 1 << 30;
+    let tally = style.aggregation.tally();
+    let bytes = u64::from(canvas.width()) * u64::from(canvas.height()) * tally.bytes_per_cell();
+    let workers = (threads as u64).min(MAX_BYTES / bytes.max(1)).max(1);
+    let mut workers: Vec<Bins> = (0..workers).map(|_| Bins::new(canvas, tally)).collect();
     let report = scan_each(source, query, &mut workers, |bins, points| {
         bins.add(points);
         ControlFlow::Continue(())
     })?;
     let mut workers = workers.into_iter();
-    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, style.aggregation.tally()));
+    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, tally));
     for worker in workers {
         bins.merge(worker)?;
     }
@@ -108,7 +115,7 @@ fn render_classic(
     style: &Style,
     threads: usize,
 ) -> Result<Heat> {
-    let dot_size = style.radius.dot_size(canvas) as f32;
+    let dot_size = style.dot_size(canvas) as f32;
     let margin_px = classic::reach_px(dot_size).ceil() as u32;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let Bounds { west, south, east, north } = canvas.bounds();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Unit;
 use crate::color::{Background, Opacity, Palette, Scheme};
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
@@ -17,12 +18,19 @@ pub struct Style {
     pub shape: Shape,
     /// The size of a dot. Default: 20 pixels.
     pub radius: Radius,
+    /// The latitude of true scale in degrees, -85 to 85: where a radius in meters and values per km² hold, since the
+    /// scale of a map of the globe changes with latitude. Pictures that are to meet without a seam need the same one.
+    /// Default: each picture's middle row.
+    pub true_scale_lat_deg: Option<f64>,
     /// What a pixel says of the points around it. Default: the sum of weights.
     pub aggregation: Aggregation,
     /// The colors. Default: [`Scheme::DEFAULT`].
     pub scheme: Scheme,
     /// How opaque the whole picture is. Default: fully.
     pub opacity: Opacity,
+    /// The share of the colors, from the cold end, over which the picture fades in: with it, an opaque scheme has no hard
+    /// edge. 0 to 1; default: 0, none.
+    pub transparent_low: f64,
     /// What the picture is printed on. Default: nothing, so that it can be laid over a map.
     pub background: Option<Background>,
     /// Where the span ends, unless `vmin` and `vmax` say it. Default: the 99th percentile.
@@ -45,9 +53,11 @@ impl Style {
             blend: Blend::default(),
             shape: Shape::default(),
             radius: Radius::default(),
+            true_scale_lat_deg: None,
             aggregation: Aggregation::default(),
             scheme: Scheme::named(Scheme::DEFAULT)?,
             opacity: Opacity::FULL,
+            transparent_low: 0.0,
             background: None,
             normalization: Normalization::default(),
             vmin: None,
@@ -56,12 +66,46 @@ impl Style {
         })
     }
 
+    /// Ground covered by a pixel of `canvas` at the latitude of true scale, to the east and to the south, in meters;
+    /// `None` on a plane.
+    pub fn pixel_size_m(&self, canvas: &Canvas) -> Option<[f64; 2]> {
+        canvas.pixel_size_m(self.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat()))
+    }
+
+    /// The radius in pixels of `canvas`.
+    pub fn radius_px(&self, canvas: &Canvas) -> f64 {
+        match self.radius {
+            Radius::Pixels(pixels) => pixels,
+            Radius::Meters(meters) => match self.pixel_size_m(canvas) {
+                Some([width_m, height_m]) => meters / (width_m * height_m).sqrt(),
+                None => meters * (canvas.scale()[0] * canvas.scale()[1]).sqrt(),
+            },
+            Radius::DotSize(dot_size) => f64::from(classic::radius_for_dot_size(dot_size as f32)),
+        }
+    }
+
+    /// The old library's dot size that shows the radius on `canvas`.
+    pub fn dot_size(&self, canvas: &Canvas) -> f64 {
+        match self.radius {
+            Radius::DotSize(dot_size) => dot_size,
+            _ => f64::from(classic::dot_size_for_radius(self.radius_px(canvas) as f32)),
+        }
+    }
+
+    /// The style with `vmin` and `vmax` turned from the unit that values are told in to values per pixel of `canvas`.
+    #[must_use]
+    pub fn per_pixel(&self, canvas: &Canvas) -> Self {
+        let factor = Unit::of(canvas, self, None).factor;
+        let value = |told: Option<f64>| told.map(|told| told / factor);
+        Self { vmin: value(self.vmin), vmax: value(self.vmax), ..self.clone() }
+    }
+
     /// The dot on a canvas.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the radius is not above 0 or beyond [`Kernel::MAX_RADIUS_PX`] there.
     pub fn kernel(&self, canvas: &Canvas) -> Result<Kernel> {
-        Kernel::new(self.shape, self.radius.in_pixels(canvas))
+        Kernel::new(self.shape, self.radius_px(canvas))
     }
 
     /// The values that the colors span in a picture.
@@ -77,8 +121,12 @@ impl Style {
         if span.vmin.is_finite() && span.vmax.is_finite() && span.vmin < span.vmax {
             Ok(span)
         } else {
-            let whose = if self.vmin.is_some() { "vmin" } else { "vmax" };
-            Err(Error::invalid(whose, format!("the span from {} to {} is empty", span.vmin, span.vmax)))
+            // Told without numbers: these are per pixel, and the user may count otherwise.
+            Err(match (self.vmin.is_some(), self.vmax.is_some()) {
+                (true, true) => Error::invalid("vmin", "not a finite number below vmax"),
+                (true, false) => Error::invalid("vmin", "no value in the picture lies above it; give --vmax too"),
+                _ => Error::invalid("vmax", "no value in the picture lies below it; give --vmin too"),
+            })
         }
     }
 
@@ -89,10 +137,18 @@ impl Style {
 
     /// The palette of the picture's indices.
     pub fn palette(&self) -> Palette {
-        let palette = match self.blend {
-            Blend::Add => Palette::from(&self.scheme).with_opacity(self.opacity),
-            Blend::Classic => Palette::classic(&self.scheme, self.opacity),
-        };
+        match self.blend {
+            Blend::Add => self.legend_palette(),
+            Blend::Classic => self.printed(Palette::classic(&self.scheme, self.opacity)),
+        }
+    }
+
+    /// The palette that a legend shows, cold first. (The classic blend's own palette runs from hot to cold.)
+    pub fn legend_palette(&self) -> Palette {
+        self.printed(Palette::from(&self.scheme).fading_in(self.transparent_low).with_opacity(self.opacity))
+    }
+
+    fn printed(&self, palette: Palette) -> Palette {
         match self.background {
             Some(background) => palette.on(background),
             None => palette,
@@ -132,28 +188,6 @@ pub enum Radius {
     Meters(f64),
     /// The old library's dot size, a number of pixels of which a lone dot shows about 0.36 to each side.
     DotSize(f64),
-}
-
-impl Radius {
-    /// The radius in pixels of a canvas. A Mercator map stretches with latitude; the canvas's middle row counts.
-    pub fn in_pixels(self, canvas: &Canvas) -> f64 {
-        match self {
-            Self::Pixels(pixels) => pixels,
-            Self::Meters(meters) => match canvas.pixel_size_m() {
-                Some([width_m, height_m]) => meters / (width_m * height_m).sqrt(),
-                None => meters * (canvas.scale()[0] * canvas.scale()[1]).sqrt(),
-            },
-            Self::DotSize(dot_size) => f64::from(classic::radius_for_dot_size(dot_size as f32)),
-        }
-    }
-
-    /// The old library's dot size that shows this radius on a canvas.
-    pub fn dot_size(self, canvas: &Canvas) -> f64 {
-        match self {
-            Self::DotSize(dot_size) => dot_size,
-            _ => f64::from(classic::dot_size_for_radius(self.in_pixels(canvas) as f32)),
-        }
-    }
 }
 
 impl Default for Radius {
@@ -221,7 +255,8 @@ mod tests {
         // One degree of latitude is 111.2 km on the sphere.
         let bounds = Bounds::new(10.0, 59.5, 11.0, 60.5).unwrap();
         let canvas = Canvas::new(Projection::PlateCarree, bounds, 100, 200).unwrap();
-        let px = Radius::Meters(11_131.95).in_pixels(&canvas);
+        let style = Style { radius: Radius::Meters(11_131.95), ..Style::new().unwrap() };
+        let px = style.radius_px(&canvas);
         // 10 km are 0.1° of latitude = 20 px, and 0.2° of longitude at 60° = 20 px.
         assert!((px - 20.0).abs() < 0.1, "{px}");
     }

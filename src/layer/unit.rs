@@ -1,5 +1,6 @@
 //! What a picture's values count.
 
+use super::Style;
 use crate::geo::Canvas;
 use crate::raster::Aggregation;
 
@@ -15,9 +16,10 @@ pub struct Unit {
 impl Unit {
     /// The unit of values on `canvas`. `weight` names the weights; `None` where every point weighs 1.
     ///
-    /// Amounts are kept per pixel and told per km² of ground in the picture's middle row; Mercator's pixels cover less
-    /// ground towards the poles. On a plane they are told per square unit.
-    pub fn of(canvas: &Canvas, aggregation: Aggregation, weight: Option<&str>) -> Self {
+    /// Amounts are kept per pixel and told per km² of ground at the style's latitude of true scale; Mercator's pixels
+    /// cover less ground towards the poles. On a plane they are told per square unit.
+    pub fn of(canvas: &Canvas, style: &Style, weight: Option<&str>) -> Self {
+        let aggregation = style.aggregation;
         let thing = match aggregation {
             Aggregation::Count => "points",
             _ => weight.unwrap_or("points"),
@@ -26,8 +28,8 @@ impl Unit {
             let weight = weight.unwrap_or("weight");
             return Self { factor: 1.0, name: format!("{aggregation} of {weight}") };
         }
-        if let Some([width_m, height_m]) = canvas.pixel_size_m() {
-            let lat = canvas.center_lat();
+        if let Some([width_m, height_m]) = style.pixel_size_m(canvas) {
+            let lat = style.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat());
             let hemisphere = if lat < 0.0 { 'S' } else { 'N' };
             let name = format!("{thing} per km² at {:.0}°{hemisphere}", lat.abs());
             return Self { factor: 1e6 / (width_m * height_m), name };
@@ -48,10 +50,14 @@ mod tests {
         // A degree square at 60° N is 111.2 km by 55.6 km; with 10 x 10 pixels each covers 61.8 km².
         let canvas =
             Canvas::new(Projection::PlateCarree, Bounds::new(10.0, 59.5, 11.0, 60.5).unwrap(), 10, 10).unwrap();
-        let unit = Unit::of(&canvas, Aggregation::Sum, None);
+        let style = Style::new().unwrap();
+        let unit = Unit::of(&canvas, &style, None);
         assert!((1.0 / unit.factor - 61.96).abs() < 0.1, "{}", 1.0 / unit.factor);
         assert_eq!(unit.name, "points per km² at 60°N");
-        let mean = Unit::of(&canvas, Aggregation::Mean, Some("mag"));
+        let equator = Unit::of(&canvas, &Style { true_scale_lat_deg: Some(0.0), ..style.clone() }, None);
+        assert!((unit.factor / equator.factor - 2.0).abs() < 1e-9, "a pixel at 60° is half as wide");
+        let mean = Style { aggregation: Aggregation::Mean, ..style };
+        let mean = Unit::of(&canvas, &mean, Some("mag"));
         assert_eq!((mean.factor, mean.name.as_str()), (1.0, "mean of mag"));
     }
 }

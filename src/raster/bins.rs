@@ -26,6 +26,18 @@ pub enum Tally {
     Max,
 }
 
+impl Tally {
+    /// Memory that a cell takes.
+    pub fn bytes_per_cell(self) -> u64 {
+        match self {
+            Self::Count => 1,
+            Self::Sum => 8,
+            Self::CountAndSum => 9,
+            Self::Max => 4,
+        }
+    }
+}
+
 /// Points summed per cell of a canvas.
 ///
 /// Bins over the same canvas can be filled apart and [merged](Self::merge).

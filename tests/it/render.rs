@@ -150,7 +150,18 @@ fn wrong_use_is_told_in_a_line_and_exits_with_2() {
     try_args(&["--threads", "0"]).failed(2, &["--threads"]);
     try_args(&["--nonsense"]).failed(2, &["--nonsense"]);
     try_args(&["--blend", "classic", "--format", "geotiff"]).failed(2, &["--bands"]);
+    try_args(&["--vmax", "nan"]).failed(2, &["--vmax", "finite"]);
+    try_args(&["--blend", "classic", "--curve", "log"]).failed(2, &["--curve", "classic"]);
+    try_args(&["--bands", "rgba"]).failed(2, &["--bands", "GeoTIFF"]);
+    try_args(&["--format", "geotiff", "--background", "white"]).failed(2, &["--bands", "rgba"]);
+    try_args(&["--legend=out.png"]).failed(2, &["--legend", "same file"]);
     kiln(folder.path(), ["render", "p.csv"]).failed(2, &["--output"]);
+    kiln(folder.path(), ["render", "p.csv", "-o", "out.jpg"]).failed(2, &["--output", "jpg"]);
+    // What would destroy an input is refused; a file behind --legend is an input.
+    kiln(folder.path(), ["render", "p.csv", "-o", "./p.csv"]).failed(2, &["--output", "overwrite"]);
+    kiln(folder.path(), ["render", "p.csv", "-o", "o.png", "--legend=p.csv"]).failed(2, &["overwrite"]);
+    kiln(folder.path(), ["render", "-o", "o.png", "--legend", "missing.csv"])
+        .failed(1, &["missing.csv", "No such file"]);
     assert!(holds_only(&folder, &["p.csv"]));
 }
 
@@ -208,6 +219,43 @@ fn a_geotiff_lies_where_the_picture_does() {
             assert_eq!(report["bands"].as_array().unwrap().len(), if bands == "rgba" { 4 } else { 1 });
         }
     }
+}
+
+#[test]
+fn pictures_side_by_side_meet_without_a_seam() {
+    let folder = folder();
+    let cities = data("cities.parquet");
+    let draw = |name: &str, bounds: &str, size: &str| {
+        let pins = ["--projection=platecarree", "--radius=60km", "--vmin=0", "--vmax=0.02", "--true-scale=50"];
+        let args = ["render", cities.to_str().unwrap(), "--agg=count", bounds, "--size", size, "-o", name];
+        let summary = kiln(folder.path(), args.iter().chain(&pins)).done();
+        assert!(summary.contains("span 0 to 0.02 points per km² at 50°N"), "{summary}");
+        Picture::read(&folder.path().join(name)).unwrap().pixels
+    };
+    let whole = draw("whole.png", "--bounds=0,40,20,60", "400x400");
+    let mut halves = draw("north.png", "--bounds=0,50,20,60", "400x200");
+    halves.extend(draw("south.png", "--bounds=0,40,20,50", "400x200"));
+    assert!(whole.iter().any(|byte| *byte != 0));
+    assert!(whole == halves, "the halves differ from the whole");
+}
+
+#[cfg(unix)]
+#[test]
+fn streams_and_links_are_written_to_as_they_are() {
+    let folder = folder();
+    fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
+    let args = ["render", "p.csv", "--size", "64", "-o"];
+    kiln(folder.path(), args.iter().chain(&["out.png"])).done();
+    let expected = fs::read(folder.path().join("out.png")).unwrap();
+    for stream in ["-", "/dev/stdout"] {
+        let run = kiln(folder.path(), args.iter().chain(&[stream]));
+        assert_eq!((run.code, run.stdout), (0, expected.clone()), "{stream}: {}", run.stderr);
+    }
+    std::os::unix::fs::symlink("out.png", folder.path().join("link.png")).unwrap();
+    kiln(folder.path(), args.iter().chain(&["link.png"])).done();
+    assert!(folder.path().join("link.png").is_symlink());
+    kiln(folder.path(), args.iter().chain(&["/dev/full"])).failed(1, &["/dev/full", "No space left"]);
+    assert!(holds_only(&folder, &["link.png", "out.png", "p.csv"]));
 }
 
 #[test]
