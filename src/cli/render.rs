@@ -18,7 +18,7 @@ use crate::layer::{
     Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, StyleOptions, Survey, Unit, Values, canvas_for, canvas_of,
     render,
 };
-use crate::raster::{Aggregation, Curve, Normalization, Shape, classic};
+use crate::raster::{Aggregation, Curve, Normalization, Shape};
 use crate::source::{Columns, Ground, Inputs, Query, ScanReport, open, parse_time_us};
 
 /// Draw points from files as one heat-map picture.
@@ -88,8 +88,8 @@ struct StyleArgs {
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true, conflicts_with = "dot_size")]
     radius: Option<Radius>,
     /// Radius as the Python heatmap library's dot size, of which a lone dot shows 0.36 to each side
-    #[arg(long, value_name = "PX", allow_hyphen_values = true, value_parser = read_dot_size)]
-    dot_size: Option<f64>,
+    #[arg(long, value_name = "PX", allow_hyphen_values = true, value_parser = Radius::from_dot_size)]
+    dot_size: Option<Radius>,
     /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone, uniform
     /// [default: gaussian]
     #[arg(long, value_name = "SHAPE")]
@@ -183,16 +183,6 @@ enum Bands {
 enum Content {
     Png,
     Geotiff(Bands),
-}
-
-fn read_dot_size(text: &str) -> Result<f64> {
-    match text.parse::<f64>() {
-        Ok(size) if size > 0.0 && size <= f64::from(classic::MAX_DOT_SIZE) => Ok(size),
-        _ => {
-            let most = classic::MAX_DOT_SIZE;
-            Err(Error::invalid("dot-size", format!("not a number of pixels above 0 and at most {most}")))
-        }
-    }
 }
 
 fn read_time(text: &str) -> Result<i64> {
@@ -392,7 +382,7 @@ impl StyleArgs {
         let options = StyleOptions {
             blend: Some(self.blend),
             shape: self.kernel,
-            radius: self.dot_size.map(Radius::DotSize).or(self.radius),
+            radius: self.dot_size.or(self.radius),
             true_scale_lat_deg: self.true_scale,
             aggregation: self.agg,
             scheme: self.scheme.clone(),

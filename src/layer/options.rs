@@ -71,6 +71,84 @@ impl StyleOptions {
         })
     }
 
+    /// The names of all parameters of a style, as [`set`](Self::set) takes them.
+    pub const NAMES: [&str; 16] = [
+        "blend",
+        "kernel",
+        "radius",
+        "dot_size",
+        "true_scale",
+        "agg",
+        "scheme",
+        "gradient",
+        "opacity",
+        "transparent_low",
+        "background",
+        "normalize",
+        "vmin",
+        "vmax",
+        "rescale",
+        "curve",
+    ];
+
+    /// Sets the parameter `name` from text. Beside [`NAMES`](Self::NAMES) their other usual spellings are understood:
+    /// `dotSize`, `colormap_name`. Answers whether there is such a parameter.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the text is no value of the parameter.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<bool> {
+        match name {
+            "blend" => self.blend = Some(text.parse()?),
+            "kernel" => self.shape = Some(text.parse()?),
+            "radius" => self.radius = Some(text.parse()?),
+            "dot_size" | "dotSize" => self.radius = Some(Radius::from_dot_size(text)?),
+            "true_scale" => self.true_scale_lat_deg = Some(number("true_scale", text)?),
+            "agg" => self.aggregation = Some(text.parse()?),
+            "scheme" | "colormap_name" => self.scheme = Some(text.to_owned()),
+            "gradient" => self.gradient = Some(text.parse()?),
+            "opacity" => self.opacity = Some(text.parse()?),
+            "transparent_low" => {
+                let share = text.parse().map_err(|error| renamed(error, "transparent_low"))?;
+                self.transparent_low = Some(share);
+            }
+            "background" => self.background = Some(text.parse()?),
+            "normalize" => self.normalization = Some(text.parse()?),
+            "vmin" => self.vmin = Some(number("vmin", text)?),
+            "vmax" => self.vmax = Some(number("vmax", text)?),
+            "rescale" => {
+                let why = || Error::invalid("rescale", format!("`{text}` is not two numbers such as 0,50"));
+                let (vmin, vmax) = text.split_once(',').ok_or_else(why)?;
+                (self.vmin, self.vmax) = (Some(number("rescale", vmin)?), Some(number("rescale", vmax)?));
+            }
+            "curve" => self.curve = Some(text.parse()?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// These options, and where they say nothing, those of `base`. A color scheme and a gradient replace each other.
+    #[must_use]
+    pub fn or(self, base: Self) -> Self {
+        let own_colors = self.scheme.is_some() || self.gradient.is_some();
+        let (scheme, gradient) = if own_colors { (None, None) } else { (base.scheme, base.gradient) };
+        Self {
+            blend: self.blend.or(base.blend),
+            shape: self.shape.or(base.shape),
+            radius: self.radius.or(base.radius),
+            true_scale_lat_deg: self.true_scale_lat_deg.or(base.true_scale_lat_deg),
+            aggregation: self.aggregation.or(base.aggregation),
+            scheme: self.scheme.or(scheme),
+            gradient: self.gradient.or(gradient),
+            opacity: self.opacity.or(base.opacity),
+            transparent_low: self.transparent_low.or(base.transparent_low),
+            background: self.background.or(base.background),
+            normalization: self.normalization.or(base.normalization),
+            vmin: self.vmin.or(base.vmin),
+            vmax: self.vmax.or(base.vmax),
+            curve: self.curve.or(base.curve),
+        }
+    }
+
     fn check(&self) -> Result<()> {
         for (name, value) in [("vmin", self.vmin), ("vmax", self.vmax)] {
             if value.is_some_and(|value| !value.is_finite()) {
@@ -105,6 +183,20 @@ impl StyleOptions {
     }
 }
 
+/// A finite number.
+fn number(parameter: &'static str, text: &str) -> Result<f64> {
+    let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or_else(|| Error::invalid(parameter, format!("`{text}` is not a finite number")))
+}
+
+/// The same error, of another parameter.
+fn renamed(error: Error, parameter: &'static str) -> Error {
+    match error {
+        Error::Invalid { message, .. } => Error::Invalid { parameter, message },
+        other => other,
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -118,6 +210,36 @@ mod tests {
     fn nothing_said_is_the_default_style() {
         let style = StyleOptions::default().resolve(Scheme::named).unwrap();
         assert_eq!(format!("{style:?}"), format!("{:?}", Style::new().unwrap()));
+    }
+
+    #[test]
+    fn every_name_can_be_set_from_text_and_bad_text_is_told_by_its_name() {
+        let good = [
+            "add", "cone", "10km", "30", "50", "mean", "fire", "red,blue", "50%", "0.2", "white", "p99", "1", "2",
+            "0,9", "log",
+        ];
+        for (name, text) in StyleOptions::NAMES.into_iter().zip(good) {
+            let mut options = StyleOptions::default();
+            assert!(options.set(name, text).unwrap(), "{name}");
+            assert_ne!(options, StyleOptions::default(), "{name}");
+            if name != "scheme" {
+                let error = options.set(name, "a fine mess").unwrap_err().to_string();
+                assert!(error.starts_with(name), "{name}: {error}");
+            }
+        }
+        assert!(!StyleOptions::default().set("size", "5").unwrap());
+    }
+
+    #[test]
+    fn what_is_said_goes_before_the_base() {
+        let (mut own, mut base) = (StyleOptions::default(), StyleOptions::default());
+        for (name, text) in [("scheme", "fire"), ("radius", "9"), ("vmax", "5")] {
+            base.set(name, text).unwrap();
+        }
+        own.set("gradient", "red,blue").unwrap();
+        own.set("radius", "3").unwrap();
+        let both = own.or(base);
+        assert_eq!((both.radius, both.vmax, both.scheme), (Some(Radius::Pixels(3.0)), Some(5.0), None));
     }
 
     #[test]

@@ -190,6 +190,20 @@ pub enum Radius {
     DotSize(f64),
 }
 
+impl Radius {
+    /// Reads a dot size: a number above 0 and at most [`classic::MAX_DOT_SIZE`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is not that.
+    pub fn from_dot_size(text: &str) -> Result<Self> {
+        let most = classic::MAX_DOT_SIZE;
+        let size = text.trim().parse::<f64>().ok().filter(|size| *size > 0.0 && *size <= f64::from(most));
+        size.map(Self::DotSize).ok_or_else(|| {
+            Error::invalid("dot_size", format!("`{text}` is not a number of pixels above 0 and at most {most}"))
+        })
+    }
+}
+
 impl Default for Radius {
     fn default() -> Self {
         Self::Pixels(20.0)
