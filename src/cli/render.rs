@@ -414,7 +414,7 @@ impl RowArgs {
             start_us: self.start,
             end_us: self.end,
             categories: self.category.clone(),
-            progress: None,
+            ..Query::default()
         }
     }
 }

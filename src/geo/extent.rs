@@ -44,6 +44,22 @@ impl Extent {
         self.west_max = self.west_max.max(other.west_max);
     }
 
+    /// Whether the rectangle and `bounds` may have ground in common. With `wraps`, longitudes a whole turn apart are the
+    /// same.
+    pub fn meets(&self, bounds: Bounds, wraps: bool) -> bool {
+        let Some(own) = self.bounds(wraps) else { return false };
+        if own.south > bounds.north || own.north < bounds.south {
+            return false;
+        }
+        if !wraps {
+            return own.west <= bounds.east && own.east >= bounds.west;
+        }
+        // How far east of the bounds' western edge the rectangle begins.
+        let offset = (own.west - bounds.west).rem_euclid(360.0);
+        let (width, own_width) = (bounds.east - bounds.west, own.east - own.west);
+        offset <= width || offset + own_width >= 360.0
+    }
+
     /// The rectangle, edges included; `None` without a point. It may have no width or no height.
     ///
     /// With `wraps`, points on both sides of the antimeridian are held by a rectangle across it (`east` > 180) if that
@@ -80,6 +96,23 @@ mod tests {
         assert_eq!(fiji.bounds(false), Some(Bounds { west: -179.0, south: -18.0, east: 178.5, north: -16.0 }));
         let world = extent(&[-179.0, 0.5, 179.0], &[0.0; 3]);
         assert_eq!(world.bounds(true), Some(Bounds { west: -179.0, south: 0.0, east: 179.0, north: 0.0 }));
+    }
+
+    #[test]
+    fn extents_meet_bounds_in_any_copy_of_the_world() {
+        let fiji = extent(&[177.0, -179.0], &[-18.0, -16.0]);
+        let bounds = |west, east| Bounds { west, south: -17.0, east, north: 0.0 };
+        for (west, east) in
+            [(170.0, 178.0), (180.5, 182.0), (-190.0, -180.5), (-179.5, 0.0), (-180.0, 180.0), (538.0, 540.0)]
+        {
+            assert!(fiji.meets(bounds(west, east), true), "{west} {east}");
+        }
+        for (west, east) in [(170.0, 176.0), (-178.0, 176.0), (182.0, 200.0)] {
+            assert!(!fiji.meets(bounds(west, east), true), "{west} {east}");
+        }
+        assert!(!fiji.meets(Bounds { south: -15.0, ..bounds(170.0, 190.0) }, true));
+        assert!(!extent(&[5.0], &[-17.0]).meets(bounds(364.0, 366.0), false));
+        assert!(!Extent::default().meets(Bounds::WORLD, true));
     }
 
     #[test]

@@ -39,6 +39,12 @@ impl<'a> Points<'a> {
         Ok(Self { weight: Some(weight), ..self })
     }
 
+    /// The same points, each of weight 1.
+    #[must_use]
+    pub fn without_weight(self) -> Self {
+        Self { weight: None, ..self }
+    }
+
     /// How many points there are.
     pub fn len(&self) -> usize {
         self.lon.len()

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::style::{Blend, Style};
 use crate::color::Palette;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Points, Projection};
 use crate::raster::{Bins, Grid, Quantizer, Span, classic, density};
 use crate::source::{Query, ScanReport, Sink, Source};
@@ -54,15 +54,21 @@ pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &S
     }
     let kernel = style.kernel(canvas)?;
     let (bins, report) = bin(source, query, &canvas.grow(kernel.reach_px()), style, threads)?;
+    stopped(query)?;
     let density = density(&bins, kernel, style.aggregation, threads)?;
+    stopped(query)?;
     let span = style.span(&density, threads)?;
     let quantizer = style.quantizer(&density, span);
     let indices = quantizer.quantize(&density, threads);
     // A point that shows in several copies of the world is still one.
     let drawn = bins.inside().min(bins.points());
-    let outside = bins.points() - drawn;
+    let outside = (report.read - report.filtered - report.rejected).saturating_sub(drawn);
     let values = Some(Values { density, weighted: bins.is_weighted(), span, quantizer });
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
+}
+
+fn stopped(query: &Query<'_>) -> Result<()> {
+    if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
 /// Sums the points per cell of `canvas`, each worker in bins of its own, of which there are fewer where they are large.
@@ -79,9 +85,11 @@ fn bin(
     let bytes = u64::from(canvas.width()) * u64::from(canvas.height()) * tally.bytes_per_cell();
     let workers = (threads as u64).min(MAX_BYTES / bytes.max(1)).max(1);
     let mut workers: Vec<Bins> = (0..workers).map(|_| Bins::new(canvas, tally)).collect();
-    let report = scan_each(source, query, &mut workers, |bins, points| {
+    // One pixel more, for what rounding brings in.
+    let query = Query { near: Some(canvas.grow(1).bounds()), ..query.clone() };
+    let report = scan_each(source, &query, &mut workers, |bins, points| {
         bins.add(points);
-        ControlFlow::Continue(())
+        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     let mut workers = workers.into_iter();
     let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, tally));
@@ -119,7 +127,8 @@ fn render_classic(
     let margin_px = classic::reach_px(dot_size).ceil() as u32;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let Bounds { west, south, east, north } = canvas.bounds();
-    let query = Query { weights: false, ..query.clone() };
+    let near = Some(canvas.grow(margin_px + 1).bounds());
+    let query = Query { weights: false, near, ..query.clone() };
     let mut positions = (Vec::new(), Vec::new());
     let report = scan_each(source, &query, std::slice::from_mut(&mut positions), |(px, py), points| {
         if canvas.projection() == Projection::Plane {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::render::scan_each;
 use crate::error::Result;
 use crate::geo::{Extent, Points};
-use crate::source::{Memory, Query, ScanReport, Source};
+use crate::source::{Gathered, Memory, Query, ScanReport, Source};
 
 /// A look at all points before they are drawn: where they are, and the points themselves while they are few.
 #[derive(Debug, Default)]
@@ -14,22 +14,14 @@ pub struct Survey {
     pub extent: Extent,
     /// What the scan met.
     pub report: ScanReport,
-    kept: Option<Columns>,
-}
-
-#[derive(Debug, Default)]
-struct Columns {
-    lon: Vec<f64>,
-    lat: Vec<f64>,
-    weight: Vec<f32>,
-    weighted: bool,
+    kept: Option<Gathered>,
 }
 
 /// What one worker of a survey has seen.
 struct Look {
     extent: Extent,
     /// `None` once there were too many.
-    kept: Option<Columns>,
+    kept: Option<Gathered>,
 }
 
 impl Survey {
@@ -42,11 +34,11 @@ impl Survey {
     /// If the input cannot be read.
     pub fn of(source: &dyn Source, query: &Query<'_>, threads: usize) -> Result<Self> {
         let share = Self::MAX_KEPT / threads.max(1);
-        let look = || Look { extent: Extent::default(), kept: Some(Columns::default()) };
+        let look = || Look { extent: Extent::default(), kept: Some(Gathered::default()) };
         let mut looks: Vec<Look> = (0..threads.max(1)).map(|_| look()).collect();
         let report = scan_each(source, query, &mut looks, |look, points| {
             look.extent.add(points);
-            if look.kept.as_ref().is_some_and(|kept| kept.lon.len() + points.len() > share) {
+            if look.kept.as_ref().is_some_and(|kept| kept.len() + points.len() > share) {
                 look.kept = None;
             }
             if let Some(kept) = &mut look.kept {
@@ -54,47 +46,20 @@ impl Survey {
             }
             ControlFlow::Continue(())
         })?;
-        let mut survey = Self { extent: Extent::default(), report, kept: Some(Columns::default()) };
+        let mut survey = Self { extent: Extent::default(), report, kept: Some(Gathered::default()) };
         for look in looks {
             survey.extent.merge(&look.extent);
-            survey.kept = survey.kept.zip(look.kept).map(|(all, more)| all.and(&more));
+            survey.kept = survey.kept.zip(look.kept).map(|(mut all, more)| {
+                all.add(more.points());
+                all
+            });
         }
         Ok(survey)
     }
 
     /// The points themselves, if they were few enough to be kept.
     pub fn kept(&self) -> Option<Memory<'_>> {
-        let kept = self.kept.as_ref()?;
-        let points = Points::new(&kept.lon, &kept.lat).ok()?;
-        Some(Memory(if kept.weighted { points.with_weight(&kept.weight).ok()? } else { points }))
-    }
-}
-
-impl Columns {
-    fn add(&mut self, points: Points<'_>) {
-        if points.is_empty() {
-            return;
-        }
-        // Inputs with and without weights may follow each other.
-        if let (Some(_), false) = (points.weight(), self.weighted) {
-            self.weighted = true;
-            self.weight = vec![1.0; self.lon.len()];
-        }
-        self.lon.extend_from_slice(points.lon());
-        self.lat.extend_from_slice(points.lat());
-        match points.weight() {
-            Some(weight) => self.weight.extend_from_slice(weight),
-            None if self.weighted => self.weight.resize(self.lon.len(), 1.0),
-            None => {}
-        }
-    }
-
-    fn and(mut self, more: &Self) -> Self {
-        if let Ok(points) = Points::new(&more.lon, &more.lat) {
-            let weighted = if more.weighted { points.with_weight(&more.weight).ok() } else { None };
-            self.add(weighted.unwrap_or(points));
-        }
-        self
+        self.kept.as_ref().map(|kept| Memory(kept.points()))
     }
 }
 

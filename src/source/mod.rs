@@ -6,6 +6,7 @@
 
 mod csv;
 mod document;
+mod gathered;
 mod geojson;
 mod geometry;
 mod input;
@@ -15,6 +16,7 @@ mod memory;
 mod parquet;
 mod parts;
 mod record;
+mod resident;
 mod rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -23,18 +25,20 @@ mod time;
 mod value;
 
 pub use csv::Csv;
+pub use gathered::Gathered;
 pub use geojson::GeoJson;
 pub use input::{Inputs, open};
 pub use json::Json;
 pub use memory::Memory;
 pub use parquet::Parquet;
+pub use resident::{Resident, points_within};
 pub use time::parse_time_us;
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::Result;
-use crate::geo::Points;
+use crate::geo::{Bounds, Points};
 
 /// What takes the batches of one worker thread.
 pub type Sink<'s> = dyn FnMut(Points<'_>) -> ControlFlow<()> + Send + 's;
@@ -61,6 +65,13 @@ pub enum Ground {
     Plane,
 }
 
+impl Ground {
+    /// Whether x comes around to where it began.
+    pub fn wraps(self) -> bool {
+        self == Self::Globe
+    }
+}
+
 /// What a scan is to deliver.
 #[derive(Clone, Debug, Default)]
 pub struct Query<'a> {
@@ -76,8 +87,19 @@ pub struct Query<'a> {
     pub end_us: Option<i64>,
     /// Categories that pass; empty: all of them.
     pub categories: Vec<String>,
+    /// The ground that is looked at. Points beyond it may be left out; they count as read.
+    pub near: Option<Bounds>,
     /// Where the scan says how far it is.
     pub progress: Option<&'a Progress>,
+    /// Where the caller says that it wants no more: the work then ends with [`Error::Cancelled`](crate::Error::Cancelled).
+    pub stop: Option<&'a AtomicBool>,
+}
+
+impl Query<'_> {
+    /// Whether the caller wants no more.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
 }
 
 /// The names of the columns (CSV headers, Parquet columns, GeoJSON properties); `None` means: found by its usual names.

@@ -1,0 +1,217 @@
+//! The points of an input, kept in memory for pictures of many places.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::ops::ControlFlow;
+
+use super::parts::scan_parts;
+use super::{Gathered, Query, ScanReport, Sink, Source};
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Extent, Points};
+
+/// The points of an input in memory, in the order of the input: 16 bytes each, and 4 more with weights.
+///
+/// They have no time and no category, so a query that asks for either is an error: it has to go to the input itself.
+#[derive(Debug, Default)]
+pub struct Resident {
+    points: Gathered,
+    /// Where the points of each block are. Inputs tend to hold neighbors side by side.
+    blocks: Vec<Extent>,
+    extent: Extent,
+    report: ScanReport,
+}
+
+impl Resident {
+    /// Points that are passed over together where they are far from a picture.
+    const BLOCK_POINTS: usize = 2048;
+
+    /// Reads all points of `source` that pass `query`.
+    ///
+    /// # Errors
+    /// If the input cannot be read; [`Error::Cancelled`] once there are more than `max_points`.
+    pub fn load(source: &dyn Source, query: &Query<'_>, max_points: usize) -> Result<Self> {
+        let mut points = Gathered::default();
+        let mut sink = |batch: Points<'_>| {
+            if points.len() + batch.len() > max_points {
+                return ControlFlow::Break(());
+            }
+            points.add(batch);
+            ControlFlow::Continue(())
+        };
+        let report = source.scan(query, &mut [&mut sink])?;
+        let (mut extent, mut blocks) = (Extent::default(), Vec::new());
+        for start in (0..points.len()).step_by(Self::BLOCK_POINTS) {
+            let mut block = Extent::default();
+            block.add(points.slice(start..points.len().min(start + Self::BLOCK_POINTS)));
+            extent.merge(&block);
+            blocks.push(block);
+        }
+        Ok(Self { points, blocks, extent, report })
+    }
+
+    /// How many points there are.
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Whether there is no point at all.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// Whether the input had weights.
+    pub fn is_weighted(&self) -> bool {
+        self.points.is_weighted()
+    }
+
+    /// Where the points are.
+    pub fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    /// What the reading of the input met.
+    pub fn report(&self) -> &ScanReport {
+        &self.report
+    }
+
+    /// A number that changes with the points.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let points = self.points.points();
+        for (lon, lat) in points.lon().iter().zip(points.lat()) {
+            hasher.write_u64(lon.to_bits());
+            hasher.write_u64(lat.to_bits());
+        }
+        points.weight().into_iter().flatten().for_each(|weight| hasher.write_u32(weight.to_bits()));
+        hasher.finish()
+    }
+}
+
+impl Source for Resident {
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        /// Blocks that a worker takes at a time.
+        const PART_BLOCKS: usize = 32;
+        if query.filters() {
+            return Err(Error::invalid("points", "points in memory have no time or category to filter by"));
+        }
+        let near = |block: &Extent| query.near.is_none_or(|bounds| block.meets(bounds, query.ground.wraps()));
+        let near: Vec<usize> = (0..self.blocks.len()).filter(|index| near(&self.blocks[*index])).collect();
+        let weighted = query.weights && self.points.is_weighted();
+        let parts: Vec<&[usize]> = near.chunks(PART_BLOCKS).collect();
+        let mut report = scan_parts("", parts.len(), query, weighted, sinks, |part, intake| {
+            let mut rest = parts[part];
+            while let Some(&first) = rest.first() {
+                // Blocks that follow each other go together.
+                let together = rest.iter().enumerate().take_while(|(i, index)| **index == first + i).count();
+                rest = &rest[together..];
+                let (start, end) = (first * Self::BLOCK_POINTS, (first + together) * Self::BLOCK_POINTS);
+                let points = self.points.slice(start..end.min(self.len()));
+                let points = if weighted { points } else { points.without_weight() };
+                if intake.columns(points).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        // Blocks far away were not looked at, but their points are there.
+        report.read = self.len() as u64;
+        Ok(report)
+    }
+}
+
+impl Query<'_> {
+    /// Whether rows are to be left out by their time or category.
+    pub fn filters(&self) -> bool {
+        self.start_us.is_some() || self.end_us.is_some() || !self.categories.is_empty()
+    }
+}
+
+/// Points of `source` that lie within `bounds`, edges included, and whether there are more than `max`; in the order of
+/// the input, as longitude, latitude and weight.
+///
+/// # Errors
+/// If the input cannot be read.
+pub fn points_within(
+    source: &dyn Source,
+    query: &Query<'_>,
+    bounds: Bounds,
+    max: usize,
+) -> Result<(Vec<[f64; 3]>, u64)> {
+    let wraps = query.ground.wraps();
+    let width = bounds.east - bounds.west;
+    let (mut found, mut all) = (Vec::new(), 0);
+    let mut sink = |batch: Points<'_>| {
+        for i in 0..batch.len() {
+            let (lon, lat) = (batch.lon()[i], batch.lat()[i]);
+            // In the copy of the world that the bounds are in.
+            let lon = if wraps { bounds.west + (lon - bounds.west).rem_euclid(360.0) } else { lon };
+            if (0.0..=width).contains(&(lon - bounds.west)) && (bounds.south..=bounds.north).contains(&lat) {
+                all += 1;
+                if found.len() < max {
+                    found.push([lon, lat, batch.weight().map_or(1.0, |weight| f64::from(weight[i]))]);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    source.scan(&Query { near: Some(bounds), ..query.clone() }, &mut [&mut sink])?;
+    Ok((found, all))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::source::{Ground, Memory};
+
+    fn resident(lon: &[f64], lat: &[f64]) -> Resident {
+        Resident::load(&Memory(Points::new(lon, lat).unwrap()), &Query::default(), usize::MAX).unwrap()
+    }
+
+    fn scanned(points: &Resident, query: &Query<'_>) -> (usize, ScanReport) {
+        let mut count = 0;
+        let mut sink = |batch: Points<'_>| {
+            count += batch.len();
+            ControlFlow::Continue(())
+        };
+        let report = points.scan(query, &mut [&mut sink]).unwrap();
+        (count, report)
+    }
+
+    #[test]
+    fn only_blocks_near_the_picture_are_looked_at() {
+        let lon: Vec<f64> = (0..36_000).map(|i| f64::from(i) / 100.0 - 180.0).collect();
+        let points = resident(&lon, &vec![10.0; lon.len()]);
+        assert_eq!(scanned(&points, &Query::default()).0, 36_000);
+        let near =
+            |west, south, east, north| Query { near: Some(Bounds { west, south, east, north }), ..Query::default() };
+        for (west, east) in [(10.0, 12.0), (370.0, 372.0), (-350.0, -348.0)] {
+            let (looked_at, report) = scanned(&points, &near(west, 0.0, east, 20.0));
+            assert!((200..=3 * 2048).contains(&looked_at), "{looked_at}");
+            assert_eq!(report.read, 36_000);
+        }
+        assert_eq!(scanned(&points, &near(10.0, 20.0, 12.0, 30.0)).0, 0);
+        let across = scanned(&points, &near(179.0, 0.0, 181.0, 20.0)).0;
+        assert!((200..=3 * 2048).contains(&across), "{across}");
+        assert_eq!(scanned(&points, &near(-300.0, 0.0, 300.0, 20.0)).0, 36_000);
+        let plane = Query { ground: Ground::Plane, ..near(370.0, 0.0, 372.0, 20.0) };
+        assert_eq!(scanned(&points, &plane).0, 0);
+    }
+
+    #[test]
+    fn points_within_bounds_are_counted_beyond_the_cap() {
+        let points = resident(&[10.0, 11.0, 12.0, 179.0, -179.0], &[0.0; 5]);
+        let bounds = |west, east| Bounds { west, south: -1.0, east, north: 0.0 };
+        let within = |west, east, max| points_within(&points, &Query::default(), bounds(west, east), max).unwrap();
+        assert_eq!(within(10.0, 12.0, 2), (vec![[10.0, 0.0, 1.0], [11.0, 0.0, 1.0]], 3));
+        assert_eq!(within(178.0, 182.0, 9), (vec![[179.0, 0.0, 1.0], [181.0, 0.0, 1.0]], 2));
+    }
+
+    #[test]
+    fn too_many_points_are_refused_and_other_points_have_another_fingerprint() {
+        let (lon, lat) = ([1.0, 2.0], [3.0, 4.0]);
+        let source = Memory(Points::new(&lon, &lat).unwrap());
+        assert!(matches!(Resident::load(&source, &Query::default(), 1), Err(Error::Cancelled)));
+        assert_ne!(resident(&lon, &lat).fingerprint(), resident(&lat, &lon).fingerprint());
+        assert_eq!(resident(&lon, &lat).fingerprint(), resident(&lon, &lat).fingerprint());
+    }
+}
