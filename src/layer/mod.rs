@@ -1,5 +1,6 @@
 //! The flow: from a source, a canvas and a style to a picture.
 
+mod catalog;
 mod fit;
 mod options;
 mod render;
@@ -8,6 +9,7 @@ mod style;
 mod survey;
 mod unit;
 
+pub use catalog::{Catalog, Layer, LayerSpec};
 pub use fit::{Fit, Size, canvas_for, canvas_of};
 pub use options::StyleOptions;
 pub use render::{Heat, Values, render};
