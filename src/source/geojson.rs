@@ -303,7 +303,7 @@ mod tests {
     fn a_named_property_that_no_feature_has_is_an_error() {
         let text = collection(&[point(1.0, 2.0, r#"{"mag":1,"place":"x"}"#), point(1.0, 2.0, "{}")]);
         let expected =
-            "quakes.geojson: no feature has a property `magnitude`; the first one has: mag, place".to_owned();
+            "quakes.geojson: no feature has a property \"magnitude\"; the first one has \"mag\", \"place\"".to_owned();
         assert_eq!(message(scan(&text, &weighted(Some("magnitude")))), expected);
         // However late it comes, one is enough.
         let mut features = vec![point(1.0, 2.0, r#"{"mag":1}"#); 3000];
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(
             message,
             "quakes.geojson: no property is called as a time usually is (time, timestamp, date, datetime); name one \
-             of: mag, when"
+             with --time: \"mag\", \"when\""
         );
         let mut both = weighted(Some("when"));
         both.columns.time = Some("when".to_owned());

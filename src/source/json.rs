@@ -7,7 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::document::{Document, Halt, Values};
 use super::geojson::Features;
 use super::geometry::{Member, Type};
-use super::record::{Kind, Role};
+use super::record::Kind;
+use super::role::Role;
 use super::rows::{self, Grammar, Rows};
 use super::value::{Any, Plain, Scalar, Take};
 use super::{Query, ScanReport, Sink, Source};
@@ -294,15 +295,18 @@ mod tests {
         let message = scan(text, &query).unwrap_err().to_string();
         assert_eq!(
             message,
-            "rows.json: no member is called as a longitude usually is (lon, lng, long, longitude, x); name one of: \
-             ost, nord, kg, when"
+            "rows.json: no member is called as a longitude usually is (lon, lng, long, longitude, x); name one \
+             with --lon: \"ost\", \"nord\", \"kg\", \"when\""
         );
         query.columns.lon = Some("ost".to_owned());
         query.columns.lat = Some("nord".to_owned());
         assert_eq!(scan(text, &query).unwrap().0, [(1.0, 2.0, 3.0)]);
         query.columns.lat = Some("north".to_owned());
         let message = scan(text, &query).unwrap_err().to_string();
-        assert_eq!(message, "rows.json: no row has a member `north`; the first one has: ost, nord, kg, when");
+        assert_eq!(
+            message,
+            "rows.json: no row has a member \"north\"; the first one has \"nord\", \"ost\", \"kg\", \"when\""
+        );
         let timed = Query { end_us: Some(0), ..Query::default() };
         let message = scan("[[1,2],[3,4]]", &timed).unwrap_err().to_string();
         assert!(message.contains("no row has a member for the time"), "{message}");

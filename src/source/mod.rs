@@ -15,6 +15,7 @@ mod memory;
 mod parquet;
 mod parts;
 mod record;
+mod role;
 mod rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

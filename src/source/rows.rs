@@ -7,7 +7,8 @@ use serde::de::Deserializer;
 use super::document::{Document, Halt, Values};
 use super::intake::{Intake, Row};
 use super::parts::scan_parts;
-use super::record::{Kind, Names, Record, Role, Sample};
+use super::record::{Kind, Names, Record, Sample};
+use super::role::Role;
 use super::{Ground, Query, ScanReport, Sink};
 use crate::error::Result;
 
