@@ -27,7 +27,7 @@ use self::quotes::{Effect, Relay, first_row};
 use self::rows::{Batch, RowReader};
 use super::intake::Intake;
 use super::parts::{PartResult, scan_parts};
-use super::{Query, ScanReport, Sink, Source};
+use super::{Query, ScanReport, Sink, Source, read_error};
 use crate::error::{Error, Result};
 
 /// A CSV file as a [`Source`].
@@ -57,6 +57,11 @@ impl Csv {
     const PART_BYTES: usize = 1 << 20;
     /// Longest row: beyond it a quote was left open, more likely than not.
     const LONGEST_ROW_BYTES: usize = 4 << 20;
+
+    /// Whether a file that starts with `head`, and `is_whole` if that is all of it, may be CSV; messages call it `name`.
+    pub(super) fn check_head(head: &[u8], is_whole: bool, name: &str) -> Result<()> {
+        Layout::of(name.as_ref(), head, is_whole).map(drop)
+    }
 
     /// Opens `path` and reads its first line. `name` is what errors and reports call the file.
     ///
@@ -193,14 +198,6 @@ impl Scan<'_> {
         intake.advance(part_bytes + if part == 0 { layout.rows_start as u64 } else { 0 });
         Ok(flow)
     }
-}
-
-/// What an error while `name` is read means: a file that ends too early has changed.
-fn read_error(name: &str, error: std::io::Error) -> Error {
-    if error.kind() == ErrorKind::UnexpectedEof {
-        return Error::input(name, "the file changed while it was read");
-    }
-    Error::io(name, "read", error)
 }
 
 /// A stretch of a file in memory.

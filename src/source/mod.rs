@@ -6,6 +6,7 @@
 
 mod csv;
 mod document;
+mod format;
 mod geojson;
 mod geometry;
 mod input;
@@ -34,7 +35,7 @@ pub use time::parse_time_us;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::Points;
 
 /// What takes the batches of one worker thread.
@@ -82,6 +83,8 @@ pub struct Query<'a> {
 }
 
 /// The names of the columns (CSV headers, Parquet columns, GeoJSON properties); `None` means: found by its usual names.
+///
+/// In JSON and GeoJSON the usual names are looked for in the first 1000 rows; a member that comes later has to be named.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
     /// Longitude or x: `lon`, `lng`, `long`, `longitude`, `x`.
@@ -132,11 +135,18 @@ pub struct ScanReport {
     pub filtered: u64,
     /// Rows that hold no valid point.
     pub rejected: u64,
+    /// Points of inputs without weights, although weights were wanted: each weighs 1.
+    pub unweighted: u64,
     /// The first rejected rows, at most [`ScanReport::KEPT_REJECTIONS`], in order.
     pub rejections: Vec<Rejection>,
 }
 
 impl ScanReport {
+    /// Rows that hold a valid point and passed the query.
+    pub fn valid(&self) -> u64 {
+        self.read - self.filtered - self.rejected
+    }
+
     /// How many rejections are kept with their reason.
     pub const KEPT_REJECTIONS: usize = 5;
 
@@ -156,6 +166,7 @@ impl ScanReport {
         self.read += next.read;
         self.filtered += next.filtered;
         self.rejected += next.rejected;
+        self.unweighted += next.unweighted;
     }
 }
 
@@ -168,4 +179,12 @@ pub struct Rejection {
     pub row: u64,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// What an error while `name` is read means: a file that ends too early has changed.
+fn read_error(name: &str, error: std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::UnexpectedEof {
+        return Error::input(name, "the file changed while it was read");
+    }
+    Error::io(name, "read", error)
 }
