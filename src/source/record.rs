@@ -24,7 +24,7 @@ pub(super) struct Kind {
 /// What the first rows of a document look like: it settles which members are read.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
-    /// How many rows were met.
+    /// How many rows were met, broken lines aside.
     pub(super) rows: u64,
     /// The members met, in order, and whether any of their values was a number.
     members: Vec<(String, bool)>,
@@ -67,7 +67,7 @@ impl Sample {
     }
 
     /// The names in the first object.
-    fn first_names(&self) -> Vec<String> {
+    fn listed(&self) -> Vec<String> {
         self.members[..self.in_first].iter().map(|(name, _)| name.clone()).collect()
     }
 }
@@ -84,7 +84,7 @@ pub(super) struct Names {
     weighted: bool,
     kind: Kind,
     /// The names in the first object, for messages.
-    first_names: Vec<String>,
+    listed: Vec<String>,
 }
 
 impl Names {
@@ -112,7 +112,7 @@ impl Names {
             let unnamed = matches!(role, Role::Lon | Role::Lat) && sample.widest_list > 0;
             let needed = wanted && role != Role::Weight && sample.rows > 0 && !unnamed;
             if needed && members[role as usize].is_none() {
-                return Err(Error::input(input, Self::unfound(role, kind, &sample.first_names())));
+                return Err(Error::input(input, Self::unfound(role, kind, &sample.listed())));
             }
         }
         let weighted = members[Role::Weight as usize].is_some() || (query.weights && sample.widest_list > 2);
@@ -120,13 +120,13 @@ impl Names {
         let first = |role: Role| Role::ALL.into_iter().find(|&other| same(other, role));
         let twins = Role::ALL.into_iter().filter_map(|role| first(role).map(|first| (first, role)));
         let twins = twins.filter(|(first, role)| first != role).collect();
-        Ok(Self { members, met: Default::default(), twins, weighted, kind, first_names: sample.first_names() })
+        Ok(Self { members, met: Default::default(), twins, weighted, kind, listed: sample.listed() })
     }
 
     /// Names for a sample: none.
     pub(super) fn unsettled(kind: Kind) -> Self {
         let (members, met) = Default::default();
-        Self { members, met, twins: Vec::new(), weighted: false, kind, first_names: Vec::new() }
+        Self { members, met, twins: Vec::new(), weighted: false, kind, listed: Vec::new() }
     }
 
     /// Whether every row has to carry a weight.
@@ -140,10 +140,10 @@ impl Names {
             let met = self.met[role as usize].load(Ordering::Relaxed);
             if let (Some(name), false) = (self.name(role), met) {
                 let Kind { row, member, .. } = self.kind;
-                let has = if self.first_names.is_empty() {
+                let has = if self.listed.is_empty() {
                     "; none has any".to_owned()
                 } else {
-                    let names = nearest_first(name, self.first_names.iter().map(String::as_str));
+                    let names = nearest_first(name, self.listed.iter().map(String::as_str));
                     format!("; the first one has {}", listing(names))
                 };
                 return Err(Error::input(input, format!("no {row} has a {member} {}{has}", shown(name))));
