@@ -145,7 +145,7 @@ struct RowArgs {
     /// Column that --category looks at [default: category, type, class, kind]
     #[arg(long, value_name = "COLUMN")]
     category_column: Option<String>,
-    /// Only rows from this time on: 2024-05-01, 2024-05-01T12:00:00Z
+    /// Only rows from this time on: a date, an RFC 3339 time, a year, or Unix seconds
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     start: Option<i64>,
     /// Only rows before this time
@@ -179,13 +179,16 @@ fn read_dot_size(text: &str) -> Result<f64> {
 }
 
 fn read_time(text: &str) -> Result<i64> {
-    parse_time_us(text).ok_or_else(|| Error::invalid("time", "not a time such as 2024-05-01 or 2024-05-01T12:00:00Z"))
+    parse_time_us(text).ok_or_else(|| {
+        Error::invalid("time", "not a time such as 2024-05-01, 2024-05-01T12:00:00Z or 2024, nor Unix seconds")
+    })
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let style = args.style.read()?;
+    args.rows.check()?;
     let format = args.format();
     if format == Format::Geotiff && args.bands == Bands::Density && style.blend == Blend::Classic {
         return Err(Error::invalid("bands", "the classic blend has no density, only colors: give --bands rgba"));
@@ -266,7 +269,12 @@ fn check_points(args: &Args, report: &ScanReport) -> Result<()> {
         return Err(Error::input(inputs, "there are no rows in it"));
     }
     if report.rejected == report.read {
-        let first = report.rejections.first().map(|r| format!("; row {}: {}", r.row, r.reason)).unwrap_or_default();
+        let first = report.rejections.first().map(|rejection| {
+            // One file is named already.
+            let file = if args.inputs.len() > 1 { format!("{} ", rejection.input) } else { String::new() };
+            format!("; {file}row {}: {}", rejection.row, rejection.reason)
+        });
+        let first = first.unwrap_or_default();
         return Err(Error::input(inputs, format!("none of the {} rows holds a valid point{first}", report.read)));
     }
     Ok(())
@@ -376,6 +384,16 @@ impl StyleArgs {
 }
 
 impl RowArgs {
+    /// Refuses what no row can pass.
+    fn check(&self) -> Result<()> {
+        match (self.start, self.end) {
+            (Some(start), Some(end)) if start >= end => {
+                Err(Error::invalid("start", "it is not before --end, so that no row could pass"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn query(&self, style: &Style, projection: Projection) -> Query<'static> {
         Query {
             columns: Columns {
