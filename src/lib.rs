@@ -36,6 +36,7 @@ pub mod layer;
 pub mod raster;
 mod simd;
 pub mod source;
+mod spelling;
 
 pub use error::{Error, Result};
 

@@ -19,7 +19,7 @@ use crate::layer::{
     render,
 };
 use crate::raster::{Aggregation, Curve, Normalization, Shape};
-use crate::source::{Columns, Ground, Inputs, Query, ScanReport, open, parse_time_us};
+use crate::source::{Columns, Ground, Inputs, Query, open, parse_time_us};
 
 /// Draw points from files as one heat-map picture.
 ///
@@ -155,7 +155,7 @@ struct RowArgs {
     /// Column that --category looks at [default: category, type, class, kind]
     #[arg(long, value_name = "COLUMN")]
     category_column: Option<String>,
-    /// Only rows from this time on: 2024-05-01, 2024-05-01T12:00:00Z
+    /// Only rows from this time on: a date, an RFC 3339 time, a year, or Unix seconds
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     start: Option<i64>,
     /// Only rows before this time
@@ -186,7 +186,9 @@ enum Content {
 }
 
 fn read_time(text: &str) -> Result<i64> {
-    parse_time_us(text).ok_or_else(|| Error::invalid("time", "not a time such as 2024-05-01 or 2024-05-01T12:00:00Z"))
+    parse_time_us(text).ok_or_else(|| {
+        Error::invalid("time", "not a time such as 2024-05-01, 2024-05-01T12:00:00Z or 2024, nor Unix seconds")
+    })
 }
 
 /// Runs the command.
@@ -194,6 +196,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let style = args.style.read()?;
     let content = args.content(&style)?;
+    args.rows.check()?;
     // Whatever can be refused is refused before the work begins, an unwritable file too.
     let target = Target::new(&args.output, &args.inputs)?;
     let legend_target = args.legend_path()?.map(|path| Target::new(&path, &args.inputs)).transpose()?;
@@ -235,14 +238,14 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
         let canvas = canvas_of(ground.projection, bounds, size)?;
         let style = style.per_pixel(&canvas);
         let heat = render_all(&canvas, &style)?;
-        check_points(args, &heat.report)?;
+        heat.report.require_points(&args.inputs)?;
         return Ok((heat, style));
     }
     // A classic picture depends on the order of the points, which only a single worker keeps.
     let in_order = if style.blend == Blend::Classic { 1 } else { threads };
     let survey =
         progress::shown(args.quiet, |progress| Survey::of(source, &Query { progress, ..query.clone() }, in_order))?;
-    check_points(args, &survey.report)?;
+    survey.report.require_points(&args.inputs)?;
     if survey.report.rejected + survey.report.filtered == survey.report.read {
         let why =
             "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
@@ -259,19 +262,6 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
     };
     heat.report = survey.report;
     Ok((heat, style))
-}
-
-/// A picture of nothing is no picture, unless the rows just do not pass the filters.
-fn check_points(args: &Args, report: &ScanReport) -> Result<()> {
-    let inputs = args.inputs.join(", ");
-    if report.read == 0 {
-        return Err(Error::input(inputs, "there are no rows in it"));
-    }
-    if report.rejected == report.read {
-        let first = report.rejections.first().map(|r| format!("; row {}: {}", r.row, r.reason)).unwrap_or_default();
-        return Err(Error::input(inputs, format!("none of the {} rows holds a valid point{first}", report.read)));
-    }
-    Ok(())
 }
 
 fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
@@ -400,6 +390,16 @@ impl StyleArgs {
 }
 
 impl RowArgs {
+    /// Refuses what no row can pass.
+    fn check(&self) -> Result<()> {
+        match (self.start, self.end) {
+            (Some(start), Some(end)) if start >= end => {
+                Err(Error::invalid("start", "it is not before --end, so that no row could pass"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn query(&self, style: &Style, projection: Projection) -> Query<'static> {
         Query {
             columns: Columns {

@@ -14,6 +14,9 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
         append(&mut line, format_args!(", {} filtered out", grouped(report.filtered)));
     }
     append(&mut line, format_args!(", drew {}, {} outside", plural(heat.drawn, "point"), grouped(heat.outside)));
+    if (1..report.valid()).contains(&report.unweighted) {
+        append(&mut line, format_args!(", {} without a weight (each weighs 1)", plural(report.unweighted, "point")));
+    }
     if report.rejected > 0 {
         append(&mut line, format_args!(", {} rejected ({})", grouped(report.rejected), reasons(report)));
     }

@@ -4,6 +4,7 @@ use super::builtin::{BUILTINS, Builtin};
 use super::gradient::{LooseStop, StopError, parse_position};
 use super::{Colors, Gradient};
 use crate::error::{Error, Result};
+use crate::spelling::edit_distance;
 
 /// What a scheme is for; schemes are listed by family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,22 +202,6 @@ fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n 
     near.dedup();
     near.truncate(3);
     near.into_iter().map(|(_, candidate)| candidate).collect()
-}
-
-/// How many letters must be added, dropped or changed to turn one word into the other (Levenshtein).
-fn edit_distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, against) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *against);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -64,11 +64,7 @@ impl Layer {
                 (extent, report, version)
             }
         };
-        if report.rejected == report.read {
-            let first = report.rejections.first().map(|r| format!("; row {}: {}", r.row, r.reason)).unwrap_or_default();
-            let why = format!("none of the {} rows holds a valid point{first}", report.read);
-            return Err(Error::input(spec.inputs.join(", "), why));
-        }
+        report.require_points(&spec.inputs)?;
         Ok(Self { spec, inputs, resident, extent, report, version: format!("{version:016x}") })
     }
 
@@ -105,7 +101,7 @@ impl Layer {
 
     /// Valid points.
     pub fn points(&self) -> u64 {
-        self.report.read - self.report.rejected
+        self.report.valid()
     }
 
     /// What the reading of the inputs met.
@@ -187,9 +183,8 @@ mod tests {
         assert_eq!(layer.bounds(), Bounds { west: 10.0, south: 50.0, east: 11.0, north: 51.0 });
         let canvas =
             canvas_of(Default::default(), Bounds::new(9.0, 49.0, 12.0, 52.0).unwrap(), Size::Longest(64)).unwrap();
-        let drawn = |query: &Query<'_>| {
-            render(layer.source(query), query, &canvas, &Style::new().unwrap(), 1).unwrap().drawn
-        };
+        let drawn =
+            |query: &Query<'_>| render(layer.source(query), query, &canvas, &Style::new().unwrap(), 1).unwrap().drawn;
         assert_eq!(drawn(&layer.query()), 2);
         assert_eq!(drawn(&Query { categories: vec!["tram".into()], ..layer.query() }), 1);
     }

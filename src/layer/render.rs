@@ -62,7 +62,7 @@ pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &S
     let indices = quantizer.quantize(&density, threads);
     // A point that shows in several copies of the world is still one.
     let drawn = bins.inside().min(bins.points());
-    let outside = (report.read - report.filtered - report.rejected).saturating_sub(drawn);
+    let outside = report.valid().saturating_sub(drawn);
     let values = Some(Values { density, weighted: bins.is_weighted(), span, quantizer });
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
@@ -148,7 +148,7 @@ fn render_classic(
     let window = classic::Window::whole(width, height);
     let indices = dots.blend(window, threads)?;
     let drawn = dots.tally(window).drawn as u64;
-    let outside = (report.read - report.filtered - report.rejected).saturating_sub(drawn);
+    let outside = report.valid().saturating_sub(drawn);
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::render::scan_each;
 use crate::error::Result;
-use crate::geo::{Extent, Points};
+use crate::geo::Extent;
 use crate::source::{Gathered, Memory, Query, ScanReport, Source};
 
 /// A look at all points before they are drawn: where they are, and the points themselves while they are few.
@@ -67,6 +67,7 @@ impl Survey {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::geo::Points;
 
     #[test]
     fn a_survey_keeps_what_it_saw() {

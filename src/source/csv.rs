@@ -27,7 +27,7 @@ use self::quotes::{Effect, Relay, first_row};
 use self::rows::{Batch, RowReader};
 use super::intake::Intake;
 use super::parts::{PartResult, scan_parts};
-use super::{Query, ScanReport, Sink, Source};
+use super::{Query, ScanReport, Sink, Source, read_error};
 use crate::error::{Error, Result};
 
 /// A CSV file as a [`Source`].
@@ -39,10 +39,14 @@ use crate::error::{Error, Result};
 /// - Times are ISO 8601 or RFC 3339 (UTC where there is no offset), or Unix seconds, milliseconds or microseconds; an
 ///   empty time passes no time range.
 ///
-/// A row whose numbers or times cannot be read is rejected, and so is one with an empty weight when weights are wanted.
+/// A row whose numbers or times cannot be read is rejected, and so is one with an empty weight when weights are wanted,
+/// or with more fields than there are columns (but for one that is empty behind the last). A column that is needed must
+/// be the only one with its name.
 #[derive(Debug)]
 pub struct Csv {
     file: File,
+    /// How long it was when it was opened: what is added later is not read.
+    file_bytes: u64,
     name: String,
     layout: Layout,
     part_bytes: usize,
@@ -54,21 +58,28 @@ impl Csv {
     /// Longest row: beyond it a quote was left open, more likely than not.
     const LONGEST_ROW_BYTES: usize = 4 << 20;
 
+    /// Whether a file that starts with `head`, and `is_whole` if that is all of it, may be CSV; messages call it `name`.
+    pub(super) fn check_head(head: &[u8], is_whole: bool, name: &str) -> Result<()> {
+        Layout::of(name.as_ref(), head, is_whole).map(drop)
+    }
+
     /// Opens `path` and reads its first line. `name` is what errors and reports call the file.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::Input`] if it is empty, no regular file or not text.
     pub fn open(path: &Path, name: String) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(&name, "read", error))?;
-        let metadata = file.metadata().map_err(|error| Error::io(&name, "read", error))?;
+        let failed = |error| read_error(&name, error);
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(Error::input(&name, "this is no regular file: name a file, or use - to read standard input"));
         }
+        let file_bytes = metadata.len();
         let mut text = Text::default();
         for longest in [Self::PART_BYTES / 16, Layout::LONGEST_LINE_BYTES] {
-            let is_whole = text.fill(&file, longest).map_err(|error| Error::io(&name, "read", error))?;
+            let is_whole = text.fill(&file, file_bytes, longest).map_err(failed)?;
             if let Some(layout) = Layout::of(name.as_ref(), text.filled(), is_whole)? {
-                return Ok(Self { file, name, layout, part_bytes: Self::PART_BYTES });
+                return Ok(Self { file, file_bytes, name, layout, part_bytes: Self::PART_BYTES });
             }
         }
         let limit = Layout::LONGEST_LINE_BYTES >> 20;
@@ -79,15 +90,18 @@ impl Csv {
 impl Source for Csv {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         let wanted = Wanted::of(self.name.as_ref(), &self.layout, query)?;
-        let file_bytes = self.file.metadata().map_err(|error| Error::io(&self.name, "read", error))?.len();
+        let Self { file, file_bytes, .. } = self;
+        let failed = |error| read_error(&self.name, error);
+        if file.metadata().map_err(failed)?.len() < *file_bytes {
+            return Err(failed(ErrorKind::UnexpectedEof.into()));
+        }
         if let Some(progress) = query.progress {
-            progress.expect_bytes(file_bytes);
+            progress.expect_bytes(*file_bytes);
         }
         let rows_bytes = file_bytes.saturating_sub(self.layout.rows_start as u64);
         let parts = rows_bytes.div_ceil(self.part_bytes as u64) as usize;
         let scan = Scan {
             csv: self,
-            file_bytes,
             reader: RowReader { layout: &self.layout, wanted },
             relay: Relay::new(parts),
             desks: Mutex::default(),
@@ -101,7 +115,6 @@ impl Source for Csv {
 /// One scan of a file.
 struct Scan<'c> {
     csv: &'c Csv,
-    file_bytes: u64,
     reader: RowReader<'c>,
     relay: Relay,
     /// What the workers that are between two parts have laid down.
@@ -133,14 +146,14 @@ impl Scan<'_> {
 
     fn read_part_at(&self, desk: &mut Desk, part: usize, intake: &mut Intake<'_, '_>) -> PartResult {
         let Desk { text, index, batch } = desk;
-        let Csv { file, name, layout, part_bytes } = self.csv;
-        let read_error = |error| Error::io(name, "read", error);
+        let Csv { file, file_bytes, name, layout, part_bytes } = self.csv;
+        let failed = |error| read_error(name, error);
         let start = layout.rows_start as u64 + (part * part_bytes) as u64;
-        let part_bytes = (*part_bytes as u64).min(self.file_bytes - start);
+        let part_bytes = (*part_bytes as u64).min(file_bytes - start);
 
         // The byte before the part comes along: it tells whether a row, or a quoted field, starts with the part.
         text.restart(start, part == 0);
-        let looked_over = text.fill(file, part_bytes as usize + 1 + Text::BEHIND_BYTES).map(|is_whole| {
+        let looked_over = text.fill(file, *file_bytes, part_bytes as usize + 1 + Text::BEHIND_BYTES).map(|is_whole| {
             let limit = text.filled().len().min(part_bytes as usize + 1);
             let (previous, own) = text.filled()[..limit].split_first().unwrap_or((&b'\n', &[]));
             self.relay.tell(part, Some(Effect::of(own, *previous, layout.delimiter)));
@@ -149,7 +162,7 @@ impl Scan<'_> {
         if looked_over.is_err() {
             self.relay.tell(part, None);
         }
-        let (mut is_whole, limit) = looked_over.map_err(read_error)?;
+        let (mut is_whole, limit) = looked_over.map_err(failed)?;
         let quoting = self.relay.start_of(part).ok_or(Error::Cancelled)?;
         let (previous, own) = text.filled()[..limit].split_first().unwrap_or((&b'\n', &[]));
         let mut row_start = first_row(own, *previous, quoting, layout.delimiter).map_or(limit, |row| row + 1);
@@ -178,7 +191,7 @@ impl Scan<'_> {
                 let message = format!("the row at byte {byte} is longer than {limit} MiB: is a quote (\") left open?");
                 return Err(Error::input(name, message));
             } else {
-                is_whole = text.fill(file, filled * 2).map_err(read_error)?;
+                is_whole = text.fill(file, *file_bytes, filled * 2).map_err(failed)?;
             }
         }
         let flow = batch.flush(intake);
@@ -213,19 +226,22 @@ impl Text {
         }
     }
 
-    /// Reads until there are `wanted` bytes, and answers whether the end of the file came first. The last line of a
-    /// file gets an end if it has none.
-    fn fill(&mut self, file: &File, wanted: usize) -> std::io::Result<bool> {
+    /// Reads until there are `wanted` bytes, and answers whether the end of the file, behind `file_bytes` bytes, came
+    /// first. The last line of a file gets an end if it has none.
+    fn fill(&mut self, file: &File, file_bytes: u64, wanted: usize) -> std::io::Result<bool> {
         self.reserve(wanted);
         while self.filled < wanted {
-            match file.read_at(&mut self.bytes[self.filled..wanted], self.next) {
-                Ok(0) => {
-                    if self.filled().last().is_some_and(|&last| last != b'\n') {
-                        self.bytes[self.filled] = b'\n';
-                        self.filled += 1;
-                    }
-                    return Ok(true);
+            let left = file_bytes.saturating_sub(self.next);
+            if left == 0 {
+                if self.filled().last().is_some_and(|&last| last != b'\n') {
+                    self.bytes[self.filled] = b'\n';
+                    self.filled += 1;
                 }
+                return Ok(true);
+            }
+            let end = wanted.min(self.filled.saturating_add(left as usize));
+            match file.read_at(&mut self.bytes[self.filled..end], self.next) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     self.filled += read;
                     self.next += read as u64;

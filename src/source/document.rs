@@ -1,21 +1,24 @@
 //! A JSON document as a stream: one value, or many after each other, read without ever holding more than one element.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Take};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Take};
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::error::Category;
 
-use super::Progress;
 use super::parts::PartResult;
+use super::{Progress, read_error};
 use crate::error::{Error, Result};
 
 /// What a reader does with the values at the top of a document.
 pub(super) trait Values {
     /// Takes one value. An error ends the reading; [`halted`](Self::halted) tells whether the reader wanted it.
     fn value<'de, D: Deserializer<'de>>(&mut self, value: D) -> Result<(), D::Error>;
+
+    /// Takes note of a line that is not JSON; `reason` says why.
+    fn broken(&mut self, reason: impl FnOnce() -> String);
 
     /// Why the reader itself ended the reading, if it did.
     fn halted(&mut self) -> Option<Halt>;
@@ -33,12 +36,15 @@ pub(super) enum Halt {
 }
 
 /// A file of JSON text: one value, or many with white space or record separators (RFC 8142) between them.
+///
+/// Where the first value takes a line for itself, or the name says so (`.ndjson`, `.jsonl`, `.geojsonl`), each line is
+/// read for itself: one that is not JSON spoils no other.
 #[derive(Debug)]
 pub(super) struct Document {
     path: PathBuf,
     name: String,
     range: Range<u64>,
-    /// Whether every line holds whole values, so that the text can be cut at line ends.
+    /// Whether every line holds whole values, so that the text is cut at line ends.
     in_lines: bool,
 }
 
@@ -50,6 +56,8 @@ impl Document {
     /// Bytes of text that a worker takes at a time. (The tests cut small texts, too.)
     const PART_BYTES: u64 = if cfg!(test) { 1000 } else { 8 << 20 };
     const BUFFER_BYTES: usize = 1 << 18;
+    /// Longest line, where lines are read.
+    const LONGEST_LINE_BYTES: u64 = 64 << 20;
 
     /// Opens the file at `path`, which messages call `name`.
     pub(super) fn open(path: &Path, name: String) -> Result<Self> {
@@ -63,9 +71,10 @@ impl Document {
         let Some(first) = head[start..].iter().position(|byte| !blank(byte)).map(|i| i + start) else {
             return Err(Error::input(&name, "there is nothing in it; JSON was expected"));
         };
-        let in_lines = memchr::memchr(b'\n', &head[first..]).map(|i| i + first).is_some_and(|line_end| {
+        let first_is_line = memchr::memchr(b'\n', &head[first..]).map(|i| i + first).is_some_and(|line_end| {
             serde_json::from_slice::<IgnoredAny>(&head[first..line_end]).is_ok() && !head[line_end..].iter().all(blank)
         });
+        let in_lines = first_is_line || is_named_as_lines(&name);
         Ok(Self { path: path.to_owned(), name, range: start as u64..end, in_lines })
     }
 
@@ -102,21 +111,55 @@ impl Document {
 
     fn read_range(&self, range: Range<u64>, progress: Option<&Progress>, values: &mut impl Values) -> PartResult {
         let text = Text { file: self.file_at(range.start)?.take(range.end - range.start), progress };
-        let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(Self::BUFFER_BYTES, text));
-        let error = loop {
-            // Only white space is left?
-            if json.end().is_ok() {
-                return Ok(ControlFlow::Continue(()));
-            }
-            if let Err(error) = values.value(&mut json) {
-                break error;
-            }
+        let text = BufReader::with_capacity(Self::BUFFER_BYTES, text);
+        if self.in_lines {
+            return self.read_lines(text, values);
+        }
+        let Err(error) = read_values(&mut serde_json::Deserializer::from_reader(text), values) else {
+            return Ok(ControlFlow::Continue(()));
         };
         match values.halted() {
-            Some(Halt::Enough) => Ok(ControlFlow::Continue(())),
-            Some(Halt::Stopped) => Ok(ControlFlow::Break(())),
-            Some(Halt::Unusable(reason)) => Err(Error::input(&self.name, reason)),
-            None => Err(self.broken(error, range.start)),
+            Some(halt) => self.halted(halt),
+            None => Err(self.broken(error)),
+        }
+    }
+
+    fn read_lines(&self, mut text: impl BufRead, values: &mut impl Values) -> PartResult {
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let longest = Self::LONGEST_LINE_BYTES;
+            let read = text.by_ref().take(longest).read_until(b'\n', &mut line).map_err(|error| self.io(error))?;
+            if read == 0 {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if read as u64 == longest && !line.ends_with(b"\n") {
+                let message = format!("a line is longer than {} MiB; each row needs a line of its own", longest >> 20);
+                return Err(Error::input(&self.name, message));
+            }
+            let line = line.trim_ascii_end();
+            // Looked over first, so that no half of a broken line is told.
+            let checked = serde_json::Deserializer::from_slice(line).into_iter::<IgnoredAny>().find_map(Result::err);
+            let read =
+                checked.map_or_else(|| read_values(&mut serde_json::Deserializer::from_slice(line), values), Err);
+            if let Err(error) = read {
+                if let Some(halt) = values.halted() {
+                    return self.halted(halt);
+                }
+                let cut_off = if error.classify() == Category::Eof { "; was the line cut off?" } else { "" };
+                values.broken(|| format!("broken JSON at column {}: {}{cut_off}", error.column(), reason(&error)));
+                if let Some(halt) = values.halted() {
+                    return self.halted(halt);
+                }
+            }
+        }
+    }
+
+    fn halted(&self, halt: Halt) -> PartResult {
+        match halt {
+            Halt::Enough => Ok(ControlFlow::Continue(())),
+            Halt::Stopped => Ok(ControlFlow::Break(())),
+            Halt::Unusable(reason) => Err(Error::input(&self.name, reason)),
         }
     }
 
@@ -139,33 +182,14 @@ impl Document {
         }
     }
 
-    /// Says where the text is no JSON; the reading had begun at `start`.
-    fn broken(&self, error: serde_json::Error, start: u64) -> Error {
+    /// Says where the text is no JSON.
+    fn broken(&self, error: serde_json::Error) -> Error {
         if error.classify() == Category::Io {
             return self.io(error.into());
         }
-        let lines_before = match self.count_lines(start) {
-            Ok(lines) => lines,
-            Err(error) => return error,
-        };
-        let (line, column) = (lines_before + error.line() as u64, error.column());
-        let message = error.to_string();
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        let (line, column, reason) = (error.line(), error.column(), reason(&error));
         let cut_off = if error.classify() == Category::Eof { "; was the file cut off?" } else { "" };
-        Error::input(&self.name, format!("broken JSON at line {line}, column {column}: {message}{cut_off}"))
-    }
-
-    /// Line ends before `end`.
-    fn count_lines(&self, end: u64) -> Result<u64> {
-        let mut text = self.file_at(0)?.take(end);
-        let mut buffer = vec![0; Self::BUFFER_BYTES];
-        let mut lines = 0;
-        loop {
-            match text.read(&mut buffer).map_err(|error| self.io(error))? {
-                0 => return Ok(lines),
-                n => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
-            }
-        }
+        Error::input(&self.name, format!("broken JSON at line {line}, column {column}: {reason}{cut_off}"))
     }
 
     fn file_at(&self, offset: u64) -> Result<File> {
@@ -175,8 +199,33 @@ impl Document {
     }
 
     fn io(&self, error: std::io::Error) -> Error {
-        Error::io(&self.name, "read", error)
+        read_error(&self.name, error)
     }
+}
+
+/// Whether a file of this name, packed or not, has a value per line.
+fn is_named_as_lines(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    [".ndjson", ".jsonl", ".geojsonl"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Hands all values of `json` to `values`.
+fn read_values<'de, R: serde_json::de::Read<'de>>(
+    json: &mut serde_json::Deserializer<R>,
+    values: &mut impl Values,
+) -> serde_json::Result<()> {
+    // Is only white space left?
+    while json.end().is_err() {
+        values.value(&mut *json)?;
+    }
+    Ok(())
+}
+
+/// What is wrong, without the place.
+fn reason(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned()
 }
 
 /// The bytes of a document, with record separators turned into the white space that they are between values.
@@ -188,6 +237,9 @@ struct Text<'p> {
 impl Read for Text<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let n = self.file.read(buffer)?;
+        if n == 0 && self.file.limit() > 0 && !buffer.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
         for byte in &mut buffer[..n] {
             if *byte == Document::RECORD_SEPARATOR {
                 *byte = b' ';

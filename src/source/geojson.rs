@@ -19,7 +19,8 @@ use crate::error::Result;
 /// Weight, time and category are properties, by the names in [`Columns`](super::Columns) or by their usual names as
 /// the first 1000 features have them; a weight that was not named must be a number in at least one of these. Numbers
 /// may be written as texts, and a time may be Unix seconds, milliseconds or microseconds. Altitudes are passed over.
-/// Each point of a `MultiPoint` counts as a row. One feature at a time is held in memory.
+/// Each point of a `MultiPoint` counts as a row. One feature or, where a feature takes a line for itself, one line at a
+/// time is held in memory; a line that is not JSON is then a rejected row.
 #[derive(Debug)]
 pub struct GeoJson(Document);
 
@@ -214,7 +215,8 @@ mod tests {
             format!("{a}\n{b}\n"),
             format!("\u{FEFF}{a}\r\n\r\n{b}"),
             format!("\u{1E}{a}\n\u{1E}{b}\n"),
-            format!("{}\n{}", collection(&[a]), b.replace(',', ",\n")),
+            format!("{}\n{}", collection(std::slice::from_ref(&a)), b),
+            format!("{}\n{}", a.replace(',', ",\n"), b.replace(',', ",\n")),
             multi.to_owned(),
             late.to_owned(),
             feature(multi, "{}"),
@@ -303,7 +305,7 @@ mod tests {
     fn a_named_property_that_no_feature_has_is_an_error() {
         let text = collection(&[point(1.0, 2.0, r#"{"mag":1,"place":"x"}"#), point(1.0, 2.0, "{}")]);
         let expected =
-            "quakes.geojson: no feature has a property `magnitude`; the first one has: mag, place".to_owned();
+            "quakes.geojson: no feature has a property \"magnitude\"; the first one has \"mag\", \"place\"".to_owned();
         assert_eq!(message(scan(&text, &weighted(Some("magnitude")))), expected);
         // However late it comes, one is enough.
         let mut features = vec![point(1.0, 2.0, r#"{"mag":1}"#); 3000];
@@ -340,7 +342,7 @@ mod tests {
         assert_eq!(
             message,
             "quakes.geojson: no property is called as a time usually is (time, timestamp, date, datetime); name one \
-             of: mag, when"
+             with --time: \"mag\", \"when\""
         );
         let mut both = weighted(Some("when"));
         both.columns.time = Some("when".to_owned());
@@ -404,8 +406,10 @@ mod tests {
         lines[4321].push('}');
         let file = testing::file(lines.join("\n"));
         let source = GeoJson::open(file.path(), "lines".to_owned()).unwrap();
-        let broken = testing::scan(&source, &weighted(None), 2).unwrap_err().to_string();
-        assert!(broken.starts_with("lines: broken JSON at line 4322, column "), "{broken}");
+        let (points, report) = testing::scan(&source, &weighted(None), 2).unwrap();
+        assert_eq!((points.len(), report.read), (4998, 5000));
+        assert_eq!(rejections(&report)[1].0, 4322);
+        assert!(rejections(&report)[1].1.starts_with("broken JSON at column "), "{:?}", report.rejections);
     }
 
     #[test]

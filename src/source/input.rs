@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::{Csv, GeoJson, Json, Parquet, Query, ScanReport, Sink, Source};
+use super::format::Format;
+use super::{Csv, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 
 /// Opens the input that `spec` names: a file, or `-` for standard input.
@@ -15,14 +16,31 @@ use crate::error::{Error, Result};
 /// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
 /// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; each with or without `.gz`) where the content does not say
 /// otherwise, and without a known extension from the content alone. What cannot be read twice (standard input,
-/// pipes, gzip) is first copied to a temporary file without a name, so that it takes room on the disk and not in memory.
+/// pipes, gzip) is copied to a temporary file without a name, so that it takes room on the disk and not in memory; but
+/// not before its first 4 KiB are in a format that can be read.
 ///
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
 /// that can be read.
 pub fn open(spec: &str) -> Result<Box<dyn Source>> {
-    let content = if spec == "-" { Content::copy(io::stdin().lock(), spec)? } else { Content::of_file(spec)? };
-    open_content(content, spec)
+    if spec == "-" {
+        return open_stream(io::stdin().lock(), spec);
+    }
+    let unreadable = |error| Error::io(spec, "read", error);
+    let metadata = std::fs::metadata(spec).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(Error::input(spec, "it is a folder; name the files in it"));
+    }
+    let mut file = File::open(spec).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return open_stream(file, spec);
+    }
+    let head = read_head(&mut file).map_err(unreadable)?;
+    if head.starts_with(GZIP) {
+        return open_stream(head.chain(file), spec);
+    }
+    let extension = extension(Path::new(spec));
+    Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec)
 }
 
 /// Several inputs as one: they are scanned in turn, each by all the workers.
@@ -44,84 +62,52 @@ impl std::fmt::Debug for Inputs {
     }
 }
 
-fn open_content(content: Content, name: &str) -> Result<Box<dyn Source>> {
-    let mut content = content;
+/// What gzip begins with.
+const GZIP: &[u8] = b"\x1F\x8B";
+/// Bytes that tell the format.
+const HEAD_BYTES: usize = 4096;
+
+/// Opens what `reader` delivers, packed or not.
+fn open_stream(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
+    let unreadable = |error| Error::io(name, "read", error);
+    let head = read_head(&mut reader).map_err(unreadable)?;
     let mut extension = extension(Path::new(name));
-    let mut head = content.head(name)?;
-    if head.starts_with(b"\x1F\x8B") {
-        content = content.unpack(name)?;
-        extension =
-            extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
-        head = content.head(name)?;
+    if !head.starts_with(GZIP) {
+        return open_copy(&head, reader, extension.as_deref(), name, unreadable);
     }
-    let (path, owned_name) = (content.path(), name.to_owned());
-    let source: Box<dyn Source> = match Format::of(&head, extension.as_deref(), name)? {
-        Format::Csv => Box::new(Csv::open(path, owned_name)?),
-        Format::Parquet => Box::new(Parquet::open(path, owned_name)?),
-        Format::GeoJson => Box::new(GeoJson::open(path, owned_name)?),
-        Format::Json => Box::new(Json::open(path, owned_name)?),
-    };
-    Ok(match content {
-        Content::File(_) => source,
-        Content::Spool(spool) => Box::new(Spooled { source, _spool: spool }),
-    })
+    let broken = |error| Error::input(name, format!("broken gzip: {error}"));
+    let mut unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, head.chain(reader)));
+    let head = read_head(&mut unpacked).map_err(broken)?;
+    extension = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
+    open_copy(&head, unpacked, extension.as_deref(), name, broken)
+}
+
+/// Opens a copy of `head` and the `rest` behind it, once the head has told that it can be read.
+fn open_copy(
+    head: &[u8],
+    rest: impl Read,
+    extension: Option<&str>,
+    name: &str,
+    unreadable: impl Fn(io::Error) -> Error,
+) -> Result<Box<dyn Source>> {
+    let format = Format::of(head, extension, name)?;
+    if format == Format::Csv {
+        Csv::check_head(head, head.len() < HEAD_BYTES, name)?;
+    }
+    let spool = Spool::of(head.chain(rest), unreadable)?;
+    Ok(Box::new(Spooled { source: format.open(&spool.path, name)?, _spool: spool }))
+}
+
+/// The first bytes, fewer than [`HEAD_BYTES`] only if there are no more.
+fn read_head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    reader.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// The extension in lower case.
 fn extension(path: &Path) -> Option<String> {
     path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase())
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Csv,
-    GeoJson,
-    /// Plain JSON, or GeoJSON: its reader tells them apart.
-    Json,
-    Parquet,
-}
-
-impl Format {
-    /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.
-    fn of(head: &[u8], extension: Option<&str>, name: &str) -> Result<Self> {
-        let unreadable = |what: &str| Err(Error::input(name, what));
-        if head.is_empty() {
-            return unreadable("there is nothing in it; expected CSV, GeoJSON, JSON or Parquet");
-        }
-        if head.starts_with(b"PAR1") {
-            return Ok(Self::Parquet);
-        }
-        if head.starts_with(b"\x28\xB5\x2F\xFD") {
-            return unreadable("it is packed by zstd; unpack it first: `zstd -dc FILE | kiln render -`");
-        }
-        if head.starts_with(b"PK\x03\x04") {
-            return unreadable("it is a zip archive (or a spreadsheet); expected CSV, GeoJSON, JSON or Parquet");
-        }
-        if matches!(extension, Some("parquet" | "pq" | "geoparquet")) {
-            return Ok(Self::Parquet);
-        }
-        if head.contains(&0) {
-            return unreadable("it is neither Parquet nor text in UTF-8; expected CSV, GeoJSON, JSON or Parquet");
-        }
-        Ok(match extension {
-            Some("geojson" | "geojsonl" | "geojsons") => Self::GeoJson,
-            Some("json" | "jsonl" | "ndjson") => Self::Json,
-            _ if begins_as_json(head) => Self::Json,
-            _ => Self::Csv,
-        })
-    }
-}
-
-/// Whether a text begins as JSON with points in it does, and no CSV.
-fn begins_as_json(head: &[u8]) -> bool {
-    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
-    let mut marks = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
-    match marks.next() {
-        Some(b'{' | 0x1E) => true,
-        // A header may be in brackets, as `[lon],[lat]`.
-        Some(b'[') => matches!(marks.next(), Some(b'[' | b'{' | b']' | b'-' | b'0'..=b'9')),
-        _ => false,
-    }
 }
 
 /// A source that reads a temporary copy, kept as long as the source.
@@ -136,72 +122,6 @@ impl Source for Spooled {
     }
 }
 
-/// Where an input's bytes can be read, as often as needed and from several threads.
-enum Content {
-    File(PathBuf),
-    Spool(Spool),
-}
-
-impl Content {
-    /// Bytes that tell the format.
-    const HEAD_BYTES: u64 = 4096;
-
-    fn of_file(spec: &str) -> Result<Self> {
-        let metadata = std::fs::metadata(spec).map_err(|error| Error::io(spec, "read", error))?;
-        if metadata.is_dir() {
-            Err(Error::input(spec, "it is a folder; name the files in it"))
-        } else if metadata.is_file() {
-            Ok(Self::File(spec.into()))
-        } else {
-            Self::copy(File::open(spec).map_err(|error| Error::io(spec, "read", error))?, spec)
-        }
-    }
-
-    /// Copies what `reader` delivers.
-    fn copy(mut reader: impl Read, name: &str) -> Result<Self> {
-        let failed = |error| Error::io(std::env::temp_dir(), "write the temporary copy", error);
-        let mut spool = Spool::create().map_err(failed)?;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok(Self::Spool(spool)),
-                Ok(n) => spool.file.write_all(&buffer[..n]).map_err(failed)?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(name, "read", error)),
-            }
-        }
-    }
-
-    /// Copies what is packed in this.
-    fn unpack(&self, name: &str) -> Result<Self> {
-        let file = self.open(name)?;
-        Self::copy(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file)), name).map_err(|error| match error {
-            Error::Io { action: "read", source, .. } => Error::input(name, format!("broken gzip: {source}")),
-            other => other,
-        })
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::File(path) => path,
-            Self::Spool(spool) => &spool.path,
-        }
-    }
-
-    fn open(&self, name: &str) -> Result<File> {
-        File::open(self.path()).map_err(|error| Error::io(name, "read", error))
-    }
-
-    fn head(&self, name: &str) -> Result<Vec<u8>> {
-        let mut head = Vec::new();
-        self.open(name)?
-            .take(Self::HEAD_BYTES)
-            .read_to_end(&mut head)
-            .map_err(|error| Error::io(name, "read", error))?;
-        Ok(head)
-    }
-}
-
 /// A temporary file that goes with this value.
 struct Spool {
     file: File,
@@ -211,6 +131,21 @@ struct Spool {
 }
 
 impl Spool {
+    /// Copies what `reader` delivers.
+    fn of(mut reader: impl Read, unreadable: impl Fn(io::Error) -> Error) -> Result<Self> {
+        let failed = |error| Error::io(std::env::temp_dir(), "write the temporary copy", error);
+        let mut spool = Self::create().map_err(failed)?;
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(spool),
+                Ok(n) => spool.file.write_all(&buffer[..n]).map_err(failed)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(unreadable(error)),
+            }
+        }
+    }
+
     fn create() -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         {
@@ -254,50 +189,8 @@ mod tests {
         result.err().unwrap().to_string()
     }
 
-    fn format(head: impl AsRef<[u8]>, extension: Option<&str>) -> Option<Format> {
-        Format::of(head.as_ref(), extension, "x").ok()
-    }
-
-    #[test]
-    fn extensions_tell_the_format() {
-        let known = [
-            (Format::Csv, vec!["csv", "tsv", "txt"]),
-            (Format::GeoJson, vec!["geojson", "geojsonl", "geojsons"]),
-            (Format::Json, vec!["json", "jsonl", "ndjson"]),
-            (Format::Parquet, vec!["parquet", "pq", "geoparquet"]),
-        ];
-        for (expected, extensions) in known {
-            for extension in extensions {
-                assert_eq!(format("text", Some(extension)), Some(expected), "{extension}");
-            }
-        }
-    }
-
-    #[test]
-    fn content_tells_the_format_where_no_extension_does() {
-        for extension in [None, Some("txt"), Some("csv"), Some("dat")] {
-            assert_eq!(format("PAR1\0\0", extension), Some(Format::Parquet));
-            assert_eq!(format("\u{FEFF} {\"type\":", extension), Some(Format::Json));
-            assert_eq!(format("\u{1E}{", extension), Some(Format::Json));
-            assert_eq!(format("[\n [1,2]", extension), Some(Format::Json));
-            assert_eq!(format("[{}]", extension), Some(Format::Json));
-            assert_eq!(format("[-1.5,2]\n", extension), Some(Format::Json));
-            assert_eq!(format("[lon],[lat]\n1,2", extension), Some(Format::Csv));
-            assert_eq!(format("lon,lat\n1,2", extension), Some(Format::Csv));
-        }
-        assert_eq!(format("PAR1\0\0", Some("geojson")), Some(Format::Parquet));
-    }
-
     #[test]
     fn what_is_no_input_says_so() {
-        let says = |head: &[u8], what: &str| {
-            let message = message(Format::of(head, Some("csv"), "x.csv"));
-            assert!(message.starts_with("x.csv: ") && message.contains(what), "{message}");
-        };
-        says(b"", "nothing in it");
-        says(b"PK\x03\x04", "zip archive");
-        says(b"\x28\xB5\x2F\xFD\0", "zstd -dc");
-        says(b"l\0o\0n\0", "neither Parquet nor text in UTF-8");
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path().to_str().unwrap();
         assert_eq!(message(open(here)), format!("{here}: it is a folder; name the files in it"));
@@ -310,15 +203,48 @@ mod tests {
 
     #[test]
     fn a_stream_is_kept_for_several_scans() {
-        let source = open_content(Content::copy(ROWS.as_bytes(), "-").unwrap(), "-").unwrap();
+        let source = open_stream(ROWS.as_bytes(), "-").unwrap();
         for workers in 1..=2 {
             let (points, _) = scan(&*source, &Query::default(), workers).unwrap();
             assert_eq!(points, [(1.0, 2.0, 1.0), (3.0, 4.0, 1.0)]);
         }
-        let error = message(open_content(Content::copy(io::empty(), "-").unwrap(), "-"));
+        let error = message(open_stream(io::empty(), "-"));
         assert_eq!(error, "-: there is nothing in it; expected CSV, GeoJSON, JSON or Parquet");
-        let broken = open_content(Content::copy(&b"[[1,2],[3,"[..], "-").unwrap(), "-").unwrap();
+        let broken = open_stream(&b"[[1,2],[3,"[..], "-").unwrap();
         assert!(message(scan(&*broken, &Query::default(), 1)).starts_with("-: broken JSON at line 1, column "));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_before_it_is_copied() {
+        /// Counts what is read of a long stream.
+        struct Counted<R>(R, usize);
+        impl<R: Read> Read for Counted<R> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let n = self.0.read(buffer)?;
+                self.1 += n;
+                Ok(n)
+            }
+        }
+        const BYTES: usize = 4 << 20;
+        let stream = |piece: &[u8]| piece.repeat(BYTES / piece.len());
+        for (stream, reason) in [
+            (stream(b"\x00\xFF"), "-: it is neither Parquet nor text in UTF-8; expected CSV, GeoJSON, JSON or Parquet"),
+            (stream(b"y\n"), "-: the first line is one column, \"y\"; columns are parted by , ; | or a tab"),
+            (stream(b"<html>"), "-: it is XML or a web page; expected CSV, GeoJSON, JSON or Parquet"),
+        ] {
+            let mut plain = Counted(&stream[..], 0);
+            assert_eq!(message(open_stream(&mut plain, "-")), reason);
+            assert_eq!(plain.1, HEAD_BYTES);
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+            encoder.write_all(&stream).unwrap();
+            let packed = encoder.finish().unwrap();
+            let mut packed = Counted(&packed[..], 0);
+            assert_eq!(message(open_stream(&mut packed, "-")), reason);
+            assert!(packed.1 < BYTES / 8, "{} bytes were read", packed.1);
+        }
+        // The start of a first line that is longer than the head is no reason to refuse.
+        let long = format!("lon,lat{}\n1,2\n", ",column".repeat(1000));
+        assert_eq!(scan(&*open_stream(long.as_bytes(), "-").unwrap(), &Query::default(), 1).unwrap().0.len(), 1);
     }
 
     #[test]

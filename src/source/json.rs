@@ -7,7 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::document::{Document, Halt, Values};
 use super::geojson::Features;
 use super::geometry::{Member, Type};
-use super::record::{Kind, Role};
+use super::record::Kind;
+use super::role::Role;
 use super::rows::{self, Grammar, Rows};
 use super::value::{Any, Plain, Scalar, Take};
 use super::{Query, ScanReport, Sink, Source};
@@ -19,6 +20,9 @@ use crate::error::Result;
 /// Members are found by the names in [`Columns`](super::Columns), or by their usual names as the first 1000 rows have
 /// them. Rows that are lists have no names: a third number is the weight, and all of them must have one if any of the
 /// first 1000 has. Numbers may be written as texts.
+///
+/// Where the first row takes a line for itself, or the file is named `.ndjson` or `.jsonl`, a line that is not JSON is a
+/// rejected row.
 #[derive(Debug)]
 pub struct Json {
     document: Document,
@@ -191,6 +195,8 @@ impl Values for Sniffer {
         Any(self).deserialize(value)
     }
 
+    fn broken(&mut self, _: impl FnOnce() -> String) {}
+
     fn halted(&mut self) -> Option<Halt> {
         self.is_geojson.map(|_| Halt::Enough)
     }
@@ -294,15 +300,18 @@ mod tests {
         let message = scan(text, &query).unwrap_err().to_string();
         assert_eq!(
             message,
-            "rows.json: no member is called as a longitude usually is (lon, lng, long, longitude, x); name one of: \
-             ost, nord, kg, when"
+            "rows.json: no member is called as a longitude usually is (lon, lng, long, longitude, x); name one \
+             with --lon: \"ost\", \"nord\", \"kg\", \"when\""
         );
         query.columns.lon = Some("ost".to_owned());
         query.columns.lat = Some("nord".to_owned());
         assert_eq!(scan(text, &query).unwrap().0, [(1.0, 2.0, 3.0)]);
         query.columns.lat = Some("north".to_owned());
         let message = scan(text, &query).unwrap_err().to_string();
-        assert_eq!(message, "rows.json: no row has a member `north`; the first one has: ost, nord, kg, when");
+        assert_eq!(
+            message,
+            "rows.json: no row has a member \"north\"; the first one has \"nord\", \"ost\", \"kg\", \"when\""
+        );
         let timed = Query { end_us: Some(0), ..Query::default() };
         let message = scan("[[1,2],[3,4]]", &timed).unwrap_err().to_string();
         assert!(message.contains("no row has a member for the time"), "{message}");
@@ -324,6 +333,60 @@ mod tests {
         }
         let row = r#"{"lon":1,"lat":2,"type":"Point"}"#;
         assert_eq!(scan(row, &Query::default()).unwrap().0, [(1.0, 2.0, 1.0)]);
+    }
+
+    #[test]
+    fn a_line_that_is_not_json_is_a_rejected_row() {
+        let text =
+            "{\"lon\":1,\"lat\":2}\n{\"lon\":3,\"lat\":\n\n{\"lon\":5,\"lat\":6}}\r\n[7,8\n{\"lon\":9,\"lat\":10}";
+        let (points, report) = scan(text, &Query::default()).unwrap();
+        assert_eq!(points, [(1.0, 2.0, 1.0), (9.0, 10.0, 1.0)]);
+        assert_eq!(report.read, 5);
+        assert_eq!(
+            rejections(&report),
+            [
+                (2, "broken JSON at column 15: EOF while parsing a value; was the line cut off?"),
+                (3, "broken JSON at column 18: expected value"),
+                (4, "broken JSON at column 4: EOF while parsing a list; was the line cut off?"),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_name_says_that_rows_are_lines_where_the_first_line_is_broken() {
+        let named = |name: &str, text: &str, query: &Query<'_>| {
+            let file = testing::file(text);
+            testing::scan(&Json::open(file.path(), name.to_owned())?, query, 2)
+        };
+        let text = format!("{{\"lon\":\n{}", "{\"lon\":1,\"lat\":2}\n".repeat(200));
+        for name in ["rows.ndjson", "ROWS.JSONL", "rows.jsonl.gz"] {
+            let (points, report) = named(name, &text, &Query::default()).unwrap();
+            assert_eq!((points.len(), report.read, report.rejections[0].row), (200, 201, 1), "{name}");
+        }
+        let message = named("rows.json", &text, &Query::default()).unwrap_err().to_string();
+        assert!(message.starts_with("rows.json: broken JSON at line 3, column 1: "), "{message}");
+        // Even where no line is JSON, whatever is asked for.
+        for lines in [3, 3000] {
+            let (points, report) = named("rows.ndjson", &"{oops}\n".repeat(lines), &weighted(Some("mag"))).unwrap();
+            assert_eq!((points.len(), report.read, report.rejected), (0, lines as u64, lines as u64));
+            assert_eq!(rejections(&report)[0], (1, "broken JSON at column 2: key must be a string"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_an_error_and_what_is_added_is_not_read() {
+        use std::io::Write;
+        for text in ["[1,2]\n[3,4]\n", "[[1,2],\n[3,4]]"] {
+            let mut file = testing::file(text);
+            let source = Json::open(file.path(), "rows.json".to_owned()).unwrap();
+            file.write_all(b"\n[5,6]").unwrap();
+            assert_eq!(testing::scan(&source, &Query::default(), 1).unwrap().0.len(), 2);
+            for left in [text.len() as u64 - 1, 0] {
+                file.as_file().set_len(left).unwrap();
+                let message = testing::scan(&source, &Query::default(), 2).unwrap_err().to_string();
+                assert_eq!(message, "rows.json: the file changed while it was read");
+            }
+        }
     }
 
     #[test]

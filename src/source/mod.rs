@@ -6,6 +6,7 @@
 
 mod csv;
 mod document;
+mod format;
 mod gathered;
 mod geojson;
 mod geometry;
@@ -17,6 +18,7 @@ mod parquet;
 mod parts;
 mod record;
 mod resident;
+mod role;
 mod rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -37,7 +39,7 @@ pub use time::parse_time_us;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::{Bounds, Points};
 
 /// What takes the batches of one worker thread.
@@ -103,6 +105,8 @@ impl Query<'_> {
 }
 
 /// The names of the columns (CSV headers, Parquet columns, GeoJSON properties); `None` means: found by its usual names.
+///
+/// In JSON and GeoJSON the usual names are looked for in the first 1000 rows; a member that comes later has to be named.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
     /// Longitude or x: `lon`, `lng`, `long`, `longitude`, `x`.
@@ -153,6 +157,8 @@ pub struct ScanReport {
     pub filtered: u64,
     /// Rows that hold no valid point.
     pub rejected: u64,
+    /// Points of inputs without weights, although weights were wanted: each weighs 1.
+    pub unweighted: u64,
     /// The first rejected rows, at most [`ScanReport::KEPT_REJECTIONS`], in order.
     pub rejections: Vec<Rejection>,
 }
@@ -160,6 +166,31 @@ pub struct ScanReport {
 impl ScanReport {
     /// How many rejections are kept with their reason.
     pub const KEPT_REJECTIONS: usize = 5;
+
+    /// Rows that hold a valid point and passed the query.
+    pub fn valid(&self) -> u64 {
+        self.read - self.filtered - self.rejected
+    }
+
+    /// Makes sure that `inputs` held points at all. Rows that just do not pass the filters are enough.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with the first row at fault.
+    pub fn require_points(&self, inputs: &[String]) -> Result<()> {
+        if self.read == 0 {
+            return Err(Error::input(inputs.join(", "), "there are no rows in it"));
+        }
+        if self.rejected < self.read {
+            return Ok(());
+        }
+        let first = self.rejections.first().map(|rejection| {
+            // One file is named already.
+            let file = if inputs.len() > 1 { format!("{} ", rejection.input) } else { String::new() };
+            format!("; {file}row {}: {}", rejection.row, rejection.reason)
+        });
+        let first = first.unwrap_or_default();
+        Err(Error::input(inputs.join(", "), format!("none of the {} rows holds a valid point{first}", self.read)))
+    }
 
     /// Puts the report of what follows behind this one: `next` counts its rows from 1, and belongs to `input`.
     fn append(&mut self, mut next: Self, input: &str) {
@@ -177,6 +208,7 @@ impl ScanReport {
         self.read += next.read;
         self.filtered += next.filtered;
         self.rejected += next.rejected;
+        self.unweighted += next.unweighted;
     }
 }
 
@@ -189,4 +221,12 @@ pub struct Rejection {
     pub row: u64,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// What an error while `name` is read means: a file that ends too early has changed.
+fn read_error(name: &str, error: std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::UnexpectedEof {
+        return Error::input(name, "the file changed while it was read");
+    }
+    Error::io(name, "read", error)
 }

@@ -61,5 +61,8 @@ pub(super) fn scan_parts(
     for (_, outcome) in outcomes {
         whole.append(outcome?, input);
     }
+    if query.weights && !weighted {
+        whole.unweighted = whole.valid();
+    }
     Ok(whole)
 }

@@ -4,55 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::{self, MapAccess};
 
+use super::Query;
+use super::role::{Role, listing, shown};
 use super::value::{Any, Plain, Scalar, Take};
-use super::{Columns, Query};
 use crate::error::{Error, Result};
-
-/// What a member is to the point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Lon,
-    Lat,
-    Weight,
-    Time,
-    Category,
-}
-
-impl Role {
-    const ALL: [Self; 5] = [Self::Lon, Self::Lat, Self::Weight, Self::Time, Self::Category];
-
-    /// The names it usually has, the likeliest first.
-    fn usual_names(self) -> &'static [&'static str] {
-        match self {
-            Self::Lon => &["lon", "lng", "long", "longitude", "x"],
-            Self::Lat => &["lat", "latitude", "y"],
-            Self::Weight => &["weight", "value", "w", "count"],
-            Self::Time => &["time", "timestamp", "date", "datetime"],
-            Self::Category => &["category", "type", "class", "kind"],
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Lon => "longitude",
-            Self::Lat => "latitude",
-            Self::Weight => "weight",
-            Self::Time => "time",
-            Self::Category => "category",
-        }
-    }
-
-    fn named(self, columns: &Columns) -> Option<&str> {
-        match self {
-            Self::Lon => &columns.lon,
-            Self::Lat => &columns.lat,
-            Self::Weight => &columns.weight,
-            Self::Time => &columns.time,
-            Self::Category => &columns.category,
-        }
-        .as_deref()
-    }
-}
+use crate::spelling::nearest_first;
 
 /// What the rows are called, and which roles their members have to fill.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +24,7 @@ pub(super) struct Kind {
 /// What the first rows of a document look like: it settles which members are read.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
-    /// How many rows were met.
+    /// How many rows were met, broken lines aside.
     pub(super) rows: u64,
     /// The members met, in order, and whether any of their values was a number.
     members: Vec<(String, bool)>,
@@ -84,8 +40,6 @@ impl Sample {
     pub(super) const MOST_ROWS: u64 = 1000;
     /// Different names that a sample keeps.
     const KEPT_NAMES: usize = 1000;
-    /// Names that a message lists.
-    const LISTED_NAMES: usize = 20;
 
     fn note<'de, A: MapAccess<'de>>(&mut self, object: &mut A) -> Result<(), A::Error> {
         while let Some(name) = object.next_key::<String>()? {
@@ -112,15 +66,9 @@ impl Sample {
             .map(|(known, _)| known.as_str())
     }
 
-    /// The names in the first object, for a message.
-    fn listing(&self) -> String {
-        let mut names: Vec<&str> = self.members[..self.in_first].iter().map(|(name, _)| name.as_str()).collect();
-        let more = names.len() > Self::LISTED_NAMES;
-        names.truncate(Self::LISTED_NAMES);
-        if more {
-            names.push("…");
-        }
-        names.join(", ")
+    /// The names in the first object.
+    fn listed(&self) -> Vec<String> {
+        self.members[..self.in_first].iter().map(|(name, _)| name.clone()).collect()
     }
 }
 
@@ -135,7 +83,8 @@ pub(super) struct Names {
     twins: Vec<(Role, Role)>,
     weighted: bool,
     kind: Kind,
-    listing: String,
+    /// The names in the first object, for messages.
+    listed: Vec<String>,
 }
 
 impl Names {
@@ -163,7 +112,7 @@ impl Names {
             let unnamed = matches!(role, Role::Lon | Role::Lat) && sample.widest_list > 0;
             let needed = wanted && role != Role::Weight && sample.rows > 0 && !unnamed;
             if needed && members[role as usize].is_none() {
-                return Err(Error::input(input, Self::unfound(role, kind, &sample.listing())));
+                return Err(Error::input(input, Self::unfound(role, kind, &sample.listed())));
             }
         }
         let weighted = members[Role::Weight as usize].is_some() || (query.weights && sample.widest_list > 2);
@@ -171,13 +120,13 @@ impl Names {
         let first = |role: Role| Role::ALL.into_iter().find(|&other| same(other, role));
         let twins = Role::ALL.into_iter().filter_map(|role| first(role).map(|first| (first, role)));
         let twins = twins.filter(|(first, role)| first != role).collect();
-        Ok(Self { members, met: Default::default(), twins, weighted, kind, listing: sample.listing() })
+        Ok(Self { members, met: Default::default(), twins, weighted, kind, listed: sample.listed() })
     }
 
     /// Names for a sample: none.
     pub(super) fn unsettled(kind: Kind) -> Self {
         let (members, met) = Default::default();
-        Self { members, met, twins: Vec::new(), weighted: false, kind, listing: String::new() }
+        Self { members, met, twins: Vec::new(), weighted: false, kind, listed: Vec::new() }
     }
 
     /// Whether every row has to carry a weight.
@@ -191,12 +140,13 @@ impl Names {
             let met = self.met[role as usize].load(Ordering::Relaxed);
             if let (Some(name), false) = (self.name(role), met) {
                 let Kind { row, member, .. } = self.kind;
-                let has = if self.listing.is_empty() {
+                let has = if self.listed.is_empty() {
                     "; none has any".to_owned()
                 } else {
-                    format!("; the first one has: {}", self.listing)
+                    let names = nearest_first(name, self.listed.iter().map(String::as_str));
+                    format!("; the first one has {}", listing(names))
                 };
-                return Err(Error::input(input, format!("no {row} has a {member} `{name}`{has}")));
+                return Err(Error::input(input, format!("no {row} has a {member} {}{has}", shown(name))));
             }
         }
         Ok(())
@@ -218,13 +168,13 @@ impl Names {
         }
     }
 
-    fn unfound(role: Role, kind: Kind, listing: &str) -> String {
+    fn unfound(role: Role, kind: Kind, names: &[String]) -> String {
         let Kind { row, member, .. } = kind;
-        let (word, usual) = (role.word(), role.usual_names().join(", "));
-        if listing.is_empty() {
-            format!("no {row} has a {member} for the {word} (such as {usual}); none has any")
+        if names.is_empty() {
+            let usual = role.usual_names().join(", ");
+            format!("no {row} has a {member} for the {} (such as {usual}); none has any", role.word())
         } else {
-            format!("no {member} is called as a {word} usually is ({usual}); name one of: {listing}")
+            role.unnamed(member, names.iter().map(String::as_str))
         }
     }
 }

@@ -7,7 +7,8 @@ use serde::de::Deserializer;
 use super::document::{Document, Halt, Values};
 use super::intake::{Intake, Row};
 use super::parts::scan_parts;
-use super::record::{Kind, Names, Record, Role, Sample};
+use super::record::{Kind, Names, Record, Sample};
+use super::role::Role;
 use super::{Ground, Query, ScanReport, Sink};
 use crate::error::Result;
 
@@ -67,6 +68,17 @@ impl Rows<'_, '_, '_> {
         self.told()
     }
 
+    /// Tells a line that is not even JSON.
+    fn broken(&mut self, reason: impl FnOnce() -> String) {
+        self.intake.reject(reason);
+        if self.intake.rows().is_multiple_of(Self::PROGRESS_ROWS) {
+            self.intake.advance(0);
+        }
+        if self.record.sample.is_some() && self.intake.rows() >= Sample::MOST_ROWS {
+            self.halt = Some(Halt::Enough);
+        }
+    }
+
     /// The error that ends the reading for `halt`.
     #[cold]
     pub(super) fn halt<E: serde::de::Error>(&mut self, halt: Halt) -> E {
@@ -80,7 +92,7 @@ impl Rows<'_, '_, '_> {
             self.intake.advance(0);
         }
         if let Some(sample) = &mut self.record.sample {
-            sample.rows = rows;
+            sample.rows += 1;
             if rows >= Sample::MOST_ROWS {
                 return Err(self.halt(Halt::Enough));
             }
@@ -100,6 +112,10 @@ impl<G: Grammar> Values for Reader<'_, '_, '_, G> {
         self.grammar.value(&mut self.rows, value)
     }
 
+    fn broken(&mut self, reason: impl FnOnce() -> String) {
+        self.rows.broken(reason);
+    }
+
     fn halted(&mut self) -> Option<Halt> {
         self.rows.halt.take()
     }
@@ -112,7 +128,8 @@ pub(super) fn scan<G: Grammar>(
     sinks: &mut [&mut Sink<'_>],
 ) -> Result<ScanReport> {
     let input = document.name();
-    let names = Names::settle(input, G::KIND, query, &sample::<G>(document, query.ground)?)?;
+    let sample = sample::<G>(document, query.ground)?;
+    let names = Names::settle(input, G::KIND, query, &sample)?;
     if let Some(progress) = query.progress {
         progress.expect_bytes(document.bytes());
     }
@@ -123,7 +140,7 @@ pub(super) fn scan<G: Grammar>(
         intake.advance(0);
         flow
     })?;
-    if report.read > 0 {
+    if sample.rows > 0 {
         names.check_met(input)?;
     }
     Ok(report)

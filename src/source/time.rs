@@ -7,8 +7,11 @@ use jiff::tz::TimeZone;
 /// The time that `text` writes, in microseconds since 1970-01-01 UTC; `None` if it is none.
 ///
 /// ISO 8601 and RFC 3339 are read (`2024-01-31T12:00:00Z`, with an offset, with a space for the `T`, with fractions of
-/// a second, a date alone; UTC where there is no offset), and Unix times in seconds, milliseconds or microseconds, told
-/// apart by their magnitude; but eight digits that are a date (`20240131`) are that date.
+/// a second, a date alone; UTC where there is no offset). Of bare numbers, four digits from 1000 to 9999 are a year
+/// (`2024` is 2024-01-01T00:00:00Z) and eight digits that are a date are that date (`20240131`); all others are Unix times
+/// in seconds, milliseconds or microseconds, told apart by their magnitude.
+///
+/// So are the texts of an input read, the fields of a CSV among them. A number of JSON or Parquet is a Unix time always.
 pub fn parse_time_us(text: &str) -> Option<i64> {
     let text = text.trim();
     usual_time_us(text.as_bytes()).or_else(|| any_time_us(text))
@@ -73,11 +76,15 @@ fn usual_time_us(text: &[u8]) -> Option<i64> {
 
 /// Every other way to write a time.
 fn any_time_us(text: &str) -> Option<i64> {
-    if text.len() == 8
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && let Ok(date) = text.parse::<Date>()
-    {
-        return utc_us(date.into());
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let date = match text.len() {
+            4 if !text.starts_with('0') => Date::new(text.parse().ok()?, 1, 1).ok(),
+            8 => text.parse().ok(),
+            _ => None,
+        };
+        if let Some(date) = date {
+            return utc_us(date.into());
+        }
     }
     if let Ok(number) = fast_float2::parse(text) {
         return from_unix_number(number);
@@ -163,6 +170,20 @@ mod tests {
         assert_eq!(parse_time_us("1969-12-31T23:59:59.999999Z"), Some(-1));
         assert_eq!(parse_time_us("-1"), Some(-1_000_000));
         assert_eq!(parse_time_us("2024-02-29"), Some(NOON_US + 28 * 86_400_000_000 + 43_200_000_000));
+    }
+
+    #[test]
+    fn four_digits_are_a_year_and_other_bare_numbers_are_unix_times() {
+        let year_us = |year| days_since_1970(year, 1, 1) * 86_400_000_000;
+        for (text, year) in [("2024", 2024), ("1000", 1000), ("9999", 9999), (" 1970 ", 1970)] {
+            assert_eq!(parse_time_us(text), Some(year_us(year)), "{text}");
+        }
+        for (text, seconds) in [("999", 999), ("0999", 999), ("10000", 10_000), ("2024.0", 2024), ("-2024", -2024)] {
+            assert_eq!(parse_time_us(text), Some(seconds * 1_000_000), "{text}");
+        }
+        // No date, so it is a number.
+        assert_eq!(parse_time_us("20241301"), Some(20_241_301_000_000));
+        assert_eq!(from_unix_number(2024.0), Some(2_024_000_000));
     }
 
     #[test]

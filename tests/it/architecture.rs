@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Each room, and the rooms that it may use. `error` and `simd` are everybody's.
+/// Each room, and the rooms that it may use. `error`, `simd` and `spelling` are everybody's.
 const ARROWS: &[(&str, &[&str])] = &[
     ("geo", &[]),
     ("raster", &["geo"]),
@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("images", &["layer", "encode"]),
     ("cli", &["images", "layer", "source", "encode", "raster", "color", "geo"]),
 ];
-const EVERYBODYS: &[&str] = &["error", "simd"];
+const EVERYBODYS: &[&str] = &["error", "simd", "spelling"];
 /// What the crate's root offers to everybody.
 const ROOT_ITEMS: &[&str] = &["Error", "Result", "available_threads"];
 

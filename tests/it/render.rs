@@ -128,6 +128,34 @@ fn bad_rows_are_counted_and_explained() {
 }
 
 #[test]
+fn a_year_is_a_time() {
+    let folder = folder();
+    fs::write(folder.path().join("p.csv"), "lon,lat,date\n1,2,2022\n3,4,2023\n5,6,2023-12-31\n7,8,2024\n").unwrap();
+    let args = ["render", "p.csv", "-o", "out.png", "--start", "2023", "--end", "20240101"];
+    let summary = kiln(folder.path(), args).done();
+    assert!(summary.contains("read 4 rows, 2 filtered out, drew 2 points"), "{summary}");
+}
+
+#[test]
+fn points_without_a_weight_among_others_are_told() {
+    let folder = folder();
+    fs::write(folder.path().join("weighted.csv"), "lon,lat,w\n1,2,5\n3,4,6\n").unwrap();
+    fs::write(folder.path().join("plain.csv"), "lon,lat\n1,2\n3,4\n5,6\nx,y\n").unwrap();
+    let draw = |inputs: &[&str], args: &[&str]| {
+        let all = ["render", "-o", "out.png", "--size", "64"];
+        kiln(folder.path(), all.iter().chain(inputs).chain(args)).done()
+    };
+    let told = ", 3 points without a weight (each weighs 1), 1 rejected";
+    for args in [&[][..], &["--bounds", "0,0,9,9"]] {
+        let both = draw(&["weighted.csv", "plain.csv"], args);
+        assert!(both.contains(told), "{both}");
+        assert!(!draw(&["plain.csv"], args).contains("without a weight"));
+        assert!(!draw(&["weighted.csv"], args).contains("without a weight"));
+    }
+    assert!(!draw(&["weighted.csv", "plain.csv"], &["--agg", "count"]).contains("without a weight"));
+}
+
+#[test]
 fn wrong_use_is_told_in_a_line_and_exits_with_2() {
     let folder = folder();
     fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
@@ -146,7 +174,9 @@ fn wrong_use_is_told_in_a_line_and_exits_with_2() {
     try_args(&["--vmin", "5", "--vmax", "1"]).failed(2, &["--vmin"]);
     try_args(&["--normalize", "p0"]).failed(2, &["--normalize", "p99"]);
     try_args(&["--kernel", "blob"]).failed(2, &["--kernel", "gaussian"]);
-    try_args(&["--start", "soon"]).failed(2, &["--start"]);
+    try_args(&["--start", "soon"]).failed(2, &["--start", "Unix seconds"]);
+    try_args(&["--start", "2024", "--end", "2023-06-01"]).failed(2, &["--start", "--end"]);
+    try_args(&["--start", "2024", "--end", "20240101"]).failed(2, &["--start", "--end"]);
     try_args(&["--threads", "0"]).failed(2, &["--threads"]);
     try_args(&["--nonsense"]).failed(2, &["--nonsense"]);
     try_args(&["--blend", "classic", "--format", "geotiff"]).failed(2, &["--bands"]);
@@ -187,10 +217,18 @@ fn failed_work_is_told_in_a_line_and_exits_with_1() {
         fs::write(folder.path().join(name), bytes).unwrap();
         kiln(folder.path(), ["render", name, "-o", "out.png"]).failed(1, words);
     }
+    let both = ["render", "header.csv", "text.csv", "-o", "out.png"];
+    kiln(folder.path(), both).failed(1, &["none of the 1 rows", "; text.csv row 1: ", "foo"]);
+    fs::write(folder.path().join("lines.ndjson"), "{oops}\n{\"lon\":\n").unwrap();
+    kiln(folder.path(), ["render", "lines.ndjson", "-o", "out.png"])
+        .failed(1, &["lines.ndjson: none of the 2 rows holds a valid point; row 1: broken JSON"]);
     kiln(folder.path(), ["render", "missing.csv", "-o", "out.png"]).failed(1, &["missing.csv", "No such file"]);
     fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
     kiln(folder.path(), ["render", "p.csv", "-o", "no/such/folder.png"]).failed(1, &["no/such/folder.png", "write"]);
-    kiln(folder.path(), ["render", "p.csv", "--weight", "mass", "-o", "out.png"]).failed(1, &["mass", "p.csv"]);
+    kiln(folder.path(), ["render", "p.csv", "--weight", "mass", "-o", "out.png"])
+        .failed(1, &["p.csv: there is no column \"mass\" for the weight; there are ", "\"lat\"", "\"lon\""]);
+    kiln(folder.path(), ["render", "p.csv", "--category", "x", "-o", "out.png"])
+        .failed(1, &["p.csv", "category", "--category-column", "\"lon\", \"lat\""]);
     let names: Vec<String> =
         fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().all(|name| !name.contains("out") && !name.contains("part")), "{names:?}");

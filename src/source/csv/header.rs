@@ -6,7 +6,8 @@ use std::path::Path;
 use super::number::any_number;
 use super::quotes::Quoting;
 use crate::error::{Error, Result};
-use crate::source::{Columns, Query};
+use crate::source::Query;
+use crate::source::role::{Role, first_found, position, shown};
 
 /// What may part the fields.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -51,12 +52,17 @@ impl Layout {
         let delimiter = delimiter_of(line);
         let fields: Vec<&[u8]> = split(line, delimiter).collect();
         let has_names = !(fields.len() >= 2 && fields.iter().all(|field| is_number(field)));
-        let names = if has_names {
+        let names: Vec<String> = if has_names {
             fields.into_iter().map(|field| text_of(field).into_owned()).collect()
         } else {
             let name = |i: usize| ["x", "y", "weight"].get(i).map_or_else(|| (i + 1).to_string(), ToString::to_string);
             (0..fields.len()).map(name).collect()
         };
+        if let [name] = &names[..] {
+            let message =
+                format!("the first line is one column, {}; columns are parted by , ; | or a tab", shown(name));
+            return Err(Error::input(input, message));
+        }
         Ok(Some(Self { delimiter, names, rows_start: if has_names { next } else { start } }))
     }
 }
@@ -74,66 +80,28 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The columns that `query` needs, by the names it gives or else by their usual names.
     pub(super) fn of(input: &Path, layout: &Layout, query: &Query<'_>) -> Result<Self> {
-        let Columns { lon, lat, weight, time, category } = &query.columns;
-        let find = |named: &Option<String>, usual: &[&str]| {
-            let named_column = named.as_ref().map(|name| layout.position(name));
-            named_column.unwrap_or_else(|| usual.iter().find_map(|name| layout.position(name)))
+        let refuse = |message| Error::input(input, message);
+        let names = || layout.names.iter().map(String::as_str);
+        let find = |role: Role| match role.named(&query.columns) {
+            Some(name) => match position(name, &layout.names) {
+                Ok(None) => Err(role.unknown("column", name, names())),
+                found => found,
+            },
+            None => first_found(role.usual_names().iter().map(|name| position(name, &layout.names))),
         };
-        let need = |what: &str, flag: &str, named: &Option<String>, usual: &[&str]| {
-            find(named, usual).ok_or_else(|| Error::input(input, layout.lack(what, flag, named.as_deref())))
+        let need = |role: Role| match find(role) {
+            Ok(found) => found.ok_or_else(|| refuse(role.unnamed("column", names()))),
+            Err(message) => Err(refuse(message)),
         };
         let in_time = query.start_us.is_some() || query.end_us.is_some();
-        let weight_names = ["weight", "value", "w", "count"];
         Ok(Self {
-            lon: need("longitude", "lon", lon, &["lon", "lng", "long", "longitude", "x"])?,
-            lat: need("latitude", "lat", lat, &["lat", "latitude", "y"])?,
-            weight: match weight {
-                Some(_) if query.weights => Some(need("weight", "weight", weight, &[])?),
-                None if query.weights => find(weight, &weight_names),
-                _ => None,
-            },
-            time: in_time
-                .then(|| need("time", "time", time, &["time", "timestamp", "date", "datetime"]))
-                .transpose()?,
-            category: (!query.categories.is_empty())
-                .then(|| need("category", "category", category, &["category", "type", "class", "kind"]))
-                .transpose()?,
+            lon: need(Role::Lon)?,
+            lat: need(Role::Lat)?,
+            weight: if query.weights { find(Role::Weight).map_err(refuse)? } else { None },
+            time: in_time.then(|| need(Role::Time)).transpose()?,
+            category: (!query.categories.is_empty()).then(|| need(Role::Category)).transpose()?,
         })
     }
-}
-
-impl Layout {
-    /// The column with this name, or else one whose name differs in case alone.
-    fn position(&self, name: &str) -> Option<usize> {
-        let exact = self.names.iter().position(|column| column == name);
-        exact.or_else(|| self.names.iter().position(|column| column.eq_ignore_ascii_case(name)))
-    }
-
-    /// Says that a column is missing, which ones there are and what to do.
-    fn lack(&self, what: &str, flag: &str, named: Option<&str>) -> String {
-        const MOST: usize = 20;
-        let mut columns: Vec<String> = self.names.iter().take(MOST).map(|name| shown(name)).collect();
-        if self.names.len() > MOST {
-            columns.push(format!("… ({} in all)", self.names.len()));
-        }
-        let columns = columns.join(", ");
-        let lack = match named {
-            Some(name) => format!("there is no column {} for the {what}", shown(name)),
-            None => format!("no column looks like the {what}"),
-        };
-        if self.names.len() == 1 {
-            format!("{lack}: the first line is one column, {columns}; columns are parted by , ; | or a tab")
-        } else {
-            format!("{lack}; the columns are {columns}: name it with --{flag}")
-        }
-    }
-}
-
-/// A piece of the file in quotes, on one line and not too long.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 40;
-    let start: String = text.chars().take(MOST).collect();
-    format!("{:?}{}", start, if start.len() < text.len() { "…" } else { "" })
 }
 
 /// The text of a field: without the spaces around it, and without its quotes.

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use super::header::{Layout, Wanted, shown, text_of};
+use super::header::{Layout, Wanted, text_of};
 use super::index::Index;
 use super::number::{Column, any_number, read_column};
 use crate::geo::Points;
 use crate::source::intake::{Intake, Row};
+use crate::source::role::shown;
 use crate::source::time::parse_time_us;
 
 /// Points on their way to the intake.
@@ -73,6 +74,7 @@ impl Batch {
 /// Why a row holds no point; the numbers are columns.
 #[derive(Clone, Copy, Debug)]
 enum Flaw {
+    TooManyFields,
     Missing(usize),
     NotANumber(usize),
     NotATime(usize),
@@ -93,9 +95,14 @@ struct Cells<'b> {
 }
 
 impl<'b> Cells<'b> {
+    /// How many fields there are.
+    fn count(&self) -> usize {
+        self.starts.len() - 1
+    }
+
     /// Where a field begins and ends.
     fn range(&self, column: usize) -> Option<(usize, usize)> {
-        let columns = self.starts.len() - 1;
+        let columns = self.count();
         (column < columns).then_some(())?;
         Column { bytes: self.bytes, starts: self.starts, columns, position: column }.spans().next()
     }
@@ -206,6 +213,12 @@ impl RowReader<'_> {
 
     /// The row and the bytes of its category.
     fn row<'b>(&self, cells: Cells<'b>) -> Result<(Row<'static>, Option<&'b [u8]>), Flaw> {
+        // With a field too many nobody knows which ones moved. An empty one behind the last is but a habit of writers.
+        let (fields, columns) = (cells.count(), self.layout.names.len());
+        let trails = |column| cells.field(column).is_some_and(|field| field.trim_ascii().is_empty());
+        if fields > columns && !(fields == columns + 1 && trails(columns)) {
+            return Err(Flaw::TooManyFields);
+        }
         let field = |column| cells.field(column).ok_or(Flaw::Missing(column));
         let time = |column| match text_of(field(column)?).as_ref() {
             "" => Ok(None),
@@ -222,21 +235,27 @@ impl RowReader<'_> {
     }
 
     fn explain(&self, flaw: Flaw, cells: Cells<'_>) -> String {
-        let (Flaw::Missing(column) | Flaw::NotANumber(column) | Flaw::NotATime(column)) = flaw;
-        let name = self.layout.names[column].escape_debug();
-        let text = cells.field(column).map(text_of).unwrap_or_default();
+        let (fields, columns) = (cells.count(), self.layout.names.len());
+        let name = |column: usize| self.layout.names[column].escape_debug();
+        let text = |column| cells.field(column).map(text_of).unwrap_or_default();
         match flaw {
-            Flaw::Missing(_) => {
-                let (fields, columns) = (cells.starts.len() - 1, self.layout.names.len());
-                format!("{name}: missing, the row has {fields} of {columns} fields")
+            Flaw::TooManyFields => {
+                let delimiter = shown(&char::from(self.layout.delimiter).to_string());
+                format!("the row has {fields} fields for {columns} columns: is there a bare {delimiter} in its text?")
             }
-            _ if text.is_empty() => format!("{name}: the field is empty"),
-            Flaw::NotANumber(_) if any_number(text.replace(',', ".").as_bytes()).is_some() => {
-                format!("{name}: {} is not a number: write decimals with a point", shown(&text))
+            Flaw::Missing(column) => format!("{}: missing, the row has {fields} of {columns} fields", name(column)),
+            Flaw::NotANumber(column) | Flaw::NotATime(column) if text(column).is_empty() => {
+                format!("{}: the field is empty", name(column))
             }
-            Flaw::NotANumber(_) => format!("{name}: {} is not a number", shown(&text)),
-            Flaw::NotATime(_) => {
-                format!("{name}: {} is not a time such as 2024-01-31T12:00:00Z or Unix seconds", shown(&text))
+            Flaw::NotANumber(column) => {
+                let text = text(column);
+                let with_point = any_number(text.replace(',', ".").as_bytes());
+                let hint = if with_point.is_some() { ": write decimals with a point" } else { "" };
+                format!("{}: {} is not a number{hint}", name(column), shown(&text))
+            }
+            Flaw::NotATime(column) => {
+                let example = "2024-01-31T12:00:00Z or Unix seconds";
+                format!("{}: {} is not a time such as {example}", name(column), shown(&text(column)))
             }
         }
     }

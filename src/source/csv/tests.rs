@@ -102,7 +102,8 @@ fn files_are_read_as_spreadsheets_and_people_write_them() {
         "\nlon,lat,w\n\n2.5,48.25,3\n\n\n1,-5,0.5",
         "lon, lat, w\n 2.5 , +48.25 ,3 \n1e0,-0.5e1,5e-1\n  \n",
         "\"lon\",\"lat\",\"w\"\n\"2.5\",\"48.25\",\"3\"\n\"1\",\" -5 \",\"0.5\"",
-        "lon,lat,w,more\n2.5,48.25,3\n1,-5,0.5,a,b,c\n",
+        "lon,lat,w,more\n2.5,48.25,3\n1,-5,0.5,a\n",
+        "lon,lat,w\n2.5,48.25,3,\n1,-5,0.5, \r\n",
     ] {
         assert_eq!(points(text), expected, "{text}");
     }
@@ -133,6 +134,23 @@ fn rows_that_hold_no_point_are_explained() {
 }
 
 #[test]
+fn a_row_with_more_fields_than_columns_is_rejected() {
+    let text = "lon,lat\n1,2\n1,5,2,5\n3,4,\n5,6,x\n5,6,,\n7,8\n";
+    let (seen, report) = read(text);
+    assert_eq!(seen, [(1.0, 2.0, None), (3.0, 4.0, None), (7.0, 8.0, None)]);
+    assert_eq!((report.read, report.rejected), (6, 3));
+    let rows: Vec<u64> = report.rejections.iter().map(|rejection| rejection.row).collect();
+    assert_eq!(rows, [2, 4, 5]);
+    assert_eq!(report.rejections[0].reason, "the row has 4 fields for 2 columns: is there a bare \",\" in its text?");
+    // Neither a time nor a category is looked for in fields that moved.
+    let text = "name;lon;lat;kind\na;1;2;x\na;b;1;2;x\n";
+    let query = Query { categories: vec!["x".into()], ..Query::default() };
+    let (seen, report) = scan(&open(text).unwrap(), &query, 1).unwrap();
+    assert_eq!((seen.len(), report.filtered, report.rejected), (1, 0, 1));
+    assert!(report.rejections[0].reason.starts_with("the row has 5 fields for 4 columns"));
+}
+
+#[test]
 fn rows_keep_their_order_and_number_however_many_are_bad() {
     let text: String = (0..20_000).map(|i| if i % 3 == 1 { format!("{i},no\n") } else { format!("{i},1\n") }).collect();
     let csv = open(format!("lon,lat\n{text}")).unwrap();
@@ -152,7 +170,7 @@ fn weights_are_read_when_wanted_and_there() {
     assert_eq!(scan(&open("lon,lat,w,depth\n1,2,x,9\n").unwrap(), &named, 1).unwrap().0, [(1.0, 2.0, Some(9.0))]);
     assert_eq!(
         failure(scan(&csv, &named, 1)),
-        "points.csv: there is no column \"Depth\" for the weight; the columns are \"lon\", \"lat\", \"w\": name it with --weight"
+        "points.csv: there is no column \"Depth\" for the weight; there are \"lat\", \"lon\", \"w\""
     );
 }
 
@@ -161,15 +179,35 @@ fn a_missing_column_is_told_with_those_there_are() {
     let missing = |text: &str| failure(scan(&open(text).unwrap(), &Query::default(), 1));
     assert_eq!(
         missing("a,lat\n1,2\n"),
-        "points.csv: no column looks like the longitude; the columns are \"a\", \"lat\": name it with --lon"
+        "points.csv: no column is called as a longitude usually is (lon, lng, long, longitude, x); name one with --lon: \
+         \"a\", \"lat\""
     );
-    assert!(missing("hello\nworld\n").contains("parted by , ; | or a tab"));
-    assert!(missing(&format!("{}\n", "column,".repeat(500))).ends_with("… (501 in all): name it with --lon"));
+    assert!(failure(open("hello\nworld\n")).contains("parted by , ; | or a tab"));
+    assert!(missing(&format!("{}\n", "column,".repeat(500))).ends_with("… (501 in all)"));
     assert!(missing("a\u{7}b,\"c\nd\"\n").contains(r#""a\u{7}b", "c\nd""#));
     let timed = Query { start_us: Some(0), ..Query::default() };
-    assert!(failure(scan(&open("lon,lat\n").unwrap(), &timed, 1)).contains("looks like the time"));
+    assert!(
+        failure(scan(&open("lon,lat\n").unwrap(), &timed, 1))
+            .contains("called as a time usually is (time, timestamp, date, datetime); name one with --time: ")
+    );
     let in_category = Query { categories: vec!["a".into()], ..Query::default() };
-    assert!(failure(scan(&open("lon,lat\n").unwrap(), &in_category, 1)).contains("looks like the category"));
+    assert!(
+        failure(scan(&open("lon,lat\n").unwrap(), &in_category, 1))
+            .contains("name one with --category-column: \"lon\", \"lat\"")
+    );
+}
+
+#[test]
+fn a_name_that_two_columns_have_is_an_error() {
+    let csv = open("lon,lat,w,lat,w\n1,2,3,4,5\n").unwrap();
+    let doubled = failure(scan(&csv, &Query::default(), 1));
+    assert!(doubled.starts_with("points.csv: more than one column is called \"lat\"; "), "{doubled}");
+    // A name that nobody asks for may be there as often as it likes.
+    let columns = Columns { lat: Some("lon".into()), ..Columns::default() };
+    let query = Query { columns, ..Query::default() };
+    assert_eq!(scan(&csv, &query, 1).unwrap().0, [(1.0, 1.0, None)]);
+    let doubled = failure(scan(&csv, &Query { weights: true, ..query }, 1));
+    assert!(doubled.contains("called \"w\""), "{doubled}");
 }
 
 #[test]
@@ -211,6 +249,40 @@ fn an_endless_row_is_an_error_not_a_memory_hog() {
     for workers in 1..=2 {
         assert!(failure(scan(&csv, &Query::default(), workers)).contains("the row at byte 12 is longer than 4 MiB"));
     }
+}
+
+#[test]
+fn what_is_added_to_an_open_file_is_not_read_and_what_is_gone_is_an_error() {
+    for text in ["lon,lat\n1,2\n3,4\n", "lon,lat\n1,2\n3,4"] {
+        for part_bytes in [1, 5, 1 << 20] {
+            let mut file = file(text);
+            let mut csv = Csv::open(file.path(), "points.csv".to_owned()).unwrap();
+            csv.part_bytes = part_bytes;
+            file.write_all(b"56,7\n8,9\n").unwrap();
+            for workers in 1..=2 {
+                let (seen, report) = scan(&csv, &Query::default(), workers).unwrap();
+                assert_eq!((seen.len(), report.read, report.rejected), (2, 2, 0), "{text:?} in parts of {part_bytes}");
+                assert!(seen.contains(&(3.0, 4.0, None)));
+            }
+            for left in [text.len() as u64 - 1, 3, 0] {
+                file.as_file().set_len(left).unwrap();
+                let message = failure(scan(&csv, &Query::default(), 2));
+                assert_eq!(message, "points.csv: the file changed while it was read");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_in_the_middle_of_a_scan_is_an_error() {
+    let file = file(format!("lon,lat\n{}", "1,2\n".repeat(100_000)));
+    let mut csv = Csv::open(file.path(), "points.csv".to_owned()).unwrap();
+    csv.part_bytes = 1000;
+    let mut cut = |_: Points<'_>| {
+        file.as_file().set_len(50_000).unwrap();
+        ControlFlow::Continue(())
+    };
+    assert_eq!(failure(csv.scan(&Query::default(), &mut [&mut cut])), "points.csv: the file changed while it was read");
 }
 
 #[test]

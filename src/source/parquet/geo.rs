@@ -6,6 +6,7 @@ use parquet::schema::types::SchemaDescriptor;
 use serde_json::Value;
 
 use super::schema::{Position, leaf};
+use crate::source::role::first_found;
 
 /// Names a geometry column has where nothing else says which one it is.
 const USUAL_NAMES: [&str; 5] = ["geometry", "geom", "wkb", "wkb_geometry", "the_geom"];
@@ -36,8 +37,8 @@ impl Geometry {
             let foreign_crs = crs.as_deref().and_then(|crs| foreign(&crs_value(crs)));
             return Ok(Some(Self { position: Position::Wkb(index), foreign_crs }));
         }
-        let found = USUAL_NAMES.iter().find_map(|name| Self::position(schema, name));
-        Ok(found.map(|position| Self { position, foreign_crs: None }))
+        let found = first_found(USUAL_NAMES.iter().map(|name| Self::position(schema, name)));
+        Ok(found?.map(|position| Self { position, foreign_crs: None }))
     }
 
     /// The primary column of `GeoParquet` metadata.
@@ -50,20 +51,23 @@ impl Geometry {
         if !(encoding.eq_ignore_ascii_case("WKB") || encoding == "point") {
             return Err(format!("its geometry `{name}` is encoded as {encoding}; points or WKB can be read"));
         }
-        let position = Self::position(schema, name)
+        let position = Self::position(schema, name)?
             .ok_or_else(|| format!("its `geo` metadata names a geometry `{name}`, but no such column can be read"))?;
         // Without a `crs` it is OGC:CRS84; with `null` it is unknown, and the coordinates are taken as they are.
         Ok(Self { position, foreign_crs: column.get("crs").and_then(foreign) })
     }
 
     /// Where the geometry `name` has its coordinates: WKB, or the x and y of a `GeoArrow` point.
-    fn position(schema: &SchemaDescriptor, name: &str) -> Option<Position> {
-        let single = |name: &str| leaf(schema, name).filter(|&index| schema.column(index).max_rep_level() == 0);
-        if let Some(index) = single(name) {
-            return (schema.column(index).physical_type() == Type::BYTE_ARRAY).then_some(Position::Wkb(index));
+    fn position(schema: &SchemaDescriptor, name: &str) -> Result<Option<Position>, String> {
+        let single = |name: &str| {
+            let found = leaf(schema, name)?;
+            Ok::<_, String>(found.filter(|&index| schema.column(index).max_rep_level() == 0))
+        };
+        if let Some(index) = single(name)? {
+            return Ok((schema.column(index).physical_type() == Type::BYTE_ARRAY).then_some(Position::Wkb(index)));
         }
         let (lon, lat) = (single(&format!("{name}.x"))?, single(&format!("{name}.y"))?);
-        Some(Position::Columns { lon, lat })
+        Ok(lon.zip(lat).map(|(lon, lat)| Position::Columns { lon, lat }))
     }
 }
 

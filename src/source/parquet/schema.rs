@@ -5,16 +5,8 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::cells::{Clock, Label, Number};
 use super::geo::Geometry;
+use crate::source::role::{Role, first_found, position};
 use crate::source::{Ground, Query};
-
-const LON_NAMES: [&str; 5] = ["lon", "lng", "long", "longitude", "x"];
-const LAT_NAMES: [&str; 3] = ["lat", "latitude", "y"];
-const WEIGHT_NAMES: [&str; 4] = ["weight", "value", "w", "count"];
-const TIME_NAMES: [&str; 4] = ["time", "timestamp", "date", "datetime"];
-const CATEGORY_NAMES: [&str; 4] = ["category", "type", "class", "kind"];
-
-/// Columns named in a message.
-const LISTED_COLUMNS: usize = 30;
 
 /// Where the coordinates are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,25 +36,17 @@ pub(super) enum Place {
 impl Wanted {
     /// Finds what `query` needs. The error says what is missing, which columns there are, and which flag names one.
     pub(super) fn find(schema: &SchemaDescriptor, metadata: &[KeyValue], query: &Query<'_>) -> Result<Self, String> {
-        let columns = &query.columns;
         let time = if query.start_us.is_some() || query.end_us.is_some() {
-            let role = Role { word: "time", flag: "", wants: "instants", usual: &TIME_NAMES, reads: Clock::of };
-            Some(role.find(schema, columns.time.as_deref())?.ok_or_else(|| role.missing(schema))?)
+            Some(Search { role: Role::Time, wants: "instants", reads: Clock::of }.need(schema, query)?)
         } else {
             None
         };
         let category = if query.categories.is_empty() {
             None
         } else {
-            let role = Role { word: "category", flag: "", wants: "labels", usual: &CATEGORY_NAMES, reads: Label::of };
-            Some(role.find(schema, columns.category.as_deref())?.ok_or_else(|| role.missing(schema))?)
+            Some(Search { role: Role::Category, wants: "labels", reads: Label::of }.need(schema, query)?)
         };
-        let weight = if query.weights {
-            let role = number("weight", "--weight", &WEIGHT_NAMES);
-            role.find(schema, columns.weight.as_deref())?
-        } else {
-            None
-        };
+        let weight = if query.weights { number(Role::Weight).find(schema, query)? } else { None };
         Ok(Self { place: Place::find(schema, metadata, query)?, weight, time, category })
     }
 
@@ -79,17 +63,16 @@ impl Wanted {
 
 impl Place {
     fn find(schema: &SchemaDescriptor, metadata: &[KeyValue], query: &Query<'_>) -> Result<Self, String> {
-        let columns = &query.columns;
-        let (lon_role, lat_role) = (number("longitude", "--lon", &LON_NAMES), number("latitude", "--lat", &LAT_NAMES));
-        let lon = lon_role.find(schema, columns.lon.as_deref())?;
-        let lat = lat_role.find(schema, columns.lat.as_deref())?;
+        let (lon_search, lat_search) = (number(Role::Lon), number(Role::Lat));
+        let lon = lon_search.find(schema, query)?;
+        let lat = lat_search.find(schema, query)?;
         if let (Some(lon), Some(lat)) = (lon, lat) {
             return Ok(Self::Columns { lon, lat });
         }
-        let named = columns.lon.is_some() || columns.lat.is_some();
+        let named = query.columns.lon.is_some() || query.columns.lat.is_some();
         let geometry = if named { None } else { Geometry::find(schema, metadata)? };
         let Some(geometry) = geometry else {
-            return Err(if lon.is_none() { lon_role.missing(schema) } else { lat_role.missing(schema) });
+            return Err(if lon.is_none() { lon_search.missing(schema) } else { lat_search.missing(schema) });
         };
         if let (Some(crs), Ground::Globe) = (geometry.foreign_crs, query.ground) {
             return Err(format!(
@@ -100,38 +83,44 @@ impl Place {
         Ok(match geometry.position {
             Position::Wkb(index) => Self::Wkb(index),
             Position::Columns { lon, lat } => {
-                Self::Columns { lon: (lon, lon_role.read(schema, lon)?), lat: (lat, lat_role.read(schema, lat)?) }
+                Self::Columns { lon: (lon, lon_search.read(schema, lon)?), lat: (lat, lat_search.read(schema, lat)?) }
             }
         })
     }
 }
 
-/// What a column is to the points, and how columns that can be it are told.
-struct Role<R: 'static> {
-    word: &'static str,
-    /// The flag that names the column; empty if it is not said.
-    flag: &'static str,
+/// The search for the column of a role, and how columns that can be it are told.
+struct Search<R> {
+    role: Role,
     /// What the column has to hold.
     wants: &'static str,
-    usual: &'static [&'static str],
     reads: fn(&ColumnDescriptor) -> Option<R>,
 }
 
-fn number(word: &'static str, flag: &'static str, usual: &'static [&'static str]) -> Role<Number> {
-    Role { word, flag, wants: "numbers", usual, reads: Number::of }
+fn number(role: Role) -> Search<Number> {
+    Search { role, wants: "numbers", reads: Number::of }
 }
 
-impl<R> Role<R> {
-    /// The column called `name`, or else the first that has a usual name and holds what is wanted.
-    fn find(&self, schema: &SchemaDescriptor, name: Option<&str>) -> Result<Option<(usize, R)>, String> {
-        if let Some(name) = name {
-            let unfound =
-                || nested(schema, name).unwrap_or_else(|| format!("no column `{name}` among {}", listing(schema)));
-            let index = leaf(schema, name).ok_or_else(unfound)?;
-            return Ok(Some((index, self.read(schema, index)?)));
-        }
-        let usual = || self.usual.iter().filter_map(|name| leaf(schema, name));
-        Ok(usual().find_map(|index| Some((index, self.read(schema, index).ok()?))))
+impl<R> Search<R> {
+    /// The column that `query` names, or else the first that has a usual name and holds what is wanted.
+    fn find(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<Option<(usize, R)>, String> {
+        let Some(name) = self.role.named(&query.columns) else {
+            return first_found(self.role.usual_names().iter().map(|name| {
+                let index = leaf(schema, name)?;
+                Ok(index.and_then(|index| Some((index, self.read(schema, index).ok()?))))
+            }));
+        };
+        let unfound = || {
+            let paths = paths(schema);
+            nested(schema, name).unwrap_or_else(|| self.role.unknown("column", name, paths.iter().map(String::as_str)))
+        };
+        let index = leaf(schema, name)?.ok_or_else(unfound)?;
+        Ok(Some((index, self.read(schema, index)?)))
+    }
+
+    /// The same where there has to be one.
+    fn need(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<(usize, R), String> {
+        self.find(schema, query)?.ok_or_else(|| self.missing(schema))
     }
 
     /// How the column at `index` stores what is wanted.
@@ -139,33 +128,34 @@ impl<R> Role<R> {
         let column = schema.column(index);
         let name = column.path().string();
         if column.max_rep_level() > 0 {
-            return Err(format!("its column `{name}` is a list; there has to be one {} per row", self.word));
+            return Err(format!("its column `{name}` is a list; there has to be one {} per row", self.role.word()));
         }
         (self.reads)(&column).ok_or_else(|| {
-            let hint = if self.flag.is_empty() { String::new() } else { format!("; name another with {}", self.flag) };
-            format!("its column `{name}` holds {}, not {}{hint}", type_name(&column), self.wants)
+            let (held, wants, flag) = (type_name(&column), self.wants, self.role.flag());
+            format!("its column `{name}` holds {held}, not {wants}; name another with {flag}")
         })
     }
 
     /// Says that no column has a usual name, or what is wrong with the one that has.
     fn missing(&self, schema: &SchemaDescriptor) -> String {
         let unfit = |name: &&str| match leaf(schema, name) {
-            Some(index) => self.read(schema, index).err(),
-            None => nested(schema, name),
+            Ok(Some(index)) => self.read(schema, index).err(),
+            Ok(None) => nested(schema, name),
+            Err(several) => Some(several),
         };
-        if let Some(flaw) = self.usual.iter().find_map(unfit) {
-            return flaw;
-        }
-        let how = if self.flag.is_empty() { String::new() } else { format!(" with {}", self.flag) };
-        let (word, usual) = (self.word, self.usual.join(", "));
-        format!("no column is called as a {word} usually is ({usual}); name one{how}: {}", listing(schema))
+        let unnamed = || self.role.unnamed("column", paths(schema).iter().map(String::as_str));
+        self.role.usual_names().iter().find_map(unfit).unwrap_or_else(unnamed)
     }
 }
 
 /// The leaf with the dotted path `name`, exactly or else in any case.
-pub(super) fn leaf(schema: &SchemaDescriptor, name: &str) -> Option<usize> {
-    let find = |same: &dyn Fn(&str) -> bool| schema.columns().iter().position(|column| same(&column.path().string()));
-    find(&|path| path == name).or_else(|| find(&|path| path.eq_ignore_ascii_case(name)))
+pub(super) fn leaf(schema: &SchemaDescriptor, name: &str) -> Result<Option<usize>, String> {
+    position(name, &paths(schema))
+}
+
+/// The dotted paths of all leaves.
+fn paths(schema: &SchemaDescriptor) -> Vec<String> {
+    schema.columns().iter().map(|column| column.path().string()).collect()
 }
 
 /// What is wrong with the column `name` if it is a list or a structure.
@@ -178,15 +168,6 @@ fn nested(schema: &SchemaDescriptor, name: &str) -> Option<String> {
     } else {
         format!("its column `{name}` has fields; name one of them, such as `{path}`")
     })
-}
-
-fn listing(schema: &SchemaDescriptor) -> String {
-    let columns = schema.columns();
-    let mut names: Vec<String> = columns.iter().take(LISTED_COLUMNS).map(|column| column.path().string()).collect();
-    if columns.len() > LISTED_COLUMNS {
-        names.push("…".to_owned());
-    }
-    names.join(", ")
 }
 
 /// A column's type, as people call it.

@@ -296,6 +296,42 @@ fn files_that_are_none_or_are_cut_short_say_so() {
 }
 
 #[test]
+fn a_page_that_does_not_match_its_checksum_is_an_error() {
+    // Twelve rows with checksums, plain and not compressed, as Arrow's C++ writer has them.
+    let file = include_bytes!("tests/checksums.parquet");
+    let rows: Vec<(f64, f64, f32)> = (0..12).map(|i| (f64::from(i) + 0.5, f64::from(i) * 2.0, 1.0)).collect();
+    assert_eq!(scan(file, &Query::default()).unwrap().0, rows);
+    let values =
+        |of: fn(&(f64, f64, f32)) -> f64| -> Vec<u8> { rows.iter().flat_map(|row| of(row).to_le_bytes()).collect() };
+    for (column, values) in [("lon", values(|row| row.0)), ("lat", values(|row| row.1))] {
+        let start = file.windows(values.len()).position(|window| window == values).unwrap();
+        for offset in start..start + values.len() {
+            let mut spoiled = file.to_vec();
+            spoiled[offset] ^= 1;
+            let message = error(&spoiled, &Query::default());
+            let expected = format!("points.parquet: row group 0 cannot be read: column `{column}`: Page CRC");
+            assert!(message.starts_with(&expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_changes_between_scans_is_an_error() {
+    let fields = "optional double lon; optional double lat;";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("points.parquet");
+    let whole = plain(fields, vec![doubles(&[1.0]), doubles(&[1.0])]);
+    for changed in [&whole[..whole.len() - 1], &[&whole[..], b"more"].concat()] {
+        fs::write(&path, &whole).unwrap();
+        let file = Parquet::open(&path, "points.parquet".to_owned()).unwrap();
+        fs::write(&path, changed).unwrap();
+        let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
+        let error = file.scan(&Query::default(), &mut [&mut nobody]).unwrap_err();
+        assert_eq!(error.to_string(), "points.parquet: the file changed while it was read");
+    }
+}
+
+#[test]
 fn damage_anywhere_is_an_error_or_harmless() {
     let fields = "optional double lon; required double lat; optional float w; optional binary kind (STRING);";
     let rows = 60;

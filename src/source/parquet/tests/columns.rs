@@ -110,9 +110,12 @@ fn columns_are_named_by_the_user_or_explained() {
     fails(&Query::default(), flaw);
     fails(&named(Some("lon"), Some("northing"), None), flaw);
     let flaw = "no column is called as a latitude usually is (lat, latitude, y); name one with --lat: \
-                Easting, northing, lon, pos.a, many, w";
+                \"Easting\", \"northing\", \"lon\", \"pos.a\", \"many\", \"w\"";
     fails(&named(Some("Easting"), None, None), flaw);
-    fails(&named(Some("Easting"), Some("North"), None), "no column `North` among Easting, northing");
+    fails(
+        &named(Some("Easting"), Some("North"), None),
+        "there is no column \"North\" for the latitude; there are \"northing\", ",
+    );
     fails(&named(Some("Easting"), Some("pos"), None), "its column `pos` has fields; name one of them, such as `pos.a`");
     fails(
         &named(Some("Easting"), Some("many"), None),
@@ -121,5 +124,24 @@ fn columns_are_named_by_the_user_or_explained() {
     let flaw = "its column `w` holds Timestamp (INT64), not numbers; name another with --weight";
     fails(&named(Some("Easting"), Some("northing"), Some("w")), flaw);
     let query = Query { start_us: Some(0), ..named(Some("Easting"), Some("northing"), None) };
-    fails(&query, "no column is called as a time usually is (time, timestamp, date, datetime); name one: Easting");
+    fails(
+        &query,
+        "no column is called as a time usually is (time, timestamp, date, datetime); name one with --time: \"Easting\"",
+    );
+    let query = Query { categories: vec!["a".to_owned()], ..named(Some("Easting"), Some("northing"), None) };
+    fails(&query, "(category, type, class, kind); name one with --category-column: \"Easting\", \"northing\"");
+}
+
+#[test]
+fn a_name_that_two_columns_have_is_an_error() {
+    let fields = "optional double lon; optional double lat; optional double lat; optional double w; optional double w;";
+    let file = plain(fields, (0..5).map(|i| doubles(&[f64::from(i)])).collect());
+    let message = error(&file, &Query::default());
+    assert!(message.contains("more than one column is called \"lat\""), "{message}");
+    // A name that nobody asks for may be there as often as it likes.
+    let columns = Columns { lat: Some("lon".to_owned()), ..Columns::default() };
+    let query = Query { columns, ..Query::default() };
+    assert_eq!(scan(&file, &query).unwrap().0, [(0.0, 0.0, 1.0)]);
+    let message = error(&file, &Query { weights: true, ..query });
+    assert!(message.contains("more than one column is called \"w\""), "{message}");
 }

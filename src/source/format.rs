@@ -1,0 +1,156 @@
+//! Which format an input is in, by its first bytes and its extension.
+
+use std::path::Path;
+
+use super::{Csv, GeoJson, Json, Parquet, Source};
+use crate::error::{Error, Result};
+
+/// A format that points are read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Csv,
+    GeoJson,
+    /// Plain JSON, or GeoJSON: its reader tells them apart.
+    Json,
+    Parquet,
+}
+
+impl Format {
+    /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.
+    pub(super) fn of(head: &[u8], extension: Option<&str>, name: &str) -> Result<Self> {
+        let unreadable = |what: &str| Err(Error::input(name, what));
+        if head.is_empty() {
+            return unreadable("there is nothing in it; expected CSV, GeoJSON, JSON or Parquet");
+        }
+        if head.starts_with(b"PAR1") {
+            return Ok(Self::Parquet);
+        }
+        if let Some((_, what)) = STRANGERS.iter().find(|(start, _)| head.starts_with(start)) {
+            return unreadable(what);
+        }
+        if matches!(extension, Some("parquet" | "pq" | "geoparquet")) {
+            // The reader of Parquet has more to say of its other beginnings.
+            let begins = head.starts_with(b"PAR");
+            return if begins {
+                Ok(Self::Parquet)
+            } else {
+                unreadable("not a Parquet file: it does not begin with `PAR1`")
+            };
+        }
+        if begins_as_markup(head) {
+            return unreadable("it is XML or a web page; expected CSV, GeoJSON, JSON or Parquet");
+        }
+        if head.contains(&0) {
+            return unreadable("it is neither Parquet nor text in UTF-8; expected CSV, GeoJSON, JSON or Parquet");
+        }
+        Ok(match extension {
+            Some("geojson" | "geojsonl" | "geojsons") => Self::GeoJson,
+            Some("json" | "jsonl" | "ndjson") => Self::Json,
+            _ if begins_as_json(head) => Self::Json,
+            _ => Self::Csv,
+        })
+    }
+
+    /// Opens the file at `path`, which messages call `name`.
+    pub(super) fn open(self, path: &Path, name: &str) -> Result<Box<dyn Source>> {
+        let name = name.to_owned();
+        Ok(match self {
+            Self::Csv => Box::new(Csv::open(path, name)?),
+            Self::Parquet => Box::new(Parquet::open(path, name)?),
+            Self::GeoJson => Box::new(GeoJson::open(path, name)?),
+            Self::Json => Box::new(Json::open(path, name)?),
+        })
+    }
+}
+
+/// How formats begin that people have points in too, and what to say of them.
+const STRANGERS: [(&[u8], &str); 6] = [
+    (b"\x28\xB5\x2F\xFD", "it is packed by zstd; unpack it first: `zstd -dc FILE | kiln render -`"),
+    (b"BZh", "it is packed by bzip2; unpack it first: `bzip2 -dc FILE | kiln render -`"),
+    (b"\xFD7zXZ", "it is packed by xz; unpack it first: `xz -dc FILE | kiln render -`"),
+    (b"PK\x03\x04", "it is a zip archive (or a spreadsheet); expected CSV, GeoJSON, JSON or Parquet"),
+    (b"\xFF\xFE", "it is UTF-16; save it as UTF-8"),
+    (b"\xFE\xFF", "it is UTF-16; save it as UTF-8"),
+];
+
+/// Whether a text begins as XML or a web page does; a column's name may well be in angle brackets.
+fn begins_as_markup(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+    let begins = |start: &&str| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()));
+    ["<?xml", "<!doctype", "<!--", "<html", "<kml", "<gpx"].iter().any(begins)
+}
+
+/// Whether a text begins as JSON with points in it does, and no CSV.
+fn begins_as_json(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let mut marks = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+    match marks.next() {
+        Some(b'{' | 0x1E) => true,
+        // A header may be in brackets, as `[lon],[lat]`.
+        Some(b'[') => matches!(marks.next(), Some(b'[' | b'{' | b']' | b'-' | b'0'..=b'9')),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn format(head: impl AsRef<[u8]>, extension: Option<&str>) -> Option<Format> {
+        Format::of(head.as_ref(), extension, "x").ok()
+    }
+
+    #[test]
+    fn extensions_tell_the_format() {
+        let known = [
+            (Format::Csv, vec!["csv", "tsv", "txt"]),
+            (Format::GeoJson, vec!["geojson", "geojsonl", "geojsons"]),
+            (Format::Json, vec!["json", "jsonl", "ndjson"]),
+            (Format::Parquet, vec!["parquet", "pq", "geoparquet"]),
+        ];
+        for (expected, extensions) in known {
+            for extension in extensions {
+                let head = if expected == Format::Parquet { "PAR" } else { "text" };
+                assert_eq!(format(head, Some(extension)), Some(expected), "{extension}");
+            }
+        }
+    }
+
+    #[test]
+    fn content_tells_the_format_where_no_extension_does() {
+        for extension in [None, Some("txt"), Some("csv"), Some("dat")] {
+            assert_eq!(format("PAR1\0\0", extension), Some(Format::Parquet));
+            assert_eq!(format("\u{FEFF} {\"type\":", extension), Some(Format::Json));
+            assert_eq!(format("\u{1E}{", extension), Some(Format::Json));
+            assert_eq!(format("[\n [1,2]", extension), Some(Format::Json));
+            assert_eq!(format("[{}]", extension), Some(Format::Json));
+            assert_eq!(format("[-1.5,2]\n", extension), Some(Format::Json));
+            assert_eq!(format("[lon],[lat]\n1,2", extension), Some(Format::Csv));
+            assert_eq!(format("lon,lat\n1,2", extension), Some(Format::Csv));
+            assert_eq!(format("<LON>,<LAT>\n1,2", extension), Some(Format::Csv));
+        }
+        assert_eq!(format("PAR1\0\0", Some("geojson")), Some(Format::Parquet));
+    }
+
+    #[test]
+    fn what_is_in_no_format_says_so() {
+        let message = |read: Result<Format>| read.unwrap_err().to_string();
+        let says = |head: &[u8], what: &str| {
+            let message = message(Format::of(head, Some("csv"), "x.csv"));
+            assert!(message.starts_with("x.csv: ") && message.contains(what), "{message}");
+        };
+        says(b"", "nothing in it");
+        says(b"PK\x03\x04", "zip archive");
+        says(b"\x28\xB5\x2F\xFD\0", "zstd -dc");
+        says(b"BZh91AY&SY", "bzip2 -dc");
+        says(b"\xFD7zXZ\0", "xz -dc");
+        says(b"\xFF\xFEl\0", "UTF-16; save it as UTF-8");
+        says(b"\xEF\xBB\xBF \n<?xml version", "XML or a web page");
+        says(b"l\0o\0n\0", "neither Parquet nor text in UTF-8");
+        assert_eq!(
+            message(Format::of(b"lon,lat\n", Some("parquet"), "x")),
+            "x: not a Parquet file: it does not begin with `PAR1`"
+        );
+    }
+}
