@@ -1,0 +1,391 @@
+// The map page: asks the server for the picture of what is on screen, and lays it on the map.
+
+const DEFAULTS = { scheme: 'heat', radius: 12, opacity: 80, curve: 'linear' };
+const PADDING = 0.1; // of the view, on each side, so that a short drag shows no edge
+const MAX_PIXELS = 2048; // of a picture's side
+const MAX_RATIO = 2; // picture pixels per CSS pixel
+const DEBOUNCE_MS = 120;
+const FIRST_ZOOM = { least: 2, most: 12 };
+const WORLD = [[-60, -180], [75, 180]];
+
+const byId = (id) => document.getElementById(id);
+const controls = Object.fromEntries(['layer', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
+const number = (value) => value.toLocaleString('en');
+const points = (count) => `${number(count)} ${count === 1 ? 'point' : 'points'}`;
+const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+const round = (value, digits) => Number(value.toFixed(digits));
+
+const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+const map = L.map('map', { worldCopyJump: true, minZoom: 1, maxZoom: 18, zoomAnimation: !still, inertia: !still });
+map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
+
+let catalog = { layers: [], schemes: [] };
+let attribution = null; // of the layer, as HTML
+let underWay = null; // AbortController of the request that is being answered
+let shown = null; // the overlay on the map
+
+// --------------------------------------------------------------------------------------------------- asking the server
+
+/** The answer to a request as JSON. A problem (RFC 9457) becomes an error that says its title and detail. */
+async function ask(url, options) {
+  const answer = await fetch(url, options).catch((error) => {
+    throw error.name === 'AbortError' ? error : new Error('The server cannot be reached.');
+  });
+  const type = answer.headers.get('content-type') ?? '';
+  if (answer.ok) return answer.json();
+  const problem = type.startsWith('application/problem+json') ? await answer.json() : {};
+  const title = problem.title ?? `The server answered ${answer.status} ${answer.statusText}`.trim();
+  throw new Error(problem.detail ? `${title}: ${problem.detail}` : title);
+}
+
+/** The ground and the size of the picture for the current view; null where the view shows no ground. */
+function frame() {
+  const view = map.getPixelBounds();
+  const world = map.options.crs.scale(map.getZoom()); // pixels around the globe
+  const pad = view.getSize().multiplyBy(PADDING);
+  const width = Math.round(Math.min(view.getSize().x + 2 * pad.x, world)); // never more than once around
+  const left = Math.round((view.min.x + view.max.x - width) / 2);
+  const top = Math.round(clamp(view.min.y - pad.y, 0, world));
+  const bottom = Math.round(clamp(view.max.y + pad.y, 0, world));
+  if (bottom - top < 1) return null;
+
+  const scale = Math.min(devicePixelRatio, MAX_RATIO, MAX_PIXELS / Math.max(width, bottom - top));
+  const corner = (x, y) => {
+    const { lat, lng } = map.unproject([x, y]);
+    return [round(lat, 6), round(lng, 6)];
+  };
+  const [north, west] = corner(left, top);
+  const [south, east] = corner(left + width, bottom);
+  const pixels = (length) => Math.max(1, Math.round(length * scale));
+  return { bounds: [[south, west], [north, east]], size: [pixels(width), pixels(bottom - top)], scale };
+}
+
+/** The request for the picture of what is on screen. Its radius is in pixels of the picture, not of the screen. */
+function overlayRequest({ bounds, size, scale }) {
+  return {
+    layer: controls.layer.value,
+    bounds,
+    size,
+    scheme: controls.scheme.value,
+    radius: round(controls.radius.valueAsNumber * scale, 2),
+    opacity: controls.opacity.valueAsNumber / 100,
+    curve: controls.curve.value,
+    projection: 'mercator',
+  };
+}
+
+const post = (request) => ({
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify(request),
+});
+
+/** Asks for the picture of what is on screen and shows it; a request that is still under way is dropped. */
+async function refresh() {
+  underWay?.abort();
+  underWay = new AbortController();
+  const { signal } = underWay;
+  const ground = controls.layer.value ? frame() : null;
+  byId('map').setAttribute('aria-busy', String(ground !== null));
+  if (!ground) return;
+
+  const request = overlayRequest(ground);
+  const began = performance.now();
+  try {
+    const reply = await ask('overlays', { ...post(request), signal });
+    const took = performance.now() - began;
+    const [picture, legend] = await Promise.all([load(reply.url), loadLegend(reply.legend)]);
+    if (signal.aborted) return;
+    show(picture, legend, reply, request);
+    say(`${points(reply.drawn)} drawn in ${number(Math.round(took))} ms`);
+  } catch (error) {
+    if (signal.aborted) return;
+    clear(); // an old picture would be taken for what was asked for now
+    say(error.message, true);
+  }
+  byId('map').setAttribute('aria-busy', 'false');
+}
+
+/** A function that calls `then` once no more calls have come for a while. */
+function debounced(then) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(then, DEBOUNCE_MS);
+  };
+}
+
+// ----------------------------------------------------------------------------------------------------- showing answers
+
+/** The picture at `url`, loaded and decoded, so that it is painted the moment it enters the map. */
+async function load(url) {
+  const picture = new Image();
+  picture.src = url;
+  await picture.decode().catch(() => {
+    throw new Error(`The picture ${url} cannot be loaded.`);
+  });
+  return picture;
+}
+
+/** The legend's picture; null if there is none, as the map is worth showing without it. */
+async function loadLegend(url) {
+  const legend = url ? await load(url).catch(() => null) : null;
+  if (legend) legend.alt = 'Legend: which color stands for which value';
+  return legend;
+}
+
+/** Lays loaded pictures on the map and takes the old ones away in the same frame. */
+function show(picture, legend, reply, request) {
+  const old = shown;
+  shown = L.imageOverlay(picture, turned(reply.bounds), { className: 'heat', alt: '' }).addTo(map);
+  old?.remove();
+  byId('legend').replaceChildren(...(legend ? [legend] : []));
+  byId('leaflet').hidden = false;
+  byId('snippet').textContent = snippet(request);
+  document.title = `${layer()?.title ?? request.layer} - Kiln`;
+}
+
+function clear() {
+  shown?.remove();
+  shown = null;
+  byId('leaflet').hidden = true;
+  byId('legend').replaceChildren();
+}
+
+/** Bounds, moved by whole turns of the globe to the copy of the world that is on screen. */
+function turned([[south, west], [north, east]]) {
+  const width = east > west ? east - west : east - west + 360; // east < west: across the antimeridian
+  const turns = Math.round((map.getCenter().lng - (west + width / 2)) / 360);
+  return [[south, west + turns * 360], [north, west + turns * 360 + width]];
+}
+
+function say(text, wrong = false) {
+  byId('status').textContent = text;
+  byId('status').classList.toggle('error', wrong);
+}
+
+/** Five lines that put the picture of what is on screen on anybody's Leaflet map. */
+function snippet(request) {
+  const server = new URL('.', document.baseURI).href;
+  return [
+    `const server = '${server}', headers = { 'Content-Type': 'application/json' };`,
+    `const body = JSON.stringify(${JSON.stringify(request)});`,
+    "const answer = await fetch(server + 'overlays', { method: 'POST', headers, body });",
+    'const overlay = await answer.json();',
+    'L.imageOverlay(new URL(overlay.url, server).href, overlay.bounds).addTo(map);',
+  ].join('\n');
+}
+
+/** Copies the five lines; where the browser allows no copying (plain HTTP), selects them for Ctrl+C. */
+async function copySnippet() {
+  const done = (text) => {
+    byId('copy').textContent = text;
+    setTimeout(() => { byId('copy').textContent = 'Copy'; }, 2000);
+  };
+  try {
+    await navigator.clipboard.writeText(byId('snippet').textContent);
+    done('Copied');
+  } catch {
+    getSelection().selectAllChildren(byId('snippet'));
+    done('Selected: press Ctrl+C');
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------------- the panel
+
+const layer = () => catalog.layers.find(({ name }) => name === controls.layer.value);
+
+function option(value, label = value) {
+  const element = document.createElement('option');
+  element.value = value;
+  element.textContent = label;
+  return element;
+}
+
+function fillLayers() {
+  controls.layer.replaceChildren(...catalog.layers.map(({ name, title }) => option(name, title ?? name)));
+}
+
+/** The schemes, grouped by family in the catalog's order. */
+function fillSchemes() {
+  const groups = new Map();
+  for (const { name, family } of catalog.schemes) {
+    if (!groups.has(family)) {
+      const group = document.createElement('optgroup');
+      group.label = family;
+      groups.set(family, group);
+    }
+    groups.get(family).append(option(name));
+  }
+  controls.scheme.replaceChildren(...groups.values());
+}
+
+/** Sets a control; what it cannot take (from a hash typed by hand) leaves it as it is. */
+function set(name, value) {
+  const control = controls[name];
+  if (value === null || value === '') return;
+  if (control.tagName !== 'SELECT') {
+    if (Number.isFinite(Number(value))) control.value = value; // a slider keeps to its own ends
+  } else if ([...control.options].some((each) => each.value === value)) {
+    control.value = value;
+  }
+}
+
+function tellValues() {
+  byId('radius-value').textContent = `${controls.radius.value} px`;
+  byId('opacity-value').textContent = `${controls.opacity.value} %`;
+}
+
+/** Tells of the chosen layer: how many points, their weight, and whose they are. */
+function tellLayer() {
+  const chosen = layer();
+  const weight = chosen?.weight ? `, weighted by ${chosen.weight}` : '';
+  byId('about').textContent = chosen ? `${points(chosen.points)}${weight}` : '';
+  if (attribution) map.attributionControl.removeAttribution(attribution);
+  attribution = chosen?.attribution ? escaped(chosen.attribution) : null;
+  if (attribution) map.attributionControl.addAttribution(attribution);
+}
+
+/** Text as HTML: Leaflet's attribution knows nothing else. */
+function escaped(text) {
+  const element = document.createElement('span');
+  element.textContent = text;
+  return element.innerHTML;
+}
+
+/** Shows all of the layer, but never more than the world at zoom 2. */
+function fit(bounds) {
+  const box = L.latLngBounds(bounds ?? WORLD);
+  const zoom = clamp(map.getBoundsZoom(box.pad(0.05)), FIRST_ZOOM.least, FIRST_ZOOM.most);
+  const [low, high] = [map.project(box.getSouthWest(), zoom), map.project(box.getNorthEast(), zoom)];
+  map.setView(map.unproject(low.add(high).divideBy(2), zoom), zoom, { animate: false });
+}
+
+function chooseLayer() {
+  tellLayer();
+  const bounds = layer()?.bounds;
+  if (bounds && !map.getBounds().intersects(bounds)) fit(bounds);
+}
+
+// -------------------------------------------------------------------------------------- what is on screen, in the hash
+
+function writeHash() {
+  const { lat, lng } = map.getCenter().wrap();
+  const digits = Math.max(2, Math.ceil(map.getZoom() / 3)); // fine enough for a pixel
+  const state = {
+    layer: controls.layer.value,
+    at: [map.getZoom(), round(lat, digits), round(lng, digits)].join('/'),
+    scheme: controls.scheme.value,
+    radius: controls.radius.value,
+    opacity: controls.opacity.value,
+    curve: controls.curve.value,
+  };
+  history.replaceState(null, '', `#${new URLSearchParams(state).toString().replaceAll('%2F', '/')}`);
+}
+
+/** Takes over what the hash says. Answers whether it named a place. */
+function readHash() {
+  const state = new URLSearchParams(location.hash.slice(1));
+  for (const name of Object.keys(controls)) set(name, state.get(name));
+  tellValues();
+  tellLayer();
+  const place = (state.get('at') ?? '').split('/').map(Number);
+  if (place.length !== 3 || !place.every(Number.isFinite)) return false;
+  const [zoom, lat, lng] = place;
+  map.setView([clamp(lat, -85, 85), L.Util.wrapNum(lng, [-180, 180], true)], clamp(Math.round(zoom), 1, 18));
+  return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------ the land
+
+/** The rings of a TopoJSON polygon as [lng, lat], without jumps: where one crosses ±180°, it goes on beyond. */
+function ringsOf(polygon, arcs) {
+  return polygon.map((ring) => {
+    const points = [];
+    let turn = 0;
+    for (const index of ring) {
+      const arc = index < 0 ? [...arcs[~index]].reverse() : arcs[index];
+      for (const [lng, lat] of points.length ? arc.slice(1) : arc) {
+        const step = points.length ? lng + turn - points.at(-1)[0] : 0;
+        if (Math.abs(step) > 180) turn -= Math.sign(step) * 360;
+        points.push([lng + turn, lat]);
+      }
+    }
+    return points;
+  });
+}
+
+/** The polygons of a TopoJSON topology: delta-encoded integers to degrees, arcs to rings. */
+function polygonsOf({ arcs, transform: { scale, translate }, objects }) {
+  const places = arcs.map((arc) => {
+    let [x, y] = [0, 0];
+    return arc.map(([dx, dy]) => [(x += dx) * scale[0] + translate[0], (y += dy) * scale[1] + translate[1]]);
+  });
+  return objects.land.geometries.flatMap((land) => land.arcs.map((polygon) => ringsOf(polygon, places)));
+}
+
+/** A ring to fill: one around a pole (Antarctica) ends a whole turn away from its start, and closes along the pole. */
+function filled(ring) {
+  const [first, last] = [ring[0], ring.at(-1)];
+  return Math.abs(first[0] - last[0]) < 180 ? ring : [...ring, [last[0], -90], [first[0], -90]];
+}
+
+/** A ring's coast: all but the cuts that run along the antimeridian. */
+function coast(ring) {
+  const isCut = ([lng]) => Math.abs(lng % 360) > 179.999 && Math.abs(lng % 360) < 180.001;
+  const lines = [[ring[0]]];
+  for (let i = 1; i < ring.length; i++) {
+    if (isCut(ring[i - 1]) && isCut(ring[i])) lines.push([]);
+    lines.at(-1).push(ring[i]);
+  }
+  return lines;
+}
+
+/** Draws the land, five times side by side, for views that are wider than the world. */
+async function drawLand() {
+  const polygons = polygonsOf(await ask('assets/land.json'));
+  const pane = map.createPane('land');
+  pane.style.zIndex = 200; // below the pictures
+  const renderer = L.svg({ pane: 'land', padding: 0.5 });
+  const copies = (places) => [-720, -360, 0, 360, 720].map((turn) => places.map(([lng, lat]) => [lat, lng + turn]));
+  const fills = polygons.flatMap((rings) => {
+    const each = rings.map((ring) => copies(filled(ring)));
+    return each[0].map((_, i) => each.map((ring) => ring[i])); // a ring and its holes, copy by copy
+  });
+  const lines = polygons.flat().flatMap(coast).filter((line) => line.length > 1).flatMap(copies);
+  L.polygon(fills, { renderer, pane: 'land', interactive: false, stroke: false, className: 'land' }).addTo(map);
+  L.polyline(lines, { renderer, pane: 'land', interactive: false, weight: 1, className: 'coast' }).addTo(map);
+  map.attributionControl.addAttribution('Land: Natural Earth');
+}
+
+// --------------------------------------------------------------------------------------------------------------- start
+
+function listen() {
+  const later = debounced(refresh);
+  map.on('moveend', () => { writeHash(); later(); });
+  controls.layer.addEventListener('change', chooseLayer);
+  byId('controls').addEventListener('input', () => { tellValues(); writeHash(); later(); });
+  byId('controls').addEventListener('submit', (event) => event.preventDefault());
+  byId('copy').addEventListener('click', copySnippet);
+  addEventListener('hashchange', () => { readHash(); later(); });
+}
+
+async function start() {
+  byId('settings').open = innerWidth >= 600;
+  drawLand().catch((error) => say(error.message, true));
+  catalog = await ask('catalog');
+  fillLayers();
+  fillSchemes();
+  for (const [name, value] of Object.entries(DEFAULTS)) set(name, String(value));
+  if (!catalog.layers.length) say('The server has no layers.', true);
+  const placed = readHash();
+  if (!placed) fit(layer()?.bounds);
+  listen();
+  writeHash();
+  await refresh();
+}
+
+start().catch((error) => {
+  if (!map._loaded) fit(WORLD);
+  say(error.message, true);
+});
