@@ -1,5 +1,6 @@
 //! The paper that a picture is printed on.
 
+use std::fmt;
 use std::str::FromStr;
 
 use colorgrad::Color;
@@ -20,6 +21,14 @@ impl Background {
             ((over * alpha + under * (255 - alpha) + 127) / 255) as u8
         };
         [mix(r, self.rgb[0]), mix(g, self.rgb[1]), mix(b, self.rgb[2]), 255]
+    }
+}
+
+/// As `#rrggbb`.
+impl fmt::Display for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [r, g, b] = self.rgb;
+        write!(f, "#{r:02x}{g:02x}{b:02x}")
     }
 }
 

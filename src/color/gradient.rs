@@ -1,5 +1,6 @@
 //! Colors between color stops.
 
+use std::fmt;
 use std::str::FromStr;
 
 use colorgrad::Color;
@@ -36,6 +37,18 @@ pub(super) struct LooseStop {
 pub(super) struct StopError {
     pub(super) index: usize,
     pub(super) message: String,
+}
+
+/// As [`FromStr`] reads it: `#0000ff00 0%,#00ff00ff 60%,#ff0000ff 100%`.
+impl fmt::Display for Gradient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, stop) in self.stops.iter().enumerate() {
+            let between = if index > 0 { "," } else { "" };
+            let [r, g, b, a] = stop.color.to_rgba8();
+            write!(f, "{between}#{r:02x}{g:02x}{b:02x}{a:02x} {}%", percent(stop.position))?;
+        }
+        Ok(())
+    }
 }
 
 impl Gradient {

@@ -50,6 +50,14 @@ impl Layer {
     /// If an input cannot be read, or holds no valid point.
     pub fn open(spec: LayerSpec) -> Result<Self> {
         let inputs = Inputs(spec.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
+        Self::new(spec, inputs)
+    }
+
+    /// The layer of inputs that are open already; `spec` only says what they are called.
+    ///
+    /// # Errors
+    /// If an input cannot be read, or holds no valid point.
+    pub fn new(spec: LayerSpec, inputs: Inputs) -> Result<Self> {
         let query = Query { columns: spec.columns.clone(), ground: spec.ground, weights: true, ..Query::default() };
         let resident = match Resident::load(&inputs, &query, Self::MAX_RESIDENT) {
             Ok(resident) => Some(resident),

@@ -126,6 +126,35 @@ impl StyleOptions {
         Ok(true)
     }
 
+    /// What is said, as names and values that [`set`](Self::set) takes.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        fn text<T: ToString>(value: Option<T>) -> Option<String> {
+            value.map(|value| value.to_string())
+        }
+        let (radius, dot_size) = match self.radius {
+            Some(Radius::DotSize(size)) => (None, Some(size)),
+            radius => (radius, None),
+        };
+        let pairs = [
+            ("blend", text(self.blend)),
+            ("kernel", text(self.shape)),
+            ("radius", text(radius)),
+            ("dot_size", text(dot_size)),
+            ("true_scale", text(self.true_scale_lat_deg)),
+            ("agg", text(self.aggregation)),
+            ("scheme", self.scheme.clone()),
+            ("gradient", text(self.gradient.as_ref())),
+            ("opacity", text(self.opacity)),
+            ("transparent_low", text(self.transparent_low)),
+            ("background", text(self.background)),
+            ("normalize", text(self.normalization)),
+            ("vmin", text(self.vmin)),
+            ("vmax", text(self.vmax)),
+            ("curve", text(self.curve)),
+        ];
+        pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
     /// These options, and where they say nothing, those of `base`. A color scheme and a gradient replace each other.
     #[must_use]
     pub fn or(self, base: Self) -> Self {
@@ -222,6 +251,9 @@ mod tests {
             let mut options = StyleOptions::default();
             assert!(options.set(name, text).unwrap(), "{name}");
             assert_ne!(options, StyleOptions::default(), "{name}");
+            let mut again = StyleOptions::default();
+            options.pairs().iter().for_each(|(name, value)| assert!(again.set(name, value).unwrap()));
+            assert_eq!(again, options, "{name}");
             if name != "scheme" {
                 let error = options.set(name, "a fine mess").unwrap_err().to_string();
                 assert!(error.starts_with(name), "{name}: {error}");

@@ -167,6 +167,15 @@ pub enum Blend {
     Classic,
 }
 
+impl fmt::Display for Blend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "add",
+            Self::Classic => "classic",
+        })
+    }
+}
+
 impl FromStr for Blend {
     type Err = Error;
 

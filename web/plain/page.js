@@ -97,7 +97,7 @@ async function refresh() {
     const [picture, legend] = await Promise.all([load(reply.url), loadLegend(reply.legend)]);
     if (signal.aborted) return;
     show(picture, legend, reply, request);
-    say(`${points(reply.drawn)} drawn in ${number(Math.round(took))} ms`);
+    say(`${points(reply.points_drawn)} drawn in ${number(Math.round(took))} ms`);
   } catch (error) {
     if (signal.aborted) return;
     clear(); // an old picture would be taken for what was asked for now

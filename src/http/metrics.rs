@@ -1,0 +1,212 @@
+//! `GET /_/metrics`: what the server did, for Prometheus.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Response, header};
+use axum::response::IntoResponse;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::App;
+use super::fields::Answer;
+use super::problem::Problem;
+use crate::images::Swept;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    /// The address's pattern, never the address itself: there are few of them.
+    route: Arc<str>,
+    method: Method,
+    status: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(clippy::upper_case_acronyms, reason = "as the methods are written")]
+enum Method {
+    GET,
+    HEAD,
+    POST,
+    OPTIONS,
+    Other,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Outcome {
+    Hit,
+    Miss,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Reason {
+    Expired,
+    Evicted,
+    Unfinished,
+}
+
+/// What is counted.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Family<RouteLabels, Histogram>,
+    render_seconds: Histogram,
+    cache: Family<OutcomeLabels, Counter>,
+    removed: Family<ReasonLabels, Counter>,
+    removed_bytes: Counter,
+    sweep_failures: Counter,
+    waiting: Gauge<i64, AtomicI64>,
+    cache_bytes: Gauge<i64, AtomicI64>,
+    pub(super) connections: Gauge<i64, AtomicI64>,
+    panics: Counter<u64, AtomicU64>,
+}
+
+/// The time that a render takes.
+pub(super) struct RenderTimer<'a> {
+    start: Instant,
+    histogram: &'a Histogram,
+}
+
+impl RenderTimer<'_> {
+    /// The render has ended well.
+    pub(super) fn done(self) {
+        self.histogram.observe(self.start.elapsed().as_secs_f64());
+    }
+}
+
+/// From half a millisecond to half a minute.
+const SECONDS: [f64; 15] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+impl Metrics {
+    /// All counters at 0, beside what is known of the layers.
+    pub(super) fn new(layers: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let mut registry = Registry::with_prefix("kiln");
+        let new = Self {
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            render_seconds: Histogram::new(SECONDS),
+            cache: Family::default(),
+            removed: Family::default(),
+            removed_bytes: Counter::default(),
+            sweep_failures: Counter::default(),
+            waiting: Gauge::default(),
+            cache_bytes: Gauge::default(),
+            connections: Gauge::default(),
+            panics: Counter::default(),
+            registry: Registry::default(),
+        };
+        let points: Family<[(&'static str, String); 1], Gauge> = Family::default();
+        for (layer, count) in layers {
+            points.get_or_create(&[("layer", layer)]).set(count as i64);
+        }
+        let build: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
+        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        registry.register("build", "The version that runs", build);
+        registry.register("layer_points", "Points of each layer", points);
+        registry.register("http_requests", "Requests answered", new.requests.clone());
+        let help = "Time from a request's head to its answer's head";
+        registry.register_with_unit("http_request", help, Unit::Seconds, new.request_seconds.clone());
+        let help = "Time to draw and write a picture, waiting not counted";
+        registry.register_with_unit("render", help, Unit::Seconds, new.render_seconds.clone());
+        registry.register("render_waiting", "Pictures that wait to be drawn", new.waiting.clone());
+        registry.register("cache_requests", "Pictures found in memory, or not", new.cache.clone());
+        registry.register_with_unit("cache", "What is held in memory", Unit::Bytes, new.cache_bytes.clone());
+        registry.register("connections", "Open connections", new.connections.clone());
+        registry.register("images_removed", "Files that the cleanup removed", new.removed.clone());
+        let help = "Bytes of the pictures that the cleanup removed";
+        registry.register_with_unit("images_removed", help, Unit::Bytes, new.removed_bytes.clone());
+        let help = "Files that the cleanup could not remove, and cleanups that failed";
+        registry.register("images_remove_failures", help, new.sweep_failures.clone());
+        registry.register("panics", "Requests that ended in a panic", new.panics.clone());
+        Self { registry, ..new }
+    }
+
+    /// A request was answered.
+    pub(super) fn request(&self, route: &Arc<str>, method: &axum::http::Method, status: u16, seconds: f64) {
+        let method = match *method {
+            axum::http::Method::GET => Method::GET,
+            axum::http::Method::HEAD => Method::HEAD,
+            axum::http::Method::POST => Method::POST,
+            axum::http::Method::OPTIONS => Method::OPTIONS,
+            _ => Method::Other,
+        };
+        let labels = RequestLabels { route: Arc::clone(route), method, status: u32::from(status) };
+        self.requests.get_or_create(&labels).inc();
+        self.request_seconds.get_or_create(&RouteLabels { route: Arc::clone(route) }).observe(seconds);
+    }
+
+    /// Starts to measure a render.
+    pub(super) fn render(&self) -> RenderTimer<'_> {
+        RenderTimer { start: Instant::now(), histogram: &self.render_seconds }
+    }
+
+    /// Something was looked up in a cache, and was there or not.
+    pub(super) fn cache(&self, was_there: bool) {
+        let outcome = if was_there { Outcome::Hit } else { Outcome::Miss };
+        self.cache.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// A request ended in a panic.
+    pub(super) fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// The cleanup removed files.
+    pub(super) fn swept(&self, swept: &Swept) {
+        for (reason, count) in [
+            (Reason::Expired, swept.expired),
+            (Reason::Evicted, swept.evicted),
+            (Reason::Unfinished, swept.unfinished),
+        ] {
+            self.removed.get_or_create(&ReasonLabels { reason }).inc_by(count);
+        }
+        self.removed_bytes.inc_by(swept.bytes);
+        self.sweep_failures.inc_by(swept.failed);
+    }
+
+    /// The cleanup failed as a whole.
+    pub(super) fn sweep_failed(&self) {
+        self.sweep_failures.inc();
+    }
+}
+
+/// What the server did, for Prometheus
+#[utoipa::path(get, path = "/_/metrics", tag = "server",
+    responses(
+        (status = 200, description = "Counters in the OpenMetrics text format", body = String,
+            content_type = "application/openmetrics-text"),
+        (status = 500, description = "They could not be written", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body>> {
+    let metrics = &app.metrics;
+    metrics.waiting.set(app.pool.waiting() as i64);
+    metrics.cache_bytes.set(app.bytes.bytes() as i64);
+    let mut text = String::new();
+    encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be written"))?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text).into_response())
+}

@@ -1,0 +1,169 @@
+//! The server: overlays, pictures of layers, and the old page's requests, over HTTP.
+//!
+//! Everything asynchronous is in here. A request is read by [`fields`], becomes a [`picture`], is drawn on the [`pool`] by
+//! the same blocking code that the command line uses, and is kept by the [`cache`] or in the folder of images. Whatever
+//! goes wrong is told as a [`problem`]. [`router`] lists the addresses, each of which has a file of its own.
+
+mod access;
+mod bbox;
+mod bridge;
+mod bundled;
+mod cache;
+mod catalog;
+mod fields;
+mod health;
+mod images;
+mod legend;
+mod metrics;
+mod openapi;
+mod overlays;
+mod pages;
+mod parameters;
+mod picture;
+mod pool;
+mod problem;
+mod router;
+mod serve;
+mod sweeper;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use tokio::net::TcpListener;
+
+use self::cache::ByteCache;
+use self::fields::Answer;
+use self::metrics::Metrics;
+use self::overlays::Overlay;
+use self::pool::Pool;
+use self::problem::Problem;
+use self::router::Routes;
+use crate::color::Scheme;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::geo::Projection;
+use crate::images::ImageFolder;
+use crate::layer::{Catalog, Layer, SchemeFolders};
+use crate::spelling::nearest_first;
+
+/// What all requests share.
+#[derive(Debug)]
+struct App {
+    config: Config,
+    catalog: Catalog,
+    schemes: Vec<Scheme>,
+    images: ImageFolder,
+    pool: Pool,
+    /// Pictures in memory, by filename or by what they show.
+    bytes: ByteCache,
+    /// Pictures that were written, by what they show.
+    overlays: Cache<String, Arc<Overlay>>,
+    metrics: Metrics,
+    routes: Routes,
+}
+
+/// A server that listens already.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+}
+
+impl Server {
+    /// Reads the layers of `config`, or the bundled ones if it has none, and begins to listen.
+    ///
+    /// # Errors
+    /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
+    pub async fn bind(config: Config) -> Result<Self> {
+        let listen = config.server.listen;
+        let app = Arc::new(App::new(config)?);
+        let refused = |error| Error::io(listen.to_string(), "listen on", error);
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        Ok(Self { app, listener })
+    }
+
+    /// The address that it listens on; its port is the real one where the config says 0.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system will not say.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.listener.local_addr().map_err(|error| Error::io("listener", "read the address of", error))
+    }
+
+    /// Its layers by name, with their points.
+    pub fn layers(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.app.catalog.layers().map(|layer| (layer.name(), layer.points()))
+    }
+
+    /// Answers requests until `shutdown` is over, and then finishes those that have begun.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { app, listener } = self;
+        let sweeper = tokio::spawn(sweeper::sweep_forever(Arc::clone(&app)));
+        serve::serve(Arc::clone(&app), router::router(app), listener, shutdown).await;
+        sweeper.abort();
+    }
+}
+
+impl App {
+    fn new(config: Config) -> Result<Self> {
+        let layers = if config.layers.is_empty() {
+            bundled::layers()?
+        } else {
+            config.layer_specs()?.into_iter().map(Layer::open).collect::<Result<_>>()?
+        };
+        let catalog = Catalog::new(layers);
+        // A broken scheme file is told, and the others still serve.
+        let mut schemes = Vec::new();
+        for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
+            match scheme {
+                Ok(scheme) => schemes.push(scheme),
+                Err(error) => tracing::warn!(%error, "a scheme is left out"),
+            }
+        }
+        let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
+        Ok(Self {
+            images: ImageFolder::open(&config.images.folder)?,
+            pool: Pool::new(threads, config.server.queue),
+            bytes: ByteCache::new(config.cache.size.bytes()),
+            overlays: Cache::new(usize::try_from(config.images.max_count).unwrap_or(usize::MAX).clamp(16, 100_000)),
+            metrics: Metrics::new(catalog.layers().map(|layer| (layer.name().to_owned(), layer.points()))),
+            routes: Routes::new(),
+            catalog,
+            schemes,
+            config,
+        })
+    }
+
+    /// The layer `name`.
+    fn layer(&self, name: &str) -> Answer<&Layer> {
+        self.catalog.find(name).ok_or_else(|| {
+            let near = nearest_first(name, self.catalog.layers().map(Layer::name));
+            let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            Problem::not_found(format!("there is no layer `{name}`{near}"))
+        })
+    }
+
+    /// The scheme `name`, read when the server started.
+    fn scheme(&self, name: &str) -> Answer<Scheme> {
+        let find = |wanted: &str| {
+            let exact = self.schemes.iter().find(|scheme| scheme.name() == wanted);
+            let found = exact.or_else(|| self.schemes.iter().find(|scheme| Scheme::same_name(scheme.name(), wanted)));
+            found.cloned().map(Ok)
+        };
+        Scheme::resolve(name, find)
+            .unwrap_or_else(|| Err(Scheme::unknown(name, self.schemes.iter().map(Scheme::name))))
+            .map_err(Problem::from)
+    }
+
+    /// How a layer is drawn unless asked otherwise.
+    fn projection_of(&self, layer: &Layer) -> Projection {
+        if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
+    }
+
+    /// The address of something that the server answers, given its path without the first slash.
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.config.server.base_url.as_deref().unwrap_or_default().trim_end_matches('/'))
+    }
+}

@@ -1,0 +1,67 @@
+//! `GET /openapi.json`: the contract.
+
+use axum::Json;
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::OpenApi;
+
+/// The contract, OpenAPI 3.1.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(title = "Kiln", description = "Heat maps from weighted points: PNG overlays with their bounds.",
+        license(name = "MIT OR Apache-2.0")),
+    servers((url = ".")),
+    paths(
+        super::overlays::create,
+        super::images::image,
+        super::overlays::legend,
+        super::bbox::picture,
+        super::legend::legend_png,
+        super::legend::legend_json,
+        super::catalog::catalog,
+        super::health::health,
+        super::metrics::metrics,
+        super::bridge::bridge,
+        openapi,
+    ),
+    tags(
+        (name = "overlays", description = "Pictures that are written, for `L.imageOverlay`"),
+        (name = "layers", description = "Pictures of a layer"),
+        (name = "server", description = "The server itself"),
+        (name = "bridge", description = "The old PHP page's requests. They are answered by POST too, as forms, and at `/twine.heatmap.php`"),
+    ),
+)]
+pub(super) struct Contract;
+
+/// The contract
+#[utoipa::path(get, path = "/openapi.json", tag = "server",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(super) async fn openapi() -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "no-cache")], Json(Contract::openapi()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::layer::StyleOptions;
+
+    #[test]
+    fn the_contract_names_every_parameter_of_a_style() {
+        let contract = serde_json::to_value(Contract::openapi()).unwrap();
+        let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
+        let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
+        for path in ["/{layer}/bbox/{bounds}/{size}", "/{layer}/legend.png", "/{layer}/legend.json", "/overlays/legend.png"] {
+            let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();
+            let names: BTreeSet<&str> = listed.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+            for name in StyleOptions::NAMES {
+                assert!(names.contains(name) && of_overlay.contains(name), "{path}: {name}");
+            }
+        }
+        for name in ["layer", "points", "bounds", "size", "projection", "png", "start", "end", "category"] {
+            assert!(of_overlay.contains(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The parameters of pictures, as the contract tells them. They are read by [`Fields`](super::fields::Fields); a test
+//! holds the two against each other.
+
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+/// How a picture is drawn. All have defaults, which a layer may set.
+macro_rules! style_parameters {
+    ($(#[$meta:meta])* $name:ident { $($own:tt)* }) => {
+        $(#[$meta])*
+        #[allow(dead_code, reason = "it documents what Fields reads")]
+        #[derive(Debug, Deserialize, IntoParams, ToSchema)]
+        #[into_params(parameter_in = Query)]
+        pub(super) struct $name {
+            $($own)*
+            /// Colors by name; GET /catalog lists them. Also as `colormap_name`. Default: heat.
+            #[param(example = "fire")]
+            #[schema(example = "fire")]
+            scheme: Option<String>,
+            /// Colors from cold to hot in place of a scheme, such as `transparent,blue,lime 60%,red`.
+            gradient: Option<String>,
+            /// Radius of a dot: `25` or `25px` (pixels), `500m`, `10km` (on the ground; plane units on a plane). Default: 20px.
+            #[param(value_type = Option<String>, example = "20")]
+            #[schema(value_type = Option<StringOrNumber>)]
+            radius: Option<StringOrNumber>,
+            /// Radius as the Python heatmap library's dot size in pixels, in place of `radius`. Also as `dotSize`.
+            #[param(value_type = Option<f64>)]
+            #[schema(value_type = Option<StringOrNumber>)]
+            dot_size: Option<StringOrNumber>,
+            /// Shape of a dot: gaussian, cone, quartic, epanechnikov, triangular or uniform. Default: gaussian.
+            kernel: Option<String>,
+            /// How dots combine: `add`, or `classic`, the Python heatmap library's multiplicative dots. Default: add.
+            blend: Option<String>,
+            /// What a pixel shows of the points around it: sum, count, mean or max (of weights). Default: sum.
+            agg: Option<String>,
+            /// Opacity of the whole picture, 0 to 1: `0.5`, `50%`, `128/255`. Default: 1.
+            #[param(value_type = Option<String>, example = "0.8")]
+            #[schema(value_type = Option<StringOrNumber>)]
+            opacity: Option<StringOrNumber>,
+            /// Share of the colors, from the cold end, over which the picture fades in, 0 to 1. Default: 0.
+            #[param(value_type = Option<String>)]
+            #[schema(value_type = Option<StringOrNumber>)]
+            transparent_low: Option<StringOrNumber>,
+            /// An opaque CSS color to print the picture on. Default: none, so that it can be laid over a map.
+            background: Option<String>,
+            /// Where the hottest color is reached: `max`, or a percentile of the picture such as `p99`. Default: p99.
+            normalize: Option<String>,
+            /// Value of the coldest color, in the unit of the answer's span.
+            #[param(value_type = Option<f64>)]
+            #[schema(value_type = Option<StringOrNumber>)]
+            vmin: Option<StringOrNumber>,
+            /// Value of the hottest color, in the unit of the answer's span.
+            #[param(value_type = Option<f64>)]
+            #[schema(value_type = Option<StringOrNumber>)]
+            vmax: Option<StringOrNumber>,
+            /// `vmin` and `vmax` in one: `0,50`.
+            rescale: Option<String>,
+            /// How values are laid on the colors: linear, sqrt, log or eqhist. Default: linear.
+            curve: Option<String>,
+            /// Latitude in degrees, -85 to 85, at which kilometers in radius, vmin and vmax hold. Default: the picture's middle.
+            #[param(value_type = Option<f64>)]
+            #[schema(value_type = Option<StringOrNumber>)]
+            true_scale: Option<StringOrNumber>,
+        }
+    };
+}
+
+/// A text, or a number.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+pub(super) enum StringOrNumber {
+    /// As a text, with a unit where there is one.
+    Text(String),
+    /// As a number.
+    Number(f64),
+}
+
+/// One text, or several.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+pub(super) enum OneOrMore {
+    /// One.
+    One(String),
+    /// Several.
+    More(Vec<String>),
+}
+
+style_parameters! {
+    /// A picture to draw: its points, its ground and its style.
+    #[schema(example = json!({"layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [800, 600], "radius": 12, "scheme": "fire", "opacity": 0.8}))]
+    OverlayRequest {
+        /// A layer of the catalog. Either this or `points`.
+        #[schema(example = "cities")]
+        layer: Option<String>,
+        /// Points in place of a layer: `[[lon, lat], …]`, `[[lon, lat, weight], …]`, objects with such members, or GeoJSON.
+        #[schema(value_type = Option<Object>)]
+        #[param(value_type = Option<Object>)]
+        points: Option<String>,
+        /// The ground to show in degrees: `[[south, west], [north, east]]` as Leaflet has it, `[west, south, east, north]` as
+        /// GeoJSON has it, or `world`. Across the antimeridian the east is beyond 180, or less than the west. Default: what
+        /// fits the points, with room for their dots.
+        #[schema(value_type = Option<Object>)]
+        #[param(value_type = Option<Object>)]
+        bounds: Option<String>,
+        /// `[width, height]` in pixels, `800x600`, or `1024` for the longer side. Where the bounds reach beyond the poles of
+        /// the map the picture is lower by as much. Default: 1024.
+        #[schema(value_type = Option<Object>)]
+        #[param(value_type = Option<Object>)]
+        size: Option<String>,
+        /// mercator (a Leaflet map's own), platecarree (`L.CRS.EPSG4326`) or plane (`L.CRS.Simple`). Default: mercator.
+        projection: Option<String>,
+        /// Whether a picture is wanted; if not, the points within the bounds are answered. Default: true.
+        #[param(value_type = Option<bool>)]
+        #[schema(value_type = Option<bool>)]
+        png: Option<bool>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        #[param(value_type = Option<String>)]
+        #[schema(value_type = Option<StringOrNumber>)]
+        start: Option<StringOrNumber>,
+        /// Only points before this time.
+        #[param(value_type = Option<String>)]
+        #[schema(value_type = Option<StringOrNumber>)]
+        end: Option<StringOrNumber>,
+        /// Only points of this category, or of these.
+        #[param(value_type = Option<String>)]
+        #[schema(value_type = Option<OneOrMore>)]
+        category: Option<OneOrMore>,
+    }
+}
+
+style_parameters! {
+    /// The style, projection and filter of a layer's picture.
+    PictureParameters {
+        /// mercator (a Leaflet map's own), platecarree (`L.CRS.EPSG4326`) or plane (`L.CRS.Simple`). Default: mercator.
+        projection: Option<String>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
+style_parameters! {
+    /// The picture whose legend is asked for.
+    LegendParameters {
+        /// What stands above the colors. Default: the layer's title.
+        title: Option<String>,
+        /// Pixels per layout unit, 0.5 to 8: 2 for dense screens. Default: 1.
+        pixel_ratio: Option<f32>,
+        /// The picture's ground: west,south,east,north or `world`. Default: what fits the layer.
+        #[param(example = "-12,35,32,60")]
+        bounds: Option<String>,
+        /// The picture's size: `800x600`, or `1024` for the longer side. Default: 1024.
+        size: Option<String>,
+        /// mercator (a Leaflet map's own), platecarree (`L.CRS.EPSG4326`) or plane (`L.CRS.Simple`). Default: mercator.
+        projection: Option<String>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
+style_parameters! {
+    /// A span that is known, and the colors that it is laid on. `vmin` and `vmax` have to be given.
+    SpanLegendParameters {
+        /// What stands above the colors.
+        title: Option<String>,
+        /// What the values count, such as `points per km²`.
+        unit: Option<String>,
+        /// Pixels per layout unit, 0.5 to 8: 2 for dense screens. Default: 1.
+        pixel_ratio: Option<f32>,
+    }
+}
+
+/// What POST /overlays answers with 200.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "it documents what is answered")]
+#[schema(untagged)]
+pub(super) enum OverlayOrPoints {
+    /// A picture that was there already.
+    Overlay(super::overlays::Overlay),
+    /// The points, where `png` is false.
+    Points(super::overlays::PointsReply),
+}

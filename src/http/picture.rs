@@ -1,0 +1,338 @@
+//! From a request's parameters to a drawn picture.
+
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::body::Bytes;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::fields::{Answer, Fields, encoded};
+use super::problem::Problem;
+use crate::color::Scheme;
+use crate::encode::png::{self, PngOptions};
+use crate::encode::{Legend, Tick, nice_ticks};
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Canvas, Projection};
+use crate::layer::{Blend, Heat, Layer, Radius, Size, Style, StyleOptions, Unit, canvas_of, render};
+use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
+use crate::source::{Ground, Query, Resident};
+
+/// Where the points of a picture come from.
+#[derive(Clone, Debug)]
+pub(super) enum Subject {
+    /// A layer of the catalog, by name.
+    Layer(String),
+    /// Points that came with the request.
+    Given(Arc<Resident>),
+}
+
+/// Which points of a layer are wanted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    start_us: Option<i64>,
+    end_us: Option<i64>,
+    categories: Vec<String>,
+}
+
+/// A picture as it was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) subject: Subject,
+    pub(super) filter: Filter,
+    pub(super) options: StyleOptions,
+    pub(super) scheme: Scheme,
+    pub(super) canvas: Canvas,
+}
+
+/// The values that the colors of a picture stand for.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct SpanReply {
+    /// Value of the coldest color.
+    #[schema(example = 0.0)]
+    pub(super) vmin: f64,
+    /// Value of the hottest color.
+    #[schema(example = 0.058)]
+    pub(super) vmax: f64,
+    /// What the values count.
+    #[schema(example = "points per km² at 49°N")]
+    pub(super) unit: String,
+    /// How values between are laid on the colors: linear, sqrt, log or eqhist.
+    #[schema(example = "linear")]
+    pub(super) curve: String,
+}
+
+/// A drawn picture.
+#[derive(Clone, Debug)]
+pub(super) struct Drawn {
+    pub(super) png: Bytes,
+    pub(super) span: Option<SpanReply>,
+    pub(super) points_drawn: u64,
+}
+
+impl Filter {
+    pub(super) fn read(fields: &mut Fields) -> Answer<Self> {
+        let filter = Self {
+            start_us: fields.time_us("start")?,
+            end_us: fields.time_us("end")?,
+            categories: fields.texts("category")?,
+        };
+        if filter.start_us.zip(filter.end_us).is_some_and(|(start, end)| start >= end) {
+            return Err(Problem::parameter("start", "it is not before end"));
+        }
+        Ok(filter)
+    }
+
+    /// The filter as the parameters that it was read from.
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = Vec::new();
+        pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
+        pairs.extend(self.end_us.map(|time| ("end", time_text(time))));
+        if !self.categories.is_empty() {
+            pairs.push(("category", self.categories.join(",")));
+        }
+        pairs
+    }
+
+    /// The query with this filter.
+    pub(super) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
+        Query { start_us: self.start_us, end_us: self.end_us, categories: self.categories.clone(), ..query }
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty()
+    }
+}
+
+/// An instant as a parameter: Unix seconds, with their fraction.
+fn time_text(time_us: i64) -> String {
+    format!("{}.{:06}", time_us.div_euclid(1_000_000), time_us.rem_euclid(1_000_000))
+}
+
+/// The canvas of `bounds` and `size` within the limits.
+///
+/// A map that is zoomed out far asks for ground beyond the poles. With `clipped` that part is left out and the picture is
+/// lower by as much, so that its pixels stay as wide and high as they were asked for.
+pub(super) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Size, clipped: bool) -> Answer<Canvas> {
+    let size = match size {
+        Size::Exact(width, height) if clipped => Size::Exact(width, clipped_height(projection, bounds, height)),
+        size => size,
+    };
+    // Before the canvas is made, whose own limits are wider.
+    let limit = app.config.limits.pixels;
+    let (width, height) = match size {
+        Size::Exact(width, height) => (width, height),
+        Size::Longest(side) => (side, 1),
+    };
+    let too_large = |pixels: u64| {
+        let why = format!("{pixels} pixels are more than the {limit} that limits.pixels allows");
+        Err(Problem::parameter("size", why))
+    };
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > limit {
+        return too_large(pixels);
+    }
+    let canvas = canvas_of(projection, bounds, size)?;
+    let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
+    if pixels > limit { too_large(pixels) } else { Ok(canvas) }
+}
+
+/// How many of `height` rows lie within what the projection shows.
+fn clipped_height(projection: Projection, bounds: Bounds, height: u32) -> u32 {
+    let y = |lat: f64| projection.forward(0.0, lat).1;
+    let (asked, shown) = match projection {
+        Projection::Plane => return height,
+        _ => {
+            let limit = projection.inverse(0.0, 0.0).1;
+            let clip = |lat: f64| y(lat.clamp(-limit, limit));
+            (y(bounds.south) - y(bounds.north), clip(bounds.south) - clip(bounds.north))
+        }
+    };
+    // The poles themselves lie infinitely far on a Mercator map: whoever names them means its edges.
+    if !asked.is_finite() || shown <= 0.0 {
+        return height;
+    }
+    (f64::from(height) * shown / asked).round().max(1.0) as u32
+}
+
+impl Wanted {
+    /// The layer, if it is one.
+    pub(super) fn layer<'a>(&self, app: &'a App) -> Answer<Option<&'a Layer>> {
+        match &self.subject {
+            Subject::Layer(name) => app.layer(name).map(Some),
+            Subject::Given(_) => Ok(None),
+        }
+    }
+
+    /// Checks the parameters that only show their sense together: the style, and what the filter may look at.
+    pub(super) fn check(&self, app: &App) -> Answer<()> {
+        let style = self.style()?;
+        let limit = app.config.limits.radius_px;
+        let radius_px = style.radius_px(&self.canvas);
+        if !(radius_px <= limit) {
+            let name = if matches!(style.radius, Radius::DotSize(_)) { "dot_size" } else { "radius" };
+            let why = format!("a dot of {radius_px:.0} pixels is wider than the {limit} that limits.radius_px allows");
+            return Err(Problem::parameter(name, why));
+        }
+        if style.blend == Blend::Add {
+            style.kernel(&self.canvas)?;
+        }
+        if let (Subject::Given(_), false) = (&self.subject, self.filter.is_none()) {
+            return Err(Problem::parameter("points", "start, end and category filter layers, not points of the request"));
+        }
+        Ok(())
+    }
+
+    fn style(&self) -> Result<Style> {
+        Ok(self.options.resolve(|_| Ok(self.scheme.clone()))?.per_pixel(&self.canvas))
+    }
+
+    /// A text that is the same for the same picture and no other.
+    pub(super) fn key(&self, app: &App) -> Answer<String> {
+        let mut key = String::with_capacity(512);
+        let written = match &self.subject {
+            Subject::Layer(name) => write!(key, "{name}/{}", app.layer(name)?.version()),
+            Subject::Given(points) => write!(key, "/{:016x}{}", points.fingerprint(), points.len()),
+        };
+        let Self { filter, options, canvas, .. } = self;
+        let _ = written.and_then(|()| write!(key, "{filter:?}{options:?}{canvas:?}"));
+        Ok(key)
+    }
+
+    /// Draws the picture's values.
+    fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heat, Style, Unit)> {
+        let style = self.style()?;
+        let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
+        let layer = match &self.subject {
+            Subject::Layer(name) => Some(app.catalog.find(name).ok_or(Error::Cancelled)?),
+            Subject::Given(_) => None,
+        };
+        let ground = if self.canvas.projection() == Projection::Plane { Ground::Plane } else { Ground::Globe };
+        let query = Query {
+            ground,
+            weights,
+            stop: Some(stop),
+            ..self.filter.applied_to(layer.map(Layer::query).unwrap_or_default())
+        };
+        let (heat, weight) = match (layer, &self.subject) {
+            (Some(layer), _) => {
+                let threads = self.threads(layer.points());
+                (render(layer.source(&query), &query, &self.canvas, &style, threads)?, layer.weight())
+            }
+            (None, Subject::Given(points)) => {
+                let threads = self.threads(points.len() as u64);
+                (render(&**points, &query, &self.canvas, &style, threads)?, Some("weight"))
+            }
+            (None, Subject::Layer(_)) => return Err(Error::Cancelled),
+        };
+        let weighted = heat.values.as_ref().is_some_and(|values| values.weighted);
+        let unit = Unit::of(&self.canvas, &style, weight.filter(|_| weighted));
+        Ok((heat, style, unit))
+    }
+
+    /// One thread for what is small: others have pictures to draw, too.
+    fn threads(&self, points: u64) -> usize {
+        const SMALL_PIXELS: u64 = 1 << 20;
+        const FEW_POINTS: u64 = 2_000_000;
+        let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
+        if pixels <= SMALL_PIXELS && points <= FEW_POINTS { 1 } else { crate::available_threads() }
+    }
+
+    /// Draws the picture.
+    pub(super) fn draw(&self, app: &App, stop: &AtomicBool) -> Result<Drawn> {
+        let (heat, style, unit) = self.heat(app, stop)?;
+        let mut png = Vec::new();
+        png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), PngOptions::default())?;
+        let span = heat.values.as_ref().map(|values| SpanReply {
+            vmin: values.span.vmin * unit.factor,
+            vmax: values.span.vmax * unit.factor,
+            unit: unit.name,
+            curve: style.curve.to_string(),
+        });
+        Ok(Drawn { png: png.into(), span, points_drawn: heat.drawn })
+    }
+
+    /// What the colors of the picture mean.
+    pub(super) fn scale(&self, app: &App, stop: &AtomicBool) -> Result<Scale> {
+        let (heat, style, unit) = self.heat(app, stop)?;
+        let ticks = heat.values.as_ref().map(|values| {
+            let position = |value: f64| values.quantizer.position(value / unit.factor);
+            nice_ticks(values.span.vmin * unit.factor, values.span.vmax * unit.factor, position)
+        });
+        let ends = heat.values.map(|values| [values.span.vmin * unit.factor, values.span.vmax * unit.factor]);
+        Ok(Scale { ends, ticks: ticks.unwrap_or_default(), unit: unit.name, style })
+    }
+}
+
+/// What the colors of a picture mean.
+#[derive(Debug)]
+pub(super) struct Scale {
+    /// Values of the coldest and the hottest color; `None` for the classic blend, whose scale is absolute.
+    pub(super) ends: Option<[f64; 2]>,
+    pub(super) ticks: Vec<Tick>,
+    pub(super) unit: String,
+    pub(super) style: Style,
+}
+
+impl Scale {
+    /// The scale of a span that is known, without looking at any points. `None` for [`Curve::EqHist`], which depends on
+    /// them.
+    pub(super) fn of_span(style: Style, ends: [f64; 2], unit: String) -> Option<Self> {
+        let [vmin, vmax] = ends;
+        if style.curve == Curve::EqHist || vmin >= vmax {
+            return None;
+        }
+        let span = Span { vmin, vmax };
+        let quantizer = Quantizer::new(&Grid::filled(1, 1, 0.0), style.aggregation, span, style.curve);
+        let ticks = nice_ticks(vmin, vmax, |value| quantizer.position(value));
+        Some(Self { ends: Some(ends), ticks, unit, style })
+    }
+
+    /// Draws the legend as a PNG.
+    pub(super) fn legend(&self, title: &str, pixel_ratio: f32) -> Result<Bytes> {
+        let palette = self.style.legend_palette();
+        let unit = if self.ends.is_some() { self.unit.as_str() } else { "an absolute scale" };
+        let legend = Legend { palette: &palette, ticks: &self.ticks, title, unit, pixel_ratio }.draw()?;
+        let mut png = Vec::new();
+        crate::encode::write_picture(&legend, &mut png)?;
+        Ok(png.into())
+    }
+}
+
+/// The address of the legend of a picture; `None` where only the picture's own points could tell it.
+pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option<String> {
+    let mut options = StyleOptions { vmin: None, vmax: None, ..wanted.options.clone() };
+    let mut query: Vec<(&str, String)> = Vec::new();
+    let path = match &wanted.subject {
+        _ if span.curve != Curve::EqHist.to_string() => {
+            query.extend([("vmin", span.vmin.to_string()), ("vmax", span.vmax.to_string()), ("unit", span.unit.clone())]);
+            // What the span has settled.
+            options = StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
+            "overlays/legend.png".to_owned()
+        }
+        Subject::Layer(name) => {
+            let canvas = &wanted.canvas;
+            query.push(("bounds", canvas.bounds().to_string()));
+            query.push(("size", format!("{}x{}", canvas.width(), canvas.height())));
+            query.push(("projection", canvas.projection().to_string()));
+            (options.vmin, options.vmax) = (wanted.options.vmin, wanted.options.vmax);
+            query.extend(wanted.filter.pairs());
+            format!("{name}/legend.png")
+        }
+        Subject::Given(_) => return None,
+    };
+    query.extend(options.pairs());
+    let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    Some(app.url(&format!("{path}?{}", query.join("&"))))
+}
+
+/// A short text for a long one, as an `ETag` has it.
+pub(super) fn etag(key: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
+}

@@ -1,0 +1,203 @@
+//! What went wrong, as RFC 9457 problem details.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::Error;
+
+/// An error as RFC 9457 tells it, `application/problem+json`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// What kind of problem it is; stable, for programs.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:kiln:invalid-parameter")]
+    kind: String,
+    /// The same, for people.
+    #[schema(example = "A parameter is wrong")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    status: u16,
+    /// What is wrong this time, and what would be accepted.
+    #[schema(example = "radius: `wide` is not a size such as 25, 25px, 500m or 10km")]
+    detail: String,
+    /// The parameter at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    /// What the log calls the request; told where the log has more to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_id: Option<String>,
+    /// For the log alone.
+    #[serde(skip)]
+    pub(super) cause: Option<String>,
+    /// Seconds after which it makes sense to ask again.
+    #[serde(skip)]
+    retry_after_s: Option<u32>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:kiln:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            parameter: None,
+            request_id: None,
+            cause: None,
+            retry_after_s: None,
+        }
+    }
+
+    /// A parameter is malformed, out of range or unknown.
+    pub(super) fn parameter(name: &str, why: impl Into<String>) -> Self {
+        let detail = format!("{name}: {}", why.into());
+        let mut problem =
+            Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter is wrong", detail);
+        problem.parameter = Some(name.to_owned());
+        problem
+    }
+
+    /// The body of the request cannot be understood.
+    pub(super) fn body(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid-body", "The body cannot be understood", why)
+    }
+
+    /// The body is of a type that is not read.
+    pub(super) fn media_type(why: impl Into<String>) -> Self {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Self::new(status, "unsupported-media-type", "The body is of a type that is not read", why)
+    }
+
+    /// The body, or the picture that it asks for, is beyond a limit of the config.
+    pub(super) fn too_large(limit: &str, why: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is beyond a limit", why);
+        problem.parameter = Some(limit.to_owned());
+        problem
+    }
+
+    /// There is nothing of that name.
+    pub(super) fn not_found(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", why)
+    }
+
+    /// The address is answered, but not this method.
+    pub(super) fn method() -> Self {
+        let why = "this address does not answer that method; the Allow header lists those that it does";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", why)
+    }
+
+    /// There is too much to do.
+    pub(super) fn busy(why: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", why);
+        problem.retry_after_s = Some(1);
+        problem
+    }
+
+    /// The request took too long.
+    pub(super) fn timeout(why: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long", why);
+        problem.retry_after_s = Some(5);
+        problem
+    }
+
+    /// The work failed for a reason that the client cannot mend and need not know.
+    pub(super) fn internal(cause: impl Into<String>) -> Self {
+        let why = "the work failed; the server's log says why, under the request's id";
+        let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", why);
+        problem.cause = Some(cause.into());
+        problem
+    }
+
+    /// There is no room to write the picture.
+    fn disk_full(cause: impl Into<String>) -> Self {
+        let why = "there is no room left for pictures; older ones go when their time is over";
+        let mut problem = Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", why);
+        problem.cause = Some(cause.into());
+        problem
+    }
+
+    /// The problem of an answer that another layer made, such as a body limit or a panic, told in our way.
+    pub(super) fn of_status(status: StatusCode) -> Option<Self> {
+        Some(match status {
+            StatusCode::METHOD_NOT_ALLOWED => Self::method(),
+            StatusCode::NOT_FOUND => Self::not_found("no such address"),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large("limits.body", "the body is longer than the server takes"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Self::media_type("the body's encoding is not read; send it as it is, or with gzip")
+            }
+            StatusCode::REQUEST_TIMEOUT => Self::timeout("the request did not arrive in time"),
+            status if status.is_client_error() => Self::new(
+                status,
+                "bad-request",
+                "The request cannot be understood",
+                status.canonical_reason().unwrap_or("the request is malformed"),
+            ),
+            status if status.is_server_error() => Self::internal(status.to_string()),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The answer, without what only the log may know.
+    pub(super) fn to_response(&self) -> Response<Body> {
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let mut response = self.to_response();
+        // Whoever logs the request adds its id and takes the cause.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid { parameter, message } => Self::parameter(&parameter.replace('-', "_"), message),
+            Error::Cancelled => Self::timeout("the work was stopped"),
+            Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Self::disk_full(error.to_string())
+            }
+            error => Self::internal(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_without_their_cause() {
+        let secret = Error::io("/secret/place", "write", std::io::ErrorKind::PermissionDenied.into());
+        let problem = Problem::from(secret);
+        let told = serde_json::to_string(&problem).unwrap();
+        assert_eq!(problem.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!told.contains("secret") && problem.cause.unwrap().contains("secret"), "{told}");
+        let problem = Problem::from(Error::invalid("true-scale", "not a latitude"));
+        let told: serde_json::Value = serde_json::to_value(&problem).unwrap();
+        assert_eq!((&told["parameter"], &told["status"]), (&"true_scale".into(), &400.into()));
+        let full = Problem::from(Error::io("imgs", "write", std::io::ErrorKind::StorageFull.into()));
+        assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
+    }
+}

@@ -1,0 +1,126 @@
+//! Which address is answered by what.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+
+use super::access::{REQUEST_ID, RandomId, access};
+use super::problem::Problem;
+use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages};
+
+/// The patterns of all addresses, shared by the counters that name them.
+#[derive(Debug)]
+pub(super) struct Routes {
+    names: HashMap<&'static str, Arc<str>>,
+    other: Arc<str>,
+}
+
+impl Routes {
+    const ALL: [&str; 17] = [
+        "/",
+        "/_/metrics",
+        "/assets/{name}",
+        "/catalog",
+        "/docs",
+        "/docs/",
+        "/favicon.ico",
+        "/health",
+        "/imgs/{filename}",
+        "/lib/heatmap.service.php",
+        "/openapi.json",
+        "/overlays",
+        "/overlays/legend.png",
+        "/twine.heatmap.php",
+        "/{layer}/bbox/{bounds}/{size}",
+        "/{layer}/legend.json",
+        "/{layer}/legend.png",
+    ];
+
+    pub(super) fn new() -> Self {
+        Self { names: Self::ALL.into_iter().map(|route| (route, route.into())).collect(), other: "none".into() }
+    }
+
+    /// The pattern that an address matched.
+    pub(super) fn name(&self, route: &str) -> Arc<str> {
+        Arc::clone(self.names.get(route).unwrap_or(&self.other))
+    }
+}
+
+/// All addresses, with what surrounds every request.
+pub(super) fn router(app: Arc<App>) -> Router {
+    // What people and programs read is packed; pictures are packed already.
+    let texts = Router::new()
+        .route("/", get(pages::index))
+        .route("/_/metrics", get(metrics::metrics))
+        .route("/assets/{name}", get(pages::asset))
+        .route("/catalog", get(catalog::catalog))
+        .route("/docs", get(pages::docs))
+        .route("/docs/", get(pages::docs_with_slash))
+        .route("/favicon.ico", get(pages::favicon))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/{layer}/legend.json", get(legend::legend_json))
+        .layer(CompressionLayer::new());
+    let with_bodies = Router::new()
+        .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
+        .route("/overlays", post(overlays::create))
+        .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
+        // The limit holds for what comes out of a packed body.
+        .layer(RequestDecompressionLayer::new())
+        .layer(DefaultBodyLimit::max(usize::try_from(app.config.limits.body.bytes()).unwrap_or(usize::MAX)))
+        .layer(CompressionLayer::new());
+    let pictures = Router::new()
+        .route("/health", get(health::health))
+        .route("/imgs/{filename}", get(images::image))
+        .route("/overlays/legend.png", get(overlays::legend))
+        .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
+        .route("/{layer}/legend.png", get(legend::legend_png));
+    let panicked = {
+        let app = Arc::clone(&app);
+        move |panic: Box<dyn std::any::Any + Send>| -> Response<Body> {
+            app.metrics.panicked();
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Problem::internal(format!("panic: {text}")).into_response()
+        }
+    };
+    let cors = cors(&app.config.server.cors_origins);
+    // The last is the outermost.
+    texts
+        .merge(with_bodies)
+        .merge(pictures)
+        .fallback(|| async { Problem::not_found("no such address; /docs lists those that there are") })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&app), access))
+        .layer(cors)
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, RandomId))
+        .with_state(app)
+}
+
+/// Which other sites' pages may read the answers.
+fn cors(origins: &[String]) -> CorsLayer {
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    let exposed: [HeaderName; 3] = [header::ETAG, header::LOCATION, REQUEST_ID];
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
+        .allow_headers([header::CONTENT_TYPE, header::CONTENT_ENCODING, REQUEST_ID])
+        .expose_headers(exposed)
+        .max_age(std::time::Duration::from_secs(3600))
+}
