@@ -19,6 +19,14 @@ pub enum Error {
         /// What is wrong with it and what would be accepted.
         message: String,
     },
+    /// The configuration says something that it cannot mean.
+    #[error("{place}: {message}")]
+    Config {
+        /// Where it is said: a file with line and column, an environment variable, a flag, or a key such as `images.ttl`.
+        place: String,
+        /// What is wrong with it and what would be accepted.
+        message: String,
+    },
     /// An input could be opened, but it does not hold what it should.
     #[error("{}: {message}", .input.display())]
     Input {
@@ -48,6 +56,11 @@ impl Error {
         Self::Invalid { parameter, message: message.into() }
     }
 
+    /// An [`Error::Config`] for what is said at `place`.
+    pub fn config(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Config { place: place.into(), message: message.into() }
+    }
+
     /// An [`Error::Input`] for the file `input`.
     pub fn input(input: impl AsRef<Path>, message: impl Into<String>) -> Self {
         Self::Input { input: input.as_ref().to_owned(), message: message.into() }
@@ -71,6 +84,6 @@ impl Error {
 
     /// Whether the caller asked for the wrong thing (exit code 2, HTTP 4xx), rather than the work having failed.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Invalid { .. })
+        matches!(self, Self::Invalid { .. } | Self::Config { .. })
     }
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 the work failed, 2 the command was not understood.
 
 mod clean;
+mod config;
 mod output;
 mod progress;
 mod render;
@@ -30,6 +31,7 @@ enum Command {
     Render(Box<render::Args>),
     Schemes(schemes::Args),
     Clean(clean::Args),
+    Config(config::Args),
 }
 
 /// Runs the command that the process was started with, and answers its exit code.
@@ -42,6 +44,7 @@ pub fn run() -> ExitCode {
         Command::Render(args) => render::run(&args),
         Command::Schemes(args) => schemes::run(&args),
         Command::Clean(args) => clean::run(&args),
+        Command::Config(args) => config::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

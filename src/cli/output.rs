@@ -38,7 +38,7 @@ impl Target {
         let path = PathBuf::from(path);
         let there = fs::canonicalize(&path).ok();
         if there.is_some() && inputs.iter().any(|input| fs::canonicalize(input).ok() == there) {
-            let why = format!("{} is an input, which the picture would overwrite", path.display());
+            let why = format!("{} is an input, which this would overwrite", path.display());
             return Err(Error::invalid("output", why));
         }
         match fs::metadata(&path) {

@@ -4,7 +4,7 @@ use super::builtin::{BUILTINS, Builtin};
 use super::gradient::{LooseStop, StopError, parse_position};
 use super::{Colors, Gradient};
 use crate::error::{Error, Result};
-use crate::spelling::edit_distance;
+use crate::spelling::{did_you_mean, nearest};
 
 /// What a scheme is for; schemes are listed by family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,8 +93,8 @@ impl Scheme {
 
     /// That there is no scheme `name`, with the nearest of `known` names.
     pub fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Error {
-        let nearest = nearest(name, known);
-        let hint = if nearest.is_empty() { String::new() } else { format!("did you mean {}? ", nearest.join(" or ")) };
+        let lower = name.to_lowercase();
+        let hint = did_you_mean(&nearest(lower.strip_suffix("_r").unwrap_or(&lower), known, key));
         Error::invalid("scheme", format!("no scheme is named `{name}`; {hint}`kiln schemes` lists all"))
     }
 
@@ -186,22 +186,6 @@ fn parse_line(line: &str) -> Result<LooseStop, String> {
 /// What of a name counts.
 fn key(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
-}
-
-/// Up to three of the `known` names that `name` may have meant, nearest first.
-fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
-    let lower = name.to_lowercase();
-    let wanted = key(lower.strip_suffix("_r").unwrap_or(&lower));
-    let far = 1 + wanted.chars().count() / 3;
-    let mut near: Vec<_> = known
-        .into_iter()
-        .map(|candidate| (edit_distance(&wanted, &key(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= far || (wanted.len() > 2 && key(candidate).contains(&wanted)))
-        .collect();
-    near.sort_unstable();
-    near.dedup();
-    near.truncate(3);
-    near.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 #[cfg(test)]

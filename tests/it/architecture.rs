@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["geo"]),
     ("layer", &["source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
-    ("cli", &["images", "layer", "source", "encode", "raster", "color", "geo"]),
+    ("config", &["layer", "images", "geo"]),
+    ("cli", &["config", "images", "layer", "source", "encode", "raster", "color", "geo"]),
 ];
 const EVERYBODYS: &[&str] = &["error", "simd", "spelling"];
 /// What the crate's root offers to everybody.

@@ -40,16 +40,39 @@ pub(crate) fn kiln<A: AsRef<std::ffi::OsStr>>(folder: &Path, args: impl IntoIter
     kiln_with_input(folder, args, b"")
 }
 
+/// Runs `kiln` in `folder` with these environment variables.
+pub(crate) fn kiln_with_env<A: AsRef<std::ffi::OsStr>>(
+    folder: &Path,
+    args: impl IntoIterator<Item = A>,
+    env: &[(&str, &str)],
+) -> Run {
+    run(folder, args, env, b"")
+}
+
 /// Runs `kiln` in `folder` with `input` on its standard input.
 pub(crate) fn kiln_with_input<A: AsRef<std::ffi::OsStr>>(
     folder: &Path,
     args: impl IntoIterator<Item = A>,
     input: &[u8],
 ) -> Run {
+    run(folder, args, &[], input)
+}
+
+fn run<A: AsRef<std::ffi::OsStr>>(
+    folder: &Path,
+    args: impl IntoIterator<Item = A>,
+    env: &[(&str, &str)],
+    input: &[u8],
+) -> Run {
+    // What is set where the tests run is not theirs.
+    let set = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("KILN_") || name == "DATABASE_URL";
+    let inherited = std::env::vars_os().filter(|(name, _)| !set(name));
     let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
         .args(args)
         .current_dir(folder)
-        .env_remove("KILN_SCHEMES")
+        .env_clear()
+        .envs(inherited)
+        .envs(env.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -5,6 +5,7 @@ mod architecture;
 mod classic;
 mod classic_color;
 mod clean;
+mod config;
 mod geotiff;
 mod golden;
 mod kiln;

@@ -1,0 +1,102 @@
+//! Whether what a configuration says makes sense.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::Config;
+use super::document::Fault;
+use super::keys::{self, KEYS, LAYER_KEYS, LAYERS};
+use super::layer::{check_name, style_options};
+use crate::error::{Error, Result};
+use crate::layer::StyleOptions;
+use crate::spelling::{did_you_mean, nearest};
+
+impl Config {
+    /// Whether everything in it makes sense, also together. [`load`](Self::load) and [`set`](Self::set) have checked what
+    /// they read, one by one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for the first key that does not, with what would be accepted.
+    pub fn check(&self) -> Result<()> {
+        let table = self.table()?;
+        check_table(&table).map_err(Fault::placeless)?;
+        if let Some(layer) = self.bridge.layer.as_ref().filter(|layer| !self.layers.contains_key(*layer)) {
+            let near = nearest(layer, self.layers.keys().map(String::as_str), keys::spelled);
+            let hint = did_you_mean(&near);
+            let message = format!("there is no layer `{layer}`; {hint}name one of layers or of the inputs");
+            return Err(Error::config("bridge.layer", message));
+        }
+        let inputs = self.layers.values().flat_map(|layer| &layer.inputs);
+        if inputs.filter(|input| *input == "-").count() > 1 {
+            return Err(Error::config(LAYERS, "standard input, `-`, can be read only once"));
+        }
+        Ok(())
+    }
+
+    /// Everything in it as TOML.
+    pub(super) fn table(&self) -> Result<Table> {
+        Table::try_from(self).map_err(|error| Error::config("config", error.to_string()))
+    }
+}
+
+/// Holds what a file says against the keys, one by one.
+pub(super) fn check_table(table: &Table) -> Result<(), Fault> {
+    for (section, values) in table {
+        if section != LAYERS && !keys::sections().contains(&section.as_str()) {
+            return Err(Fault::of_key(section, keys::no_section(section)));
+        }
+        let Some(values) = values.as_table() else {
+            let example = if section == LAYERS { "[layers.NAME]".to_owned() } else { format!("[{section}]") };
+            return Err(Fault::of_value(section, format!("not a table; write {example}")));
+        };
+        for (name, value) in values {
+            let path = format!("{section}.{name}");
+            if section == LAYERS {
+                check_layer(&path, name, value)?;
+                continue;
+            }
+            let key = keys::find(section, name);
+            let key = key.ok_or_else(|| Fault::of_key(&path, keys::no_key(name, section, KEYS)))?;
+            key.check(value).map_err(|why| Fault::of_value(path, why))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_layer(path: &str, name: &str, layer: &Value) -> Result<(), Fault> {
+    check_name(name).map_err(|why| Fault::of_key(path, why))?;
+    let Some(layer) = layer.as_table() else {
+        return Err(Fault::of_value(path, format!("not a table; write [{path}] and under it input = \"a.csv\"")));
+    };
+    for (name, value) in layer {
+        let path = format!("{path}.{name}");
+        let key = LAYER_KEYS.iter().find(|key| key.name == name);
+        let key = key.ok_or_else(|| Fault::of_key(&path, keys::no_key(name, LAYERS, LAYER_KEYS)))?;
+        key.check(value).map_err(|why| Fault::of_value(path, why))?;
+    }
+    if !layer.contains_key("input") {
+        return Err(Fault::of_value(format!("{path}.input"), "missing; name a file with points, such as \"a.csv\""));
+    }
+    layer.get("style").and_then(Value::as_table).map_or(Ok(()), |style| check_style(&format!("{path}.style"), style))
+}
+
+fn check_style(path: &str, style: &Table) -> Result<(), Fault> {
+    let mut texts = BTreeMap::new();
+    for (name, value) in style {
+        let path = format!("{path}.{name}");
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            _ => return Err(Fault::of_value(path, format!("{value} is neither a text nor a number"))),
+        };
+        if matches!(StyleOptions::default().set(name, &text), Ok(false)) {
+            let hint = did_you_mean(&nearest(name, StyleOptions::NAMES, keys::spelled));
+            let names = StyleOptions::NAMES.join(", ");
+            return Err(Fault::of_key(path, format!("no such parameter; {hint}a style has {names}")));
+        }
+        texts.insert(name.clone(), text);
+    }
+    style_options(&texts).map(drop).map_err(|(name, message)| Fault::of_value(format!("{path}.{name}"), message))
+}

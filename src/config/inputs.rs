@@ -1,0 +1,129 @@
+//! Inputs of the command line become layers.
+
+use std::path::Path;
+
+use super::layer::{MAX_NAME, RESERVED, check_name, is_name_char};
+use super::{Config, LayerConfig};
+use crate::error::{Error, Result};
+
+impl Config {
+    /// Adds a layer for each of `inputs`. `NAME=PATH` names it; any other is named after its file: `data/my cities.csv.gz`
+    /// is the layer `my-cities`, standard input `stdin`, and where a name is taken or reserved, the next is `NAME-2`. A
+    /// path with `=` before its first `.` or `/` is written `./a=b.csv`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a `NAME` is none that a layer can have, or there is a layer of that name already.
+    pub fn add_inputs(&mut self, inputs: &[String]) -> Result<()> {
+        // Names that were chosen go before names that were made.
+        for (name, path) in inputs.iter().filter_map(|input| named(input)) {
+            let refused = |why: &str| Error::config(format!("{name}={path}"), why);
+            check_name(name).map_err(|why| refused(&why))?;
+            if path.is_empty() {
+                return Err(refused("a file with points is missing behind `=`"));
+            }
+            if self.layers.contains_key(name) {
+                return Err(refused("there is a layer of that name already; choose another"));
+            }
+            self.add_layer(name.to_owned(), path);
+        }
+        for input in inputs.iter().filter(|input| named(input).is_none()) {
+            let name = self.free_name(&name_of(input));
+            self.add_layer(name, input);
+        }
+        Ok(())
+    }
+
+    fn add_layer(&mut self, name: String, input: &str) {
+        self.layers.insert(name, LayerConfig { inputs: vec![input.to_owned()], ..LayerConfig::default() });
+    }
+
+    /// `name`, or the first of `name-2`, `name-3`, … that no layer has.
+    fn free_name(&self, name: &str) -> String {
+        let is_free = |name: &String| !self.layers.contains_key(name) && !RESERVED.contains(&name.as_str());
+        let cut = |suffix: &str| format!("{}{suffix}", &name[..name.len().min(MAX_NAME - suffix.len())]);
+        let numbered = (2_u64..).map(|number| cut(&format!("-{number}")));
+        std::iter::once(cut("")).chain(numbered).find(is_free).unwrap_or_default()
+    }
+}
+
+/// Name and path of an input `NAME=PATH`.
+fn named(input: &str) -> Option<(&str, &str)> {
+    input.split_once('=').filter(|(name, _)| !name.contains(['/', '\\', '.']))
+}
+
+/// The name of a layer after its file: its letters are ASCII.
+fn name_of(input: &str) -> String {
+    if input == "-" {
+        return "stdin".into();
+    }
+    let file = Path::new(input).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let unpacked = file.strip_suffix(".gz").unwrap_or(&file);
+    let stem = Path::new(unpacked).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    let name: String = stem.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect();
+    if name.contains(|c: char| c.is_ascii_alphanumeric()) { name } else { "layer".into() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn layers(inputs: &[&str]) -> Result<Vec<(String, String)>> {
+        let mut config = Config::default();
+        let there = LayerConfig { inputs: vec!["there.csv".into()], ..LayerConfig::default() };
+        config.layers.insert("there".into(), there);
+        config.add_inputs(&inputs.iter().map(|input| (*input).to_owned()).collect::<Vec<_>>())?;
+        config.check()?;
+        config.layers.remove("there").unwrap();
+        Ok(config.layers.into_iter().map(|(name, layer)| (name, layer.inputs.join(","))).collect())
+    }
+
+    #[test]
+    fn layers_are_named_after_files() {
+        for (input, name) in [
+            ("data/Cities.parquet", "Cities"),
+            ("my cities.csv.gz", "my-cities"),
+            ("quakes.2024.csv", "quakes-2024"),
+            ("-", "stdin"),
+            ("城市.csv", "layer"),
+            ("docs.csv", "docs-2"),
+            ("there.csv", "there-2"),
+            ("./a=b.csv", "a-b"),
+            ("data/year=2024.csv", "year-2024"),
+        ] {
+            assert_eq!(layers(&[input]).unwrap(), [(name.to_owned(), input.to_owned())]);
+        }
+        let long = format!("{}.csv", "x".repeat(70));
+        let names: Vec<_> = layers(&[&long, &long]).unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [format!("{}-2", "x".repeat(62)), "x".repeat(64)]);
+    }
+
+    #[test]
+    fn the_same_name_again_gets_a_number_and_chosen_names_go_first() {
+        let found = layers(&["a/p.csv", "b/p.csv", "c/p.csv", "p-2=d/q.csv", "day-1=-"]).unwrap();
+        let pair = |name: &str, input: &str| (name.to_owned(), input.to_owned());
+        let expected = [
+            pair("day-1", "-"),
+            pair("p", "a/p.csv"),
+            pair("p-2", "d/q.csv"),
+            pair("p-3", "b/p.csv"),
+            pair("p-4", "c/p.csv"),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn bad_names_are_refused() {
+        for (input, why) in [
+            ("tiles=a.csv", "server's own"),
+            ("my layer=a.csv", "letters"),
+            ("=a.csv", "letters"),
+            ("a=", "missing"),
+            ("there=a.csv", "already"),
+        ] {
+            let error = layers(&[input]).unwrap_err();
+            assert!(error.is_usage() && error.to_string().contains(why), "{input}: {error}");
+        }
+        assert!(layers(&["-", "b=-"]).unwrap_err().to_string().contains("only once"));
+    }
+}

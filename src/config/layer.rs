@@ -1,0 +1,179 @@
+//! `[layers.NAME]`: points to draw, and how.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::quantity;
+use crate::error::{Error, Result};
+use crate::layer::{Style, StyleOptions};
+
+/// Names that no layer can have, since the server's own pages have them.
+pub const RESERVED: [&str; 15] = [
+    "health",
+    "catalog",
+    "docs",
+    "overlays",
+    "imgs",
+    "lib",
+    "masks",
+    "v3",
+    "_",
+    "openapi.json",
+    "twine.heatmap.php",
+    "favicon.ico",
+    "assets",
+    "static",
+    "tiles",
+];
+
+/// Points to draw, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LayerConfig {
+    /// The inputs that hold its points, one or more; `-` is standard input. In a file `input = "a.csv"`, or a list.
+    #[serde(rename = "input", serialize_with = "write_inputs", deserialize_with = "read_inputs")]
+    pub inputs: Vec<String>,
+    /// Its name for people. Default: `None`.
+    pub title: Option<String>,
+    /// Whom the points are owed to. Default: `None`.
+    pub attribution: Option<String>,
+    /// Whether its points lie on the globe or on a plane. Default: the globe.
+    pub projection: GroundConfig,
+    /// Column of the longitude or x. Default: `None`, found by its usual names.
+    pub lon: Option<String>,
+    /// Column of the latitude or y. Default: `None`, found by its usual names.
+    pub lat: Option<String>,
+    /// Column of the weight. Default: `None`, found by its usual names.
+    pub weight: Option<String>,
+    /// Column of the time. Default: `None`, found by its usual names.
+    pub time: Option<String>,
+    /// Column of the category. Default: `None`, found by its usual names.
+    pub category: Option<String>,
+    /// Parameters of the style where a request says nothing, as [`StyleOptions::set`] takes them.
+    #[serde(deserialize_with = "read_style", skip_serializing_if = "BTreeMap::is_empty")]
+    pub style: BTreeMap<String, String>,
+}
+
+/// What a layer's coordinates are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroundConfig {
+    /// Degrees of longitude and latitude.
+    #[default]
+    Globe,
+    /// Units of a plane, such as a floor plan.
+    Plane,
+}
+
+impl LayerConfig {
+    /// The style that requests begin with.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a parameter is unknown, its text no value of it, or two of them contradict each other.
+    /// A layer of a [checked](super::Config::check) configuration has none of these.
+    pub fn style_options(&self) -> Result<StyleOptions> {
+        style_options(&self.style).map_err(|(name, message)| Error::config(format!("style.{name}"), message))
+    }
+}
+
+/// The options that `style` sets, or the name of the parameter at fault, with the message.
+pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
+    let at = |name: &str, error: Error| match error {
+        Error::Invalid { message, .. } => (name.to_owned(), message),
+        other => (name.to_owned(), other.to_string()),
+    };
+    let mut options = StyleOptions::default();
+    for (name, text) in style {
+        if !options.set(name, text).map_err(|error| at(name, error))? {
+            return Err((name.clone(), "no such parameter".into()));
+        }
+    }
+    // Any scheme will do to see whether the options agree: the files of schemes are not known here.
+    match options.resolve(|_| Style::new().map(|style| style.scheme)) {
+        Err(Error::Invalid { parameter, message }) => Err((parameter.replace('-', "_"), message)),
+        Err(other) => Err((String::new(), other.to_string())),
+        Ok(_) => Ok(options),
+    }
+}
+
+/// Whether a layer may be called that.
+///
+/// # Errors
+/// What is wrong with the name.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    if RESERVED.contains(&name) {
+        return Err(format!("the name is one of the server's own, so no layer can have it: {}", RESERVED.join(", ")));
+    }
+    if name.len() > MAX_NAME || name.is_empty() || !name.chars().all(is_name_char) {
+        return Err(format!("a layer's name has 1 to {MAX_NAME} letters A-Z, a-z, digits, _ or -"));
+    }
+    Ok(())
+}
+
+/// The longest name of a layer.
+pub(super) const MAX_NAME: usize = 64;
+
+/// Whether a layer's name may hold it.
+pub(super) fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+fn write_inputs<S: Serializer>(inputs: &Vec<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match inputs.as_slice() {
+        [only] => only.serialize(serializer),
+        _ => inputs.serialize(serializer),
+    }
+}
+
+fn read_inputs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Inputs;
+    impl<'de> Visitor<'de> for Inputs {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an input or a list of inputs")
+        }
+
+        fn visit_str<E: de::Error>(self, input: &str) -> Result<Vec<String>, E> {
+            Ok(vec![input.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut inputs = Vec::new();
+            while let Some(input) = list.next_element()? {
+                inputs.push(input);
+            }
+            Ok(inputs)
+        }
+    }
+    deserializer.deserialize_any(Inputs)
+}
+
+fn read_style<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Scalar(#[serde(deserialize_with = "quantity::scalar")] String);
+
+    let parameters = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
+    Ok(parameters.into_iter().map(|(name, Scalar(text))| (name, text)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_layers_fit_into_a_url() {
+        for good in ["a", "Cities_2024-05", &"x".repeat(64)] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a b", "å", "a/b", "a.b", &"x".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+        for reserved in RESERVED {
+            assert!(check_name(reserved).is_err_and(|why| why.contains("server's own")), "{reserved}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What the server can be told, and how it is said.
+//!
+//! Defaults, then a TOML file, then the environment, each over the one before: [`Config::load`]. The command line's flags
+//! come on top ([`Config::set`]), and the inputs it names become layers ([`Config::add_inputs`]). One table,
+//! `keys`, knows of every key what it is and what it accepts: files, variables and flags are held against it, and
+//! [`Config::to_toml`] prints from it.
+//!
+//! A file `kiln.toml`:
+//!
+//! ```toml
+//! [server]
+//! listen = "0.0.0.0:3000"
+//!
+//! [images]
+//! ttl = "2h"
+//!
+//! [layers.cities]
+//! input = "data/cities.parquet"
+//! weight = "population"
+//! style = { scheme = "fire", radius = 12 }
+//! ```
+//!
+//! Each key that holds one value or a list is also a variable, `KILN_SERVER_LISTEN=3000` or
+//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`. Paths are relative to where Kiln was started.
+
+mod byte_size;
+mod check;
+mod document;
+mod inputs;
+mod keys;
+mod kind;
+mod layer;
+mod load;
+mod print;
+mod quantity;
+mod sections;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod time_span;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use byte_size::ByteSize;
+pub use layer::{GroundConfig, LayerConfig, RESERVED};
+pub use sections::{
+    BridgeConfig, CacheConfig, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig, ServerConfig,
+};
+pub use time_span::TimeSpan;
+
+/// Everything that the server can be told.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How it is reached, and how much it does at once.
+    pub server: ServerConfig,
+    /// Pictures that are written to a folder.
+    pub images: ImagesConfig,
+    /// Pictures that are kept in memory.
+    pub cache: CacheConfig,
+    /// What one request may ask for.
+    pub limits: LimitsConfig,
+    /// Color schemes from files.
+    pub schemes: SchemesConfig,
+    /// The old page's requests.
+    pub bridge: BridgeConfig,
+    /// What is told of the work.
+    pub log: LogConfig,
+    /// The layers by name.
+    pub layers: BTreeMap<String, LayerConfig>,
+    /// The database that `DATABASE_URL` names, an input. It may hold a password, so it is never printed nor saved.
+    #[serde(skip)]
+    pub database_url: Option<String>,
+}
+
+impl Config {
+    /// The layer of the old page's requests: the one that `bridge.layer` names, else the first by name.
+    pub fn bridge_layer(&self) -> Option<&str> {
+        self.bridge.layer.as_deref().or_else(|| self.layers.keys().next().map(String::as_str))
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, images, cache, limits, schemes, bridge, log, layers, database_url } = self;
+        f.debug_struct("Config")
+            .field("server", server)
+            .field("images", images)
+            .field("cache", cache)
+            .field("limits", limits)
+            .field("schemes", schemes)
+            .field("bridge", bridge)
+            .field("log", log)
+            .field("layers", layers)
+            .field("database_url", &database_url.as_ref().map(|_| "…"))
+            .finish()
+    }
+}

@@ -1,0 +1,56 @@
+//! A configuration as a file that says everything.
+
+use std::fmt::Write;
+
+use toml::{Table, Value};
+
+use super::Config;
+use super::keys::{self, KEYS, Key, LAYER_KEYS, LAYERS};
+use crate::error::{Error, Result};
+
+impl Config {
+    /// The whole configuration as a TOML file: every key, each with what it is, what it accepts and its default. Read
+    /// again, it is the same configuration, but for [`database_url`](Self::database_url), which is left out.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a path is not in UTF-8, which TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String> {
+        let (table, defaults) = (self.table()?, Self::default().table()?);
+        let mut out = String::from("# Kiln's configuration: all that the server can be told.\n");
+        for section in keys::sections() {
+            append(&mut out, format_args!("\n[{section}]\n"));
+            for key in KEYS.iter().filter(|key| key.section == section) {
+                append_key(&mut out, key, &table, &defaults);
+            }
+        }
+        append(&mut out, format_args!("\n# A layer is a table [layers.NAME] of these:\n"));
+        for Key { name, about, kind, .. } in LAYER_KEYS {
+            append(&mut out, format_args!("# {name} ({about}): {}.\n", kind.accepts()));
+        }
+        if let Some(layers) = table.get(LAYERS).filter(|layers| layers.as_table().is_some_and(|all| !all.is_empty())) {
+            let mut alone = Table::new();
+            alone.insert(LAYERS.to_owned(), layers.clone());
+            let layers = toml::to_string(&alone).map_err(|error| Error::config(LAYERS, error.to_string()))?;
+            append(&mut out, format_args!("\n{layers}"));
+        }
+        Ok(out)
+    }
+}
+
+fn append_key(out: &mut String, key: &Key, table: &Table, defaults: &Table) {
+    let Key { name, about, absent, .. } = key;
+    let value_in = |table: &Table| -> Option<Value> { table.get(key.section)?.get(name).cloned() };
+    let default = value_in(defaults).map(|value| value.to_string());
+    let default = default.as_deref().or(absent.map(|(meaning, _)| meaning)).unwrap_or_default();
+    append(out, format_args!("# {about}. Default: {default}.\n# Accepts {}.\n", key.kind.accepts()));
+    match (value_in(table), absent) {
+        (Some(value), _) => append(out, format_args!("{name} = {value}\n")),
+        (None, Some((_, example))) => append(out, format_args!("# {name} = {example}\n")),
+        (None, None) => {}
+    }
+}
+
+fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = text.write_fmt(more);
+}

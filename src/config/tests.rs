@@ -1,0 +1,237 @@
+//! What holds for configurations as a whole.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::error::Result;
+use crate::geo::Projection;
+
+fn read(text: &str) -> Result<Config> {
+    Config::from_toml(Path::new("kiln.toml"), text)
+}
+
+fn load(text: &str, env: &[(&str, &str)]) -> Result<Config> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    std::fs::write(&file, text).unwrap();
+    Config::load(Some(&file), env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
+}
+
+/// The one line that refuses it.
+fn refused(outcome: Result<Config>) -> String {
+    let error = outcome.unwrap_err();
+    assert!(error.is_usage(), "{error}");
+    let line = error.to_string();
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[test]
+fn nothing_said_is_the_defaults() {
+    let config = load("", &[("PATH", "/bin"), ("KILN_BLESS", "1"), ("KILN_SCHEMES", "")]).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:3000");
+    assert_eq!(config.images.keep(), crate::images::Keep::default());
+    assert_eq!(config.bridge.projection, Projection::PlateCarree);
+    config.check().unwrap();
+}
+
+#[test]
+fn a_file_goes_over_defaults_the_environment_over_the_file() {
+    let file = "[images]\nttl = \"2h\"\nmax_count = 7\n[server]\nlisten = 8080\nbase_url = \"https://a.example/x/\"\n";
+    let env = [("KILN_IMAGES_TTL", "30m"), ("KILN_SCHEMES", "a:b"), ("DATABASE_URL", "postgres://kiln:pw@db/kiln")];
+    let config = load(file, &env).unwrap();
+    assert_eq!(config.images.ttl, TimeSpan::from_secs(1800));
+    assert_eq!(config.images.max_count, 7);
+    assert_eq!(config.images.folder, PathBuf::from("imgs"));
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.base_url.as_deref(), Some("https://a.example/x"));
+    assert_eq!(config.schemes.folders, [PathBuf::from("a"), PathBuf::from("b")]);
+    assert_eq!(config.database_url.as_deref(), Some("postgres://kiln:pw@db/kiln"));
+    assert!(!format!("{config:?}{}", config.to_toml().unwrap()).contains("pw"));
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable() {
+    let defaults = Config::default();
+    let variables = [
+        ("KILN_SERVER_LISTEN", "[::1]:80"),
+        ("KILN_SERVER_BASE_URL", "https://a.example"),
+        ("KILN_SERVER_RENDER_THREADS", "3"),
+        ("KILN_SERVER_QUEUE", "0"),
+        ("KILN_SERVER_TIMEOUT", "5"),
+        ("KILN_SERVER_MAX_CONNECTIONS", "10_000"),
+        ("KILN_SERVER_CORS_ORIGINS", "https://a.example, https://b.example"),
+        ("KILN_SERVER_CACHE_CONTROL", "no-store"),
+        ("KILN_IMAGES_FOLDER", "pictures"),
+        ("KILN_IMAGES_TTL", "1d"),
+        ("KILN_IMAGES_MAX_COUNT", "5"),
+        ("KILN_IMAGES_MAX_SIZE", "5GB"),
+        ("KILN_IMAGES_SWEEP_EVERY", "5m"),
+        ("KILN_CACHE_SIZE", "0"),
+        ("KILN_LIMITS_BODY", "1MB"),
+        ("KILN_LIMITS_POINTS", "10"),
+        ("KILN_LIMITS_ANSWER_POINTS", "10"),
+        ("KILN_LIMITS_PIXELS", "65536"),
+        ("KILN_LIMITS_RADIUS_PX", "64"),
+        ("KILN_SCHEMES_FOLDERS", "a,b"),
+        ("KILN_BRIDGE_LAYER", "5"),
+        ("KILN_BRIDGE_PROJECTION", "mercator"),
+        ("KILN_LOG_LEVEL", "debug"),
+        ("KILN_LOG_FORMAT", "json"),
+    ];
+    assert_eq!(variables.len(), keys::KEYS.len());
+    for (variable, text) in variables {
+        let config = load("", &[(variable, text)]).unwrap();
+        assert_ne!(config, defaults, "{variable}");
+        assert_eq!(read(&config.to_toml().unwrap()).unwrap(), config, "{variable}");
+        let key = keys::KEYS.iter().find(|key| key.variable() == variable).unwrap();
+        let mut set = defaults.clone();
+        set.set(&key.path(), text).unwrap();
+        assert_eq!(set, config, "{variable}");
+    }
+    let unset = load("[server]\nrender_threads = 3\n", &[("KILN_SERVER_RENDER_THREADS", "")]).unwrap();
+    assert_eq!(unset, defaults);
+}
+
+#[test]
+fn unknown_keys_are_told_with_their_place_and_the_nearest() {
+    for (text, place, words) in [
+        (
+            "[images]\n\n  tttl = \"1h\"",
+            "kiln.toml:3:3: images.tttl: ",
+            "did you mean ttl? images has folder, ttl, max_",
+        ),
+        ("[imagess]\n", "kiln.toml:1:2: imagess: ", "did you mean images?"),
+        ("listen = 80", "kiln.toml:1:1: listen: ", "did you mean server.listen?"),
+        ("[server]\nttl = 1", "kiln.toml:2:1: server.ttl: ", "did you mean images.ttl?"),
+        ("images.max_cuont = 5", "kiln.toml:1:8: images.max_cuont: ", "did you mean max_count?"),
+        ("[layers.a]\ninput = \"a\"\nweigth = \"w\"", "kiln.toml:3:1: layers.a.weigth: ", "did you mean weight?"),
+        (
+            "[layers.a]\ninput = \"a\"\nstyle = { \"ä\" = 1, radios = 5 }",
+            "kiln.toml:3:20: layers.a.style.radios: ",
+            "did you mean radius?",
+        ),
+        ("database_url = \"x\"", "kiln.toml:1:1: database_url: ", "no such section"),
+    ] {
+        let line = refused(read(text));
+        assert!(line.starts_with(place) && line.contains(words), "{text}: {line}");
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_told_with_what_would() {
+    let layer = |rest: &str| format!("[layers.a]\ninput = \"a.csv\"\n{rest}");
+    for (text, place, words) in [
+        (
+            "[images]\nttl = \"soon\"",
+            "kiln.toml:2:7: images.ttl: ",
+            "\"soon\" is not a time from 1s to 3650d, such as 90s",
+        ),
+        ("[images]\nttl = 0", "kiln.toml:2:7: images.ttl: ", "0 is not a time"),
+        ("[images]\nmax_count = \"many\"", "kiln.toml:2:13: images.max_count: ", "whole number from 1 to 100_000_000"),
+        ("[limits]\npixels = 100000001", "kiln.toml:2:10: limits.pixels: ", "100_000_000"),
+        ("[limits]\nradius_px = nan", "kiln.toml:2:13: limits.radius_px: ", "from 1 to 1024"),
+        ("[server]\nlisten = true", "kiln.toml:2:10: server.listen: ", "127.0.0.1:3000"),
+        ("[log]\nlevel = \"loud\"", "kiln.toml:2:9: log.level: ", "error, warn, info, debug, trace"),
+        ("images = 5", "kiln.toml:1:10: images: ", "write [images]"),
+        ("[[layers]]\ninput = \"a\"", "kiln.toml:1:", "write [layers.NAME]"),
+        ("[layers.tiles]\ninput = \"a\"", "kiln.toml:1:9: layers.tiles: ", "server's own"),
+        ("[layers.\"a b\"]\ninput = \"a\"", "kiln.toml:1:9: layers.a b: ", "letters"),
+        ("[layers.a]\ntitle = \"A\"", "kiln.toml:1:9: layers.a.input: ", "missing"),
+        ("[layers.a]\ninput = []", "kiln.toml:2:9: layers.a.input: ", "a list of them"),
+        (&layer("style.radius = \"wide\""), "kiln.toml:3:16: layers.a.style.radius: ", "wide"),
+        (
+            &layer("style = { radius = 5, vmin = 9, vmax = 3 }"),
+            "kiln.toml:3:30: layers.a.style.vmin: ",
+            "not below vmax",
+        ),
+        (&layer("style.radius = [5]"), "kiln.toml:3:16: layers.a.style.radius: ", "neither"),
+        (&layer("projection = \"mercator\""), "kiln.toml:3:14: layers.a.projection: ", "globe, plane"),
+        ("[images]\nttl = ", "kiln.toml:2:7: ", "not TOML"),
+        ("[images]\nttl = 1\nttl = 2", "kiln.toml:3:1: ", "not TOML"),
+        ("[limits]\npoints = 99999999999999999999", "kiln.toml:2:10: ", ""),
+    ] {
+        let line = refused(read(text));
+        assert!(line.starts_with(place) && line.contains(words), "{text}: {line}");
+    }
+}
+
+#[test]
+fn variables_that_make_no_sense_are_told_by_their_names() {
+    for (variable, text, words) in [
+        ("KILN_IMAGES_TTL", "soon", "KILN_IMAGES_TTL: images.ttl: \"soon\" is not a time"),
+        ("KILN_SERVER_LITSEN", "80", "did you mean KILN_SERVER_LISTEN? server has KILN_SERVER_LISTEN, "),
+        ("KILN_SEVER_LISTEN", "80", "did you mean KILN_SERVER_LISTEN?"),
+        ("KILN_LISTEN", "80", "KILN_SECTION_KEY sets a key of server, images"),
+        ("KILN_LAYERS_A_INPUT", "a.csv", "in the file or on the command line"),
+        ("KILN_SERVER_QUEUE", "", "KILN_SERVER_QUEUE: server.queue: \"\" is not a whole number"),
+        ("KILN_LIMITS_POINTS", "-1", "-1 is not a whole number from 1 to"),
+    ] {
+        let line = refused(load("", &[(variable, text)]));
+        assert!(line.starts_with(variable) && line.contains(words), "{variable}={text}: {line}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_no_configuration() {
+    let error = Config::load(Some(Path::new("/nowhere/kiln.toml")), []).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/kiln.toml: cannot read"), "{error}");
+}
+
+#[test]
+fn what_is_printed_reads_back_the_same() {
+    let text = r#"
+        [server]
+        base_url = "https://maps.example.org/heat"
+        render_threads = 2
+        cors_origins = ["https://a.example", "https://b.example"]
+        [limits]
+        radius_px = 12.5
+        [schemes]
+        folders = ["my \"own\"", 'C:\schemes']
+        [bridge]
+        layer = "b"
+        [layers.b]
+        input = ["a.csv", "b.csv"]
+        title = "Line\nbreak, \"quotes\" and ünicode"
+        projection = "plane"
+        weight = "mag"
+        style = { radius = 5, opacity = 0.5, scheme = "fire" }
+        [layers.a]
+        input = "-"
+    "#;
+    let config = read(text).unwrap();
+    config.check().unwrap();
+    assert_eq!(config.layers["b"].style["opacity"], "0.5");
+    assert_eq!(config.layers["b"].style_options().unwrap().radius, Some(crate::layer::Radius::Pixels(5.0)));
+    assert_eq!(config.bridge_layer(), Some("b"));
+    let printed = config.to_toml().unwrap();
+    assert_eq!(read(&printed).unwrap(), config, "{printed}");
+    assert_eq!(read(&printed).unwrap().to_toml().unwrap(), printed);
+    for config in [Config::default(), config] {
+        let printed = config.to_toml().unwrap();
+        for key in keys::KEYS {
+            let said = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{} = ", key.name));
+            assert!(printed.lines().any(said), "{} is missing:\n{printed}", key.path());
+        }
+    }
+}
+
+#[test]
+fn the_bridge_needs_a_layer_that_is_there() {
+    let config = read("[bridge]\nlayer = \"citys\"\n[layers.cities]\ninput = \"a.csv\"").unwrap();
+    let line = config.check().unwrap_err().to_string();
+    assert!(line.starts_with("bridge.layer: ") && line.contains("did you mean cities?"), "{line}");
+    assert_eq!(read("[layers.b]\ninput = \"b\"\n[layers.a]\ninput = \"a\"").unwrap().bridge_layer(), Some("a"));
+}
+
+#[test]
+fn unknown_keys_cannot_be_set() {
+    let mut config = Config::default();
+    for (path, words) in [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl?")] {
+        let line = config.set(path, "1h").unwrap_err().to_string();
+        assert!(line.starts_with(path) && line.contains(words), "{line}");
+    }
+    assert_eq!(config, Config::default());
+}

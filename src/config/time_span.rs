@@ -1,0 +1,86 @@
+//! How long something lasts.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::quantity;
+use crate::error::{Error, Result};
+
+/// A time span in whole seconds, written `90s`, `30m`, `1h` or `2d`; a number without a unit counts seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeSpan(u64);
+
+impl TimeSpan {
+    /// The units that are understood, the unit of 1 first.
+    const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+
+    /// This many seconds.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Its length in seconds.
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
+    /// The same for the standard library.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+}
+
+impl FromStr for TimeSpan {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let why = || Error::invalid("time", format!("`{text}` is not a time such as 90s, 30m, 1h or 2d"));
+        quantity::read(text, &Self::UNITS).map(Self).ok_or_else(why)
+    }
+}
+
+impl fmt::Display for TimeSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        quantity::write(self.0, &Self::UNITS, f)
+    }
+}
+
+impl Serialize for TimeSpan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeSpan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        quantity::scalar(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_printed() {
+        for (text, seconds, printed) in [
+            ("90", 90, "90s"),
+            ("1.5h", 5400, "90m"),
+            (" 60 m", 3600, "1h"),
+            ("2D", 172_800, "2d"),
+            ("0", 0, "0s"),
+            ("18446744073709551615", u64::MAX, "18446744073709551615s"),
+        ] {
+            let span: TimeSpan = text.parse().unwrap();
+            assert_eq!((span.as_secs(), span.to_string().as_str()), (seconds, printed), "{text}");
+            assert_eq!(printed.parse::<TimeSpan>().unwrap(), span);
+        }
+        for bad in ["", "-1s", "1 fortnight", "h", "nan", "inf", "0.2s", "1e300d", "18446744073709551615m", "1s s"] {
+            assert!(bad.parse::<TimeSpan>().is_err(), "{bad}");
+        }
+    }
+}
