@@ -32,6 +32,7 @@ pub mod config;
 pub mod encode;
 pub mod error;
 pub mod geo;
+pub mod http;
 pub mod images;
 pub mod layer;
 pub mod raster;

@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod render;
 mod schemes;
+mod serve;
 mod summary;
 
 use std::io::Write;
@@ -29,6 +30,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Render(Box<render::Args>),
+    Serve(Box<serve::Args>),
     Schemes(schemes::Args),
     Clean(clean::Args),
     Config(config::Args),
@@ -42,6 +44,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = match command {
         Command::Render(args) => render::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Schemes(args) => schemes::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Config(args) => config::run(&args),

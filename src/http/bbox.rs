@@ -72,7 +72,8 @@ fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answ
     check_ground(layer.ground(), projection)?;
 
     let bounds: Bounds = bounds.parse()?;
-    let malformed = || Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png or 800x600@2x.png"));
+    let malformed =
+        || Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png or 800x600@2x.png"));
     let stem = size.strip_suffix(".png").ok_or_else(malformed)?;
     let (stem, ratio) = stem.strip_suffix("@2x").map_or((stem, 1), |stem| (stem, 2));
     let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };

@@ -147,12 +147,15 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
     for (name, _) in &asked.pairs {
         let stem = name.split('[').next().unwrap_or_default();
         if !KNOWN.contains(&stem) {
-            return Err(Problem::parameter(name, format!("there is no such parameter. There are: {}", KNOWN.join(", "))));
+            return Err(Problem::parameter(
+                name,
+                format!("there is no such parameter. There are: {}", KNOWN.join(", ")),
+            ));
         }
     }
     let layer = match asked.one("layer").or_else(|| app.config.bridge_layer()) {
         Some(name) => app.layer(name)?,
-        None => return Err(Problem::not_found("the server has no layer")),
+        None => app.catalog.layers().next().ok_or_else(|| Problem::not_found("the server has no layer"))?,
     };
     let projection: Projection = match asked.one("projection") {
         Some(name) => name.parse()?,
@@ -175,7 +178,8 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
         let truncated = (data.len() as u64) < total;
         return Ok(BridgeReply::Points { success: true, filename: false, data, total, truncated });
     }
-    let whole = |value: f64| (value.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&value)).then_some(value as u32);
+    let whole =
+        |value: f64| (value.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&value)).then_some(value as u32);
     let [width, height] = asked.numbers("imgSize", "width and height")?;
     let (Some(width), Some(height)) = (whole(width), whole(height)) else {
         return Err(Problem::parameter("imgSize", "width and height have to be whole numbers of pixels above 0"));
@@ -183,17 +187,19 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
     let dot_size = asked.one("dotSize").unwrap_or("150").trim();
     let opacity = asked.one("opacity").unwrap_or("128").trim();
     let share = opacity.parse::<u8>().map(|alpha| f64::from(alpha) / 255.0);
-    let share = share.map_err(|_| Problem::parameter("opacity", format!("`{opacity}` is not a whole number from 0 to 255")))?;
+    let share =
+        share.map_err(|_| Problem::parameter("opacity", format!("`{opacity}` is not a whole number from 0 to 255")))?;
     let scheme_name = asked.one("scheme").unwrap_or("fire");
-    let options = StyleOptions {
-        blend: Some(Blend::Classic),
-        radius: Some(Radius::from_dot_size(dot_size).map_err(|_| {
-            Problem::parameter("dotSize", format!("`{dot_size}` is not a number of pixels above 0"))
-        })?),
-        opacity: Some(Opacity::new(share)?),
-        scheme: Some(scheme_name.to_owned()),
-        ..StyleOptions::default()
-    };
+    let options =
+        StyleOptions {
+            blend: Some(Blend::Classic),
+            radius: Some(Radius::from_dot_size(dot_size).map_err(|_| {
+                Problem::parameter("dotSize", format!("`{dot_size}` is not a number of pixels above 0"))
+            })?),
+            opacity: Some(Opacity::new(share)?),
+            scheme: Some(scheme_name.to_owned()),
+            ..StyleOptions::default()
+        };
     let scheme = app.scheme(scheme_name)?;
     let canvas = canvas(app, projection, bounds, Size::Exact(width, height), true)?;
     let wanted = Wanted { subject, filter: Filter::default(), options, scheme, canvas };

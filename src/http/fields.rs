@@ -236,7 +236,8 @@ mod tests {
 
     #[test]
     fn query_and_json_say_the_same() {
-        let json = br#"{"bounds": [[50, 10], [60, 20]], "size": [800, 600], "radius": 25, "scheme": "fire", "vmin": null}"#;
+        let json =
+            br#"{"bounds": [[50, 10], [60, 20]], "size": [800, 600], "radius": 25, "scheme": "fire", "vmin": null}"#;
         let query = "bounds=10,50,20,60&size=800x600&radius=25&scheme=fire";
         for mut fields in [Fields::from_json(json).unwrap(), Fields::from_query(query).unwrap()] {
             let bounds = fields.bounds("bounds").unwrap().unwrap();

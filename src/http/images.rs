@@ -39,7 +39,7 @@ pub(super) async fn image(
             bytes
         }
     };
-    let left_s = (name.created_s() + app.config.images.ttl.seconds()).saturating_sub(now_s());
+    let left_s = (name.created_s() + app.config.images.ttl.as_secs()).saturating_sub(now_s());
     if left_s == 0 && !app.images.path_of(name).exists() {
         return Err(gone());
     }
@@ -82,7 +82,10 @@ pub(super) fn png(asked: &HeaderMap, bytes: Bytes, tag: &str, cache_control: &st
 /// Whether the client says that it has what bears the tag (RFC 9110, If-None-Match).
 pub(super) fn has(asked: &HeaderMap, tag: &str) -> bool {
     let listed = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    listed.flat_map(|list| list.split(',')).map(|item| item.trim().trim_start_matches("W/")).any(|item| item == tag || item == "*")
+    listed
+        .flat_map(|list| list.split(','))
+        .map(|item| item.trim().trim_start_matches("W/"))
+        .any(|item| item == tag || item == "*")
 }
 
 /// Seconds since 1970.

@@ -98,8 +98,7 @@ impl RenderTimer<'_> {
 }
 
 /// From half a millisecond to half a minute.
-const SECONDS: [f64; 15] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 impl Metrics {
     /// All counters at 0, beside what is known of the layers.
@@ -177,11 +176,9 @@ impl Metrics {
 
     /// The cleanup removed files.
     pub(super) fn swept(&self, swept: &Swept) {
-        for (reason, count) in [
-            (Reason::Expired, swept.expired),
-            (Reason::Evicted, swept.evicted),
-            (Reason::Unfinished, swept.unfinished),
-        ] {
+        for (reason, count) in
+            [(Reason::Expired, swept.expired), (Reason::Evicted, swept.evicted), (Reason::Unfinished, swept.unfinished)]
+        {
             self.removed.get_or_create(&ReasonLabels { reason }).inc_by(count);
         }
         self.removed_bytes.inc_by(swept.bytes);

@@ -41,11 +41,12 @@ use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
 use crate::color::Scheme;
-use crate::config::Config;
+use crate::config::{Config, GroundConfig, LayerConfig};
 use crate::error::{Error, Result};
 use crate::geo::Projection;
 use crate::images::ImageFolder;
-use crate::layer::{Catalog, Layer, SchemeFolders};
+use crate::layer::{Catalog, Layer, LayerSpec, SchemeFolders};
+use crate::source::{Columns, Ground};
 use crate::spelling::nearest_first;
 
 /// What all requests share.
@@ -106,12 +107,34 @@ impl Server {
     }
 }
 
+/// The layer that a section of the config describes.
+fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
+    Layer::open(LayerSpec {
+        name: name.to_owned(),
+        inputs: config.inputs.clone(),
+        title: config.title.clone(),
+        attribution: config.attribution.clone(),
+        columns: Columns {
+            lon: config.lon.clone(),
+            lat: config.lat.clone(),
+            weight: config.weight.clone(),
+            time: config.time.clone(),
+            category: config.category.clone(),
+        },
+        ground: match config.projection {
+            GroundConfig::Globe => Ground::Globe,
+            GroundConfig::Plane => Ground::Plane,
+        },
+        style: config.style_options()?,
+    })
+}
+
 impl App {
     fn new(config: Config) -> Result<Self> {
         let layers = if config.layers.is_empty() {
             bundled::layers()?
         } else {
-            config.layer_specs()?.into_iter().map(Layer::open).collect::<Result<_>>()?
+            config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
         };
         let catalog = Catalog::new(layers);
         // A broken scheme file is told, and the others still serve.

@@ -53,7 +53,9 @@ mod tests {
         let contract = serde_json::to_value(Contract::openapi()).unwrap();
         let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
-        for path in ["/{layer}/bbox/{bounds}/{size}", "/{layer}/legend.png", "/{layer}/legend.json", "/overlays/legend.png"] {
+        for path in
+            ["/{layer}/bbox/{bounds}/{size}", "/{layer}/legend.png", "/{layer}/legend.json", "/overlays/legend.png"]
+        {
             let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();
             let names: BTreeSet<&str> = listed.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
             for name in StyleOptions::NAMES {

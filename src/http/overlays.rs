@@ -85,7 +85,11 @@ pub(super) struct PointsReply {
         (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "There is no room for the picture", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer<Response<axum::body::Body>> {
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<axum::body::Body>> {
     let mut fields = fields(&headers, &body)?;
     let as_picture = fields.flag("png")?.unwrap_or(true);
     let layer = fields.text("layer")?;
@@ -105,7 +109,9 @@ pub(super) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
             check_ground(layer.ground(), projection)?;
             (Subject::Layer(name), layer.style().clone())
         }
-        (None, Some(json)) => (Subject::Given(Arc::new(points(&app, json.get(), projection).await?)), StyleOptions::default()),
+        (None, Some(json)) => {
+            (Subject::Given(Arc::new(points(&app, json.get(), projection).await?)), StyleOptions::default())
+        }
         (None, None) => {
             let names: Vec<&str> = app.catalog.layers().map(crate::layer::Layer::name).collect();
             let why = format!("give a layer ({}) or points", names.join(", "));
@@ -129,7 +135,8 @@ pub(super) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
     let wanted = Wanted { subject, filter, options, scheme, canvas };
     let (overlay, status) = overlay(&app, wanted).await?;
     let location = overlay.url.clone();
-    Ok((status, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())], Json(overlay)).into_response())
+    Ok((status, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())], Json(overlay))
+        .into_response())
 }
 
 /// The parameters of a body: a JSON object, or a form.
@@ -137,10 +144,11 @@ fn fields(headers: &HeaderMap, body: &[u8]) -> Answer<Fields> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
-        "application/json" => Fields::from_json(body),
         // Clients that name no type mean JSON.
-        "" | "text/plain" => Fields::from_json(body),
+        "application/json" | "text/plain" | "" => Fields::from_json(body),
         media_type if media_type.ends_with("+json") => Fields::from_json(body),
+        // curl calls everything a form.
+        "application/x-www-form-urlencoded" if body.trim_ascii_start().starts_with(b"{") => Fields::from_json(body),
         "application/x-www-form-urlencoded" => {
             let text = std::str::from_utf8(body).map_err(|_| Problem::body("the form is not UTF-8"))?;
             Fields::from_query(text)
@@ -216,7 +224,7 @@ fn fitting(
 pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Overlay, StatusCode)> {
     wanted.check(app)?;
     let key = wanted.key(app)?;
-    let ttl_s = app.config.images.ttl.seconds();
+    let ttl_s = app.config.images.ttl.as_secs();
     let is_there = |overlay: &Arc<Overlay>| {
         let name: Option<ImageName> = overlay.filename.parse().ok();
         overlay.expires_at > now_s() && name.is_some_and(|name| app.images.path_of(name).exists())
@@ -360,10 +368,8 @@ pub(super) async fn legend(
     let why = "the scale of eqhist depends on the picture; ask for the layer's legend";
     let scale = scale.ok_or_else(|| Problem::parameter("curve", why))?;
     let key = format!("legend?{query}");
-    let (bytes, was_there) = app
-        .bytes
-        .get_or_make(&key, || app.pool.run(move |_| scale.legend(&title, pixel_ratio)))
-        .await?;
+    let (bytes, was_there) =
+        app.bytes.get_or_make(&key, || app.pool.run(move |_| scale.legend(&title, pixel_ratio))).await?;
     app.metrics.cache(was_there);
     Ok(png(&headers, bytes, &etag(&key), &app.config.server.cache_control))
 }

@@ -62,7 +62,8 @@ pub(super) async fn asset(Path(name): Path<String>, asked: HeaderMap) -> Answer<
     if has(&asked, &tag) {
         return Ok((axum::http::StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    Ok((headers, [(header::CONTENT_TYPE, *content_type), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], *text).into_response())
+    Ok((headers, [(header::CONTENT_TYPE, *content_type), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], *text)
+        .into_response())
 }
 
 /// A small flame, so that browsers need not ask in vain.

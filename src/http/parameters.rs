@@ -1,15 +1,15 @@
 //! The parameters of pictures, as the contract tells them. They are read by [`Fields`](super::fields::Fields); a test
 //! holds the two against each other.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 /// How a picture is drawn. All have defaults, which a layer may set.
 macro_rules! style_parameters {
     ($(#[$meta:meta])* $name:ident { $($own:tt)* }) => {
-        $(#[$meta])*
         #[allow(dead_code, reason = "it documents what Fields reads")]
         #[derive(Debug, Deserialize, IntoParams, ToSchema)]
+        $(#[$meta])*
         #[into_params(parameter_in = Query)]
         pub(super) struct $name {
             $($own)*
@@ -180,9 +180,9 @@ style_parameters! {
 }
 
 /// What POST /overlays answers with 200.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
 #[allow(dead_code, reason = "it documents what is answered")]
-#[schema(untagged)]
 pub(super) enum OverlayOrPoints {
     /// A picture that was there already.
     Overlay(super::overlays::Overlay),

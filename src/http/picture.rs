@@ -159,14 +159,6 @@ fn clipped_height(projection: Projection, bounds: Bounds, height: u32) -> u32 {
 }
 
 impl Wanted {
-    /// The layer, if it is one.
-    pub(super) fn layer<'a>(&self, app: &'a App) -> Answer<Option<&'a Layer>> {
-        match &self.subject {
-            Subject::Layer(name) => app.layer(name).map(Some),
-            Subject::Given(_) => Ok(None),
-        }
-    }
-
     /// Checks the parameters that only show their sense together: the style, and what the filter may look at.
     pub(super) fn check(&self, app: &App) -> Answer<()> {
         let style = self.style()?;
@@ -181,7 +173,10 @@ impl Wanted {
             style.kernel(&self.canvas)?;
         }
         if let (Subject::Given(_), false) = (&self.subject, self.filter.is_none()) {
-            return Err(Problem::parameter("points", "start, end and category filter layers, not points of the request"));
+            return Err(Problem::parameter(
+                "points",
+                "start, end and category filter layers, not points of the request",
+            ));
         }
         Ok(())
     }
@@ -297,7 +292,7 @@ impl Scale {
         let unit = if self.ends.is_some() { self.unit.as_str() } else { "an absolute scale" };
         let legend = Legend { palette: &palette, ticks: &self.ticks, title, unit, pixel_ratio }.draw()?;
         let mut png = Vec::new();
-        crate::encode::write_picture(&legend, &mut png)?;
+        crate::encode::write_picture(&legend, &mut png).map_err(|error| Error::io("legend", "encode", error))?;
         Ok(png.into())
     }
 }
@@ -308,9 +303,14 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
     let mut query: Vec<(&str, String)> = Vec::new();
     let path = match &wanted.subject {
         _ if span.curve != Curve::EqHist.to_string() => {
-            query.extend([("vmin", span.vmin.to_string()), ("vmax", span.vmax.to_string()), ("unit", span.unit.clone())]);
+            query.extend([
+                ("vmin", span.vmin.to_string()),
+                ("vmax", span.vmax.to_string()),
+                ("unit", span.unit.clone()),
+            ]);
             // What the span has settled.
-            options = StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
+            options =
+                StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
             "overlays/legend.png".to_owned()
         }
         Subject::Layer(name) => {

@@ -54,9 +54,11 @@ impl Problem {
 
     /// A parameter is malformed, out of range or unknown.
     pub(super) fn parameter(name: &str, why: impl Into<String>) -> Self {
+        // A name that somebody made up may be of any length.
+        const MAX_CHARS: usize = 64;
+        let name: &str = name.char_indices().nth(MAX_CHARS).map_or(name, |(end, _)| &name[..end]);
         let detail = format!("{name}: {}", why.into());
-        let mut problem =
-            Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter is wrong", detail);
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter is wrong", detail);
         problem.parameter = Some(name.to_owned());
         problem
     }

@@ -10,6 +10,7 @@ mod kernel;
 mod normalize;
 mod quantize;
 mod splat;
+mod steps;
 
 pub use bins::{Bins, Sums, Tally};
 pub use density::{Aggregation, density};

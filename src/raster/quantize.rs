@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::bands::for_each_band;
+use super::steps::Steps;
 use super::{Aggregation, Grid, Span};
 use crate::error::{Error, Result};
 use crate::simd::wide;
@@ -63,8 +64,8 @@ impl fmt::Display for Curve {
 /// Means, maxima, and spans that reach below 0 are drawn from index 1 on wherever there is a value.
 #[derive(Clone, Debug)]
 pub struct Quantizer {
-    /// The least value of each index from 1 to 255, rising.
-    thresholds: [f32; 255],
+    /// The least value of each index from 1 to 255.
+    steps: Steps,
     /// Amounts this close to 0 are nothing; negative: only NaN is.
     nothing_within: f32,
     /// Index = value · scale + offset, rounded down, for the linear curve.
@@ -100,7 +101,7 @@ impl Quantizer {
             let rounding = if fades { 0.5 } else { 1.0 };
             (scale as f32, (rounding - span.vmin * scale) as f32)
         });
-        Self { thresholds, nothing_within, linear, span }
+        Self { steps: Steps::new(thresholds), nothing_within, linear, span }
     }
 
     /// Whether values are amounts that fade into nothing: then no value is the same as 0.
@@ -118,22 +119,13 @@ impl Quantizer {
             let values = &density.cells()[first_row * width..first_row * width + band.len()];
             match self.linear {
                 Some((scale, offset)) => {
-                    let lowest = if self.thresholds[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
+                    let lowest = if self.steps.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
                     linear_indices(values, scale, offset, lowest, self.nothing_within, band);
                 }
-                None => {
-                    for (index, &value) in band.iter_mut().zip(values) {
-                        *index = if value.abs() > self.nothing_within { self.index_by_threshold(value) } else { 0 };
-                    }
-                }
+                None => self.steps.reached_all(values, self.nothing_within, band),
             }
         });
         indices
-    }
-
-    /// How many thresholds lie at or below a value.
-    fn index_by_threshold(&self, value: f32) -> u8 {
-        self.thresholds.partition_point(|&threshold| threshold <= value) as u8
     }
 
     /// Where a value lies on the palette, 0..=1: for the ticks of a legend.
@@ -141,7 +133,7 @@ impl Quantizer {
         if self.linear.is_some() {
             return ((value - self.span.vmin) / (self.span.vmax - self.span.vmin)).clamp(0.0, 1.0);
         }
-        f64::from(self.index_by_threshold(value as f32)) / 255.0
+        f64::from(self.steps.reached(value as f32)) / 255.0
     }
 }
 

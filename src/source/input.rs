@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 /// that can be read.
 pub fn open(spec: &str) -> Result<Box<dyn Source>> {
     if spec == "-" {
-        return open_stream(io::stdin().lock(), spec);
+        return read(io::stdin().lock(), spec);
     }
     let unreadable = |error| Error::io(spec, "read", error);
     let metadata = std::fs::metadata(spec).map_err(unreadable)?;
@@ -33,14 +33,33 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>> {
     }
     let mut file = File::open(spec).map_err(unreadable)?;
     if !metadata.is_file() {
-        return open_stream(file, spec);
+        return read(file, spec);
     }
     let head = read_head(&mut file).map_err(unreadable)?;
     if head.starts_with(GZIP) {
-        return open_stream(head.chain(file), spec);
+        return read(head.chain(file), spec);
     }
     let extension = extension(Path::new(spec));
     Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec)
+}
+
+/// Opens what `reader` delivers, in whatever format and compression it turns out to be. Messages call it `name`, whose
+/// extension counts as that of a file. It is copied to a temporary file without a name.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read.
+pub fn read(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
+    let unreadable = |error| Error::io(name, "read", error);
+    let head = read_head(&mut reader).map_err(unreadable)?;
+    let mut extension = extension(Path::new(name));
+    if !head.starts_with(GZIP) {
+        return open_copy(&head, reader, extension.as_deref(), name, unreadable);
+    }
+    let broken = |error| Error::input(name, format!("broken gzip: {error}"));
+    let mut unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, head.chain(reader)));
+    let head = read_head(&mut unpacked).map_err(broken)?;
+    extension = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
+    open_copy(&head, unpacked, extension.as_deref(), name, broken)
 }
 
 /// Several inputs as one: they are scanned in turn, each by all the workers.
@@ -66,21 +85,6 @@ impl std::fmt::Debug for Inputs {
 const GZIP: &[u8] = b"\x1F\x8B";
 /// Bytes that tell the format.
 const HEAD_BYTES: usize = 4096;
-
-/// Opens what `reader` delivers, packed or not.
-fn open_stream(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
-    let unreadable = |error| Error::io(name, "read", error);
-    let head = read_head(&mut reader).map_err(unreadable)?;
-    let mut extension = extension(Path::new(name));
-    if !head.starts_with(GZIP) {
-        return open_copy(&head, reader, extension.as_deref(), name, unreadable);
-    }
-    let broken = |error| Error::input(name, format!("broken gzip: {error}"));
-    let mut unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, head.chain(reader)));
-    let head = read_head(&mut unpacked).map_err(broken)?;
-    extension = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
-    open_copy(&head, unpacked, extension.as_deref(), name, broken)
-}
 
 /// Opens a copy of `head` and the `rest` behind it, once the head has told that it can be read.
 fn open_copy(
@@ -203,14 +207,14 @@ mod tests {
 
     #[test]
     fn a_stream_is_kept_for_several_scans() {
-        let source = open_stream(ROWS.as_bytes(), "-").unwrap();
+        let source = read(ROWS.as_bytes(), "-").unwrap();
         for workers in 1..=2 {
             let (points, _) = scan(&*source, &Query::default(), workers).unwrap();
             assert_eq!(points, [(1.0, 2.0, 1.0), (3.0, 4.0, 1.0)]);
         }
-        let error = message(open_stream(io::empty(), "-"));
+        let error = message(read(io::empty(), "-"));
         assert_eq!(error, "-: there is nothing in it; expected CSV, GeoJSON, JSON or Parquet");
-        let broken = open_stream(&b"[[1,2],[3,"[..], "-").unwrap();
+        let broken = read(&b"[[1,2],[3,"[..], "-").unwrap();
         assert!(message(scan(&*broken, &Query::default(), 1)).starts_with("-: broken JSON at line 1, column "));
     }
 
@@ -233,18 +237,18 @@ mod tests {
             (stream(b"<html>"), "-: it is XML or a web page; expected CSV, GeoJSON, JSON or Parquet"),
         ] {
             let mut plain = Counted(&stream[..], 0);
-            assert_eq!(message(open_stream(&mut plain, "-")), reason);
+            assert_eq!(message(read(&mut plain, "-")), reason);
             assert_eq!(plain.1, HEAD_BYTES);
             let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
             encoder.write_all(&stream).unwrap();
             let packed = encoder.finish().unwrap();
             let mut packed = Counted(&packed[..], 0);
-            assert_eq!(message(open_stream(&mut packed, "-")), reason);
+            assert_eq!(message(read(&mut packed, "-")), reason);
             assert!(packed.1 < BYTES / 8, "{} bytes were read", packed.1);
         }
         // The start of a first line that is longer than the head is no reason to refuse.
         let long = format!("lon,lat{}\n1,2\n", ",column".repeat(1000));
-        assert_eq!(scan(&*open_stream(long.as_bytes(), "-").unwrap(), &Query::default(), 1).unwrap().0.len(), 1);
+        assert_eq!(scan(&*read(long.as_bytes(), "-").unwrap(), &Query::default(), 1).unwrap().0.len(), 1);
     }
 
     #[test]

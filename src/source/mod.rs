@@ -29,7 +29,7 @@ mod value;
 pub use csv::Csv;
 pub use gathered::Gathered;
 pub use geojson::GeoJson;
-pub use input::{Inputs, open};
+pub use input::{Inputs, open, read};
 pub use json::Json;
 pub use memory::Memory;
 pub use parquet::Parquet;
@@ -46,7 +46,7 @@ use crate::geo::{Bounds, Points};
 pub type Sink<'s> = dyn FnMut(Points<'_>) -> ControlFlow<()> + Send + 's;
 
 /// Where points come from.
-pub trait Source: Sync {
+pub trait Source: Send + Sync {
     /// Pushes every valid point that passes `query` into `sinks`, one worker thread per sink.
     ///
     /// Points that are pushed have passed the check of `query.ground`; the others are counted in the report.

@@ -13,7 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("layer", &["source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
     ("config", &["layer", "images", "geo"]),
-    ("cli", &["config", "images", "layer", "source", "encode", "raster", "color", "geo"]),
+    ("http", &["config", "images", "layer", "source", "encode", "raster", "color", "geo"]),
+    ("cli", &["http", "config", "images", "layer", "source", "encode", "raster", "color", "geo"]),
 ];
 const EVERYBODYS: &[&str] = &["error", "simd", "spelling"];
 /// What the crate's root offers to everybody.
