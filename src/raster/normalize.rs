@@ -63,7 +63,6 @@ impl Span {
     /// Amounts start at 0; where some are negative, and for means and maxima, the lower end is found as the upper one is.
     /// Without any value the span is 0..1; it is never empty.
     pub fn of(density: &Grid<f32>, aggregation: Aggregation, normalization: Normalization, threads: usize) -> Self {
-        let is_value = |value: f32| if aggregation.is_additive() { value != 0.0 } else { !value.is_nan() };
         let share = match normalization {
             Normalization::Max => 1.0,
             Normalization::Percentile(percentage) => percentage / 100.0,
@@ -74,8 +73,11 @@ impl Span {
         }
         let from_zero = aggregation.is_additive() && least >= 0.0;
         let at = |share: f64, extreme: f32| {
-            let found =
-                if share < 1.0 && share > 0.0 { quantile(density.cells(), is_value, share, threads) } else { None };
+            let found = match share {
+                _ if share <= 0.0 || share >= 1.0 => None,
+                _ if aggregation.is_additive() => quantile(density.cells(), |value| value != 0.0, share, threads),
+                _ => quantile(density.cells(), |value| !value.is_nan(), share, threads),
+            };
             f64::from(found.unwrap_or(extreme))
         };
         let vmin = if from_zero { 0.0 } else { at(1.0 - share, least) };
@@ -112,42 +114,63 @@ wide! {
     }
 }
 
-/// The value that `share` (0..1) of the values stay at or below: the nearest rank, found by the bits of their keys, high half
-/// first.
-fn quantile(values: &[f32], is_value: impl Fn(f32) -> bool + Sync, share: f64, threads: usize) -> Option<f32> {
-    let sum_tables = |tables: Vec<Vec<u32>>| {
-        tables.into_iter().reduce(|mut sum, table| {
-            sum.iter_mut().zip(table).for_each(|(sum, count)| *sum += count);
-            sum
-        })
-    };
-    let high = sum_tables(in_parts(values, threads, |values| {
-        let mut table = vec![0u32; 1 << 16];
-        for &value in values.iter().filter(|value| is_value(**value)) {
-            table[(order_key(value) >> 16) as usize] += 1;
-        }
-        table
-    }))?;
-    let count: u64 = high.iter().map(|&count| u64::from(count)).sum();
+/// The value that `share` (0..1) of the values stay at or below: the nearest rank. The leading bits of the values tell
+/// where it lies, and then only those that share its leading bits are looked at.
+fn quantile(values: &[f32], is_value: impl Fn(f32) -> bool + Copy + Sync, share: f64, threads: usize) -> Option<f32> {
+    let counts = in_parts(values, threads, |values| count_buckets(values, is_value)).into_iter().reduce(sum)?;
+    let count: u64 = counts.iter().map(|&count| u64::from(count)).sum();
     let rank = ((share * count as f64).ceil() as u64).clamp(1, count.max(1)) - 1;
-    let (top, below) = bucket_of(&high, rank)?;
-    let low = sum_tables(in_parts(values, threads, |values| {
-        let mut table = vec![0u32; 1 << 16];
+    let (bucket, below) = bucket_of(&counts, rank)?;
+    let within = in_parts(values, threads, |values| {
+        let mut within = Vec::new();
         // Few values lie in the bucket, so whole stretches are passed over.
-        for stretch in values.chunks(64).filter(|stretch| any_in_bucket(stretch, top)) {
-            for &value in stretch.iter().filter(|value| order_key(**value) >> 16 == top && is_value(**value)) {
-                table[(order_key(value) & 0xffff) as usize] += 1;
-            }
+        for stretch in values.chunks(64).filter(|stretch| any_in_bucket(stretch, bucket)) {
+            within.extend(stretch.iter().copied().filter(|&value| bucket_index(value) == bucket && is_value(value)));
         }
-        table
-    }))?;
-    let (bottom, _) = bucket_of(&low, rank - below)?;
-    Some(from_order_key(top << 16 | bottom))
+        within
+    });
+    let mut within = within.concat();
+    let rank = (rank - below) as usize;
+    (rank < within.len()).then(|| *within.select_nth_unstable_by(rank, f32::total_cmp).1)
+}
+
+/// A bucket is as wide as an eighth of an octave.
+const BUCKETS: usize = 1 << 12;
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn bucket_index(value: f32) -> u32 {
+    order_key(value) >> 20
+}
+
+/// How many values lie in each bucket.
+fn count_buckets(values: &[f32], is_value: impl Fn(f32) -> bool) -> Vec<u32> {
+    /// Neighbors are alike, and an addition to a count has to wait for the one before it; so they count apart.
+    const APART: usize = 4;
+    /// Where the rest is counted.
+    const NONE: usize = BUCKETS;
+    let mut tables = vec![[0u32; BUCKETS + 1]; APART];
+    let index = |value: f32| if is_value(value) { bucket_index(value) as usize } else { NONE };
+    let (chunks, rest) = values.as_chunks::<APART>();
+    for chunk in chunks {
+        for (table, &value) in tables.iter_mut().zip(chunk) {
+            table[index(value)] += 1;
+        }
+    }
+    for (table, &value) in tables.iter_mut().zip(rest) {
+        table[index(value)] += 1;
+    }
+    tables.into_iter().map(|table| table[..NONE].to_vec()).reduce(sum).unwrap_or_default()
+}
+
+fn sum(mut counts: Vec<u32>, more: Vec<u32>) -> Vec<u32> {
+    counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+    counts
 }
 
 wide! {
     fn any_in_bucket(values: &[f32], bucket: u32) -> bool {
-        values.iter().fold(false, |any, &value| any | (order_key(value) >> 16 == bucket))
+        values.iter().fold(false, |any, &value| any | (bucket_index(value) == bucket))
     }
 }
 
@@ -187,10 +210,6 @@ fn bucket_of(buckets: &[u32], rank: u64) -> Option<(u32, u64)> {
 fn order_key(value: f32) -> u32 {
     let bits = value.to_bits();
     if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
-}
-
-fn from_order_key(key: u32) -> f32 {
-    f32::from_bits(if key >> 31 == 1 { key & !(1 << 31) } else { !key })
 }
 
 #[cfg(test)]

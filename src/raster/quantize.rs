@@ -68,9 +68,18 @@ pub struct Quantizer {
     steps: Steps,
     /// Amounts this close to 0 are nothing; negative: only NaN is.
     nothing_within: f32,
-    /// Index = value · scale + offset, rounded down, for the linear curve.
-    linear: Option<(f32, f32)>,
+    /// Where an index can be had without looking for its threshold.
+    formula: Option<Formula>,
     span: Span,
+}
+
+/// An index, rounded down.
+#[derive(Clone, Copy, Debug)]
+enum Formula {
+    /// value · scale + offset.
+    Linear { scale: f32, offset: f32 },
+    /// √((value − vmin) · scale) · 255 + offset.
+    Sqrt { vmin: f32, scale: f32, offset: f32 },
 }
 
 impl Quantizer {
@@ -96,12 +105,18 @@ impl Quantizer {
         if !fades {
             thresholds[0] = f32::NEG_INFINITY;
         }
-        let scale = 255.0 / range;
-        let linear = (curve == Curve::Linear).then(|| {
-            let rounding = if fades { 0.5 } else { 1.0 };
-            (scale as f32, (rounding - span.vmin * scale) as f32)
-        });
-        Self { steps: Steps::new(thresholds), nothing_within, linear, span }
+        let rounding = if fades { 0.5 } else { 1.0 };
+        let formula = match curve {
+            Curve::Linear => {
+                let scale = 255.0 / range;
+                Some(Formula::Linear { scale: scale as f32, offset: (rounding - span.vmin * scale) as f32 })
+            }
+            Curve::Sqrt => {
+                Some(Formula::Sqrt { vmin: span.vmin as f32, scale: (1.0 / range) as f32, offset: rounding as f32 })
+            }
+            Curve::Log | Curve::EqHist => None,
+        };
+        Self { steps: Steps::new(thresholds), nothing_within, formula, span }
     }
 
     /// Whether values are amounts that fade into nothing: then no value is the same as 0.
@@ -113,14 +128,17 @@ impl Quantizer {
     pub fn quantize(&self, density: &Grid<f32>, threads: usize) -> Grid<u8> {
         let mut indices = Grid::filled(density.width(), density.height(), 0u8);
         let width = density.width();
-        // The linear curve is done sooner than a thread would start.
-        let threads = if self.linear.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
+        // A formula is done sooner than a thread would start.
+        let threads = if self.formula.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
         for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
             let values = &density.cells()[first_row * width..first_row * width + band.len()];
-            match self.linear {
-                Some((scale, offset)) => {
-                    let lowest = if self.steps.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
+            let lowest = if self.steps.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
+            match self.formula {
+                Some(Formula::Linear { scale, offset }) => {
                     linear_indices(values, scale, offset, lowest, self.nothing_within, band);
+                }
+                Some(Formula::Sqrt { vmin, scale, offset }) => {
+                    sqrt_indices(values, vmin, scale, offset, lowest, self.nothing_within, band);
                 }
                 None => self.steps.reached_all(values, self.nothing_within, band),
             }
@@ -130,26 +148,48 @@ impl Quantizer {
 
     /// Where a value lies on the palette, 0..=1: for the ticks of a legend.
     pub fn position(&self, value: f64) -> f64 {
-        if self.linear.is_some() {
-            return ((value - self.span.vmin) / (self.span.vmax - self.span.vmin)).clamp(0.0, 1.0);
+        let t = ((value - self.span.vmin) / (self.span.vmax - self.span.vmin)).clamp(0.0, 1.0);
+        match self.formula {
+            Some(Formula::Linear { .. }) => t,
+            Some(Formula::Sqrt { .. }) => t.sqrt(),
+            None => f64::from(self.steps.reached(value as f32)) / 255.0,
         }
-        f64::from(self.steps.reached(value as f32)) / 255.0
     }
 }
 
 wide! {
     fn linear_indices(values: &[f32], scale: f32, offset: f32, lowest: f32, nothing_within: f32, indices: &mut [u8]) {
         for (index, &value) in indices.iter_mut().zip(values) {
-            let position = value * scale + offset;
-            let position = if position > lowest { position } else { lowest };
-            let position = if position < 255.0 { position } else { 255.0 };
-            // SAFETY: the position lies between `lowest` (0 or 1) and 255; a NaN became `lowest`.
-            #[allow(unsafe_code)]
-            let whole: i32 = unsafe { position.to_int_unchecked() };
+            let whole = whole_index(value * scale + offset, lowest);
             // NaN compares false.
-            *index = if value.abs() > nothing_within { whole as u8 } else { 0 };
+            *index = if value.abs() > nothing_within { whole } else { 0 };
         }
     }
+}
+
+wide! {
+    fn sqrt_indices(
+        values: &[f32], vmin: f32, scale: f32, offset: f32, lowest: f32, nothing_within: f32, indices: &mut [u8],
+    ) {
+        for (index, &value) in indices.iter_mut().zip(values) {
+            let t = (value - vmin) * scale;
+            let t = if t > 0.0 { t } else { 0.0 };
+            let whole = whole_index(t.sqrt() * 255.0 + offset, lowest);
+            *index = if value.abs() > nothing_within { whole } else { 0 };
+        }
+    }
+}
+
+/// The index at a position, no less than `lowest` (0 or 1).
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn whole_index(position: f32, lowest: f32) -> u8 {
+    let position = if position > lowest { position } else { lowest };
+    let position = if position < 255.0 { position } else { 255.0 };
+    // SAFETY: the position lies between `lowest` and 255; a NaN became `lowest`.
+    #[allow(unsafe_code)]
+    let whole: i32 = unsafe { position.to_int_unchecked() };
+    whole as u8
 }
 
 /// Sets the thresholds so that every index gets as many of the values as any other.
