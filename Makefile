@@ -1,14 +1,17 @@
-# The two that set everything up: `make test`, and `make check`. `make help` lists all.
+# The two that set everything up: `make serve`, and `make test`. `make help` lists all.
 
 CARGO ?= cargo
 
-.PHONY: help build test check bench pictures clean
+.PHONY: help build serve test check contract bench pictures clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: ## The optimized binary, target/release/kiln
 	$(CARGO) build --release
+
+serve: build ## A map of the bundled points, at http://127.0.0.1:3000/; ARGS='-l 8080 points.csv' says more
+	target/release/kiln serve $(ARGS)
 
 test: tools ## All tests; installs what they need where it is missing
 	$(CARGO) test --all-targets
@@ -19,6 +22,9 @@ check: ## Format, lints, documentation, licenses of dependencies
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 	python3 scripts/licenses.py
+
+contract: build ## The server held against its own OpenAPI contract, by schemathesis
+	scripts/contract.sh
 
 bench: ## Benchmarks, reported by criterion under target/criterion
 	$(CARGO) bench

@@ -59,7 +59,7 @@ pub(super) async fn access(State(app): State<Arc<App>>, request: Request, next: 
 
 /// A problem in our own form, whoever noticed it, with the request's id where the log knows more.
 fn told(mut response: Response<Body>, id: &str) -> Response<Body> {
-    let problem = response.extensions_mut().remove::<Problem>();
+    let problem = response.extensions_mut().remove::<Box<Problem>>();
     let Some(mut problem) = problem.or_else(|| Problem::of_status(response.status())) else { return response };
     if problem.status().is_server_error() && problem.status() != StatusCode::SERVICE_UNAVAILABLE {
         let cause = problem.cause.as_deref().unwrap_or("no cause was given");

@@ -65,7 +65,7 @@ pub(super) async fn picture(
 fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answer<Wanted> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let projection = fields.parse("projection")?.unwrap_or_else(|| app.projection_of(layer));
+    let projection = fields.parse("projection")?.unwrap_or_else(|| super::usual_projection(layer));
     let mut options = fields.style()?.or(layer.style().clone());
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;

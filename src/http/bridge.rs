@@ -217,7 +217,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::float_cmp)]
 mod tests {
     use super::*;
 

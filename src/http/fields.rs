@@ -1,6 +1,7 @@
 //! Parameters by name, whether they came in a query, a form or a JSON object.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::str::FromStr;
 
 use serde_json::value::RawValue;
@@ -26,7 +27,7 @@ enum Value {
 }
 
 /// A result whose error is the answer.
-pub(super) type Answer<T> = Result<T, Problem>;
+pub(super) type Answer<T> = Result<T, Box<Problem>>;
 
 impl Fields {
     /// Reads a query or a form: `name=value&…`.
@@ -96,7 +97,9 @@ impl Fields {
         let why = || Problem::parameter(name, "it is neither a text nor a list of texts");
         Ok(match self.take(name) {
             None => Vec::new(),
-            Some(Value::Text(text)) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Some(Value::Text(text)) => {
+                text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+            }
             Some(Value::Json(json)) if json.get().starts_with('[') => {
                 serde_json::from_str(json.get()).map_err(|_| why())?
             }
@@ -112,11 +115,13 @@ impl Fields {
             Some(Value::Json(json)) if json.get().starts_with('[') => {
                 let why = "it is neither [west, south, east, north] nor [[south, west], [north, east]]";
                 let corners = serde_json::from_str::<[[f64; 2]; 2]>(json.get());
-                match (corners, serde_json::from_str::<[f64; 4]>(json.get())) {
-                    (Ok([[south, west], [north, east]]), _) => Bounds::new(west, south, east, north),
-                    (_, Ok([west, south, east, north])) => Bounds::new(west, south, east, north),
+                let edges = match (corners, serde_json::from_str(json.get())) {
+                    (Ok([[south, west], [north, east]]), _) => [west, south, east, north],
+                    (_, Ok(edges)) => edges,
                     _ => return Err(Problem::parameter(name, why)),
-                }
+                };
+                let [west, south, east, north] = edges;
+                Bounds::new(west, south, east, north)
             }
             Some(Value::Json(json)) => scalar(name, json.get())?.parse(),
             Some(Value::Text(text)) => text.parse(),
@@ -182,7 +187,7 @@ fn scalar(name: &str, json: &str) -> Answer<String> {
 }
 
 /// The error of a value, told under the name that the value came by.
-fn named(name: &str, error: Error) -> Problem {
+fn named(name: &str, error: Error) -> Box<Problem> {
     match error {
         Error::Invalid { message, .. } => Problem::parameter(name, message),
         other => other.into(),
@@ -218,7 +223,8 @@ pub(super) fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~,:".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -31,13 +31,12 @@ pub(super) async fn image(
 ) -> Answer<Response<Body>> {
     let gone = || Problem::not_found("there is no such picture, or no longer; POST /overlays makes new ones");
     let name: ImageName = filename.parse().map_err(|_| gone())?;
-    let bytes = match app.bytes.get(&filename) {
-        Some(bytes) => bytes,
-        None => {
-            let bytes = read(app.images.path_of(name)).await?.ok_or_else(gone)?;
-            app.bytes.insert(filename.clone(), bytes.clone());
-            bytes
-        }
+    let bytes = if let Some(bytes) = app.bytes.get(&filename) {
+        bytes
+    } else {
+        let bytes = read(app.images.path_of(name)).await?.ok_or_else(gone)?;
+        app.bytes.insert(filename.clone(), bytes.clone());
+        bytes
     };
     let left_s = (name.created_s() + app.config.images.ttl.as_secs()).saturating_sub(now_s());
     if left_s == 0 && !app.images.path_of(name).exists() {

@@ -14,10 +14,9 @@ use super::fields::{Answer, Fields};
 use super::images::png;
 use super::overlays::check_ground;
 use super::parameters::LegendParameters;
-use super::picture::{Filter, SpanReply, Subject, Wanted, canvas, etag};
+use super::picture::{Filter, SpanReply, Subject, Wanted, canvas, etag, fitting};
 use super::problem::Problem;
 use crate::color::Scheme;
-use crate::layer::{Fit, canvas_for};
 
 /// What the colors of a picture mean.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -57,7 +56,7 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
     let ratio = pixel_ratio(&mut fields)?;
     let bounds = fields.bounds("bounds")?;
     let size = fields.size("size")?.unwrap_or_default();
-    let projection = fields.parse("projection")?.unwrap_or_else(|| app.projection_of(layer));
+    let projection = fields.parse("projection")?.unwrap_or_else(|| super::usual_projection(layer));
     let options = fields.style()?.or(layer.style().clone());
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
@@ -65,10 +64,7 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
     let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
     let canvas = match bounds {
         Some(bounds) => canvas(app, projection, bounds, size, true)?,
-        None => {
-            let style = options.resolve(|_| Ok(scheme.clone()))?;
-            canvas_for(projection, layer.extent(), size, &style, Fit::Padded)?
-        }
+        None => fitting(app, layer.extent(), projection, size, &options, &scheme)?,
     };
     let wanted = Wanted { subject: Subject::Layer(layer.name().to_owned()), filter, options, scheme, canvas };
     wanted.check(app)?;

@@ -1,8 +1,8 @@
 //! The server: overlays, pictures of layers, and the old page's requests, over HTTP.
 //!
-//! Everything asynchronous is in here. A request is read by [`fields`], becomes a [`picture`], is drawn on the [`pool`] by
-//! the same blocking code that the command line uses, and is kept by the [`cache`] or in the folder of images. Whatever
-//! goes wrong is told as a [`problem`]. [`router`] lists the addresses, each of which has a file of its own.
+//! Everything asynchronous is in here. A request is read by `fields`, becomes a `picture`, is drawn on the `pool` by
+//! the same blocking code that the command line uses, and is kept by the `cache` or in the folder of images. Whatever
+//! goes wrong is told as a `problem`. `router` lists the addresses, each of which has a file of its own.
 
 mod access;
 mod bbox;
@@ -129,6 +129,11 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
+/// How a layer is drawn unless asked otherwise.
+fn usual_projection(layer: &Layer) -> Projection {
+    if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
+}
+
 impl App {
     fn new(config: Config) -> Result<Self> {
         let layers = if config.layers.is_empty() {
@@ -177,12 +182,7 @@ impl App {
         };
         Scheme::resolve(name, find)
             .unwrap_or_else(|| Err(Scheme::unknown(name, self.schemes.iter().map(Scheme::name))))
-            .map_err(Problem::from)
-    }
-
-    /// How a layer is drawn unless asked otherwise.
-    fn projection_of(&self, layer: &Layer) -> Projection {
-        if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
+            .map_err(Into::into)
     }
 
     /// The address of something that the server answers, given its path without the first slash.

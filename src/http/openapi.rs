@@ -1,11 +1,18 @@
 //! `GET /openapi.json`: the contract.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-/// The contract, OpenAPI 3.1.
+use super::App;
+use crate::layer::Layer;
+
+/// The contract, `OpenAPI` 3.1.
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(title = "Kiln", description = "Heat maps from weighted points: PNG overlays with their bounds.",
@@ -36,8 +43,33 @@ pub(super) struct Contract;
 /// The contract
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(super) async fn openapi() -> impl IntoResponse {
-    ([(header::CACHE_CONTROL, "no-cache")], Json(Contract::openapi()))
+pub(super) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let contract = serde_json::to_value(Contract::openapi()).map(|mut contract| {
+        let layers: Vec<&str> = app.catalog.layers().map(Layer::name).collect();
+        specify(&mut contract, &layers);
+        contract
+    });
+    ([(header::CACHE_CONTROL, "no-cache")], Json(contract.unwrap_or_default()))
+}
+
+/// Adds what only a running server knows, and what the path's parts look like.
+fn specify(contract: &mut Value, layers: &[&str]) {
+    let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
+    for parameter in operations.filter_map(|operation| operation["parameters"].as_array_mut()).flatten() {
+        if parameter["in"] != "path" {
+            continue;
+        }
+        let number = "-?[0-9]+(\\.[0-9]+)?";
+        let schema = match parameter["name"].as_str() {
+            Some("layer") => json!({"type": "string", "enum": layers}),
+            Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
+            Some("size") => json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(@2x)?\\.png$"}),
+            Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
+            _ => continue,
+        };
+        parameter["schema"] = schema;
+    }
 }
 
 #[cfg(test)]

@@ -15,12 +15,13 @@ use super::App;
 use super::fields::{Answer, Fields};
 use super::images::{now_s, png};
 use super::parameters::OverlayRequest;
-use super::picture::{Filter, Scale, SpanReply, Subject, Wanted, canvas, etag, legend_url};
+use super::picture::{Filter, Scale, SpanReply, Subject, Wanted, canvas, etag, fitting, legend_url};
 use super::problem::Problem;
 use crate::color::Scheme;
-use crate::geo::{Bounds, Canvas, Projection};
+use crate::error::Error;
+use crate::geo::{Bounds, Projection};
 use crate::images::ImageName;
-use crate::layer::{Fit, Size, StyleOptions, canvas_for};
+use crate::layer::StyleOptions;
 use crate::source::{Ground, Query, Resident, points_within, read};
 
 /// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
@@ -128,9 +129,14 @@ pub(super) async fn create(
     }
     let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
     let size = size.unwrap_or_default();
-    let canvas = match bounds {
-        Some(bounds) => canvas(&app, projection, bounds, size, true)?,
-        None => fitting(&app, &subject, projection, size, &options, &scheme)?,
+    let canvas = if let Some(bounds) = bounds {
+        canvas(&app, projection, bounds, size, true)?
+    } else {
+        let extent = match &subject {
+            Subject::Layer(name) => app.layer(name)?.extent(),
+            Subject::Given(points) => points.extent(),
+        };
+        fitting(&app, extent, projection, size, &options, &scheme)?
     };
     let wanted = Wanted { subject, filter, options, scheme, canvas };
     let (overlay, status) = overlay(&app, wanted).await?;
@@ -175,18 +181,18 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     let ground = if projection == Projection::Plane { Ground::Plane } else { Ground::Globe };
     let loaded = app.pool.run(move |stop| {
         let query = Query { ground, weights: true, stop: Some(stop), ..Query::default() };
-        let source = read(json.as_bytes(), "points")?;
-        let resident = Resident::load(&*source, &query, limit as usize);
-        Ok(resident.and_then(|resident| {
+        let load = || {
+            let source = read(json.as_bytes(), "points.json")?;
+            let resident = Resident::load(&*source, &query, limit as usize)?;
             resident.report().require_points(&["points".to_owned()])?;
             Ok(resident)
-        }))
+        };
+        Ok(load())
     });
-    use crate::error::Error;
     match loaded.await? {
         Ok(resident) => Ok(resident),
         Err(Error::Cancelled) => {
-            Err(Problem::too_large("limits.points", format!("more than the {limit} points that limits.points allows")))
+            Err(Problem::too_large("limits.points", format!("there are more than the {limit} points that it allows")))
         }
         Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message)),
         Err(error) => Err(error.into()),
@@ -199,25 +205,6 @@ fn own_bounds(app: &App, subject: &Subject) -> Answer<Bounds> {
         Subject::Layer(name) => app.layer(name)?.bounds(),
         Subject::Given(points) => points.extent().bounds(true).unwrap_or(Bounds::WORLD),
     })
-}
-
-/// The canvas that shows all points, with room for their dots.
-fn fitting(
-    app: &App,
-    subject: &Subject,
-    projection: Projection,
-    size: Size,
-    options: &StyleOptions,
-    scheme: &Scheme,
-) -> Answer<Canvas> {
-    let extent = match subject {
-        Subject::Layer(name) => app.layer(name)?.extent(),
-        Subject::Given(points) => points.extent(),
-    };
-    let style = options.resolve(|_| Ok(scheme.clone()))?;
-    let fitted = canvas_for(projection, extent, size, &style, Fit::Padded)?;
-    // The limits of the server are narrower than those of a canvas.
-    canvas(app, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), false).map(|_| fitted)
 }
 
 /// The picture as it was written, drawn now unless the same was drawn before.
@@ -269,7 +256,7 @@ pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Overlay, 
         size: [canvas.width(), canvas.height()],
         legend: drawn.span.as_ref().and_then(|span| legend_url(app, &wanted, span)),
         span: drawn.span,
-        points_drawn: drawn.points_drawn,
+        points_drawn: drawn.points,
         expires_at: name.created_s() + ttl_s,
         rejected,
         filename,
@@ -308,9 +295,11 @@ pub(super) async fn answer_within(
         let query = layer.map(crate::layer::Layer::query).unwrap_or_default();
         let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(query) };
         match (layer, &subject) {
-            (Some(layer), _) => points_within(layer.source(&query), &query, bounds, max),
+            (Some(layer), _) => {
+                points_within(layer.source(&query), &query, bounds, max).map_err(|error| filter.blamed(error))
+            }
             (None, Subject::Given(points)) => points_within(&**points, &query, bounds, max),
-            (None, Subject::Layer(_)) => Err(crate::error::Error::Cancelled),
+            (None, Subject::Layer(_)) => Err(Error::Cancelled),
         }
     };
     app.pool.run(work).await

@@ -16,8 +16,8 @@ use crate::color::Scheme;
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Canvas, Projection};
-use crate::layer::{Blend, Heat, Layer, Radius, Size, Style, StyleOptions, Unit, canvas_of, render};
+use crate::geo::{Bounds, Canvas, Extent, Projection};
+use crate::layer::{Blend, Fit, Heat, Layer, Radius, Size, Style, StyleOptions, Unit, canvas_for, canvas_of, render};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
 use crate::source::{Ground, Query, Resident};
 
@@ -70,7 +70,8 @@ pub(super) struct SpanReply {
 pub(super) struct Drawn {
     pub(super) png: Bytes,
     pub(super) span: Option<SpanReply>,
-    pub(super) points_drawn: u64,
+    /// Points whose dots reach into it.
+    pub(super) points: u64,
 }
 
 impl Filter {
@@ -100,6 +101,15 @@ impl Filter {
     /// The query with this filter.
     pub(super) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
         Query { start_us: self.start_us, end_us: self.end_us, categories: self.categories.clone(), ..query }
+    }
+
+    /// The error of an input that has no column to filter by is one of the request.
+    pub(super) fn blamed(&self, error: Error) -> Error {
+        match error {
+            Error::Input { message, .. } if !self.categories.is_empty() => Error::invalid("category", message),
+            Error::Input { message, .. } if !self.is_none() => Error::invalid("start", message),
+            other => other,
+        }
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -140,17 +150,30 @@ pub(super) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Si
     if pixels > limit { too_large(pixels) } else { Ok(canvas) }
 }
 
+/// The canvas that shows all points of `extent`, with room for their dots.
+pub(super) fn fitting(
+    app: &App,
+    extent: &Extent,
+    projection: Projection,
+    size: Size,
+    options: &StyleOptions,
+    scheme: &Scheme,
+) -> Answer<Canvas> {
+    let style = options.resolve(|_| Ok(scheme.clone()))?;
+    let fitted = canvas_for(projection, extent, size, &style, Fit::Padded)?;
+    // Held against the limits of the server, which are narrower than those of a canvas.
+    canvas(app, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), false).map(|_| fitted)
+}
+
 /// How many of `height` rows lie within what the projection shows.
 fn clipped_height(projection: Projection, bounds: Bounds, height: u32) -> u32 {
     let y = |lat: f64| projection.forward(0.0, lat).1;
-    let (asked, shown) = match projection {
-        Projection::Plane => return height,
-        _ => {
-            let limit = projection.inverse(0.0, 0.0).1;
-            let clip = |lat: f64| y(lat.clamp(-limit, limit));
-            (y(bounds.south) - y(bounds.north), clip(bounds.south) - clip(bounds.north))
-        }
-    };
+    if projection == Projection::Plane {
+        return height;
+    }
+    let limit = projection.inverse(0.0, 0.0).1;
+    let clip = |lat: f64| y(lat.clamp(-limit, limit));
+    let (asked, shown) = (y(bounds.south) - y(bounds.north), clip(bounds.south) - clip(bounds.north));
     // The poles themselves lie infinitely far on a Mercator map: whoever names them means its edges.
     if !asked.is_finite() || shown <= 0.0 {
         return height;
@@ -164,7 +187,7 @@ impl Wanted {
         let style = self.style()?;
         let limit = app.config.limits.radius_px;
         let radius_px = style.radius_px(&self.canvas);
-        if !(radius_px <= limit) {
+        if radius_px.is_nan() || radius_px > limit {
             let name = if matches!(style.radius, Radius::DotSize(_)) { "dot_size" } else { "radius" };
             let why = format!("a dot of {radius_px:.0} pixels is wider than the {limit} that limits.radius_px allows");
             return Err(Problem::parameter(name, why));
@@ -215,7 +238,8 @@ impl Wanted {
         let (heat, weight) = match (layer, &self.subject) {
             (Some(layer), _) => {
                 let threads = self.threads(layer.points());
-                (render(layer.source(&query), &query, &self.canvas, &style, threads)?, layer.weight())
+                let heat = render(layer.source(&query), &query, &self.canvas, &style, threads);
+                (heat.map_err(|error| self.filter.blamed(error))?, layer.weight())
             }
             (None, Subject::Given(points)) => {
                 let threads = self.threads(points.len() as u64);
@@ -247,7 +271,7 @@ impl Wanted {
             unit: unit.name,
             curve: style.curve.to_string(),
         });
-        Ok(Drawn { png: png.into(), span, points_drawn: heat.drawn })
+        Ok(Drawn { png: png.into(), span, points: heat.drawn })
     }
 
     /// What the colors of the picture mean.

@@ -39,8 +39,8 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
             kind: format!("urn:kiln:{kind}"),
             title,
             status: status.as_u16(),
@@ -49,11 +49,11 @@ impl Problem {
             request_id: None,
             cause: None,
             retry_after_s: None,
-        }
+        })
     }
 
     /// A parameter is malformed, out of range or unknown.
-    pub(super) fn parameter(name: &str, why: impl Into<String>) -> Self {
+    pub(super) fn parameter(name: &str, why: impl Into<String>) -> Box<Self> {
         // A name that somebody made up may be of any length.
         const MAX_CHARS: usize = 64;
         let name: &str = name.char_indices().nth(MAX_CHARS).map_or(name, |(end, _)| &name[..end]);
@@ -64,50 +64,52 @@ impl Problem {
     }
 
     /// The body of the request cannot be understood.
-    pub(super) fn body(why: impl Into<String>) -> Self {
+    pub(super) fn body(why: impl Into<String>) -> Box<Self> {
         Self::new(StatusCode::BAD_REQUEST, "invalid-body", "The body cannot be understood", why)
     }
 
     /// The body is of a type that is not read.
-    pub(super) fn media_type(why: impl Into<String>) -> Self {
+    pub(super) fn media_type(why: impl Into<String>) -> Box<Self> {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         Self::new(status, "unsupported-media-type", "The body is of a type that is not read", why)
     }
 
     /// The body, or the picture that it asks for, is beyond a limit of the config.
-    pub(super) fn too_large(limit: &str, why: impl Into<String>) -> Self {
-        let mut problem = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is beyond a limit", why);
+    pub(super) fn too_large(limit: &str, why: impl Into<String>) -> Box<Self> {
+        let detail = format!("{limit}: {}", why.into());
+        let mut problem =
+            Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is beyond a limit", detail);
         problem.parameter = Some(limit.to_owned());
         problem
     }
 
     /// There is nothing of that name.
-    pub(super) fn not_found(why: impl Into<String>) -> Self {
+    pub(super) fn not_found(why: impl Into<String>) -> Box<Self> {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", why)
     }
 
     /// The address is answered, but not this method.
-    pub(super) fn method() -> Self {
+    pub(super) fn method() -> Box<Self> {
         let why = "this address does not answer that method; the Allow header lists those that it does";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", why)
     }
 
     /// There is too much to do.
-    pub(super) fn busy(why: impl Into<String>) -> Self {
+    pub(super) fn busy(why: impl Into<String>) -> Box<Self> {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", why);
         problem.retry_after_s = Some(1);
         problem
     }
 
     /// The request took too long.
-    pub(super) fn timeout(why: impl Into<String>) -> Self {
+    pub(super) fn timeout(why: impl Into<String>) -> Box<Self> {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long", why);
         problem.retry_after_s = Some(5);
         problem
     }
 
     /// The work failed for a reason that the client cannot mend and need not know.
-    pub(super) fn internal(cause: impl Into<String>) -> Self {
+    pub(super) fn internal(cause: impl Into<String>) -> Box<Self> {
         let why = "the work failed; the server's log says why, under the request's id";
         let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", why);
         problem.cause = Some(cause.into());
@@ -115,7 +117,7 @@ impl Problem {
     }
 
     /// There is no room to write the picture.
-    fn disk_full(cause: impl Into<String>) -> Self {
+    fn disk_full(cause: impl Into<String>) -> Box<Self> {
         let why = "there is no room left for pictures; older ones go when their time is over";
         let mut problem = Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", why);
         problem.cause = Some(cause.into());
@@ -123,11 +125,13 @@ impl Problem {
     }
 
     /// The problem of an answer that another layer made, such as a body limit or a panic, told in our way.
-    pub(super) fn of_status(status: StatusCode) -> Option<Self> {
+    pub(super) fn of_status(status: StatusCode) -> Option<Box<Self>> {
         Some(match status {
             StatusCode::METHOD_NOT_ALLOWED => Self::method(),
             StatusCode::NOT_FOUND => Self::not_found("no such address"),
-            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large("limits.body", "the body is longer than the server takes"),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::too_large("limits.body", "the body is longer, packed or unpacked, than the server takes")
+            }
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 Self::media_type("the body's encoding is not read; send it as it is, or with gzip")
             }
@@ -162,7 +166,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for Box<Problem> {
     fn into_response(self) -> Response<Body> {
         let mut response = self.to_response();
         // Whoever logs the request adds its id and takes the cause.
@@ -171,15 +175,15 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<Error> for Problem {
+impl From<Error> for Box<Problem> {
     fn from(error: Error) -> Self {
         match error {
-            Error::Invalid { parameter, message } => Self::parameter(&parameter.replace('-', "_"), message),
-            Error::Cancelled => Self::timeout("the work was stopped"),
+            Error::Invalid { parameter, message } => Problem::parameter(&parameter.replace('-', "_"), message),
+            Error::Cancelled => Problem::timeout("the work was stopped"),
             Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Self::disk_full(error.to_string())
+                Problem::disk_full(error.to_string())
             }
-            error => Self::internal(error.to_string()),
+            error => Problem::internal(error.to_string()),
         }
     }
 }
@@ -192,14 +196,14 @@ mod tests {
     #[test]
     fn errors_are_told_without_their_cause() {
         let secret = Error::io("/secret/place", "write", std::io::ErrorKind::PermissionDenied.into());
-        let problem = Problem::from(secret);
+        let problem = Box::<Problem>::from(secret);
         let told = serde_json::to_string(&problem).unwrap();
         assert_eq!(problem.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(!told.contains("secret") && problem.cause.unwrap().contains("secret"), "{told}");
-        let problem = Problem::from(Error::invalid("true-scale", "not a latitude"));
+        let problem = Box::<Problem>::from(Error::invalid("true-scale", "not a latitude"));
         let told: serde_json::Value = serde_json::to_value(&problem).unwrap();
         assert_eq!((&told["parameter"], &told["status"]), (&"true_scale".into(), &400.into()));
-        let full = Problem::from(Error::io("imgs", "write", std::io::ErrorKind::StorageFull.into()));
+        let full = Box::<Problem>::from(Error::io("imgs", "write", std::io::ErrorKind::StorageFull.into()));
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
     }
 }

@@ -64,13 +64,12 @@ impl Layer {
             Err(Error::Cancelled) => None,
             Err(error) => return Err(error),
         };
-        let (extent, report, version) = match &resident {
-            Some(resident) => (resident.extent().clone(), resident.report().clone(), resident.fingerprint()),
-            None => {
-                let Survey { extent, report, .. } = Survey::of(&inputs, &query, crate::available_threads())?;
-                let version = report.read;
-                (extent, report, version)
-            }
+        let (extent, report, version) = if let Some(resident) = &resident {
+            (resident.extent().clone(), resident.report().clone(), resident.fingerprint())
+        } else {
+            let Survey { extent, report, .. } = Survey::of(&inputs, &query, crate::available_threads())?;
+            let version = report.read;
+            (extent, report, version)
         };
         report.require_points(&spec.inputs)?;
         Ok(Self { spec, inputs, resident, extent, report, version: format!("{version:016x}") })
@@ -173,6 +172,7 @@ impl Catalog {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::geo::Projection;
     use crate::layer::{Size, Style, canvas_of, render};
 
     fn layer(text: &str) -> Result<Layer> {
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!((layer.points(), layer.report().rejected, layer.weight()), (2, 1, Some("weight")));
         assert_eq!(layer.bounds(), Bounds { west: 10.0, south: 50.0, east: 11.0, north: 51.0 });
         let canvas =
-            canvas_of(Default::default(), Bounds::new(9.0, 49.0, 12.0, 52.0).unwrap(), Size::Longest(64)).unwrap();
+            canvas_of(Projection::Mercator, Bounds::new(9.0, 49.0, 12.0, 52.0).unwrap(), Size::Longest(64)).unwrap();
         let drawn =
             |query: &Query<'_>| render(layer.source(query), query, &canvas, &Style::new().unwrap(), 1).unwrap().drawn;
         assert_eq!(drawn(&layer.query()), 2);

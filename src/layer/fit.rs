@@ -91,7 +91,7 @@ pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, style: &S
         .bounds(projection.wraps())
         .ok_or_else(|| Error::invalid("bounds", "there is no point to fit the picture to; give --bounds"))?;
     if fit == Fit::Tight {
-        if bounds.west == bounds.east || bounds.south == bounds.north {
+        if bounds.west >= bounds.east || bounds.south >= bounds.north {
             return Err(Error::invalid("fit", format!("the points lie on a line ({bounds}); `tight` needs an area")));
         }
         return canvas_of(projection, bounds, size);
@@ -122,7 +122,7 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     let (x1, y1) = projection.forward(bounds.east, lat(bounds.south));
     let (mut world_width, mut world_height) = (x1 - x0, y1 - y0);
     let far = [x0, y0, x1, y1].into_iter().fold(1.0, |far: f64, edge| far.max(edge.abs()));
-    if !(far <= f64::MAX / 4.0) {
+    if far > f64::MAX / 4.0 {
         return Err(Error::invalid("bounds", format!("the points span {bounds}, too much to be shown; give --bounds")));
     }
     if world_width <= SAME * far && world_height <= SAME * far {

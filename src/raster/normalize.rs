@@ -149,7 +149,7 @@ fn count_buckets(values: &[f32], is_value: impl Fn(f32) -> bool) -> Vec<u32> {
     const APART: usize = 4;
     /// Where the rest is counted.
     const NONE: usize = BUCKETS;
-    let mut tables = vec![[0u32; BUCKETS + 1]; APART];
+    let mut tables: [Vec<u32>; APART] = std::array::from_fn(|_| vec![0; BUCKETS + 1]);
     let index = |value: f32| if is_value(value) { bucket_index(value) as usize } else { NONE };
     let (chunks, rest) = values.as_chunks::<APART>();
     for chunk in chunks {
@@ -160,7 +160,9 @@ fn count_buckets(values: &[f32], is_value: impl Fn(f32) -> bool) -> Vec<u32> {
     for (table, &value) in tables.iter_mut().zip(rest) {
         table[index(value)] += 1;
     }
-    tables.into_iter().map(|table| table[..NONE].to_vec()).reduce(sum).unwrap_or_default()
+    let mut counts = tables.into_iter().reduce(sum).unwrap_or_default();
+    counts.truncate(NONE);
+    counts
 }
 
 fn sum(mut counts: Vec<u32>, more: Vec<u32>) -> Vec<u32> {

@@ -116,7 +116,7 @@ impl Quantizer {
             }
             Curve::Log | Curve::EqHist => None,
         };
-        Self { steps: Steps::new(thresholds), nothing_within, formula, span }
+        Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
     }
 
     /// Whether values are amounts that fade into nothing: then no value is the same as 0.

@@ -18,9 +18,9 @@ impl Steps {
     const FEW: u32 = 4;
 
     /// Steps at `thresholds`, which must not fall. The first may be −∞.
-    pub(super) fn new(thresholds: [f32; 255]) -> Self {
+    pub(super) fn new(thresholds: &[f32; 255]) -> Self {
         let mut steps = [f32::NAN; 256];
-        steps[..255].copy_from_slice(&thresholds);
+        steps[..255].copy_from_slice(thresholds);
         let mut below = vec![0; 1 << Self::KEY_BITS].into_boxed_slice();
         let (mut start, mut most_within) = (0, 0);
         let mut filled = 0;
@@ -86,6 +86,7 @@ fn step<const MOST: usize>(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 
@@ -102,7 +103,7 @@ mod tests {
             thresholds.sort_unstable_by(f32::total_cmp);
             values.extend([f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 0.0, -0.0, f32::MAX]);
             values.extend_from_slice(&thresholds);
-            let steps = Steps::new(thresholds.try_into().unwrap());
+            let steps = Steps::new(&thresholds.try_into().unwrap());
             let mut indices = vec![9; values.len()];
             steps.reached_all(&values, -1.0, &mut indices);
             for (value, index) in values.iter().zip(indices) {
@@ -114,7 +115,7 @@ mod tests {
         #[test]
         fn smooth_curves_take_the_table(top in 1e-6f32..1e6, power in 1.0f32..4.0) {
             let thresholds = std::array::from_fn(|i| top * ((i as f32 + 0.5) / 255.0).powf(power));
-            let steps = Steps::new(thresholds);
+            let steps = Steps::new(&thresholds);
             prop_assert!(steps.most_within <= Steps::FEW);
             let values: Vec<f32> = (0..5000).map(|i| top * (i as f32 / 4900.0)).collect();
             let mut indices = vec![0; values.len()];

@@ -93,7 +93,7 @@ pub struct Query<'a> {
     pub near: Option<Bounds>,
     /// Where the scan says how far it is.
     pub progress: Option<&'a Progress>,
-    /// Where the caller says that it wants no more: the work then ends with [`Error::Cancelled`](crate::Error::Cancelled).
+    /// Where the caller says that it wants no more: the work then ends with [`Error::Cancelled`].
     pub stop: Option<&'a AtomicBool>,
 }
 

@@ -2,13 +2,19 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod architecture;
+mod bad_requests;
 mod classic;
 mod classic_color;
 mod clean;
+mod cleanup;
 mod config;
 mod geotiff;
 mod golden;
 mod kiln;
+mod old_page;
+mod overlays;
 mod picture_rules;
 mod render;
 mod schemes;
+mod server;
+mod server_pages;

@@ -1,0 +1,257 @@
+//! Requests that no honest client would send, over a real socket.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::server::{Server, eventually, receive};
+
+fn overlay(more: &Value) -> Value {
+    let mut ask = json!({"layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [64, 64]});
+    ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    ask
+}
+
+/// Whether the server still draws.
+fn is_well(server: &Server) {
+    server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
+}
+
+#[test]
+fn every_parameter_out_of_range_is_named() {
+    let server = Server::start();
+    let cases: &[(Value, &str, &str)] = &[
+        (json!({"bounds": [[60, -12], [35, 32]]}), "bounds", "south"),
+        (json!({"bounds": [[35, -12], [60]]}), "bounds", "[[south, west], [north, east]]"),
+        (json!({"bounds": "1,2,3"}), "bounds", "west,south,east,north"),
+        (json!({"bounds": [0, 1e300, 1, 2e300]}), "bounds", ""),
+        (json!({"bounds": [[-10, -9000], [10, 9000]]}), "bounds", "around the world"),
+        (json!({"bounds": {"a": 1}}), "bounds", ""),
+        (json!({"size": [100_000, 100_000]}), "size", "limits.pixels"),
+        (json!({"size": 100_000}), "size", "pixels"),
+        (json!({"size": [0, 5]}), "size", "no pixels"),
+        (json!({"size": [-5, 5]}), "size", "whole pixels"),
+        (json!({"size": "big"}), "size", "800x600"),
+        (json!({"radius": 1e9}), "radius", "limits.radius_px"),
+        (json!({"radius": "900000km"}), "radius", "limits.radius_px"),
+        (json!({"radius": -1}), "radius", "above 0"),
+        (json!({"radius": [1]}), "radius", "text or a number"),
+        (json!({"dotSize": 1e30}), "dotSize", "at most"),
+        (json!({"dotSize": 9000}), "dot_size", "limits.radius_px"),
+        (json!({"kernel": "square"}), "kernel", "gaussian"),
+        (json!({"blend": "multiply"}), "blend", "classic"),
+        (json!({"agg": "median"}), "agg", "mean"),
+        (json!({"scheme": "virids"}), "scheme", "viridis"),
+        (json!({"gradient": "transparent"}), "gradient", "2 colors"),
+        (json!({"gradient": "red,blue", "scheme": "fire"}), "gradient", "not both"),
+        (json!({"opacity": 1.5}), "opacity", "between 0 and 1"),
+        (json!({"transparent_low": "much"}), "transparent_low", ""),
+        (json!({"background": "nowhere"}), "background", ""),
+        (json!({"normalize": "p101"}), "normalize", ""),
+        (json!({"vmin": 5, "vmax": 1}), "vmin", "not below"),
+        (json!({"vmax": "NaN"}), "vmax", "finite"),
+        (json!({"rescale": "5"}), "rescale", "0,50"),
+        (json!({"curve": "cubic"}), "curve", "eqhist"),
+        (json!({"curve": "log", "blend": "classic"}), "curve", "classic"),
+        (json!({"true_scale": 91}), "true_scale", "85"),
+        (json!({"projection": "peters"}), "projection", "mercator"),
+        (json!({"projection": "plane"}), "projection", "globe"),
+        (json!({"start": "soon"}), "start", "2024-05-01"),
+        (json!({"start": "2024", "end": "2023"}), "start", "before end"),
+        (json!({"category": 5.5, "png": "maybe"}), "png", "true nor false"),
+        (json!({"colour": "red"}), "colour", "no such parameter"),
+        (json!({"points": [[1, 2]]}), "points", "not both"),
+        (json!({"layer": null}), "layer", "cities, earthquakes"),
+        (json!({"layer": null, "points": "none"}), "points", ""),
+        (json!({"layer": null, "points": []}), "points", ""),
+        (json!({"layer": null, "points": [["a", "b"]]}), "points", "row 1"),
+    ];
+    for (more, parameter, word) in cases {
+        let reply = server.post("/overlays", &overlay(more));
+        assert_eq!(reply.status, 400, "{more}: {reply:?}");
+        reply.refused(400, &[word]);
+        assert_eq!(reply.json()["parameter"], *parameter, "{more}: {}", reply.json());
+    }
+    server.post("/overlays", &overlay(&json!({"layer": "citys"}))).refused(404, &["cities"]);
+    // A layer that has no such column cannot be filtered by it.
+    server.post("/overlays", &overlay(&json!({"category": "x"}))).refused(400, &["category"]);
+    server.post("/overlays", &overlay(&json!({"start": "2024", "png": false}))).refused(400, &["start"]);
+    assert!(server.files().is_empty());
+    is_well(&server);
+}
+
+#[test]
+fn paths_and_queries_are_held_to_the_same_limits() {
+    let server = Server::start();
+    for (path, status, word) in [
+        ("/cities/bbox/-12,35,32,60/100000x100000.png", 400, "limits.pixels"),
+        ("/cities/bbox/-12,35,32,60/64x64.gif", 400, "800x600.png"),
+        ("/cities/bbox/-12,35,32,60/64.png", 400, "800x600.png"),
+        ("/cities/bbox/-12,35,32/64x64.png", 400, "west,south,east,north"),
+        ("/cities/bbox/-12,60,32,35/64x64.png", 400, "south"),
+        ("/cities/bbox/-12,35,32,60/64x64.png?radius=1e9", 400, "limits.radius_px"),
+        ("/cities/bbox/-12,35,32,60/64x64.png?radios=5", 400, "did you mean radius"),
+        ("/cities/bbox/-12,35,32,60/64x64.png?radius=5&radius=6", 400, "twice"),
+        ("/cities/bbox/-12,35,32,60/64x64.png?scheme=%ff", 400, "UTF-8"),
+        ("/cities/bbox/-12,35,32,60/64x64.png?scheme=%5", 400, "hexadecimal"),
+        ("/town/bbox/-12,35,32,60/64x64.png", 404, "no layer"),
+        ("/cities/legend.png?pixel_ratio=100", 400, "between 0.5 and 8"),
+        ("/cities/legend.json?size=100000x100000", 400, ""),
+        ("/overlays/legend.png?vmin=0", 400, "vmax"),
+        ("/overlays/legend.png?vmin=0&vmax=5&curve=eqhist", 400, "eqhist"),
+        ("/cities", 404, "/docs"),
+        ("/imgs/", 404, ""),
+        ("/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png", 404, "no such picture"),
+        ("/assets/page.txt", 404, "no such file"),
+    ] {
+        server.get(path).refused(status, &[word]);
+    }
+    let reply = server.send("DELETE", "/overlays", &[], b"");
+    reply.refused(405, &["Allow"]);
+    assert_eq!(reply.header("allow"), Some("POST"));
+    is_well(&server);
+}
+
+#[test]
+fn nothing_outside_the_folder_of_images_is_reachable() {
+    let server = Server::start();
+    std::fs::write(server.folder().join("secret.png"), "secret").unwrap();
+    std::fs::write(server.images().join("note.png"), "not a picture of ours").unwrap();
+    std::fs::write(server.images().join(".kiln-abc.part"), "unfinished").unwrap();
+    for name in [
+        "../secret.png",
+        "..%2fsecret.png",
+        "%2e%2e/secret.png",
+        "..%5csecret.png",
+        "%2fetc%2fpasswd",
+        "note.png",
+        ".kiln-abc.part",
+        "1732158000-67e5504410b1426f9247bb680e5fe0c8.png%00.png",
+        "+1732158000-67e5504410b1426f9247bb680e5fe0c8.png",
+    ] {
+        let reply = server.get(&format!("/imgs/{name}"));
+        assert!(reply.status == 404 || reply.status == 400, "{name}: {reply:?}");
+        assert!(!String::from_utf8_lossy(&reply.body).contains("secret"), "{name}");
+    }
+}
+
+#[test]
+fn bodies_that_are_broken_huge_or_bombs_are_refused() {
+    let server = Server::with(&[], "[limits]\nbody = \"1MB\"\npoints = 1000\n");
+    let json = ("content-type", "application/json");
+    for broken in
+        ["", "{", "[]", "{\"layer\": cities}", "\u{0}", "{\"layer\":\"cities\",}", "null", "{\"size\": 1e999}"]
+    {
+        let reply = server.send("POST", "/overlays", &[json], broken.as_bytes());
+        assert_eq!(reply.status, 400, "{broken}: {reply:?}");
+        reply.refused(400, &[]);
+    }
+    let deep = format!("{{\"points\": {}", "[".repeat(100_000));
+    server.send("POST", "/overlays", &[json], deep.as_bytes()).refused(400, &[]);
+    server.send("POST", "/overlays", &[("content-type", "image/png")], b"x").refused(415, &["image/png"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "br")], b"x").refused(415, &["gzip"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], b"not gzip").refused(400, &[]);
+    let long = vec![b' '; 3_000_000];
+    server.send("POST", "/overlays", &[json], &long).refused(413, &["limits.body"]);
+    // A gigabyte of blanks in a megabyte.
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    for _ in 0..400 {
+        bomb.write_all(&long).unwrap();
+    }
+    let bomb = bomb.finish().unwrap();
+    let start = Instant::now();
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &bomb).refused(413, &["limits.body"]);
+    assert!(start.elapsed() < Duration::from_secs(30));
+    let many: Vec<[u32; 2]> = (0..1001).map(|i| [i % 90, i % 80]).collect();
+    server.post("/overlays", &json!({"points": many})).refused(413, &["limits.points"]);
+    // What is packed well is read.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(overlay(&json!({})).to_string().as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &packed).ok(201);
+    is_well(&server);
+}
+
+#[test]
+fn broken_http_is_answered_or_hung_up_on() {
+    let server = Server::start();
+    for garbage in
+        ["\r\n\r\n\r\n", "GARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET  /  HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}"]
+    {
+        let mut stream = server.connect();
+        stream.write_all(garbage.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut reply = Vec::new();
+        let _ = stream.read_to_end(&mut reply);
+        assert!(reply.is_empty() || reply.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&reply));
+    }
+    let long = format!("/cities/bbox/-12,35,32,60/64x64.png?scheme={}", "x".repeat(100_000));
+    let mut stream = server.connect();
+    let _ = stream.write_all(format!("GET {long} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
+    let mut reply = Vec::new();
+    let _ = stream.read_to_end(&mut reply);
+    let reply = String::from_utf8_lossy(&reply);
+    assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{}", &reply[..200.min(reply.len())]);
+    is_well(&server);
+}
+
+#[test]
+fn a_slow_client_is_given_up_on_and_holds_nobody_up() {
+    let server = Server::with(&[], "[server]\ntimeout = \"1s\"\n");
+    // The body never comes.
+    let mut slow = server.connect();
+    slow.write_all(
+        b"POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+    )
+    .unwrap();
+    is_well(&server);
+    let reply = receive(&mut slow);
+    reply.refused(503, &["server.timeout"]);
+    assert!(reply.header("retry-after").is_some());
+}
+
+#[test]
+fn a_client_that_leaves_stops_its_render() {
+    // One thread, nobody may wait: as long as a render runs, any other is refused.
+    let config = "[server]\nrender_threads = 1\nqueue = 0\n[limits]\npixels = 90000000\n";
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    let rows: Vec<String> = (0..400_000).map(|i| format!("{},{},a", i % 360 - 180, i % 150 - 75)).collect();
+    std::fs::write(home.path().join("many.csv"), format!("lon,lat,category\n{}\n", rows.join("\n"))).unwrap();
+    let server = Server::at(home, &["many.csv"]);
+    let ask = json!({"layer": "many", "bounds": "world", "size": [9000, 9000], "radius": 500, "kernel": "cone", "agg": "max"});
+    let body = ask.to_string();
+    let start = Instant::now();
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let small = "/many/bbox/0,0,10,10/32x32.png";
+    eventually("the render begins", || server.get(small).status == 503);
+    let busy = server.get(&format!("{small}?radius=3"));
+    busy.refused(503, &["ask again"]);
+    assert_eq!(busy.header("retry-after"), Some("1"));
+    drop(stream);
+    eventually("the render stops", || server.get(small).status == 200);
+    eprintln!("stopped after {:?}", start.elapsed());
+    assert!(server.files().is_empty(), "the picture was written all the same");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_and_an_unwritable_folder_are_told_and_leave_nothing() {
+    let server = Server::start();
+    std::fs::remove_dir_all(server.images()).unwrap();
+    let reply = server.post("/overlays", &overlay(&json!({})));
+    reply.refused(500, &["log"]);
+    assert!(reply.json()["request_id"].as_str().unwrap().len() > 8);
+    assert!(!String::from_utf8_lossy(&reply.body).contains("imgs"), "the cause is for the log alone");
+    std::fs::create_dir(server.images()).unwrap();
+    server.post("/overlays", &overlay(&json!({}))).ok(201);
+    is_well(&server);
+}

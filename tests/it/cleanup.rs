@@ -1,0 +1,124 @@
+//! A server cleans up after itself, and ends when it is asked to.
+
+use std::fs;
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use crate::server::{Server, eventually, receive};
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn name(created_s: u64, id: u32) -> String {
+    format!("{created_s}-67e5504410b1426f9247bb68{id:08x}.png")
+}
+
+fn metric(server: &Server, line: &str) -> u64 {
+    let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
+    let found = text.lines().find_map(|there| there.strip_prefix(line));
+    found.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0) as u64
+}
+
+#[test]
+fn the_old_and_the_unfinished_go_and_all_else_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let imgs = home.path().join("imgs");
+    fs::create_dir(&imgs).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(9000);
+    let (old, young) = (name(now_s() - 9000, 1), name(now_s() - 60, 2));
+    for file in [old.as_str(), young.as_str(), ".kiln-abc.part", "holiday.png", "1732158000.png"] {
+        fs::write(imgs.join(file), "bytes").unwrap();
+        fs::File::options().write(true).open(imgs.join(file)).unwrap().set_modified(long_ago).unwrap();
+    }
+    let server = Server::at(home, &[]);
+    eventually("the cleanup", || server.files().len() == 3);
+    assert_eq!(server.files(), ["1732158000.png", young.as_str(), "holiday.png"].map(str::to_owned));
+    eventually("the counters", || metric(&server, "kiln_images_removed_total{reason=\"Expired\"}") == 1);
+    assert_eq!(metric(&server, "kiln_images_removed_total{reason=\"Unfinished\"}"), 1);
+    assert_eq!(metric(&server, "kiln_images_removed_bytes_total"), 5);
+    // What is past its time is gone for those who ask, too.
+    server.get(&format!("/imgs/{old}")).refused(404, &[]);
+}
+
+#[test]
+fn the_oldest_go_beyond_the_count_and_a_picture_that_is_gone_is_drawn_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let imgs = home.path().join("imgs");
+    fs::create_dir(&imgs).unwrap();
+    for id in 0..5 {
+        fs::write(imgs.join(name(now_s() - 100 - u64::from(id), id)), "bytes").unwrap();
+    }
+    fs::write(home.path().join("kiln.toml"), "[images]\nmax_count = 2\nsweep_every = \"1s\"\n").unwrap();
+    let server = Server::at(home, &[]);
+    eventually("the cleanup", || server.files().len() == 2);
+    assert!(
+        server.files().contains(&name(now_s() - 100, 0))
+            || server.files().iter().all(|file| file.ends_with("0.png") || file.ends_with("1.png"))
+    );
+    let ask = json!({"layer": "cities", "size": 64});
+    let first = server.post("/overlays", &ask).ok(201).json();
+    fs::remove_file(server.images().join(first["filename"].as_str().unwrap())).unwrap();
+    let again = server.post("/overlays", &ask).ok(201).json();
+    assert_ne!(first["filename"], again["filename"]);
+    server.get(again["url"].as_str().unwrap()).ok(200);
+}
+
+#[test]
+fn a_picture_lives_as_long_as_it_was_said_to() {
+    let server = Server::with(&["--ttl", "2s"], "[images]\nsweep_every = \"1s\"\n");
+    let ask = json!({"layer": "cities", "size": 64});
+    let first = server.post("/overlays", &ask).ok(201).json();
+    let until = first["expires_at"].as_u64().unwrap();
+    while now_s() < until {
+        server.get(first["url"].as_str().unwrap()).ok(200);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // The same request is now another picture, and the first may still be fetched by who was just told of it.
+    let next = server.post("/overlays", &ask).ok(201).json();
+    assert_ne!(first["filename"], next["filename"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_has_begun_is_answered_before_the_end() {
+    let mut server = Server::start();
+    // Half a request is there when the signal comes; the rest follows.
+    let body = json!({"layer": "cities", "bounds": "world", "size": [512, 512]}).to_string();
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body.as_bytes()[..10]).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let (ended, reply) = std::thread::scope(|scope| {
+        let stopping = scope.spawn(|| server.stop());
+        std::thread::sleep(Duration::from_millis(300));
+        stream.write_all(&body.as_bytes()[10..]).unwrap();
+        (receive(&mut stream), stopping.join().unwrap())
+    });
+    assert_eq!((ended.status, reply), (201, Some(0)));
+    assert_eq!(server.files().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_served_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let kiln = |args: &[&str]| crate::kiln::kiln(folder.path(), ["serve", "-l", "127.0.0.1:0"].iter().chain(args));
+    kiln(&["missing.csv"]).failed(1, &["missing.csv", "No such file"]);
+    fs::write(folder.path().join("bad.csv"), "lon,lat\nx,y\n").unwrap();
+    kiln(&["bad.csv"]).failed(1, &["bad.csv", "row 1"]);
+    kiln(&["--ttl", "soon"]).failed(2, &["ttl", "1h"]);
+    fs::write(folder.path().join("file"), "").unwrap();
+    kiln(&["--images", "file/imgs"]).failed(1, &["file/imgs"]);
+    fs::write(folder.path().join("kiln.toml"), "[server]\nlistn = \"x\"\n").unwrap();
+    kiln(&[]).failed(2, &["kiln.toml:2", "listn", "listen"]);
+    fs::remove_file(folder.path().join("kiln.toml")).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    crate::kiln::kiln(folder.path(), ["serve", "-l", &address]).failed(1, &["listen", &address]);
+}

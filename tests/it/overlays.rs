@@ -1,0 +1,180 @@
+//! A Leaflet map asks for overlays.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::golden::Picture;
+use crate::kiln::{data, kiln};
+use crate::server::Server;
+
+fn europe() -> Value {
+    json!({"layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [512, 400], "scheme": "fire", "radius": 10})
+}
+
+fn picture(bytes: &[u8]) -> Picture {
+    Picture::decode(std::io::Cursor::new(bytes)).unwrap()
+}
+
+#[test]
+fn an_overlay_is_written_fetched_and_the_same_as_the_command_line_draws() {
+    let server = Server::start();
+    let reply = server.post("/overlays", &europe()).ok(201);
+    let overlay = reply.json();
+    let url = overlay["url"].as_str().unwrap();
+    assert_eq!(reply.header("location"), Some(url));
+    assert_eq!((&overlay["bounds"], &overlay["size"]), (&json!([[35.0, -12.0], [60.0, 32.0]]), &json!([512, 400])));
+    let filename = overlay["filename"].as_str().unwrap();
+    let created: u64 = filename.split('-').next().unwrap().parse().unwrap();
+    assert_eq!(overlay["expires_at"], created + 3600);
+    assert_eq!(server.files(), [filename]);
+
+    let image = server.get(url).ok(200);
+    assert_eq!(image.header("content-type"), Some("image/png"));
+    assert!(image.header("cache-control").unwrap().contains("immutable"));
+    let folder = tempfile::tempdir().unwrap();
+    let cities = data("cities.parquet");
+    let args = ["render", cities.to_str().unwrap(), "--weight", "population", "--curve", "sqrt", "--scheme", "fire"];
+    let more = ["--radius", "10", "--bounds=-12,35,32,60", "--size", "512x400", "-o", "out.png"];
+    kiln(folder.path(), args.iter().chain(&more)).done();
+    assert_eq!(picture(&image.body), Picture::read(&folder.path().join("out.png")).unwrap());
+
+    // The client has it already.
+    let tag = image.header("etag").unwrap();
+    let again = server.send("GET", url, &[("if-none-match", tag)], b"").ok(304);
+    assert!(again.body.is_empty());
+    let head = server.send("HEAD", url, &[], b"").ok(200);
+    assert_eq!(head.header("content-length"), Some(image.body.len().to_string().as_str()));
+
+    // The same request is the same picture.
+    let same = server.post("/overlays", &europe()).ok(200).json();
+    assert_eq!(same, overlay);
+    let other = server.post("/overlays", &json!({"layer": "cities", "bounds": "world", "size": 300})).ok(201).json();
+    assert_ne!(other["filename"], overlay["filename"]);
+    assert_eq!(server.files().len(), 2);
+
+    // The legend that it names shows its span.
+    let legend = server.get(overlay["legend"].as_str().unwrap()).ok(200);
+    assert!(picture(&legend.body).width > 200);
+}
+
+#[test]
+fn a_form_and_all_ways_to_write_bounds_mean_the_same() {
+    let server = Server::start();
+    let first = server.post("/overlays", &europe()).ok(201).json();
+    let form = "layer=cities&bounds=-12,35,32,60&size=512x400&scheme=fire&radius=10px";
+    assert_eq!(server.form("/overlays", form).ok(200).json()["filename"], first["filename"]);
+    for (name, value) in
+        [("bounds", json!([-12, 35, 32, 60])), ("bounds", json!("-12,35,32,60")), ("size", json!("512x400"))]
+    {
+        let mut other = europe();
+        other[name] = value;
+        assert_eq!(server.post("/overlays", &other).ok(200).json()["filename"], first["filename"], "{other}");
+    }
+}
+
+#[test]
+fn points_of_the_request_are_drawn_and_bad_ones_told() {
+    let server = Server::start();
+    let points = json!([[18.07, 59.33, 2.0], [17.64, 59.86, 1.0], ["x", 3, 4], [16.5, 159.6, 1.0]]);
+    let overlay = server.post("/overlays", &json!({"points": points, "size": 256})).ok(201).json();
+    assert_eq!(overlay["points_drawn"], 2);
+    assert_eq!(overlay["span"]["unit"], "weight per km² at 60°N");
+    let rejected = overlay["rejected"].to_string();
+    assert!(rejected.contains("row 3") && rejected.contains("row 4"), "{rejected}");
+    assert!(server.get(overlay["url"].as_str().unwrap()).ok(200).body.len() > 100);
+    let [[south, west], [north, east]]: [[f64; 2]; 2] = serde_json::from_value(overlay["bounds"].clone()).unwrap();
+    assert!(south < 59.33 && north > 59.86 && west < 17.64 && east > 18.07);
+    let objects = json!({"points": [{"lat": 59.33, "lng": 18.07}, {"lat": 59.86, "lng": 17.64}], "size": 64});
+    assert_eq!(server.post("/overlays", &objects).ok(201).json()["points_drawn"], 2);
+}
+
+#[test]
+fn points_are_answered_for_a_heat_layer_and_capped_openly() {
+    let server = Server::with(&[], "[limits]\nanswer_points = 3\n");
+    let ask = |bounds: Value| json!({"layer": "earthquakes", "png": false, "bounds": bounds});
+    let reply = server.post("/overlays", &ask(json!("world"))).ok(200).json();
+    assert_eq!(
+        (reply["points"].as_array().unwrap().len(), &reply["total"], &reply["truncated"]),
+        (3, &json!(1707), &json!(true))
+    );
+    // Latitude first, as Leaflet has it, and the magnitude as weight.
+    let text = std::fs::read_to_string(data("earthquakes.geojson")).unwrap();
+    let first = &serde_json::from_str::<Value>(&text).unwrap()["features"][0];
+    let at = &first["geometry"]["coordinates"];
+    let expected = [at[1].as_f64().unwrap(), at[0].as_f64().unwrap(), first["properties"]["mag"].as_f64().unwrap()];
+    let got: [f64; 3] = serde_json::from_value(reply["points"][0].clone()).unwrap();
+    assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-6), "{got:?} {expected:?}");
+    let nothing = server.post("/overlays", &ask(json!([[10.0, 10.0], [10.1, 10.1]]))).ok(200).json();
+    assert_eq!((&nothing["points"], &nothing["truncated"]), (&json!([]), &json!(false)));
+}
+
+#[test]
+fn a_map_zoomed_out_beyond_the_poles_gets_square_pixels() {
+    let server = Server::start();
+    // What Leaflet says of a 1024 x 2048 window at zoom 2: twice the world's height.
+    let north = (std::f64::consts::PI * 2.0).sinh().atan().to_degrees();
+    let ask = json!({"layer": "cities", "bounds": [[-north, -180], [north, 180]], "size": [1024, 2048]});
+    let overlay = server.post("/overlays", &ask).ok(201).json();
+    assert_eq!(overlay["size"], json!([1024, 1024]));
+    let corner = overlay["bounds"][1][0].as_f64().unwrap();
+    assert!((corner - 85.051_128_78).abs() < 1e-6, "{corner}");
+}
+
+#[test]
+fn pictures_of_any_bounds_are_exact_and_cached() {
+    let server = Server::start();
+    let path = "/cities/bbox/-12,35,32,60/300x250.png?scheme=viridis&curve=linear&agg=count";
+    let first = server.get(path).ok(200);
+    let drawn = picture(&first.body);
+    assert_eq!((drawn.width, drawn.height), (300, 250));
+    let again = server.get(path).ok(200);
+    assert_eq!((&again.body, again.header("etag")), (&first.body, first.header("etag")));
+    let tag = first.header("etag").unwrap().to_owned();
+    server.send("GET", path, &[("if-none-match", &tag)], b"").ok(304);
+    // Twice the pixels show the same dots: the map looks alike.
+    let dense = picture(&server.get("/cities/bbox/-12,35,32,60/300x250@2x.png?radius=20").ok(200).body);
+    let wide = picture(&server.get("/cities/bbox/-12,35,32,60/600x500.png?radius=40").ok(200).body);
+    assert_eq!(dense, wide);
+    // Nothing was written.
+    assert!(server.files().is_empty());
+    let legend = server.get("/cities/legend.json?bounds=-12,35,32,60&size=300x250&agg=count").ok(200).json();
+    assert_eq!(legend["span"]["unit"], "points per km² at 49°N");
+    assert_eq!(legend["colors"].as_array().unwrap().len(), 17);
+    assert!(legend["ticks"].as_array().unwrap().len() > 2);
+}
+
+#[test]
+fn filters_and_layers_come_from_files() {
+    let stops = "lon,lat,weight,kind,time\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01\n18.2,59.5,1,bus,2024-03-01\n";
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("stops.csv"), stops).unwrap();
+    let server = Server::at(home, &["stops.csv", "again=stops.csv"]);
+    let catalog = server.get("/catalog").ok(200).json();
+    let names: BTreeSet<&str> =
+        catalog["layers"].as_array().unwrap().iter().map(|l| l["name"].as_str().unwrap()).collect();
+    assert_eq!(names, BTreeSet::from(["again", "stops"]));
+    let drawn = |more: Value| {
+        let mut ask = json!({"layer": "stops", "bounds": [[59, 17], [60, 19]], "size": 64});
+        ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post("/overlays", &ask).ok(201).json()["points_drawn"].clone()
+    };
+    assert_eq!(drawn(json!({})), 3);
+    assert_eq!(drawn(json!({"category": "bus"})), 2);
+    assert_eq!(drawn(json!({"category": ["bus", "tram"], "start": "2024-02-01"})), 2);
+    assert_eq!(drawn(json!({"end": "2024-02-01"})), 1);
+}
+
+#[test]
+fn what_is_asked_for_by_many_at_once_is_drawn_once() {
+    let server = Server::start();
+    let names: BTreeSet<String> = std::thread::scope(|scope| {
+        let asks: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| server.post("/overlays", &europe()).json()["filename"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+    });
+    assert_eq!((names.len(), server.files().len()), (1, 1));
+}

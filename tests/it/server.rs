@@ -1,0 +1,213 @@
+//! A server started as a user starts it, and a client that says exactly what goes over the wire.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A running `kiln serve` in a folder of its own; it is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+    home: tempfile::TempDir,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Asserts that this is a problem of `status` whose detail holds all of `words`.
+    pub(crate) fn refused(&self, status: u16, words: &[&str]) {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, status, "{text}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{text}");
+        let problem = self.json();
+        assert_eq!(problem["status"], status, "{text}");
+        assert!(problem["type"].as_str().unwrap().starts_with("urn:kiln:"), "{text}");
+        for word in words {
+            assert!(problem["detail"].as_str().unwrap().contains(word), "`{word}` is missing: {text}");
+        }
+    }
+
+    pub(crate) fn ok(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+}
+
+impl Server {
+    /// The bundled layers.
+    pub(crate) fn start() -> Self {
+        Self::with(&[], "")
+    }
+
+    /// A server with more arguments, and `kiln.toml` in its folder.
+    pub(crate) fn with(args: &[&str], config: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        if !config.is_empty() {
+            std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+        }
+        Self::at(home, args)
+    }
+
+    /// A server in a folder that holds something already.
+    pub(crate) fn at(home: tempfile::TempDir, args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("KILN_") || name == "DATABASE_URL" {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
+            .args(["serve", "-l", "127.0.0.1:0"])
+            .args(args)
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = String::new();
+        let address = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("the server did not start: {told}")).unwrap();
+            if let Some((_, url)) = line.split_once(" at http://") {
+                break url.trim_end_matches('/').to_owned();
+            }
+            told.push_str(&line);
+        };
+        // The log must be read, or the server waits for it.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Self { child, address, home }
+    }
+
+    pub(crate) fn images(&self) -> PathBuf {
+        self.home.path().join("imgs")
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The files in the folder of images.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.images())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, json: &Value) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], json.to_string().as_bytes())
+    }
+
+    pub(crate) fn form(&self, path: &str, form: &str) -> Reply {
+        let form_type = ("content-type", "application/x-www-form-urlencoded; charset=UTF-8");
+        self.send("POST", path, &[form_type], form.as_bytes())
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut stream = self.connect();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        for (name, value) in headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        if !body.is_empty() || method == "POST" {
+            head.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        // A server may answer, and stop to read, before it has seen all of a body that is too long.
+        let _ = stream.write_all(body);
+        receive(&mut stream)
+    }
+
+    /// Asks the server to stop, and waits until it has; answers how it ended.
+    #[cfg(unix)]
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.wait()
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(60) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server does not end");
+    }
+}
+
+/// Reads a reply to its end; one without a body is no mistake.
+pub(crate) fn receive(stream: &mut TcpStream) -> Reply {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no reply: `{line}`")).parse().unwrap();
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        headers.push((name.to_ascii_lowercase(), value.to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let mut body = Vec::new();
+    match length {
+        Some(length) => {
+            reader.take(length).read_to_end(&mut body).unwrap();
+        }
+        None => drop(reader.read_to_end(&mut body)),
+    }
+    Reply { status, headers, body }
+}
+
+/// Waits until `done` says so.
+pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

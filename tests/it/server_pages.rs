@@ -1,0 +1,103 @@
+//! A newcomer opens the server's pages, and a program its contract.
+
+use std::collections::BTreeSet;
+
+use crate::server::Server;
+
+#[test]
+fn every_page_and_all_that_it_needs_is_there() {
+    let server = Server::start();
+    for page in ["/", "/docs"] {
+        let reply = server.get(page).ok(200);
+        assert!(reply.header("content-type").unwrap().starts_with("text/html"));
+        assert!(reply.header("content-security-policy").unwrap().contains("default-src 'self'"));
+        let html = String::from_utf8(reply.body).unwrap();
+        let links = html.split(['"', '\'']).filter(|link| link.starts_with("assets/"));
+        let links: BTreeSet<&str> = links.collect();
+        assert!(links.len() >= 2, "{page}: {links:?}");
+        for link in links {
+            server.get(&format!("/{link}")).ok(200);
+        }
+        assert!(!html.contains("http://") || html.contains("w3.org"), "{page} asks another host");
+    }
+    let json = server.get("/assets/land.json").ok(200);
+    assert_eq!(json.header("content-type"), Some("application/json"));
+    let tag = json.header("etag").unwrap();
+    server.send("GET", "/assets/land.json", &[("if-none-match", tag)], b"").ok(304);
+    assert_eq!(server.get("/docs/").status, 308);
+    assert_eq!(server.get("/health").ok(200).body, b"OK\n");
+    server.get("/favicon.ico").ok(200);
+}
+
+#[test]
+fn texts_are_packed_and_pictures_are_not() {
+    let server = Server::start();
+    let gzip = [("accept-encoding", "gzip, br")];
+    let page = server.send("GET", "/assets/leaflet.js", &gzip, b"");
+    assert_eq!((page.status, page.header("content-encoding")), (200, Some("gzip")));
+    let picture = server.send("GET", "/cities/bbox/0,40,10,50/300x300.png", &gzip, b"");
+    assert_eq!((picture.status, picture.header("content-encoding")), (200, None));
+}
+
+#[test]
+fn other_sites_may_ask_and_are_told_the_request_id() {
+    let server = Server::start();
+    let from = [("origin", "https://maps.example"), ("x-request-id", "my-own-id")];
+    let reply = server.send("GET", "/catalog", &from, b"").ok(200);
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(reply.header("x-request-id"), Some("my-own-id"));
+    let asks = [("origin", "https://maps.example"), ("access-control-request-method", "POST")];
+    let preflight = server.send("OPTIONS", "/overlays", &asks, b"").ok(200);
+    assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
+    let narrow = Server::with(&[], "[server]\ncors_origins = [\"https://maps.example\"]\n");
+    let other = narrow.send("GET", "/catalog", &[("origin", "https://other.example")], b"").ok(200);
+    assert_eq!(other.header("access-control-allow-origin"), None);
+}
+
+#[test]
+fn the_contract_lists_what_is_answered() {
+    let server = Server::start();
+    let contract = server.get("/openapi.json").ok(200).json();
+    assert!(contract["openapi"].as_str().unwrap().starts_with("3.1"));
+    for path in contract["paths"].as_object().unwrap().keys() {
+        let path = path
+            .replace("{layer}", "cities")
+            .replace("{bounds}", "0,40,10,50")
+            .replace("{size}", "32x32.png")
+            .replace("{filename}", "1732158000-67e5504410b1426f9247bb680e5fe0c8.png");
+        let reply = server.get(&path);
+        // Whatever comes back is one of what the contract says: nothing here is unknown to the router.
+        assert!(reply.header("x-request-id").is_some(), "{path}");
+        let text = String::from_utf8_lossy(&reply.body);
+        assert!(!text.contains("no such address"), "{path}: {text}");
+    }
+    assert!(contract["paths"]["/overlays"]["post"]["responses"]["201"].is_object());
+}
+
+#[test]
+fn a_prefix_behind_a_proxy_is_in_every_url() {
+    let server = Server::with(&["--base-url", "https://maps.example/heat"], "");
+    let overlay = server.post("/overlays", &serde_json::json!({"layer": "cities", "size": 64})).ok(201).json();
+    assert!(overlay["url"].as_str().unwrap().starts_with("https://maps.example/heat/imgs/"));
+    assert!(overlay["legend"].as_str().unwrap().starts_with("https://maps.example/heat/overlays/legend.png?"));
+}
+
+#[test]
+fn what_was_done_is_counted() {
+    let server = Server::start();
+    server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
+    server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
+    server.get("/nowhere");
+    let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
+    for line in [
+        "kiln_http_requests_total{route=\"/{layer}/bbox/{bounds}/{size}\",method=\"GET\",status=\"200\"} 2",
+        "kiln_http_requests_total{route=\"none\",method=\"GET\",status=\"404\"} 1",
+        "kiln_cache_requests_total{outcome=\"Hit\"} 1",
+        "kiln_cache_requests_total{outcome=\"Miss\"} 1",
+        "kiln_render_seconds_count 1",
+        "kiln_layer_points{layer=\"cities\"} 135233",
+        "# EOF",
+    ] {
+        assert!(text.contains(line), "`{line}` is missing:\n{text}");
+    }
+}
