@@ -123,7 +123,15 @@ fn render_classic(
     style: &Style,
     threads: usize,
 ) -> Result<Heat> {
+    /// Positions are multiples of 1/256 pixel; where half a dot size is one, too, the box around a dot is the same in every
+    /// window, however it is rounded.
+    const STEPS_PER_PX: f32 = 128.0;
+    let is_plane = canvas.projection() == Projection::Plane;
     let dot_size = style.dot_size(canvas) as f32;
+    let dot_size = if is_plane { dot_size } else { (dot_size * STEPS_PER_PX).round().max(1.0) / STEPS_PER_PX };
+    // The old library cuts numbers off towards zero, which would treat dots west and north of a window differently. So the
+    // globe's windows lie far enough from zero.
+    let shift = if is_plane { 0 } else { (dot_size / 2.0).ceil() as usize + 2 };
     let margin_px = classic::reach_px(dot_size).ceil() as u32;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let Bounds { west, south, east, north } = canvas.bounds();
@@ -131,21 +139,22 @@ fn render_classic(
     let query = Query { weights: false, near, ..query.clone() };
     let mut positions = (Vec::new(), Vec::new());
     let report = scan_each(source, &query, std::slice::from_mut(&mut positions), |(px, py), points| {
-        if canvas.projection() == Projection::Plane {
+        if is_plane {
             let (batch_px, batch_py) =
                 classic::legacy_positions(points, Some([west, south, east, north]), width, height);
             px.extend(batch_px);
             py.extend(batch_py);
         } else {
             canvas.place(points, margin_px, |col, row| {
-                px.push((col - 0.5) as f32);
-                py.push((row - 0.5) as f32);
+                px.push((col - 0.5 + shift as f64) as f32);
+                py.push((row - 0.5 + shift as f64) as f32);
             });
         }
-        ControlFlow::Continue(())
+        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
+    stopped(&query)?;
     let dots = classic::Dots::new(&positions.0, &positions.1, dot_size)?;
-    let window = classic::Window::whole(width, height);
+    let window = classic::Window { column: shift, row: shift, width, height };
     let indices = dots.blend(window, threads)?;
     let drawn = dots.tally(window).drawn as u64;
     let outside = report.valid().saturating_sub(drawn);

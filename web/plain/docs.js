@@ -168,8 +168,9 @@ function responseList(operation) {
   return lines.length ? [el('h4', {}, 'Responses'), el('ul', { className: 'fields' }, lines)] : null;
 }
 
+/** An anchor that is no name of anything else on the page. */
 const anchorOf = (method, path, operation) =>
-  (operation.operationId ?? `${method}-${path}`).replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  'op-' + (operation.operationId ?? `${method}-${path}`).replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '');
 
 function card({ method, path, operation, anchor }) {
   const parameters = parametersOf(path, operation);

@@ -261,7 +261,18 @@ function fit(bounds) {
   map.setView(map.unproject(low.add(high).divideBy(2), zoom), zoom, { animate: false });
 }
 
+/** Takes over how the layer is drawn unless somebody says otherwise. */
+function takeStyle() {
+  const style = layer()?.style ?? {};
+  const radius = /^([0-9.]+)(px)?$/.exec(style.radius ?? '');
+  const usual = { scheme: style.scheme, curve: style.curve, radius: radius?.[1] };
+  usual.opacity = style.opacity === undefined ? undefined : String(Math.round(Number(style.opacity) * 100));
+  for (const [name, value] of Object.entries(DEFAULTS)) set(name, String(usual[name] ?? value));
+}
+
 function chooseLayer() {
+  takeStyle();
+  tellValues();
   tellLayer();
   const bounds = layer()?.bounds;
   if (bounds && !map.getBounds().intersects(bounds)) fit(bounds);
@@ -286,6 +297,10 @@ function writeHash() {
 /** Takes over what the hash says. Answers whether it named a place. */
 function readHash() {
   const state = new URLSearchParams(location.hash.slice(1));
+  if (state.has('layer')) {
+    set('layer', state.get('layer'));
+    takeStyle();
+  }
   for (const name of Object.keys(controls)) set(name, state.get(name));
   tellValues();
   tellLayer();
@@ -363,8 +378,12 @@ async function drawLand() {
 function listen() {
   const later = debounced(refresh);
   map.on('moveend', () => { writeHash(); later(); });
-  controls.layer.addEventListener('change', chooseLayer);
-  byId('controls').addEventListener('input', () => { tellValues(); writeHash(); later(); });
+  byId('controls').addEventListener('input', ({ target }) => {
+    if (target === controls.layer) chooseLayer();
+    tellValues();
+    writeHash();
+    later();
+  });
   byId('controls').addEventListener('submit', (event) => event.preventDefault());
   byId('copy').addEventListener('click', copySnippet);
   addEventListener('hashchange', () => { readHash(); later(); });
@@ -376,7 +395,7 @@ async function start() {
   catalog = await ask('catalog');
   fillLayers();
   fillSchemes();
-  for (const [name, value] of Object.entries(DEFAULTS)) set(name, String(value));
+  takeStyle();
   if (!catalog.layers.length) say('The server has no layers.', true);
   const placed = readHash();
   if (!placed) fit(layer()?.bounds);
