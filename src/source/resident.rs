@@ -16,13 +16,16 @@ pub struct Resident {
     points: Gathered,
     /// Where the points of each block are. Inputs tend to hold neighbors side by side.
     blocks: Vec<Extent>,
+    block_points: usize,
     extent: Extent,
     report: ScanReport,
 }
 
 impl Resident {
-    /// Points that are passed over together where they are far from a picture.
-    const BLOCK_POINTS: usize = 2048;
+    /// Points that are passed over together where they are far from a picture; more of them where there would be more
+    /// blocks than are looked through in no time.
+    const BLOCK_POINTS: usize = 256;
+    const MAX_BLOCKS: usize = 1 << 14;
 
     /// Reads all points of `source` that pass `query`.
     ///
@@ -39,13 +42,14 @@ impl Resident {
         };
         let report = source.scan(query, &mut [&mut sink])?;
         let (mut extent, mut blocks) = (Extent::default(), Vec::new());
-        for start in (0..points.len()).step_by(Self::BLOCK_POINTS) {
+        let block_points = (points.len() / Self::MAX_BLOCKS).max(Self::BLOCK_POINTS);
+        for start in (0..points.len()).step_by(block_points) {
             let mut block = Extent::default();
-            block.add(points.slice(start..points.len().min(start + Self::BLOCK_POINTS)));
+            block.add(points.slice(start..points.len().min(start + block_points)));
             extent.merge(&block);
             blocks.push(block);
         }
-        Ok(Self { points, blocks, extent, report })
+        Ok(Self { points, blocks, block_points, extent, report })
     }
 
     /// How many points there are.
@@ -89,7 +93,7 @@ impl Resident {
 impl Source for Resident {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         /// Blocks that a worker takes at a time.
-        const PART_BLOCKS: usize = 32;
+        const PART_BLOCKS: usize = 256;
         if query.filters() {
             return Err(Error::invalid("points", "points in memory have no time or category to filter by"));
         }
@@ -103,7 +107,7 @@ impl Source for Resident {
                 // Blocks that follow each other go together.
                 let together = rest.iter().enumerate().take_while(|(i, index)| **index == first + i).count();
                 rest = &rest[together..];
-                let (start, end) = (first * Self::BLOCK_POINTS, (first + together) * Self::BLOCK_POINTS);
+                let (start, end) = (first * self.block_points, (first + together) * self.block_points);
                 let points = self.points.slice(start..end.min(self.len()));
                 let points = if weighted { points } else { points.without_weight() };
                 if intake.columns(points).is_break() {
@@ -186,12 +190,12 @@ mod tests {
             |west, south, east, north| Query { near: Some(Bounds { west, south, east, north }), ..Query::default() };
         for (west, east) in [(10.0, 12.0), (370.0, 372.0), (-350.0, -348.0)] {
             let (looked_at, report) = scanned(&points, &near(west, 0.0, east, 20.0));
-            assert!((200..=3 * 2048).contains(&looked_at), "{looked_at}");
+            assert!((200..=3 * 256).contains(&looked_at), "{looked_at}");
             assert_eq!(report.read, 36_000);
         }
         assert_eq!(scanned(&points, &near(10.0, 20.0, 12.0, 30.0)).0, 0);
         let across = scanned(&points, &near(179.0, 0.0, 181.0, 20.0)).0;
-        assert!((200..=3 * 2048).contains(&across), "{across}");
+        assert!((200..=3 * 256).contains(&across), "{across}");
         assert_eq!(scanned(&points, &near(-300.0, 0.0, 300.0, 20.0)).0, 36_000);
         let plane = Query { ground: Ground::Plane, ..near(370.0, 0.0, 372.0, 20.0) };
         assert_eq!(scanned(&points, &plane).0, 0);

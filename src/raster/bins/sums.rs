@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::counts::Counts;
 use crate::geo::Points;
+use crate::simd::wide;
 
 /// Exact sums of weights per cell.
 ///
@@ -49,16 +50,17 @@ impl Sums {
             *self.unit_exponent.insert(exponent.max(Self::UNIT_EXPONENT))
         };
         let per_unit = 2f64.powi(-exponent);
-        let most = (1u64 << 62) as f64;
-        for (&cell, &weight) in cells.iter().zip(weights) {
-            let scaled = f64::from(weight) * per_unit;
-            let whole = scaled as i64;
-            #[allow(clippy::float_cmp, reason = "whether the weight is a whole number of units is the question")]
-            let fits = scaled.abs() < most && whole as f64 == scaled && weight.abs() <= Points::MAX_WEIGHT;
-            let fixed = &mut self.fixed[cell as usize];
-            match fixed.checked_add(whole) {
-                Some(sum) if fits => *fixed = sum,
-                _ => self.add_beside(cell, weight),
+        const BATCH: usize = 64;
+        let mut wholes = [0; BATCH];
+        for (cells, weights) in cells.chunks(BATCH).zip(weights.chunks(BATCH)) {
+            let all_fit = whole_units(weights, per_unit, &mut wholes);
+            for ((&cell, &weight), &whole) in cells.iter().zip(weights).zip(&wholes) {
+                let fits = all_fit || whole_unit(weight, per_unit).is_some();
+                let fixed = &mut self.fixed[cell as usize];
+                match fixed.checked_add(whole) {
+                    Some(sum) if fits => *fixed = sum,
+                    _ => self.add_beside(cell, weight),
+                }
             }
         }
     }
@@ -88,9 +90,7 @@ impl Sums {
 
     pub(super) fn round(&self, sums: &mut [f32]) {
         let unit = 2f64.powi(self.unit_exponent.unwrap_or(0));
-        for (sum, &fixed) in sums.iter_mut().zip(&self.fixed) {
-            *sum = (fixed as f64 * unit) as f32;
-        }
+        round_all(&self.fixed, unit, sums);
         for &cell in self.beside.keys() {
             if let Some(sum) = sums.get_mut(cell as usize) {
                 *sum = round_units(self.total(cell as usize));
@@ -109,6 +109,43 @@ impl Sums {
     fn total(&self, cell: usize) -> i128 {
         let beside = self.beside.get(&(cell as u32)).copied().unwrap_or(0);
         in_units(self.fixed[cell], self.unit_exponent) + beside
+    }
+}
+
+/// A weight as a whole number of units, if it is one and not too great.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn whole_unit(weight: f32, per_unit: f64) -> Option<i64> {
+    const MOST: f64 = (1u64 << 62) as f64;
+    let scaled = f64::from(weight) * per_unit;
+    let is_small = scaled.abs() < MOST && weight.abs() <= Points::MAX_WEIGHT;
+    let scaled = if is_small { scaled } else { 0.5 };
+    // SAFETY: the number is finite and less than 2^62 away from 0.
+    #[allow(unsafe_code)]
+    let whole: i64 = unsafe { scaled.to_int_unchecked() };
+    #[allow(clippy::float_cmp, reason = "whether the weight is a whole number of units is the question")]
+    let fits = whole as f64 == scaled;
+    fits.then_some(whole)
+}
+
+wide! {
+    /// The weights as whole numbers of units, 0 for those that are none; and whether all of them are.
+    fn whole_units(weights: &[f32], per_unit: f64, wholes: &mut [i64]) -> bool {
+        let mut all_fit = true;
+        for (whole, &weight) in wholes.iter_mut().zip(weights) {
+            let unit = whole_unit(weight, per_unit);
+            all_fit &= unit.is_some();
+            *whole = unit.unwrap_or(0);
+        }
+        all_fit
+    }
+}
+
+wide! {
+    fn round_all(fixed: &[i64], unit: f64, sums: &mut [f32]) {
+        for (sum, &fixed) in sums.iter_mut().zip(fixed) {
+            *sum = (fixed as f64 * unit) as f32;
+        }
     }
 }
 
