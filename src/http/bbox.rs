@@ -6,13 +6,13 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Response};
 
-use super::App;
 use super::fields::{Answer, Fields};
 use super::images::{has, png};
 use super::overlays::check_ground;
 use super::parameters::PictureParameters;
 use super::picture::{Filter, Subject, Wanted, canvas, etag};
 use super::problem::Problem;
+use super::{App, usual_projection};
 use crate::color::Scheme;
 use crate::geo::Bounds;
 use crate::layer::{Radius, Size};
@@ -65,7 +65,7 @@ pub(super) async fn picture(
 fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answer<Wanted> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let projection = fields.parse("projection")?.unwrap_or_else(|| super::usual_projection(layer));
+    let projection = fields.parse("projection")?.unwrap_or_else(|| usual_projection(layer));
     let mut options = fields.style()?.or(layer.style().clone());
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;

@@ -9,13 +9,13 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
 use super::fields::{Answer, Fields};
 use super::images::png;
 use super::overlays::check_ground;
 use super::parameters::LegendParameters;
 use super::picture::{Filter, SpanReply, Subject, Wanted, canvas, etag, fitting};
 use super::problem::Problem;
+use super::{App, usual_projection};
 use crate::color::Scheme;
 
 /// What the colors of a picture mean.
@@ -56,7 +56,7 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
     let ratio = pixel_ratio(&mut fields)?;
     let bounds = fields.bounds("bounds")?;
     let size = fields.size("size")?.unwrap_or_default();
-    let projection = fields.parse("projection")?.unwrap_or_else(|| super::usual_projection(layer));
+    let projection = fields.parse("projection")?.unwrap_or_else(|| usual_projection(layer));
     let options = fields.style()?.or(layer.style().clone());
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;

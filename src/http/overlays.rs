@@ -11,12 +11,12 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
 use super::fields::{Answer, Fields};
 use super::images::{now_s, png};
 use super::parameters::OverlayRequest;
 use super::picture::{Filter, Scale, SpanReply, Subject, Wanted, canvas, etag, fitting, legend_url};
 use super::problem::Problem;
+use super::{App, usual_projection};
 use crate::color::Scheme;
 use crate::error::Error;
 use crate::geo::{Bounds, Projection};
@@ -102,16 +102,18 @@ pub(super) async fn create(
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
 
-    let projection = projection.unwrap_or_default();
-    let (subject, defaults) = match (layer, given) {
+    let (subject, projection, defaults) = match (layer, given) {
         (Some(_), Some(_)) => return Err(Problem::parameter("points", "give either a layer or points, not both")),
         (Some(name), None) => {
             let layer = app.layer(&name)?;
+            let projection = projection.unwrap_or_else(|| usual_projection(layer));
             check_ground(layer.ground(), projection)?;
-            (Subject::Layer(name), layer.style().clone())
+            (Subject::Layer(name), projection, layer.style().clone())
         }
         (None, Some(json)) => {
-            (Subject::Given(Arc::new(points(&app, json.get(), projection).await?)), StyleOptions::default())
+            let projection = projection.unwrap_or_default();
+            let points = points(&app, json.get(), projection).await?;
+            (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
             let names: Vec<&str> = app.catalog.layers().map(crate::layer::Layer::name).collect();
@@ -123,7 +125,7 @@ pub(super) async fn create(
     if !as_picture {
         let bounds = match bounds {
             Some(bounds) => bounds,
-            None => own_bounds(&app, &subject)?,
+            None => own_bounds(&app, &subject, projection)?,
         };
         return answer_points(&app, subject, &filter, bounds, projection).await;
     }
@@ -200,10 +202,10 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
 }
 
 /// Where the points are.
-fn own_bounds(app: &App, subject: &Subject) -> Answer<Bounds> {
+fn own_bounds(app: &App, subject: &Subject, projection: Projection) -> Answer<Bounds> {
     Ok(match subject {
         Subject::Layer(name) => app.layer(name)?.bounds(),
-        Subject::Given(points) => points.extent().bounds(true).unwrap_or(Bounds::WORLD),
+        Subject::Given(points) => points.extent().bounds(projection.wraps()).unwrap_or(Bounds::WORLD),
     })
 }
 

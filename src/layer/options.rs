@@ -158,6 +158,7 @@ impl StyleOptions {
     /// These options, and where they say nothing, those of `base`. A color scheme and a gradient replace each other.
     #[must_use]
     pub fn or(self, base: Self) -> Self {
+        let base = if self.blend == Some(Blend::Classic) { base.for_classic() } else { base };
         let own_colors = self.scheme.is_some() || self.gradient.is_some();
         let (scheme, gradient) = if own_colors { (None, None) } else { (base.scheme, base.gradient) };
         Self {
@@ -175,6 +176,20 @@ impl StyleOptions {
             vmin: self.vmin.or(base.vmin),
             vmax: self.vmax.or(base.vmax),
             curve: self.curve.or(base.curve),
+        }
+    }
+
+    /// These options without those that the classic blend has not.
+    fn for_classic(self) -> Self {
+        Self {
+            shape: None,
+            aggregation: None,
+            normalization: None,
+            vmin: None,
+            vmax: None,
+            curve: None,
+            transparent_low: None,
+            ..self
         }
     }
 
@@ -272,6 +287,9 @@ mod tests {
         own.set("radius", "3").unwrap();
         let both = own.or(base);
         assert_eq!((both.radius, both.vmax, both.scheme), (Some(Radius::Pixels(3.0)), Some(5.0), None));
+        // The classic blend has no span, whatever the base says of it.
+        let classic = StyleOptions { blend: Some(Blend::Classic), ..StyleOptions::default() };
+        assert!(classic.or(both).resolve(Scheme::named).is_ok());
     }
 
     #[test]

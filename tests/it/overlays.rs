@@ -178,3 +178,21 @@ fn what_is_asked_for_by_many_at_once_is_drawn_once() {
     });
     assert_eq!((names.len(), server.files().len()), (1, 1));
 }
+
+#[test]
+fn a_floor_plan_lies_on_a_plane_and_a_layer_may_be_drawn_the_classic_way() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
+    let config = "[layers.desks]\ninput = \"desks.csv\"\nprojection = \"plane\"\n";
+    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    let server = Server::at(home, &[]);
+    let ask = json!({"layer": "desks", "bounds": [[0, 0], [1000, 2000]], "size": [200, 100]});
+    let overlay = server.post("/overlays", &ask).ok(201).json();
+    assert_eq!((&overlay["points_drawn"], &overlay["bounds"]), (&json!(2), &json!([[0.0, 0.0], [1000.0, 2000.0]])));
+    assert_eq!(overlay["span"]["unit"], "points per square unit");
+    let points = server.post("/overlays", &json!({"layer": "desks", "png": false})).ok(200).json();
+    assert_eq!(points["points"], json!([[40.0, 120.0, 1.0], [900.0, 1500.0, 1.0]]));
+    let bundled = Server::start();
+    let classic = json!({"layer": "cities", "blend": "classic", "dot_size": 30, "size": 200});
+    assert_eq!(bundled.post("/overlays", &classic).ok(201).json()["span"], Value::Null);
+}
