@@ -62,7 +62,7 @@ impl Scheme {
         Self::resolve(name, |wanted| {
             BUILTINS.iter().find(|builtin| key(builtin.name) == key(wanted)).map(Builtin::scheme)
         })
-        .unwrap_or_else(|| Err(Self::unknown(name, Self::builtin_names())))
+        .unwrap_or_else(|| Err(Self::unknown(name, Self::builtin_names(), "`kiln schemes` lists all")))
     }
 
     /// Looks `name` up with `find`; if there is none and it ends in `_r`, looks up the rest and reverses that.
@@ -91,11 +91,11 @@ impl Scheme {
         key(one) == key(other)
     }
 
-    /// That there is no scheme `name`, with the nearest of `known` names.
-    pub fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Error {
+    /// That there is no scheme `name`, with the nearest of `known` names, and `where_all_are` to be found.
+    pub fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>, where_all_are: &str) -> Error {
         let lower = name.to_lowercase();
         let hint = did_you_mean(&nearest(lower.strip_suffix("_r").unwrap_or(&lower), known, key));
-        Error::invalid("scheme", format!("no scheme is named `{name}`; {hint}`kiln schemes` lists all"))
+        Error::invalid("scheme", format!("no scheme is named `{name}`; {hint}{where_all_are}"))
     }
 
     /// Reads the text of a scheme file: one color a line, as `COLOR [POSITION]` or `r g b [POSITION]`.

@@ -8,7 +8,6 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use tower_http::request_id::{MakeRequestId, RequestId};
 use uuid::Uuid;
 
 use super::App;
@@ -17,24 +16,12 @@ use super::problem::Problem;
 /// Where a request's id is told.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Makes ids for requests that bring none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RandomId;
-
-impl MakeRequestId for RandomId {
-    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
-        let mut text = [0; uuid::fmt::Simple::LENGTH];
-        let text = Uuid::new_v4().simple().encode_lower(&mut text);
-        HeaderValue::from_str(text).ok().map(RequestId::new)
-    }
-}
-
 /// Counts and logs a request, and adds its id to a problem that the log knows more of.
 pub(super) async fn access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
     let start = Instant::now();
     let method = request.method().clone();
     let route = app.routes.name(request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str));
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let id = request_id(&request);
     let logs = tracing::enabled!(tracing::Level::INFO);
     let uri = logs.then(|| request.uri().clone());
 
@@ -47,6 +34,9 @@ pub(super) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     if is_problem {
         response = told(response, &id);
     }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
     app.metrics.request(&route, &method, status, seconds);
     if let Some(uri) = uri {
@@ -55,6 +45,14 @@ pub(super) async fn access(State(app): State<Arc<App>>, request: Request, next: 
         tracing::info!(%method, %uri, status, ms, bytes, id, "request");
     }
     response
+}
+
+/// The id that a request brings, if it is one that a log can bear, or else a new one.
+fn request_id(request: &Request) -> String {
+    const MAX_BYTES: usize = 128;
+    let brought = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let brought = brought.filter(|id| !id.is_empty() && id.len() <= MAX_BYTES);
+    brought.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 
 /// A problem in our own form, whoever noticed it, with the request's id where the log knows more.

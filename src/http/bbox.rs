@@ -6,14 +6,12 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Response};
 
+use super::App;
 use super::fields::{Answer, Fields};
 use super::images::{has, png};
-use super::overlays::check_ground;
 use super::parameters::PictureParameters;
-use super::picture::{Filter, Subject, Wanted, canvas, etag};
+use super::picture::{Beyond, LayerStyle, Wanted, canvas, etag};
 use super::problem::Problem;
-use super::{App, usual_projection};
-use crate::color::Scheme;
 use crate::geo::Bounds;
 use crate::layer::{Radius, Size};
 
@@ -65,11 +63,8 @@ pub(super) async fn picture(
 fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answer<Wanted> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let projection = fields.parse("projection")?.unwrap_or_else(|| usual_projection(layer));
-    let mut options = fields.style()?.or(layer.style().clone());
-    let filter = Filter::read(&mut fields)?;
+    let mut style = LayerStyle::read(app, layer, &mut fields)?;
     fields.finish()?;
-    check_ground(layer.ground(), projection)?;
 
     let bounds: Bounds = bounds.parse()?;
     let malformed =
@@ -78,15 +73,12 @@ fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answ
     let (stem, ratio) = stem.strip_suffix("@2x").map_or((stem, 1), |stem| (stem, 2));
     let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };
     let size = Size::Exact(width.saturating_mul(ratio), height.saturating_mul(ratio));
-    let canvas = canvas(app, projection, bounds, size, false)?;
+    let canvas = canvas(app, style.projection, bounds, size, Beyond::Empty)?;
     // Twice the pixels for the same ground: a dot is as large on the map.
-    options.radius = match options.radius.unwrap_or_default() {
+    style.options.radius = match style.options.radius.unwrap_or_default() {
         Radius::Pixels(pixels) => Some(Radius::Pixels(pixels * f64::from(ratio))),
         Radius::DotSize(pixels) => Some(Radius::DotSize(pixels * f64::from(ratio))),
         radius @ Radius::Meters(_) => Some(radius),
     };
-    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
-    let wanted = Wanted { subject: Subject::Layer(layer.name().to_owned()), filter, options, scheme, canvas };
-    wanted.check(app)?;
-    Ok(wanted)
+    style.on(app, layer, canvas)
 }

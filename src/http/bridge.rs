@@ -17,8 +17,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::fields::{Answer, decoded};
-use super::overlays::{answer_within, check_ground, corners, overlay};
-use super::picture::{Filter, Subject, Wanted, canvas};
+use super::overlays::{answer_within, corners, overlay};
+use super::picture::{Beyond, Filter, Subject, Wanted, canvas, check_ground};
 use super::problem::Problem;
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};
@@ -78,30 +78,50 @@ impl Asked {
         Ok(Self { pairs: pairs.collect::<Answer<_>>()? })
     }
 
-    /// All values of a name, with the brackets and indices that say that there are several.
-    fn all(&self, name: &str) -> Vec<&str> {
-        let is_it = |given: &str| {
-            let rest = given.strip_prefix(name)?;
-            let digits = rest.strip_prefix('[')?.strip_suffix(']')?;
-            digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())
-        };
-        self.pairs.iter().filter(|(given, _)| is_it(given).is_some()).map(|(_, value)| value.as_str()).collect()
+    /// The two numbers of a list, as `name[]` in their order, or as `name[0]` and `name[1]` in any.
+    fn numbers(&self, name: &str, what: &str) -> Answer<[f64; 2]> {
+        let malformed = || Problem::parameter(name, format!("give it twice, as {name}[], for {what}: two numbers"));
+        let mut found = [None; 2];
+        let mut count = 0;
+        for (given, value) in &self.pairs {
+            let Some(index) = given.strip_prefix(name).and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'))
+            else {
+                continue;
+            };
+            let index = if index.is_empty() { count } else { index.parse().map_err(|_| malformed())? };
+            let number = value.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+            let place: &mut Option<f64> = found.get_mut(index).ok_or_else(malformed)?;
+            if number.is_none() || place.replace(number.unwrap_or_default()).is_some() {
+                return Err(malformed());
+            }
+            count += 1;
+        }
+        let [Some(one), Some(other)] = found else { return Err(malformed()) };
+        Ok([one, other])
     }
 
     fn one(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    fn numbers(&self, name: &str, what: &str) -> Answer<[f64; 2]> {
-        let values: Vec<f64> = self.all(name).iter().filter_map(|value| value.trim().parse().ok()).collect();
-        match values[..] {
-            [one, other] if one.is_finite() && other.is_finite() => Ok([one, other]),
-            _ => Err(Problem::parameter(name, format!("give it twice, as {name}[], for {what}"))),
+    /// Makes sure that there is nothing that would be passed over.
+    fn check(&self) -> Answer<()> {
+        for (index, (name, _)) in self.pairs.iter().enumerate() {
+            let is_list = ["imgSize[", "bounds[0][", "bounds[1]["].iter().any(|list| name.starts_with(list));
+            if !is_list && !KNOWN.contains(&name.as_str()) {
+                let all = KNOWN.join(", ");
+                let why = format!("there is no such parameter. There are: {all}, imgSize[], bounds[0][], bounds[1][]");
+                return Err(Problem::parameter(name, why));
+            }
+            if !is_list && self.pairs[..index].iter().any(|(other, _)| other == name) {
+                return Err(Problem::parameter(name, "it is given twice"));
+            }
         }
+        Ok(())
     }
 }
 
-const KNOWN: [&str; 8] = ["png", "dotSize", "opacity", "imgSize", "bounds", "scheme", "projection", "layer"];
+const KNOWN: [&str; 6] = ["png", "dotSize", "opacity", "scheme", "projection", "layer"];
 
 /// The old page's request, by GET
 #[utoipa::path(get, path = "/lib/heatmap.service.php", tag = "bridge",
@@ -144,15 +164,7 @@ pub(super) async fn bridge(
 }
 
 async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
-    for (name, _) in &asked.pairs {
-        let stem = name.split('[').next().unwrap_or_default();
-        if !KNOWN.contains(&stem) {
-            return Err(Problem::parameter(
-                name,
-                format!("there is no such parameter. There are: {}", KNOWN.join(", ")),
-            ));
-        }
-    }
+    asked.check()?;
     let layer = match asked.one("layer").or_else(|| app.config.bridge_layer()) {
         Some(name) => app.layer(name)?,
         None => app.catalog.layers().next().ok_or_else(|| Problem::not_found("the server has no layer"))?,
@@ -173,7 +185,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
     };
     let subject = Subject::Layer(layer.name().to_owned());
     if !as_picture {
-        let (found, total) = answer_within(app, subject, &Filter::default(), bounds).await?;
+        let (found, total) = answer_within(app, subject, &Filter::default(), bounds, projection).await?;
         let data: Vec<[f64; 2]> = found.into_iter().map(|[lon, lat, _]| [lat, lon]).collect();
         let truncated = (data.len() as u64) < total;
         return Ok(BridgeReply::Points { success: true, filename: false, data, total, truncated });
@@ -201,7 +213,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
             ..StyleOptions::default()
         };
     let scheme = app.scheme(scheme_name)?;
-    let canvas = canvas(app, projection, bounds, Size::Exact(width, height), true)?;
+    let canvas = canvas(app, projection, bounds, Size::Exact(width, height), Beyond::Cut)?;
     let wanted = Wanted { subject, filter: Filter::default(), options, scheme, canvas };
     let (overlay, _) = overlay(app, wanted).await?;
     let shown = if canvas.height() == height { bounds } else { canvas.bounds() };
@@ -230,10 +242,13 @@ mod tests {
         assert_eq!(asked.numbers("bounds[0]", "").unwrap(), [-8.5, 100.0]);
         assert_eq!(asked.numbers("bounds[1]", "").unwrap(), [8.0, 120.0]);
         assert_eq!(asked.one("png"), Some("true"));
-        let indexed = Asked::read("imgSize[0]=3&imgSize[1]=4").unwrap();
+        let indexed = Asked::read("imgSize[1]=4&imgSize[0]=3").unwrap();
         assert_eq!(indexed.numbers("imgSize", "").unwrap(), [3.0, 4.0]);
-        for bad in ["imgSize[]=3", "imgSize[]=3&imgSize[]=x", "imgSize=3"] {
-            assert!(Asked::read(bad).unwrap().numbers("imgSize", "").is_err());
+        for bad in ["imgSize[]=3", "imgSize[]=3&imgSize[]=x", "imgSize=3", "imgSize[]=1&imgSize[]=2&imgSize[]=3"] {
+            assert!(Asked::read(bad).unwrap().numbers("imgSize", "").is_err(), "{bad}");
+        }
+        for bad in ["png=1&png=0", "bounds[7][]=3", "png[]=1", "sheme=x"] {
+            assert!(Asked::read(bad).unwrap().check().is_err(), "{bad}");
         }
     }
 }

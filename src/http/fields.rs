@@ -1,9 +1,11 @@
 //! Parameters by name, whether they came in a query, a form or a JSON object.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::problem::Problem;
@@ -30,6 +32,9 @@ enum Value {
 pub(super) type Answer<T> = Result<T, Box<Problem>>;
 
 impl Fields {
+    /// The longest text of a parameter. A gradient of 256 colors fits.
+    const MAX_BYTES: usize = 8192;
+
     /// Reads a query or a form: `name=value&…`.
     pub(super) fn from_query(query: &str) -> Answer<Self> {
         let mut fields = Self::default();
@@ -46,8 +51,13 @@ impl Fields {
     /// Reads a JSON object.
     pub(super) fn from_json(body: &[u8]) -> Answer<Self> {
         let broken = |error: serde_json::Error| Problem::body(format!("the body is not a JSON object: {error}"));
-        let values: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).map_err(broken)?;
-        let values = values.into_iter().map(|(name, value)| (name, Value::Json(value))).collect();
+        let Members(members) = serde_json::from_slice(body).map_err(broken)?;
+        let mut values = BTreeMap::new();
+        for (name, value) in members {
+            if values.insert(name.clone(), Value::Json(value)).is_some() {
+                return Err(Problem::parameter(&name, "it is given twice"));
+            }
+        }
         Ok(Self { values, known: Vec::new() })
     }
 
@@ -60,9 +70,15 @@ impl Fields {
     pub(super) fn text(&mut self, name: &'static str) -> Answer<Option<String>> {
         match self.take(name) {
             None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(Value::Json(json)) => scalar(name, json.get()).map(Some),
+            Some(Value::Text(text)) => not_too_long(name, text, Self::MAX_BYTES).map(Some),
+            Some(Value::Json(json)) => not_too_long(name, scalar(name, json.get())?, Self::MAX_BYTES).map(Some),
         }
+    }
+
+    /// A parameter that is written on a legend.
+    pub(super) fn short_text(&mut self, name: &'static str) -> Answer<Option<String>> {
+        const MAX_BYTES: usize = 200;
+        self.text(name)?.map(|text| not_too_long(name, text, MAX_BYTES)).transpose()
     }
 
     /// The parameter, read by its type.
@@ -97,6 +113,8 @@ impl Fields {
         let why = || Problem::parameter(name, "it is neither a text nor a list of texts");
         Ok(match self.take(name) {
             None => Vec::new(),
+            // As JSON where a name may hold a comma.
+            Some(Value::Text(text)) if text.starts_with('[') => serde_json::from_str(&text).map_err(|_| why())?,
             Some(Value::Text(text)) => {
                 text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
             }
@@ -168,10 +186,45 @@ impl Fields {
     /// Makes sure that nothing is left over.
     pub(super) fn finish(self) -> Answer<()> {
         let Some(name) = self.values.keys().next() else { return Ok(()) };
-        let near = crate::spelling::nearest_first(name, self.known.iter().copied());
+        const WORTH_COMPARING: usize = 64;
+        let known = self.known.iter().copied().filter(|_| name.len() <= WORTH_COMPARING);
+        let near = crate::spelling::nearest_first(name, known);
         let all = self.known.join(", ");
         let near = near.first().map(|near| format!("did you mean {near}? ")).unwrap_or_default();
         Err(Problem::parameter(name, format!("there is no such parameter; {near}There are: {all}")))
+    }
+}
+
+/// The members of a JSON object, in their order; one that is there twice is there twice.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
+}
+
+fn not_too_long(name: &str, text: String, max_bytes: usize) -> Answer<String> {
+    if text.len() <= max_bytes {
+        Ok(text)
+    } else {
+        Err(Problem::parameter(name, format!("it is longer than {max_bytes} bytes")))
     }
 }
 

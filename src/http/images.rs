@@ -1,5 +1,6 @@
 //! `GET /imgs/{filename}`: the pictures that were written.
 
+use std::io::ErrorKind;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,7 +39,8 @@ pub(super) async fn image(
         app.bytes.insert(filename.clone(), bytes.clone());
         bytes
     };
-    let left_s = (name.created_s() + app.config.images.ttl.as_secs()).saturating_sub(now_s());
+    let ttl_s = app.config.images.ttl.as_secs();
+    let left_s = (name.created_s() + ttl_s).saturating_sub(now_s()).min(ttl_s);
     if left_s == 0 && !app.images.path_of(name).exists() {
         return Err(gone());
     }
@@ -49,10 +51,14 @@ pub(super) async fn image(
 
 /// The file's bytes; `None` if it is not there.
 async fn read(path: impl AsRef<FilePath> + Send + 'static) -> Answer<Option<Bytes>> {
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+    let read = tokio::task::spawn_blocking(move || {
+        // Only what Kiln itself may have put there: no link, no pipe, no folder.
+        if std::fs::symlink_metadata(&path)?.is_file() { std::fs::read(path) } else { Err(ErrorKind::NotFound.into()) }
+    })
+    .await;
     match read.map_err(std::io::Error::other).and_then(|read| read) {
         Ok(bytes) => Ok(Some(bytes.into())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Problem::internal(format!("a picture cannot be read: {error}"))),
     }
 }

@@ -9,14 +9,12 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::App;
 use super::fields::{Answer, Fields};
 use super::images::png;
-use super::overlays::check_ground;
 use super::parameters::LegendParameters;
-use super::picture::{Filter, SpanReply, Subject, Wanted, canvas, etag, fitting};
+use super::picture::{Beyond, LayerStyle, SpanReply, Wanted, canvas, etag, fitting};
 use super::problem::Problem;
-use super::{App, usual_projection};
-use crate::color::Scheme;
 
 /// What the colors of a picture mean.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -52,23 +50,17 @@ pub(super) fn pixel_ratio(fields: &mut Fields) -> Answer<f32> {
 fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let title = fields.text("title")?.unwrap_or_else(|| layer.title().to_owned());
+    let title = fields.short_text("title")?.unwrap_or_else(|| layer.title().to_owned());
     let ratio = pixel_ratio(&mut fields)?;
     let bounds = fields.bounds("bounds")?;
     let size = fields.size("size")?.unwrap_or_default();
-    let projection = fields.parse("projection")?.unwrap_or_else(|| usual_projection(layer));
-    let options = fields.style()?.or(layer.style().clone());
-    let filter = Filter::read(&mut fields)?;
+    let style = LayerStyle::read(app, layer, &mut fields)?;
     fields.finish()?;
-    check_ground(layer.ground(), projection)?;
-    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
     let canvas = match bounds {
-        Some(bounds) => canvas(app, projection, bounds, size, true)?,
-        None => fitting(app, layer.extent(), projection, size, &options, &scheme)?,
+        Some(bounds) => canvas(app, style.projection, bounds, size, Beyond::Empty)?,
+        None => fitting(app, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
     };
-    let wanted = Wanted { subject: Subject::Layer(layer.name().to_owned()), filter, options, scheme, canvas };
-    wanted.check(app)?;
-    Ok((wanted, title, ratio))
+    Ok((style.on(app, layer, canvas)?, title, ratio))
 }
 
 /// The legend of a layer's picture, as a picture

@@ -19,6 +19,7 @@ mod openapi;
 mod overlays;
 mod pages;
 mod parameters;
+mod patience;
 mod picture;
 mod pool;
 mod problem;
@@ -30,20 +31,18 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use quick_cache::sync::Cache;
 use tokio::net::TcpListener;
 
 use self::cache::ByteCache;
 use self::fields::Answer;
 use self::metrics::Metrics;
-use self::overlays::Overlay;
+use self::overlays::Overlays;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
 use crate::color::Scheme;
 use crate::config::{Config, GroundConfig, LayerConfig};
 use crate::error::{Error, Result};
-use crate::geo::Projection;
 use crate::images::ImageFolder;
 use crate::layer::{Catalog, Layer, LayerSpec, SchemeFolders};
 use crate::source::{Columns, Ground};
@@ -60,7 +59,7 @@ struct App {
     /// Pictures in memory, by filename or by what they show.
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
-    overlays: Cache<String, Arc<Overlay>>,
+    overlays: Overlays,
     metrics: Metrics,
     routes: Routes,
 }
@@ -129,11 +128,6 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
-/// How a layer is drawn unless asked otherwise.
-fn usual_projection(layer: &Layer) -> Projection {
-    if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
-}
-
 impl App {
     fn new(config: Config) -> Result<Self> {
         let layers = if config.layers.is_empty() {
@@ -151,22 +145,52 @@ impl App {
             }
         }
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
-        Ok(Self {
+        let app = Self {
             images: ImageFolder::open(&config.images.folder)?,
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
-            overlays: Cache::new(usize::try_from(config.images.max_count).unwrap_or(usize::MAX).clamp(16, 100_000)),
+            overlays: Overlays::new(),
             metrics: Metrics::new(catalog.layers().map(|layer| (layer.name().to_owned(), layer.points()))),
             routes: Routes::new(),
             catalog,
             schemes,
             config,
-        })
+        };
+        app.check()?;
+        Ok(app)
+    }
+
+    /// Makes sure that what the config says of the layers can be done.
+    fn check(&self) -> Result<()> {
+        for layer in self.catalog.layers() {
+            let at_fault = |why: String| Error::config(format!("layers.{}.style", layer.name()), why);
+            let scheme = layer.style().scheme.as_deref().unwrap_or(Scheme::DEFAULT);
+            let scheme = self.scheme(scheme).map_err(|problem| at_fault(problem.detail().to_owned()))?;
+            layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
+        }
+        match self.config.bridge_layer() {
+            Some(name) if self.catalog.find(name).is_none() => {
+                let names: Vec<&str> = self.catalog.layers().map(Layer::name).collect();
+                let why = format!("there is no layer `{name}`; there are {}", names.join(", "));
+                Err(Error::config("bridge.layer", why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Threads that draw.
+    fn render_threads(&self) -> usize {
+        self.config.server.render_threads.unwrap_or_else(crate::available_threads)
     }
 
     /// The layer `name`.
     fn layer(&self, name: &str) -> Answer<&Layer> {
         self.catalog.find(name).ok_or_else(|| {
+            // Longer than any name: not worth a comparison, nor an echo.
+            const MAX_BYTES: usize = 64;
+            if name.len() > MAX_BYTES {
+                return Problem::not_found("there is no layer of such a long name");
+            }
             let near = nearest_first(name, self.catalog.layers().map(Layer::name));
             let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             Problem::not_found(format!("there is no layer `{name}`{near}"))
@@ -181,7 +205,9 @@ impl App {
             found.cloned().map(Ok)
         };
         Scheme::resolve(name, find)
-            .unwrap_or_else(|| Err(Scheme::unknown(name, self.schemes.iter().map(Scheme::name))))
+            .unwrap_or_else(|| {
+                Err(Scheme::unknown(name, self.schemes.iter().map(Scheme::name), "GET /catalog lists all"))
+            })
             .map_err(Into::into)
     }
 

@@ -8,21 +8,26 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::App;
 use super::fields::{Answer, Fields};
 use super::images::{now_s, png};
 use super::parameters::OverlayRequest;
-use super::picture::{Filter, Scale, SpanReply, Subject, Wanted, canvas, etag, fitting, legend_url};
+use super::picture::{
+    Beyond, Filter, Scale, SpanReply, Subject, Wanted, canvas, check_ground, etag, fitting, ground_of, legend_url,
+    usual_projection,
+};
 use super::problem::Problem;
-use super::{App, usual_projection};
 use crate::color::Scheme;
 use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::images::ImageName;
 use crate::layer::StyleOptions;
-use crate::source::{Ground, Query, Resident, points_within, read};
+use crate::source::{Query, Resident, points_within, read};
 
 /// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
 pub(super) type Corners = [[f64; 2]; 2];
@@ -51,7 +56,7 @@ pub(super) struct Overlay {
     /// When the picture may be gone, in Unix seconds.
     #[schema(example = 1_732_161_600)]
     expires_at: u64,
-    /// The first rows of `points` that are no points, and why; at most five.
+    /// The first rows of the request's `points` that are no points, and why; at most five.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejected: Vec<String>,
 }
@@ -122,6 +127,7 @@ pub(super) async fn create(
         }
     };
     let options = style.or(defaults);
+    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
     if !as_picture {
         let bounds = match bounds {
             Some(bounds) => bounds,
@@ -129,10 +135,9 @@ pub(super) async fn create(
         };
         return answer_points(&app, subject, &filter, bounds, projection).await;
     }
-    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
     let size = size.unwrap_or_default();
     let canvas = if let Some(bounds) = bounds {
-        canvas(&app, projection, bounds, size, true)?
+        canvas(&app, projection, bounds, size, Beyond::Cut)?
     } else {
         let extent = match &subject {
             Subject::Layer(name) => app.layer(name)?.extent(),
@@ -141,8 +146,9 @@ pub(super) async fn create(
         fitting(&app, extent, projection, size, &options, &scheme)?
     };
     let wanted = Wanted { subject, filter, options, scheme, canvas };
+    let rejected = wanted.rejected();
     let (overlay, status) = overlay(&app, wanted).await?;
-    let location = overlay.url.clone();
+    let (location, overlay) = (overlay.url.clone(), Overlay { rejected, ..Overlay::clone(&overlay) });
     Ok((status, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())], Json(overlay))
         .into_response())
 }
@@ -165,22 +171,10 @@ fn fields(headers: &HeaderMap, body: &[u8]) -> Answer<Fields> {
     }
 }
 
-/// Floor plans are drawn on a plane, and the globe is not.
-pub(super) fn check_ground(ground: Ground, projection: Projection) -> Answer<()> {
-    match (ground, projection) {
-        (Ground::Plane, Projection::Plane) => Ok(()),
-        (Ground::Plane, _) => Err(Problem::parameter("projection", "the layer lies on a plane: give projection=plane")),
-        (Ground::Globe, Projection::Plane) => {
-            Err(Problem::parameter("projection", "the layer lies on the globe: give mercator or platecarree"))
-        }
-        (Ground::Globe, _) => Ok(()),
-    }
-}
-
 /// The points of a request.
 async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Resident> {
     let (json, limit) = (json.to_owned(), app.config.limits.points);
-    let ground = if projection == Projection::Plane { Ground::Plane } else { Ground::Globe };
+    let ground = ground_of(projection);
     let loaded = app.pool.run(move |stop| {
         let query = Query { ground, weights: true, stop: Some(stop), ..Query::default() };
         let load = || {
@@ -210,7 +204,7 @@ fn own_bounds(app: &App, subject: &Subject, projection: Projection) -> Answer<Bo
 }
 
 /// The picture as it was written, drawn now unless the same was drawn before.
-pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Overlay, StatusCode)> {
+pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Arc<Overlay>, StatusCode)> {
     wanted.check(app)?;
     let key = wanted.key(app)?;
     let ttl_s = app.config.images.ttl.as_secs();
@@ -218,16 +212,16 @@ pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Overlay, 
         let name: Option<ImageName> = overlay.filename.parse().ok();
         overlay.expires_at > now_s() && name.is_some_and(|name| app.images.path_of(name).exists())
     };
-    if let Some(overlay) = app.overlays.get(&key) {
+    if let Some(overlay) = app.overlays.0.get(&key) {
         if is_there(&overlay) {
             app.metrics.cache(true);
-            return Ok((Overlay::clone(&overlay), StatusCode::OK));
+            return Ok((overlay, StatusCode::OK));
         }
-        app.overlays.remove(&key);
+        app.overlays.0.remove(&key);
     }
-    let guard = match app.overlays.get_value_or_guard_async(key.as_str()).await {
+    let guard = match app.overlays.0.get_value_or_guard_async(key.as_str()).await {
         // Somebody else asked for the same at the same time.
-        Ok(overlay) => return Ok((Overlay::clone(&overlay), StatusCode::OK)),
+        Ok(overlay) => return Ok((overlay, StatusCode::OK)),
         Err(guard) => guard,
     };
     app.metrics.cache(false);
@@ -246,12 +240,6 @@ pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Overlay, 
     let filename = name.to_string();
     app.bytes.insert(filename.clone(), drawn.png);
     let canvas = &wanted.canvas;
-    let rejected = match &wanted.subject {
-        Subject::Given(points) => {
-            points.report().rejections.iter().map(|bad| format!("row {}: {}", bad.row, bad.reason)).collect()
-        }
-        Subject::Layer(_) => Vec::new(),
-    };
     let overlay = Arc::new(Overlay {
         url: app.url(&format!("imgs/{filename}")),
         bounds: corners(canvas.bounds()),
@@ -260,11 +248,34 @@ pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Overlay, 
         span: drawn.span,
         points_drawn: drawn.points,
         expires_at: name.created_s() + ttl_s,
-        rejected,
+        rejected: Vec::new(),
         filename,
     });
     let _ = guard.insert(Arc::clone(&overlay));
-    Ok((Overlay::clone(&overlay), StatusCode::CREATED))
+    Ok((overlay, StatusCode::CREATED))
+}
+
+/// Pictures that were written, by what they show. They are few bytes each, and as many are kept as fit some megabytes.
+#[derive(Debug)]
+pub(super) struct Overlays(Cache<String, Arc<Overlay>, BySize>);
+
+#[derive(Clone, Copy, Debug)]
+struct BySize;
+
+impl Weighter<String, Arc<Overlay>> for BySize {
+    fn weight(&self, key: &String, overlay: &Arc<Overlay>) -> u64 {
+        /// What an entry takes beside its texts.
+        const ENTRY: usize = 500;
+        (key.len() + overlay.legend.as_ref().map_or(0, String::len) + 2 * overlay.url.len() + ENTRY) as u64
+    }
+}
+
+impl Overlays {
+    const MAX_BYTES: u64 = 16 << 20;
+
+    pub(super) fn new() -> Self {
+        Self(Cache::with_weighter(10_000, Self::MAX_BYTES, BySize))
+    }
 }
 
 impl Overlay {
@@ -286,7 +297,14 @@ pub(super) async fn answer_within(
     subject: Subject,
     filter: &Filter,
     bounds: Bounds,
+    projection: Projection,
 ) -> Answer<(Vec<[f64; 3]>, u64)> {
+    // Across the antimeridian the east is beyond 180.
+    let bounds = if projection.wraps() && bounds.east < bounds.west {
+        Bounds { east: bounds.east + 360.0, ..bounds }
+    } else {
+        bounds
+    };
     let (app_there, filter) = (Arc::clone(app), filter.clone());
     let max = app.config.limits.answer_points as usize;
     let work = move |stop: &AtomicBool| {
@@ -295,7 +313,8 @@ pub(super) async fn answer_within(
             Subject::Given(_) => None,
         };
         let query = layer.map(crate::layer::Layer::query).unwrap_or_default();
-        let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(query) };
+        let ground = ground_of(projection);
+        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(query) };
         match (layer, &subject) {
             (Some(layer), _) => {
                 points_within(layer.source(&query), &query, bounds, max).map_err(|error| filter.blamed(error))
@@ -314,13 +333,7 @@ async fn answer_points(
     bounds: Bounds,
     projection: Projection,
 ) -> Answer<Response<axum::body::Body>> {
-    // In the order that the canvas understands: across the antimeridian the east is beyond 180.
-    let bounds = if projection.wraps() && bounds.east <= bounds.west {
-        Bounds { east: bounds.east + 360.0, ..bounds }
-    } else {
-        bounds
-    };
-    let (found, total) = answer_within(app, subject, filter, bounds).await?;
+    let (found, total) = answer_within(app, subject, filter, bounds, projection).await?;
     let points: Vec<[f64; 3]> = found.into_iter().map(|[lon, lat, weight]| [lat, lon, weight]).collect();
     let truncated = (points.len() as u64) < total;
     let reply = PointsReply { points, total, truncated, bounds: corners(bounds) };
@@ -345,8 +358,8 @@ pub(super) async fn legend(
 ) -> Answer<Response<axum::body::Body>> {
     let query = query.unwrap_or_default();
     let mut fields = Fields::from_query(&query)?;
-    let unit = fields.text("unit")?.unwrap_or_default();
-    let title = fields.text("title")?.unwrap_or_default();
+    let unit = fields.short_text("unit")?.unwrap_or_default();
+    let title = fields.short_text("title")?.unwrap_or_default();
     let pixel_ratio = super::legend::pixel_ratio(&mut fields)?;
     let options = fields.style()?;
     fields.finish()?;

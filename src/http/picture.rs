@@ -93,7 +93,8 @@ impl Filter {
         pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
         pairs.extend(self.end_us.map(|time| ("end", time_text(time))));
         if !self.categories.is_empty() {
-            pairs.push(("category", self.categories.join(",")));
+            // As JSON: a category may hold a comma.
+            pairs.push(("category", serde_json::json!(self.categories).to_string()));
         }
         pairs
     }
@@ -106,8 +107,12 @@ impl Filter {
     /// The error of an input that has no column to filter by is one of the request.
     pub(super) fn blamed(&self, error: Error) -> Error {
         match error {
-            Error::Input { message, .. } if !self.categories.is_empty() => Error::invalid("category", message),
-            Error::Input { message, .. } if !self.is_none() => Error::invalid("start", message),
+            Error::Input { .. } if !self.categories.is_empty() => {
+                Error::invalid("category", "the layer has no column of categories to filter by")
+            }
+            Error::Input { .. } if !self.is_none() => {
+                Error::invalid("start", "the layer has no column of times to filter by")
+            }
             other => other,
         }
     }
@@ -122,15 +127,18 @@ fn time_text(time_us: i64) -> String {
     format!("{}.{:06}", time_us.div_euclid(1_000_000), time_us.rem_euclid(1_000_000))
 }
 
+/// What becomes of ground beyond the poles, which a map that is zoomed out far asks for. The pixels are as wide and high
+/// as they were asked for either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// It is left out, and the picture is lower by as much.
+    Cut,
+    /// It is empty, and the picture exactly of the size that was asked for.
+    Empty,
+}
+
 /// The canvas of `bounds` and `size` within the limits.
-///
-/// A map that is zoomed out far asks for ground beyond the poles. With `clipped` that part is left out and the picture is
-/// lower by as much, so that its pixels stay as wide and high as they were asked for.
-pub(super) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Size, clipped: bool) -> Answer<Canvas> {
-    let size = match size {
-        Size::Exact(width, height) if clipped => Size::Exact(width, clipped_height(projection, bounds, height)),
-        size => size,
-    };
+pub(super) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Size, beyond: Beyond) -> Answer<Canvas> {
     // Before the canvas is made, whose own limits are wider.
     let limit = app.config.limits.pixels;
     let (width, height) = match size {
@@ -145,7 +153,17 @@ pub(super) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Si
     if pixels > limit {
         return too_large(pixels);
     }
-    let canvas = canvas_of(projection, bounds, size)?;
+    let canvas = match size {
+        Size::Exact(width, height) => {
+            let [above, shown] = rows_shown(projection, bounds, height);
+            let canvas = canvas_of(projection, bounds, Size::Exact(width, shown))?;
+            match beyond {
+                Beyond::Cut => canvas,
+                Beyond::Empty => canvas.window(0, -i64::from(above), width, height)?,
+            }
+        }
+        size @ Size::Longest(_) => canvas_of(projection, bounds, size)?,
+    };
     let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
     if pixels > limit { too_large(pixels) } else { Ok(canvas) }
 }
@@ -162,23 +180,75 @@ pub(super) fn fitting(
     let style = options.resolve(|_| Ok(scheme.clone()))?;
     let fitted = canvas_for(projection, extent, size, &style, Fit::Padded)?;
     // Held against the limits of the server, which are narrower than those of a canvas.
-    canvas(app, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), false).map(|_| fitted)
+    canvas(app, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), Beyond::Empty)
+        .map(|_| fitted)
 }
 
-/// How many of `height` rows lie within what the projection shows.
-fn clipped_height(projection: Projection, bounds: Bounds, height: u32) -> u32 {
-    let y = |lat: f64| projection.forward(0.0, lat).1;
+/// Of `height` rows: how many lie north of what the projection shows, and how many it shows.
+fn rows_shown(projection: Projection, bounds: Bounds, height: u32) -> [u32; 2] {
     if projection == Projection::Plane {
-        return height;
+        return [0, height];
     }
+    let y = |lat: f64| projection.forward(0.0, lat).1;
     let limit = projection.inverse(0.0, 0.0).1;
-    let clip = |lat: f64| y(lat.clamp(-limit, limit));
-    let (asked, shown) = (y(bounds.south) - y(bounds.north), clip(bounds.south) - clip(bounds.north));
+    let clip = |lat: f64| lat.clamp(-limit, limit);
     // The poles themselves lie infinitely far on a Mercator map: whoever names them means its edges.
-    if !asked.is_finite() || shown <= 0.0 {
-        return height;
+    let meant = |lat: f64| if lat.abs() >= 90.0 { clip(lat) } else { lat };
+    let (north, south) = (meant(bounds.north), meant(bounds.south));
+    let rows_per_unit = f64::from(height) / (y(south) - y(north));
+    let above = ((y(clip(north)) - y(north)) * rows_per_unit).round();
+    let shown = ((y(clip(south)) - y(clip(north))) * rows_per_unit).round();
+    if shown >= 1.0 { [above as u32, shown as u32] } else { [0, height] }
+}
+
+/// How a layer is to be drawn, as a request says it.
+pub(super) struct LayerStyle {
+    pub(super) projection: Projection,
+    pub(super) options: StyleOptions,
+    pub(super) scheme: Scheme,
+    pub(super) filter: Filter,
+}
+
+impl LayerStyle {
+    /// Reads the projection, the style and the filter; what they leave open is the layer's own.
+    pub(super) fn read(app: &App, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
+        let projection = fields.parse("projection")?.unwrap_or_else(|| usual_projection(layer));
+        let options = fields.style()?.or(layer.style().clone());
+        let filter = Filter::read(fields)?;
+        check_ground(layer.ground(), projection)?;
+        let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
+        Ok(Self { projection, options, scheme, filter })
     }
-    (f64::from(height) * shown / asked).round().max(1.0) as u32
+
+    /// The picture of the layer on a canvas.
+    pub(super) fn on(self, app: &App, layer: &Layer, canvas: Canvas) -> Answer<Wanted> {
+        let Self { options, scheme, filter, .. } = self;
+        let wanted = Wanted { subject: Subject::Layer(layer.name().to_owned()), filter, options, scheme, canvas };
+        wanted.check(app)?;
+        Ok(wanted)
+    }
+}
+
+/// How a layer is drawn unless asked otherwise.
+pub(super) fn usual_projection(layer: &Layer) -> Projection {
+    if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
+}
+
+/// Floor plans are drawn on a plane, and the globe is not.
+pub(super) fn check_ground(ground: Ground, projection: Projection) -> Answer<()> {
+    match (ground, projection) {
+        (Ground::Plane, Projection::Plane) => Ok(()),
+        (Ground::Plane, _) => Err(Problem::parameter("projection", "the layer lies on a plane: give projection=plane")),
+        (Ground::Globe, Projection::Plane) => {
+            Err(Problem::parameter("projection", "the layer lies on the globe: give mercator or platecarree"))
+        }
+        (Ground::Globe, _) => Ok(()),
+    }
+}
+
+/// Which coordinates are valid under a projection.
+pub(super) fn ground_of(projection: Projection) -> Ground {
+    if projection == Projection::Plane { Ground::Plane } else { Ground::Globe }
 }
 
 impl Wanted {
@@ -208,6 +278,16 @@ impl Wanted {
         Ok(self.options.resolve(|_| Ok(self.scheme.clone()))?.per_pixel(&self.canvas))
     }
 
+    /// The first rows of the request's points that are none, and why.
+    pub(super) fn rejected(&self) -> Vec<String> {
+        match &self.subject {
+            Subject::Layer(_) => Vec::new(),
+            Subject::Given(points) => {
+                points.report().rejections.iter().map(|bad| format!("row {}: {}", bad.row, bad.reason)).collect()
+            }
+        }
+    }
+
     /// A text that is the same for the same picture and no other.
     pub(super) fn key(&self, app: &App) -> Answer<String> {
         let mut key = String::with_capacity(512);
@@ -228,21 +308,20 @@ impl Wanted {
             Subject::Layer(name) => Some(app.catalog.find(name).ok_or(Error::Cancelled)?),
             Subject::Given(_) => None,
         };
-        let ground = if self.canvas.projection() == Projection::Plane { Ground::Plane } else { Ground::Globe };
         let query = Query {
-            ground,
+            ground: ground_of(self.canvas.projection()),
             weights,
             stop: Some(stop),
             ..self.filter.applied_to(layer.map(Layer::query).unwrap_or_default())
         };
         let (heat, weight) = match (layer, &self.subject) {
             (Some(layer), _) => {
-                let threads = self.threads(layer.points());
+                let threads = self.threads(app, layer.points());
                 let heat = render(layer.source(&query), &query, &self.canvas, &style, threads);
                 (heat.map_err(|error| self.filter.blamed(error))?, layer.weight())
             }
             (None, Subject::Given(points)) => {
-                let threads = self.threads(points.len() as u64);
+                let threads = self.threads(app, points.len() as u64);
                 (render(&**points, &query, &self.canvas, &style, threads)?, Some("weight"))
             }
             (None, Subject::Layer(_)) => return Err(Error::Cancelled),
@@ -253,11 +332,11 @@ impl Wanted {
     }
 
     /// One thread for what is small: others have pictures to draw, too.
-    fn threads(&self, points: u64) -> usize {
+    fn threads(&self, app: &App, points: u64) -> usize {
         const SMALL_PIXELS: u64 = 1 << 20;
         const FEW_POINTS: u64 = 2_000_000;
         let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        if pixels <= SMALL_PIXELS && points <= FEW_POINTS { 1 } else { crate::available_threads() }
+        if pixels <= SMALL_PIXELS && points <= FEW_POINTS { 1 } else { app.render_threads() }
     }
 
     /// Draws the picture.
@@ -339,7 +418,8 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
         }
         Subject::Layer(name) => {
             let canvas = &wanted.canvas;
-            query.push(("bounds", canvas.bounds().to_string()));
+            let Bounds { west, south, east, north } = canvas.bounds();
+            query.push(("bounds", format!("{west},{south},{east},{north}")));
             query.push(("size", format!("{}x{}", canvas.width(), canvas.height())));
             query.push(("projection", canvas.projection().to_string()));
             (options.vmin, options.vmax) = (wanted.options.vmin, wanted.options.vmax);

@@ -73,7 +73,11 @@ impl Pool {
         });
         match done.await {
             Ok(done) => Ok(done?),
-            Err(_) => Err(Problem::internal("the work panicked")),
+            // Told and counted where all panics are.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Problem::busy("the server is stopping")),
+            },
         }
     }
 }
@@ -127,7 +131,11 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(20), work).await.is_err());
         was_stopped.recv_timeout(Duration::from_secs(30)).unwrap();
         // The slot is free again, after a panic too.
-        assert!(pool.run(|_| -> Result<()> { std::panic::resume_unwind(Box::new("on purpose")) }).await.is_err());
+        let pool_there = Arc::clone(&pool);
+        let panicking = tokio::spawn(async move {
+            pool_there.run(|_| -> Result<()> { std::panic::resume_unwind(Box::new("on purpose")) }).await
+        });
+        assert!(panicking.await.unwrap_err().is_panic());
         assert_eq!(pool.run(|_| Ok(7)).await.unwrap(), 7);
     }
 }

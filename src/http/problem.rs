@@ -147,6 +147,11 @@ impl Problem {
         })
     }
 
+    /// What is wrong, and what would be accepted.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

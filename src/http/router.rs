@@ -14,9 +14,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
-use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
-use super::access::{REQUEST_ID, RandomId, access};
+use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages};
 
@@ -104,8 +103,6 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), access))
         .layer(cors)
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, RandomId))
         .with_state(app)
 }
 

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::App;
+use super::patience::Patient;
 
 /// How long a client may take to send the head of a request, or to send the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -49,6 +50,7 @@ pub(super) async fn serve(app: Arc<App>, router: Router, listener: TcpListener, 
         };
         // Answers are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, app.config.server.timeout.duration());
         let service = TowerToHyperService::new(router.clone());
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         let app = Arc::clone(&app);

@@ -57,7 +57,14 @@ impl ImageFolder {
     pub fn write(&self, created_s: u64, bytes: &[u8]) -> Result<ImageName> {
         let name = ImageName::new(created_s);
         let path = self.path_of(name);
-        let mut file = AtomicFile::create(&path)?;
+        let mut file = match AtomicFile::create(&path) {
+            // Somebody removed the folder, which is no reason to be without from now on.
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                fs::create_dir_all(&self.path).map_err(|error| Error::io(&self.path, "create", error))?;
+                AtomicFile::create(&path)?
+            }
+            created => created?,
+        };
         file.file().write_all(bytes).map_err(|error| Error::io(&path, "write", error))?;
         file.commit()?;
         Ok(name)

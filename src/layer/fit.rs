@@ -133,19 +133,23 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
         Size::Exact(width, height) => (f64::from(width), f64::from(height), f64::from(width.max(height))),
         Size::Longest(side) => (f64::from(side), f64::from(side), f64::from(side)),
     };
+    let exact = matches!(size, Size::Exact(..));
     // One pixel more than the radius, for the pixel that the outermost point itself lies in.
     let margin = (margin_px + 1.0).min(wide.min(high) / 4.0);
     let inner = |outer: f64| (outer - 2.0 * margin).max(outer / 2.0);
-    let fitting = |scale: f64| scale.min(inner(high) / world_height);
+    // Beyond the poles no dot needs room: the world's own height is enough.
+    let (lowest_y, highest_y) = (projection.forward(0.0, lowest).1, projection.forward(0.0, highest).1);
+    let all_the_world = if exact && projection.wraps() { high / (lowest_y - highest_y) } else { 0.0 };
+    let fitting = |scale: f64| scale.min((inner(high) / world_height).max(all_the_world));
     // A whole number of pixels around the world, where that makes no difference to speak of, lets pictures of the whole
     // world be drawn in one turn.
-    let whole = |scale: f64| if projection.wraps() && scale > 256.0 { scale.floor() } else { scale };
+    let whole = |scale: f64| if projection.wraps() && scale > 256.0 && !exact { scale.floor() } else { scale };
     let scale = whole(fitting(inner(wide) / world_width));
     if projection.wraps() && matches!(size, Size::Longest(_)) && world_width * scale + 2.0 * margin > scale {
         // All the way around there is no edge that needs room: a dot at the antimeridian shows on both sides.
         let scale = whole(fitting(wide));
         let height = (world_height * scale + 2.0 * margin).round().clamp(1.0, high);
-        let north = f64::midpoint(y0, y1) - height / scale / 2.0;
+        let (north, height) = within(projection, size, scale, f64::midpoint(y0, y1) - height / scale / 2.0, height);
         return Canvas::around(projection, [0.0, north], scale, scale as u32, height as u32);
     }
     let (width, height) = match size {
@@ -162,7 +166,29 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     }
     let (middle_x, middle_y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
     let (half_x, half_y) = (width / scale / 2.0, height / scale / 2.0);
-    Canvas::around(projection, [middle_x - half_x, middle_y - half_y], scale, width as u32, height as u32)
+    let (north, height) = within(projection, size, scale, middle_y - half_y, height);
+    Canvas::around(projection, [middle_x - half_x, north], scale, width as u32, height as u32)
+}
+
+/// The northern edge and the height of a picture without the rows beyond what the projection shows: a map such as Leaflet's
+/// has no place for them. Where the height is given, the picture moves instead, as far as it has room.
+fn within(projection: Projection, size: Size, scale: f64, north: f64, height: f64) -> (f64, f64) {
+    if !projection.wraps() {
+        return (north, height);
+    }
+    let (lowest, highest) = projection.lat_range();
+    let [first, last] = [highest, lowest].map(|lat| projection.forward(0.0, lat).1);
+    match size {
+        Size::Longest(_) => {
+            let above = ((first - north) * scale).ceil().max(0.0);
+            let below = ((north + height / scale - last) * scale).ceil().max(0.0);
+            (north + above / scale, (height - above - below).max(1.0))
+        }
+        Size::Exact(..) if height / scale <= (last - first) * (1.0 + 1e-9) => {
+            (north.clamp(first, (last - height / scale).max(first)), height)
+        }
+        Size::Exact(..) => (north, height),
+    }
 }
 
 #[cfg(test)]
@@ -227,6 +253,21 @@ mod tests {
             assert_eq!((canvas.width(), canvas.height()), (500, 500), "{projection}");
             assert!(bounds.west < lon[0] && bounds.east > lon[0] && bounds.south < 59.33 && bounds.north > 59.33);
             assert!(bounds.east - bounds.west < 0.03 || projection == Projection::Plane);
+        }
+    }
+
+    #[test]
+    fn no_picture_reaches_beyond_what_the_map_shows() {
+        for projection in [Projection::Mercator, Projection::PlateCarree] {
+            for size in ["256", "128", "300x200"] {
+                for (lon, lat) in
+                    [([-100.0, 100.0], [85.0, -85.0]), ([10.0, 12.0], [84.0, 89.9]), ([0.0, 1.0], [-89.0, -80.0])]
+                {
+                    let bounds = fit(projection, &lon, &lat, size, Fit::Padded).unwrap().bounds();
+                    let limit = projection.lat_range().1 + 1e-9;
+                    assert!(bounds.north <= limit && bounds.south >= -limit, "{projection} {size}: {bounds}");
+                }
+            }
         }
     }
 

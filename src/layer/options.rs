@@ -286,7 +286,8 @@ mod tests {
         own.set("gradient", "red,blue").unwrap();
         own.set("radius", "3").unwrap();
         let both = own.or(base);
-        assert_eq!((both.radius, both.vmax, both.scheme), (Some(Radius::Pixels(3.0)), Some(5.0), None));
+        assert_eq!((both.radius, both.vmax), (Some(Radius::Pixels(3.0)), Some(5.0)));
+        assert!(both.scheme.is_none());
         // The classic blend has no span, whatever the base says of it.
         let classic = StyleOptions { blend: Some(Blend::Classic), ..StyleOptions::default() };
         assert!(classic.or(both).resolve(Scheme::named).is_ok());

@@ -156,7 +156,8 @@ fn render_classic(
     let dots = classic::Dots::new(&positions.0, &positions.1, dot_size)?;
     let window = classic::Window { column: shift, row: shift, width, height };
     let indices = dots.blend(window, threads)?;
-    let drawn = dots.tally(window).drawn as u64;
+    // A point that shows in several copies of the world is still one.
+    let drawn = (dots.tally(window).drawn as u64).min(report.valid());
     let outside = report.valid().saturating_sub(drawn);
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
 }

@@ -77,7 +77,7 @@ impl SchemeFolders {
             Scheme::named(name).map_err(|_| {
                 let mut known: Vec<&str> = Scheme::builtin_names().collect();
                 known.extend(self.files.iter().map(|(own, _)| own.as_str()));
-                Scheme::unknown(name, known)
+                Scheme::unknown(name, known, "`kiln schemes` lists all")
             })
         })
     }

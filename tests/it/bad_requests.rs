@@ -116,11 +116,31 @@ fn paths_and_queries_are_held_to_the_same_limits() {
 }
 
 #[test]
+fn long_texts_are_refused_before_they_cost_anything() {
+    let server = Server::start();
+    let long = "x".repeat(1_000_000);
+    server.post("/overlays", &overlay(&json!({"scheme": long}))).refused(400, &["longer than"]);
+    server.post("/overlays", &json!({"layer": long})).refused(400, &["longer than"]);
+    server.get(&format!("/{}/legend.png", &long[..5000])).refused(404, &["long name"]);
+    server.get(&format!("/overlays/legend.png?vmin=0&vmax=1&unit={}", &long[..5000])).refused(400, &["longer than"]);
+    server.get(&format!("/cities/legend.png?title={}", &long[..5000])).refused(400, &["longer than"]);
+    let named = server.send("GET", "/health", &[("x-request-id", &long[..5000])], b"").ok(200);
+    assert!(named.header("x-request-id").unwrap().len() < 100);
+    let twice = br#"{"layer": "cities", "layer": "earthquakes"}"#;
+    server.send("POST", "/overlays", &[("content-type", "application/json")], twice).refused(400, &["twice"]);
+}
+
+#[test]
 fn nothing_outside_the_folder_of_images_is_reachable() {
     let server = Server::start();
     std::fs::write(server.folder().join("secret.png"), "secret").unwrap();
     std::fs::write(server.images().join("note.png"), "not a picture of ours").unwrap();
     std::fs::write(server.images().join(".kiln-abc.part"), "unfinished").unwrap();
+    #[cfg(unix)]
+    {
+        let link = server.images().join("1732158000-67e5504410b1426f9247bb680e5fe0c9.png");
+        std::os::unix::fs::symlink(server.folder().join("secret.png"), link).unwrap();
+    }
     for name in [
         "../secret.png",
         "..%2fsecret.png",
@@ -131,6 +151,7 @@ fn nothing_outside_the_folder_of_images_is_reachable() {
         ".kiln-abc.part",
         "1732158000-67e5504410b1426f9247bb680e5fe0c8.png%00.png",
         "+1732158000-67e5504410b1426f9247bb680e5fe0c8.png",
+        "1732158000-67e5504410b1426f9247bb680e5fe0c9.png",
     ] {
         let reply = server.get(&format!("/imgs/{name}"));
         assert!(reply.status == 404 || reply.status == 400, "{name}: {reply:?}");
@@ -246,12 +267,16 @@ fn a_client_that_leaves_stops_its_render() {
 #[test]
 fn a_full_disk_and_an_unwritable_folder_are_told_and_leave_nothing() {
     let server = Server::start();
+    // A folder that is gone is made again; one that cannot be made is told.
     std::fs::remove_dir_all(server.images()).unwrap();
+    server.post("/overlays", &overlay(&json!({"radius": 3}))).ok(201);
+    std::fs::remove_dir_all(server.images()).unwrap();
+    std::fs::write(server.images(), "a file").unwrap();
     let reply = server.post("/overlays", &overlay(&json!({})));
     reply.refused(500, &["log"]);
     assert!(reply.json()["request_id"].as_str().unwrap().len() > 8);
     assert!(!String::from_utf8_lossy(&reply.body).contains("imgs"), "the cause is for the log alone");
-    std::fs::create_dir(server.images()).unwrap();
+    std::fs::remove_file(server.images()).unwrap();
     server.post("/overlays", &overlay(&json!({}))).ok(201);
     is_well(&server);
 }

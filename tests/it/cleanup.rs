@@ -117,6 +117,10 @@ fn what_cannot_be_served_is_told_at_the_start() {
     kiln(&["--images", "file/imgs"]).failed(1, &["file/imgs"]);
     fs::write(folder.path().join("kiln.toml"), "[server]\nlistn = \"x\"\n").unwrap();
     kiln(&[]).failed(2, &["kiln.toml:2", "listn", "listen"]);
+    fs::write(folder.path().join("kiln.toml"), "[layers.a]\ninput = \"p.csv\"\nstyle = { scheme = \"firre\" }\n")
+        .unwrap();
+    fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n").unwrap();
+    kiln(&[]).failed(2, &["layers.a.style", "firre", "fire"]);
     fs::remove_file(folder.path().join("kiln.toml")).unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

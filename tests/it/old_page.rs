@@ -49,6 +49,9 @@ fn the_client_path_gets_points_latitude_first() {
     );
     let data: Vec<[f64; 2]> = serde_json::from_value(reply["data"].clone()).unwrap();
     assert!(data.len() > 1000);
+    let across = FORM.replace("=90", "=170").replace("145.0666666666667", "-170").replace("png=true", "png=false");
+    let fiji = server.form("/lib/heatmap.service.php", &across).ok(200).json();
+    assert!(fiji["total"].as_u64().unwrap() > 0, "{fiji}");
     assert!(data.iter().all(|[lat, lon]| (-10.0..=10.0).contains(lat) && (90.0..=145.1).contains(lon)));
 }
 

@@ -122,6 +122,33 @@ fn a_map_zoomed_out_beyond_the_poles_gets_square_pixels() {
 }
 
 #[test]
+fn the_world_is_a_square_and_the_legend_is_of_the_same_picture() {
+    let server = Server::start();
+    let ask = json!({"layer": "cities", "bounds": "world", "size": [512, 512]});
+    let overlay = server.post("/overlays", &ask).ok(201).json();
+    assert_eq!(overlay["size"], json!([512, 512]));
+    let beyond = "?bounds=-180,-89,180,89&size=512x700";
+    let legend = server.get(&format!("/cities/legend.json{beyond}")).ok(200).json();
+    let shown =
+        server.post("/overlays", &json!({"layer": "cities", "bounds": [[-89, -180], [89, 180]], "size": [512, 700]}));
+    let vmax = shown.ok(201).json()["span"]["vmax"].as_f64().unwrap();
+    assert!((legend["span"]["vmax"].as_f64().unwrap() / vmax - 1.0).abs() < 1e-6, "{legend} {vmax}");
+    // The map beyond the poles is empty, and the picture as high as it was asked for.
+    let drawn = picture(&server.get("/cities/bbox/-180,-89,180,89/512x700.png").ok(200).body);
+    assert_eq!((drawn.width, drawn.height), (512, 700));
+    assert!(drawn.pixels[..512 * 4 * 80].chunks(4).all(|pixel| pixel[3] == 0));
+}
+
+#[test]
+fn nobody_is_told_of_the_rows_of_others() {
+    let server = Server::start();
+    let mine = server.post("/overlays", &json!({"points": [[5, 5], ["secret", 3], [6, 6]], "size": 64})).ok(201).json();
+    assert!(mine["rejected"].to_string().contains("secret"));
+    let other = server.post("/overlays", &json!({"points": [[5, 5], [6, 6]], "size": 64})).ok(200).json();
+    assert_eq!((&other["filename"], &other["rejected"]), (&mine["filename"], &Value::Null));
+}
+
+#[test]
 fn pictures_of_any_bounds_are_exact_and_cached() {
     let server = Server::start();
     let path = "/cities/bbox/-12,35,32,60/300x250.png?scheme=viridis&curve=linear&agg=count";
@@ -192,6 +219,11 @@ fn a_floor_plan_lies_on_a_plane_and_a_layer_may_be_drawn_the_classic_way() {
     assert_eq!(overlay["span"]["unit"], "points per square unit");
     let points = server.post("/overlays", &json!({"layer": "desks", "png": false})).ok(200).json();
     assert_eq!(points["points"], json!([[40.0, 120.0, 1.0], [900.0, 1500.0, 1.0]]));
+    let own = json!({"points": [[1000, 500], [2000, 700]], "projection": "plane", "png": false});
+    assert_eq!(
+        server.post("/overlays", &own).ok(200).json()["points"],
+        json!([[500.0, 1000.0, 1.0], [700.0, 2000.0, 1.0]])
+    );
     let bundled = Server::start();
     let classic = json!({"layer": "cities", "blend": "classic", "dot_size": 30, "size": 200});
     assert_eq!(bundled.post("/overlays", &classic).ok(201).json()["span"], Value::Null);
