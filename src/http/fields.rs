@@ -185,8 +185,8 @@ impl Fields {
 
     /// Makes sure that nothing is left over.
     pub(super) fn finish(self) -> Answer<()> {
-        let Some(name) = self.values.keys().next() else { return Ok(()) };
         const WORTH_COMPARING: usize = 64;
+        let Some(name) = self.values.keys().next() else { return Ok(()) };
         let known = self.known.iter().copied().filter(|_| name.len() <= WORTH_COMPARING);
         let near = crate::spelling::nearest_first(name, known);
         let all = self.known.join(", ");

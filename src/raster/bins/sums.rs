@@ -34,7 +34,8 @@ impl Sums {
     }
 
     pub(super) fn add(&mut self, cells: &[u32], weights: Option<&[f32]>) {
-        const ONES: [f32; 64] = [1.0; 64];
+        const BATCH: usize = 64;
+        const ONES: [f32; BATCH] = [1.0; BATCH];
         let Some(weights) = weights else {
             cells.chunks(ONES.len()).for_each(|cells| self.add(cells, Some(&ONES[..cells.len()])));
             return;
@@ -50,7 +51,6 @@ impl Sums {
             *self.unit_exponent.insert(exponent.max(Self::UNIT_EXPONENT))
         };
         let per_unit = 2f64.powi(-exponent);
-        const BATCH: usize = 64;
         let mut wholes = [0; BATCH];
         for (cells, weights) in cells.chunks(BATCH).zip(weights.chunks(BATCH)) {
             let all_fit = whole_units(weights, per_unit, &mut wholes);
