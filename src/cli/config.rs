@@ -25,7 +25,7 @@ enum Command {
 /// Check the configuration, and print all of it as TOML.
 ///
 /// It comes from the defaults, then ./kiln.toml or the file that -c names, then variables such as `KILN_IMAGES_TTL`, then
-/// the flags, each over the one before.
+/// the flags, each over the one before. The layers' files are not opened: `kiln serve` does that at its start.
 #[derive(Debug, ClapArgs)]
 struct CheckArgs {
     /// Files with points, each a layer named after its file; NAME=FILE names it
@@ -75,7 +75,7 @@ pub(super) struct ConfigArgs {
     /// How it is told: text or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Write the whole configuration to this file
+    /// Write the whole configuration to this file, and go on
     #[arg(long, value_name = "FILE")]
     save_config: Option<String>,
 }
@@ -119,7 +119,7 @@ impl ConfigArgs {
 }
 
 /// The variables that are meant for Kiln.
-fn environment() -> Result<Vec<(String, String)>> {
+pub(super) fn environment() -> Result<Vec<(String, String)>> {
     let mut variables = Vec::new();
     for (name, text) in std::env::vars_os() {
         let Ok(name) = name.into_string() else { continue };

@@ -186,7 +186,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
     let subject = Subject::Layer(layer.name().to_owned());
     if !as_picture {
         let (found, total) = answer_within(app, subject, &Filter::default(), bounds, projection).await?;
-        let data: Vec<[f64; 2]> = found.into_iter().map(|[lon, lat, _]| [lat, lon]).collect();
+        let data: Vec<[f64; 2]> = found.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();
         let truncated = (data.len() as u64) < total;
         return Ok(BridgeReply::Points { success: true, filename: false, data, total, truncated });
     }

@@ -126,6 +126,14 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
         },
         style: config.style_options()?,
     })
+    .map_err(|error| match error {
+        // The command line's flags are keys of the layer here.
+        Error::Input { input, message } if message.contains("--") => {
+            let message = message.replace("--category-column", "category").replace("--", "");
+            Error::input(input, format!("{message}, as a key of [layers.{name}] in kiln.toml"))
+        }
+        other => other,
+    })
 }
 
 impl App {

@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::images::ImageName;
 use crate::layer::StyleOptions;
-use crate::source::{Query, Resident, points_within, read};
+use crate::source::{PointWithin, Query, Resident, points_within, read};
 
 /// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
 pub(super) type Corners = [[f64; 2]; 2];
@@ -66,7 +66,7 @@ pub(super) struct Overlay {
 pub(super) struct PointsReply {
     /// `[latitude, longitude, weight]` each, as `L.heatLayer` takes them.
     #[schema(value_type = Vec<Vec<f64>>, example = json!([[59.33, 18.07, 1.0]]))]
-    points: Vec<[f64; 3]>,
+    points: Vec<(f64, f64, f32)>,
     /// Points within the bounds, in all.
     total: u64,
     /// Whether `points` holds only the first of them.
@@ -298,7 +298,7 @@ pub(super) async fn answer_within(
     filter: &Filter,
     bounds: Bounds,
     projection: Projection,
-) -> Answer<(Vec<[f64; 3]>, u64)> {
+) -> Answer<(Vec<PointWithin>, u64)> {
     // Across the antimeridian the east is beyond 180.
     let bounds = if projection.wraps() && bounds.east < bounds.west {
         Bounds { east: bounds.east + 360.0, ..bounds }
@@ -334,7 +334,7 @@ async fn answer_points(
     projection: Projection,
 ) -> Answer<Response<axum::body::Body>> {
     let (found, total) = answer_within(app, subject, filter, bounds, projection).await?;
-    let points: Vec<[f64; 3]> = found.into_iter().map(|[lon, lat, weight]| [lat, lon, weight]).collect();
+    let points: Vec<(f64, f64, f32)> = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
     let truncated = (points.len() as u64) < total;
     let reply = PointsReply { points, total, truncated, bounds: corners(bounds) };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())

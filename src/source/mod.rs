@@ -33,7 +33,7 @@ pub use input::{Inputs, open, read};
 pub use json::Json;
 pub use memory::Memory;
 pub use parquet::Parquet;
-pub use resident::{Resident, points_within};
+pub use resident::{PointWithin, Resident, points_within};
 pub use time::parse_time_us;
 
 use std::ops::ControlFlow;

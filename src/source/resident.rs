@@ -129,8 +129,11 @@ impl Query<'_> {
     }
 }
 
-/// Points of `source` that lie within `bounds`, edges included, and whether there are more than `max`; in the order of
-/// the input, as longitude, latitude and weight.
+/// A point as longitude, latitude and weight.
+pub type PointWithin = (f64, f64, f32);
+
+/// The first `max` points of `source` that lie within `bounds`, edges included, in the order of the input; and how many
+/// there are in all.
 ///
 /// # Errors
 /// If the input cannot be read.
@@ -139,7 +142,7 @@ pub fn points_within(
     query: &Query<'_>,
     bounds: Bounds,
     max: usize,
-) -> Result<(Vec<[f64; 3]>, u64)> {
+) -> Result<(Vec<PointWithin>, u64)> {
     let wraps = query.ground.wraps();
     let width = bounds.east - bounds.west;
     let (mut found, mut all) = (Vec::new(), 0);
@@ -147,11 +150,12 @@ pub fn points_within(
         for i in 0..batch.len() {
             let (lon, lat) = (batch.lon()[i], batch.lat()[i]);
             // In the copy of the world that the bounds are in.
-            let lon = if wraps { bounds.west + (lon - bounds.west).rem_euclid(360.0) } else { lon };
+            let turns = if wraps { ((lon - bounds.west) / 360.0).floor() } else { 0.0 };
+            let lon = lon - 360.0 * turns;
             if (0.0..=width).contains(&(lon - bounds.west)) && (bounds.south..=bounds.north).contains(&lat) {
                 all += 1;
                 if found.len() < max {
-                    found.push([lon, lat, batch.weight().map_or(1.0, |weight| f64::from(weight[i]))]);
+                    found.push((lon, lat, batch.weight().map_or(1.0, |weight| weight[i])));
                 }
             }
         }
@@ -206,8 +210,8 @@ mod tests {
         let points = resident(&[10.0, 11.0, 12.0, 179.0, -179.0], &[0.0; 5]);
         let bounds = |west, east| Bounds { west, south: -1.0, east, north: 0.0 };
         let within = |west, east, max| points_within(&points, &Query::default(), bounds(west, east), max).unwrap();
-        assert_eq!(within(10.0, 12.0, 2), (vec![[10.0, 0.0, 1.0], [11.0, 0.0, 1.0]], 3));
-        assert_eq!(within(178.0, 182.0, 9), (vec![[179.0, 0.0, 1.0], [181.0, 0.0, 1.0]], 2));
+        assert_eq!(within(10.0, 12.0, 2), (vec![(10.0, 0.0, 1.0), (11.0, 0.0, 1.0)], 3));
+        assert_eq!(within(178.0, 182.0, 9), (vec![(179.0, 0.0, 1.0), (181.0, 0.0, 1.0)], 2));
     }
 
     #[test]

@@ -22,5 +22,9 @@ fn old_pictures_go_and_nothing_else_does() {
     assert!(!folder.path_of(young).exists() && folder.path().join("holiday.png").exists());
     kiln(home.path(), ["clean", "nowhere"]).failed(1, &["nowhere"]);
     assert!(!home.path().join("nowhere").exists());
+    let older = folder.write(now_s - 120, b"older").unwrap();
+    fs::write(home.path().join("kiln.toml"), "[images]\nttl = \"1m\"\n").unwrap();
+    kiln(home.path(), ["clean"]).done();
+    assert!(!folder.path_of(older).exists(), "the configuration is not looked at");
     kiln(home.path(), ["clean", "--ttl", "soon"]).failed(2, &["--ttl", "30m"]);
 }

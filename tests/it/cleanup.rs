@@ -112,6 +112,8 @@ fn what_cannot_be_served_is_told_at_the_start() {
     kiln(&["missing.csv"]).failed(1, &["missing.csv", "No such file"]);
     fs::write(folder.path().join("bad.csv"), "lon,lat\nx,y\n").unwrap();
     kiln(&["bad.csv"]).failed(1, &["bad.csv", "row 1"]);
+    fs::write(folder.path().join("gtfs.csv"), "stop,place\n1,2\n").unwrap();
+    kiln(&["gtfs.csv"]).failed(1, &["gtfs.csv", "lon", "[layers.gtfs]"]);
     kiln(&["--ttl", "soon"]).failed(2, &["ttl", "1h"]);
     fs::write(folder.path().join("file"), "").unwrap();
     kiln(&["--images", "file/imgs"]).failed(1, &["file/imgs"]);

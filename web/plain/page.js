@@ -1,6 +1,7 @@
 // The map page: asks the server for the picture of what is on screen, and lays it on the map.
 
 const DEFAULTS = { scheme: 'heat', radius: 12, opacity: 80, curve: 'linear' };
+const FADE = 0.2; // share of an opaque scheme's colors over which the picture fades in
 const PADDING = 0.1; // of the view, on each side, so that a short drag shows no edge
 const MAX_PIXELS = 2048; // of a picture's side
 const MAX_RATIO = 2; // picture pixels per CSS pixel
@@ -60,6 +61,9 @@ function frame() {
   return { bounds: [[south, west], [north, east]], size: [pixels(width), pixels(bottom - top)], scale };
 }
 
+/** Whether the scheme itself turns transparent where there is little; the others would end in a hard edge. */
+const fadesIn = () => catalog.schemes.find(({ name }) => name === controls.scheme.value)?.family === 'Overlay';
+
 /** The request for the picture of what is on screen. Its radius is in pixels of the picture, not of the screen. */
 function overlayRequest({ bounds, size, scale }) {
   return {
@@ -69,6 +73,7 @@ function overlayRequest({ bounds, size, scale }) {
     scheme: controls.scheme.value,
     radius: round(controls.radius.valueAsNumber * scale, 2),
     opacity: controls.opacity.valueAsNumber / 100,
+    transparent_low: fadesIn() ? 0 : FADE,
     curve: controls.curve.value,
     projection: 'mercator',
   };
