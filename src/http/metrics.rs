@@ -78,6 +78,7 @@ pub(super) struct Metrics {
     removed: Family<ReasonLabels, Counter>,
     removed_bytes: Counter,
     sweep_failures: Counter,
+    working: Gauge<i64, AtomicI64>,
     waiting: Gauge<i64, AtomicI64>,
     cache_bytes: Gauge<i64, AtomicI64>,
     pub(super) connections: Gauge<i64, AtomicI64>,
@@ -112,6 +113,7 @@ impl Metrics {
             removed: Family::default(),
             removed_bytes: Counter::default(),
             sweep_failures: Counter::default(),
+            working: Gauge::default(),
             waiting: Gauge::default(),
             cache_bytes: Gauge::default(),
             connections: Gauge::default(),
@@ -131,6 +133,7 @@ impl Metrics {
         registry.register_with_unit("http_request", help, Unit::Seconds, new.request_seconds.clone());
         let help = "Time to draw and write a picture, waiting not counted";
         registry.register_with_unit("render", help, Unit::Seconds, new.render_seconds.clone());
+        registry.register("render_working", "Pictures that are being drawn", new.working.clone());
         registry.register("render_waiting", "Pictures that wait to be drawn", new.waiting.clone());
         registry.register("cache_requests", "Pictures found in memory, or not", new.cache.clone());
         registry.register_with_unit("cache", "What is held in memory", Unit::Bytes, new.cache_bytes.clone());
@@ -200,6 +203,7 @@ impl Metrics {
     ))]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body>> {
     let metrics = &app.metrics;
+    metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);
     metrics.cache_bytes.set(app.bytes.bytes() as i64);
     let mut text = String::new();

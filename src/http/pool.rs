@@ -13,6 +13,7 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(super) struct Pool {
     slots: Arc<Semaphore>,
+    threads: usize,
     max_waiting: usize,
     waiting: AtomicUsize,
 }
@@ -38,7 +39,13 @@ impl Drop for StopOnDrop {
 impl Pool {
     /// A pool of `threads` that work, before which up to `max_waiting` may wait.
     pub(super) fn new(threads: usize, max_waiting: usize) -> Self {
-        Self { slots: Arc::new(Semaphore::new(threads.max(1))), max_waiting, waiting: AtomicUsize::new(0) }
+        let threads = threads.max(1);
+        Self { slots: Arc::new(Semaphore::new(threads)), threads, max_waiting, waiting: AtomicUsize::new(0) }
+    }
+
+    /// How many work.
+    pub(super) fn working(&self) -> usize {
+        self.threads - self.slots.available_permits()
     }
 
     /// How many wait.
@@ -103,7 +110,7 @@ mod tests {
             held.recv().unwrap();
             1
         }));
-        while pool.slots.available_permits() > 0 {
+        while pool.working() == 0 {
             tokio::task::yield_now().await;
         }
         let second = spawn(Box::new(|| 2));
