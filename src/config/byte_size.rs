@@ -1,12 +1,6 @@
 //! How much something takes.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::quantity;
-use crate::error::{Error, Result};
+use super::quantity::quantity;
 
 /// A number of bytes, written `500MB` or `1GiB`; a number without a unit counts bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,32 +31,7 @@ impl ByteSize {
     }
 }
 
-impl FromStr for ByteSize {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let why = || Error::invalid("size", format!("`{text}` is not a size such as 500MB or 1GiB"));
-        quantity::read(text, &Self::UNITS).map(Self).ok_or_else(why)
-    }
-}
-
-impl fmt::Display for ByteSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        quantity::write(self.0, &Self::UNITS, f)
-    }
-}
-
-impl Serialize for ByteSize {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ByteSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        quantity::scalar(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+quantity!(ByteSize, "size", "size such as 500MB or 1GiB");
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

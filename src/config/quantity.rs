@@ -59,3 +59,37 @@ pub(super) fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
     }
     deserializer.deserialize_any(Scalar)
 }
+
+/// Reads, prints and (de)serializes `$type`, a newtype over `u64` with its own `UNITS`.
+macro_rules! quantity {
+    ($type:ident, $parameter:literal, $example:literal) => {
+        impl std::str::FromStr for $type {
+            type Err = crate::error::Error;
+
+            fn from_str(text: &str) -> crate::error::Result<Self> {
+                let why =
+                    || crate::error::Error::invalid($parameter, format!(concat!("`{}` is not a ", $example), text));
+                $crate::config::quantity::read(text, &Self::UNITS).map(Self).ok_or_else(why)
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::config::quantity::write(self.0, &Self::UNITS, f)
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::config::quantity::scalar(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(super) use quantity;

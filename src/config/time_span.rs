@@ -1,13 +1,8 @@
 //! How long something lasts.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::quantity;
-use crate::error::{Error, Result};
+use super::quantity::quantity;
 
 /// A time span in whole seconds, written `90s`, `30m`, `1h` or `2d`; a number without a unit counts seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,32 +28,7 @@ impl TimeSpan {
     }
 }
 
-impl FromStr for TimeSpan {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let why = || Error::invalid("time", format!("`{text}` is not a time such as 90s, 30m, 1h or 2d"));
-        quantity::read(text, &Self::UNITS).map(Self).ok_or_else(why)
-    }
-}
-
-impl fmt::Display for TimeSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        quantity::write(self.0, &Self::UNITS, f)
-    }
-}
-
-impl Serialize for TimeSpan {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for TimeSpan {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        quantity::scalar(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+quantity!(TimeSpan, "time", "time such as 90s, 30m, 1h or 2d");
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
