@@ -39,7 +39,7 @@ pub(super) async fn picture(
     headers: HeaderMap,
 ) -> Answer<Response<Body>> {
     let wanted = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default())?;
-    let key = format!("bbox/{}", wanted.key(&app)?);
+    let key = format!("bbox/{}", wanted.key());
     let tag = etag(&key);
     let cache_control = &app.config.server.cache_control;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.

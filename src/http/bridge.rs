@@ -167,7 +167,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
     asked.check()?;
     let layer = match asked.one("layer").or_else(|| app.config.bridge_layer()) {
         Some(name) => app.layer(name)?,
-        None => app.catalog.layers().next().ok_or_else(|| Problem::not_found("the server has no layer"))?,
+        None => app.first_layer().ok_or_else(|| Problem::not_found("the server has no layer"))?,
     };
     let projection: Projection = match asked.one("projection") {
         Some(name) => name.parse()?,
@@ -183,7 +183,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
         "false" | "0" | "" => false,
         other => return Err(Problem::parameter("png", format!("`{other}` is neither true nor false"))),
     };
-    let subject = Subject::Layer(layer.name().to_owned());
+    let subject = Subject::Layer(Arc::clone(layer));
     if !as_picture {
         let (found, total) = answer_within(app, subject, &Filter::default(), bounds, projection).await?;
         let data: Vec<[f64; 2]> = found.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();

@@ -82,7 +82,7 @@ pub(super) async fn legend_png(
     headers: HeaderMap,
 ) -> Answer<Response<Body>> {
     let (wanted, title, ratio) = wanted(&app, &layer, query.as_deref().unwrap_or_default())?;
-    let key = format!("legend/{title}/{ratio}/{}", wanted.key(&app)?);
+    let key = format!("legend/{title}/{ratio}/{}", wanted.key());
     let tag = etag(&key);
     let there = Arc::clone(&app);
     let draw = || {
@@ -112,7 +112,7 @@ pub(super) async fn legend_json(
     RawQuery(query): RawQuery,
 ) -> Answer<Response<Body>> {
     let (wanted, title, ratio) = wanted(&app, &layer, query.as_deref().unwrap_or_default())?;
-    let key = format!("legend.json/{title}/{ratio}/{}", wanted.key(&app)?);
+    let key = format!("legend.json/{title}/{ratio}/{}", wanted.key());
     let there = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {

@@ -192,7 +192,7 @@ impl App {
     }
 
     /// The layer `name`.
-    fn layer(&self, name: &str) -> Answer<&Layer> {
+    fn layer(&self, name: &str) -> Answer<&Arc<Layer>> {
         self.catalog.find(name).ok_or_else(|| {
             // Longer than any name: not worth a comparison, nor an echo.
             const MAX_BYTES: usize = 64;
@@ -203,6 +203,11 @@ impl App {
             let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             Problem::not_found(format!("there is no layer `{name}`{near}"))
         })
+    }
+
+    /// The first layer by name.
+    fn first_layer(&self) -> Option<&Arc<Layer>> {
+        self.catalog.layers().next().and_then(|layer| self.catalog.find(layer.name()))
     }
 
     /// The scheme `name`, read when the server started.

@@ -113,7 +113,7 @@ pub(super) async fn create(
             let layer = app.layer(&name)?;
             let projection = projection.unwrap_or_else(|| usual_projection(layer));
             check_ground(layer.ground(), projection)?;
-            (Subject::Layer(name), projection, layer.style().clone())
+            (Subject::Layer(Arc::clone(layer)), projection, layer.style().clone())
         }
         (None, Some(json)) => {
             let projection = projection.unwrap_or_default();
@@ -129,21 +129,14 @@ pub(super) async fn create(
     let options = style.or(defaults);
     let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
     if !as_picture {
-        let bounds = match bounds {
-            Some(bounds) => bounds,
-            None => own_bounds(&app, &subject, projection)?,
-        };
+        let bounds = bounds.or_else(|| subject.extent().bounds(projection.wraps())).unwrap_or(Bounds::WORLD);
         return answer_points(&app, subject, &filter, bounds, projection).await;
     }
     let size = size.unwrap_or_default();
     let canvas = if let Some(bounds) = bounds {
         canvas(&app, projection, bounds, size, Beyond::Cut)?
     } else {
-        let extent = match &subject {
-            Subject::Layer(name) => app.layer(name)?.extent(),
-            Subject::Given(points) => points.extent(),
-        };
-        fitting(&app, extent, projection, size, &options, &scheme)?
+        fitting(&app, subject.extent(), projection, size, &options, &scheme)?
     };
     let wanted = Wanted { subject, filter, options, scheme, canvas };
     let rejected = wanted.rejected();
@@ -195,18 +188,10 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     }
 }
 
-/// Where the points are.
-fn own_bounds(app: &App, subject: &Subject, projection: Projection) -> Answer<Bounds> {
-    Ok(match subject {
-        Subject::Layer(name) => app.layer(name)?.bounds(),
-        Subject::Given(points) => points.extent().bounds(projection.wraps()).unwrap_or(Bounds::WORLD),
-    })
-}
-
 /// The picture as it was written, drawn now unless the same was drawn before.
 pub(super) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Arc<Overlay>, StatusCode)> {
     wanted.check(app)?;
-    let key = wanted.key(app)?;
+    let key = wanted.key();
     let ttl_s = app.config.images.ttl.as_secs();
     let is_there = |overlay: &Arc<Overlay>| {
         let name: Option<ImageName> = overlay.filename.parse().ok();
@@ -305,23 +290,12 @@ pub(super) async fn answer_within(
     } else {
         bounds
     };
-    let (app_there, filter) = (Arc::clone(app), filter.clone());
+    let filter = filter.clone();
     let max = app.config.limits.answer_points as usize;
     let work = move |stop: &AtomicBool| {
-        let layer = match &subject {
-            Subject::Layer(name) => app_there.catalog.find(name),
-            Subject::Given(_) => None,
-        };
-        let query = layer.map(crate::layer::Layer::query).unwrap_or_default();
         let ground = ground_of(projection);
-        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(query) };
-        match (layer, &subject) {
-            (Some(layer), _) => {
-                points_within(layer.source(&query), &query, bounds, max).map_err(|error| filter.blamed(error))
-            }
-            (None, Subject::Given(points)) => points_within(&**points, &query, bounds, max),
-            (None, Subject::Layer(_)) => Err(Error::Cancelled),
-        }
+        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(subject.query()) };
+        points_within(subject.source(&query), &query, bounds, max).map_err(|error| filter.blamed(error))
     };
     app.pool.run(work).await
 }

@@ -19,15 +19,56 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::layer::{Blend, Fit, Heat, Layer, Radius, Size, Style, StyleOptions, Unit, canvas_for, canvas_of, render};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
-use crate::source::{Ground, Query, Resident};
+use crate::source::{Ground, Query, Resident, Source};
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
 pub(super) enum Subject {
-    /// A layer of the catalog, by name.
-    Layer(String),
+    /// A layer of the catalog.
+    Layer(Arc<Layer>),
     /// Points that came with the request.
     Given(Arc<Resident>),
+}
+
+impl Subject {
+    /// A query for the points, with no filter yet.
+    pub(super) fn query(&self) -> Query<'static> {
+        match self {
+            Self::Layer(layer) => layer.query(),
+            Self::Given(_) => Query::default(),
+        }
+    }
+
+    /// Where `query` is answered the fastest.
+    pub(super) fn source(&self, query: &Query<'_>) -> &dyn Source {
+        match self {
+            Self::Layer(layer) => layer.source(query),
+            Self::Given(points) => &**points,
+        }
+    }
+
+    /// Where the points are.
+    pub(super) fn extent(&self) -> &Extent {
+        match self {
+            Self::Layer(layer) => layer.extent(),
+            Self::Given(points) => points.extent(),
+        }
+    }
+
+    fn points(&self) -> u64 {
+        match self {
+            Self::Layer(layer) => layer.points(),
+            Self::Given(points) => points.len() as u64,
+        }
+    }
+
+    /// What the weights count, if there are any.
+    fn weight(&self) -> Option<&str> {
+        match self {
+            Self::Layer(layer) => layer.weight(),
+            Self::Given(_) => Some("weight"),
+        }
+    }
 }
 
 /// Which points of a layer are wanted.
@@ -221,9 +262,9 @@ impl LayerStyle {
     }
 
     /// The picture of the layer on a canvas.
-    pub(super) fn on(self, app: &App, layer: &Layer, canvas: Canvas) -> Answer<Wanted> {
+    pub(super) fn on(self, app: &App, layer: &Arc<Layer>, canvas: Canvas) -> Answer<Wanted> {
         let Self { options, scheme, filter, .. } = self;
-        let wanted = Wanted { subject: Subject::Layer(layer.name().to_owned()), filter, options, scheme, canvas };
+        let wanted = Wanted { subject: Subject::Layer(Arc::clone(layer)), filter, options, scheme, canvas };
         wanted.check(app)?;
         Ok(wanted)
     }
@@ -289,54 +330,41 @@ impl Wanted {
     }
 
     /// A text that is the same for the same picture and no other.
-    pub(super) fn key(&self, app: &App) -> Answer<String> {
+    pub(super) fn key(&self) -> String {
         let mut key = String::with_capacity(512);
         let written = match &self.subject {
-            Subject::Layer(name) => write!(key, "{name}/{}", app.layer(name)?.version()),
+            Subject::Layer(layer) => write!(key, "{}/{}", layer.name(), layer.version()),
             Subject::Given(points) => write!(key, "/{:016x}{}", points.fingerprint(), points.len()),
         };
         let Self { filter, options, canvas, .. } = self;
         let _ = written.and_then(|()| write!(key, "{filter:?}{options:?}{canvas:?}"));
-        Ok(key)
+        key
     }
 
     /// Draws the picture's values.
     fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heat, Style, Unit)> {
         let style = self.style()?;
         let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
-        let layer = match &self.subject {
-            Subject::Layer(name) => Some(app.catalog.find(name).ok_or(Error::Cancelled)?),
-            Subject::Given(_) => None,
-        };
         let query = Query {
             ground: ground_of(self.canvas.projection()),
             weights,
             stop: Some(stop),
-            ..self.filter.applied_to(layer.map(Layer::query).unwrap_or_default())
+            ..self.filter.applied_to(self.subject.query())
         };
-        let (heat, weight) = match (layer, &self.subject) {
-            (Some(layer), _) => {
-                let threads = self.threads(app, layer.points());
-                let heat = render(layer.source(&query), &query, &self.canvas, &style, threads);
-                (heat.map_err(|error| self.filter.blamed(error))?, layer.weight())
-            }
-            (None, Subject::Given(points)) => {
-                let threads = self.threads(app, points.len() as u64);
-                (render(&**points, &query, &self.canvas, &style, threads)?, Some("weight"))
-            }
-            (None, Subject::Layer(_)) => return Err(Error::Cancelled),
-        };
+        let threads = self.threads(app);
+        let heat = render(self.subject.source(&query), &query, &self.canvas, &style, threads);
+        let heat = heat.map_err(|error| self.filter.blamed(error))?;
         let weighted = heat.values.as_ref().is_some_and(|values| values.weighted);
-        let unit = Unit::of(&self.canvas, &style, weight.filter(|_| weighted));
+        let unit = Unit::of(&self.canvas, &style, self.subject.weight().filter(|_| weighted));
         Ok((heat, style, unit))
     }
 
     /// One thread for what is small: others have pictures to draw, too.
-    fn threads(&self, app: &App, points: u64) -> usize {
+    fn threads(&self, app: &App) -> usize {
         const SMALL_PIXELS: u64 = 1 << 20;
         const FEW_POINTS: u64 = 2_000_000;
         let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        if pixels <= SMALL_PIXELS && points <= FEW_POINTS { 1 } else { app.render_threads() }
+        if pixels <= SMALL_PIXELS && self.subject.points() <= FEW_POINTS { 1 } else { app.render_threads() }
     }
 
     /// Draws the picture.
@@ -416,7 +444,7 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
                 StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
             "overlays/legend.png".to_owned()
         }
-        Subject::Layer(name) => {
+        Subject::Layer(layer) => {
             let canvas = &wanted.canvas;
             let Bounds { west, south, east, north } = canvas.bounds();
             query.push(("bounds", format!("{west},{south},{east},{north}")));
@@ -424,7 +452,7 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
             query.push(("projection", canvas.projection().to_string()));
             (options.vmin, options.vmax) = (wanted.options.vmin, wanted.options.vmax);
             query.extend(wanted.filter.pairs());
-            format!("{name}/legend.png")
+            format!("{}/legend.png", layer.name())
         }
         Subject::Given(_) => return None,
     };

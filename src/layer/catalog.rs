@@ -1,6 +1,7 @@
 //! Layers by name: inputs whose points are at hand for pictures of any place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{StyleOptions, Survey};
 use crate::error::{Error, Result};
@@ -148,22 +149,22 @@ impl Layer {
 /// All layers.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    layers: BTreeMap<String, Layer>,
+    layers: BTreeMap<String, Arc<Layer>>,
 }
 
 impl Catalog {
     /// The layers, of which each has a name of its own.
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Self {
-        Self { layers: layers.into_iter().map(|layer| (layer.name().to_owned(), layer)).collect() }
+        Self { layers: layers.into_iter().map(|layer| (layer.name().to_owned(), Arc::new(layer))).collect() }
     }
 
     /// All layers, by name.
     pub fn layers(&self) -> impl Iterator<Item = &Layer> {
-        self.layers.values()
+        self.layers.values().map(|layer| &**layer)
     }
 
     /// The layer `name`.
-    pub fn find(&self, name: &str) -> Option<&Layer> {
+    pub fn find(&self, name: &str) -> Option<&Arc<Layer>> {
         self.layers.get(name)
     }
 }
