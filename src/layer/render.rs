@@ -6,7 +6,7 @@ use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Points, Projection};
-use crate::raster::{Bins, Grid, Quantizer, Span, classic, density};
+use crate::raster::{Bins, Cells, Grid, Quantizer, Span, classic, density};
 use crate::source::{Query, ScanReport, Sink, Source};
 
 /// A drawn picture: a byte per pixel, and what the bytes mean.
@@ -53,17 +53,17 @@ pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &S
         return render_classic(source, query, canvas, style, threads);
     }
     let kernel = style.kernel(canvas)?;
-    let (bins, report) = bin(source, query, &canvas.grow(kernel.reach_px()), style, threads)?;
+    let (cells, report) = bin(source, query, &canvas.grow(kernel.reach_px()), style, threads)?;
     stopped(query)?;
-    let density = density(&bins, kernel, style.aggregation, threads)?;
+    let density = density(&cells, kernel, style.aggregation, threads)?;
     stopped(query)?;
     let span = style.span(&density, threads)?;
     let quantizer = style.quantizer(&density, span);
     let indices = quantizer.quantize(&density, threads);
     // A point that shows in several copies of the world is still one.
-    let drawn = bins.inside().min(bins.points());
+    let drawn = cells.inside.min(cells.points);
     let outside = report.valid().saturating_sub(drawn);
-    let values = Some(Values { density, weighted: bins.is_weighted(), span, quantizer });
+    let values = Some(Values { density, weighted: cells.weighted, span, quantizer });
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
 
@@ -78,7 +78,7 @@ fn bin(
     canvas: &Canvas,
     style: &Style,
     threads: usize,
-) -> Result<(Bins, ScanReport)> {
+) -> Result<(Cells, ScanReport)> {
     /// Memory that the workers' bins may take together, unless one worker alone needs more.
     const MAX_BYTES: u64 = 1 << 30;
     let tally = style.aggregation.tally();
@@ -96,7 +96,7 @@ fn bin(
     for worker in workers {
         bins.merge(worker)?;
     }
-    Ok((bins, report))
+    Ok((bins.into_cells(), report))
 }
 
 /// Scans `source` with one worker thread per state, each of which takes its worker's batches.

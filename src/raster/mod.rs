@@ -2,6 +2,7 @@
 
 mod bands;
 mod bins;
+mod cells;
 pub mod classic;
 mod convolve;
 mod density;
@@ -12,6 +13,7 @@ mod quantize;
 mod splat;
 mod steps;
 
+pub use cells::Cells;
 pub use bins::{Bins, Sums, Tally};
 pub use density::{Aggregation, density};
 pub use grid::Grid;
