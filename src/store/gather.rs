@@ -60,8 +60,10 @@ pub(super) fn gather(
     let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height };
     let inside = AtomicU64::new(0);
     {
-        let chunks = |grid: &'_ mut Option<Grid<f32>>| grid.as_mut().map(|grid| grid.cells_mut().chunks_mut(part_rows * width));
-        let (mut counts, mut sums, mut max) = (chunks(&mut counts), chunks(&mut sums), chunks(&mut max));
+        let cells = part_rows * width;
+        let mut counts = counts.as_mut().map(|grid| grid.cells_mut().chunks_mut(cells));
+        let mut sums = sums.as_mut().map(|grid| grid.cells_mut().chunks_mut(cells));
+        let mut max = max.as_mut().map(|grid| grid.cells_mut().chunks_mut(cells));
         let parts = (0..height).step_by(part_rows).map(|first| Part {
             rows: first as u32..(first + part_rows).min(height) as u32,
             counts: counts.as_mut().and_then(Iterator::next),

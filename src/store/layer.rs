@@ -242,7 +242,7 @@ impl StoredLayer {
             let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
             let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).snapshot);
             let stamp = Stamp::of(&self.folder)?;
-            self.set(Snapshot::open(&self.folder, manifest, Some(&current))?, stamp)
+            self.set(Snapshot::open(&self.folder, manifest, Some(&current), true)?, stamp)
         };
         let stays = |id: &u64| snapshot.manifest.segments.iter().any(|entry| entry.id == *id);
         for id in before.iter().filter(|id| !stays(id)) {
@@ -385,20 +385,18 @@ impl StoredLayer {
 
 /// The layer in a folder as it is now, read again where it changes while it is read; `None` if there is none.
 fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, Stamp)>> {
-    const TRIES: usize = 20;
-    let mut last = None;
-    for _ in 0..TRIES {
+    let mut is_newest = false;
+    let mut last: Option<Manifest> = None;
+    loop {
         let Some(manifest) = Manifest::read(folder)? else { return Ok(None) };
         let stamp = Stamp::of(folder)?;
-        match Snapshot::open(folder, manifest.clone(), before) {
-            // A file of it is gone: the manifest is an older one by now.
-            Err(error @ Error::Io { .. }) if Manifest::read(folder)?.is_some_and(|now| now != manifest) => {
-                last = Some(error);
-            }
+        is_newest |= last.as_ref() == Some(&manifest);
+        match Snapshot::open(folder, manifest.clone(), before, is_newest) {
+            // A file of it is gone: unless it is damaged, the manifest is an older one by now.
+            Err(Error::Io { .. }) if !is_newest => last = Some(manifest),
             snapshot => return snapshot.map(|snapshot| Some((snapshot, stamp))),
         }
     }
-    last.map_or(Ok(None), Err)
 }
 
 /// The lock of a layer, which one holds while its manifest is swapped.

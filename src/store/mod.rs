@@ -34,6 +34,9 @@ mod scan;
 mod segment;
 mod snapshot;
 mod tally;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};

@@ -133,9 +133,11 @@ impl Queue {
 /// The writes of one commit: all who wait, but no more points than are sorted in no time.
 fn take(waiting: &mut Vec<Write>) -> Vec<Write> {
     const MOST_ROWS: usize = 1 << 20;
-    let mut rows = 0;
-    let count = waiting.iter().take_while(|write| std::mem::replace(&mut rows, rows + write.rows.len()) < MOST_ROWS);
-    let count = count.count();
+    let (mut rows, mut count) = (0, 0);
+    while rows < MOST_ROWS && count < waiting.len() {
+        rows += waiting[count].rows.len();
+        count += 1;
+    }
     waiting.drain(..count).collect()
 }
 

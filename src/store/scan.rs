@@ -117,18 +117,19 @@ fn push(
 /// Bounds as windows in fixed-point units, `[[west, east], [north, south]]`, edges included: two of them across the
 /// antimeridian.
 fn windows(bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
-    let mut y = (Vec::new(), Vec::new());
-    let corners = Points::new(&[0.0, 0.0], &[bounds.north.min(89.9), bounds.south.max(-89.9)]).unwrap_or_default();
-    fixed::to_fixed(corners, &mut y.0, &mut y.1);
-    let y = [y.1[0].saturating_sub(1), y.1[1].saturating_add(1)];
+    let place = |lon: f64, lat: f64| {
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        fixed::to_fixed(Points::new(&[lon], &[lat.clamp(-89.9, 89.9)]).unwrap_or_default(), &mut x, &mut y);
+        [x[0], y[0]]
+    };
+    let [north_west, south_east] = [place(bounds.west, bounds.north), place(bounds.east, bounds.south)];
+    // A unit more on each side, for what rounding brings in.
+    let y = [north_west[1].saturating_sub(1), south_east[1].saturating_add(1)];
     let width = bounds.east - bounds.west;
     if !(0.0..360.0).contains(&width) {
         return vec![[[0, u32::MAX], y]];
     }
-    let mut x = (Vec::new(), Vec::new());
-    let ends = Points::new(&[bounds.west, bounds.east], &[0.0; 2]).unwrap_or_default();
-    fixed::to_fixed(ends, &mut x.0, &mut x.1);
-    let [west, east] = [x.0[0].saturating_sub(1), x.0[1].saturating_add(1)];
+    let [west, east] = [north_west[0].saturating_sub(1), south_east[0].saturating_add(1)];
     if west <= east { vec![[[west, east], y]] } else { vec![[[west, u32::MAX], y], [[0, east], y]] }
 }
 

@@ -54,8 +54,9 @@ pub struct Summary {
 }
 
 impl Snapshot {
-    /// Opens the segments of a manifest; those that `before` has open already are taken from there.
-    pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>) -> Result<Self> {
+    /// Opens the segments of a manifest; those that `before` has open already are taken from there. Where the manifest is
+    /// known to be the newest, a file that is not there is a damage, else an error.
+    pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>, is_newest: bool) -> Result<Self> {
         let mut segments = Vec::with_capacity(manifest.segments.len());
         let mut damaged = Vec::new();
         for entry in &manifest.segments {
@@ -69,7 +70,7 @@ impl Snapshot {
                 match Segment::open(folder, &Manifest::segment_name(entry.id), entry).and_then(checked) {
                     Ok(segment) => segments.push(Arc::new(segment)),
                     // Nothing that another try would mend.
-                    Err(error @ Error::Input { .. }) => {
+                    Err(error) if matches!(error, Error::Input { .. }) || is_newest && is_missing(&error) => {
                         damaged.push(Damage { segment: entry.id, points: entry.rows, reason: error.to_string() });
                     }
                     Err(error) => return Err(error),
@@ -199,6 +200,10 @@ impl Snapshot {
     pub(super) fn passing<'q>(&'q self, query: &'q Query<'_>) -> Vec<(&'q Segment, Option<Filter<'q>>)> {
         self.segments.iter().filter_map(|segment| Some((&**segment, Filter::of(query, segment)?))).collect()
     }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// A segment whose files are whole. Large ones are looked through later: see [`StoredLayer::verify`](super::StoredLayer::verify).
