@@ -7,13 +7,16 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Response};
 
 use super::App;
+use super::digest::etag;
 use super::fields::{Answer, Fields};
 use super::images::{has, png};
 use super::parameters::PictureParameters;
-use super::picture::{Beyond, LayerStyle, Wanted, canvas, etag};
+use super::picture::{Beyond, LayerStyle, Wanted, canvas};
+use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
+use crate::config::EmptyTile;
 use crate::geo::Bounds;
-use crate::layer::{Radius, Size};
+use crate::layer::Size;
 
 /// A picture of any bounds
 ///
@@ -46,39 +49,22 @@ pub(super) async fn picture(
     if has(&headers, &tag) {
         return Ok(png(&headers, axum::body::Bytes::new(), &tag, cache_control));
     }
-    let there = Arc::clone(&app);
-    let draw = || {
-        app.pool.run(move |stop| {
-            let timer = there.metrics.render();
-            let drawn = wanted.draw(&there, stop)?;
-            timer.done();
-            Ok(drawn.png)
-        })
-    };
-    let (bytes, was_there) = app.bytes.get_or_make(&key, draw).await?;
-    app.metrics.cache(was_there);
+    let bytes = wanted.png(&app, &key, EmptyTile::Transparent).await?;
     Ok(png(&headers, bytes, &tag, cache_control))
 }
 
 fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answer<Wanted> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let mut style = LayerStyle::read(app, layer, &mut fields)?;
+    let style = LayerStyle::read(app, layer, &mut fields)?;
     fields.finish()?;
 
     let bounds: Bounds = bounds.parse()?;
     let malformed =
         || Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png or 800x600@2x.png"));
-    let stem = size.strip_suffix(".png").ok_or_else(malformed)?;
-    let (stem, ratio) = stem.strip_suffix("@2x").map_or((stem, 1), |stem| (stem, 2));
+    let (stem, ratio) = PixelRatio::split(size).ok_or_else(malformed)?;
     let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };
-    let size = Size::Exact(width.saturating_mul(ratio), height.saturating_mul(ratio));
+    let size = Size::Exact(ratio.pixels(width), ratio.pixels(height));
     let canvas = canvas(app, style.projection, bounds, size, Beyond::Empty)?;
-    // Twice the pixels for the same ground: a dot is as large on the map.
-    style.options.radius = match style.options.radius.unwrap_or_default() {
-        Radius::Pixels(pixels) => Some(Radius::Pixels(pixels * f64::from(ratio))),
-        Radius::DotSize(pixels) => Some(Radius::DotSize(pixels * f64::from(ratio))),
-        radius @ Radius::Meters(_) => Some(radius),
-    };
-    style.on(app, layer, canvas)
+    style.with_ratio(ratio).on(app, layer, canvas)
 }

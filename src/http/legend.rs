@@ -10,10 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::digest::etag;
 use super::fields::{Answer, Fields};
 use super::images::png;
 use super::parameters::LegendParameters;
-use super::picture::{Beyond, LayerStyle, SpanReply, Wanted, canvas, etag, fitting};
+use super::picture::{Beyond, LayerStyle, SpanReply, Wanted, canvas, fitting};
 use super::problem::Problem;
 
 /// What the colors of a picture mean.

@@ -10,7 +10,9 @@ mod bridge;
 mod bundled;
 mod cache;
 mod catalog;
+mod digest;
 mod fields;
+mod filter;
 mod health;
 mod images;
 mod legend;
@@ -21,11 +23,14 @@ mod pages;
 mod parameters;
 mod patience;
 mod picture;
+mod pixel_ratio;
 mod pool;
 mod problem;
 mod router;
 mod serve;
 mod sweeper;
+mod tile_style;
+mod tiles;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,6 +45,7 @@ use self::overlays::Overlays;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
+use self::tile_style::TileStyles;
 use crate::color::Scheme;
 use crate::config::{Config, GroundConfig, LayerConfig};
 use crate::error::{Error, Result};
@@ -60,6 +66,8 @@ struct App {
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
     overlays: Overlays,
+    /// How tiles are drawn, by the queries that say it.
+    tile_styles: TileStyles,
     metrics: Metrics,
     routes: Routes,
 }
@@ -158,6 +166,7 @@ impl App {
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
+            tile_styles: TileStyles::new(),
             metrics: Metrics::new(catalog.layers().map(|layer| (layer.name().to_owned(), layer.points()))),
             routes: Routes::new(),
             catalog,

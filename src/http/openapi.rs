@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::App;
+use crate::geo::TileCoord;
 use crate::layer::Layer;
 
 /// The contract, `OpenAPI` 3.1.
@@ -22,6 +23,7 @@ use crate::layer::Layer;
         super::overlays::create,
         super::images::image,
         super::overlays::legend,
+        super::tiles::tile,
         super::bbox::picture,
         super::legend::legend_png,
         super::legend::legend_json,
@@ -64,6 +66,9 @@ fn specify(contract: &mut Value, layers: &[&str]) {
         let schema = match parameter["name"].as_str() {
             Some("layer") => json!({"type": "string", "enum": layers}),
             Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
+            Some("z") => json!({"type": "integer", "minimum": 0, "maximum": TileCoord::MAX_ZOOM}),
+            Some("x") => json!({"type": "integer", "minimum": 0, "maximum": (1 << TileCoord::MAX_ZOOM) - 1}),
+            Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@2x)?$"}),
             Some("size") => json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(@2x)?\\.png$"}),
             Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
             _ => continue,
@@ -85,9 +90,13 @@ mod tests {
         let contract = serde_json::to_value(Contract::openapi()).unwrap();
         let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
-        for path in
-            ["/{layer}/bbox/{bounds}/{size}", "/{layer}/legend.png", "/{layer}/legend.json", "/overlays/legend.png"]
-        {
+        for path in [
+            "/{layer}/{z}/{x}/{y}.png",
+            "/{layer}/bbox/{bounds}/{size}",
+            "/{layer}/legend.png",
+            "/{layer}/legend.json",
+            "/overlays/legend.png",
+        ] {
             let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();
             let names: BTreeSet<&str> = listed.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
             for name in StyleOptions::NAMES {

@@ -14,12 +14,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::digest::etag;
 use super::fields::{Answer, Fields};
+use super::filter::Filter;
 use super::images::{now_s, png};
 use super::parameters::OverlayRequest;
 use super::picture::{
-    Beyond, Filter, Scale, SpanReply, Subject, Wanted, canvas, check_ground, etag, fitting, ground_of, legend_url,
-    usual_projection,
+    Beyond, Scale, SpanReply, Subject, Wanted, canvas, check_ground, fitting, ground_of, legend_url, usual_projection,
 };
 use super::problem::Problem;
 use crate::color::Scheme;

@@ -1,7 +1,6 @@
 //! From a request's parameters to a drawn picture.
 
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -11,8 +10,11 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::fields::{Answer, Fields, encoded};
+use super::filter::Filter;
+use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use crate::color::Scheme;
+use crate::config::EmptyTile;
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
@@ -71,14 +73,6 @@ impl Subject {
     }
 }
 
-/// Which points of a layer are wanted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Filter {
-    start_us: Option<i64>,
-    end_us: Option<i64>,
-    categories: Vec<String>,
-}
-
 /// A picture as it was asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -113,59 +107,8 @@ pub(super) struct Drawn {
     pub(super) span: Option<SpanReply>,
     /// Points whose dots reach into it.
     pub(super) points: u64,
-}
-
-impl Filter {
-    pub(super) fn read(fields: &mut Fields) -> Answer<Self> {
-        let filter = Self {
-            start_us: fields.time_us("start")?,
-            end_us: fields.time_us("end")?,
-            categories: fields.texts("category")?,
-        };
-        if filter.start_us.zip(filter.end_us).is_some_and(|(start, end)| start >= end) {
-            return Err(Problem::parameter("start", "it is not before end"));
-        }
-        Ok(filter)
-    }
-
-    /// The filter as the parameters that it was read from.
-    fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs = Vec::new();
-        pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
-        pairs.extend(self.end_us.map(|time| ("end", time_text(time))));
-        if !self.categories.is_empty() {
-            // As JSON: a category may hold a comma.
-            pairs.push(("category", serde_json::json!(self.categories).to_string()));
-        }
-        pairs
-    }
-
-    /// The query with this filter.
-    pub(super) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
-        Query { start_us: self.start_us, end_us: self.end_us, categories: self.categories.clone(), ..query }
-    }
-
-    /// The error of an input that has no column to filter by is one of the request.
-    pub(super) fn blamed(&self, error: Error) -> Error {
-        match error {
-            Error::Input { .. } if !self.categories.is_empty() => {
-                Error::invalid("category", "the layer has no column of categories to filter by")
-            }
-            Error::Input { .. } if !self.is_none() => {
-                Error::invalid("start", "the layer has no column of times to filter by")
-            }
-            other => other,
-        }
-    }
-
-    pub(super) fn is_none(&self) -> bool {
-        self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty()
-    }
-}
-
-/// An instant as a parameter: Unix seconds, with their fraction.
-fn time_text(time_us: i64) -> String {
-    format!("{}.{:06}", time_us.div_euclid(1_000_000), time_us.rem_euclid(1_000_000))
+    /// Whether there is nothing to see: no dot reaches any pixel, and there is no background.
+    pub(super) is_empty: bool,
 }
 
 /// What becomes of ground beyond the poles, which a map that is zoomed out far asks for. The pixels are as wide and high
@@ -243,6 +186,7 @@ fn rows_shown(projection: Projection, bounds: Bounds, height: u32) -> [u32; 2] {
 }
 
 /// How a layer is to be drawn, as a request says it.
+#[derive(Clone, Debug)]
 pub(super) struct LayerStyle {
     pub(super) projection: Projection,
     pub(super) options: StyleOptions,
@@ -259,6 +203,12 @@ impl LayerStyle {
         check_ground(layer.ground(), projection)?;
         let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
         Ok(Self { projection, options, scheme, filter })
+    }
+
+    /// The same style in pixels of a picture with that ratio: a dot is as large on the map.
+    pub(super) fn with_ratio(mut self, ratio: PixelRatio) -> Self {
+        self.options.radius = Some(ratio.radius(self.options.radius.unwrap_or_default()));
+        self
     }
 
     /// The picture of the layer on a canvas.
@@ -378,7 +328,25 @@ impl Wanted {
             unit: unit.name,
             curve: style.curve.to_string(),
         });
-        Ok(Drawn { png: png.into(), span, points: heat.drawn })
+        let is_empty = shows_nothing(&heat, style.blend);
+        Ok(Drawn { png: png.into(), span, points: heat.drawn, is_empty })
+    }
+
+    /// The picture as a PNG, from memory or drawn now and kept there under `key`. Where there is nothing to see and `empty`
+    /// is not a picture, there are no bytes.
+    pub(super) async fn png(self, app: &Arc<App>, key: &str, empty: EmptyTile) -> Answer<Bytes> {
+        let there = Arc::clone(app);
+        let draw = || {
+            app.pool.run(move |stop| {
+                let timer = there.metrics.render();
+                let drawn = self.draw(&there, stop)?;
+                timer.done();
+                Ok(if drawn.is_empty && empty != EmptyTile::Transparent { Bytes::new() } else { drawn.png })
+            })
+        };
+        let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
+        app.metrics.cache(was_there);
+        Ok(bytes)
     }
 
     /// What the colors of the picture mean.
@@ -391,6 +359,17 @@ impl Wanted {
         let ends = heat.values.map(|values| [values.span.vmin * unit.factor, values.span.vmax * unit.factor]);
         Ok(Scale { ends, ticks: ticks.unwrap_or_default(), unit: unit.name, style })
     }
+}
+
+/// Whether all pixels are of the index that stands for nothing, and that is transparent.
+fn shows_nothing(heat: &Heat, blend: Blend) -> bool {
+    let nothing = match blend {
+        Blend::Add => 0,
+        Blend::Classic => 255,
+    };
+    let cells = heat.indices.cells();
+    // A first pixel of nothing, and each as the one before.
+    heat.palette.rgba(nothing)[3] == 0 && cells.first() == Some(&nothing) && cells[1..] == cells[..cells.len() - 1]
 }
 
 /// What the colors of a picture mean.
@@ -459,12 +438,4 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
     query.extend(options.pairs());
     let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     Some(app.url(&format!("{path}?{}", query.join("&"))))
-}
-
-/// A short text for a long one, as an `ETag` has it.
-pub(super) fn etag(key: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    env!("CARGO_PKG_VERSION").hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
 }

@@ -17,7 +17,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
-use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages};
+use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, tiles};
 
 /// The patterns of all addresses, shared by the counters that name them.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    const ALL: [&str; 17] = [
+    const ALL: [&str; 18] = [
         "/",
         "/_/metrics",
         "/assets/{name}",
@@ -45,6 +45,7 @@ impl Routes {
         "/{layer}/bbox/{bounds}/{size}",
         "/{layer}/legend.json",
         "/{layer}/legend.png",
+        "/{layer}/{z}/{x}/{y}",
     ];
 
     pub(super) fn new() -> Self {
@@ -84,7 +85,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/imgs/{filename}", get(images::image))
         .route("/overlays/legend.png", get(overlays::legend))
         .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
-        .route("/{layer}/legend.png", get(legend::legend_png));
+        .route("/{layer}/legend.png", get(legend::legend_png))
+        .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
     let panicked = {
         let app = Arc::clone(&app);
         move |panic: Box<dyn std::any::Any + Send>| -> Response<Body> {

@@ -18,3 +18,4 @@ mod render;
 mod schemes;
 mod server;
 mod server_pages;
+mod tiles;
