@@ -29,6 +29,7 @@ mod problem;
 mod router;
 mod serve;
 mod sweeper;
+mod tile_json;
 mod tile_style;
 mod tiles;
 

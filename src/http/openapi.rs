@@ -23,6 +23,7 @@ use crate::layer::Layer;
         super::overlays::create,
         super::images::image,
         super::overlays::legend,
+        super::tile_json::tile_json,
         super::tiles::tile,
         super::bbox::picture,
         super::legend::legend_png,
@@ -91,6 +92,7 @@ mod tests {
         let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
         for path in [
+            "/{layer}",
             "/{layer}/{z}/{x}/{y}.png",
             "/{layer}/bbox/{bounds}/{size}",
             "/{layer}/legend.png",

@@ -163,6 +163,21 @@ style_parameters! {
 }
 
 style_parameters! {
+    /// The style and filter that the tiles' addresses are to have.
+    TileJsonParameters {
+        /// Width and height of a tile in pixels, before `@2x`: 256, or 512. Default: 256.
+        #[param(value_type = Option<u16>)]
+        size: Option<u16>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
+style_parameters! {
     /// The picture whose legend is asked for.
     LegendParameters {
         /// What stands above the colors. Default: the layer's title.

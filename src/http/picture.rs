@@ -265,6 +265,11 @@ impl Wanted {
         Ok(())
     }
 
+    /// The radius of its dots in pixels.
+    pub(super) fn radius_px(&self) -> Result<f64> {
+        Ok(self.style()?.radius_px(&self.canvas))
+    }
+
     fn style(&self) -> Result<Style> {
         Ok(self.options.resolve(|_| Ok(self.scheme.clone()))?.per_pixel(&self.canvas))
     }

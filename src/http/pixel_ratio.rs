@@ -7,6 +7,9 @@ use crate::layer::Radius;
 pub(super) struct PixelRatio(u32);
 
 impl PixelRatio {
+    /// A pixel of the picture for each of the layout.
+    pub(super) const ONE: Self = Self(1);
+
     /// What stands before `.png` or `@2x.png`, and the ratio; `None` for any other ending.
     pub(super) fn split(name: &str) -> Option<(&str, Self)> {
         let stem = name.strip_suffix(".png")?;

@@ -17,7 +17,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
-use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, tiles};
+use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, tile_json, tiles};
 
 /// The patterns of all addresses, shared by the counters that name them.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    const ALL: [&str; 18] = [
+    const ALL: [&str; 19] = [
         "/",
         "/_/metrics",
         "/assets/{name}",
@@ -42,6 +42,7 @@ impl Routes {
         "/overlays",
         "/overlays/legend.png",
         "/twine.heatmap.php",
+        "/{layer}",
         "/{layer}/bbox/{bounds}/{size}",
         "/{layer}/legend.json",
         "/{layer}/legend.png",
@@ -70,6 +71,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/docs/", get(pages::docs_with_slash))
         .route("/favicon.ico", get(pages::favicon))
         .route("/openapi.json", get(openapi::openapi))
+        .route("/{layer}", get(tile_json::tile_json))
         .route("/{layer}/legend.json", get(legend::legend_json))
         .layer(CompressionLayer::new());
     let with_bodies = Router::new()

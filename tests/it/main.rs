@@ -11,6 +11,7 @@ mod config;
 mod geotiff;
 mod golden;
 mod kiln;
+mod layer_addresses;
 mod old_page;
 mod overlays;
 mod picture_rules;
