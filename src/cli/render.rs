@@ -413,7 +413,7 @@ impl RowArgs {
             weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
             start_us: self.start,
             end_us: self.end,
-            categories: self.category.clone(),
+            in_categories: self.category.clone(),
             ..Query::default()
         }
     }

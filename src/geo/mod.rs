@@ -15,6 +15,6 @@ pub use bounds::Bounds;
 pub use canvas::Canvas;
 pub use cells::CellMapper;
 pub use extent::Extent;
-pub use points::Points;
+pub use points::{Categories, Points};
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
 pub use tile::TileCoord;

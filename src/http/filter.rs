@@ -41,7 +41,7 @@ impl Filter {
 
     /// The query with this filter.
     pub(super) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
-        Query { start_us: self.start_us, end_us: self.end_us, categories: self.categories.clone(), ..query }
+        Query { start_us: self.start_us, end_us: self.end_us, in_categories: self.categories.clone(), ..query }
     }
 
     /// The error of an input that has no column to filter by is one of the request.

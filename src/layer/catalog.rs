@@ -195,7 +195,7 @@ mod tests {
         let drawn =
             |query: &Query<'_>| render(layer.source(query), query, &canvas, &Style::new().unwrap(), 1).unwrap().drawn;
         assert_eq!(drawn(&layer.query()), 2);
-        assert_eq!(drawn(&Query { categories: vec!["tram".into()], ..layer.query() }), 1);
+        assert_eq!(drawn(&Query { in_categories: vec!["tram".into()], ..layer.query() }), 1);
     }
 
     #[test]

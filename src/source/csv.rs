@@ -24,7 +24,7 @@ use std::sync::{Mutex, PoisonError};
 use self::header::{Layout, Wanted};
 use self::index::Index;
 use self::quotes::{Effect, Relay, first_row};
-use self::rows::{Batch, RowReader};
+use self::rows::{RowReader, Rows};
 use super::intake::Intake;
 use super::parts::{PartResult, scan_parts};
 use super::{Query, ScanReport, Sink, Source, read_error};
@@ -37,9 +37,10 @@ use crate::error::{Error, Result};
 ///   `x`, `y` and `weight`, in that order.
 /// - Numbers are written with a decimal point. Spaces around them, blank lines and a byte order mark do not matter.
 /// - Times are ISO 8601 or RFC 3339 (UTC where there is no offset), or Unix seconds, milliseconds or microseconds; an
-///   empty time passes no time range.
+///   empty time is none, and passes no time range.
+/// - Categories are any text; an empty one is none.
 ///
-/// A row whose numbers or times cannot be read is rejected, and so is one with an empty weight when weights are wanted,
+/// A row whose numbers cannot be read, or whose time if times are wanted, is rejected, and so is one with an empty weight when weights are wanted,
 /// or with more fields than there are columns (but for one that is empty behind the last). A column that is needed must
 /// be the only one with its name.
 #[derive(Debug)]
@@ -106,9 +107,7 @@ impl Source for Csv {
             relay: Relay::new(parts),
             desks: Mutex::default(),
         };
-        scan_parts(&self.name, parts, query, wanted.weight.is_some(), sinks, |part, intake| {
-            scan.read_part(part, intake)
-        })
+        scan_parts(&self.name, parts, query, wanted.has(), sinks, |part, intake| scan.read_part(part, intake))
     }
 }
 
@@ -122,11 +121,10 @@ struct Scan<'c> {
 }
 
 /// The memory a worker needs for a part.
-#[derive(Default)]
 struct Desk {
     text: Text,
     index: Index,
-    batch: Batch,
+    rows: Rows,
 }
 
 impl Scan<'_> {
@@ -135,7 +133,8 @@ impl Scan<'_> {
 
     fn read_part(&self, part: usize, intake: &mut Intake<'_, '_>) -> PartResult {
         let desk = self.desks.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut desk = desk.unwrap_or_default();
+        let new = || Desk { text: Text::default(), index: Index::default(), rows: self.reader.rows() };
+        let mut desk = desk.unwrap_or_else(new);
         let flow = self.read_part_at(&mut desk, part, intake);
         // A desk that was left in the middle of a part is not tidy.
         if matches!(flow, Ok(ControlFlow::Continue(()))) {
@@ -145,7 +144,7 @@ impl Scan<'_> {
     }
 
     fn read_part_at(&self, desk: &mut Desk, part: usize, intake: &mut Intake<'_, '_>) -> PartResult {
-        let Desk { text, index, batch } = desk;
+        let Desk { text, index, rows } = desk;
         let Csv { file, file_bytes, name, layout, part_bytes } = self.csv;
         let failed = |error| read_error(name, error);
         let start = layout.rows_start as u64 + (part * part_bytes) as u64;
@@ -173,7 +172,7 @@ impl Scan<'_> {
             let window_end = filled.min(row_start + window_bytes);
             index.build(text.padded(), row_start, window_end, layout.delimiter);
             if !index.row_ends().is_empty() {
-                match self.reader.read(text.padded(), index, limit, batch, intake) {
+                match self.reader.read(text.padded(), index, limit, rows, intake) {
                     ControlFlow::Continue(next) => row_start = next,
                     ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
                 }
@@ -181,7 +180,7 @@ impl Scan<'_> {
             } else if window_end < filled {
                 window_bytes *= 4;
             } else if is_whole {
-                if batch.flush(intake).is_break() {
+                if rows.flush(intake).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
                 intake.reject(|| "a quote (\") is left open until the end of the file".to_owned());
@@ -194,7 +193,7 @@ impl Scan<'_> {
                 is_whole = text.fill(file, *file_bytes, filled * 2).map_err(failed)?;
             }
         }
-        let flow = batch.flush(intake);
+        let flow = rows.flush(intake);
         intake.advance(part_bytes + if part == 0 { layout.rows_start as u64 } else { 0 });
         Ok(flow)
     }

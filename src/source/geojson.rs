@@ -18,7 +18,8 @@ use crate::error::Result;
 ///
 /// Weight, time and category are properties, by the names in [`Columns`](super::Columns) or by their usual names as
 /// the first 1000 features have them; a weight that was not named must be a number in at least one of these. Numbers
-/// may be written as texts, and a time may be Unix seconds, milliseconds or microseconds. Altitudes are passed over.
+/// may be written as texts, and a time may be Unix seconds, milliseconds or microseconds. A feature with a time that cannot
+/// be read is rejected if times are wanted, and an empty category is none. Altitudes are passed over.
 /// Each point of a `MultiPoint` counts as a row. One feature or, where a feature takes a line for itself, one line at a
 /// time is held in memory; a line that is not JSON is then a rejected row.
 #[derive(Debug)]
@@ -333,10 +334,10 @@ mod tests {
         let categories = vec!["earthquake".to_owned(), "4".to_owned()];
         assert_eq!(lons(&Query { start_us, ..Query::default() }), (vec![1.0, 2.0], 2, 1));
         assert_eq!(
-            lons(&Query { categories: categories.clone(), ..Query::default() }),
+            lons(&Query { in_categories: categories.clone(), ..Query::default() }),
             (vec![1.0, 3.0, 4.0, 5.0], 1, 0)
         );
-        assert_eq!(lons(&Query { start_us, categories, ..Query::default() }), (vec![1.0], 3, 1));
+        assert_eq!(lons(&Query { start_us, in_categories: categories, ..Query::default() }), (vec![1.0], 3, 1));
         let untimed = collection(&[point(1.0, 2.0, r#"{"mag":1,"when":5}"#)]);
         let message = message(scan(&untimed, &Query { start_us, ..Query::default() }));
         assert_eq!(
@@ -348,6 +349,41 @@ mod tests {
         both.columns.time = Some("when".to_owned());
         both.start_us = Some(0);
         assert_eq!(scan(&untimed, &both).unwrap().0, [(1.0, 2.0, 5.0)]);
+    }
+
+    #[test]
+    fn times_and_categories_come_along() {
+        let text = collection(&[
+            point(1.0, 0.0, r#"{"time":1517966773840,"type":"earthquake"}"#),
+            point(2.0, 0.0, r#"{"time":null,"type":4}"#),
+            feature(r#"{"type":"MultiPoint","coordinates":[[3,0],[4,0]]}"#, r#"{"time":"2018-02-07","type":""}"#),
+            point(5.0, 0.0, r#"{"time":"soon","type":"earthquake"}"#),
+            point(6.0, 0.0, "null"),
+        ]);
+        let file = testing::file(&text);
+        let source = GeoJson::open(file.path(), "quakes.geojson".to_owned()).unwrap();
+        let (seen, report) = testing::scan_marked(&source, &testing::marked()).unwrap();
+        let midnight_us = Some(1_517_961_600_000_000);
+        let expected = testing::marks(&[
+            (1.0, Some(1_517_966_773_840_000), Some("earthquake")),
+            (2.0, None, Some("4")),
+            (3.0, midnight_us, None),
+            (4.0, midnight_us, None),
+            (6.0, None, None),
+        ]);
+        assert_eq!(seen, expected);
+        assert_eq!(rejections(&report), [(5, "time: \"soon\" is not a time")]);
+        let query = Query { end_us: midnight_us.map(|us| us + 1), ..testing::marked() };
+        assert_eq!(testing::scan_marked(&source, &query).unwrap().0, expected[2..4]);
+        // Where there are none, none come.
+        let file = testing::file(point(1.0, 2.0, r#"{"mag":1}"#));
+        let source = GeoJson::open(file.path(), "quakes.geojson".to_owned()).unwrap();
+        let (gathered, _) = testing::gather(&source, &testing::marked()).unwrap();
+        assert!(gathered.len() == 1 && gathered.points().time_us().is_none() && gathered.points().category().is_none());
+        let mut named = testing::marked();
+        named.columns.time = Some("when".to_owned());
+        let message = testing::gather(&source, &named).unwrap_err().to_string();
+        assert_eq!(message, "quakes.geojson: no feature has a property \"when\"; the first one has \"mag\"");
     }
 
     #[test]

@@ -2,21 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use super::batch::{Batch, Has, Row};
 use super::{Ground, Query, Rejection, ScanReport, Sink};
 use crate::geo::Points;
 use crate::simd::wide;
-
-/// One row as a reader found it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Row<'a> {
-    pub(super) lon: f64,
-    pub(super) lat: f64,
-    /// `None`: the input has no weights, or none are wanted.
-    pub(super) weight: Option<f64>,
-    /// Microseconds since 1970-01-01 UTC.
-    pub(super) time_us: Option<i64>,
-    pub(super) category: Option<&'a str>,
-}
 
 /// Takes the rows of one part of an input, in order, and passes the valid points that pass the query to a sink.
 ///
@@ -25,22 +14,18 @@ pub(super) struct Row<'a> {
 pub(super) struct Intake<'i, 's> {
     query: &'i Query<'i>,
     sink: &'i mut Sink<'s>,
-    weighted: bool,
-    lon: Vec<f64>,
-    lat: Vec<f64>,
-    weight: Vec<f32>,
+    /// Points on their way to the sink.
+    batch: Batch,
     report: ScanReport,
     told_progress: u64,
 }
 
 impl<'i, 's> Intake<'i, 's> {
-    /// Rows a batch holds before it goes to the sink: small enough to stay in the second-level cache.
-    const BATCH_ROWS: usize = 8192;
-
-    /// An intake without a row yet. `weighted`: every row will carry a weight.
-    pub(super) fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, weighted: bool) -> Self {
-        let (lon, lat, weight) = (Vec::new(), Vec::new(), Vec::new());
-        Self { query, sink, weighted, lon, lat, weight, report: ScanReport::default(), told_progress: 0 }
+    /// An intake without a row yet. `has`: what every row will have.
+    pub(super) fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: Has) -> Self {
+        // What rows have for the filters' sake alone goes no further.
+        let has = Has { weight: has.weight, time: has.time && query.times, category: has.category && query.categories };
+        Self { query, sink, batch: Batch::new(has), report: ScanReport::default(), told_progress: 0 }
     }
 
     /// Takes one row.
@@ -51,34 +36,31 @@ impl<'i, 's> Intake<'i, 's> {
             self.report.filtered += 1;
             return ControlFlow::Continue(());
         }
-        let weight = if self.weighted { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
+        let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
         if !(is_valid(self.query.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
             self.reject(|| flaw(self.query.ground, row.lon, row.lat, weight));
             return ControlFlow::Continue(());
         }
         self.report.read += 1;
-        self.lon.push(row.lon);
-        self.lat.push(row.lat);
-        if self.weighted {
-            self.weight.push(weight);
-        }
-        if self.lon.len() == Self::BATCH_ROWS { self.flush() } else { ControlFlow::Continue(()) }
+        self.batch.push(row);
+        if self.batch.is_full() { self.flush() } else { ControlFlow::Continue(()) }
     }
 
-    /// Takes rows as columns, without a copy where all of them are valid. For inputs that no filter applies to.
+    /// Takes rows as columns, without a copy where all of them are valid and pass.
     pub(super) fn columns(&mut self, points: Points<'_>) -> ControlFlow<()> {
         let mut start = 0;
         while start < points.len() {
-            let slice = points.slice(start..start + Self::BATCH_ROWS);
+            let slice = points.slice(start..start + Batch::ROWS);
             start += slice.len();
-            if all_valid(self.query.ground, slice) {
+            if all_pass(self.query, slice) && all_valid(self.query.ground, slice) {
                 self.flush()?;
                 self.report.read += slice.len() as u64;
+                let slice = if self.batch.has.time { slice } else { slice.without_time() };
+                let slice = if self.batch.has.category { slice } else { slice.without_category() };
                 (self.sink)(slice)?;
             } else {
                 for i in 0..slice.len() {
-                    let weight = slice.weight().map(|weight| weight[i] as f64);
-                    self.row(Row { lon: slice.lon()[i], lat: slice.lat()[i], weight, ..Row::default() })?;
+                    self.row(Row::of(slice, i))?;
                 }
             }
         }
@@ -116,18 +98,13 @@ impl<'i, 's> Intake<'i, 's> {
     }
 
     fn flush(&mut self) -> ControlFlow<()> {
-        if self.lon.is_empty() {
+        if self.batch.len() == 0 {
             return ControlFlow::Continue(());
         }
-        let Ok(mut points) = Points::new(&self.lon, &self.lat) else { return ControlFlow::Break(()) };
-        if self.weighted {
-            let Ok(weighted) = points.with_weight(&self.weight) else { return ControlFlow::Break(()) };
-            points = weighted;
-        }
+        // The columns of a batch grow together, so there always are points.
+        let Ok(points) = self.batch.points() else { return ControlFlow::Break(()) };
         let flow = (self.sink)(points);
-        self.lon.clear();
-        self.lat.clear();
-        self.weight.clear();
+        self.batch.clear();
         flow
     }
 }
@@ -136,9 +113,28 @@ impl<'i, 's> Intake<'i, 's> {
 fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bool {
     let after_start = query.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
     let before_end = query.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
-    let in_category =
-        query.categories.is_empty() || category.is_some_and(|category| query.categories.iter().any(|c| c == category));
-    after_start && before_end && in_category
+    let is_in = |category: &str| query.in_categories.iter().any(|wanted| wanted == category);
+    after_start && before_end && (!query.filters_category() || category.is_some_and(is_in))
+}
+
+/// Whether all points pass the query for sure; categories are looked at row by row.
+fn all_pass(query: &Query<'_>, points: Points<'_>) -> bool {
+    if query.filters_category() {
+        return false;
+    }
+    if !query.filters_time() {
+        return true;
+    }
+    // Points without a time are before every start.
+    let first = query.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
+    let last = query.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
+    points.time_us().is_some_and(|time_us| all_times_within(time_us, first, last))
+}
+
+wide! {
+    fn all_times_within(time_us: &[i64], first: i64, last: i64) -> bool {
+        time_us.iter().fold(true, |ok, &time| ok & (first..=last).contains(&time))
+    }
 }
 
 #[inline]

@@ -19,7 +19,8 @@ use crate::error::Result;
 ///
 /// Members are found by the names in [`Columns`](super::Columns), or by their usual names as the first 1000 rows have
 /// them. Rows that are lists have no names: a third number is the weight, and all of them must have one if any of the
-/// first 1000 has. Numbers may be written as texts.
+/// first 1000 has. Numbers may be written as texts. A row with a time that cannot be read is rejected if times are wanted,
+/// and an empty category is none.
 ///
 /// Where the first row takes a line for itself, or the file is named `.ndjson` or `.jsonl`, a line that is not JSON is a
 /// rejected row.
@@ -315,6 +316,26 @@ mod tests {
         let timed = Query { end_us: Some(0), ..Query::default() };
         let message = scan("[[1,2],[3,4]]", &timed).unwrap_err().to_string();
         assert!(message.contains("no row has a member for the time"), "{message}");
+    }
+
+    #[test]
+    fn times_and_categories_come_along() {
+        let text = "{\"x\":1,\"y\":0,\"date\":\"2018-02-07\",\"kind\":true}\n[2,0]\n{\"x\":3,\"y\":0,\"kind\":\"b\"}";
+        let file = testing::file(text);
+        let source = Json::open(file.path(), "rows.json".to_owned()).unwrap();
+        let (seen, _) = testing::scan_marked(&source, &testing::marked()).unwrap();
+        let expected = [(1.0, Some(1_517_961_600_000_000), Some("true")), (2.0, None, None), (3.0, None, Some("b"))];
+        assert_eq!(seen, testing::marks(&expected));
+        let query = Query {
+            in_categories: vec!["b".to_owned(), "true".to_owned()],
+            end_us: Some(i64::MAX),
+            ..testing::marked()
+        };
+        assert_eq!(testing::scan_marked(&source, &query).unwrap().0, testing::marks(&expected[..1]));
+        let file = testing::file("[[1,2,3],[4,5,6]]");
+        let source = Json::open(file.path(), "rows.json".to_owned()).unwrap();
+        let (gathered, _) = testing::gather(&source, &testing::marked()).unwrap();
+        assert!(gathered.len() == 2 && gathered.points().time_us().is_none() && gathered.points().category().is_none());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Points that are in memory already.
 
+use super::batch::Has;
 use super::parts::scan_parts;
 use super::{Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::Points;
 
-/// Borrowed columns as a [`Source`]. They have no time and no category, so a query that asks for either is an error.
+/// Borrowed columns as a [`Source`]. A query that filters by time or category is an error where there is no such column.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory<'a>(pub Points<'a>);
 
@@ -16,16 +17,29 @@ impl Memory<'_> {
 
 impl Source for Memory<'_> {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        if query.start_us.is_some() || query.end_us.is_some() || !query.categories.is_empty() {
-            return Err(Error::invalid("points", "points in memory have no time or category to filter by"));
-        }
-        let points = if query.weights { self.0 } else { Points::new(self.0.lon(), self.0.lat())? };
+        check_filters(self.0, query)?;
+        let points = if query.weights { self.0 } else { self.0.without_weight() };
         let parts = points.len().div_ceil(Self::PART_POINTS);
-        scan_parts("", parts, query, points.weight().is_some(), sinks, |part, intake| {
+        scan_parts("", parts, query, has(points), sinks, |part, intake| {
             let start = part * Self::PART_POINTS;
             Ok(intake.columns(points.slice(start..start + Self::PART_POINTS)))
         })
     }
+}
+
+/// What each of `points` has.
+pub(super) fn has(points: Points<'_>) -> Has {
+    Has { weight: points.weight().is_some(), time: points.time_us().is_some(), category: points.category().is_some() }
+}
+
+/// Makes sure that `points` have what `query` filters by.
+pub(super) fn check_filters(points: Points<'_>, query: &Query<'_>) -> Result<()> {
+    let lack = match has(points) {
+        Has { time: false, .. } if query.filters_time() => "time",
+        Has { category: false, .. } if query.filters_category() => "category",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid("points", format!("these points in memory have no {lack} to filter by")))
 }
 
 #[cfg(test)]
@@ -33,7 +47,9 @@ impl Source for Memory<'_> {
 mod tests {
     use std::ops::ControlFlow;
 
+    use super::super::testing;
     use super::*;
+    use crate::geo::Categories;
 
     fn scan(points: Points<'_>, workers: usize) -> (Vec<(f64, f64, f32)>, ScanReport) {
         let mut seen = vec![Vec::new(); workers];
@@ -68,6 +84,48 @@ mod tests {
             assert_eq!(rows, [8, 200_001, 300_000]);
             assert!(report.rejections[1].reason.contains("beyond ±90"), "{}", report.rejections[1].reason);
         }
+    }
+
+    #[test]
+    fn times_and_categories_come_along_and_filter() {
+        let count = 20_000;
+        let lon: Vec<f64> = (0..count).map(|i| f64::from(i) / 100.0).collect();
+        let times: Vec<i64> = (0..count).map(|i| if i % 3 == 0 { Points::NO_TIME } else { i64::from(i) }).collect();
+        let names: [Box<str>; 3] = ["x".into(), "a".into(), "b".into()];
+        let codes: Vec<u32> = (0..count as u32).map(|i| [1, 2, Categories::NONE][i as usize % 3]).collect();
+        let mut lat = vec![0.0; lon.len()];
+        lat[9000] = f64::NAN;
+        let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
+        let points = points.with_category(Categories { codes: &codes, names: &names }).unwrap();
+        let mark = |i: i32| {
+            let time_us = (i % 3 != 0).then_some(i64::from(i));
+            (f64::from(i) / 100.0, time_us, [Some("a"), Some("b"), None][i as usize % 3])
+        };
+        let expected = |passes: &dyn Fn(i32) -> bool| {
+            let all = (0..count).filter(|&i| i != 9000 && passes(i)).map(mark);
+            testing::marks(&all.collect::<Vec<_>>())
+        };
+        let seen = |query: &Query<'_>| testing::scan_marked(&Memory(points), query).unwrap();
+        assert!(seen(&testing::marked()).0 == expected(&|_| true));
+        let query = Query { start_us: Some(100), end_us: Some(15_001), ..testing::marked() };
+        let (in_time, report) = seen(&query);
+        assert!(in_time == expected(&|i| i % 3 != 0 && (100..=15_000).contains(&i)));
+        assert_eq!((report.read, report.rejected, report.valid()), (20_000, 0, in_time.len() as u64));
+        let query = Query { in_categories: vec!["b".to_owned(), "c".to_owned()], ..query };
+        assert!(seen(&query).0 == expected(&|i| i % 3 == 1 && (100..=15_000).contains(&i)));
+        assert!(seen(&Query { end_us: Some(i64::MIN), ..testing::marked() }).0.is_empty());
+        let (gathered, _) = testing::gather(&Memory(points), &Query { times: false, ..query }).unwrap();
+        assert!(gathered.points().time_us().is_none() && gathered.points().category().is_some());
+    }
+
+    #[test]
+    fn a_filter_by_what_is_not_there_is_an_error() {
+        let points = Points::new(&[1.0], &[2.0]).unwrap().with_time(&[3]).unwrap();
+        let query = Query { end_us: Some(9), ..Query::default() };
+        assert_eq!(testing::gather(&Memory(points), &query).unwrap().0.len(), 1);
+        let query = Query { in_categories: vec!["a".to_owned()], ..query };
+        let message = testing::gather(&Memory(points), &query).unwrap_err().to_string();
+        assert_eq!(message, "points: these points in memory have no category to filter by");
     }
 
     #[test]

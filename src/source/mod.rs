@@ -4,6 +4,7 @@
 //! needs no lock; with a single sink the points come in the order of the input. A sink that answers
 //! [`ControlFlow::Break`] stops the scan.
 
+mod batch;
 mod csv;
 mod document;
 mod format;
@@ -13,6 +14,7 @@ mod geometry;
 mod input;
 mod intake;
 mod json;
+mod labels;
 mod memory;
 mod parquet;
 mod parts;
@@ -83,12 +85,18 @@ pub struct Query<'a> {
     pub ground: Ground,
     /// Whether weights are wanted. If not, no weight column is read and batches carry none.
     pub weights: bool,
+    /// Whether times are wanted, where the input has them: it is no error if it has none, unless `columns` names one. A
+    /// row with a time that cannot be read is rejected; one without a time has [`Points::NO_TIME`].
+    pub times: bool,
+    /// Whether categories are wanted, where the input has them: it is no error if it has none, unless `columns` names
+    /// one.
+    pub categories: bool,
     /// First instant that passes, in microseconds since 1970-01-01 UTC; `None`: no lower end.
     pub start_us: Option<i64>,
     /// First instant that no longer passes, in microseconds since 1970-01-01 UTC; `None`: no upper end.
     pub end_us: Option<i64>,
     /// Categories that pass; empty: all of them.
-    pub categories: Vec<String>,
+    pub in_categories: Vec<String>,
     /// The ground that is looked at. Points beyond it may be left out; they count as read.
     pub near: Option<Bounds>,
     /// Where the scan says how far it is.
@@ -101,6 +109,19 @@ impl Query<'_> {
     /// Whether the caller wants no more.
     pub fn is_stopped(&self) -> bool {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Whether rows are to be left out by their time or category.
+    pub fn filters(&self) -> bool {
+        self.filters_time() || self.filters_category()
+    }
+
+    fn filters_time(&self) -> bool {
+        self.start_us.is_some() || self.end_us.is_some()
+    }
+
+    fn filters_category(&self) -> bool {
+        !self.in_categories.is_empty()
     }
 }
 

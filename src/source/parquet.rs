@@ -27,7 +27,8 @@ use ::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroup
 use self::pages::Pages;
 use self::part::PartReader;
 use self::schema::Wanted;
-use super::intake::{Intake, Row};
+use super::batch::{Batch, Row};
+use super::intake::Intake;
 use super::parts::{PartResult, scan_parts};
 use super::{Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
@@ -55,8 +56,6 @@ impl Parquet {
     const PARTS_PER_WORKER: usize = 4;
     /// Rows below which a part is not worth its own start.
     const PART_ROWS: u64 = 1 << 16;
-    /// Rows read at a time: few enough to stay in the second-level cache.
-    const BATCH_ROWS: u64 = 8192;
 
     /// Opens a file and reads its footer. Messages call it `name`.
     ///
@@ -182,7 +181,7 @@ impl Parquet {
         let rows = part.rows.end - part.rows.start;
         let (mut done, mut told_bytes) = (0, 0);
         while done < rows {
-            let batch = Self::BATCH_ROWS.min(rows - done);
+            let batch = (Batch::ROWS as u64).min(rows - done);
             reader.fill(batch as usize).map_err(flaw)?;
             if reader.tell(intake).is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -203,7 +202,7 @@ impl Source for Parquet {
         if let Some(progress) = query.progress {
             progress.expect_bytes(parts.iter().map(|part| part.bytes).sum());
         }
-        scan_parts(&self.name, parts.len(), query, wanted.weight.is_some(), sinks, |part, intake| {
+        scan_parts(&self.name, parts.len(), query, wanted.has(), sinks, |part, intake| {
             self.read_part(&wanted, &parts[part], query, intake)
         })
     }

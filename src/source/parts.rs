@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::batch::Has;
 use super::intake::Intake;
 use super::{Query, ScanReport, Sink};
 use crate::error::{Error, Result};
@@ -14,12 +15,13 @@ pub(super) type PartResult = Result<ControlFlow<()>>;
 /// Reads `parts` parts of the input named `input`, one worker thread per sink; each worker takes the next part that
 /// is left, so with one sink the parts come in order.
 ///
-/// Rows are numbered within a part by the intake; here they become numbers within the input.
+/// `has` is what every row will have. Rows are numbered within a part by the intake; here they become numbers within the
+/// input.
 pub(super) fn scan_parts(
     input: &str,
     parts: usize,
     query: &Query<'_>,
-    weighted: bool,
+    has: Has,
     sinks: &mut [&mut Sink<'_>],
     read_part: impl Fn(usize, &mut Intake<'_, '_>) -> PartResult + Sync,
 ) -> Result<ScanReport> {
@@ -32,7 +34,7 @@ pub(super) fn scan_parts(
             if part >= parts {
                 break;
             }
-            let mut intake = Intake::new(query, sink, weighted);
+            let mut intake = Intake::new(query, sink, has);
             let read = read_part(part, &mut intake);
             let (report, flushed) = intake.finish();
             let outcome = match read {
@@ -61,7 +63,7 @@ pub(super) fn scan_parts(
     for (_, outcome) in outcomes {
         whole.append(outcome?, input);
     }
-    if query.weights && !weighted {
+    if query.weights && !has.weight {
         whole.unweighted = whole.valid();
     }
     Ok(whole)

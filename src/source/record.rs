@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::de::{self, MapAccess};
 
 use super::Query;
-use super::role::{Role, listing, shown};
+use super::batch::Has;
+use super::role::{Need, Role, listing, shown};
 use super::value::{Any, Plain, Scalar, Take};
 use crate::error::{Error, Result};
 use crate::spelling::nearest_first;
@@ -92,13 +93,9 @@ impl Names {
     pub(super) fn settle(input: &str, kind: Kind, query: &Query<'_>, sample: &Sample) -> Result<Self> {
         let mut members: [Option<String>; 5] = Default::default();
         for role in Role::ALL {
-            let wanted = match role {
-                Role::Lon | Role::Lat => kind.places,
-                Role::Weight => query.weights,
-                Role::Time => query.start_us.is_some() || query.end_us.is_some(),
-                Role::Category => !query.categories.is_empty(),
-            };
-            if wanted {
+            let is_place = matches!(role, Role::Lon | Role::Lat);
+            let need = if is_place && !kind.places { Need::No } else { role.need(query) };
+            if need != Need::No {
                 members[role as usize] = match role.named(&query.columns) {
                     Some(name) => Some(sample.find(name, false).unwrap_or(name).to_owned()),
                     None => role
@@ -109,8 +106,8 @@ impl Names {
                 };
             }
             // Rows that are lists have their places without names.
-            let unnamed = matches!(role, Role::Lon | Role::Lat) && sample.widest_list > 0;
-            let needed = wanted && role != Role::Weight && sample.rows > 0 && !unnamed;
+            let unnamed = is_place && sample.widest_list > 0;
+            let needed = need == Need::Must && sample.rows > 0 && !unnamed;
             if needed && members[role as usize].is_none() {
                 return Err(Error::input(input, Self::unfound(role, kind, &sample.listed())));
             }
@@ -129,9 +126,10 @@ impl Names {
         Self { members, met, twins: Vec::new(), weighted: false, kind, listed: Vec::new() }
     }
 
-    /// Whether every row has to carry a weight.
-    pub(super) fn weighted(&self) -> bool {
-        self.weighted
+    /// What every row has: a weight for sure, the others maybe.
+    pub(super) fn has(&self) -> Has {
+        let time = self.name(Role::Time).is_some();
+        Has { weight: self.weighted, time, category: self.name(Role::Category).is_some() }
     }
 
     /// After the scan: an error if no row at all had a member that is needed.

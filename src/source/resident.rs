@@ -1,16 +1,19 @@
 //! The points of an input, kept in memory for pictures of many places.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
+use super::memory::{check_filters, has};
 use super::parts::scan_parts;
 use super::{Gathered, Query, ScanReport, Sink, Source};
-use crate::error::{Error, Result};
-use crate::geo::{Bounds, Extent, Points};
+use crate::error::Result;
+use crate::geo::{Bounds, Categories, Extent, Points};
 
-/// The points of an input in memory, in the order of the input: 16 bytes each, and 4 more with weights.
+/// The points of an input in memory, in the order of the input: 16 bytes each, and with weights 4 more, with times 8, with
+/// categories 4.
 ///
-/// They have no time and no category, so a query that asks for either is an error: it has to go to the input itself.
+/// They have times and categories if they were loaded by a query that wants these. A query that filters by what they do
+/// not have is an error: it has to go to the input itself.
 #[derive(Debug, Default)]
 pub struct Resident {
     points: Gathered,
@@ -30,7 +33,7 @@ impl Resident {
     /// Reads all points of `source` that pass `query`.
     ///
     /// # Errors
-    /// If the input cannot be read; [`Error::Cancelled`] once there are more than `max_points`.
+    /// If the input cannot be read; [`Error::Cancelled`](crate::Error::Cancelled) once there are more than `max_points`.
     pub fn load(source: &dyn Source, query: &Query<'_>, max_points: usize) -> Result<Self> {
         let mut points = Gathered::default();
         let mut sink = |batch: Points<'_>| {
@@ -85,7 +88,13 @@ impl Resident {
             hasher.write_u64(lon.to_bits());
             hasher.write_u64(lat.to_bits());
         }
-        points.weight().into_iter().flatten().for_each(|weight| hasher.write_u32(weight.to_bits()));
+        for weight in points.weight().into_iter().flatten() {
+            hasher.write_u32(weight.to_bits());
+        }
+        points.time_us().hash(&mut hasher);
+        if let Some(Categories { codes, names }) = points.category() {
+            (codes, names).hash(&mut hasher);
+        }
         hasher.finish()
     }
 }
@@ -94,23 +103,20 @@ impl Source for Resident {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         /// Blocks that a worker takes at a time.
         const PART_BLOCKS: usize = 256;
-        if query.filters() {
-            return Err(Error::invalid("points", "points in memory have no time or category to filter by"));
-        }
+        let all = self.points.points();
+        check_filters(all, query)?;
+        let all = if query.weights { all } else { all.without_weight() };
         let near = |block: &Extent| query.near.is_none_or(|bounds| block.meets(bounds, query.ground.wraps()));
         let near: Vec<usize> = (0..self.blocks.len()).filter(|index| near(&self.blocks[*index])).collect();
-        let weighted = query.weights && self.points.is_weighted();
         let parts: Vec<&[usize]> = near.chunks(PART_BLOCKS).collect();
-        let mut report = scan_parts("", parts.len(), query, weighted, sinks, |part, intake| {
+        let mut report = scan_parts("", parts.len(), query, has(all), sinks, |part, intake| {
             let mut rest = parts[part];
             while let Some(&first) = rest.first() {
                 // Blocks that follow each other go together.
                 let together = rest.iter().enumerate().take_while(|(i, index)| **index == first + i).count();
                 rest = &rest[together..];
                 let (start, end) = (first * self.block_points, (first + together) * self.block_points);
-                let points = self.points.slice(start..end.min(self.len()));
-                let points = if weighted { points } else { points.without_weight() };
-                if intake.columns(points).is_break() {
+                if intake.columns(all.slice(start..end)).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -119,13 +125,6 @@ impl Source for Resident {
         // Blocks far away were not looked at, but their points are there.
         report.read = self.len() as u64;
         Ok(report)
-    }
-}
-
-impl Query<'_> {
-    /// Whether rows are to be left out by their time or category.
-    pub fn filters(&self) -> bool {
-        self.start_us.is_some() || self.end_us.is_some() || !self.categories.is_empty()
     }
 }
 
@@ -169,6 +168,7 @@ pub fn points_within(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use crate::source::{Ground, Memory};
 
     fn resident(lon: &[f64], lat: &[f64]) -> Resident {
@@ -203,6 +203,24 @@ mod tests {
         assert_eq!(scanned(&points, &near(-300.0, 0.0, 300.0, 20.0)).0, 36_000);
         let plane = Query { ground: Ground::Plane, ..near(370.0, 0.0, 372.0, 20.0) };
         assert_eq!(scanned(&points, &plane).0, 0);
+    }
+
+    #[test]
+    fn times_and_categories_stay_with_the_points_if_they_were_wanted() {
+        let names = ["bus".into(), "tram".into()];
+        let points = Points::new(&[1.0, 2.0, 3.0], &[0.0; 3]).unwrap().with_time(&[5, Points::NO_TIME, 7]).unwrap();
+        let points = points.with_category(Categories { codes: &[0, 1, 1], names: &names }).unwrap();
+        let query = Query { times: true, categories: true, ..Query::default() };
+        let resident = Resident::load(&Memory(points), &query, 9).unwrap();
+        let trams = Query { in_categories: vec!["tram".to_owned()], ..Query::default() };
+        let (count, report) = scanned(&resident, &trams);
+        assert_eq!((count, report.filtered), (2, 1));
+        assert_eq!(scanned(&resident, &Query { start_us: Some(6), ..trams }).0, 1);
+        let bare = Resident::load(&Memory(points), &Query::default(), 9).unwrap();
+        assert_ne!(bare.fingerprint(), resident.fingerprint());
+        let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
+        let refused = bare.scan(&Query { end_us: Some(6), ..Query::default() }, &mut [&mut nobody]).unwrap_err();
+        assert_eq!(refused.to_string(), "points: these points in memory have no time to filter by");
     }
 
     #[test]

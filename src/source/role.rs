@@ -1,6 +1,6 @@
 //! What a column, a property or a member is to the point, and how it is found by name.
 
-use super::Columns;
+use super::{Columns, Query};
 use crate::spelling::nearest_first;
 
 /// What a column is to the point.
@@ -11,6 +11,17 @@ pub(super) enum Role {
     Weight,
     Time,
     Category,
+}
+
+/// How much a query needs a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// It is not to be read.
+    No,
+    /// It is to be read if it is there; if the user named it, it has to be.
+    IfThere,
+    /// It has to be there.
+    Must,
 }
 
 impl Role {
@@ -45,6 +56,21 @@ impl Role {
             Self::Weight => "--weight",
             Self::Time => "--time",
             Self::Category => "--category-column",
+        }
+    }
+
+    /// How much `query` needs the column.
+    pub(super) fn need(self, query: &Query<'_>) -> Need {
+        let (must, if_there) = match self {
+            Self::Lon | Self::Lat => (true, true),
+            Self::Weight => (false, query.weights),
+            Self::Time => (query.filters_time(), query.times),
+            Self::Category => (query.filters_category(), query.categories),
+        };
+        match (must, if_there) {
+            (true, _) => Need::Must,
+            (false, true) => Need::IfThere,
+            (false, false) => Need::No,
         }
     }
 

@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use serde::de::Deserializer;
 
+use super::batch::{Has, Row};
 use super::document::{Document, Halt, Values};
-use super::intake::{Intake, Row};
+use super::intake::Intake;
 use super::parts::scan_parts;
 use super::record::{Kind, Names, Record, Sample};
 use super::role::Role;
@@ -133,7 +134,7 @@ pub(super) fn scan<G: Grammar>(
     if let Some(progress) = query.progress {
         progress.expect_bytes(document.bytes());
     }
-    let report = scan_parts(input, document.parts(), query, names.weighted(), sinks, |part, intake| {
+    let report = scan_parts(input, document.parts(), query, names.has(), sinks, |part, intake| {
         let rows = Rows { record: Record::new(&names), ground: query.ground, intake, halt: None };
         let mut reader = Reader { grammar: G::default(), rows };
         let flow = document.read_part(part, query.progress, &mut reader);
@@ -151,7 +152,7 @@ fn sample<G: Grammar>(document: &Document, ground: Ground) -> Result<Sample> {
     let (query, names) = (Query { ground, ..Query::default() }, Names::unsettled(G::KIND));
     let mut nobody = |_: crate::geo::Points<'_>| ControlFlow::Continue(());
     let nobody: &mut Sink<'_> = &mut nobody;
-    let mut intake = Intake::new(&query, nobody, false);
+    let mut intake = Intake::new(&query, nobody, Has::default());
     let rows = Rows { record: Record::sampling(&names), ground, intake: &mut intake, halt: None };
     let mut reader = Reader { grammar: G::default(), rows };
     // A sample never asks to be stopped, so it always continues.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use tempfile::NamedTempFile;
 
-use super::{Query, ScanReport, Sink, Source};
+use super::{Gathered, Query, ScanReport, Sink, Source};
 use crate::error::Result;
 use crate::geo::Points;
 
@@ -37,6 +37,39 @@ pub(super) fn scan(source: &dyn Source, query: &Query<'_>, workers: usize) -> Sc
     drop(sinks);
     drop(closures);
     report.map(|report| (seen.concat(), report))
+}
+
+/// A point's longitude, time and category.
+pub(super) type Marked = (f64, Option<i64>, Option<String>);
+
+/// A query that wants times and categories.
+pub(super) fn marked() -> Query<'static> {
+    Query { times: true, categories: true, ..Query::default() }
+}
+
+/// The points of `source` with their times and categories, by one worker.
+pub(super) fn scan_marked(source: &dyn Source, query: &Query<'_>) -> Result<(Vec<Marked>, ScanReport)> {
+    let (gathered, report) = gather(source, query)?;
+    let points = gathered.points();
+    let time = |i: usize| points.time_us().map(|time_us| time_us[i]).filter(|&time_us| time_us != Points::NO_TIME);
+    let name = |i: usize| points.category().and_then(|category| category.name(i)).map(str::to_owned);
+    Ok(((0..points.len()).map(|i| (points.lon()[i], time(i), name(i))).collect(), report))
+}
+
+/// The points of `source`, by one worker.
+pub(super) fn gather(source: &dyn Source, query: &Query<'_>) -> Result<(Gathered, ScanReport)> {
+    let mut gathered = Gathered::default();
+    let mut sink = |batch: Points<'_>| {
+        gathered.add(batch);
+        ControlFlow::Continue(())
+    };
+    let report = source.scan(query, &mut [&mut sink])?;
+    Ok((gathered, report))
+}
+
+/// What [`scan_marked`] answers, in short.
+pub(super) fn marks(expected: &[(f64, Option<i64>, Option<&str>)]) -> Vec<Marked> {
+    expected.iter().map(|&(lon, time_us, name)| (lon, time_us, name.map(str::to_owned))).collect()
 }
 
 /// A query that wants weights, of the member `weight` if one is named.

@@ -33,6 +33,16 @@ pub(super) fn from_unix_number(value: f64) -> Option<i64> {
     Some(us.round() as i64)
 }
 
+/// The same of an integer, which always means one. What is finer than a microsecond is cut off towards the past.
+pub(super) fn from_unix_integer(value: i64) -> i64 {
+    match value.unsigned_abs() {
+        magnitude if magnitude < 100_000_000_000 => value * 1_000_000,
+        magnitude if magnitude < 100_000_000_000_000 => value * 1000,
+        magnitude if magnitude < 100_000_000_000_000_000 => value,
+        _ => value.div_euclid(1000),
+    }
+}
+
 /// The shape that nearly all times have: `2024-01-31T12:00:00`, maybe with a fraction, then nothing, `Z` or `±00:00`.
 fn usual_time_us(text: &[u8]) -> Option<i64> {
     let (date, time) = text.split_first_chunk::<10>()?;
@@ -194,6 +204,23 @@ mod tests {
         }
         assert_eq!(from_unix_number(f64::INFINITY), None);
         assert_eq!(from_unix_number(1e19), None);
+    }
+
+    #[test]
+    fn integers_mean_what_other_numbers_do() {
+        let powers = (0..=18).map(|power| 10i64.pow(power));
+        // Those that a float holds exactly.
+        let less_one = (1..=15).map(|power| 10i64.pow(power) - 1);
+        let magnitudes: Vec<i64> = powers.chain(less_one).chain([i64::MAX]).collect();
+        for integer in magnitudes.into_iter().flat_map(|magnitude| [magnitude, -magnitude]) {
+            let us = from_unix_integer(integer);
+            match from_unix_number(integer as f64) {
+                // Beyond 2^53 a float is that far off.
+                Some(number) => assert!((us - number).abs() <= 16, "{integer}: {us} {number}"),
+                None => assert_eq!(integer.abs(), i64::MAX),
+            }
+        }
+        assert_eq!(from_unix_integer(-1_706_702_400_000_000_001), -1_706_702_400_000_001);
     }
 
     proptest! {

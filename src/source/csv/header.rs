@@ -7,7 +7,8 @@ use super::number::any_number;
 use super::quotes::Quoting;
 use crate::error::{Error, Result};
 use crate::source::Query;
-use crate::source::role::{Role, first_found, position, shown};
+use crate::source::batch::Has;
+use crate::source::role::{Need, Role, first_found, position, shown};
 
 /// What may part the fields.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -89,18 +90,27 @@ impl Wanted {
             },
             None => first_found(role.usual_names().iter().map(|name| position(name, &layout.names))),
         };
-        let need = |role: Role| match find(role) {
+        let must = |role: Role| match find(role) {
             Ok(found) => found.ok_or_else(|| refuse(role.unnamed("column", names()))),
             Err(message) => Err(refuse(message)),
         };
-        let in_time = query.start_us.is_some() || query.end_us.is_some();
+        let may = |role: Role| match role.need(query) {
+            Need::No => Ok(None),
+            Need::IfThere => find(role).map_err(refuse),
+            Need::Must => must(role).map(Some),
+        };
         Ok(Self {
-            lon: need(Role::Lon)?,
-            lat: need(Role::Lat)?,
-            weight: if query.weights { find(Role::Weight).map_err(refuse)? } else { None },
-            time: in_time.then(|| need(Role::Time)).transpose()?,
-            category: (!query.categories.is_empty()).then(|| need(Role::Category)).transpose()?,
+            lon: must(Role::Lon)?,
+            lat: must(Role::Lat)?,
+            weight: may(Role::Weight)?,
+            time: may(Role::Time)?,
+            category: may(Role::Category)?,
         })
+    }
+
+    /// What every row has.
+    pub(super) fn has(&self) -> Has {
+        Has { weight: self.weight.is_some(), time: self.time.is_some(), category: self.category.is_some() }
     }
 }
 

@@ -6,67 +6,64 @@ use super::header::{Layout, Wanted, text_of};
 use super::index::Index;
 use super::number::{Column, any_number, read_column};
 use crate::geo::Points;
-use crate::source::intake::{Intake, Row};
+use crate::source::batch::{Batch, Row};
+use crate::source::intake::Intake;
 use crate::source::role::shown;
 use crate::source::time::parse_time_us;
 
-/// Points on their way to the intake.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    lon: Vec<f64>,
-    lat: Vec<f64>,
-    weight: Vec<f32>,
-    /// The columns of the rows that are being read.
+/// Rows on their way to the intake.
+#[derive(Debug)]
+pub(super) struct Rows {
+    batch: Batch,
+    /// The columns of numbers of the rows that are being read, and their times.
     read: [Vec<f64>; 3],
+    read_us: Vec<i64>,
 }
 
-impl Batch {
-    /// As many as the intake passes on at once.
-    const ROWS: usize = 8192;
-
-    /// Passes the points on.
+impl Rows {
+    /// Passes the rows on.
     pub(super) fn flush(&mut self, intake: &mut Intake<'_, '_>) -> ControlFlow<()> {
-        let Ok(mut points) = Points::new(&self.lon, &self.lat) else { return ControlFlow::Break(()) };
-        if !self.weight.is_empty() {
-            let Ok(weighted) = points.with_weight(&self.weight) else { return ControlFlow::Break(()) };
-            points = weighted;
-        }
-        let flow = if points.len() * 4 >= Self::ROWS {
+        // The columns of a batch grow together, so there always are points.
+        let Ok(points) = self.batch.points() else { return ControlFlow::Break(()) };
+        let flow = if points.len() * 4 >= Batch::ROWS {
             intake.columns(points)
         } else {
             // The intake gathers a few rows at a time, so that sinks see no tiny batches.
-            (0..points.len()).try_for_each(|i| {
-                let weight = points.weight().map(|weight| weight[i] as f64);
-                intake.row(Row { lon: points.lon()[i], lat: points.lat()[i], weight, ..Row::default() })
-            })
+            (0..points.len()).try_for_each(|i| intake.row(Row::of(points, i)))
         };
-        self.lon.clear();
-        self.lat.clear();
-        self.weight.clear();
+        self.batch.clear();
         flow
     }
 
-    /// Adds the points that were read.
-    fn extend(&mut self, weighted: bool, intake: &mut Intake<'_, '_>) -> ControlFlow<()> {
-        if self.lon.len() + self.read[0].len() > Self::ROWS {
+    /// Adds the rows that were read, each with the text of its category if rows have one.
+    fn extend<'b>(
+        &mut self,
+        categories: impl Iterator<Item = &'b [u8]>,
+        intake: &mut Intake<'_, '_>,
+    ) -> ControlFlow<()> {
+        if self.batch.len() + self.read[0].len() > Batch::ROWS || self.batch.is_full() {
             self.flush(intake)?;
         }
-        let [lon, lat, weight] = &self.read;
-        self.lon.extend_from_slice(lon);
-        self.lat.extend_from_slice(lat);
-        if weighted {
-            self.weight.extend(weight.iter().map(|&weight| weight as f32));
+        let ([lon, lat, weight], batch) = (&self.read, &mut self.batch);
+        batch.lon.extend_from_slice(lon);
+        batch.lat.extend_from_slice(lat);
+        if batch.has.weight {
+            batch.weight.extend(weight.iter().map(|&weight| weight as f32));
+        }
+        if batch.has.time {
+            batch.time_us.extend_from_slice(&self.read_us);
+        }
+        if batch.has.category {
+            batch.codes.extend(categories.map(|text| batch.labels.code(Some(&text_of(text)))));
         }
         ControlFlow::Continue(())
     }
 
     fn push(&mut self, row: Row<'_>, intake: &mut Intake<'_, '_>) -> ControlFlow<()> {
-        if self.lon.len() == Self::ROWS {
+        if self.batch.is_full() {
             self.flush(intake)?;
         }
-        self.lon.push(row.lon);
-        self.lat.push(row.lat);
-        self.weight.extend(row.weight.map(|weight| weight as f32));
+        self.batch.push(row);
         ControlFlow::Continue(())
     }
 }
@@ -118,34 +115,38 @@ impl<'b> Cells<'b> {
 }
 
 impl RowReader<'_> {
+    /// No rows yet, but room for what these rows have.
+    pub(super) fn rows(&self) -> Rows {
+        Rows { batch: Batch::new(self.wanted.has()), read: Default::default(), read_us: Vec::new() }
+    }
+
     /// Reads the rows of `index` that start before `limit`, and answers where the row behind them starts.
     pub(super) fn read(
         &self,
         bytes: &[u8],
         index: &Index,
         limit: usize,
-        batch: &mut Batch,
+        rows: &mut Rows,
         intake: &mut Intake<'_, '_>,
     ) -> ControlFlow<(), usize> {
         let columns = self.layout.names.len();
-        let filters = self.wanted.time.is_some() || self.wanted.category.is_some();
         let mut fields = index.fields();
         let mut row_ends = index.row_ends();
         // The row that reaches the limit is the last one to read.
-        let rows = 1 + row_ends.partition_point(|&end| (end as usize) < limit);
-        row_ends = &row_ends[..rows.min(row_ends.len())];
+        let count = 1 + row_ends.partition_point(|&end| (end as usize) < limit);
+        row_ends = &row_ends[..count.min(row_ends.len())];
         while let [row_end, ..] = row_ends {
             let is_regular = |(i, end): &(usize, &u32)| fields.get((i + 1) * columns) == Some(end);
-            let regular = if filters { 0 } else { row_ends.iter().enumerate().take_while(is_regular).count() };
-            let (rows, last) = if regular > 0 {
-                self.read_regular(bytes, &fields[..=regular * columns], batch, intake)?;
+            let regular = row_ends.iter().enumerate().take_while(is_regular).count();
+            let (count, last) = if regular > 0 {
+                self.read_regular(bytes, &fields[..=regular * columns], rows, intake)?;
                 (regular, regular * columns)
             } else {
                 let last = fields.iter().position(|start| start == row_end).unwrap_or(fields.len() - 1);
-                self.read_closely(Cells { bytes, starts: &fields[..=last] }, filters, batch, intake)?;
+                self.read_closely(Cells { bytes, starts: &fields[..=last] }, rows, intake)?;
                 (1, last)
             };
-            row_ends = &row_ends[rows..];
+            row_ends = &row_ends[count..];
             fields = &fields[last..];
         }
         ControlFlow::Continue(fields[0] as usize)
@@ -155,56 +156,66 @@ impl RowReader<'_> {
     fn read_regular(
         &self,
         bytes: &[u8],
-        fields: &[u32],
-        batch: &mut Batch,
+        starts: &[u32],
+        rows: &mut Rows,
         intake: &mut Intake<'_, '_>,
     ) -> ControlFlow<()> {
         let columns = self.layout.names.len();
+        let column = |position| Column { bytes, starts, columns, position };
         let wanted = [Some(self.wanted.lon), Some(self.wanted.lat), self.wanted.weight];
-        let rows = fields.len() / columns;
+        let count = starts.len() / columns;
         let mut all_read = true;
-        for (column, numbers) in wanted.into_iter().zip(&mut batch.read) {
-            if let Some(column) = column {
-                numbers.resize(rows, 0.0);
-                all_read &= read_column(Column { bytes, starts: fields, columns, position: column }, numbers);
+        for (position, numbers) in wanted.into_iter().zip(&mut rows.read) {
+            if let Some(position) = position {
+                numbers.resize(count, 0.0);
+                all_read &= read_column(column(position), numbers);
             }
         }
-        if all_read {
-            return batch.extend(self.wanted.weight.is_some(), intake);
+        if let Some(position) = self.wanted.time {
+            let texts = column(position).spans().map(|(start, end)| &bytes[start..end]);
+            rows.read_us.clear();
+            rows.read_us.extend(texts.zip(&mut rows.read[0]).map(|(text, lon)| {
+                time(text).unwrap_or_else(|| {
+                    // This row is to be looked at again.
+                    (*lon, all_read) = (f64::NAN, false);
+                    Points::NO_TIME
+                })
+            }));
         }
-        for (i, starts) in fields.windows(columns + 1).step_by(columns).enumerate() {
-            let [lon, lat, weight] = &batch.read;
+        let text_at = |(start, end): (usize, usize)| &bytes[start..end];
+        if all_read {
+            let category = self.wanted.category.map(column).into_iter();
+            return rows.extend(category.flat_map(|column| column.spans().map(text_at)), intake);
+        }
+        for (i, starts) in starts.windows(columns + 1).step_by(columns).enumerate() {
+            let [lon, lat, weight] = &rows.read;
             let (lon, lat, weight) = (lon[i], lat[i], self.wanted.weight.map(|_| weight[i]));
+            let cells = Cells { bytes, starts };
             if lon.is_nan() || lat.is_nan() || weight.is_some_and(f64::is_nan) {
-                self.read_closely(Cells { bytes, starts }, false, batch, intake)?;
+                self.read_closely(cells, rows, intake)?;
             } else {
-                batch.push(Row { lon, lat, weight, ..Row::default() }, intake)?;
+                let time_us = self.wanted.time.map(|_| rows.read_us[i]).filter(|&time_us| time_us != Points::NO_TIME);
+                let category = self.wanted.category.and_then(|position| cells.field(position)).map(text_of);
+                rows.push(Row { lon, lat, weight, time_us, category: category.as_deref() }, intake)?;
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// Reads a row that is out of the ordinary, or whose time or category matters.
+    /// Reads a row that is out of the ordinary.
     #[inline(never)]
-    fn read_closely(
-        &self,
-        cells: Cells<'_>,
-        filters: bool,
-        batch: &mut Batch,
-        intake: &mut Intake<'_, '_>,
-    ) -> ControlFlow<()> {
+    fn read_closely(&self, cells: Cells<'_>, rows: &mut Rows, intake: &mut Intake<'_, '_>) -> ControlFlow<()> {
         let is_blank = cells.starts.len() == 2 && cells.field(0).is_none_or(|field| field.trim_ascii().is_empty());
         if is_blank {
             return ControlFlow::Continue(());
         }
         match self.row(cells) {
-            Ok((row, _)) if !filters => batch.push(row, intake),
             Ok((row, category)) => {
                 let category = category.map(text_of);
-                intake.row(Row { category: category.as_deref(), ..row })
+                rows.push(Row { category: category.as_deref(), ..row }, intake)
             }
             Err(flaw) => {
-                batch.flush(intake)?;
+                rows.flush(intake)?;
                 intake.reject(|| self.explain(flaw, cells));
                 ControlFlow::Continue(())
             }
@@ -220,15 +231,12 @@ impl RowReader<'_> {
             return Err(Flaw::TooManyFields);
         }
         let field = |column| cells.field(column).ok_or(Flaw::Missing(column));
-        let time = |column| match text_of(field(column)?).as_ref() {
-            "" => Ok(None),
-            text => parse_time_us(text).map(Some).ok_or(Flaw::NotATime(column)),
-        };
+        let time = |column| time(field(column)?).ok_or(Flaw::NotATime(column));
         let row = Row {
             lon: cells.number(self.wanted.lon)?,
             lat: cells.number(self.wanted.lat)?,
             weight: self.wanted.weight.map(|column| cells.number(column)).transpose()?,
-            time_us: self.wanted.time.map(time).transpose()?.flatten(),
+            time_us: self.wanted.time.map(time).transpose()?.filter(|&time_us| time_us != Points::NO_TIME),
             category: None,
         };
         Ok((row, self.wanted.category.map(field).transpose()?))
@@ -258,5 +266,13 @@ impl RowReader<'_> {
                 format!("{}: {} is not a time such as {example}", name(column), shown(&text(column)))
             }
         }
+    }
+}
+
+/// The time that a field writes, none if it is empty; `None` if it cannot be read.
+fn time(field: &[u8]) -> Option<i64> {
+    match text_of(field).as_ref() {
+        "" => Some(Points::NO_TIME),
+        text => parse_time_us(text),
     }
 }

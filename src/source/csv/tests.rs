@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 use super::*;
 use crate::geo::Points;
+use crate::source::testing::{gather, marked, marks, scan_marked};
 use crate::source::{Columns, Ground, Progress};
 
 type Seen = Vec<(f64, f64, Option<f32>)>;
@@ -144,7 +145,7 @@ fn a_row_with_more_fields_than_columns_is_rejected() {
     assert_eq!(report.rejections[0].reason, "the row has 4 fields for 2 columns: is there a bare \",\" in its text?");
     // Neither a time nor a category is looked for in fields that moved.
     let text = "name;lon;lat;kind\na;1;2;x\na;b;1;2;x\n";
-    let query = Query { categories: vec!["x".into()], ..Query::default() };
+    let query = Query { in_categories: vec!["x".into()], ..Query::default() };
     let (seen, report) = scan(&open(text).unwrap(), &query, 1).unwrap();
     assert_eq!((seen.len(), report.filtered, report.rejected), (1, 0, 1));
     assert!(report.rejections[0].reason.starts_with("the row has 5 fields for 4 columns"));
@@ -190,7 +191,7 @@ fn a_missing_column_is_told_with_those_there_are() {
         failure(scan(&open("lon,lat\n").unwrap(), &timed, 1))
             .contains("called as a time usually is (time, timestamp, date, datetime); name one with --time: ")
     );
-    let in_category = Query { categories: vec!["a".into()], ..Query::default() };
+    let in_category = Query { in_categories: vec!["a".into()], ..Query::default() };
     assert!(
         failure(scan(&open("lon,lat\n").unwrap(), &in_category, 1))
             .contains("name one with --category-column: \"lon\", \"lat\"")
@@ -222,8 +223,70 @@ fn times_and_categories_filter() {
     let (seen, filtered, rejections) = lons(Query { start_us: day_us(2), end_us: day_us(3), ..Query::default() });
     assert_eq!((seen, filtered), (vec![2.0, 5.0], 3));
     assert_eq!(rejections[0].reason, "time: \"soon\" is not a time such as 2024-01-31T12:00:00Z or Unix seconds");
-    let (seen, filtered, _) = lons(Query { categories: vec!["a".into()], ..Query::default() });
+    let (seen, filtered, _) = lons(Query { in_categories: vec!["a".into()], ..Query::default() });
     assert_eq!((seen, filtered), (vec![1.0, 2.0, 4.0, 5.0, 6.0], 1));
+}
+
+#[test]
+fn times_and_categories_come_along() {
+    let text = "kind,lon,lat,time\na,1,0,2024-01-01T00:00:00Z\n\"a\",2,0,\n\"b, \"\"c\"\"\",3,0,1704067200.5\n\
+                ,4,0,soon\n  ,5,0,2024\nb,6,0\na,7,x,2024-01-02\na,8,0, \"2024-01-02\" \n";
+    let csv = open(text).unwrap();
+    let (seen, report) = scan_marked(&csv, &marked()).unwrap();
+    let start_us = 1_704_067_200_000_000;
+    let expected = marks(&[
+        (1.0, Some(start_us), Some("a")),
+        (2.0, None, Some("a")),
+        (3.0, Some(start_us + 500_000), Some("b, \"c\"")),
+        (5.0, Some(start_us), None),
+        (8.0, Some(start_us + 86_400_000_000), Some("a")),
+    ]);
+    assert_eq!(seen, expected);
+    let reasons: Vec<&str> = report.rejections.iter().map(|rejection| &*rejection.reason).collect();
+    assert_eq!(
+        reasons,
+        [
+            "time: \"soon\" is not a time such as 2024-01-31T12:00:00Z or Unix seconds",
+            "time: missing, the row has 3 of 4 fields",
+            "lat: \"x\" is not a number"
+        ]
+    );
+    // Filters work together with it, and what is not wanted does not come along.
+    let query = Query { in_categories: vec!["a".into()], start_us: Some(start_us), ..marked() };
+    assert_eq!(scan_marked(&csv, &query).unwrap().0, [expected[0].clone(), expected[4].clone()]);
+    let (gathered, report) = gather(&csv, &Query { times: false, categories: false, ..query }).unwrap();
+    assert_eq!((gathered.len(), report.filtered, report.rejected), (2, 3, 3));
+    assert!(gathered.points().time_us().is_none() && gathered.points().category().is_none());
+}
+
+#[test]
+fn times_and_categories_need_not_be_there_unless_they_are_named() {
+    let csv = open("lon,lat\n1,2\n").unwrap();
+    let (gathered, _) = gather(&csv, &marked()).unwrap();
+    assert!(gathered.len() == 1 && gathered.points().time_us().is_none() && gathered.points().category().is_none());
+    let columns = Columns { category: Some("kind".into()), ..Columns::default() };
+    let named = failure(scan(&csv, &Query { columns, ..marked() }, 1));
+    assert_eq!(named, "points.csv: there is no column \"kind\" for the category; there are \"lon\", \"lat\"");
+}
+
+#[test]
+fn a_category_in_each_row_takes_no_more_memory_than_a_batch() {
+    let rows = 100_000;
+    let text: Vec<String> = (0..rows).map(|i| format!("{i},0,name {i}")).collect();
+    let csv = open(format!("x,y,class\n{}", text.join("\n"))).unwrap();
+    let (mut next, mut most_names) = (0, 0);
+    let mut sink = |batch: Points<'_>| {
+        let category = batch.category().unwrap();
+        most_names = most_names.max(category.names.len());
+        for (i, lon) in batch.lon().iter().enumerate() {
+            assert_eq!((*lon, category.name(i)), (f64::from(next), Some(&*format!("name {next}"))));
+            next += 1;
+        }
+        ControlFlow::Continue(())
+    };
+    csv.scan(&Query { ground: Ground::Plane, ..marked() }, &mut [&mut sink]).unwrap();
+    assert_eq!(next, rows);
+    assert!(most_names < 40_000, "{most_names}");
 }
 
 #[test]
@@ -308,6 +371,9 @@ fn assert_parts_agree(text: &str, part_sizes: impl Iterator<Item = usize>) {
     let Ok(mut csv) = open(text) else { return };
     let query = Query { ground: Ground::Plane, ..weighted() };
     let Ok((whole, report)) = scan(&csv, &query, 1) else { return };
+    let with_notes = Query { columns: Columns { category: Some("note".into()), ..Columns::default() }, ..marked() };
+    let with_notes = Query { ground: Ground::Plane, ..with_notes };
+    let noted = scan_marked(&csv, &with_notes).ok();
     let in_order = |mut seen: Seen| {
         seen.sort_by(|a, b| a.partial_cmp(b).unwrap());
         seen
@@ -315,6 +381,7 @@ fn assert_parts_agree(text: &str, part_sizes: impl Iterator<Item = usize>) {
     for part_bytes in part_sizes {
         csv.part_bytes = part_bytes;
         assert_eq!(scan(&csv, &query, 1).unwrap(), (whole.clone(), report.clone()), "parts of {part_bytes}: {text:?}");
+        assert_eq!(scan_marked(&csv, &with_notes).ok(), noted, "parts of {part_bytes}: {text:?}");
         for workers in 2..=3 {
             let (seen, parallel_report) = scan(&csv, &query, workers).unwrap();
             assert_eq!(in_order(seen), in_order(whole.clone()), "parts of {part_bytes}, {workers} workers: {text:?}");

@@ -3,6 +3,7 @@
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use parquet::column::page::PageReader;
 use parquet::column::reader::{ColumnReaderImpl, get_column_reader, get_typed_column_reader};
+use parquet::data_type::Int96;
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
     Int96Type,
@@ -184,6 +185,14 @@ fn big_endian(bytes: &[u8]) -> f64 {
 /// An instant in microseconds since 1970-01-01 UTC, or why there is none.
 pub(super) type Instant = std::result::Result<i64, String>;
 
+/// The instants of a chunk.
+pub(super) enum Instants {
+    /// Each cell is one.
+    Sure(Box<dyn Cells<i64>>),
+    /// A cell may be none.
+    Doubtful(Box<dyn Cells<Instant>>),
+}
+
 /// How a column stores instants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Clock {
@@ -224,21 +233,25 @@ impl Clock {
     }
 
     /// The instants of a chunk.
-    pub(super) fn cells(self, chunk: Chunk) -> Box<dyn Cells<Instant>> {
+    pub(super) fn cells(self, chunk: Chunk) -> Instants {
         match self {
+            Self::Ticks(TimeUnit::MICROS) => Instants::Sure(Box::new(Straight(reader::<Int64Type>(chunk)))),
             Self::Ticks(unit) => {
                 let to_us = to_us(unit);
-                mapped::<Int64Type, _>(chunk, move |&ticks| Ok(to_us(ticks)))
+                Instants::Sure(mapped::<Int64Type, _>(chunk, move |&ticks| to_us(ticks)))
             }
-            Self::Days => mapped::<Int32Type, _>(chunk, |&days| Ok(i64::from(days) * DAY_US)),
-            Self::Julian => mapped::<Int96Type, _>(chunk, |ticks| Ok(ticks.to_micros())),
-            Self::Text => mapped::<ByteArrayType, _>(chunk, |text| {
+            Self::Days => Instants::Sure(mapped::<Int32Type, _>(chunk, |&days| i64::from(days) * DAY_US)),
+            Self::Julian => Instants::Sure(mapped::<Int96Type, _>(chunk, Int96::to_micros)),
+            Self::Unix(Number::Int64 { signed: true, unit: 1.0 }) => {
+                Instants::Sure(mapped::<Int64Type, _>(chunk, |&number| time::from_unix_integer(number)))
+            }
+            Self::Unix(number) => Instants::Doubtful(number.cells_as(chunk, |number| {
+                time::from_unix_number(number).ok_or_else(|| format!("the time {number} is not a Unix time"))
+            })),
+            Self::Text => Instants::Doubtful(mapped::<ByteArrayType, _>(chunk, |text| {
                 let text = String::from_utf8_lossy(text.data());
                 time::parse_time_us(&text).ok_or_else(|| format!("the time `{text}` is not one in ISO 8601"))
-            }),
-            Self::Unix(number) => number.cells_as(chunk, |number| {
-                time::from_unix_number(number).ok_or_else(|| format!("the time {number} is not a Unix time"))
-            }),
+            })),
         }
     }
 

@@ -6,21 +6,24 @@ use std::sync::Arc;
 
 use parquet::data_type::ByteArray;
 use parquet::file::metadata::RowGroupMetaData;
+use parquet::schema::types::ColumnDescriptor;
 
-use super::cells::{Cells, Chunk, Instant, geometries};
+use super::cells::{Cells, Chunk, Clock, Instant, Instants, Label, geometries};
 use super::guarded;
 use super::pages::Pages;
 use super::schema::{Place, Wanted};
 use super::wkb;
-use crate::geo::Points;
-use crate::source::intake::{Intake, Row};
+use crate::geo::{Categories, Points};
+use crate::source::batch::Row;
+use crate::source::intake::Intake;
+use crate::source::labels::Labels;
 
 /// The open columns of a part, and the batch of rows read last.
 pub(super) struct PartReader {
     place: Coordinates,
     weight: Option<Column<f32>>,
-    time: Option<Column<Instant>>,
-    category: Option<Column<ByteArray>>,
+    time: Option<Times>,
+    category: Option<Names>,
     rows: usize,
 }
 
@@ -56,9 +59,8 @@ impl PartReader {
         let weight = wanted.weight.map(|(leaf, number)| {
             Column::open(chunk(leaf)?, first, |chunk| number.cells_as(chunk, |weight| weight as f32))
         });
-        let time = wanted.time.map(|(leaf, clock)| Column::open(chunk(leaf)?, first, |chunk| clock.cells(chunk)));
-        let category =
-            wanted.category.map(|(leaf, label)| Column::open(chunk(leaf)?, first, |chunk| label.cells(chunk)));
+        let time = wanted.time.map(|(leaf, clock)| Times::open(chunk(leaf)?, first, clock));
+        let category = wanted.category.map(|(leaf, label)| Names::open(chunk(leaf)?, first, label));
         Ok(Self {
             place,
             weight: weight.transpose()?,
@@ -79,8 +81,8 @@ impl PartReader {
             Coordinates::Wkb { geometry, .. } => geometry.fill(rows)?,
         }
         self.weight.as_mut().map_or(Ok(()), |column| column.fill(rows))?;
-        self.time.as_mut().map_or(Ok(()), |column| column.fill(rows))?;
-        self.category.as_mut().map_or(Ok(()), |column| column.fill(rows))
+        self.time.as_mut().map_or(Ok(()), |times| times.fill(rows))?;
+        self.category.as_mut().map_or(Ok(()), |names| names.fill(rows))
     }
 
     /// Tells the rows read last.
@@ -90,8 +92,9 @@ impl PartReader {
         }
         let mut traits = Traits {
             weight: self.weight.as_ref().map(Column::cells),
-            time: self.time.as_ref().map(Column::cells),
-            category: self.category.as_ref().map(Column::cells),
+            time: self.time.as_ref(),
+            category: self.category.as_ref().map(Names::categories),
+            index: 0,
         };
         match &mut self.place {
             Coordinates::Columns { lon, lat } => {
@@ -123,41 +126,135 @@ impl PartReader {
         ControlFlow::Continue(())
     }
 
-    /// The rows as points, if nothing is null and nothing is to be filtered.
+    /// The rows as points, if each row has what it needs.
     fn points(&self) -> Option<Points<'_>> {
         let Coordinates::Columns { lon, lat } = &self.place else { return None };
-        if self.time.is_some() || self.category.is_some() {
-            return None;
+        let mut points = Points::new(lon.all()?, lat.all()?).ok()?;
+        if let Some(weight) = &self.weight {
+            points = points.with_weight(weight.all()?).ok()?;
         }
-        let points = Points::new(lon.all()?, lat.all()?).ok()?;
-        match &self.weight {
-            Some(weight) => points.with_weight(weight.all()?).ok(),
-            None => Some(points),
+        if let Some(times) = &self.time {
+            points = points.with_time(times.all()?).ok()?;
         }
+        if let Some(names) = &self.category {
+            points = points.with_category(names.categories()).ok()?;
+        }
+        Some(points)
     }
 }
 
 /// What a row has besides its place.
 struct Traits<'a> {
     weight: Option<Rows<'a, f32>>,
-    time: Option<Rows<'a, Instant>>,
-    category: Option<Rows<'a, ByteArray>>,
+    time: Option<&'a Times>,
+    category: Option<Categories<'a>>,
+    /// Which row is the next.
+    index: usize,
 }
 
 impl<'a> Traits<'a> {
     /// The next row, still without a place; or why it cannot be a point.
     fn next_row(&mut self) -> Result<Row<'a>, &'a str> {
         let weight = self.weight.as_mut().map(|weights| weights.next().flatten());
-        let time = self.time.as_mut().and_then(|times| times.next().flatten());
-        let category = self.category.as_mut().and_then(|categories| categories.next().flatten());
+        let index = self.index;
+        self.index += 1;
         let weight = match weight {
             Some(None) => return Err("the weight is null"),
             Some(Some(&weight)) => Some(f64::from(weight)),
             None => None,
         };
-        let time_us = time.map(|time| time.as_ref().copied().map_err(String::as_str)).transpose()?;
-        let category = category.and_then(|category| category.as_utf8().ok());
+        let time_us = self.time.map_or(Ok(None), |times| times.at(index))?;
+        let category = self.category.and_then(|category| category.name(index));
         Ok(Row { weight, time_us, category, ..Row::default() })
+    }
+}
+
+/// The times of the rows read last.
+struct Times {
+    cells: TimeCells,
+    /// A time for each row, [`Points::NO_TIME`] where there is none.
+    time_us: Vec<i64>,
+    /// The rows whose time cannot be read, and why.
+    flaws: Vec<(usize, String)>,
+}
+
+enum TimeCells {
+    Sure(Column<i64>),
+    Doubtful(Column<Instant>),
+}
+
+impl Times {
+    fn open(chunk: Chunk, first: u64, clock: Clock) -> Result<Self, String> {
+        let column = chunk.column.clone();
+        let cells = match clock.cells(chunk) {
+            Instants::Sure(cells) => TimeCells::Sure(Column::of(&column, first, cells)?),
+            Instants::Doubtful(cells) => TimeCells::Doubtful(Column::of(&column, first, cells)?),
+        };
+        Ok(Self { cells, time_us: Vec::new(), flaws: Vec::new() })
+    }
+
+    fn fill(&mut self, rows: usize) -> Result<(), String> {
+        self.time_us.clear();
+        self.flaws.clear();
+        match &mut self.cells {
+            TimeCells::Sure(column) => {
+                column.fill(rows)?;
+                self.time_us.extend(column.cells().map(|time_us| time_us.copied().unwrap_or(Points::NO_TIME)));
+            }
+            TimeCells::Doubtful(column) => {
+                column.fill(rows)?;
+                let flaws = &mut self.flaws;
+                self.time_us.extend(column.cells().enumerate().map(|(index, instant)| match instant {
+                    Some(Ok(time_us)) => *time_us,
+                    Some(Err(flaw)) => {
+                        flaws.push((index, flaw.clone()));
+                        Points::NO_TIME
+                    }
+                    None => Points::NO_TIME,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// The time of each row, if none is flawed.
+    fn all(&self) -> Option<&[i64]> {
+        self.flaws.is_empty().then_some(&self.time_us)
+    }
+
+    /// The time of a row, if it has one; or what is wrong with it.
+    fn at(&self, index: usize) -> Result<Option<i64>, &str> {
+        match self.flaws.binary_search_by_key(&index, |flaw| flaw.0) {
+            Ok(flaw) => Err(&self.flaws[flaw].1),
+            Err(_) => Ok(self.time_us.get(index).copied().filter(|&time_us| time_us != Points::NO_TIME)),
+        }
+    }
+}
+
+/// The categories of the rows read last.
+struct Names {
+    column: Column<ByteArray>,
+    codes: Vec<u32>,
+    labels: Labels,
+}
+
+impl Names {
+    fn open(chunk: Chunk, first: u64, label: Label) -> Result<Self, String> {
+        let column = Column::open(chunk, first, |chunk| label.cells(chunk))?;
+        Ok(Self { column, codes: Vec::new(), labels: Labels::default() })
+    }
+
+    fn fill(&mut self, rows: usize) -> Result<(), String> {
+        self.column.fill(rows)?;
+        self.labels.forget_many();
+        let names = self.column.cells().map(|name| name.and_then(|name| name.as_utf8().ok()));
+        self.codes.clear();
+        self.codes.extend(names.map(|name| self.labels.code(name)));
+        Ok(())
+    }
+
+    fn categories(&self) -> Categories<'_> {
+        Categories { codes: &self.codes, names: self.labels.names() }
     }
 }
 
@@ -176,9 +273,14 @@ struct Column<V> {
 
 impl<V> Column<V> {
     fn open(chunk: Chunk, first: u64, cells: impl FnOnce(Chunk) -> Box<dyn Cells<V>>) -> Result<Self, String> {
-        let (name, full_level) = (chunk.column.path().string(), chunk.column.max_def_level());
-        let mut column =
-            Self { name, cells: cells(chunk), levels: Vec::new(), full_level, values: Vec::new(), rows: 0 };
+        let column = chunk.column.clone();
+        Self::of(&column, first, cells(chunk))
+    }
+
+    /// The `cells` of `column` from the row `first` on.
+    fn of(column: &ColumnDescriptor, first: u64, cells: Box<dyn Cells<V>>) -> Result<Self, String> {
+        let (name, full_level) = (column.path().string(), column.max_def_level());
+        let mut column = Self { name, cells, levels: Vec::new(), full_level, values: Vec::new(), rows: 0 };
         let skipped = if first > 0 { guarded(|| column.cells.skip(first as usize)) } else { Ok(0) };
         let skipped = skipped.map_err(|reason| column.flaw(&reason))?;
         if skipped as u64 == first { Ok(column) } else { Err(column.flaw("it ends too early")) }

@@ -5,7 +5,8 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::cells::{Clock, Label, Number};
 use super::geo::Geometry;
-use crate::source::role::{Role, first_found, position};
+use crate::source::batch::Has;
+use crate::source::role::{Need, Role, first_found, position};
 use crate::source::{Ground, Query};
 
 /// Where the coordinates are.
@@ -36,18 +37,15 @@ pub(super) enum Place {
 impl Wanted {
     /// Finds what `query` needs. The error says what is missing, which columns there are, and which flag names one.
     pub(super) fn find(schema: &SchemaDescriptor, metadata: &[KeyValue], query: &Query<'_>) -> Result<Self, String> {
-        let time = if query.start_us.is_some() || query.end_us.is_some() {
-            Some(Search { role: Role::Time, wants: "instants", reads: Clock::of }.need(schema, query)?)
-        } else {
-            None
-        };
-        let category = if query.categories.is_empty() {
-            None
-        } else {
-            Some(Search { role: Role::Category, wants: "labels", reads: Label::of }.need(schema, query)?)
-        };
-        let weight = if query.weights { number(Role::Weight).find(schema, query)? } else { None };
+        let time = Search { role: Role::Time, wants: "instants", reads: Clock::of }.find_needed(schema, query)?;
+        let category = Search { role: Role::Category, wants: "labels", reads: Label::of }.find_needed(schema, query)?;
+        let weight = number(Role::Weight).find_needed(schema, query)?;
         Ok(Self { place: Place::find(schema, metadata, query)?, weight, time, category })
+    }
+
+    /// What every row has.
+    pub(super) fn has(&self) -> Has {
+        Has { weight: self.weight.is_some(), time: self.time.is_some(), category: self.category.is_some() }
     }
 
     /// The leaves to read.
@@ -118,9 +116,13 @@ impl<R> Search<R> {
         Ok(Some((index, self.read(schema, index)?)))
     }
 
-    /// The same where there has to be one.
-    fn need(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<(usize, R), String> {
-        self.find(schema, query)?.ok_or_else(|| self.missing(schema))
+    /// The same, as far as `query` needs it.
+    fn find_needed(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<Option<(usize, R)>, String> {
+        match self.role.need(query) {
+            Need::No => Ok(None),
+            Need::IfThere => self.find(schema, query),
+            Need::Must => self.find(schema, query)?.ok_or_else(|| self.missing(schema)).map(Some),
+        }
     }
 
     /// How the column at `index` stores what is wanted.

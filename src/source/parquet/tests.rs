@@ -346,7 +346,7 @@ fn damage_anywhere_is_an_error_or_harmless() {
             bytes((0..rows).map(|i| vec![b'a' + i as u8 % 3])),
         ]
     };
-    let query = Query { categories: vec!["a".to_owned()], ..weighted() };
+    let query = Query { in_categories: vec!["a".to_owned()], ..weighted() };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("points.parquet");
     let try_scan = |file: &[u8]| {

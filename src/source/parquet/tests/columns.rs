@@ -1,6 +1,7 @@
 //! Which columns are read, and what they may hold.
 
 use super::*;
+use crate::source::testing;
 
 #[test]
 fn times_are_filtered_however_they_are_stored() {
@@ -36,6 +37,81 @@ fn times_are_filtered_however_they_are_stored() {
     }
 }
 
+/// The points of a file with their times and categories.
+fn scan_marked(file: &[u8], query: &Query<'_>) -> (Vec<testing::Marked>, ScanReport) {
+    let file = testing::file(file);
+    let source = Parquet::open(file.path(), "points.parquet".to_owned()).unwrap();
+    testing::scan_marked(&source, query).unwrap()
+}
+
+#[test]
+fn times_and_categories_come_along() {
+    let rows = 20_000i32;
+    let names = ["a", "b", ""];
+    let category = || column::<ByteArrayType>((0..rows).map(|i| (i % 4 != 3).then(|| names[i as usize % 4].into())));
+    let times = || (0..rows).map(|i| (i % 5 != 0).then(|| i64::from(i)));
+    let kinds: Vec<(&str, Column)> = vec![
+        ("optional int64 time (TIMESTAMP(MICROS, true))", column::<Int64Type>(times())),
+        (
+            "optional int64 time (TIMESTAMP(NANOS, true))",
+            column::<Int64Type>(times().map(|us| us.map(|us| us * 1000 + 1))),
+        ),
+        (
+            "optional binary time (STRING)",
+            column::<ByteArrayType>(
+                times().map(|us| us.map(|us| format!("1970-01-01T00:00:00.{us:06}Z").as_str().into())),
+            ),
+        ),
+    ];
+    let expected = |passes: &dyn Fn(i32) -> bool| {
+        let mark = |i: i32| {
+            let name = if i % 4 > 1 { None } else { Some(names[i as usize % 4]) };
+            (f64::from(i) / 100.0, (i % 5 != 0).then_some(i64::from(i)), name)
+        };
+        testing::marks(&(0..rows).filter(|&i| passes(i)).map(mark).collect::<Vec<_>>())
+    };
+    for (field, time) in kinds {
+        let fields = format!("optional double lon; optional double lat; {field}; optional binary kind (STRING);");
+        let place = || full::<DoubleType>((0..rows).map(|i| f64::from(i) / 100.0));
+        let nowhere = full::<DoubleType>((0..rows).map(|_| 0.0));
+        let file = plain(&fields, vec![place(), nowhere, time, category()]);
+        assert!(scan_marked(&file, &testing::marked()).0 == expected(&|_| true), "{field}");
+        let query = Query { start_us: Some(77), end_us: Some(15_000), ..testing::marked() };
+        let in_time = |i: i32| i % 5 != 0 && (77..15_000).contains(&i);
+        assert!(scan_marked(&file, &query).0 == expected(&in_time), "{field}");
+        let query = Query { in_categories: vec!["b".to_owned()], ..query };
+        let (seen, report) = scan_marked(&file, &query);
+        assert!(seen == expected(&|i| in_time(i) && i % 4 == 1), "{field}");
+        assert_eq!((report.read, report.rejected, report.valid()), (20_000, 0, seen.len() as u64));
+    }
+}
+
+#[test]
+fn integers_without_a_unit_are_unix_times() {
+    let fields = "optional double lon; optional double lat; optional int64 time;";
+    let place = || doubles(&[1.0; 4]);
+    let time = column::<Int64Type>([Some(1_706_702_400), Some(1_706_702_400_000), None, Some(-1)]);
+    let (seen, _) = scan_marked(&plain(fields, vec![place(), place(), time]), &testing::marked());
+    let noon_us = Some(1_706_702_400_000_000);
+    assert_eq!(seen.iter().map(|mark| mark.1).collect::<Vec<_>>(), [noon_us, noon_us, None, Some(-1_000_000)]);
+}
+
+#[test]
+fn rows_told_one_by_one_keep_their_times_and_categories() {
+    let fields = "optional double lon; optional double lat; optional binary date (STRING); optional int32 class;";
+    let lon = column::<DoubleType>([Some(1.0), None, Some(3.0), Some(4.0), Some(5.0)]);
+    let time = column::<ByteArrayType>(
+        [Some("1970-01-02"), Some("1970-01-03"), Some("soon"), None, Some("1970-01-04")].map(|t| t.map(Into::into)),
+    );
+    let class = column::<Int32Type>([Some(7), Some(8), Some(7), Some(9), None]);
+    let file = plain(fields, vec![lon, doubles(&[0.0; 5]), time, class]);
+    let (seen, report) = scan_marked(&file, &testing::marked());
+    let day_us = |day: i64| Some(day * 86_400_000_000);
+    assert_eq!(seen, testing::marks(&[(1.0, day_us(1), Some("7")), (4.0, None, Some("9")), (5.0, day_us(3), None)]));
+    let expected = [(2, "the longitude is null"), (3, "the time `soon` is not one in ISO 8601")];
+    assert_eq!(reasons(&report), expected);
+}
+
 #[test]
 fn row_groups_out_of_the_time_range_are_not_read() {
     let fields = "optional double lon; optional double lat; optional int64 time (TIMESTAMP(MICROS, true));";
@@ -65,7 +141,7 @@ fn categories_are_text_integers_or_truth_values() {
     for (field, category, name) in kinds {
         let fields = format!("optional double lon; optional double lat; {field};");
         let place = || doubles(&[1.0, 2.0, 3.0]);
-        let query = Query { categories: vec!["other".to_owned(), name.to_owned()], ..Query::default() };
+        let query = Query { in_categories: vec!["other".to_owned(), name.to_owned()], ..Query::default() };
         let (seen, report) = scan(&plain(&fields, vec![place(), place(), category]), &query).unwrap();
         assert_eq!(seen, [(1.0, 1.0, 1.0), (3.0, 3.0, 1.0)], "{field}");
         assert_eq!(report.filtered, 1);
@@ -128,7 +204,7 @@ fn columns_are_named_by_the_user_or_explained() {
         &query,
         "no column is called as a time usually is (time, timestamp, date, datetime); name one with --time: \"Easting\"",
     );
-    let query = Query { categories: vec!["a".to_owned()], ..named(Some("Easting"), Some("northing"), None) };
+    let query = Query { in_categories: vec!["a".to_owned()], ..named(Some("Easting"), Some("northing"), None) };
     fails(&query, "(category, type, class, kind); name one with --category-column: \"Easting\", \"northing\"");
 }
 

@@ -1,0 +1,112 @@
+//! Rows gathered as the columns of a batch.
+
+use super::labels::Labels;
+use crate::error::Result;
+use crate::geo::{Categories, Points};
+
+/// One row as a reader found it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Row<'a> {
+    pub(super) lon: f64,
+    pub(super) lat: f64,
+    /// `None`: the input has no weights, or none are wanted.
+    pub(super) weight: Option<f64>,
+    /// Microseconds since 1970-01-01 UTC.
+    pub(super) time_us: Option<i64>,
+    pub(super) category: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    /// The point at `index`.
+    pub(super) fn of(points: Points<'a>, index: usize) -> Self {
+        Self {
+            lon: points.lon()[index],
+            lat: points.lat()[index],
+            weight: points.weight().map(|weight| weight[index] as f64),
+            time_us: points.time_us().map(|time_us| time_us[index]).filter(|&time_us| time_us != Points::NO_TIME),
+            category: points.category().and_then(|category| category.name(index)),
+        }
+    }
+}
+
+/// What rows have besides their place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Has {
+    pub(super) weight: bool,
+    pub(super) time: bool,
+    pub(super) category: bool,
+}
+
+/// Rows as columns. The columns that the rows have are equally long, the others empty.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) has: Has,
+    pub(super) lon: Vec<f64>,
+    pub(super) lat: Vec<f64>,
+    pub(super) weight: Vec<f32>,
+    pub(super) time_us: Vec<i64>,
+    pub(super) codes: Vec<u32>,
+    /// The categories that `codes` stand for.
+    pub(super) labels: Labels,
+}
+
+impl Batch {
+    /// Rows a batch holds before it goes on: few enough to stay in the second-level cache.
+    pub(super) const ROWS: usize = 8192;
+
+    /// A batch without a row.
+    pub(super) fn new(has: Has) -> Self {
+        Self { has, ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lon.len()
+    }
+
+    /// Whether it has to go on before another row comes.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= Self::ROWS || self.labels.are_many()
+    }
+
+    /// Adds a row. Of what it has beyond `has`, nothing is kept.
+    #[inline]
+    pub(super) fn push(&mut self, row: Row<'_>) {
+        self.lon.push(row.lon);
+        self.lat.push(row.lat);
+        if self.has.weight {
+            self.weight.push(row.weight.map_or(f32::NAN, |weight| weight as f32));
+        }
+        if self.has.time {
+            self.time_us.push(row.time_us.unwrap_or(Points::NO_TIME));
+        }
+        if self.has.category {
+            self.codes.push(self.labels.code(row.category));
+        }
+    }
+
+    /// The rows.
+    pub(super) fn points(&self) -> Result<Points<'_>> {
+        let mut points = Points::new(&self.lon, &self.lat)?;
+        if self.has.weight {
+            points = points.with_weight(&self.weight)?;
+        }
+        if self.has.time {
+            points = points.with_time(&self.time_us)?;
+        }
+        if self.has.category {
+            points = points.with_category(Categories { codes: &self.codes, names: self.labels.names() })?;
+        }
+        Ok(points)
+    }
+
+    /// Forgets the rows.
+    pub(super) fn clear(&mut self) {
+        self.lon.clear();
+        self.lat.clear();
+        self.weight.clear();
+        self.time_us.clear();
+        self.codes.clear();
+        self.labels.forget_many();
+    }
+}

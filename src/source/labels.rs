@@ -1,0 +1,96 @@
+//! Categories on their way into batches: each name once, and a code for it.
+
+use std::collections::HashMap;
+
+use crate::geo::Categories;
+
+/// Names with a code each, counted from 0 in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    names: Vec<Box<str>>,
+    codes: HashMap<Box<str>, u32>,
+    name_bytes: usize,
+    /// The code given last: neighbors tend to be of one category.
+    last: usize,
+}
+
+impl Labels {
+    /// Names, and bytes of names, beyond which they are too many to be kept.
+    const KEPT_NAMES: usize = 1 << 14;
+    const KEPT_BYTES: usize = 1 << 20;
+
+    /// The code of `name`; an empty one is none.
+    #[inline]
+    pub(super) fn code(&mut self, name: Option<&str>) -> u32 {
+        let Some(name) = name else { return Categories::NONE };
+        if self.names.get(self.last).is_some_and(|last| **last == *name) {
+            return self.last as u32;
+        }
+        self.code_of_another(name)
+    }
+
+    fn code_of_another(&mut self, name: &str) -> u32 {
+        if name.is_empty() {
+            return Categories::NONE;
+        }
+        let code = match self.codes.get(name) {
+            Some(&code) => code,
+            None => self.add(name),
+        };
+        self.last = code as usize;
+        code
+    }
+
+    #[cold]
+    fn add(&mut self, name: &str) -> u32 {
+        let code = self.names.len() as u32;
+        self.names.push(name.into());
+        self.codes.insert(name.into(), code);
+        self.name_bytes += name.len();
+        code
+    }
+
+    /// The names by their codes.
+    pub(super) fn names(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    /// Whether there are so many names that they should go once their codes are no longer needed.
+    pub(super) fn are_many(&self) -> bool {
+        self.names.len() > Self::KEPT_NAMES || self.name_bytes > Self::KEPT_BYTES
+    }
+
+    /// Forgets the names if they are many: codes given before mean nothing any more.
+    pub(super) fn forget_many(&mut self) {
+        if self.are_many() {
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_code_and_an_empty_one_none() {
+        let mut labels = Labels::default();
+        let codes = [Some("a"), Some("b"), Some("b"), None, Some("a"), Some(""), Some("c")].map(|n| labels.code(n));
+        assert_eq!(codes, [0, 1, 1, Categories::NONE, 0, Categories::NONE, 2]);
+        assert_eq!(labels.names(), ["a".into(), "b".into(), "c".into()]);
+    }
+
+    #[test]
+    fn many_names_are_forgotten() {
+        let mut labels = Labels::default();
+        for i in 0..=Labels::KEPT_NAMES {
+            labels.forget_many();
+            labels.code(Some(&i.to_string()));
+        }
+        assert!(labels.are_many());
+        labels.forget_many();
+        assert_eq!((labels.code(Some("x")), labels.names().len()), (0, 1));
+        labels.code(Some(&"x".repeat(Labels::KEPT_BYTES)));
+        assert!(labels.are_many());
+    }
+}
