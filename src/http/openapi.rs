@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::App;
-use crate::geo::TileCoord;
+use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
 use crate::layer::Layer;
 
 /// The contract, `OpenAPI` 3.1.
@@ -26,6 +26,9 @@ use crate::layer::Layer;
         super::tile_json::tile_json,
         super::tiles::tile,
         super::bbox::picture,
+        super::point::point,
+        super::points::points,
+        super::statistics::statistics,
         super::legend::legend_png,
         super::legend::legend_json,
         super::catalog::catalog,
@@ -68,6 +71,8 @@ fn specify(contract: &mut Value, layers: &[&str]) {
             Some("layer") => json!({"type": "string", "enum": layers}),
             Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
             Some("z") => json!({"type": "integer", "minimum": 0, "maximum": TileCoord::MAX_ZOOM}),
+            Some("lon") => json!({"type": "number", "minimum": -540, "maximum": 540}),
+            Some("lat") => json!({"type": "number", "minimum": -MAX_MERCATOR_LAT_DEG, "maximum": MAX_MERCATOR_LAT_DEG}),
             Some("x") => json!({"type": "integer", "minimum": 0, "maximum": (1 << TileCoord::MAX_ZOOM) - 1}),
             Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@2x)?$"}),
             Some("size") => json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(@2x)?\\.png$"}),
@@ -97,6 +102,7 @@ mod tests {
             "/{layer}/bbox/{bounds}/{size}",
             "/{layer}/legend.png",
             "/{layer}/legend.json",
+            "/{layer}/point/{lon},{lat}",
             "/overlays/legend.png",
         ] {
             let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();

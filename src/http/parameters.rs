@@ -178,6 +178,55 @@ style_parameters! {
 }
 
 style_parameters! {
+    /// The zoom, style and filter of the tiles whose value is asked for.
+    PointParameters {
+        /// Zoom of the tiles, 0 to 24, at 256 pixels each. Default: that of TileJSON's `center`.
+        #[param(minimum = 0, maximum = 24, example = 10)]
+        z: Option<u8>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
+/// Which points are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+pub(super) struct FilterParameters {
+    /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+    start: Option<String>,
+    /// Only points before this time.
+    end: Option<String>,
+    /// Only points of this category, or of these, separated by commas.
+    category: Option<String>,
+}
+
+/// Which points are asked for, and how they are to be written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+pub(super) struct PointsParameters {
+    /// west,south,east,north, edges included, or `world`; across the antimeridian the east is beyond 180, or less than the
+    /// west. Default: all points of the layer.
+    #[param(example = "-12,35,32,60")]
+    bounds: Option<String>,
+    /// `geojson`; `heat`, for Leaflet.heat; or `heatmapjs`, for heatmap.js. Default: geojson.
+    format: Option<String>,
+    /// The most points to answer. Default: as many as the server's limit.
+    limit: Option<u64>,
+    /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+    start: Option<String>,
+    /// Only points before this time.
+    end: Option<String>,
+    /// Only points of this category, or of these, separated by commas.
+    category: Option<String>,
+}
+
+style_parameters! {
     /// The picture whose legend is asked for.
     LegendParameters {
         /// What stands above the colors. Default: the layer's title.

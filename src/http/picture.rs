@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::fields::{Answer, Fields, encoded};
 use super::filter::Filter;
+use super::ground::{check_ground, ground_of, usual_projection};
 use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use crate::color::Scheme;
@@ -19,9 +20,9 @@ use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
-use crate::layer::{Blend, Fit, Heat, Layer, Radius, Size, Style, StyleOptions, Unit, canvas_for, canvas_of, render};
+use crate::layer::{Blend, Heat, Layer, Radius, Style, StyleOptions, Unit, render};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
-use crate::source::{Ground, Query, Resident, Source};
+use crate::source::{Ground, PointWithin, Query, Resident, Source, points_within};
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -33,6 +34,14 @@ pub(super) enum Subject {
 }
 
 impl Subject {
+    /// What messages call it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Layer(layer) => layer.name(),
+            Self::Given(_) => "points",
+        }
+    }
+
     /// A query for the points, with no filter yet.
     pub(super) fn query(&self) -> Query<'static> {
         match self {
@@ -55,6 +64,22 @@ impl Subject {
             Self::Layer(layer) => layer.extent(),
             Self::Given(points) => points.extent(),
         }
+    }
+
+    /// The first `max` points within `bounds` that pass `filter`, and how many there are in all.
+    pub(super) fn points_within(
+        &self,
+        filter: &Filter,
+        ground: Ground,
+        bounds: Bounds,
+        max: usize,
+        stop: &AtomicBool,
+    ) -> Result<(Vec<PointWithin>, u64)> {
+        // Across the antimeridian the east is beyond 180.
+        let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
+        let bounds = Bounds { east: bounds.east + turn, ..bounds };
+        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(self.query()) };
+        points_within(self.source(&query), &query, bounds, max).map_err(|error| filter.blamed(error))
     }
 
     fn points(&self) -> u64 {
@@ -111,80 +136,6 @@ pub(super) struct Drawn {
     pub(super) is_empty: bool,
 }
 
-/// What becomes of ground beyond the poles, which a map that is zoomed out far asks for. The pixels are as wide and high
-/// as they were asked for either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beyond {
-    /// It is left out, and the picture is lower by as much.
-    Cut,
-    /// It is empty, and the picture exactly of the size that was asked for.
-    Empty,
-}
-
-/// The canvas of `bounds` and `size` within the limits.
-pub(super) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Size, beyond: Beyond) -> Answer<Canvas> {
-    // Before the canvas is made, whose own limits are wider.
-    let limit = app.config.limits.pixels;
-    let (width, height) = match size {
-        Size::Exact(width, height) => (width, height),
-        Size::Longest(side) => (side, 1),
-    };
-    let too_large = |pixels: u64| {
-        let why = format!("{pixels} pixels are more than the {limit} that limits.pixels allows");
-        Err(Problem::parameter("size", why))
-    };
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > limit {
-        return too_large(pixels);
-    }
-    let canvas = match size {
-        Size::Exact(width, height) => {
-            let [above, shown] = rows_shown(projection, bounds, height);
-            let canvas = canvas_of(projection, bounds, Size::Exact(width, shown))?;
-            match beyond {
-                Beyond::Cut => canvas,
-                Beyond::Empty => canvas.window(0, -i64::from(above), width, height)?,
-            }
-        }
-        size @ Size::Longest(_) => canvas_of(projection, bounds, size)?,
-    };
-    let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
-    if pixels > limit { too_large(pixels) } else { Ok(canvas) }
-}
-
-/// The canvas that shows all points of `extent`, with room for their dots.
-pub(super) fn fitting(
-    app: &App,
-    extent: &Extent,
-    projection: Projection,
-    size: Size,
-    options: &StyleOptions,
-    scheme: &Scheme,
-) -> Answer<Canvas> {
-    let style = options.resolve(|_| Ok(scheme.clone()))?;
-    let fitted = canvas_for(projection, extent, size, &style, Fit::Padded)?;
-    // Held against the limits of the server, which are narrower than those of a canvas.
-    canvas(app, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), Beyond::Empty)
-        .map(|_| fitted)
-}
-
-/// Of `height` rows: how many lie north of what the projection shows, and how many it shows.
-fn rows_shown(projection: Projection, bounds: Bounds, height: u32) -> [u32; 2] {
-    if projection == Projection::Plane {
-        return [0, height];
-    }
-    let y = |lat: f64| projection.forward(0.0, lat).1;
-    let limit = projection.inverse(0.0, 0.0).1;
-    let clip = |lat: f64| lat.clamp(-limit, limit);
-    // The poles themselves lie infinitely far on a Mercator map: whoever names them means its edges.
-    let meant = |lat: f64| if lat.abs() >= 90.0 { clip(lat) } else { lat };
-    let (north, south) = (meant(bounds.north), meant(bounds.south));
-    let rows_per_unit = f64::from(height) / (y(south) - y(north));
-    let above = ((y(clip(north)) - y(north)) * rows_per_unit).round();
-    let shown = ((y(clip(south)) - y(clip(north))) * rows_per_unit).round();
-    if shown >= 1.0 { [above as u32, shown as u32] } else { [0, height] }
-}
-
 /// How a layer is to be drawn, as a request says it.
 #[derive(Clone, Debug)]
 pub(super) struct LayerStyle {
@@ -218,28 +169,6 @@ impl LayerStyle {
         wanted.check(app)?;
         Ok(wanted)
     }
-}
-
-/// How a layer is drawn unless asked otherwise.
-pub(super) fn usual_projection(layer: &Layer) -> Projection {
-    if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
-}
-
-/// Floor plans are drawn on a plane, and the globe is not.
-pub(super) fn check_ground(ground: Ground, projection: Projection) -> Answer<()> {
-    match (ground, projection) {
-        (Ground::Plane, Projection::Plane) => Ok(()),
-        (Ground::Plane, _) => Err(Problem::parameter("projection", "the layer lies on a plane: give projection=plane")),
-        (Ground::Globe, Projection::Plane) => {
-            Err(Problem::parameter("projection", "the layer lies on the globe: give mercator or platecarree"))
-        }
-        (Ground::Globe, _) => Ok(()),
-    }
-}
-
-/// Which coordinates are valid under a projection.
-pub(super) fn ground_of(projection: Projection) -> Ground {
-    if projection == Projection::Plane { Ground::Plane } else { Ground::Globe }
 }
 
 impl Wanted {
@@ -352,6 +281,13 @@ impl Wanted {
         let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
         app.metrics.cache(was_there);
         Ok(bytes)
+    }
+
+    /// The value of its first pixel, in the unit that comes with it; `None` where there is none, as in the classic blend.
+    pub(super) fn value(&self, app: &App, stop: &AtomicBool) -> Result<(Option<f64>, String)> {
+        let (heat, _, unit) = self.heat(app, stop)?;
+        let value = heat.values.and_then(|values| values.density.cells().first().copied());
+        Ok((value.filter(|value| !value.is_nan()).map(|value| f64::from(value) * unit.factor), unit.name))
     }
 
     /// What the colors of the picture mean.

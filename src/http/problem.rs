@@ -57,8 +57,9 @@ impl Problem {
     }
 
     /// The same problem, which may be kept as `cache_control` says: it is not one of the moment.
-    pub(super) fn kept(self: Box<Self>, cache_control: &str) -> Box<Self> {
-        Box::new(Self { cache_control: Some(cache_control.to_owned()), ..*self })
+    pub(super) fn kept(mut self: Box<Self>, cache_control: &str) -> Box<Self> {
+        self.cache_control = Some(cache_control.to_owned());
+        self
     }
 
     /// A parameter is malformed, out of range or unknown.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::http::{HeaderValue, Response, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -17,7 +17,10 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
-use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, tile_json, tiles};
+use super::{
+    App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, point, points, statistics,
+    tile_json, tiles,
+};
 
 /// The patterns of all addresses, shared by the counters that name them.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    const ALL: [&str; 19] = [
+    const ALL: [&str; 22] = [
         "/",
         "/_/metrics",
         "/assets/{name}",
@@ -46,6 +49,9 @@ impl Routes {
         "/{layer}/bbox/{bounds}/{size}",
         "/{layer}/legend.json",
         "/{layer}/legend.png",
+        "/{layer}/point/{place}",
+        "/{layer}/points",
+        "/{layer}/statistics",
         "/{layer}/{z}/{x}/{y}",
     ];
 
@@ -73,6 +79,9 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .route("/{layer}", get(tile_json::tile_json))
         .route("/{layer}/legend.json", get(legend::legend_json))
+        .route("/{layer}/point/{place}", get(point::point))
+        .route("/{layer}/points", get(points::points))
+        .route("/{layer}/statistics", get(statistics::statistics))
         .layer(CompressionLayer::new());
     let with_bodies = Router::new()
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
@@ -117,7 +126,7 @@ fn cors(origins: &[String]) -> CorsLayer {
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
     };
-    let exposed: [HeaderName; 3] = [header::ETAG, header::LOCATION, REQUEST_ID];
+    let exposed = [header::ETAG, header::LOCATION, REQUEST_ID, points::TOTAL, points::TRUNCATED];
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([axum::http::Method::GET, axum::http::Method::POST])

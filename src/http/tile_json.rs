@@ -1,4 +1,4 @@
-//! `GET /{layer}`: what a map has to know of a layer's tiles, as `TileJSON` 3.0.0.
+//! `GET /{layer}`: what a map has to know of a layer's tiles, as TileJSON 3.0.0.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use super::tile_style::TileStyle;
 use crate::geo::{Bounds, MAX_MERCATOR_LAT_DEG, Projection, TileCoord};
 use crate::layer::Layer;
 
-/// A layer's tiles, as `TileJSON` 3.0.0 tells of them.
+/// A layer's tiles, as TileJSON 3.0.0 tells of them.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct TileJson {
-    /// The version of `TileJSON`.
+    /// The version of TileJSON.
     #[schema(example = "3.0.0")]
     tilejson: &'static str,
     /// What people call the layer.
@@ -55,11 +55,11 @@ pub(super) struct TileJson {
     center: (f64, f64, u8),
     /// The address of the legend, as a picture.
     legend: String,
-    /// What `TileJSON` has no member for.
+    /// What TileJSON has no member for.
     kiln: More,
 }
 
-/// What `TileJSON` has no member for.
+/// What TileJSON has no member for.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct More {
     /// How many points there are.
@@ -78,7 +78,7 @@ struct More {
 
 /// What a map has to know of a layer's tiles
 ///
-/// `TileJSON` 3.0.0, as MapLibre, OpenLayers and QGIS read it. The style parameters, filters and `size` that it is given are
+/// TileJSON 3.0.0, as MapLibre, OpenLayers and QGIS read it. The style parameters, filters and `size` that it is given are
 /// checked and part of the addresses in the answer, and so is the layer's own style: what an address shows never changes,
 /// and may be kept forever. `maxzoom` is less than 24 where a radius in kilometers would be too wide beyond it.
 #[utoipa::path(get, path = "/{layer}", tag = "layers", params(("layer" = String, Path, example = "cities"), TileJsonParameters),

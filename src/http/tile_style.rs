@@ -40,6 +40,16 @@ impl TileStyle {
 
     /// Reads the style, the filter and the size of tiles.
     pub(super) fn read(app: &App, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
+        let side_px = match fields.text("size")?.as_deref().map(str::trim) {
+            None | Some("256") => Self::SIDE_PX,
+            Some("512") => 512,
+            Some(other) => return Err(Problem::parameter("size", format!("`{other}` is neither 256 nor 512"))),
+        };
+        Self::read_sized(app, layer, fields, side_px)
+    }
+
+    /// Reads the style and the filter of tiles of a given size.
+    pub(super) fn read_sized(app: &App, layer: &Layer, fields: &mut Fields, side_px: u32) -> Answer<Self> {
         if !layer.ground().wraps() {
             let why = "tiles are for layers on the globe, and this one lies on a plane: ask for /{layer}/bbox/…";
             return Err(Problem::parameter("layer", why));
@@ -51,11 +61,6 @@ impl TileStyle {
         }
         // Tiles that meet, and colors that mean the same in all of them, need one scale.
         style.options.true_scale_lat_deg.get_or_insert_with(|| middle_lat(layer));
-        let side_px = match fields.text("size")?.as_deref().map(str::trim) {
-            None | Some("256") => Self::SIDE_PX,
-            Some("512") => 512,
-            Some(other) => return Err(Problem::parameter("size", format!("`{other}` is neither 256 nor 512"))),
-        };
         Ok(Self { style, side_px })
     }
 

@@ -140,7 +140,8 @@ impl Layer {
     /// Where `query` is answered the fastest.
     pub fn source(&self, query: &Query<'_>) -> &dyn Source {
         match &self.resident {
-            Some(resident) if !query.filters() => resident,
+            // Those in memory have no time and no category.
+            Some(resident) if !(query.filters() || query.times || query.categories) => resident,
             _ => &self.inputs,
         }
     }

@@ -175,3 +175,175 @@ fn the_servers_own_pages_are_no_layers() {
     server.get("/robots.txt").refused(404, &["no layer `robots.txt`"]);
     server.get("/cities/").refused(404, &["no such address"]);
 }
+
+#[test]
+fn points_come_as_each_client_wants_them() {
+    let server = stops("");
+    let whole = server.get("/stops/points").ok(200);
+    assert_eq!(whole.header("content-type"), Some("application/geo+json"));
+    assert_eq!((whole.header("kiln-total"), whole.header("kiln-truncated")), (Some("3"), Some("false")));
+    let feature = |lon: f64, lat: f64, weight: f64| json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": {"weight": weight}});
+    let features = json!([feature(18.0, 59.3, 1.0), feature(18.1, 59.4, 5.0), feature(18.2, 59.5, 3.0)]);
+    assert_eq!(
+        whole.json(),
+        json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false})
+    );
+    let heat = server.get("/stops/points?format=heat&bounds=18.05,59,19,60").ok(200);
+    assert_eq!(heat.header("content-type"), Some("application/json"));
+    assert_eq!(heat.json(), json!({"points": [[59.4, 18.1, 5.0], [59.5, 18.2, 3.0]], "total": 2, "truncated": false}));
+    let map = server.get("/stops/points?format=heatmapjs&limit=2").ok(200);
+    assert_eq!(map.header("kiln-truncated"), Some("true"));
+    assert_eq!(
+        map.json(),
+        json!({"max": 5.0, "data": [{"lat": 59.3, "lng": 18.0, "value": 1.0}, {"lat": 59.4, "lng": 18.1, "value": 5.0}],
+            "total": 3, "truncated": true})
+    );
+    let filtered = server.get("/stops/points?category=bus&start=2024-02-15&format=heat").ok(200).json();
+    assert_eq!(filtered["points"], json!([[59.5, 18.2, 3.0]]));
+    let none = server.get("/stops/points?bounds=0,0,1,1&format=heatmapjs").ok(200).json();
+    assert_eq!(none, json!({"max": 1.0, "data": [], "total": 0, "truncated": false}));
+    assert_eq!(server.get("/stops/points?limit=0").ok(200).json()["features"], json!([]));
+
+    // The client has them already.
+    let tag = whole.header("etag").unwrap();
+    let had = server.send("GET", "/stops/points", &[("if-none-match", tag)], b"").ok(304);
+    assert!(had.body.is_empty());
+    server.send("GET", "/stops/points?limit=1", &[("if-none-match", tag)], b"").ok(200);
+    let from = server.send("GET", "/stops/points", &[("origin", "https://maps.example")], b"").ok(200);
+    let exposed = from.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
+    assert!(exposed.contains("kiln-total") && exposed.contains("kiln-truncated"), "{exposed}");
+}
+
+#[test]
+fn points_are_capped_openly_and_their_mistakes_told() {
+    let server = Server::with(&[], "[limits]\nanswer_points = 3\n");
+    let capped = server.get("/earthquakes/points?format=heat&limit=1000").ok(200).json();
+    assert_eq!(capped["points"].as_array().unwrap().len(), 3);
+    assert_eq!((&capped["total"], &capped["truncated"]), (&json!(1707), &json!(true)));
+    // Across the antimeridian, longitudes go on beyond 180.
+    for bounds in ["175,-30,-175,-10", "175,-30,185,-10"] {
+        let fiji = server.get(&format!("/earthquakes/points?format=heat&bounds={bounds}")).ok(200).json();
+        assert!(fiji["total"].as_u64().unwrap() > 3, "{fiji}");
+        for point in fiji["points"].as_array().unwrap() {
+            let lon = point[1].as_f64().unwrap();
+            assert!((175.0..=185.0).contains(&lon), "{fiji}");
+        }
+    }
+    for (query, words) in [
+        ("format=kml", ["format", "geojson"]),
+        ("limit=-1", ["limit", "whole number"]),
+        ("limit=many", ["limit", "whole number"]),
+        ("bounds=1,2,3", ["bounds", "west,south,east,north"]),
+        ("bounds=1,5,3,4", ["bounds", "south"]),
+        ("scheme=fire", ["scheme", "no such parameter"]),
+        ("start=soon", ["start", "2024-05-01"]),
+        ("limit=1&limit=2", ["limit", "twice"]),
+    ] {
+        server.get(&format!("/earthquakes/points?{query}")).refused(400, &words);
+    }
+    Server::start().get("/cities/points?category=x").refused(400, &["category", "no column"]);
+    server.get("/earthquake/points").refused(404, &["did you mean earthquakes"]);
+    let plan = desks().get("/desks/points?bounds=0,0,1000,1000").ok(200).json();
+    assert_eq!(plan["features"][0]["geometry"]["coordinates"], json!([120.0, 40.0]));
+    assert_eq!(plan["features"][0]["properties"], json!({}));
+}
+
+#[test]
+fn a_place_has_the_value_that_its_pixel_shows() {
+    let server = stops("");
+    let at = |place: &str, query: &str| server.get(&format!("/stops/point/{place}?{query}")).ok(200).json();
+    let told = at("18.1,59.4", "z=12&agg=max&radius=10");
+    assert_eq!((&told["value"], &told["unit"]), (&json!(5.0), &json!("max of boardings")));
+    assert_eq!((&told["points"], &told["z"], &told["radius_px"]), (&json!(1), &json!(12), &json!(10.0)));
+    assert_eq!((&told["lon"], &told["lat"]), (&json!(18.1), &json!(59.4)));
+    // At zoom 12 a pixel is 38.2 m wide at the equator.
+    let radius_m = told["radius_m"].as_f64().unwrap();
+    assert!((radius_m - 382.2 * 59.4_f64.to_radians().cos()).abs() < 0.1, "{told}");
+    let nothing = at("18.15,59.4", "z=12&agg=max&radius=10");
+    assert_eq!((&nothing["value"], &nothing["points"]), (&Value::Null, &json!(0)));
+    assert_eq!(at("18.15,59.4", "z=12&radius=10")["value"], 0.0);
+    // Zoomed out, the three of them are in one place.
+    let mean = |told: &Value| told["value"].as_f64().unwrap();
+    let far = at("18.1,59.4", "z=0&agg=mean");
+    assert!((mean(&far) - 3.0).abs() < 1e-5 && far["points"] == 3, "{far}");
+    let buses = at("18.1,59.4", "z=0&agg=mean&category=bus");
+    assert!((mean(&buses) - 2.0).abs() < 1e-5 && buses["points"] == 2, "{buses}");
+    assert_eq!(at("378.1,59.4", "z=3")["value"], at("18.1,59.4", "z=3")["value"]);
+    assert_eq!(at("18.1,59.4", "")["z"], server.get("/stops").ok(200).json()["center"][2]);
+
+    // A value is what the tile's colors stand for: with it as the hottest, the pixel is just as hot as can be.
+    let value = at("18.1,59.4", "z=9&radius=30")["value"].as_f64().unwrap();
+    let pixel = |vmax: f64| {
+        let world = 0.5 - 59.4_f64.to_radians().tan().asinh() / std::f64::consts::TAU;
+        let (x, y) = ((18.1 / 360.0 + 0.5) * 512.0 * 256.0, world * 512.0 * 256.0);
+        let (x, y) = (x as usize, y as usize);
+        let gray = "gradient=black,white&radius=30&vmin=0";
+        let path = format!("/stops/9/{}/{}.png?{gray}&vmax={vmax}", x / 256, y / 256);
+        let tile = server.get(&path).ok(200);
+        let tile = crate::golden::Picture::decode(std::io::Cursor::new(tile.body)).unwrap();
+        tile.pixels[4 * (y % 256 * 256 + x % 256)]
+    };
+    assert_eq!(pixel(value), 255);
+    assert!((126..=129).contains(&pixel(2.0 * value)), "{}", pixel(2.0 * value));
+    // What says only how values become colors changes nothing.
+    for more in ["vmin=1000&curve=log", "vmax=-5", "scheme=fire&opacity=0.5", "normalize=max"] {
+        assert_eq!(at("18.1,59.4", &format!("z=9&radius=30&{more}"))["value"], value, "{more}");
+    }
+}
+
+#[test]
+fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
+    let server = stops("");
+    for (path, words) in [
+        ("18.1,86?z=3", ["lat", "`86`"]),
+        ("18.1,-85.06", ["lat", "`-85.06`"]),
+        ("541,5", ["lon", "`541`"]),
+        ("18.1", ["lon,lat", "`18.1`"]),
+        ("a,b", ["lon", "`a`"]),
+        ("18.1,inf", ["lat", "`inf`"]),
+        ("18.1,59.4?z=25", ["z", "24"]),
+        ("18.1,59.4?z=-1", ["z", "whole number"]),
+        ("18.1,59.4?size=512", ["size", "no such parameter"]),
+        ("18.1,59.4?radius=9999", ["radius", "limits.radius_px"]),
+        ("18.1,59.4?blend=classic", ["blend", "no values"]),
+        ("18.1,59.4?scheme=none", ["scheme", "none"]),
+        ("18.1,59.4?vmin=2&vmax=1", ["vmin", "not below"]),
+        ("18.1,59.4?projection=platecarree", ["projection", "mercator"]),
+    ] {
+        server.get(&format!("/stops/point/{path}")).refused(400, &words);
+    }
+    server.get("/stop/point/18.1,59.4").refused(404, &["stops"]);
+    desks().get("/desks/point/1,2").refused(400, &["on the globe"]);
+}
+
+#[test]
+fn statistics_tell_what_the_points_amount_to() {
+    let server = stops("");
+    let version = server.get("/stops").ok(200).json()["kiln"]["version"].clone();
+    let whole = server.get("/stops/statistics").ok(200);
+    assert_eq!(whole.header("content-type"), Some("application/json"));
+    assert_eq!(
+        whole.json(),
+        json!({"points": 3, "weight": {"sum": 9.0, "min": 1.0, "max": 5.0, "mean": 3.0},
+            "bounds": [[59.3, 18.0], [59.5, 18.2]],
+            "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"}, "version": version})
+    );
+    let some = server.get("/stops/statistics?category=bus,tram&start=2024-02-01&end=2024-03-01").ok(200).json();
+    assert_eq!(
+        some,
+        json!({"points": 1, "weight": {"sum": 5.0, "min": 5.0, "max": 5.0, "mean": 5.0},
+            "bounds": [[59.4, 18.1], [59.4, 18.1]],
+            "time": {"start": "2024-02-01T12:30:00Z", "end": "2024-02-01T12:30:00Z"}, "version": version})
+    );
+    let none = server.get("/stops/statistics?category=ferry").ok(200).json();
+    assert_eq!(none, json!({"points": 0, "weight": null, "bounds": null, "time": null, "version": version}));
+    let bundled = Server::start();
+    let cities = bundled.get("/cities/statistics").ok(200).json();
+    assert_eq!((&cities["points"], &cities["time"]), (&json!(135_233), &Value::Null));
+    bundled.get("/cities/statistics?category=x").refused(400, &["category", "no column"]);
+    bundled.get("/cities/statistics?bounds=world").refused(400, &["bounds", "no such parameter"]);
+    bundled.get("/city/statistics").refused(404, &["cities"]);
+    let plan = desks().get("/desks/statistics").ok(200).json();
+    assert_eq!((&plan["points"], &plan["weight"]), (&json!(2), &Value::Null));
+    assert_eq!(plan["bounds"], json!([[40.0, 120.0], [900.0, 1500.0]]));
+}

@@ -65,6 +65,7 @@ fn the_contract_lists_what_is_answered() {
             .replace("{bounds}", "0,40,10,50")
             .replace("{size}", "32x32.png")
             .replace("{z}/{x}/{y}", "4/8/5")
+            .replace("{lon},{lat}", "18.07,59.33")
             .replace("{filename}", "1732158000-67e5504410b1426f9247bb680e5fe0c8.png");
         let reply = server.get(&path);
         // Whatever comes back is one of what the contract says: nothing here is unknown to the router.
