@@ -8,6 +8,7 @@ mod canvas;
 mod cells;
 mod extent;
 mod points;
+mod polygon;
 mod projection;
 mod tile;
 
@@ -16,5 +17,6 @@ pub use canvas::Canvas;
 pub use cells::CellMapper;
 pub use extent::Extent;
 pub use points::{Categories, Points};
+pub use polygon::Polygon;
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
 pub use tile::TileCoord;
