@@ -1,5 +1,8 @@
 //! Which points of a layer are wanted.
 
+use std::sync::Arc;
+
+use super::area::Area;
 use super::fields::{Answer, Fields};
 use super::problem::Problem;
 use crate::error::Error;
@@ -11,6 +14,7 @@ pub(super) struct Filter {
     start_us: Option<i64>,
     end_us: Option<i64>,
     categories: Vec<String>,
+    area: Option<Area>,
 }
 
 impl Filter {
@@ -20,6 +24,7 @@ impl Filter {
             start_us: fields.time_us("start")?,
             end_us: fields.time_us("end")?,
             categories: fields.texts("category")?,
+            area: None,
         };
         if filter.start_us.zip(filter.end_us).is_some_and(|(start, end)| start >= end) {
             return Err(Problem::parameter("start", "it is not before end"));
@@ -27,7 +32,17 @@ impl Filter {
         Ok(filter)
     }
 
-    /// The filter as the parameters that it was read from.
+    /// The same filter for points in `area` alone, if there is one.
+    pub(super) fn within(self, area: Option<Area>) -> Self {
+        Self { area, ..self }
+    }
+
+    /// Whether only points in a polygon pass.
+    pub(super) fn has_polygon(&self) -> bool {
+        self.area.is_some()
+    }
+
+    /// The filter as the parameters that it was read from; a polygon is none.
     pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = Vec::new();
         pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
@@ -41,7 +56,13 @@ impl Filter {
 
     /// The query with this filter.
     pub(super) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
-        Query { start_us: self.start_us, end_us: self.end_us, in_categories: self.categories.clone(), ..query }
+        Query {
+            start_us: self.start_us,
+            end_us: self.end_us,
+            in_categories: self.categories.clone(),
+            polygon: self.area.as_ref().map(|area| Arc::clone(area.polygon())),
+            ..query
+        }
     }
 
     /// The error of an input that has no column to filter by is one of the request.
@@ -50,7 +71,7 @@ impl Filter {
             Error::Input { .. } if !self.categories.is_empty() => {
                 Error::invalid("category", "the layer has no column of categories to filter by")
             }
-            Error::Input { .. } if !self.is_none() => {
+            Error::Input { .. } if self.start_us.is_some() || self.end_us.is_some() => {
                 Error::invalid("start", "the layer has no column of times to filter by")
             }
             other => other,
@@ -59,7 +80,7 @@ impl Filter {
 
     /// Whether every point passes.
     pub(super) fn is_none(&self) -> bool {
-        self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty()
+        self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty() && self.area.is_none()
     }
 }
 

@@ -5,6 +5,7 @@
 //! goes wrong is told as a `problem`. `router` lists the addresses, each of which has a file of its own.
 
 mod access;
+mod area;
 mod bbox;
 mod bridge;
 mod bundled;

@@ -25,7 +25,9 @@ use crate::layer::Layer;
         super::overlays::legend,
         super::tile_json::tile_json,
         super::tiles::tile,
+        super::tiles::tile_within,
         super::bbox::picture,
+        super::bbox::picture_within,
         super::point::point,
         super::points::points,
         super::statistics::statistics,
@@ -111,7 +113,7 @@ mod tests {
                 assert!(names.contains(name) && of_overlay.contains(name), "{path}: {name}");
             }
         }
-        for name in ["layer", "points", "bounds", "size", "projection", "png", "start", "end", "category"] {
+        for name in ["layer", "points", "bounds", "size", "projection", "png", "start", "end", "category", "polygon"] {
             assert!(of_overlay.contains(name), "{name}");
         }
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::area::Area;
 use super::digest::etag;
 use super::fields::{Answer, Fields};
 use super::filter::Filter;
@@ -105,7 +106,13 @@ pub(super) async fn create(
     let projection: Option<Projection> = fields.parse("projection")?;
     let style = fields.style()?;
     let filter = Filter::read(&mut fields)?;
+    let polygon = fields.json("polygon");
     fields.finish()?;
+    let area = match polygon {
+        Some(polygon) => Some(Area::read(&app, polygon.get().to_owned()).await?),
+        None => None,
+    };
+    let filter = filter.within(area);
 
     let (subject, projection, defaults) = match (layer, given) {
         (Some(_), Some(_)) => return Err(Problem::parameter("points", "give either a layer or points, not both")),

@@ -65,6 +65,19 @@ macro_rules! style_parameters {
     };
 }
 
+/// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "it documents what Area reads")]
+#[schema(example = json!({"type": "Polygon", "coordinates": [[[5, 45], [20, 45], [20, 55], [5, 55], [5, 45]]]}))]
+pub(super) struct PolygonBody {
+    /// What it is.
+    #[schema(example = "Polygon")]
+    r#type: String,
+    /// The rings of a polygon: each a list of longitudes and latitudes in degrees that ends where it began.
+    #[schema(value_type = Option<Vec<Object>>)]
+    coordinates: Option<Vec<String>>,
+}
+
 /// A text, or a number.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
@@ -127,6 +140,10 @@ style_parameters! {
         #[param(value_type = Option<String>)]
         #[schema(value_type = Option<OneOrMore>)]
         category: Option<OneOrMore>,
+        /// Only points in this GeoJSON polygon: a Polygon, a MultiPolygon, or a Feature or FeatureCollection of these.
+        #[schema(value_type = Option<Object>)]
+        #[param(value_type = Option<Object>)]
+        polygon: Option<String>,
     }
 }
 

@@ -188,7 +188,7 @@ impl Wanted {
         if let (Subject::Given(_), false) = (&self.subject, self.filter.is_none()) {
             return Err(Problem::parameter(
                 "points",
-                "start, end and category filter layers, not points of the request",
+                "start, end, category and polygon filter layers, not points of the request",
             ));
         }
         Ok(())
@@ -364,6 +364,8 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
                 StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
             "overlays/legend.png".to_owned()
         }
+        // A polygon is too long for an address.
+        Subject::Layer(_) if wanted.filter.has_polygon() => return None,
         Subject::Layer(layer) => {
             let canvas = &wanted.canvas;
             let Bounds { west, south, east, north } = canvas.bounds();

@@ -87,6 +87,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
         .route("/overlays", post(overlays::create))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
+        .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
+        .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
         // The limit holds for what comes out of a packed body.
         .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::max(usize::try_from(app.config.limits.body.bytes()).unwrap_or(usize::MAX)))

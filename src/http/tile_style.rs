@@ -6,6 +6,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::App;
+use super::area::Area;
 use super::digest::{digest, lasting_digest};
 use super::fields::{Answer, Fields};
 use super::picture::{LayerStyle, Wanted};
@@ -76,6 +77,25 @@ impl TileStyle {
     }
 }
 
+impl NamedTileStyle {
+    /// The style that `query` asks for, of the points in `area` if there is one.
+    pub(super) fn read(app: &App, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
+        let mut fields = Fields::from_query(query)?;
+        let version = fields.short_text("v")?;
+        let mut style = TileStyle::read(app, layer, &mut fields)?;
+        fields.finish()?;
+        style.style.filter = style.style.filter.within(area);
+        let LayerStyle { options, scheme, filter, .. } = &style.style;
+        let text = format!("{}/{}/{filter:?}{options:?}", layer.name(), layer.version());
+        Ok(Self {
+            digest: digest(&text),
+            lasting_digest: lasting_digest((&text, scheme.colors())),
+            is_pinned: version.is_some_and(|version| version == layer.version()),
+            style,
+        })
+    }
+}
+
 /// The latitude of true scale of a layer's tiles: the layer's middle on the map, to a degree, so that a few more points do
 /// not move it.
 fn middle_lat(layer: &Layer) -> f64 {
@@ -115,18 +135,7 @@ impl TileStyles {
         if let Some(style) = self.0.get(&key) {
             return Ok(style);
         }
-        let mut fields = Fields::from_query(query)?;
-        let version = fields.short_text("v")?;
-        let style = TileStyle::read(app, layer, &mut fields)?;
-        fields.finish()?;
-        let LayerStyle { options, scheme, filter, .. } = &style.style;
-        let text = format!("{}/{}/{filter:?}{options:?}", layer.name(), layer.version());
-        let style = Arc::new(NamedTileStyle {
-            digest: digest(&text),
-            lasting_digest: lasting_digest((&text, scheme.colors())),
-            is_pinned: version.is_some_and(|version| version == layer.version()),
-            style,
-        });
+        let style = Arc::new(NamedTileStyle::read(app, layer, query, None)?);
         self.0.insert(key, Arc::clone(&style));
         Ok(style)
     }

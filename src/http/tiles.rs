@@ -9,15 +9,17 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::App;
+use super::area::Area;
 use super::digest::etag;
 use super::fields::Answer;
 use super::images::{has, png};
-use super::parameters::TileParameters;
+use super::parameters::{PolygonBody, TileParameters};
 use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use super::tile_style::NamedTileStyle;
 use crate::config::EmptyTile;
 use crate::geo::TileCoord;
+use crate::layer::Layer;
 
 /// What never changes need not be asked for again.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -52,19 +54,65 @@ pub(super) async fn tile(
     let layer = app.layer(&layer)?;
     let address = Address::read(&z, &x, &y)?;
     let style = app.tile_styles.read(&app, layer, query.as_deref().unwrap_or_default())?;
-    let key = address.key(&style);
+    reply(&app, layer, &style, address, &headers).await
+}
+
+/// A tile of the points in a polygon
+///
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all else is as with GET.
+#[utoipa::path(post, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
+    params(
+        ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
+        ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
+        ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x behind it twice the pixels", example = "2"),
+        TileParameters),
+    request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
+    responses(
+        (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>, headers(("Cache-Control" = String))),
+        (status = 204, description = "There is nothing to see, where `server.empty_tile` of the config is 204"),
+        (status = 400, description = "A parameter or the polygon is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer or no such tile; or nothing to see, where `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn tile_within(
+    State(app): State<Arc<App>>,
+    Path((layer, z, x, y)): Path<(String, String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<Body>> {
+    let layer = app.layer(&layer)?;
+    let address = Address::read(&z, &x, &y)?;
+    let area = Area::of_body(&app, &headers, body).await?;
+    let style = NamedTileStyle::read(&app, layer, query.as_deref().unwrap_or_default(), Some(area))?;
+    // What a body asked for is not kept by clients, so none has it.
+    reply(&app, layer, &style, address, &HeaderMap::new()).await
+}
+
+/// The tile, from memory or drawn now.
+async fn reply(
+    app: &Arc<App>,
+    layer: &Arc<Layer>,
+    style: &NamedTileStyle,
+    address: Address,
+    headers: &HeaderMap,
+) -> Answer<Response<Body>> {
+    let key = address.key(style);
     let tag = etag((style.lasting_digest, style.style.side_px, &address));
     if let Some(bytes) = app.bytes.get(&key) {
         app.metrics.cache(true);
-        return Ok(answer(&app, &style, &headers, bytes, &tag));
+        return Ok(answer(app, style, headers, bytes, &tag));
     }
-    let wanted = style.style.wanted(&app, layer, address.tile, address.ratio)?;
+    let wanted = style.style.wanted(app, layer, address.tile, address.ratio)?;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
-    if has(&headers, &tag) {
-        return Ok(png(&headers, Bytes::new(), &tag, cache_control(&app, &style)));
+    if has(headers, &tag) {
+        return Ok(png(headers, Bytes::new(), &tag, cache_control(app, style)));
     }
-    let bytes = wanted.png(&app, &key, app.config.server.empty_tile).await?;
-    Ok(answer(&app, &style, &headers, bytes, &tag))
+    let bytes = wanted.png(app, &key, app.config.server.empty_tile).await?;
+    Ok(answer(app, style, headers, bytes, &tag))
 }
 
 /// How long a tile may be kept.

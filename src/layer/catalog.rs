@@ -29,8 +29,8 @@ pub struct LayerSpec {
 
 /// Points under a name.
 ///
-/// They are held in memory, where a picture looks only at those near to it; a query that filters by time or category
-/// goes back to the input. Layers of more than [`Self::MAX_RESIDENT`] points stay in their input altogether.
+/// They are held in memory, where a picture looks only at those near to it; a query that asks for times or categories, or
+/// filters by them, goes back to the input. Layers of more than [`Self::MAX_RESIDENT`] points stay in their input altogether.
 #[derive(Debug)]
 pub struct Layer {
     spec: LayerSpec,
@@ -140,8 +140,7 @@ impl Layer {
     /// Where `query` is answered the fastest.
     pub fn source(&self, query: &Query<'_>) -> &dyn Source {
         match &self.resident {
-            // Those in memory have no time and no category.
-            Some(resident) if !(query.filters() || query.times || query.categories) => resident,
+            Some(resident) if resident.serves(query) => resident,
             _ => &self.inputs,
         }
     }

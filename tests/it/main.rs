@@ -15,6 +15,7 @@ mod layer_addresses;
 mod old_page;
 mod overlays;
 mod picture_rules;
+mod polygons;
 mod render;
 mod schemes;
 mod server;
