@@ -78,6 +78,12 @@ pub(super) const KEYS: &[Key] = &[
     key("server", "max_connections", Kind::Count(1, 1_000_000), "Connections at the same time"),
     key("server", "cors_origins", Kind::Origins, "Origins of the pages that may read answers"),
     key("server", "cache_control", Kind::CacheControl, "Header of drawn pictures that are not stored"),
+    key(
+        "server",
+        "empty_tile",
+        Kind::Choice(&["200", "204", "404"]),
+        "Status of tiles with nothing to see; 200 is a picture",
+    ),
     key("images", "folder", Kind::Folder, "Folder that pictures are written to"),
     key("images", "ttl", Kind::Time(SECOND, TEN_YEARS), "How long a picture stays"),
     key("images", "max_count", Kind::Count(1, 100_000_000), "The most pictures; the oldest go first"),

@@ -47,7 +47,8 @@ use serde::{Deserialize, Serialize};
 pub use byte_size::ByteSize;
 pub use layer::{GroundConfig, LayerConfig, RESERVED};
 pub use sections::{
-    BridgeConfig, CacheConfig, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig, ServerConfig,
+    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig,
+    ServerConfig,
 };
 pub use time_span::TimeSpan;
 

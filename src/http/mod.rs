@@ -5,12 +5,16 @@
 //! goes wrong is told as a `problem`. `router` lists the addresses, each of which has a file of its own.
 
 mod access;
+mod area;
 mod bbox;
 mod bridge;
 mod bundled;
 mod cache;
 mod catalog;
+mod digest;
 mod fields;
+mod filter;
+mod ground;
 mod health;
 mod images;
 mod legend;
@@ -21,11 +25,18 @@ mod pages;
 mod parameters;
 mod patience;
 mod picture;
+mod pixel_ratio;
+mod point;
+mod points;
 mod pool;
 mod problem;
 mod router;
 mod serve;
+mod statistics;
 mod sweeper;
+mod tile_json;
+mod tile_style;
+mod tiles;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,6 +51,7 @@ use self::overlays::Overlays;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
+use self::tile_style::TileStyles;
 use crate::color::Scheme;
 use crate::config::{Config, GroundConfig, LayerConfig};
 use crate::error::{Error, Result};
@@ -60,6 +72,8 @@ struct App {
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
     overlays: Overlays,
+    /// How tiles are drawn, by the queries that say it.
+    tile_styles: TileStyles,
     metrics: Metrics,
     routes: Routes,
 }
@@ -158,6 +172,7 @@ impl App {
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
+            tile_styles: TileStyles::new(),
             metrics: Metrics::new(catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))),
             routes: Routes::new(),
             catalog,

@@ -187,7 +187,7 @@ impl Layer {
     /// Where `query` is answered the fastest.
     pub fn origin(&self, query: &Query<'_>) -> Origin<'_> {
         match &self.points {
-            LayerPoints::Inputs { resident: Some(resident), .. } if !query.filters() => Origin::Source(resident),
+            LayerPoints::Inputs { resident: Some(resident), .. } if resident.serves(query) => Origin::Source(resident),
             LayerPoints::Inputs { inputs, .. } => Origin::Source(inputs),
             LayerPoints::Stored(snapshot) => Origin::Stored(snapshot),
         }

@@ -144,8 +144,8 @@ pub(super) fn key(query: &Query<'_>, projection: Projection, steps: [i32; 2], ra
 
 /// Which points a query lets through, as a text.
 pub(super) fn filter_key(query: &Query<'_>) -> String {
-    let Query { weights, start_us, end_us, in_categories, .. } = query;
-    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}")
+    let Query { weights, start_us, end_us, in_categories, polygon, .. } = query;
+    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}{polygon:?}")
 }
 
 /// Places of the points of a source that pass a query, picked evenly.

@@ -16,6 +16,8 @@ pub(super) struct Intake<'i, 's> {
     sink: &'i mut Sink<'s>,
     /// Points on their way to the sink.
     batch: Batch,
+    /// Which rows are inside the query's polygon; all of them where there is none.
+    inside: Vec<bool>,
     report: ScanReport,
     told_progress: u64,
 }
@@ -25,19 +27,34 @@ impl<'i, 's> Intake<'i, 's> {
     pub(super) fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: Has) -> Self {
         // What rows have for the filters' sake alone goes no further.
         let has = Has { weight: has.weight, time: has.time && query.times, category: has.category && query.categories };
-        Self { query, sink, batch: Batch::new(has), report: ScanReport::default(), told_progress: 0 }
+        Self {
+            query,
+            sink,
+            batch: Batch::new(has),
+            inside: Vec::new(),
+            report: ScanReport::default(),
+            told_progress: 0,
+        }
     }
 
     /// Takes one row.
     #[inline]
     pub(super) fn row(&mut self, row: Row<'_>) -> ControlFlow<()> {
-        if !passes(self.query, row.time_us, row.category) {
-            self.report.read += 1;
-            self.report.filtered += 1;
+        let polygon = self.query.polygon.as_ref();
+        self.placed_row(row, polygon.is_none_or(|polygon| polygon.contains(row.lon, row.lat)))
+    }
+
+    /// Takes one row of which it is known whether it is inside the query's polygon.
+    #[inline]
+    fn placed_row(&mut self, row: Row<'_>, is_inside: bool) -> ControlFlow<()> {
+        let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
+        let is_valid = is_valid(self.query.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT;
+        // What is no place is not outside either.
+        if !passes(self.query, row.time_us, row.category) || (is_valid && !is_inside) {
+            self.filter(1);
             return ControlFlow::Continue(());
         }
-        let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
-        if !(is_valid(self.query.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
+        if !is_valid {
             self.reject(|| flaw(self.query.ground, row.lon, row.lat, weight));
             return ControlFlow::Continue(());
         }
@@ -52,19 +69,44 @@ impl<'i, 's> Intake<'i, 's> {
         while start < points.len() {
             let slice = points.slice(start..start + Batch::ROWS);
             start += slice.len();
-            if all_pass(self.query, slice) && all_valid(self.query.ground, slice) {
-                self.flush()?;
-                self.report.read += slice.len() as u64;
-                let slice = if self.batch.has.time { slice } else { slice.without_time() };
-                let slice = if self.batch.has.category { slice } else { slice.without_category() };
-                (self.sink)(slice)?;
-            } else {
-                for i in 0..slice.len() {
-                    self.row(Row::of(slice, i))?;
-                }
-            }
+            self.slice(slice)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// Takes rows that are no more than a batch holds.
+    fn slice(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        let mut inside = std::mem::take(&mut self.inside);
+        inside.resize(points.len(), true);
+        if let Some(polygon) = &self.query.polygon {
+            polygon.contains_all(points.lon(), points.lat(), &mut inside);
+        }
+        let all_good = all_pass(self.query, points) && all_valid(self.query.ground, points);
+        let flow = if all_good && all(&inside, true) {
+            self.pass_on(points)
+        } else if all_good && all(&inside, false) {
+            self.filter(points.len());
+            ControlFlow::Continue(())
+        } else {
+            (0..points.len()).try_for_each(|i| self.placed_row(Row::of(points, i), inside[i]))
+        };
+        self.inside = inside;
+        flow
+    }
+
+    /// Passes valid points on as they are.
+    fn pass_on(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        self.flush()?;
+        self.report.read += points.len() as u64;
+        let points = if self.batch.has.time { points } else { points.without_time() };
+        let points = if self.batch.has.category { points } else { points.without_category() };
+        (self.sink)(points)
+    }
+
+    /// Counts rows that do not pass.
+    fn filter(&mut self, rows: usize) {
+        self.report.read += rows as u64;
+        self.report.filtered += rows as u64;
     }
 
     /// Counts a row that holds no valid point; `reason` is asked for only while reasons are kept.
@@ -129,6 +171,11 @@ fn all_pass(query: &Query<'_>, points: Points<'_>) -> bool {
     let first = query.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
     let last = query.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
     points.time_us().is_some_and(|time_us| all_times_within(time_us, first, last))
+}
+
+/// Whether every one of `inside` is `value`.
+fn all(inside: &[bool], value: bool) -> bool {
+    inside.iter().fold(true, |ok, &inside| ok & (inside == value))
 }
 
 wide! {
