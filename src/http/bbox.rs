@@ -63,7 +63,7 @@ pub(super) async fn picture(
 fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answer<Wanted> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let mut style = LayerStyle::read(app, layer, &mut fields)?;
+    let mut style = LayerStyle::read(app, &layer, &mut fields)?;
     fields.finish()?;
 
     let bounds: Bounds = bounds.parse()?;
@@ -80,5 +80,5 @@ fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answ
         Radius::DotSize(pixels) => Some(Radius::DotSize(pixels * f64::from(ratio))),
         radius @ Radius::Meters(_) => Some(radius),
     };
-    style.on(app, layer, canvas)
+    style.on(app, &layer, canvas)
 }

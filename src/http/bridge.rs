@@ -183,7 +183,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
         "false" | "0" | "" => false,
         other => return Err(Problem::parameter("png", format!("`{other}` is neither true nor false"))),
     };
-    let subject = Subject::Layer(Arc::clone(layer));
+    let subject = Subject::Layer(Arc::clone(&layer));
     if !as_picture {
         let (found, total) = answer_within(app, subject, &Filter::default(), bounds, projection).await?;
         let data: Vec<[f64; 2]> = found.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();

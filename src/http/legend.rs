@@ -54,13 +54,13 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
     let ratio = pixel_ratio(&mut fields)?;
     let bounds = fields.bounds("bounds")?;
     let size = fields.size("size")?.unwrap_or_default();
-    let style = LayerStyle::read(app, layer, &mut fields)?;
+    let style = LayerStyle::read(app, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = match bounds {
         Some(bounds) => canvas(app, style.projection, bounds, size, Beyond::Empty)?,
         None => fitting(app, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
     };
-    Ok((style.on(app, layer, canvas)?, title, ratio))
+    Ok((style.on(app, &layer, canvas)?, title, ratio))
 }
 
 /// The legend of a layer's picture, as a picture

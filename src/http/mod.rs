@@ -93,8 +93,8 @@ impl Server {
     }
 
     /// Its layers by name, with their points.
-    pub fn layers(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.app.catalog.layers().map(|layer| (layer.name(), layer.points()))
+    pub fn layers(&self) -> impl Iterator<Item = (String, u64)> {
+        self.app.catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))
     }
 
     /// Answers requests until `shutdown` is over, and then finishes those that have begun.
@@ -143,7 +143,7 @@ impl App {
         } else {
             config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
         };
-        let catalog = Catalog::new(layers);
+        let catalog = Catalog::new(layers, None);
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
@@ -158,7 +158,7 @@ impl App {
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
-            metrics: Metrics::new(catalog.layers().map(|layer| (layer.name().to_owned(), layer.points()))),
+            metrics: Metrics::new(catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))),
             routes: Routes::new(),
             catalog,
             schemes,
@@ -177,8 +177,9 @@ impl App {
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
         }
         match self.config.bridge_layer() {
-            Some(name) if self.catalog.find(name).is_none() => {
-                let names: Vec<&str> = self.catalog.layers().map(Layer::name).collect();
+            Some(name) if self.catalog.find(name)?.is_none() => {
+                let layers = self.catalog.layers();
+                let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                 let why = format!("there is no layer `{name}`; there are {}", names.join(", "));
                 Err(Error::config("bridge.layer", why))
             }
@@ -192,22 +193,23 @@ impl App {
     }
 
     /// The layer `name`.
-    fn layer(&self, name: &str) -> Answer<&Arc<Layer>> {
-        self.catalog.find(name).ok_or_else(|| {
+    fn layer(&self, name: &str) -> Answer<Arc<Layer>> {
+        self.catalog.find(name)?.ok_or_else(|| {
             // Longer than any name: not worth a comparison, nor an echo.
             const MAX_BYTES: usize = 64;
             if name.len() > MAX_BYTES {
                 return Problem::not_found("there is no layer of such a long name");
             }
-            let near = nearest_first(name, self.catalog.layers().map(Layer::name));
+            let layers = self.catalog.layers();
+            let near = nearest_first(name, layers.iter().map(|layer| layer.name()));
             let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             Problem::not_found(format!("there is no layer `{name}`{near}"))
         })
     }
 
     /// The first layer by name.
-    fn first_layer(&self) -> Option<&Arc<Layer>> {
-        self.catalog.layers().next().and_then(|layer| self.catalog.find(layer.name()))
+    fn first_layer(&self) -> Option<Arc<Layer>> {
+        self.catalog.layers().into_iter().next()
     }
 
     /// The scheme `name`, read when the server started.

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::App;
-use crate::layer::Layer;
 
 /// The contract, `OpenAPI` 3.1.
 #[derive(Debug, OpenApi)]
@@ -45,7 +44,8 @@ pub(super) struct Contract;
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(super) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
     let contract = serde_json::to_value(Contract::openapi()).map(|mut contract| {
-        let layers: Vec<&str> = app.catalog.layers().map(Layer::name).collect();
+        let layers = app.catalog.layers();
+        let layers: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
         specify(&mut contract, &layers);
         contract
     });

@@ -111,9 +111,10 @@ pub(super) async fn create(
         (Some(_), Some(_)) => return Err(Problem::parameter("points", "give either a layer or points, not both")),
         (Some(name), None) => {
             let layer = app.layer(&name)?;
-            let projection = projection.unwrap_or_else(|| usual_projection(layer));
+            let projection = projection.unwrap_or_else(|| usual_projection(&layer));
             check_ground(layer.ground(), projection)?;
-            (Subject::Layer(Arc::clone(layer)), projection, layer.style().clone())
+            let style = layer.style().clone();
+            (Subject::Layer(layer), projection, style)
         }
         (None, Some(json)) => {
             let projection = projection.unwrap_or_default();
@@ -121,7 +122,8 @@ pub(super) async fn create(
             (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
-            let names: Vec<&str> = app.catalog.layers().map(crate::layer::Layer::name).collect();
+            let layers = app.catalog.layers();
+            let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
             let why = format!("give a layer ({}) or points", names.join(", "));
             return Err(Problem::parameter("layer", why));
         }
@@ -295,7 +297,7 @@ pub(super) async fn answer_within(
     let work = move |stop: &AtomicBool| {
         let ground = ground_of(projection);
         let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(subject.query()) };
-        points_within(subject.source(&query), &query, bounds, max).map_err(|error| filter.blamed(error))
+        points_within(subject.origin(&query).source(), &query, bounds, max).map_err(|error| filter.blamed(error))
     };
     app.pool.run(work).await
 }

@@ -17,9 +17,9 @@ use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
-use crate::layer::{Blend, Fit, Heat, Layer, Radius, Size, Style, StyleOptions, Unit, canvas_for, canvas_of, render};
+use crate::layer::{Blend, Fit, Heat, Layer, Origin, Radius, Size, Style, StyleOptions, Unit, canvas_for, canvas_of, render_shaded};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
-use crate::source::{Ground, Query, Resident, Source};
+use crate::source::{Ground, Query, Resident};
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -40,10 +40,10 @@ impl Subject {
     }
 
     /// Where `query` is answered the fastest.
-    pub(super) fn source(&self, query: &Query<'_>) -> &dyn Source {
+    pub(super) fn origin(&self, query: &Query<'_>) -> Origin<'_> {
         match self {
-            Self::Layer(layer) => layer.source(query),
-            Self::Given(points) => &**points,
+            Self::Layer(layer) => layer.origin(query),
+            Self::Given(points) => Origin::Source(&**points),
         }
     }
 
@@ -352,8 +352,14 @@ impl Wanted {
             ..self.filter.applied_to(self.subject.query())
         };
         let threads = self.threads(app);
-        let heat = render(self.subject.source(&query), &query, &self.canvas, &style, threads);
-        let heat = heat.map_err(|error| self.filter.blamed(error))?;
+        let draw = || {
+            let shading = match &self.subject {
+                Subject::Layer(layer) => layer.shading(&query, &self.canvas, &style, threads)?,
+                Subject::Given(_) => None,
+            };
+            render_shaded(self.subject.origin(&query), &query, &self.canvas, &style, shading.as_deref(), threads)
+        };
+        let heat = draw().map_err(|error| self.filter.blamed(error))?;
         let weighted = heat.values.as_ref().is_some_and(|values| values.weighted);
         let unit = Unit::of(&self.canvas, &style, self.subject.weight().filter(|_| weighted));
         Ok((heat, style, unit))
@@ -364,7 +370,9 @@ impl Wanted {
         const SMALL_PIXELS: u64 = 1 << 20;
         const FEW_POINTS: u64 = 2_000_000;
         let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        if pixels <= SMALL_PIXELS && self.subject.points() <= FEW_POINTS { 1 } else { app.render_threads() }
+        let has_sums = matches!(&self.subject, Subject::Layer(layer) if layer.has_sums()) && self.filter.is_none();
+        let is_quick = has_sums || self.subject.points() <= FEW_POINTS;
+        if pixels <= SMALL_PIXELS && is_quick { 1 } else { app.render_threads() }
     }
 
     /// Draws the picture.

@@ -232,10 +232,6 @@ impl BlocksFile {
         Ok(Self { file, batches, levels })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        self.file.path()
-    }
-
     pub(super) fn verify(&self, written: Written) -> Result<()> {
         self.file.verify(written)
     }

@@ -30,6 +30,7 @@ mod progress;
 mod queue;
 mod requests;
 mod rows;
+mod sample;
 mod scan;
 mod segment;
 mod snapshot;
@@ -49,6 +50,7 @@ pub use manifest::Description;
 pub use progress::{Progress, Stage};
 pub use queue::Appended;
 pub use requests::Request;
+pub(crate) use sample::Decimated;
 pub use snapshot::{Damage, Snapshot, Summary};
 
 use crate::error::{Error, Result};

@@ -68,11 +68,6 @@ impl Rows {
         self.keys.is_empty()
     }
 
-    /// Memory that the points take.
-    pub(super) fn bytes(&self) -> usize {
-        8 * self.keys.len() + 4 * self.weight.len() + 8 * self.time_us.len() + 4 * self.category.len()
-    }
-
     /// Takes in a batch, and answers how many of its points lie beyond the map's edge in the north or south: these are
     /// left out.
     pub(super) fn add(&mut self, points: Points<'_>) -> usize {
