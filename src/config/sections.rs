@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ByteSize, TimeSpan, quantity};
+use super::{ByteSize, TimeSpan, Token, quantity};
 use crate::geo::Projection;
 use crate::images::Keep;
 
@@ -37,6 +37,9 @@ pub struct ServerConfig {
     /// What a tile is answered with where there is nothing to see. Default: a transparent picture.
     #[serde(deserialize_with = "read_empty_tile")]
     pub empty_tile: EmptyTile,
+    /// What clients have to show to write points and layers. It may be set by `KILN_TOKEN`, and is never printed nor saved.
+    /// Default: `None`, writes are let in only while the server listens to this machine alone.
+    pub token: Option<Token>,
 }
 
 /// What a tile is answered with where there is nothing to see; written as the HTTP status.
@@ -66,6 +69,7 @@ impl Default for ServerConfig {
             cors_origins: vec!["*".into()],
             cache_control: "public, max-age=60".into(),
             empty_tile: EmptyTile::default(),
+            token: None,
         }
     }
 }
@@ -92,6 +96,23 @@ fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 /// Reads the status as a text or as a number.
 fn read_empty_tile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EmptyTile, D::Error> {
     EmptyTile::deserialize(quantity::scalar(deserializer)?.as_str().into_deserializer())
+}
+
+/// `[store]`: layers that are kept on the disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The folder, which need not be there. `KILN_STORE` sets it too. Default: `store`.
+    pub folder: PathBuf,
+    /// Whether the layers are only read: nothing is added, merged or removed, and another server may have the store at the
+    /// same time. Default: false.
+    pub read_only: bool,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { folder: "store".into(), read_only: false }
+    }
 }
 
 /// `[images]`: pictures that are written to a folder.
@@ -157,6 +178,10 @@ pub struct LimitsConfig {
     pub body: ByteSize,
     /// The most points in a request, 1 to 1,000,000,000. Default: 1,000,000.
     pub points: u64,
+    /// The most bytes of points that a request adds to a layer, unpacked, 1 KiB to 1 TiB. Default: 256 MiB.
+    pub ingest_body: ByteSize,
+    /// The most points that a request adds to a layer, 1 to 1,000,000,000. Default: 10,000,000.
+    pub ingest_points: u64,
     /// The most points that are answered in place of a picture, 1 to 100,000,000. Default: 50,000.
     pub answer_points: u64,
     /// The most pixels of a picture, 1 to [`Canvas::MAX_PIXELS`](crate::geo::Canvas::MAX_PIXELS). Default: 16,777,216.
@@ -170,6 +195,8 @@ impl Default for LimitsConfig {
         Self {
             body: ByteSize::from_bytes(16 << 20),
             points: 1_000_000,
+            ingest_body: ByteSize::from_bytes(256 << 20),
+            ingest_points: 10_000_000,
             answer_points: 50_000,
             pixels: 1 << 24,
             radius_px: 512.0,

@@ -53,12 +53,13 @@ use self::problem::Problem;
 use self::router::Routes;
 use self::tile_style::TileStyles;
 use crate::color::Scheme;
-use crate::config::{Config, GroundConfig, LayerConfig};
+use crate::config::{Config, GroundConfig, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::images::ImageFolder;
 use crate::layer::{Catalog, Layer, LayerSpec, SchemeFolders};
 use crate::source::{Columns, Ground};
 use crate::spelling::nearest_first;
+use crate::store::Store;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -150,6 +151,15 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
+/// The store of the config, if there is one: a folder that is not there yet is none.
+fn open_store(config: &StoreConfig) -> Result<Option<Store>> {
+    if !config.folder.exists() {
+        return Ok(None);
+    }
+    let open = if config.read_only { Store::open } else { Store::open_for_server };
+    open(&config.folder).map(Some)
+}
+
 impl App {
     fn new(config: Config) -> Result<Self> {
         let layers = if config.layers.is_empty() {
@@ -157,7 +167,7 @@ impl App {
         } else {
             config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
         };
-        let catalog = Catalog::new(layers, None);
+        let catalog = Catalog::new(layers, open_store(&config.store)?);
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {

@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::layer::{Change, StoredLayer, Workplace};
+use super::layer::{Change, StoredLayer};
 use super::merge::{Merging, merge};
 use super::progress::{Progress, Stage};
 use super::requests::Request;
 use super::rows::Rows;
 use super::segment::{Segment, SegmentEntry, SegmentWriter};
+use super::workplace::Workplace;
 use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::source::{Query, ScanReport, Sink, Source};
@@ -59,7 +60,8 @@ pub enum Existing {
 /// Points that are sorted in memory at a time, by all workers together.
 const SORTED_ROWS: usize = 1 << 23;
 
-/// Brings all points of `source` that pass `query` into a layer, all of them or none.
+/// Brings all points of `source` that pass `query` into a layer, all of them or none. Where none passes, the layer stays as
+/// it is.
 pub(super) fn import(
     layer: &StoredLayer,
     source: &dyn Source,
@@ -70,7 +72,8 @@ pub(super) fn import(
 ) -> Result<Imported> {
     let workplace = layer.workplace()?;
     progress.enter(Stage::Reading, 0);
-    let query = Query { weights: true, times: true, categories: true, ..query.clone() };
+    let stop = query.stop.or(Some(progress.stopped()));
+    let query = Query { weights: true, times: true, categories: true, stop, ..query.clone() };
     let threads = threads.max(1);
     let beyond = AtomicU64::new(0);
     let runs = AtomicUsize::new(0);
@@ -111,6 +114,9 @@ pub(super) fn import(
         return Err(error);
     }
     let report = scanned?;
+    if progress.is_stopped() {
+        return Err(Error::Cancelled);
+    }
     let how = Merging { expire_before_us: None, requests: &[], threads, progress: Some(progress) };
     let entry = finish(&workplace, workers, &runs, how)?;
     let points = entry.as_ref().map_or(0, |entry| entry.rows);
@@ -118,7 +124,9 @@ pub(super) fn import(
     if progress.is_stopped() {
         return Err(Error::Cancelled);
     }
-    layer.commit(Change { added: entry.into_iter().collect(), existing, ..Change::default() }, Some(&workplace))?;
+    if let Some(entry) = entry {
+        layer.commit(Change { added: vec![entry], existing, ..Change::default() }, Some(&workplace))?;
+    }
     Ok(imported)
 }
 

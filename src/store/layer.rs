@@ -1,18 +1,22 @@
 //! A layer of a store: who reads it gets snapshots, who changes it makes a new manifest.
 
 use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::import::{Existing, Imported, import};
+use super::lock::lock_file;
 use super::manifest::{self, Description, Manifest, now_s, sync_folder};
 use super::merge::{Merging, merge};
 use super::progress::Progress;
+use super::queue::Queue;
 use super::requests::Request;
 use super::segment::{self, Segment, SegmentEntry};
 use super::snapshot::{Damage, Snapshot};
-use super::queue::Queue;
+use super::sweep::sweep_layer;
+use super::workplace::Workplace;
 use crate::error::{Error, Result};
 use crate::source::{Query, Source};
 
@@ -72,55 +76,6 @@ pub(super) struct Change {
     /// Whether the points are the same as before, only stored otherwise.
     pub(super) same_points: bool,
     pub(super) description: Option<Description>,
-}
-
-/// A folder for files that do not belong to a layer yet. It goes with what is in it when it is dropped, or, where the
-/// process came to a sudden end, when somebody else finds it.
-#[derive(Debug)]
-pub(super) struct Workplace {
-    folder: tempfile::TempDir,
-    _lock: File,
-}
-
-impl Workplace {
-    /// The name of the segment that is the result of the work.
-    pub(super) const RESULT: &'static str = "result";
-    const PREFIX: &'static str = ".work-";
-    const LOCK: &'static str = "lock";
-
-    pub(super) fn new(parent: &Path) -> Result<Self> {
-        let refused = |error| Error::io(parent, "write to", error);
-        let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(refused)?;
-        let lock = File::create(folder.path().join(Self::LOCK)).map_err(refused)?;
-        lock.lock().map_err(refused)?;
-        Ok(Self { folder, _lock: lock })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Removes the workplaces whose processes are gone.
-    pub(super) fn sweep(parent: &Path) {
-        /// One that was made just now may have no lock yet.
-        const YOUNG: Duration = Duration::from_secs(60);
-        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-            if !entry.file_name().to_string_lossy().starts_with(Self::PREFIX) {
-                continue;
-            }
-            let is_young = || {
-                let made = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-                made.and_then(|made| made.elapsed().ok()).is_none_or(|age| age < YOUNG)
-            };
-            let is_free = match File::open(entry.path().join(Self::LOCK)) {
-                Ok(lock) => lock.try_lock().is_ok(),
-                Err(_) => !is_young(),
-            };
-            if is_free {
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
-    }
 }
 
 impl StoredLayer {
@@ -206,23 +161,46 @@ impl StoredLayer {
     }
 
     /// Makes a change that is ready in a workplace, under the lock of the layer.
-    pub(super) fn commit(&self, change: Change, workplace: Option<&Workplace>) -> Result<Arc<Snapshot>> {
-        let _lock = lock(&self.folder)?;
+    pub(super) fn commit(&self, change: Change, workplace: Option<&Workplace>) -> Result<()> {
         let gone = || Error::input(&self.folder, "the layer was removed meanwhile");
+        let _lock = match lock(&self.folder) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(gone()),
+            lock => lock?,
+        };
         let mut manifest = Manifest::read(&self.folder)?.ok_or_else(gone)?;
         let is_there = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
         if !change.removed.iter().all(is_there) {
             return Err(Error::Cancelled);
         }
-        let before: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
+        let mut gone: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
         match change.existing {
             Existing::Kept => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
             Existing::Replaced => manifest.segments.clear(),
         }
+        gone.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
         if let Some(description) = change.description {
             manifest.description = description;
         }
-        for mut entry in change.added {
+        if !change.same_points {
+            manifest.version += 1;
+            manifest.changed_s = now_s();
+        }
+        if let Err(error) = self.write(&mut manifest, change.added, workplace) {
+            // What has its place already, but is in no manifest, takes room.
+            sweep_layer(&self.folder);
+            return Err(error);
+        }
+        // From here on the change is made.
+        self.take_over(manifest);
+        for id in gone {
+            segment::remove(&self.folder, &Manifest::segment_name(id));
+        }
+        Ok(())
+    }
+
+    /// Gives new segments their places, and puts the manifest that names them in the place of the one that is there.
+    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplace: Option<&Workplace>) -> Result<()> {
+        for mut entry in added {
             entry.id = manifest.next_segment;
             manifest.next_segment += 1;
             if let Some(workplace) = workplace {
@@ -231,28 +209,24 @@ impl StoredLayer {
             }
             manifest.segments.push(entry);
         }
-        if !change.same_points {
-            manifest.version += 1;
-            manifest.changed_s = now_s();
-        }
         sync_folder(&self.folder).map_err(|error| Error::io(&self.folder, "write to", error))?;
-        manifest.write(&self.folder)?;
-        // From here on the change is made.
-        let snapshot = {
-            let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-            let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).snapshot);
-            let stamp = Stamp::of(&self.folder)?;
-            self.set(Snapshot::open(&self.folder, manifest, Some(&current), true)?, stamp)
-        };
-        let stays = |id: &u64| snapshot.manifest.segments.iter().any(|entry| entry.id == *id);
-        for id in before.iter().filter(|id| !stays(id)) {
-            segment::remove(&self.folder, &Manifest::segment_name(*id));
+        manifest.write(&self.folder)
+    }
+
+    /// Takes over a manifest that has just been written, under the lock of the layer.
+    fn take_over(&self, manifest: Manifest) {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).snapshot);
+        let opened = Snapshot::open(&self.folder, manifest, Some(&current), true);
+        match opened.and_then(|snapshot| Ok((snapshot, Stamp::of(&self.folder)?))) {
+            Ok((snapshot, stamp)) => drop(self.set(snapshot, stamp)),
+            // The manifest is another one than the one that is known, so whoever asks next reads it.
+            Err(error) => tracing::warn!(layer = self.name, %error, "the layer is changed, but cannot be read anew yet"),
         }
-        Ok(snapshot)
     }
 
     /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads` threads.
-    /// Memory is bounded whatever the size.
+    /// Memory is bounded whatever the size. Where no point passes, the layer stays as it is, whatever `existing` says.
     ///
     /// # Errors
     /// If the source cannot be read or the store not be written, [`Error::Cancelled`] if `progress` was told to stop: the
@@ -274,7 +248,7 @@ impl StoredLayer {
     /// [`Error::Io`] if the store cannot be written.
     pub fn describe(&self, description: Description) -> Result<()> {
         let change = Change { description: Some(description), same_points: true, ..Change::default() };
-        self.commit(change, None).map(drop)
+        self.commit(change, None)
     }
 
     /// Makes one segment of all, which makes reading faster and frees the room of what was removed.
@@ -364,7 +338,7 @@ impl StoredLayer {
         let entry = merge(&segments, workplace.path(), Workplace::RESULT, how)?;
         let added = if entry.rows > 0 { vec![entry] } else { Vec::new() };
         let same_points = expire_before_us.is_none();
-        self.commit(Change { added, removed, same_points, ..Change::default() }, Some(&workplace)).map(drop)
+        self.commit(Change { added, removed, same_points, ..Change::default() }, Some(&workplace))
     }
 
     /// Looks through all files, and leaves out those that are not as they were written. Answers what is wrong.
@@ -388,8 +362,12 @@ fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, St
     let mut is_newest = false;
     let mut last: Option<Manifest> = None;
     loop {
+        // Before the manifest, so that a change in between is seen when somebody looks again.
+        let stamp = match Stamp::of(folder) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            stamp => stamp?,
+        };
         let Some(manifest) = Manifest::read(folder)? else { return Ok(None) };
-        let stamp = Stamp::of(folder)?;
         is_newest |= last.as_ref() == Some(&manifest);
         match Snapshot::open(folder, manifest.clone(), before, is_newest) {
             // A file of it is gone: unless it is damaged, the manifest is an older one by now.
@@ -400,12 +378,9 @@ fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, St
 }
 
 /// The lock of a layer, which one holds while its manifest is swapped.
-fn lock(folder: &Path) -> Result<File> {
+pub(super) fn lock(folder: &Path) -> Result<File> {
     let path = folder.join(".lock");
-    let refused = |error| Error::io(&path, "lock", error);
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
-    file.lock().map_err(refused)?;
-    Ok(file)
+    lock_file(&path).map_err(|error| Error::io(&path, "lock", error))
 }
 
 /// Gives the files of a finished segment their place and name.
@@ -418,17 +393,35 @@ fn place(from: &Path, to: &Path, name: &str, entry: &SegmentEntry) -> Result<()>
     Ok(())
 }
 
-/// Makes the folder of a new layer.
-pub(super) fn create(store: &Path, name: &str, description: Description) -> Result<()> {
-    let folder = store.join(name);
-    let refused = |error| Error::io(&folder, "create", error);
-    fs::create_dir_all(&folder).map_err(refused)?;
-    sync_folder(store).map_err(refused)?;
-    let _lock = lock(&folder)?;
-    if Manifest::read(&folder)?.is_some() {
-        return Err(Error::invalid("layer", format!("there is a layer `{name}` already")));
+/// Makes a layer in a workplace, lets `fill` bring points into it, and gives it its place in the store: so it is there as
+/// a whole, or not at all.
+pub(super) fn create<T>(
+    store: &Path,
+    name: &str,
+    description: Description,
+    fill: impl FnOnce(&StoredLayer) -> Result<T>,
+) -> Result<T> {
+    let place = store.join(name);
+    let taken = || Error::invalid("layer", format!("there is a layer `{name}` already"));
+    if place.join(manifest::FILE).exists() {
+        return Err(taken());
     }
-    Manifest::new(description, now_s()).write(&folder)
+    let refused = |error: io::Error| match error.kind() {
+        _ if place.join(manifest::FILE).exists() => taken(),
+        ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            Error::input(&place, "there is something else than a layer already; remove it, or choose another name")
+        }
+        _ => Error::io(&place, "create", error),
+    };
+    let workplace = Workplace::new(store)?;
+    let folder = workplace.path().join(name);
+    fs::create_dir(&folder).map_err(refused)?;
+    Manifest::new(description, now_s()).write(&folder)?;
+    let layer = StoredLayer::open(workplace.path(), name)?;
+    let filled = fill(&layer.ok_or_else(|| Error::input(&folder, "it was removed meanwhile"))?)?;
+    fs::rename(&folder, &place).map_err(refused)?;
+    sync_folder(store).map_err(refused)?;
+    Ok(filled)
 }
 
 /// Removes a layer, at once for whoever opens it later; what is open stays readable.
@@ -439,26 +432,4 @@ pub(super) fn remove(store: &Path, name: &str) -> Result<()> {
     let workplace = Workplace::new(store)?;
     fs::rename(&folder, workplace.path().join(name)).map_err(refused)?;
     sync_folder(store).map_err(refused)
-}
-
-/// Removes what processes left behind that came to a sudden end: unfinished work, and files that no manifest names.
-pub(super) fn sweep(store: &Path) {
-    Workplace::sweep(store);
-    for entry in fs::read_dir(store).into_iter().flatten().flatten() {
-        let folder = entry.path();
-        if !folder.join(manifest::FILE).exists() {
-            continue;
-        }
-        let Ok(_lock) = lock(&folder) else { continue };
-        let Ok(Some(manifest)) = Manifest::read(&folder) else { continue };
-        let named: Vec<String> = manifest.segments.iter().map(|entry| Manifest::segment_name(entry.id)).collect();
-        for file in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let name = file.file_name().to_string_lossy().into_owned();
-            let Some((segment, rest)) = name.split_once('.') else { continue };
-            let is_segments = matches!(rest, "points.arrow" | "bins.arrow");
-            if is_segments && !named.iter().any(|name| name == segment) {
-                let _ = fs::remove_file(file.path());
-            }
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What a layer is made of: a small JSON file that is swapped whole.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -7,12 +8,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::segment::SegmentEntry;
+use super::segment::{self, SegmentEntry};
 use crate::error::{Error, Result};
 
 /// Its name in the folder of a layer.
 pub(super) const FILE: &str = "manifest.json";
-const UNFINISHED: &str = "manifest.json.part";
+/// What it is called while it is written.
+pub(super) const UNFINISHED: &str = "manifest.json.part";
 
 /// What people are told of a layer, and how it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,6 +83,16 @@ impl Manifest {
     /// What the files of a segment are called.
     pub(super) fn segment_name(id: u64) -> String {
         format!("{id:08}")
+    }
+
+    /// The names of all files that it is made of, but for its own.
+    pub(super) fn files(&self) -> HashSet<String> {
+        let of = |entry: &SegmentEntry| {
+            let name = Self::segment_name(entry.id);
+            let (points, bins) = (segment::points_name(&name), segment::bins_name(&name));
+            [Some(points), entry.bins.map(|_| bins)]
+        };
+        self.segments.iter().flat_map(of).flatten().collect()
     }
 
     /// Reads the manifest of the layer in `folder`; `None` if there is no layer.

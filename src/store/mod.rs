@@ -21,6 +21,7 @@ mod filter;
 mod gather;
 mod import;
 mod layer;
+mod lock;
 mod manifest;
 mod merge;
 mod morton;
@@ -34,10 +35,12 @@ mod sample;
 mod scan;
 mod segment;
 mod snapshot;
+mod sweep;
 mod tally;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod workplace;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -96,8 +99,13 @@ impl Store {
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
         store._server = Some(lock);
-        layer::sweep(folder);
+        store.sweep();
         Ok(store)
+    }
+
+    /// Removes what processes left behind that came to a sudden end. What others are at stays.
+    pub fn sweep(&self) {
+        sweep::sweep(&self.folder);
     }
 
     /// Its folder.
@@ -153,12 +161,26 @@ impl Store {
     /// # Errors
     /// [`Error::Invalid`] if the name is none, or taken; [`Error::Io`] if the folder cannot be written.
     pub fn create(&self, name: &str, description: Description) -> Result<Arc<StoredLayer>> {
+        self.create_with(name, description, |_| Ok(()))?;
+        let missing = || Error::input(self.folder.join(name), "the layer was removed meanwhile");
+        self.layer(name)?.ok_or_else(missing)
+    }
+
+    /// Makes a layer that `fill` brings points into before anybody else sees it: it is there with all of them, or, where
+    /// `fill` fails or the process ends, not at all. Answers what `fill` does.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name is none, or taken; [`Error::Io`] if the folder cannot be written; those of `fill`.
+    pub fn create_with<T>(
+        &self,
+        name: &str,
+        description: Description,
+        fill: impl FnOnce(&StoredLayer) -> Result<T>,
+    ) -> Result<T> {
         if !is_name(name) {
             return Err(Error::invalid("layer", "a layer's name has 1 to 64 letters A-Z, a-z, digits, _ or -"));
         }
-        layer::create(&self.folder, name, description)?;
-        let missing = || Error::input(self.folder.join(name), "the layer was removed meanwhile");
-        self.layer(name)?.ok_or_else(missing)
+        layer::create(&self.folder, name, description, fill)
     }
 
     /// Removes a layer with all its points. Answers whether there was one.

@@ -43,6 +43,11 @@ impl Progress {
         self.stopped.load(Ordering::Relaxed)
     }
 
+    /// What says that the work is told to stop.
+    pub(super) fn stopped(&self) -> &AtomicBool {
+        &self.stopped
+    }
+
     pub(super) fn enter(&self, stage: Stage, total: u64) {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);

@@ -120,7 +120,7 @@ impl StoredLayer {
         let workplace = self.workplace()?;
         let entry = segment_of(&workplace, rows, requests, 1)?;
         let change = Change { added: vec![entry], ..Change::default() };
-        self.commit(change, Some(&workplace)).map(drop)
+        self.commit(change, Some(&workplace))
     }
 }
 

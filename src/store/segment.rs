@@ -100,14 +100,24 @@ pub(super) struct SegmentWriter {
     rows: u64,
 }
 
+/// What the file of a segment's points is called.
+pub(super) fn points_name(name: &str) -> String {
+    format!("{name}.points.arrow")
+}
+
+/// What the file of a segment's bins is called.
+pub(super) fn bins_name(name: &str) -> String {
+    format!("{name}.bins.arrow")
+}
+
 /// The path of a segment's points in a folder.
 pub(super) fn points_path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.points.arrow"))
+    folder.join(points_name(name))
 }
 
 /// The path of a segment's bins in a folder.
 pub(super) fn bins_path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.bins.arrow"))
+    folder.join(bins_name(name))
 }
 
 impl SegmentWriter {

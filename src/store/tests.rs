@@ -424,3 +424,85 @@ fn an_import_is_all_or_nothing_and_merges_its_runs() {
     let left: Vec<_> = std::fs::read_dir(store.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+fn entries(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut entries: Vec<String> = entries.collect();
+    entries.sort();
+    entries
+}
+
+#[test]
+fn a_layer_is_made_with_all_its_points_or_not_at_all() {
+    let (_folder, store) = store();
+    let columns = some_points(5000, 4);
+    let points = Points::new(&columns.lon, &columns.lat).unwrap();
+    let source = crate::source::Memory(points);
+    let fill = |layer: &StoredLayer| {
+        // Nobody sees it yet, nor the name that it will have.
+        assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
+        layer.import(&source, &Query::default(), Existing::Kept, 2, &Progress::default())
+    };
+    let failed = store.create_with("points", Description::default(), |layer| fill(layer).and(Err::<(), _>(Error::Cancelled)));
+    assert!(matches!(failed, Err(Error::Cancelled)));
+    assert!(entries(store.folder()).is_empty());
+    assert_eq!(store.create_with("points", Description::default(), fill).unwrap().points, 5000);
+    assert_eq!(entries(store.folder()), ["points"]);
+    assert_eq!(store.layer("points").unwrap().unwrap().snapshot().points(), 5000);
+    let taken = store.create_with("points", Description::default(), |_| Ok(())).unwrap_err();
+    assert!(taken.is_usage() && taken.to_string().contains("already"), "{taken}");
+    // Something that is no layer is neither taken for one nor removed.
+    std::fs::create_dir(store.folder().join("mine")).unwrap();
+    std::fs::write(store.folder().join("mine/diary.txt"), "mine").unwrap();
+    let taken = store.create("mine", Description::default()).unwrap_err().to_string();
+    assert!(taken.contains("mine: there is something else"), "{taken}");
+    assert_eq!(entries(store.folder()), ["mine", "points"]);
+}
+
+#[test]
+fn an_import_of_nothing_changes_nothing() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(100, 4), 1);
+    let version = layer.snapshot().version();
+    let (lon, lat) = ([0.0, 5.0], [89.0, -86.0]);
+    let polar = crate::source::Memory(Points::new(&lon, &lat).unwrap());
+    for existing in [Existing::Kept, Existing::Replaced] {
+        let imported = layer.import(&polar, &Query::default(), existing, 1, &Progress::default()).unwrap();
+        assert_eq!((imported.points, imported.beyond_map, imported.report.read), (0, 2, 2));
+        assert_eq!((layer.snapshot().points(), layer.snapshot().version()), (100, version.clone()));
+    }
+}
+
+#[test]
+fn a_write_that_fails_leaves_nothing_behind() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(6000, 4), 1);
+    let before = entries(layer.folder());
+    // No manifest can be written while something is in the way.
+    let in_the_way = layer.folder().join("manifest.json.part");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let error = layer.append(batch(&some_points(6000, 5)), None).unwrap_err();
+    assert!(error.to_string().contains("manifest.json: cannot write"), "{error}");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(entries(layer.folder()), before);
+    assert_eq!(entries(store.folder()), ["points"]);
+    assert_eq!(layer.snapshot().points(), 6000);
+    layer.append(batch(&some_points(6000, 5)), None).unwrap();
+    assert_eq!(layer.snapshot().points(), 12_000);
+}
+
+#[test]
+fn what_a_killed_process_left_behind_is_swept() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(6000, 4), 2);
+    let before = entries(layer.folder());
+    // As a process leaves it that was killed before, and one after it swapped the manifest.
+    for name in ["00000009.points.arrow", "00000009.bins.arrow", "00000001.bins.arrow", "manifest.json.part"] {
+        assert!(!before.contains(&name.to_owned()), "{name}");
+        std::fs::write(layer.folder().join(name), "x").unwrap();
+    }
+    std::fs::write(layer.folder().join("notes.txt"), "mine").unwrap();
+    store.sweep();
+    std::fs::remove_file(layer.folder().join("notes.txt")).unwrap();
+    assert_eq!(entries(layer.folder()), before);
+}
