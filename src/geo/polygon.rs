@@ -220,12 +220,13 @@ fn is_within_odd<'e>(edges: impl IntoIterator<Item = &'e Edge>, lon: f64, lat: f
 /// The edge between two vertices, unless it is level.
 fn edge(a: [f64; 2], b: [f64; 2], part: u32) -> Option<Edge> {
     // Nothing is north of the pole, so what reaches up to it holds it.
-    let [a, b] = [a, b].map(|[lon, lat]| [lon, if lat == 90.0 { lat.next_up() } else { lat }]);
+    let [a, b] = [a, b].map(|[lon, lat]| [lon, if lat >= 90.0 { lat.next_up() } else { lat }]);
     let (south, north) = if a[1] <= b[1] { (a, b) } else { (b, a) };
     (south[1] < north[1]).then_some(Edge { south, north, part })
 }
 
 /// Says what is wrong with a ring.
+#[allow(clippy::float_cmp)] // The ends of a ring are the same number or they are not.
 fn check(ring: &[[f64; 2]]) -> Result<(), String> {
     for &[lon, lat] in ring {
         if !(lon.is_finite() && lat.is_finite()) {

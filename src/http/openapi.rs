@@ -64,7 +64,9 @@ pub(super) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
 fn specify(contract: &mut Value, layers: &[&str]) {
     let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
-    for parameter in operations.filter_map(|operation| operation["parameters"].as_array_mut()).flatten() {
+    // An index would put a null where there are no parameters.
+    let parameters = operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten();
+    for parameter in parameters {
         if parameter["in"] != "path" {
             continue;
         }

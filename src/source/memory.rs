@@ -146,6 +146,18 @@ mod tests {
     }
 
     #[test]
+    fn a_scan_that_nobody_wants_any_more_ends_though_no_row_passes() {
+        use std::sync::atomic::AtomicBool;
+        let lon = vec![0.0; 1_000_000];
+        let times = vec![0; lon.len()];
+        let points = Points::new(&lon, &lon).unwrap().with_time(&times).unwrap();
+        let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
+        let query = |stop| Query { start_us: Some(1), stop: Some(stop), ..Query::default() };
+        assert_eq!(testing::gather(&Memory(points), &query(&no)).unwrap().1.filtered, 1_000_000);
+        assert!(matches!(testing::gather(&Memory(points), &query(&yes)), Err(Error::Cancelled)));
+    }
+
+    #[test]
     fn a_filter_by_what_is_not_there_is_an_error() {
         let points = Points::new(&[1.0], &[2.0]).unwrap().with_time(&[3]).unwrap();
         let query = Query { end_us: Some(9), ..Query::default() };

@@ -38,7 +38,8 @@ pub(super) fn scan_parts(
                 break;
             }
             let mut intake = Intake::new(query, sink, has);
-            let read = read_part(part, &mut intake);
+            // A sink that sees nothing, because no row passes, cannot stop.
+            let read = if query.is_stopped() { Ok(ControlFlow::Break(())) } else { read_part(part, &mut intake) };
             let (report, flushed) = intake.finish();
             let outcome = match read {
                 Ok(ControlFlow::Continue(())) if flushed.is_continue() => Ok(report),

@@ -74,6 +74,13 @@ fn the_contract_lists_what_is_answered() {
         assert!(!text.contains("no such address"), "{path}: {text}");
     }
     assert!(contract["paths"]["/overlays"]["post"]["responses"]["201"].is_object());
+    for operation in contract["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        assert!(operation.as_object().unwrap().values().all(|member| !member.is_null()), "{operation}");
+    }
+    let zoom = contract["paths"]["/{layer}/{z}/{x}/{y}.png"]["get"]["parameters"].as_array().unwrap();
+    let zoom = zoom.iter().find(|parameter| parameter["name"] == "z").unwrap();
+    assert_eq!(zoom["schema"]["maximum"], 24);
 }
 
 #[test]

@@ -210,7 +210,7 @@ proptest! {
         let whole = polygon(&[rectangle(-50.0, -50.0, 50.0, 50.0)]);
         let (west, east) = (polygon(&[closed(west)]), polygon(&[closed(east)]));
         let on_border = line.windows(2).flat_map(|ends| {
-            let middle = |axis: usize| (ends[0][axis] + ends[1][axis]) / 2.0;
+            let middle = |axis: usize| f64::midpoint(ends[0][axis], ends[1][axis]);
             [(ends[0][0], ends[0][1]), (middle(0), middle(1))]
         });
         for (lon, lat) in points.into_iter().chain(on_border) {
