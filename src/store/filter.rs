@@ -51,7 +51,11 @@ impl<'q> Filter<'q> {
         if !query.in_categories.is_empty() {
             let names = &segment.points.names;
             let mut passes = vec![false; names.list.len()];
-            query.in_categories.iter().filter_map(|name| names.find(name)).for_each(|number| passes[number as usize] = true);
+            query
+                .in_categories
+                .iter()
+                .filter_map(|name| names.find(name))
+                .for_each(|number| passes[number as usize] = true);
             if !passes.contains(&true) {
                 return None;
             }
@@ -76,7 +80,9 @@ impl<'q> Filter<'q> {
             passed.rows.clear();
             match (&self.time_us, &batch.time_us) {
                 (None, _) => passed.rows.extend(chunk.start as u32..chunk.end as u32),
-                (Some(range), Some(time)) => in_range(&time[chunk.clone()], range, chunk.start as u32, &mut passed.rows),
+                (Some(range), Some(time)) => {
+                    in_range(&time[chunk.clone()], range, chunk.start as u32, &mut passed.rows)
+                }
                 (Some(_), None) => {}
             }
             if let (Some(passes), false) = (&self.categories, passed.rows.is_empty()) {
