@@ -47,7 +47,7 @@ pub struct Layer {
 }
 
 enum LayerPoints {
-    Inputs { inputs: Inputs, resident: Option<Resident>, report: ScanReport },
+    Inputs { inputs: Inputs, resident: Option<Box<Resident>>, report: ScanReport },
     Stored(Arc<Snapshot>),
 }
 
@@ -84,7 +84,7 @@ impl Layer {
         };
         report.require_points(&spec.inputs)?;
         let version = format!("{version:016x}");
-        Ok(Self::with(spec, LayerPoints::Inputs { inputs, resident, report }, version, extent))
+        Ok(Self::with(spec, LayerPoints::Inputs { inputs, resident: resident.map(Box::new), report }, version, extent))
     }
 
     /// The layer of stored points; `spec` says what they are called.
@@ -129,7 +129,9 @@ impl Layer {
     pub fn weight(&self) -> Option<&str> {
         let named = self.spec.columns.weight.as_deref();
         let weighted = match &self.points {
-            LayerPoints::Inputs { resident, .. } => resident.as_ref().map_or(named.is_some(), Resident::is_weighted),
+            LayerPoints::Inputs { resident, .. } => {
+                resident.as_ref().map_or(named.is_some(), |resident| resident.is_weighted())
+            }
             LayerPoints::Stored(snapshot) => snapshot.is_weighted(),
         };
         weighted.then(|| named.unwrap_or("weight"))
@@ -187,7 +189,9 @@ impl Layer {
     /// Where `query` is answered the fastest.
     pub fn origin(&self, query: &Query<'_>) -> Origin<'_> {
         match &self.points {
-            LayerPoints::Inputs { resident: Some(resident), .. } if resident.serves(query) => Origin::Source(resident),
+            LayerPoints::Inputs { resident: Some(resident), .. } if resident.serves(query) => {
+                Origin::Source(&**resident)
+            }
             LayerPoints::Inputs { inputs, .. } => Origin::Source(inputs),
             LayerPoints::Stored(snapshot) => Origin::Stored(snapshot),
         }

@@ -74,12 +74,11 @@ pub fn render_shaded(
     stopped(query)?;
     let density = density(&cells, kernel, style.aggregation, threads)?;
     stopped(query)?;
-    let (span, quantizer) = match shading {
-        Some(shading) => (shading.span, shading.quantizer.clone()),
-        None => {
-            let span = style.span(&density, threads)?;
-            (span, style.quantizer(&density, span))
-        }
+    let (span, quantizer) = if let Some(shading) = shading {
+        (shading.span, shading.quantizer.clone())
+    } else {
+        let span = style.span(&density, threads)?;
+        (span, style.quantizer(&density, span))
     };
     let indices = quantizer.quantize(&density, threads);
     // A point that shows in several copies of the world is still one.

@@ -47,6 +47,7 @@ impl Shading {
     }
 
     /// Finds it in the tiles around `places`, degrees of longitude and latitude, at the scale that `steps` says.
+    #[allow(clippy::too_many_arguments, reason = "all of it makes the sample")]
     pub(super) fn find(
         origin: Origin<'_>,
         query: &Query<'_>,

@@ -73,9 +73,6 @@ pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads:
     if cells.width <= halo || cells.height <= halo {
         return Err(Error::invalid("radius", "the cells are no larger than the kernel's halo"));
     }
-    fn kept(grid: Option<&Grid<f32>>) -> Result<&Grid<f32>> {
-        grid.ok_or_else(|| Error::invalid("agg", "the cells do not hold what it needs"))
-    }
     let spread = |cells: &Grid<f32>| match kernel.axis() {
         Some(axis) => convolve::separable(cells, &axis, threads),
         None => stamp(cells, &kernel.rows(Scale::Mass), Combine::Sum, threads),
@@ -102,6 +99,11 @@ pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads:
             Ok(most)
         }
     }
+}
+
+/// What an aggregation needs of the cells.
+fn kept(grid: Option<&Grid<f32>>) -> Result<&Grid<f32>> {
+    grid.ok_or_else(|| Error::invalid("agg", "the cells do not hold what it needs"))
 }
 
 #[cfg(test)]

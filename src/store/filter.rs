@@ -36,6 +36,7 @@ impl<'q> Filter<'q> {
     }
 
     /// The filter of a query on a segment. `None`: no point of it can pass. A filter that all pass is `Some(None)`.
+    #[allow(clippy::option_option, reason = "none may pass, all do, or some")]
     pub(super) fn of(query: &'q Query<'_>, segment: &Segment) -> Option<Option<Self>> {
         let totals = &segment.entry.totals;
         let mut filter = Self { time_us: None, categories: None, polygon: query.polygon.as_deref() };
@@ -81,7 +82,7 @@ impl<'q> Filter<'q> {
             match (&self.time_us, &batch.time_us) {
                 (None, _) => passed.rows.extend(chunk.start as u32..chunk.end as u32),
                 (Some(range), Some(time)) => {
-                    in_range(&time[chunk.clone()], range, chunk.start as u32, &mut passed.rows)
+                    in_range(&time[chunk.clone()], range, chunk.start as u32, &mut passed.rows);
                 }
                 (Some(_), None) => {}
             }
@@ -132,6 +133,8 @@ fn in_range(times: &[i64], range: &Range<i64>, first: u32, rows: &mut Vec<u32>) 
 
 wide! {
     fn count_within(times: &[i64], start: i64, end: i64) -> usize {
+        // No early exit, so that the loop vectorizes.
+        #[allow(clippy::needless_bitwise_bool)]
         times.iter().fold(0, |count, &time| count + usize::from((time >= start) & (time < end)))
     }
 }

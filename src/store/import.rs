@@ -171,7 +171,9 @@ fn finish(
         && workers.iter().map(|worker| worker.rows.len()).sum::<usize>() <= SORTED_ROWS / 2;
     if is_small {
         let mut all = Rows::default();
-        workers.into_iter().for_each(|worker| all.append(worker.rows));
+        for worker in workers {
+            all.append(worker.rows);
+        }
         if all.is_empty() {
             return Ok(None);
         }

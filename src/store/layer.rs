@@ -222,7 +222,7 @@ impl StoredLayer {
             Ok((snapshot, stamp)) => drop(self.set(snapshot, stamp)),
             // The manifest is another one than the one that is known, so whoever asks next reads it.
             Err(error) => {
-                tracing::warn!(layer = self.name, %error, "the layer is changed, but cannot be read anew yet")
+                tracing::warn!(layer = self.name, %error, "the layer is changed, but cannot be read anew yet");
             }
         }
     }

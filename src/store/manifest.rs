@@ -62,6 +62,12 @@ struct Sealed {
     layer: Box<RawValue>,
 }
 
+/// What every format has.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
 impl Manifest {
     /// The format that is written.
     const FORMAT: u32 = 1;
@@ -110,10 +116,6 @@ impl Manifest {
         let sealed: Sealed = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
         if crc32fast::hash(sealed.layer.get().as_bytes()) != sealed.crc32 {
             return Err(damaged("its checksum is not the one that it was written with"));
-        }
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
         }
         let told = |error: serde_json::Error| damaged(&error.to_string());
         let Format { format } = serde_json::from_str(sealed.layer.get()).map_err(told)?;

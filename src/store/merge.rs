@@ -224,9 +224,6 @@ impl Rows {
             return self;
         }
         let stays: Vec<bool> = self.time_us.iter().map(|&time| time >= before_us || time == Points::NO_TIME).collect();
-        fn kept<T: Copy>(column: Vec<T>, stays: &[bool]) -> Vec<T> {
-            column.into_iter().zip(stays).filter(|(_, stays)| **stays).map(|(value, _)| value).collect()
-        }
         Self {
             keys: kept(self.keys, &stays),
             weight: kept(self.weight, &stays),
@@ -235,4 +232,9 @@ impl Rows {
             names: self.names,
         }
     }
+}
+
+/// The values that stay.
+fn kept<T>(column: Vec<T>, stays: &[bool]) -> Vec<T> {
+    column.into_iter().zip(stays).filter(|(_, stays)| **stays).map(|(value, _)| value).collect()
 }

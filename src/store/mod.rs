@@ -64,7 +64,8 @@ pub struct Store {
     folder: PathBuf,
     layers: RwLock<BTreeMap<String, Arc<StoredLayer>>>,
     /// Held by the server that serves the store.
-    _server: Option<File>,
+    #[allow(dead_code, reason = "it is a lock as long as it is open")]
+    server: Option<File>,
 }
 
 impl Store {
@@ -77,7 +78,7 @@ impl Store {
             return Err(Error::input(folder, "it is not a folder, so no store"));
         }
         let folder = folder.to_owned();
-        Ok(Self { folder, layers: RwLock::default(), _server: None })
+        Ok(Self { folder, layers: RwLock::default(), server: None })
     }
 
     /// Opens the store for the one server that serves it: a second one is refused until the first has ended.
@@ -98,7 +99,7 @@ impl Store {
             }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
-        store._server = Some(lock);
+        store.server = Some(lock);
         store.sweep();
         Ok(store)
     }

@@ -119,7 +119,7 @@ impl PointsWriter {
 }
 
 /// Which values are there; `None` where all are.
-fn nulls<T: PartialEq>(values: &[T], none: T) -> Option<NullBuffer> {
+fn nulls<T: PartialEq + Copy>(values: &[T], none: T) -> Option<NullBuffer> {
     values.contains(&none).then(|| values.iter().map(|value| *value != none).collect())
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Snapshot;
 use super::filter::{Filter, Passed};
-use super::points::BATCH_ROWS;
+use super::points::{BATCH_ROWS, Batch};
 use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Categories, Points, fixed};
@@ -77,34 +77,16 @@ fn push(
     const CHUNK: usize = 8192;
     let everything = Filter::everything();
     let filter = filter.unwrap_or(&everything);
-    let (mut passed, mut lon, mut lat) = (Passed::default(), Vec::new(), Vec::new());
-    let (mut time, mut codes) = (Vec::new(), Vec::new());
+    let (mut passed, mut columns) = (Passed::default(), Columns::default());
     let names = &segment.points.names.list;
     for (batch, range) in segment.points.stretches(rows) {
         for start in range.clone().step_by(CHUNK) {
             let mut outcome = Ok(ControlFlow::Continue(()));
             filter.select(batch, start..(start + CHUNK).min(range.end), query.weights, &mut passed, |passed| {
-                if matches!(outcome, Ok(ControlFlow::Break(())) | Err(_)) {
-                    return;
+                if matches!(outcome, Ok(ControlFlow::Continue(()))) {
+                    columns.fill(batch, passed, query);
+                    outcome = columns.points(passed, names).map(&mut *sink);
                 }
-                let places = passed.x.iter().zip(&passed.y).map(|(&x, &y)| fixed::from_fixed(x, y));
-                (lon, lat) = places.unzip();
-                let mut tell = || -> Result<ControlFlow<()>> {
-                    let mut points = Points::new(&lon, &lat)?;
-                    if !passed.weight.is_empty() {
-                        points = points.with_weight(&passed.weight)?;
-                    }
-                    if let (true, Some(times)) = (query.times, &batch.time_us) {
-                        time = passed.rows.iter().map(|&row| times[row as usize]).collect();
-                        points = points.with_time(&time)?;
-                    }
-                    if let (true, Some(category)) = (query.categories, &batch.category) {
-                        codes = passed.rows.iter().map(|&row| category[row as usize]).collect();
-                        points = points.with_category(Categories { codes: &codes, names })?;
-                    }
-                    Ok(sink(points))
-                };
-                outcome = tell();
             });
             if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
                 return outcome;
@@ -112,6 +94,40 @@ fn push(
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// The columns of a batch that is handed to a sink.
+#[derive(Default)]
+struct Columns {
+    lon: Vec<f64>,
+    lat: Vec<f64>,
+    time: Option<Vec<i64>>,
+    codes: Option<Vec<u32>>,
+}
+
+impl Columns {
+    fn fill(&mut self, batch: &Batch, passed: &Passed, query: &Query<'_>) {
+        let places = passed.x.iter().zip(&passed.y).map(|(&x, &y)| fixed::from_fixed(x, y));
+        (self.lon, self.lat) = places.unzip();
+        let of = |times: &[i64]| passed.rows.iter().map(|&row| times[row as usize]).collect();
+        self.time = batch.time_us.as_ref().filter(|_| query.times).map(|times| of(times));
+        let of = |codes: &[u32]| passed.rows.iter().map(|&row| codes[row as usize]).collect();
+        self.codes = batch.category.as_ref().filter(|_| query.categories).map(|codes| of(codes));
+    }
+
+    fn points<'a>(&'a self, passed: &'a Passed, names: &'a [Box<str>]) -> Result<Points<'a>> {
+        let mut points = Points::new(&self.lon, &self.lat)?;
+        if !passed.weight.is_empty() {
+            points = points.with_weight(&passed.weight)?;
+        }
+        if let Some(time) = &self.time {
+            points = points.with_time(time)?;
+        }
+        match &self.codes {
+            Some(codes) => points.with_category(Categories { codes, names }),
+            None => Ok(points),
+        }
+    }
 }
 
 /// Bounds as windows in fixed-point units, `[[west, east], [north, south]]`, edges included: two of them across the

@@ -78,7 +78,9 @@ impl Snapshot {
             }
         }
         let mut extent = Extent::default();
-        segments.iter().for_each(|segment| segment.entry.totals.add_extent_to(&mut extent));
+        for segment in &segments {
+            segment.entry.totals.add_extent_to(&mut extent);
+        }
         let requests = segments.iter().flat_map(|segment| segment.points.requests());
         let requests = requests.map(|request| (request.key.clone(), request)).collect();
         Ok(Self { manifest, segments, damaged, requests, extent })
@@ -89,7 +91,9 @@ impl Snapshot {
         let mut segments = self.segments.clone();
         segments.retain(|segment| segment.entry.id != damage.segment);
         let mut extent = Extent::default();
-        segments.iter().for_each(|segment| segment.entry.totals.add_extent_to(&mut extent));
+        for segment in &segments {
+            segment.entry.totals.add_extent_to(&mut extent);
+        }
         let mut damaged = self.damaged.clone();
         damaged.push(damage);
         Self { manifest: self.manifest.clone(), segments, damaged, requests: self.requests.clone(), extent }
@@ -144,7 +148,7 @@ impl Snapshot {
                 let [from, to] = summary.time_us.get_or_insert([first, last]);
                 (*from, *to) = ((*from).min(first), (*to).max(last));
             }
-            summary.categories.extend(segment.points.names.list.iter().map(|name| name.to_string()));
+            summary.categories.extend(segment.points.names.list.iter().map(std::string::ToString::to_string));
         }
         if self.is_weighted() {
             for segment in &self.segments {

@@ -237,6 +237,9 @@ fn filters_let_through_what_they_should() {
     }
 }
 
+/// Points as a scan told them.
+type Seen = Vec<(i64, i64, u32, i64, Option<String>)>;
+
 #[test]
 fn points_come_back_with_all_their_columns() {
     let columns = some_points(20_000, 5);
@@ -244,7 +247,6 @@ fn points_come_back_with_all_their_columns() {
     let layer = layer_of(&store, &columns, 4);
     layer.compact(1, &Progress::default()).unwrap();
     let snapshot = layer.snapshot();
-    type Seen = Vec<(i64, i64, u32, i64, Option<String>)>;
     let micro = |degrees: f64| (degrees.rem_euclid(360.0) * 1e5).round() as i64;
     let scan = |query: &Query<'_>, workers: usize| -> Seen {
         let mut seen: Vec<Seen> = vec![Vec::new(); workers];
