@@ -201,7 +201,7 @@ impl Layer {
     /// whose colors are absolute, and on a plane, where each picture has its own.
     ///
     /// # Errors
-    /// As [`render`](super::render).
+    /// As [`render()`](super::render()).
     pub fn shading(
         &self,
         query: &Query<'_>,
