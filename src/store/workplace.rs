@@ -113,7 +113,9 @@ mod tests {
             if files.is_empty() {
                 fs::remove_dir_all(store.join(left).join("inner")).unwrap();
             }
-            files.iter().for_each(|file| fs::write(store.join(left).join(file), "x").unwrap());
+            for file in files {
+                fs::write(store.join(left).join(file), "x").unwrap();
+            }
         }
         fs::create_dir(store.join("cities")).unwrap();
         Workplace::sweep(&store);

@@ -10,6 +10,7 @@ mod cleanup;
 mod config;
 mod geotiff;
 mod golden;
+mod import;
 mod kiln;
 mod old_page;
 mod overlays;
