@@ -92,6 +92,12 @@ pub(super) const KEYS: &[Key] = &[
     key("server", "max_connections", Kind::Count(1, 1_000_000), "Connections at the same time"),
     key("server", "cors_origins", Kind::Origins, "Origins of the pages that may read answers"),
     key("server", "cache_control", Kind::CacheControl, "Header of drawn pictures that are not stored"),
+    key(
+        "server",
+        "empty_tile",
+        Kind::Choice(&["200", "204", "404"]),
+        "Status of tiles with nothing to see; 200 is a picture",
+    ),
     key("server", "token", Kind::Secret, "What clients show to write points and layers; it is never printed")
         .or_absent(
             "only clients of this machine write, and only where the server listens to it alone",

@@ -88,7 +88,7 @@ impl Kind {
                 scalar.and_then(|text| text.parse().ok()).is_some_and(|size| (least..=most).contains(&size))
             }
             Self::LayerName => text.is_some_and(|name| check_name(name).is_ok()),
-            Self::Choice(names) => text.is_some_and(|text| names.contains(&text)),
+            Self::Choice(names) => scalar.is_some_and(|text| names.contains(&text)),
             Self::Inputs => texts(value)
                 .or(text.map(|input| vec![input]))
                 .is_some_and(|inputs| !inputs.is_empty() && inputs.iter().all(|input| !input.is_empty())),
@@ -208,6 +208,7 @@ mod tests {
         check(Kind::Inputs, &["\"a.csv\"", "[\"a.csv\", \"-\"]"], &["[]", "\"\"", "[\"\"]", "5"]);
         check(Kind::Folders, &["[]", "[\"a\"]"], &["\"a\"", "[\"\"]"]);
         check(Kind::Choice(&["a", "b"]), &["\"a\""], &["\"c\"", "1"]);
+        check(Kind::Choice(&["200", "404"]), &["\"200\"", "404"], &["204", "200.0", "\"2\""]);
         check(Kind::Flag, &["true", "false"], &["1", "\"true\""]);
         check(Kind::Secret, &["\"s3cret\""], &["\"\"", "\"a b\"", "7"]);
         check(Kind::LayerName, &["\"a\""], &["\"docs\"", "\"a b\""]);

@@ -49,8 +49,8 @@ use serde::{Deserialize, Serialize};
 pub use byte_size::ByteSize;
 pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
-    BridgeConfig, CacheConfig, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig, ServerConfig,
-    StoreConfig,
+    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig,
+    ServerConfig, StoreConfig,
 };
 pub use time_span::TimeSpan;
 pub use token::Token;

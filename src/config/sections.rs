@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ByteSize, TimeSpan, Token, quantity};
@@ -33,9 +34,27 @@ pub struct ServerConfig {
     pub cors_origins: Vec<String>,
     /// The `Cache-Control` header of drawn pictures that are not stored. Default: `public, max-age=60`.
     pub cache_control: String,
+    /// What a tile is answered with where there is nothing to see. Default: a transparent picture.
+    #[serde(deserialize_with = "read_empty_tile")]
+    pub empty_tile: EmptyTile,
     /// What clients have to show to write points and layers. It may be set by `KILN_TOKEN`, and is never printed nor saved.
     /// Default: `None`, writes are let in only while the server listens to this machine alone.
     pub token: Option<Token>,
+}
+
+/// What a tile is answered with where there is nothing to see; written as the HTTP status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EmptyTile {
+    /// `200`: a transparent picture of the tile's size, which every client can show.
+    #[default]
+    #[serde(rename = "200")]
+    Transparent,
+    /// `204`: no content, which saves the bytes for clients that take it for nothing to show.
+    #[serde(rename = "204")]
+    NoContent,
+    /// `404`: there is no such tile, upon which some clients show a larger tile of a lower zoom.
+    #[serde(rename = "404")]
+    NotFound,
 }
 
 impl Default for ServerConfig {
@@ -49,6 +68,7 @@ impl Default for ServerConfig {
             max_connections: 1024,
             cors_origins: vec!["*".into()],
             cache_control: "public, max-age=60".into(),
+            empty_tile: EmptyTile::default(),
             token: None,
         }
     }
@@ -71,6 +91,11 @@ fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::E
 fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let url = Option::<String>::deserialize(deserializer)?;
     Ok(url.map(|url| url.trim_end_matches('/').to_owned()))
+}
+
+/// Reads the status as a text or as a number.
+fn read_empty_tile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EmptyTile, D::Error> {
+    EmptyTile::deserialize(quantity::scalar(deserializer)?.as_str().into_deserializer())
 }
 
 /// `[store]`: layers that are kept on the disk.

@@ -9,6 +9,7 @@ mod cells;
 mod extent;
 pub mod fixed;
 mod points;
+mod polygon;
 mod projection;
 mod tile;
 
@@ -17,5 +18,6 @@ pub use canvas::Canvas;
 pub use cells::CellMapper;
 pub use extent::Extent;
 pub use points::{Categories, Points};
+pub use polygon::Polygon;
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
 pub use tile::TileCoord;

@@ -17,8 +17,10 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::fields::{Answer, decoded};
+use super::filter::Filter;
+use super::ground::{Beyond, canvas, check_ground};
 use super::overlays::{answer_within, corners, overlay};
-use super::picture::{Beyond, Filter, Subject, Wanted, canvas, check_ground};
+use super::picture::{Subject, Wanted};
 use super::problem::Problem;
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};

@@ -10,10 +10,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::digest::etag;
 use super::fields::{Answer, Fields};
+use super::ground::{Beyond, canvas, fitting};
 use super::images::png;
 use super::parameters::LegendParameters;
-use super::picture::{Beyond, LayerStyle, SpanReply, Wanted, canvas, etag, fitting};
+use super::picture::{LayerStyle, SpanReply, Wanted};
 use super::problem::Problem;
 
 /// What the colors of a picture mean.

@@ -5,12 +5,16 @@
 //! goes wrong is told as a `problem`. `router` lists the addresses, each of which has a file of its own.
 
 mod access;
+mod area;
 mod bbox;
 mod bridge;
 mod bundled;
 mod cache;
 mod catalog;
+mod digest;
 mod fields;
+mod filter;
+mod ground;
 mod health;
 mod images;
 mod legend;
@@ -21,11 +25,18 @@ mod pages;
 mod parameters;
 mod patience;
 mod picture;
+mod pixel_ratio;
+mod point;
+mod points;
 mod pool;
 mod problem;
 mod router;
 mod serve;
+mod statistics;
 mod sweeper;
+mod tile_json;
+mod tile_style;
+mod tiles;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,13 +51,15 @@ use self::overlays::Overlays;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
+use self::tile_style::TileStyles;
 use crate::color::Scheme;
-use crate::config::{Config, GroundConfig, LayerConfig};
+use crate::config::{Config, GroundConfig, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::images::ImageFolder;
 use crate::layer::{Catalog, Layer, LayerSpec, SchemeFolders};
 use crate::source::{Columns, Ground};
 use crate::spelling::nearest_first;
+use crate::store::Store;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -60,6 +73,8 @@ struct App {
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
     overlays: Overlays,
+    /// How tiles are drawn, by the queries that say it.
+    tile_styles: TileStyles,
     metrics: Metrics,
     routes: Routes,
 }
@@ -136,6 +151,15 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
+/// The store of the config, if there is one: a folder that is not there yet is none.
+fn open_store(config: &StoreConfig) -> Result<Option<Store>> {
+    if !config.folder.exists() {
+        return Ok(None);
+    }
+    let open = if config.read_only { Store::open } else { Store::open_for_server };
+    open(&config.folder).map(Some)
+}
+
 impl App {
     fn new(config: Config) -> Result<Self> {
         let layers = if config.layers.is_empty() {
@@ -143,7 +167,7 @@ impl App {
         } else {
             config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
         };
-        let catalog = Catalog::new(layers, None);
+        let catalog = Catalog::new(layers, open_store(&config.store)?);
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
@@ -158,6 +182,7 @@ impl App {
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
+            tile_styles: TileStyles::new(),
             metrics: Metrics::new(catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))),
             routes: Routes::new(),
             catalog,

@@ -41,7 +41,10 @@ impl Catalog {
         let mut names: Vec<String> = self.layers.keys().cloned().chain(stored).collect();
         names.sort_unstable();
         names.dedup();
-        names.iter().filter_map(|name| self.find(name).inspect_err(|error| tracing::error!(%error, "{name}")).ok()?).collect()
+        names
+            .iter()
+            .filter_map(|name| self.find(name).inspect_err(|error| tracing::error!(%error, "{name}")).ok()?)
+            .collect()
     }
 
     /// The layer `name` as it is now; `None` if there is none.
@@ -77,7 +80,10 @@ fn spec(name: &str, snapshot: &Snapshot) -> Result<LayerSpec> {
     let mut style = StyleOptions::default();
     for (parameter, text) in &description.style {
         if !style.set(parameter, text)? {
-            return Err(Error::invalid("style", format!("the layer `{name}` has a style with an unknown `{parameter}`")));
+            return Err(Error::invalid(
+                "style",
+                format!("the layer `{name}` has a style with an unknown `{parameter}`"),
+            ));
         }
     }
     Ok(LayerSpec {

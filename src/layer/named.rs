@@ -187,7 +187,7 @@ impl Layer {
     /// Where `query` is answered the fastest.
     pub fn origin(&self, query: &Query<'_>) -> Origin<'_> {
         match &self.points {
-            LayerPoints::Inputs { resident: Some(resident), .. } if !query.filters() => Origin::Source(resident),
+            LayerPoints::Inputs { resident: Some(resident), .. } if resident.serves(query) => Origin::Source(resident),
             LayerPoints::Inputs { inputs, .. } => Origin::Source(inputs),
             LayerPoints::Stored(snapshot) => Origin::Stored(snapshot),
         }
@@ -270,8 +270,9 @@ mod tests {
         assert_eq!(layer.bounds(), Bounds { west: 10.0, south: 50.0, east: 11.0, north: 51.0 });
         let canvas =
             canvas_of(Projection::Mercator, Bounds::new(9.0, 49.0, 12.0, 52.0).unwrap(), Size::Longest(64)).unwrap();
-        let drawn =
-            |query: &Query<'_>| render(layer.origin(query).source(), query, &canvas, &Style::new().unwrap(), 1).unwrap().drawn;
+        let drawn = |query: &Query<'_>| {
+            render(layer.origin(query).source(), query, &canvas, &Style::new().unwrap(), 1).unwrap().drawn
+        };
         assert_eq!(drawn(&layer.query()), 2);
         assert_eq!(drawn(&Query { in_categories: vec!["tram".into()], ..layer.query() }), 1);
     }

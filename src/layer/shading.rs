@@ -127,7 +127,8 @@ fn tiles(places: &[(f64, f64)], projection: Projection, scale: [f64; 2]) -> Resu
 /// Values that hold anything, a few thousand of them, in order.
 fn ranks(sample: &Grid<f32>, style: &Style) -> Vec<f32> {
     const KEPT: usize = 1 << 14;
-    let holds = |value: &f32| if style.aggregation.is_additive() { *value != 0.0 && !value.is_nan() } else { !value.is_nan() };
+    let holds =
+        |value: &f32| if style.aggregation.is_additive() { *value != 0.0 && !value.is_nan() } else { !value.is_nan() };
     let count = sample.cells().iter().filter(|value| holds(value)).count();
     let every = count.div_ceil(KEPT).max(1);
     let mut ranks: Vec<f32> = sample.cells().iter().copied().filter(holds).step_by(every).collect();
@@ -144,8 +145,8 @@ pub(super) fn key(query: &Query<'_>, projection: Projection, steps: [i32; 2], ra
 
 /// Which points a query lets through, as a text.
 pub(super) fn filter_key(query: &Query<'_>) -> String {
-    let Query { weights, start_us, end_us, in_categories, .. } = query;
-    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}")
+    let Query { weights, start_us, end_us, in_categories, polygon, .. } = query;
+    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}{polygon:?}")
 }
 
 /// Places of the points of a source that pass a query, picked evenly.

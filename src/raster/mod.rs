@@ -13,8 +13,8 @@ mod quantize;
 mod splat;
 mod steps;
 
-pub use cells::Cells;
 pub use bins::{Bins, Sums, Tally};
+pub use cells::Cells;
 pub use density::{Aggregation, density};
 pub use grid::Grid;
 pub use kernel::{Kernel, Shape};

@@ -136,7 +136,8 @@ impl Quantizer {
                 Formula::Sqrt { vmin: vmin * factor_f32, scale: scale / factor_f32, offset }
             }
         });
-        let nothing_within = if self.nothing_within > 0.0 { self.nothing_within * factor_f32 } else { self.nothing_within };
+        let nothing_within =
+            if self.nothing_within > 0.0 { self.nothing_within * factor_f32 } else { self.nothing_within };
         let span = Span { vmin: self.span.vmin * factor, vmax: self.span.vmax * factor };
         Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
     }

@@ -85,6 +85,26 @@ impl Batch {
         }
     }
 
+    /// Adds those of `points` that are `chosen`.
+    pub(super) fn extend(&mut self, points: Points<'_>, chosen: &[bool]) {
+        choose(&mut self.lon, points.lon(), chosen);
+        choose(&mut self.lat, points.lat(), chosen);
+        let count = self.len();
+        if self.has.weight {
+            choose(&mut self.weight, points.weight().unwrap_or_default(), chosen);
+            self.weight.resize(count, f32::NAN);
+        }
+        if self.has.time {
+            choose(&mut self.time_us, points.time_us().unwrap_or_default(), chosen);
+            self.time_us.resize(count, Points::NO_TIME);
+        }
+        if self.has.category {
+            let name = |index| points.category().and_then(|category| category.name(index));
+            let chosen = chosen.iter().enumerate().filter(|(_, chosen)| **chosen);
+            self.codes.extend(chosen.map(|(index, _)| self.labels.code(name(index))));
+        }
+    }
+
     /// The rows.
     pub(super) fn points(&self) -> Result<Points<'_>> {
         let mut points = Points::new(&self.lon, &self.lat)?;
@@ -109,4 +129,16 @@ impl Batch {
         self.codes.clear();
         self.labels.forget_many();
     }
+}
+
+/// Adds those of `values` that are `chosen`.
+fn choose<T: Copy + Default>(column: &mut Vec<T>, values: &[T], chosen: &[bool]) {
+    let mut end = column.len();
+    column.resize(end + values.len(), T::default());
+    // Each is written and some are overwritten, so that no branch has to be guessed.
+    for (value, chosen) in values.iter().zip(chosen) {
+        column[end] = *value;
+        end += usize::from(*chosen);
+    }
+    column.truncate(end);
 }

@@ -375,6 +375,10 @@ mod tests {
         assert_eq!(rejections(&report), [(5, "time: \"soon\" is not a time")]);
         let query = Query { end_us: midnight_us.map(|us| us + 1), ..testing::marked() };
         assert_eq!(testing::scan_marked(&source, &query).unwrap().0, expected[2..4]);
+        let area = r#"{"type":"Polygon","coordinates":[[[1.5,-1],[3.5,-1],[3.5,1],[1.5,1],[1.5,-1]]]}"#;
+        let polygon = Some(std::sync::Arc::new(crate::geo::Polygon::from_geojson(area).unwrap()));
+        let (seen, report) = testing::scan_marked(&source, &Query { polygon, ..query }).unwrap();
+        assert_eq!((seen, report.filtered, report.rejected), (expected[2..3].to_vec(), 4, 1));
         // Where there are none, none come.
         let file = testing::file(point(1.0, 2.0, r#"{"mag":1}"#));
         let source = GeoJson::open(file.path(), "quakes.geojson".to_owned()).unwrap();

@@ -16,6 +16,8 @@ pub(super) struct Intake<'i, 's> {
     sink: &'i mut Sink<'s>,
     /// Points on their way to the sink.
     batch: Batch,
+    /// Which rows of a slice pass the query.
+    passing: Vec<bool>,
     report: ScanReport,
     told_progress: u64,
 }
@@ -25,20 +27,30 @@ impl<'i, 's> Intake<'i, 's> {
     pub(super) fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: Has) -> Self {
         // What rows have for the filters' sake alone goes no further.
         let has = Has { weight: has.weight, time: has.time && query.times, category: has.category && query.categories };
-        Self { query, sink, batch: Batch::new(has), report: ScanReport::default(), told_progress: 0 }
+        Self {
+            query,
+            sink,
+            batch: Batch::new(has),
+            passing: Vec::new(),
+            report: ScanReport::default(),
+            told_progress: 0,
+        }
     }
 
     /// Takes one row.
     #[inline]
     pub(super) fn row(&mut self, row: Row<'_>) -> ControlFlow<()> {
         if !passes(self.query, row.time_us, row.category) {
-            self.report.read += 1;
-            self.report.filtered += 1;
+            self.filter(1);
             return ControlFlow::Continue(());
         }
         let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
         if !(is_valid(self.query.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
             self.reject(|| flaw(self.query.ground, row.lon, row.lat, weight));
+            return ControlFlow::Continue(());
+        }
+        if self.query.polygon.as_ref().is_some_and(|polygon| !polygon.contains(row.lon, row.lat)) {
+            self.filter(1);
             return ControlFlow::Continue(());
         }
         self.report.read += 1;
@@ -52,19 +64,53 @@ impl<'i, 's> Intake<'i, 's> {
         while start < points.len() {
             let slice = points.slice(start..start + Batch::ROWS);
             start += slice.len();
-            if all_pass(self.query, slice) && all_valid(self.query.ground, slice) {
-                self.flush()?;
-                self.report.read += slice.len() as u64;
-                let slice = if self.batch.has.time { slice } else { slice.without_time() };
-                let slice = if self.batch.has.category { slice } else { slice.without_category() };
-                (self.sink)(slice)?;
-            } else {
-                for i in 0..slice.len() {
-                    self.row(Row::of(slice, i))?;
-                }
-            }
+            self.slice(slice)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// Takes rows that are no more than a batch holds.
+    fn slice(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        if !all_valid(self.query.ground, points) {
+            return (0..points.len()).try_for_each(|i| self.row(Row::of(points, i)));
+        }
+        if !self.query.filters() {
+            return self.pass_on(points);
+        }
+        let mut passing = std::mem::take(&mut self.passing);
+        find_passing(self.query, points, &mut passing);
+        let count: usize = passing.iter().map(|&passes| usize::from(passes)).sum();
+        if count == points.len() {
+            self.passing = passing;
+            return self.pass_on(points);
+        }
+        self.filter(points.len() - count);
+        self.report.read += count as u64;
+        if self.batch.len() + count > Batch::ROWS {
+            self.flush()?;
+        }
+        self.batch.extend(points, &passing);
+        self.passing = passing;
+        if self.batch.is_full() {
+            return self.flush();
+        }
+        // A sink that sees nothing cannot stop.
+        if self.query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Passes valid points on as they are.
+    fn pass_on(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        self.flush()?;
+        self.report.read += points.len() as u64;
+        let points = if self.batch.has.time { points } else { points.without_time() };
+        let points = if self.batch.has.category { points } else { points.without_category() };
+        (self.sink)(points)
+    }
+
+    /// Counts rows that do not pass.
+    fn filter(&mut self, rows: usize) {
+        self.report.read += rows as u64;
+        self.report.filtered += rows as u64;
     }
 
     /// Counts a row that holds no valid point; `reason` is asked for only while reasons are kept.
@@ -117,23 +163,36 @@ fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bo
     after_start && before_end && (!query.filters_category() || category.is_some_and(is_in))
 }
 
-/// Whether all points pass the query for sure; categories are looked at row by row.
-fn all_pass(query: &Query<'_>, points: Points<'_>) -> bool {
+/// Tells which of some valid points pass the query, in place of what `passing` held.
+fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut Vec<bool>) {
+    passing.clear();
+    if let Some(polygon) = &query.polygon {
+        polygon.contains_all(points.lon(), points.lat(), passing);
+    }
+    // All of them where there is no polygon.
+    passing.resize(points.len(), true);
+    if query.filters_time() {
+        // Points without a time are before every start.
+        let first = query.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
+        let last = query.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
+        match points.time_us() {
+            Some(time_us) => keep_times_within(passing, time_us, first, last),
+            None => passing.fill(false),
+        }
+    }
     if query.filters_category() {
-        return false;
+        let name = |index| points.category().and_then(|category| category.name(index));
+        for (index, passes) in passing.iter_mut().enumerate().filter(|(_, passes)| **passes) {
+            *passes = name(index).is_some_and(|name| query.in_categories.iter().any(|wanted| wanted == name));
+        }
     }
-    if !query.filters_time() {
-        return true;
-    }
-    // Points without a time are before every start.
-    let first = query.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
-    let last = query.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
-    points.time_us().is_some_and(|time_us| all_times_within(time_us, first, last))
 }
 
 wide! {
-    fn all_times_within(time_us: &[i64], first: i64, last: i64) -> bool {
-        time_us.iter().fold(true, |ok, &time| ok & (first..=last).contains(&time))
+    fn keep_times_within(passing: &mut [bool], time_us: &[i64], first: i64, last: i64) {
+        for (passes, time) in passing.iter_mut().zip(time_us) {
+            *passes &= (first..=last).contains(time);
+        }
     }
 }
 

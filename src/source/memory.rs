@@ -46,10 +46,12 @@ pub(super) fn check_filters(points: Points<'_>, query: &Query<'_>) -> Result<()>
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::ops::ControlFlow;
+    use std::sync::Arc;
 
     use super::super::testing;
     use super::*;
-    use crate::geo::Categories;
+    use crate::geo::{Categories, Polygon};
+    use crate::source::Ground;
 
     fn scan(points: Points<'_>, workers: usize) -> (Vec<(f64, f64, f32)>, ScanReport) {
         let mut seen = vec![Vec::new(); workers];
@@ -116,6 +118,43 @@ mod tests {
         assert!(seen(&Query { end_us: Some(i64::MIN), ..testing::marked() }).0.is_empty());
         let (gathered, _) = testing::gather(&Memory(points), &Query { times: false, ..query }).unwrap();
         assert!(gathered.points().time_us().is_none() && gathered.points().category().is_some());
+    }
+
+    #[test]
+    fn points_outside_of_a_polygon_are_filtered_and_bad_ones_rejected() {
+        let ring = vec![[10.0, -1.0], [20.0, -1.0], [20.0, 1.0], [10.0, 1.0], [10.0, -1.0]];
+        let polygon = Some(Arc::new(Polygon::new(&[vec![ring]]).unwrap()));
+        let count = 30_000;
+        let lon: Vec<f64> = (0..count).map(|i| f64::from(i) / 1000.0).collect();
+        let mut lat = vec![0.0; lon.len()];
+        (lat[15_000], lat[25_000]) = (f64::NAN, 95.0);
+        let times: Vec<i64> = (0..i64::from(count)).collect();
+        let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
+        let query = Query { polygon, ..testing::marked() };
+        let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
+        let inside: Vec<_> =
+            (10_000..20_000).filter(|&i| i != 15_000).map(|i| (lon[i], Some(times[i]), None)).collect();
+        assert!(seen == inside);
+        assert_eq!((report.read, report.filtered, report.rejected), (30_000, 19_999, 2));
+        let query = Query { start_us: Some(12_000), end_us: Some(12_345), ..query };
+        let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
+        assert!(seen == inside[2000..2345]);
+        assert_eq!((report.valid(), report.rejected), (345, 0));
+        let plane = Query { ground: Ground::Plane, ..query };
+        let message = testing::gather(&Memory(points), &plane).unwrap_err().to_string();
+        assert_eq!(message, "polygon: it is in degrees, so that it cannot filter points on a plane");
+    }
+
+    #[test]
+    fn a_scan_that_nobody_wants_any_more_ends_though_no_row_passes() {
+        use std::sync::atomic::AtomicBool;
+        let lon = vec![0.0; 1_000_000];
+        let times = vec![0; lon.len()];
+        let points = Points::new(&lon, &lon).unwrap().with_time(&times).unwrap();
+        let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
+        let query = |stop| Query { start_us: Some(1), stop: Some(stop), ..Query::default() };
+        assert_eq!(testing::gather(&Memory(points), &query(&no)).unwrap().1.filtered, 1_000_000);
+        assert!(matches!(testing::gather(&Memory(points), &query(&yes)), Err(Error::Cancelled)));
     }
 
     #[test]

@@ -39,10 +39,11 @@ pub use resident::{PointWithin, Resident, points_within};
 pub use time::parse_time_us;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Points};
+use crate::geo::{Bounds, Points, Polygon};
 
 /// What takes the batches of one worker thread.
 pub type Sink<'s> = dyn FnMut(Points<'_>) -> ControlFlow<()> + Send + 's;
@@ -97,6 +98,8 @@ pub struct Query<'a> {
     pub end_us: Option<i64>,
     /// Categories that pass; empty: all of them.
     pub in_categories: Vec<String>,
+    /// The area whose points pass, on the globe; `None`: all of it. On a plane it is an error.
+    pub polygon: Option<Arc<Polygon>>,
     /// The ground that is looked at. Points beyond it may be left out; they count as read.
     pub near: Option<Bounds>,
     /// Where the scan says how far it is.
@@ -111,9 +114,9 @@ impl Query<'_> {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
-    /// Whether rows are to be left out by their time or category.
+    /// Whether rows are to be left out by their time, category or place.
     pub fn filters(&self) -> bool {
-        self.filters_time() || self.filters_category()
+        self.filters_time() || self.filters_category() || self.polygon.is_some()
     }
 
     fn filters_time(&self) -> bool {
@@ -174,7 +177,7 @@ impl Progress {
 pub struct ScanReport {
     /// Rows read, whatever became of them.
     pub read: u64,
-    /// Rows that the time range or the categories kept out.
+    /// Rows that the time range, the categories or the polygon kept out.
     pub filtered: u64,
     /// Rows that hold no valid point.
     pub rejected: u64,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::batch::Has;
 use super::intake::Intake;
-use super::{Query, ScanReport, Sink};
+use super::{Ground, Query, ScanReport, Sink};
 use crate::error::{Error, Result};
 
 /// What a reader does with one part: tell all its rows to the intake. `Break` is the intake's answer passed on.
@@ -25,6 +25,9 @@ pub(super) fn scan_parts(
     sinks: &mut [&mut Sink<'_>],
     read_part: impl Fn(usize, &mut Intake<'_, '_>) -> PartResult + Sync,
 ) -> Result<ScanReport> {
+    if query.polygon.is_some() && query.ground == Ground::Plane {
+        return Err(Error::invalid("polygon", "it is in degrees, so that it cannot filter points on a plane"));
+    }
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
     let outcomes: Mutex<Vec<(usize, Result<ScanReport>)>> = Mutex::new(Vec::new());
@@ -35,7 +38,8 @@ pub(super) fn scan_parts(
                 break;
             }
             let mut intake = Intake::new(query, sink, has);
-            let read = read_part(part, &mut intake);
+            // A sink that sees nothing, because no row passes, cannot stop.
+            let read = if query.is_stopped() { Ok(ControlFlow::Break(())) } else { read_part(part, &mut intake) };
             let (report, flushed) = intake.finish();
             let outcome = match read {
                 Ok(ControlFlow::Continue(())) if flushed.is_continue() => Ok(report),

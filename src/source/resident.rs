@@ -22,6 +22,9 @@ pub struct Resident {
     block_points: usize,
     extent: Extent,
     report: ScanReport,
+    /// Whether times and categories were wanted.
+    times: bool,
+    categories: bool,
 }
 
 impl Resident {
@@ -52,7 +55,8 @@ impl Resident {
             extent.merge(&block);
             blocks.push(block);
         }
-        Ok(Self { points, blocks, block_points, extent, report })
+        let (times, categories) = (query.times, query.categories);
+        Ok(Self { points, blocks, block_points, extent, report, times, categories })
     }
 
     /// How many points there are.
@@ -78,6 +82,14 @@ impl Resident {
     /// What the reading of the input met.
     pub fn report(&self) -> &ScanReport {
         &self.report
+    }
+
+    /// Whether a scan for `query` finds here what it would find in the input: times and categories are here only if they
+    /// were wanted.
+    pub fn serves(&self, query: &Query<'_>) -> bool {
+        let time = query.times || query.filters_time();
+        let category = query.categories || query.filters_category();
+        (self.times || !time) && (self.categories || !category)
     }
 
     /// A number that changes with the points.
@@ -215,8 +227,11 @@ mod tests {
         let trams = Query { in_categories: vec!["tram".to_owned()], ..Query::default() };
         let (count, report) = scanned(&resident, &trams);
         assert_eq!((count, report.filtered), (2, 1));
-        assert_eq!(scanned(&resident, &Query { start_us: Some(6), ..trams }).0, 1);
+        assert_eq!(scanned(&resident, &Query { start_us: Some(6), ..trams.clone() }).0, 1);
         let bare = Resident::load(&Memory(points), &Query::default(), 9).unwrap();
+        let with_all = Query { times: true, ..trams.clone() };
+        assert!(resident.serves(&with_all) && bare.serves(&Query::default()));
+        assert!(!bare.serves(&with_all) && !bare.serves(&trams));
         assert_ne!(bare.fingerprint(), resident.fingerprint());
         let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
         let refused = bare.scan(&Query { end_us: Some(6), ..Query::default() }, &mut [&mut nobody]).unwrap_err();

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{
-    Array, ArrayRef, Float32Array, Float64Array, ListArray, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, Float32Array, Float64Array, ListArray, RecordBatch, UInt8Array, UInt16Array, UInt32Array,
+    UInt64Array,
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
@@ -288,7 +289,8 @@ impl Batch {
             levels.get_mut(level as usize)?.push(Block { key, first_row, rows: points, batch: index, start, end });
         }
         let cells = cell.len();
-        let whole = n.len() == cells && weights.as_ref().is_none_or(|(sum, max)| (sum.len(), max.len()) == (cells, cells));
+        let whole =
+            n.len() == cells && weights.as_ref().is_none_or(|(sum, max)| (sum.len(), max.len()) == (cells, cells));
         whole.then_some(Self { cell, n, weights })
     }
 }

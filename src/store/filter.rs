@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::points::Batch;
 use super::rows::Rows;
 use super::segment::Segment;
-use crate::geo::Points;
+use crate::geo::{Points, Polygon, fixed};
 use crate::simd::wide;
 use crate::source::Query;
 
@@ -16,7 +16,7 @@ pub(super) struct Filter<'q> {
     time_us: Option<Range<i64>>,
     /// Whether each category of the segment passes; `None` where all points do.
     categories: Option<Vec<bool>>,
-    polygon: std::marker::PhantomData<&'q ()>,
+    polygon: Option<&'q Polygon>,
 }
 
 /// Points that passed, as columns; without weights the last one is empty.
@@ -32,13 +32,13 @@ pub(super) struct Passed {
 impl<'q> Filter<'q> {
     /// What all points pass.
     pub(super) fn everything() -> Self {
-        Self { time_us: None, categories: None, polygon: std::marker::PhantomData }
+        Self { time_us: None, categories: None, polygon: None }
     }
 
     /// The filter of a query on a segment. `None`: no point of it can pass. A filter that all pass is `Some(None)`.
     pub(super) fn of(query: &'q Query<'_>, segment: &Segment) -> Option<Option<Self>> {
         let totals = &segment.entry.totals;
-        let mut filter = Self { time_us: None, categories: None, polygon: std::marker::PhantomData };
+        let mut filter = Self { time_us: None, categories: None, polygon: query.polygon.as_deref() };
         if query.start_us.is_some() || query.end_us.is_some() {
             let range = query.start_us.unwrap_or(Points::NO_TIME + 1)..query.end_us.unwrap_or(i64::MAX);
             let [first, last] = totals.time_us?;
@@ -51,13 +51,17 @@ impl<'q> Filter<'q> {
         if !query.in_categories.is_empty() {
             let names = &segment.points.names;
             let mut passes = vec![false; names.list.len()];
-            query.in_categories.iter().filter_map(|name| names.find(name)).for_each(|number| passes[number as usize] = true);
+            query
+                .in_categories
+                .iter()
+                .filter_map(|name| names.find(name))
+                .for_each(|number| passes[number as usize] = true);
             if !passes.contains(&true) {
                 return None;
             }
             filter.categories = Some(passes);
         }
-        let any = filter.time_us.is_some() || filter.categories.is_some();
+        let any = filter.time_us.is_some() || filter.categories.is_some() || filter.polygon.is_some();
         Some(any.then_some(filter))
     }
 
@@ -76,7 +80,9 @@ impl<'q> Filter<'q> {
             passed.rows.clear();
             match (&self.time_us, &batch.time_us) {
                 (None, _) => passed.rows.extend(chunk.start as u32..chunk.end as u32),
-                (Some(range), Some(time)) => in_range(&time[chunk.clone()], range, chunk.start as u32, &mut passed.rows),
+                (Some(range), Some(time)) => {
+                    in_range(&time[chunk.clone()], range, chunk.start as u32, &mut passed.rows)
+                }
                 (Some(_), None) => {}
             }
             if let (Some(passes), false) = (&self.categories, passed.rows.is_empty()) {
@@ -87,6 +93,12 @@ impl<'q> Filter<'q> {
                     }),
                     None => passed.rows.clear(),
                 }
+            }
+            if let (Some(polygon), false) = (self.polygon, passed.rows.is_empty()) {
+                passed.rows.retain(|&row| {
+                    let (lon, lat) = fixed::from_fixed(batch.x[row as usize], batch.y[row as usize]);
+                    polygon.contains(lon, lat)
+                });
             }
             if passed.rows.is_empty() {
                 continue;

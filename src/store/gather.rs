@@ -78,7 +78,8 @@ pub(super) fn gather(
             while let Some(part) = next() {
                 let mut tallies = Tallies::new(wanted.tally, part.rows.len() * width);
                 for (segment, filter) in segments {
-                    let mut walk = Walk::new(segment, filter.as_ref(), wanted, &placement, part.rows.clone(), &mut tallies);
+                    let mut walk =
+                        Walk::new(segment, filter.as_ref(), wanted, &placement, part.rows.clone(), &mut tallies);
                     walk.all();
                 }
                 inside.fetch_add(tallies.inside, Ordering::Relaxed);

@@ -222,7 +222,9 @@ impl StoredLayer {
         match opened.and_then(|snapshot| Ok((snapshot, Stamp::of(&self.folder)?))) {
             Ok((snapshot, stamp)) => drop(self.set(snapshot, stamp)),
             // The manifest is another one than the one that is known, so whoever asks next reads it.
-            Err(error) => tracing::warn!(layer = self.name, %error, "the layer is changed, but cannot be read anew yet"),
+            Err(error) => {
+                tracing::warn!(layer = self.name, %error, "the layer is changed, but cannot be read anew yet")
+            }
         }
     }
 
@@ -302,9 +304,7 @@ impl StoredLayer {
     pub fn expire(&self, before_us: i64, threads: usize, progress: &Progress) -> Result<u64> {
         let snapshot = self.snapshot();
         let rows_before = snapshot.points();
-        let old = |segment: &&Arc<Segment>| {
-            segment.entry.totals.time_us.is_some_and(|[first, _]| first < before_us)
-        };
+        let old = |segment: &&Arc<Segment>| segment.entry.totals.time_us.is_some_and(|[first, _]| first < before_us);
         let old: Vec<Arc<Segment>> = snapshot.segments.iter().filter(old).cloned().collect();
         if old.is_empty() {
             return Ok(0);

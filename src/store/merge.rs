@@ -223,8 +223,7 @@ impl Rows {
         if self.time_us.is_empty() {
             return self;
         }
-        let stays: Vec<bool> =
-            self.time_us.iter().map(|&time| time >= before_us || time == Points::NO_TIME).collect();
+        let stays: Vec<bool> = self.time_us.iter().map(|&time| time >= before_us || time == Points::NO_TIME).collect();
         fn kept<T: Copy>(column: Vec<T>, stays: &[bool]) -> Vec<T> {
             column.into_iter().zip(stays).filter(|(_, stays)| **stays).map(|(value, _)| value).collect()
         }

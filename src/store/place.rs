@@ -108,10 +108,7 @@ impl Placement {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Columns {
     /// The pixels are cells.
-    Shifted {
-        by: i64,
-        width: i64,
-    },
+    Shifted { by: i64, width: i64 },
     /// A pixel is some cells wide.
     Scaled { cells: f64, turns: f64, scale: f64, corner: f64, offset: i64, width: i64 },
 }

@@ -148,8 +148,7 @@ pub(super) struct Batch {
 
 impl Batch {
     fn read(batch: &RecordBatch, first_row: u64) -> Option<Self> {
-        let units =
-            |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>()?.values().clone());
+        let units = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>()?.values().clone());
         let (x, y) = (units("x")?, units("y")?);
         let weight = match batch.column_by_name("weight") {
             Some(column) => Some(column.as_primitive_opt::<Float32Type>()?.values().clone()),

@@ -40,9 +40,13 @@ impl Snapshot {
                 let mut before = 0;
                 for (segment, _) in &segments {
                     if rank < before + segment.entry.rows {
-                        units.extend(segment.points.stretches(rank - before..rank - before + 1).next().map(
-                            |(batch, range)| (batch.x[range.start], batch.y[range.start]),
-                        ));
+                        units.extend(
+                            segment
+                                .points
+                                .stretches(rank - before..rank - before + 1)
+                                .next()
+                                .map(|(batch, range)| (batch.x[range.start], batch.y[range.start])),
+                        );
                         break;
                     }
                     before += segment.entry.rows;

@@ -161,7 +161,8 @@ fn descend(
         let end = (u64::from(at) + 1) << side_bits;
         (start <= u64::from(last) && end > u64::from(first), start >= u64::from(first) && end <= u64::from(last) + 1)
     };
-    let mut meeting = windows.iter().map(|window| (meets(x, window[0]), meets(y, window[1]))).filter(|(x, y)| x.0 && y.0);
+    let mut meeting =
+        windows.iter().map(|window| (meets(x, window[0]), meets(y, window[1]))).filter(|(x, y)| x.0 && y.0);
     let Some(first) = meeting.next() else { return };
     let is_whole = first.0.1 && first.1.1 || meeting.any(|(x, y)| x.1 && y.1);
     if is_whole || rows.end - rows.start <= FEW_ROWS || depth == 32 {

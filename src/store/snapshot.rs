@@ -167,7 +167,13 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the query asks for times or categories and no point has one, [`Error::Cancelled`].
-    pub fn cells(&self, query: &Query<'_>, canvas: &Canvas, tally: Tally, threads: usize) -> Result<(Cells, ScanReport)> {
+    pub fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        threads: usize,
+    ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid("projection", "a stored layer lies on the globe: give mercator or platecarree"));

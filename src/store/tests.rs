@@ -217,8 +217,7 @@ fn filters_let_through_what_they_should() {
         let range = (200_000_000, 700_000_000);
         let in_time = |i: usize| columns.time[i] >= range.0 && columns.time[i] < range.1;
         let is_bus = |i: usize| columns.code[i] == 0;
-        let timed =
-            Query { weights: true, start_us: Some(range.0), end_us: Some(range.1), ..Query::default() };
+        let timed = Query { weights: true, start_us: Some(range.0), end_us: Some(range.1), ..Query::default() };
         let buses = Query { weights: true, in_categories: vec!["bus".into(), "plane".into()], ..Query::default() };
         let both = Query { in_categories: vec!["bus".into()], ..timed.clone() };
         for canvas in canvases() {
@@ -289,9 +288,10 @@ fn points_come_back_with_all_their_columns() {
             seen
         };
         one.len() == other.len()
-            && by_rest(one).iter().zip(by_rest(other)).all(|(a, b)| {
-                (a.2, a.3, &a.4) == (b.2, b.3, &b.4) && near(a.0, b.0) && near(a.1, b.1)
-            })
+            && by_rest(one)
+                .iter()
+                .zip(by_rest(other))
+                .all(|(a, b)| (a.2, a.3, &a.4) == (b.2, b.3, &b.4) && near(a.0, b.0) && near(a.1, b.1))
     };
     for workers in [1, 3] {
         assert!(close(&scan(&query, workers), &expected(&|_| true)));
@@ -443,7 +443,8 @@ fn a_layer_is_made_with_all_its_points_or_not_at_all() {
         assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
         layer.import(&source, &Query::default(), Existing::Kept, 2, &Progress::default())
     };
-    let failed = store.create_with("points", Description::default(), |layer| fill(layer).and(Err::<(), _>(Error::Cancelled)));
+    let failed =
+        store.create_with("points", Description::default(), |layer| fill(layer).and(Err::<(), _>(Error::Cancelled)));
     assert!(matches!(failed, Err(Error::Cancelled)));
     assert!(entries(store.folder()).is_empty());
     assert_eq!(store.create_with("points", Description::default(), fill).unwrap().points, 5000);

@@ -1,0 +1,71 @@
+//! The edges of a polygon by latitude.
+
+use super::Edge;
+
+/// Bands of latitude, and the edges that reach into each.
+///
+/// The bands part the ends of the edges evenly, so that they are narrow where a polygon is intricate.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Bands {
+    /// Where each band but the first begins, from south to north.
+    starts: Vec<f64>,
+    /// Where the edges of each band begin in `edges`, and the end.
+    offsets: Vec<u32>,
+    /// Places of edges, ascending within a band.
+    edges: Vec<u32>,
+}
+
+impl Bands {
+    /// Ends of edges that a band holds.
+    const ENDS_PER_BAND: usize = 8;
+    /// Times an edge is listed on average, at most: where edges are long, the bands get wider.
+    const MOST_LISTINGS: usize = 8;
+
+    pub(super) fn of(edges: &[Edge]) -> Self {
+        let mut ends: Vec<f64> = edges.iter().flat_map(|edge| [edge.south[1], edge.north[1]]).collect();
+        ends.sort_unstable_by(f64::total_cmp);
+        let mut stride = Self::ENDS_PER_BAND;
+        loop {
+            let mut starts: Vec<f64> = ends.iter().copied().step_by(stride).skip(1).collect();
+            starts.dedup();
+            let bands = |edge: &Edge| band(&starts, edge.south[1])..=last_band(&starts, edge.north[1]);
+            let listings: usize = edges.iter().map(|edge| bands(edge).count()).sum();
+            if listings <= edges.len() * Self::MOST_LISTINGS || starts.is_empty() {
+                let mut offsets = vec![0; starts.len() + 2];
+                for band in edges.iter().flat_map(bands) {
+                    offsets[band + 1] += 1;
+                }
+                for band in 1..offsets.len() {
+                    offsets[band] += offsets[band - 1];
+                }
+                let (mut next, mut listed) = (offsets.clone(), vec![0; listings]);
+                for (index, edge) in edges.iter().enumerate() {
+                    for band in bands(edge) {
+                        listed[next[band] as usize] = index as u32;
+                        next[band] += 1;
+                    }
+                }
+                return Self { starts, offsets, edges: listed };
+            }
+            stride *= 2;
+        }
+    }
+
+    /// The places of the edges that may matter at `lat`, in ascending order.
+    #[inline]
+    pub(super) fn at(&self, lat: f64) -> impl Iterator<Item = usize> {
+        let band = band(&self.starts, lat);
+        let listed = self.offsets[band] as usize..self.offsets[band + 1] as usize;
+        self.edges[listed].iter().map(|&index| index as usize)
+    }
+}
+
+/// Which band `lat` is in.
+fn band(starts: &[f64], lat: f64) -> usize {
+    starts.partition_point(|&start| start <= lat)
+}
+
+/// The last band that an edge reaches into which ends just south of `north`.
+fn last_band(starts: &[f64], north: f64) -> usize {
+    starts.partition_point(|&start| start < north)
+}

@@ -1,0 +1,221 @@
+//! Areas against their plain definition.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::simd::at_each_width;
+
+type Ring = Vec<[f64; 2]>;
+
+fn closed(mut ring: Ring) -> Ring {
+    ring.push(ring[0]);
+    ring
+}
+
+fn rectangle(west: f64, south: f64, east: f64, north: f64) -> Ring {
+    closed(vec![[west, south], [east, south], [east, north], [west, north]])
+}
+
+fn polygon(rings: &[Ring]) -> Polygon {
+    Polygon::new(&[rings.to_vec()]).unwrap()
+}
+
+fn message(text: &str) -> String {
+    Polygon::from_geojson(text).unwrap_err().to_string()
+}
+
+#[test]
+fn holes_are_outside_and_edges_belong_to_one_side() {
+    let area = polygon(&[rectangle(0.0, 0.0, 10.0, 10.0), rectangle(2.0, 2.0, 4.0, 4.0)]);
+    assert_eq!(area.bounds(), Bounds { west: 0.0, south: 0.0, east: 10.0, north: 10.0 });
+    for (lon, lat) in [(1.0, 1.0), (0.0, 0.0), (0.0, 5.0), (5.0, 0.0), (4.0, 3.0), (3.0, 4.0), (9.0, 9.0)] {
+        assert!(area.contains(lon, lat), "{lon} {lat}");
+    }
+    for (lon, lat) in [(3.0, 3.0), (2.0, 2.0), (2.0, 3.0), (10.0, 5.0), (5.0, 10.0), (-1.0, 5.0), (5.0, f64::NAN)] {
+        assert!(!area.contains(lon, lat), "{lon} {lat}");
+    }
+}
+
+#[test]
+fn polygons_that_overlap_are_one_area() {
+    let overlapping = [vec![rectangle(0.0, 0.0, 4.0, 4.0)], vec![rectangle(2.0, 2.0, 6.0, 6.0)]];
+    for few in [0, 100] {
+        let area = Polygon::with_bands_beyond(few, &overlapping).unwrap();
+        let mut inside = Vec::new();
+        area.contains_all(&[1.0, 3.0, 5.0, 5.0], &[1.0, 3.0, 5.0, 1.0], &mut inside);
+        assert_eq!(inside, [true, true, true, false]);
+    }
+}
+
+#[test]
+fn a_ring_across_the_antimeridian_holds_points_on_both_sides() {
+    for (west, east) in [(170.0, 190.0), (-190.0, -170.0)] {
+        let area = polygon(&[rectangle(west, -10.0, east, 10.0)]);
+        for lon in [175.0, -175.0, 185.0, -185.0, 180.0, -180.0] {
+            assert!(area.contains(lon, 0.0), "{west} {lon}");
+        }
+        for lon in [165.0, -165.0, 0.0, 195.0] {
+            assert!(!area.contains(lon, 0.0), "{west} {lon}");
+        }
+    }
+    let world = polygon(&[rectangle(-180.0, -90.0, 180.0, 90.0)]);
+    for (lon, lat) in [(180.0, 0.0), (-180.0, 0.0), (0.0, 90.0), (0.0, -90.0), (360.0, 1.0), (-360.0, 1.0)] {
+        assert!(world.contains(lon, lat), "{lon} {lat}");
+    }
+}
+
+#[test]
+fn every_layout_of_geojson_is_read() {
+    let ring = "[[0,0],[4,0,12.5],[4,4],[0,0]]";
+    let texts = [
+        format!(r#"{{"type":"Polygon","coordinates":[{ring}]}}"#),
+        format!("\u{FEFF}{{\"coordinates\":[[{ring}]],\"bbox\":[0,0,4,4],\"type\":\"MultiPolygon\"}}"),
+        format!(r#"{{"geometry":{{"coordinates":[{ring}],"type":"Polygon"}},"properties":null,"type":"Feature"}}"#),
+        format!(
+            r#"{{"type":"FeatureCollection","features":[{{"type":"Feature","properties":{{"a":[1]}},
+                "geometry":{{"type":"MultiPolygon","coordinates":[[{ring}]]}}}}]}}"#
+        ),
+    ];
+    let expected = polygon(&[vec![[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 0.0]]]);
+    for text in texts {
+        assert_eq!(Polygon::from_geojson(&text).unwrap(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_area_says_so() {
+    let coordinates = |ring: &str| message(&format!(r#"{{"type":"Polygon","coordinates":[{ring}]}}"#));
+    assert_eq!(
+        message(r#"{"type":"LineString","coordinates":[[0,0],[1,1]]}"#),
+        "polygon: \"LineString\" is no area; expected Polygon, MultiPolygon, or a Feature or FeatureCollection of these"
+    );
+    for (text, says) in [
+        ("", "it is not GeoJSON: EOF while parsing"),
+        ("[1,2]", "it is not GeoJSON: "),
+        ("{}", "an object has no GeoJSON type; expected "),
+        (r#"{"type":"Feature","geometry":null}"#, "a feature has no geometry"),
+        (r#"{"type":"FeatureCollection"}"#, "the FeatureCollection has no features"),
+        (r#"{"type":"FeatureCollection","features":[]}"#, "there is no polygon in it"),
+        (r#"{"type":"Polygon"}"#, "the coordinates cannot be read: "),
+        (r#"{"type":"Polygon","coordinates":[]}"#, "there is no polygon in it"),
+        (r#"{"type":"Polygon","coordinates":[[[0],[1,1]]]}"#, "expected [longitude, latitude]"),
+        (r#"{"type":"MultiPolygon","coordinates":[[[0,0],[1,1]]]}"#, "the coordinates cannot be read: "),
+    ] {
+        let message = message(text);
+        assert!(message.starts_with("polygon: ") && message.contains(says), "{text}: {message}");
+    }
+    assert!(coordinates("[[0,0],[1,0],[1,1],[0,1]]").contains("begins at 0,0 but ends at 0,1; it has to be closed"));
+    assert!(coordinates("[[0,0],[1,0],[0,0]]").contains("a ring of 3 positions; it takes four"));
+    assert!(
+        coordinates("[[0,0],[1,91],[1,1],[0,0]]").contains("latitude of 1,91 is beyond ±90; longitude comes first")
+    );
+    assert!(coordinates("[[0,0],[541,1],[1,1],[0,0]]").contains("longitude of 541,1 is beyond ±540"));
+    assert!(
+        coordinates("[[0,0],[1e999,1],[1,1],[0,0]]").contains("the coordinates cannot be read: number out of range")
+    );
+    assert!(Polygon::new(&[vec![vec![[0.0, f64::NAN]; 4]]]).unwrap_err().to_string().contains("0,NaN is not finite"));
+    let many = vec![vec![vec![[0.0, 0.0]; Polygon::MAX_VERTICES + 1]]];
+    let message = Polygon::new(&many).unwrap_err().to_string();
+    assert_eq!(message, "polygon: 100001 vertices are more than 100000; simplify it first");
+    assert!(Polygon::new(&[vec![vec![[0.0, 0.0]; Polygon::MAX_VERTICES]]]).is_ok());
+}
+
+#[test]
+fn an_intricate_coast_is_looked_up_by_latitude() {
+    let vertices = 50_000;
+    let ring = (0..vertices).map(|i| {
+        let (angle, bay) = (f64::from(i) / f64::from(vertices) * std::f64::consts::TAU, f64::from(i % 7) / 1000.0);
+        [angle.cos() * (40.0 + bay), angle.sin() * (40.0 + bay)]
+    });
+    let area = polygon(&[closed(ring.collect())]);
+    let bands = area.bands.as_ref().unwrap();
+    let most = (-4000..4000).map(|i| bands.at(f64::from(i) / 100.0).count()).max().unwrap();
+    assert!((1..200).contains(&most), "{most} edges for one point");
+    assert!(area.contains(0.0, 0.0) && area.contains(-39.9, 0.0) && !area.contains(0.0, 40.1));
+}
+
+/// Whether a point is within an odd number of rings of one of the polygons, in integers alone. All are twice their size.
+fn plainly(polygons: &[Vec<Vec<[i64; 2]>>], lon: i64, lat: i64) -> bool {
+    let crosses = |lon: i64, [a, b]: [[i64; 2]; 2]| {
+        let (south, north) = if a[1] < b[1] { (a, b) } else { (b, a) };
+        let east_of_point = (north[0] - south[0]) * (lat - south[1]) - (lon - south[0]) * (north[1] - south[1]) > 0;
+        south[1] <= lat && lat < north[1] && east_of_point
+    };
+    let edges = |rings: &[Vec<[i64; 2]>], lon: i64| {
+        let edges = rings.iter().flat_map(|ring| ring.windows(2).map(|ends| [ends[0], ends[1]]));
+        edges.filter(|edge| crosses(lon, *edge)).count()
+    };
+    let odd = |lon: i64| polygons.iter().any(|rings| edges(rings, lon) % 2 == 1);
+    [0, 720, -720].iter().any(|turn| odd(lon + turn))
+}
+
+/// Polygons with vertices and points at whole and half degrees, where floats are exact.
+fn halves(most_vertices: usize) -> impl Strategy<Value = Vec<Vec<Vec<[i64; 2]>>>> {
+    let position = (-800i64..=800, -179i64..=179).prop_map(|(lon, lat)| [lon, lat]);
+    let ring = prop::collection::vec(position, 3..most_vertices).prop_map(|mut ring| {
+        ring.push(ring[0]);
+        ring
+    });
+    prop::collection::vec(prop::collection::vec(ring, 1..3), 1..4)
+}
+
+fn degrees(polygons: &[Vec<Vec<[i64; 2]>>]) -> Vec<Vec<Ring>> {
+    let ring = |ring: &Vec<[i64; 2]>| ring.iter().map(|v| [v[0] as f64 / 2.0, v[1] as f64 / 2.0]).collect();
+    polygons.iter().map(|rings| rings.iter().map(ring).collect()).collect()
+}
+
+proptest! {
+    #[test]
+    fn points_are_inside_by_the_plain_definition(
+        polygons in halves(40),
+        points in prop::collection::vec((-720i64..=720, -180i64..=180), 1..200),
+        on_vertices in any::<bool>(),
+    ) {
+        let mut points = points;
+        if on_vertices {
+            points.extend(polygons.iter().flatten().flatten().map(|vertex| (vertex[0].clamp(-720, 720), vertex[1])));
+        }
+        let expected: Vec<bool> = points.iter().map(|&(lon, lat)| plainly(&polygons, lon, lat)).collect();
+        let lon: Vec<f64> = points.iter().map(|point| point.0 as f64 / 2.0).collect();
+        let lat: Vec<f64> = points.iter().map(|point| point.1 as f64 / 2.0).collect();
+        for few_edges in [0, usize::MAX] {
+            let area = Polygon::with_bands_beyond(few_edges, &degrees(&polygons)).unwrap();
+            let one_by_one: Vec<bool> = lon.iter().zip(&lat).map(|(&lon, &lat)| area.contains(lon, lat)).collect();
+            prop_assert_eq!(&one_by_one, &expected);
+            for inside in at_each_width(|| {
+                let mut inside = vec![true; 3];
+                area.contains_all(&lon, &lat, &mut inside);
+                inside
+            }) {
+                prop_assert_eq!(&inside, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn neighbors_share_no_point_and_leave_none_out(
+        border in prop::collection::vec(-50.0..50.0f64, 1..60),
+        points in prop::collection::vec((-60.0..60.0f64, -60.0..60.0f64), 100),
+    ) {
+        // A border from north to south, and what is west and east of it.
+        let step = 100.0 / (border.len() + 1) as f64;
+        let mut line = vec![[0.0, 50.0]];
+        line.extend(border.iter().enumerate().map(|(i, &lon)| [lon, 50.0 - step * (i + 1) as f64]));
+        line.push([0.0, -50.0]);
+        let mut west = vec![[-50.0, -50.0], [-50.0, 50.0]];
+        west.extend(&line);
+        let mut east = vec![[50.0, 50.0], [50.0, -50.0]];
+        east.extend(line.iter().rev());
+        let whole = polygon(&[rectangle(-50.0, -50.0, 50.0, 50.0)]);
+        let (west, east) = (polygon(&[closed(west)]), polygon(&[closed(east)]));
+        let on_border = line.windows(2).flat_map(|ends| {
+            let middle = |axis: usize| f64::midpoint(ends[0][axis], ends[1][axis]);
+            [(ends[0][0], ends[0][1]), (middle(0), middle(1))]
+        });
+        for (lon, lat) in points.into_iter().chain(on_border) {
+            let sides = u8::from(west.contains(lon, lat)) + u8::from(east.contains(lon, lat));
+            prop_assert_eq!(sides, u8::from(whole.contains(lon, lat)), "{} {}", lon, lat);
+        }
+    }
+}
