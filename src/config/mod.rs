@@ -47,7 +47,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use byte_size::ByteSize;
-pub use layer::{GroundConfig, LayerConfig, RESERVED};
+pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
     BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig,
     ServerConfig, StoreConfig,

@@ -9,7 +9,8 @@ use super::arrow_file::Written;
 use super::blocks::{BlocksWriter, Cells, MAX_LEVEL, MIN_LEVEL, MOST_POINTS, SIDE_BITS};
 use super::morton::KEY_BITS;
 use super::points::PointsFile;
-use crate::error::Result;
+use super::progress::Progress;
+use crate::error::{Error, Result};
 
 /// A finished block.
 struct Built {
@@ -21,7 +22,13 @@ struct Built {
 
 /// Writes the blocks of `points` to `path`, if there are points enough for any. Each point is looked at once: the cells of a
 /// node are summed up from those of its four children.
-pub(super) fn build(points: &PointsFile, path: &Path, threads: usize, durable: bool) -> Result<Option<Written>> {
+pub(super) fn build(
+    points: &PointsFile,
+    path: &Path,
+    threads: usize,
+    durable: bool,
+    progress: Option<&Progress>,
+) -> Result<Option<Written>> {
     if points.rows <= MOST_POINTS {
         return Ok(None);
     }
@@ -35,6 +42,7 @@ pub(super) fn build(points: &PointsFile, path: &Path, threads: usize, durable: b
         roots.push((key, start..end));
         start = end;
     }
+    let is_stopped = || progress.is_some_and(Progress::is_stopped);
     let next = AtomicUsize::new(0);
     let mut tops: Vec<Cells> = vec![Cells::default(); roots.len()];
     std::thread::scope(|scope| -> Result<()> {
@@ -46,7 +54,10 @@ pub(super) fn build(points: &PointsFile, path: &Path, threads: usize, durable: b
                     let mut done = Vec::new();
                     let cells = node(points, top as u32, *key, rows.clone(), &mut done);
                     points.release(rows.clone());
-                    if sender.send((*key as usize, done, cells)).is_err() {
+                    if let Some(progress) = progress {
+                        progress.advance(rows.end - rows.start);
+                    }
+                    if is_stopped() || sender.send((*key as usize, done, cells)).is_err() {
                         break;
                     }
                 }
@@ -61,6 +72,9 @@ pub(super) fn build(points: &PointsFile, path: &Path, threads: usize, durable: b
         }
         Ok(())
     })?;
+    if is_stopped() {
+        return Err(Error::Cancelled);
+    }
     let mut rows: Vec<Range<u64>> = roots.into_iter().map(|(_, rows)| rows).collect();
     for depth in (MIN_LEVEL - SIDE_BITS..top as u32).rev() {
         let mut parents = Vec::with_capacity(tops.len() / 4);

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::layer::{Change, StoredLayer};
 use super::merge::{Merging, merge};
 use super::progress::{Progress, Stage};
-use super::requests::Request;
 use super::rows::Rows;
 use super::segment::{Segment, SegmentEntry, SegmentWriter};
 use super::workplace::Workplace;
@@ -142,22 +141,10 @@ struct Worker {
 fn write_run(workplace: &Workplace, number: usize, mut rows: Rows) -> Result<(String, SegmentEntry)> {
     rows.sort();
     let name = format!("run-{number}");
-    let entry = write(workplace, &name, rows, &[], false, 1)?;
-    Ok((name, entry))
-}
-
-/// Writes points that are sorted as a segment.
-fn write(
-    workplace: &Workplace,
-    name: &str,
-    rows: Rows,
-    requests: &[Request],
-    is_final: bool,
-    threads: usize,
-) -> Result<SegmentEntry> {
-    let mut writer = SegmentWriter::create(workplace.path(), name, rows.columns(), requests)?;
+    let mut writer = SegmentWriter::create(workplace.path(), &name, rows.columns(), &[])?;
     writer.push(rows)?;
-    writer.finish(is_final, is_final, threads)
+    let entry = writer.finish(false, false, 1, None)?;
+    Ok((name, entry))
 }
 
 /// Makes one segment of what the workers have; none if that is nothing.
@@ -177,7 +164,7 @@ fn finish(
         if all.is_empty() {
             return Ok(None);
         }
-        return segment_of(workplace, all, how.requests, how.threads).map(Some);
+        return segment_of(workplace, all, how).map(Some);
     }
     let mut runs = Vec::new();
     std::thread::scope(|scope| -> Result<()> {
@@ -206,12 +193,12 @@ fn finish(
 }
 
 /// Writes points as the segment of a change.
-pub(super) fn segment_of(
-    workplace: &Workplace,
-    mut rows: Rows,
-    requests: &[Request],
-    threads: usize,
-) -> Result<SegmentEntry> {
+pub(super) fn segment_of(workplace: &Workplace, mut rows: Rows, how: Merging<'_>) -> Result<SegmentEntry> {
+    if let Some(progress) = how.progress {
+        progress.enter(Stage::Binning, rows.len() as u64);
+    }
     rows.sort();
-    write(workplace, Workplace::RESULT, rows, requests, true, threads)
+    let mut writer = SegmentWriter::create(workplace.path(), Workplace::RESULT, rows.columns(), how.requests)?;
+    writer.push(rows)?;
+    writer.finish(true, true, how.threads, how.progress)
 }

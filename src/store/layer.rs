@@ -170,6 +170,7 @@ impl StoredLayer {
         let mut manifest = Manifest::read(&self.folder)?.ok_or_else(gone)?;
         let is_there = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
         if !change.removed.iter().all(is_there) {
+            self.take_over(manifest);
             return Err(Error::Cancelled);
         }
         let mut gone: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();

@@ -62,7 +62,7 @@ pub(super) fn merge(segments: &[&Segment], folder: &Path, name: &str, how: Mergi
     if let Some(progress) = how.progress {
         progress.enter(Stage::Binning, total);
     }
-    writer.finish(true, true, how.threads)
+    writer.finish(true, true, how.threads, how.progress)
 }
 
 /// Writes the chunks in the order of their parts, and answers how many parts came to their end.

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::import::{Batch, segment_of};
 use super::layer::{Change, StoredLayer};
+use super::merge::Merging;
 use super::requests::Request;
 use super::rows::Rows;
 use crate::error::{Error, Result};
@@ -118,7 +119,8 @@ impl StoredLayer {
 
     fn commit_rows(&self, rows: Rows, requests: &[Request]) -> Result<()> {
         let workplace = self.workplace()?;
-        let entry = segment_of(&workplace, rows, requests, 1)?;
+        let how = Merging { expire_before_us: None, requests, threads: 1, progress: None };
+        let entry = segment_of(&workplace, rows, how)?;
         let change = Change { added: vec![entry], ..Change::default() };
         self.commit(change, Some(&workplace))
     }

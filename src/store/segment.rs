@@ -10,6 +10,7 @@ use super::arrow_file::Written;
 use super::blocks::BlocksFile;
 use super::build::build;
 use super::points::{Columns, PointsFile, PointsWriter};
+use super::progress::Progress;
 use super::requests::Request;
 use super::rows::Rows;
 use crate::error::{Error, Result};
@@ -135,12 +136,18 @@ impl SegmentWriter {
     }
 
     /// Ends the points, and builds the bins where `with_bins`. The number is given when the segment gets its place.
-    pub(super) fn finish(self, with_bins: bool, durable: bool, threads: usize) -> Result<SegmentEntry> {
+    pub(super) fn finish(
+        self,
+        with_bins: bool,
+        durable: bool,
+        threads: usize,
+        progress: Option<&Progress>,
+    ) -> Result<SegmentEntry> {
         let Self { folder, name, points, totals, rows } = self;
         let points = points.finish(durable)?;
         let bins = if with_bins {
             let file = PointsFile::open(&points_path(&folder, &name), points)?;
-            build(&file, &bins_path(&folder, &name), threads, durable)?
+            build(&file, &bins_path(&folder, &name), threads, durable, progress)?
         } else {
             None
         };

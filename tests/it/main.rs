@@ -10,6 +10,7 @@ mod cleanup;
 mod config;
 mod geotiff;
 mod golden;
+mod import;
 mod kiln;
 mod layer_addresses;
 mod old_page;
