@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 /// Opens the input that `spec` names: a file, or `-` for standard input.
 ///
 /// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
-/// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; each with or without `.gz`) where the content does not say
-/// otherwise, and without a known extension from the content alone. What cannot be read twice (standard input,
+/// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; each with or without
+/// `.gz`) where the content does not say otherwise, and without a known extension from the content alone. What cannot be read twice (standard input,
 /// pipes, gzip) is copied to a temporary file without a name, so that it takes room on the disk and not in memory; but
 /// not before its first 4 KiB are in a format that can be read.
 ///
@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(points, [(1.0, 2.0, 1.0), (3.0, 4.0, 1.0)]);
         }
         let error = message(read(io::empty(), "-"));
-        assert_eq!(error, "-: there is nothing in it; expected CSV, GeoJSON, JSON or Parquet");
+        assert_eq!(error, "-: there is nothing in it; expected CSV, GeoJSON, JSON, Parquet or Arrow");
         let broken = read(&b"[[1,2],[3,"[..], "-").unwrap();
         assert!(message(scan(&*broken, &Query::default(), 1)).starts_with("-: broken JSON at line 1, column "));
     }
@@ -232,9 +232,12 @@ mod tests {
         const BYTES: usize = 4 << 20;
         let stream = |piece: &[u8]| piece.repeat(BYTES / piece.len());
         for (stream, reason) in [
-            (stream(b"\x00\xFF"), "-: it is neither Parquet nor text in UTF-8; expected CSV, GeoJSON, JSON or Parquet"),
+            (
+                stream(b"\x00\xFF"),
+                "-: it is neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet or Arrow",
+            ),
             (stream(b"y\n"), "-: the first line is one column, \"y\"; columns are parted by , ; | or a tab"),
-            (stream(b"<html>"), "-: it is XML or a web page; expected CSV, GeoJSON, JSON or Parquet"),
+            (stream(b"<html>"), "-: it is XML or a web page; expected CSV, GeoJSON, JSON, Parquet or Arrow"),
         ] {
             let mut plain = Counted(&stream[..], 0);
             assert_eq!(message(read(&mut plain, "-")), reason);

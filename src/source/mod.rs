@@ -4,6 +4,7 @@
 //! needs no lock; with a single sink the points come in the order of the input. A sink that answers
 //! [`ControlFlow::Break`] stops the scan.
 
+mod arrow;
 mod batch;
 mod csv;
 mod document;
@@ -28,6 +29,7 @@ mod testing;
 mod time;
 mod value;
 
+pub use arrow::Arrow;
 pub use csv::Csv;
 pub use gathered::Gathered;
 pub use geojson::GeoJson;
