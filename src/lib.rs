@@ -39,6 +39,7 @@ pub mod raster;
 mod simd;
 pub mod source;
 mod spelling;
+pub mod store;
 
 pub use error::{Error, Result};
 

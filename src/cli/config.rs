@@ -51,6 +51,12 @@ pub(super) struct ConfigArgs {
     /// Threads that draw
     #[arg(long, value_name = "N")]
     render_threads: Option<String>,
+    /// The folder of the layers that are kept
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Only read the layers that are kept: nothing is added, merged or removed
+    #[arg(long)]
+    read_only: bool,
     /// The folder that pictures are written to
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
@@ -106,6 +112,10 @@ impl ConfigArgs {
         if let Some(folder) = &self.images {
             config.images.folder.clone_from(folder);
         }
+        if let Some(folder) = &self.store {
+            config.store.folder.clone_from(folder);
+        }
+        config.store.read_only |= self.read_only;
         if !self.schemes.is_empty() {
             config.schemes.folders.clone_from(&self.schemes);
         }

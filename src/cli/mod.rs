@@ -3,12 +3,22 @@
 //! Exit codes: 0 done, 1 the work failed, 2 the command was not understood.
 
 mod clean;
+mod compact;
 mod config;
+mod drop;
+mod expire;
+mod import;
+mod inputs;
+mod layer;
+mod layers;
 mod output;
 mod progress;
 mod render;
+mod rows;
 mod schemes;
 mod serve;
+mod signals;
+mod store;
 mod summary;
 
 use std::io::Write;
@@ -16,8 +26,9 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Fires points into heat: weighted points in, heat-map pictures out.
 #[derive(Debug, Parser)]
@@ -31,6 +42,12 @@ struct Cli {
 enum Command {
     Render(Box<render::Args>),
     Serve(Box<serve::Args>),
+    Import(Box<import::Args>),
+    Layers(layers::Args),
+    Layer(layer::Args),
+    Compact(compact::Args),
+    Expire(expire::Args),
+    Drop(drop::Args),
     Schemes(schemes::Args),
     Clean(clean::Args),
     Config(config::Args),
@@ -45,6 +62,12 @@ pub fn run() -> ExitCode {
     let outcome = match command {
         Command::Render(args) => render::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Layers(args) => layers::run(&args),
+        Command::Layer(args) => layer::run(&args),
+        Command::Compact(args) => compact::run(&args),
+        Command::Expire(args) => expire::run(&args),
+        Command::Drop(args) => drop::run(&args),
         Command::Schemes(args) => schemes::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Config(args) => config::run(&args),
@@ -82,6 +105,14 @@ fn refused(error: &clap::Error) -> ExitCode {
 /// Prints a line on standard error. Where nobody listens any more, there is nobody to tell.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Prints a value as JSON on standard output.
+fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from);
+    let mut out = std::io::stdout().lock();
+    let written = text.and_then(|text| writeln!(out, "{text}")).and_then(|()| out.flush());
+    written.map_err(|error| Error::io("-", "write", error))
 }
 
 /// The error in one line; a parameter is called by its flag.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::output::{Output, Target};
+use super::rows::RowArgs;
 use super::{progress, say, summary};
 use crate::color::{Background, Gradient, Opacity};
 use crate::encode::geotiff::{self, Crs, GeoReference};
@@ -19,7 +20,7 @@ use crate::layer::{
     render,
 };
 use crate::raster::{Aggregation, Curve, Normalization, Shape};
-use crate::source::{Columns, Ground, Inputs, Query, open, parse_time_us};
+use crate::source::{Ground, Inputs, Query, open};
 
 /// Draw points from files as one heat-map picture.
 ///
@@ -137,35 +138,6 @@ struct StyleArgs {
     curve: Option<Curve>,
 }
 
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Rows")]
-struct RowArgs {
-    /// Column of the longitude or x [default: lon, lng, long, longitude, x]
-    #[arg(long, value_name = "COLUMN")]
-    lon: Option<String>,
-    /// Column of the latitude or y [default: lat, latitude, y]
-    #[arg(long, value_name = "COLUMN")]
-    lat: Option<String>,
-    /// Column of the weight [default: weight, value, w, count if there is one; else every point weighs 1]
-    #[arg(long, value_name = "COLUMN")]
-    weight: Option<String>,
-    /// Column of the time [default: time, timestamp, date, datetime]
-    #[arg(long, value_name = "COLUMN")]
-    time: Option<String>,
-    /// Column that --category looks at [default: category, type, class, kind]
-    #[arg(long, value_name = "COLUMN")]
-    category_column: Option<String>,
-    /// Only rows from this time on: a date, an RFC 3339 time, a year, or Unix seconds
-    #[arg(long, value_name = "TIME", value_parser = read_time)]
-    start: Option<i64>,
-    /// Only rows before this time
-    #[arg(long, value_name = "TIME", value_parser = read_time)]
-    end: Option<i64>,
-    /// Only rows of this category; may be given several times
-    #[arg(long, value_name = "NAME")]
-    category: Vec<String>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Png,
@@ -183,12 +155,6 @@ enum Bands {
 enum Content {
     Png,
     Geotiff(Bands),
-}
-
-fn read_time(text: &str) -> Result<i64> {
-    parse_time_us(text).ok_or_else(|| {
-        Error::invalid("time", "not a time such as 2024-05-01, 2024-05-01T12:00:00Z or 2024, nor Unix seconds")
-    })
 }
 
 /// Runs the command.
@@ -227,7 +193,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
 /// Draws the picture, and answers it with the style as it was applied.
 fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(Heat, Style)> {
     let ground = &args.ground;
-    let query = args.rows.query(style, ground.projection);
+    let query = Query {
+        ground: if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe },
+        weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
+        ..args.rows.query()
+    };
     let render_all = |canvas: &Canvas, style: &Style| {
         progress::shown(args.quiet, |progress| {
             render(source, &Query { progress, ..query.clone() }, canvas, style, threads)
@@ -386,35 +356,5 @@ impl StyleArgs {
             curve: self.curve,
         };
         options.resolve(|name| SchemeFolders::usual(&self.schemes)?.find(name))
-    }
-}
-
-impl RowArgs {
-    /// Refuses what no row can pass.
-    fn check(&self) -> Result<()> {
-        match (self.start, self.end) {
-            (Some(start), Some(end)) if start >= end => {
-                Err(Error::invalid("start", "it is not before --end, so that no row could pass"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn query(&self, style: &Style, projection: Projection) -> Query<'static> {
-        Query {
-            columns: Columns {
-                lon: self.lon.clone(),
-                lat: self.lat.clone(),
-                weight: self.weight.clone(),
-                time: self.time.clone(),
-                category: self.category_column.clone(),
-            },
-            ground: if projection == Projection::Plane { Ground::Plane } else { Ground::Globe },
-            weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
-            start_us: self.start,
-            end_us: self.end,
-            in_categories: self.category.clone(),
-            ..Query::default()
-        }
     }
 }

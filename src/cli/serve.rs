@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::config::ConfigArgs;
 use super::say;
+use super::signals::StopSignal;
 use crate::config::{Config, LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::http::Server;
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         tracing::debug!(layers = layers.join(", "), ms, "ready");
         // For people, whatever the log's level and format.
         say(&format!("Kiln serves {} at http://{address}/", layers.join(", ")));
-        server.run(stop_signal()).await;
+        server.run(StopSignal::new().received()).await;
         Ok(())
     })?;
     // A drawing that nobody waits for any more must not hold up the end.
@@ -78,26 +79,4 @@ fn log_to_stderr(level: LogLevel, format: LogFormat) {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
-}
-
-/// Over once the process is asked to stop.
-async fn stop_signal() {
-    let interrupted = async {
-        // Without the handler the system stops the process itself.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
-    }
-    interrupted.await;
 }

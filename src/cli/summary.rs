@@ -3,8 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use indicatif::HumanBytes;
+
 use crate::layer::{Blend, Heat, Style, Unit};
 use crate::source::ScanReport;
+use crate::store::{Imported, Summary};
 
 /// The summary of a drawn picture.
 pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
@@ -14,12 +17,7 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
         append(&mut line, format_args!(", {} filtered out", grouped(report.filtered)));
     }
     append(&mut line, format_args!(", drew {}, {} outside", plural(heat.drawn, "point"), grouped(heat.outside)));
-    if (1..report.valid()).contains(&report.unweighted) {
-        append(&mut line, format_args!(", {} without a weight (each weighs 1)", plural(report.unweighted, "point")));
-    }
-    if report.rejected > 0 {
-        append(&mut line, format_args!(", {} rejected ({})", grouped(report.rejected), reasons(report)));
-    }
+    append_report(&mut line, report);
     match &heat.values {
         Some(_) if heat.drawn == 0 => append(&mut line, format_args!("; nothing drawn")),
         Some(values) => {
@@ -51,6 +49,36 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
     line
 }
 
+/// The summary of an import; `layer` is what the layer comes to after it.
+pub(super) fn imported(imported: &Imported, name: &str, layer: &Summary, elapsed: Duration) -> String {
+    let report = &imported.report;
+    let mut line = format!("read {}", plural(report.read, "row"));
+    if report.filtered > 0 {
+        append(&mut line, format_args!(", {} filtered out", grouped(report.filtered)));
+    }
+    append(&mut line, format_args!(", added {} to {name}", plural(imported.points, "point")));
+    if imported.beyond_map > 0 {
+        append(&mut line, format_args!(", {} beyond 85.05° left out", grouped(imported.beyond_map)));
+    }
+    append_report(&mut line, report);
+    let seconds = elapsed.as_secs_f64();
+    let rate = grouped((imported.points as f64 / seconds.max(1e-3)) as u64);
+    append(&mut line, format_args!("; in {seconds:.3} s, {rate} points/s"));
+    let (points, segments) = (plural(layer.points, "point"), plural(layer.segments as u64, "segment"));
+    append(&mut line, format_args!("; it has {points} in {segments}, {}", HumanBytes(layer.bytes)));
+    line
+}
+
+/// What became of the rows that are not as they should be.
+fn append_report(line: &mut String, report: &ScanReport) {
+    if (1..report.valid()).contains(&report.unweighted) {
+        append(line, format_args!(", {} without a weight (each weighs 1)", plural(report.unweighted, "point")));
+    }
+    if report.rejected > 0 {
+        append(line, format_args!(", {} rejected ({})", grouped(report.rejected), reasons(report)));
+    }
+}
+
 fn append(line: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = line.write_fmt(text);
@@ -72,7 +100,7 @@ pub(super) fn plural(count: u64, thing: &str) -> String {
 }
 
 /// A count with its thousands apart: 1,234,567.
-fn grouped(count: u64) -> String {
+pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -85,7 +113,7 @@ fn grouped(count: u64) -> String {
 }
 
 /// A value with four significant digits.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");
     }

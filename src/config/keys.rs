@@ -17,15 +17,21 @@ pub(super) struct Key {
     pub(super) kind: Kind,
     /// For a key that may be left out: what its absence means, and a value for example.
     pub(super) absent: Option<(&'static str, &'static str)>,
+    /// A second environment variable, for a key that is set often.
+    pub(super) short_variable: Option<&'static str>,
 }
 
 const fn key(section: &'static str, name: &'static str, kind: Kind, about: &'static str) -> Key {
-    Key { section, name, about, kind, absent: None }
+    Key { section, name, about, kind, absent: None, short_variable: None }
 }
 
 impl Key {
     const fn or_absent(self, meaning: &'static str, example: &'static str) -> Self {
         Self { absent: Some((meaning, example)), ..self }
+    }
+
+    const fn or_variable(self, short: &'static str) -> Self {
+        Self { short_variable: Some(short), ..self }
     }
 
     /// Its name with its section: `images.ttl`.
@@ -38,6 +44,11 @@ impl Key {
         format!("{}{}_{}", PREFIX, self.section, self.name).to_ascii_uppercase()
     }
 
+    /// Whether an environment variable sets it.
+    pub(super) fn is_set_by(&self, variable: &str) -> bool {
+        self.short_variable == Some(variable) || self.variable() == variable
+    }
+
     /// Whether it accepts `value`.
     ///
     /// # Errors
@@ -46,6 +57,9 @@ impl Key {
         const LONGEST: usize = 60;
         if self.kind.takes(value) {
             return Ok(());
+        }
+        if self.kind == Kind::Secret {
+            return Err(format!("what is there is not {}", self.kind.accepts()));
         }
         let mut shown = value.to_string().replace('\n', " ");
         if let Some((at, _)) = shown.char_indices().nth(LONGEST) {
@@ -78,6 +92,20 @@ pub(super) const KEYS: &[Key] = &[
     key("server", "max_connections", Kind::Count(1, 1_000_000), "Connections at the same time"),
     key("server", "cors_origins", Kind::Origins, "Origins of the pages that may read answers"),
     key("server", "cache_control", Kind::CacheControl, "Header of drawn pictures that are not stored"),
+    key(
+        "server",
+        "empty_tile",
+        Kind::Choice(&["200", "204", "404"]),
+        "Status of tiles with nothing to see; 200 is a picture",
+    ),
+    key("server", "token", Kind::Secret, "What clients show to write points and layers; it is never printed")
+        .or_absent(
+            "only clients of this machine write, and only where the server listens to it alone",
+            "\"a-long-random-text\"",
+        )
+        .or_variable("KILN_TOKEN"),
+    key("store", "folder", Kind::Folder, "Folder of the layers that are kept").or_variable("KILN_STORE"),
+    key("store", "read_only", Kind::Flag, "Whether the layers are only read, beside another server perhaps"),
     key("images", "folder", Kind::Folder, "Folder that pictures are written to"),
     key("images", "ttl", Kind::Time(SECOND, TEN_YEARS), "How long a picture stays"),
     key("images", "max_count", Kind::Count(1, 100_000_000), "The most pictures; the oldest go first"),
@@ -86,6 +114,8 @@ pub(super) const KEYS: &[Key] = &[
     key("cache", "size", size(0, 1 << 40), "The most bytes of pictures kept in memory; 0 keeps none"),
     key("limits", "body", size(1 << 10, 1 << 34), "The most bytes of a request's body, unpacked"),
     key("limits", "points", Kind::Count(1, 1_000_000_000), "The most points in a request"),
+    key("limits", "ingest_body", size(1 << 10, 1 << 40), "The most bytes of points that a request adds, unpacked"),
+    key("limits", "ingest_points", Kind::Count(1, 1_000_000_000), "The most points that a request adds"),
     key("limits", "answer_points", Kind::Count(1, 100_000_000), "The most points answered in place of a picture"),
     key("limits", "pixels", Kind::Count(1, Canvas::MAX_PIXELS), "The most pixels of a picture"),
     key("limits", "radius_px", Kind::Number(1.0, 1024.0), "The largest radius of a dot in pixels"),
@@ -214,6 +244,8 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), KEYS.len());
+        let short: Vec<_> = KEYS.iter().filter_map(|key| key.short_variable).collect();
+        assert!(short.iter().all(|short| !names.iter().any(|name| name == short)), "{short:?}");
     }
 
     #[test]

@@ -4,10 +4,10 @@ use toml::Value;
 
 use super::layer::check_name;
 use super::sections::read_listen;
-use super::{ByteSize, TimeSpan};
+use super::{ByteSize, TimeSpan, Token};
 
 /// The values of a key. Ranges include both ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Listen,
     Url,
@@ -17,11 +17,14 @@ pub(super) enum Kind {
     Folders,
     Count(u64, u64),
     Number(f64, f64),
+    Flag,
     Time(TimeSpan, TimeSpan),
     Size(ByteSize, ByteSize),
     LayerName,
     Choice(&'static [&'static str]),
     Text,
+    /// A token, which is never printed.
+    Secret,
     /// A file with points, or a list of them.
     Inputs,
     /// A table of a style's parameters, which are checked one by one.
@@ -40,6 +43,8 @@ impl Kind {
             Self::Folders => "a list of folders",
             Self::LayerName => "the name of a layer",
             Self::Text => "a text that is not empty",
+            Self::Secret => "a token of 1 to 512 letters, digits and signs, without spaces",
+            Self::Flag => "true or false",
             Self::Inputs => r#"a file with points such as "a.csv", or a list of them"#,
             Self::Style => "a table of a style's parameters",
             Self::Count(least, most) => {
@@ -65,6 +70,8 @@ impl Kind {
             Self::Origins => texts(value).is_some_and(|list| list == ["*"] || list.iter().copied().all(is_origin)),
             Self::CacheControl => text.is_some_and(is_header_value),
             Self::Folder | Self::Text => text.is_some_and(|text| !text.is_empty()),
+            Self::Secret => text.is_some_and(|text| Token::new(text).is_some()),
+            Self::Flag => value.as_bool().is_some(),
             Self::Folders => texts(value).is_some_and(|list| list.iter().all(|folder| !folder.is_empty())),
             Self::Count(least, most) => value
                 .as_integer()
@@ -81,7 +88,7 @@ impl Kind {
                 scalar.and_then(|text| text.parse().ok()).is_some_and(|size| (least..=most).contains(&size))
             }
             Self::LayerName => text.is_some_and(|name| check_name(name).is_ok()),
-            Self::Choice(names) => text.is_some_and(|text| names.contains(&text)),
+            Self::Choice(names) => scalar.is_some_and(|text| names.contains(&text)),
             Self::Inputs => texts(value)
                 .or(text.map(|input| vec![input]))
                 .is_some_and(|inputs| !inputs.is_empty() && inputs.iter().all(|input| !input.is_empty())),
@@ -95,6 +102,11 @@ impl Kind {
         match self {
             Self::Count(..) => text.trim().replace('_', "").parse().map_or_else(|_| as_text(), Value::Integer),
             Self::Number(..) => text.trim().parse().map_or_else(|_| as_text(), Value::Float),
+            Self::Flag => match text.trim() {
+                "true" | "1" => Value::Boolean(true),
+                "false" | "0" => Value::Boolean(false),
+                _ => as_text(),
+            },
             Self::Origins | Self::Folders | Self::Inputs => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
@@ -196,6 +208,9 @@ mod tests {
         check(Kind::Inputs, &["\"a.csv\"", "[\"a.csv\", \"-\"]"], &["[]", "\"\"", "[\"\"]", "5"]);
         check(Kind::Folders, &["[]", "[\"a\"]"], &["\"a\"", "[\"\"]"]);
         check(Kind::Choice(&["a", "b"]), &["\"a\""], &["\"c\"", "1"]);
+        check(Kind::Choice(&["200", "404"]), &["\"200\"", "404"], &["204", "200.0", "\"2\""]);
+        check(Kind::Flag, &["true", "false"], &["1", "\"true\""]);
+        check(Kind::Secret, &["\"s3cret\""], &["\"\"", "\"a b\"", "7"]);
         check(Kind::LayerName, &["\"a\""], &["\"docs\"", "\"a b\""]);
     }
 
@@ -204,6 +219,9 @@ mod tests {
         assert_eq!(Kind::Count(0, 9).read("1_000"), value("1000"));
         assert_eq!(Kind::Count(0, 9).read("many"), value("\"many\""));
         assert_eq!(Kind::Number(0.0, 9.0).read("2"), value("2.0"));
+        assert_eq!(Kind::Flag.read("true"), value("true"));
+        assert_eq!(Kind::Flag.read("0"), value("false"));
+        assert_eq!(Kind::Flag.read("maybe"), value("\"maybe\""));
         assert_eq!(Kind::Folders.read("a, b,"), value("[\"a\", \"b\"]"));
         assert_eq!(Kind::Text.read("5"), value("\"5\""));
     }

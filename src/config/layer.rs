@@ -103,7 +103,7 @@ pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOpt
 ///
 /// # Errors
 /// What is wrong with the name.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
+pub fn check_name(name: &str) -> Result<(), String> {
     if RESERVED.contains(&name) {
         return Err(format!("the name is one of the server's own, so no layer can have it: {}", RESERVED.join(", ")));
     }

@@ -104,7 +104,7 @@ impl Config {
         if Self::IGNORED.contains(&variable) {
             return Ok(());
         }
-        let Some(key) = KEYS.iter().find(|key| key.variable() == variable) else {
+        let Some(key) = KEYS.iter().find(|key| key.is_set_by(variable)) else {
             return Err(Error::config(variable, no_variable(rest)));
         };
         self.set_key(key, text).map_err(|why| Error::config(variable, format!("{}: {why}", key.path())))

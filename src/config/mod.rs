@@ -21,7 +21,8 @@
 //! ```
 //!
 //! Each key that holds one value or a list is also a variable, `KILN_SERVER_LISTEN=3000` or
-//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`. Paths are relative to where Kiln was started.
+//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; those that are said often have a short variable beside it,
+//! `KILN_STORE` and `KILN_TOKEN`. Paths are relative to where Kiln was started.
 
 mod byte_size;
 mod check;
@@ -38,6 +39,7 @@ mod sections;
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod time_span;
+mod token;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,11 +47,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use byte_size::ByteSize;
-pub use layer::{GroundConfig, LayerConfig, RESERVED};
+pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
-    BridgeConfig, CacheConfig, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig, ServerConfig,
+    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig,
+    ServerConfig, StoreConfig,
 };
 pub use time_span::TimeSpan;
+pub use token::Token;
 
 /// Everything that the server can be told.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +61,8 @@ pub use time_span::TimeSpan;
 pub struct Config {
     /// How it is reached, and how much it does at once.
     pub server: ServerConfig,
+    /// Layers that are kept on the disk.
+    pub store: StoreConfig,
     /// Pictures that are written to a folder.
     pub images: ImagesConfig,
     /// Pictures that are kept in memory.
@@ -85,9 +91,10 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, images, cache, limits, schemes, bridge, log, layers, database_url } = self;
+        let Self { server, store, images, cache, limits, schemes, bridge, log, layers, database_url } = self;
         f.debug_struct("Config")
             .field("server", server)
+            .field("store", store)
             .field("images", images)
             .field("cache", cache)
             .field("limits", limits)

@@ -6,11 +6,13 @@ use toml::{Table, Value};
 
 use super::Config;
 use super::keys::{self, KEYS, Key, LAYER_KEYS, LAYERS};
+use super::kind::Kind;
 use crate::error::{Error, Result};
 
 impl Config {
     /// The whole configuration as a TOML file: every key, each with what it is, what it accepts and its default. Read
-    /// again, it is the same configuration, but for [`database_url`](Self::database_url), which is left out.
+    /// again, it is the same configuration, but for what is secret: [`database_url`](Self::database_url) and the token
+    /// ([`ServerConfig::token`](super::ServerConfig::token)) are left out.
     ///
     /// # Errors
     /// [`Error::Config`] if a path is not in UTF-8, which TOML cannot hold.
@@ -43,7 +45,8 @@ fn append_key(out: &mut String, key: &Key, table: &Table, defaults: &Table) {
     let default = value_in(defaults).map(|value| value.to_string());
     let default = default.as_deref().or(absent.map(|(meaning, _)| meaning)).unwrap_or_default();
     append(out, format_args!("# {about}. Default: {default}.\n# Accepts {}.\n", key.kind.accepts()));
-    match (value_in(table), absent) {
+    let value = value_in(table).filter(|_| key.kind != Kind::Secret);
+    match (value, absent) {
         (Some(value), _) => append(out, format_args!("{name} = {value}\n")),
         (None, Some((_, example))) => append(out, format_args!("# {name} = {example}\n")),
         (None, None) => {}

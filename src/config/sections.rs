@@ -4,9 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ByteSize, TimeSpan, quantity};
+use super::{ByteSize, TimeSpan, Token, quantity};
 use crate::geo::Projection;
 use crate::images::Keep;
 
@@ -33,6 +34,27 @@ pub struct ServerConfig {
     pub cors_origins: Vec<String>,
     /// The `Cache-Control` header of drawn pictures that are not stored. Default: `public, max-age=60`.
     pub cache_control: String,
+    /// What a tile is answered with where there is nothing to see. Default: a transparent picture.
+    #[serde(deserialize_with = "read_empty_tile")]
+    pub empty_tile: EmptyTile,
+    /// What clients have to show to write points and layers. It may be set by `KILN_TOKEN`, and is never printed nor saved.
+    /// Default: `None`, writes are let in only while the server listens to this machine alone.
+    pub token: Option<Token>,
+}
+
+/// What a tile is answered with where there is nothing to see; written as the HTTP status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EmptyTile {
+    /// `200`: a transparent picture of the tile's size, which every client can show.
+    #[default]
+    #[serde(rename = "200")]
+    Transparent,
+    /// `204`: no content, which saves the bytes for clients that take it for nothing to show.
+    #[serde(rename = "204")]
+    NoContent,
+    /// `404`: there is no such tile, upon which some clients show a larger tile of a lower zoom.
+    #[serde(rename = "404")]
+    NotFound,
 }
 
 impl Default for ServerConfig {
@@ -46,6 +68,8 @@ impl Default for ServerConfig {
             max_connections: 1024,
             cors_origins: vec!["*".into()],
             cache_control: "public, max-age=60".into(),
+            empty_tile: EmptyTile::default(),
+            token: None,
         }
     }
 }
@@ -67,6 +91,28 @@ fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::E
 fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let url = Option::<String>::deserialize(deserializer)?;
     Ok(url.map(|url| url.trim_end_matches('/').to_owned()))
+}
+
+/// Reads the status as a text or as a number.
+fn read_empty_tile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EmptyTile, D::Error> {
+    EmptyTile::deserialize(quantity::scalar(deserializer)?.as_str().into_deserializer())
+}
+
+/// `[store]`: layers that are kept on the disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The folder, which need not be there. `KILN_STORE` sets it too. Default: `store`.
+    pub folder: PathBuf,
+    /// Whether the layers are only read: nothing is added, merged or removed, and another server may have the store at the
+    /// same time. Default: false.
+    pub read_only: bool,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { folder: "store".into(), read_only: false }
+    }
 }
 
 /// `[images]`: pictures that are written to a folder.
@@ -132,6 +178,10 @@ pub struct LimitsConfig {
     pub body: ByteSize,
     /// The most points in a request, 1 to 1,000,000,000. Default: 1,000,000.
     pub points: u64,
+    /// The most bytes of points that a request adds to a layer, unpacked, 1 KiB to 1 TiB. Default: 256 MiB.
+    pub ingest_body: ByteSize,
+    /// The most points that a request adds to a layer, 1 to 1,000,000,000. Default: 10,000,000.
+    pub ingest_points: u64,
     /// The most points that are answered in place of a picture, 1 to 100,000,000. Default: 50,000.
     pub answer_points: u64,
     /// The most pixels of a picture, 1 to [`Canvas::MAX_PIXELS`](crate::geo::Canvas::MAX_PIXELS). Default: 16,777,216.
@@ -145,6 +195,8 @@ impl Default for LimitsConfig {
         Self {
             body: ByteSize::from_bytes(16 << 20),
             points: 1_000_000,
+            ingest_body: ByteSize::from_bytes(256 << 20),
+            ingest_points: 10_000_000,
             answer_points: 50_000,
             pixels: 1 << 24,
             radius_px: 512.0,

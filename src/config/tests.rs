@@ -63,6 +63,10 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_SERVER_MAX_CONNECTIONS", "10_000"),
         ("KILN_SERVER_CORS_ORIGINS", "https://a.example, https://b.example"),
         ("KILN_SERVER_CACHE_CONTROL", "no-store"),
+        ("KILN_SERVER_EMPTY_TILE", "204"),
+        ("KILN_SERVER_TOKEN", "s3cret"),
+        ("KILN_STORE_FOLDER", "kept"),
+        ("KILN_STORE_READ_ONLY", "true"),
         ("KILN_IMAGES_FOLDER", "pictures"),
         ("KILN_IMAGES_TTL", "1d"),
         ("KILN_IMAGES_MAX_COUNT", "5"),
@@ -71,6 +75,8 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_CACHE_SIZE", "0"),
         ("KILN_LIMITS_BODY", "1MB"),
         ("KILN_LIMITS_POINTS", "10"),
+        ("KILN_LIMITS_INGEST_BODY", "1GB"),
+        ("KILN_LIMITS_INGEST_POINTS", "10"),
         ("KILN_LIMITS_ANSWER_POINTS", "10"),
         ("KILN_LIMITS_PIXELS", "65536"),
         ("KILN_LIMITS_RADIUS_PX", "64"),
@@ -84,7 +90,10 @@ fn every_key_can_be_set_by_its_variable() {
     for (variable, text) in variables {
         let config = load("", &[(variable, text)]).unwrap();
         assert_ne!(config, defaults, "{variable}");
-        assert_eq!(read(&config.to_toml().unwrap()).unwrap(), config, "{variable}");
+        let reread = read(&config.to_toml().unwrap()).unwrap();
+        // What is secret is not printed.
+        let expected = if config.server.token.is_some() { &defaults } else { &config };
+        assert_eq!(&reread, expected, "{variable}");
         let key = keys::KEYS.iter().find(|key| key.variable() == variable).unwrap();
         let mut set = defaults.clone();
         set.set(&key.path(), text).unwrap();
@@ -92,6 +101,32 @@ fn every_key_can_be_set_by_its_variable() {
     }
     let unset = load("[server]\nrender_threads = 3\n", &[("KILN_SERVER_RENDER_THREADS", "")]).unwrap();
     assert_eq!(unset, defaults);
+}
+
+#[test]
+fn some_keys_have_a_short_variable_too() {
+    let config = load("", &[("KILN_STORE", "kept"), ("KILN_TOKEN", "s3cret")]).unwrap();
+    assert_eq!(config.store.folder, PathBuf::from("kept"));
+    assert!(config.server.token.as_ref().unwrap().is(b"s3cret"));
+    let both = load("", &[("KILN_STORE_FOLDER", "long"), ("KILN_STORE", "short")]).unwrap();
+    assert_eq!(both.store.folder, PathBuf::from("long"));
+}
+
+#[test]
+fn the_token_is_never_told() {
+    let config = load("[server]\ntoken = \"s3cret\"\nqueue = 5\n", &[("KILN_IMAGES_TTL", "30m")]).unwrap();
+    assert!(config.server.token.as_ref().unwrap().is(b"s3cret"));
+    assert!(!format!("{config:?}{}", config.to_toml().unwrap()).contains("s3cret"));
+    for outcome in [
+        load("[server]\ntoken = \"s3cret with spaces\"", &[]),
+        load("[server]\ntoken = \"s3cret\ntoken = 5", &[]),
+        load("[server]\ntoken = [\"s3cret\"]", &[]),
+        load("", &[("KILN_TOKEN", "s3cret with spaces")]),
+    ] {
+        let line = refused(outcome);
+        assert!(!line.contains("s3cret"), "{line}");
+    }
+    assert_eq!(load("[server]\ntoken = \"s3cret\"", &[("KILN_TOKEN", "")]).unwrap(), Config::default());
 }
 
 #[test]
@@ -133,6 +168,7 @@ fn values_that_make_no_sense_are_told_with_what_would() {
         ("[limits]\npixels = 100000001", "kiln.toml:2:10: limits.pixels: ", "100_000_000"),
         ("[limits]\nradius_px = nan", "kiln.toml:2:13: limits.radius_px: ", "from 1 to 1024"),
         ("[server]\nlisten = true", "kiln.toml:2:10: server.listen: ", "127.0.0.1:3000"),
+        ("[server]\nempty_tile = 500", "kiln.toml:2:14: server.empty_tile: ", "one of 200, 204, 404"),
         ("[log]\nlevel = \"loud\"", "kiln.toml:2:9: log.level: ", "error, warn, info, debug, trace"),
         ("images = 5", "kiln.toml:1:10: images: ", "write [images]"),
         ("[[layers]]\ninput = \"a\"", "kiln.toml:1:", "write [layers.NAME]"),
@@ -162,8 +198,8 @@ fn variables_that_make_no_sense_are_told_by_their_names() {
     for (variable, text, words) in [
         ("KILN_IMAGES_TTL", "soon", "KILN_IMAGES_TTL: images.ttl: \"soon\" is not a time"),
         ("KILN_SERVER_LITSEN", "80", "did you mean KILN_SERVER_LISTEN? server has KILN_SERVER_LISTEN, "),
-        ("KILN_SEVER_LISTEN", "80", "did you mean KILN_SERVER_LISTEN?"),
-        ("KILN_LISTEN", "80", "KILN_SECTION_KEY sets a key of server, images"),
+        ("KILN_SEVER_LISTEN", "80", "did you mean KILN_SERVER_LISTEN"),
+        ("KILN_LISTEN", "80", "KILN_SECTION_KEY sets a key of server, store"),
         ("KILN_LAYERS_A_INPUT", "a.csv", "in the file or on the command line"),
         ("KILN_SERVER_QUEUE", "", "KILN_SERVER_QUEUE: server.queue: \"\" is not a whole number"),
         ("KILN_LIMITS_POINTS", "-1", "-1 is not a whole number from 1 to"),

@@ -61,6 +61,16 @@ impl Canvas {
         Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })
     }
 
+    /// A pixel of the grid that begins at the corner of the world, with `scale` pixels per world unit; its windows are what is
+    /// asked for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the scale is beyond the limits.
+    pub(crate) fn on_grid(projection: Projection, scale: [f64; 2]) -> Result<Self> {
+        check_scale(projection, scale)?;
+        Ok(Self { projection, origin: [0.0, 0.0], scale, col: 0, row: 0, width: 1, height: 1 })
+    }
+
     /// The canvas of a Web Mercator tile of `side_px` × `side_px` pixels.
     ///
     /// # Errors

@@ -280,7 +280,7 @@ fn floor_f32(value: f32) -> f32 {
 /// ⌊value⌋ for |value| < 2^51; see [`floor_f32`].
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn floor_f64(value: f64) -> f64 {
+pub(crate) fn floor_f64(value: f64) -> f64 {
     const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
     let nearest = (value + ROUNDER) - ROUNDER;
     if nearest > value { nearest - 1.0 } else { nearest }
@@ -289,7 +289,7 @@ fn floor_f64(value: f64) -> f64 {
 /// The fraction of a turn, 0..1.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn wrapped(turn: f64) -> f64 {
+pub(super) fn wrapped(turn: f64) -> f64 {
     turn - floor_f64(turn)
 }
 
@@ -326,7 +326,7 @@ fn mercator_y_f32(lat: f32) -> f32 {
 /// Web Mercator y of a latitude in degrees, within 1e-13 up to the edge of the square world.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn mercator_y_f64(lat: f64) -> f64 {
+pub(super) fn mercator_y_f64(lat: f64) -> f64 {
     const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
     const ONE: u64 = 0x3ff0_0000_0000_0000;
     const SIN: [f64; 8] = [

@@ -7,6 +7,7 @@ mod bounds;
 mod canvas;
 mod cells;
 mod extent;
+pub mod fixed;
 mod points;
 mod polygon;
 mod projection;

@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Response};
 
 use super::App;
+use super::area::Area;
+use super::digest::etag;
 use super::fields::{Answer, Fields};
+use super::ground::{Beyond, canvas};
 use super::images::{has, png};
-use super::parameters::PictureParameters;
-use super::picture::{Beyond, LayerStyle, Wanted, canvas, etag};
+use super::parameters::{PictureParameters, PolygonBody};
+use super::picture::{LayerStyle, Wanted};
+use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
+use crate::config::EmptyTile;
 use crate::geo::Bounds;
-use crate::layer::{Radius, Size};
+use crate::layer::Size;
 
 /// A picture of any bounds
 ///
@@ -38,47 +43,67 @@ pub(super) async fn picture(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer<Response<Body>> {
-    let wanted = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default())?;
+    let wanted = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), None)?;
+    reply(&app, wanted, &headers).await
+}
+
+/// A picture of the points in a polygon
+///
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all else is as with GET.
+#[utoipa::path(post, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
+    params(
+        ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
+        ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
+        ("size" = String, Path, description = "width x height in pixels, with .png behind: 800x600.png, or 800x600@2x.png", example = "800x600.png"),
+        PictureParameters),
+    request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/png", body = Vec<u8>, headers(("Cache-Control" = String))),
+        (status = 400, description = "A parameter or the polygon is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn picture_within(
+    State(app): State<Arc<App>>,
+    Path((layer, bounds, size)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<Body>> {
+    let area = Area::of_body(&app, &headers, body).await?;
+    let wanted = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
+    // What a body asked for is not kept by clients, so none has it.
+    reply(&app, wanted, &HeaderMap::new()).await
+}
+
+/// The picture, from memory or drawn now.
+async fn reply(app: &Arc<App>, wanted: Wanted, headers: &HeaderMap) -> Answer<Response<Body>> {
     let key = format!("bbox/{}", wanted.key());
     let tag = etag(&key);
     let cache_control = &app.config.server.cache_control;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
-    if has(&headers, &tag) {
-        return Ok(png(&headers, axum::body::Bytes::new(), &tag, cache_control));
+    if has(headers, &tag) {
+        return Ok(png(headers, Bytes::new(), &tag, cache_control));
     }
-    let there = Arc::clone(&app);
-    let draw = || {
-        app.pool.run(move |stop| {
-            let timer = there.metrics.render();
-            let drawn = wanted.draw(&there, stop)?;
-            timer.done();
-            Ok(drawn.png)
-        })
-    };
-    let (bytes, was_there) = app.bytes.get_or_make(&key, draw).await?;
-    app.metrics.cache(was_there);
-    Ok(png(&headers, bytes, &tag, cache_control))
+    let bytes = wanted.png(app, &key, EmptyTile::Transparent).await?;
+    Ok(png(headers, bytes, &tag, cache_control))
 }
 
-fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str) -> Answer<Wanted> {
+fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str, area: Option<Area>) -> Answer<Wanted> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let mut style = LayerStyle::read(app, layer, &mut fields)?;
+    let mut style = LayerStyle::read(app, &layer, &mut fields)?;
     fields.finish()?;
+    style.filter = style.filter.within(area);
 
     let bounds: Bounds = bounds.parse()?;
     let malformed =
         || Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png or 800x600@2x.png"));
-    let stem = size.strip_suffix(".png").ok_or_else(malformed)?;
-    let (stem, ratio) = stem.strip_suffix("@2x").map_or((stem, 1), |stem| (stem, 2));
+    let (stem, ratio) = PixelRatio::split(size).ok_or_else(malformed)?;
     let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };
-    let size = Size::Exact(width.saturating_mul(ratio), height.saturating_mul(ratio));
+    let size = Size::Exact(ratio.pixels(width), ratio.pixels(height));
     let canvas = canvas(app, style.projection, bounds, size, Beyond::Empty)?;
-    // Twice the pixels for the same ground: a dot is as large on the map.
-    style.options.radius = match style.options.radius.unwrap_or_default() {
-        Radius::Pixels(pixels) => Some(Radius::Pixels(pixels * f64::from(ratio))),
-        Radius::DotSize(pixels) => Some(Radius::DotSize(pixels * f64::from(ratio))),
-        radius @ Radius::Meters(_) => Some(radius),
-    };
-    style.on(app, layer, canvas)
+    style.with_ratio(ratio).on(app, &layer, canvas)
 }

@@ -17,8 +17,10 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::fields::{Answer, decoded};
+use super::filter::Filter;
+use super::ground::{Beyond, canvas, check_ground};
 use super::overlays::{answer_within, corners, overlay};
-use super::picture::{Beyond, Filter, Subject, Wanted, canvas, check_ground};
+use super::picture::{Subject, Wanted};
 use super::problem::Problem;
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};
@@ -183,7 +185,7 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
         "false" | "0" | "" => false,
         other => return Err(Problem::parameter("png", format!("`{other}` is neither true nor false"))),
     };
-    let subject = Subject::Layer(Arc::clone(layer));
+    let subject = Subject::Layer(Arc::clone(&layer));
     if !as_picture {
         let (found, total) = answer_within(app, subject, &Filter::default(), bounds, projection).await?;
         let data: Vec<[f64; 2]> = found.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();

@@ -62,7 +62,7 @@ struct SchemeReply {
 #[utoipa::path(get, path = "/catalog", tag = "server",
     responses((status = 200, description = "What the server has", body = CatalogReply)))]
 pub(super) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let layers = app.catalog.layers().map(|layer| LayerReply {
+    let layers = app.catalog.layers().into_iter().map(|layer| LayerReply {
         name: layer.name().to_owned(),
         title: layer.title().to_owned(),
         attribution: layer.attribution().map(str::to_owned),

@@ -98,6 +98,12 @@ impl Fields {
             .transpose()
     }
 
+    /// A whole number from 0 on.
+    pub(super) fn count(&mut self, name: &'static str) -> Answer<Option<u64>> {
+        let why = |text: &str| Problem::parameter(name, format!("`{text}` is not a whole number from 0 on"));
+        self.text(name)?.map(|text| text.trim().parse().map_err(|_| why(&text))).transpose()
+    }
+
     /// An instant, in microseconds since 1970.
     pub(super) fn time_us(&mut self, name: &'static str) -> Answer<Option<i64>> {
         self.text(name)?

@@ -10,10 +10,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::digest::etag;
 use super::fields::{Answer, Fields};
+use super::ground::{Beyond, canvas, fitting};
 use super::images::png;
 use super::parameters::LegendParameters;
-use super::picture::{Beyond, LayerStyle, SpanReply, Wanted, canvas, etag, fitting};
+use super::picture::{LayerStyle, SpanReply, Wanted};
 use super::problem::Problem;
 
 /// What the colors of a picture mean.
@@ -54,13 +56,13 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
     let ratio = pixel_ratio(&mut fields)?;
     let bounds = fields.bounds("bounds")?;
     let size = fields.size("size")?.unwrap_or_default();
-    let style = LayerStyle::read(app, layer, &mut fields)?;
+    let style = LayerStyle::read(app, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = match bounds {
         Some(bounds) => canvas(app, style.projection, bounds, size, Beyond::Empty)?,
         None => fitting(app, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
     };
-    Ok((style.on(app, layer, canvas)?, title, ratio))
+    Ok((style.on(app, &layer, canvas)?, title, ratio))
 }
 
 /// The legend of a layer's picture, as a picture

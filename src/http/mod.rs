@@ -5,12 +5,16 @@
 //! goes wrong is told as a `problem`. `router` lists the addresses, each of which has a file of its own.
 
 mod access;
+mod area;
 mod bbox;
 mod bridge;
 mod bundled;
 mod cache;
 mod catalog;
+mod digest;
 mod fields;
+mod filter;
+mod ground;
 mod health;
 mod images;
 mod legend;
@@ -21,11 +25,18 @@ mod pages;
 mod parameters;
 mod patience;
 mod picture;
+mod pixel_ratio;
+mod point;
+mod points;
 mod pool;
 mod problem;
 mod router;
 mod serve;
+mod statistics;
 mod sweeper;
+mod tile_json;
+mod tile_style;
+mod tiles;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,13 +51,15 @@ use self::overlays::Overlays;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
+use self::tile_style::TileStyles;
 use crate::color::Scheme;
-use crate::config::{Config, GroundConfig, LayerConfig};
+use crate::config::{Config, GroundConfig, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::images::ImageFolder;
 use crate::layer::{Catalog, Layer, LayerSpec, SchemeFolders};
 use crate::source::{Columns, Ground};
 use crate::spelling::nearest_first;
+use crate::store::Store;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -60,6 +73,8 @@ struct App {
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
     overlays: Overlays,
+    /// How tiles are drawn, by the queries that say it.
+    tile_styles: TileStyles,
     metrics: Metrics,
     routes: Routes,
 }
@@ -93,8 +108,8 @@ impl Server {
     }
 
     /// Its layers by name, with their points.
-    pub fn layers(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.app.catalog.layers().map(|layer| (layer.name(), layer.points()))
+    pub fn layers(&self) -> impl Iterator<Item = (String, u64)> {
+        self.app.catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))
     }
 
     /// Answers requests until `shutdown` is over, and then finishes those that have begun.
@@ -136,6 +151,15 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
+/// The store of the config, if there is one: a folder that is not there yet is none.
+fn open_store(config: &StoreConfig) -> Result<Option<Store>> {
+    if !config.folder.exists() {
+        return Ok(None);
+    }
+    let open = if config.read_only { Store::open } else { Store::open_for_server };
+    open(&config.folder).map(Some)
+}
+
 impl App {
     fn new(config: Config) -> Result<Self> {
         let layers = if config.layers.is_empty() {
@@ -143,7 +167,7 @@ impl App {
         } else {
             config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
         };
-        let catalog = Catalog::new(layers);
+        let catalog = Catalog::new(layers, open_store(&config.store)?);
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
@@ -158,7 +182,8 @@ impl App {
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
-            metrics: Metrics::new(catalog.layers().map(|layer| (layer.name().to_owned(), layer.points()))),
+            tile_styles: TileStyles::new(),
+            metrics: Metrics::new(catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))),
             routes: Routes::new(),
             catalog,
             schemes,
@@ -177,8 +202,9 @@ impl App {
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
         }
         match self.config.bridge_layer() {
-            Some(name) if self.catalog.find(name).is_none() => {
-                let names: Vec<&str> = self.catalog.layers().map(Layer::name).collect();
+            Some(name) if self.catalog.find(name)?.is_none() => {
+                let layers = self.catalog.layers();
+                let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                 let why = format!("there is no layer `{name}`; there are {}", names.join(", "));
                 Err(Error::config("bridge.layer", why))
             }
@@ -192,22 +218,23 @@ impl App {
     }
 
     /// The layer `name`.
-    fn layer(&self, name: &str) -> Answer<&Arc<Layer>> {
-        self.catalog.find(name).ok_or_else(|| {
+    fn layer(&self, name: &str) -> Answer<Arc<Layer>> {
+        self.catalog.find(name)?.ok_or_else(|| {
             // Longer than any name: not worth a comparison, nor an echo.
             const MAX_BYTES: usize = 64;
             if name.len() > MAX_BYTES {
                 return Problem::not_found("there is no layer of such a long name");
             }
-            let near = nearest_first(name, self.catalog.layers().map(Layer::name));
+            let layers = self.catalog.layers();
+            let near = nearest_first(name, layers.iter().map(|layer| layer.name()));
             let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             Problem::not_found(format!("there is no layer `{name}`{near}"))
         })
     }
 
     /// The first layer by name.
-    fn first_layer(&self) -> Option<&Arc<Layer>> {
-        self.catalog.layers().next().and_then(|layer| self.catalog.find(layer.name()))
+    fn first_layer(&self) -> Option<Arc<Layer>> {
+        self.catalog.layers().into_iter().next()
     }
 
     /// The scheme `name`, read when the server started.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::App;
-use crate::layer::Layer;
+use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
 
 /// The contract, `OpenAPI` 3.1.
 #[derive(Debug, OpenApi)]
@@ -22,7 +22,14 @@ use crate::layer::Layer;
         super::overlays::create,
         super::images::image,
         super::overlays::legend,
+        super::tile_json::tile_json,
+        super::tiles::tile,
+        super::tiles::tile_within,
         super::bbox::picture,
+        super::bbox::picture_within,
+        super::point::point,
+        super::points::points,
+        super::statistics::statistics,
         super::legend::legend_png,
         super::legend::legend_json,
         super::catalog::catalog,
@@ -45,7 +52,8 @@ pub(super) struct Contract;
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(super) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
     let contract = serde_json::to_value(Contract::openapi()).map(|mut contract| {
-        let layers: Vec<&str> = app.catalog.layers().map(Layer::name).collect();
+        let layers = app.catalog.layers();
+        let layers: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
         specify(&mut contract, &layers);
         contract
     });
@@ -56,7 +64,9 @@ pub(super) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
 fn specify(contract: &mut Value, layers: &[&str]) {
     let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
-    for parameter in operations.filter_map(|operation| operation["parameters"].as_array_mut()).flatten() {
+    // An index would put a null where there are no parameters.
+    let parameters = operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten();
+    for parameter in parameters {
         if parameter["in"] != "path" {
             continue;
         }
@@ -64,6 +74,11 @@ fn specify(contract: &mut Value, layers: &[&str]) {
         let schema = match parameter["name"].as_str() {
             Some("layer") => json!({"type": "string", "enum": layers}),
             Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
+            Some("z") => json!({"type": "integer", "minimum": 0, "maximum": TileCoord::MAX_ZOOM}),
+            Some("lon") => json!({"type": "number", "minimum": -540, "maximum": 540}),
+            Some("lat") => json!({"type": "number", "minimum": -MAX_MERCATOR_LAT_DEG, "maximum": MAX_MERCATOR_LAT_DEG}),
+            Some("x") => json!({"type": "integer", "minimum": 0, "maximum": (1 << TileCoord::MAX_ZOOM) - 1}),
+            Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@2x)?$"}),
             Some("size") => json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(@2x)?\\.png$"}),
             Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
             _ => continue,
@@ -85,16 +100,22 @@ mod tests {
         let contract = serde_json::to_value(Contract::openapi()).unwrap();
         let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
-        for path in
-            ["/{layer}/bbox/{bounds}/{size}", "/{layer}/legend.png", "/{layer}/legend.json", "/overlays/legend.png"]
-        {
+        for path in [
+            "/{layer}",
+            "/{layer}/{z}/{x}/{y}.png",
+            "/{layer}/bbox/{bounds}/{size}",
+            "/{layer}/legend.png",
+            "/{layer}/legend.json",
+            "/{layer}/point/{lon},{lat}",
+            "/overlays/legend.png",
+        ] {
             let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();
             let names: BTreeSet<&str> = listed.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
             for name in StyleOptions::NAMES {
                 assert!(names.contains(name) && of_overlay.contains(name), "{path}: {name}");
             }
         }
-        for name in ["layer", "points", "bounds", "size", "projection", "png", "start", "end", "category"] {
+        for name in ["layer", "points", "bounds", "size", "projection", "png", "start", "end", "category", "polygon"] {
             assert!(of_overlay.contains(name), "{name}");
         }
     }

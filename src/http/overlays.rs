@@ -14,20 +14,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::area::Area;
+use super::digest::etag;
 use super::fields::{Answer, Fields};
+use super::filter::Filter;
+use super::ground::{Beyond, canvas, check_ground, fitting, ground_of, usual_projection};
 use super::images::{now_s, png};
 use super::parameters::OverlayRequest;
-use super::picture::{
-    Beyond, Filter, Scale, SpanReply, Subject, Wanted, canvas, check_ground, etag, fitting, ground_of, legend_url,
-    usual_projection,
-};
+use super::picture::{Scale, SpanReply, Subject, Wanted, legend_url};
 use super::problem::Problem;
 use crate::color::Scheme;
 use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::images::ImageName;
 use crate::layer::StyleOptions;
-use crate::source::{PointWithin, Query, Resident, points_within, read};
+use crate::source::{PointWithin, Query, Resident, read};
 
 /// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
 pub(super) type Corners = [[f64; 2]; 2];
@@ -105,15 +106,22 @@ pub(super) async fn create(
     let projection: Option<Projection> = fields.parse("projection")?;
     let style = fields.style()?;
     let filter = Filter::read(&mut fields)?;
+    let polygon = fields.json("polygon");
     fields.finish()?;
+    let area = match polygon {
+        Some(polygon) => Some(Area::read(&app, polygon.get().to_owned()).await?),
+        None => None,
+    };
+    let filter = filter.within(area);
 
     let (subject, projection, defaults) = match (layer, given) {
         (Some(_), Some(_)) => return Err(Problem::parameter("points", "give either a layer or points, not both")),
         (Some(name), None) => {
             let layer = app.layer(&name)?;
-            let projection = projection.unwrap_or_else(|| usual_projection(layer));
+            let projection = projection.unwrap_or_else(|| usual_projection(&layer));
             check_ground(layer.ground(), projection)?;
-            (Subject::Layer(Arc::clone(layer)), projection, layer.style().clone())
+            let style = layer.style().clone();
+            (Subject::Layer(layer), projection, style)
         }
         (None, Some(json)) => {
             let projection = projection.unwrap_or_default();
@@ -121,7 +129,8 @@ pub(super) async fn create(
             (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
-            let names: Vec<&str> = app.catalog.layers().map(crate::layer::Layer::name).collect();
+            let layers = app.catalog.layers();
+            let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
             let why = format!("give a layer ({}) or points", names.join(", "));
             return Err(Problem::parameter("layer", why));
         }
@@ -284,20 +293,9 @@ pub(super) async fn answer_within(
     bounds: Bounds,
     projection: Projection,
 ) -> Answer<(Vec<PointWithin>, u64)> {
-    // Across the antimeridian the east is beyond 180.
-    let bounds = if projection.wraps() && bounds.east < bounds.west {
-        Bounds { east: bounds.east + 360.0, ..bounds }
-    } else {
-        bounds
-    };
     let filter = filter.clone();
-    let max = app.config.limits.answer_points as usize;
-    let work = move |stop: &AtomicBool| {
-        let ground = ground_of(projection);
-        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(subject.query()) };
-        points_within(subject.source(&query), &query, bounds, max).map_err(|error| filter.blamed(error))
-    };
-    app.pool.run(work).await
+    let (ground, max) = (ground_of(projection), app.config.limits.answer_points as usize);
+    app.pool.run(move |stop| subject.points_within(&filter, ground, bounds, max, stop)).await
 }
 
 async fn answer_points(

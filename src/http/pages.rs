@@ -5,9 +5,9 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, Response, header};
 use axum::response::{IntoResponse, Redirect};
 
+use super::digest::etag;
 use super::fields::Answer;
 use super::images::has;
-use super::picture::etag;
 use super::problem::Problem;
 
 /// Scripts and pictures from here alone; Leaflet sets styles on its elements.

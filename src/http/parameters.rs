@@ -65,6 +65,19 @@ macro_rules! style_parameters {
     };
 }
 
+/// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "it documents what Area reads")]
+#[schema(example = json!({"type": "Polygon", "coordinates": [[[5, 45], [20, 45], [20, 55], [5, 55], [5, 45]]]}))]
+pub(super) struct PolygonBody {
+    /// What it is.
+    #[schema(example = "Polygon")]
+    r#type: String,
+    /// The rings of a polygon: each a list of longitudes and latitudes in degrees that ends where it began.
+    #[schema(value_type = Option<Vec<Object>>)]
+    coordinates: Option<Vec<String>>,
+}
+
 /// A text, or a number.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
@@ -127,6 +140,10 @@ style_parameters! {
         #[param(value_type = Option<String>)]
         #[schema(value_type = Option<OneOrMore>)]
         category: Option<OneOrMore>,
+        /// Only points in this GeoJSON polygon: a Polygon, a MultiPolygon, or a Feature or FeatureCollection of these.
+        #[schema(value_type = Option<Object>)]
+        #[param(value_type = Option<Object>)]
+        polygon: Option<String>,
     }
 }
 
@@ -142,6 +159,88 @@ style_parameters! {
         /// Only points of this category, or of these, separated by commas.
         category: Option<String>,
     }
+}
+
+style_parameters! {
+    /// The style and filter of a layer's tiles.
+    TileParameters {
+        /// Width and height of a tile in pixels, before `@2x`: 256, or 512. Default: 256.
+        #[param(value_type = Option<u16>)]
+        size: Option<u16>,
+        /// The version of the layer that is meant, as TileJSON says it. Where it is the layer's own, the answer may be kept
+        /// forever; another is passed over.
+        v: Option<String>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
+style_parameters! {
+    /// The style and filter that the tiles' addresses are to have.
+    TileJsonParameters {
+        /// Width and height of a tile in pixels, before `@2x`: 256, or 512. Default: 256.
+        #[param(value_type = Option<u16>)]
+        size: Option<u16>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
+style_parameters! {
+    /// The zoom, style and filter of the tiles whose value is asked for.
+    PointParameters {
+        /// Zoom of the tiles, 0 to 24, at 256 pixels each. Default: that of TileJSON's `center`.
+        #[param(minimum = 0, maximum = 24, example = 10)]
+        z: Option<u8>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
+/// Which points are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+pub(super) struct FilterParameters {
+    /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+    start: Option<String>,
+    /// Only points before this time.
+    end: Option<String>,
+    /// Only points of this category, or of these, separated by commas.
+    category: Option<String>,
+}
+
+/// Which points are asked for, and how they are to be written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+pub(super) struct PointsParameters {
+    /// west,south,east,north, edges included, or `world`; across the antimeridian the east is beyond 180, or less than the
+    /// west. Default: all points of the layer.
+    #[param(example = "-12,35,32,60")]
+    bounds: Option<String>,
+    /// `geojson`; `heat`, for Leaflet.heat; or `heatmapjs`, for heatmap.js. Default: geojson.
+    format: Option<String>,
+    /// The most points to answer. Default: as many as the server's limit.
+    limit: Option<u64>,
+    /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+    start: Option<String>,
+    /// Only points before this time.
+    end: Option<String>,
+    /// Only points of this category, or of these, separated by commas.
+    category: Option<String>,
 }
 
 style_parameters! {

@@ -1,7 +1,6 @@
 //! From a request's parameters to a drawn picture.
 
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -11,15 +10,19 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::fields::{Answer, Fields, encoded};
+use super::filter::Filter;
+use super::ground::{check_ground, ground_of, usual_projection};
+use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use crate::color::Scheme;
+use crate::config::EmptyTile;
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
-use crate::layer::{Blend, Fit, Heat, Layer, Radius, Size, Style, StyleOptions, Unit, canvas_for, canvas_of, render};
+use crate::layer::{Blend, Heat, Layer, Origin, Radius, Style, StyleOptions, Unit, render_shaded};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
-use crate::source::{Ground, Query, Resident, Source};
+use crate::source::{Ground, PointWithin, Query, Resident, points_within};
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -31,6 +34,14 @@ pub(super) enum Subject {
 }
 
 impl Subject {
+    /// What messages call it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Layer(layer) => layer.name(),
+            Self::Given(_) => "points",
+        }
+    }
+
     /// A query for the points, with no filter yet.
     pub(super) fn query(&self) -> Query<'static> {
         match self {
@@ -40,10 +51,10 @@ impl Subject {
     }
 
     /// Where `query` is answered the fastest.
-    pub(super) fn source(&self, query: &Query<'_>) -> &dyn Source {
+    pub(super) fn origin(&self, query: &Query<'_>) -> Origin<'_> {
         match self {
-            Self::Layer(layer) => layer.source(query),
-            Self::Given(points) => &**points,
+            Self::Layer(layer) => layer.origin(query),
+            Self::Given(points) => Origin::Source(&**points),
         }
     }
 
@@ -53,6 +64,22 @@ impl Subject {
             Self::Layer(layer) => layer.extent(),
             Self::Given(points) => points.extent(),
         }
+    }
+
+    /// The first `max` points within `bounds` that pass `filter`, and how many there are in all.
+    pub(super) fn points_within(
+        &self,
+        filter: &Filter,
+        ground: Ground,
+        bounds: Bounds,
+        max: usize,
+        stop: &AtomicBool,
+    ) -> Result<(Vec<PointWithin>, u64)> {
+        // Across the antimeridian the east is beyond 180.
+        let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
+        let bounds = Bounds { east: bounds.east + turn, ..bounds };
+        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(self.query()) };
+        points_within(self.origin(&query).source(), &query, bounds, max).map_err(|error| filter.blamed(error))
     }
 
     fn points(&self) -> u64 {
@@ -69,14 +96,6 @@ impl Subject {
             Self::Given(_) => Some("weight"),
         }
     }
-}
-
-/// Which points of a layer are wanted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Filter {
-    start_us: Option<i64>,
-    end_us: Option<i64>,
-    categories: Vec<String>,
 }
 
 /// A picture as it was asked for.
@@ -113,136 +132,12 @@ pub(super) struct Drawn {
     pub(super) span: Option<SpanReply>,
     /// Points whose dots reach into it.
     pub(super) points: u64,
-}
-
-impl Filter {
-    pub(super) fn read(fields: &mut Fields) -> Answer<Self> {
-        let filter = Self {
-            start_us: fields.time_us("start")?,
-            end_us: fields.time_us("end")?,
-            categories: fields.texts("category")?,
-        };
-        if filter.start_us.zip(filter.end_us).is_some_and(|(start, end)| start >= end) {
-            return Err(Problem::parameter("start", "it is not before end"));
-        }
-        Ok(filter)
-    }
-
-    /// The filter as the parameters that it was read from.
-    fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs = Vec::new();
-        pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
-        pairs.extend(self.end_us.map(|time| ("end", time_text(time))));
-        if !self.categories.is_empty() {
-            // As JSON: a category may hold a comma.
-            pairs.push(("category", serde_json::json!(self.categories).to_string()));
-        }
-        pairs
-    }
-
-    /// The query with this filter.
-    pub(super) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
-        Query { start_us: self.start_us, end_us: self.end_us, in_categories: self.categories.clone(), ..query }
-    }
-
-    /// The error of an input that has no column to filter by is one of the request.
-    pub(super) fn blamed(&self, error: Error) -> Error {
-        match error {
-            Error::Input { .. } if !self.categories.is_empty() => {
-                Error::invalid("category", "the layer has no column of categories to filter by")
-            }
-            Error::Input { .. } if !self.is_none() => {
-                Error::invalid("start", "the layer has no column of times to filter by")
-            }
-            other => other,
-        }
-    }
-
-    pub(super) fn is_none(&self) -> bool {
-        self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty()
-    }
-}
-
-/// An instant as a parameter: Unix seconds, with their fraction.
-fn time_text(time_us: i64) -> String {
-    format!("{}.{:06}", time_us.div_euclid(1_000_000), time_us.rem_euclid(1_000_000))
-}
-
-/// What becomes of ground beyond the poles, which a map that is zoomed out far asks for. The pixels are as wide and high
-/// as they were asked for either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beyond {
-    /// It is left out, and the picture is lower by as much.
-    Cut,
-    /// It is empty, and the picture exactly of the size that was asked for.
-    Empty,
-}
-
-/// The canvas of `bounds` and `size` within the limits.
-pub(super) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Size, beyond: Beyond) -> Answer<Canvas> {
-    // Before the canvas is made, whose own limits are wider.
-    let limit = app.config.limits.pixels;
-    let (width, height) = match size {
-        Size::Exact(width, height) => (width, height),
-        Size::Longest(side) => (side, 1),
-    };
-    let too_large = |pixels: u64| {
-        let why = format!("{pixels} pixels are more than the {limit} that limits.pixels allows");
-        Err(Problem::parameter("size", why))
-    };
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > limit {
-        return too_large(pixels);
-    }
-    let canvas = match size {
-        Size::Exact(width, height) => {
-            let [above, shown] = rows_shown(projection, bounds, height);
-            let canvas = canvas_of(projection, bounds, Size::Exact(width, shown))?;
-            match beyond {
-                Beyond::Cut => canvas,
-                Beyond::Empty => canvas.window(0, -i64::from(above), width, height)?,
-            }
-        }
-        size @ Size::Longest(_) => canvas_of(projection, bounds, size)?,
-    };
-    let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
-    if pixels > limit { too_large(pixels) } else { Ok(canvas) }
-}
-
-/// The canvas that shows all points of `extent`, with room for their dots.
-pub(super) fn fitting(
-    app: &App,
-    extent: &Extent,
-    projection: Projection,
-    size: Size,
-    options: &StyleOptions,
-    scheme: &Scheme,
-) -> Answer<Canvas> {
-    let style = options.resolve(|_| Ok(scheme.clone()))?;
-    let fitted = canvas_for(projection, extent, size, &style, Fit::Padded)?;
-    // Held against the limits of the server, which are narrower than those of a canvas.
-    canvas(app, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), Beyond::Empty)
-        .map(|_| fitted)
-}
-
-/// Of `height` rows: how many lie north of what the projection shows, and how many it shows.
-fn rows_shown(projection: Projection, bounds: Bounds, height: u32) -> [u32; 2] {
-    if projection == Projection::Plane {
-        return [0, height];
-    }
-    let y = |lat: f64| projection.forward(0.0, lat).1;
-    let limit = projection.inverse(0.0, 0.0).1;
-    let clip = |lat: f64| lat.clamp(-limit, limit);
-    // The poles themselves lie infinitely far on a Mercator map: whoever names them means its edges.
-    let meant = |lat: f64| if lat.abs() >= 90.0 { clip(lat) } else { lat };
-    let (north, south) = (meant(bounds.north), meant(bounds.south));
-    let rows_per_unit = f64::from(height) / (y(south) - y(north));
-    let above = ((y(clip(north)) - y(north)) * rows_per_unit).round();
-    let shown = ((y(clip(south)) - y(clip(north))) * rows_per_unit).round();
-    if shown >= 1.0 { [above as u32, shown as u32] } else { [0, height] }
+    /// Whether there is nothing to see: no dot reaches any pixel, and there is no background.
+    pub(super) is_empty: bool,
 }
 
 /// How a layer is to be drawn, as a request says it.
+#[derive(Clone, Debug)]
 pub(super) struct LayerStyle {
     pub(super) projection: Projection,
     pub(super) options: StyleOptions,
@@ -261,6 +156,12 @@ impl LayerStyle {
         Ok(Self { projection, options, scheme, filter })
     }
 
+    /// The same style in pixels of a picture with that ratio: a dot is as large on the map.
+    pub(super) fn with_ratio(mut self, ratio: PixelRatio) -> Self {
+        self.options.radius = Some(ratio.radius(self.options.radius.unwrap_or_default()));
+        self
+    }
+
     /// The picture of the layer on a canvas.
     pub(super) fn on(self, app: &App, layer: &Arc<Layer>, canvas: Canvas) -> Answer<Wanted> {
         let Self { options, scheme, filter, .. } = self;
@@ -268,28 +169,6 @@ impl LayerStyle {
         wanted.check(app)?;
         Ok(wanted)
     }
-}
-
-/// How a layer is drawn unless asked otherwise.
-pub(super) fn usual_projection(layer: &Layer) -> Projection {
-    if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
-}
-
-/// Floor plans are drawn on a plane, and the globe is not.
-pub(super) fn check_ground(ground: Ground, projection: Projection) -> Answer<()> {
-    match (ground, projection) {
-        (Ground::Plane, Projection::Plane) => Ok(()),
-        (Ground::Plane, _) => Err(Problem::parameter("projection", "the layer lies on a plane: give projection=plane")),
-        (Ground::Globe, Projection::Plane) => {
-            Err(Problem::parameter("projection", "the layer lies on the globe: give mercator or platecarree"))
-        }
-        (Ground::Globe, _) => Ok(()),
-    }
-}
-
-/// Which coordinates are valid under a projection.
-pub(super) fn ground_of(projection: Projection) -> Ground {
-    if projection == Projection::Plane { Ground::Plane } else { Ground::Globe }
 }
 
 impl Wanted {
@@ -309,10 +188,15 @@ impl Wanted {
         if let (Subject::Given(_), false) = (&self.subject, self.filter.is_none()) {
             return Err(Problem::parameter(
                 "points",
-                "start, end and category filter layers, not points of the request",
+                "start, end, category and polygon filter layers, not points of the request",
             ));
         }
         Ok(())
+    }
+
+    /// The radius of its dots in pixels.
+    pub(super) fn radius_px(&self) -> Result<f64> {
+        Ok(self.style()?.radius_px(&self.canvas))
     }
 
     fn style(&self) -> Result<Style> {
@@ -352,8 +236,14 @@ impl Wanted {
             ..self.filter.applied_to(self.subject.query())
         };
         let threads = self.threads(app);
-        let heat = render(self.subject.source(&query), &query, &self.canvas, &style, threads);
-        let heat = heat.map_err(|error| self.filter.blamed(error))?;
+        let draw = || {
+            let shading = match &self.subject {
+                Subject::Layer(layer) => layer.shading(&query, &self.canvas, &style, threads)?,
+                Subject::Given(_) => None,
+            };
+            render_shaded(self.subject.origin(&query), &query, &self.canvas, &style, shading.as_deref(), threads)
+        };
+        let heat = draw().map_err(|error| self.filter.blamed(error))?;
         let weighted = heat.values.as_ref().is_some_and(|values| values.weighted);
         let unit = Unit::of(&self.canvas, &style, self.subject.weight().filter(|_| weighted));
         Ok((heat, style, unit))
@@ -364,7 +254,9 @@ impl Wanted {
         const SMALL_PIXELS: u64 = 1 << 20;
         const FEW_POINTS: u64 = 2_000_000;
         let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        if pixels <= SMALL_PIXELS && self.subject.points() <= FEW_POINTS { 1 } else { app.render_threads() }
+        let has_sums = matches!(&self.subject, Subject::Layer(layer) if layer.has_sums()) && self.filter.is_none();
+        let is_quick = has_sums || self.subject.points() <= FEW_POINTS;
+        if pixels <= SMALL_PIXELS && is_quick { 1 } else { app.render_threads() }
     }
 
     /// Draws the picture.
@@ -378,7 +270,32 @@ impl Wanted {
             unit: unit.name,
             curve: style.curve.to_string(),
         });
-        Ok(Drawn { png: png.into(), span, points: heat.drawn })
+        let is_empty = shows_nothing(&heat, style.blend);
+        Ok(Drawn { png: png.into(), span, points: heat.drawn, is_empty })
+    }
+
+    /// The picture as a PNG, from memory or drawn now and kept there under `key`. Where there is nothing to see and `empty`
+    /// is not a picture, there are no bytes.
+    pub(super) async fn png(self, app: &Arc<App>, key: &str, empty: EmptyTile) -> Answer<Bytes> {
+        let there = Arc::clone(app);
+        let draw = || {
+            app.pool.run(move |stop| {
+                let timer = there.metrics.render();
+                let drawn = self.draw(&there, stop)?;
+                timer.done();
+                Ok(if drawn.is_empty && empty != EmptyTile::Transparent { Bytes::new() } else { drawn.png })
+            })
+        };
+        let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
+        app.metrics.cache(was_there);
+        Ok(bytes)
+    }
+
+    /// The value of its first pixel, in the unit that comes with it; `None` where there is none, as in the classic blend.
+    pub(super) fn value(&self, app: &App, stop: &AtomicBool) -> Result<(Option<f64>, String)> {
+        let (heat, _, unit) = self.heat(app, stop)?;
+        let value = heat.values.and_then(|values| values.density.cells().first().copied());
+        Ok((value.filter(|value| !value.is_nan()).map(|value| f64::from(value) * unit.factor), unit.name))
     }
 
     /// What the colors of the picture mean.
@@ -391,6 +308,17 @@ impl Wanted {
         let ends = heat.values.map(|values| [values.span.vmin * unit.factor, values.span.vmax * unit.factor]);
         Ok(Scale { ends, ticks: ticks.unwrap_or_default(), unit: unit.name, style })
     }
+}
+
+/// Whether all pixels are of the index that stands for nothing, and that is transparent.
+fn shows_nothing(heat: &Heat, blend: Blend) -> bool {
+    let nothing = match blend {
+        Blend::Add => 0,
+        Blend::Classic => 255,
+    };
+    let cells = heat.indices.cells();
+    // A first pixel of nothing, and each as the one before.
+    heat.palette.rgba(nothing)[3] == 0 && cells.first() == Some(&nothing) && cells[1..] == cells[..cells.len() - 1]
 }
 
 /// What the colors of a picture mean.
@@ -444,6 +372,8 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
                 StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
             "overlays/legend.png".to_owned()
         }
+        // A polygon is too long for an address.
+        Subject::Layer(_) if wanted.filter.has_polygon() => return None,
         Subject::Layer(layer) => {
             let canvas = &wanted.canvas;
             let Bounds { west, south, east, north } = canvas.bounds();
@@ -459,12 +389,4 @@ pub(super) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
     query.extend(options.pairs());
     let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     Some(app.url(&format!("{path}?{}", query.join("&"))))
-}
-
-/// A short text for a long one, as an `ETag` has it.
-pub(super) fn etag(key: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    env!("CARGO_PKG_VERSION").hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
 }

@@ -36,6 +36,9 @@ pub(super) struct Problem {
     /// Seconds after which it makes sense to ask again.
     #[serde(skip)]
     retry_after_s: Option<u32>,
+    /// How long it may be kept, as `Cache-Control` says it; `None`: not at all.
+    #[serde(skip)]
+    cache_control: Option<String>,
 }
 
 impl Problem {
@@ -49,7 +52,14 @@ impl Problem {
             request_id: None,
             cause: None,
             retry_after_s: None,
+            cache_control: None,
         })
+    }
+
+    /// The same problem, which may be kept as `cache_control` says: it is not one of the moment.
+    pub(super) fn kept(mut self: Box<Self>, cache_control: &str) -> Box<Self> {
+        self.cache_control = Some(cache_control.to_owned());
+        self
     }
 
     /// A parameter is malformed, out of range or unknown.
@@ -163,7 +173,8 @@ impl Problem {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let kept = self.cache_control.as_deref().and_then(|kept| HeaderValue::from_str(kept).ok());
+        headers.insert(header::CACHE_CONTROL, kept.unwrap_or(HeaderValue::from_static("no-store")));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }

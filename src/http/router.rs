@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::http::{HeaderValue, Response, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -17,7 +17,10 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
-use super::{App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages};
+use super::{
+    App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, point, points, statistics,
+    tile_json, tiles,
+};
 
 /// The patterns of all addresses, shared by the counters that name them.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    const ALL: [&str; 17] = [
+    const ALL: [&str; 22] = [
         "/",
         "/_/metrics",
         "/assets/{name}",
@@ -42,9 +45,14 @@ impl Routes {
         "/overlays",
         "/overlays/legend.png",
         "/twine.heatmap.php",
+        "/{layer}",
         "/{layer}/bbox/{bounds}/{size}",
         "/{layer}/legend.json",
         "/{layer}/legend.png",
+        "/{layer}/point/{place}",
+        "/{layer}/points",
+        "/{layer}/statistics",
+        "/{layer}/{z}/{x}/{y}",
     ];
 
     pub(super) fn new() -> Self {
@@ -69,12 +77,18 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/docs/", get(pages::docs_with_slash))
         .route("/favicon.ico", get(pages::favicon))
         .route("/openapi.json", get(openapi::openapi))
+        .route("/{layer}", get(tile_json::tile_json))
         .route("/{layer}/legend.json", get(legend::legend_json))
+        .route("/{layer}/point/{place}", get(point::point))
+        .route("/{layer}/points", get(points::points))
+        .route("/{layer}/statistics", get(statistics::statistics))
         .layer(CompressionLayer::new());
     let with_bodies = Router::new()
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
         .route("/overlays", post(overlays::create))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
+        .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
+        .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
         // The limit holds for what comes out of a packed body.
         .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::max(usize::try_from(app.config.limits.body.bytes()).unwrap_or(usize::MAX)))
@@ -84,7 +98,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/imgs/{filename}", get(images::image))
         .route("/overlays/legend.png", get(overlays::legend))
         .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
-        .route("/{layer}/legend.png", get(legend::legend_png));
+        .route("/{layer}/legend.png", get(legend::legend_png))
+        .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
     let panicked = {
         let app = Arc::clone(&app);
         move |panic: Box<dyn std::any::Any + Send>| -> Response<Body> {
@@ -113,7 +128,7 @@ fn cors(origins: &[String]) -> CorsLayer {
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
     };
-    let exposed: [HeaderName; 3] = [header::ETAG, header::LOCATION, REQUEST_ID];
+    let exposed = [header::ETAG, header::LOCATION, REQUEST_ID, points::TOTAL, points::TRUNCATED];
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([axum::http::Method::GET, axum::http::Method::POST])

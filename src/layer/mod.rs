@@ -2,18 +2,24 @@
 
 mod catalog;
 mod fit;
+mod named;
 mod options;
+mod origin;
 mod render;
 mod schemes;
+mod shading;
 mod style;
 mod survey;
 mod unit;
 
-pub use catalog::{Catalog, Layer, LayerSpec};
+pub use catalog::Catalog;
 pub use fit::{Fit, Size, canvas_for, canvas_of};
+pub use named::{Layer, LayerSpec};
 pub use options::StyleOptions;
-pub use render::{Heat, Values, render};
+pub use origin::Origin;
+pub use render::{Heat, Values, render, render_shaded};
 pub use schemes::SchemeFolders;
+pub use shading::Shading;
 pub use style::{Blend, Radius, Style};
 pub use survey::Survey;
 pub use unit::Unit;

@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use super::origin::Origin;
+use super::shading::Shading;
 use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Points, Projection};
-use crate::raster::{Bins, Grid, Quantizer, Span, classic, density};
+use crate::raster::{Grid, Quantizer, Span, classic, density};
 use crate::source::{Query, ScanReport, Sink, Source};
 
 /// A drawn picture: a byte per pixel, and what the bytes mean.
@@ -41,7 +43,7 @@ pub struct Values {
     pub quantizer: Quantizer,
 }
 
-/// Draws the points of `source` that pass `query` on `canvas`, with up to `threads` threads.
+/// Draws the points of `source` that pass `query` on `canvas`, with up to `threads` threads. Its colors span its own values.
 ///
 /// The picture depends on the points, the canvas and the style alone: not on the threads, nor (but for
 /// [`Blend::Classic`], whose dots combine in the order of the input) on the points' order.
@@ -49,54 +51,45 @@ pub struct Values {
 /// # Errors
 /// If the input cannot be read, or the style does not fit the canvas.
 pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &Style, threads: usize) -> Result<Heat> {
+    render_shaded(Origin::Source(source), query, canvas, style, None, threads)
+}
+
+/// Draws points as [`render`] does; with `shading` the colors mean what they mean in every picture that it is given for.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_shaded(
+    origin: Origin<'_>,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    shading: Option<&Shading>,
+    threads: usize,
+) -> Result<Heat> {
     if style.blend == Blend::Classic {
-        return render_classic(source, query, canvas, style, threads);
+        return render_classic(origin.source(), query, canvas, style, threads);
     }
     let kernel = style.kernel(canvas)?;
-    let (bins, report) = bin(source, query, &canvas.grow(kernel.reach_px()), style, threads)?;
+    let (cells, report) = origin.cells(query, &canvas.grow(kernel.reach_px()), style.aggregation.tally(), threads)?;
     stopped(query)?;
-    let density = density(&bins, kernel, style.aggregation, threads)?;
+    let density = density(&cells, kernel, style.aggregation, threads)?;
     stopped(query)?;
-    let span = style.span(&density, threads)?;
-    let quantizer = style.quantizer(&density, span);
+    let (span, quantizer) = if let Some(shading) = shading {
+        (shading.span, shading.quantizer.clone())
+    } else {
+        let span = style.span(&density, threads)?;
+        (span, style.quantizer(&density, span))
+    };
     let indices = quantizer.quantize(&density, threads);
     // A point that shows in several copies of the world is still one.
-    let drawn = bins.inside().min(bins.points());
+    let drawn = cells.inside.min(cells.points);
     let outside = report.valid().saturating_sub(drawn);
-    let values = Some(Values { density, weighted: bins.is_weighted(), span, quantizer });
+    let values = Some(Values { density, weighted: cells.weighted, span, quantizer });
     Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
 
 fn stopped(query: &Query<'_>) -> Result<()> {
     if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
-}
-
-/// Sums the points per cell of `canvas`, each worker in bins of its own, of which there are fewer where they are large.
-fn bin(
-    source: &dyn Source,
-    query: &Query<'_>,
-    canvas: &Canvas,
-    style: &Style,
-    threads: usize,
-) -> Result<(Bins, ScanReport)> {
-    /// Memory that the workers' bins may take together, unless one worker alone needs more.
-    const MAX_BYTES: u64 = 1 << 30;
-    let tally = style.aggregation.tally();
-    let bytes = u64::from(canvas.width()) * u64::from(canvas.height()) * tally.bytes_per_cell();
-    let workers = (threads as u64).min(MAX_BYTES / bytes.max(1)).max(1);
-    let mut workers: Vec<Bins> = (0..workers).map(|_| Bins::new(canvas, tally)).collect();
-    // One pixel more, for what rounding brings in.
-    let query = Query { near: Some(canvas.grow(1).bounds()), ..query.clone() };
-    let report = scan_each(source, &query, &mut workers, |bins, points| {
-        bins.add(points);
-        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    let mut workers = workers.into_iter();
-    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, tally));
-    for worker in workers {
-        bins.merge(worker)?;
-    }
-    Ok((bins, report))
 }
 
 /// Scans `source` with one worker thread per state, each of which takes its worker's batches.

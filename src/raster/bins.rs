@@ -9,7 +9,7 @@ mod sums;
 use counts::Counts;
 pub use sums::Sums;
 
-use super::Grid;
+use super::{Cells, Grid};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, CellMapper, Points};
 
@@ -175,6 +175,21 @@ impl Bins {
     /// Whether points with weights were added.
     pub fn is_weighted(&self) -> bool {
         self.weighted
+    }
+
+    /// What was kept, rounded to `f32`.
+    pub fn into_cells(self) -> Cells {
+        let keeps = |tallies: &[Tally]| tallies.contains(&self.tally);
+        Cells {
+            width: self.turn.map_or(self.width, |(_, width)| width),
+            height: self.height,
+            counts: keeps(&[Tally::Count, Tally::CountAndSum]).then(|| self.counts()),
+            sums: keeps(&[Tally::Sum, Tally::CountAndSum]).then(|| self.sums()),
+            max: keeps(&[Tally::Max]).then(|| self.max()),
+            points: self.points,
+            inside: self.inside,
+            weighted: self.weighted,
+        }
     }
 
     /// The cells of the canvas, from those of one turn around the world.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::kernel::Scale;
 use super::splat::{Combine, stamp};
-use super::{Bins, Grid, Kernel, Tally, convolve};
+use super::{Cells, Grid, Kernel, Tally, convolve};
 use crate::error::{Error, Result};
 
 /// What a pixel's value says of the points around it.
@@ -60,33 +60,31 @@ impl fmt::Display for Aggregation {
     }
 }
 
-/// Lays `kernel` around every cell of `bins`, whose tally is the aggregation's.
+/// Lays `kernel` around every cell of `cells`, which hold what the aggregation's [tally](Aggregation::tally) keeps.
 ///
-/// The picture is smaller than the bins by the kernel's reach on every side: that is the halo, where points outside the
+/// The picture is smaller than the cells by the kernel's reach on every side: that is the halo, where points outside the
 /// picture reach in. NaN marks pixels without a value (under [`Aggregation::Mean`] and [`Aggregation::Max`], where no point
 /// lies within the radius). Each pixel depends on the cells around it alone, bit for bit, at any number of threads.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the bins are no larger than the halo.
-pub fn density(bins: &Bins, kernel: Kernel, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
-    let spread = |cells: &Grid<f32>| -> Result<Grid<f32>> {
-        let halo = 2 * kernel.reach_px() as usize;
-        if cells.width() <= halo || cells.height() <= halo {
-            return Err(Error::invalid("radius", "the cells are no larger than the kernel's halo"));
-        }
-        Ok(match kernel.axis() {
-            Some(axis) => convolve::separable(cells, &axis, threads),
-            None => stamp(cells, &kernel.rows(Scale::Mass), Combine::Sum, threads),
-        })
+/// [`Error::Invalid`] if the cells are no more than the halo, or do not hold what the aggregation needs.
+pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
+    let halo = 2 * kernel.reach_px() as usize;
+    if cells.width <= halo || cells.height <= halo {
+        return Err(Error::invalid("radius", "the cells are no larger than the kernel's halo"));
+    }
+    let spread = |cells: &Grid<f32>| match kernel.axis() {
+        Some(axis) => convolve::separable(cells, &axis, threads),
+        None => stamp(cells, &kernel.rows(Scale::Mass), Combine::Sum, threads),
     };
     match aggregation {
-        Aggregation::Sum => spread(&bins.sums()),
-        Aggregation::Count => spread(&bins.counts()),
+        Aggregation::Sum => Ok(spread(kept(cells.sums.as_ref())?)),
+        Aggregation::Count => Ok(spread(kept(cells.counts.as_ref())?)),
         Aggregation::Mean => {
-            let mut mean = spread(&bins.sums())?;
-            let cells = bins.counts();
-            let counts = spread(&cells)?;
-            let near = stamp(&cells, &kernel.disc(), Combine::Sum, threads);
+            let mut mean = spread(kept(cells.sums.as_ref())?);
+            let cells = kept(cells.counts.as_ref())?;
+            let counts = spread(cells);
+            let near = stamp(cells, &kernel.disc(), Combine::Sum, threads);
             for ((mean, &count), &near) in mean.cells_mut().iter_mut().zip(counts.cells()).zip(near.cells()) {
                 *mean = if near > 0.0 && count > 0.0 { *mean / count } else { f32::NAN };
             }
@@ -94,13 +92,18 @@ pub fn density(bins: &Bins, kernel: Kernel, aggregation: Aggregation, threads: u
         }
         Aggregation::Max => {
             let rows = kernel.rows(Scale::Peak);
-            let mut most = stamp(&bins.max(), &rows, Combine::Max, threads);
+            let mut most = stamp(kept(cells.max.as_ref())?, &rows, Combine::Max, threads);
             for most in most.cells_mut() {
                 *most = if *most == f32::NEG_INFINITY { f32::NAN } else { *most };
             }
             Ok(most)
         }
     }
+}
+
+/// What an aggregation needs of the cells.
+fn kept(grid: Option<&Grid<f32>>) -> Result<&Grid<f32>> {
+    grid.ok_or_else(|| Error::invalid("agg", "the cells do not hold what it needs"))
 }
 
 #[cfg(test)]
@@ -110,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::geo::{Bounds, Canvas, Points, Projection};
-    use crate::raster::Shape;
+    use crate::raster::{Bins, Shape};
 
     fn plane(width: u32, height: u32) -> Canvas {
         let bounds = Bounds::new(0.0, 0.0, f64::from(width), f64::from(height)).unwrap();
@@ -131,7 +134,7 @@ mod tests {
         let weight: Vec<f32> = points.iter().map(|p| p.2).collect();
         let mut bins = Bins::new(&canvas.grow(kernel.reach_px()), aggregation.tally());
         bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
-        density(&bins, kernel, aggregation, threads).unwrap()
+        density(&bins.into_cells(), kernel, aggregation, threads).unwrap()
     }
 
     /// The definition, written out: every point, every pixel.

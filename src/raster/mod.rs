@@ -2,6 +2,7 @@
 
 mod bands;
 mod bins;
+mod cells;
 pub mod classic;
 mod convolve;
 mod density;
@@ -13,6 +14,7 @@ mod splat;
 mod steps;
 
 pub use bins::{Bins, Sums, Tally};
+pub use cells::Cells;
 pub use density::{Aggregation, density};
 pub use grid::Grid;
 pub use kernel::{Kernel, Shape};

@@ -119,6 +119,29 @@ impl Quantizer {
         Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
     }
 
+    /// The quantizer that gives `factor` times a value the index that this one gives the value.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        if factor.to_bits() == 1f64.to_bits() {
+            return self.clone();
+        }
+        let mut thresholds = [0.0; 255];
+        for (threshold, own) in thresholds.iter_mut().zip(self.steps.thresholds()) {
+            *threshold = (f64::from(*own) * factor) as f32;
+        }
+        let factor_f32 = factor as f32;
+        let formula = self.formula.map(|formula| match formula {
+            Formula::Linear { scale, offset } => Formula::Linear { scale: scale / factor_f32, offset },
+            Formula::Sqrt { vmin, scale, offset } => {
+                Formula::Sqrt { vmin: vmin * factor_f32, scale: scale / factor_f32, offset }
+            }
+        });
+        let nothing_within =
+            if self.nothing_within > 0.0 { self.nothing_within * factor_f32 } else { self.nothing_within };
+        let span = Span { vmin: self.span.vmin * factor, vmax: self.span.vmax * factor };
+        Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
+    }
+
     /// Whether values are amounts that fade into nothing: then no value is the same as 0.
     pub fn is_amount(&self) -> bool {
         self.nothing_within >= 0.0

@@ -121,6 +121,11 @@ impl Server {
         stream
     }
 
+    /// Host and port, as a client calls it.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], b"")
     }
@@ -134,10 +139,19 @@ impl Server {
         self.send("POST", path, &[form_type], form.as_bytes())
     }
 
+    /// A request of a client that calls the server `host`.
+    pub(crate) fn get_from(&self, host: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.send_as(host, "GET", path, headers, b"")
+    }
+
     /// One request on a connection of its own.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.send_as(&self.address, method, path, headers, body)
+    }
+
+    fn send_as(&self, host: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let mut stream = self.connect();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
         for (name, value) in headers {
             head.extend([name, ": ", value, "\r\n"]);
         }

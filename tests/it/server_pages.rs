@@ -64,6 +64,8 @@ fn the_contract_lists_what_is_answered() {
             .replace("{layer}", "cities")
             .replace("{bounds}", "0,40,10,50")
             .replace("{size}", "32x32.png")
+            .replace("{z}/{x}/{y}", "4/8/5")
+            .replace("{lon},{lat}", "18.07,59.33")
             .replace("{filename}", "1732158000-67e5504410b1426f9247bb680e5fe0c8.png");
         let reply = server.get(&path);
         // Whatever comes back is one of what the contract says: nothing here is unknown to the router.
@@ -72,6 +74,13 @@ fn the_contract_lists_what_is_answered() {
         assert!(!text.contains("no such address"), "{path}: {text}");
     }
     assert!(contract["paths"]["/overlays"]["post"]["responses"]["201"].is_object());
+    for operation in contract["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        assert!(operation.as_object().unwrap().values().all(|member| !member.is_null()), "{operation}");
+    }
+    let zoom = contract["paths"]["/{layer}/{z}/{x}/{y}.png"]["get"]["parameters"].as_array().unwrap();
+    let zoom = zoom.iter().find(|parameter| parameter["name"] == "z").unwrap();
+    assert_eq!(zoom["schema"]["maximum"], 24);
 }
 
 #[test]
@@ -87,7 +96,7 @@ fn what_was_done_is_counted() {
     let server = Server::start();
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
-    server.get("/nowhere");
+    server.get("/nowhere/at/all");
     let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
     for line in [
         "kiln_http_requests_total{route=\"/{layer}/bbox/{bounds}/{size}\",method=\"GET\",status=\"200\"} 2",

@@ -1,4 +1,4 @@
-// The map page: asks the server for the picture of what is on screen, and lays it on the map.
+// The map page: shows a layer by its tiles, or by one picture of what is on screen. A click asks for the value there.
 
 const DEFAULTS = { scheme: 'heat', radius: 12, opacity: 80, curve: 'linear' };
 const FADE = 0.2; // share of an opaque scheme's colors over which the picture fades in
@@ -10,7 +10,7 @@ const FIRST_ZOOM = { least: 2, most: 12 };
 const WORLD = [[-60, -180], [75, 180]];
 
 const byId = (id) => document.getElementById(id);
-const controls = Object.fromEntries(['layer', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
+const controls = Object.fromEntries(['layer', 'mode', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
 const number = (value) => value.toLocaleString('en');
 const points = (count) => `${number(count)} ${count === 1 ? 'point' : 'points'}`;
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -23,7 +23,8 @@ map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
 let catalog = { layers: [], schemes: [] };
 let attribution = null; // of the layer, as HTML
 let underWay = null; // AbortController of the request that is being answered
-let shown = null; // the overlay on the map
+let shown = null; // the tiles or the overlay on the map
+let stale = []; // what it replaces, until it is there
 
 // --------------------------------------------------------------------------------------------------- asking the server
 
@@ -64,19 +65,19 @@ function frame() {
 /** Whether the scheme itself turns transparent where there is little; the others would end in a hard edge. */
 const fadesIn = () => catalog.schemes.find(({ name }) => name === controls.scheme.value)?.family === 'Overlay';
 
+/** How the layer is to be drawn, with the radius in pixels of the screen. */
+const style = () => ({
+  scheme: controls.scheme.value,
+  radius: controls.radius.valueAsNumber,
+  opacity: controls.opacity.valueAsNumber / 100,
+  transparent_low: fadesIn() ? 0 : FADE,
+  curve: controls.curve.value,
+});
+
 /** The request for the picture of what is on screen. Its radius is in pixels of the picture, not of the screen. */
 function overlayRequest({ bounds, size, scale }) {
-  return {
-    layer: controls.layer.value,
-    bounds,
-    size,
-    scheme: controls.scheme.value,
-    radius: round(controls.radius.valueAsNumber * scale, 2),
-    opacity: controls.opacity.valueAsNumber / 100,
-    transparent_low: fadesIn() ? 0 : FADE,
-    curve: controls.curve.value,
-    projection: 'mercator',
-  };
+  const radius = round(controls.radius.valueAsNumber * scale, 2);
+  return { layer: controls.layer.value, bounds, size, projection: 'mercator', ...style(), radius };
 }
 
 const post = (request) => ({
@@ -85,7 +86,10 @@ const post = (request) => ({
   body: JSON.stringify(request),
 });
 
-/** Asks for the picture of what is on screen and shows it; a request that is still under way is dropped. */
+/** Whether the layer is shown by its tiles. */
+const tiled = () => controls.mode.value === 'tiles';
+
+/** Asks for what is to be shown and shows it; a request that is still under way is dropped. */
 async function refresh() {
   underWay?.abort();
   underWay = new AbortController();
@@ -93,22 +97,61 @@ async function refresh() {
   const ground = controls.layer.value ? frame() : null;
   byId('map').setAttribute('aria-busy', String(ground !== null));
   if (!ground) return;
-
-  const request = overlayRequest(ground);
-  const began = performance.now();
   try {
-    const reply = await ask('overlays', { ...post(request), signal });
-    const took = performance.now() - began;
-    const [picture, legend] = await Promise.all([load(reply.url), loadLegend(reply.legend)]);
-    if (signal.aborted) return;
-    show(picture, legend, reply, request);
-    say(`${points(reply.points_drawn)} drawn in ${number(Math.round(took))} ms`);
+    await (tiled() ? refreshTiles(signal) : refreshOverlay(ground, signal));
   } catch (error) {
     if (signal.aborted) return;
     clear(); // an old picture would be taken for what was asked for now
     say(error.message, true);
   }
   byId('map').setAttribute('aria-busy', 'false');
+}
+
+/** Shows the picture of what is on screen. */
+async function refreshOverlay(ground, signal) {
+  const request = overlayRequest(ground);
+  const began = performance.now();
+  const reply = await ask('overlays', { ...post(request), signal });
+  const took = performance.now() - began;
+  const [picture, legend] = await Promise.all([load(reply.url), loadLegend(reply.legend)]);
+  if (signal.aborted) return;
+  show(L.imageOverlay(picture, turned(reply.bounds), { className: 'heat', alt: '' }), legend, overlaySnippet(request));
+  say(`${points(reply.points_drawn)} drawn in ${number(Math.round(took))} ms`);
+}
+
+/** Shows the tiles that the layer's TileJSON tells of. */
+async function refreshTiles(signal) {
+  const name = controls.layer.value;
+  const address = `${name}?${new URLSearchParams(style())}`;
+  const told = await ask(address, { signal });
+  const here = (url) => url.slice(url.lastIndexOf(`/${name}/`) + 1); // however this page itself was reached
+  const legend = await loadLegend(here(told.legend));
+  if (signal.aborted) return;
+  const url = here(told.tiles[0]).replace('{y}.png', '{y}{r}.png');
+  const tiles = L.tileLayer(url, { maxNativeZoom: told.maxzoom, className: 'heat' });
+  tiles.on('tileerror', () => say('Some tiles cannot be loaded.', true));
+  show(tiles, legend, tilesSnippet(address));
+  say(points(told.kiln.points));
+}
+
+/** Tells the value at a place in a popup. */
+async function tellValue({ latlng }) {
+  const name = controls.layer.value;
+  const { lat, lng } = latlng.wrap();
+  if (!name || Math.abs(lat) > 85) return;
+  const asked = new URLSearchParams({ z: map.getZoom(), ...style() });
+  const text = await ask(`${name}/point/${round(lng, 7)},${round(lat, 7)}?${asked}`).then(
+    ({ value, unit, points: near, radius_m: radius }) => {
+      const reach = radius < 1000 ? `${Number(radius.toPrecision(3))} m` : `${number(Number((radius / 1000).toPrecision(3)))} km`;
+      const amount = value === null ? 'No value' : `${Number(value.toPrecision(4))} ${unit}`;
+      return `${amount}\n${points(near)} within ${reach}`;
+    },
+    (error) => error.message,
+  );
+  const content = document.createElement('span');
+  content.className = 'value';
+  content.textContent = text;
+  L.popup().setLatLng(latlng).setContent(content).openOn(map);
 }
 
 /** A function that calls `then` once no more calls have come for a while. */
@@ -139,20 +182,28 @@ async function loadLegend(url) {
   return legend;
 }
 
-/** Lays loaded pictures on the map and takes the old ones away in the same frame. */
-function show(picture, legend, reply, request) {
-  const old = shown;
-  shown = L.imageOverlay(picture, turned(reply.bounds), { className: 'heat', alt: '' }).addTo(map);
-  old?.remove();
+/** Lays tiles or a loaded picture on the map and takes the old ones away: tiles once the new ones are there. */
+function show(next, legend, snippet) {
+  if (shown) stale.push(shown);
+  shown = next;
+  if (tiled()) next.once('load', removeStale);
+  next.addTo(map);
+  if (!tiled()) removeStale();
   byId('legend').replaceChildren(...(legend ? [legend] : []));
   byId('leaflet').hidden = false;
-  byId('snippet').textContent = snippet(request);
-  document.title = `${layer()?.title ?? request.layer} - Kiln`;
+  byId('snippet').textContent = snippet;
+  document.title = `${layer()?.title ?? controls.layer.value} - Kiln`;
+}
+
+function removeStale() {
+  stale.forEach((each) => each.remove());
+  stale = [];
 }
 
 function clear() {
   shown?.remove();
   shown = null;
+  removeStale();
   byId('leaflet').hidden = true;
   byId('legend').replaceChildren();
 }
@@ -169,11 +220,22 @@ function say(text, wrong = false) {
   byId('status').classList.toggle('error', wrong);
 }
 
-/** Five lines that put the picture of what is on screen on anybody's Leaflet map. */
-function snippet(request) {
-  const server = new URL('.', document.baseURI).href;
+/** Where the server is. */
+const server = () => new URL('.', document.baseURI).href;
+
+/** Lines that put the layer's tiles on anybody's Leaflet map. */
+function tilesSnippet(address) {
   return [
-    `const server = '${server}', headers = { 'Content-Type': 'application/json' };`,
+    `const told = await (await fetch('${server()}${address}')).json();`,
+    'const { maxzoom: maxNativeZoom, attribution } = told;',
+    'L.tileLayer(told.tiles[0], { maxNativeZoom, attribution }).addTo(map);',
+  ].join('\n');
+}
+
+/** Five lines that put the picture of what is on screen on anybody's Leaflet map. */
+function overlaySnippet(request) {
+  return [
+    `const server = '${server()}', headers = { 'Content-Type': 'application/json' };`,
     `const body = JSON.stringify(${JSON.stringify(request)});`,
     "const answer = await fetch(server + 'overlays', { method: 'POST', headers, body });",
     'const overlay = await answer.json();',
@@ -181,7 +243,7 @@ function snippet(request) {
   ].join('\n');
 }
 
-/** Copies the five lines; where the browser allows no copying (plain HTTP), selects them for Ctrl+C. */
+/** Copies the lines; where the browser allows no copying (plain HTTP), selects them for Ctrl+C. */
 async function copySnippet() {
   const done = (text) => {
     byId('copy').textContent = text;
@@ -291,6 +353,7 @@ function writeHash() {
   const state = {
     layer: controls.layer.value,
     at: [map.getZoom(), round(lat, digits), round(lng, digits)].join('/'),
+    mode: controls.mode.value,
     scheme: controls.scheme.value,
     radius: controls.radius.value,
     opacity: controls.opacity.value,
@@ -365,7 +428,7 @@ function coast(ring) {
 async function drawLand() {
   const polygons = polygonsOf(await ask('assets/land.json'));
   const pane = map.createPane('land');
-  pane.style.zIndex = 200; // below the pictures
+  pane.style.zIndex = 150; // below the tiles and the pictures
   const renderer = L.svg({ pane: 'land', padding: 0.5 });
   const copies = (places) => [-720, -360, 0, 360, 720].map((turn) => places.map(([lng, lat]) => [lat, lng + turn]));
   const fills = polygons.flatMap((rings) => {
@@ -382,7 +445,11 @@ async function drawLand() {
 
 function listen() {
   const later = debounced(refresh);
-  map.on('moveend', () => { writeHash(); later(); });
+  map.on('moveend', () => {
+    writeHash();
+    if (!tiled()) later();
+  });
+  map.on('click', tellValue);
   byId('controls').addEventListener('input', ({ target }) => {
     if (target === controls.layer) chooseLayer();
     tellValues();

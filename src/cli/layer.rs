@@ -1,0 +1,207 @@
+//! `kiln layer`: what is known of one layer.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use clap::Args as ClapArgs;
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use super::print_json;
+use super::store::{self, StoreArgs, second_of, time_of};
+use super::summary::{grouped, plural, short};
+use crate::config::TimeSpan;
+use crate::error::{Error, Result};
+use crate::store::{Damage, Snapshot, StoredLayer};
+
+/// Say what is known of a layer that is kept on the disk.
+///
+/// Damaged segments are named, and left out of the counts; the exit code is 1 then. Small segments are looked through each
+/// time they are opened, large ones with --verify.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  kiln layer trips
+  kiln layer trips --json | jq .time
+  kiln layer trips --verify")]
+pub(super) struct Args {
+    /// The layer
+    name: String,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    /// Read all files, and hold them against their checksums
+    #[arg(long)]
+    verify: bool,
+}
+
+/// Categories that are named.
+const NAMED: usize = 20;
+
+#[derive(Debug, Serialize)]
+struct Facts {
+    name: String,
+    title: Option<String>,
+    attribution: Option<String>,
+    points: u64,
+    /// West, south, east, north in degrees; across the antimeridian east is beyond 180.
+    bounds: Option<[f64; 4]>,
+    time: Option<Times>,
+    /// Columns beside the place.
+    columns: Vec<&'static str>,
+    weight: Option<Weights>,
+    categories: Option<Categories>,
+    style: BTreeMap<String, String>,
+    keep_s: Option<u64>,
+    version: String,
+    segments: usize,
+    bytes: u64,
+    created: String,
+    changed: String,
+    /// Whether all files were read.
+    verified: bool,
+    damaged: Vec<Damaged>,
+}
+
+#[derive(Debug, Serialize)]
+struct Times {
+    first: String,
+    last: String,
+    /// Points without a time.
+    without: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Weights {
+    name: String,
+    sum: f64,
+    min: f64,
+    max: f64,
+    mean: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Categories {
+    count: usize,
+    /// The first by name.
+    first: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Damaged {
+    points: u64,
+    reason: String,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let store = args.store.open()?;
+    let layer = store::layer(&store, &args.name)?;
+    if args.verify {
+        layer.verify();
+    }
+    let facts = Facts::of(&layer, &layer.snapshot(), args.verify);
+    if args.json {
+        print_json(&facts)?;
+    } else {
+        facts.print().map_err(|error| Error::io("-", "write", error))?;
+    }
+    if facts.damaged.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<&str> = facts.damaged.iter().map(|damaged| damaged.reason.as_str()).collect();
+    let segments = plural(reasons.len() as u64, "segment");
+    Err(Error::input(layer.folder(), format!("{segments} damaged: {}", reasons.join("; "))))
+}
+
+impl Facts {
+    fn of(layer: &StoredLayer, snapshot: &Snapshot, verified: bool) -> Self {
+        let summary = snapshot.summary();
+        let description = snapshot.description();
+        let [created_s, changed_s] = snapshot.created_and_changed_s();
+        let mut columns = Vec::new();
+        columns.extend(summary.weight.map(|_| "weight"));
+        columns.extend(summary.time_us.map(|_| "time"));
+        columns.extend((!summary.categories.is_empty()).then_some("category"));
+        let damaged = |damage: &Damage| Damaged { points: damage.points, reason: damage.reason.clone() };
+        Self {
+            name: layer.name().to_owned(),
+            title: description.title.clone(),
+            attribution: description.attribution.clone(),
+            points: summary.points,
+            bounds: snapshot.extent().bounds(true).map(|it| [it.west, it.south, it.east, it.north]),
+            time: summary.time_us.map(|[first, last]| Times {
+                first: time_of(first),
+                last: time_of(last),
+                without: summary.untimed,
+            }),
+            columns,
+            weight: summary.weight.map(|[sum, min, max]| Weights {
+                name: description.weight.clone().unwrap_or_else(|| "weight".into()),
+                sum,
+                min,
+                max,
+                mean: sum / summary.points as f64,
+            }),
+            categories: (!summary.categories.is_empty()).then(|| Categories {
+                count: summary.categories.len(),
+                first: summary.categories.iter().take(NAMED).cloned().collect(),
+            }),
+            style: description.style.clone(),
+            keep_s: description.keep_s,
+            version: snapshot.version(),
+            segments: summary.segments,
+            bytes: summary.bytes,
+            created: second_of(created_s),
+            changed: second_of(changed_s),
+            verified,
+            damaged: snapshot.damaged().iter().map(damaged).collect(),
+        }
+    }
+
+    /// The facts for people, one a line.
+    fn print(&self) -> std::io::Result<()> {
+        let mut lines = vec![("name", self.name.clone())];
+        lines.extend(self.title.clone().map(|title| ("title", title)));
+        lines.extend(self.attribution.clone().map(|thanks| ("attribution", thanks)));
+        lines.push(("points", grouped(self.points)));
+        lines.extend(self.bounds.map(|bounds| {
+            let edges = bounds.map(|edge| ((edge * 1e6).round() / 1e6).to_string());
+            ("bounds", edges.join(","))
+        }));
+        lines.extend(self.time.as_ref().map(|Times { first, last, without }| {
+            let without = if *without > 0 { format!(", {} without", plural(*without, "point")) } else { String::new() };
+            ("time", format!("{first} to {last}{without}"))
+        }));
+        lines.extend(self.weight.as_ref().map(|Weights { name, sum, min, max, mean }| {
+            let [sum, min, max, mean] = [sum, min, max, mean].map(|value| short(*value));
+            ("weight", format!("{name}: sum {sum}, min {min}, max {max}, mean {mean}"))
+        }));
+        lines.extend(self.categories.as_ref().map(|Categories { count, first }| {
+            let more = if *count > first.len() { ", …" } else { "" };
+            ("categories", format!("{}: {}{more}", grouped(*count as u64), first.join(", ")))
+        }));
+        if !self.style.is_empty() {
+            let style: Vec<String> = self.style.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            lines.push(("style", style.join(" ")));
+        }
+        lines.extend(self.keep_s.map(|seconds| ("keep", TimeSpan::from_secs(seconds).to_string())));
+        lines.push(("version", self.version.clone()));
+        lines.push(("segments", grouped(self.segments as u64)));
+        lines.push(("size", HumanBytes(self.bytes).to_string()));
+        lines.push(("created", self.created.clone()));
+        lines.push(("changed", self.changed.clone()));
+        if self.verified && self.damaged.is_empty() {
+            lines.push(("verified", "all files are as they were written".into()));
+        }
+        for Damaged { points, reason } in &self.damaged {
+            lines.push(("damaged", format!("{} left out: {reason}", plural(*points, "point"))));
+        }
+        let mut out = std::io::stdout().lock();
+        for (name, fact) in lines {
+            writeln!(out, "{name:<12}{}", fact.replace('\n', " "))?;
+        }
+        out.flush()
+    }
+}

@@ -1,0 +1,71 @@
+//! The flags about the rows of inputs.
+
+use clap::Args as ClapArgs;
+
+use crate::error::{Error, Result};
+use crate::source::{Columns, Query, parse_time_us};
+
+/// Which columns hold what, and which rows count.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Rows")]
+pub(super) struct RowArgs {
+    /// Column of the longitude or x [default: lon, lng, long, longitude, x]
+    #[arg(long, value_name = "COLUMN")]
+    lon: Option<String>,
+    /// Column of the latitude or y [default: lat, latitude, y]
+    #[arg(long, value_name = "COLUMN")]
+    lat: Option<String>,
+    /// Column of the weight [default: weight, value, w, count if there is one; else every point weighs 1]
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) weight: Option<String>,
+    /// Column of the time [default: time, timestamp, date, datetime]
+    #[arg(long, value_name = "COLUMN")]
+    time: Option<String>,
+    /// Column of the category [default: category, type, class, kind]
+    #[arg(long, value_name = "COLUMN")]
+    category_column: Option<String>,
+    /// Only rows from this time on: a date, an RFC 3339 time, a year, or Unix seconds
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    start: Option<i64>,
+    /// Only rows before this time
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    end: Option<i64>,
+    /// Only rows of this category; may be given several times
+    #[arg(long, value_name = "NAME")]
+    category: Vec<String>,
+}
+
+impl RowArgs {
+    /// Refuses what no row can pass.
+    pub(super) fn check(&self) -> Result<()> {
+        match (self.start, self.end) {
+            (Some(start), Some(end)) if start >= end => {
+                Err(Error::invalid("start", "it is not before --end, so that no row could pass"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The query of these columns and rows.
+    pub(super) fn query(&self) -> Query<'static> {
+        Query {
+            columns: Columns {
+                lon: self.lon.clone(),
+                lat: self.lat.clone(),
+                weight: self.weight.clone(),
+                time: self.time.clone(),
+                category: self.category_column.clone(),
+            },
+            start_us: self.start,
+            end_us: self.end,
+            in_categories: self.category.clone(),
+            ..Query::default()
+        }
+    }
+}
+
+fn read_time(text: &str) -> Result<i64> {
+    parse_time_us(text).ok_or_else(|| {
+        Error::invalid("time", "not a time such as 2024-05-01, 2024-05-01T12:00:00Z or 2024, nor Unix seconds")
+    })
+}

@@ -1,0 +1,172 @@
+//! `GET /{layer}/statistics`: what a layer's points amount to.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{Response, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::fields::{Answer, Fields};
+use super::filter::{Filter, time_text};
+use super::overlays::{Corners, corners};
+use super::parameters::FilterParameters;
+use super::problem::Problem;
+use crate::error::{Error, Result};
+use crate::geo::{Extent, Points};
+use crate::layer::Layer;
+use crate::source::{Query, Sink};
+
+/// What a layer's points amount to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct StatisticsReply {
+    /// How many points there are.
+    #[schema(example = 135_233)]
+    points: u64,
+    /// Their weights; null where every point weighs 1, and where there is no point.
+    weight: Option<WeightReply>,
+    /// Where they are: `[[south, west], [north, east]]` in degrees; across the antimeridian the east is beyond 180. Null where
+    /// there is no point.
+    #[schema(value_type = Option<Vec<Vec<f64>>>)]
+    bounds: Option<Corners>,
+    /// Their first and last time; null where none has a time.
+    time: Option<TimeReply>,
+    /// Changes with the points.
+    version: String,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct WeightReply {
+    /// All weights together.
+    sum: f64,
+    /// The least.
+    min: f64,
+    /// The greatest.
+    max: f64,
+    /// The sum per point.
+    mean: f64,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct TimeReply {
+    /// The first time, as RFC 3339 has it.
+    #[schema(example = "2024-01-01T00:00:00Z")]
+    start: String,
+    /// The last time, as RFC 3339 has it.
+    #[schema(example = "2024-03-01T12:30:00Z")]
+    end: String,
+}
+
+/// What is added up point by point, in the order of the input.
+#[derive(Debug, Default)]
+struct Totals {
+    points: u64,
+    extent: Extent,
+    sum: f64,
+    /// The least and the greatest weight, once a point had one.
+    weights: Option<[f32; 2]>,
+}
+
+impl Totals {
+    fn add(&mut self, batch: Points<'_>) {
+        self.points += batch.len() as u64;
+        self.extent.add(batch);
+        for &weight in batch.weight().into_iter().flatten() {
+            self.sum += f64::from(weight);
+            let [least, most] = self.weights.unwrap_or([weight; 2]);
+            self.weights = Some([least.min(weight), most.max(weight)]);
+        }
+    }
+}
+
+/// What a layer's points amount to
+#[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), FilterParameters),
+    responses(
+        (status = 200, description = "What they amount to", body = StatisticsReply),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn statistics(
+    State(app): State<Arc<App>>,
+    Path(layer): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer<Response<Body>> {
+    let layer = app.layer(&layer)?;
+    let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
+    let filter = Filter::read(&mut fields)?;
+    fields.finish()?;
+    let key = format!("statistics/{}/{}/{filter:?}", layer.name(), layer.version());
+    let make = || {
+        app.pool.run(move |stop| {
+            let reply = look(&layer, &filter, stop).map_err(|error| filter.blamed(error))?;
+            let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
+            Ok(Bytes::from(text))
+        })
+    };
+    let (text, was_there) = app.bytes.get_or_make(&key, make).await?;
+    app.metrics.cache(was_there);
+    let kept = app.config.server.cache_control.clone();
+    Ok(([(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, kept)], text).into_response())
+}
+
+fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
+    let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(layer.query()) };
+    let mut totals = Totals::default();
+    scan(layer, &query, |batch| totals.add(batch))?;
+    let Totals { points, extent, sum, weights } = totals;
+    let weight = weights.map(|[min, max]| {
+        let (min, max) = (f64::from(min), f64::from(max));
+        WeightReply { sum, min, max, mean: sum / points as f64 }
+    });
+    // By itself: points whose time cannot be read are no less points.
+    let query = Query { weights: false, times: true, ..query };
+    let mut times: Option<[i64; 2]> = None;
+    scan(layer, &query, |batch| {
+        let known = batch.time_us().into_iter().flatten().copied().filter(|time| *time != Points::NO_TIME);
+        for time in known {
+            let [first, last] = times.unwrap_or([time; 2]);
+            times = Some([first.min(time), last.max(time)]);
+        }
+    })?;
+    Ok(StatisticsReply {
+        points,
+        weight,
+        bounds: extent.bounds(layer.ground().wraps()).map(corners),
+        time: times.map(|[first, last]| TimeReply { start: time_text(first), end: time_text(last) }),
+        version: layer.version().to_owned(),
+    })
+}
+
+/// Gives all points that pass the query, batch by batch.
+fn scan(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(Points<'_>) + Send) -> Result<()> {
+    let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
+        each(batch);
+        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    layer.origin(query).source().scan(query, &mut [sink]).map(drop)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_add_up_over_batches() {
+        let mut totals = Totals::default();
+        totals.add(Points::default());
+        assert!(totals.weights.is_none() && totals.extent.bounds(true).is_none());
+        let (lon, lat) = ([1.0, 2.0], [3.0, 4.0]);
+        let bare = Points::new(&lon, &lat).unwrap();
+        totals.add(bare.with_weight(&[-2.5, 4.0]).unwrap());
+        totals.add(bare.with_weight(&[0.5, 1.0]).unwrap());
+        assert_eq!((totals.points, totals.sum, totals.weights), (4, 3.0, Some([-2.5, 4.0])));
+    }
+}

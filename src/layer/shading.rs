@@ -1,0 +1,176 @@
+//! What the colors of a layer's pictures mean: the same in all that are as detailed.
+//!
+//! The values that colors span are found in a sample of the layer: in the tiles, at the picture's scale, that hold
+//! points picked evenly from all. So each tile counts by its points, crowded places count for more than deserted ones, and
+//! the outcome depends on the layer, the scale and the style alone, never on the part that a picture shows. At a scale where
+//! one tile is the world, the sample is the whole picture.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use super::origin::Origin;
+use super::style::Style;
+use crate::error::Result;
+use crate::geo::{Canvas, Points, Projection};
+use crate::raster::{Curve, Grid, Kernel, Quantizer, Span, density};
+use crate::source::{Query, Source};
+use crate::store::Decimated;
+
+/// From values to colors, for all pictures of a layer at one scale.
+#[derive(Clone, Debug)]
+pub struct Shading {
+    /// The values that the palette spans, per pixel.
+    pub span: Span,
+    /// From values to palette indices.
+    pub quantizer: Quantizer,
+    /// Values that hold anything, evenly picked from the sample and rising.
+    ranks: Vec<f32>,
+}
+
+impl Shading {
+    /// Points by which tiles are picked.
+    pub const SAMPLE: usize = 32;
+    /// A tile of the sample, in pixels.
+    const SIDE_PX: u32 = 256;
+    /// Steps of a doubling of the scale that are told apart. The scale of tiles is one of them.
+    const STEPS: f64 = 8.0;
+
+    /// The scale that a sample for `canvas` is drawn at, close to its own: of pictures that differ by less, the colors mean
+    /// the same. In steps of an eighth of a doubling.
+    pub(super) fn steps(canvas: &Canvas) -> [i32; 2] {
+        canvas.scale().map(|scale| (scale.log2() * Self::STEPS).round() as i32)
+    }
+
+    /// The scale of steps, in pixels per world unit.
+    pub(super) fn scale_of(steps: [i32; 2]) -> [f64; 2] {
+        steps.map(|step| (f64::from(step) / Self::STEPS).exp2())
+    }
+
+    /// Finds it in the tiles around `places`, degrees of longitude and latitude, at the scale that `steps` says.
+    #[allow(clippy::too_many_arguments, reason = "all of it makes the sample")]
+    pub(super) fn find(
+        origin: Origin<'_>,
+        query: &Query<'_>,
+        places: &[(f64, f64)],
+        projection: Projection,
+        steps: [i32; 2],
+        radius_px: f64,
+        style: &Style,
+        threads: usize,
+    ) -> Result<Self> {
+        let scale = Self::scale_of(steps);
+        let kernel = Kernel::new(style.shape, radius_px)?;
+        let mut values = Vec::new();
+        for (tile, times) in tiles(places, projection, scale)? {
+            let cells = tile.grow(kernel.reach_px());
+            let (cells, _) = origin.cells(query, &cells, style.aggregation.tally(), threads)?;
+            let density = density(&cells, kernel, style.aggregation, threads)?;
+            (0..times).for_each(|_| values.extend_from_slice(density.cells()));
+        }
+        let rows = values.len() / Self::SIDE_PX as usize;
+        let sample = Grid::from_cells(Self::SIDE_PX as usize, rows, values);
+        let sample = sample.unwrap_or_else(|| Grid::filled(1, 1, 0.0));
+        let span = style.span(&sample, threads)?;
+        Ok(Self { span, quantizer: style.quantizer(&sample, span), ranks: ranks(&sample, style) })
+    }
+
+    /// What needs no sample: a span that is known, on a curve that looks at no values.
+    pub(super) fn fixed(style: &Style, span: Span) -> Self {
+        Self { span, quantizer: style.quantizer(&Grid::filled(1, 1, 0.0), span), ranks: Vec::new() }
+    }
+
+    /// The same for values that are `factor` times as great.
+    #[must_use]
+    pub(super) fn scaled(&self, factor: f64) -> Self {
+        let ranks = self.ranks.iter().map(|value| (f64::from(*value) * factor) as f32).collect();
+        let span = Span { vmin: self.span.vmin * factor, vmax: self.span.vmax * factor };
+        Self { span, quantizer: self.quantizer.scaled(factor), ranks }
+    }
+
+    /// The share of the sample's pixels, of those that hold anything, that stay at or below `value`, 0 to 1; `None` without
+    /// a sample.
+    pub fn rank(&self, value: f64) -> Option<f64> {
+        let below = self.ranks.partition_point(|rank| f64::from(*rank) <= value);
+        (!self.ranks.is_empty()).then(|| below as f64 / self.ranks.len() as f64)
+    }
+
+    /// The value that `share` (0 to 1) of the sample's pixels stay at or below, of those that hold anything; `None` without a
+    /// sample.
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        let last = self.ranks.len().checked_sub(1)?;
+        Some(f64::from(self.ranks[(share.clamp(0.0, 1.0) * last as f64).round() as usize]))
+    }
+}
+
+/// The tiles that hold the places, and how many each holds; once where one holds all.
+fn tiles(places: &[(f64, f64)], projection: Projection, scale: [f64; 2]) -> Result<Vec<(Canvas, usize)>> {
+    let side = f64::from(Shading::SIDE_PX);
+    let mut order = Vec::new();
+    let mut counts: HashMap<[i64; 2], usize> = HashMap::new();
+    for &(lon, lat) in places {
+        let (x, y) = projection.forward(lon, lat);
+        let tile = [x.rem_euclid(1.0) * scale[0], y * scale[1]].map(|px| (px / side).floor() as i64);
+        let count = counts.entry(tile).or_insert(0);
+        if *count == 0 {
+            order.push(tile);
+        }
+        *count += 1;
+    }
+    let grid = Canvas::on_grid(projection, scale)?;
+    let tiles = order.iter().map(|tile| {
+        let [column, row] = tile.map(|tile| tile * i64::from(Shading::SIDE_PX));
+        let times = if order.len() == 1 { 1 } else { counts[tile] };
+        Ok((grid.window(column, row, Shading::SIDE_PX, Shading::SIDE_PX)?, times))
+    });
+    tiles.collect()
+}
+
+/// Values that hold anything, a few thousand of them, in order.
+fn ranks(sample: &Grid<f32>, style: &Style) -> Vec<f32> {
+    const KEPT: usize = 1 << 14;
+    let holds =
+        |value: &f32| if style.aggregation.is_additive() { *value != 0.0 && !value.is_nan() } else { !value.is_nan() };
+    let count = sample.cells().iter().filter(|value| holds(value)).count();
+    let every = count.div_ceil(KEPT).max(1);
+    let mut ranks: Vec<f32> = sample.cells().iter().copied().filter(holds).step_by(every).collect();
+    ranks.sort_unstable_by(f32::total_cmp);
+    ranks
+}
+
+/// What a shading depends on beside the layer, as a text.
+pub(super) fn key(query: &Query<'_>, projection: Projection, steps: [i32; 2], radius_px: f64, style: &Style) -> String {
+    let Style { shape, aggregation, normalization, vmin, vmax, curve, .. } = style;
+    let filter = filter_key(query);
+    format!("{projection}{steps:?}{radius_px}{shape}{aggregation}{normalization}{vmin:?}{vmax:?}{curve}{filter}")
+}
+
+/// Which points a query lets through, as a text.
+pub(super) fn filter_key(query: &Query<'_>) -> String {
+    let Query { weights, start_us, end_us, in_categories, polygon, .. } = query;
+    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}{polygon:?}")
+}
+
+/// Places of the points of a source that pass a query, picked evenly.
+pub(super) fn places(source: &dyn Source, query: &Query<'_>) -> Result<Vec<(f64, f64)>> {
+    let mut kept = Decimated::new(Shading::SAMPLE);
+    let mut sink = |points: Points<'_>| {
+        points.lon().iter().copied().zip(points.lat().iter().copied()).for_each(|place| kept.add(place));
+        ControlFlow::Continue(())
+    };
+    source.scan(query, &mut [&mut sink])?;
+    Ok(kept.picked())
+}
+
+impl Style {
+    /// Whether the values that colors stand for are known without looking at any points.
+    pub(super) fn known_span(&self) -> Option<Span> {
+        let is_formula = self.curve != Curve::EqHist;
+        self.vmin.zip(self.vmax).filter(|_| is_formula).map(|(vmin, vmax)| Span { vmin, vmax })
+    }
+
+    /// The style with `vmin` and `vmax` multiplied, where values are amounts.
+    pub(super) fn with_values_scaled(&self, factor: f64) -> Self {
+        let scaled = |value: Option<f64>| value.map(|value| value * factor);
+        Self { vmin: scaled(self.vmin), vmax: scaled(self.vmax), ..self.clone() }
+    }
+}

@@ -1,0 +1,179 @@
+//! Where on a canvas the cells of a level lie.
+//!
+//! Every point is drawn where its cell's middle is, whether it comes from a block or on its own: so a picture depends on
+//! the points and the canvas alone, not on how they are stored. Where the pixels are cells themselves, as those of tiles
+//! are, that is exact. Elsewhere a pixel is several cells wide.
+
+use super::blocks::{MAX_LEVEL, MIN_LEVEL};
+use crate::geo::{Canvas, Projection};
+
+/// What stands for a column or a row outside the canvas: its sum with any other is beyond any canvas.
+const OUTSIDE: u32 = 1 << 30;
+
+/// Leads from cells of a level to the cells of a canvas.
+#[derive(Clone, Debug)]
+pub(super) struct Placement {
+    /// The level of the cells, [`MIN_LEVEL`] to [`MAX_LEVEL`].
+    pub(super) level: u32,
+    canvas: Canvas,
+    /// Whether pixels are cells.
+    is_lattice: bool,
+    /// Whole turns around the world to add, for each copy of it that the canvas shows.
+    pub(super) turns: Vec<i64>,
+}
+
+impl Placement {
+    /// How many cells a pixel is wide at least, as a power of two, where they are not the same.
+    const FINER: u32 = 2;
+    /// The same for a layer of few points, where it costs nothing.
+    const FINEST: u32 = 5;
+    /// Points that are few.
+    const FEW_POINTS: u64 = 4_000_000;
+
+    /// The placement on `canvas`, a Mercator or plate carrée one, for a layer of `points`.
+    pub(super) fn new(canvas: &Canvas, points: u64) -> Self {
+        let scale = canvas.scale();
+        let [first, last] = [0.0, f64::from(canvas.width())].map(|column| canvas.world_at(column, 0.0)[0]);
+        let turns = (first.floor() as i64..last.ceil() as i64).collect();
+        let level_of = |scale: f64| scale.log2();
+        let is_square = scale[0].to_bits() == scale[1].to_bits() && canvas.projection() == Projection::Mercator;
+        let level = level_of(scale[0]);
+        let is_lattice = is_square
+            && canvas.origin() == [0.0, 0.0]
+            && level.fract() == 0.0
+            && (f64::from(MIN_LEVEL)..=f64::from(MAX_LEVEL)).contains(&level);
+        let level = if is_lattice {
+            level as u32
+        } else {
+            // Plate carrée stretches the south and the north, where a cell covers less ground than elsewhere: it is finer there.
+            let finer = if points <= Self::FEW_POINTS { Self::FINEST } else { Self::FINER };
+            (level_of(scale[0].max(scale[1])).ceil().max(0.0) as u32 + finer).clamp(MIN_LEVEL, MAX_LEVEL)
+        };
+        Self { level, canvas: *canvas, is_lattice, turns }
+    }
+
+    /// Bits of a place that tell places within a cell apart.
+    pub(super) fn shift(&self) -> u32 {
+        MAX_LEVEL - self.level
+    }
+
+    /// The cells' columns `[first, end)` and rows `[first, end)` that may show in the canvas's rows `rows`, in one copy of
+    /// the world; all that do show are among them.
+    pub(super) fn window(&self, turn: i64, rows: std::ops::Range<u32>) -> [[u64; 2]; 2] {
+        let cells = (1u64 << self.level) as f64;
+        let [west, _] = self.canvas.world_at(0.0, 0.0);
+        let [east, _] = self.canvas.world_at(f64::from(self.canvas.width()), 0.0);
+        let y_at = |row: u32| {
+            let world = self.canvas.world_at(0.0, f64::from(row))[1];
+            match self.canvas.projection() {
+                Projection::Mercator => world,
+                other => Projection::Mercator.forward(0.0, other.inverse(0.5, world).1.clamp(-89.9, 89.9)).1,
+            }
+        };
+        // A cell more on each side, for what rounding brings in.
+        let bound = |world: f64, more: f64| ((world * cells).floor() + more).clamp(0.0, cells) as u64;
+        let range = |first: f64, end: f64| [bound(first, -1.0), bound(end, 2.0)];
+        [range(west - turn as f64, east - turn as f64), range(y_at(rows.start), y_at(rows.end))]
+    }
+
+    /// The canvas's columns of cells, in one copy of the world.
+    pub(super) fn columns(&self, turn: i64) -> Columns {
+        let width = i64::from(self.canvas.width());
+        let [offset, _] = self.canvas.offset();
+        if self.is_lattice {
+            return Columns::Shifted { by: offset - (turn << self.level), width };
+        }
+        let scale = self.canvas.scale()[0];
+        let corner = self.canvas.origin()[0] * scale;
+        Columns::Scaled { cells: (1u64 << self.level) as f64, turns: turn as f64, scale, corner, offset, width }
+    }
+
+    /// The canvas's rows of cells, each told as its first cell, counted from that of the band's first row; those outside of
+    /// `band` are [`OUTSIDE`].
+    pub(super) fn rows(&self, band: std::ops::Range<u32>) -> Rows {
+        let width = self.canvas.width();
+        let [_, offset] = self.canvas.offset();
+        let scale = self.canvas.scale()[1];
+        let kind = match self.canvas.projection() {
+            _ if self.is_lattice => RowKind::Shifted,
+            Projection::Mercator => RowKind::Scaled,
+            _ => RowKind::Unprojected,
+        };
+        let cells = (1u64 << self.level) as f64;
+        Rows { kind, cells, scale, corner: self.canvas.origin()[1] * scale, offset, width, band }
+    }
+}
+
+/// Columns of a canvas by the columns of cells.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Columns {
+    /// The pixels are cells.
+    Shifted { by: i64, width: i64 },
+    /// A pixel is some cells wide.
+    Scaled { cells: f64, turns: f64, scale: f64, corner: f64, offset: i64, width: i64 },
+}
+
+impl Columns {
+    /// The canvas's column of a cell's.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    pub(super) fn at(&self, cell: u32) -> u32 {
+        match *self {
+            Self::Shifted { by, width } => within(i64::from(cell) - by, width),
+            Self::Scaled { cells, turns, scale, corner, offset, width } => {
+                let middle = (f64::from(cell) + 0.5) / cells + turns;
+                within((middle * scale - corner).floor() as i64 - offset, width)
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum RowKind {
+    Shifted,
+    Scaled,
+    Unprojected,
+}
+
+/// Rows of a canvas by the rows of cells.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    kind: RowKind,
+    cells: f64,
+    scale: f64,
+    corner: f64,
+    offset: i64,
+    width: u32,
+    band: std::ops::Range<u32>,
+}
+
+impl Rows {
+    /// The first cell, in the band, of the canvas's row that a cell's row is drawn in.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    pub(super) fn at(&self, cell: u32) -> u32 {
+        let row = match self.kind {
+            RowKind::Shifted => i64::from(cell) - self.offset,
+            RowKind::Scaled => {
+                let middle = (f64::from(cell) + 0.5) / self.cells;
+                (middle * self.scale - self.corner).floor() as i64 - self.offset
+            }
+            RowKind::Unprojected => {
+                let (_, lat) = Projection::Mercator.inverse(0.5, (f64::from(cell) + 0.5) / self.cells);
+                let (_, y) = Projection::PlateCarree.forward(0.0, lat);
+                (y * self.scale - self.corner).floor() as i64 - self.offset
+            }
+        };
+        if row >= i64::from(self.band.start) && row < i64::from(self.band.end) {
+            (row as u32 - self.band.start) * self.width
+        } else {
+            OUTSIDE
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn within(at: i64, limit: i64) -> u32 {
+    if at >= 0 && at < limit { at as u32 } else { OUTSIDE }
+}

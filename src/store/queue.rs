@@ -1,0 +1,157 @@
+//! Writes that come at the same time share one commit.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::import::{Batch, segment_of};
+use super::layer::{Change, StoredLayer};
+use super::merge::Merging;
+use super::requests::Request;
+use super::rows::Rows;
+use crate::error::{Error, Result};
+
+/// Writes that wait, and who commits them.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<Write>,
+    next_ticket: u64,
+    is_committing: bool,
+    done: HashMap<u64, Result<Appended>>,
+}
+
+#[derive(Debug)]
+struct Write {
+    ticket: u64,
+    rows: Rows,
+    request: Option<Request>,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Its points are on the disk, and in the layer's newest snapshot.
+    New,
+    /// They were there already: a request with the same key brought them.
+    Before(Request),
+}
+
+impl StoredLayer {
+    /// Adds points, and returns when they are on the disk. Writes that come at the same time share one commit.
+    ///
+    /// With a `request` whose key is known already nothing is added.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body; [`Error::Io`] if the store cannot be
+    /// written: no point was added then.
+    pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<Appended> {
+        let mut state = self.queue.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiting.push(Write { ticket, rows: batch.0, request });
+        loop {
+            if let Some(done) = state.done.remove(&ticket) {
+                return done;
+            }
+            if state.is_committing {
+                state = self.queue.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            // The first one that finds nobody at it commits for all who wait, once: then it is another one's turn.
+            state.is_committing = true;
+            let writes = take(&mut state.waiting);
+            drop(state);
+            let outcomes = self.commit_together(writes);
+            state = self.queue.lock();
+            state.is_committing = false;
+            state.done.extend(outcomes);
+            self.queue.moved.notify_all();
+        }
+    }
+
+    fn commit_together(&self, writes: Vec<Write>) -> Vec<(u64, Result<Appended>)> {
+        let snapshot = self.snapshot();
+        let mut outcomes = Vec::with_capacity(writes.len());
+        let (mut all, mut requests, mut tickets) = (Rows::default(), Vec::<Request>::new(), Vec::new());
+        for Write { ticket, rows, request } in writes {
+            if let Some(request) = &request {
+                let same_key = requests.iter().find(|other| other.key == request.key);
+                if let Some(before) = same_key.or_else(|| snapshot.requests.get(&request.key)) {
+                    let known = if before.digest == request.digest {
+                        Ok(Appended::Before(before.clone()))
+                    } else {
+                        Err(Error::invalid("Idempotency-Key", "it was used for another body already"))
+                    };
+                    outcomes.push((ticket, known));
+                    continue;
+                }
+            }
+            requests.extend(request.filter(|_| !rows.is_empty()));
+            tickets.push(ticket);
+            all.append(rows);
+        }
+        let committed = if all.is_empty() { Ok(()) } else { self.commit_rows(all, &requests) };
+        for ticket in tickets {
+            let outcome = match &committed {
+                Ok(()) => Ok(Appended::New),
+                Err(error) => Err(told_again(error)),
+            };
+            outcomes.push((ticket, outcome));
+        }
+        // One that waits for a request that came with it waits for the same commit.
+        if committed.is_err() {
+            let failed = |key: &str| requests.iter().any(|request| request.key == key);
+            for (_, outcome) in &mut outcomes {
+                if let (Ok(Appended::Before(request)), Err(error)) = (&*outcome, &committed)
+                    && failed(&request.key)
+                {
+                    *outcome = Err(told_again(error));
+                }
+            }
+        }
+        outcomes
+    }
+
+    fn commit_rows(&self, rows: Rows, requests: &[Request]) -> Result<()> {
+        let workplace = self.workplace()?;
+        let how = Merging { expire_before_us: None, requests, threads: 1, progress: None };
+        let entry = segment_of(&workplace, rows, how)?;
+        let change = Change { added: vec![entry], ..Change::default() };
+        self.commit(change, Some(&workplace))
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writes of one commit: all who wait, but no more points than are sorted in no time.
+fn take(waiting: &mut Vec<Write>) -> Vec<Write> {
+    const MOST_ROWS: usize = 1 << 20;
+    let (mut rows, mut count) = (0, 0);
+    while rows < MOST_ROWS && count < waiting.len() {
+        rows += waiting[count].rows.len();
+        count += 1;
+    }
+    waiting.drain(..count).collect()
+}
+
+/// The same error once more, for another one who waits.
+fn told_again(error: &Error) -> Error {
+    match error {
+        Error::Io { path, action, source } => {
+            Error::io(path, action, std::io::Error::new(source.kind(), source.to_string()))
+        }
+        Error::Invalid { parameter, message } => Error::invalid(parameter, message.clone()),
+        Error::Input { input, message } => Error::input(input, message.clone()),
+        Error::Config { place, message } => Error::config(place.clone(), message.clone()),
+        Error::Cancelled => Error::Cancelled,
+    }
+}

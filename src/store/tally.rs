@@ -1,0 +1,129 @@
+//! Sums per cell of a part of a canvas.
+
+use super::blocks::BlockCells;
+use crate::raster::Tally;
+use crate::simd::wide;
+
+/// Sums per cell of some rows of a canvas; what lies outside goes into one cell more.
+#[derive(Debug)]
+pub(super) struct Tallies {
+    outside: usize,
+    counts: Option<Vec<u32>>,
+    sums: Option<Vec<f64>>,
+    max: Option<Vec<f32>>,
+    /// Points inside.
+    pub(super) inside: u64,
+}
+
+impl Tallies {
+    pub(super) fn new(tally: Tally, cells: usize) -> Self {
+        let counting = matches!(tally, Tally::Count | Tally::CountAndSum);
+        let summing = matches!(tally, Tally::Sum | Tally::CountAndSum);
+        Self {
+            outside: cells,
+            counts: counting.then(|| vec![0; cells + 1]),
+            sums: summing.then(|| vec![0.0; cells + 1]),
+            max: (tally == Tally::Max).then(|| vec![f32::NEG_INFINITY; cells + 1]),
+            inside: 0,
+        }
+    }
+
+    /// The number that stands for what lies outside.
+    pub(super) fn outside(&self) -> u32 {
+        self.outside as u32
+    }
+
+    /// Adds the cells of a block, each to the cell of the canvas that `at` says.
+    pub(super) fn add_block(&mut self, at: &[u32], cells: BlockCells<'_>, weighted: bool) {
+        self.inside += inside(at, cells.n, self.outside());
+        if let Some(counts) = &mut self.counts {
+            for (&at, &n) in at.iter().zip(cells.n) {
+                let count = &mut counts[at as usize];
+                *count = count.saturating_add(n);
+            }
+        }
+        let weights = cells.weights.filter(|_| weighted);
+        match (&mut self.sums, weights) {
+            (Some(sums), Some((sum, _))) => at.iter().zip(sum).for_each(|(&at, sum)| sums[at as usize] += sum),
+            (Some(sums), None) => at.iter().zip(cells.n).for_each(|(&at, &n)| sums[at as usize] += f64::from(n)),
+            (None, _) => {}
+        }
+        if let Some(max) = &mut self.max {
+            match weights {
+                Some((_, greatest)) => at.iter().zip(greatest).for_each(|(&at, &weight)| raise(max, at, weight)),
+                None => at.iter().for_each(|&at| raise(max, at, 1.0)),
+            }
+        }
+    }
+
+    /// Adds points, each to the cell of the canvas that `at` says.
+    pub(super) fn add_points(&mut self, at: &[u32], weight: Option<&[f32]>) {
+        self.inside += (at.len() - count_of(at, self.outside())) as u64;
+        if let Some(counts) = &mut self.counts {
+            for &at in at {
+                let count = &mut counts[at as usize];
+                *count = count.saturating_add(1);
+            }
+        }
+        match (&mut self.sums, weight) {
+            (Some(sums), Some(weight)) => {
+                at.iter().zip(weight).for_each(|(&at, &weight)| sums[at as usize] += f64::from(weight));
+            }
+            (Some(sums), None) => at.iter().for_each(|&at| sums[at as usize] += 1.0),
+            (None, _) => {}
+        }
+        if let Some(max) = &mut self.max {
+            match weight {
+                Some(weight) => at.iter().zip(weight).for_each(|(&at, &weight)| raise(max, at, weight)),
+                None => at.iter().for_each(|&at| raise(max, at, 1.0)),
+            }
+        }
+    }
+
+    /// Rounds to `f32` once, into those of the three that are there.
+    pub(super) fn write_to(&self, counts: Option<&mut [f32]>, sums: Option<&mut [f32]>, max: Option<&mut [f32]>) {
+        if let (Some(kept), Some(counts)) = (&self.counts, counts) {
+            round_counts(kept, counts);
+        }
+        if let (Some(kept), Some(sums)) = (&self.sums, sums) {
+            round_sums(kept, sums);
+        }
+        if let (Some(kept), Some(max)) = (&self.max, max) {
+            let cells = max.len();
+            max.copy_from_slice(&kept[..cells]);
+        }
+    }
+}
+
+fn raise(max: &mut [f32], at: u32, weight: f32) {
+    let most = &mut max[at as usize];
+    *most = if weight > *most { weight } else { *most };
+}
+
+wide! {
+    fn inside(at: &[u32], n: &[u32], outside: u32) -> u64 {
+        at.iter().zip(n).fold(0, |sum, (&at, &n)| sum + if at == outside { 0 } else { u64::from(n) })
+    }
+}
+
+wide! {
+    fn count_of(values: &[u32], wanted: u32) -> usize {
+        values.iter().fold(0, |count, &value| count + usize::from(value == wanted))
+    }
+}
+
+wide! {
+    fn round_counts(kept: &[u32], counts: &mut [f32]) {
+        for (count, &kept) in counts.iter_mut().zip(kept) {
+            *count = kept as f32;
+        }
+    }
+}
+
+wide! {
+    fn round_sums(kept: &[f64], sums: &mut [f32]) {
+        for (sum, &kept) in sums.iter_mut().zip(kept) {
+            *sum = kept as f32;
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! What a map asks of a layer beside its pictures.
+
+use serde_json::{Value, json};
+
+use crate::server::{Reply, Server};
+
+/// The path and query of an absolute address of this server.
+fn path_of<'a>(url: &'a Value, server: &str) -> &'a str {
+    let url = url.as_str().unwrap();
+    url.strip_prefix(server).unwrap_or_else(|| panic!("{url} does not begin with {server}"))
+}
+
+/// The address of a tile, as a client makes it of the template.
+fn tile_of(template: &str, [z, x, y]: [u32; 3]) -> String {
+    let filled = template.replace("{z}", &z.to_string()).replace("{x}", &x.to_string());
+    let filled = filled.replace("{y}", &y.to_string());
+    assert!(!filled.contains(['{', '}', ' ']), "{filled}");
+    filled
+}
+
+/// A server of a few stops, with categories and times.
+fn stops(config: &str) -> Server {
+    let home = tempfile::tempdir().unwrap();
+    let rows = "lon,lat,boardings,kind,time\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01T12:30:00Z\n\
+                18.2,59.5,3,bus,2024-03-01\n18.3,abc,1,bus,2024-03-01\n";
+    std::fs::write(home.path().join("stops.csv"), rows).unwrap();
+    let config = format!("{config}[layers.stops]\ninput = \"stops.csv\"\nweight = \"boardings\"\n");
+    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    Server::at(home, &[])
+}
+
+/// A server of a floor plan.
+fn desks() -> Server {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
+    let config = "[layers.desks]\ninput = \"desks.csv\"\nprojection = \"plane\"\n";
+    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    Server::at(home, &[])
+}
+
+#[test]
+fn tile_json_leads_to_tiles_and_legends() {
+    let server = Server::start();
+    let reply = server.get("/cities").ok(200);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(reply.header("cache-control"), Some("no-cache"));
+    let told = reply.json();
+    assert_eq!((&told["tilejson"], &told["scheme"]), (&json!("3.0.0"), &json!("xyz")));
+    assert_eq!(
+        (&told["name"], &told["minzoom"], &told["maxzoom"]),
+        (&json!("Cities by population"), &json!(0), &json!(24))
+    );
+    let [west, south, east, north]: [f64; 4] = serde_json::from_value(told["bounds"].clone()).unwrap();
+    assert!((west, east) == (-180.0, 180.0) && south < -80.0 && north > 80.0 && north < 85.06, "{told}");
+    assert_eq!(told["center"][2], 2);
+    assert_eq!(told["attribution"], "GeoNames, CC BY 4.0");
+    assert!(told.get("vector_layers").is_none());
+    let version: Vec<&str> = told["version"].as_str().unwrap().split('.').collect();
+    assert!(version.len() == 3 && version.iter().all(|part| part.parse::<u32>().is_ok()), "{version:?}");
+    let catalog = server.get("/catalog").ok(200).json();
+    let layer = &catalog["layers"][0];
+    assert_eq!(
+        (&told["kiln"]["points"], &told["kiln"]["weighted"], &told["kiln"]["version"], &told["kiln"]["bounds"]),
+        (&json!(135_233), &json!(true), &layer["version"], &layer["bounds"])
+    );
+
+    let host = format!("http://{}", server.address());
+    let template = path_of(&told["tiles"][0], &host);
+    let tile = server.get(&tile_of(template, [4, 8, 5])).ok(200);
+    assert!(tile.header("cache-control").unwrap().contains("immutable"));
+    assert_eq!(tile.body, server.get("/cities/4/8/5.png").ok(200).body);
+    let legend = server.get(path_of(&told["legend"], &host)).ok(200);
+    assert_eq!(legend.header("content-type"), Some("image/png"));
+    assert!(server.get(path_of(&told["kiln"]["legend_json"], &host)).ok(200).json()["colors"].is_array());
+}
+
+#[test]
+fn tile_json_carries_the_style_that_it_is_asked_for() {
+    let server = stops("");
+    let host = format!("http://{}", server.address());
+    let asked = "gradient=transparent,blue,lime%2060%25,red&radius=30&opacity=50%25&agg=count&size=512\
+                 &category=tram,bus&start=2024-01-15&vmin=0&vmax=2.5";
+    let told = server.get(&format!("/stops?{asked}")).ok(200).json();
+    let template = path_of(&told["tiles"][0], &host);
+    for word in ["size=512", "radius=30px", "start=2024-01-15T00:00:00Z", "v=", "true_scale=59"] {
+        assert!(template.contains(word), "{word}: {template}");
+    }
+    let [z, x, y] = [8, 140, 75];
+    let of_template = server.get(&tile_of(template, [z, x, y])).ok(200);
+    assert_eq!(of_template.body, server.get(&format!("/stops/{z}/{x}/{y}.png?{asked}")).ok(200).body);
+    let legend = server.get(path_of(&told["kiln"]["legend_json"], &host)).ok(200).json();
+    assert_eq!(legend["span"], json!({"vmin": 0.0, "vmax": 2.5, "unit": "points per km² at 59°N", "curve": "linear"}));
+    // A deeper map is needed for half the size.
+    let zoom = |query: &str| server.get(&format!("/stops?{query}")).ok(200).json()["center"][2].as_u64().unwrap();
+    assert_eq!(zoom("size=256"), zoom("size=512") + 1);
+
+    for (query, words) in [
+        ("radios=5", ["radios", "did you mean radius"]),
+        ("scheme=firre", ["scheme", "fire"]),
+        ("size=100", ["size", "256"]),
+        ("vmin=3&vmax=1", ["vmin", "not below"]),
+        ("radius=6000", ["radius", "limits.radius_px"]),
+        ("projection=platecarree", ["projection", "mercator"]),
+        ("v=5", ["v", "no such parameter"]),
+        ("blend=classic&curve=log", ["curve", "classic"]),
+    ] {
+        server.get(&format!("/stops?{query}")).refused(400, &words);
+    }
+    server.get("/stop").refused(404, &["did you mean stops"]);
+    desks().get("/desks").refused(400, &["on the globe"]);
+}
+
+#[test]
+fn tile_json_knows_where_tiles_show_anything() {
+    let server = stops("");
+    let told = server.get("/stops?radius=40").ok(200).json();
+    let [west, south, east, north]: [f64; 4] = serde_json::from_value(told["bounds"].clone()).unwrap();
+    let (lon, lat, zoom): (f64, f64, i32) = serde_json::from_value(told["center"].clone()).unwrap();
+    assert!(west < 18.0 && east > 18.2 && south < 59.3 && north > 59.5, "{told}");
+    assert!((lon - 18.1).abs() < 1e-6 && (lat - 59.4).abs() < 0.01, "{told}");
+    assert_eq!(told["kiln"]["bounds"], json!([[59.3, 18.0], [59.5, 18.2]]));
+    // Two zooms further out than the middle one, all dots are within the bounds.
+    let tiles = 1 << (zoom - 2);
+    let column = |lon: f64| ((lon + 180.0) / 360.0 * f64::from(tiles)).floor() as i32;
+    let row = |lat: f64| {
+        let world = 0.5 - lat.to_radians().tan().asinh() / std::f64::consts::TAU;
+        (world * f64::from(tiles)).floor() as i32
+    };
+    let (columns, rows) = (column(west)..=column(east), row(north)..=row(south));
+    let mut shown = 0;
+    for x in columns.start() - 1..=columns.end() + 1 {
+        for y in rows.start() - 1..=rows.end() + 1 {
+            let tile = server.get(&format!("/stops/{}/{x}/{y}.png?radius=40&vmin=0&vmax=0.000001", zoom - 2)).ok(200);
+            let picture = crate::golden::Picture::decode(std::io::Cursor::new(tile.body)).unwrap();
+            let shows = picture.pixels.chunks(4).any(|pixel| pixel[3] > 0);
+            assert!(!shows || columns.contains(&x) && rows.contains(&y), "{x}/{y} shows a dot");
+            shown += u32::from(shows);
+        }
+    }
+    assert!(shown > 0);
+    // A radius on the ground fits so many zooms.
+    let deep = server.get("/stops?radius=10km").ok(200).json();
+    let maxzoom = deep["maxzoom"].as_u64().unwrap();
+    assert!((5..20).contains(&maxzoom), "{deep}");
+    let at = |zoom: u64| server.get(&format!("/stops/{zoom}/0/0.png?radius=10km"));
+    at(maxzoom).ok(200);
+    at(maxzoom + 1).refused(400, &["limits.radius_px"]);
+}
+
+#[test]
+fn addresses_are_absolute_and_proxies_are_not_believed() {
+    let server = stops("");
+    let from = |host: &str| {
+        server.get_from(host, "/stops", &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https")])
+    };
+    let tiles = |reply: Reply| reply.ok(200).json()["tiles"][0].as_str().unwrap().to_owned();
+    assert!(tiles(from("maps.example:8080")).starts_with("http://maps.example:8080/stops/{z}/"));
+    assert!(tiles(from("[::1]:3000")).starts_with("http://[::1]:3000/stops/{z}/"));
+    for bad in ["", "a b", "a\"><script>", "a/b", "user@host"] {
+        from(bad).refused(400, &["host", "server.base_url"]);
+    }
+    let behind = stops("[server]\nbase_url = \"https://maps.example/heat/\"\n");
+    let told = behind.get_from("other.example", "/stops", &[]).ok(200).json();
+    assert!(told["tiles"][0].as_str().unwrap().starts_with("https://maps.example/heat/stops/{z}/{x}/{y}.png?"));
+    assert!(told["legend"].as_str().unwrap().starts_with("https://maps.example/heat/stops/legend.png?"));
+}
+
+#[test]
+fn the_servers_own_pages_are_no_layers() {
+    let server = Server::start();
+    for page in ["/docs", "/catalog", "/health", "/openapi.json", "/favicon.ico", "/_/metrics"] {
+        assert!(server.get(page).ok(200).header("content-type").is_some(), "{page}");
+    }
+    server.get("/overlays").refused(405, &["Allow"]);
+    server.get("/robots.txt").refused(404, &["no layer `robots.txt`"]);
+    server.get("/cities/").refused(404, &["no such address"]);
+}
+
+#[test]
+fn points_come_as_each_client_wants_them() {
+    let server = stops("");
+    let whole = server.get("/stops/points").ok(200);
+    assert_eq!(whole.header("content-type"), Some("application/geo+json"));
+    assert_eq!((whole.header("kiln-total"), whole.header("kiln-truncated")), (Some("3"), Some("false")));
+    let feature = |lon: f64, lat: f64, weight: f64| json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": {"weight": weight}});
+    let features = json!([feature(18.0, 59.3, 1.0), feature(18.1, 59.4, 5.0), feature(18.2, 59.5, 3.0)]);
+    assert_eq!(
+        whole.json(),
+        json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false})
+    );
+    let heat = server.get("/stops/points?format=heat&bounds=18.05,59,19,60").ok(200);
+    assert_eq!(heat.header("content-type"), Some("application/json"));
+    assert_eq!(heat.json(), json!({"points": [[59.4, 18.1, 5.0], [59.5, 18.2, 3.0]], "total": 2, "truncated": false}));
+    let map = server.get("/stops/points?format=heatmapjs&limit=2").ok(200);
+    assert_eq!(map.header("kiln-truncated"), Some("true"));
+    assert_eq!(
+        map.json(),
+        json!({"max": 5.0, "data": [{"lat": 59.3, "lng": 18.0, "value": 1.0}, {"lat": 59.4, "lng": 18.1, "value": 5.0}],
+            "total": 3, "truncated": true})
+    );
+    let filtered = server.get("/stops/points?category=bus&start=2024-02-15&format=heat").ok(200).json();
+    assert_eq!(filtered["points"], json!([[59.5, 18.2, 3.0]]));
+    let none = server.get("/stops/points?bounds=0,0,1,1&format=heatmapjs").ok(200).json();
+    assert_eq!(none, json!({"max": 1.0, "data": [], "total": 0, "truncated": false}));
+    assert_eq!(server.get("/stops/points?limit=0").ok(200).json()["features"], json!([]));
+
+    // The client has them already.
+    let tag = whole.header("etag").unwrap();
+    let had = server.send("GET", "/stops/points", &[("if-none-match", tag)], b"").ok(304);
+    assert!(had.body.is_empty());
+    server.send("GET", "/stops/points?limit=1", &[("if-none-match", tag)], b"").ok(200);
+    let from = server.send("GET", "/stops/points", &[("origin", "https://maps.example")], b"").ok(200);
+    let exposed = from.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
+    assert!(exposed.contains("kiln-total") && exposed.contains("kiln-truncated"), "{exposed}");
+}
+
+#[test]
+fn points_are_capped_openly_and_their_mistakes_told() {
+    let server = Server::with(&[], "[limits]\nanswer_points = 3\n");
+    let capped = server.get("/earthquakes/points?format=heat&limit=1000").ok(200).json();
+    assert_eq!(capped["points"].as_array().unwrap().len(), 3);
+    assert_eq!((&capped["total"], &capped["truncated"]), (&json!(1707), &json!(true)));
+    // Across the antimeridian, longitudes go on beyond 180.
+    for bounds in ["175,-30,-175,-10", "175,-30,185,-10"] {
+        let fiji = server.get(&format!("/earthquakes/points?format=heat&bounds={bounds}")).ok(200).json();
+        assert!(fiji["total"].as_u64().unwrap() > 3, "{fiji}");
+        for point in fiji["points"].as_array().unwrap() {
+            let lon = point[1].as_f64().unwrap();
+            assert!((175.0..=185.0).contains(&lon), "{fiji}");
+        }
+    }
+    for (query, words) in [
+        ("format=kml", ["format", "geojson"]),
+        ("limit=-1", ["limit", "whole number"]),
+        ("limit=many", ["limit", "whole number"]),
+        ("bounds=1,2,3", ["bounds", "west,south,east,north"]),
+        ("bounds=1,5,3,4", ["bounds", "south"]),
+        ("scheme=fire", ["scheme", "no such parameter"]),
+        ("start=soon", ["start", "2024-05-01"]),
+        ("limit=1&limit=2", ["limit", "twice"]),
+    ] {
+        server.get(&format!("/earthquakes/points?{query}")).refused(400, &words);
+    }
+    Server::start().get("/cities/points?category=x").refused(400, &["category", "no column"]);
+    server.get("/earthquake/points").refused(404, &["did you mean earthquakes"]);
+    let plan = desks().get("/desks/points?bounds=0,0,1000,1000").ok(200).json();
+    assert_eq!(plan["features"][0]["geometry"]["coordinates"], json!([120.0, 40.0]));
+    assert_eq!(plan["features"][0]["properties"], json!({}));
+}
+
+#[test]
+fn a_place_has_the_value_that_its_pixel_shows() {
+    let server = stops("");
+    let at = |place: &str, query: &str| server.get(&format!("/stops/point/{place}?{query}")).ok(200).json();
+    let told = at("18.1,59.4", "z=12&agg=max&radius=10");
+    assert_eq!((&told["value"], &told["unit"]), (&json!(5.0), &json!("max of boardings")));
+    assert_eq!((&told["points"], &told["z"], &told["radius_px"]), (&json!(1), &json!(12), &json!(10.0)));
+    assert_eq!((&told["lon"], &told["lat"]), (&json!(18.1), &json!(59.4)));
+    // At zoom 12 a pixel is 38.2 m wide at the equator.
+    let radius_m = told["radius_m"].as_f64().unwrap();
+    assert!((radius_m - 382.2 * 59.4_f64.to_radians().cos()).abs() < 0.1, "{told}");
+    let nothing = at("18.15,59.4", "z=12&agg=max&radius=10");
+    assert_eq!((&nothing["value"], &nothing["points"]), (&Value::Null, &json!(0)));
+    assert_eq!(at("18.15,59.4", "z=12&radius=10")["value"], 0.0);
+    // Zoomed out, the three of them are in one place.
+    let mean = |told: &Value| told["value"].as_f64().unwrap();
+    let far = at("18.1,59.4", "z=0&agg=mean");
+    assert!((mean(&far) - 3.0).abs() < 1e-5 && far["points"] == 3, "{far}");
+    let buses = at("18.1,59.4", "z=0&agg=mean&category=bus");
+    assert!((mean(&buses) - 2.0).abs() < 1e-5 && buses["points"] == 2, "{buses}");
+    assert_eq!(at("378.1,59.4", "z=3")["value"], at("18.1,59.4", "z=3")["value"]);
+    assert_eq!(at("18.1,59.4", "")["z"], server.get("/stops").ok(200).json()["center"][2]);
+
+    // A value is what the tile's colors stand for: with it as the hottest, the pixel is just as hot as can be.
+    let value = at("18.1,59.4", "z=9&radius=30")["value"].as_f64().unwrap();
+    let pixel = |vmax: f64| {
+        let world = 0.5 - 59.4_f64.to_radians().tan().asinh() / std::f64::consts::TAU;
+        let (x, y) = ((18.1 / 360.0 + 0.5) * 512.0 * 256.0, world * 512.0 * 256.0);
+        let (x, y) = (x as usize, y as usize);
+        let gray = "gradient=black,white&radius=30&vmin=0";
+        let path = format!("/stops/9/{}/{}.png?{gray}&vmax={vmax}", x / 256, y / 256);
+        let tile = server.get(&path).ok(200);
+        let tile = crate::golden::Picture::decode(std::io::Cursor::new(tile.body)).unwrap();
+        tile.pixels[4 * (y % 256 * 256 + x % 256)]
+    };
+    assert_eq!(pixel(value), 255);
+    assert!((126..=129).contains(&pixel(2.0 * value)), "{}", pixel(2.0 * value));
+    // What says only how values become colors changes nothing.
+    for more in ["vmin=1000&curve=log", "vmax=-5", "scheme=fire&opacity=0.5", "normalize=max"] {
+        assert_eq!(at("18.1,59.4", &format!("z=9&radius=30&{more}"))["value"], value, "{more}");
+    }
+}
+
+#[test]
+fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
+    let server = stops("");
+    for (path, words) in [
+        ("18.1,86?z=3", ["lat", "`86`"]),
+        ("18.1,-85.06", ["lat", "`-85.06`"]),
+        ("541,5", ["lon", "`541`"]),
+        ("18.1", ["lon,lat", "`18.1`"]),
+        ("a,b", ["lon", "`a`"]),
+        ("18.1,inf", ["lat", "`inf`"]),
+        ("18.1,59.4?z=25", ["z", "24"]),
+        ("18.1,59.4?z=-1", ["z", "whole number"]),
+        ("18.1,59.4?size=512", ["size", "no such parameter"]),
+        ("18.1,59.4?radius=9999", ["radius", "limits.radius_px"]),
+        ("18.1,59.4?blend=classic", ["blend", "no values"]),
+        ("18.1,59.4?scheme=none", ["scheme", "none"]),
+        ("18.1,59.4?vmin=2&vmax=1", ["vmin", "not below"]),
+        ("18.1,59.4?projection=platecarree", ["projection", "mercator"]),
+    ] {
+        server.get(&format!("/stops/point/{path}")).refused(400, &words);
+    }
+    server.get("/stop/point/18.1,59.4").refused(404, &["stops"]);
+    desks().get("/desks/point/1,2").refused(400, &["on the globe"]);
+}
+
+#[test]
+fn statistics_tell_what_the_points_amount_to() {
+    let server = stops("");
+    let version = server.get("/stops").ok(200).json()["kiln"]["version"].clone();
+    let whole = server.get("/stops/statistics").ok(200);
+    assert_eq!(whole.header("content-type"), Some("application/json"));
+    assert_eq!(
+        whole.json(),
+        json!({"points": 3, "weight": {"sum": 9.0, "min": 1.0, "max": 5.0, "mean": 3.0},
+            "bounds": [[59.3, 18.0], [59.5, 18.2]],
+            "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"}, "version": version})
+    );
+    let some = server.get("/stops/statistics?category=bus,tram&start=2024-02-01&end=2024-03-01").ok(200).json();
+    assert_eq!(
+        some,
+        json!({"points": 1, "weight": {"sum": 5.0, "min": 5.0, "max": 5.0, "mean": 5.0},
+            "bounds": [[59.4, 18.1], [59.4, 18.1]],
+            "time": {"start": "2024-02-01T12:30:00Z", "end": "2024-02-01T12:30:00Z"}, "version": version})
+    );
+    let none = server.get("/stops/statistics?category=ferry").ok(200).json();
+    assert_eq!(none, json!({"points": 0, "weight": null, "bounds": null, "time": null, "version": version}));
+    let bundled = Server::start();
+    let cities = bundled.get("/cities/statistics").ok(200).json();
+    assert_eq!((&cities["points"], &cities["time"]), (&json!(135_233), &Value::Null));
+    bundled.get("/cities/statistics?category=x").refused(400, &["category", "no column"]);
+    bundled.get("/cities/statistics?bounds=world").refused(400, &["bounds", "no such parameter"]);
+    bundled.get("/city/statistics").refused(404, &["cities"]);
+    let plan = desks().get("/desks/statistics").ok(200).json();
+    assert_eq!((&plan["points"], &plan["weight"]), (&json!(2), &Value::Null));
+    assert_eq!(plan["bounds"], json!([[40.0, 120.0], [900.0, 1500.0]]));
+}

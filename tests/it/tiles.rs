@@ -1,0 +1,243 @@
+//! A slippy map asks for tiles.
+
+use crate::golden::{Picture, assert_same};
+use crate::server::{Reply, Server};
+
+/// A span and a scale of one's own, as pictures need that are to meet.
+const FIXED: &str = "vmin=0&vmax=0.5&true_scale=48&scheme=viridis&curve=sqrt";
+
+fn picture(reply: &Reply) -> Picture {
+    assert_eq!(reply.header("content-type"), Some("image/png"));
+    Picture::decode(std::io::Cursor::new(&reply.body)).unwrap()
+}
+
+/// Latitude of the northern edge of a row of tiles, which are 2^z high.
+fn edge_lat(row: i32, z: u32) -> f64 {
+    (std::f64::consts::PI * (1.0 - 2.0 * f64::from(row) / f64::from(1 << z))).sinh().atan().to_degrees()
+}
+
+/// Longitude of the western edge of a column of tiles, in any copy of the world.
+fn edge_lon(column: i32, z: u32) -> f64 {
+    f64::from(column) / f64::from(1 << z) * 360.0 - 180.0
+}
+
+/// Two by two tiles put together; columns come around at the edge of the world.
+fn mosaic(server: &Server, layer: &str, z: u32, [x, y]: [i32; 2], ending: &str) -> Picture {
+    let tile = |x: i32, y: i32| {
+        let x = x.rem_euclid(1 << z);
+        picture(&server.get(&format!("/{layer}/{z}/{x}/{y}{ending}")).ok(200))
+    };
+    let tiles = [[tile(x, y), tile(x + 1, y)], [tile(x, y + 1), tile(x + 1, y + 1)]];
+    let side = tiles[0][0].width;
+    let pixels = (0..2 * side * 2 * side).map(|at| {
+        let (column, row) = (at % (2 * side), at / (2 * side));
+        let tile = &tiles[row / side][column / side];
+        let start = 4 * (row % side * side + column % side);
+        [tile.pixels[start], tile.pixels[start + 1], tile.pixels[start + 2], tile.pixels[start + 3]]
+    });
+    Picture::rgba(2 * side, 2 * side, pixels)
+}
+
+#[test]
+fn four_tiles_are_one_picture_of_the_same_ground() {
+    let server = Server::start();
+    for (case, layer, z, corner, style) in [
+        ("europe", "cities", 4, [8, 4], "radius=12"),
+        ("city", "cities", 10, [529, 354], "radius=40&kernel=cone"),
+        ("antimeridian", "earthquakes", 1, [1, 0], "radius=15"),
+        ("fiji", "earthquakes", 5, [31, 17], "radius=30&agg=count"),
+        ("arctic", "earthquakes", 2, [0, 0], "radius=20&agg=mean&vmin=2&vmax=5"),
+        ("kilometers", "cities", 6, [33, 21], "radius=25km"),
+        ("classic", "cities", 4, [8, 4], "blend=classic&dot_size=30"),
+    ] {
+        let fixed = match style {
+            _ if style.contains("classic") => "scheme=fire".to_owned(),
+            _ if style.contains("vmin") => FIXED.replace("vmin=0&vmax=0.5&", ""),
+            _ => FIXED.to_owned(),
+        };
+        let [x, y] = corner;
+        let (west, east) = (edge_lon(x, z), edge_lon(x + 2, z));
+        let (south, north) = (edge_lat(y + 2, z), edge_lat(y, z));
+        for dense in ["", "@2x"] {
+            let tiles = mosaic(&server, layer, z, corner, &format!("{dense}.png?{style}&{fixed}"));
+            let address = format!("/{layer}/bbox/{west},{south},{east},{north}/512x512{dense}.png?{style}&{fixed}");
+            let whole = picture(&server.get(&address).ok(200));
+            assert!(whole.pixels.chunks(4).any(|pixel| pixel[3] > 0), "{case}{dense} shows nothing");
+            assert_same(&format!("tiles/{case}{dense}"), &whole, &tiles);
+        }
+    }
+}
+
+#[test]
+fn a_tile_of_512_is_four_of_the_zoom_below_it() {
+    let server = Server::start();
+    for dense in ["", "@2x"] {
+        let large = picture(&server.get(&format!("/cities/3/4/2{dense}.png?size=512&{FIXED}")).ok(200));
+        let four = mosaic(&server, "cities", 4, [8, 4], &format!("{dense}.png?{FIXED}"));
+        assert_same(&format!("tiles/512{dense}"), &four, &large);
+    }
+    // As many pixels as with @2x, but with dots half as wide.
+    let large = picture(&server.get(&format!("/cities/3/4/2.png?size=512&{FIXED}")).ok(200));
+    let dense = picture(&server.get(&format!("/cities/3/4/2@2x.png?{FIXED}")).ok(200));
+    assert_eq!((large.width, dense.width), (512, 512));
+    assert_ne!(large, dense);
+}
+
+#[test]
+fn kilometers_and_densities_mean_the_same_in_all_tiles_of_a_layer() {
+    let server = Server::start();
+    // Without a latitude of true scale, all tiles take the layer's own.
+    let tiles = mosaic(&server, "cities", 5, [16, 9], ".png?radius=60km&vmin=0&vmax=500");
+    let catalog = server.get("/catalog").ok(200).json();
+    let bounds = &catalog["layers"][0]["bounds"];
+    let y = |lat: &serde_json::Value| lat.as_f64().unwrap().to_radians().tan().asinh();
+    let middle = f64::midpoint(y(&bounds[0][0]), y(&bounds[1][0])).sinh().atan().to_degrees().round();
+    let named = mosaic(&server, "cities", 5, [16, 9], &format!(".png?radius=60km&vmin=0&vmax=500&true_scale={middle}"));
+    assert_same("tiles/true-scale", &named, &tiles);
+}
+
+#[test]
+fn tiles_are_cached_here_and_by_their_clients() {
+    let server = Server::start();
+    let path = "/cities/4/8/5.png?scheme=fire";
+    let first = server.get(path).ok(200);
+    assert_eq!(first.header("cache-control"), Some("public, max-age=60"));
+    let tag = first.header("etag").unwrap();
+    let again = server.get(path).ok(200);
+    assert_eq!((&again.body, again.header("etag")), (&first.body, Some(tag)));
+    let had = server.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
+    assert_eq!((had.body.len(), had.header("etag")), (0, Some(tag)));
+    let head = server.send("HEAD", path, &[], b"").ok(200);
+    assert_eq!(head.header("content-length"), Some(first.body.len().to_string().as_str()));
+    assert!(head.body.is_empty());
+    let counted = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
+    assert!(counted.contains("kiln_cache_requests_total{outcome=\"Miss\"} 1\n"), "{counted}");
+    assert!(counted.contains("route=\"/{layer}/{z}/{x}/{y}\",method=\"GET\",status=\"200\"} 2\n"), "{counted}");
+    // Another style, tile, size or ratio is another picture. What is not drawn yet is known to be had, too.
+    let mut tags = vec![tag.to_owned()];
+    for path in [
+        "/cities/4/8/5.png?scheme=omg",
+        "/cities/4/8/6.png?scheme=fire",
+        "/cities/4/8/5@2x.png?scheme=fire",
+        "/cities/4/8/5.png?scheme=fire&size=512",
+        "/earthquakes/4/8/5.png?scheme=fire",
+    ] {
+        server.send("GET", path, &[("if-none-match", tag)], b"").ok(200);
+        tags.push(server.get(path).ok(200).header("etag").unwrap().to_owned());
+    }
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), 6);
+    let restarted = Server::start();
+    restarted.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
+}
+
+#[test]
+fn what_names_the_version_may_be_kept_forever() {
+    let server = Server::start();
+    let catalog = server.get("/catalog").ok(200).json();
+    let version = catalog["layers"][0]["version"].as_str().unwrap();
+    let named = server.get(&format!("/cities/2/2/1.png?v={version}")).ok(200);
+    assert_eq!(named.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    let plain = server.get("/cities/2/2/1.png").ok(200);
+    let old = server.get("/cities/2/2/1.png?v=older").ok(200);
+    for reply in [&plain, &old] {
+        assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
+        assert_eq!((&reply.body, reply.header("etag")), (&named.body, named.header("etag")));
+    }
+    let tag = named.header("etag").unwrap();
+    let had = server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
+    assert!(had.header("cache-control").unwrap().contains("immutable"));
+    // Pictures of any bounds know no such parameter.
+    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).refused(400, &["v: there is no such"]);
+}
+
+#[test]
+fn an_empty_tile_is_a_picture_nothing_or_missing() {
+    // In the middle of the South Pacific.
+    let path = "/cities/6/8/44.png";
+    let with = |status: &str| Server::with(&[], &format!("[server]\nempty_tile = {status}\n"));
+    for server in [Server::start(), with("\"200\"")] {
+        for (ending, side) in [(".png", 256), ("@2x.png", 512), (".png?size=512", 512)] {
+            let empty = picture(&server.get(&path.replace(".png", ending)).ok(200));
+            assert_eq!((empty.width, empty.height), (side, side));
+            assert!(empty.pixels.iter().skip(3).step_by(4).all(|&alpha| alpha == 0));
+        }
+    }
+    let (nothing, missing) = (with("204"), with("\"404\""));
+    for _ in 0..2 {
+        let reply = nothing.get(path).ok(204);
+        assert_eq!((reply.body.len(), reply.header("content-type")), (0, None));
+        assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
+        let reply = missing.get(path);
+        reply.refused(404, &["nothing to see"]);
+        assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
+    }
+    for server in [nothing, missing] {
+        server.get("/cities/6/33/21.png").ok(200);
+        // A background is something to see, and a picture that is not a tile is always one.
+        picture(&server.get(&format!("{path}?background=white")).ok(200));
+        picture(&server.get("/cities/bbox/-130,-56,-129,-55/32x32.png").ok(200));
+        let classic = server.get(&format!("{path}?blend=classic"));
+        assert!(matches!(classic.status, 204 | 404), "{classic:?}");
+    }
+}
+
+#[test]
+fn tiles_can_be_filtered() {
+    let home = tempfile::tempdir().unwrap();
+    let rows = "lon,lat,weight,kind,time\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01\n";
+    std::fs::write(home.path().join("stops.csv"), rows).unwrap();
+    let server = Server::at(home, &["stops.csv"]);
+    let drawn = |query: &str| server.get(&format!("/stops/8/140/75.png?vmin=0&vmax=1&{query}")).ok(200).body;
+    let (all, bus, tram) = (drawn(""), drawn("category=bus"), drawn("category=tram"));
+    assert!(all != bus && all != tram && bus != tram);
+    assert_eq!((drawn("start=2024-01-15"), drawn("category=bus,tram")), (tram, all));
+    server.get("/stops/8/140/75.png?category=bus&start=soon").refused(400, &["start"]);
+}
+
+#[test]
+fn what_is_no_tile_is_refused_with_what_would_be() {
+    let plan = tempfile::tempdir().unwrap();
+    std::fs::write(plan.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
+    let config = "[layers.desks]\ninput = \"desks.csv\"\nprojection = \"plane\"\n";
+    std::fs::write(plan.path().join("kiln.toml"), config).unwrap();
+    let planes = Server::at(plan, &[]);
+    planes.get("/desks/0/0/0.png").refused(400, &["on the globe", "plane", "bbox"]);
+
+    let server = Server::start();
+    for (path, status, words) in [
+        ("/cities/4/8/5", 404, &[".png"][..]),
+        ("/cities/4/8/5.webp", 400, &["y:", "`5.webp`", "PNG"]),
+        ("/cities/4/8/5.pbf", 400, &["y:", "PNG"]),
+        ("/cities/4/8/5@3x.png", 400, &["y:", "`5@3x`"]),
+        ("/cities/4/8/x.png", 400, &["y:", "whole number"]),
+        ("/cities/4/-8/5.png", 400, &["x:", "whole number"]),
+        ("/cities/four/8/5.png", 400, &["z:", "whole number"]),
+        ("/cities/25/0/0.png", 404, &["above 24"]),
+        ("/cities/4/16/5.png", 404, &["below 16"]),
+        ("/cities/4/8/16.png", 404, &["below 16"]),
+        ("/cities/4/99999999999999/0.png", 404, &["below 16"]),
+        ("/citys/4/8/5.png", 404, &["did you mean cities"]),
+        ("/cities/4/8/5.png?size=300", 400, &["size:", "256", "512"]),
+        ("/cities/4/8/5.png?projection=platecarree", 400, &["projection:", "mercator", "bbox"]),
+        ("/cities/4/8/5.png?radios=5", 400, &["did you mean radius"]),
+        ("/cities/4/8/5.png?radius=5&radius=6", 400, &["twice"]),
+        ("/cities/4/8/5.png?radius=600", 400, &["radius:", "limits.radius_px"]),
+        ("/cities/4/8/5@2x.png?radius=300", 400, &["radius:", "600"]),
+        ("/cities/15/0/0.png?radius=100km", 400, &["radius:", "limits.radius_px"]),
+        ("/cities/4/8/5.png?scheme=virids", 400, &["viridis"]),
+        ("/cities/4/8/5.png?bounds=world", 400, &["bounds: there is no such parameter"]),
+        ("/cities/4/8/5.png?vmin=5&vmax=1", 400, &["vmin", "not below"]),
+        ("/cities/4/8/5.png?start=2024&end=2023", 400, &["start", "before end"]),
+        ("/cities/4/8/5.png?category=bus", 400, &["category", "no column"]),
+    ] {
+        server.get(path).refused(status, words);
+        let same = server.send("GET", path, &[("if-none-match", "*")], b"");
+        assert!(same.status == status || path.ends_with("category=bus"), "{path}: {same:?}");
+    }
+    let narrow = Server::with(&[], "[limits]\npixels = 100000\n");
+    narrow.get("/cities/4/8/5.png").ok(200);
+    narrow.get("/cities/4/8/5@2x.png").refused(400, &["size:", "limits.pixels"]);
+    server.send("DELETE", "/cities/4/8/5.png", &[], b"").refused(405, &["Allow"]);
+}
