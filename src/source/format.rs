@@ -12,17 +12,67 @@ pub(super) enum Format {
     GeoJson,
     /// Plain JSON, or GeoJSON: its reader tells them apart.
     Json,
+    /// As `Json`, each line for itself.
+    JsonLines,
     Parquet,
     Arrow,
 }
 
+/// The media types that [`read_as`](super::read_as) knows. Of the last one, the content tells the format.
+pub const MEDIA_TYPES: [&str; 9] = [
+    "application/geo+json",
+    "application/json",
+    "application/x-ndjson",
+    "text/csv",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.arrow.file",
+    "application/vnd.apache.parquet",
+    "application/x-parquet",
+    BYTES,
+];
+
+/// The media type that tells no format.
+const BYTES: &str = "application/octet-stream";
+
 impl Format {
+    /// The format of a media type, in whatever case and with whatever parameters (`text/csv; charset=utf-8`); `None` for
+    /// the one that tells none.
+    pub(super) fn of_media_type(media_type: &str) -> Result<Option<Self>> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        Ok(Some(match essence.as_str() {
+            "application/geo+json" => Self::GeoJson,
+            "application/json" => Self::Json,
+            "application/x-ndjson" => Self::JsonLines,
+            "text/csv" => Self::Csv,
+            "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Self::Arrow,
+            "application/vnd.apache.parquet" | "application/x-parquet" => Self::Parquet,
+            BYTES => return Ok(None),
+            _ => {
+                let expected = MEDIA_TYPES.join(", ");
+                return Err(Error::MediaType { media_type: media_type.to_owned(), expected });
+            }
+        }))
+    }
+
+    /// Makes sure that what begins with `head` can be in this format, as far as its first bytes tell.
+    pub(super) fn check(self, head: &[u8], name: &str) -> Result<()> {
+        if head.is_empty() {
+            return Err(Error::input(name, NOTHING));
+        }
+        match self {
+            // The reader of Parquet has more to say of its other beginnings.
+            Self::Parquet if !head.starts_with(b"PAR") => Err(Error::input(name, NO_PARQUET)),
+            Self::Arrow if !Arrow::begins(head) => Err(Error::input(name, NO_ARROW)),
+            _ => Ok(()),
+        }
+    }
+
     /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.
     pub(super) fn of(head: &[u8], extension: Option<&str>, name: &str) -> Result<Self> {
         let unreadable = |what: &str| Err(Error::input(name, what));
         let unexpected = |what: &str| Err(Error::input(name, format!("{what}; expected {KNOWN}")));
         if head.is_empty() {
-            return unexpected("there is nothing in it");
+            return unexpected(NOTHING);
         }
         if head.starts_with(b"PAR1") {
             return Ok(Self::Parquet);
@@ -34,16 +84,10 @@ impl Format {
             return unreadable(what);
         }
         if matches!(extension, Some("parquet" | "pq" | "geoparquet")) {
-            // The reader of Parquet has more to say of its other beginnings.
-            let begins = head.starts_with(b"PAR");
-            return if begins {
-                Ok(Self::Parquet)
-            } else {
-                unreadable("not a Parquet file: it does not begin with `PAR1`")
-            };
+            return Self::Parquet.check(head, name).map(|()| Self::Parquet);
         }
         if matches!(extension, Some("arrow" | "arrows" | "feather" | "ipc")) {
-            return unreadable("not an Arrow file: it begins neither with `ARROW1` nor as a stream does");
+            return unreadable(NO_ARROW);
         }
         if begins_as_markup(head) {
             return unexpected("it is XML or a web page");
@@ -68,9 +112,14 @@ impl Format {
             Self::Arrow => Box::new(Arrow::open(path, name)?),
             Self::GeoJson => Box::new(GeoJson::open(path, name)?),
             Self::Json => Box::new(Json::open(path, name)?),
+            Self::JsonLines => Box::new(Json::open_lines(path, name)?),
         })
     }
 }
+
+const NOTHING: &str = "there is nothing in it";
+const NO_PARQUET: &str = "not a Parquet file: it does not begin with `PAR1`";
+const NO_ARROW: &str = "not an Arrow file: it begins neither with `ARROW1` nor as a stream does";
 
 /// The formats that can be read.
 const KNOWN: &str = "CSV, GeoJSON, JSON, Parquet or Arrow";

@@ -120,7 +120,7 @@ impl<'i, 's> Intake<'i, 's> {
     pub(super) fn reject(&mut self, reason: impl FnOnce() -> String) {
         self.report.read += 1;
         self.report.rejected += 1;
-        if self.report.rejections.len() < ScanReport::KEPT_REJECTIONS {
+        if self.report.rejections.len() < self.query.max_rejections {
             let row = self.report.read;
             self.report.rejections.push(Rejection { input: String::new(), row, reason: reason() });
         }

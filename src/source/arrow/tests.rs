@@ -20,7 +20,7 @@ use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamW
 use super::*;
 use crate::geo::Points;
 use crate::source::testing::{self, Marked, Scanned, marked, marks, rejections, weighted};
-use crate::source::{Columns, Progress};
+use crate::source::{Columns, Progress, read_as};
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
@@ -125,6 +125,20 @@ fn a_file_of_pyarrow_is_read() {
     assert_eq!((report.read, report.filtered), (60, 53));
     let points = scan(file, &weighted(None)).unwrap().0;
     assert_eq!(points[1], (0.25, 0.125, 1.0));
+}
+
+#[test]
+fn media_types_of_files_and_streams_are_known() {
+    let [file, stream] = both(&[batch(vec![("x", floats([1.5])), ("y", floats([2.5]))])]);
+    for (body, media_type) in [
+        (&file, "application/vnd.apache.arrow.file"),
+        (&stream, "application/vnd.apache.arrow.stream"),
+        (&stream, "application/octet-stream"),
+    ] {
+        let source = read_as(&body[..], Some(media_type), "-").unwrap();
+        let (points, _) = testing::scan(&*source, &Query::default(), 1).unwrap();
+        assert_eq!(points, [(1.5, 2.5, 1.0)], "{media_type}");
+    }
 }
 
 #[test]

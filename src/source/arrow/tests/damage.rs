@@ -77,8 +77,10 @@ fn damage_anywhere_is_an_error_or_harmless() {
         Err(other) => panic!("{other:?}"),
     };
     for codec in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
+        // What is packed differs in its bodies alone.
+        let step = if codec.is_none() { 1 } else { 7 };
         for file in [file_with(&batches, packed(codec)), stream_with(&batches, packed(codec))] {
-            for offset in 0..file.len() {
+            for offset in (0..file.len()).step_by(step) {
                 if offset % 16 == 0 {
                     try_scan(&file[..offset]);
                 }
