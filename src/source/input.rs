@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 ///
 /// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
 /// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; each with or without
-/// `.gz`) where the content does not say otherwise, and without a known extension from the content alone. What cannot be read twice (standard input,
-/// pipes, gzip) is copied to a temporary file without a name, so that it takes room on the disk and not in memory; but
-/// not before its first 4 KiB are in a format that can be read.
+/// `.gz`) where the content does not say otherwise, and without a known extension from the content alone. What cannot
+/// be read twice (standard input, pipes, gzip) is copied to a temporary file without a name, so that it takes room on
+/// the disk and not in memory; but not before its first 4 KiB are in a format that can be read.
 ///
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
