@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny};
 use serde_json::error::Category;
 
 use super::parts::PartResult;
-use super::{Progress, read_error};
+use super::{Progress, read_error, without_packing};
 use crate::error::{Error, Result};
 
 /// What a reader does with the values at the top of a document.
@@ -211,8 +211,7 @@ impl Document {
 /// Whether a file of this name, packed or not, has a value per line.
 fn is_named_as_lines(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".ndjson", ".jsonl", ".geojsonl"].iter().any(|ending| name.ends_with(ending))
+    [".ndjson", ".jsonl", ".geojsonl"].iter().any(|ending| without_packing(&name).ends_with(ending))
 }
 
 /// Hands all values of `json` to `values`.
