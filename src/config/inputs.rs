@@ -5,7 +5,6 @@ use std::path::Path;
 use super::layer::{MAX_NAME, RESERVED, check_name, is_name_char};
 use super::{Config, LayerConfig};
 use crate::error::{Error, Result};
-use crate::source::without_packing;
 
 impl Config {
     /// Adds a layer for each of `inputs`. `NAME=PATH` names it; any other is named after its file: `data/my cities.csv.gz`
@@ -58,7 +57,8 @@ fn name_of(input: &str) -> String {
         return "stdin".into();
     }
     let file = Path::new(input).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let stem = Path::new(without_packing(&file)).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    let unpacked = [".gz", ".zst"].iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(&file);
+    let stem = Path::new(unpacked).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let name: String = stem.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect();
     if name.contains(|c: char| c.is_ascii_alphanumeric()) { name } else { "layer".into() }
 }

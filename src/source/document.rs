@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::error::Category;
 
+use super::packing::without_packing;
 use super::parts::PartResult;
-use super::{Progress, read_error, without_packing};
+use super::{Progress, read_error};
 use crate::error::{Error, Result};
 
 /// What a reader does with the values at the top of a document.

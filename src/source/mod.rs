@@ -38,7 +38,6 @@ pub use geojson::GeoJson;
 pub use input::{Inputs, open, read, read_as};
 pub use json::Json;
 pub use memory::Memory;
-pub(crate) use packing::without_packing;
 pub use parquet::Parquet;
 pub use resident::{PointWithin, Resident, points_within};
 pub use time::parse_time_us;

@@ -45,6 +45,6 @@ impl Packing {
 }
 
 /// A file's name without the ending that says how it is packed.
-pub(crate) fn without_packing(name: &str) -> &str {
+pub(super) fn without_packing(name: &str) -> &str {
     [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
