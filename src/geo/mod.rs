@@ -8,6 +8,7 @@ mod canvas;
 mod cells;
 mod extent;
 pub mod fixed;
+pub(crate) mod morton;
 mod points;
 mod polygon;
 mod projection;

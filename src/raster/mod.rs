@@ -8,6 +8,7 @@ mod convolve;
 mod density;
 mod grid;
 mod kernel;
+pub(crate) mod lattice;
 mod normalize;
 mod quantize;
 mod splat;

@@ -19,17 +19,14 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, Written};
-use super::morton;
+use crate::geo::morton;
 use crate::error::{Error, Result};
 
 /// Cells along the side of a block: 2^6.
 pub(super) const SIDE_BITS: u32 = 6;
 /// As many points as a block has cells.
 pub(super) const MOST_POINTS: u64 = 1 << (2 * SIDE_BITS);
-/// The coarsest level of cells: 256 of them around the world.
-pub(super) const MIN_LEVEL: u32 = 8;
-/// The finest level: a cell is a unit of the places.
-pub(super) const MAX_LEVEL: u32 = 32;
+pub(super) use crate::raster::lattice::{MAX_LEVEL, MIN_LEVEL};
 
 /// Cells that hold points, of one block, in Z-order.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -7,7 +7,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::arrow_file::Written;
 use super::blocks::{BlocksWriter, Cells, MAX_LEVEL, MIN_LEVEL, MOST_POINTS, SIDE_BITS};
-use super::morton::KEY_BITS;
+use crate::geo::morton::KEY_BITS;
 use super::points::PointsFile;
 use super::progress::Progress;
 use crate::error::{Error, Result};
@@ -157,7 +157,7 @@ fn summed(children: &[Cells], weighted: bool) -> Cells {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::morton;
+    use crate::geo::morton;
     use super::*;
 
     #[test]

@@ -6,13 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use super::blocks::{BlockCells, MAX_LEVEL, MOST_POINTS, SIDE_BITS};
 use super::filter::Filter;
-use super::morton::{self, KEY_BITS};
-use super::place::{Columns, Lattice, Placement, Rows};
-use super::resample::Resampling;
+use crate::geo::morton::{self, KEY_BITS};
 use super::segment::Segment;
-use super::tally::Tallies;
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
+use crate::raster::lattice::{CellSums, Columns, FEW_POINTS, Lattice, Placement, Resampling, Rows, Tallies};
 use crate::raster::{Cells, Grid, Tally};
 use crate::simd::wide;
 
@@ -33,9 +31,6 @@ impl Wanted<'_> {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }
-
-/// So few points of a layer are placed as exactly as they are kept: it costs nothing. Of more, cells are.
-const FEW_POINTS: u64 = 4_000_000;
 
 /// Some rows of the sums.
 struct Part<'a> {
@@ -232,7 +227,8 @@ impl<'a> Walk<'a> {
         let mut at = [0; CELLS];
         let count = cells.cell.len().min(CELLS);
         block_cells(&cells.cell[..count], &columns, &rows, self.tallies.outside(), &mut at[..count]);
-        self.tallies.add_block(&at[..count], cells, self.wanted.weights);
+        let weights = cells.weights.filter(|_| self.wanted.weights);
+        self.tallies.add_cells(&at[..count], CellSums { n: cells.n, weights });
     }
 
     fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {

@@ -24,20 +24,16 @@ mod layer;
 mod lock;
 mod manifest;
 mod merge;
-mod morton;
-mod place;
 mod points;
 mod progress;
 mod queue;
 mod requests;
-mod resample;
 mod rows;
 mod sample;
 mod scan;
 mod segment;
 mod snapshot;
 mod sweep;
-mod tally;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

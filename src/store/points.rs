@@ -14,7 +14,7 @@ use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, Written};
-use super::morton;
+use crate::geo::morton;
 use super::requests::{self, Request};
 use super::rows::{Names, Rows};
 use crate::error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::morton;
+use crate::geo::morton;
 use super::points::Columns;
 use crate::geo::{Points, fixed};
 

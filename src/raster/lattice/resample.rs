@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use super::blocks::{MAX_LEVEL, MIN_LEVEL};
+use super::{MAX_LEVEL, MIN_LEVEL};
 use super::tally::Tallies;
 use crate::geo::{Canvas, Projection};
 use crate::simd::wide;
 
 /// Which cells each pixel covers, and how much of them.
 #[derive(Debug)]
-pub(super) struct Resampling {
+pub(crate) struct Resampling {
     level: u32,
     columns: Overlaps,
     rows: Overlaps,
@@ -21,7 +21,7 @@ pub(super) struct Resampling {
 impl Resampling {
     /// For a canvas whose cells will be smoothed by a kernel of `radius_px`. Beside a Gaussian of that radius the width of a
     /// cell adds no more than 0.3 % to an even spread, so that the peak of a lone point is right within that.
-    pub(super) fn new(canvas: &Canvas, radius_px: f64) -> Self {
+    pub(crate) fn new(canvas: &Canvas, radius_px: f64) -> Self {
         // Cells are at most 1, 1/2, 1/4 pixel wide.
         let finer = [12.0, 4.0].iter().filter(|&&least| radius_px < least).count() as u32;
         let [across, down] = canvas.scale();
@@ -46,7 +46,7 @@ impl Resampling {
     }
 
     /// How many rows of the canvas may be worked on together, so that their cells do not need much memory.
-    pub(super) fn rows_at_a_time(&self) -> usize {
+    pub(crate) fn rows_at_a_time(&self) -> usize {
         const MOST_CELLS: u64 = 1 << 22;
         let rows = self.rows.starts.len() as u64;
         let cells = u64::from(self.columns.cells) * u64::from(self.rows.cells);
@@ -55,7 +55,7 @@ impl Resampling {
 
     /// The cells that some rows of the canvas cover, as a canvas whose pixels they are, and those of its rows that no earlier
     /// row of the canvas covers.
-    pub(super) fn cells(&self, rows: Range<u32>) -> (Canvas, Range<u32>) {
+    pub(crate) fn cells(&self, rows: Range<u32>) -> (Canvas, Range<u32>) {
         let Self { level, columns, rows: all } = self;
         let cells = all.of(&rows);
         let height = cells.end - cells.start;
@@ -67,7 +67,7 @@ impl Resampling {
     }
 
     /// Spreads what [`Self::cells`] hold over the rows of the canvas.
-    pub(super) fn spread(
+    pub(crate) fn spread(
         &self,
         rows: &Range<u32>,
         tallies: &Tallies,

@@ -2,13 +2,21 @@
 
 use std::ops::Range;
 
-use super::blocks::BlockCells;
 use crate::raster::Tally;
 use crate::simd::wide;
 
+/// What cells hold, a column each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CellSums<'a> {
+    /// Points.
+    pub(crate) n: &'a [u32],
+    /// Sums of weights and greatest weights; `None` where every point weighs 1.
+    pub(crate) weights: Option<(&'a [f64], &'a [f32])>,
+}
+
 /// Sums per cell of some rows of a canvas; what lies outside goes into one cell more.
 #[derive(Debug)]
-pub(super) struct Tallies {
+pub(crate) struct Tallies {
     outside: usize,
     width: u32,
     /// Which cells count for `inside`.
@@ -17,11 +25,11 @@ pub(super) struct Tallies {
     sums: Option<Vec<f64>>,
     max: Option<Vec<f32>>,
     /// Points inside.
-    pub(super) inside: u64,
+    pub(crate) inside: u64,
 }
 
 impl Tallies {
-    pub(super) fn new(tally: Tally, width: u32, height: u32) -> Self {
+    pub(crate) fn new(tally: Tally, width: u32, height: u32) -> Self {
         let cells = width as usize * height as usize;
         let counting = matches!(tally, Tally::Count | Tally::CountAndSum);
         let summing = matches!(tally, Tally::Sum | Tally::CountAndSum);
@@ -37,32 +45,32 @@ impl Tallies {
     }
 
     /// Lets only some rows count for `inside`.
-    pub(super) fn count_only(&mut self, rows: Range<u32>) {
+    pub(crate) fn count_only(&mut self, rows: Range<u32>) {
         self.counted = rows.start * self.width..rows.end * self.width;
     }
 
     /// Points per cell, where they are kept; the last is those outside.
-    pub(super) fn counts(&self) -> Option<&[u32]> {
+    pub(crate) fn counts(&self) -> Option<&[u32]> {
         self.counts.as_deref()
     }
 
     /// Sums of weights per cell, where they are kept.
-    pub(super) fn sums(&self) -> Option<&[f64]> {
+    pub(crate) fn sums(&self) -> Option<&[f64]> {
         self.sums.as_deref()
     }
 
     /// Greatest weights per cell, where they are kept.
-    pub(super) fn max(&self) -> Option<&[f32]> {
+    pub(crate) fn max(&self) -> Option<&[f32]> {
         self.max.as_deref()
     }
 
     /// The number that stands for what lies outside.
-    pub(super) fn outside(&self) -> u32 {
+    pub(crate) fn outside(&self) -> u32 {
         self.outside as u32
     }
 
-    /// Adds the cells of a block, each to the cell of the canvas that `at` says.
-    pub(super) fn add_block(&mut self, at: &[u32], cells: BlockCells<'_>, weighted: bool) {
+    /// Adds cells, each to the cell of the canvas that `at` says.
+    pub(crate) fn add_cells(&mut self, at: &[u32], cells: CellSums<'_>) {
         self.inside += inside(at, cells.n, &self.counted);
         if let Some(counts) = &mut self.counts {
             for (&at, &n) in at.iter().zip(cells.n) {
@@ -70,7 +78,7 @@ impl Tallies {
                 *count = count.saturating_add(n);
             }
         }
-        let weights = cells.weights.filter(|_| weighted);
+        let weights = cells.weights;
         match (&mut self.sums, weights) {
             (Some(sums), Some((sum, _))) => at.iter().zip(sum).for_each(|(&at, sum)| sums[at as usize] += sum),
             (Some(sums), None) => at.iter().zip(cells.n).for_each(|(&at, &n)| sums[at as usize] += f64::from(n)),
@@ -85,7 +93,7 @@ impl Tallies {
     }
 
     /// Adds points, each to the cell of the canvas that `at` says.
-    pub(super) fn add_points(&mut self, at: &[u32], weight: Option<&[f32]>) {
+    pub(crate) fn add_points(&mut self, at: &[u32], weight: Option<&[f32]>) {
         self.inside += count_of(at, &self.counted) as u64;
         if let Some(counts) = &mut self.counts {
             for &at in at {
@@ -109,7 +117,7 @@ impl Tallies {
     }
 
     /// Rounds to `f32` once, into those of the three that are there.
-    pub(super) fn write_to(&self, counts: Option<&mut [f32]>, sums: Option<&mut [f32]>, max: Option<&mut [f32]>) {
+    pub(crate) fn write_to(&self, counts: Option<&mut [f32]>, sums: Option<&mut [f32]>, max: Option<&mut [f32]>) {
         if let (Some(kept), Some(counts)) = (&self.counts, counts) {
             round_counts(kept, counts);
         }

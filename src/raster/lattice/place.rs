@@ -4,7 +4,7 @@
 //! the points and the canvas alone, not on how they are stored. Where the pixels are cells themselves, as those of tiles
 //! are, that is exact. Elsewhere a pixel is so many cells wide that it is close to it.
 
-use super::blocks::{MAX_LEVEL, MIN_LEVEL};
+use super::{MAX_LEVEL, MIN_LEVEL};
 use crate::geo::{Canvas, Projection};
 
 /// What stands for a column or a row outside the canvas: its sum with any other is beyond any canvas.
@@ -12,14 +12,14 @@ const OUTSIDE: u32 = 1 << 30;
 
 /// Leads from cells of a level to the cells of a canvas.
 #[derive(Clone, Debug)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     /// The level of the cells, [`MIN_LEVEL`] to [`MAX_LEVEL`].
-    pub(super) level: u32,
+    pub(crate) level: u32,
     canvas: Canvas,
     /// Whether pixels are cells.
     is_lattice: bool,
     /// Whole turns around the world to add, for each copy of it that the canvas shows.
-    pub(super) turns: Vec<i64>,
+    pub(crate) turns: Vec<i64>,
 }
 
 impl Placement {
@@ -27,7 +27,7 @@ impl Placement {
     const FINER: u32 = 5;
 
     /// The placement on `canvas`, a Mercator or plate carrée one.
-    pub(super) fn new(canvas: &Canvas) -> Self {
+    pub(crate) fn new(canvas: &Canvas) -> Self {
         let scale = canvas.scale();
         let [first, last] = [0.0, f64::from(canvas.width())].map(|column| canvas.world_at(column, 0.0)[0]);
         let turns = (first.floor() as i64..last.ceil() as i64).collect();
@@ -48,18 +48,18 @@ impl Placement {
     }
 
     /// Whether pixels are cells.
-    pub(super) fn is_exact(&self) -> bool {
+    pub(crate) fn is_exact(&self) -> bool {
         self.is_lattice
     }
 
     /// Bits of a place that tell places within a cell apart.
-    pub(super) fn shift(&self) -> u32 {
+    pub(crate) fn shift(&self) -> u32 {
         MAX_LEVEL - self.level
     }
 
     /// The cells' columns `[first, end)` and rows `[first, end)` that may show in the canvas's rows `rows`, in one copy of
     /// the world; all that do show are among them.
-    pub(super) fn window(&self, turn: i64, rows: std::ops::Range<u32>) -> [[u64; 2]; 2] {
+    pub(crate) fn window(&self, turn: i64, rows: std::ops::Range<u32>) -> [[u64; 2]; 2] {
         let cells = (1u64 << self.level) as f64;
         let [west, _] = self.canvas.world_at(0.0, 0.0);
         let [east, _] = self.canvas.world_at(f64::from(self.canvas.width()), 0.0);
@@ -77,7 +77,7 @@ impl Placement {
     }
 
     /// The canvas's columns of cells, in one copy of the world.
-    pub(super) fn columns(&self, turn: i64) -> Columns {
+    pub(crate) fn columns(&self, turn: i64) -> Columns {
         let width = i64::from(self.canvas.width());
         let [offset, _] = self.canvas.offset();
         if self.is_lattice {
@@ -90,7 +90,7 @@ impl Placement {
 
     /// The canvas's rows of cells, each told as its first cell, counted from that of the band's first row; those outside of
     /// `band` are [`OUTSIDE`].
-    pub(super) fn rows(&self, band: std::ops::Range<u32>) -> Rows {
+    pub(crate) fn rows(&self, band: std::ops::Range<u32>) -> Rows {
         let width = self.canvas.width();
         let [_, offset] = self.canvas.offset();
         let scale = self.canvas.scale()[1];
@@ -106,7 +106,7 @@ impl Placement {
 
 /// Columns of a canvas by the columns of cells.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Columns {
+pub(crate) enum Columns {
     /// The pixels are cells.
     Shifted { by: i64, width: i64 },
     /// A pixel is some cells wide.
@@ -117,7 +117,7 @@ impl Columns {
     /// The canvas's column of a cell's.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    pub(super) fn at(&self, cell: u32) -> u32 {
+    pub(crate) fn at(&self, cell: u32) -> u32 {
         match *self {
             Self::Shifted { by, width } => within(i64::from(cell) - by, width),
             Self::Scaled { cells, turns, scale, corner, offset, width } => {
@@ -131,14 +131,14 @@ impl Columns {
 /// Where pixels are cells, the cell of the band's first pixel and the size of the band: all that is needed, and so small that
 /// it fits in 32 bits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lattice {
+pub(crate) struct Lattice {
     first: [i32; 2],
     size: [i32; 2],
 }
 
 impl Lattice {
     /// `None` where pixels are not cells, or numbers are too large.
-    pub(super) fn of(columns: &Columns, rows: &Rows) -> Option<Self> {
+    pub(crate) fn of(columns: &Columns, rows: &Rows) -> Option<Self> {
         /// Cells are told by 30 bits where a point is within a level of this at most.
         const MOST: i64 = 1 << 30;
         let Columns::Shifted { by, width } = *columns else { return None };
@@ -153,7 +153,7 @@ impl Lattice {
     /// The band's cell that holds the place of a cell, or `outside`.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    pub(super) fn at(&self, column: u32, row: u32, outside: u32) -> u32 {
+    pub(crate) fn at(&self, column: u32, row: u32, outside: u32) -> u32 {
         let [width, height] = self.size;
         let (column, row) = (column as i32 - self.first[0], row as i32 - self.first[1]);
         // Below zero is far above any limit.
@@ -171,7 +171,7 @@ enum RowKind {
 
 /// Rows of a canvas by the rows of cells.
 #[derive(Clone, Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     kind: RowKind,
     cells: f64,
     scale: f64,
@@ -185,7 +185,7 @@ impl Rows {
     /// The first cell, in the band, of the canvas's row that a cell's row is drawn in.
     #[inline(always)]
     #[allow(clippy::inline_always)]
-    pub(super) fn at(&self, cell: u32) -> u32 {
+    pub(crate) fn at(&self, cell: u32) -> u32 {
         let row = match self.kind {
             RowKind::Shifted => i64::from(cell) - self.offset,
             RowKind::Scaled => {

@@ -3,19 +3,19 @@
 use crate::simd::wide;
 
 /// Bits of a key.
-pub(super) const KEY_BITS: u32 = 64;
+pub(crate) const KEY_BITS: u32 = 64;
 
 /// The key of a place: y's bits are the higher ones of each pair.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn key(x: u32, y: u32) -> u64 {
+pub(crate) fn key(x: u32, y: u32) -> u64 {
     spread(x) | spread(y) << 1
 }
 
 /// The place of a key.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn place(key: u64) -> (u32, u32) {
+pub(crate) fn place(key: u64) -> (u32, u32) {
     (gather(key), gather(key >> 1))
 }
 
@@ -45,7 +45,7 @@ fn gather(bits: u64) -> u32 {
 
 wide! {
     /// The keys of many places.
-    pub(super) fn keys(x: &[u32], y: &[u32], keys: &mut [u64]) {
+    pub(crate) fn keys(x: &[u32], y: &[u32], keys: &mut [u64]) {
         for ((key_of, &x), &y) in keys.iter_mut().zip(x).zip(y) {
             *key_of = key(x, y);
         }
@@ -54,7 +54,7 @@ wide! {
 
 wide! {
     /// The places of many keys.
-    pub(super) fn places(keys: &[u64], x: &mut [u32], y: &mut [u32]) {
+    pub(crate) fn places(keys: &[u64], x: &mut [u32], y: &mut [u32]) {
         for ((&key, x), y) in keys.iter().zip(x).zip(y) {
             (*x, *y) = place(key);
         }

@@ -1,0 +1,18 @@
+//! Cells of a level of the Web Mercator world on the pixels of a canvas: what rooms share that keep points as such cells.
+//!
+//! `place` leads from cells to pixels, `tally` sums up per pixel, and `resample` spreads cells over pixels that are not cells.
+
+mod place;
+mod resample;
+mod tally;
+
+pub(crate) use place::{Columns, Lattice, Placement, Rows};
+pub(crate) use resample::Resampling;
+pub(crate) use tally::{CellSums, Tallies};
+
+/// The coarsest level of cells: 256 of them around the world.
+pub(crate) const MIN_LEVEL: u32 = 8;
+/// The finest level: a cell is a unit of the places.
+pub(crate) const MAX_LEVEL: u32 = 32;
+/// So few points of a layer are placed as exactly as they are kept: it costs nothing. Of more, cells are.
+pub(crate) const FEW_POINTS: u64 = 4_000_000;
