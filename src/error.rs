@@ -53,12 +53,42 @@ pub enum Error {
         /// The system's own reason.
         source: std::io::Error,
     },
+    /// A database does not answer as it should.
+    #[error("{database}: {message}")]
+    Database {
+        /// Its address without the password.
+        database: String,
+        /// What kind of trouble it is.
+        fault: DatabaseFault,
+        /// What it says, or what is missing.
+        message: String,
+    },
     /// The work was stopped by its caller.
     #[error("stopped")]
     Cancelled,
 }
 
+/// What kind of trouble there is with a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseFault {
+    /// It cannot be reached, for now.
+    Unreachable,
+    /// A statement took longer than it may.
+    Timeout,
+    /// It lets us not in, or not at what is asked for.
+    Refused,
+    /// A table or a column is not there any more.
+    Missing,
+    /// Anything else.
+    Failed,
+}
+
 impl Error {
+    /// An [`Error::Database`] of the one called `database`.
+    pub fn database(database: impl Into<String>, fault: DatabaseFault, message: impl Into<String>) -> Self {
+        Self::Database { database: database.into(), fault, message: message.into() }
+    }
+
     /// An [`Error::Invalid`] for `parameter`.
     pub fn invalid(parameter: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { parameter, message: message.into() }

@@ -35,6 +35,7 @@ pub mod geo;
 pub mod http;
 pub mod images;
 pub mod layer;
+pub mod postgis;
 pub mod raster;
 mod simd;
 pub mod source;

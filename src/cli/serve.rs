@@ -9,23 +9,25 @@ use tracing::level_filters::LevelFilter;
 use super::config::ConfigArgs;
 use super::say;
 use super::signals::StopSignal;
-use crate::config::{Config, LogFormat, LogLevel};
+use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::http::Server;
 
 /// Serve heat maps: overlays for Leaflet, pictures of layers, and a map page.
 ///
-/// Each input becomes a layer, in addition to those of the configuration. Without any, the bundled cities and earthquakes
+/// Each input becomes a layer, and each table of points of a database, in addition to those of the configuration. Without any, the bundled cities and earthquakes
 /// are served. SIGTERM and Ctrl-C stop the server once the requests that have begun are answered.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln serve
   kiln serve stops.csv trips=data/trips.parquet -l 0.0.0.0:3000
+  kiln serve postgres://ann@db.example/maps
   kiln serve -c kiln.toml --ttl 10m
 
 Every key of the configuration is also a variable, such as KILN_IMAGES_TTL=10m. `kiln config check` prints them all.")]
 pub(super) struct Args {
-    /// Files with points, each a layer named after its file; NAME=FILE names it
+    /// Files with points, each a layer named after its file; NAME=FILE names it. postgres://… is a PostGIS database, whose
+    /// tables of points are layers
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
     #[command(flatten)]
@@ -36,10 +38,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let config = args.config.resolve(&args.inputs)?;
-    if config.database_url.is_some() {
-        let why = "layers cannot be read from a database yet; unset it, and name files";
-        return Err(Error::config(Config::DATABASE_VARIABLE, why));
-    }
     log_to_stderr(config.log.level, config.log.format);
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;

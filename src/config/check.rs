@@ -22,7 +22,10 @@ impl Config {
         let table = self.table()?;
         check_table(&table).map_err(Fault::placeless)?;
         if let Some(layer) =
-            self.bridge.layer.as_ref().filter(|layer| !self.layers.is_empty() && !self.layers.contains_key(*layer))
+            self.bridge.layer.as_ref().filter(|layer| {
+                // Which tables a database has is seen later.
+                self.database().is_none() && !self.layers.is_empty() && !self.layers.contains_key(*layer)
+            })
         {
             let near = nearest(layer, self.layers.keys().map(String::as_str), keys::spelled);
             let hint = did_you_mean(&near);
@@ -77,8 +80,32 @@ fn check_layer(path: &str, name: &str, layer: &Value) -> Result<(), Fault> {
         let key = key.ok_or_else(|| Fault::of_key(&path, keys::no_key(name, LAYERS, LAYER_KEYS)))?;
         key.check(value).map_err(|why| Fault::of_value(path, why))?;
     }
-    if !layer.contains_key("input") {
-        return Err(Fault::of_value(format!("{path}.input"), "missing; name a file with points, such as \"a.csv\""));
+    let of_database = ["table", "sql"].into_iter().filter(|key| layer.contains_key(*key)).collect::<Vec<_>>();
+    match (layer.contains_key("input"), &of_database[..]) {
+        (false, []) => {
+            let why = "missing; name a file with points, such as \"a.csv\", or a table of the database";
+            return Err(Fault::of_value(format!("{path}.input"), why));
+        }
+        (true, [key, ..]) | (false, [_, key, ..]) => {
+            return Err(Fault::of_key(format!("{path}.{key}"), "a layer has either an input, or a table, or sql"));
+        }
+        (true, []) => {
+            let keys = ["geometry", "filter", "srid", "refresh"];
+            if let Some(key) = keys.into_iter().find(|key| layer.contains_key(*key)) {
+                return Err(Fault::of_key(format!("{path}.{key}"), "only a table of a database, or sql, has it"));
+            }
+        }
+        (false, [_]) => {
+            let keys = ["lon", "lat"];
+            if let Some(key) = keys.into_iter().find(|key| layer.contains_key(*key)) {
+                let why = "a table of a database has a column of places: name it as geometry";
+                return Err(Fault::of_key(format!("{path}.{key}"), why));
+            }
+            if layer.get("projection").and_then(Value::as_str) == Some("plane") {
+                let why = "the places of a database lie on the globe";
+                return Err(Fault::of_value(format!("{path}.projection"), why));
+            }
+        }
     }
     layer.get("style").and_then(Value::as_table).map_or(Ok(()), |style| check_style(&format!("{path}.style"), style))
 }

@@ -7,13 +7,22 @@ use super::{Config, LayerConfig};
 use crate::error::{Error, Result};
 
 impl Config {
-    /// Adds a layer for each of `inputs`. `NAME=PATH` names it; any other is named after its file: `data/my cities.csv.gz`
+    /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables are layers. `NAME=PATH` names it; any other is named after its file: `data/my cities.csv.gz`
     /// is the layer `my-cities`, standard input `stdin`, and where a name is taken or reserved, the next is `NAME-2`. A
     /// path with `=` before its first `.` or `/` is written `./a=b.csv`.
     ///
     /// # Errors
     /// [`Error::Config`] if a `NAME` is none that a layer can have, or there is a layer of that name already.
     pub fn add_inputs(&mut self, inputs: &[String]) -> Result<()> {
+        let (databases, files): (Vec<String>, Vec<String>) = inputs.iter().cloned().partition(|input| is_database(input));
+        if databases.len() > 1 {
+            return Err(Error::config("database", "only one database can be served"));
+        }
+        if let Some(database) = databases.into_iter().next() {
+            self.database_url = Some(database);
+            self.database_is_input = true;
+        }
+        let inputs = &files;
         // Names that were chosen go before names that were made.
         for (name, path) in inputs.iter().filter_map(|input| named(input)) {
             let refused = |why: &str| Error::config(format!("{name}={path}"), why);
@@ -44,6 +53,11 @@ impl Config {
         let numbered = (2_u64..).map(|number| cut(&format!("-{number}")));
         std::iter::once(cut("")).chain(numbered).find(is_free).unwrap_or_default()
     }
+}
+
+/// Whether an input is the address of a database.
+fn is_database(input: &str) -> bool {
+    input.starts_with("postgres://") || input.starts_with("postgresql://")
 }
 
 /// Name and path of an input `NAME=PATH`.

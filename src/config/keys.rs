@@ -106,6 +106,13 @@ pub(super) const KEYS: &[Key] = &[
         .or_variable("KILN_TOKEN"),
     key("store", "folder", Kind::Folder, "Folder of the layers that are kept").or_variable("KILN_STORE"),
     key("store", "read_only", Kind::Flag, "Whether the layers are only read, beside another server perhaps"),
+    key("postgis", "url", Kind::Secret, "Address of a database whose tables are layers; it is never printed")
+        .or_absent("the one of the command line or of DATABASE_URL", "\"postgres://user@host/name\""),
+    key("postgis", "discover", Kind::Flag, "Whether all tables of points are layers, or only those under [layers.NAME]"),
+    key("postgis", "connections", Kind::Count(1, 1000), "The most connections at the same time"),
+    key("postgis", "timeout", Kind::Time(SECOND, DAY), "How long a statement may take"),
+    key("postgis", "refresh", Kind::Time(SECOND, DAY), "How often tables are looked at anew")
+        .or_absent("when the database says that they have changed", "\"30s\""),
     key("images", "folder", Kind::Folder, "Folder that pictures are written to"),
     key("images", "ttl", Kind::Time(SECOND, TEN_YEARS), "How long a picture stays"),
     key("images", "max_count", Kind::Count(1, 100_000_000), "The most pictures; the oldest go first"),
@@ -133,6 +140,12 @@ pub(super) const LAYERS: &str = "layers";
 /// The keys of a layer.
 pub(super) const LAYER_KEYS: &[Key] = &[
     key(LAYERS, "input", Kind::Inputs, "Files with its points"),
+    key(LAYERS, "table", Kind::Text, "Or a table of the database with its points"),
+    key(LAYERS, "sql", Kind::Text, "Or a query of the database whose rows are its points"),
+    key(LAYERS, "geometry", Kind::Text, "Column of the table's places"),
+    key(LAYERS, "filter", Kind::Text, "Condition in SQL that the table's rows have to meet"),
+    key(LAYERS, "srid", Kind::Count(1, 998_999), "Coordinate system of places that do not say it themselves"),
+    key(LAYERS, "refresh", Kind::Time(SECOND, DAY), "How often the table is looked at anew"),
     key(LAYERS, "title", Kind::Text, "Its name for people"),
     key(LAYERS, "attribution", Kind::Text, "Whom the points are owed to"),
     key(LAYERS, "projection", Kind::Choice(&["globe", "plane"]), "Where its points lie"),
@@ -214,6 +227,12 @@ mod tests {
         let full = || Some("x".to_owned());
         let layer = LayerConfig {
             inputs: vec!["a.csv".into()],
+            table: full(),
+            sql: full(),
+            geometry: full(),
+            filter: full(),
+            srid: Some(3857),
+            refresh: Some(SECOND),
             title: full(),
             attribution: full(),
             lon: full(),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::quantity;
+use super::{TimeSpan, quantity};
 use crate::error::{Error, Result};
 use crate::layer::{Style, StyleOptions};
 
@@ -34,8 +34,25 @@ pub const RESERVED: [&str; 15] = [
 #[serde(default, deny_unknown_fields)]
 pub struct LayerConfig {
     /// The inputs that hold its points, one or more; `-` is standard input. In a file `input = "a.csv"`, or a list.
-    #[serde(rename = "input", serialize_with = "write_inputs", deserialize_with = "read_inputs")]
+    #[serde(
+        rename = "input",
+        serialize_with = "write_inputs",
+        deserialize_with = "read_inputs",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub inputs: Vec<String>,
+    /// In place of inputs, a table or view of the database, `table` or `schema.table`. Default: `None`.
+    pub table: Option<String>,
+    /// In place of inputs, a query of the database whose rows are the points. Default: `None`.
+    pub sql: Option<String>,
+    /// The table's column of places. Default: `None`, the only one that there is.
+    pub geometry: Option<String>,
+    /// A condition in SQL that the table's rows have to meet. Default: `None`.
+    pub filter: Option<String>,
+    /// The coordinate system of places that do not say it themselves, 1 to 998,999. Default: `None`.
+    pub srid: Option<i32>,
+    /// How often the table is looked at anew. Default: `None`, as `postgis.refresh` says.
+    pub refresh: Option<TimeSpan>,
     /// Its name for people. Default: `None`.
     pub title: Option<String>,
     /// Whom the points are owed to. Default: `None`.

@@ -83,7 +83,8 @@ impl Config {
             section.insert(key.name.to_owned(), value);
         }
         let changed: Self = table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-        *self = Self { database_url: self.database_url.take(), ..changed };
+        let (database_url, database_is_input) = (self.database_url.take(), self.database_is_input);
+        *self = Self { database_url, database_is_input, ..changed };
         Ok(())
     }
 

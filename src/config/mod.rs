@@ -49,8 +49,8 @@ use serde::{Deserialize, Serialize};
 pub use byte_size::ByteSize;
 pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
-    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig,
-    ServerConfig, StoreConfig,
+    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PostgisConfig,
+    SchemesConfig, ServerConfig, StoreConfig,
 };
 pub use time_span::TimeSpan;
 pub use token::Token;
@@ -63,6 +63,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Layers that are kept on the disk.
     pub store: StoreConfig,
+    /// A database whose tables are layers.
+    pub postgis: PostgisConfig,
     /// Pictures that are written to a folder.
     pub images: ImagesConfig,
     /// Pictures that are kept in memory.
@@ -77,12 +79,24 @@ pub struct Config {
     pub log: LogConfig,
     /// The layers by name.
     pub layers: BTreeMap<String, LayerConfig>,
-    /// The database that `DATABASE_URL` names, an input. It may hold a password, so it is never printed nor saved.
+    /// The database that the command line or else `DATABASE_URL` names, an input. It may hold a password, so it is never
+    /// printed nor saved.
     #[serde(skip)]
     pub database_url: Option<String>,
+    /// Whether the command line names the database.
+    #[serde(skip)]
+    database_is_input: bool,
 }
 
 impl Config {
+    /// The address of the database: the one that the command line names, else that of the config, else that of
+    /// `DATABASE_URL`.
+    pub fn database(&self) -> Option<&str> {
+        let own = self.postgis.url.as_ref().map(Token::reveal);
+        let named = self.database_url.as_deref();
+        if self.database_is_input { named.or(own) } else { own.or(named) }
+    }
+
     /// The layer of the old page's requests: the one that `bridge.layer` names, else the first by name.
     pub fn bridge_layer(&self) -> Option<&str> {
         self.bridge.layer.as_deref().or_else(|| self.layers.keys().next().map(String::as_str))
@@ -91,10 +105,11 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, store, images, cache, limits, schemes, bridge, log, layers, database_url } = self;
+        let Self { server, store, postgis, images, cache, limits, schemes, bridge, log, layers, database_url, .. } = self;
         f.debug_struct("Config")
             .field("server", server)
             .field("store", store)
+            .field("postgis", postgis)
             .field("images", images)
             .field("cache", cache)
             .field("limits", limits)

@@ -115,6 +115,29 @@ impl Default for StoreConfig {
     }
 }
 
+/// `[postgis]`: a database whose tables are layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PostgisConfig {
+    /// Its address, `postgres://user:password@host:5432/name`. It is never printed nor saved. Default: `None`, the one that
+    /// the command line or `DATABASE_URL` names.
+    pub url: Option<Token>,
+    /// Whether all tables and views of points are layers, or only those that `[layers.NAME]` names. Default: true.
+    pub discover: bool,
+    /// The most connections at the same time, 1 to 1000, beside one or two that look whether tables have changed. Default: 8.
+    pub connections: usize,
+    /// How long a statement may take, 1 second to a day. Default: 30 seconds.
+    pub timeout: TimeSpan,
+    /// How often tables are looked at anew, 1 second to a day. Default: `None`, when the database says that they have changed.
+    pub refresh: Option<TimeSpan>,
+}
+
+impl Default for PostgisConfig {
+    fn default() -> Self {
+        Self { url: None, discover: true, connections: 8, timeout: TimeSpan::from_secs(30), refresh: None }
+    }
+}
+
 /// `[images]`: pictures that are written to a folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! What writes have to show.
+//! Texts that nobody is to see: what writes have to show, and the address of a database.
 
 use std::fmt;
 
@@ -17,6 +17,11 @@ impl Token {
     pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_BYTES).contains(&text.len());
         (fits && text.chars().all(|c| c.is_ascii_graphic())).then(|| Self(text.to_owned()))
+    }
+
+    /// The text itself, for whoever it is meant for.
+    pub fn reveal(&self) -> &str {
+        &self.0
     }
 
     /// Whether somebody shows the same token. How long that takes does not depend on where they differ.

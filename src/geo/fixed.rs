@@ -4,7 +4,7 @@
 //! the northern edge of the square world ([`MAX_MERCATOR_LAT_DEG`]) to the south. A cell of level n is one of 2^n × 2^n
 //! squares; its column and row are the leading n bits of x and y.
 
-use super::cells::{mercator_y_f64, wrapped};
+use super::cells::{floor_f64, mercator_y_f64, wrapped};
 use super::{MAX_MERCATOR_LAT_DEG, Points, Projection};
 use crate::simd::wide;
 
@@ -49,6 +49,51 @@ fn to_units(share: f64) -> u32 {
     whole as u32
 }
 
+/// The least longitude in degrees that lies in `unit` or further to the east, some whole turns around the world from the
+/// first one. `unit` may be one behind the last.
+pub(crate) fn first_lon(turn: i64, unit: u64) -> f64 {
+    let around = |lon: f64| {
+        let share = lon / 360.0 + 0.5;
+        let turns = floor_f64(share);
+        turns as i64 * UNITS as i64 + i64::from(to_units(share - turns))
+    };
+    let wanted = turn * UNITS as i64 + unit as i64;
+    first(((unit as f64 / UNITS) - 0.5) * 360.0 + turn as f64 * 360.0, |lon| around(lon) >= wanted)
+}
+
+/// The least latitude in degrees that lies to the north of where `unit` begins, as far as the map reaches: of 0 it is the
+/// first one beyond the map, and of the one behind the last the southernmost one of the map.
+pub(crate) fn first_lat(unit: u64) -> f64 {
+    if unit == 0 {
+        return MAX_MERCATOR_LAT_DEG.next_up();
+    }
+    if unit >= UNITS as u64 {
+        return -MAX_MERCATOR_LAT_DEG;
+    }
+    let (_, guess) = Projection::Mercator.inverse(0.5, unit as f64 / UNITS);
+    first(guess, |lat| u64::from(to_units(mercator_y_f64(lat))) < unit)
+}
+
+/// The least number close to `guess` from which on `is_beyond` holds.
+fn first(guess: f64, is_beyond: impl Fn(f64) -> bool) -> f64 {
+    // Numbers in their order as whole numbers.
+    let order = |number: f64| {
+        let bits = number.to_bits() as i64;
+        bits ^ ((bits >> 63) as u64 >> 1) as i64
+    };
+    let number = |order: i64| f64::from_bits((order ^ ((order >> 63) as u64 >> 1) as i64) as u64);
+    let mut slack = 1e-10;
+    while is_beyond(guess - slack) || !is_beyond(guess + slack) {
+        slack *= 2.0;
+    }
+    let (mut below, mut beyond) = (order(guess - slack), order(guess + slack));
+    while below + 1 < beyond {
+        let middle = below + (beyond - below) / 2;
+        if is_beyond(number(middle)) { beyond = middle } else { below = middle }
+    }
+    number(beyond)
+}
+
 /// Longitude and latitude in degrees of the middle of a unit.
 pub fn from_fixed(x: u32, y: u32) -> (f64, f64) {
     let middle = |units: u32| (f64::from(units) + 0.5) / UNITS;
@@ -59,6 +104,24 @@ pub fn from_fixed(x: u32, y: u32) -> (f64, f64) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_unit_begins_at_the_first_number_that_lies_in_it() {
+        let place = |lon: f64, lat: f64| {
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            to_fixed(Points::new(&[lon], &[lat]).unwrap(), &mut x, &mut y);
+            (u64::from(x[0]), u64::from(y[0]))
+        };
+        for unit in [1u64, 77, 1 << 20, 1 << 30, 1 << 31, (1 << 31) + 1, (1 << 32) - 1, 0xdead_beef] {
+            let lon = first_lon(0, unit);
+            assert_eq!((place(lon, 0.0).0, place(lon.next_down(), 0.0).0), (unit, unit - 1));
+            let lat = first_lat(unit);
+            assert!(place(0.0, lat).1 < unit && place(0.0, lat.next_down()).1 >= unit, "{unit}");
+        }
+        assert_eq!((first_lon(0, 0), first_lon(1, 0), first_lon(-1, 0)), (-180.0, 180.0, -540.0));
+        assert_eq!(first_lon(0, 1 << 32), 180.0);
+        assert!(first_lat(0) > MAX_MERCATOR_LAT_DEG && is_on_map(first_lat(0).next_down()));
+    }
 
     #[test]
     fn places_come_back_within_half_a_unit() {

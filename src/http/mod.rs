@@ -18,6 +18,7 @@ mod ground;
 mod health;
 mod images;
 mod legend;
+mod live;
 mod metrics;
 mod openapi;
 mod overlays;
@@ -93,7 +94,9 @@ impl Server {
     /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
     pub async fn bind(config: Config) -> Result<Self> {
         let listen = config.server.listen;
-        let app = Arc::new(App::new(config)?);
+        // Files and databases are waited for.
+        let app = tokio::task::spawn_blocking(move || App::new(config)).await;
+        let app = Arc::new(app.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??);
         let refused = |error| Error::io(listen.to_string(), "listen on", error);
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         Ok(Self { app, listener })
@@ -162,12 +165,15 @@ fn open_store(config: &StoreConfig) -> Result<Option<Store>> {
 
 impl App {
     fn new(config: Config) -> Result<Self> {
-        let layers = if config.layers.is_empty() {
+        let database = live::open(&config)?;
+        let layers = if config.layers.is_empty() && database.is_none() {
             bundled::layers()?
         } else {
-            config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
+            let of_inputs = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
+            of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
         };
-        let catalog = Catalog::new(layers, open_store(&config.store)?);
+        let live = database.map_or(Ok(Vec::new()), |database| live::layers(&config, &database))?;
+        let catalog = Catalog::new(layers, open_store(&config.store)?).with_live(live);
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {

@@ -23,7 +23,6 @@ use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::layer::{Blend, Heat, Layer, Origin, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
 use crate::source::{Ground, PointWithin, Query, Resident, points_within};
-use crate::store::Snapshot;
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -81,14 +80,6 @@ impl Subject {
         let bounds = Bounds { east: bounds.east + turn, ..bounds };
         let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(self.query()) };
         points_within(self.origin(&query).source(), &query, bounds, max).map_err(|error| filter.blamed(error))
-    }
-
-    /// The points as they are stored, if they are.
-    pub(super) fn snapshot(&self) -> Option<&Snapshot> {
-        match self {
-            Self::Layer(layer) => layer.snapshot().map(|snapshot| &**snapshot),
-            Self::Given(_) => None,
-        }
     }
 
     fn points(&self) -> u64 {

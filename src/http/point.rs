@@ -21,10 +21,9 @@ use super::tile_json::center;
 use super::tile_style::TileStyle;
 use crate::error::Result;
 use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
-use crate::layer::{Blend, StyleOptions};
+use crate::layer::{Blend, Origin, StyleOptions};
 use crate::raster::Tally;
 use crate::source::{Query, Sink};
-use crate::store::Snapshot;
 
 /// What a layer's picture says at a place.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -39,7 +38,7 @@ pub(super) struct PointReply {
     /// no value.
     #[schema(example = 87.5)]
     percentile: Option<f64>,
-    /// How many points lie within the radius of the pixel's middle; of a stored layer, in pixels whose middles do.
+    /// How many points lie within the radius of the pixel's middle; of a stored layer or a live table, in pixels whose middles do.
     points: u64,
     /// The radius in pixels.
     #[schema(example = 20.0)]
@@ -136,12 +135,13 @@ fn pixel_at(lon: f64, lat: f64, zoom: u8) -> Answer<Canvas> {
 /// The points no further than the radius from the middle of the picture's one pixel.
 fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u64> {
     let canvas = &wanted.canvas;
-    if let Some(snapshot) = wanted.subject.snapshot() {
-        let query = Query { stop: Some(stop), ..wanted.filter.applied_to(wanted.subject.query()) };
-        return points_of_cells(snapshot, &query, canvas, radius_px).map_err(|error| wanted.filter.blamed(error));
+    let query = Query { stop: Some(stop), ..wanted.filter.applied_to(wanted.subject.query()) };
+    let origin = wanted.subject.origin(&query);
+    if origin.has_sums() {
+        return points_of_cells(origin, &query, canvas, radius_px).map_err(|error| wanted.filter.blamed(error));
     }
     let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
-    let query = Query { near: Some(around), stop: Some(stop), ..wanted.filter.applied_to(wanted.subject.query()) };
+    let query = Query { near: Some(around), ..query };
     let ([x, y], [scale, _]) = (canvas.world_at(0.5, 0.5), canvas.scale());
     let is_near = |lon: f64, lat: f64| {
         // Most points are too far north or south, which is seen without knowing where exactly they are.
@@ -166,9 +166,9 @@ fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u
 
 /// The points of the pixels whose middles are no further than the radius from that of the canvas's one: there may be too many
 /// to look at each.
-fn points_of_cells(snapshot: &Snapshot, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
+fn points_of_cells(origin: Origin<'_>, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
     let reach = radius_px.floor() as u32;
-    let (cells, _) = snapshot.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
+    let (cells, _) = origin.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
     let middle = f64::from(reach);
     let counts = cells.counts.iter().flat_map(|counts| counts.cells().chunks(cells.width).enumerate());
     let near = counts.flat_map(|(row, counts)| {

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::Error;
+use crate::error::{DatabaseFault, Error};
 
 /// An error as RFC 9457 tells it, `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -126,6 +126,32 @@ impl Problem {
         problem
     }
 
+    /// The database behind a layer does not answer as it should.
+    fn database(fault: DatabaseFault, cause: String) -> Box<Self> {
+        const RETRY_AFTER_S: u32 = 2;
+        let unavailable = |kind: &str, title: &'static str, why: &str| {
+            let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, why);
+            problem.retry_after_s = Some(RETRY_AFTER_S);
+            problem
+        };
+        let mut problem = match fault {
+            DatabaseFault::Unreachable => unavailable(
+                "database-unavailable",
+                "The database is not reached",
+                "the layer's points are in a database that cannot be reached; ask again in a moment",
+            ),
+            DatabaseFault::Timeout => unavailable(
+                "timeout",
+                "The request took too long",
+                "the database took longer than postgis.timeout allows; ask for less ground, or for fewer points",
+            ),
+            DatabaseFault::Missing => Self::not_found("the table behind the layer is not there any more"),
+            DatabaseFault::Refused | DatabaseFault::Failed => return Self::internal(cause),
+        };
+        problem.cause = Some(cause);
+        problem
+    }
+
     /// There is no room to write the picture.
     fn disk_full(cause: impl Into<String>) -> Box<Self> {
         let why = "there is no room left for pictures; older ones go when their time is over";
@@ -195,6 +221,7 @@ impl From<Error> for Box<Problem> {
     fn from(error: Error) -> Self {
         match error {
             Error::Invalid { parameter, message } => Problem::parameter(&parameter.replace('-', "_"), message),
+            Error::Database { fault, .. } => Problem::database(fault, error.to_string()),
             Error::Cancelled => Problem::timeout("the work was stopped"),
             Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Problem::disk_full(error.to_string())

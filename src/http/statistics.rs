@@ -22,9 +22,8 @@ use super::problem::Problem;
 use super::tile_style::TileStyle;
 use crate::error::{Error, Result};
 use crate::geo::{Extent, Points, TileCoord, Zooms};
-use crate::layer::Layer;
+use crate::layer::{self, Layer};
 use crate::source::{Query, Sink};
-use crate::store::Summary;
 
 /// What a layer's points amount to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -195,8 +194,8 @@ fn tiles_of(
 }
 
 fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
-    if let (Some(snapshot), true) = (layer.snapshot(), filter.is_none()) {
-        return Ok(stored(layer, &snapshot.summary()));
+    if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
+        return Ok(known(layer, &totals));
     }
     let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(layer.query()) };
     let mut totals = Totals::default();
@@ -226,8 +225,8 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
     })
 }
 
-/// What is known of stored points without looking at them.
-fn stored(layer: &Layer, summary: &Summary) -> StatisticsReply {
+/// What is known of points without looking at them.
+fn known(layer: &Layer, summary: &layer::Totals) -> StatisticsReply {
     StatisticsReply {
         points: summary.points,
         weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),

@@ -5,16 +5,28 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Layer, LayerSpec, StyleOptions};
 use crate::error::{Error, Result};
+use crate::postgis::LiveTable;
 use crate::source::{Columns, Ground};
 use crate::store::{Snapshot, Store};
 
-/// All layers: those of inputs, which stay as they are, and those of a store, which come, change and go.
+/// A live table that is a layer.
+#[derive(Debug)]
+pub struct LiveEntry {
+    /// What the layer is called, and how it is drawn.
+    pub spec: LayerSpec,
+    /// Its points.
+    pub table: Arc<LiveTable>,
+}
+
+/// All layers: those of inputs, which stay as they are, live tables, which change, and those of a store, which come, change
+/// and go.
 #[derive(Debug, Default)]
 pub struct Catalog {
     layers: BTreeMap<String, Arc<Layer>>,
+    live: BTreeMap<String, LiveEntry>,
     store: Option<Store>,
-    /// The layers of the store as they were last seen.
-    stored: RwLock<BTreeMap<String, Arc<Layer>>>,
+    /// The layers of the store and the live tables as they were last seen.
+    seen: RwLock<BTreeMap<String, Arc<Layer>>>,
 }
 
 impl Catalog {
@@ -22,7 +34,14 @@ impl Catalog {
     /// one of the inputs.
     pub fn new(layers: impl IntoIterator<Item = Layer>, store: Option<Store>) -> Self {
         let layers = layers.into_iter().map(|layer| (layer.name().to_owned(), Arc::new(layer))).collect();
-        Self { layers, store, stored: RwLock::default() }
+        Self { layers, store, ..Self::default() }
+    }
+
+    /// The same with live tables, of which each has a name of its own.
+    #[must_use]
+    pub fn with_live(self, tables: impl IntoIterator<Item = LiveEntry>) -> Self {
+        let live = tables.into_iter().map(|entry| (entry.spec.name.clone(), entry)).collect();
+        Self { live, ..self }
     }
 
     /// The store, if there is one.
@@ -38,7 +57,7 @@ impl Catalog {
                 Vec::new()
             })
         });
-        let mut names: Vec<String> = self.layers.keys().cloned().chain(stored).collect();
+        let mut names: Vec<String> = self.layers.keys().chain(self.live.keys()).cloned().chain(stored).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -55,22 +74,37 @@ impl Catalog {
         if let Some(layer) = self.layers.get(name) {
             return Ok(Some(Arc::clone(layer)));
         }
+        if let Some(LiveEntry { spec, table }) = self.live.get(name) {
+            let snapshot = table.snapshot();
+            let is_same = |layer: &Layer| layer.live_snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
+            return self.seen(name, is_same, || Ok(Layer::live(spec.clone(), Arc::clone(&snapshot)))).map(Some);
+        }
         let Some(store) = &self.store else { return Ok(None) };
         let Some(stored) = store.layer(name)? else { return Ok(None) };
         let snapshot = stored.snapshot();
-        let is_same = |layer: &&Arc<Layer>| layer.snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
-        let seen = self.stored.read().unwrap_or_else(PoisonError::into_inner).get(name).filter(is_same).cloned();
-        if let Some(seen) = seen {
-            return Ok(Some(seen));
+        let is_same = |layer: &Layer| layer.snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
+        self.seen(name, is_same, || Ok(Layer::stored(spec(name, &snapshot)?, Arc::clone(&snapshot)))).map(Some)
+    }
+
+    /// The layer `name` as it was last seen, if `is_same`, else a new one.
+    fn seen(
+        &self,
+        name: &str,
+        is_same: impl Fn(&Layer) -> bool,
+        make: impl FnOnce() -> Result<Layer>,
+    ) -> Result<Arc<Layer>> {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(seen) = seen.filter(|layer| is_same(layer)) {
+            return Ok(seen);
         }
-        let mut all = self.stored.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         // Others may have been faster, and nobody's shadings are to be lost.
-        if let Some(seen) = all.get(name).filter(is_same) {
-            return Ok(Some(Arc::clone(seen)));
+        if let Some(seen) = all.get(name).filter(|layer| is_same(layer)) {
+            return Ok(Arc::clone(seen));
         }
-        let layer = Arc::new(Layer::stored(spec(name, &snapshot)?, snapshot));
+        let layer = Arc::new(make()?);
         all.insert(name.to_owned(), Arc::clone(&layer));
-        Ok(Some(layer))
+        Ok(layer)
     }
 }
 

@@ -12,9 +12,9 @@ mod style;
 mod survey;
 mod unit;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, LiveEntry};
 pub use fit::{Fit, Size, canvas_for, canvas_of};
-pub use named::{Layer, LayerSpec};
+pub use named::{Layer, LayerSpec, Totals};
 pub use options::StyleOptions;
 pub use origin::Origin;
 pub use render::{Heat, Values, render, render_shaded};

@@ -9,8 +9,9 @@ use super::shading::{self, Shading};
 use super::{Blend, Style, StyleOptions, Survey};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent};
+use crate::postgis::{LiveSnapshot, LiveSummary};
 use crate::source::{Columns, Ground, Inputs, Query, Resident, ScanReport, open};
-use crate::store::Snapshot;
+use crate::store::{Snapshot, Summary};
 
 /// What a layer is made of.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +36,7 @@ pub struct LayerSpec {
 ///
 /// Those of a store are drawn from their sums. Those of inputs are held in memory, where a picture looks only at those
 /// near to it; a query that filters by time or category goes back to the input, and inputs of more than
-/// [`Self::MAX_RESIDENT`] points are read for each picture.
+/// [`Self::MAX_RESIDENT`] points are read for each picture. Those of a live table are summed up by its database.
 pub struct Layer {
     spec: LayerSpec,
     points: LayerPoints,
@@ -46,9 +47,21 @@ pub struct Layer {
     places: Cache<String, Arc<[(f64, f64)]>>,
 }
 
+/// What the points of a layer come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Points.
+    pub points: u64,
+    /// Sum, least and greatest of the weights; `None` where every point weighs 1, or there is none.
+    pub weight: Option<[f64; 3]>,
+    /// First and last instant in microseconds since 1970-01-01 UTC; `None` where no point has one.
+    pub time_us: Option<[i64; 2]>,
+}
+
 enum LayerPoints {
     Inputs { inputs: Inputs, resident: Option<Box<Resident>>, report: ScanReport },
     Stored(Arc<Snapshot>),
+    Live(Arc<LiveSnapshot>),
 }
 
 impl Layer {
@@ -93,6 +106,12 @@ impl Layer {
         Self::with(spec, LayerPoints::Stored(snapshot), version, extent)
     }
 
+    /// The layer of a live table; `spec` says what it is called.
+    pub fn live(spec: LayerSpec, snapshot: Arc<LiveSnapshot>) -> Self {
+        let (version, extent) = (snapshot.version().to_owned(), snapshot.extent().clone());
+        Self::with(spec, LayerPoints::Live(snapshot), version, extent)
+    }
+
     fn with(spec: LayerSpec, points: LayerPoints, version: String, extent: Extent) -> Self {
         const MAX_SHADINGS: usize = 512;
         const MAX_FILTERS: usize = 64;
@@ -133,7 +152,11 @@ impl Layer {
                 resident.as_ref().map_or(named.is_some(), |resident| resident.is_weighted())
             }
             LayerPoints::Stored(snapshot) => snapshot.is_weighted(),
+            LayerPoints::Live(snapshot) => snapshot.weight().is_some(),
         };
+        if let LayerPoints::Live(snapshot) = &self.points {
+            return snapshot.weight();
+        }
         weighted.then(|| named.unwrap_or("weight"))
     }
 
@@ -142,27 +165,55 @@ impl Layer {
         match &self.points {
             LayerPoints::Inputs { report, .. } => report.valid(),
             LayerPoints::Stored(snapshot) => snapshot.points(),
+            LayerPoints::Live(snapshot) => snapshot.summary().points,
         }
     }
 
     /// Whether a picture costs no more the more points there are.
     pub fn has_sums(&self) -> bool {
-        matches!(self.points, LayerPoints::Stored(_))
+        !matches!(self.points, LayerPoints::Inputs { .. })
+    }
+
+    /// What the points come to, where that is known without looking at each.
+    pub fn totals(&self) -> Option<Totals> {
+        match &self.points {
+            LayerPoints::Inputs { .. } => None,
+            LayerPoints::Stored(snapshot) => {
+                let Summary { points, weight, time_us, .. } = snapshot.summary();
+                Some(Totals { points, weight, time_us })
+            }
+            LayerPoints::Live(snapshot) => {
+                let LiveSummary { points, weight, time_us, .. } = *snapshot.summary();
+                Some(Totals { points, weight, time_us })
+            }
+        }
+    }
+
+    /// What is known of the live table, if it is one.
+    pub fn live_snapshot(&self) -> Option<&Arc<LiveSnapshot>> {
+        match &self.points {
+            LayerPoints::Live(snapshot) => Some(snapshot),
+            _ => None,
+        }
     }
 
     /// The points as they are stored, if they are.
     pub fn snapshot(&self) -> Option<&Arc<Snapshot>> {
         match &self.points {
-            LayerPoints::Inputs { .. } => None,
             LayerPoints::Stored(snapshot) => Some(snapshot),
+            _ => None,
         }
     }
 
-    /// What the reading of the inputs met; nothing for stored points.
+    /// What the reading of the inputs, or of the table, met; nothing for stored points.
     pub fn report(&self) -> ScanReport {
         match &self.points {
             LayerPoints::Inputs { report, .. } => report.clone(),
             LayerPoints::Stored(_) => ScanReport::default(),
+            LayerPoints::Live(snapshot) => {
+                let LiveSummary { points, rejected, .. } = *snapshot.summary();
+                ScanReport { read: points + rejected, rejected, ..ScanReport::default() }
+            }
         }
     }
 
@@ -194,6 +245,7 @@ impl Layer {
             }
             LayerPoints::Inputs { inputs, .. } => Origin::Source(inputs),
             LayerPoints::Stored(snapshot) => Origin::Stored(snapshot),
+            LayerPoints::Live(snapshot) => Origin::Live(snapshot),
         }
     }
 
@@ -237,6 +289,7 @@ impl Layer {
         self.places.get_or_insert_with(&key, || {
             let places = match self.origin(query) {
                 Origin::Stored(snapshot) => snapshot.sample(query, Shading::SAMPLE)?,
+                Origin::Live(snapshot) => snapshot.sample(query, Shading::SAMPLE)?,
                 Origin::Source(source) => shading::places(source, query)?,
             };
             Ok(places.into())

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::render::scan_each;
 use crate::error::Result;
 use crate::geo::Canvas;
+use crate::postgis::LiveSnapshot;
 use crate::raster::{Bins, Cells, Tally};
 use crate::source::{Query, ScanReport, Source};
 use crate::store::Snapshot;
@@ -16,6 +17,8 @@ pub enum Origin<'a> {
     Source(&'a dyn Source),
     /// A stored layer, which has sums of them.
     Stored(&'a Snapshot),
+    /// A live table, whose database sums them up.
+    Live(&'a LiveSnapshot),
 }
 
 impl<'a> Origin<'a> {
@@ -24,11 +27,20 @@ impl<'a> Origin<'a> {
         match self {
             Self::Source(source) => source,
             Self::Stored(snapshot) => snapshot,
+            Self::Live(snapshot) => snapshot,
         }
     }
 
+    /// Whether it sums up points by itself, at a cost that follows the pixels.
+    pub fn has_sums(self) -> bool {
+        !matches!(self, Self::Source(_))
+    }
+
     /// The points that pass `query`, summed up per cell of `canvas`, which a kernel of `radius_px` pixels will smooth.
-    pub(super) fn cells(
+    ///
+    /// # Errors
+    /// If the points cannot be read, or have not what `query` asks for.
+    pub fn cells(
         self,
         query: &Query<'_>,
         canvas: &Canvas,
@@ -39,6 +51,7 @@ impl<'a> Origin<'a> {
         match self {
             Self::Source(source) => bin(source, query, canvas, tally, threads),
             Self::Stored(snapshot) => snapshot.cells(query, canvas, tally, radius_px, threads),
+            Self::Live(snapshot) => snapshot.cells(query, canvas, tally, radius_px),
         }
     }
 }

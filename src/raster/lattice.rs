@@ -6,7 +6,7 @@ mod place;
 mod resample;
 mod tally;
 
-pub(crate) use place::{Columns, Lattice, Placement, Rows};
+pub(crate) use place::{Columns, Lattice, OUTSIDE, Placement, Rows};
 pub(crate) use resample::Resampling;
 pub(crate) use tally::{CellSums, Tallies};
 

@@ -44,6 +44,11 @@ impl Gathered {
         category.codes.iter().enumerate().map(own).collect()
     }
 
+    /// Forgets all points.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// How many points there are.
     pub fn len(&self) -> usize {
         self.lon.len()

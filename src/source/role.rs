@@ -5,7 +5,7 @@ use crate::spelling::nearest_first;
 
 /// What a column is to the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Lon,
     Lat,
     Weight,
@@ -28,7 +28,7 @@ impl Role {
     pub(super) const ALL: [Self; 5] = [Self::Lon, Self::Lat, Self::Weight, Self::Time, Self::Category];
 
     /// The names it usually has, the likeliest first.
-    pub(super) fn usual_names(self) -> &'static [&'static str] {
+    pub(crate) fn usual_names(self) -> &'static [&'static str] {
         match self {
             Self::Lon => &["lon", "lng", "long", "longitude", "x"],
             Self::Lat => &["lat", "latitude", "y"],
@@ -38,7 +38,7 @@ impl Role {
         }
     }
 
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Lon => "longitude",
             Self::Lat => "latitude",
@@ -87,7 +87,7 @@ impl Role {
     }
 
     /// Says that none of the columns called `known` has the name that the user gave; `what` is `column` or the like.
-    pub(super) fn unknown<'n>(self, what: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    pub(crate) fn unknown<'n>(self, what: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
         let (name, known) = (shown(name), listing(nearest_first(name, known)));
         format!("there is no {what} {name} for the {}; there are {known}", self.word())
     }

@@ -155,6 +155,7 @@ fn told_again(error: &Error) -> Error {
         Error::MediaType { media_type, expected } => {
             Error::MediaType { media_type: media_type.clone(), expected: expected.clone() }
         }
+        Error::Database { database, fault, message } => Error::database(database, *fault, message),
         Error::Cancelled => Error::Cancelled,
     }
 }

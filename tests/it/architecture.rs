@@ -11,11 +11,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("encode", &["geo", "raster", "color"]),
     ("source", &["geo"]),
     ("store", &["source", "raster", "geo"]),
-    ("layer", &["store", "source", "raster", "color", "geo"]),
+    ("postgis", &["source", "raster", "geo"]),
+    ("layer", &["postgis", "store", "source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
     ("config", &["layer", "images", "geo"]),
-    ("http", &["config", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
-    ("cli", &["http", "config", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
+    ("http", &["config", "images", "layer", "postgis", "store", "source", "encode", "raster", "color", "geo"]),
+    ("cli", &["http", "config", "images", "layer", "postgis", "store", "source", "encode", "raster", "color", "geo"]),
 ];
 const EVERYBODYS: &[&str] = &["error", "simd", "spelling"];
 /// What the crate's root offers to everybody.

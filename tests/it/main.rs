@@ -17,6 +17,7 @@ mod old_page;
 mod overlays;
 mod picture_rules;
 mod polygons;
+mod postgis;
 mod render;
 mod schemes;
 mod server;

@@ -8,7 +8,7 @@ use super::{MAX_LEVEL, MIN_LEVEL};
 use crate::geo::{Canvas, Projection};
 
 /// What stands for a column or a row outside the canvas: its sum with any other is beyond any canvas.
-const OUTSIDE: u32 = 1 << 30;
+pub(crate) const OUTSIDE: u32 = 1 << 30;
 
 /// Leads from cells of a level to the cells of a canvas.
 #[derive(Clone, Debug)]

@@ -1,0 +1,141 @@
+//! Places of points picked evenly from a table.
+
+use std::ops::Range;
+
+use super::cuts::Cuts;
+use super::snapshot::LiveSnapshot;
+use super::survey::LEVEL;
+use super::window::Window;
+use crate::error::Result;
+use crate::geo::{fixed, morton};
+use crate::raster::Tally;
+use crate::source::Query;
+
+/// A square of the quadtree, and how many points it holds.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    /// Its place, as a key of the Z-order.
+    key: u64,
+    n: u64,
+}
+
+impl LiveSnapshot {
+    /// The places, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, picked evenly in
+    /// Z-order: the same as an embedded layer picks that got the same points at once.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells).
+    pub fn sample(&self, query: &Query<'_>, count: usize) -> Result<Vec<(f64, f64)>> {
+        self.check(query)?;
+        let keys = if query.polygon.is_some() {
+            let mut keys = Vec::new();
+            self.each_passing(query, None, |key, _| keys.push(key))?;
+            keys.sort_unstable();
+            ranks(keys.len() as u64, count, true).into_iter().map(|rank| keys[rank as usize]).collect()
+        } else {
+            let nodes = if query.filters() {
+                self.nodes(query, 0, 0)?
+            } else {
+                self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n }).collect()
+            };
+            let total = nodes.iter().map(|node| node.n).sum();
+            let mut picked = Vec::with_capacity(count);
+            self.pick(query, LEVEL, &nodes, &ranks(total, count, query.filters()), &mut picked)?;
+            picked
+        };
+        let place = |key: u64| {
+            let (x, y) = morton::place(key);
+            fixed::from_fixed(x, y)
+        };
+        Ok(keys.into_iter().map(place).collect())
+    }
+
+    /// The squares of a node that hold points, `LEVEL` levels further down, in Z-order.
+    fn nodes(&self, query: &Query<'_>, depth: u32, key: u64) -> Result<Vec<Node>> {
+        let Some(extent) = self.area else { return Ok(Vec::new()) };
+        let (x, y) = morton::place(key);
+        let cuts = Cuts::of_node(depth, [x, y], depth + LEVEL);
+        let window = Window::new(&cuts, extent);
+        if window.boxes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let groups = self.groups(query, &cuts, &window, Tally::Count)?;
+        let node = |column: usize, row: usize| morton::key(cuts.columns[column] as u32, cuts.rows[row] as u32);
+        let mut nodes: Vec<Node> =
+            groups.iter().map(|group| Node { key: node(group.column, group.row), n: group.n }).collect();
+        nodes.sort_unstable_by_key(|node| node.key);
+        Ok(nodes)
+    }
+
+    /// The keys of the points of `nodes`, which are `depth` levels down, that have the ranks.
+    fn pick(&self, query: &Query<'_>, depth: u32, nodes: &[Node], ranks: &[u64], picked: &mut Vec<u64>) -> Result<()> {
+        /// So few points are looked at one by one.
+        const FEW: u64 = 20_000;
+        const DEEPEST: u32 = 30;
+        let (mut before, mut rest) = (0, ranks);
+        for node in nodes {
+            let Range { start, end } = before..before + node.n;
+            let (own, others) = rest.split_at(rest.partition_point(|rank| *rank < end));
+            (before, rest) = (end, others);
+            if own.is_empty() {
+                continue;
+            }
+            let own: Vec<u64> = own.iter().map(|rank| rank - start).collect();
+            if node.n > FEW && depth < DEEPEST {
+                let inner = self.nodes(query, depth, node.key)?;
+                self.pick(query, depth + LEVEL, &inner, &own, picked)?;
+            } else {
+                let keys = self.keys(query, depth, node.key)?;
+                // Rows may have gone since they were counted.
+                picked.extend(own.iter().filter_map(|rank| keys.get(*rank as usize).or(keys.last())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of the points in a node, in order.
+    fn keys(&self, query: &Query<'_>, depth: u32, key: u64) -> Result<Vec<u64>> {
+        let Some(extent) = self.area else { return Ok(Vec::new()) };
+        let (x, y) = morton::place(key);
+        let window = Window::new(&Cuts::of_node(depth, [x, y], depth), extent);
+        let mut keys = Vec::new();
+        let shift = 64 - 2 * depth;
+        self.each_passing(query, Some(&window.boxes), |found, _| {
+            if found.checked_shr(shift).unwrap_or(0) == key {
+                keys.push(found);
+            }
+        })?;
+        keys.sort_unstable();
+        Ok(keys)
+    }
+}
+
+/// Which of `total` points the embedded store picks: of filtered ones, those that are left when every other one was dropped
+/// as often as there were too many.
+fn ranks(total: u64, count: usize, is_filtered: bool) -> Vec<u64> {
+    const SPARE: u64 = 64;
+    let count = count as u64;
+    let every = if is_filtered {
+        (0..).map(|bits| 1u64 << bits).find(|every| total.div_ceil(*every) <= count * SPARE).unwrap_or(1)
+    } else {
+        1
+    };
+    let kept = total.div_ceil(every);
+    let picked = count.min(kept);
+    (0..picked).map(|i| (2 * i + 1) * kept / (2 * picked) * every).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_are_even() {
+        assert_eq!(ranks(0, 32, false), Vec::<u64>::new());
+        assert_eq!(ranks(3, 32, false), [0, 1, 2]);
+        assert_eq!(ranks(100, 4, false), [12, 37, 62, 87]);
+        assert_eq!(ranks(100, 4, true), [12, 37, 62, 87]);
+        // 1000 are more than 4 · 64, and 250 of them are kept.
+        assert_eq!(ranks(1000, 4, true), [31 * 4, 93 * 4, 156 * 4, 218 * 4]);
+    }
+}

@@ -1,0 +1,130 @@
+//! A live table as it was when it was last looked at.
+
+use std::sync::Arc;
+
+use super::database::Database;
+use super::relation::{Box4, Relation};
+use super::survey::Surveyed;
+use super::window::meeting;
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Extent};
+use crate::source::Query;
+
+/// What was known of a live table's points when they were last looked at. The points themselves are those of now.
+#[derive(Debug)]
+pub struct LiveSnapshot {
+    pub(super) database: Arc<Database>,
+    pub(super) relation: Arc<Relation>,
+    /// Points per coarse cell, in Z-order.
+    pub(super) coarse: Vec<Surveyed>,
+    /// West, south, east and north of all points, as they are stored.
+    pub(super) area: Option<Box4>,
+    summary: LiveSummary,
+    extent: Extent,
+    version: String,
+}
+
+/// What the points of a live table come to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LiveSummary {
+    /// Points.
+    pub points: u64,
+    /// Rows that are no points: without a place, or without a weight where there are weights.
+    pub rejected: u64,
+    /// Points beyond the edge of the Web Mercator world, 85.05° north or south, which are left out.
+    pub beyond_map: u64,
+    /// Sum, least and greatest of the weights; `None` where every point weighs 1, or there is none.
+    pub weight: Option<[f64; 3]>,
+    /// First and last instant in microseconds since 1970-01-01 UTC; `None` where no point has one.
+    pub time_us: Option<[i64; 2]>,
+}
+
+impl LiveSnapshot {
+    pub(super) fn new(
+        database: Arc<Database>,
+        relation: Arc<Relation>,
+        coarse: Vec<Surveyed>,
+        rejected: u64,
+        beyond_map: u64,
+        version: String,
+    ) -> Self {
+        let mut summary = LiveSummary { rejected, beyond_map, ..LiveSummary::default() };
+        let (mut extent, mut area) = (Extent::default(), None::<Box4>);
+        for cell in &coarse {
+            summary.points += cell.n;
+            let [west, south, east, north] = cell.area;
+            if let Ok(corners) = crate::geo::Points::new(&[west, east], &[south, north]) {
+                extent.add(corners);
+            }
+            let all = area.get_or_insert(cell.area);
+            *all = [all[0].min(west), all[1].min(south), all[2].max(east), all[3].max(north)];
+            if let Some([sum, least, most]) = cell.weight {
+                let weight = summary.weight.get_or_insert([0.0, least, most]);
+                *weight = [weight[0] + sum, weight[1].min(least), weight[2].max(most)];
+            }
+            if let Some([first, last]) = cell.time_us {
+                let time = summary.time_us.get_or_insert([first, last]);
+                *time = [time[0].min(first), time[1].max(last)];
+            }
+        }
+        Self { database, relation, coarse, area, summary, extent, version }
+    }
+
+    /// What the points come to.
+    pub fn summary(&self) -> &LiveSummary {
+        &self.summary
+    }
+
+    /// Where the points are.
+    pub fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    /// A text that changes with the points.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The name of the weight's column; `None` where every point weighs 1.
+    pub fn weight(&self) -> Option<&str> {
+        self.relation.weight()
+    }
+
+    /// Makes sure that the rows have what the query filters by.
+    pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
+        if self.relation.time.is_none() && (query.start_us.is_some() || query.end_us.is_some()) {
+            return Err(Error::invalid("start", "the layer's points have no times to filter by"));
+        }
+        if self.relation.category.is_none() && !query.in_categories.is_empty() {
+            return Err(Error::invalid("category", "the layer's points have no categories to filter by"));
+        }
+        Ok(())
+    }
+
+    /// How many points there are in boxes, more or less, before any filter.
+    pub(super) fn estimate(&self, boxes: &[Box4]) -> u64 {
+        let share = |cell: &Surveyed, found: &Box4| {
+            let Some(both) = meeting(cell.area, *found) else { return 0.0 };
+            let part = |axis: usize| {
+                let whole = cell.area[axis + 2] - cell.area[axis];
+                if whole > 0.0 { (both[axis + 2] - both[axis]) / whole } else { 1.0 }
+            };
+            part(0) * part(1)
+        };
+        let pairs = self.coarse.iter().flat_map(|cell| boxes.iter().map(move |found| (cell, found)));
+        pairs.map(|(cell, found)| cell.n as f64 * share(cell, found)).sum::<f64>() as u64
+    }
+
+    /// The boxes that hold the points of a window, in whatever copy of the world, and of `boxes`, if there are any.
+    pub(super) fn boxes_of(&self, window: Bounds, boxes: Option<&[Box4]>) -> Vec<Box4> {
+        let Some(area) = self.area else { return Vec::new() };
+        let Bounds { west, south, east, north } = window;
+        let east = if east < west { east + 360.0 } else { east };
+        let copies = (-3..=3).map(|turn| f64::from(turn) * 360.0);
+        let copies = copies.filter_map(|turn| meeting([west + turn, south, east + turn, north], area));
+        match boxes {
+            Some(boxes) => copies.flat_map(|copy| boxes.iter().filter_map(move |own| meeting(copy, *own))).collect(),
+            None => copies.collect(),
+        }
+    }
+}

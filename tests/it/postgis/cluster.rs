@@ -1,0 +1,180 @@
+//! A PostGIS server of the tests' own, in a temporary folder. It is stopped with the last test that uses it.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+/// A running server.
+pub(crate) struct Cluster {
+    folder: tempfile::TempDir,
+    port: u16,
+    databases: AtomicU32,
+}
+
+/// A database with PostGIS.
+pub(crate) struct Database {
+    cluster: Arc<Cluster>,
+    name: String,
+}
+
+/// Where the server's programs are, with PostGIS beside them.
+fn programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").map(|all| all.flatten().map(|version| version.path()));
+    let with_postgis = versions.into_iter().flatten().find(|version| {
+        let version = version.file_name().unwrap().to_string_lossy().into_owned();
+        Path::new("/usr/share/postgresql").join(version).join("extension/postgis.control").exists()
+    });
+    with_postgis.expect("there is no PostgreSQL with PostGIS here: `make tools` installs it").join("bin")
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    String::from_utf8(id.stdout).unwrap().trim() == "0"
+}
+
+/// A program of the server, run by a user that it accepts: it will not run as root.
+fn program(name: &str) -> Command {
+    let path = programs().join(name);
+    let mut command = if is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(path);
+        command
+    } else {
+        Command::new(path)
+    };
+    command.current_dir("/").env_remove("PGHOST").env_remove("PGPORT").env_remove("PGUSER").env_remove("PGPASSWORD");
+    command
+}
+
+fn done(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+impl Cluster {
+    /// A server of one's own.
+    pub(crate) fn start() -> Arc<Self> {
+        Self::start_with("")
+    }
+
+    /// A server with more options.
+    pub(crate) fn start_with(options: &str) -> Arc<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        if is_root() {
+            done(Command::new("chown").arg("postgres").arg(folder.path()));
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let data = folder.path().join("data");
+        let arguments = ["-A", "trust", "-U", "kiln", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+        done(program("initdb").arg("-D").arg(&data).args(arguments));
+        let cluster = Self { folder, port, databases: AtomicU32::new(0) };
+        cluster.run_with(options);
+        Arc::new(cluster)
+    }
+
+    /// The server that tests share, as long as one of them has it.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let cluster = Self::start();
+            *shared = Arc::downgrade(&cluster);
+            cluster
+        })
+    }
+
+    /// Starts the server.
+    pub(crate) fn run(&self) {
+        self.run_with("");
+    }
+
+    fn run_with(&self, more: &str) {
+        let folder = self.folder.path().display();
+        let options = format!(
+            "-k {folder} -h 127.0.0.1 -p {} -c fsync=off -c full_page_writes=off -c synchronous_commit=off {more}",
+            self.port
+        );
+        let log = self.folder.path().join("log");
+        let mut start = program("pg_ctl");
+        start.arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-o", &options, "start"]);
+        // What the server inherits must not keep whoever waits for our output waiting.
+        assert!(start.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    }
+
+    /// Stops the server, whatever it is at.
+    pub(crate) fn stop(&self) {
+        done(program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]));
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn psql(&self, database: &str, sql: &str, input: &[u8]) -> String {
+        let mut child = program("psql")
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "kiln", "-d", database])
+            .args(["-p", &self.port.to_string(), "-c", sql])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A database without PostGIS.
+    pub(crate) fn bare_database(self: &Arc<Self>) -> Database {
+        let name = format!("maps{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.psql("postgres", &format!("CREATE DATABASE {name}"), b"");
+        Database { cluster: Arc::clone(self), name }
+    }
+
+    /// A database with PostGIS.
+    pub(crate) fn database(self: &Arc<Self>) -> Database {
+        let database = self.bare_database();
+        database.sql("CREATE EXTENSION postgis");
+        database
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // It may be stopped already.
+        let mut stop = program("pg_ctl");
+        stop.arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]);
+        let _ = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+impl Database {
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        self.url_of("kiln")
+    }
+
+    /// Its address for a user, and perhaps a password: `user:password`.
+    pub(crate) fn url_of(&self, user: &str) -> String {
+        format!("postgres://{user}@127.0.0.1:{}/{}", self.cluster.port, self.name)
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Runs statements, and answers what they print.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        self.cluster.psql(&self.name, sql, b"")
+    }
+
+    /// Runs a statement that reads its input.
+    pub(crate) fn sql_with(&self, sql: &str, input: &[u8]) {
+        self.cluster.psql(&self.name, sql, input);
+    }
+}
