@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 
-use super::inputs::expanded;
+use super::inputs::{Opened, expanded, opened};
 use super::rows::RowArgs;
 use super::signals::stoppable;
 use super::store::{StoreArgs, read_name};
 use super::{progress, say, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
-use crate::source::{self, Inputs, Query, open};
+use crate::source::{self, Query};
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
 /// Bring points from files into a layer that is kept on the disk.
@@ -23,9 +23,10 @@ use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer
 #[command(after_help = "Examples:
   kiln import cities.parquet --layer cities --weight population
   kiln import 'trips/*.csv.gz' --layer trips --append --keep 30d
+  kiln import 'postgres://ann@db.example/maps?table=stops' --layer stops
   psql -c \"copy stops to stdout csv header\" | kiln import - --layer stops --replace")]
 pub(super) struct Args {
-    /// Files with points, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input
+    /// Files with points, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and postgres://… a table
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// The layer; without --append or --replace it is a new one
@@ -82,11 +83,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         );
         return Err(Error::invalid("layer", why));
     }
-    let files = expanded(&args.inputs)?;
-    let source = Inputs(files.iter().map(|input| open(input)).collect::<Result<_>>()?);
+    let opened = opened(&expanded(&args.inputs)?, &args.rows)?;
 
     let stages = Progress::default();
-    let import = || args.import(&store, before.as_deref(), &source, &files, &stages);
+    let import = || args.import(&store, before.as_deref(), &opened, &stages);
     let imported = stoppable(&stages, import).map_err(|error| match error {
         Error::Cancelled => Error::input(&args.layer, "stopped; the layer is as it was"),
         other => other,
@@ -103,35 +103,35 @@ impl Args {
         &self,
         store: &Store,
         before: Option<&StoredLayer>,
-        source: &Inputs,
-        files: &[String],
+        opened: &Opened,
         stages: &Progress,
     ) -> Result<Imported> {
         let Some(layer) = before else {
-            let description = self.description(Description::default());
-            let fill = |layer: &StoredLayer| self.fill(layer, source, files, stages);
+            let known = Description { weight: opened.weight.clone(), ..Description::default() };
+            let description = self.description(known);
+            let fill = |layer: &StoredLayer| self.fill(layer, opened, stages);
             return store.create_with(&self.layer, description, fill);
         };
-        let imported = self.fill(layer, source, files, stages)?;
+        let imported = self.fill(layer, opened, stages)?;
         if self.describes() {
             layer.describe(self.description(layer.snapshot().description().clone()))?;
         }
         Ok(imported)
     }
 
-    fn fill(&self, layer: &StoredLayer, source: &Inputs, files: &[String], stages: &Progress) -> Result<Imported> {
+    fn fill(&self, layer: &StoredLayer, opened: &Opened, stages: &Progress) -> Result<Imported> {
         /// More files than that are named by what was said.
         const NAMED: usize = 4;
         let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = Query { progress: Some(&read), ..self.rows.query() };
-        let import = || layer.import(source, &query, existing, threads, stages);
+        let import = || layer.import(&*opened.source, &query, existing, threads, stages);
         let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
         if imported.points > 0 {
             return Ok(imported);
         }
-        let named = if files.len() <= NAMED { files } else { &self.inputs };
+        let named = if opened.names.len() <= NAMED { &opened.names } else { &self.inputs };
         imported.report.require_points(named)?;
         let why = if imported.beyond_map > 0 {
             "all points lie beyond 85.05° north or south, where web maps end"

@@ -12,6 +12,7 @@ mod inputs;
 mod layer;
 mod layers;
 mod output;
+mod postgis;
 mod progress;
 mod render;
 mod rows;
@@ -48,6 +49,7 @@ enum Command {
     Compact(compact::Args),
     Expire(expire::Args),
     Drop(drop::Args),
+    Postgis(postgis::Args),
     Schemes(schemes::Args),
     Clean(clean::Args),
     Config(config::Args),
@@ -68,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Compact(args) => compact::run(&args),
         Command::Expire(args) => expire::run(&args),
         Command::Drop(args) => drop::run(&args),
+        Command::Postgis(args) => postgis::run(&args),
         Command::Schemes(args) => schemes::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Config(args) => config::run(&args),

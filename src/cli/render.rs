@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::inputs::{Opened, opened};
 use super::output::{Output, Target};
 use super::rows::RowArgs;
 use super::{progress, say, summary};
@@ -20,7 +21,7 @@ use crate::layer::{
     render,
 };
 use crate::raster::{Aggregation, Curve, Normalization, Shape};
-use crate::source::{Ground, Inputs, Query, open};
+use crate::source::{Ground, Query};
 
 /// Draw points from files as one heat-map picture.
 ///
@@ -31,9 +32,10 @@ use crate::source::{Ground, Inputs, Query, open};
   kiln render cities.parquet -o cities.png
   kiln render quakes.geojson --weight mag --radius 100km --curve log -o quakes.png
   kiln render trips.csv --bounds=-74.1,40.6,-73.7,40.9 --size 1200 --scheme inferno -o nyc.png
+  kiln render 'postgres://ann@db.example/maps?table=stops' -o heat.tif
   cat points.csv | kiln render - --format geotiff -o heat.tif")]
 pub(super) struct Args {
-    /// Files with points; `-` reads standard input
+    /// Files with points; `-` reads standard input, and postgres://…?table=NAME a table
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// The picture to write; `-` writes to standard output
@@ -169,12 +171,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if legend_target.as_ref().is_some_and(|legend| legend.is(&target)) {
         return Err(Error::invalid("legend", "the picture goes to the same file"));
     }
-    let source = Inputs(args.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
+    let opened = opened(&args.inputs, &args.rows)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
-    let (heat, style) = draw(args, &source, &style, threads)?;
+    let (heat, style) = draw(args, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
-    let weight = weight.then(|| args.rows.weight.as_deref().unwrap_or("weight"));
+    let weight = weight.then(|| args.rows.weight.as_deref().or(opened.weight.as_deref()).unwrap_or("weight"));
     let unit = Unit::of(&heat.canvas, &style, weight);
     let mut output = target.begin()?;
     write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
@@ -191,8 +193,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// Draws the picture, and answers it with the style as it was applied.
-fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(Heat, Style)> {
-    let ground = &args.ground;
+fn draw(args: &Args, opened: &Opened, style: &Style, threads: usize) -> Result<(Heat, Style)> {
+    let (ground, source) = (&args.ground, &*opened.source);
     let query = Query {
         ground: if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe },
         weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
@@ -208,18 +210,18 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
         let canvas = canvas_of(ground.projection, bounds, size)?;
         let style = style.per_pixel(&canvas);
         let heat = render_all(&canvas, &style)?;
-        heat.report.require_points(&args.inputs)?;
+        heat.report.require_points(&opened.names)?;
         return Ok((heat, style));
     }
     // A classic picture depends on the order of the points, which only a single worker keeps.
     let in_order = if style.blend == Blend::Classic { 1 } else { threads };
     let survey =
         progress::shown(args.quiet, |progress| Survey::of(source, &Query { progress, ..query.clone() }, in_order))?;
-    survey.report.require_points(&args.inputs)?;
+    survey.report.require_points(&opened.names)?;
     if survey.report.rejected + survey.report.filtered == survey.report.read {
         let why =
             "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
-        return Err(Error::input(args.inputs.join(", "), why));
+        return Err(Error::input(opened.names.join(", "), why));
     }
     let canvas = canvas_for(ground.projection, &survey.extent, size, style, ground.fit)?;
     let style = style.per_pixel(&canvas);

@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use crate::error::{Error, Result};
+use crate::postgis::TableSpec;
 use crate::source::{Columns, Query, parse_time_us};
 
 /// Which columns hold what, and which rows count.
@@ -44,6 +45,21 @@ impl RowArgs {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The columns of a table.
+    pub(super) fn table_spec(&self) -> Result<TableSpec> {
+        for (flag, column) in [("lon", &self.lon), ("lat", &self.lat)] {
+            if column.is_some() {
+                return Err(Error::invalid(flag, "a table of a database has its places in one column"));
+            }
+        }
+        Ok(TableSpec {
+            weight: self.weight.clone(),
+            time: self.time.clone(),
+            category: self.category_column.clone(),
+            ..TableSpec::default()
+        })
     }
 
     /// The query of these columns and rows.

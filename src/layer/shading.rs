@@ -178,8 +178,8 @@ pub(super) fn key(query: &Query<'_>, projection: Projection, steps: [i32; 2], ra
 
 /// Which points a query lets through, as a text.
 pub(super) fn filter_key(query: &Query<'_>) -> String {
-    let Query { weights, start_us, end_us, in_categories, polygon, .. } = query;
-    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}{polygon:?}")
+    let Query { weights, start_us, end_us, in_categories, polygon, comparisons, .. } = query;
+    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}{polygon:?}{comparisons:?}")
 }
 
 /// Places of the points of a source that pass a query, picked evenly.

@@ -2,8 +2,9 @@
 
 use super::quote::identifier;
 use super::sql::{Instant, Sql};
+use crate::error::{Error, Result};
 use crate::geo::Points;
-use crate::source::Query;
+use crate::source::{Comparison, Operand, Query, parse_time_us};
 
 /// What a live layer is made of, as its owner says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub struct Relation {
     pub(super) weight: Option<Column>,
     pub(super) time: Option<Column>,
     pub(super) category: Option<Column>,
+    /// All columns that may be compared.
+    pub(super) columns: Vec<Column>,
     pub(super) filter: Option<String>,
     /// Whether an index finds points by their place; `None` where that is not known.
     pub(super) is_indexed: Option<bool>,
@@ -148,6 +151,16 @@ impl Relation {
     /// The table's own name; `None` for a query.
     pub fn table_name(&self) -> Option<&str> {
         self.table.as_ref().map(|table| table.name.as_str())
+    }
+
+    /// The table's name with its schema, as SQL reads it; `None` for a query.
+    pub fn quoted_name(&self) -> Option<String> {
+        let is_plain = |name: &str| {
+            name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                && !name.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let part = |name: &String| if is_plain(name) { name.clone() } else { identifier(name) };
+        self.table.as_ref().map(|table| format!("{}.{}", part(&table.schema), part(&table.name)))
     }
 
     /// Which places of which table it is; `None` for a query.
@@ -273,6 +286,10 @@ impl Relation {
             next(sql);
             sql.push(&format!("{}::text = ANY(", category.sql())).value(query.in_categories.clone(), "text[]").push(")");
         }
+        for comparison in &query.comparisons {
+            next(sql);
+            self.push_comparison(sql, comparison);
+        }
         if let Some(boxes) = boxes.filter(|boxes| self.finds(boxes)) {
             next(sql);
             sql.push("(");
@@ -281,6 +298,57 @@ impl Relation {
                 self.push_box(sql, *bounds);
             }
             sql.push(")");
+        }
+    }
+
+    /// Makes sure that the rows have the column that a comparison names, and that it can be compared like that.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `where` if not.
+    pub fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
+        let Comparison { column: name, operand, .. } = comparison;
+        let refused = |why: String| Err(Error::invalid("where", why));
+        let Some(column) = self.columns.iter().find(|column| column.name == *name) else {
+            return refused(format!("the layer's table has no column `{name}` that can be compared"));
+        };
+        match operand {
+            Operand::Number(_) if column.kind.is_number() => Ok(()),
+            Operand::Text(text) if column.kind.is_time() => match parse_time_us(text) {
+                Some(_) => Ok(()),
+                None => refused(format!("the column `{name}` holds times, and `{text}` is none")),
+            },
+            Operand::Text(text) if column.kind == Kind::Text => {
+                // The database cannot hold it.
+                if text.contains('\0') { refused(format!("the column `{name}` holds no such text")) } else { Ok(()) }
+            }
+            Operand::Number(_) => refused(format!("the column `{name}` holds no numbers: give a text")),
+            Operand::Text(_) => refused(format!("the column `{name}` holds numbers: give one")),
+        }
+    }
+
+    fn push_comparison(&self, sql: &mut Sql, comparison: &Comparison) {
+        let Comparison { column, operator, operand } = comparison;
+        let operator = match operator.to_string().as_str() {
+            "!=" => "<>".to_owned(),
+            other => other.to_owned(),
+        };
+        let found = self.columns.iter().find(|known| known.name == *column);
+        match (found, operand) {
+            (Some(found), Operand::Number(number)) if found.kind.is_number() => {
+                sql.push(&format!("{}::float8 {operator} ", found.sql())).value(*number, "float8");
+            }
+            (Some(found), Operand::Text(text)) if found.kind.is_time() => {
+                let kind = found.kind.instant();
+                let instant = Instant(parse_time_us(text).unwrap_or(Points::NO_TIME));
+                sql.push(&format!("{}::{kind} {operator} ", found.sql())).value(instant, kind);
+            }
+            (Some(found), Operand::Text(text)) if found.kind == Kind::Text => {
+                sql.push(&format!("{}::text {operator} ", found.sql())).value(text.clone(), "text");
+            }
+            // Whoever made the query has checked it.
+            _ => {
+                sql.push("false");
+            }
         }
     }
 

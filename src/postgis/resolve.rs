@@ -6,7 +6,7 @@ use super::columns::{Found, column_for};
 use super::database::all;
 use super::lease::Lease;
 use super::quote::identifier;
-use super::relation::{DEGREES, Geometry, Relation, TableName, TableSpec};
+use super::relation::{Column, DEGREES, Geometry, Relation, TableName, TableSpec};
 use crate::error::Result;
 use crate::source::Role;
 
@@ -77,6 +77,10 @@ pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) ->
         weight,
         time,
         category,
+        columns: columns
+            .iter()
+            .filter_map(|found| Some(Column { name: found.name.clone(), kind: found.kind()? }))
+            .collect(),
         filter: spec.filter.clone(),
         is_indexed,
     }))

@@ -13,10 +13,10 @@ use crate::source::Query;
 
 /// A square of the quadtree, and how many points it holds.
 #[derive(Clone, Copy, Debug)]
-struct Node {
+pub(super) struct Node {
     /// Its place, as a key of the Z-order.
     key: u64,
-    n: u64,
+    pub(super) n: u64,
 }
 
 impl LiveSnapshot {
@@ -36,7 +36,7 @@ impl LiveSnapshot {
             let nodes = if query.filters() {
                 self.nodes(query, 0, 0)?
             } else {
-                self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n }).collect()
+                merged(self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n }))
             };
             let total = nodes.iter().map(|node| node.n).sum();
             let mut picked = Vec::with_capacity(count);
@@ -51,7 +51,7 @@ impl LiveSnapshot {
     }
 
     /// The squares of a node that hold points, `LEVEL` levels further down, in Z-order.
-    fn nodes(&self, query: &Query<'_>, depth: u32, key: u64) -> Result<Vec<Node>> {
+    pub(super) fn nodes(&self, query: &Query<'_>, depth: u32, key: u64) -> Result<Vec<Node>> {
         let Some(extent) = self.area else { return Ok(Vec::new()) };
         let (x, y) = morton::place(key);
         let cuts = Cuts::of_node(depth, [x, y], depth + LEVEL);
@@ -64,7 +64,7 @@ impl LiveSnapshot {
         let mut nodes: Vec<Node> =
             groups.iter().map(|group| Node { key: node(group.column, group.row), n: group.n }).collect();
         nodes.sort_unstable_by_key(|node| node.key);
-        Ok(nodes)
+        Ok(merged(nodes))
     }
 
     /// The keys of the points of `nodes`, which are `depth` levels down, that have the ranks.
@@ -108,6 +108,18 @@ impl LiveSnapshot {
         keys.sort_unstable();
         Ok(keys)
     }
+}
+
+/// Nodes in Z-order, each once: one may come for several turns around the world.
+fn merged(nodes: impl IntoIterator<Item = Node>) -> Vec<Node> {
+    let mut all: Vec<Node> = Vec::new();
+    for node in nodes {
+        match all.last_mut() {
+            Some(last) if last.key == node.key => last.n += node.n,
+            _ => all.push(node),
+        }
+    }
+    all
 }
 
 /// Which of `total` points the embedded store picks: of filtered ones, those that are left when every other one was dropped

@@ -90,6 +90,25 @@ impl LiveSnapshot {
         self.relation.weight()
     }
 
+    /// The rows.
+    pub fn relation(&self) -> &Relation {
+        &self.relation
+    }
+
+    /// How many points pass `query`.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells).
+    pub fn count(&self, query: &Query<'_>) -> Result<u64> {
+        self.check(query)?;
+        if query.polygon.is_none() {
+            return Ok(self.nodes(query, 0, 0)?.iter().map(|node| node.n).sum());
+        }
+        let mut count = 0;
+        self.each_passing(query, None, |_, _| count += 1)?;
+        Ok(count)
+    }
+
     /// Makes sure that the rows have what the query filters by.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
         if self.relation.time.is_none() && (query.start_us.is_some() || query.end_us.is_some()) {

@@ -6,6 +6,7 @@
 
 mod arrow;
 mod batch;
+mod comparison;
 mod csv;
 mod document;
 mod format;
@@ -31,6 +32,7 @@ mod time;
 mod value;
 
 pub use arrow::Arrow;
+pub use comparison::{Comparison, Operand, Operator};
 pub use csv::Csv;
 pub use format::MEDIA_TYPES;
 pub use gathered::Gathered;
@@ -105,6 +107,8 @@ pub struct Query<'a> {
     pub in_categories: Vec<String>,
     /// The area whose points pass, on the globe; `None`: all of it. On a plane it is an error.
     pub polygon: Option<Arc<Polygon>>,
+    /// What columns of a live table have to be; other sources have none.
+    pub comparisons: Vec<Comparison>,
     /// The ground that is looked at. Points beyond it may be left out; they count as read.
     pub near: Option<Bounds>,
     /// How many rejected rows the report is to keep with their reasons, the first ones; 5 by default. All are counted.
@@ -127,6 +131,7 @@ impl Default for Query<'_> {
             end_us: None,
             in_categories: Vec::new(),
             polygon: None,
+            comparisons: Vec::new(),
             near: None,
             max_rejections: 5,
             progress: None,
@@ -143,7 +148,7 @@ impl Query<'_> {
 
     /// Whether rows are to be left out by their time, category or place.
     pub fn filters(&self) -> bool {
-        self.filters_time() || self.filters_category() || self.polygon.is_some()
+        self.filters_time() || self.filters_category() || self.polygon.is_some() || !self.comparisons.is_empty()
     }
 
     fn filters_time(&self) -> bool {

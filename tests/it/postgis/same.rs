@@ -72,14 +72,16 @@ fn pictures_and_answers_are_the_same_to_the_byte() {
     let database = Cluster::shared().database();
     let server = both(&database, &points(150_000), TABLE);
     for tile in ["0/0/0", "1/1/0", "2/0/1", "2/3/1", "5/9/12", "8/75/96", "9/281/151", "12/1205/1539", "16/19294/24636"] {
-        for style in ["", "agg=count&radius=9", "agg=mean", "agg=max&curve=log", "curve=eqhist&radius=3", "size=512"] {
-            assert_same(&server, &format!("/LAYER/{tile}.png?{style}"));
-        }
+        assert_same(&server, &format!("/LAYER/{tile}.png"));
+    }
+    for style in ["agg=count&radius=9", "agg=mean", "agg=max&curve=log", "curve=eqhist&radius=3", "size=512"] {
+        assert_same(&server, &format!("/LAYER/1/1/0.png?{style}"));
+        assert_same(&server, &format!("/LAYER/9/281/151.png?{style}"));
     }
     for filter in
         ["start=2024-01-10&end=2024-01-20", "category=tram", "category=%5B%22o'ferry%22%5D&start=2024-01-05T12:00:00Z"]
     {
-        for tile in ["0/0/0", "3/2/3", "9/281/151"] {
+        for tile in ["0/0/0", "9/281/151"] {
             assert_same(&server, &format!("/LAYER/{tile}.png?{filter}"));
         }
         assert_same(&server, &format!("/LAYER/statistics?zoom=0-3&{filter}"));
