@@ -90,7 +90,7 @@ fn check_layer(path: &str, name: &str, layer: &Value) -> Result<(), Fault> {
             return Err(Fault::of_key(format!("{path}.{key}"), "a layer has either an input, or a table, or sql"));
         }
         (true, []) => {
-            let keys = ["geometry", "filter", "srid", "refresh"];
+            let keys = ["geometry", "filter", "srid", "columns", "refresh"];
             if let Some(key) = keys.into_iter().find(|key| layer.contains_key(*key)) {
                 return Err(Fault::of_key(format!("{path}.{key}"), "only a table of a database, or sql, has it"));
             }

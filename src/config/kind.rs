@@ -23,6 +23,8 @@ pub(super) enum Kind {
     LayerName,
     Choice(&'static [&'static str]),
     Text,
+    /// A list of texts.
+    Names,
     /// A token, which is never printed.
     Secret,
     /// A file with points, or a list of them.
@@ -41,6 +43,7 @@ impl Kind {
             Self::CacheControl => "a Cache-Control header such as public, max-age=60",
             Self::Folder => "the path of a folder",
             Self::Folders => "a list of folders",
+            Self::Names => "a list of names",
             Self::LayerName => "the name of a layer",
             Self::Text => "a text that is not empty",
             Self::Secret => "a token of 1 to 512 letters, digits and signs, without spaces",
@@ -72,7 +75,7 @@ impl Kind {
             Self::Folder | Self::Text => text.is_some_and(|text| !text.is_empty()),
             Self::Secret => text.is_some_and(|text| Token::new(text).is_some()),
             Self::Flag => value.as_bool().is_some(),
-            Self::Folders => texts(value).is_some_and(|list| list.iter().all(|folder| !folder.is_empty())),
+            Self::Folders | Self::Names => texts(value).is_some_and(|list| list.iter().all(|folder| !folder.is_empty())),
             Self::Count(least, most) => value
                 .as_integer()
                 .and_then(|number| u64::try_from(number).ok())
@@ -107,7 +110,7 @@ impl Kind {
                 "false" | "0" => Value::Boolean(false),
                 _ => as_text(),
             },
-            Self::Origins | Self::Folders | Self::Inputs => {
+            Self::Origins | Self::Folders | Self::Names | Self::Inputs => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
             }

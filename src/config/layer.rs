@@ -11,11 +11,12 @@ use crate::error::{Error, Result};
 use crate::layer::{Style, StyleOptions};
 
 /// Names that no layer can have, since the server's own pages have them.
-pub const RESERVED: [&str; 15] = [
+pub const RESERVED: [&str; 16] = [
     "health",
     "catalog",
     "docs",
     "overlays",
+    "queries",
     "imgs",
     "lib",
     "masks",
@@ -51,6 +52,9 @@ pub struct LayerConfig {
     pub filter: Option<String>,
     /// The coordinate system of places that do not say it themselves, 1 to 998,999. Default: `None`.
     pub srid: Option<i32>,
+    /// Columns of the table that requests may compare, beside those of weight, time and category. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// How often the table is looked at anew. Default: `None`, as `postgis.refresh` says.
     pub refresh: Option<TimeSpan>,
     /// Its name for people. Default: `None`.

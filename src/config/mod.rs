@@ -50,7 +50,7 @@ pub use byte_size::ByteSize;
 pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
     BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PostgisConfig,
-    SchemesConfig, ServerConfig, StoreConfig,
+    QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,
 };
 pub use time_span::TimeSpan;
 pub use token::Token;
@@ -71,6 +71,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// What one request may ask for.
     pub limits: LimitsConfig,
+    /// Selections of layers that clients make.
+    pub queries: QueriesConfig,
     /// Color schemes from files.
     pub schemes: SchemesConfig,
     /// The old page's requests.
@@ -105,7 +107,7 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, store, postgis, images, cache, limits, schemes, bridge, log, layers, database_url, .. } = self;
+        let Self { server, store, postgis, images, cache, limits, queries, schemes, bridge, log, layers, database_url, .. } = self;
         f.debug_struct("Config")
             .field("server", server)
             .field("store", store)
@@ -113,6 +115,7 @@ impl fmt::Debug for Config {
             .field("images", images)
             .field("cache", cache)
             .field("limits", limits)
+            .field("queries", queries)
             .field("schemes", schemes)
             .field("bridge", bridge)
             .field("log", log)

@@ -227,6 +227,22 @@ impl Default for LimitsConfig {
     }
 }
 
+/// `[queries]`: selections of layers that clients make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueriesConfig {
+    /// How long one can be asked for, 1 second to a day. Default: an hour.
+    pub ttl: TimeSpan,
+    /// The most of them, 1 to 1,000,000; the oldest go first. Default: 1000.
+    pub max_count: usize,
+}
+
+impl Default for QueriesConfig {
+    fn default() -> Self {
+        Self { ttl: TimeSpan::from_secs(3600), max_count: 1000 }
+    }
+}
+
 /// `[schemes]`: color schemes from files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

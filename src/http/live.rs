@@ -103,6 +103,8 @@ fn entry(
     let described = relation.described();
     let label = relation.label().to_owned();
     let weight = relation.weight().map(str::to_owned);
+    let mut comparable: Vec<String> = relation.roles().map(str::to_owned).collect();
+    comparable.extend(layer.iter().flat_map(|layer| layer.columns.iter().cloned()));
     let table = LiveTable::open(database, relation, refresh.map(|span| Duration::from_secs(span.as_secs())))?;
     let snapshot = table.snapshot();
     let known = snapshot.summary();
@@ -117,6 +119,7 @@ fn entry(
         name: name.to_owned(),
         title: layer.and_then(|layer| layer.title.clone()),
         attribution: layer.and_then(|layer| layer.attribution.clone()),
+        comparable,
         columns: Columns { weight, ..Columns::default() },
         style: layer.map(LayerConfig::style_options).transpose()?.unwrap_or_default(),
         ..LayerSpec::default()

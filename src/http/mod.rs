@@ -31,6 +31,7 @@ mod point;
 mod points;
 mod pool;
 mod problem;
+mod queries;
 mod router;
 mod serve;
 mod statistics;

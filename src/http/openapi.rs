@@ -32,6 +32,7 @@ use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
         super::statistics::statistics,
         super::legend::legend_png,
         super::legend::legend_json,
+        super::queries::create,
         super::catalog::catalog,
         super::health::health,
         super::metrics::metrics,

@@ -156,7 +156,7 @@ pub(super) async fn create(
 }
 
 /// The parameters of a body: a JSON object, or a form.
-fn fields(headers: &HeaderMap, body: &[u8]) -> Answer<Fields> {
+pub(super) fn fields(headers: &HeaderMap, body: &[u8]) -> Answer<Fields> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {

@@ -283,6 +283,35 @@ style_parameters! {
     }
 }
 
+/// Which points of a layer are meant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+pub(super) struct QueryRequest {
+    /// A layer of the catalog.
+    #[schema(example = "cities")]
+    layer: String,
+    /// Only points within these bounds: `[[south, west], [north, east]]` or `[west, south, east, north]`.
+    #[schema(value_type = Option<Object>)]
+    bounds: Option<String>,
+    /// Only points in this GeoJSON polygon, in place of bounds.
+    #[schema(value_type = Option<Object>)]
+    polygon: Option<String>,
+    /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+    #[schema(value_type = Option<StringOrNumber>)]
+    start: Option<StringOrNumber>,
+    /// Only points before this time.
+    #[schema(value_type = Option<StringOrNumber>)]
+    end: Option<StringOrNumber>,
+    /// Only points of this category, or of these.
+    #[schema(value_type = Option<Object>)]
+    category: Option<String>,
+    /// What columns of a live table have to be, all of it: `[{"column": "speed", "op": ">=", "value": 30}]`. The columns of
+    /// weight, time and category can be compared, and those that the server's config names; `op` is =, !=, <, <=, > or >=.
+    #[serde(rename = "where")]
+    #[schema(value_type = Option<Object>)]
+    comparisons: Option<String>,
+}
+
 /// What POST /overlays answers with 200.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]

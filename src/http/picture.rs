@@ -75,6 +75,7 @@ impl Subject {
         max: usize,
         stop: &AtomicBool,
     ) -> Result<(Vec<PointWithin>, u64)> {
+        filter.check(&self.query())?;
         // Across the antimeridian the east is beyond 180.
         let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
         let bounds = Bounds { east: bounds.east + turn, ..bounds };
@@ -185,6 +186,7 @@ impl Wanted {
         if style.blend == Blend::Add {
             style.kernel(&self.canvas)?;
         }
+        self.filter.check(&self.subject.query())?;
         if let (Subject::Given(_), false) = (&self.subject, self.filter.is_none()) {
             return Err(Problem::parameter(
                 "points",

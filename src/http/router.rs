@@ -18,7 +18,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::{
-    App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, point, points, statistics,
+    App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, point, points, queries, statistics,
     tile_json, tiles,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    const ALL: [&str; 22] = [
+    const ALL: [&str; 23] = [
         "/",
         "/_/metrics",
         "/assets/{name}",
@@ -44,6 +44,7 @@ impl Routes {
         "/openapi.json",
         "/overlays",
         "/overlays/legend.png",
+        "/queries",
         "/twine.heatmap.php",
         "/{layer}",
         "/{layer}/bbox/{bounds}/{size}",
@@ -86,6 +87,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
     let with_bodies = Router::new()
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
         .route("/overlays", post(overlays::create))
+        .route("/queries", post(queries::create))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
         .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
         .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))

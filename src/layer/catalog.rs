@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Layer, LayerSpec, StyleOptions};
+use super::{Layer, LayerSpec, Selection, StyleOptions};
 use crate::error::{Error, Result};
 use crate::postgis::LiveTable;
 use crate::source::{Columns, Ground};
@@ -18,12 +19,26 @@ pub struct LiveEntry {
     pub table: Arc<LiveTable>,
 }
 
+/// Some of a layer's points that are a layer for a while.
+#[derive(Clone, Debug)]
+pub struct SelectedEntry {
+    /// The name of the layer that they are of.
+    pub of: String,
+    /// Which points.
+    pub selection: Selection,
+    /// How many there were when they were counted.
+    pub points: u64,
+    /// When they are gone, in Unix seconds.
+    pub expires_s: u64,
+}
+
 /// All layers: those of inputs, which stay as they are, live tables, which change, and those of a store, which come, change
 /// and go.
 #[derive(Debug, Default)]
 pub struct Catalog {
     layers: BTreeMap<String, Arc<Layer>>,
     live: BTreeMap<String, LiveEntry>,
+    selected: RwLock<BTreeMap<String, SelectedEntry>>,
     store: Option<Store>,
     /// The layers of the store and the live tables as they were last seen.
     seen: RwLock<BTreeMap<String, Arc<Layer>>>,
@@ -66,6 +81,38 @@ impl Catalog {
             .collect()
     }
 
+    /// Makes some of a layer's points a layer called `name`, which no other layer has, until its time is over. Those whose
+    /// time is over by now go; of more than `most`, those go that would the soonest.
+    pub fn select(&self, name: &str, entry: SelectedEntry, now_s: u64, most: usize) {
+        let mut selected = self.selected.write().unwrap_or_else(PoisonError::into_inner);
+        selected.insert(name.to_owned(), entry);
+        let mut gone: Vec<String> =
+            selected.iter().filter(|(_, entry)| entry.expires_s <= now_s).map(|(name, _)| name.clone()).collect();
+        let mut rest: Vec<(u64, String)> = selected
+            .iter()
+            .filter(|(other, entry)| entry.expires_s > now_s && *other != name)
+            .map(|(name, entry)| (entry.expires_s, name.clone()))
+            .collect();
+        rest.sort_unstable();
+        rest.truncate((rest.len() + 1).saturating_sub(most.max(1)));
+        gone.extend(rest.into_iter().map(|(_, name)| name));
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        for name in gone {
+            selected.remove(&name);
+            seen.remove(&name);
+        }
+    }
+
+    /// The selection `name` as it is now; `None` if there is none, or its time is over at `now_s`.
+    fn selected(&self, name: &str, now_s: u64) -> Result<Option<Arc<Layer>>> {
+        let entry = self.selected.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let Some(entry) = entry.filter(|entry| entry.expires_s > now_s) else { return Ok(None) };
+        let Some(of) = self.find(&entry.of)? else { return Ok(None) };
+        let is_same = |layer: &Layer| layer.selected_of().is_some_and(|seen| Arc::ptr_eq(seen, &of));
+        let make = || Ok(Layer::selected(name, Arc::clone(&of), entry.selection.clone(), entry.points));
+        self.seen(name, is_same, make).map(Some)
+    }
+
     /// The layer `name` as it is now; `None` if there is none.
     ///
     /// # Errors
@@ -78,6 +125,9 @@ impl Catalog {
             let snapshot = table.snapshot();
             let is_same = |layer: &Layer| layer.live_snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
             return self.seen(name, is_same, || Ok(Layer::live(spec.clone(), Arc::clone(&snapshot)))).map(Some);
+        }
+        if self.selected.read().unwrap_or_else(PoisonError::into_inner).contains_key(name) {
+            return self.selected(name, now_s());
         }
         let Some(store) = &self.store else { return Ok(None) };
         let Some(stored) = store.layer(name)? else { return Ok(None) };
@@ -108,6 +158,10 @@ impl Catalog {
     }
 }
 
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// What a stored layer is called, and how it is drawn.
 fn spec(name: &str, snapshot: &Snapshot) -> Result<LayerSpec> {
     let description = snapshot.description();
@@ -127,6 +181,7 @@ fn spec(name: &str, snapshot: &Snapshot) -> Result<LayerSpec> {
         attribution: description.attribution.clone(),
         columns: Columns { weight: description.weight.clone(), ..Columns::default() },
         ground: Ground::Globe,
+        comparable: Vec::new(),
         style,
     })
 }

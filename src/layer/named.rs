@@ -6,7 +6,7 @@ use quick_cache::sync::Cache;
 
 use super::origin::Origin;
 use super::shading::{self, Shading};
-use super::{Blend, Style, StyleOptions, Survey};
+use super::{Blend, Selection, Style, StyleOptions, Survey};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent};
 use crate::postgis::{LiveSnapshot, LiveSummary};
@@ -28,6 +28,8 @@ pub struct LayerSpec {
     pub columns: Columns,
     /// Which coordinates are valid.
     pub ground: Ground,
+    /// Columns that requests may compare, of a live table.
+    pub comparable: Vec<String>,
     /// How it is drawn unless asked otherwise.
     pub style: StyleOptions,
 }
@@ -62,6 +64,8 @@ enum LayerPoints {
     Inputs { inputs: Inputs, resident: Option<Box<Resident>>, report: ScanReport },
     Stored(Arc<Snapshot>),
     Live(Arc<LiveSnapshot>),
+    /// Some of another layer's, and how many of them there were when they were counted.
+    Selected { of: Arc<Layer>, selection: Selection, points: u64 },
 }
 
 impl Layer {
@@ -112,6 +116,13 @@ impl Layer {
         Self::with(spec, LayerPoints::Live(snapshot), version, extent)
     }
 
+    /// Some of a layer's points, of which there are `points`, under a name of their own. They are drawn as that layer is.
+    pub fn selected(name: &str, of: Arc<Self>, selection: Selection, points: u64) -> Self {
+        let spec = LayerSpec { name: name.to_owned(), title: Some(of.title().to_owned()), ..of.spec.clone() };
+        let (version, extent) = (of.version.clone(), selection.extent(of.extent()));
+        Self::with(spec, LayerPoints::Selected { of, selection, points }, version, extent)
+    }
+
     fn with(spec: LayerSpec, points: LayerPoints, version: String, extent: Extent) -> Self {
         const MAX_SHADINGS: usize = 512;
         const MAX_FILTERS: usize = 64;
@@ -152,11 +163,9 @@ impl Layer {
                 resident.as_ref().map_or(named.is_some(), |resident| resident.is_weighted())
             }
             LayerPoints::Stored(snapshot) => snapshot.is_weighted(),
-            LayerPoints::Live(snapshot) => snapshot.weight().is_some(),
+            LayerPoints::Live(snapshot) => return snapshot.weight(),
+            LayerPoints::Selected { of, .. } => return of.weight(),
         };
-        if let LayerPoints::Live(snapshot) = &self.points {
-            return snapshot.weight();
-        }
         weighted.then(|| named.unwrap_or("weight"))
     }
 
@@ -166,18 +175,23 @@ impl Layer {
             LayerPoints::Inputs { report, .. } => report.valid(),
             LayerPoints::Stored(snapshot) => snapshot.points(),
             LayerPoints::Live(snapshot) => snapshot.summary().points,
+            LayerPoints::Selected { points, .. } => *points,
         }
     }
 
     /// Whether a picture costs no more the more points there are.
     pub fn has_sums(&self) -> bool {
-        !matches!(self.points, LayerPoints::Inputs { .. })
+        match &self.points {
+            LayerPoints::Inputs { .. } => false,
+            LayerPoints::Stored(_) | LayerPoints::Live(_) => true,
+            LayerPoints::Selected { of, .. } => of.has_sums(),
+        }
     }
 
     /// What the points come to, where that is known without looking at each.
     pub fn totals(&self) -> Option<Totals> {
         match &self.points {
-            LayerPoints::Inputs { .. } => None,
+            LayerPoints::Inputs { .. } | LayerPoints::Selected { .. } => None,
             LayerPoints::Stored(snapshot) => {
                 let Summary { points, weight, time_us, .. } = snapshot.summary();
                 Some(Totals { points, weight, time_us })
@@ -187,6 +201,19 @@ impl Layer {
                 Some(Totals { points, weight, time_us })
             }
         }
+    }
+
+    /// The layer that this is a selection of, if it is one.
+    pub fn selected_of(&self) -> Option<&Arc<Self>> {
+        match &self.points {
+            LayerPoints::Selected { of, .. } => Some(of),
+            _ => None,
+        }
+    }
+
+    /// The columns that requests may compare.
+    pub fn comparable(&self) -> &[String] {
+        &self.spec.comparable
     }
 
     /// What is known of the live table, if it is one.
@@ -209,7 +236,7 @@ impl Layer {
     pub fn report(&self) -> ScanReport {
         match &self.points {
             LayerPoints::Inputs { report, .. } => report.clone(),
-            LayerPoints::Stored(_) => ScanReport::default(),
+            LayerPoints::Stored(_) | LayerPoints::Selected { .. } => ScanReport::default(),
             LayerPoints::Live(snapshot) => {
                 let LiveSummary { points, rejected, .. } = *snapshot.summary();
                 ScanReport { read: points + rejected, rejected, ..ScanReport::default() }
@@ -232,8 +259,11 @@ impl Layer {
         &self.version
     }
 
-    /// A query for the layer's points, with no filter yet.
+    /// A query for the layer's points, with no other filter yet.
     pub fn query(&self) -> Query<'static> {
+        if let LayerPoints::Selected { of, selection, .. } = &self.points {
+            return selection.of(of.query());
+        }
         Query { columns: self.spec.columns.clone(), ground: self.spec.ground, ..Query::default() }
     }
 
@@ -246,6 +276,7 @@ impl Layer {
             LayerPoints::Inputs { inputs, .. } => Origin::Source(inputs),
             LayerPoints::Stored(snapshot) => Origin::Stored(snapshot),
             LayerPoints::Live(snapshot) => Origin::Live(snapshot),
+            LayerPoints::Selected { of, .. } => of.origin(query),
         }
     }
 

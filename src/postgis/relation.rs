@@ -148,6 +148,11 @@ impl Relation {
         text
     }
 
+    /// The names of the columns of weight, time and category, as far as there are such.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        [&self.weight, &self.time, &self.category].into_iter().flatten().map(|column| column.name.as_str())
+    }
+
     /// The table's own name; `None` for a query.
     pub fn table_name(&self) -> Option<&str> {
         self.table.as_ref().map(|table| table.name.as_str())

@@ -18,6 +18,7 @@ mod intake;
 mod json;
 mod labels;
 mod memory;
+mod narrow;
 mod packing;
 mod parquet;
 mod parts;

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ pub(crate) struct Server {
     child: Child,
     address: String,
     home: tempfile::TempDir,
+    log: Arc<Mutex<String>>,
 }
 
 /// What came back.
@@ -91,10 +93,20 @@ impl Server {
                 break url.trim_end_matches('/').to_owned();
             }
             told.push_str(&line);
+            told.push('\n');
         };
+        let log = Arc::new(Mutex::new(told));
+        let kept = Arc::clone(&log);
         // The log must be read, or the server waits for it.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Self { child, address, home }
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| kept.lock().unwrap().extend([line.as_str(), "\n"]));
+        });
+        Self { child, address, home, log }
+    }
+
+    /// What the server has told so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn images(&self) -> PathBuf {

@@ -114,6 +114,11 @@ impl Cluster {
         self.folder.path().join("data")
     }
 
+    /// What the server has told.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap()).into_owned()
+    }
+
     fn psql(&self, database: &str, sql: &str, input: &[u8]) -> String {
         let mut child = program("psql")
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "kiln", "-d", database])
@@ -162,6 +167,10 @@ impl Database {
     /// Its address for a user, and perhaps a password: `user:password`.
     pub(crate) fn url_of(&self, user: &str) -> String {
         format!("postgres://{user}@127.0.0.1:{}/{}", self.cluster.port, self.name)
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.name.clone()
     }
 
     pub(crate) fn cluster(&self) -> &Cluster {

@@ -1,0 +1,128 @@
+//! What goes wrong with databases.
+
+use super::cluster::Cluster;
+use crate::kiln::kiln;
+use crate::server::{Server, eventually};
+
+const STOPS: &str = "CREATE TABLE stops (geom geometry(Point, 4326));
+    INSERT INTO stops SELECT ST_SetSRID(ST_MakePoint(x, 50), 4326) FROM generate_series(1, 50) x";
+
+#[test]
+fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
+    let cluster = Cluster::start();
+    let database = cluster.database();
+    database.sql(STOPS);
+    let server = Server::with(&[&database.url()], "");
+    let tile = |x: u32| server.get(&format!("/stops/5/{x}/10.png"));
+    tile(16).ok(200);
+    cluster.stop();
+    let reply = tile(17);
+    reply.refused(503, &["database", "ask again"]);
+    assert_eq!(reply.json()["type"], "urn:kiln:database-unavailable");
+    assert!(reply.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+    // What was drawn before is there, and so is the layer.
+    tile(16).ok(200);
+    server.get("/stops").ok(200);
+    cluster.run();
+    eventually("the database is back", || tile(17).status == 200);
+    eventually("and the table is looked at", || server.get("/stops/statistics").status == 200);
+}
+
+#[test]
+fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
+    let database = Cluster::shared().database();
+    database.sql(STOPS);
+    database.sql("DROP ROLE IF EXISTS ann; CREATE ROLE ann LOGIN PASSWORD 'right'; CREATE ROLE nobody_here NOLOGIN");
+    let home = tempfile::tempdir().unwrap();
+    let serve = |url: &str| kiln(home.path(), ["serve", "-l", "127.0.0.1:0", url]);
+    let run = serve(&database.url_of("nobody_here:s3cret"));
+    assert!(run.code == 1 && run.stderr.contains("not permitted to log in") && !run.stderr.contains("s3cret"), "{}", run.stderr);
+    let nowhere = database.url_of("ann:s3cret").replace(&database.name(), "nowhere");
+    let run = serve(&nowhere);
+    assert!(run.code == 1 && run.stderr.contains("does not exist") && !run.stderr.contains("s3cret"), "{}", run.stderr);
+    let run = serve("postgres://ann:s3cret@127.0.0.1:1/maps");
+    assert!(run.code == 1 && run.stderr.contains("127.0.0.1:1/maps") && !run.stderr.contains("s3cret"), "{}", run.stderr);
+    let bare = Cluster::shared().bare_database();
+    let run = serve(&bare.url());
+    assert!(run.code == 1 && run.stderr.contains("CREATE EXTENSION postgis"), "{}", run.stderr);
+
+    // Ann may come in, but may read nothing.
+    let server = Server::with(&[&database.url_of("ann:right")], "");
+    assert_eq!(server.get("/catalog").ok(200).json()["layers"].as_array().unwrap().len(), 0);
+    assert!(server.log().contains("GRANT SELECT") && !server.log().contains("right"), "{}", server.log());
+    let config = format!("[postgis]\nurl = \"{}\"\n", database.url_of("ann:s3cret"));
+    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    let printed = kiln(home.path(), ["config", "check"]);
+    assert!(!String::from_utf8_lossy(&printed.stdout).contains("s3cret") && !printed.stderr.contains("s3cret"));
+}
+
+#[test]
+fn a_wrong_password_is_told() {
+    let cluster = Cluster::start();
+    let database = cluster.database();
+    database.sql("CREATE ROLE ann LOGIN PASSWORD 'right'");
+    let rules = cluster.data().join("pg_hba.conf");
+    std::fs::write(rules, "host all ann all scram-sha-256\nhost all all all trust\nlocal all all trust\n").unwrap();
+    database.sql("SELECT pg_reload_conf()");
+    let home = tempfile::tempdir().unwrap();
+    let refused = |user: &str| {
+        let run = kiln(home.path(), ["serve", "-l", "127.0.0.1:0", &database.url_of(user)]);
+        (run.code == 1 && run.stderr.contains("password authentication failed")).then_some(run.stderr)
+    };
+    eventually("the rules hold", || refused("ann:wr0ng").is_some());
+    assert!(!refused("ann:wr0ng").unwrap().contains("wr0ng"));
+    drop(Server::with(&[&database.url_of("ann:right")], ""));
+}
+
+#[test]
+fn a_table_that_goes_and_one_that_changes_are_told() {
+    let database = Cluster::shared().database();
+    database.sql(STOPS);
+    database.sql("CREATE TABLE other AS TABLE stops");
+    let server = Server::with(&[&database.url()], "");
+    server.get("/stops/4/8/5.png").ok(200);
+    database.sql("DROP TABLE stops; ALTER TABLE other RENAME geom TO place");
+    for layer in ["stops", "other"] {
+        server.get(&format!("/{layer}/5/16/10.png")).refused(404, &["not there any more"]);
+    }
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_cut() {
+    let database = Cluster::shared().database();
+    database.sql(STOPS);
+    // A view that answers a look at all of it, and is slow where it is looked at in parts.
+    database.sql(
+        "CREATE VIEW slow AS SELECT geom FROM stops
+             WHERE current_setting('statement_timeout') = '0' OR pg_sleep(30 / 50.0) IS NOT NULL",
+    );
+    let config = format!("[postgis]\nurl = \"{}\"\ntimeout = \"1s\"\n", database.url());
+    let server = Server::with(&[], &config);
+    let reply = server.get("/slow/5/16/10.png?vmin=0&vmax=1");
+    reply.refused(503, &["postgis.timeout"]);
+    assert!(reply.header("retry-after").is_some());
+    server.get("/stops/5/16/10.png").ok(200);
+}
+
+#[test]
+fn a_statement_is_canceled_when_its_client_leaves() {
+    use std::io::Write;
+    let database = Cluster::shared().database();
+    database.sql(STOPS);
+    database.sql(
+        "CREATE VIEW slow AS SELECT geom FROM stops
+             WHERE current_setting('statement_timeout') = '0' OR pg_sleep(1) IS NOT NULL",
+    );
+    let server = Server::with(&[&database.url()], "");
+    let running = || {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kiln' AND state = 'active' \
+                   AND datname = current_database() AND query LIKE '%slow%'";
+        database.sql(sql).trim() != "0"
+    };
+    let mut client = server.connect();
+    client.write_all(b"GET /slow/5/16/10.png?vmin=0&vmax=1 HTTP/1.1\r\nhost: kiln\r\n\r\n").unwrap();
+    eventually("the statement runs", running);
+    drop(client);
+    eventually("the statement ends", || !running());
+    server.get("/stops/5/16/10.png").ok(200);
+}
