@@ -21,12 +21,10 @@ impl Config {
     pub fn check(&self) -> Result<()> {
         let table = self.table()?;
         check_table(&table).map_err(Fault::placeless)?;
-        if let Some(layer) =
-            self.bridge.layer.as_ref().filter(|layer| {
-                // Which tables a database has is seen later.
-                self.database().is_none() && !self.layers.is_empty() && !self.layers.contains_key(*layer)
-            })
-        {
+        if let Some(layer) = self.bridge.layer.as_ref().filter(|layer| {
+            // Which tables a database has is seen later.
+            self.database().is_none() && !self.layers.is_empty() && !self.layers.contains_key(*layer)
+        }) {
             let near = nearest(layer, self.layers.keys().map(String::as_str), keys::spelled);
             let hint = did_you_mean(&near);
             let message = format!("there is no layer `{layer}`; {hint}name one of layers or of the inputs");

@@ -14,7 +14,8 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] if a `NAME` is none that a layer can have, or there is a layer of that name already.
     pub fn add_inputs(&mut self, inputs: &[String]) -> Result<()> {
-        let (databases, files): (Vec<String>, Vec<String>) = inputs.iter().cloned().partition(|input| is_database(input));
+        let (databases, files): (Vec<String>, Vec<String>) =
+            inputs.iter().cloned().partition(|input| is_database(input));
         if databases.len() > 1 {
             return Err(Error::config("database", "only one database can be served"));
         }

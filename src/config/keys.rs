@@ -108,7 +108,12 @@ pub(super) const KEYS: &[Key] = &[
     key("store", "read_only", Kind::Flag, "Whether the layers are only read, beside another server perhaps"),
     key("postgis", "url", Kind::Secret, "Address of a database whose tables are layers; it is never printed")
         .or_absent("the one of the command line or of DATABASE_URL", "\"postgres://user@host/name\""),
-    key("postgis", "discover", Kind::Flag, "Whether all tables of points are layers, or only those under [layers.NAME]"),
+    key(
+        "postgis",
+        "discover",
+        Kind::Flag,
+        "Whether all tables of points are layers, or only those under [layers.NAME]",
+    ),
     key("postgis", "connections", Kind::Count(1, 1000), "The most connections at the same time"),
     key("postgis", "timeout", Kind::Time(SECOND, DAY), "How long a statement may take"),
     key("postgis", "refresh", Kind::Time(SECOND, DAY), "How often tables are looked at anew")

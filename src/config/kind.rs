@@ -75,7 +75,9 @@ impl Kind {
             Self::Folder | Self::Text => text.is_some_and(|text| !text.is_empty()),
             Self::Secret => text.is_some_and(|text| Token::new(text).is_some()),
             Self::Flag => value.as_bool().is_some(),
-            Self::Folders | Self::Names => texts(value).is_some_and(|list| list.iter().all(|folder| !folder.is_empty())),
+            Self::Folders | Self::Names => {
+                texts(value).is_some_and(|list| list.iter().all(|folder| !folder.is_empty()))
+            }
             Self::Count(least, most) => value
                 .as_integer()
                 .and_then(|number| u64::try_from(number).ok())

@@ -107,7 +107,21 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, store, postgis, images, cache, limits, queries, schemes, bridge, log, layers, database_url, .. } = self;
+        let Self {
+            server,
+            store,
+            postgis,
+            images,
+            cache,
+            limits,
+            queries,
+            schemes,
+            bridge,
+            log,
+            layers,
+            database_url,
+            ..
+        } = self;
         f.debug_struct("Config")
             .field("server", server)
             .field("store", store)

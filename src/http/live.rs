@@ -56,8 +56,7 @@ pub(super) fn layers(config: &Config, database: &Arc<Database>) -> Result<Vec<Li
             tracing::warn!(table = skipped.label, reason = skipped.reason, "a table is left out");
         }
         // What the config names under a name of its own is not another layer.
-        let known: BTreeSet<String> =
-            entries.iter().filter_map(|entry| entry.table.relation().source_key()).collect();
+        let known: BTreeSet<String> = entries.iter().filter_map(|entry| entry.table.relation().source_key()).collect();
         for (name, relation) in discovery.found {
             if relation.source_key().is_some_and(|key| known.contains(&key)) {
                 continue;

@@ -143,6 +143,7 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
             GroundConfig::Globe => Ground::Globe,
             GroundConfig::Plane => Ground::Plane,
         },
+        comparable: Vec::new(),
         style: config.style_options()?,
     })
     .map_err(|error| match error {

@@ -125,9 +125,8 @@ fn rectangle(bounds: Bounds) -> String {
 fn comparisons(layer: &Layer, json: &str) -> Answer<Vec<Comparison>> {
     const MOST: usize = 32;
     let refused = |why: String| Problem::parameter("where", why);
-    let conditions: Vec<Condition> = serde_json::from_str(json).map_err(|_| {
-        refused(r#"it is not a list such as [{"column": "speed", "op": ">=", "value": 30}]"#.into())
-    })?;
+    let conditions: Vec<Condition> = serde_json::from_str(json)
+        .map_err(|_| refused(r#"it is not a list such as [{"column": "speed", "op": ">=", "value": 30}]"#.into()))?;
     if conditions.len() > MOST {
         return Err(refused(format!("there are more than {MOST} comparisons")));
     }

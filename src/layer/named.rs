@@ -61,11 +61,19 @@ pub struct Totals {
 }
 
 enum LayerPoints {
-    Inputs { inputs: Inputs, resident: Option<Box<Resident>>, report: ScanReport },
+    Inputs {
+        inputs: Inputs,
+        resident: Option<Box<Resident>>,
+        report: ScanReport,
+    },
     Stored(Arc<Snapshot>),
     Live(Arc<LiveSnapshot>),
     /// Some of another layer's, and how many of them there were when they were counted.
-    Selected { of: Arc<Layer>, selection: Selection, points: u64 },
+    Selected {
+        of: Arc<Layer>,
+        selection: Selection,
+        points: u64,
+    },
 }
 
 impl Layer {

@@ -139,9 +139,10 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_password() {
-        let address: Address = "postgres://ann:s3cret%40x@db.example:5433/maps?sslmode=verify-full&table=a.b%20c&connect_timeout=3"
-            .parse()
-            .unwrap();
+        let address: Address =
+            "postgres://ann:s3cret%40x@db.example:5433/maps?sslmode=verify-full&table=a.b%20c&connect_timeout=3"
+                .parse()
+                .unwrap();
         assert_eq!(address.to_string(), "postgres://ann@db.example:5433/maps");
         assert_eq!(format!("{address:?}"), address.to_string());
         assert_eq!(address.table(), Some("a.b c"));

@@ -40,7 +40,10 @@ impl LiveSnapshot {
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
         if canvas.projection() == Projection::Plane {
-            return Err(Error::invalid("projection", "a table's points lie on the globe: give mercator or platecarree"));
+            return Err(Error::invalid(
+                "projection",
+                "a table's points lie on the globe: give mercator or platecarree",
+            ));
         }
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
         let grid = |is_wanted: bool, nothing: f32| is_wanted.then(|| Grid::filled(width, height, nothing));
@@ -144,13 +147,14 @@ impl LiveSnapshot {
             sql.push(if has_condition { " AND " } else { " WHERE " }).push(&has_weight);
         }
         sql.push(" GROUP BY 1");
-        let found: Vec<(Option<i64>, i64, Option<f64>)> = self.database.run(query.stop, move |mut lease| async move {
-            all(&mut lease, &sql.text, &sql.values, |row| {
-                let weight = if wants_sum || wants_max { row.try_get(2)? } else { None };
-                Ok((row.try_get(0)?, row.try_get(1)?, weight))
-            })
-            .await
-        })?;
+        let found: Vec<(Option<i64>, i64, Option<f64>)> =
+            self.database.run(query.stop, move |mut lease| async move {
+                all(&mut lease, &sql.text, &sql.values, |row| {
+                    let weight = if wants_sum || wants_max { row.try_get(2)? } else { None };
+                    Ok((row.try_get(0)?, row.try_get(1)?, weight))
+                })
+                .await
+            })?;
         let mut groups: Vec<Group> = found
             .into_iter()
             .filter_map(|(key, n, weight)| {

@@ -84,13 +84,17 @@ const CHUNK_ROWS: usize = 8192;
 impl Source for Export {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         if self.relation.time.is_none() && (query.start_us.is_some() || query.end_us.is_some()) {
-            return Err(Error::input(&self.relation.label, "there is no column of times to filter by; name it with --time"));
+            return Err(Error::input(
+                &self.relation.label,
+                "there is no column of times to filter by; name it with --time",
+            ));
         }
         if self.relation.category.is_none() && !query.in_categories.is_empty() {
             let why = "there is no column of categories to filter by; name it with --category-column";
             return Err(Error::input(&self.relation.label, why));
         }
-        let wants = Wants { weight: query.weights && self.relation.weight.is_some(), ..Wants::of(&self.relation, query) };
+        let wants =
+            Wants { weight: query.weights && self.relation.weight.is_some(), ..Wants::of(&self.relation, query) };
         let mut sql = Sql::default();
         sql.push(&wants.select(&self.relation)).push(" FROM ").push(&self.relation.items());
         self.relation.push_conditions(&mut sql, query, None);
@@ -217,7 +221,9 @@ fn read(chunk: &[Bytes], wants: Wants) -> Option<Batch> {
             let mut field = || -> Option<Option<&[u8]>> {
                 let (length, behind) = rest.split_at_checked(4)?;
                 rest = behind;
-                let Ok(length) = usize::try_from(i32::from_be_bytes(length.try_into().ok()?)) else { return Some(None) };
+                let Ok(length) = usize::try_from(i32::from_be_bytes(length.try_into().ok()?)) else {
+                    return Some(None);
+                };
                 let (value, behind) = rest.split_at_checked(length)?;
                 rest = behind;
                 Some(Some(value))

@@ -61,8 +61,7 @@ impl Database {
                     continue;
                 }
                 let quoted = [&table.schema, &table.name].map(|name| super::quote::identifier(name)).join(".");
-                let spec =
-                    TableSpec { table: Some(quoted), geometry: Some(column.clone()), ..TableSpec::default() };
+                let spec = TableSpec { table: Some(quoted), geometry: Some(column.clone()), ..TableSpec::default() };
                 match resolve(&mut lease, &label, &spec).await {
                     Ok(Ok(relation)) => {
                         let base = if table.schema == "public" {

@@ -20,7 +20,8 @@ const CHANNEL: &str = "kiln";
 /// # Errors
 /// [`Error::Invalid`] if the name is none: `table` or `schema.table`, in quotes where it is not in lower case.
 pub fn trigger(table: &str) -> Result<String> {
-    let refused = || Error::invalid("table", "give a table, or schema.table, with quotes around what is not in lower case");
+    let refused =
+        || Error::invalid("table", "give a table, or schema.table, with quotes around what is not in lower case");
     let (first, rest) = name(table).ok_or_else(refused)?;
     let TableName { schema, name } = match rest.strip_prefix('.') {
         Some(rest) => match name(rest) {

@@ -194,9 +194,8 @@ impl Relation {
         }
         if self.transforms() {
             let point = if stored_srid == srid { point } else { format!("ST_SetSRID({point}, {srid})") };
-            items.push_str(&format!(
-                " CROSS JOIN LATERAL (SELECT ST_Transform({point}, {DEGREES}) AS p OFFSET 0) AS q"
-            ));
+            items
+                .push_str(&format!(" CROSS JOIN LATERAL (SELECT ST_Transform({point}, {DEGREES}) AS p OFFSET 0) AS q"));
         }
         items
     }
@@ -289,7 +288,9 @@ impl Relation {
         }
         if let (Some(category), false) = (&self.category, query.in_categories.is_empty()) {
             next(sql);
-            sql.push(&format!("{}::text = ANY(", category.sql())).value(query.in_categories.clone(), "text[]").push(")");
+            sql.push(&format!("{}::text = ANY(", category.sql()))
+                .value(query.in_categories.clone(), "text[]")
+                .push(")");
         }
         for comparison in &query.comparisons {
             next(sql);

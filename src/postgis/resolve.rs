@@ -29,9 +29,7 @@ pub(super) struct Declared {
 pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) -> Result<Result<Relation, Unfit>> {
     let (from, table) = match (&spec.table, &spec.sql) {
         (Some(table), None) => match find(lease, table).await? {
-            Some(table) => {
-                (format!("{}.{} AS k", identifier(&table.schema), identifier(&table.name)), Some(table))
-            }
+            Some(table) => (format!("{}.{} AS k", identifier(&table.schema), identifier(&table.name)), Some(table)),
             None => return Ok(Err(format!("there is no table or view `{table}`"))),
         },
         (None, Some(query)) => {
@@ -66,7 +64,11 @@ pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) ->
     };
     let column = |role: Role, named: &Option<String>| column_for(role, named.as_deref(), &columns);
     let read = || -> Result<_, Unfit> {
-        Ok((column(Role::Weight, &spec.weight)?, column(Role::Time, &spec.time)?, column(Role::Category, &spec.category)?))
+        Ok((
+            column(Role::Weight, &spec.weight)?,
+            column(Role::Time, &spec.time)?,
+            column(Role::Category, &spec.category)?,
+        ))
     };
     Ok(read().map(|(weight, time, category)| Relation {
         label: label.to_owned(),
@@ -118,7 +120,12 @@ async fn declared(lease: &mut Lease, table: &TableName, column: &str) -> Result<
                WHERE n.nspname = $1::text AND c.relname = $2::text AND a.attname = $3::text";
     let values = [table.schema.clone(), table.name.clone(), column.to_owned()].map(|value| Box::new(value) as _);
     let found = all(lease, sql, &values, |row| {
-        Ok(Declared { shape: row.try_get(0)?, srid: row.try_get(1)?, is_indexed: row.try_get(2)?, is_view: row.try_get(3)? })
+        Ok(Declared {
+            shape: row.try_get(0)?,
+            srid: row.try_get(1)?,
+            is_indexed: row.try_get(2)?,
+            is_view: row.try_get(3)?,
+        })
     });
     Ok(found.await?.into_iter().next())
 }
@@ -132,8 +139,7 @@ async fn shape(
     declared: Option<Declared>,
 ) -> Result<Result<Geometry, Unfit>> {
     let is_geography = column.type_name == "geography";
-    let mut geometry =
-        Geometry { name: column.name.clone(), is_geography, stored_srid: 0, srid: 0, is_mixed: false };
+    let mut geometry = Geometry { name: column.name.clone(), is_geography, stored_srid: 0, srid: 0, is_mixed: false };
     let (shape, declared_srid) = declared.map_or((String::new(), 0), |declared| (declared.shape, declared.srid));
     let shape = shape.to_ascii_lowercase();
     let shape = shape.trim_end_matches(['z', 'm']);

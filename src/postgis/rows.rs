@@ -202,29 +202,35 @@ pub(super) fn fetch(
     let mut sql = Sql::default();
     sql.push(&wants.select(relation)).push(" FROM ").push(&relation.items());
     relation.push_conditions(&mut sql, query, boxes);
-    stream(database, database.pool(), query, |lease_pool, send| async move {
-        let mut lease = lease_pool.lease().await?;
-        let name = lease.name();
-        let mut rows = lease.rows(&sql.text, &sql.values).await?;
-        let mut batch = Batch::new(wants);
-        loop {
-            match rows.try_next().await {
-                Ok(Some(row)) => batch.add_row(&row, wants).map_err(|error| fault::told(&name, &error))?,
-                Ok(None) => break,
-                Err(error) => return Err(lease.failed(&name, &error)),
-            }
-            if batch.read as usize >= Batch::ROWS {
-                let full = std::mem::replace(&mut batch, Batch::new(wants));
-                if send.send(full).await.is_break() {
-                    return Ok(());
+    stream(
+        database,
+        database.pool(),
+        query,
+        |lease_pool, send| async move {
+            let mut lease = lease_pool.lease().await?;
+            let name = lease.name();
+            let mut rows = lease.rows(&sql.text, &sql.values).await?;
+            let mut batch = Batch::new(wants);
+            loop {
+                match rows.try_next().await {
+                    Ok(Some(row)) => batch.add_row(&row, wants).map_err(|error| fault::told(&name, &error))?,
+                    Ok(None) => break,
+                    Err(error) => return Err(lease.failed(&name, &error)),
+                }
+                if batch.read as usize >= Batch::ROWS {
+                    let full = std::mem::replace(&mut batch, Batch::new(wants));
+                    if send.send(full).await.is_break() {
+                        return Ok(());
+                    }
                 }
             }
-        }
-        lease.done();
-        // Whether anybody wants it makes no difference any more.
-        let _ = send.send(batch).await;
-        Ok(())
-    }, &mut each)
+            lease.done();
+            // Whether anybody wants it makes no difference any more.
+            let _ = send.send(batch).await;
+            Ok(())
+        },
+        &mut each,
+    )
 }
 
 /// Where a task puts what it has read; it waits while there is enough.

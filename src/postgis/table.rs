@@ -58,7 +58,11 @@ impl LiveTable {
                 let mut known = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
                 // What is drawn already is as good as before.
                 if found.version() != known.version() {
-                    tracing::debug!(table = self.relation.label(), version = found.version(), "the points have changed");
+                    tracing::debug!(
+                        table = self.relation.label(),
+                        version = found.version(),
+                        "the points have changed"
+                    );
                     *known = Arc::new(found);
                 }
             }

@@ -78,7 +78,10 @@ mod tests {
         assert_eq!(cell(-180.0, -1e-9), Some([0, 0]));
         assert_eq!(cell(180.0, -1e-9), Some([0, 0]));
         assert_eq!(cell(-1e-9, -85.05), Some([255, 255]));
-        assert_eq!((cell(0.0, -10.0), cell(-10.0, 0.1), cell(-10.0, -86.0), cell(-190.0, -10.0)), (None, None, None, None));
+        assert_eq!(
+            (cell(0.0, -10.0), cell(-10.0, 0.1), cell(-10.0, -86.0), cell(-190.0, -10.0)),
+            (None, None, None, None)
+        );
         assert_eq!(window.boxes.len(), 2);
         assert!(window.boxes([-170.0, -60.0, 180.0, 60.0]).is_some());
         assert!(window.boxes([-170.0, -60.0, -10.0, -10.0]).is_none());

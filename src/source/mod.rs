@@ -42,8 +42,8 @@ pub use input::{Inputs, open, read, read_as};
 pub use json::Json;
 pub use memory::Memory;
 pub use parquet::Parquet;
-pub(crate) use role::Role;
 pub use resident::{PointWithin, Resident, points_within};
+pub(crate) use role::Role;
 pub use time::parse_time_us;
 
 use std::ops::ControlFlow;

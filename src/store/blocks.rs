@@ -19,8 +19,8 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, Written};
-use crate::geo::morton;
 use crate::error::{Error, Result};
+use crate::geo::morton;
 
 /// Cells along the side of a block: 2^6.
 pub(super) const SIDE_BITS: u32 = 6;

@@ -7,10 +7,10 @@ use std::sync::mpsc::sync_channel;
 
 use super::arrow_file::Written;
 use super::blocks::{BlocksWriter, Cells, MAX_LEVEL, MIN_LEVEL, MOST_POINTS, SIDE_BITS};
-use crate::geo::morton::KEY_BITS;
 use super::points::PointsFile;
 use super::progress::Progress;
 use crate::error::{Error, Result};
+use crate::geo::morton::KEY_BITS;
 
 /// A finished block.
 struct Built {
@@ -157,8 +157,8 @@ fn summed(children: &[Cells], weighted: bool) -> Cells {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use crate::geo::morton;
     use super::*;
+    use crate::geo::morton;
 
     #[test]
     fn children_fit_into_their_parent() {

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::blocks::{BlockCells, MAX_LEVEL, MOST_POINTS, SIDE_BITS};
 use super::filter::Filter;
-use crate::geo::morton::{self, KEY_BITS};
 use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
+use crate::geo::morton::{self, KEY_BITS};
 use crate::raster::lattice::{CellSums, Columns, FEW_POINTS, Lattice, Placement, Resampling, Rows, Tallies};
 use crate::raster::{Cells, Grid, Tally};
 use crate::simd::wide;

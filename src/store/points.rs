@@ -14,11 +14,11 @@ use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, Written};
-use crate::geo::morton;
 use super::requests::{self, Request};
 use super::rows::{Names, Rows};
 use crate::error::{Error, Result};
 use crate::geo::Points;
+use crate::geo::morton;
 
 /// Rows of a batch, but for the last one.
 pub(super) const BATCH_ROWS: usize = 1 << 16;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::geo::morton;
 use super::points::Columns;
+use crate::geo::morton;
 use crate::geo::{Points, fixed};
 
 /// Points in columns. A column that is empty is not there.

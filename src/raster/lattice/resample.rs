@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::{MAX_LEVEL, MIN_LEVEL};
 use super::tally::Tallies;
+use super::{MAX_LEVEL, MIN_LEVEL};
 use crate::geo::{Canvas, Projection};
 use crate::simd::wide;
 

@@ -36,12 +36,20 @@ fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
     let home = tempfile::tempdir().unwrap();
     let serve = |url: &str| kiln(home.path(), ["serve", "-l", "127.0.0.1:0", url]);
     let run = serve(&database.url_of("nobody_here:s3cret"));
-    assert!(run.code == 1 && run.stderr.contains("not permitted to log in") && !run.stderr.contains("s3cret"), "{}", run.stderr);
+    assert!(
+        run.code == 1 && run.stderr.contains("not permitted to log in") && !run.stderr.contains("s3cret"),
+        "{}",
+        run.stderr
+    );
     let nowhere = database.url_of("ann:s3cret").replace(&database.name(), "nowhere");
     let run = serve(&nowhere);
     assert!(run.code == 1 && run.stderr.contains("does not exist") && !run.stderr.contains("s3cret"), "{}", run.stderr);
     let run = serve("postgres://ann:s3cret@127.0.0.1:1/maps");
-    assert!(run.code == 1 && run.stderr.contains("127.0.0.1:1/maps") && !run.stderr.contains("s3cret"), "{}", run.stderr);
+    assert!(
+        run.code == 1 && run.stderr.contains("127.0.0.1:1/maps") && !run.stderr.contains("s3cret"),
+        "{}",
+        run.stderr
+    );
     let bare = Cluster::shared().bare_database();
     let run = serve(&bare.url());
     assert!(run.code == 1 && run.stderr.contains("CREATE EXTENSION postgis"), "{}", run.stderr);

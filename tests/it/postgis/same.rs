@@ -27,7 +27,8 @@ fn points(count: usize) -> String {
             lon = exact[i / 97 % exact.len()];
         }
         if i % 89 == 0 {
-            lat = [0.0, 85.051_128_779_806_59, -85.051_128_779_806_59, 85.0512, 90.0, 66.513_260_443_111_86][i / 89 % 6];
+            lat =
+                [0.0, 85.051_128_779_806_59, -85.051_128_779_806_59, 85.0512, 90.0, 66.513_260_443_111_86][i / 89 % 6];
         }
         let weight = ((random() * 64.0).round() - 8.0) / 4.0;
         let time = format!("2024-01-{:02}T{:02}:00:00Z", i % 28 + 1, i % 24);
@@ -71,7 +72,8 @@ fn assert_same(server: &Server, path: &str) {
 fn pictures_and_answers_are_the_same_to_the_byte() {
     let database = Cluster::shared().database();
     let server = both(&database, &points(150_000), TABLE);
-    for tile in ["0/0/0", "1/1/0", "2/0/1", "2/3/1", "5/9/12", "8/75/96", "9/281/151", "12/1205/1539", "16/19294/24636"] {
+    for tile in ["0/0/0", "1/1/0", "2/0/1", "2/3/1", "5/9/12", "8/75/96", "9/281/151", "12/1205/1539", "16/19294/24636"]
+    {
         assert_same(&server, &format!("/LAYER/{tile}.png"));
     }
     for style in ["agg=count&radius=9", "agg=mean", "agg=max&curve=log", "curve=eqhist&radius=3", "size=512"] {
@@ -104,11 +106,13 @@ fn pictures_and_answers_are_the_same_to_the_byte() {
 
     let polygon = json!({"type": "Polygon", "coordinates": [[[17.5, 58.5], [19.5, 58.6], [18.6, 60.5], [17.5, 58.5]]]});
     for path in ["/LAYER/7/70/37.png", "/LAYER/0/0/0.png?radius=3", "/LAYER/bbox/17,58,20,61/300x400.png"] {
-        let [stored, live] = ["stored", "live"].map(|layer| server.post(&path.replace("LAYER", layer), &polygon).ok(200));
+        let [stored, live] =
+            ["stored", "live"].map(|layer| server.post(&path.replace("LAYER", layer), &polygon).ok(200));
         assert!(stored.body == live.body, "{path}: within a polygon the pictures differ");
     }
     let overlay = |layer: &str| {
-        let asked = json!({"layer": layer, "size": "300x200", "bounds": [[58.0, 17.0], [60.0, 20.0]], "scheme": "fire"});
+        let asked =
+            json!({"layer": layer, "size": "300x200", "bounds": [[58.0, 17.0], [60.0, 20.0]], "scheme": "fire"});
         let told = server.post("/overlays", &asked).ok(201).json();
         (server.get(told["url"].as_str().unwrap()).ok(200).body, told["span"].clone(), told["points_drawn"].clone())
     };

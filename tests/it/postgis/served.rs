@@ -70,7 +70,8 @@ fn tables_and_views_of_points_are_found_and_others_are_left_out_with_the_reason(
     for words in [["nowhere", "SRID 0"], ["roads", "linestring"], ["stops", "time seen"], ["swiss", "weight value"]] {
         assert!(log.lines().any(|line| words.iter().all(|word| line.contains(word))), "{words:?}: {log}");
     }
-    for (layer, place) in [("swiss", "8.54,47.37"), ("sphere", "10,50"), ("groups", "3,4"), ("empty", "0,0"), ("two-b", "5,6")]
+    for (layer, place) in
+        [("swiss", "8.54,47.37"), ("sphere", "10,50"), ("groups", "3,4"), ("empty", "0,0"), ("two-b", "5,6")]
     {
         let told = server.get(&format!("/{layer}/point/{place}?z=14")).ok(200).json();
         assert_eq!(told["points"], u64::from(layer != "empty"), "{layer}: {told}");
@@ -85,7 +86,9 @@ fn tables_and_views_of_points_are_found_and_others_are_left_out_with_the_reason(
 #[test]
 fn the_config_pins_tables_and_queries() {
     let database = town();
-    database.sql("CREATE TABLE nowhere (geom geometry(Point), \"Höhe\" int); INSERT INTO nowhere VALUES (ST_MakePoint(1, 2), 7)");
+    database.sql(
+        "CREATE TABLE nowhere (geom geometry(Point), \"Höhe\" int); INSERT INTO nowhere VALUES (ST_MakePoint(1, 2), 7)",
+    );
     let config = format!(
         "[postgis]\nurl = \"{}\"\ndiscover = false\n\
          [layers.buses]\ntable = \"public.stops\"\nweight = \"boardings\"\nfilter = \"kind = 'bus' -- only\"\ntitle = \"Buses\"\n\
@@ -123,9 +126,11 @@ fn the_config_pins_tables_and_queries() {
 #[test]
 fn text_of_a_request_never_becomes_sql() {
     let database = town();
-    let config = format!("[postgis]\nurl = \"{}\"\n[layers.stops]\ntable = \"stops\"\nweight = \"boardings\"\n", database.url());
+    let config =
+        format!("[postgis]\nurl = \"{}\"\n[layers.stops]\ntable = \"stops\"\nweight = \"boardings\"\n", database.url());
     let server = Server::with(&[], &config);
-    let attacks = ["'; DROP TABLE stops; --", "bus' OR '1'='1", "$1", "\\'; DELETE FROM stops; --", "\") OR true --", "bus\0"];
+    let attacks =
+        ["'; DROP TABLE stops; --", "bus' OR '1'='1", "$1", "\\'; DELETE FROM stops; --", "\") OR true --", "bus\0"];
     for attack in attacks {
         let text: String = attack.bytes().map(|byte| format!("%{byte:02X}")).collect();
         // As a category it is a name that no stop has.
@@ -170,7 +175,18 @@ fn a_query_is_a_layer_for_a_while() {
     let rows = "lon,lat,boardings,kind,seen\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01T12:30:00Z\n\
                 18.2,59.5,3,bus,2024-03-01\n";
     std::fs::write(home.path().join("stops.csv"), rows).unwrap();
-    let flags = ["import", "stops.csv", "--layer", "stored", "--weight", "boardings", "--category-column", "kind", "--time", "seen"];
+    let flags = [
+        "import",
+        "stops.csv",
+        "--layer",
+        "stored",
+        "--weight",
+        "boardings",
+        "--category-column",
+        "kind",
+        "--time",
+        "seen",
+    ];
     kiln(home.path(), flags).done();
     let config = format!(
         "[postgis]\nurl = \"{}\"\n[queries]\nttl = \"2s\"\n[layers.live]\ntable = \"stops\"\nweight = \"boardings\"\n\
@@ -224,7 +240,8 @@ fn layers_follow_their_tables() {
     let sql = String::from_utf8(kiln(home.path(), ["postgis", "trigger", "stops"]).stdout).unwrap();
     database.sql(&sql);
     database.sql("CREATE TABLE silent AS SELECT * FROM stops");
-    let config = format!("[postgis]\nurl = \"{}\"\n[layers.silent]\ntable = \"silent\"\nrefresh = \"1s\"\n", database.url());
+    let config =
+        format!("[postgis]\nurl = \"{}\"\n[layers.silent]\ntable = \"silent\"\nrefresh = \"1s\"\n", database.url());
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     let server = Server::at(home, &[]);
     let version = |layer: &str| server.get(&format!("/{layer}")).ok(200).json()["kiln"]["version"].clone();
@@ -243,9 +260,12 @@ fn tables_are_imported_and_rendered() {
     let database = town();
     let home = tempfile::tempdir().unwrap();
     let url = format!("{}?table=stops", database.url());
-    let said = kiln(home.path(), ["import", &url, "--layer", "copied", "--weight", "boardings", "--category-column", "kind"]).done();
+    let said =
+        kiln(home.path(), ["import", &url, "--layer", "copied", "--weight", "boardings", "--category-column", "kind"])
+            .done();
     assert!(said.contains('3') && said.contains("2 "), "{said}");
-    let filtered = ["import", &url, "--layer", "buses", "--category-column", "kind", "--category", "bus", "--start", "2024-02-01"];
+    let filtered =
+        ["import", &url, "--layer", "buses", "--category-column", "kind", "--category", "bus", "--start", "2024-02-01"];
     kiln(home.path(), filtered).done();
     let text = String::from_utf8(kiln(home.path(), ["layers", "--json"]).stdout).unwrap();
     assert!(text.contains("copied") && text.contains("buses"), "{text}");
@@ -263,7 +283,8 @@ fn tables_are_imported_and_rendered() {
     let refused = kiln(home.path(), ["import", &url, "stops.csv", "--layer", "both"]);
     refused.failed(2, &["by itself"]);
     database.sql("CREATE TABLE more AS SELECT * FROM stops");
-    kiln(home.path(), ["import", &database.url(), "--layer", "which"]).failed(1, &["?table=", "public.more", "public.stops"]);
+    kiln(home.path(), ["import", &database.url(), "--layer", "which"])
+        .failed(1, &["?table=", "public.more", "public.stops"]);
     kiln(home.path(), ["import", &format!("{}?table=none", database.url()), "--layer", "none"]).failed(1, &["`none`"]);
 }
 
@@ -289,7 +310,10 @@ fn a_tile_is_looked_for_by_the_index() {
         let before = database.cluster().log().len();
         server.get(&format!("/{layer}/8/140/75.png?vmin=0&vmax=1")).ok(200);
         let log = database.cluster().log()[before..].to_owned();
-        assert!(log.contains(&format!("Index Scan using {index}")) || log.contains(&format!("Index Scan on {index}")), "{log}");
+        assert!(
+            log.contains(&format!("Index Scan using {index}")) || log.contains(&format!("Index Scan on {index}")),
+            "{log}"
+        );
         assert!(!log.contains("Seq Scan on"), "{log}");
     }
 }
