@@ -7,7 +7,7 @@ use super::relation::{Box4, Relation};
 use super::survey::Surveyed;
 use super::window::meeting;
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Extent};
+use crate::geo::{Bounds, Extent, Points, fixed};
 use crate::source::Query;
 
 /// What was known of a live table's points when they were last looked at. The points themselves are those of now.
@@ -53,8 +53,12 @@ impl LiveSnapshot {
         for cell in &coarse {
             summary.points += cell.n;
             let [west, south, east, north] = cell.area;
-            if let Ok(corners) = crate::geo::Points::new(&[west, east], &[south, north]) {
-                extent.add(corners);
+            // Where points are drawn, which may be half a unit away from where they are stored.
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            fixed::to_fixed(Points::new(&[west, east], &[south, north]).unwrap_or_default(), &mut x, &mut y);
+            for (&x, &y) in x.iter().zip(&y) {
+                let (lon, lat) = fixed::from_fixed(x, y);
+                extent.add(Points::new(&[lon], &[lat]).unwrap_or_default());
             }
             let all = area.get_or_insert(cell.area);
             *all = [all[0].min(west), all[1].min(south), all[2].max(east), all[3].max(north)];

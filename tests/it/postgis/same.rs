@@ -95,7 +95,7 @@ fn pictures_and_answers_are_the_same_to_the_byte() {
         }
     }
     assert_same(&server, "/LAYER/bbox/17,58,20,60.5/200x300.png?blend=classic");
-    assert_same(&server, "/LAYER/legend.png?zoom=4");
+    assert_same(&server, "/LAYER/legend.png?zoom=4&title=Points");
     assert_same(&server, "/LAYER/legend.json?zoom=9");
     assert_same(&server, "/LAYER/statistics");
     for place in ["18.07,59.33?z=9", "-73.995,40.705?z=14", "180,0?z=3&radius=40", "0,0?z=0"] {

@@ -93,7 +93,7 @@ fn the_config_pins_tables_and_queries() {
         "[postgis]\nurl = \"{}\"\ndiscover = false\n\
          [layers.buses]\ntable = \"public.stops\"\nweight = \"boardings\"\nfilter = \"kind = 'bus' -- only\"\ntitle = \"Buses\"\n\
          [layers.heights]\ntable = \"nowhere\"\nsrid = 4326\nweight = \"Höhe\"\n\
-         [layers.asked]\nsql = \"SELECT place, boardings * 2 AS weight FROM stops WHERE boardings > 2; -- those\"\n",
+         [layers.asked]\nsql = \"SELECT place, boardings * 2 AS weight FROM stops WHERE boardings > 2;\"\n",
         database.url()
     );
     let server = Server::with(&[], &config);
