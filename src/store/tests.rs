@@ -117,7 +117,7 @@ fn by_definition(columns: &Columns, canvas: &Canvas, keep: impl Fn(usize) -> boo
     };
     let within = |at: i64, limit: usize| usize::try_from(at).ok().filter(|at| *at < limit);
     for i in (0..rows.len()).filter(|i| keep(*i)) {
-        let (x, y) = morton::place(rows.keys[i]);
+        let (x, y) = crate::geo::morton::place(rows.keys[i]);
         let [column, row] = [x, y].map(|units| i64::from(units) >> (32 - level));
         for turn in -3..=3 {
             let column = within(column + (turn << level) - canvas.offset()[0], width);
