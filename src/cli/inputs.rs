@@ -37,19 +37,18 @@ pub(super) fn opened(inputs: &[String], rows: &RowArgs) -> Result<Opened> {
 fn table(address: &Address, rows: &RowArgs) -> Result<Export> {
     let database = Database::open(address, &DatabaseOptions::default())?;
     let spec = rows.table_spec()?;
-    let table = match address.table() {
-        Some(table) => table.to_owned(),
-        None => {
-            let found = database.discover()?.found;
-            let mut tables: Vec<String> = found.iter().filter_map(|(_, relation)| relation.quoted_name()).collect();
-            tables.dedup();
-            match &tables[..] {
-                [only] => only.clone(),
-                [] => return Err(Error::input(database.name(), "there is no table of points that can be read")),
-                _ => {
-                    let why = format!("name a table of points by ?table=: {}", tables.join(", "));
-                    return Err(Error::input(database.name(), why));
-                }
+    let table = if let Some(table) = address.table() {
+        table.to_owned()
+    } else {
+        let found = database.discover()?.found;
+        let mut tables: Vec<String> = found.iter().filter_map(|(_, relation)| relation.quoted_name()).collect();
+        tables.dedup();
+        match &tables[..] {
+            [only] => only.clone(),
+            [] => return Err(Error::input(database.name(), "there is no table of points that can be read")),
+            _ => {
+                let why = format!("name a table of points by ?table=: {}", tables.join(", "));
+                return Err(Error::input(database.name(), why));
             }
         }
     };

@@ -35,7 +35,7 @@ use crate::source::{Ground, Query};
   kiln render 'postgres://ann@db.example/maps?table=stops' -o heat.tif
   cat points.csv | kiln render - --format geotiff -o heat.tif")]
 pub(super) struct Args {
-    /// Files with points; `-` reads standard input, and postgres://…?table=NAME a table
+    /// Files with points; `-` reads standard input, and the address of a database a table
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// The picture to write; `-` writes to standard output

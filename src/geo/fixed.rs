@@ -106,6 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::float_cmp)]
     fn a_unit_begins_at_the_first_number_that_lies_in_it() {
         let place = |lon: f64, lat: f64| {
             let (mut x, mut y) = (Vec::new(), Vec::new());

@@ -117,7 +117,8 @@ mod tests {
         assert_eq!(cuts.level, 11);
         assert_eq!((cuts.columns.len(), cuts.rows.len()), (257, 257));
         assert_eq!((cuts.columns[0], cuts.rows[0]), (512, 1280));
-        assert_eq!(cuts.spans, [512..768]);
+        assert_eq!(cuts.spans.first().zip(cuts.spans.get(1)), None);
+        assert_eq!(cuts.spans[0], 512..768);
         let west = Canvas::tile(TileCoord::new(2, 0, 0).unwrap(), 256).unwrap().grow(10);
         let cuts = Cuts::of_canvas(&west, &Placement::new(&west));
         assert_eq!(cuts.spans, [0..266, 1014..1024]);

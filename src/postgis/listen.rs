@@ -99,6 +99,8 @@ async fn listen(
     tables: &[Weak<LiveTable>],
     is_first: bool,
 ) -> Result<(), tokio_postgres::Error> {
+    /// Many changes at once are one.
+    const GATHER: Duration = Duration::from_millis(100);
     let (client, mut connection) = config.connect(tls).await?;
     let (send, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let driver = tokio::spawn(async move {
@@ -118,8 +120,6 @@ async fn listen(
     if !is_first {
         look(tables, |_| true).await;
     }
-    // Many changes at once are one.
-    const GATHER: Duration = Duration::from_millis(100);
     while let Some(payload) = heard.recv().await {
         let mut payloads = vec![payload];
         tokio::time::sleep(GATHER).await;

@@ -139,7 +139,7 @@ impl Relation {
         let mut text = format!("points of {}", self.geometry.name);
         for (word, column) in [("weight", &self.weight), ("time", &self.time), ("category", &self.category)] {
             if let Some(column) = column {
-                text.push_str(&format!(", {word} {}", column.name));
+                text.extend([", ", word, " ", &column.name]);
             }
         }
         if self.is_indexed == Some(false) {
@@ -189,13 +189,14 @@ impl Relation {
         let mut items = self.from.clone();
         let mut point = column.clone();
         if is_mixed {
-            items.push_str(&format!(" CROSS JOIN LATERAL ST_DumpPoints({column}) AS d"));
+            items.extend([" CROSS JOIN LATERAL ST_DumpPoints(", &column, ") AS d"]);
             point = "d.geom".into();
         }
         if self.transforms() {
             let point = if stored_srid == srid { point } else { format!("ST_SetSRID({point}, {srid})") };
-            items
-                .push_str(&format!(" CROSS JOIN LATERAL (SELECT ST_Transform({point}, {DEGREES}) AS p OFFSET 0) AS q"));
+            let transformed =
+                format!(" CROSS JOIN LATERAL (SELECT ST_Transform({point}, {DEGREES}) AS p OFFSET 0) AS q");
+            items.push_str(&transformed);
         }
         items
     }

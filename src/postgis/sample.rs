@@ -128,7 +128,7 @@ fn ranks(total: u64, count: usize, is_filtered: bool) -> Vec<u64> {
     const SPARE: u64 = 64;
     let count = count as u64;
     let every = if is_filtered {
-        (0..).map(|bits| 1u64 << bits).find(|every| total.div_ceil(*every) <= count * SPARE).unwrap_or(1)
+        (0..u64::BITS).map(|bits| 1u64 << bits).find(|every| total.div_ceil(*every) <= count * SPARE).unwrap_or(1)
     } else {
         1
     };

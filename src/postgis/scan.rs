@@ -49,7 +49,7 @@ impl Source for LiveSnapshot {
             flow
         })?;
         if let Some(all) = gathered {
-            stopped = sorted(&all, sink)?.is_break();
+            stopped = sorted(&all, sink).is_break();
         }
         if stopped {
             return Err(Error::Cancelled);
@@ -100,7 +100,7 @@ impl Batch {
 }
 
 /// Gives points in Z-order to a sink.
-fn sorted(all: &Gathered, sink: &mut Sink<'_>) -> Result<ControlFlow<()>> {
+fn sorted(all: &Gathered, sink: &mut Sink<'_>) -> ControlFlow<()> {
     let points = all.points();
     let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
     fixed::to_fixed(points, &mut x, &mut y);
@@ -118,8 +118,8 @@ fn sorted(all: &Gathered, sink: &mut Sink<'_>) -> Result<ControlFlow<()>> {
             batch.take(&points, i, (points.lon()[i], points.lat()[i]));
         }
         if sink(batch.points()).is_break() {
-            return Ok(ControlFlow::Break(()));
+            return ControlFlow::Break(());
         }
     }
-    Ok(ControlFlow::Continue(()))
+    ControlFlow::Continue(())
 }

@@ -22,7 +22,8 @@ impl Sql {
     /// Adds a value of the type that the text calls `kind`.
     pub(super) fn value(&mut self, value: impl ToSql + Sync + Send + 'static, kind: &str) -> &mut Self {
         self.values.push(Box::new(value));
-        self.text.push_str(&format!("${}::{kind}", self.values.len()));
+        let number = self.values.len().to_string();
+        self.text.extend(["$", &number, "::", kind]);
         self
     }
 }

@@ -115,15 +115,15 @@ fn statement(relation: &Relation, window: &Window, rows: u64) -> Sql {
     let mut hash = String::from("hashfloat8extended(lon, 1) # hashfloat8extended(lat, 2)");
     let mut columns = format!("{} AS lon, {} AS lat", relation.lon(), relation.lat());
     if let (Some(weight), Some(has_weight)) = (relation.weight_sql(), relation.has_weight()) {
-        columns.push_str(&format!(", {has_weight} AS valid, {weight} AS weight"));
+        columns.extend([", ", &has_weight, " AS valid, ", &weight, " AS weight"]);
         hash.push_str(" # coalesce(hashfloat8extended(weight, 3), 0)");
     }
     if let Some(time) = relation.time_sql() {
-        columns.push_str(&format!(", {time} AS time"));
+        columns.extend([", ", &time, " AS time"]);
         hash.push_str(" # coalesce(hashfloat8extended(date_part('epoch', time), 4), 0)");
     }
     if let Some(category) = relation.category_sql() {
-        columns.push_str(&format!(", {category} AS category"));
+        columns.extend([", ", &category, " AS category"]);
         hash.push_str(" # coalesce(hashtextextended(category, 5), 0)");
     }
     sql.push(&format!(" FROM (SELECT *, {hash} AS hash FROM (SELECT {columns} FROM {}", relation.items()));
