@@ -67,6 +67,11 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_SERVER_TOKEN", "s3cret"),
         ("KILN_STORE_FOLDER", "kept"),
         ("KILN_STORE_READ_ONLY", "true"),
+        ("KILN_POSTGIS_URL", "postgres://kiln:s3cret@db/maps"),
+        ("KILN_POSTGIS_DISCOVER", "false"),
+        ("KILN_POSTGIS_CONNECTIONS", "3"),
+        ("KILN_POSTGIS_TIMEOUT", "5s"),
+        ("KILN_POSTGIS_REFRESH", "1m"),
         ("KILN_IMAGES_FOLDER", "pictures"),
         ("KILN_IMAGES_TTL", "1d"),
         ("KILN_IMAGES_MAX_COUNT", "5"),
@@ -80,6 +85,8 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_LIMITS_ANSWER_POINTS", "10"),
         ("KILN_LIMITS_PIXELS", "65536"),
         ("KILN_LIMITS_RADIUS_PX", "64"),
+        ("KILN_QUERIES_TTL", "5m"),
+        ("KILN_QUERIES_MAX_COUNT", "5"),
         ("KILN_SCHEMES_FOLDERS", "a,b"),
         ("KILN_BRIDGE_LAYER", "5"),
         ("KILN_BRIDGE_PROJECTION", "mercator"),
@@ -92,7 +99,7 @@ fn every_key_can_be_set_by_its_variable() {
         assert_ne!(config, defaults, "{variable}");
         let reread = read(&config.to_toml().unwrap()).unwrap();
         // What is secret is not printed.
-        let expected = if config.server.token.is_some() { &defaults } else { &config };
+        let expected = if config.server.token.is_some() || config.postgis.url.is_some() { &defaults } else { &config };
         assert_eq!(&reread, expected, "{variable}");
         let key = keys::KEYS.iter().find(|key| key.variable() == variable).unwrap();
         let mut set = defaults.clone();
@@ -139,7 +146,7 @@ fn unknown_keys_are_told_with_their_place_and_the_nearest() {
         ),
         ("[imagess]\n", "kiln.toml:1:2: imagess: ", "did you mean images?"),
         ("listen = 80", "kiln.toml:1:1: listen: ", "did you mean server.listen?"),
-        ("[server]\nttl = 1", "kiln.toml:2:1: server.ttl: ", "did you mean images.ttl?"),
+        ("[server]\nttl = 1", "kiln.toml:2:1: server.ttl: ", "did you mean images.ttl or queries.ttl?"),
         ("images.max_cuont = 5", "kiln.toml:1:8: images.max_cuont: ", "did you mean max_count?"),
         ("[layers.a]\ninput = \"a\"\nweigth = \"w\"", "kiln.toml:3:1: layers.a.weigth: ", "did you mean weight?"),
         (
@@ -265,7 +272,7 @@ fn the_bridge_needs_a_layer_that_is_there() {
 #[test]
 fn unknown_keys_cannot_be_set() {
     let mut config = Config::default();
-    for (path, words) in [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl?")] {
+    for (path, words) in [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl or queries.ttl?")] {
         let line = config.set(path, "1h").unwrap_err().to_string();
         assert!(line.starts_with(path) && line.contains(words), "{line}");
     }

@@ -1,5 +1,7 @@
 //! A live table answers what an embedded layer of the same points does.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Database};
@@ -33,7 +35,7 @@ fn points(count: usize) -> String {
         let weight = ((random() * 64.0).round() - 8.0) / 4.0;
         let time = format!("2024-01-{:02}T{:02}:00:00Z", i % 28 + 1, i % 24);
         let category = ["bus", "tram", "o'ferry", ""][i % 4];
-        text.push_str(&format!("{lon},{lat},{weight},{time},{category}\n"));
+        writeln!(text, "{lon},{lat},{weight},{time},{category}").unwrap();
     }
     text
 }
