@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -179,13 +180,14 @@ impl StoredLayer {
             Existing::Replaced => manifest.segments.clear(),
         }
         gone.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
-        if let Some(description) = change.description {
-            manifest.description = description;
-        }
         if !change.same_points {
-            manifest.version += 1;
             manifest.changed_s = now_s();
         }
+        let described = change.description.filter(|description| *description != manifest.description);
+        if !change.same_points || described.is_some() {
+            manifest.version += 1;
+        }
+        manifest.description = described.unwrap_or(manifest.description);
         if let Err(error) = self.write(&mut manifest, change.added, workplace) {
             // What has its place already, but is in no manifest, takes room.
             sweep_layer(&self.folder);
@@ -268,11 +270,11 @@ impl StoredLayer {
     }
 
     /// Merges segments of about the same size once there are many, so that their number grows with the logarithm of the
-    /// points only. Answers whether there was anything to do.
+    /// points only, where the merged ones hold as many points as `rows` says. Answers whether there was anything to do.
     ///
     /// # Errors
-    /// [`Error::Io`] if the store cannot be written.
-    pub fn compact_some(&self, threads: usize) -> Result<bool> {
+    /// [`Error::Io`] if the store cannot be written, [`Error::Cancelled`] if `progress` was told to stop.
+    pub fn compact_some(&self, rows: RangeInclusive<u64>, threads: usize, progress: &Progress) -> Result<bool> {
         /// Segments of one size that are merged, and how much larger the next size is.
         const MANY: usize = 8;
         /// Rows of the smallest size.
@@ -287,11 +289,13 @@ impl StoredLayer {
             by_size.resize_with(by_size.len().max(size + 1), Vec::new);
             by_size[size].push(Arc::clone(segment));
         }
-        let Some(many) = by_size.into_iter().find(|segments| segments.len() >= MANY) else { return Ok(false) };
-        match self.replace(&many, None, threads, None) {
+        let sum = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.entry.rows).sum();
+        let many = by_size.into_iter().find(|segments| segments.len() >= MANY && rows.contains(&sum(segments)));
+        let Some(many) = many else { return Ok(false) };
+        match self.replace(&many, None, threads, Some(progress)) {
             Ok(()) => Ok(true),
             // Somebody else was faster.
-            Err(Error::Cancelled) => Ok(false),
+            Err(Error::Cancelled) if !progress.is_stopped() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -331,7 +335,7 @@ impl StoredLayer {
         progress: Option<&Progress>,
     ) -> Result<()> {
         let workplace = self.workplace()?;
-        let requests = segments.iter().flat_map(|segment| segment.points.requests());
+        let requests = segments.iter().flat_map(|segment| segment.requests.values().cloned());
         let requests = Request::still_kept(requests, now_s());
         let removed = segments.iter().map(|segment| segment.entry.id).collect();
         let segments: Vec<&Segment> = segments.iter().map(|segment| &**segment).collect();

@@ -45,7 +45,7 @@ mod workplace;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use import::{Batch, Existing, Imported};
 pub use layer::StoredLayer;
@@ -63,9 +63,8 @@ use crate::error::{Error, Result};
 pub struct Store {
     folder: PathBuf,
     layers: RwLock<BTreeMap<String, Arc<StoredLayer>>>,
-    /// Held by the server that serves the store.
-    #[allow(dead_code, reason = "it is a lock as long as it is open")]
-    server: Option<File>,
+    /// Where it is opened for a server: its lock, once there is a folder. It is held as long as it is open.
+    server: Option<Mutex<Option<File>>>,
 }
 
 impl Store {
@@ -81,27 +80,47 @@ impl Store {
         Ok(Self { folder, layers: RwLock::default(), server: None })
     }
 
-    /// Opens the store for the one server that serves it: a second one is refused until the first has ended.
+    /// Opens the store for the one server that serves it: a second one is refused until the first has ended. Where there is
+    /// no folder yet, [`claim`](Self::claim) makes it.
     ///
     /// # Errors
     /// [`Error::Input`] if another server has it; [`Error::Io`] if the folder cannot be written.
     pub fn open_for_server(folder: &Path) -> Result<Self> {
-        let mut store = Self::open(folder)?;
-        let path = folder.join("server.lock");
+        let store = Self { server: Some(Mutex::default()), ..Self::open(folder)? };
+        if folder.exists() {
+            store.claim()?;
+        }
+        Ok(store)
+    }
+
+    /// Makes the folder, if it is not there, and where the store was opened for a server, makes sure that no other server has
+    /// it. A server does so before it changes anything.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if another server has it; [`Error::Io`] if the folder cannot be written.
+    pub fn claim(&self) -> Result<()> {
+        let path = self.folder.join("server.lock");
         let refused = |error| Error::io(&path, "lock", error);
-        fs::create_dir_all(folder).map_err(refused)?;
+        let Some(server) = &self.server else {
+            return fs::create_dir_all(&self.folder).map_err(|error| Error::io(&self.folder, "create", error));
+        };
+        let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
+        if server.is_some() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder).map_err(refused)?;
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let why = "another server has this store; stop it, or serve it here with --read-only";
-                return Err(Error::input(folder, why));
+                return Err(Error::input(&self.folder, why));
             }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
-        store.server = Some(lock);
-        store.sweep();
-        Ok(store)
+        *server = Some(lock);
+        self.sweep();
+        Ok(())
     }
 
     /// Removes what processes left behind that came to a sudden end. What others are at stays.

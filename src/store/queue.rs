@@ -81,7 +81,7 @@ impl StoredLayer {
         for Write { ticket, rows, request } in writes {
             if let Some(request) = &request {
                 let same_key = requests.iter().find(|other| other.key == request.key);
-                if let Some(before) = same_key.or_else(|| snapshot.requests.get(&request.key)) {
+                if let Some(before) = same_key.or_else(|| snapshot.request(&request.key)) {
                     let known = if before.digest == request.digest {
                         Ok(Appended::Before(before.clone()))
                     } else {

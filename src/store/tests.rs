@@ -349,14 +349,14 @@ fn writes_from_many_threads_all_arrive_once() {
                 for i in 0..12 {
                     layer.append(batch(&some_points(100, thread * 100 + i)), None).unwrap();
                     if i % 4 == 0 {
-                        layer.compact_some(1).unwrap();
+                        layer.compact_some(0..=u64::MAX, 1, &Progress::default()).unwrap();
                     }
                 }
             });
         }
     });
     assert_eq!(layer.snapshot().points(), 9600);
-    while layer.compact_some(1).unwrap() {}
+    while layer.compact_some(0..=u64::MAX, 1, &Progress::default()).unwrap() {}
     let snapshot = layer.snapshot();
     assert!(snapshot.points() == 9600 && snapshot.segments.len() < 8, "{}", snapshot.segments.len());
     // Another process sees the same, and nothing is left behind.
