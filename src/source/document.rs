@@ -78,6 +78,11 @@ impl Document {
         Ok(Self { path: path.to_owned(), name, range: start as u64..end, in_lines })
     }
 
+    /// The same document, each line of which is read for itself.
+    pub(super) fn in_lines(self) -> Self {
+        Self { in_lines: true, ..self }
+    }
+
     /// What messages call the document.
     pub(super) fn name(&self) -> &str {
         &self.name
