@@ -29,6 +29,9 @@ use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
         super::bbox::picture_within,
         super::point::point,
         super::points::points,
+        super::ingest::add,
+        super::layer_changes::put,
+        super::layer_changes::delete,
         super::statistics::statistics,
         super::legend::legend_png,
         super::legend::legend_json,
@@ -41,6 +44,7 @@ use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
     tags(
         (name = "overlays", description = "Pictures that are written, for `L.imageOverlay`"),
         (name = "layers", description = "Pictures of a layer"),
+        (name = "writes", description = "Layers of the store, and points into them"),
         (name = "server", description = "The server itself"),
         (name = "bridge", description = "The old PHP page's requests. They are answered by POST too, as forms, and at `/twine.heatmap.php`"),
     ),

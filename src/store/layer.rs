@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,6 +36,7 @@ pub struct StoredLayer {
     /// One at a time opens a new snapshot.
     opening: Mutex<()>,
     pub(super) queue: Queue,
+    commits: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,7 @@ impl StoredLayer {
             current: RwLock::new(current),
             opening: Mutex::new(()),
             queue: Queue::default(),
+            commits: AtomicU64::new(0),
         }))
     }
 
@@ -103,6 +106,11 @@ impl StoredLayer {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// How many changes of it this process has put on the disk.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// The layer as it is now. What another process changes is seen within [`Self::LOOK_AFTER`].
@@ -194,6 +202,7 @@ impl StoredLayer {
             return Err(error);
         }
         // From here on the change is made.
+        self.commits.fetch_add(1, Ordering::Relaxed);
         self.take_over(manifest);
         for id in gone {
             segment::remove(&self.folder, &Manifest::segment_name(id));
