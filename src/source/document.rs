@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::error::Category;
 
+use super::packing::without_packing;
 use super::parts::PartResult;
 use super::{Progress, read_error};
 use crate::error::{Error, Result};
@@ -211,8 +212,7 @@ impl Document {
 /// Whether a file of this name, packed or not, has a value per line.
 fn is_named_as_lines(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".ndjson", ".jsonl", ".geojsonl"].iter().any(|ending| name.ends_with(ending))
+    [".ndjson", ".jsonl", ".geojsonl"].iter().any(|ending| without_packing(&name).ends_with(ending))
 }
 
 /// Hands all values of `json` to `values`.

@@ -125,8 +125,7 @@ const NO_ARROW: &str = "not an Arrow file: it begins neither with `ARROW1` nor a
 const KNOWN: &str = "CSV, GeoJSON, JSON, Parquet or Arrow";
 
 /// How formats begin that people have points in too, and what to say of them.
-const STRANGERS: [(&[u8], &str); 7] = [
-    (b"\x28\xB5\x2F\xFD", "it is packed by zstd; unpack it first: `zstd -dc FILE | kiln render -`"),
+const STRANGERS: [(&[u8], &str); 6] = [
     (b"BZh", "it is packed by bzip2; unpack it first: `bzip2 -dc FILE | kiln render -`"),
     (b"\xFD7zXZ", "it is packed by xz; unpack it first: `xz -dc FILE | kiln render -`"),
     (b"PK\x03\x04", "it is a zip archive or a spreadsheet; unpack it first, or save it as CSV"),
@@ -211,7 +210,6 @@ mod tests {
         };
         says(b"", "nothing in it");
         says(b"PK\x03\x04", "zip archive");
-        says(b"\x28\xB5\x2F\xFD\0", "zstd -dc");
         says(b"BZh91AY&SY", "bzip2 -dc");
         says(b"\xFD7zXZ\0", "xz -dc");
         says(b"\xFF\xFEl\0", "UTF-16; save it as UTF-8");

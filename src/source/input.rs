@@ -1,13 +1,13 @@
 //! Inputs as users name them: a path or `-`, in whatever format and compression it turns out to be.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::format::Format;
+use super::packing::Packing;
 use super::{Csv, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 
@@ -15,9 +15,10 @@ use crate::error::{Error, Result};
 ///
 /// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
 /// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; each with or without
-/// `.gz`) where the content does not say otherwise, and without a known extension from the content alone. What cannot be read twice (standard input,
-/// pipes, gzip) is copied to a temporary file without a name, so that it takes room on the disk and not in memory; but
-/// not before its first 4 KiB are in a format that can be read.
+/// `.gz` or `.zst`) where the content does not say otherwise, and without a known extension from the content alone. What
+/// cannot be read twice (standard input, pipes, what is packed by gzip or zstd) is copied to a temporary file without a
+/// name, so that it takes room on the disk and not in memory; but not before its first 4 KiB are in a format that can be
+/// read.
 ///
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
@@ -36,50 +37,55 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>> {
         return read(file, spec);
     }
     let head = read_head(&mut file).map_err(unreadable)?;
-    if head.starts_with(GZIP) {
+    if Packing::of(&head).is_some() {
         return read(head.chain(file), spec);
     }
     let extension = extension(Path::new(spec));
     Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec)
 }
 
-/// Opens what `reader` delivers, in whatever format and compression it turns out to be. Messages call it `name`, whose
+/// Opens what `reader` delivers, in whatever format and packing it turns out to be. Messages call it `name`, whose
 /// extension counts as that of a file. It is copied to a temporary file without a name.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read.
-pub fn read(reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
-    read_in(None, reader, name)
-}
-
-/// Opens what `reader` delivers, as [`read`] does, in the format of `media_type`: one of [`MEDIA_TYPES`](super::MEDIA_TYPES),
-/// in any case; its parameters, such as `; charset=utf-8`, are ignored. Without one, or with `application/octet-stream`,
-/// the content tells the format. What is packed by gzip is unpacked in any case.
-///
-/// # Errors
-/// [`Error::MediaType`] if it is none of those; else the errors of [`read`].
-pub fn read_as(reader: impl Read, media_type: Option<&str>, name: &str) -> Result<Box<dyn Source>> {
-    let format = media_type.map_or(Ok(None), Format::of_media_type)?;
-    read_in(format, reader, name)
-}
-
-/// Opens what `reader` delivers in `format`, or in that which its content tells.
-fn read_in(format: Option<Format>, mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
+pub fn read(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
     let extension = extension(Path::new(name));
-    let told = |head: &[u8], extension: Option<String>| match format {
-        Some(format) => format.check(head, name).map(|()| format),
-        None => Format::of(head, extension.as_deref(), name),
+    let Some(packing) = Packing::of(&head) else {
+        let format = Format::of(&head, extension.as_deref(), name)?;
+        return open_copy(format, &head, reader, name, unreadable);
     };
-    if !head.starts_with(GZIP) {
-        return open_copy(told(&head, extension)?, &head, reader, name, unreadable);
-    }
-    let broken = |error| Error::input(name, format!("broken gzip: {error}"));
-    let mut unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, head.chain(reader)));
+    let broken = |error| Error::input(name, format!("broken {}: {error}", packing.name()));
+    let mut unpacked = packing.unpack(head.chain(reader)).map_err(broken)?;
     let head = read_head(&mut unpacked).map_err(broken)?;
     let inner = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
-    open_copy(told(&head, inner)?, &head, unpacked, name, broken)
+    open_copy(Format::of(&head, inner.as_deref(), name)?, &head, unpacked, name, broken)
+}
+
+/// Opens what `reader` delivers, the body of a request, in the format of `media_type`: one of
+/// [`MEDIA_TYPES`](super::MEDIA_TYPES), in any case; its parameters, such as `; charset=utf-8`, are ignored. Without one,
+/// or with `application/octet-stream`, the content tells the format. Messages call it `name`. It is copied to a temporary
+/// file without a name, and takes there as many bytes as are read of it: what is packed is not unpacked.
+///
+/// # Errors
+/// [`Error::MediaType`] if `media_type` is none of those; [`Error::Io`] if the body cannot be read or copied;
+/// [`Error::Input`] if it is empty, packed, or not in the format.
+pub fn read_as(mut reader: impl Read, media_type: Option<&str>, name: &str) -> Result<Box<dyn Source>> {
+    let format = media_type.map_or(Ok(None), Format::of_media_type)?;
+    let unreadable = |error| Error::io(name, "read", error);
+    let head = read_head(&mut reader).map_err(unreadable)?;
+    if let Some(packing) = Packing::of(&head) {
+        let packing = packing.name();
+        let message = format!("it is packed by {packing}; send it plain, or by gzip with `Content-Encoding: gzip`");
+        return Err(Error::input(name, message));
+    }
+    let format = match format {
+        Some(format) => format.check(&head, name).map(|()| format)?,
+        None => Format::of(&head, extension(Path::new(name)).as_deref(), name)?,
+    };
+    open_copy(format, &head, reader, name, unreadable)
 }
 
 /// Several inputs as one: they are scanned in turn, each by all the workers.
@@ -101,8 +107,6 @@ impl std::fmt::Debug for Inputs {
     }
 }
 
-/// What gzip begins with.
-const GZIP: &[u8] = b"\x1F\x8B";
 /// Bytes that tell the format.
 const HEAD_BYTES: usize = 4096;
 
@@ -202,6 +206,13 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn zstd(content: &[u8]) -> Vec<u8> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
     /// The path of a new file in `folder`.
     fn write(folder: &tempfile::TempDir, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = folder.path().join(name);
@@ -275,21 +286,36 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_unpacked() {
+    fn what_is_packed_is_unpacked() {
+        type Pack = fn(&[u8]) -> Vec<u8>;
         let folder = tempfile::tempdir().unwrap();
-        let packed = gzip(ROWS.as_bytes());
-        for name in ["rows.json.gz", "rows.gz", "rows.json", "rows"] {
-            let source = open(&write(&folder, name, &packed)).unwrap();
-            assert_eq!(scan(&*source, &Query::default(), 1).unwrap().0.len(), 2, "{name}");
+        let packings: [(Pack, &str, &str); 2] = [(gzip, "gz", "gzip"), (zstd, "zst", "zstd")];
+        for (pack, extension, packing) in packings {
+            let write = |name: &str, content: Vec<u8>| write(&folder, &name.replace("EXT", extension), content);
+            let count = |spec: &str| scan(&*open(spec).unwrap(), &Query::default(), 2).unwrap().0.len();
+            let packed = pack(ROWS.as_bytes());
+            for name in ["rows.json.EXT", "ROWS.JSON.EXT", "rows.EXT", "rows.json", "rows"] {
+                assert_eq!(count(&write(name, packed.clone())), 2, "{name} by {packing}");
+            }
+            // Members after each other are one text.
+            let twice = [pack(b"[1,2]\n"), pack(b"[3,4]\n")].concat();
+            assert_eq!(count(&write("lines.ndjson.EXT", twice)), 2);
+            // Larger than any buffer.
+            let rows = "17.25,48.5\n".repeat(100_000);
+            assert_eq!(count(&write("large.csv.EXT", pack(format!("lon,lat\n{rows}").as_bytes()))), 100_000);
+            // The name tells that a broken first line is one row.
+            let broken = open(&write("broken.ndjson.EXT", pack(b"[1,\n[3,4]\n"))).unwrap();
+            assert_eq!(scan(&*broken, &Query::default(), 1).unwrap().1.rejected, 1);
+            let cut = write("cut.json.EXT", packed[..packed.len() - 9].to_vec());
+            assert!(message(open(&cut)).starts_with(&format!("{cut}: broken {packing}: ")));
+            let mut spoiled = pack(rows.as_bytes());
+            let middle = spoiled.len() / 2;
+            spoiled[middle..middle + 4].copy_from_slice(&[0xFF; 4]);
+            let spoiled = write("spoiled.csv.EXT", spoiled);
+            assert!(message(open(&spoiled)).starts_with(&format!("{spoiled}: broken {packing}: ")));
+            let empty = write("empty.csv.EXT", pack(b""));
+            assert!(message(open(&empty)).contains("there is nothing in it"));
         }
-        // Members of gzip after each other are one text.
-        let twice = [gzip(b"[1,2]\n"), gzip(b"[3,4]\n")].concat();
-        let source = open(&write(&folder, "lines.ndjson.gz", twice)).unwrap();
-        assert_eq!(scan(&*source, &Query::default(), 1).unwrap().0.len(), 2);
-        let cut = write(&folder, "cut.json.gz", &packed[..packed.len() - 9]);
-        assert!(message(open(&cut)).starts_with(&format!("{cut}: broken gzip: ")));
-        let empty = write(&folder, "empty.csv.gz", gzip(b""));
-        assert!(message(open(&empty)).contains("there is nothing in it"));
     }
 
     #[test]
@@ -326,7 +352,6 @@ mod tests {
         };
         let is_read = |body: &[u8], media_type: &str| {
             assert_eq!(lon(body, Some(media_type)).unwrap(), [1.0, 3.0], "{media_type}");
-            assert_eq!(lon(&gzip(body), Some(media_type)).unwrap(), [1.0, 3.0], "{media_type}");
         };
         let features = br#"{"type":"MultiPoint","coordinates":[[1,2],[3,4]]}"#;
         is_read(features, "application/geo+json");
@@ -350,6 +375,17 @@ mod tests {
         for media_type in ["application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"] {
             let error = message(lon(b"lon,lat\n1,2\n", Some(media_type)));
             assert!(error.starts_with("the body: not an Arrow file: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_packed_is_not_unpacked() {
+        for media_type in [None, Some("application/json"), Some("application/octet-stream")] {
+            for (packed, name) in [(gzip(ROWS.as_bytes()), "gzip"), (zstd(ROWS.as_bytes()), "zstd")] {
+                let message = message(read_as(&packed[..], media_type, "-"));
+                let start = format!("-: it is packed by {name}; send it plain, ");
+                assert!(message.starts_with(&start), "{message}");
+            }
         }
     }
 

@@ -17,6 +17,7 @@ mod intake;
 mod json;
 mod labels;
 mod memory;
+mod packing;
 mod parquet;
 mod parts;
 mod record;

@@ -1,6 +1,7 @@
 //! Files written here and read back, and one that was written elsewhere.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+// What an array is made of is told by its type, which stands in front.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::from_iter_instead_of_collect)]
 
 mod columns;
 mod damage;
@@ -32,14 +33,18 @@ fn floats(values: impl IntoIterator<Item = f64>) -> ArrayRef {
 
 fn file_with(batches: &[RecordBatch], options: IpcWriteOptions) -> Vec<u8> {
     let mut writer = FileWriter::try_new_with_options(Vec::new(), &batches[0].schema(), options).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
     writer.finish().unwrap();
     writer.into_inner().unwrap()
 }
 
 fn stream_with(batches: &[RecordBatch], options: IpcWriteOptions) -> Vec<u8> {
     let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batches[0].schema(), options).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
     writer.finish().unwrap();
     writer.into_inner().unwrap()
 }
