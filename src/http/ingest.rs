@@ -124,7 +124,7 @@ pub(super) struct PointRows(Vec<String>);
         (status = 413, description = "The body is beyond limits.ingest_body or limits.ingest_points", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used for another request", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It took too long, and no point was added", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It took too long; with an Idempotency-Key it may be sent again", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn add(
@@ -224,7 +224,9 @@ impl Asked {
         Ok(IngestReply {
             accepted,
             rejected,
-            rejections: rejections.map(|rejection| RejectionReply { row: rejection.row, reason: rejection.reason }).collect(),
+            rejections: rejections
+                .map(|rejection| RejectionReply { row: rejection.row, reason: rejection.reason })
+                .collect(),
             beyond_map,
             repeated,
             version: layer.snapshot().version(),
@@ -254,27 +256,27 @@ impl Asked {
             let mut taken = Taken::default();
             let (batch, beyond_map) = (&mut taken.batch, &mut taken.beyond_map);
             let mut failed = None;
-            taken.report = {
-                let mut sink = |points: Points<'_>| {
-                    *beyond_map += batch.add(points) as u64;
-                    let count = batch.len() as u64;
-                    if count > self.limit_points {
-                        return ControlFlow::Break(());
-                    }
-                    if count > MANY_POINTS
-                        && let Err(error) = place.grow()
-                    {
-                        failed = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                    ControlFlow::Continue(())
-                };
-                source.scan(&query, &mut [&mut sink])?
+            let mut sink = |points: Points<'_>| {
+                *beyond_map += batch.add(points) as u64;
+                let count = batch.len() as u64;
+                if count > MANY_POINTS {
+                    failed = place.grow().err();
+                }
+                if failed.is_some() || count > self.limit_points {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
             };
-            match failed {
-                Some(error) => Err(Error::io(NAME, "read", error)),
-                None => Ok(taken),
+            let report = source.scan(&query, &mut [&mut sink]);
+            if let Some(error) = failed {
+                return Err(Error::io(NAME, "read", error));
             }
+            match report {
+                // Whoever takes the points wanted no more of them.
+                Err(Error::Cancelled) if taken.batch.len() as u64 > self.limit_points => {}
+                report => taken.report = report?,
+            }
+            Ok(taken)
         };
         let taken = incoming.read(self.packing, self.limit_bytes, digest.as_mut(), &mut grow, read)?;
         let mut taken = taken.map_err(|error| match error {

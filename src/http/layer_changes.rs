@@ -188,7 +188,8 @@ impl App {
     /// Makes sure that a layer is none of inputs.
     fn not_of_inputs(&self, name: &str) -> Answer<()> {
         if self.input_layers.contains(name) {
-            let why = format!("the layer `{name}` is one of the server's inputs, which it only reads; choose another name");
+            let why =
+                format!("the layer `{name}` is one of the server's inputs, which it only reads; choose another name");
             return Err(Problem::conflict(why));
         }
         Ok(())

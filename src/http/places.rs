@@ -53,9 +53,8 @@ impl Places {
         let stop = Arc::new(AtomicBool::new(false));
         let _stop = StopOnDrop(Arc::clone(&stop));
         let places = Arc::clone(&self.large);
-        let mut done = tokio::task::spawn_blocking(move || {
-            work(&Place { _small: small, large: Mutex::default(), places, stop })
-        });
+        let mut done =
+            tokio::task::spawn_blocking(move || work(&Place { _small: small, large: Mutex::default(), places, stop }));
         tokio::select! {
             answer = &mut done => return ended(answer),
             () = meanwhile => {}

@@ -121,7 +121,8 @@ impl Problem {
 
     /// A key of a request that was used for another one.
     pub(super) fn key_used() -> Box<Self> {
-        let why = "the Idempotency-Key was used for other points or parameters already; give each request a key of its own";
+        let why =
+            "the Idempotency-Key was used for other points or parameters already; give each request a key of its own";
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-used", "The key was used before", why)
     }
 
@@ -225,6 +226,7 @@ impl From<Error> for Box<Problem> {
     fn from(error: Error) -> Self {
         match error {
             Error::Invalid { parameter, message } => Problem::parameter(&parameter.replace('-', "_"), message),
+            Error::MediaType { .. } => Problem::media_type(error.to_string()),
             Error::Cancelled => Problem::timeout("the work was stopped"),
             Error::Io { ref source, .. } if is_full(source) => Problem::disk_full(error.to_string()),
             error => Problem::internal(error.to_string()),

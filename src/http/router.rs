@@ -18,8 +18,8 @@ use tower_http::decompression::RequestDecompressionLayer;
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::{
-    App, bbox, bridge, catalog, health, images, ingest, layer_changes, legend, metrics, openapi, overlays, pages, point,
-    points, statistics, tile_json, tiles,
+    App, bbox, bridge, catalog, health, images, ingest, layer_changes, legend, metrics, openapi, overlays, pages,
+    point, points, statistics, tile_json, tiles,
 };
 
 /// The patterns of all addresses, shared by the counters that name them.

@@ -115,6 +115,8 @@ async fn expire(app: &Arc<App>) {
             () = app.upkeep.described.notified() => {}
         }
         for name in app.names().await {
+            // Other processes add points too.
+            app.upkeep.changed(&name);
             let expired = app.work_on(name.clone(), |upkeep, layer| {
                 let Some(keep_s) = layer.snapshot().description().keep_s else { return Ok(0) };
                 let now_us = i64::try_from(super::images::now_s()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
@@ -124,7 +126,6 @@ async fn expire(app: &Arc<App>) {
             if let Some(points) = expired.await.filter(|points| *points > 0) {
                 tracing::info!(layer = name, points, "removed what was too old");
                 app.metrics.expired(points);
-                app.upkeep.changed(&name);
             }
         }
     }
@@ -142,7 +143,8 @@ impl App {
     /// The layers of the store.
     async fn names(self: &Arc<Self>) -> Vec<String> {
         let app = Arc::clone(self);
-        let names = tokio::task::spawn_blocking(move || app.catalog.store().map_or(Ok(Vec::new()), |store| store.names()));
+        let names =
+            tokio::task::spawn_blocking(move || app.catalog.store().map_or(Ok(Vec::new()), |store| store.names()));
         match names.await {
             Ok(Ok(names)) => names,
             Ok(Err(error)) => {
@@ -161,7 +163,9 @@ impl App {
     ) -> Option<T> {
         let app = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
-            let Some(layer) = app.catalog.store().map_or(Ok(None), |store| store.layer(&name))? else { return Ok(None) };
+            let Some(layer) = app.catalog.store().map_or(Ok(None), |store| store.layer(&name))? else {
+                return Ok(None);
+            };
             let done = work(&app.upkeep, &layer).map(Some);
             match done {
                 // It was changed or removed meanwhile: there is a next time.

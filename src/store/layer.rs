@@ -71,7 +71,7 @@ impl Stamp {
 /// A change of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    /// New segments, whose files lie in a workplace.
+    /// New segments, whose files lie in workplaces, each in its own.
     pub(super) added: Vec<SegmentEntry>,
     /// Segments that go. The change is given up if one of them is gone already.
     pub(super) removed: Vec<u64>,
@@ -169,8 +169,8 @@ impl StoredLayer {
         Workplace::new(&self.workplaces)
     }
 
-    /// Makes a change that is ready in a workplace, under the lock of the layer.
-    pub(super) fn commit(&self, change: Change, workplace: Option<&Workplace>) -> Result<()> {
+    /// Makes a change that is ready, under the lock of the layer. `workplaces` are those of the new segments, in their order.
+    pub(super) fn commit(&self, change: Change, workplaces: &[Workplace]) -> Result<()> {
         let gone = || Error::input(&self.folder, "the layer was removed meanwhile");
         let _lock = match lock(&self.folder) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(gone()),
@@ -196,7 +196,7 @@ impl StoredLayer {
             manifest.version += 1;
         }
         manifest.description = described.unwrap_or(manifest.description);
-        if let Err(error) = self.write(&mut manifest, change.added, workplace) {
+        if let Err(error) = self.write(&mut manifest, change.added, workplaces) {
             // What has its place already, but is in no manifest, takes room.
             sweep_layer(&self.folder);
             return Err(error);
@@ -211,14 +211,11 @@ impl StoredLayer {
     }
 
     /// Gives new segments their places, and puts the manifest that names them in the place of the one that is there.
-    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplace: Option<&Workplace>) -> Result<()> {
-        for mut entry in added {
+    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplaces: &[Workplace]) -> Result<()> {
+        for (mut entry, workplace) in added.into_iter().zip(workplaces) {
             entry.id = manifest.next_segment;
             manifest.next_segment += 1;
-            if let Some(workplace) = workplace {
-                let name = Manifest::segment_name(entry.id);
-                place(workplace.path(), &self.folder, &name, &entry)?;
-            }
+            place(workplace.path(), &self.folder, &Manifest::segment_name(entry.id), &entry)?;
             manifest.segments.push(entry);
         }
         sync_folder(&self.folder).map_err(|error| Error::io(&self.folder, "write to", error))?;
@@ -262,7 +259,7 @@ impl StoredLayer {
     /// [`Error::Io`] if the store cannot be written.
     pub fn describe(&self, description: Description) -> Result<()> {
         let change = Change { description: Some(description), same_points: true, ..Change::default() };
-        self.commit(change, None)
+        self.commit(change, &[])
     }
 
     /// Makes one segment of all, which makes reading faster and frees the room of what was removed.
@@ -352,7 +349,7 @@ impl StoredLayer {
         let entry = merge(&segments, workplace.path(), Workplace::RESULT, how)?;
         let added = if entry.rows > 0 { vec![entry] } else { Vec::new() };
         let same_points = expire_before_us.is_none();
-        self.commit(Change { added, removed, same_points, ..Change::default() }, Some(&workplace))
+        self.commit(Change { added, removed, same_points, ..Change::default() }, &[workplace])
     }
 
     /// Looks through all files, and leaves out those that are not as they were written. Answers what is wrong.

@@ -373,9 +373,8 @@ fn a_request_that_comes_again_adds_nothing() {
     let (_folder, store) = store();
     let layer = store.create("stops", Description::default()).unwrap();
     let columns = some_points(10, 1);
-    let request = |digest| {
-        Some(Request { key: "monday".into(), digest, accepted: 10, rejected: 0, at_s: super::manifest::now_s() })
-    };
+    let at_s = super::manifest::now_s();
+    let request = |digest| Some(Request { key: "monday".into(), digest, accepted: 10, rejected: 0, at_s });
     assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), Appended::New);
     let again = |points| {
         assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), Appended::Before(request(1).unwrap()));
@@ -420,6 +419,26 @@ fn writes_from_many_threads_all_arrive_once() {
     assert_eq!(other.layer("stops").unwrap().unwrap().snapshot().points(), 9600);
     let files = std::fs::read_dir(layer.folder()).unwrap().count();
     assert_eq!(files, 2 + snapshot.segments.iter().map(|s| 1 + usize::from(s.blocks.is_some())).sum::<usize>());
+}
+
+#[test]
+fn much_and_little_that_come_at_once_all_arrive_and_keys_hold_for_both() {
+    let (_folder, store) = store();
+    let layer = store.create("stops", Description::default()).unwrap();
+    let (much, little) = (some_points(140_000, 5), some_points(50, 6));
+    let request =
+        |key: String| Some(Request { key, digest: 1, accepted: 1, rejected: 0, at_s: super::manifest::now_s() });
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            let (layer, columns) = (&layer, if thread % 3 == 0 { &much } else { &little });
+            // Each key comes from two threads at the same time.
+            scope.spawn(move || layer.append(batch(columns), request(format!("{}", thread % 3))).unwrap());
+        }
+    });
+    assert_eq!(layer.snapshot().points(), 140_100);
+    let again = layer.append(batch(&much), request("0".into())).unwrap();
+    assert!(matches!(again, Appended::Before(_)), "{again:?}");
+    assert_eq!(Store::open(store.folder()).unwrap().layer("stops").unwrap().unwrap().snapshot().points(), 140_100);
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::server::{Reply, Server, eventually};
 pub(crate) fn server(config: &str) -> Server {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("fixed.csv"), "lon,lat\n1,2\n").unwrap();
-    std::fs::write(home.path().join("kiln.toml"), format!("{config}\n[layers.fixed]\ninput = \"fixed.csv\"\n")).unwrap();
+    std::fs::write(home.path().join("kiln.toml"), format!("{config}\n[layers.fixed]\ninput = \"fixed.csv\"\n"))
+        .unwrap();
     Server::at(home, &[])
 }
 
@@ -90,7 +91,10 @@ fn a_layer_comes_is_filled_and_seen_at_once_and_goes() {
     assert_eq!(told()["kiln"]["version"], reply["version"]);
     assert!(told()["tiles"][0].as_str().unwrap().contains("scheme=fire"));
     let listed = server.listed("trips").unwrap();
-    assert_eq!((&listed["points"], &listed["version"], &listed["title"]), (&json!(500), &reply["version"], &json!("Taxi trips")));
+    assert_eq!(
+        (&listed["points"], &listed["version"], &listed["title"]),
+        (&json!(500), &reply["version"], &json!("Taxi trips"))
+    );
     assert_eq!(server.totals("trips"), (500, 1000.0));
     assert_eq!(server.metric("kiln_layer_points{layer=\"trips\"} "), 500);
     assert_eq!(server.metric("kiln_ingest_points_total{fate=\"Accepted\"} "), 500);
@@ -110,7 +114,7 @@ fn a_layer_comes_is_filled_and_seen_at_once_and_goes() {
     server.send("DELETE", "/trips", &[], b"").refused(404, &["trips"]);
     server.points("trips", "text/csv", csv(1)).refused(404, &["PUT /trips"]);
     // One that comes again begins anew.
-    server.put("trips", &json!({})).ok(201);
+    server.put("trips", &json!({"style": {"scheme": "fire", "radius": 30}})).ok(201);
     assert_eq!(tile().body, before.body);
 }
 
@@ -120,7 +124,8 @@ fn points_come_in_every_format_packed_or_not() {
     server.put("all", &json!({})).ok(201);
     let geojson = json!({"type": "FeatureCollection", "features": [
         {"type": "Feature", "geometry": {"type": "Point", "coordinates": [10, 50]}, "properties": {"weight": 3}}]});
-    let rows = json!([{"lon": 10, "lat": 50, "weight": 2, "time": "2024-05-01T12:00:00Z", "category": "bus"}, {"x": 1}]);
+    let rows =
+        json!([{"lon": 10, "lat": 50, "weight": 2, "time": "2024-05-01T12:00:00Z", "category": "bus"}, {"x": 1}]);
     let lines = "{\"lon\": 1, \"lat\": 2}\n{\"lon\": 3, \"lat\": 4}\n";
     let post = |headers: &[(&str, &str)], body: &[u8]| {
         let reply = server.send("POST", "/all/points", headers, body).ok(200).json();
@@ -132,7 +137,9 @@ fn points_come_in_every_format_packed_or_not() {
     assert_eq!(post(&typed("Application/JSON; charset=utf-8"), rows.to_string().as_bytes()), (1, 1));
     assert_eq!(post(&typed("application/x-ndjson"), lines.as_bytes()), (2, 0));
     // The content tells where the type says nothing.
-    for headers in [&[][..], &typed("application/x-www-form-urlencoded"), &typed("application/octet-stream"), &typed("text/plain")] {
+    for headers in
+        [&[][..], &typed("application/x-www-form-urlencoded"), &typed("application/octet-stream"), &typed("text/plain")]
+    {
         assert_eq!(post(headers, csv(3).as_bytes()), (3, 0));
         assert_eq!(post(headers, lines.as_bytes()), (2, 0));
         assert_eq!(post(headers, geojson.to_string().as_bytes()), (1, 0));
@@ -186,7 +193,8 @@ fn rows_without_a_point_are_told() {
     server.put("some", &json!({})).ok(201);
     let reply = server.points("some", "text/csv", "lon,lat\n1,2\n1,95\nx,2\n1,89\n3,4\n").ok(200).json();
     assert_eq!((&reply["accepted"], &reply["rejected"], &reply["beyond_map"]), (&json!(2), &json!(2), &json!(1)));
-    let rows: Vec<u64> = reply["rejections"].as_array().unwrap().iter().map(|told| told["row"].as_u64().unwrap()).collect();
+    let rows: Vec<u64> =
+        reply["rejections"].as_array().unwrap().iter().map(|told| told["row"].as_u64().unwrap()).collect();
     assert_eq!(rows, [2, 3]);
     assert!(reply["rejections"][0]["reason"].as_str().unwrap().contains("latitude 95"), "{reply}");
     let many = format!("lon,lat\n{}1,2\n", "1,95\n".repeat(1500));

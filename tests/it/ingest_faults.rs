@@ -71,7 +71,8 @@ fn a_server_that_is_killed_loses_no_point_that_it_acknowledged_and_counts_none_t
         let acknowledged = pending.iter().sum::<u64>() * POINTS;
         let (points, sum) = server.totals("kept");
         // What was not answered may be there as well, all of it or none.
-        let unanswered = points.checked_sub(acknowledged).unwrap_or_else(|| panic!("{points} of {acknowledged} are left"));
+        let unanswered =
+            points.checked_sub(acknowledged).unwrap_or_else(|| panic!("{points} of {acknowledged} are left"));
         assert!(unanswered % POINTS == 0 && unanswered <= CLIENTS as u64 * POINTS, "{points}, {acknowledged}");
         assert!((sum - 2.0 * points as f64).abs() < 1e-6);
     }

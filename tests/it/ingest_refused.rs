@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::json;
 
 use crate::ingest::{csv, server};
-use crate::server::{Server, eventually, receive};
+use crate::server::{Server, eventually};
 
 #[test]
 fn layers_have_names_and_descriptions_that_make_sense() {
