@@ -8,6 +8,7 @@ mod classic_color;
 mod clean;
 mod cleanup;
 mod config;
+mod faults;
 mod geotiff;
 mod golden;
 mod import;
