@@ -1,5 +1,7 @@
 //! The store held against what it must be: the same points, the same sums, whatever was done to the files.
 
+mod shared;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 

@@ -1,0 +1,57 @@
+//! What others do to a layer while one is at it.
+
+use super::*;
+
+/// Puts another layer in the place of `points`, as another process does it.
+fn make_anew(store: &Store, columns: &Columns, parts: usize) {
+    let other = Store::open(store.folder()).unwrap();
+    assert!(other.remove("points").unwrap());
+    layer_of(&other, columns, parts);
+}
+
+#[test]
+fn a_merge_leaves_a_layer_alone_that_took_the_place_of_its_own() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(300, 1), 3);
+    let began_with = layer.snapshot();
+    make_anew(&store, &some_points(90, 2), 3);
+    let merged = layer.replace(&began_with, &began_with.segments, None, 1, None);
+    assert!(matches!(merged, Err(Error::Cancelled)), "{merged:?}");
+    let there = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap().snapshot();
+    assert_eq!((there.points(), there.segments.len()), (90, 3));
+    // Who held the old layer has the new one now.
+    assert_eq!(layer.snapshot().points(), 90);
+}
+
+#[test]
+fn a_damage_goes_with_its_layer() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(300, 1), 3);
+    let segment = layer.folder().join("00000002.points.arrow");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[500] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    assert_eq!(layer.verify().len(), 1);
+    make_anew(&store, &some_points(90, 2), 3);
+    layer.refresh().unwrap();
+    assert_eq!((layer.snapshot().points(), layer.snapshot().damaged()), (90, &[][..]));
+}
+
+#[test]
+fn points_that_come_while_others_expire_are_not_counted_with_them() {
+    let (_folder, store) = store();
+    let mut old = some_points(200, 1);
+    old.time = (0..200).collect();
+    let layer = layer_of(&store, &old, 4);
+    let mut new = some_points(1000, 2);
+    new.time.fill(1_000_000);
+    let expired = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..20 {
+                layer.append(batch(&new), None).unwrap();
+            }
+        });
+        layer.expire(150, 1, &Progress::default())
+    });
+    assert_eq!((expired.unwrap(), layer.snapshot().points()), (150, 20_050));
+}
