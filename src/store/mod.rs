@@ -89,7 +89,7 @@ impl Store {
         let mut store = Self::open(folder)?;
         let path = folder.join("server.lock");
         let refused = |error| Error::io(&path, "lock", error);
-        fs::create_dir_all(folder).map_err(refused)?;
+        manifest::create_folder(folder).map_err(refused)?;
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
         match lock.try_lock() {
             Ok(()) => {}

@@ -55,3 +55,18 @@ fn points_that_come_while_others_expire_are_not_counted_with_them() {
     });
     assert_eq!((expired.unwrap(), layer.snapshot().points()), (150, 20_050));
 }
+
+#[test]
+fn a_store_is_made_with_the_folders_that_it_lies_in() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("maps/of/points");
+    let store = Store::open(&folder).unwrap();
+    store.create("points", Description::default()).unwrap();
+    assert_eq!(entries(&folder), ["points"]);
+    // A folder that is there already is as good, and a file is none.
+    store.create("more", Description::default()).unwrap();
+    std::fs::write(home.path().join("file"), "x").unwrap();
+    let store = Store::open(&home.path().join("file/store")).unwrap();
+    let refused = store.create("points", Description::default()).unwrap_err().to_string();
+    assert!(refused.contains("file/store: cannot write to"), "{refused}");
+}
