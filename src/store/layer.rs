@@ -130,7 +130,7 @@ impl StoredLayer {
     /// How soon a change that another process makes is seen.
     pub const LOOK_AFTER: Duration = Duration::from_millis(200);
 
-    /// Reads the manifest anew if it has changed.
+    /// The layer as it is now: reads the manifest anew if it has changed.
     pub(super) fn refresh(&self) -> Result<Arc<Snapshot>> {
         let stamp = Stamp::of(&self.folder)?;
         let before = {
@@ -326,6 +326,8 @@ impl StoredLayer {
         threads: usize,
         progress: Option<&Progress>,
     ) -> Result<u64> {
+        // What is merged gets a new checksum, so that whatever is wrong by then would never be found out.
+        segments.iter().try_for_each(|segment| self.leave_out(segment, segment.points.verify(segment.entry.points)))?;
         let workplace = self.workplace()?;
         let requests = segments.iter().flat_map(|segment| segment.points.requests());
         let requests = Request::still_kept(requests, now_s());
@@ -344,16 +346,24 @@ impl StoredLayer {
     /// Looks through all files, and leaves out those that are not as they were written. Answers what is wrong.
     pub fn verify(&self) -> Vec<Damage> {
         for segment in &self.snapshot().segments {
-            if let Err(error) = segment.verify() {
-                tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
-                let (segment, points) = (segment.entry.id, segment.entry.rows);
-                let damage = Damage { segment, points, reason: error.to_string() };
-                let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                current.snapshot = Arc::new(current.snapshot.without(damage));
-            }
+            // What is wrong is told by what is left out from then on.
+            let _ = self.leave_out(segment, segment.verify());
         }
         self.snapshot().damaged().to_vec()
+    }
+
+    /// Leaves out a segment from now on whose files were looked through and are not as they were written.
+    fn leave_out(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
+        verified.inspect_err(|error| {
+            tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
+            let damage = Damage { segment: segment.entry.id, points: segment.entry.rows, reason: error.to_string() };
+            let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            // It may have been merged into another one meanwhile.
+            if current.snapshot.segments.iter().any(|there| Arc::ptr_eq(there, segment)) {
+                current.snapshot = Arc::new(current.snapshot.without(damage));
+            }
+        })
     }
 }
 

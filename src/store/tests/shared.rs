@@ -70,3 +70,39 @@ fn a_store_is_made_with_the_folders_that_it_lies_in() {
     let refused = store.create("points", Description::default()).unwrap_err().to_string();
     assert!(refused.contains("file/store: cannot write to"), "{refused}");
 }
+
+#[test]
+fn a_request_is_known_though_its_layer_could_not_be_read_anew() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(300, 1), 1);
+    let columns = some_points(10, 2);
+    let request =
+        || Some(Request { key: "monday".into(), digest: 1, accepted: 10, rejected: 0, at_s: super::manifest::now_s() });
+    // Another process answers it, and this one has just looked.
+    let other = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap();
+    layer.refresh().unwrap();
+    assert_eq!(other.append(batch(&columns), request()).unwrap(), Appended::New);
+    assert_eq!(layer.append(batch(&columns), request()).unwrap(), Appended::Before(request().unwrap()));
+    assert_eq!(layer.refresh().unwrap().points(), 310);
+}
+
+#[test]
+fn what_is_damaged_is_not_merged() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(300, 1), 3);
+    // One bit of a place, once the file is in use: what is read is still in order, or nearly.
+    let path = layer.folder().join("00000002.points.arrow");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let refused = layer.compact(1, &Progress::default()).unwrap_err().to_string();
+    assert!(refused.contains("00000002.points.arrow: it is damaged"), "{refused}");
+    assert_eq!((layer.snapshot().points(), layer.snapshot().damaged().len()), (200, 1));
+    // The others are merged next time, and the damaged one stays to be looked at.
+    layer.compact(1, &Progress::default()).unwrap();
+    assert_eq!((layer.snapshot().points(), layer.snapshot().segments.len()), (200, 1));
+    assert!(path.exists());
+    let again = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap().snapshot();
+    assert_eq!((again.points(), again.damaged().len()), (200, 1));
+}
