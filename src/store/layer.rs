@@ -231,8 +231,9 @@ impl StoredLayer {
         }
     }
 
-    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads` threads.
-    /// Memory is bounded whatever the size. Where no point passes, the layer stays as it is, whatever `existing` says.
+    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads` threads,
+    /// and with them what people are told of it from then on, where that is given. Memory is bounded whatever the size.
+    /// Where no point passes, the layer stays as it is, whatever `existing` says.
     ///
     /// # Errors
     /// If the source cannot be read or the store not be written, [`Error::Cancelled`] if `progress` was told to stop: the
@@ -242,10 +243,11 @@ impl StoredLayer {
         source: &dyn Source,
         query: &Query<'_>,
         existing: Existing,
+        description: Option<Description>,
         threads: usize,
         progress: &Progress,
     ) -> Result<Imported> {
-        import(self, source, query, existing, threads, progress)
+        import(self, source, query, existing, description, threads, progress)
     }
 
     /// Changes what people are told of the layer.
