@@ -134,6 +134,9 @@ impl Store {
             }
         }
         names.sort_unstable();
+        // What was removed is let go, so that its room on the disk is free.
+        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
+        layers.retain(|name, _| names.binary_search(name).is_ok());
         Ok(names)
     }
 
