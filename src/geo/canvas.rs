@@ -71,6 +71,13 @@ impl Canvas {
         Ok(Self { projection, origin: [0.0, 0.0], scale, col: 0, row: 0, width: 1, height: 1 })
     }
 
+    /// The canvas whose pixels are cells of a level, of which there are 2^`level` around the Web Mercator world. It may be larger
+    /// than a picture may be.
+    pub(crate) fn of_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
+        let scale = [(1u64 << level) as f64; 2];
+        Self { projection: Projection::Mercator, origin: [0.0, 0.0], scale, col, row, width, height }
+    }
+
     /// The canvas of a Web Mercator tile of `side_px` × `side_px` pixels.
     ///
     /// # Errors

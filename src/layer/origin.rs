@@ -27,17 +27,18 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// The points that pass `query`, summed up per cell of `canvas`.
+    /// The points that pass `query`, summed up per cell of `canvas`, which a kernel of `radius_px` pixels will smooth.
     pub(super) fn cells(
         self,
         query: &Query<'_>,
         canvas: &Canvas,
         tally: Tally,
+        radius_px: f64,
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         match self {
             Self::Source(source) => bin(source, query, canvas, tally, threads),
-            Self::Stored(snapshot) => snapshot.cells(query, canvas, tally, threads),
+            Self::Stored(snapshot) => snapshot.cells(query, canvas, tally, radius_px, threads),
         }
     }
 }

@@ -70,7 +70,8 @@ pub fn render_shaded(
         return render_classic(origin.source(), query, canvas, style, threads);
     }
     let kernel = style.kernel(canvas)?;
-    let (cells, report) = origin.cells(query, &canvas.grow(kernel.reach_px()), style.aggregation.tally(), threads)?;
+    let (grown, tally) = (canvas.grow(kernel.reach_px()), style.aggregation.tally());
+    let (cells, report) = origin.cells(query, &grown, tally, kernel.radius_px(), threads)?;
     stopped(query)?;
     let density = density(&cells, kernel, style.aggregation, threads)?;
     stopped(query)?;

@@ -7,10 +7,12 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::origin::Origin;
 use super::style::Style;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::{Canvas, Points, Projection};
 use crate::raster::{Curve, Grid, Kernel, Quantizer, Span, density};
 use crate::source::{Query, Source};
@@ -32,6 +34,8 @@ impl Shading {
     pub const SAMPLE: usize = 32;
     /// A tile of the sample, in pixels.
     const SIDE_PX: u32 = 256;
+    /// Of so many rows of a tile of the sample one is looked at.
+    const EVERY_ROW: usize = 4;
     /// Steps of a doubling of the scale that are told apart. The scale of tiles is one of them.
     const STEPS: f64 = 8.0;
 
@@ -60,12 +64,24 @@ impl Shading {
     ) -> Result<Self> {
         let scale = Self::scale_of(steps);
         let kernel = Kernel::new(style.shape, radius_px)?;
+        let draw = |tile: &Canvas, threads: usize| {
+            let (grown, tally) = (tile.grow(kernel.reach_px()), style.aggregation.tally());
+            let (cells, _) = origin.cells(query, &grown, tally, radius_px, threads)?;
+            density(&cells, kernel, style.aggregation, threads)
+        };
+        let tiles = tiles(places, projection, scale)?;
+        let is_one = tiles.len() == 1;
+        let drawn = match &tiles[..] {
+            [(tile, _)] => vec![draw(tile, threads)?],
+            // Each is drawn by one thread: there are enough of them.
+            _ => each(&tiles, threads, |(tile, _)| draw(tile, 1))?,
+        };
         let mut values = Vec::new();
-        for (tile, times) in tiles(places, projection, scale)? {
-            let cells = tile.grow(kernel.reach_px());
-            let (cells, _) = origin.cells(query, &cells, style.aggregation.tally(), threads)?;
-            let density = density(&cells, kernel, style.aggregation, threads)?;
-            (0..times).for_each(|_| values.extend_from_slice(density.cells()));
+        for (density, (_, times)) in drawn.iter().zip(&tiles) {
+            // Neighbors are alike: where there are other tiles, every fourth row tells as much as all.
+            for row in (0..Self::SIDE_PX as usize).step_by(if is_one { 1 } else { Self::EVERY_ROW }) {
+                (0..*times).for_each(|_| values.extend_from_slice(density.row(row)));
+            }
         }
         let rows = values.len() / Self::SIDE_PX as usize;
         let sample = Grid::from_cells(Self::SIDE_PX as usize, rows, values);
@@ -100,6 +116,22 @@ impl Shading {
         let last = self.ranks.len().checked_sub(1)?;
         Some(f64::from(self.ranks[(share.clamp(0.0, 1.0) * last as f64).round() as usize]))
     }
+}
+
+/// What `work` makes of each item, shared out to the threads.
+fn each<T: Sync, R: Send + Sync>(items: &[T], threads: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let slots: Vec<_> = items.iter().map(|item| (item, OnceLock::new())).collect();
+    let next = AtomicUsize::new(0);
+    let run = || {
+        while let Some((item, slot)) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let _ = slot.set(work(item));
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..threads.min(items.len())).for_each(|_| drop(scope.spawn(run)));
+        run();
+    });
+    slots.into_iter().map(|(_, slot)| slot.into_inner().unwrap_or(Err(Error::Cancelled))).collect()
 }
 
 /// The tiles that hold the places, and how many each holds; once where one holds all.

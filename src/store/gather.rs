@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use super::blocks::{BlockCells, MAX_LEVEL, MOST_POINTS, SIDE_BITS};
 use super::filter::Filter;
 use super::morton::{self, KEY_BITS};
-use super::place::{Columns, Placement, Rows};
+use super::place::{Columns, Lattice, Placement, Rows};
+use super::resample::Resampling;
 use super::segment::Segment;
 use super::tally::Tallies;
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ pub(super) struct Wanted<'a> {
     pub(super) tally: Tally,
     /// Whether weights count; if not, every point weighs 1.
     pub(super) weights: bool,
+    /// The radius of the kernel that will smooth the cells, in pixels.
+    pub(super) radius_px: f64,
     pub(super) stop: Option<&'a AtomicBool>,
 }
 
@@ -30,6 +33,9 @@ impl Wanted<'_> {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }
+
+/// So few points of a layer are placed as exactly as they are kept: it costs nothing. Of more, cells are.
+const FEW_POINTS: u64 = 4_000_000;
 
 /// Some rows of the sums.
 struct Part<'a> {
@@ -57,7 +63,10 @@ pub(super) fn gather(
     let mut counts = grid(matches!(wanted.tally, Tally::Count | Tally::CountAndSum), 0.0);
     let mut sums = grid(matches!(wanted.tally, Tally::Sum | Tally::CountAndSum), 0.0);
     let mut max = grid(wanted.tally == Tally::Max, f32::NEG_INFINITY);
-    let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height };
+    let placement = Placement::new(canvas);
+    let resampling = (!placement.is_exact() && points > FEW_POINTS).then(|| Resampling::new(canvas, wanted.radius_px));
+    let most_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
+    let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height }.min(most_rows);
     let inside = AtomicU64::new(0);
     {
         let cells = part_rows * width;
@@ -71,19 +80,28 @@ pub(super) fn gather(
             max: max.as_mut().and_then(Iterator::next),
         });
         let parts = Mutex::new(parts);
-        let placement = Placement::new(canvas, points);
+        let sum = |placement: &Placement, rows: Range<u32>, tallies: &mut Tallies| {
+            for (segment, filter) in segments {
+                Walk::new(segment, filter.as_ref(), wanted, placement, rows.clone(), tallies).all();
+            }
+            inside.fetch_add(tallies.inside, Ordering::Relaxed);
+        };
         // A function of its own, so that the lock is free while the part is worked on.
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
             while let Some(part) = next() {
-                let mut tallies = Tallies::new(wanted.tally, part.rows.len() * width);
-                for (segment, filter) in segments {
-                    let mut walk =
-                        Walk::new(segment, filter.as_ref(), wanted, &placement, part.rows.clone(), &mut tallies);
-                    walk.all();
+                let Part { rows, counts, sums, max } = part;
+                if let Some(resampling) = &resampling {
+                    let (cells, fresh) = resampling.cells(rows.clone());
+                    let mut tallies = Tallies::new(wanted.tally, cells.width(), cells.height());
+                    tallies.count_only(fresh);
+                    sum(&Placement::new(&cells), 0..cells.height(), &mut tallies);
+                    resampling.spread(&rows, &tallies, counts, sums, max);
+                } else {
+                    let mut tallies = Tallies::new(wanted.tally, canvas.width(), rows.end - rows.start);
+                    sum(&placement, rows, &mut tallies);
+                    tallies.write_to(counts, sums, max);
                 }
-                inside.fetch_add(tallies.inside, Ordering::Relaxed);
-                tallies.write_to(part.counts, part.sums, part.max);
             }
         };
         if threads > 1 {
@@ -243,9 +261,13 @@ impl<'a> Walk<'a> {
         const CHUNK: usize = 1024;
         let mut at = [0; CHUNK];
         let (shift, outside) = (self.placement.shift(), self.tallies.outside());
+        let lattice = Lattice::of(&copy.columns, &self.rows);
         for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
             let at = &mut at[..x.len()];
-            point_cells(x, y, shift, &copy.columns, &self.rows, outside, at);
+            match &lattice {
+                Some(lattice) => lattice_cells(x, y, shift, lattice, outside, at),
+                None => point_cells(x, y, shift, &copy.columns, &self.rows, outside, at),
+            }
             let weight = weight.map(|weight| &weight[i * CHUNK..i * CHUNK + x.len()]);
             self.tallies.add_points(at, weight);
         }
@@ -258,6 +280,14 @@ wide! {
             let cell = usize::from(cell);
             // More than 64 × 64 cells there are not, whatever the file says.
             *at = (rows[cell >> SIDE_BITS & 63] + columns[cell & 63]).min(outside);
+        }
+    }
+}
+
+wide! {
+    fn lattice_cells(x: &[u32], y: &[u32], shift: u32, lattice: &Lattice, outside: u32, at: &mut [u32]) {
+        for ((at, &x), &y) in at.iter_mut().zip(x).zip(y) {
+            *at = lattice.at(x >> shift, y >> shift, outside);
         }
     }
 }

@@ -30,6 +30,7 @@ mod points;
 mod progress;
 mod queue;
 mod requests;
+mod resample;
 mod rows;
 mod sample;
 mod scan;

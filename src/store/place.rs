@@ -2,7 +2,7 @@
 //!
 //! Every point is drawn where its cell's middle is, whether it comes from a block or on its own: so a picture depends on
 //! the points and the canvas alone, not on how they are stored. Where the pixels are cells themselves, as those of tiles
-//! are, that is exact. Elsewhere a pixel is several cells wide.
+//! are, that is exact. Elsewhere a pixel is so many cells wide that it is close to it.
 
 use super::blocks::{MAX_LEVEL, MIN_LEVEL};
 use crate::geo::{Canvas, Projection};
@@ -24,14 +24,10 @@ pub(super) struct Placement {
 
 impl Placement {
     /// How many cells a pixel is wide at least, as a power of two, where they are not the same.
-    const FINER: u32 = 2;
-    /// The same for a layer of few points, where it costs nothing.
-    const FINEST: u32 = 5;
-    /// Points that are few.
-    const FEW_POINTS: u64 = 4_000_000;
+    const FINER: u32 = 5;
 
-    /// The placement on `canvas`, a Mercator or plate carrée one, for a layer of `points`.
-    pub(super) fn new(canvas: &Canvas, points: u64) -> Self {
+    /// The placement on `canvas`, a Mercator or plate carrée one.
+    pub(super) fn new(canvas: &Canvas) -> Self {
         let scale = canvas.scale();
         let [first, last] = [0.0, f64::from(canvas.width())].map(|column| canvas.world_at(column, 0.0)[0]);
         let turns = (first.floor() as i64..last.ceil() as i64).collect();
@@ -46,10 +42,14 @@ impl Placement {
             level as u32
         } else {
             // Plate carrée stretches the south and the north, where a cell covers less ground than elsewhere: it is finer there.
-            let finer = if points <= Self::FEW_POINTS { Self::FINEST } else { Self::FINER };
-            (level_of(scale[0].max(scale[1])).ceil().max(0.0) as u32 + finer).clamp(MIN_LEVEL, MAX_LEVEL)
+            (level_of(scale[0].max(scale[1])).ceil().max(0.0) as u32 + Self::FINER).clamp(MIN_LEVEL, MAX_LEVEL)
         };
         Self { level, canvas: *canvas, is_lattice, turns }
+    }
+
+    /// Whether pixels are cells.
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_lattice
     }
 
     /// Bits of a place that tell places within a cell apart.
@@ -125,6 +125,39 @@ impl Columns {
                 within((middle * scale - corner).floor() as i64 - offset, width)
             }
         }
+    }
+}
+
+/// Where pixels are cells, the cell of the band's first pixel and the size of the band: all that is needed, and so small that
+/// it fits in 32 bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lattice {
+    first: [i32; 2],
+    size: [i32; 2],
+}
+
+impl Lattice {
+    /// `None` where pixels are not cells, or numbers are too large.
+    pub(super) fn of(columns: &Columns, rows: &Rows) -> Option<Self> {
+        /// Cells are told by 30 bits where a point is within a level of this at most.
+        const MOST: i64 = 1 << 30;
+        let Columns::Shifted { by, width } = *columns else { return None };
+        let RowKind::Shifted = rows.kind else { return None };
+        let row = rows.offset + i64::from(rows.band.start);
+        let small = |number: i64| i32::try_from(number).ok().filter(|_| number.abs() <= MOST);
+        let height = i64::from(rows.band.end - rows.band.start);
+        Some(Self { first: [small(by)?, small(row)?], size: [small(width)?, small(height)?] })
+            .filter(|_| rows.cells <= MOST as f64)
+    }
+
+    /// The band's cell that holds the place of a cell, or `outside`.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    pub(super) fn at(&self, column: u32, row: u32, outside: u32) -> u32 {
+        let [width, height] = self.size;
+        let (column, row) = (column as i32 - self.first[0], row as i32 - self.first[1]);
+        let is_inside = (column >= 0) & (column < width) & (row >= 0) & (row < height);
+        if is_inside { row.wrapping_mul(width).wrapping_add(column) as u32 } else { outside }
     }
 }
 

@@ -168,8 +168,8 @@ impl Snapshot {
         summary
     }
 
-    /// The points that pass `query` per cell of `canvas`, which lies on the globe. The bytes of the sums depend on the points
-    /// and the canvas alone.
+    /// The points that pass `query` per cell of `canvas`, which lies on the globe, as fine as a kernel of `radius_px` pixels
+    /// can tell that smooths them. The bytes of the sums depend on the points, the canvas and the radius alone.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the query asks for times or categories and no point has one, [`Error::Cancelled`].
@@ -178,13 +178,14 @@ impl Snapshot {
         query: &Query<'_>,
         canvas: &Canvas,
         tally: Tally,
+        radius_px: f64,
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid("projection", "a stored layer lies on the globe: give mercator or platecarree"));
         }
-        let wanted = Wanted { canvas, tally, weights: query.weights, stop: query.stop };
+        let wanted = Wanted { canvas, tally, weights: query.weights, radius_px, stop: query.stop };
         let segments = self.passing(query);
         let points = self.points();
         let cells = gather(&segments, wanted, points, threads)?;

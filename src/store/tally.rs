@@ -1,5 +1,7 @@
 //! Sums per cell of a part of a canvas.
 
+use std::ops::Range;
+
 use super::blocks::BlockCells;
 use crate::raster::Tally;
 use crate::simd::wide;
@@ -8,6 +10,9 @@ use crate::simd::wide;
 #[derive(Debug)]
 pub(super) struct Tallies {
     outside: usize,
+    width: u32,
+    /// Which cells count for `inside`.
+    counted: Range<u32>,
     counts: Option<Vec<u32>>,
     sums: Option<Vec<f64>>,
     max: Option<Vec<f32>>,
@@ -16,16 +21,39 @@ pub(super) struct Tallies {
 }
 
 impl Tallies {
-    pub(super) fn new(tally: Tally, cells: usize) -> Self {
+    pub(super) fn new(tally: Tally, width: u32, height: u32) -> Self {
+        let cells = width as usize * height as usize;
         let counting = matches!(tally, Tally::Count | Tally::CountAndSum);
         let summing = matches!(tally, Tally::Sum | Tally::CountAndSum);
         Self {
             outside: cells,
+            width,
+            counted: 0..cells as u32,
             counts: counting.then(|| vec![0; cells + 1]),
             sums: summing.then(|| vec![0.0; cells + 1]),
             max: (tally == Tally::Max).then(|| vec![f32::NEG_INFINITY; cells + 1]),
             inside: 0,
         }
+    }
+
+    /// Lets only some rows count for `inside`.
+    pub(super) fn count_only(&mut self, rows: Range<u32>) {
+        self.counted = rows.start * self.width..rows.end * self.width;
+    }
+
+    /// Points per cell, where they are kept; the last is those outside.
+    pub(super) fn counts(&self) -> Option<&[u32]> {
+        self.counts.as_deref()
+    }
+
+    /// Sums of weights per cell, where they are kept.
+    pub(super) fn sums(&self) -> Option<&[f64]> {
+        self.sums.as_deref()
+    }
+
+    /// Greatest weights per cell, where they are kept.
+    pub(super) fn max(&self) -> Option<&[f32]> {
+        self.max.as_deref()
     }
 
     /// The number that stands for what lies outside.
@@ -35,7 +63,7 @@ impl Tallies {
 
     /// Adds the cells of a block, each to the cell of the canvas that `at` says.
     pub(super) fn add_block(&mut self, at: &[u32], cells: BlockCells<'_>, weighted: bool) {
-        self.inside += inside(at, cells.n, self.outside());
+        self.inside += inside(at, cells.n, &self.counted);
         if let Some(counts) = &mut self.counts {
             for (&at, &n) in at.iter().zip(cells.n) {
                 let count = &mut counts[at as usize];
@@ -58,7 +86,7 @@ impl Tallies {
 
     /// Adds points, each to the cell of the canvas that `at` says.
     pub(super) fn add_points(&mut self, at: &[u32], weight: Option<&[f32]>) {
-        self.inside += (at.len() - count_of(at, self.outside())) as u64;
+        self.inside += count_of(at, &self.counted) as u64;
         if let Some(counts) = &mut self.counts {
             for &at in at {
                 let count = &mut counts[at as usize];
@@ -101,14 +129,14 @@ fn raise(max: &mut [f32], at: u32, weight: f32) {
 }
 
 wide! {
-    fn inside(at: &[u32], n: &[u32], outside: u32) -> u64 {
-        at.iter().zip(n).fold(0, |sum, (&at, &n)| sum + if at == outside { 0 } else { u64::from(n) })
+    fn inside(at: &[u32], n: &[u32], counted: &Range<u32>) -> u64 {
+        at.iter().zip(n).fold(0, |sum, (&at, &n)| sum + if counted.contains(&at) { u64::from(n) } else { 0 })
     }
 }
 
 wide! {
-    fn count_of(values: &[u32], wanted: u32) -> usize {
-        values.iter().fold(0, |count, &value| count + usize::from(value == wanted))
+    fn count_of(at: &[u32], counted: &Range<u32>) -> usize {
+        at.iter().fold(0, |count, at| count + usize::from(counted.contains(at)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::geo::{Bounds, Canvas, Categories, Points, Projection, TileCoord};
-use crate::raster::{Bins, Cells, Grid, Tally};
+use crate::raster::{Aggregation, Bins, Cells, Grid, Kernel, Shape, Tally, density};
 use crate::source::{Query, Sink, Source};
 
 /// A generator of numbers that is the same everywhere.
@@ -173,7 +173,7 @@ fn tiles_are_the_sums_of_the_points_however_they_are_stored() {
                 let expected = by_definition(&columns, canvas, |_| true);
                 for tally in TALLIES {
                     for threads in [1, 3] {
-                        let (cells, _) = snapshot.cells(&query, canvas, tally, threads).unwrap();
+                        let (cells, _) = snapshot.cells(&query, canvas, tally, 20.0, threads).unwrap();
                         assert!(same(&cells, &expected), "{parts} {compacted} canvas {i} {tally:?} {threads}");
                     }
                 }
@@ -191,7 +191,7 @@ fn windows_of_any_canvas_agree_with_the_whole() {
     let bounds = Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap();
     for projection in [Projection::Mercator, Projection::PlateCarree] {
         let whole = Canvas::new(projection, bounds, 401, 377).unwrap();
-        let (cells, _) = snapshot.cells(&query, &whole, Tally::Sum, 2).unwrap();
+        let (cells, _) = snapshot.cells(&query, &whole, Tally::Sum, 20.0, 2).unwrap();
         let sums = cells.sums.unwrap();
         assert!(cells.inside > 1000);
         let exact = by_bins(&columns, &whole);
@@ -200,10 +200,66 @@ fn windows_of_any_canvas_agree_with_the_whole() {
         assert!(moved < mass * 0.1, "{projection}: {moved} of {mass}");
         for (column, row, width, height) in [(0, 0, 100, 377), (100, 13, 301, 200), (399, 370, 2, 7)] {
             let window = whole.window(column, row, width, height).unwrap();
-            let (part, _) = snapshot.cells(&query, &window, Tally::Sum, 3).unwrap();
+            let (part, _) = snapshot.cells(&query, &window, Tally::Sum, 20.0, 3).unwrap();
             let part = part.sums.unwrap();
             for line in 0..height as usize {
                 let expected = &sums.row(line + row as usize)[column as usize..(column as usize + width as usize)];
+                assert_eq!(part.row(line), expected, "{projection} {line}");
+            }
+        }
+    }
+}
+
+/// Where pixels are no cells, the points of many are spread over them by cells: smoothed, that must show nothing.
+#[test]
+fn cells_that_are_no_pixels_are_spread_over_them() {
+    let columns = some_points(60_000, 5);
+    let (_folder, store) = store();
+    let snapshot = layer_of(&store, &columns, 1).snapshot();
+    let query = Query { weights: true, ..Query::default() };
+    let spread = |canvas: &Canvas, tally: Tally, radius_px: f64, threads: usize| {
+        let wanted = gather::Wanted { canvas, tally, weights: true, radius_px, stop: None };
+        gather::gather(&snapshot.passing(&query), wanted, u64::MAX, threads).unwrap()
+    };
+    let cases = [
+        (Projection::Mercator, Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap(), 401, 377),
+        (Projection::PlateCarree, Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap(), 401, 377),
+        (Projection::PlateCarree, Bounds::WORLD, 723, 211),
+        (Projection::Mercator, Bounds::new(-200.0, -80.0, 250.0, 85.0).unwrap(), 300, 411),
+    ];
+    for (projection, bounds, width, height) in cases {
+        let whole = Canvas::new(projection, bounds, width, height).unwrap();
+        for radius_px in [20.0, 8.0, 2.0] {
+            let kernel = Kernel::new(Shape::Gaussian, radius_px).unwrap();
+            let grown = whole.grow(kernel.reach_px());
+            let cells = spread(&grown, Tally::CountAndSum, radius_px, 1);
+            let smooth = |cells: &Cells| density(cells, kernel, Aggregation::Sum, 2).unwrap();
+            let (found, exact) = (smooth(&cells), smooth(&by_bins(&columns, &grown)));
+            let most = exact.cells().iter().copied().fold(0.0, f32::max);
+            let differs = found.cells().iter().zip(exact.cells()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // The exact picture has points in the middle of their pixels, up to half a pixel from where they are.
+            let slope = 0.61 * 3.0 / radius_px as f32;
+            assert!(differs < most * slope * 0.75, "{projection} {radius_px}: {differs} of {most}");
+            let by_sum =
+                |grid: &Option<Grid<f32>>| grid.as_ref().unwrap().cells().iter().map(|v| f64::from(*v)).sum::<f64>();
+            let expected = by_bins(&columns, &grown);
+            assert!((by_sum(&cells.sums) / by_sum(&expected.sums) - 1.0).abs() < 2e-3, "{projection} {radius_px}");
+            assert!((by_sum(&cells.counts) / cells.inside as f64 - 1.0).abs() < 1e-2, "{projection} {radius_px}");
+            for threads in [2, 3, 7] {
+                assert!(
+                    same(&spread(&grown, Tally::CountAndSum, radius_px, threads), &cells),
+                    "{projection} {threads}"
+                );
+            }
+        }
+        let most = spread(&whole, Tally::Max, 8.0, 2).max.unwrap();
+        let greatest = columns.weight.iter().copied().fold(0.0, f32::max);
+        assert_eq!(most.cells().iter().copied().fold(0.0, f32::max), greatest, "{projection}");
+        let all = spread(&whole, Tally::Sum, 20.0, 2).sums.unwrap();
+        for (column, row, width, height) in [(0, 0, 100, height), (100, 13, 150, 99), (298, 200, 2, 7), (5, 5, 1, 1)] {
+            let part = spread(&whole.window(column, row, width, height).unwrap(), Tally::Sum, 20.0, 3).sums.unwrap();
+            for line in 0..height as usize {
+                let expected = &all.row(line + row as usize)[column as usize..(column as usize + width as usize)];
                 assert_eq!(part.row(line), expected, "{projection} {line}");
             }
         }
@@ -226,7 +282,7 @@ fn filters_let_through_what_they_should() {
             let check = |query: &Query<'_>, keep: &dyn Fn(usize) -> bool| {
                 let expected = by_definition(&columns, &canvas, keep);
                 for threads in [1, 2] {
-                    let (cells, _) = snapshot.cells(query, &canvas, Tally::CountAndSum, threads).unwrap();
+                    let (cells, _) = snapshot.cells(query, &canvas, Tally::CountAndSum, 20.0, threads).unwrap();
                     assert!(same(&cells, &expected));
                 }
             };
@@ -235,7 +291,7 @@ fn filters_let_through_what_they_should() {
             check(&both, &|i| in_time(i) && is_bus(i));
         }
         let none = Query { in_categories: vec!["plane".into()], ..Query::default() };
-        assert_eq!(snapshot.cells(&none, &canvases()[0], Tally::Count, 1).unwrap().0.inside, 0);
+        assert_eq!(snapshot.cells(&none, &canvases()[0], Tally::Count, 20.0, 1).unwrap().0.inside, 0);
     }
 }
 
