@@ -106,3 +106,18 @@ fn what_is_damaged_is_not_merged() {
     let again = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap().snapshot();
     assert_eq!((again.points(), again.damaged().len()), (200, 1));
 }
+
+#[test]
+fn one_server_claims_a_store_when_it_is_there() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("store");
+    let [first, second] = [(); 2].map(|()| Store::open_for_server(&folder).unwrap());
+    assert!(!folder.exists());
+    second.claim().unwrap();
+    second.claim().unwrap();
+    let refused = first.claim().unwrap_err().to_string();
+    assert!(refused.contains("another server has this store"), "{refused}");
+    assert!(Store::open_for_server(&folder).is_err());
+    drop(second);
+    first.claim().unwrap();
+}
