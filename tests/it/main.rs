@@ -23,3 +23,4 @@ mod schemes;
 mod server;
 mod server_pages;
 mod tiles;
+mod together;
