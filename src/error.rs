@@ -35,6 +35,14 @@ pub enum Error {
         /// What is wrong with it (with the row, where one is at fault) and what to do.
         message: String,
     },
+    /// A request sends what it sends in a format that is not read.
+    #[error("points cannot be read from {media_type:?}; expected {expected}")]
+    MediaType {
+        /// The media type as the request names it.
+        media_type: String,
+        /// The media types that are read.
+        expected: String,
+    },
     /// The operating system refused to read or write a file.
     #[error("{}: cannot {action}: {source}", .path.display())]
     Io {
@@ -84,6 +92,6 @@ impl Error {
 
     /// Whether the caller asked for the wrong thing (exit code 2, HTTP 4xx), rather than the work having failed.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Invalid { .. } | Self::Config { .. })
+        matches!(self, Self::Invalid { .. } | Self::Config { .. } | Self::MediaType { .. })
     }
 }

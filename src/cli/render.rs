@@ -24,8 +24,8 @@ use crate::source::{Ground, Inputs, Query, open};
 
 /// Draw points from files as one heat-map picture.
 ///
-/// Reads CSV, GeoJSON, JSON, newline-delimited JSON and (Geo)Parquet, gzipped or not. Without --bounds the picture fits
-/// the points, with room for their dots.
+/// Reads CSV, GeoJSON, JSON, newline-delimited JSON, (Geo)Parquet and Arrow IPC (Feather), packed by gzip or zstd or not.
+/// Without --bounds the picture fits the points, with room for their dots.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln render cities.parquet -o cities.png

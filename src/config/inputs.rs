@@ -57,7 +57,7 @@ fn name_of(input: &str) -> String {
         return "stdin".into();
     }
     let file = Path::new(input).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let unpacked = file.strip_suffix(".gz").unwrap_or(&file);
+    let unpacked = [".gz", ".zst"].iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(&file);
     let stem = Path::new(unpacked).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let name: String = stem.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect();
     if name.contains(|c: char| c.is_ascii_alphanumeric()) { name } else { "layer".into() }
@@ -83,6 +83,7 @@ mod tests {
         for (input, name) in [
             ("data/Cities.parquet", "Cities"),
             ("my cities.csv.gz", "my-cities"),
+            ("towns.csv.zst", "towns"),
             ("quakes.2024.csv", "quakes-2024"),
             ("-", "stdin"),
             ("城市.csv", "layer"),

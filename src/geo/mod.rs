@@ -12,6 +12,7 @@ mod points;
 mod polygon;
 mod projection;
 mod tile;
+mod zooms;
 
 pub use bounds::Bounds;
 pub use canvas::Canvas;
@@ -21,3 +22,4 @@ pub use points::{Categories, Points};
 pub use polygon::Polygon;
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
 pub use tile::TileCoord;
+pub use zooms::Zooms;

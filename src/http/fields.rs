@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::problem::Problem;
 use crate::error::Error;
-use crate::geo::Bounds;
+use crate::geo::{Bounds, TileCoord};
 use crate::layer::{Size, StyleOptions};
 use crate::source::parse_time_us;
 
@@ -105,6 +105,14 @@ impl Fields {
     }
 
     /// An instant, in microseconds since 1970.
+    pub(super) fn zoom(&mut self, name: &'static str) -> Answer<Option<u8>> {
+        let most = TileCoord::MAX_ZOOM;
+        match self.count(name)? {
+            Some(zoom) if zoom > u64::from(most) => Err(Problem::parameter(name, format!("{zoom} is above {most}"))),
+            zoom => Ok(zoom.map(|zoom| zoom as u8)),
+        }
+    }
+
     pub(super) fn time_us(&mut self, name: &'static str) -> Answer<Option<i64>> {
         self.text(name)?
             .map(|text| {

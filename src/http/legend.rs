@@ -16,7 +16,10 @@ use super::ground::{Beyond, canvas, fitting};
 use super::images::png;
 use super::parameters::LegendParameters;
 use super::picture::{LayerStyle, SpanReply, Wanted};
+use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
+use super::tile_style::TileStyle;
+use crate::geo::TileCoord;
 
 /// What the colors of a picture mean.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -55,6 +58,14 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
     let title = fields.short_text("title")?.unwrap_or_else(|| layer.title().to_owned());
     let ratio = pixel_ratio(&mut fields)?;
     let bounds = fields.bounds("bounds")?;
+    if let Some(zoom) = fields.zoom("zoom")? {
+        if bounds.is_some() {
+            return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
+        }
+        let style = TileStyle::read(app, &layer, &mut fields)?;
+        fields.finish()?;
+        return Ok((style.wanted(app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?, title, ratio));
+    }
     let size = fields.size("size")?.unwrap_or_default();
     let style = LayerStyle::read(app, &layer, &mut fields)?;
     fields.finish()?;
@@ -67,7 +78,8 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
 
 /// The legend of a layer's picture, as a picture
 ///
-/// Takes the parameters of the picture that it explains. Without `bounds` that is a picture of the whole layer.
+/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
+/// picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), LegendParameters),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
@@ -100,7 +112,8 @@ pub(super) async fn legend_png(
 
 /// The legend of a layer's picture, as numbers
 ///
-/// Takes the parameters of the picture that it explains. Without `bounds` that is a picture of the whole layer.
+/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
+/// picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), LegendParameters),
     responses(
         (status = 200, description = "The legend", body = LegendReply),

@@ -209,17 +209,19 @@ style_parameters! {
     }
 }
 
-/// Which points are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it documents what Fields reads")]
-pub(super) struct FilterParameters {
-    /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
-    start: Option<String>,
-    /// Only points before this time.
-    end: Option<String>,
-    /// Only points of this category, or of these, separated by commas.
-    category: Option<String>,
+style_parameters! {
+    /// Which points are asked about, and which tiles.
+    StatisticsParameters {
+        /// The zooms whose tiles are told of: one, or some, such as `3-8`. Default: 0-12.
+        #[param(example = "0-4")]
+        zoom: Option<String>,
+        /// Only points from this time on: a date, an RFC 3339 time, or Unix seconds.
+        start: Option<String>,
+        /// Only points before this time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
 }
 
 /// Which points are asked for, and how they are to be written.
@@ -250,6 +252,9 @@ style_parameters! {
         title: Option<String>,
         /// Pixels per layout unit, 0.5 to 8: 2 for dense screens. Default: 1.
         pixel_ratio: Option<f32>,
+        /// The zoom whose tiles the legend is for, 0 to 24, instead of a picture's.
+        #[param(minimum = 0, maximum = 24, example = 10)]
+        zoom: Option<u8>,
         /// The picture's ground: west,south,east,north or `world`. Default: what fits the layer.
         #[param(example = "-12,35,32,60")]
         bounds: Option<String>,

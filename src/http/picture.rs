@@ -20,9 +20,10 @@ use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
-use crate::layer::{Blend, Heat, Layer, Origin, Radius, Style, StyleOptions, Unit, render_shaded};
+use crate::layer::{Blend, Heat, Layer, Origin, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
 use crate::source::{Ground, PointWithin, Query, Resident, points_within};
+use crate::store::Snapshot;
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -80,6 +81,14 @@ impl Subject {
         let bounds = Bounds { east: bounds.east + turn, ..bounds };
         let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(self.query()) };
         points_within(self.origin(&query).source(), &query, bounds, max).map_err(|error| filter.blamed(error))
+    }
+
+    /// The points as they are stored, if they are.
+    pub(super) fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::Layer(layer) => layer.snapshot().map(|snapshot| &**snapshot),
+            Self::Given(_) => None,
+        }
     }
 
     fn points(&self) -> u64 {
@@ -225,16 +234,27 @@ impl Wanted {
         key
     }
 
+    /// What the points are asked for.
+    fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
+        let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
+        let query = self.filter.applied_to(self.subject.query());
+        Query { ground: ground_of(self.canvas.projection()), weights, stop: Some(stop), ..query }
+    }
+
+    /// What the colors of the layer's pictures mean at the scale of this one, and the unit of its values. `None` for points of
+    /// the request, and as [`Layer::shading`] has it.
+    pub(super) fn shading(&self, app: &App, stop: &AtomicBool) -> Result<Option<(Arc<Shading>, Unit)>> {
+        let Subject::Layer(layer) = &self.subject else { return Ok(None) };
+        let style = self.style()?;
+        let shading = layer.shading(&self.query(&style, stop), &self.canvas, &style, app.render_threads());
+        let unit = || Unit::of(&self.canvas, &style, self.subject.weight());
+        Ok(shading.map_err(|error| self.filter.blamed(error))?.map(|shading| (shading, unit())))
+    }
+
     /// Draws the picture's values.
     fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heat, Style, Unit)> {
         let style = self.style()?;
-        let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
-        let query = Query {
-            ground: ground_of(self.canvas.projection()),
-            weights,
-            stop: Some(stop),
-            ..self.filter.applied_to(self.subject.query())
-        };
+        let query = self.query(&style, stop);
         let threads = self.threads(app);
         let draw = || {
             let shading = match &self.subject {

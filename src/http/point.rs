@@ -22,7 +22,9 @@ use super::tile_style::TileStyle;
 use crate::error::Result;
 use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
 use crate::layer::{Blend, StyleOptions};
+use crate::raster::Tally;
 use crate::source::{Query, Sink};
+use crate::store::Snapshot;
 
 /// What a layer's picture says at a place.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -33,7 +35,11 @@ pub(super) struct PointReply {
     /// What the value counts.
     #[schema(example = "population per km² at 20°N")]
     unit: String,
-    /// How many points lie within the radius of the pixel's middle.
+    /// How many percent of the pixels of that zoom's tiles that hold anything stay at or below the value; null where there is
+    /// no value.
+    #[schema(example = 87.5)]
+    percentile: Option<f64>,
+    /// How many points lie within the radius of the pixel's middle; of a stored layer, in pixels whose middles do.
     points: u64,
     /// The radius in pixels.
     #[schema(example = 20.0)]
@@ -75,11 +81,8 @@ pub(super) async fn point(
     let layer = app.layer(&layer)?;
     let (lon, lat) = read_place(&place)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let zoom = match fields.count("z")? {
-        None => center(layer.bounds(), TileStyle::SIDE_PX, TileCoord::MAX_ZOOM).2,
-        Some(zoom) if zoom <= u64::from(TileCoord::MAX_ZOOM) => zoom as u8,
-        Some(zoom) => return Err(Problem::parameter("z", format!("{zoom} is above {}", TileCoord::MAX_ZOOM))),
-    };
+    let usual_zoom = || center(layer.bounds(), TileStyle::SIDE_PX, TileCoord::MAX_ZOOM).2;
+    let zoom = fields.zoom("z")?.unwrap_or_else(usual_zoom);
     let style = TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;
     let canvas = pixel_at(lon, lat, zoom)?;
@@ -95,11 +98,14 @@ pub(super) async fn point(
     let there = Arc::clone(&app);
     let work = move |stop: &AtomicBool| {
         let (value, unit) = wanted.value(&there, stop)?;
-        Ok((value, unit, points_around(&wanted, radius_px, stop)?))
+        let shading = value.map(|value| Ok((wanted.shading(&there, stop)?, value))).transpose()?;
+        let rank =
+            shading.and_then(|(shading, value)| shading.and_then(|(shading, unit)| shading.rank(value / unit.factor)));
+        Ok((value, unit, rank.map(|rank| rank * 100.0), points_around(&wanted, radius_px, stop)?))
     };
-    let (value, unit, points) = app.pool.run(work).await?;
+    let (value, unit, percentile, points) = app.pool.run(work).await?;
     let radius_m = radius_px * (width_m * height_m).sqrt();
-    let reply = PointReply { value, unit, points, radius_px, radius_m, z: zoom, lon, lat };
+    let reply = PointReply { value, unit, percentile, points, radius_px, radius_m, z: zoom, lon, lat };
     Ok(([(header::CACHE_CONTROL, app.config.server.cache_control.clone())], Json(reply)).into_response())
 }
 
@@ -130,6 +136,10 @@ fn pixel_at(lon: f64, lat: f64, zoom: u8) -> Answer<Canvas> {
 /// The points no further than the radius from the middle of the picture's one pixel.
 fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u64> {
     let canvas = &wanted.canvas;
+    if let Some(snapshot) = wanted.subject.snapshot() {
+        let query = Query { stop: Some(stop), ..wanted.filter.applied_to(wanted.subject.query()) };
+        return points_of_cells(snapshot, &query, canvas, radius_px).map_err(|error| wanted.filter.blamed(error));
+    }
     let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
     let query = Query { near: Some(around), stop: Some(stop), ..wanted.filter.applied_to(wanted.subject.query()) };
     let ([x, y], [scale, _]) = (canvas.world_at(0.5, 0.5), canvas.scale());
@@ -152,6 +162,20 @@ fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u
     let scanned = wanted.subject.origin(&query).source().scan(&query, &mut [sink]);
     scanned.map_err(|error| wanted.filter.blamed(error))?;
     Ok(count)
+}
+
+/// The points of the pixels whose middles are no further than the radius from that of the canvas's one: there may be too many
+/// to look at each.
+fn points_of_cells(snapshot: &Snapshot, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
+    let reach = radius_px.floor() as u32;
+    let (cells, _) = snapshot.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
+    let middle = f64::from(reach);
+    let counts = cells.counts.iter().flat_map(|counts| counts.cells().chunks(cells.width).enumerate());
+    let near = counts.flat_map(|(row, counts)| {
+        let down = row as f64 - middle;
+        counts.iter().enumerate().filter(move |(column, _)| (*column as f64 - middle).hypot(down) <= radius_px)
+    });
+    Ok(near.map(|(_, count)| f64::from(*count)).sum::<f64>() as u64)
 }
 
 #[cfg(test)]

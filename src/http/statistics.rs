@@ -15,12 +15,16 @@ use super::App;
 use super::fields::{Answer, Fields};
 use super::filter::{Filter, time_text};
 use super::overlays::{Corners, corners};
-use super::parameters::FilterParameters;
+use super::parameters::StatisticsParameters;
+use super::picture::LayerStyle;
+use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
+use super::tile_style::TileStyle;
 use crate::error::{Error, Result};
-use crate::geo::{Extent, Points};
+use crate::geo::{Extent, Points, TileCoord, Zooms};
 use crate::layer::Layer;
 use crate::source::{Query, Sink};
+use crate::store::Summary;
 
 /// What a layer's points amount to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -38,6 +42,37 @@ pub(super) struct StatisticsReply {
     time: Option<TimeReply>,
     /// Changes with the points.
     version: String,
+    /// The values of the layer's tiles, zoom by zoom; empty for a layer on a plane, which has no tiles.
+    zooms: Vec<ZoomReply>,
+}
+
+/// The values of tiles of a zoom, of the pixels that hold anything. They are found in the tiles around 32 points that are
+/// picked evenly from all, as the colors are.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct ZoomReply {
+    /// The zoom.
+    z: u8,
+    /// Value of the coldest color.
+    vmin: f64,
+    /// Value of the hottest color.
+    vmax: f64,
+    /// What the values count.
+    #[schema(example = "points per km² at 49°N")]
+    unit: String,
+    /// The values that so many percent of the pixels stay at or below; null where there is no point, or where `vmin` and
+    /// `vmax` are given.
+    percentiles: Option<Percentiles>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Percentiles {
+    p1: f64,
+    p5: f64,
+    p25: f64,
+    p50: f64,
+    p75: f64,
+    p95: f64,
+    p99: f64,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -62,6 +97,15 @@ struct TimeReply {
     end: String,
 }
 
+impl TimeReply {
+    fn new([first, last]: [i64; 2]) -> Self {
+        Self { start: time_text(first), end: time_text(last) }
+    }
+}
+
+/// The zooms that are told of unless others are asked for.
+const USUAL_ZOOMS: Zooms = Zooms { first: 0, last: 12 };
+
 /// What is added up point by point, in the order of the input.
 #[derive(Debug, Default)]
 struct Totals {
@@ -85,8 +129,10 @@ impl Totals {
 }
 
 /// What a layer's points amount to
+///
+/// And, for each zoom, what the values of its tiles are: `style` parameters mean what they mean for tiles.
 #[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
-    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), FilterParameters),
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), StatisticsParameters),
     responses(
         (status = 200, description = "What they amount to", body = StatisticsReply),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
@@ -100,12 +146,24 @@ pub(super) async fn statistics(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let filter = Filter::read(&mut fields)?;
+    let zooms: Zooms = fields.parse("zoom")?.unwrap_or(USUAL_ZOOMS);
+    // A layer on a plane has no tiles.
+    let tiles = layer.ground().wraps();
+    let tiles = tiles.then(|| TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)).transpose()?;
+    let style = match &tiles {
+        Some(tiles) => tiles.style.clone(),
+        None => LayerStyle::read(&app, &layer, &mut fields)?,
+    };
     fields.finish()?;
-    let key = format!("statistics/{}/{}/{filter:?}", layer.name(), layer.version());
+    let LayerStyle { options, filter, .. } = style;
+    let key = format!("statistics/{}/{}/{zooms}/{options:?}{filter:?}", layer.name(), layer.version());
+    let there = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
-            let reply = look(&layer, &filter, stop).map_err(|error| filter.blamed(error))?;
+            let mut reply = look(&layer, &filter, stop).map_err(|error| filter.blamed(error))?;
+            for (tiles, zoom) in tiles.iter().flat_map(|tiles| zooms.all().map(move |zoom| (tiles, zoom))) {
+                reply.zooms.extend(tiles_of(&there, &layer, tiles, zoom, stop)?);
+            }
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
             Ok(Bytes::from(text))
         })
@@ -116,7 +174,30 @@ pub(super) async fn statistics(
     Ok(([(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, kept)], text).into_response())
 }
 
+/// The values of tiles of a zoom, as one entry; none if dots are too wide there.
+fn tiles_of(
+    app: &App,
+    layer: &Arc<Layer>,
+    style: &TileStyle,
+    zoom: u8,
+    stop: &AtomicBool,
+) -> Result<Option<ZoomReply>> {
+    let Ok(wanted) = style.wanted(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE) else { return Ok(None) };
+    Ok(wanted.shading(app, stop)?.map(|(shading, unit)| {
+        let quantile = |share: f64| Some(shading.quantile(share)? * unit.factor);
+        let percentiles = || {
+            let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
+            Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
+        };
+        let [vmin, vmax] = [shading.span.vmin, shading.span.vmax].map(|value| value * unit.factor);
+        ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), unit: unit.name }
+    }))
+}
+
 fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
+    if let (Some(snapshot), true) = (layer.snapshot(), filter.is_none()) {
+        return Ok(stored(layer, &snapshot.summary()));
+    }
     let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(layer.query()) };
     let mut totals = Totals::default();
     scan(layer, &query, |batch| totals.add(batch))?;
@@ -139,9 +220,22 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
         points,
         weight,
         bounds: extent.bounds(layer.ground().wraps()).map(corners),
-        time: times.map(|[first, last]| TimeReply { start: time_text(first), end: time_text(last) }),
+        time: times.map(TimeReply::new),
         version: layer.version().to_owned(),
+        zooms: Vec::new(),
     })
+}
+
+/// What is known of stored points without looking at them.
+fn stored(layer: &Layer, summary: &Summary) -> StatisticsReply {
+    StatisticsReply {
+        points: summary.points,
+        weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),
+        bounds: layer.extent().bounds(layer.ground().wraps()).map(corners),
+        time: summary.time_us.map(TimeReply::new),
+        version: layer.version().to_owned(),
+        zooms: Vec::new(),
+    }
 }
 
 /// Gives all points that pass the query, batch by batch.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::error::Category;
 
+use super::packing::without_packing;
 use super::parts::PartResult;
 use super::{Progress, read_error};
 use crate::error::{Error, Result};
@@ -76,6 +77,11 @@ impl Document {
         });
         let in_lines = first_is_line || is_named_as_lines(&name);
         Ok(Self { path: path.to_owned(), name, range: start as u64..end, in_lines })
+    }
+
+    /// The same document, each line of which is read for itself.
+    pub(super) fn in_lines(self) -> Self {
+        Self { in_lines: true, ..self }
     }
 
     /// What messages call the document.
@@ -206,8 +212,7 @@ impl Document {
 /// Whether a file of this name, packed or not, has a value per line.
 fn is_named_as_lines(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".ndjson", ".jsonl", ".geojsonl"].iter().any(|ending| name.ends_with(ending))
+    [".ndjson", ".jsonl", ".geojsonl"].iter().any(|ending| without_packing(&name).ends_with(ending))
 }
 
 /// Hands all values of `json` to `values`.

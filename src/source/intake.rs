@@ -74,13 +74,15 @@ impl<'i, 's> Intake<'i, 's> {
         if !all_valid(self.query.ground, points) {
             return (0..points.len()).try_for_each(|i| self.row(Row::of(points, i)));
         }
-        if !self.query.filters() {
+        // A few rows are gathered with those to come, so that sinks see no tiny batches.
+        let is_tiny = points.len() < Batch::ROWS / 4;
+        if !is_tiny && !self.query.filters() {
             return self.pass_on(points);
         }
         let mut passing = std::mem::take(&mut self.passing);
         find_passing(self.query, points, &mut passing);
         let count: usize = passing.iter().map(|&passes| usize::from(passes)).sum();
-        if count == points.len() {
+        if !is_tiny && count == points.len() {
             self.passing = passing;
             return self.pass_on(points);
         }
@@ -118,7 +120,7 @@ impl<'i, 's> Intake<'i, 's> {
     pub(super) fn reject(&mut self, reason: impl FnOnce() -> String) {
         self.report.read += 1;
         self.report.rejected += 1;
-        if self.report.rejections.len() < ScanReport::KEPT_REJECTIONS {
+        if self.report.rejections.len() < self.query.max_rejections {
             let row = self.report.read;
             self.report.rejections.push(Rejection { input: String::new(), row, reason: reason() });
         }

@@ -37,7 +37,18 @@ impl Json {
     /// [`Error::Io`](crate::Error::Io) if it cannot be read, [`Error::Input`](crate::Error::Input) if it is empty or
     /// does not begin as JSON does.
     pub fn open(path: &Path, name: String) -> Result<Self> {
-        let document = Document::open(path, name)?;
+        Self::of(Document::open(path, name)?)
+    }
+
+    /// As [`open`](Self::open), for a file each line of which is a value.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), but for the beginning: a line that is not JSON is a rejected row.
+    pub fn open_lines(path: &Path, name: String) -> Result<Self> {
+        Self::of(Document::open(path, name)?.in_lines())
+    }
+
+    fn of(document: Document) -> Result<Self> {
         let is_geojson = begins_as_geojson(&document)?;
         Ok(Self { document, is_geojson })
     }

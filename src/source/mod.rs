@@ -4,6 +4,7 @@
 //! needs no lock; with a single sink the points come in the order of the input. A sink that answers
 //! [`ControlFlow::Break`] stops the scan.
 
+mod arrow;
 mod batch;
 mod csv;
 mod document;
@@ -16,6 +17,7 @@ mod intake;
 mod json;
 mod labels;
 mod memory;
+mod packing;
 mod parquet;
 mod parts;
 mod record;
@@ -28,10 +30,12 @@ mod testing;
 mod time;
 mod value;
 
+pub use arrow::Arrow;
 pub use csv::Csv;
+pub use format::MEDIA_TYPES;
 pub use gathered::Gathered;
 pub use geojson::GeoJson;
-pub use input::{Inputs, open, read};
+pub use input::{Inputs, open, read, read_as};
 pub use json::Json;
 pub use memory::Memory;
 pub use parquet::Parquet;
@@ -78,7 +82,7 @@ impl Ground {
 }
 
 /// What a scan is to deliver.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Query<'a> {
     /// Columns by name; `None` means: found by its usual names.
     pub columns: Columns,
@@ -102,10 +106,32 @@ pub struct Query<'a> {
     pub polygon: Option<Arc<Polygon>>,
     /// The ground that is looked at. Points beyond it may be left out; they count as read.
     pub near: Option<Bounds>,
+    /// How many rejected rows the report is to keep with their reasons, the first ones; 5 by default. All are counted.
+    pub max_rejections: usize,
     /// Where the scan says how far it is.
     pub progress: Option<&'a Progress>,
     /// Where the caller says that it wants no more: the work then ends with [`Error::Cancelled`].
     pub stop: Option<&'a AtomicBool>,
+}
+
+impl Default for Query<'_> {
+    fn default() -> Self {
+        Self {
+            columns: Columns::default(),
+            ground: Ground::default(),
+            weights: false,
+            times: false,
+            categories: false,
+            start_us: None,
+            end_us: None,
+            in_categories: Vec::new(),
+            polygon: None,
+            near: None,
+            max_rejections: 5,
+            progress: None,
+            stop: None,
+        }
+    }
 }
 
 impl Query<'_> {
@@ -183,14 +209,11 @@ pub struct ScanReport {
     pub rejected: u64,
     /// Points of inputs without weights, although weights were wanted: each weighs 1.
     pub unweighted: u64,
-    /// The first rejected rows, at most [`ScanReport::KEPT_REJECTIONS`], in order.
+    /// The first rejected rows, at most [`Query::max_rejections`], in order.
     pub rejections: Vec<Rejection>,
 }
 
 impl ScanReport {
-    /// How many rejections are kept with their reason.
-    pub const KEPT_REJECTIONS: usize = 5;
-
     /// Rows that hold a valid point and passed the query.
     pub fn valid(&self) -> u64 {
         self.read - self.filtered - self.rejected
@@ -217,17 +240,17 @@ impl ScanReport {
     }
 
     /// Puts the report of what follows behind this one: `next` counts its rows from 1, and belongs to `input`.
-    fn append(&mut self, mut next: Self, input: &str) {
+    fn append(&mut self, mut next: Self, input: &str, query: &Query<'_>) {
         for rejection in &mut next.rejections {
             input.clone_into(&mut rejection.input);
             rejection.row += self.read;
         }
-        self.join(next);
+        self.join(next, query);
     }
 
     /// Puts the report of another input behind this one: its rejections keep their input and row.
-    fn join(&mut self, next: Self) {
-        let room = Self::KEPT_REJECTIONS - self.rejections.len();
+    fn join(&mut self, next: Self, query: &Query<'_>) {
+        let room = query.max_rejections.saturating_sub(self.rejections.len());
         self.rejections.extend(next.rejections.into_iter().take(room));
         self.read += next.read;
         self.filtered += next.filtered;

@@ -65,7 +65,7 @@ pub(super) fn scan_parts(
     outcomes.sort_by_key(|(part, _)| *part);
     let mut whole = ScanReport::default();
     for (_, outcome) in outcomes {
-        whole.append(outcome?, input);
+        whole.append(outcome?, input, query);
     }
     if query.weights && !has.weight {
         whole.unweighted = whole.valid();

@@ -156,8 +156,9 @@ impl Lattice {
     pub(super) fn at(&self, column: u32, row: u32, outside: u32) -> u32 {
         let [width, height] = self.size;
         let (column, row) = (column as i32 - self.first[0], row as i32 - self.first[1]);
-        let is_inside = (column >= 0) & (column < width) & (row >= 0) & (row < height);
-        if is_inside { row.wrapping_mul(width).wrapping_add(column) as u32 } else { outside }
+        // Below zero is far above any limit.
+        let is_inside = [(column, width), (row, height)].map(|(at, limit)| (at as u32) < limit as u32);
+        if is_inside == [true; 2] { row.wrapping_mul(width).wrapping_add(column) as u32 } else { outside }
     }
 }
 

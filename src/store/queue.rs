@@ -156,6 +156,9 @@ fn told_again(error: &Error) -> Error {
         Error::Invalid { parameter, message } => Error::invalid(parameter, message.clone()),
         Error::Input { input, message } => Error::input(input, message.clone()),
         Error::Config { place, message } => Error::config(place.clone(), message.clone()),
+        Error::MediaType { media_type, expected } => {
+            Error::MediaType { media_type: media_type.clone(), expected: expected.clone() }
+        }
         Error::Cancelled => Error::Cancelled,
     }
 }

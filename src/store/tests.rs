@@ -254,7 +254,7 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
         }
         let most = spread(&whole, Tally::Max, 8.0, 2).max.unwrap();
         let greatest = columns.weight.iter().copied().fold(0.0, f32::max);
-        assert_eq!(most.cells().iter().copied().fold(0.0, f32::max), greatest, "{projection}");
+        assert!((most.cells().iter().copied().fold(0.0, f32::max) - greatest).abs() < f32::EPSILON, "{projection}");
         let all = spread(&whole, Tally::Sum, 20.0, 2).sums.unwrap();
         for (column, row, width, height) in [(0, 0, 100, height), (100, 13, 150, 99), (298, 200, 2, 7), (5, 5, 1, 1)] {
             let part = spread(&whole.window(column, row, width, height).unwrap(), Tally::Sum, 20.0, 3).sums.unwrap();

@@ -320,23 +320,50 @@ fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
 fn statistics_tell_what_the_points_amount_to() {
     let server = stops("");
     let version = server.get("/stops").ok(200).json()["kiln"]["version"].clone();
-    let whole = server.get("/stops/statistics").ok(200);
+    let whole = server.get("/stops/statistics?zoom=3").ok(200);
     assert_eq!(whole.header("content-type"), Some("application/json"));
+    let mut whole = whole.json();
+    let zooms = whole["zooms"].take();
     assert_eq!(
-        whole.json(),
+        whole,
         json!({"points": 3, "weight": {"sum": 9.0, "min": 1.0, "max": 5.0, "mean": 3.0},
             "bounds": [[59.3, 18.0], [59.5, 18.2]],
-            "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"}, "version": version})
+            "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"}, "version": version, "zooms": null})
     );
-    let some = server.get("/stops/statistics?category=bus,tram&start=2024-02-01&end=2024-03-01").ok(200).json();
+    let legend = server.get("/stops/legend.json?zoom=3").ok(200).json();
+    assert_eq!(zooms.as_array().unwrap().len(), 1);
+    assert_eq!((&zooms[0]["z"], &zooms[0]["vmax"]), (&json!(3), &legend["span"]["vmax"]));
+    assert_eq!(zooms[0]["unit"], legend["span"]["unit"]);
+    let percentiles: Vec<f64> = ["p1", "p5", "p25", "p50", "p75", "p95", "p99"]
+        .iter()
+        .map(|share| zooms[0]["percentiles"][share].as_f64().unwrap())
+        .collect();
+    assert!(percentiles.is_sorted() && percentiles[0] > 0.0, "{percentiles:?}");
+    // The colors go up to the 99th percentile, unless asked otherwise.
+    assert!((percentiles[6] / legend["span"]["vmax"].as_f64().unwrap() - 1.0).abs() < 0.05, "{percentiles:?}");
+    let all = server.get("/stops/statistics").ok(200).json();
+    assert_eq!(all["zooms"].as_array().unwrap().len(), 13);
+    let of_categories =
+        server.get("/stops/statistics?category=bus,tram&start=2024-02-01&end=2024-03-01&zoom=0").ok(200);
+    let mut some = of_categories.json();
+    assert_eq!(some["zooms"].take().as_array().unwrap().len(), 1);
     assert_eq!(
         some,
         json!({"points": 1, "weight": {"sum": 5.0, "min": 5.0, "max": 5.0, "mean": 5.0},
             "bounds": [[59.4, 18.1], [59.4, 18.1]],
-            "time": {"start": "2024-02-01T12:30:00Z", "end": "2024-02-01T12:30:00Z"}, "version": version})
+            "time": {"start": "2024-02-01T12:30:00Z", "end": "2024-02-01T12:30:00Z"}, "version": version, "zooms": null})
     );
-    let none = server.get("/stops/statistics?category=ferry").ok(200).json();
-    assert_eq!(none, json!({"points": 0, "weight": null, "bounds": null, "time": null, "version": version}));
+    let none = server.get("/stops/statistics?category=ferry&zoom=1-2").ok(200).json();
+    assert_eq!(
+        (&none["points"], &none["weight"], &none["bounds"], &none["time"]),
+        (&json!(0), &Value::Null, &Value::Null, &Value::Null)
+    );
+    assert_eq!(none["zooms"][1]["percentiles"], Value::Null);
+    for (query, words) in [("zoom=9-3", "zoom"), ("zoom=25", "0 to 24"), ("zoom=x", "0-10")] {
+        server.get(&format!("/stops/statistics?{query}")).refused(400, &["zoom", words]);
+    }
+    server.get("/stops/legend.json?zoom=25").refused(400, &["zoom", "24"]);
+    server.get("/stops/legend.json?zoom=2&bounds=world").refused(400, &["zoom", "bounds"]);
     let bundled = Server::start();
     let cities = bundled.get("/cities/statistics").ok(200).json();
     assert_eq!((&cities["points"], &cities["time"]), (&json!(135_233), &Value::Null));
@@ -345,5 +372,5 @@ fn statistics_tell_what_the_points_amount_to() {
     bundled.get("/city/statistics").refused(404, &["cities"]);
     let plan = desks().get("/desks/statistics").ok(200).json();
     assert_eq!((&plan["points"], &plan["weight"]), (&json!(2), &Value::Null));
-    assert_eq!(plan["bounds"], json!([[40.0, 120.0], [900.0, 1500.0]]));
+    assert_eq!((&plan["bounds"], &plan["zooms"]), (&json!([[40.0, 120.0], [900.0, 1500.0]]), &json!([])));
 }

@@ -25,12 +25,7 @@ impl Rows {
     pub(super) fn flush(&mut self, intake: &mut Intake<'_, '_>) -> ControlFlow<()> {
         // The columns of a batch grow together, so there always are points.
         let Ok(points) = self.batch.points() else { return ControlFlow::Break(()) };
-        let flow = if points.len() * 4 >= Batch::ROWS {
-            intake.columns(points)
-        } else {
-            // The intake gathers a few rows at a time, so that sinks see no tiny batches.
-            (0..points.len()).try_for_each(|i| intake.row(Row::of(points, i)))
-        };
+        let flow = intake.columns(points);
         self.batch.clear();
         flow
     }

@@ -22,7 +22,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 use crate::geo::Points;
-use crate::source::{Columns, Ground, Progress};
+use crate::source::{Columns, Ground, Progress, read_as, testing};
 
 /// Writes the cells of one column of a row group.
 type Column = Box<dyn Fn(&mut SerializedColumnWriter<'_>)>;
@@ -280,6 +280,16 @@ fn a_file_without_rows_is_no_error() {
             let file = write(WriterProperties::builder(), fields, &groups);
             assert_eq!(scan_with(&file, &Query::default(), workers).unwrap(), (vec![], ScanReport::default()));
         }
+    }
+}
+
+#[test]
+fn media_types_are_known() {
+    let file = plain("required double x; required double y;", vec![doubles(&[1.5]), doubles(&[2.5])]);
+    for media_type in ["application/vnd.apache.parquet", "application/x-parquet", "application/octet-stream"] {
+        let source = read_as(&file[..], Some(media_type), "-").unwrap();
+        let (points, _) = testing::scan(&*source, &Query::default(), 1).unwrap();
+        assert_eq!(points, [(1.5, 2.5, 1.0)], "{media_type}");
     }
 }
 

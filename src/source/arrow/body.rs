@@ -1,0 +1,139 @@
+//! The bodies of messages, of which the wanted columns alone are read.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_ipc::MetadataVersion;
+use arrow_ipc::reader::{RecordBatchDecoder, read_dictionary};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef, UnionMode};
+
+use super::flaw::{Flaw, damaged};
+use super::layout::{Message, head, parse};
+
+/// The values of dictionaries, by the number that columns call them.
+pub(super) type Dictionaries = HashMap<i64, ArrayRef>;
+
+/// Bytes that the wanted columns of a packed record batch may take when they are unpacked.
+const MOST_UNPACKED_BYTES: u64 = 2 << 30;
+
+/// Reads the columns at `wanted`, in this order, of a record batch.
+pub(super) fn read_batch(
+    file: &File,
+    message: &Message,
+    schema: &SchemaRef,
+    wanted: &[usize],
+    dictionaries: &Dictionaries,
+) -> Result<RecordBatch, Flaw> {
+    let head = head(file, message)?;
+    let head = parse(&head)?;
+    let batch =
+        head.header_as_record_batch().ok_or_else(|| damaged("a message is not the record batch it should be"))?;
+    let body = read_body(file, message, &batch, &needed_buffers(schema, wanted, &batch, head.version())?)?;
+    let version = head.version();
+    let decoder = RecordBatchDecoder::try_new(&body, batch, schema.clone(), dictionaries, &version)?;
+    Ok(decoder.with_projection(Some(wanted)).read_record_batch()?)
+}
+
+/// Puts the dictionary in `message` among `dictionaries`, if it is the one called `wanted`.
+pub(super) fn add_dictionary(
+    file: &File,
+    message: &Message,
+    schema: &Schema,
+    wanted: i64,
+    dictionaries: &mut Dictionaries,
+) -> Result<(), Flaw> {
+    let head = head(file, message)?;
+    let head = parse(&head)?;
+    let dictionary = head.header_as_dictionary_batch();
+    let dictionary = dictionary.ok_or_else(|| damaged("a message is not the dictionary it should be"))?;
+    if dictionary.id() != wanted {
+        return Ok(());
+    }
+    let values = dictionary.data().ok_or_else(|| damaged("a dictionary is empty"))?;
+    let needed = vec![true; values.buffers().map_or(0, |buffers| buffers.len())];
+    let body = read_body(file, message, &values, &needed)?;
+    Ok(read_dictionary(&body, dictionary, schema, dictionaries, &head.version())?)
+}
+
+/// Reads the needed buffers of a body to where they belong. In between there are zeros that nobody looks at, and that
+/// take no memory, because the system lends pages as they are written.
+fn read_body(
+    file: &File,
+    message: &Message,
+    batch: &arrow_ipc::RecordBatch<'_>,
+    needed: &[bool],
+) -> Result<Buffer, Flaw> {
+    let too_large = |bytes: u64| damaged(format!("a record batch takes {} MiB, which are not to be had", bytes >> 20));
+    let mut body =
+        MutableBuffer::try_from_len_zeroed(message.body_bytes as usize).map_err(|_| too_large(message.body_bytes))?;
+    let mut unpacked_bytes = 0u64;
+    for (buffer, _) in batch.buffers().into_iter().flatten().zip(needed).filter(|(_, needed)| **needed) {
+        let outside = || damaged("a column is outside of its record batch");
+        let start = u64::try_from(buffer.offset()).map_err(|_| outside())?;
+        let end = start.checked_add_signed(buffer.length()).filter(|&end| end >= start && end <= message.body_bytes);
+        let end = end.ok_or_else(outside)?;
+        let bytes = &mut body[start as usize..end as usize];
+        file.read_exact_at(bytes, message.start + message.head_bytes + start)?;
+        if let (Some(_), Some(size)) = (batch.compression(), bytes.first_chunk()) {
+            // What is negative is not packed, or wrong, and takes nothing.
+            unpacked_bytes = unpacked_bytes.saturating_add(i64::from_le_bytes(*size).max(0) as u64);
+        }
+    }
+    if unpacked_bytes > MOST_UNPACKED_BYTES {
+        let (has, most) = (unpacked_bytes >> 20, MOST_UNPACKED_BYTES >> 20);
+        let message = format!("a record batch unpacks to {has} MiB, more than {most}; write it in smaller batches");
+        return Err(damaged(message));
+    }
+    // The decoder asks for as much without looking whether it is there.
+    Vec::<u8>::new().try_reserve_exact(unpacked_bytes as usize).map_err(|_| too_large(unpacked_bytes))?;
+    Ok(body.into())
+}
+
+/// Which buffers of a record batch belong to the columns at `wanted`.
+fn needed_buffers(
+    schema: &Schema,
+    wanted: &[usize],
+    batch: &arrow_ipc::RecordBatch<'_>,
+    version: MetadataVersion,
+) -> Result<Vec<bool>, Flaw> {
+    let mut variadic = batch.variadicBufferCounts().into_iter().flatten();
+    let mut needed = Vec::new();
+    let all = batch.buffers().map_or(0, |buffers| buffers.len());
+    for (index, field) in schema.fields().iter().enumerate() {
+        let count = buffers_of(field.data_type(), &mut variadic, version).filter(|&count| count <= all - needed.len());
+        let count = count.ok_or_else(|| damaged("a record batch does not hold what its schema says"))?;
+        needed.resize(needed.len() + count, wanted.contains(&index));
+    }
+    Ok(needed)
+}
+
+/// How many buffers a column of a type consists of. Columns of views say themselves how many they have.
+fn buffers_of(
+    data_type: &DataType,
+    variadic: &mut impl Iterator<Item = i64>,
+    version: MetadataVersion,
+) -> Option<usize> {
+    let (own, children): (usize, Vec<&FieldRef>) = match data_type {
+        DataType::Null => (0, vec![]),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => (3, vec![]),
+        DataType::Utf8View | DataType::BinaryView => {
+            (usize::try_from(variadic.next()?).ok()?.saturating_add(2), vec![])
+        }
+        DataType::FixedSizeList(values, _) => (1, vec![values]),
+        DataType::List(values) | DataType::LargeList(values) | DataType::Map(values, _) => (2, vec![values]),
+        DataType::ListView(values) | DataType::LargeListView(values) => (3, vec![values]),
+        DataType::Struct(fields) => (1, fields.iter().collect()),
+        DataType::RunEndEncoded(ends, values) => (0, vec![ends, values]),
+        DataType::Union(fields, mode) => {
+            let own = 1 + usize::from(*mode == UnionMode::Dense) + usize::from(version < MetadataVersion::V5);
+            (own, fields.iter().map(|(_, field)| field).collect())
+        }
+        _ => (2, vec![]),
+    };
+    let add =
+        |sum: usize, field: &FieldRef| Some(sum.saturating_add(buffers_of(field.data_type(), variadic, version)?));
+    children.into_iter().try_fold(own, add)
+}
