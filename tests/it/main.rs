@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod architecture;
+mod arrow;
 mod bad_requests;
 mod classic;
 mod classic_color;
