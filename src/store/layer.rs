@@ -231,9 +231,9 @@ impl StoredLayer {
         }
     }
 
-    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads` threads,
-    /// and with them what people are told of it from then on, where that is given. Memory is bounded whatever the size.
-    /// Where no point passes, the layer stays as it is, whatever `existing` says.
+    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads`
+    /// threads, and with them what people are told of it from then on, where that is given. Memory is bounded whatever
+    /// the size. Where no point passes, the layer stays as it is, whatever `existing` says.
     ///
     /// # Errors
     /// If the source cannot be read or the store not be written, [`Error::Cancelled`] if `progress` was told to stop: the

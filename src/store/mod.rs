@@ -81,9 +81,9 @@ impl Store {
         Ok(Self { folder, layers: RwLock::default(), server: Mutex::default() })
     }
 
-    /// Opens the store for the one server that serves it: a second one is refused until the first has ended. A folder that
-    /// is not there yet is not made, so that who only serves files finds nothing new beside them; layers that others make
-    /// in it later are served, and whoever [claims](Self::claim) it first has it.
+    /// Opens the store for the one server that serves it: a second one is refused until the first has ended. A folder
+    /// that is not there yet is not made, so that who only serves files finds nothing new beside them; layers that
+    /// others make in it later are served, and whoever [claims](Self::claim) it first has it.
     ///
     /// # Errors
     /// [`Error::Input`] if another server has it; [`Error::Io`] if the folder cannot be written.
@@ -96,7 +96,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Makes sure that no other server has the store, as long as this one is open. The folder is made if it is not there.
+    /// Makes sure that no other server has the store, as long as this one is open. The folder is made if it is not
+    /// there.
     ///
     /// # Errors
     /// As [`open_for_server`](Self::open_for_server).

@@ -375,9 +375,8 @@ fn a_request_that_comes_again_adds_nothing() {
     let (_folder, store) = store();
     let layer = store.create("stops", Description::default()).unwrap();
     let columns = some_points(10, 1);
-    let request = |digest| {
-        Some(Request { key: "monday".into(), digest, accepted: 10, rejected: 0, at_s: super::manifest::now_s() })
-    };
+    let at_s = super::manifest::now_s();
+    let request = |digest| Some(Request { key: "monday".into(), digest, accepted: 10, rejected: 0, at_s });
     assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), Appended::New);
     let again = |points| {
         assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), Appended::Before(request(1).unwrap()));

@@ -13,6 +13,7 @@ mod faults;
 mod geotiff;
 mod golden;
 mod import;
+mod kills;
 mod kiln;
 mod layer_addresses;
 mod old_page;

@@ -28,8 +28,8 @@ impl Waiting {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // More than a pipe holds: once it is written some of it was read, which an import does after it has looked whether
-        // there is such a layer.
+        // More than a pipe holds: once it is written some of it was read, which an import does after it has looked
+        // whether there is such a layer.
         let row = format!("1,1,{}\n", "-".repeat(10_000));
         let text = "lon,lat,note\n".to_owned() + &row.repeat(Self::ROWS);
         child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
