@@ -40,3 +40,4 @@ clean: ## Everything that was built
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin
+	@scripts/readers.sh

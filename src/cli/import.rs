@@ -124,24 +124,28 @@ impl Args {
     ) -> Result<Imported> {
         let Some(layer) = before else {
             let description = self.description(Description::default());
-            let fill = |layer: &StoredLayer| self.fill(layer, source, files, stages);
+            let fill = |layer: &StoredLayer| self.fill(layer, None, source, files, stages);
             return store.create_with(&self.layer, description, fill);
         };
-        let imported = self.fill(layer, source, files, stages)?;
-        if self.describes() {
-            layer.describe(self.description(layer.snapshot().description().clone()))?;
-        }
-        Ok(imported)
+        let description = self.describes().then(|| self.description(layer.snapshot().description().clone()));
+        self.fill(layer, description, source, files, stages)
     }
 
-    fn fill(&self, layer: &StoredLayer, source: &Inputs, files: &[String], stages: &Progress) -> Result<Imported> {
+    fn fill(
+        &self,
+        layer: &StoredLayer,
+        description: Option<Description>,
+        source: &Inputs,
+        files: &[String],
+        stages: &Progress,
+    ) -> Result<Imported> {
         /// More files than that are named by what was said.
         const NAMED: usize = 4;
         let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = Query { progress: Some(&read), ..self.rows.query() };
-        let import = || layer.import(source, &query, existing, threads, stages);
+        let import = || layer.import(source, &query, existing, description, threads, stages);
         let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
         if imported.points > 0 {
             return Ok(imported);

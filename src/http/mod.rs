@@ -151,13 +151,10 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
-/// The store of the config, if there is one: a folder that is not there yet is none.
-fn open_store(config: &StoreConfig) -> Result<Option<Store>> {
-    if !config.folder.exists() {
-        return Ok(None);
-    }
+/// The store of the config. Its folder need not be there yet: what others import later is served all the same.
+fn open_store(config: &StoreConfig) -> Result<Store> {
     let open = if config.read_only { Store::open } else { Store::open_for_server };
-    open(&config.folder).map(Some)
+    open(&config.folder)
 }
 
 impl App {
@@ -167,7 +164,7 @@ impl App {
         } else {
             config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
         };
-        let catalog = Catalog::new(layers, open_store(&config.store)?);
+        let catalog = Catalog::new(layers, Some(open_store(&config.store)?));
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {

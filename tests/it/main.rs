@@ -2,15 +2,18 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod architecture;
+mod arrow;
 mod bad_requests;
 mod classic;
 mod classic_color;
 mod clean;
 mod cleanup;
 mod config;
+mod faults;
 mod geotiff;
 mod golden;
 mod import;
+mod kills;
 mod kiln;
 mod layer_addresses;
 mod old_page;
@@ -22,3 +25,4 @@ mod schemes;
 mod server;
 mod server_pages;
 mod tiles;
+mod together;
