@@ -24,5 +24,6 @@ mod render;
 mod schemes;
 mod server;
 mod server_pages;
+mod stored_tiles;
 mod tiles;
 mod together;
