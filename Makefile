@@ -10,8 +10,9 @@ help: ## This list
 build: ## The optimized binary, target/release/kiln
 	$(CARGO) build --release
 
-serve: build ## A map of the bundled points, at http://127.0.0.1:3000/; ARGS='-l 8080 points.csv' says more
-	target/release/kiln serve $(ARGS)
+serve: build ## A map of the bundled points, kept in a store, at http://127.0.0.1:3000/; ARGS='-l 8080 points.csv' says more
+	scripts/demo_store.sh target/demo
+	target/release/kiln serve --store target/demo $(ARGS)
 
 test: tools ## All tests; installs what they need where it is missing
 	$(CARGO) test --all-targets
@@ -39,3 +40,4 @@ clean: ## Everything that was built
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin
+	@scripts/readers.sh

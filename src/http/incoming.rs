@@ -145,7 +145,15 @@ impl Incoming {
         let answer = match made() {
             Ok(content) => {
                 let fault = fault.clone();
-                Some(read(&mut Content { content, taken: 0, limit_bytes, digest, grown, has_grown: false, fault }))
+                Some(read(&mut Content {
+                    unpacked: content,
+                    taken: 0,
+                    limit_bytes,
+                    digest,
+                    grown,
+                    has_grown: false,
+                    fault,
+                }))
             }
             Err(error) => {
                 let _ = broken(error);
@@ -216,7 +224,7 @@ impl Read for Piped {
 
 /// Unpacked content: it is counted and summed up as it passes.
 struct Content<'c> {
-    content: Box<dyn Read + 'c>,
+    unpacked: Box<dyn Read + 'c>,
     taken: u64,
     limit_bytes: u64,
     digest: Option<&'c mut XxHash64>,
@@ -227,7 +235,7 @@ struct Content<'c> {
 
 impl Read for Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = match self.content.read(buffer) {
+        let count = match self.unpacked.read(buffer) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             Err(error) => return Err(self.fault.set(Problem::body(format!("the body cannot be unpacked: {error}")))),

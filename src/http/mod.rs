@@ -167,7 +167,7 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
-/// The store of the config. Its folder need not be there: the first layer makes it.
+/// The store of the config. Its folder need not be there yet: the first layer makes it, by a request or by others.
 fn open_store(config: &StoreConfig) -> Result<Store> {
     let open = if config.read_only { Store::open } else { Store::open_for_server };
     open(&config.folder)

@@ -320,13 +320,18 @@ impl Wanted {
 
     /// What the colors of the picture mean.
     pub(super) fn scale(&self, app: &App, stop: &AtomicBool) -> Result<Scale> {
-        let (heat, style, unit) = self.heat(app, stop)?;
-        let ticks = heat.values.as_ref().map(|values| {
-            let position = |value: f64| values.quantizer.position(value / unit.factor);
-            nice_ticks(values.span.vmin * unit.factor, values.span.vmax * unit.factor, position)
-        });
-        let ends = heat.values.map(|values| [values.span.vmin * unit.factor, values.span.vmax * unit.factor]);
-        Ok(Scale { ends, ticks: ticks.unwrap_or_default(), unit: unit.name, style })
+        let (found, style, unit) = if let Some((shading, unit)) = self.shading(app, stop)? {
+            (Some((shading.span, shading.quantizer.clone())), self.style()?, unit)
+        } else {
+            let (heat, style, unit) = self.heat(app, stop)?;
+            (heat.values.map(|values| (values.span, values.quantizer)), style, unit)
+        };
+        let Some((span, quantizer)) = found else {
+            return Ok(Scale { ends: None, ticks: Vec::new(), unit: unit.name, style });
+        };
+        let [vmin, vmax] = [span.vmin, span.vmax].map(|value| value * unit.factor);
+        let ticks = nice_ticks(vmin, vmax, |value| quantizer.position(value / unit.factor));
+        Ok(Scale { ends: Some([vmin, vmax]), ticks, unit: unit.name, style })
     }
 }
 

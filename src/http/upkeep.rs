@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::App;
 use crate::error::{Error, Result};
-use crate::store::{Progress, StoredLayer};
+use crate::store::{Progress, Store, StoredLayer};
 
 /// What there is to do, and how whoever does it is told.
 #[derive(Debug, Default)]
@@ -143,8 +143,7 @@ impl App {
     /// The layers of the store.
     async fn names(self: &Arc<Self>) -> Vec<String> {
         let app = Arc::clone(self);
-        let names =
-            tokio::task::spawn_blocking(move || app.catalog.store().map_or(Ok(Vec::new()), |store| store.names()));
+        let names = tokio::task::spawn_blocking(move || app.catalog.store().map_or(Ok(Vec::new()), Store::names));
         match names.await {
             Ok(Ok(names)) => names,
             Ok(Err(error)) => {

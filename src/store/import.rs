@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::layer::{Change, StoredLayer};
+use super::manifest::Description;
 use super::merge::{Merging, merge};
 use super::progress::{Progress, Stage};
 use super::rows::Rows;
@@ -66,6 +67,7 @@ pub(super) fn import(
     source: &dyn Source,
     query: &Query<'_>,
     existing: Existing,
+    description: Option<Description>,
     threads: usize,
     progress: &Progress,
 ) -> Result<Imported> {
@@ -124,7 +126,8 @@ pub(super) fn import(
         return Err(Error::Cancelled);
     }
     if let Some(entry) = entry {
-        layer.commit(Change { added: vec![entry], existing, ..Change::default() }, &[workplace])?;
+        let change = Change { added: vec![entry], existing, description, ..Change::default() };
+        layer.commit(change, &[workplace])?;
     }
     Ok(imported)
 }

@@ -75,6 +75,8 @@ pub(super) struct Change {
     pub(super) added: Vec<SegmentEntry>,
     /// Segments that go. The change is given up if one of them is gone already.
     pub(super) removed: Vec<u64>,
+    /// The id of the layer that they are of, where any go: another one of the same name has segments of the same numbers.
+    pub(super) removed_of: Option<String>,
     pub(super) existing: Existing,
     /// Whether the points are the same as before, only stored otherwise.
     pub(super) same_points: bool,
@@ -137,8 +139,8 @@ impl StoredLayer {
     /// How soon a change that another process makes is seen.
     pub const LOOK_AFTER: Duration = Duration::from_millis(200);
 
-    /// Reads the manifest anew if it has changed.
-    fn refresh(&self) -> Result<Arc<Snapshot>> {
+    /// The layer as it is now: reads the manifest anew if it has changed.
+    pub(super) fn refresh(&self) -> Result<Arc<Snapshot>> {
         let stamp = Stamp::of(&self.folder)?;
         let before = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
@@ -178,7 +180,8 @@ impl StoredLayer {
         };
         let mut manifest = Manifest::read(&self.folder)?.ok_or_else(gone)?;
         let is_there = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
-        if !change.removed.iter().all(is_there) {
+        let is_same_layer = change.removed_of.as_ref().is_none_or(|id| *id == manifest.id);
+        if !is_same_layer || !change.removed.iter().all(is_there) {
             self.take_over(manifest);
             return Err(Error::Cancelled);
         }
@@ -236,8 +239,9 @@ impl StoredLayer {
         }
     }
 
-    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads` threads.
-    /// Memory is bounded whatever the size. Where no point passes, the layer stays as it is, whatever `existing` says.
+    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads`
+    /// threads, and with them what people are told of it from then on, where that is given. Memory is bounded whatever
+    /// the size. Where no point passes, the layer stays as it is, whatever `existing` says.
     ///
     /// # Errors
     /// If the source cannot be read or the store not be written, [`Error::Cancelled`] if `progress` was told to stop: the
@@ -247,10 +251,11 @@ impl StoredLayer {
         source: &dyn Source,
         query: &Query<'_>,
         existing: Existing,
+        description: Option<Description>,
         threads: usize,
         progress: &Progress,
     ) -> Result<Imported> {
-        import(self, source, query, existing, threads, progress)
+        import(self, source, query, existing, description, threads, progress)
     }
 
     /// Changes what people are told of the layer.
@@ -272,7 +277,7 @@ impl StoredLayer {
         if snapshot.segments.len() < 2 {
             return Ok(());
         }
-        self.replace(&snapshot.segments, None, threads, Some(progress))
+        self.replace(&snapshot, &snapshot.segments, None, threads, Some(progress)).map(drop)
     }
 
     /// Merges segments of about the same size once there are many, so that their number grows with the logarithm of the
@@ -298,8 +303,8 @@ impl StoredLayer {
         let sum = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.entry.rows).sum();
         let many = by_size.into_iter().find(|segments| segments.len() >= MANY && rows.contains(&sum(segments)));
         let Some(many) = many else { return Ok(false) };
-        match self.replace(&many, None, threads, Some(progress)) {
-            Ok(()) => Ok(true),
+        match self.replace(&snapshot, &many, None, threads, Some(progress)) {
+            Ok(_) => Ok(true),
             // Somebody else was faster.
             Err(Error::Cancelled) if !progress.is_stopped() => Ok(false),
             Err(error) => Err(error),
@@ -313,58 +318,64 @@ impl StoredLayer {
     /// As [`compact`](Self::compact).
     pub fn expire(&self, before_us: i64, threads: usize, progress: &Progress) -> Result<u64> {
         let snapshot = self.snapshot();
-        let rows_before = snapshot.points();
         let old = |segment: &&Arc<Segment>| segment.entry.totals.time_us.is_some_and(|[first, _]| first < before_us);
         let old: Vec<Arc<Segment>> = snapshot.segments.iter().filter(old).cloned().collect();
-        if old.is_empty() {
-            return Ok(0);
-        }
-        // One by one where they are large, so that little is rewritten at once.
-        let mut rows_after = rows_before;
+        let mut expired = 0;
+        // One by one, so that little is rewritten at once.
         for segment in old {
             let rows = segment.entry.rows;
-            let ids: Vec<u64> = self.snapshot().segments.iter().map(|segment| segment.entry.id).collect();
-            self.replace(&[segment], Some(before_us), threads, Some(progress))?;
-            let now = self.snapshot();
-            let new = now.segments.iter().filter(|segment| !ids.contains(&segment.entry.id));
-            rows_after = rows_after - rows + new.map(|segment| segment.entry.rows).sum::<u64>();
+            expired += rows - self.replace(&snapshot, &[segment], Some(before_us), threads, Some(progress))?;
         }
-        Ok(rows_before - rows_after)
+        Ok(expired)
     }
 
-    /// Makes one segment of some.
-    fn replace(
+    /// Makes one segment of some of a snapshot's, and answers how many points it holds.
+    pub(super) fn replace(
         &self,
+        snapshot: &Snapshot,
         segments: &[Arc<Segment>],
         expire_before_us: Option<i64>,
         threads: usize,
         progress: Option<&Progress>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
+        // What is merged gets a new checksum, so that whatever is wrong by then would never be found out.
+        segments.iter().try_for_each(|segment| self.leave_out(segment, segment.points.verify(segment.entry.points)))?;
         let workplace = self.workplace()?;
         let requests = segments.iter().flat_map(|segment| segment.requests.values().cloned());
         let requests = Request::still_kept(requests, now_s());
         let removed = segments.iter().map(|segment| segment.entry.id).collect();
+        let removed_of = Some(snapshot.manifest.id.clone());
         let segments: Vec<&Segment> = segments.iter().map(|segment| &**segment).collect();
         let how = Merging { expire_before_us, requests: &requests, threads, progress };
         let entry = merge(&segments, workplace.path(), Workplace::RESULT, how)?;
-        let added = if entry.rows > 0 { vec![entry] } else { Vec::new() };
+        let rows = entry.rows;
+        let added = if rows > 0 { vec![entry] } else { Vec::new() };
         let same_points = expire_before_us.is_none();
-        self.commit(Change { added, removed, same_points, ..Change::default() }, &[workplace])
+        self.commit(Change { added, removed, removed_of, same_points, ..Change::default() }, &[workplace])?;
+        Ok(rows)
     }
 
     /// Looks through all files, and leaves out those that are not as they were written. Answers what is wrong.
     pub fn verify(&self) -> Vec<Damage> {
         for segment in &self.snapshot().segments {
-            if let Err(error) = segment.verify() {
-                tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
-                let (segment, points) = (segment.entry.id, segment.entry.rows);
-                let damage = Damage { segment, points, reason: error.to_string() };
-                let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                current.snapshot = Arc::new(current.snapshot.without(damage));
-            }
+            // What is wrong is told by what is left out from then on.
+            let _ = self.leave_out(segment, segment.verify());
         }
         self.snapshot().damaged().to_vec()
+    }
+
+    /// Leaves out a segment from now on whose files were looked through and are not as they were written.
+    fn leave_out(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
+        verified.inspect_err(|error| {
+            tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
+            let damage = Damage { segment: segment.entry.id, points: segment.entry.rows, reason: error.to_string() };
+            let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            // It may have been merged into another one meanwhile.
+            if current.snapshot.segments.iter().any(|there| Arc::ptr_eq(there, segment)) {
+                current.snapshot = Arc::new(current.snapshot.without(damage));
+            }
+        })
     }
 }
 

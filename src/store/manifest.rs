@@ -146,6 +146,21 @@ impl Manifest {
     }
 }
 
+/// Makes a folder, and those that it lies in, where they are not there; their names are on the disk then.
+pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(parent)?;
+    match fs::create_dir(folder) {
+        // Somebody else was faster.
+        Err(_) if folder.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(parent)
+}
+
 /// Makes sure that the names in a folder are on the disk.
 pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]

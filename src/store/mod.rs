@@ -64,8 +64,8 @@ use crate::error::{Error, Result};
 pub struct Store {
     folder: PathBuf,
     layers: RwLock<BTreeMap<String, Arc<StoredLayer>>>,
-    /// Where it is opened for a server: its lock, once there is a folder. It is held as long as it is open.
-    server: Option<Mutex<Option<File>>>,
+    /// Held by the server that serves the store.
+    server: Mutex<Option<File>>,
 }
 
 impl Store {
@@ -78,38 +78,37 @@ impl Store {
             return Err(Error::input(folder, "it is not a folder, so no store"));
         }
         let folder = folder.to_owned();
-        Ok(Self { folder, layers: RwLock::default(), server: None })
+        Ok(Self { folder, layers: RwLock::default(), server: Mutex::default() })
     }
 
-    /// Opens the store for the one server that serves it: a second one is refused until the first has ended. Where there is
-    /// no folder yet, [`claim`](Self::claim) makes it.
+    /// Opens the store for the one server that serves it: a second one is refused until the first has ended. A folder
+    /// that is not there yet is not made, so that who only serves files finds nothing new beside them; layers that
+    /// others make in it later are served, and whoever [claims](Self::claim) it first has it.
     ///
     /// # Errors
     /// [`Error::Input`] if another server has it; [`Error::Io`] if the folder cannot be written.
     pub fn open_for_server(folder: &Path) -> Result<Self> {
-        let store = Self { server: Some(Mutex::default()), ..Self::open(folder)? };
+        let store = Self::open(folder)?;
         if folder.exists() {
             store.claim()?;
+            store.sweep();
         }
         Ok(store)
     }
 
-    /// Makes the folder, if it is not there, and where the store was opened for a server, makes sure that no other server has
-    /// it. A server does so before it changes anything.
+    /// Makes sure that no other server has the store, as long as this one is open. The folder is made if it is not
+    /// there.
     ///
     /// # Errors
-    /// [`Error::Input`] if another server has it; [`Error::Io`] if the folder cannot be written.
+    /// As [`open_for_server`](Self::open_for_server).
     pub fn claim(&self) -> Result<()> {
-        let path = self.folder.join("server.lock");
-        let refused = |error| Error::io(&path, "lock", error);
-        let Some(server) = &self.server else {
-            return fs::create_dir_all(&self.folder).map_err(|error| Error::io(&self.folder, "create", error));
-        };
-        let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if server.is_some() {
             return Ok(());
         }
-        fs::create_dir_all(&self.folder).map_err(refused)?;
+        let path = self.folder.join("server.lock");
+        let refused = |error| Error::io(&path, "lock", error);
+        manifest::create_folder(&self.folder).map_err(refused)?;
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -120,7 +119,6 @@ impl Store {
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
         *server = Some(lock);
-        self.sweep();
         Ok(())
     }
 
@@ -154,6 +152,9 @@ impl Store {
             }
         }
         names.sort_unstable();
+        // What was removed is let go, so that its room on the disk is free.
+        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
+        layers.retain(|name, _| names.binary_search(name).is_ok());
         Ok(names)
     }
 

@@ -114,7 +114,11 @@ impl StoredLayer {
     }
 
     fn commit_together(&self, writes: Vec<Write>) -> Vec<(u64, Result<Appended>)> {
-        let snapshot = self.snapshot();
+        // The newest one, whatever was served so far: a request that it does not know is taken for a new one.
+        let snapshot = match self.refresh() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return writes.iter().map(|write| (write.ticket, Err(told_again(&error)))).collect(),
+        };
         let mut outcomes = Vec::with_capacity(writes.len());
         let (mut few, mut many) = (Rows::default(), Vec::new());
         let (mut requests, mut of_few, mut tickets) = (Vec::<Request>::new(), Vec::new(), Vec::new());

@@ -55,6 +55,8 @@ impl Snapshot {
     /// Opens the segments of a manifest; those that `before` has open already are taken from there. Where the manifest is
     /// known to be the newest, a file that is not there is a damage, else an error.
     pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>, is_newest: bool) -> Result<Self> {
+        // A layer that was removed and made anew has other segments under the same numbers.
+        let before = before.filter(|before| before.manifest.id == manifest.id);
         let mut segments = Vec::with_capacity(manifest.segments.len());
         let mut damaged = Vec::new();
         for entry in &manifest.segments {

@@ -1,5 +1,7 @@
 //! The store held against what it must be: the same points, the same sums, whatever was done to the files.
 
+mod shared;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -489,13 +491,19 @@ fn an_import_is_all_or_nothing_and_merges_its_runs() {
     let points = Points::new(&columns.lon, &columns.lat).unwrap().with_weight(&columns.weight).unwrap();
     let source = crate::source::Memory(points);
     let progress = Progress::default();
-    let imported = layer.import(&source, &Query::default(), Existing::Kept, 2, &progress).unwrap();
+    let imported = layer.import(&source, &Query::default(), Existing::Kept, None, 2, &progress).unwrap();
     assert_eq!((imported.points, imported.report.read, layer.snapshot().points()), (50_000, 50_000, 50_000));
     let stopped = Progress::default();
     stopped.stop();
-    assert!(layer.import(&source, &Query::default(), Existing::Kept, 2, &stopped).is_err());
+    assert!(layer.import(&source, &Query::default(), Existing::Kept, None, 2, &stopped).is_err());
     assert_eq!(layer.snapshot().points(), 50_000);
-    layer.import(&source, &Query::default(), Existing::Replaced, 2, &progress).unwrap();
+    let description = Description { title: Some("Points".into()), ..Description::default() };
+    let with_it = Some(description.clone());
+    assert!(layer.import(&source, &Query::default(), Existing::Kept, with_it.clone(), 2, &stopped).is_err());
+    assert_eq!(layer.snapshot().description(), &Description::default());
+    layer.import(&source, &Query::default(), Existing::Replaced, with_it, 2, &progress).unwrap();
+    assert_eq!(layer.snapshot().description(), &description);
+    assert!(layer.snapshot().version().ends_with("-2"), "one change each: {}", layer.snapshot().version());
     assert_eq!((layer.snapshot().points(), layer.snapshot().segments.len()), (50_000, 1));
     assert!(store.remove("points").unwrap() && store.names().unwrap().is_empty());
     let left: Vec<_> = std::fs::read_dir(store.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
@@ -518,7 +526,7 @@ fn a_layer_is_made_with_all_its_points_or_not_at_all() {
     let fill = |layer: &StoredLayer| {
         // Nobody sees it yet, nor the name that it will have.
         assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
-        layer.import(&source, &Query::default(), Existing::Kept, 2, &Progress::default())
+        layer.import(&source, &Query::default(), Existing::Kept, None, 2, &Progress::default())
     };
     let failed =
         store.create_with("points", Description::default(), |layer| fill(layer).and(Err::<(), _>(Error::Cancelled)));
@@ -545,7 +553,7 @@ fn an_import_of_nothing_changes_nothing() {
     let (lon, lat) = ([0.0, 5.0], [89.0, -86.0]);
     let polar = crate::source::Memory(Points::new(&lon, &lat).unwrap());
     for existing in [Existing::Kept, Existing::Replaced] {
-        let imported = layer.import(&polar, &Query::default(), existing, 1, &Progress::default()).unwrap();
+        let imported = layer.import(&polar, &Query::default(), existing, None, 1, &Progress::default()).unwrap();
         assert_eq!((imported.points, imported.beyond_map, imported.report.read), (0, 2, 2));
         assert_eq!((layer.snapshot().points(), layer.snapshot().version()), (100, version.clone()));
     }

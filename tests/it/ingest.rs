@@ -43,7 +43,7 @@ impl Server {
 
     /// Points and sum of the weights.
     pub(crate) fn totals(&self, layer: &str) -> (u64, f64) {
-        let statistics = self.get(&format!("/{layer}/statistics")).ok(200).json();
+        let statistics = self.get(&format!("/{layer}/statistics?zoom=0&radius=1")).ok(200).json();
         (statistics["points"].as_u64().unwrap(), statistics["weight"]["sum"].as_f64().unwrap_or(0.0))
     }
 }

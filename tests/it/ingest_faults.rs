@@ -48,7 +48,7 @@ fn a_server_that_is_killed_loses_no_point_that_it_acknowledged_and_counts_none_t
     let mut server = server("");
     server.put("kept", &json!({})).ok(201);
     // Requests that were not answered yet, one for each client, and how many were.
-    let mut pending = vec![0u64; CLIENTS];
+    let mut pending = [0u64; CLIENTS];
     for kill in 0..KILLS {
         let (address, stop) = (server.address().to_owned(), AtomicBool::new(false));
         std::thread::scope(|scope| {

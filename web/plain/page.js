@@ -24,6 +24,7 @@ let catalog = { layers: [], schemes: [] };
 let attribution = null; // of the layer, as HTML
 let underWay = null; // AbortController of the request that is being answered
 let shown = null; // the tiles or the overlay on the map
+let legendOfTiles = null; // the picture of their legend at a zoom
 let stale = []; // what it replaces, until it is there
 
 // --------------------------------------------------------------------------------------------------- asking the server
@@ -125,13 +126,22 @@ async function refreshTiles(signal) {
   const address = `${name}?${new URLSearchParams(style())}`;
   const told = await ask(address, { signal });
   const here = (url) => url.slice(url.lastIndexOf(`/${name}/`) + 1); // however this page itself was reached
-  const legend = await loadLegend(here(told.legend));
+  legendOfTiles = (zoom) => loadLegend(`${here(told.legend)}&zoom=${Math.min(zoom, told.maxzoom)}`);
+  const legend = await legendOfTiles(map.getZoom());
   if (signal.aborted) return;
   const url = here(told.tiles[0]).replace('{y}.png', '{y}{r}.png');
   const tiles = L.tileLayer(url, { maxNativeZoom: told.maxzoom, className: 'heat' });
   tiles.on('tileerror', () => say('Some tiles cannot be loaded.', true));
   show(tiles, legend, tilesSnippet(address));
   say(points(told.kiln.points));
+}
+
+/** Shows the legend of the tiles of the new zoom, whose colors mean other values. */
+async function refreshLegend() {
+  const [asked, zoom] = [legendOfTiles, map.getZoom()];
+  if (!tiled() || !asked) return;
+  const legend = await asked(zoom);
+  if (legend && asked === legendOfTiles && zoom === map.getZoom() && shown) byId('legend').replaceChildren(legend);
 }
 
 /** Tells the value at a place in a popup. */
@@ -141,10 +151,11 @@ async function tellValue({ latlng }) {
   if (!name || Math.abs(lat) > 85) return;
   const asked = new URLSearchParams({ z: map.getZoom(), ...style() });
   const text = await ask(`${name}/point/${round(lng, 7)},${round(lat, 7)}?${asked}`).then(
-    ({ value, unit, points: near, radius_m: radius }) => {
+    ({ value, unit, percentile, points: near, radius_m: radius }) => {
       const reach = radius < 1000 ? `${Number(radius.toPrecision(3))} m` : `${number(Number((radius / 1000).toPrecision(3)))} km`;
       const amount = value === null ? 'No value' : `${Number(value.toPrecision(4))} ${unit}`;
-      return `${amount}\n${points(near)} within ${reach}`;
+      const rank = percentile === null ? '' : `\nAt or above ${Math.floor(percentile)} % of the map at this zoom`;
+      return `${amount}${rank}\n${points(near)} within ${reach}`;
     },
     (error) => error.message,
   );
@@ -449,6 +460,7 @@ function listen() {
     writeHash();
     if (!tiled()) later();
   });
+  map.on('zoomend', () => void refreshLegend());
   map.on('click', tellValue);
   byId('controls').addEventListener('input', ({ target }) => {
     if (target === controls.layer) chooseLayer();
