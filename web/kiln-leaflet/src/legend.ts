@@ -100,14 +100,26 @@ export class KilnLegend extends L.Control {
   }
 }
 
-/** Takes the labels away that have no room, from the cold end on. */
+/** Takes labels away until the others have room: every second one, or all but every third, and so on. */
 function spread(ticks: HTMLElement): void {
-  let end = -Infinity;
+  const GAP_PX = 7;
+  const all = [...ticks.children] as HTMLElement[];
   const { left: start, right: stop } = ticks.getBoundingClientRect();
-  for (const tick of [...ticks.children] as HTMLElement[]) {
+  for (const tick of all) {
     const { left, right } = tick.getBoundingClientRect();
-    if (left < end + 4) tick.remove();
-    else if (right > stop + 6 || left < start - 6) tick.classList.add(left < start - 6 ? 'kiln-first' : 'kiln-last');
-    if (tick.isConnected) end = right;
+    if (left < start - 6) tick.classList.add('kiln-first');
+    else if (right > stop + 6) tick.classList.add('kiln-last');
+  }
+  const boxes = all.map((tick) => tick.getBoundingClientRect());
+  const fits = (step: number) => boxes.every((box, i) => i < step || i % step > 0 || box.left >= boxes[i - step]!.right + GAP_PX);
+  let step = 1;
+  while (step < all.length && !fits(step)) step++;
+  // On a curve some crowd at one end, where others have room: those that have none even so go one by one.
+  const kept = step <= 3 ? all.filter((_, i) => i % step === 0) : all;
+  let end = -Infinity;
+  for (const tick of all) {
+    const { left, right } = boxes[all.indexOf(tick)]!;
+    if (!kept.includes(tick) || left < end + GAP_PX) tick.remove();
+    else end = right;
   }
 }

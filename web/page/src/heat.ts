@@ -148,8 +148,10 @@ export class Heat {
       else if (count !== null && count >= 0) this.tell(`${points(count)} drawn by the browser`);
     } catch (error) {
       if ((error as Error).name === 'AbortError') return;
+      // The server's picture is there all the same.
       this.points.remove();
       this.dim(false);
+      say((error as Error).message, true);
     }
   }
 

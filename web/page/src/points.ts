@@ -48,13 +48,13 @@ export class Points {
 
   /** Whether the browser draws. */
   get shown(): boolean {
-    return this.heat !== null && this.map.hasLayer(this.heat);
+    return this.heat !== null;
   }
 
   remove(): void {
     this.underWay?.abort();
     this.heat?.remove();
-    this.there = null;
+    this.heat = this.there = null;
   }
 
   /** Draws the points of the view; answers how many, or null if they are too many or another view is asked for by now. */
@@ -105,9 +105,8 @@ export class Points {
       this.heat.setOptions(options);
       this.heat.setLatLngs(points);
     } else {
-      this.heat = (L as Leaflet).heatLayer(points, options);
+      this.heat = (L as Leaflet).heatLayer(points, options).addTo(this.map) as LeafletHeat;
     }
-    if (!this.map.hasLayer(this.heat)) this.heat.addTo(this.map);
     const { _canvas: canvas, _heat: simple } = this.heat;
     if (canvas) canvas.style.opacity = String(style.opacity ?? 1);
     if (simple) simple._colorize = colorize(legend);
