@@ -32,11 +32,11 @@ if ! cmp -s package-lock.json node_modules/.kiln-lock; then
 fi
 newer=$(find page kiln-leaflet/src vite.config.ts package-lock.json -newer dist/index.html -print -quit 2>/dev/null || echo all)
 if [ ! -e dist/index.html ] || [ -n "$newer" ]; then
-  npm run --silent build -- --logLevel warn
+  npm run --silent build
 fi
 if [ "$wanted" = test ]; then
   command -v chromium >/dev/null || ../scripts/install.sh chromium
   npm run --silent check
-  npm run --silent package -- --logLevel warn
+  npm run --silent package
   npm run --silent test
 fi

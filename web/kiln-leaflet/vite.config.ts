@@ -8,7 +8,6 @@ export default defineConfig({
       name: 'kilnLeaflet',
       formats: ['es', 'iife'],
       fileName: (format) => (format === 'es' ? 'kiln-leaflet.js' : 'kiln-leaflet.iife.js'),
-      cssFileName: 'kiln-leaflet',
     },
     rollupOptions: { external: ['leaflet'], output: { globals: { leaflet: 'L' } } },
   },

@@ -87,5 +87,5 @@ export async function site(pages) {
     } else response.writeHead(404).end();
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close() };
+  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close(() => undefined).closeAllConnections() };
 }

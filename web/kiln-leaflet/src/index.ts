@@ -1,7 +1,6 @@
 /** Heat maps of a Kiln server on a Leaflet map: `L.kiln.tileLayer`, `L.kiln.overlay`, `L.kiln.legend`, `L.kiln.value`. */
 import L from 'leaflet';
 
-import './kiln-leaflet.css';
 import { HeatLayer } from './heat-layer.js';
 import { KilnLegend, type LegendOptions } from './legend.js';
 import { KilnOverlay, type OverlayOptions } from './overlay.js';
