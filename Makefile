@@ -16,8 +16,9 @@ page: ## The map page, web/dist, which the binary carries; without npm it has a 
 build: page ## The optimized binary, target/release/kiln
 	$(CARGO) build --release
 
-serve: build ## A map of the bundled points, at http://127.0.0.1:3000/; ARGS='-l 8080 points.csv' says more
-	target/release/kiln serve $(ARGS)
+serve: build ## A map of the bundled points, kept in a store, at http://127.0.0.1:3000/; ARGS='-l 8080 points.csv' says more
+	scripts/demo_store.sh target/demo
+	target/release/kiln serve --store target/demo $(ARGS)
 
 test: tools page ## All tests; installs what they need where it is missing
 	$(CARGO) test --all-targets
@@ -47,3 +48,4 @@ clean: ## Everything that was built
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin
+	@scripts/readers.sh
