@@ -85,6 +85,7 @@ fn content_type(name: &str) -> &'static str {
         Some("css") => STYLE,
         Some("json") => "application/json",
         Some("png") => "image/png",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     }
@@ -93,9 +94,11 @@ fn content_type(name: &str) -> &'static str {
 /// A script, a style sheet, a picture or the outlines of the land.
 pub(super) async fn asset(Path(name): Path<String>, asked: HeaderMap) -> Answer<Response<Body>> {
     if let Some(bytes) = built(&format!("assets/{name}")) {
+        // That of the licenses alone does not.
+        let kept = if name.ends_with(".txt") { "no-cache" } else { FOREVER };
         let headers = [
             (header::CONTENT_TYPE, content_type(&name)),
-            (header::CACHE_CONTROL, FOREVER),
+            (header::CACHE_CONTROL, kept),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
         return Ok((headers, bytes).into_response());

@@ -217,17 +217,14 @@ fn tiles_of(
         let sampled = Wanted { options, ..wanted }.shading(app, stop)?;
         histogram = sampled.and_then(|(sampled, _)| sampled.histogram(&shading.quantizer));
     }
-    let reply = {
-        let quantile = |share: f64| Some(shading.quantile(share)? * unit.factor);
-        let percentiles = || {
-            let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
-            Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
-        };
-        let [vmin, vmax] = [shading.span.vmin, shading.span.vmax].map(|value| value * unit.factor);
-        let histogram = histogram.map(Vec::from);
-        ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), histogram, unit: unit.name }
+    let quantile = |share: f64| Some(shading.quantile(share)? * unit.factor);
+    let percentiles = || {
+        let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
+        Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
     };
-    Ok(Some(reply))
+    let [vmin, vmax] = [shading.span.vmin, shading.span.vmax].map(|value| value * unit.factor);
+    let histogram = histogram.map(Vec::from);
+    Ok(Some(ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), histogram, unit: unit.name }))
 }
 
 fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
@@ -249,7 +246,11 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
     scan(layer, &query, |batch| {
         if let Some(Categories { codes, names: known }) = batch.category() {
             let mut is_used = vec![false; known.len()];
-            codes.iter().for_each(|code| is_used.get_mut(*code as usize).into_iter().for_each(|used| *used = true));
+            for code in codes {
+                if let Some(used) = is_used.get_mut(*code as usize) {
+                    *used = true;
+                }
+            }
             let used = known.iter().zip(is_used).filter(|(name, is_used)| *is_used && !names.contains(&***name));
             let used: Vec<String> = used.map(|(name, _)| name.to_string()).collect();
             names.extend(used);

@@ -105,7 +105,7 @@ export class Heat {
 
   private tell(text = ''): void {
     const layer = this.catalog.layers.find(({ name }) => name === this.state.layer);
-    if (layer) say(text || `${points(layer.points)} by ${this.state.mode === 'tiles' ? 'tiles' : 'a picture'}`);
+    if (layer) say(text || `${points(layer.points)}, drawn as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
   }
 
   /** The style with the span that all times share. */

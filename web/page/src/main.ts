@@ -36,7 +36,7 @@ function makeMap(): L.Map {
     zoomControl: false,
   });
   L.control.zoom({ position: 'topleft' }).addTo(map);
-  L.control.scale({ position: 'bottomright' }).addTo(map);
+  L.control.scale({ position: 'bottomright', imperial: false }).addTo(map);
   map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
   for (const [name, z] of Object.entries({ land: 150, before: 240, heat: 250 })) map.createPane(name).style.zIndex = String(z);
   return map;
@@ -238,7 +238,14 @@ class Page {
   }
 }
 
+/** Marks the page while it is used by keys: only then a ring shows where the focus is on the map. */
+function tellKeys(): void {
+  addEventListener('keydown', () => (document.documentElement.dataset['keys'] = ''), true);
+  addEventListener('pointerdown', () => delete document.documentElement.dataset['keys'], true);
+}
+
 async function start(): Promise<void> {
+  tellKeys();
   const map = makeMap();
   let ground: { redraw(): unknown } | undefined;
   theme(() => ground?.redraw());
