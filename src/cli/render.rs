@@ -10,11 +10,11 @@ use super::output::{Output, Target};
 use super::rows::RowArgs;
 use super::{progress, say, summary};
 use crate::color::{Background, Gradient, Opacity};
-use crate::encode::geotiff::{self, Crs, GeoReference};
+use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, nice_ticks, write_picture};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
+use crate::geo::{Bounds, Canvas, Projection};
 use crate::layer::{
     Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, StyleOptions, Survey, Unit, Values, canvas_for, canvas_of,
     render,
@@ -235,7 +235,7 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
 }
 
 fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
-    let reference = reference(&heat.canvas);
+    let reference = GeoReference::of(&heat.canvas);
     let colors = heat.palette.colors();
     match (content, &heat.values) {
         (Content::Png, _) => {
@@ -250,26 +250,6 @@ fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut O
         (Content::Geotiff(_), _) => {
             geotiff::write_colors(BufWriter::new(output.file()), &heat.indices, colors, &reference, threads)
         }
-    }
-}
-
-/// Where a canvas lies, in the units of its coordinate system.
-fn reference(canvas: &Canvas) -> GeoReference {
-    use std::f64::consts::PI;
-    let [x0, y0] = canvas.world_at(0.0, 0.0);
-    let [scale_x, scale_y] = canvas.scale();
-    // World units to the system's: where the world's corner lies, and how long a unit is.
-    let (crs, west, north, unit) = match canvas.projection() {
-        Projection::Mercator => (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M),
-        Projection::PlateCarree => (Crs::Epsg4326, -180.0, 90.0, 360.0),
-        Projection::Plane => (Crs::Plane, 0.0, 0.0, 1.0),
-    };
-    GeoReference {
-        crs,
-        west: west + x0 * unit,
-        north: north - y0 * unit,
-        pixel_width: unit / scale_x,
-        pixel_height: unit / scale_y,
     }
 }
 

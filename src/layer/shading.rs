@@ -30,6 +30,8 @@ pub struct Shading {
 }
 
 impl Shading {
+    /// Steps of a histogram.
+    pub const BARS: usize = 32;
     /// Points by which tiles are picked.
     pub const SAMPLE: usize = 32;
     /// A tile of the sample, in pixels.
@@ -115,6 +117,18 @@ impl Shading {
     pub fn rank(&self, value: f64) -> Option<f64> {
         let below = self.ranks.partition_point(|rank| f64::from(*rank) <= value);
         (!self.ranks.is_empty()).then(|| below as f64 / self.ranks.len() as f64)
+    }
+
+    /// The shares of the sample's pixels, of those that hold anything, in evenly wide steps of the palette that `quantizer` lays
+    /// values on, from cold to hot; `None` without a sample. What is beyond an end counts as the end.
+    pub fn histogram(&self, quantizer: &Quantizer) -> Option<[f64; Self::BARS]> {
+        let each = 1.0 / self.ranks.len() as f64;
+        let mut shares = [0.0; Self::BARS];
+        for value in &self.ranks {
+            let step = (quantizer.position(f64::from(*value)) * Self::BARS as f64) as usize;
+            shares[step.min(Self::BARS - 1)] += each;
+        }
+        (!self.ranks.is_empty()).then_some(shares)
     }
 
     /// The value that `share` (0 to 1) of the sample's pixels stay at or below, of those that hold anything; `None` without a
