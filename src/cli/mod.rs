@@ -7,6 +7,7 @@ mod compact;
 mod config;
 mod drop;
 mod expire;
+mod export;
 mod import;
 mod inputs;
 mod layer;
@@ -19,6 +20,8 @@ mod schemes;
 mod serve;
 mod signals;
 mod store;
+mod style;
+mod subject;
 mod summary;
 
 use std::io::Write;
@@ -41,6 +44,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Render(Box<render::Args>),
+    Export(Box<export::Args>),
     Serve(Box<serve::Args>),
     Import(Box<import::Args>),
     Layers(layers::Args),
@@ -61,6 +65,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = match command {
         Command::Render(args) => render::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Layers(args) => layers::run(&args),

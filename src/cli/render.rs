@@ -1,25 +1,22 @@
 //! `kiln render`: from files to one picture.
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::output::{Output, Target};
 use super::rows::RowArgs;
+use super::style::StyleArgs;
 use super::{progress, say, summary};
-use crate::color::{Background, Gradient, Opacity};
 use crate::encode::geotiff::{self, Crs, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, nice_ticks, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
-use crate::layer::{
-    Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, StyleOptions, Survey, Unit, Values, canvas_for, canvas_of,
-    render,
-};
-use crate::raster::{Aggregation, Curve, Normalization, Shape};
+use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, Values, canvas_for, canvas_of, render};
+use crate::raster::Aggregation;
 use crate::source::{Ground, Inputs, Query, open};
 
 /// Draw points from files as one heat-map picture.
@@ -82,62 +79,6 @@ struct GroundArgs {
     projection: Projection,
 }
 
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Style")]
-struct StyleArgs {
-    /// Radius of a dot: 25, 25px, 500m, 10km; on a plane m are its units [default: 20px]
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, conflicts_with = "dot_size")]
-    radius: Option<Radius>,
-    /// Radius as the Python heatmap library's dot size, of which a lone dot shows 0.36 to each side
-    #[arg(long, value_name = "PX", allow_hyphen_values = true, value_parser = Radius::from_dot_size)]
-    dot_size: Option<Radius>,
-    /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone, uniform
-    /// [default: gaussian]
-    #[arg(long, value_name = "SHAPE")]
-    kernel: Option<Shape>,
-    /// add: dots add up; classic: the Python heatmap library's multiplicative dots, to the byte with --projection plane
-    #[arg(long, value_name = "add|classic", default_value = "add")]
-    blend: Blend,
-    /// What a pixel shows of the points around it: the sum of their weights, their count, or the mean or max weight
-    /// [default: sum]
-    #[arg(long, value_name = "sum|count|mean|max")]
-    agg: Option<Aggregation>,
-    /// Latitude at which km in --radius, --vmin and --vmax hold; give it to pictures that are to meet without a seam
-    /// [default: the picture's middle]
-    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true)]
-    true_scale: Option<f64>,
-    /// Colors by name; `kiln schemes` lists them [default: heat]
-    #[arg(long, value_name = "NAME", conflicts_with = "gradient")]
-    scheme: Option<String>,
-    /// Colors from cold to hot: 'transparent,blue,lime 60%,red'
-    #[arg(long, value_name = "COLORS")]
-    gradient: Option<Gradient>,
-    /// A folder of scheme files, beside ./schemes
-    #[arg(long, value_name = "DIR")]
-    schemes: Vec<PathBuf>,
-    /// Opacity of the whole picture: 0.5, 50%, 128/255
-    #[arg(long, value_name = "SHARE", default_value = "1")]
-    opacity: Opacity,
-    /// Share of the colors over which the picture fades in, for schemes without transparency: 20%
-    #[arg(long, value_name = "SHARE")]
-    transparent_low: Option<Opacity>,
-    /// An opaque color to print the picture on; without it, it can be laid over a map
-    #[arg(long, value_name = "COLOR")]
-    background: Option<Background>,
-    /// Where the hottest color is reached: max, or a percentile of the picture such as p99 [default: p99]
-    #[arg(long, value_name = "POLICY")]
-    normalize: Option<Normalization>,
-    /// Value of the coldest color, in the unit of the summary
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
-    vmin: Option<f64>,
-    /// Value of the hottest color, in the unit of the summary
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
-    vmax: Option<f64>,
-    /// How values are laid on the colors: linear, sqrt, log, or eqhist (equal areas) [default: linear]
-    #[arg(long, value_name = "CURVE")]
-    curve: Option<Curve>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Png,
@@ -160,7 +101,7 @@ enum Content {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let style = args.style.read()?;
+    let style = args.style.resolve(&args.style.options())?;
     let content = args.content(&style)?;
     args.rows.check()?;
     // Whatever can be refused is refused before the work begins, an unwritable file too.
@@ -313,8 +254,7 @@ impl Args {
                     "the classic blend has no density, only colors: give --bands rgba",
                 ));
             }
-            let colors = given.scheme.is_some() || given.gradient.is_some() || given.background.is_some();
-            if colors && self.legend.is_none() {
+            if given.has_colors() && self.legend.is_none() {
                 return Err(Error::invalid(
                     "bands",
                     "a density has no colors: give --bands rgba for a colored GeoTIFF",
@@ -334,27 +274,5 @@ impl Args {
             Some(None) => Ok(Some(format!("{}.legend.png", stem()))),
             Some(Some(path)) => Ok(Some(path.clone())),
         }
-    }
-}
-
-impl StyleArgs {
-    fn read(&self) -> Result<Style> {
-        let options = StyleOptions {
-            blend: Some(self.blend),
-            shape: self.kernel,
-            radius: self.dot_size.or(self.radius),
-            true_scale_lat_deg: self.true_scale,
-            aggregation: self.agg,
-            scheme: self.scheme.clone(),
-            gradient: self.gradient.clone(),
-            opacity: Some(self.opacity),
-            transparent_low: self.transparent_low,
-            background: self.background,
-            normalization: self.normalize,
-            vmin: self.vmin,
-            vmax: self.vmax,
-            curve: self.curve,
-        };
-        options.resolve(|name| SchemeFolders::usual(&self.schemes)?.find(name))
     }
 }

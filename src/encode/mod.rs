@@ -7,6 +7,7 @@ pub mod geotiff;
 mod legend;
 mod paint;
 mod picture;
+pub mod pmtiles;
 pub mod png;
 mod swatches;
 mod ticks;
