@@ -132,7 +132,10 @@ impl Export<'_> {
         let resumed = spool.stored().len() as u64;
         // All ground that has points is looked for, not only that of the middle zooms, unless a picture ends somewhere.
         let sought = if pyramid.is_some() { ground } else { self.bounds.unwrap_or(Bounds::WORLD) };
-        self.draw(&mut spool, about.zooms.first..=last, sought, encoding, progress)?;
+        if let Err(error) = self.draw(&mut spool, about.zooms.first..=last, sought, encoding, progress) {
+            spool.leave();
+            return Err(error);
+        }
         let exported = Exported {
             tiles: spool.stored().len() as u64,
             distinct: spool.distinct(),

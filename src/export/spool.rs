@@ -87,7 +87,10 @@ impl Spool {
             let path = path.to_owned();
             move |error| Error::io(path, "write", error)
         };
-        fs::create_dir_all(&folder).map_err(refused(target))?;
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(refused(target)(error)),
+            _ => {}
+        }
         let path = folder.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(refused(&path))?;
         match lock.try_lock() {
@@ -254,6 +257,14 @@ impl Spool {
         bytes.resize(stored.length as usize, 0);
         let read = self.tiles.seek(SeekFrom::Start(self.head_bytes + stored.offset));
         read.and_then(|_| self.tiles.read_exact(bytes)).map_err(|error| Error::io(self.path("tiles"), "read", error))
+    }
+
+    /// Removes it if nothing is finished.
+    pub(super) fn leave(self) {
+        if self.stored.is_empty() {
+            // Where it cannot be removed it does no harm.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
     }
 
     /// A file or folder of it.

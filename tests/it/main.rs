@@ -9,6 +9,7 @@ mod classic_color;
 mod clean;
 mod cleanup;
 mod config;
+mod export;
 mod faults;
 mod geotiff;
 mod golden;
