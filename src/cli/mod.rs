@@ -18,6 +18,7 @@ mod render;
 mod rows;
 mod schemes;
 mod serve;
+mod sheet;
 mod signals;
 mod store;
 mod style;

@@ -8,14 +8,14 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::output::{Output, Target};
 use super::rows::RowArgs;
+use super::sheet::{self, SheetArgs};
 use super::style::StyleArgs;
 use super::{progress, say, summary};
-use crate::encode::geotiff::{self, Crs, GeoReference};
+use crate::encode::geotiff;
 use crate::encode::png::{self, PngOptions};
-use crate::encode::{Legend, nice_ticks, write_picture};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
-use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, Values, canvas_for, canvas_of, render};
+use crate::geo::{Bounds, Canvas, Projection};
+use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
 use crate::raster::Aggregation;
 use crate::source::{Ground, Inputs, Query, open};
 
@@ -42,11 +42,9 @@ pub(super) struct Args {
     /// What a GeoTIFF holds: the density as float32, or the colors as RGBA [default: density]
     #[arg(long, value_enum)]
     bands: Option<Bands>,
-    /// Draw the legend too, as a PNG; the file is the output's name with .legend.png, unless --legend=FILE names one
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
-    #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
-    legend: Option<Option<String>>,
 
+    #[command(flatten)]
+    sheet: SheetArgs,
     #[command(flatten)]
     ground: GroundArgs,
     #[command(flatten)]
@@ -106,9 +104,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
     args.rows.check()?;
     // Whatever can be refused is refused before the work begins, an unwritable file too.
     let target = Target::new(&args.output, &args.inputs)?;
-    let legend_target = args.legend_path()?.map(|path| Target::new(&path, &args.inputs)).transpose()?;
-    if legend_target.as_ref().is_some_and(|legend| legend.is(&target)) {
-        return Err(Error::invalid("legend", "the picture goes to the same file"));
+    args.sheet.check(content == Content::Png, args.ground.projection)?;
+    let mut beside = Vec::new();
+    for (flag, path) in args.sheet.files_beside(&args.output)? {
+        let file = Target::new(&path, &args.inputs)?;
+        if file.is(&target) {
+            return Err(Error::invalid(flag, "the picture goes to the same file"));
+        }
+        beside.push((flag, file));
     }
     let source = Inputs(args.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
@@ -117,14 +120,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
     let weight = weight.then(|| args.rows.weight.as_deref().unwrap_or("weight"));
     let unit = Unit::of(&heat.canvas, &style, weight);
+    let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;
-    write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
-    let mut legend = legend_target.map(Target::begin).transpose()?;
-    if let Some(legend) = &mut legend {
-        draw_legend(&heat, &style, &unit, legend)?;
+    if args.sheet.is_wanted() {
+        args.sheet.write(drawn, &mut output).map_err(|error| error.for_path(&args.output))?;
+    } else {
+        write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
     }
-    output.commit()?;
-    legend.map_or(Ok(()), Output::commit)?;
+    let mut outputs = vec![output];
+    for (flag, file) in beside {
+        let mut file = file.begin()?;
+        SheetArgs::write_beside(flag, drawn, &args.output, &mut file)?;
+        outputs.push(file);
+    }
+    outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
         say(&summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
     }
@@ -176,7 +185,7 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
 }
 
 fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
-    let reference = reference(&heat.canvas);
+    let reference = sheet::reference(&heat.canvas);
     let colors = heat.palette.colors();
     match (content, &heat.values) {
         (Content::Png, _) => {
@@ -192,40 +201,6 @@ fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut O
             geotiff::write_colors(BufWriter::new(output.file()), &heat.indices, colors, &reference, threads)
         }
     }
-}
-
-/// Where a canvas lies, in the units of its coordinate system.
-fn reference(canvas: &Canvas) -> GeoReference {
-    use std::f64::consts::PI;
-    let [x0, y0] = canvas.world_at(0.0, 0.0);
-    let [scale_x, scale_y] = canvas.scale();
-    // World units to the system's: where the world's corner lies, and how long a unit is.
-    let (crs, west, north, unit) = match canvas.projection() {
-        Projection::Mercator => (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M),
-        Projection::PlateCarree => (Crs::Epsg4326, -180.0, 90.0, 360.0),
-        Projection::Plane => (Crs::Plane, 0.0, 0.0, 1.0),
-    };
-    GeoReference {
-        crs,
-        west: west + x0 * unit,
-        north: north - y0 * unit,
-        pixel_width: unit / scale_x,
-        pixel_height: unit / scale_y,
-    }
-}
-
-fn draw_legend(heat: &Heat, style: &Style, unit: &Unit, output: &mut Output) -> Result<()> {
-    let palette = style.legend_palette();
-    let ticks = match &heat.values {
-        Some(Values { span, quantizer, .. }) => {
-            let position = |value: f64| quantizer.position(value / unit.factor);
-            nice_ticks(span.vmin * unit.factor, span.vmax * unit.factor, position)
-        }
-        None => Vec::new(),
-    };
-    let unit = if heat.values.is_some() { unit.name.as_str() } else { "classic dots: an absolute scale" };
-    let legend = Legend { palette: &palette, ticks: &ticks, title: "", unit, pixel_ratio: 1.0 }.draw()?;
-    write_picture(&legend, BufWriter::new(output.file())).map_err(|error| Error::io("legend", "write", error))
 }
 
 impl Args {
@@ -254,7 +229,7 @@ impl Args {
                     "the classic blend has no density, only colors: give --bands rgba",
                 ));
             }
-            if given.has_colors() && self.legend.is_none() {
+            if given.has_colors() && !self.sheet.has_legend() {
                 return Err(Error::invalid(
                     "bands",
                     "a density has no colors: give --bands rgba for a colored GeoTIFF",
@@ -262,17 +237,5 @@ impl Args {
             }
         }
         Ok(Content::Geotiff(bands))
-    }
-
-    fn legend_path(&self) -> Result<Option<String>> {
-        let stem = || Path::new(&self.output).with_extension("").display().to_string();
-        match &self.legend {
-            None => Ok(None),
-            Some(None) if self.output == "-" => {
-                Err(Error::invalid("legend", "the picture goes to standard output, so name the legend's file"))
-            }
-            Some(None) => Ok(Some(format!("{}.legend.png", stem()))),
-            Some(Some(path)) => Ok(Some(path.clone())),
-        }
     }
 }

@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn a_world_file_begins_in_the_middle_of_the_first_pixel() {
-        let reference = GeoReference { crs: Crs::Epsg4326, west: 10.0, north: 45.0, pixel_width: 0.5, pixel_height: 0.25 };
+        let reference =
+            GeoReference { crs: Crs::Epsg4326, west: 10.0, north: 45.0, pixel_width: 0.5, pixel_height: 0.25 };
         assert_eq!(world_file(&reference), "0.5\n0\n0\n-0.25\n10.25\n44.875\n");
     }
 }

@@ -111,10 +111,14 @@ fn write(
     // In the order of their numbers; directories are packed by gzip, tiles not, and are PNG.
     head.extend_from_slice(&[1, 2, 1, 2, header.min_zoom, header.max_zoom]);
     let degrees = |degrees: f64| ((degrees * 1e7).round() as i32).to_le_bytes();
-    header.bounds_deg.iter().for_each(|edge| head.extend_from_slice(&degrees(*edge)));
+    for edge in header.bounds_deg {
+        head.extend_from_slice(&degrees(edge));
+    }
     let (lon, lat, zoom) = header.center;
     head.push(zoom);
-    [lon, lat].iter().for_each(|degree| head.extend_from_slice(&degrees(*degree)));
+    for degree in [lon, lat] {
+        head.extend_from_slice(&degrees(degree));
+    }
     head.extend_from_slice(&root);
     head.resize(HEAD_BYTES as usize, 0);
 
@@ -183,8 +187,12 @@ fn directory(runs: &[Run]) -> io::Result<Vec<u8>> {
         push_number(&mut bytes, run.id - before);
         before = run.id;
     }
-    runs.iter().for_each(|run| push_number(&mut bytes, run.count.into()));
-    runs.iter().for_each(|run| push_number(&mut bytes, run.length.into()));
+    for run in runs {
+        push_number(&mut bytes, run.count.into());
+    }
+    for run in runs {
+        push_number(&mut bytes, run.length.into());
+    }
     let mut follows = None;
     for run in runs {
         // 0: right behind the one before.
@@ -296,7 +304,7 @@ mod tests {
         assert!(root.len() <= HEAD_BYTES as usize - HEADER_BYTES && !leaves.is_empty());
         let root = numbers(&root);
         let count = root[0] as usize;
-        let (lengths, mut at, mut seen) = (&root[1 + 2 * count..1 + 3 * count], 0, 0);
+        let (lengths, mut at, mut seen) = (&root[1 + 2 * count..][..count], 0, 0);
         for length in lengths {
             seen += numbers(&leaves[at..at + *length as usize])[0] as usize;
             at += *length as usize;

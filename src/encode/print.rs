@@ -52,7 +52,10 @@ impl Print<'_> {
         const MOST_PX: usize = 32_768;
         let (width, height) = (self.indices.width(), self.indices.height());
         if width > MOST_PX || height > MOST_PX {
-            return Err(Error::invalid("size", format!("{width}x{height} is too large for a sheet; give less than {MOST_PX}")));
+            return Err(Error::invalid(
+                "size",
+                format!("{width}x{height} is too large for a sheet; give less than {MOST_PX}"),
+            ));
         }
         if self.pixel_width_m.is_some_and(|meters| !(meters.is_finite() && meters > 0.0)) {
             return Err(Error::invalid("scale", "a pixel's width in meters must be above 0"));
@@ -62,7 +65,8 @@ impl Print<'_> {
         let inner = picture_width.max(LEAST_WIDTH);
         let title_height = if self.title.is_empty() { 0.0 } else { 26.0 };
         let subtitle_height = if self.subtitle.is_empty() { 0.0 } else { LINE };
-        let picture_y = MARGIN + title_height + subtitle_height + if title_height + subtitle_height > 0.0 { 6.0 } else { 0.0 };
+        let picture_y =
+            MARGIN + title_height + subtitle_height + if title_height + subtitle_height > 0.0 { 6.0 } else { 0.0 };
         let below_y = picture_y + picture_height + 12.0;
         let [legend_width, legend_height] =
             self.legend.map_or([0.0; 2], |legend| [legend.width() as f32, legend.height() as f32]);
@@ -73,7 +77,8 @@ impl Print<'_> {
         let marks_height = if has_marks { SCALE_HEIGHT + 6.0 } else { 0.0 };
         let furniture = if beside { legend_height.max(marks_height) } else { legend_height + 8.0 + marks_height };
         let attribution_height = if self.attribution.is_empty() { 0.0 } else { LINE };
-        let end = below_y + furniture + attribution_height + if furniture + attribution_height > 0.0 { 6.0 } else { 0.0 };
+        let end =
+            below_y + furniture + attribution_height + if furniture + attribution_height > 0.0 { 6.0 } else { 0.0 };
         let mut sheet = Sheet::new(inner + 2.0 * MARGIN, end + MARGIN - 6.0, 1.0, SHEET)?;
 
         let short = |ink: Ink, text: &str| shorten(&font, ink.size, text, inner);
@@ -86,7 +91,9 @@ impl Print<'_> {
             self.colors[usize::from(self.indices.row(row as usize)[column as usize])]
         });
         if let Some(legend) = self.legend {
-            sheet.place(MARGIN as u32, below_y as u32, legend.dimensions(), |column, row| legend.get_pixel(column, row).0);
+            sheet.place(MARGIN as u32, below_y as u32, legend.dimensions(), |column, row| {
+                legend.get_pixel(column, row).0
+            });
         }
         let marks_y = if beside { below_y + 4.0 } else { below_y + legend_height + 8.0 };
         let right = MARGIN + inner;

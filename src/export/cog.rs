@@ -25,6 +25,8 @@ impl Pyramid {
     /// than two tiles. One zoom alone is the finest, and the others are found.
     pub(super) fn new(ground: Bounds, zooms: Zooms) -> Result<Self> {
         const FEW: u32 = 2;
+        /// An index of more could not be held.
+        const MOST_TILES: u64 = 1 << 26;
         let Zooms { first, last } = zooms;
         let first = if first == last { 0 } else { first };
         let is_small = |zoom: &u8| {
@@ -40,8 +42,6 @@ impl Pyramid {
         for zoom_in in (0..=last - zoom).rev() {
             levels.push([side(columns, zoom_in).ok_or_else(too_many)?, side(rows, zoom_in).ok_or_else(too_many)?]);
         }
-        // An index of more could not be held.
-        const MOST_TILES: u64 = 1 << 26;
         if u64::from(levels[0][0]) * u64::from(levels[0][1]) > MOST_TILES {
             return Err(too_many());
         }

@@ -243,7 +243,10 @@ impl Export<'_> {
         let ground = self.bounds.unwrap_or_else(|| self.layer.bounds());
         let (lon, lat, zoom) = center(ground, TILE_PX, last);
         let zoom = zoom.max(first);
-        let bounds_deg = if self.bounds.is_some() {
+        let Bounds { west, south, east, north } = ground;
+        let bounds_deg = if self.bounds.is_some() && -180.0 <= west && west < east && east <= 180.0 {
+            [west, south, east, north]
+        } else if self.bounds.is_some() {
             bounds_with_reach(ground, 0.0)
         } else {
             let widest = zoom.saturating_sub(ZOOMS_OUT).clamp(first, last);

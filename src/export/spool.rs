@@ -418,12 +418,13 @@ mod tests {
     }
 
     fn contents(spool: &mut Spool) -> Vec<Vec<u8>> {
+        let stored = spool.stored.clone();
         let read = |stored| {
             let mut bytes = Vec::new();
             spool.read(stored, &mut bytes).unwrap();
             bytes
         };
-        spool.stored.clone().into_iter().map(read).collect()
+        stored.into_iter().map(read).collect()
     }
 
     #[test]
@@ -459,7 +460,10 @@ mod tests {
             let folder = Spool::folder_of(&other);
             fs::write(folder.join("tiles"), &tiles[..tiles_kept]).unwrap();
             let mut log = blocks[..blocks_kept].to_vec();
-            flipped.into_iter().for_each(|at: usize| log[at] ^= 0x10);
+            if let Some(at) = flipped {
+                let byte: &mut u8 = &mut log[at];
+                *byte ^= 0x10;
+            }
             fs::write(folder.join("blocks"), log).unwrap();
             let mut spool = Spool::open(&other, "key", 100).unwrap();
             let steps: [(u32, Drawn); 3] = [

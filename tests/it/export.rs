@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,7 +22,7 @@ fn write_points(path: &Path) {
     for i in 0..600 {
         let at = |share: f64| (share.fract() - 0.5) * 9.0;
         let (lon, lat) = (at(f64::from(i) * 0.618_034), at(f64::from(i) * 0.414_214));
-        text.push_str(&format!("{lon:.4},{lat:.4},{}\n", 1 + i % 7));
+        writeln!(text, "{lon:.4},{lat:.4},{}", 1 + i % 7).unwrap();
     }
     text.push_str("179.99,-40,5\n-120,62,9\n");
     fs::write(path, text).unwrap();
@@ -43,6 +44,8 @@ fn export(home: &Path, output: &str, more: &[&str]) -> Run {
 
 /// Around the corner of four blocks of tiles, so that there are several blocks with few tiles.
 const AROUND: [&str; 3] = ["--zoom", "0-6", "--bounds=-5,-5,5,5"];
+/// The same with colors that no sample has to be looked at for, which is quick.
+const PINNED: [&str; 7] = ["--zoom", "0-6", "--bounds=-5,-5,5,5", "--vmin", "0", "--vmax", "0.01"];
 
 /// The tiles of a folder by zoom, column and row.
 fn tiles(folder: &Path) -> BTreeMap<[u32; 3], Vec<u8>> {
@@ -81,7 +84,8 @@ fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
     export(home.path(), "out/", &["--zoom", "0-3"]).done();
     export(home.path(), "near/", &AROUND).done();
     // Points of files are exported as those of a layer are drawn.
-    kiln(home.path(), ["export", "points.csv", "-o", "files/", "--zoom", "0-1", "--radius", "6", "--scheme", "fire"]).done();
+    kiln(home.path(), ["export", "points.csv", "-o", "files/", "--zoom", "0-1", "--radius", "6", "--scheme", "fire"])
+        .done();
     let [all, near, files] = ["out", "near", "files"].map(|name| tiles(&home.path().join(name)));
     let about: Value = serde_json::from_slice(&fs::read(home.path().join("out/tiles.json")).unwrap()).unwrap();
     let server = Server::at(home, &[]);
@@ -90,12 +94,11 @@ fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
     for z in 0..4u32 {
         for (x, y) in (0..1 << z).flat_map(|x| (0..1 << z).map(move |y| (x, y))) {
             let served = served([z, x, y]);
-            match all.get(&[z, x, y]) {
-                Some(tile) => assert!(*tile == served, "{z}/{x}/{y}"),
-                None => {
-                    left_out += 1;
-                    assert!(shows_nothing(&served), "{z}/{x}/{y}");
-                }
+            if let Some(tile) = all.get(&[z, x, y]) {
+                assert!(*tile == served, "{z}/{x}/{y}");
+            } else {
+                left_out += 1;
+                assert!(shows_nothing(&served), "{z}/{x}/{y}");
             }
         }
     }
@@ -106,7 +109,7 @@ fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
         assert!(*z == 0 || (x.abs_diff(half) <= reach && y.abs_diff(half) <= reach), "{z}/{x}/{y} is not asked for");
         assert!(*tile == served([*z, *x, *y]), "{z}/{x}/{y}");
     }
-    assert!(near.keys().filter(|[z, ..]| *z == 6).count() >= 9, "{:?}", near.keys());
+    assert!(near.keys().filter(|[z, ..]| *z == 6).count() == 4, "{:?}", near.keys());
     assert_eq!(files.len(), 5);
     assert!(files.iter().all(|(at, tile)| all[at] == *tile));
     let told: Value = server.get("/spots").ok(200).json();
@@ -136,7 +139,7 @@ print(json.dumps({'/'.join(path.with_suffix('').parts[-3:]): hashlib.sha256(path
 ";
 
 #[test]
-fn pmtiles_are_read_by_their_own_library_and_by_gdal() {
+fn pmtiles_are_read_by_their_own_library() {
     let home = home();
     let home = home.path();
     export(home, "out/", &["--zoom", "0-4"]).done();
@@ -159,8 +162,6 @@ fn pmtiles_are_read_by_their_own_library_and_by_gdal() {
     let metadata = &read["metadata"];
     assert_eq!((&metadata["name"], &metadata["attribution"]), (&json!("Spots & more"), &json!("OSM")));
     assert_eq!(metadata["description"], "602 points, weighted by weight");
-    let info = gdalinfo(&home.join("out.pmtiles"));
-    assert_eq!(info["driverShortName"], "PMTiles");
 }
 
 #[test]
@@ -231,14 +232,15 @@ print(json.dumps({'valid': valid, 'errors': errors, 'warnings': warnings, 'crs':
 fn a_cog_is_valid_and_each_overview_is_the_zoom_itself() {
     let home = home();
     let home = home.path();
-    export(home, "out/", &AROUND).done();
-    export(home, "out.tif", &AROUND).done();
+    let around = ["--zoom", "0-6", "--bounds=-11,-11,11,11"];
+    export(home, "out/", &around).done();
+    export(home, "out.tif", &around).done();
     let read = python(home, HELD_AGAINST_TILES);
     assert_eq!((&read["valid"], &read["errors"], &read["warnings"]), (&json!(true), &json!([]), &json!([])), "{read}");
     assert_eq!((&read["off"], &read["crs"]), (&json!([]), &json!(3857)), "{read}");
     // At zoom 5 the ground is on two tiles each way, around the corner.
     assert_eq!(read["levels"], json!([[6, 1024, 1024], [5, 512, 512]]), "{read}");
-    assert!(read["seen"].as_u64().unwrap() >= 13, "{read}");
+    assert!(read["seen"].as_u64().unwrap() >= 8, "{read}");
     // A zoom alone is that of the finest picture, of all ground.
     export(home, "world.tif", &["--zoom", "3"]).done();
     let info = gdalinfo(&home.join("world.tif"));
@@ -279,16 +281,16 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
     let home = home();
     let home = home.path();
     for output in ["out.pmtiles", "out.mbtiles", "out", "out.tif"] {
-        export(home, output, &AROUND).done();
+        export(home, output, &PINNED).done();
         let whole = all_files(&home.join(output));
         let mut kills = 0;
         // Killed once for each block and more, at whatever it is at then.
-        for kill in 0..12u64 {
+        for kill in 0..8u64 {
             let remove = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             remove(&home.join(output)).unwrap();
-            for more in [kill * 200, kill * 200 + 1] {
+            for more in [kill * 300, kill * 300 + 1] {
                 let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
-                    .args([&["export", "spots", "-q", "-o", output][..], &AROUND].concat())
+                    .args([&["export", "spots", "-q", "-o", output][..], &PINNED].concat())
                     .current_dir(home)
                     .env_remove("KILN_STORE")
                     .stdin(Stdio::null())
@@ -302,11 +304,11 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
                 child.kill().unwrap();
                 kills += usize::from(child.wait().unwrap().code().is_none());
             }
-            export(home, output, &AROUND).done();
+            export(home, output, &PINNED).done();
             assert!(all_files(&home.join(output)) == whole, "{output}: killed at {kill}");
             assert!(finished(home, output).is_none(), "{output}: something is left behind");
         }
-        assert!(kills > 6, "{output}: only {kills} were killed");
+        assert!(kills > 4, "{output}: only {kills} were killed");
         println!("{output}: {kills} killed");
     }
 }
@@ -347,11 +349,11 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
         println!("no file system can be mounted here");
         return;
     };
-    export(home, "whole.pmtiles", &AROUND).done();
+    export(home, "whole.pmtiles", &PINNED).done();
     let whole = fs::read(home.join("whole.pmtiles")).unwrap();
     fs::write(home.join("disk/out.pmtiles"), "old").unwrap();
     fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - whole.len() / 2 - 40_000]).unwrap();
-    let export = |output: &str| export(home, output, &AROUND);
+    let export = |output: &str| export(home, output, &PINNED);
     export("disk/out.pmtiles").failed(1, &["disk/.out.pmtiles.part/", "cannot write: No space left on device"]);
     assert_eq!(fs::read(home.join("disk/out.pmtiles")).unwrap(), b"old");
     fs::remove_file(home.join("disk/filler")).unwrap();
@@ -360,7 +362,7 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
     assert!(fs::read(home.join("disk/out.pmtiles")).unwrap() == whole);
     fs::remove_file(home.join("disk/out.pmtiles")).unwrap();
     for output in ["disk/out.mbtiles", "disk/out", "disk/out.tif"] {
-        fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - whole.len() - 40_000]).unwrap();
+        fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 36_000]).unwrap();
         export(output).failed(1, &["disk/", "cannot write: "]);
         assert!(!home.join(output).exists());
         fs::remove_file(home.join("disk/filler")).unwrap();
@@ -391,5 +393,5 @@ fn what_cannot_be_is_refused_in_a_line() {
     assert_eq!(tiles(&home.join("ours")).keys().map(|[z, ..]| *z).max(), Some(1));
     let names: Vec<String> =
         fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(!names.iter().any(|name| name.ends_with(".part")), "{names:?}");
+    assert!(!names.iter().any(|name| name.contains(".part")), "{names:?}");
 }

@@ -25,6 +25,7 @@ mod render;
 mod schemes;
 mod server;
 mod server_pages;
+mod sheet;
 mod stored_tiles;
 mod tiles;
 mod together;

@@ -63,7 +63,9 @@ impl Cog {
         let mut head = Vec::new();
         head.extend_from_slice(b"II");
         if is_big {
-            [43u16, 8, 0].iter().for_each(|word| head.extend_from_slice(&word.to_le_bytes()));
+            for word in [43u16, 8, 0] {
+                head.extend_from_slice(&word.to_le_bytes());
+            }
             head.extend_from_slice(&16u64.to_le_bytes());
         } else {
             head.extend_from_slice(&42u16.to_le_bytes());
