@@ -113,7 +113,10 @@ impl Print<'_> {
         }
         let attribution = short(LABEL, self.attribution);
         sheet.text(right, below_y + furniture + 14.0, Anchor::End, LABEL, &attribution);
-        Ok(sheet.into_image())
+        let mut image = sheet.into_image();
+        // Where colors were laid over each other, rounding may have left a trace of transparency.
+        image.pixels_mut().for_each(|pixel| pixel.0[3] = 255);
+        Ok(image)
     }
 }
 

@@ -13,14 +13,17 @@ use crate::error::{Error, Result};
 const ABOUT: &str = "tiles.json";
 const GENERATOR: &str = "generator";
 
-/// Makes sure that what is at `target` may be replaced: nothing, an empty folder, or an earlier export.
+/// Makes sure that what is at `target` may be replaced: nothing, an empty folder, or an earlier export and nothing else.
 pub(super) fn check(target: &Path) -> Result<()> {
-    let there = match fs::read_dir(target) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => return Err(Error::io(target, "write", error)),
+    let names = match fs::read_dir(target) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     };
-    if there && !is_ours(target) {
+    let names = names.map_err(|error| Error::io(target, "write", error))?;
+    let is_zoom = |name: &str| name.parse::<u8>().is_ok() && target.join(name).is_dir();
+    let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == ABOUT || is_zoom(name)));
+    if !names.is_empty() && !(is_known && is_ours(target)) {
         let why = format!("{} holds something else than an earlier export; name a new folder", target.display());
         return Err(Error::invalid("output", why));
     }
