@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
     let stages = Progress::default();
     let import = || args.import(&store, before.as_deref(), &source, &files, &stages);
-    let imported = stoppable(&stages, import).map_err(|error| match error {
+    let imported = stoppable(|| stages.stop(), import).map_err(|error| match error {
         Error::Cancelled => Error::input(&args.layer, "stopped; the layer is as it was"),
         other => other,
     })?;

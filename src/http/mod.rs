@@ -62,11 +62,10 @@ use self::router::Routes;
 use self::tile_style::TileStyles;
 use self::upkeep::Upkeep;
 use crate::color::Scheme;
-use crate::config::{Config, GroundConfig, LayerConfig, StoreConfig};
+use crate::config::{Config, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::images::ImageFolder;
-use crate::layer::{Catalog, Layer, LayerSpec, SchemeFolders};
-use crate::source::{Columns, Ground};
+use crate::layer::{Catalog, Layer, SchemeFolders};
 use crate::spelling::nearest_first;
 use crate::store::Store;
 
@@ -139,25 +138,7 @@ impl Server {
 
 /// The layer that a section of the config describes.
 fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
-    Layer::open(LayerSpec {
-        name: name.to_owned(),
-        inputs: config.inputs.clone(),
-        title: config.title.clone(),
-        attribution: config.attribution.clone(),
-        columns: Columns {
-            lon: config.lon.clone(),
-            lat: config.lat.clone(),
-            weight: config.weight.clone(),
-            time: config.time.clone(),
-            category: config.category.clone(),
-        },
-        ground: match config.projection {
-            GroundConfig::Globe => Ground::Globe,
-            GroundConfig::Plane => Ground::Plane,
-        },
-        style: config.style_options()?,
-    })
-    .map_err(|error| match error {
+    Layer::open(config.spec(name)?).map_err(|error| match error {
         // The command line's flags are keys of the layer here.
         Error::Input { input, message } if message.contains("--") => {
             let message = message.replace("--category-column", "category").replace("--", "");

@@ -292,7 +292,7 @@ impl Wanted {
             unit: unit.name,
             curve: style.curve.to_string(),
         });
-        let is_empty = shows_nothing(&heat, style.blend);
+        let is_empty = shows_nothing(&heat, &style);
         Ok(Drawn { png: png.into(), span, points: heat.drawn, is_empty })
     }
 
@@ -360,11 +360,8 @@ impl Wanted {
 }
 
 /// Whether all pixels are of the index that stands for nothing, and that is transparent.
-fn shows_nothing(heat: &Heat, blend: Blend) -> bool {
-    let nothing = match blend {
-        Blend::Add => 0,
-        Blend::Classic => 255,
-    };
+fn shows_nothing(heat: &Heat, style: &Style) -> bool {
+    let nothing = style.nothing();
     let cells = heat.indices.cells();
     // A first pixel of nothing, and each as the one before.
     heat.palette.rgba(nothing)[3] == 0 && cells.first() == Some(&nothing) && cells[1..] == cells[..cells.len() - 1]

@@ -69,7 +69,15 @@ impl Layer {
     /// # Errors
     /// If an input cannot be read, or holds no valid point.
     pub fn new(spec: LayerSpec, inputs: Inputs) -> Result<Self> {
-        let query = Query { columns: spec.columns.clone(), ground: spec.ground, weights: true, ..Query::default() };
+        Self::filtered(spec, inputs, &Query::default())
+    }
+
+    /// The layer of those points of inputs that pass the filters of `query`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn filtered(spec: LayerSpec, inputs: Inputs, query: &Query<'_>) -> Result<Self> {
+        let query = Query { columns: spec.columns.clone(), ground: spec.ground, weights: true, ..query.clone() };
         let resident = match Resident::load(&inputs, &query, Self::MAX_RESIDENT) {
             Ok(resident) => Some(resident),
             Err(Error::Cancelled) => None,
@@ -148,6 +156,11 @@ impl Layer {
     /// Whether a picture costs no more the more points there are.
     pub fn has_sums(&self) -> bool {
         matches!(self.points, LayerPoints::Stored(_))
+    }
+
+    /// Whether the inputs are read again for each picture: there are more points than are held in memory.
+    pub fn is_reread(&self) -> bool {
+        matches!(self.points, LayerPoints::Inputs { resident: None, .. })
     }
 
     /// The points as they are stored, if they are.

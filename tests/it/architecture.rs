@@ -13,9 +13,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["source", "raster", "geo"]),
     ("layer", &["store", "source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
-    ("config", &["layer", "images", "geo"]),
+    ("export", &["layer", "encode", "source", "raster", "color", "geo"]),
+    ("config", &["layer", "source", "images", "geo"]),
     ("http", &["config", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
-    ("cli", &["http", "config", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
+    ("cli", &["http", "export", "config", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
 ];
 const EVERYBODYS: &[&str] = &["error", "simd", "spelling"];
 /// What the crate's root offers to everybody.

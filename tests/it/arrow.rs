@@ -39,7 +39,7 @@ fn documented() -> Vec<String> {
 }
 
 /// Runs a program in Python, which has pyarrow and polars, and answers the JSON that it prints.
-fn python(folder: &Path, program: &str) -> Value {
+pub(crate) fn python(folder: &Path, program: &str) -> Value {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/bin/python");
     let run = Command::new(&python).args(["-W", "error", "-c", program]).current_dir(folder).output();
     let output =

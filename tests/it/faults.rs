@@ -111,11 +111,11 @@ fn a_file_that_may_not_grow_is_told_and_changes_nothing() {
 }
 
 /// A small file system of its own; it goes when this is dropped.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None` where one may not mount.
-    fn mount(at: &Path, kib: u32) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, kib: u32) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let size = format!("size={kib}k");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
