@@ -95,7 +95,7 @@ fn content_type(name: &str) -> &'static str {
 pub(super) async fn asset(Path(name): Path<String>, asked: HeaderMap) -> Answer<Response<Body>> {
     if let Some(bytes) = built(&format!("assets/{name}")) {
         // That of the licenses alone does not.
-        let kept = if name.ends_with(".txt") { "no-cache" } else { FOREVER };
+        let kept = if content_type(&name).starts_with("text/plain") { "no-cache" } else { FOREVER };
         let headers = [
             (header::CONTENT_TYPE, content_type(&name)),
             (header::CACHE_CONTROL, kept),
