@@ -11,7 +11,7 @@ use super::rows::RowArgs;
 use super::sheet::{self, SheetArgs};
 use super::style::StyleArgs;
 use super::{progress, say, summary};
-use crate::encode::geotiff;
+use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
@@ -185,7 +185,7 @@ fn draw(args: &Args, source: &Inputs, style: &Style, threads: usize) -> Result<(
 }
 
 fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
-    let reference = sheet::reference(&heat.canvas);
+    let reference = GeoReference::of(&heat.canvas);
     let colors = heat.palette.colors();
     match (content, &heat.values) {
         (Content::Png, _) => {

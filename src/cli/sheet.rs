@@ -7,10 +7,10 @@ use clap::Args as ClapArgs;
 use image::RgbaImage;
 
 use super::output::Output;
-use crate::encode::geotiff::{Crs, GeoReference};
+use crate::encode::geotiff::GeoReference;
 use crate::encode::{Legend, Print, kml, nice_ticks, world_file, write_picture};
 use crate::error::{Error, Result};
-use crate::geo::{Canvas, EARTH_RADIUS_M, Projection};
+use crate::geo::Projection;
 use crate::layer::{Heat, Style, Unit, Values};
 
 /// What stands around the picture, and which files beside it.
@@ -97,7 +97,7 @@ impl SheetArgs {
         let name = Path::new(picture).file_name().unwrap_or_default().to_string_lossy();
         let text = match flag {
             "kml" => kml(&drawn.heat.canvas, &stem(&name), &name)?,
-            "world-file" => world_file(&reference(&drawn.heat.canvas)),
+            "world-file" => world_file(&GeoReference::of(&drawn.heat.canvas)),
             _ => {
                 let legend = drawn.legend()?;
                 return write_picture(&legend, BufWriter::new(output.file()))
@@ -161,25 +161,5 @@ impl Drawn<'_> {
         };
         let unit = if heat.values.is_some() { unit.name.as_str() } else { "classic dots: an absolute scale" };
         Legend { palette: &palette, ticks: &ticks, title: "", unit, pixel_ratio: 1.0 }.draw()
-    }
-}
-
-/// Where a canvas lies, in the units of its coordinate system.
-pub(super) fn reference(canvas: &Canvas) -> GeoReference {
-    use std::f64::consts::PI;
-    let [x0, y0] = canvas.world_at(0.0, 0.0);
-    let [scale_x, scale_y] = canvas.scale();
-    // World units to the system's: where the world's corner lies, and how long a unit is.
-    let (crs, west, north, unit) = match canvas.projection() {
-        Projection::Mercator => (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M),
-        Projection::PlateCarree => (Crs::Epsg4326, -180.0, 90.0, 360.0),
-        Projection::Plane => (Crs::Plane, 0.0, 0.0, 1.0),
-    };
-    GeoReference {
-        crs,
-        west: west + x0 * unit,
-        north: north - y0 * unit,
-        pixel_width: unit / scale_x,
-        pixel_height: unit / scale_y,
     }
 }

@@ -123,6 +123,10 @@ pub(super) const KEYS: &[Key] = &[
     key("bridge", "layer", Kind::LayerName, "Layer of the old page's requests")
         .or_absent("the first by name", "\"cities\""),
     key("bridge", "projection", Kind::Choice(&["mercator", "platecarree", "plane"]), "Projection of its pictures"),
+    key("page", "basemap", Kind::Tiles, "Tiles of the map below the heat; browsers ask them of their server")
+        .or_absent("outlines of the land, from here", "\"https://tiles.example.org/{z}/{x}/{y}.png\""),
+    key("page", "attribution", Kind::Text, "Whom that map is owed to, as HTML")
+        .or_absent("nobody is named", "\"© Example Maps\""),
     key("log", "level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "The least that is told"),
     key("log", "format", Kind::Choice(&["text", "json"]), "Lines for people, or JSON for programs"),
 ];

@@ -49,8 +49,8 @@ use serde::{Deserialize, Serialize};
 pub use byte_size::ByteSize;
 pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
-    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, SchemesConfig,
-    ServerConfig, StoreConfig,
+    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,
+    SchemesConfig, ServerConfig, StoreConfig,
 };
 pub use time_span::TimeSpan;
 pub use token::Token;
@@ -73,6 +73,8 @@ pub struct Config {
     pub schemes: SchemesConfig,
     /// The old page's requests.
     pub bridge: BridgeConfig,
+    /// The map page.
+    pub page: PageConfig,
     /// What is told of the work.
     pub log: LogConfig,
     /// The layers by name.
@@ -91,7 +93,7 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, store, images, cache, limits, schemes, bridge, log, layers, database_url } = self;
+        let Self { server, store, images, cache, limits, schemes, bridge, page, log, layers, database_url } = self;
         f.debug_struct("Config")
             .field("server", server)
             .field("store", store)
@@ -100,6 +102,7 @@ impl fmt::Debug for Config {
             .field("limits", limits)
             .field("schemes", schemes)
             .field("bridge", bridge)
+            .field("page", page)
             .field("log", log)
             .field("layers", layers)
             .field("database_url", &database_url.as_ref().map(|_| "…"))

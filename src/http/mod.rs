@@ -17,6 +17,9 @@ mod filter;
 mod ground;
 mod health;
 mod images;
+mod incoming;
+mod ingest;
+mod layer_changes;
 mod legend;
 mod metrics;
 mod openapi;
@@ -26,6 +29,7 @@ mod parameters;
 mod patience;
 mod picture;
 mod pixel_ratio;
+mod places;
 mod point;
 mod points;
 mod pool;
@@ -37,7 +41,10 @@ mod sweeper;
 mod tile_json;
 mod tile_style;
 mod tiles;
+mod upkeep;
+mod writers;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,10 +55,12 @@ use self::cache::ByteCache;
 use self::fields::Answer;
 use self::metrics::Metrics;
 use self::overlays::Overlays;
+use self::places::Places;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
 use self::tile_style::TileStyles;
+use self::upkeep::Upkeep;
 use crate::color::Scheme;
 use crate::config::{Config, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
@@ -65,9 +74,13 @@ use crate::store::Store;
 struct App {
     config: Config,
     catalog: Catalog,
+    /// The names of the layers that no request changes.
+    input_layers: BTreeSet<String>,
     schemes: Vec<Scheme>,
     images: ImageFolder,
     pool: Pool,
+    places: Places,
+    upkeep: Upkeep,
     /// Pictures in memory, by filename or by what they show.
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
@@ -86,7 +99,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the layers of `config`, or the bundled ones if it has none, and begins to listen.
+    /// Reads the layers of `config`, or the bundled ones if neither it nor the store has any, and begins to listen.
     ///
     /// # Errors
     /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
@@ -115,8 +128,11 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { app, listener } = self;
         let sweeper = tokio::spawn(sweeper::sweep_forever(Arc::clone(&app)));
-        serve::serve(Arc::clone(&app), router::router(app), listener, shutdown).await;
+        let upkeep = tokio::spawn(upkeep::keep_up(Arc::clone(&app)));
+        serve::serve(Arc::clone(&app), router::router(Arc::clone(&app)), listener, shutdown).await;
         sweeper.abort();
+        upkeep.abort();
+        app.upkeep.stop();
     }
 }
 
@@ -132,7 +148,7 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
-/// The store of the config. Its folder need not be there yet: what others import later is served all the same.
+/// The store of the config. Its folder need not be there yet: the first layer makes it, by a request or by others.
 fn open_store(config: &StoreConfig) -> Result<Store> {
     let open = if config.read_only { Store::open } else { Store::open_for_server };
     open(&config.folder)
@@ -140,12 +156,15 @@ fn open_store(config: &StoreConfig) -> Result<Store> {
 
 impl App {
     fn new(config: Config) -> Result<Self> {
+        let store = open_store(&config.store)?;
         let layers = if config.layers.is_empty() {
-            bundled::layers()?
+            // For a first look, where there is nothing else.
+            if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
-            config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
+            config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
         };
-        let catalog = Catalog::new(layers, Some(open_store(&config.store)?));
+        let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
+        let catalog = Catalog::new(layers, Some(store));
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
@@ -161,9 +180,12 @@ impl App {
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
             tile_styles: TileStyles::new(),
-            metrics: Metrics::new(catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))),
+            places: Places::new(),
+            upkeep: Upkeep::default(),
+            metrics: Metrics::new(),
             routes: Routes::new(),
             catalog,
+            input_layers,
             schemes,
             config,
         };

@@ -1,6 +1,7 @@
 //! From a request's parameters to a drawn picture.
 
 use std::fmt::Write;
+use std::io::Cursor;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,6 +17,7 @@ use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use crate::color::Scheme;
 use crate::config::EmptyTile;
+use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
@@ -304,6 +306,28 @@ impl Wanted {
                 let drawn = self.draw(&there, stop)?;
                 timer.done();
                 Ok(if drawn.is_empty && empty != EmptyTile::Transparent { Bytes::new() } else { drawn.png })
+            })
+        };
+        let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
+        app.metrics.cache(was_there);
+        Ok(bytes)
+    }
+
+    /// Its values as a `GeoTIFF`, from memory or drawn now and kept there under `key`; its colors where it has no values.
+    pub(super) async fn geotiff(self, app: &Arc<App>, key: &str) -> Answer<Bytes> {
+        let there = Arc::clone(app);
+        let draw = || {
+            app.pool.run(move |stop| {
+                let (heat, ..) = self.heat(&there, stop)?;
+                let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&there));
+                let mut file = Cursor::new(Vec::new());
+                if let Some(values) = &heat.values {
+                    let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
+                    geotiff::write_density(&mut file, &values.density, nodata, &reference, threads)?;
+                } else {
+                    geotiff::write_colors(&mut file, &heat.indices, heat.palette.colors(), &reference, threads)?;
+                }
+                Ok(Bytes::from(file.into_inner()))
             })
         };
         let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;

@@ -127,7 +127,7 @@ pub(super) fn import(
     }
     if let Some(entry) = entry {
         let change = Change { added: vec![entry], existing, description, ..Change::default() };
-        layer.commit(change, Some(&workplace))?;
+        layer.commit(change, &[workplace])?;
     }
     Ok(imported)
 }
@@ -167,7 +167,7 @@ fn finish(
         if all.is_empty() {
             return Ok(None);
         }
-        return segment_of(workplace, all, how).map(Some);
+        return segment_of(workplace, all, true, how).map(Some);
     }
     let mut runs = Vec::new();
     std::thread::scope(|scope| -> Result<()> {
@@ -195,13 +195,18 @@ fn finish(
     merge(&segments, workplace.path(), Workplace::RESULT, how).map(Some)
 }
 
-/// Writes points as the segment of a change.
-pub(super) fn segment_of(workplace: &Workplace, mut rows: Rows, how: Merging<'_>) -> Result<SegmentEntry> {
+/// Writes points as the segment of a change; without bins it is on the disk sooner, and its points are summed up one by one.
+pub(super) fn segment_of(
+    workplace: &Workplace,
+    mut rows: Rows,
+    with_bins: bool,
+    how: Merging<'_>,
+) -> Result<SegmentEntry> {
     if let Some(progress) = how.progress {
         progress.enter(Stage::Binning, rows.len() as u64);
     }
     rows.sort();
     let mut writer = SegmentWriter::create(workplace.path(), Workplace::RESULT, rows.columns(), how.requests)?;
     writer.push(rows)?;
-    writer.finish(true, true, how.threads, how.progress)
+    writer.finish(with_bins, true, how.threads, how.progress)
 }

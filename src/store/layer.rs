@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,6 +36,7 @@ pub struct StoredLayer {
     /// One at a time opens a new snapshot.
     opening: Mutex<()>,
     pub(super) queue: Queue,
+    commits: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -68,7 +71,7 @@ impl Stamp {
 /// A change of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    /// New segments, whose files lie in a workplace.
+    /// New segments, whose files lie in workplaces, each in its own.
     pub(super) added: Vec<SegmentEntry>,
     /// Segments that go. The change is given up if one of them is gone already.
     pub(super) removed: Vec<u64>,
@@ -93,6 +96,7 @@ impl StoredLayer {
             current: RwLock::new(current),
             opening: Mutex::new(()),
             queue: Queue::default(),
+            commits: AtomicU64::new(0),
         }))
     }
 
@@ -104,6 +108,11 @@ impl StoredLayer {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// How many changes of it this process has put on the disk.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// The layer as it is now. What another process changes is seen within [`Self::LOOK_AFTER`].
@@ -162,8 +171,8 @@ impl StoredLayer {
         Workplace::new(&self.workplaces)
     }
 
-    /// Makes a change that is ready in a workplace, under the lock of the layer.
-    pub(super) fn commit(&self, change: Change, workplace: Option<&Workplace>) -> Result<()> {
+    /// Makes a change that is ready, under the lock of the layer. `workplaces` are those of the new segments, in their order.
+    pub(super) fn commit(&self, change: Change, workplaces: &[Workplace]) -> Result<()> {
         let gone = || Error::input(&self.folder, "the layer was removed meanwhile");
         let _lock = match lock(&self.folder) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(gone()),
@@ -182,19 +191,21 @@ impl StoredLayer {
             Existing::Replaced => manifest.segments.clear(),
         }
         gone.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
-        if let Some(description) = change.description {
-            manifest.description = description;
-        }
         if !change.same_points {
-            manifest.version += 1;
             manifest.changed_s = now_s();
         }
-        if let Err(error) = self.write(&mut manifest, change.added, workplace) {
+        let described = change.description.filter(|description| *description != manifest.description);
+        if !change.same_points || described.is_some() {
+            manifest.version += 1;
+        }
+        manifest.description = described.unwrap_or(manifest.description);
+        if let Err(error) = self.write(&mut manifest, change.added, workplaces) {
             // What has its place already, but is in no manifest, takes room.
             sweep_layer(&self.folder);
             return Err(error);
         }
         // From here on the change is made.
+        self.commits.fetch_add(1, Ordering::Relaxed);
         self.take_over(manifest);
         for id in gone {
             segment::remove(&self.folder, &Manifest::segment_name(id));
@@ -203,14 +214,11 @@ impl StoredLayer {
     }
 
     /// Gives new segments their places, and puts the manifest that names them in the place of the one that is there.
-    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplace: Option<&Workplace>) -> Result<()> {
-        for mut entry in added {
+    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplaces: &[Workplace]) -> Result<()> {
+        for (mut entry, workplace) in added.into_iter().zip(workplaces) {
             entry.id = manifest.next_segment;
             manifest.next_segment += 1;
-            if let Some(workplace) = workplace {
-                let name = Manifest::segment_name(entry.id);
-                place(workplace.path(), &self.folder, &name, &entry)?;
-            }
+            place(workplace.path(), &self.folder, &Manifest::segment_name(entry.id), &entry)?;
             manifest.segments.push(entry);
         }
         sync_folder(&self.folder).map_err(|error| Error::io(&self.folder, "write to", error))?;
@@ -256,7 +264,7 @@ impl StoredLayer {
     /// [`Error::Io`] if the store cannot be written.
     pub fn describe(&self, description: Description) -> Result<()> {
         let change = Change { description: Some(description), same_points: true, ..Change::default() };
-        self.commit(change, None)
+        self.commit(change, &[])
     }
 
     /// Makes one segment of all, which makes reading faster and frees the room of what was removed.
@@ -273,11 +281,11 @@ impl StoredLayer {
     }
 
     /// Merges segments of about the same size once there are many, so that their number grows with the logarithm of the
-    /// points only. Answers whether there was anything to do.
+    /// points only, where the merged ones hold as many points as `rows` says. Answers whether there was anything to do.
     ///
     /// # Errors
-    /// [`Error::Io`] if the store cannot be written.
-    pub fn compact_some(&self, threads: usize) -> Result<bool> {
+    /// [`Error::Io`] if the store cannot be written, [`Error::Cancelled`] if `progress` was told to stop.
+    pub fn compact_some(&self, rows: RangeInclusive<u64>, threads: usize, progress: &Progress) -> Result<bool> {
         /// Segments of one size that are merged, and how much larger the next size is.
         const MANY: usize = 8;
         /// Rows of the smallest size.
@@ -292,11 +300,13 @@ impl StoredLayer {
             by_size.resize_with(by_size.len().max(size + 1), Vec::new);
             by_size[size].push(Arc::clone(segment));
         }
-        let Some(many) = by_size.into_iter().find(|segments| segments.len() >= MANY) else { return Ok(false) };
-        match self.replace(&snapshot, &many, None, threads, None) {
+        let sum = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.entry.rows).sum();
+        let many = by_size.into_iter().find(|segments| segments.len() >= MANY && rows.contains(&sum(segments)));
+        let Some(many) = many else { return Ok(false) };
+        match self.replace(&snapshot, &many, None, threads, Some(progress)) {
             Ok(_) => Ok(true),
             // Somebody else was faster.
-            Err(Error::Cancelled) => Ok(false),
+            Err(Error::Cancelled) if !progress.is_stopped() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -331,7 +341,7 @@ impl StoredLayer {
         // What is merged gets a new checksum, so that whatever is wrong by then would never be found out.
         segments.iter().try_for_each(|segment| self.leave_out(segment, segment.points.verify(segment.entry.points)))?;
         let workplace = self.workplace()?;
-        let requests = segments.iter().flat_map(|segment| segment.points.requests());
+        let requests = segments.iter().flat_map(|segment| segment.requests.values().cloned());
         let requests = Request::still_kept(requests, now_s());
         let removed = segments.iter().map(|segment| segment.entry.id).collect();
         let removed_of = Some(snapshot.manifest.id.clone());
@@ -341,7 +351,7 @@ impl StoredLayer {
         let rows = entry.rows;
         let added = if rows > 0 { vec![entry] } else { Vec::new() };
         let same_points = expire_before_us.is_none();
-        self.commit(Change { added, removed, removed_of, same_points, ..Change::default() }, Some(&workplace))?;
+        self.commit(Change { added, removed, removed_of, same_points, ..Change::default() }, &[workplace])?;
         Ok(rows)
     }
 

@@ -44,7 +44,7 @@ pub(super) struct Manifest {
     pub(super) format: u32,
     /// Tells layers apart that had the same name one after the other.
     pub(super) id: String,
-    /// Grows whenever the points change.
+    /// Grows whenever the points change, or how they are drawn.
     pub(super) version: u64,
     /// The number of the next segment.
     pub(super) next_segment: u64,

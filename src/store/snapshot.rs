@@ -1,6 +1,5 @@
 //! A layer as it is at one moment.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,7 +19,6 @@ pub struct Snapshot {
     pub(super) manifest: Manifest,
     pub(super) segments: Vec<Arc<Segment>>,
     damaged: Vec<Damage>,
-    pub(super) requests: HashMap<String, Request>,
     extent: Extent,
 }
 
@@ -83,9 +81,7 @@ impl Snapshot {
         for segment in &segments {
             segment.entry.totals.add_extent_to(&mut extent);
         }
-        let requests = segments.iter().flat_map(|segment| segment.points.requests());
-        let requests = requests.map(|request| (request.key.clone(), request)).collect();
-        Ok(Self { manifest, segments, damaged, requests, extent })
+        Ok(Self { manifest, segments, damaged, extent })
     }
 
     /// The same without a segment that has turned out to be damaged.
@@ -98,10 +94,15 @@ impl Snapshot {
         }
         let mut damaged = self.damaged.clone();
         damaged.push(damage);
-        Self { manifest: self.manifest.clone(), segments, damaged, requests: self.requests.clone(), extent }
+        Self { manifest: self.manifest.clone(), segments, damaged, extent }
     }
 
-    /// A text that changes with the points that are served.
+    /// The request that brought points under a key, if one is remembered.
+    pub(super) fn request(&self, key: &str) -> Option<&Request> {
+        self.segments.iter().find_map(|segment| segment.requests.get(key))
+    }
+
+    /// A text that changes with the points that are served, and with what is said of them.
     pub fn version(&self) -> String {
         let Manifest { id, version, .. } = &self.manifest;
         let lost = if self.damaged.is_empty() { String::new() } else { format!("-{}", self.damaged.len()) };

@@ -406,14 +406,14 @@ fn writes_from_many_threads_all_arrive_once() {
                 for i in 0..12 {
                     layer.append(batch(&some_points(100, thread * 100 + i)), None).unwrap();
                     if i % 4 == 0 {
-                        layer.compact_some(1).unwrap();
+                        layer.compact_some(0..=u64::MAX, 1, &Progress::default()).unwrap();
                     }
                 }
             });
         }
     });
     assert_eq!(layer.snapshot().points(), 9600);
-    while layer.compact_some(1).unwrap() {}
+    while layer.compact_some(0..=u64::MAX, 1, &Progress::default()).unwrap() {}
     let snapshot = layer.snapshot();
     assert!(snapshot.points() == 9600 && snapshot.segments.len() < 8, "{}", snapshot.segments.len());
     // Another process sees the same, and nothing is left behind.
@@ -421,6 +421,26 @@ fn writes_from_many_threads_all_arrive_once() {
     assert_eq!(other.layer("stops").unwrap().unwrap().snapshot().points(), 9600);
     let files = std::fs::read_dir(layer.folder()).unwrap().count();
     assert_eq!(files, 2 + snapshot.segments.iter().map(|s| 1 + usize::from(s.blocks.is_some())).sum::<usize>());
+}
+
+#[test]
+fn much_and_little_that_come_at_once_all_arrive_and_keys_hold_for_both() {
+    let (_folder, store) = store();
+    let layer = store.create("stops", Description::default()).unwrap();
+    let (much, little) = (some_points(140_000, 5), some_points(50, 6));
+    let request =
+        |key: String| Some(Request { key, digest: 1, accepted: 1, rejected: 0, at_s: super::manifest::now_s() });
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            let (layer, columns) = (&layer, if thread % 3 == 0 { &much } else { &little });
+            // Each key comes from two threads at the same time.
+            scope.spawn(move || layer.append(batch(columns), request(format!("{}", thread % 3))).unwrap());
+        }
+    });
+    assert_eq!(layer.snapshot().points(), 140_100);
+    let again = layer.append(batch(&much), request("0".into())).unwrap();
+    assert!(matches!(again, Appended::Before(_)), "{again:?}");
+    assert_eq!(Store::open(store.folder()).unwrap().layer("stops").unwrap().unwrap().snapshot().points(), 140_100);
 }
 
 #[test]
