@@ -23,7 +23,8 @@ pub(super) fn check(target: &Path) -> Result<()> {
     let names = names.map_err(|error| Error::io(target, "write", error))?;
     let is_zoom = |name: &str| name.parse::<u8>().is_ok() && target.join(name).is_dir();
     let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == ABOUT || is_zoom(name)));
-    if !(names.is_empty() || is_known && is_ours(target)) {
+    let may_go = names.is_empty() || is_known && is_ours(target);
+    if !may_go {
         let why = format!("{} holds something else than an earlier export; name a new folder", target.display());
         return Err(Error::invalid("output", why));
     }
