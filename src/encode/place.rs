@@ -16,6 +16,8 @@ pub fn kml(canvas: &Canvas, name: &str, href: &str) -> Result<String> {
         return Err(Error::invalid("kml", why));
     }
     let Bounds { west, south, east, north } = canvas.bounds();
+    // To a tenth of a millimeter: what the way there and back has added is not told.
+    let [west, south, east, north] = [west, south, east, north].map(|degrees| (degrees * 1e9).round() / 1e9);
     let (name, href) = (escaped(name), escaped(href));
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing to a string cannot fail.
