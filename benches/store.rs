@@ -52,6 +52,11 @@ impl Cloud {
     }
 }
 
+/// Whether it is to be measured; a test only runs it once, on few points.
+fn is_bench() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
 fn store_at(folder: &Path) -> Store {
     let store = Store::open(folder).expect("a folder");
     std::fs::create_dir_all(store.folder()).expect("room in the temporary folder");
@@ -93,7 +98,8 @@ fn draw(layer: &Layer, canvas: &Canvas, style: &Style, threads: usize) -> Vec<u8
 fn stored(criterion: &mut Criterion) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let style = Style::new().expect("the default style");
-    for count in [100_000, 1_000_000, 10_000_000] {
+    let counts: &[usize] = if is_bench() { &[100_000, 1_000_000, 10_000_000] } else { &[10_000] };
+    for &count in counts {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = store_at(folder.path());
         let cloud = Cloud::new(count, 1);
@@ -127,9 +133,10 @@ fn written(criterion: &mut Criterion) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut group = criterion.benchmark_group("store");
     group.sample_size(10);
-    let cloud = Cloud::new(1_000_000, 2);
-    group.throughput(Throughput::Elements(1_000_000));
-    group.bench_function(format!("import of 1,000,000 points, {threads} threads"), |bencher| {
+    let count = if is_bench() { 1_000_000 } else { 10_000 };
+    let cloud = Cloud::new(count, 2);
+    group.throughput(Throughput::Elements(count as u64));
+    group.bench_function(format!("import of {count} points, {threads} threads"), |bencher| {
         let fresh = || tempfile::tempdir().expect("a temporary folder");
         bencher.iter_batched(
             fresh,
