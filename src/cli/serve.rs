@@ -15,7 +15,7 @@ use crate::http::Server;
 
 /// Serve heat maps: overlays for Leaflet, pictures of layers, and a map page.
 ///
-/// Each input becomes a layer, in addition to those of the configuration. Without any, the bundled cities and earthquakes
+/// Each input becomes a layer, in addition to those of the configuration. Without any, and with none in the store, the bundled cities and earthquakes
 /// are served. So are the layers of the store, in `./store` or --store DIR, which take points while the server runs: PUT /NAME
 /// makes one, POST /NAME/points adds to it. Writes have to show the token of the configuration, or come from
 /// this machine. SIGTERM and Ctrl-C stop the server once the requests that have begun are answered.

@@ -100,7 +100,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the layers of `config`, or the bundled ones if it has none, and begins to listen.
+    /// Reads the layers of `config`, or the bundled ones if neither it nor the store has any, and begins to listen.
     ///
     /// # Errors
     /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
@@ -175,13 +175,15 @@ fn open_store(config: &StoreConfig) -> Result<Store> {
 
 impl App {
     fn new(config: Config) -> Result<Self> {
+        let store = open_store(&config.store)?;
         let layers = if config.layers.is_empty() {
-            bundled::layers()?
+            // For a first look, where there is nothing else.
+            if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
             config.layers.iter().map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
-        let catalog = Catalog::new(layers, Some(open_store(&config.store)?));
+        let catalog = Catalog::new(layers, Some(store));
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {

@@ -2,7 +2,7 @@
 //!
 //! Every point is drawn where its cell's middle is, whether it comes from a block or on its own: so a picture depends on
 //! the points and the canvas alone, not on how they are stored. Where the pixels are cells themselves, as those of tiles
-//! are, that is exact. Elsewhere a pixel is so many cells wide that it is close to it.
+//! are, that is exact. Elsewhere cells are as fine as places are kept, which is exact too.
 
 use std::ops::Range;
 
@@ -25,9 +25,6 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    /// How many cells a pixel is wide at least, as a power of two, where they are not the same.
-    const FINER: u32 = 5;
-
     /// The placement on `canvas`, a Mercator or plate carrée one.
     pub(super) fn new(canvas: &Canvas) -> Self {
         let scale = canvas.scale();
@@ -40,12 +37,7 @@ impl Placement {
             && canvas.origin() == [0.0, 0.0]
             && level.fract() == 0.0
             && (f64::from(MIN_LEVEL)..=f64::from(MAX_LEVEL)).contains(&level);
-        let level = if is_lattice {
-            level as u32
-        } else {
-            // Plate carrée stretches the south and the north, where a cell covers less ground than elsewhere: it is finer there.
-            (level_of(scale[0].max(scale[1])).ceil().max(0.0) as u32 + Self::FINER).clamp(MIN_LEVEL, MAX_LEVEL)
-        };
+        let level = if is_lattice { level as u32 } else { MAX_LEVEL };
         Self { level, canvas: *canvas, is_lattice, turns }
     }
 
