@@ -257,7 +257,7 @@ mod tests {
         assert!(no_key("Max-Count", "images", KEYS).contains("did you mean max_count? images has folder, ttl,"));
         assert!(no_key("ttl", "server", KEYS).contains("did you mean images.ttl?"));
         assert!(no_key("colour", "layers", LAYER_KEYS).starts_with("no such key; a layer has input,"));
-        assert!(no_section("image").contains("did you mean images?"));
+        assert!(no_section("imges").contains("did you mean images?"));
         assert!(no_section("listen").contains("did you mean server.listen?"));
     }
 }

@@ -83,6 +83,8 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_SCHEMES_FOLDERS", "a,b"),
         ("KILN_BRIDGE_LAYER", "5"),
         ("KILN_BRIDGE_PROJECTION", "mercator"),
+        ("KILN_PAGE_BASEMAP", "https://tiles.example/{z}/{x}/{y}.png"),
+        ("KILN_PAGE_ATTRIBUTION", "Example Maps"),
         ("KILN_LOG_LEVEL", "debug"),
         ("KILN_LOG_FORMAT", "json"),
     ];

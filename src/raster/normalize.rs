@@ -243,7 +243,7 @@ mod tests {
         }
         // Nearly all are above 0.
         let amounts: Vec<f32> = std::iter::once(-1.0).chain((1..200).map(|i| i as f32)).collect();
-        let span = Span { vmin: 0.0, vmax: 198.0 };
+        let span = Span { vmin: 0.0, vmax: 197.0 };
         assert_eq!(Span::of(&grid(&amounts), Aggregation::Sum, Normalization::Percentile(99.0), 1), span);
         let means = grid(&[f32::NAN, -5.0, 0.0, 7.0]);
         assert_eq!(Span::of(&means, Aggregation::Mean, Normalization::Max, 1), Span { vmin: -5.0, vmax: 7.0 });
