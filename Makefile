@@ -48,4 +48,5 @@ clean: ## Everything that was built
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin
+	@scripts/page.sh tools
 	@scripts/readers.sh

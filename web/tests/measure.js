@@ -11,7 +11,7 @@ const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor
 
 /** What was traced while `work` went on. */
 async function traced(page, work) {
-  await chromium.browser.startTracing(page, { categories: ['blink.user_timing', 'loading', 'cc', 'viz', 'benchmark', 'devtools.timeline', 'disabled-by-default-devtools.timeline.frame'] });
+  await chromium.browser.startTracing(page, { categories: ['cc', 'viz', 'benchmark', 'devtools.timeline', 'disabled-by-default-devtools.timeline.frame'] });
   await work();
   return JSON.parse((await chromium.browser.stopTracing()).toString()).traceEvents;
 }
@@ -26,21 +26,20 @@ const markFirst = () => {
   seen.observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['class'] });
 };
 
-const at = (events, name) => events.find((event) => event.name === name)?.ts / 1000;
-
 for (const layer of names) {
   const loads = [];
   for (let i = 0; i < 5; i++) {
     const { page } = await chromium.page({ viewport: { width: 1280, height: 800 }, reducedMotion: 'no-preference' }, [url]);
     await page.addInitScript(markFirst);
-    const events = await traced(page, async () => {
-      await page.goto(`${url}/#layer=${layer}`);
-      await page.waitForSelector('#map[aria-busy="false"]');
-      await page.waitForTimeout(200);
-    });
-    const marks = events.filter((event) => event.cat?.includes('blink.user_timing'));
-    const [start, loaded, first] = ['navigationStart', 'loadEventEnd', 'first-heat'].map((name) => at(name === 'navigationStart' ? marks.filter(({ args }) => args?.data?.documentLoaderURL?.startsWith(url)) : marks, name));
-    loads.push({ load: loaded - start, first: first - start, after: first - loaded });
+    await page.goto(`${url}/#layer=${layer}`);
+    await page.waitForSelector('#map[aria-busy="false"]');
+    await page.waitForFunction(() => performance.getEntriesByName('first-heat').length);
+    loads.push(
+      await page.evaluate(() => {
+        const first = performance.getEntriesByName('first-heat')[0].startTime;
+        return { first, after: first - performance.getEntriesByType('navigation')[0].loadEventEnd };
+      }),
+    );
     await page.context().close();
   }
   const middle = (name) => quantile(loads.map((load) => load[name]), 0.5);
