@@ -2,20 +2,28 @@
 
 CARGO ?= cargo
 
-.PHONY: help build serve test check contract bench pictures clean
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help page build serve test check contract bench pictures clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-build: ## The optimized binary, target/release/kiln
+page: ## The map page, web/dist, which the binary carries; without npm it has a plain one
+	@scripts/page.sh build
+
+build: page ## The optimized binary, target/release/kiln
 	$(CARGO) build --release
 
-serve: build ## A map of the bundled points, at http://127.0.0.1:3000/; ARGS='-l 8080 points.csv' says more
-	target/release/kiln serve $(ARGS)
+serve: build ## A map of the bundled points, kept in a store, at http://127.0.0.1:3000/; ARGS='-l 8080 points.csv' says more
+	scripts/demo_store.sh target/demo
+	target/release/kiln serve --store target/demo $(ARGS)
 
-test: tools ## All tests; installs what they need where it is missing
+test: tools page ## All tests; installs what they need where it is missing
 	$(CARGO) test --all-targets
 	$(CARGO) test --doc
+	KILN=$(abspath $(TARGET)/debug/kiln) scripts/page.sh test
 
 check: ## Format, lints, documentation, licenses of dependencies
 	$(CARGO) fmt --check
@@ -34,9 +42,12 @@ pictures: build ## The README's pictures, drawn anew from the bundled data
 
 clean: ## Everything that was built
 	$(CARGO) clean
+	rm -rf web/node_modules web/dist/assets web/dist/index.html web/kiln-leaflet/dist
 
 # Foreign programs that the tests hold our files against.
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin
 	@ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || scripts/install.sh postgresql-15-postgis-3
+	@scripts/page.sh tools
+	@scripts/readers.sh

@@ -31,6 +31,7 @@ pub mod color;
 pub mod config;
 pub mod encode;
 pub mod error;
+pub mod export;
 pub mod geo;
 pub mod http;
 pub mod images;

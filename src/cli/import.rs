@@ -11,6 +11,7 @@ use super::store::{StoreArgs, read_name};
 use super::{progress, say, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
+use crate::layer::StyleOptions;
 use crate::source::{self, Query};
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
@@ -24,6 +25,7 @@ use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer
   kiln import cities.parquet --layer cities --weight population
   kiln import 'trips/*.csv.gz' --layer trips --append --keep 30d
   kiln import 'postgres://ann@db.example/maps?table=stops' --layer stops
+  kiln import visits.parquet --layer visits --title Visits --style radius=12 --style curve=sqrt
   psql -c \"copy stops to stdout csv header\" | kiln import - --layer stops --replace")]
 pub(super) struct Args {
     /// Files with points, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and postgres://… a table
@@ -57,8 +59,21 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = read_keep, help_heading = "Description")]
     keep: Option<TimeSpan>,
 
+    /// How the layer is drawn unless asked otherwise, a parameter at a time: radius=12, curve=sqrt, scheme=viridis, …
+    #[arg(long, value_name = "NAME=VALUE", value_parser = read_style, help_heading = "Description")]
+    style: Vec<(String, String)>,
+
     #[command(flatten)]
     rows: RowArgs,
+}
+
+fn read_style(text: &str) -> Result<(String, String)> {
+    let why = || Error::invalid("style", format!("`{text}` is not a parameter with its value, such as radius=12"));
+    let (name, value) = text.split_once('=').ok_or_else(why)?;
+    if StyleOptions::default().set(name, value)? {
+        return Ok((name.to_owned(), value.to_owned()));
+    }
+    Err(Error::invalid("style", format!("there is no `{name}`; expected one of {}", StyleOptions::NAMES.join(", "))))
 }
 
 fn read_keep(text: &str) -> Result<TimeSpan> {
@@ -87,7 +102,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
     let stages = Progress::default();
     let import = || args.import(&store, before.as_deref(), &opened, &stages);
-    let imported = stoppable(&stages, import).map_err(|error| match error {
+    let imported = stoppable(|| stages.stop(), import).map_err(|error| match error {
         Error::Cancelled => Error::input(&args.layer, "stopped; the layer is as it was"),
         other => other,
     })?;
@@ -109,24 +124,27 @@ impl Args {
         let Some(layer) = before else {
             let known = Description { weight: opened.weight.clone(), ..Description::default() };
             let description = self.description(known);
-            let fill = |layer: &StoredLayer| self.fill(layer, opened, stages);
+            let fill = |layer: &StoredLayer| self.fill(layer, None, opened, stages);
             return store.create_with(&self.layer, description, fill);
         };
-        let imported = self.fill(layer, opened, stages)?;
-        if self.describes() {
-            layer.describe(self.description(layer.snapshot().description().clone()))?;
-        }
-        Ok(imported)
+        let description = self.describes().then(|| self.description(layer.snapshot().description().clone()));
+        self.fill(layer, description, opened, stages)
     }
 
-    fn fill(&self, layer: &StoredLayer, opened: &Opened, stages: &Progress) -> Result<Imported> {
+    fn fill(
+        &self,
+        layer: &StoredLayer,
+        description: Option<Description>,
+        opened: &Opened,
+        stages: &Progress,
+    ) -> Result<Imported> {
         /// More files than that are named by what was said.
         const NAMED: usize = 4;
         let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = Query { progress: Some(&read), ..self.rows.query() };
-        let import = || layer.import(&*opened.source, &query, existing, threads, stages);
+        let import = || layer.import(&*opened.source, &query, existing, description, threads, stages);
         let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
         if imported.points > 0 {
             return Ok(imported);
@@ -143,11 +161,16 @@ impl Args {
 
     /// Whether anything is said of the layer itself.
     fn describes(&self) -> bool {
-        self.title.is_some() || self.attribution.is_some() || self.keep.is_some() || self.rows.weight.is_some()
+        self.title.is_some()
+            || self.attribution.is_some()
+            || self.keep.is_some()
+            || self.rows.weight.is_some()
+            || !self.style.is_empty()
     }
 
     /// What is said of the layer, over what is known of it.
-    fn description(&self, known: Description) -> Description {
+    fn description(&self, mut known: Description) -> Description {
+        known.style.extend(self.style.iter().cloned());
         Description {
             title: self.title.clone().or(known.title),
             attribution: self.attribution.clone().or(known.attribution),

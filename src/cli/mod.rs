@@ -7,6 +7,7 @@ mod compact;
 mod config;
 mod drop;
 mod expire;
+mod export;
 mod import;
 mod inputs;
 mod layer;
@@ -18,8 +19,11 @@ mod render;
 mod rows;
 mod schemes;
 mod serve;
+mod sheet;
 mod signals;
 mod store;
+mod style;
+mod subject;
 mod summary;
 
 use std::io::Write;
@@ -42,6 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Render(Box<render::Args>),
+    Export(Box<export::Args>),
     Serve(Box<serve::Args>),
     Import(Box<import::Args>),
     Layers(layers::Args),
@@ -63,6 +68,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = match command {
         Command::Render(args) => render::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Layers(args) => layers::run(&args),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::export;
 use crate::source::Progress;
 use crate::store::{self, Stage};
 
@@ -21,7 +22,9 @@ struct Step {
     done: u64,
     total: u64,
     unit: Unit,
-    points: u64,
+    /// What is counted beside it, since the stage began.
+    count: u64,
+    counted: &'static str,
 }
 
 /// What the length of a bar counts.
@@ -29,6 +32,8 @@ struct Step {
 enum Unit {
     Bytes,
     Points,
+    /// Steps that say nothing to people.
+    Steps,
 }
 
 /// Runs `work`, and shows how far its scans are once it takes longer than half a second, if standard error is a
@@ -40,7 +45,7 @@ pub(super) fn shown<T>(quiet: bool, work: impl FnOnce(Option<&Progress>) -> T) -
     let progress = Progress::default();
     let look = || {
         let (total, done, points) = progress.snapshot();
-        Step { stage: "", done, total, unit: Unit::Bytes, points }
+        Step { stage: "", done, total, unit: Unit::Bytes, count: points, counted: "points" }
     };
     watched(look, || work(Some(&progress)))
 }
@@ -52,15 +57,27 @@ pub(super) fn shown_stages<T>(quiet: bool, read: &Progress, stages: &store::Prog
     }
     let look = || {
         let (stage, done, total) = stages.snapshot();
-        let step = |stage| Step { stage, done, total, unit: Unit::Points, points: done };
+        let step = |stage| Step { stage, done, total, unit: Unit::Points, count: done, counted: "points" };
         match stage {
             Stage::Reading => {
                 let (total, done, points) = read.snapshot();
-                Step { stage: "reading", done, total, unit: Unit::Bytes, points }
+                Step { stage: "reading", done, total, unit: Unit::Bytes, count: points, counted: "points" }
             }
             Stage::Merging => step("merging"),
             Stage::Binning => step("summing up"),
         }
+    };
+    watched(look, work)
+}
+
+/// Runs an export, and shows how far it is, where that is of use.
+pub(super) fn shown_export<T>(quiet: bool, progress: &export::Progress, work: impl FnOnce() -> T) -> T {
+    if is_unseen(quiet) {
+        return work();
+    }
+    let look = || {
+        let ([tiles, resumed], done, total) = progress.snapshot();
+        Step { stage: "", done, total, unit: Unit::Steps, count: tiles - resumed, counted: "tiles" }
     };
     watched(look, work)
 }
@@ -97,8 +114,8 @@ fn watch(look: &impl Fn() -> Step, done: &AtomicBool) {
             begun = Instant::now();
         }
         let (_, bar) = bar.get_or_insert_with(|| (step.stage, new_bar(step.stage, step.unit)));
-        let rate = step.points as f64 / begun.elapsed().as_secs_f64().max(1e-3);
-        bar.set_message(format!("{} points, {}/s", HumanCount(step.points), HumanCount(rate as u64)));
+        let rate = step.count as f64 / begun.elapsed().as_secs_f64().max(1e-3);
+        bar.set_message(format!("{} {}, {}/s", HumanCount(step.count), step.counted, HumanCount(rate as u64)));
         bar.set_length(step.total.max(step.done));
         bar.set_position(step.done);
     }
@@ -114,9 +131,13 @@ fn new_bar(stage: &'static str, unit: Unit) -> ProgressBar {
         let _ = match unit {
             Unit::Bytes => write!(out, "{}", HumanBytes(total)),
             Unit::Points => write!(out, "{} points", HumanCount(total)),
+            Unit::Steps => Ok(()),
         };
     };
-    let template = "{prefix}{wide_bar} {percent:>3} % of {size}  {msg}  {eta} left";
+    let template = match unit {
+        Unit::Steps => "{prefix}{wide_bar} {percent:>3} %  {msg}  {eta} left",
+        Unit::Bytes | Unit::Points => "{prefix}{wide_bar} {percent:>3} % of {size}  {msg}  {eta} left",
+    };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.with_key("size", size));
     }

@@ -1,7 +1,7 @@
 //! `kiln render`: from files to one picture.
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -9,18 +9,15 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::inputs::{Opened, opened};
 use super::output::{Output, Target};
 use super::rows::RowArgs;
+use super::sheet::{self, SheetArgs};
+use super::style::StyleArgs;
 use super::{progress, say, summary};
-use crate::color::{Background, Gradient, Opacity};
-use crate::encode::geotiff::{self, Crs, GeoReference};
+use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
-use crate::encode::{Legend, nice_ticks, write_picture};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Canvas, EARTH_RADIUS_M, Projection};
-use crate::layer::{
-    Blend, Fit, Heat, Radius, SchemeFolders, Size, Style, StyleOptions, Survey, Unit, Values, canvas_for, canvas_of,
-    render,
-};
-use crate::raster::{Aggregation, Curve, Normalization, Shape};
+use crate::geo::{Bounds, Canvas, Projection};
+use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
 /// Draw points from files as one heat-map picture.
@@ -47,11 +44,9 @@ pub(super) struct Args {
     /// What a GeoTIFF holds: the density as float32, or the colors as RGBA [default: density]
     #[arg(long, value_enum)]
     bands: Option<Bands>,
-    /// Draw the legend too, as a PNG; the file is the output's name with .legend.png, unless --legend=FILE names one
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
-    #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
-    legend: Option<Option<String>>,
 
+    #[command(flatten)]
+    sheet: SheetArgs,
     #[command(flatten)]
     ground: GroundArgs,
     #[command(flatten)]
@@ -84,62 +79,6 @@ struct GroundArgs {
     projection: Projection,
 }
 
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Style")]
-struct StyleArgs {
-    /// Radius of a dot: 25, 25px, 500m, 10km; on a plane m are its units [default: 20px]
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, conflicts_with = "dot_size")]
-    radius: Option<Radius>,
-    /// Radius as the Python heatmap library's dot size, of which a lone dot shows 0.36 to each side
-    #[arg(long, value_name = "PX", allow_hyphen_values = true, value_parser = Radius::from_dot_size)]
-    dot_size: Option<Radius>,
-    /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone, uniform
-    /// [default: gaussian]
-    #[arg(long, value_name = "SHAPE")]
-    kernel: Option<Shape>,
-    /// add: dots add up; classic: the Python heatmap library's multiplicative dots, to the byte with --projection plane
-    #[arg(long, value_name = "add|classic", default_value = "add")]
-    blend: Blend,
-    /// What a pixel shows of the points around it: the sum of their weights, their count, or the mean or max weight
-    /// [default: sum]
-    #[arg(long, value_name = "sum|count|mean|max")]
-    agg: Option<Aggregation>,
-    /// Latitude at which km in --radius, --vmin and --vmax hold; give it to pictures that are to meet without a seam
-    /// [default: the picture's middle]
-    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true)]
-    true_scale: Option<f64>,
-    /// Colors by name; `kiln schemes` lists them [default: heat]
-    #[arg(long, value_name = "NAME", conflicts_with = "gradient")]
-    scheme: Option<String>,
-    /// Colors from cold to hot: 'transparent,blue,lime 60%,red'
-    #[arg(long, value_name = "COLORS")]
-    gradient: Option<Gradient>,
-    /// A folder of scheme files, beside ./schemes
-    #[arg(long, value_name = "DIR")]
-    schemes: Vec<PathBuf>,
-    /// Opacity of the whole picture: 0.5, 50%, 128/255
-    #[arg(long, value_name = "SHARE", default_value = "1")]
-    opacity: Opacity,
-    /// Share of the colors over which the picture fades in, for schemes without transparency: 20%
-    #[arg(long, value_name = "SHARE")]
-    transparent_low: Option<Opacity>,
-    /// An opaque color to print the picture on; without it, it can be laid over a map
-    #[arg(long, value_name = "COLOR")]
-    background: Option<Background>,
-    /// Where the hottest color is reached: max, or a percentile of the picture such as p99 [default: p99]
-    #[arg(long, value_name = "POLICY")]
-    normalize: Option<Normalization>,
-    /// Value of the coldest color, in the unit of the summary
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
-    vmin: Option<f64>,
-    /// Value of the hottest color, in the unit of the summary
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
-    vmax: Option<f64>,
-    /// How values are laid on the colors: linear, sqrt, log, or eqhist (equal areas) [default: linear]
-    #[arg(long, value_name = "CURVE")]
-    curve: Option<Curve>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Png,
@@ -162,14 +101,19 @@ enum Content {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let style = args.style.read()?;
+    let style = args.style.resolve(&args.style.options())?;
     let content = args.content(&style)?;
     args.rows.check()?;
     // Whatever can be refused is refused before the work begins, an unwritable file too.
     let target = Target::new(&args.output, &args.inputs)?;
-    let legend_target = args.legend_path()?.map(|path| Target::new(&path, &args.inputs)).transpose()?;
-    if legend_target.as_ref().is_some_and(|legend| legend.is(&target)) {
-        return Err(Error::invalid("legend", "the picture goes to the same file"));
+    args.sheet.check(content == Content::Png, args.ground.projection)?;
+    let mut beside = Vec::new();
+    for (flag, path) in args.sheet.files_beside(&args.output)? {
+        let file = Target::new(&path, &args.inputs)?;
+        if file.is(&target) {
+            return Err(Error::invalid(flag, "the picture goes to the same file"));
+        }
+        beside.push((flag, file));
     }
     let opened = opened(&args.inputs, &args.rows)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
@@ -178,14 +122,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
     let weight = weight.then(|| args.rows.weight.as_deref().or(opened.weight.as_deref()).unwrap_or("weight"));
     let unit = Unit::of(&heat.canvas, &style, weight);
+    let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;
-    write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
-    let mut legend = legend_target.map(Target::begin).transpose()?;
-    if let Some(legend) = &mut legend {
-        draw_legend(&heat, &style, &unit, legend)?;
+    if args.sheet.is_wanted() {
+        args.sheet.write(drawn, &mut output).map_err(|error| error.for_path(&args.output))?;
+    } else {
+        write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
     }
-    output.commit()?;
-    legend.map_or(Ok(()), Output::commit)?;
+    let mut outputs = vec![output];
+    for (flag, file) in beside {
+        let mut file = file.begin()?;
+        SheetArgs::write_beside(flag, drawn, &args.output, &mut file)?;
+        outputs.push(file);
+    }
+    outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
         say(&summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
     }
@@ -237,7 +187,7 @@ fn draw(args: &Args, opened: &Opened, style: &Style, threads: usize) -> Result<(
 }
 
 fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
-    let reference = reference(&heat.canvas);
+    let reference = GeoReference::of(&heat.canvas);
     let colors = heat.palette.colors();
     match (content, &heat.values) {
         (Content::Png, _) => {
@@ -253,40 +203,6 @@ fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut O
             geotiff::write_colors(BufWriter::new(output.file()), &heat.indices, colors, &reference, threads)
         }
     }
-}
-
-/// Where a canvas lies, in the units of its coordinate system.
-fn reference(canvas: &Canvas) -> GeoReference {
-    use std::f64::consts::PI;
-    let [x0, y0] = canvas.world_at(0.0, 0.0);
-    let [scale_x, scale_y] = canvas.scale();
-    // World units to the system's: where the world's corner lies, and how long a unit is.
-    let (crs, west, north, unit) = match canvas.projection() {
-        Projection::Mercator => (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M),
-        Projection::PlateCarree => (Crs::Epsg4326, -180.0, 90.0, 360.0),
-        Projection::Plane => (Crs::Plane, 0.0, 0.0, 1.0),
-    };
-    GeoReference {
-        crs,
-        west: west + x0 * unit,
-        north: north - y0 * unit,
-        pixel_width: unit / scale_x,
-        pixel_height: unit / scale_y,
-    }
-}
-
-fn draw_legend(heat: &Heat, style: &Style, unit: &Unit, output: &mut Output) -> Result<()> {
-    let palette = style.legend_palette();
-    let ticks = match &heat.values {
-        Some(Values { span, quantizer, .. }) => {
-            let position = |value: f64| quantizer.position(value / unit.factor);
-            nice_ticks(span.vmin * unit.factor, span.vmax * unit.factor, position)
-        }
-        None => Vec::new(),
-    };
-    let unit = if heat.values.is_some() { unit.name.as_str() } else { "classic dots: an absolute scale" };
-    let legend = Legend { palette: &palette, ticks: &ticks, title: "", unit, pixel_ratio: 1.0 }.draw()?;
-    write_picture(&legend, BufWriter::new(output.file())).map_err(|error| Error::io("legend", "write", error))
 }
 
 impl Args {
@@ -315,8 +231,7 @@ impl Args {
                     "the classic blend has no density, only colors: give --bands rgba",
                 ));
             }
-            let colors = given.scheme.is_some() || given.gradient.is_some() || given.background.is_some();
-            if colors && self.legend.is_none() {
+            if given.has_colors() && !self.sheet.has_legend() {
                 return Err(Error::invalid(
                     "bands",
                     "a density has no colors: give --bands rgba for a colored GeoTIFF",
@@ -324,39 +239,5 @@ impl Args {
             }
         }
         Ok(Content::Geotiff(bands))
-    }
-
-    fn legend_path(&self) -> Result<Option<String>> {
-        let stem = || Path::new(&self.output).with_extension("").display().to_string();
-        match &self.legend {
-            None => Ok(None),
-            Some(None) if self.output == "-" => {
-                Err(Error::invalid("legend", "the picture goes to standard output, so name the legend's file"))
-            }
-            Some(None) => Ok(Some(format!("{}.legend.png", stem()))),
-            Some(Some(path)) => Ok(Some(path.clone())),
-        }
-    }
-}
-
-impl StyleArgs {
-    fn read(&self) -> Result<Style> {
-        let options = StyleOptions {
-            blend: Some(self.blend),
-            shape: self.kernel,
-            radius: self.dot_size.or(self.radius),
-            true_scale_lat_deg: self.true_scale,
-            aggregation: self.agg,
-            scheme: self.scheme.clone(),
-            gradient: self.gradient.clone(),
-            opacity: Some(self.opacity),
-            transparent_low: self.transparent_low,
-            background: self.background,
-            normalization: self.normalize,
-            vmin: self.vmin,
-            vmax: self.vmax,
-            curve: self.curve,
-        };
-        options.resolve(|name| SchemeFolders::usual(&self.schemes)?.find(name))
     }
 }

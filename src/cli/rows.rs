@@ -62,6 +62,14 @@ impl RowArgs {
         })
     }
 
+    /// The first flag that names a column, if one does.
+    pub(super) fn column_flag(&self) -> Option<&'static str> {
+        let Self { lon, lat, weight, time, category_column, .. } = self;
+        let flags =
+            [("lon", lon), ("lat", lat), ("weight", weight), ("time", time), ("category-column", category_column)];
+        flags.into_iter().find(|(_, column)| column.is_some()).map(|(flag, _)| flag)
+    }
+
     /// The query of these columns and rows.
     pub(super) fn query(&self) -> Query<'static> {
         Query {

@@ -15,14 +15,18 @@ use crate::http::Server;
 
 /// Serve heat maps: overlays for Leaflet, pictures of layers, and a map page.
 ///
-/// Each input becomes a layer, and each table of points of a database, in addition to those of the configuration. Without any, the bundled cities and earthquakes
-/// are served. SIGTERM and Ctrl-C stop the server once the requests that have begun are answered.
+/// Each input becomes a layer, and each table of points of a database, in addition to those of the configuration. Without any,
+/// and with none in the store, the bundled cities and earthquakes are served. So are the layers of the store, in `./store` or
+/// --store DIR, which take points while the server runs: PUT /NAME makes one, POST /NAME/points adds to it. Writes have to
+/// show the token of the configuration, or come from this machine. SIGTERM and Ctrl-C stop the server once the requests that
+/// have begun are answered.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln serve
   kiln serve stops.csv trips=data/trips.parquet -l 0.0.0.0:3000
   kiln serve postgres://ann@db.example/maps
   kiln serve -c kiln.toml --ttl 10m
+  curl -X PUT localhost:3000/trips && curl localhost:3000/trips/points --data-binary @trips.csv
 
 Every key of the configuration is also a variable, such as KILN_IMAGES_TTL=10m. `kiln config check` prints them all.")]
 pub(super) struct Args {

@@ -4,7 +4,6 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
-use crate::store::Progress;
 
 /// What tells that the process is asked to stop. From its making on, the process no longer ends by itself then.
 pub(super) struct StopSignal {
@@ -48,8 +47,8 @@ impl StopSignal {
     }
 }
 
-/// Does `work`, and tells it by its progress to stop once the process is asked to.
-pub(super) fn stoppable<T>(progress: &Progress, work: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Does `work`, and calls `stop`, which tells it to stop, once the process is asked to.
+pub(super) fn stoppable<T>(stop: impl FnOnce() + Send, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
     let signal = {
@@ -61,7 +60,7 @@ pub(super) fn stoppable<T>(progress: &Progress, work: impl FnOnce() -> Result<T>
         scope.spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = signal.received() => progress.stop(),
+                    () = signal.received() => stop(),
                     _ = is_done => {}
                 }
             });

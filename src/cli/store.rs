@@ -29,8 +29,13 @@ impl StoreArgs {
     pub(super) fn open(&self) -> Result<Store> {
         match &self.store {
             Some(folder) => Store::open(folder),
-            None => Store::open(&Config::load(self.config.as_deref(), environment()?)?.store.folder),
+            None => Store::open(&self.load()?.store.folder),
         }
+    }
+
+    /// The configuration.
+    pub(super) fn load(&self) -> Result<Config> {
+        Config::load(self.config.as_deref(), environment()?)
     }
 }
 
@@ -60,15 +65,18 @@ pub(super) fn missing(store: &Store, name: &str) -> Error {
 /// layer meanwhile.
 pub(super) fn undisturbed<T>(progress: &Progress, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     const TRIES: usize = 5;
-    stoppable(progress, || {
-        for _ in 1..TRIES {
-            match work() {
-                Err(Error::Cancelled) if !progress.is_stopped() => {}
-                outcome => return outcome,
+    stoppable(
+        || progress.stop(),
+        || {
+            for _ in 1..TRIES {
+                match work() {
+                    Err(Error::Cancelled) if !progress.is_stopped() => {}
+                    outcome => return outcome,
+                }
             }
-        }
-        work()
-    })
+            work()
+        },
+    )
 }
 
 /// What became of stopped work.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
+use crate::export::Exported;
+use crate::geo::Zooms;
 use crate::layer::{Blend, Heat, Style, Unit};
 use crate::source::ScanReport;
 use crate::store::{Imported, Summary};
@@ -46,6 +48,23 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
         );
     }
     append(&mut line, format_args!(" in {:.3} s: {output}", elapsed.as_secs_f64()));
+    line
+}
+
+/// The summary of an export.
+pub(super) fn exported(exported: &Exported, name: &str, zooms: Zooms, output: &str, elapsed: Duration) -> String {
+    let Exported { tiles, distinct, bytes, resumed } = *exported;
+    let mut line = format!("exported {name}, zoom {zooms}: {}", plural(tiles, "tile"));
+    if distinct < tiles {
+        append(&mut line, format_args!(", {} of them different", grouped(distinct)));
+    }
+    append(&mut line, format_args!(", {}", HumanBytes(bytes)));
+    if resumed > 0 {
+        append(&mut line, format_args!("; {} were there from before", grouped(resumed)));
+    }
+    let seconds = elapsed.as_secs_f64();
+    let rate = (tiles - resumed) as f64 / seconds.max(1e-3);
+    append(&mut line, format_args!("; {}/s in {seconds:.3} s: {output}", grouped(rate as u64)));
     line
 }
 

@@ -137,6 +137,10 @@ pub(super) const KEYS: &[Key] = &[
     key("bridge", "layer", Kind::LayerName, "Layer of the old page's requests")
         .or_absent("the first by name", "\"cities\""),
     key("bridge", "projection", Kind::Choice(&["mercator", "platecarree", "plane"]), "Projection of its pictures"),
+    key("page", "basemap", Kind::Tiles, "Tiles of the map below the heat; browsers ask them of their server")
+        .or_absent("outlines of the land, from here", "\"https://tiles.example.org/{z}/{x}/{y}.png\""),
+    key("page", "attribution", Kind::Text, "Whom that map is owed to, as HTML")
+        .or_absent("nobody is named", "\"© Example Maps\""),
     key("log", "level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "The least that is told"),
     key("log", "format", Kind::Choice(&["text", "json"]), "Lines for people, or JSON for programs"),
 ];
@@ -281,7 +285,7 @@ mod tests {
         assert!(no_key("Max-Count", "images", KEYS).contains("did you mean max_count? images has folder, ttl,"));
         assert!(no_key("ttl", "server", KEYS).contains("did you mean images.ttl or queries.ttl?"));
         assert!(no_key("colour", "layers", LAYER_KEYS).starts_with("no such key; a layer has input,"));
-        assert!(no_section("image").contains("did you mean images?"));
+        assert!(no_section("imges").contains("did you mean images?"));
         assert!(no_section("listen").contains("did you mean server.listen?"));
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Size(ByteSize, ByteSize),
     LayerName,
     Choice(&'static [&'static str]),
+    /// The address of map tiles, with `{z}`, `{x}` and `{y}` in it.
+    Tiles,
     Text,
     /// A list of texts.
     Names,
@@ -45,6 +47,7 @@ impl Kind {
             Self::Folders => "a list of folders",
             Self::Names => "a list of names",
             Self::LayerName => "the name of a layer",
+            Self::Tiles => "an address of tiles such as https://tiles.example.org/{z}/{x}/{y}.png",
             Self::Text => "a text that is not empty",
             Self::Secret => "a token of 1 to 512 letters, digits and signs, without spaces",
             Self::Flag => "true or false",
@@ -70,6 +73,7 @@ impl Kind {
         match self {
             Self::Listen => scalar.is_some_and(|text| read_listen(text).is_some()),
             Self::Url => text.is_some_and(is_url),
+            Self::Tiles => text.is_some_and(is_tiles),
             Self::Origins => texts(value).is_some_and(|list| list == ["*"] || list.iter().copied().all(is_origin)),
             Self::CacheControl => text.is_some_and(is_header_value),
             Self::Folder | Self::Text => text.is_some_and(|text| !text.is_empty()),
@@ -137,6 +141,14 @@ fn is_url(text: &str) -> bool {
     behind_scheme(text).is_some()
 }
 
+/// Whether it is an address with the places of a tile in it; it may begin at this server, with a `/`.
+fn is_tiles(text: &str) -> bool {
+    let path = behind_scheme(text.split(['?', '#']).next().unwrap_or_default());
+    let is_here = text.starts_with('/') && !text.starts_with("//");
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | ';' | ','));
+    (path.is_some() || is_here) && is_plain && ["{z}", "{x}", "{y}"].iter().all(|place| text.contains(place))
+}
+
 /// Whether it is a scheme, a host and perhaps a port, as browsers send it.
 fn is_origin(text: &str) -> bool {
     behind_scheme(text).is_some_and(|rest| !rest.contains(['/', '@', '*', ',']))
@@ -196,6 +208,17 @@ mod tests {
                 "\"https:///a\"",
                 "7",
                 "\"http://a b\"",
+            ],
+        );
+        check(
+            Kind::Tiles,
+            &["\"https://{s}.a.example/{z}/{x}/{y}.png?key=1\"", "\"/base/{z}/{x}/{y}\""],
+            &[
+                "\"https://a.example/{z}/{x}.png\"",
+                "\"a/{z}/{x}/{y}\"",
+                "\"//a/{z}/{x}/{y}\"",
+                "\"https://a;b/{z}/{x}/{y}\"",
+                "7",
             ],
         );
         check(

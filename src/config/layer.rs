@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{TimeSpan, quantity};
 use crate::error::{Error, Result};
-use crate::layer::{Style, StyleOptions};
+use crate::layer::{LayerSpec, Style, StyleOptions};
+use crate::source::{Columns, Ground};
 
 /// Names that no layer can have, since the server's own pages have them.
 pub const RESERVED: [&str; 16] = [
@@ -90,6 +91,32 @@ pub enum GroundConfig {
 }
 
 impl LayerConfig {
+    /// What the layer `name` is made of.
+    ///
+    /// # Errors
+    /// As [`style_options`](Self::style_options).
+    pub fn spec(&self, name: &str) -> Result<LayerSpec> {
+        Ok(LayerSpec {
+            name: name.to_owned(),
+            inputs: self.inputs.clone(),
+            title: self.title.clone(),
+            attribution: self.attribution.clone(),
+            columns: Columns {
+                lon: self.lon.clone(),
+                lat: self.lat.clone(),
+                weight: self.weight.clone(),
+                time: self.time.clone(),
+                category: self.category.clone(),
+            },
+            ground: match self.projection {
+                GroundConfig::Globe => Ground::Globe,
+                GroundConfig::Plane => Ground::Plane,
+            },
+            comparable: Vec::new(),
+            style: self.style_options()?,
+        })
+    }
+
     /// The style that requests begin with.
     ///
     /// # Errors

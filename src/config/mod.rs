@@ -49,8 +49,8 @@ use serde::{Deserialize, Serialize};
 pub use byte_size::ByteSize;
 pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
-    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PostgisConfig,
-    QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,
+    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,
+    PostgisConfig, QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,
 };
 pub use time_span::TimeSpan;
 pub use token::Token;
@@ -77,6 +77,8 @@ pub struct Config {
     pub schemes: SchemesConfig,
     /// The old page's requests.
     pub bridge: BridgeConfig,
+    /// The map page.
+    pub page: PageConfig,
     /// What is told of the work.
     pub log: LogConfig,
     /// The layers by name.
@@ -117,10 +119,11 @@ impl fmt::Debug for Config {
             queries,
             schemes,
             bridge,
+            page,
             log,
             layers,
             database_url,
-            ..
+            database_is_input: _,
         } = self;
         f.debug_struct("Config")
             .field("server", server)
@@ -132,6 +135,7 @@ impl fmt::Debug for Config {
             .field("queries", queries)
             .field("schemes", schemes)
             .field("bridge", bridge)
+            .field("page", page)
             .field("log", log)
             .field("layers", layers)
             .field("database_url", &database_url.as_ref().map(|_| "…"))

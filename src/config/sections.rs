@@ -277,6 +277,27 @@ fn read_projection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Project
     quantity::scalar(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
+/// `[page]`: the map page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageConfig {
+    /// The address of the tiles that lie below the heat, with `{z}`, `{x}`, `{y}` and perhaps `{s}` in it. Browsers ask them of
+    /// their server. Default: `None`, outlines of the land that come from here.
+    pub basemap: Option<String>,
+    /// Whom that map is owed to, as HTML. Default: `None`.
+    pub attribution: Option<String>,
+}
+
+impl PageConfig {
+    /// Where browsers find the tiles, as a content security policy names it; `None` where that is this server.
+    pub fn basemap_origin(&self) -> Option<String> {
+        let (scheme, rest) = self.basemap.as_deref()?.split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        // One of several servers, by Leaflet's custom.
+        Some(format!("{scheme}://{}", host.replace("{s}", "*")))
+    }
+}
+
 /// `[log]`: what is told of the work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,6 +3,7 @@
 //! Tiles of [`TILE_PX`] squared, deflated, each on whichever thread is free; the bytes are the same at any number of
 //! threads. A file that could outgrow the 4 GB of a classic TIFF is written as `BigTIFF`.
 
+mod cog;
 mod georeference;
 mod tiles;
 
@@ -14,6 +15,7 @@ use tiff::tags::{
     CompressionMethod, ExtraSamples, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
 };
 
+pub use self::cog::{Cog, ColorTiles};
 pub use self::georeference::{Crs, GeoReference};
 pub use self::tiles::TILE_PX;
 use self::tiles::{MOST_TILE_BYTES, ROW_BYTES, deflate_in_order, spread_colors, spread_floats};

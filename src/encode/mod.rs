@@ -7,12 +7,17 @@ pub mod geotiff;
 mod legend;
 mod paint;
 mod picture;
+mod place;
+pub mod pmtiles;
 pub mod png;
+mod print;
 mod swatches;
 mod ticks;
 
 pub use legend::Legend;
 pub use picture::write_picture;
+pub use place::{kml, world_file};
+pub use print::Print;
 pub use swatches::swatches;
 pub use ticks::{Tick, nice_ticks};
 

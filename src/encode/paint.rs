@@ -116,6 +116,16 @@ impl Sheet {
         }
     }
 
+    /// Lays a picture of `size` pixels on the sheet, its corner at the pixel (`x`, `y`); `color` is told the column and the row.
+    pub(super) fn place(&mut self, x: u32, y: u32, size: (u32, u32), color: impl Fn(u32, u32) -> [u8; 4]) {
+        let (columns, rows) = self.image.dimensions();
+        for row in 0..size.1.min(rows.saturating_sub(y)) {
+            for column in 0..size.0.min(columns.saturating_sub(x)) {
+                self.image.get_pixel_mut(x + column, y + row).blend(&Rgba(color(column, row)));
+            }
+        }
+    }
+
     /// A straight vertical stroke of one layout unit, centered on `x` and set on whole pixels.
     pub(super) fn stroke_down(&mut self, x: f32, y: f32, length: f32, color: [u8; 4]) {
         let snap = |units: f32| (units * self.pixel_ratio).round() / self.pixel_ratio;

@@ -6,6 +6,7 @@
 mod bounds;
 mod canvas;
 mod cells;
+mod cover;
 mod extent;
 pub mod fixed;
 pub(crate) mod morton;
@@ -18,6 +19,7 @@ mod zooms;
 pub use bounds::Bounds;
 pub use canvas::Canvas;
 pub use cells::CellMapper;
+pub use cover::Cover;
 pub use extent::Extent;
 pub use points::{Categories, Points};
 pub use polygon::Polygon;

@@ -1,10 +1,10 @@
-//! `GET /{layer}/bbox/{w},{s},{e},{n}/{width}x{height}.png`: a picture of any bounds.
+//! `GET /{layer}/bbox/{w},{s},{e},{n}/{width}x{height}.png`: a picture of any bounds; with `.tif` behind, its values.
 
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
 
 use super::App;
 use super::area::Area;
@@ -22,15 +22,16 @@ use crate::layer::Size;
 
 /// A picture of any bounds
 ///
-/// Exactly of the size that is asked for; `@2x` before `.png` doubles the pixels, for dense screens.
+/// Exactly of the size that is asked for; `@2x` before `.png` doubles the pixels, for dense screens. With `.tif` behind it is a
+/// `GeoTIFF` of the values, as 32-bit floats: a sum or count is that of each pixel.
 #[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
-        ("size" = String, Path, description = "width x height in pixels, with .png behind: 800x600.png, or 800x600@2x.png", example = "800x600.png"),
+        ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
         PictureParameters),
     responses(
-        (status = 200, description = "The picture", content_type = "image/png", body = Vec<u8>,
+        (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")),
             headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "The client has it already"),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
@@ -43,8 +44,8 @@ pub(super) async fn picture(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer<Response<Body>> {
-    let wanted = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), None)?;
-    reply(&app, wanted, &headers).await
+    let (wanted, format) = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), None)?;
+    reply(&app, wanted, format, &headers).await
 }
 
 /// A picture of the points in a polygon
@@ -54,11 +55,11 @@ pub(super) async fn picture(
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
-        ("size" = String, Path, description = "width x height in pixels, with .png behind: 800x600.png, or 800x600@2x.png", example = "800x600.png"),
+        ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
         PictureParameters),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
-        (status = 200, description = "The picture", content_type = "image/png", body = Vec<u8>, headers(("Cache-Control" = String))),
+        (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")), headers(("Cache-Control" = String))),
         (status = 400, description = "A parameter or the polygon is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
@@ -73,25 +74,54 @@ pub(super) async fn picture_within(
     body: Bytes,
 ) -> Answer<Response<Body>> {
     let area = Area::of_body(&app, &headers, body).await?;
-    let wanted = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
+    let (wanted, format) = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
     // What a body asked for is not kept by clients, so none has it.
-    reply(&app, wanted, &HeaderMap::new()).await
+    reply(&app, wanted, format, &HeaderMap::new()).await
 }
 
 /// The picture, from memory or drawn now.
-async fn reply(app: &Arc<App>, wanted: Wanted, headers: &HeaderMap) -> Answer<Response<Body>> {
-    let key = format!("bbox/{}", wanted.key());
+async fn reply(app: &Arc<App>, wanted: Wanted, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
+    let key = format!("bbox/{format:?}/{}", wanted.key());
     let tag = etag(&key);
     let cache_control = &app.config.server.cache_control;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
     if has(headers, &tag) {
         return Ok(png(headers, Bytes::new(), &tag, cache_control));
     }
-    let bytes = wanted.png(app, &key, EmptyTile::Transparent).await?;
-    Ok(png(headers, bytes, &tag, cache_control))
+    let bytes = match format {
+        Format::Png => wanted.png(app, &key, EmptyTile::Transparent).await?,
+        Format::GeoTiff => wanted.geotiff(app, &key).await?,
+    };
+    let mut response = png(headers, bytes, &tag, cache_control);
+    if format == Format::GeoTiff {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/tiff"));
+    }
+    Ok(response)
 }
 
-fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str, area: Option<Area>) -> Answer<Wanted> {
+/// What a picture is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// Its colors.
+    Png,
+    /// Its values.
+    GeoTiff,
+}
+
+/// A picture's name as its size, the pixels per layout unit, and what it is written as; `None` for any other ending.
+fn split(name: &str) -> Option<(&str, PixelRatio, Format)> {
+    let tif = name.strip_suffix(".tif").map(|stem| (stem, PixelRatio::ONE, Format::GeoTiff));
+    tif.or_else(|| PixelRatio::split(name).map(|(stem, ratio)| (stem, ratio, Format::Png)))
+}
+
+fn wanted(
+    app: &App,
+    layer: &str,
+    bounds: &str,
+    size: &str,
+    query: &str,
+    area: Option<Area>,
+) -> Answer<(Wanted, Format)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let mut style = LayerStyle::read(app, &layer, &mut fields)?;
@@ -99,11 +129,12 @@ fn wanted(app: &App, layer: &str, bounds: &str, size: &str, query: &str, area: O
     style.filter = style.filter.within(area);
 
     let bounds: Bounds = bounds.parse()?;
-    let malformed =
-        || Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png or 800x600@2x.png"));
-    let (stem, ratio) = PixelRatio::split(size).ok_or_else(malformed)?;
+    let malformed = || {
+        Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png, 800x600@2x.png or 800x600.tif"))
+    };
+    let (stem, ratio, format) = split(size).ok_or_else(malformed)?;
     let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };
     let size = Size::Exact(ratio.pixels(width), ratio.pixels(height));
     let canvas = canvas(app, style.projection, bounds, size, Beyond::Empty)?;
-    style.with_ratio(ratio).on(app, &layer, canvas)
+    Ok((style.with_ratio(ratio).on(app, &layer, canvas)?, format))
 }

@@ -19,6 +19,16 @@ pub(super) struct CatalogReply {
     layers: Vec<LayerReply>,
     /// The color schemes. Each name with `_r` behind is the same scheme reversed.
     schemes: Vec<SchemeReply>,
+    /// What the map page shows below the heat.
+    page: PageReply,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct PageReply {
+    /// The address of its tiles; null for outlines of the land.
+    basemap: Option<String>,
+    /// Whom the map is owed to, as HTML.
+    attribution: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -81,6 +91,8 @@ pub(super) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
         .schemes
         .iter()
         .map(|scheme| SchemeReply { name: scheme.name().to_owned(), family: scheme.family().title() });
-    let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect() };
+    let page = &app.config.page;
+    let page = PageReply { basemap: page.basemap.clone(), attribution: page.attribution.clone() };
+    let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), page };
     ([(header::CACHE_CONTROL, "no-cache")], Json(reply))
 }

@@ -35,6 +35,8 @@ enum Method {
     GET,
     HEAD,
     POST,
+    PUT,
+    DELETE,
     OPTIONS,
     Other,
 }
@@ -67,10 +69,33 @@ enum Reason {
     Unfinished,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FateLabels {
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Fate {
+    Accepted,
+    Rejected,
+    BeyondMap,
+}
+
+/// A number for each layer.
+type OfLayers = Family<[(&'static str, String); 1], Gauge>;
+
 /// What is counted.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
+    layer_points: OfLayers,
+    layer_segments: OfLayers,
+    layer_commits: OfLayers,
+    ingested: Family<FateLabels, Counter>,
+    repeated: Counter,
+    merges: Counter,
+    expired: Counter,
+    writing: Gauge<i64, AtomicI64>,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     render_seconds: Histogram,
@@ -102,10 +127,18 @@ impl RenderTimer<'_> {
 const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 impl Metrics {
-    /// All counters at 0, beside what is known of the layers.
-    pub(super) fn new(layers: impl IntoIterator<Item = (String, u64)>) -> Self {
+    /// All counters at 0.
+    pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("kiln");
         let new = Self {
+            layer_points: Family::default(),
+            layer_segments: Family::default(),
+            layer_commits: Family::default(),
+            ingested: Family::default(),
+            repeated: Counter::default(),
+            merges: Counter::default(),
+            expired: Counter::default(),
+            writing: Gauge::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             render_seconds: Histogram::new(SECONDS),
@@ -120,14 +153,19 @@ impl Metrics {
             panics: Counter::default(),
             registry: Registry::default(),
         };
-        let points: Family<[(&'static str, String); 1], Gauge> = Family::default();
-        for (layer, count) in layers {
-            points.get_or_create(&[("layer", layer)]).set(count as i64);
-        }
         let build: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build", "The version that runs", build);
-        registry.register("layer_points", "Points of each layer", points);
+        registry.register("layer_points", "Points of each layer", new.layer_points.clone());
+        registry.register("layer_segments", "Segments of each stored layer", new.layer_segments.clone());
+        let help = "Changes of each stored layer that this server has put on the disk";
+        registry.register("layer_commits", help, new.layer_commits.clone());
+        registry.register("ingest_points", "Points of requests, by what became of them", new.ingested.clone());
+        let help = "Requests whose points were there already";
+        registry.register("ingest_repeated_requests", help, new.repeated.clone());
+        registry.register("ingest_working", "Requests that are changing layers", new.writing.clone());
+        registry.register("store_merges", "Merges of segments", new.merges.clone());
+        registry.register("store_expired_points", "Points that were removed by their age", new.expired.clone());
         registry.register("http_requests", "Requests answered", new.requests.clone());
         let help = "Time from a request's head to its answer's head";
         registry.register_with_unit("http_request", help, Unit::Seconds, new.request_seconds.clone());
@@ -153,6 +191,8 @@ impl Metrics {
             axum::http::Method::GET => Method::GET,
             axum::http::Method::HEAD => Method::HEAD,
             axum::http::Method::POST => Method::POST,
+            axum::http::Method::PUT => Method::PUT,
+            axum::http::Method::DELETE => Method::DELETE,
             axum::http::Method::OPTIONS => Method::OPTIONS,
             _ => Method::Other,
         };
@@ -170,6 +210,40 @@ impl Metrics {
     pub(super) fn cache(&self, was_there: bool) {
         let outcome = if was_there { Outcome::Hit } else { Outcome::Miss };
         self.cache.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Points came.
+    pub(super) fn ingested(&self, accepted: u64, rejected: u64, beyond_map: u64, repeated: bool) {
+        for (fate, count) in [(Fate::Accepted, accepted), (Fate::Rejected, rejected), (Fate::BeyondMap, beyond_map)] {
+            self.ingested.get_or_create(&FateLabels { fate }).inc_by(count);
+        }
+        self.repeated.inc_by(u64::from(repeated));
+    }
+
+    /// Segments were merged.
+    pub(super) fn merged(&self, merges: u64) {
+        self.merges.inc_by(merges);
+    }
+
+    /// Points were removed by their age.
+    pub(super) fn expired(&self, points: u64) {
+        self.expired.inc_by(points);
+    }
+
+    /// Looks at the layers that there are now.
+    fn look_at(&self, app: &App) {
+        for family in [&self.layer_points, &self.layer_segments, &self.layer_commits] {
+            family.clear();
+        }
+        for layer in app.catalog.layers() {
+            let label = [("layer", layer.name().to_owned())];
+            self.layer_points.get_or_create(&label).set(layer.points() as i64);
+            let Some(snapshot) = layer.snapshot() else { continue };
+            self.layer_segments.get_or_create(&label).set(snapshot.summary().segments as i64);
+            if let Some(stored) = app.catalog.store().and_then(|store| store.layer(layer.name()).ok()?) {
+                self.layer_commits.get_or_create(&label).set(stored.commits() as i64);
+            }
+        }
     }
 
     /// A request ended in a panic.
@@ -205,6 +279,8 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body
     let metrics = &app.metrics;
     metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);
+    metrics.writing.set(app.places.working() as i64);
+    metrics.look_at(&app);
     metrics.cache_bytes.set(app.bytes.bytes() as i64);
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be written"))?;

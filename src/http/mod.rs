@@ -17,6 +17,9 @@ mod filter;
 mod ground;
 mod health;
 mod images;
+mod incoming;
+mod ingest;
+mod layer_changes;
 mod legend;
 mod live;
 mod metrics;
@@ -27,6 +30,7 @@ mod parameters;
 mod patience;
 mod picture;
 mod pixel_ratio;
+mod places;
 mod point;
 mod points;
 mod pool;
@@ -39,7 +43,10 @@ mod sweeper;
 mod tile_json;
 mod tile_style;
 mod tiles;
+mod upkeep;
+mod writers;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,16 +57,17 @@ use self::cache::ByteCache;
 use self::fields::Answer;
 use self::metrics::Metrics;
 use self::overlays::Overlays;
+use self::places::Places;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
 use self::tile_style::TileStyles;
+use self::upkeep::Upkeep;
 use crate::color::Scheme;
-use crate::config::{Config, GroundConfig, LayerConfig, StoreConfig};
+use crate::config::{Config, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::images::ImageFolder;
-use crate::layer::{Catalog, Layer, LayerSpec, SchemeFolders};
-use crate::source::{Columns, Ground};
+use crate::layer::{Catalog, Layer, SchemeFolders};
 use crate::spelling::nearest_first;
 use crate::store::Store;
 
@@ -68,9 +76,13 @@ use crate::store::Store;
 struct App {
     config: Config,
     catalog: Catalog,
+    /// The names of the layers that no request changes.
+    input_layers: BTreeSet<String>,
     schemes: Vec<Scheme>,
     images: ImageFolder,
     pool: Pool,
+    places: Places,
+    upkeep: Upkeep,
     /// Pictures in memory, by filename or by what they show.
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
@@ -89,7 +101,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the layers of `config`, or the bundled ones if it has none, and begins to listen.
+    /// Reads the layers of `config`, or the bundled ones if neither it nor the store has any, and begins to listen.
     ///
     /// # Errors
     /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
@@ -120,33 +132,17 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { app, listener } = self;
         let sweeper = tokio::spawn(sweeper::sweep_forever(Arc::clone(&app)));
-        serve::serve(Arc::clone(&app), router::router(app), listener, shutdown).await;
+        let upkeep = tokio::spawn(upkeep::keep_up(Arc::clone(&app)));
+        serve::serve(Arc::clone(&app), router::router(Arc::clone(&app)), listener, shutdown).await;
         sweeper.abort();
+        upkeep.abort();
+        app.upkeep.stop();
     }
 }
 
 /// The layer that a section of the config describes.
 fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
-    Layer::open(LayerSpec {
-        name: name.to_owned(),
-        inputs: config.inputs.clone(),
-        title: config.title.clone(),
-        attribution: config.attribution.clone(),
-        columns: Columns {
-            lon: config.lon.clone(),
-            lat: config.lat.clone(),
-            weight: config.weight.clone(),
-            time: config.time.clone(),
-            category: config.category.clone(),
-        },
-        ground: match config.projection {
-            GroundConfig::Globe => Ground::Globe,
-            GroundConfig::Plane => Ground::Plane,
-        },
-        comparable: Vec::new(),
-        style: config.style_options()?,
-    })
-    .map_err(|error| match error {
+    Layer::open(config.spec(name)?).map_err(|error| match error {
         // The command line's flags are keys of the layer here.
         Error::Input { input, message } if message.contains("--") => {
             let message = message.replace("--category-column", "category").replace("--", "");
@@ -156,26 +152,26 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
-/// The store of the config, if there is one: a folder that is not there yet is none.
-fn open_store(config: &StoreConfig) -> Result<Option<Store>> {
-    if !config.folder.exists() {
-        return Ok(None);
-    }
+/// The store of the config. Its folder need not be there yet: the first layer makes it, by a request or by others.
+fn open_store(config: &StoreConfig) -> Result<Store> {
     let open = if config.read_only { Store::open } else { Store::open_for_server };
-    open(&config.folder).map(Some)
+    open(&config.folder)
 }
 
 impl App {
     fn new(config: Config) -> Result<Self> {
+        let store = open_store(&config.store)?;
         let database = live::open(&config)?;
         let layers = if config.layers.is_empty() && database.is_none() {
-            bundled::layers()?
+            // For a first look, where there is nothing else.
+            if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
             let of_inputs = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
-            of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<_>>()?
+            of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
         };
+        let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let live = database.map_or(Ok(Vec::new()), |database| live::layers(&config, &database))?;
-        let catalog = Catalog::new(layers, open_store(&config.store)?).with_live(live);
+        let catalog = Catalog::new(layers, Some(store)).with_live(live);
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
@@ -191,9 +187,12 @@ impl App {
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
             tile_styles: TileStyles::new(),
-            metrics: Metrics::new(catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))),
+            places: Places::new(),
+            upkeep: Upkeep::default(),
+            metrics: Metrics::new(),
             routes: Routes::new(),
             catalog,
+            input_layers,
             schemes,
             config,
         };

@@ -29,6 +29,9 @@ use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
         super::bbox::picture_within,
         super::point::point,
         super::points::points,
+        super::ingest::add,
+        super::layer_changes::put,
+        super::layer_changes::delete,
         super::statistics::statistics,
         super::legend::legend_png,
         super::legend::legend_json,
@@ -42,6 +45,7 @@ use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
     tags(
         (name = "overlays", description = "Pictures that are written, for `L.imageOverlay`"),
         (name = "layers", description = "Pictures of a layer"),
+        (name = "writes", description = "Layers of the store, and points into them"),
         (name = "server", description = "The server itself"),
         (name = "bridge", description = "The old PHP page's requests. They are answered by POST too, as forms, and at `/twine.heatmap.php`"),
     ),
@@ -63,16 +67,22 @@ pub(super) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
 
 /// Adds what only a running server knows, and what the path's parts look like.
 fn specify(contract: &mut Value, layers: &[&str]) {
+    contract["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
     let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
     // An index would put a null where there are no parameters.
-    let parameters = operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten();
-    for parameter in parameters {
+    let parameters = operations.flat_map(|operation| {
+        let writes = operation["tags"][0] == "writes";
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        parameters.into_iter().flatten().map(move |parameter| (parameter, writes))
+    });
+    for (parameter, writes) in parameters {
         if parameter["in"] != "path" {
             continue;
         }
         let number = "-?[0-9]+(\\.[0-9]+)?";
         let schema = match parameter["name"].as_str() {
+            Some("layer") if writes => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
             Some("layer") => json!({"type": "string", "enum": layers}),
             Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
             Some("z") => json!({"type": "integer", "minimum": 0, "maximum": TileCoord::MAX_ZOOM}),

@@ -197,6 +197,9 @@ style_parameters! {
 style_parameters! {
     /// The zoom, style and filter of the tiles whose value is asked for.
     PointParameters {
+        /// How many of the most frequent categories within the radius to answer, up to 50. Default: 0.
+        #[param(minimum = 0, maximum = 50, example = 5)]
+        categories: Option<u8>,
         /// Zoom of the tiles, 0 to 24, at 256 pixels each. Default: that of TileJSON's `center`.
         #[param(minimum = 0, maximum = 24, example = 10)]
         z: Option<u8>,

@@ -1,6 +1,7 @@
 //! From a request's parameters to a drawn picture.
 
 use std::fmt::Write;
+use std::io::Cursor;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,6 +17,7 @@ use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use crate::color::Scheme;
 use crate::config::EmptyTile;
+use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
@@ -283,7 +285,7 @@ impl Wanted {
             unit: unit.name,
             curve: style.curve.to_string(),
         });
-        let is_empty = shows_nothing(&heat, style.blend);
+        let is_empty = shows_nothing(&heat, &style);
         Ok(Drawn { png: png.into(), span, points: heat.drawn, is_empty })
     }
 
@@ -297,6 +299,28 @@ impl Wanted {
                 let drawn = self.draw(&there, stop)?;
                 timer.done();
                 Ok(if drawn.is_empty && empty != EmptyTile::Transparent { Bytes::new() } else { drawn.png })
+            })
+        };
+        let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
+        app.metrics.cache(was_there);
+        Ok(bytes)
+    }
+
+    /// Its values as a `GeoTIFF`, from memory or drawn now and kept there under `key`; its colors where it has no values.
+    pub(super) async fn geotiff(self, app: &Arc<App>, key: &str) -> Answer<Bytes> {
+        let there = Arc::clone(app);
+        let draw = || {
+            app.pool.run(move |stop| {
+                let (heat, ..) = self.heat(&there, stop)?;
+                let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&there));
+                let mut file = Cursor::new(Vec::new());
+                if let Some(values) = &heat.values {
+                    let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
+                    geotiff::write_density(&mut file, &values.density, nodata, &reference, threads)?;
+                } else {
+                    geotiff::write_colors(&mut file, &heat.indices, heat.palette.colors(), &reference, threads)?;
+                }
+                Ok(Bytes::from(file.into_inner()))
             })
         };
         let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
@@ -329,11 +353,8 @@ impl Wanted {
 }
 
 /// Whether all pixels are of the index that stands for nothing, and that is transparent.
-fn shows_nothing(heat: &Heat, blend: Blend) -> bool {
-    let nothing = match blend {
-        Blend::Add => 0,
-        Blend::Classic => 255,
-    };
+fn shows_nothing(heat: &Heat, style: &Style) -> bool {
+    let nothing = style.nothing();
     let cells = heat.indices.cells();
     // A first pixel of nothing, and each as the one before.
     heat.palette.rgba(nothing)[3] == 0 && cells.first() == Some(&nothing) && cells[1..] == cells[..cells.len() - 1]

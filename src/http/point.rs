@@ -1,5 +1,6 @@
 //! `GET /{layer}/point/{lon},{lat}`: the value of a layer's picture at a place.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,11 +18,10 @@ use super::fields::{Answer, Fields};
 use super::parameters::PointParameters;
 use super::picture::Wanted;
 use super::problem::Problem;
-use super::tile_json::center;
 use super::tile_style::TileStyle;
 use crate::error::Result;
 use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
-use crate::layer::{Blend, Origin, StyleOptions};
+use crate::layer::{Blend, Origin, StyleOptions, center};
 use crate::raster::Tally;
 use crate::source::{Query, Sink};
 
@@ -40,6 +40,9 @@ pub(super) struct PointReply {
     percentile: Option<f64>,
     /// How many points lie within the radius of the pixel's middle; of a stored layer or a live table, in pixels whose middles do.
     points: u64,
+    /// The most frequent categories of these points, as many as were asked for, the most frequent first; null where none were, and
+    /// where there are more than a million points.
+    categories: Option<Vec<CategoryReply>>,
     /// The radius in pixels.
     #[schema(example = 20.0)]
     radius_px: f64,
@@ -54,6 +57,16 @@ pub(super) struct PointReply {
     /// The latitude that was asked for.
     #[schema(example = 59.33)]
     lat: f64,
+}
+
+/// A category.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct CategoryReply {
+    /// What it is called.
+    #[schema(example = "bus")]
+    name: String,
+    /// How many of the points have it.
+    points: u64,
 }
 
 /// The value of a layer's picture at a place
@@ -82,6 +95,10 @@ pub(super) async fn point(
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let usual_zoom = || center(layer.bounds(), TileStyle::SIDE_PX, TileCoord::MAX_ZOOM).2;
     let zoom = fields.zoom("z")?.unwrap_or_else(usual_zoom);
+    let most = fields.count("categories")?.unwrap_or(0);
+    if most > MOST_CATEGORIES {
+        return Err(Problem::parameter("categories", format!("{most} is above {MOST_CATEGORIES}")));
+    }
     let style = TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;
     let canvas = pixel_at(lon, lat, zoom)?;
@@ -100,13 +117,23 @@ pub(super) async fn point(
         let shading = value.map(|value| Ok((wanted.shading(&there, stop)?, value))).transpose()?;
         let rank =
             shading.and_then(|(shading, value)| shading.and_then(|(shading, unit)| shading.rank(value / unit.factor)));
-        Ok((value, unit, rank.map(|rank| rank * 100.0), points_around(&wanted, radius_px, stop)?))
+        let points = points_around(&wanted, radius_px, stop)?;
+        let categories = (most > 0 && points <= MOST_COUNTED).then(|| {
+            let counted = categories_around(&wanted, radius_px, stop)?;
+            Ok(counted.into_iter().take(most as usize).map(|(points, name)| CategoryReply { name, points }).collect())
+        });
+        Ok((value, unit, rank.map(|rank| rank * 100.0), points, categories.transpose()?))
     };
-    let (value, unit, percentile, points) = app.pool.run(work).await?;
+    let (value, unit, percentile, points, categories) = app.pool.run(work).await?;
     let radius_m = radius_px * (width_m * height_m).sqrt();
-    let reply = PointReply { value, unit, percentile, points, radius_px, radius_m, z: zoom, lon, lat };
+    let reply = PointReply { value, unit, percentile, points, categories, radius_px, radius_m, z: zoom, lon, lat };
     Ok(([(header::CACHE_CONTROL, app.config.server.cache_control.clone())], Json(reply)).into_response())
 }
+
+/// The most categories that are answered.
+const MOST_CATEGORIES: u64 = 50;
+/// The most points whose categories are counted.
+const MOST_COUNTED: u64 = 1_000_000;
 
 /// Reads `lon,lat`.
 fn read_place(text: &str) -> Answer<(f64, f64)> {
@@ -140,8 +167,46 @@ fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u
     if origin.has_sums() {
         return points_of_cells(origin, &query, canvas, radius_px).map_err(|error| wanted.filter.blamed(error));
     }
+    let mut count = 0;
+    scan_around(wanted, radius_px, false, stop, |points, is_near| {
+        let places = points.lon().iter().zip(points.lat());
+        count += places.filter(|&(&lon, &lat)| is_near(lon, lat)).count() as u64;
+    })?;
+    Ok(count)
+}
+
+/// The categories of the points no further than the radius from the middle of the picture's one pixel, the most frequent first.
+fn categories_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<Vec<(u64, String)>> {
+    let mut counts: HashMap<String, u64> = HashMap::new();
+    scan_around(wanted, radius_px, true, stop, |points, is_near| {
+        let Some(categories) = points.category() else { return };
+        for (index, (&lon, &lat)) in points.lon().iter().zip(points.lat()).enumerate() {
+            let Some(name) = categories.name(index).filter(|_| is_near(lon, lat)) else { continue };
+            if let Some(count) = counts.get_mut(name) {
+                *count += 1;
+            } else {
+                counts.insert(name.to_owned(), 1);
+            }
+        }
+    })?;
+    let mut counted: Vec<(u64, String)> = counts.into_iter().map(|(name, count)| (count, name)).collect();
+    counted.sort_unstable_by(|(count, name), (other, other_name)| other.cmp(count).then(name.cmp(other_name)));
+    Ok(counted)
+}
+
+/// Gives the points around the picture's one pixel to `each`, batch by batch, with what tells whether a place is no further from
+/// its middle than the radius.
+fn scan_around(
+    wanted: &Wanted,
+    radius_px: f64,
+    categories: bool,
+    stop: &AtomicBool,
+    mut each: impl FnMut(Points<'_>, &dyn Fn(f64, f64) -> bool) + Send,
+) -> Result<()> {
+    let canvas = &wanted.canvas;
     let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
-    let query = Query { near: Some(around), ..query };
+    let query = wanted.filter.applied_to(wanted.subject.query());
+    let query = Query { near: Some(around), categories, stop: Some(stop), ..query };
     let ([x, y], [scale, _]) = (canvas.world_at(0.5, 0.5), canvas.scale());
     let is_near = |lon: f64, lat: f64| {
         // Most points are too far north or south, which is seen without knowing where exactly they are.
@@ -153,15 +218,12 @@ fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u
         let across = (point_x - x) - (point_x - x).round();
         across.hypot(point_y - y) * scale <= radius_px
     };
-    let mut count = 0;
     let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
-        let places = batch.lon().iter().zip(batch.lat());
-        count += places.filter(|&(&lon, &lat)| is_near(lon, lat)).count() as u64;
+        each(batch, &is_near);
         if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let scanned = wanted.subject.origin(&query).source().scan(&query, &mut [sink]);
-    scanned.map_err(|error| wanted.filter.blamed(error))?;
-    Ok(count)
+    scanned.map(drop).map_err(|error| wanted.filter.blamed(error))
 }
 
 /// The points of the pixels whose middles are no further than the radius from that of the canvas's one: there may be too many

@@ -28,7 +28,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// Tells the work to stop once nobody waits for it any more.
-struct StopOnDrop(Arc<AtomicBool>);
+pub(super) struct StopOnDrop(pub(super) Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

@@ -36,6 +36,9 @@ pub(super) struct Problem {
     /// Seconds after which it makes sense to ask again.
     #[serde(skip)]
     retry_after_s: Option<u32>,
+    /// What the client is to show of itself, as `WWW-Authenticate` says it.
+    #[serde(skip)]
+    challenge: Option<&'static str>,
     /// How long it may be kept, as `Cache-Control` says it; `None`: not at all.
     #[serde(skip)]
     cache_control: Option<String>,
@@ -52,6 +55,7 @@ impl Problem {
             request_id: None,
             cause: None,
             retry_after_s: None,
+            challenge: None,
             cache_control: None,
         })
     }
@@ -96,6 +100,30 @@ impl Problem {
     /// There is nothing of that name.
     pub(super) fn not_found(why: impl Into<String>) -> Box<Self> {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", why)
+    }
+
+    /// Whoever writes has to show the token, and `challenge` says how.
+    pub(super) fn unauthorized(challenge: &'static str, why: impl Into<String>) -> Box<Self> {
+        let mut problem = Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Only some may do that", why);
+        problem.challenge = Some(challenge);
+        problem
+    }
+
+    /// The server lets nobody do that.
+    pub(super) fn forbidden(why: impl Into<String>) -> Box<Self> {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The server does not allow that", why)
+    }
+
+    /// What is there is in the way.
+    pub(super) fn conflict(why: impl Into<String>) -> Box<Self> {
+        Self::new(StatusCode::CONFLICT, "conflict", "What is there is in the way", why)
+    }
+
+    /// A key of a request that was used for another one.
+    pub(super) fn key_used() -> Box<Self> {
+        let why =
+            "the Idempotency-Key was used for other points or parameters already; give each request a key of its own";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-used", "The key was used before", why)
     }
 
     /// The address is answered, but not this method.
@@ -152,9 +180,9 @@ impl Problem {
         problem
     }
 
-    /// There is no room to write the picture.
+    /// There is no room to write a picture or points.
     fn disk_full(cause: impl Into<String>) -> Box<Self> {
-        let why = "there is no room left for pictures; older ones go when their time is over";
+        let why = "there is no room left on the server's disk; nothing was written";
         let mut problem = Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", why);
         problem.cause = Some(cause.into());
         problem
@@ -204,6 +232,9 @@ impl Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         response
     }
 }
@@ -222,13 +253,18 @@ impl From<Error> for Box<Problem> {
         match error {
             Error::Invalid { parameter, message } => Problem::parameter(&parameter.replace('-', "_"), message),
             Error::Database { fault, .. } => Problem::database(fault, error.to_string()),
+            Error::MediaType { .. } => Problem::media_type(error.to_string()),
             Error::Cancelled => Problem::timeout("the work was stopped"),
-            Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Problem::disk_full(error.to_string())
-            }
+            Error::Io { ref source, .. } if is_full(source) => Problem::disk_full(error.to_string()),
             error => Problem::internal(error.to_string()),
         }
     }
+}
+
+/// Whether there is no room: on the disk, for the user, or for a file.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, Response, header};
+use axum::http::{HeaderValue, Method, Response, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -18,8 +18,8 @@ use tower_http::decompression::RequestDecompressionLayer;
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::{
-    App, bbox, bridge, catalog, health, images, legend, metrics, openapi, overlays, pages, point, points, queries,
-    statistics, tile_json, tiles,
+    App, bbox, bridge, catalog, health, images, ingest, layer_changes, legend, metrics, openapi, overlays, pages,
+    point, points, queries, statistics, tile_json, tiles,
 };
 
 /// The patterns of all addresses, shared by the counters that name them.
@@ -89,6 +89,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/overlays", post(overlays::create))
         .route("/queries", post(queries::create))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
+        .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete))
         .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
         .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
         // The limit holds for what comes out of a packed body.
@@ -102,6 +103,11 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
         .route("/{layer}/legend.png", get(legend::legend_png))
         .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
+    // These are unpacked as they are read, and have limits of their own.
+    let points = Router::new()
+        .route("/{layer}/points", post(ingest::add))
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new());
     let panicked = {
         let app = Arc::clone(&app);
         move |panic: Box<dyn std::any::Any + Send>| -> Response<Body> {
@@ -116,6 +122,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
     texts
         .merge(with_bodies)
         .merge(pictures)
+        .merge(points)
         .fallback(|| async { Problem::not_found("no such address; /docs lists those that there are") })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), access))
@@ -133,8 +140,14 @@ fn cors(origins: &[String]) -> CorsLayer {
     let exposed = [header::ETAG, header::LOCATION, REQUEST_ID, points::TOTAL, points::TRUNCATED];
     CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
-        .allow_headers([header::CONTENT_TYPE, header::CONTENT_ENCODING, REQUEST_ID])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::CONTENT_ENCODING,
+            ingest::IDEMPOTENCY_KEY,
+            REQUEST_ID,
+        ])
         .expose_headers(exposed)
         .max_age(std::time::Duration::from_secs(3600))
 }

@@ -1,5 +1,6 @@
 //! `GET /{layer}/statistics`: what a layer's points amount to.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,13 +17,13 @@ use super::fields::{Answer, Fields};
 use super::filter::{Filter, time_text};
 use super::overlays::{Corners, corners};
 use super::parameters::StatisticsParameters;
-use super::picture::LayerStyle;
+use super::picture::{LayerStyle, Wanted};
 use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use super::tile_style::TileStyle;
 use crate::error::{Error, Result};
-use crate::geo::{Extent, Points, TileCoord, Zooms};
-use crate::layer::{self, Layer};
+use crate::geo::{Categories, Extent, Points, TileCoord, Zooms};
+use crate::layer::{self, Layer, StyleOptions};
 use crate::source::{Query, Sink};
 
 /// What a layer's points amount to.
@@ -39,6 +40,8 @@ pub(super) struct StatisticsReply {
     bounds: Option<Corners>,
     /// Their first and last time; null where none has a time.
     time: Option<TimeReply>,
+    /// Their categories; null where none has one.
+    categories: Option<CategoriesReply>,
     /// Changes with the points.
     version: String,
     /// The values of the layer's tiles, zoom by zoom; empty for a layer on a plane, which has no tiles.
@@ -61,6 +64,9 @@ struct ZoomReply {
     /// The values that so many percent of the pixels stay at or below; null where there is no point, or where `vmin` and
     /// `vmax` are given.
     percentiles: Option<Percentiles>,
+    /// The shares of the pixels, from 0 to 1, in 32 steps of the colors from the coldest to the hottest; null where there is no
+    /// point.
+    histogram: Option<Vec<f64>>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -72,6 +78,25 @@ struct Percentiles {
     p75: f64,
     p95: f64,
     p99: f64,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct CategoriesReply {
+    /// The first 50, in the order of the alphabet.
+    #[schema(example = json!(["bus", "tram"]))]
+    names: Vec<String>,
+    /// How many there are in all.
+    #[schema(example = 2)]
+    total: u64,
+}
+
+impl CategoriesReply {
+    /// The most that are named.
+    const MOST: usize = 50;
+
+    fn new(names: impl IntoIterator<Item = String>, total: u64) -> Option<Self> {
+        (total > 0).then(|| Self { names: names.into_iter().take(Self::MOST).collect(), total })
+    }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -182,20 +207,28 @@ fn tiles_of(
     stop: &AtomicBool,
 ) -> Result<Option<ZoomReply>> {
     let Ok(wanted) = style.wanted(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE) else { return Ok(None) };
-    Ok(wanted.shading(app, stop)?.map(|(shading, unit)| {
-        let quantile = |share: f64| Some(shading.quantile(share)? * unit.factor);
-        let percentiles = || {
-            let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
-            Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
-        };
-        let [vmin, vmax] = [shading.span.vmin, shading.span.vmax].map(|value| value * unit.factor);
-        ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), unit: unit.name }
-    }))
+    let Some((shading, unit)) = wanted.shading(app, stop)? else { return Ok(None) };
+    let mut histogram = shading.histogram(&shading.quantizer);
+    if histogram.is_none() {
+        // A span that is given needs no sample, but its bars do.
+        let options = StyleOptions { vmin: None, vmax: None, ..wanted.options.clone() };
+        let sampled = Wanted { options, ..wanted }.shading(app, stop)?;
+        histogram = sampled.and_then(|(sampled, _)| sampled.histogram(&shading.quantizer));
+    }
+    let quantile = |share: f64| Some(shading.quantile(share)? * unit.factor);
+    let percentiles = || {
+        let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
+        Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
+    };
+    let [vmin, vmax] = [shading.span.vmin, shading.span.vmax].map(|value| value * unit.factor);
+    let histogram = histogram.map(Vec::from);
+    Ok(Some(ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), histogram, unit: unit.name }))
 }
 
 fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
-        return Ok(known(layer, &totals));
+        let (names, total) = layer.categories(stop)?.unwrap_or_default();
+        return Ok(known(layer, &totals, CategoriesReply::new(names, total)));
     }
     let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(layer.query()) };
     let mut totals = Totals::default();
@@ -206,32 +239,47 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
         WeightReply { sum, min, max, mean: sum / points as f64 }
     });
     // By itself: points whose time cannot be read are no less points.
-    let query = Query { weights: false, times: true, ..query };
+    let query = Query { weights: false, times: true, categories: true, ..query };
     let mut times: Option<[i64; 2]> = None;
+    let mut names: BTreeSet<String> = BTreeSet::new();
     scan(layer, &query, |batch| {
+        if let Some(Categories { codes, names: known }) = batch.category() {
+            let mut is_used = vec![false; known.len()];
+            for code in codes {
+                if let Some(used) = is_used.get_mut(*code as usize) {
+                    *used = true;
+                }
+            }
+            let used = known.iter().zip(is_used).filter(|(name, is_used)| *is_used && !names.contains(&***name));
+            let used: Vec<String> = used.map(|(name, _)| name.to_string()).collect();
+            names.extend(used);
+        }
         let known = batch.time_us().into_iter().flatten().copied().filter(|time| *time != Points::NO_TIME);
         for time in known {
             let [first, last] = times.unwrap_or([time; 2]);
             times = Some([first.min(time), last.max(time)]);
         }
     })?;
+    let found = names.len() as u64;
     Ok(StatisticsReply {
         points,
         weight,
         bounds: extent.bounds(layer.ground().wraps()).map(corners),
         time: times.map(TimeReply::new),
+        categories: CategoriesReply::new(names, found),
         version: layer.version().to_owned(),
         zooms: Vec::new(),
     })
 }
 
 /// What is known of points without looking at them.
-fn known(layer: &Layer, summary: &layer::Totals) -> StatisticsReply {
+fn known(layer: &Layer, summary: &layer::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
     StatisticsReply {
         points: summary.points,
         weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),
         bounds: layer.extent().bounds(layer.ground().wraps()).map(corners),
         time: summary.time_us.map(TimeReply::new),
+        categories,
         version: layer.version().to_owned(),
         zooms: Vec::new(),
     }

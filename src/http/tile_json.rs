@@ -18,8 +18,8 @@ use super::parameters::TileJsonParameters;
 use super::pixel_ratio::PixelRatio;
 use super::problem::Problem;
 use super::tile_style::TileStyle;
-use crate::geo::{Bounds, MAX_MERCATOR_LAT_DEG, Projection, TileCoord};
-use crate::layer::Layer;
+use crate::geo::TileCoord;
+use crate::layer::{Layer, bounds_with_reach, center, dot_reach};
 
 /// A layer's tiles, as TileJSON 3.0.0 tells of them.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -165,49 +165,14 @@ fn deepest_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> Answer<u8> 
     Ok((0..=TileCoord::MAX_ZOOM).rev().find(|zoom| shows(*zoom).is_ok()).unwrap_or(0))
 }
 
-/// The world coordinates of the corners of bounds, as far as a Mercator map shows them.
-fn world([south, west]: [f64; 2], [north, east]: [f64; 2]) -> [[f64; 2]; 2] {
-    let at = |lon: f64, lat: f64| {
-        let (x, y) = Projection::Mercator.forward(lon, lat.clamp(-MAX_MERCATOR_LAT_DEG, MAX_MERCATOR_LAT_DEG));
-        [x, y]
-    };
-    [at(west, north), at(east, south)]
-}
-
-/// The middle of the bounds, and the deepest zoom at which they fit about 1024 pixels.
-pub(super) fn center(bounds: Bounds, side_px: u32, maxzoom: u8) -> (f64, f64, u8) {
-    const WINDOW_PX: f64 = 1024.0;
-    /// The zoom at which a lone point is shown: a part of a town.
-    const LONE_ZOOM: u8 = 14;
-    let [[x0, y0], [x1, y1]] = world([bounds.south, bounds.west], [bounds.north, bounds.east]);
-    let (lon, lat) = Projection::Mercator.inverse(f64::midpoint(x0, x1), f64::midpoint(y0, y1));
-    let longest_px = f64::from(side_px) * (x1 - x0).max(y1 - y0);
-    // Without any extent that is infinite, and cut.
-    let zoom = (WINDOW_PX / longest_px).log2().floor().clamp(0.0, f64::from(LONE_ZOOM)) as u8;
-    let round = |degrees: f64| (degrees * 1e6).round() / 1e6;
-    (round((lon + 180.0).rem_euclid(360.0) - 180.0), round(lat), zoom.min(maxzoom))
-}
-
 /// Where tiles show anything: clients ask for no others, and a dot that reaches into one of them would be cut off.
 ///
 /// The further a map is zoomed out, the further dots reach. Two zooms further than the middle one has room for all of them
 /// is as far as they are looked after: the points are then in a corner of the map.
 fn bounds(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<[f64; 4]> {
     const ZOOMS_OUT: u8 = 2;
-    /// No dot reaches further than so many radii.
-    const REACH: f64 = 5.0 / 3.0;
     let zoom = zoom.saturating_sub(ZOOMS_OUT);
-    // One pixel more, for the pixel that the outermost point itself lies in.
-    let reach_px = radius_px(app, layer, style, zoom)? * REACH + 1.0;
-    let reach = reach_px / (f64::from(style.side_px) * f64::from(1u32 << zoom));
-    let own = layer.bounds();
-    let [[x0, y0], [x1, y1]] = world([own.south, own.west], [own.north, own.east]);
-    let (west, north) = Projection::Mercator.inverse(x0 - reach, (y0 - reach).max(0.0));
-    let (east, south) = Projection::Mercator.inverse(x1 + reach, (y1 + reach).min(1.0));
-    // They must not go across the antimeridian.
-    let (west, east) = if west < -180.0 || east > 180.0 { (-180.0, 180.0) } else { (west, east) };
-    let (down, up) = (|degrees: f64| (degrees * 1e6).floor() / 1e6, |degrees: f64| (degrees * 1e6).ceil() / 1e6);
-    Ok([down(west), down(south), up(east), up(north)])
+    Ok(bounds_with_reach(layer.bounds(), dot_reach(radius_px(app, layer, style, zoom)?, style.side_px, zoom)))
 }
 
 impl App {
@@ -229,20 +194,6 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_middle_is_shown_at_a_zoom_that_fits() {
-        let bounds = |west, south, east, north| Bounds { west, south, east, north };
-        assert_eq!(center(Bounds::WORLD, 256, 24), (0.0, 0.0, 2));
-        assert_eq!(center(Bounds::WORLD, 512, 24), (0.0, 0.0, 1));
-        // Fiji lies on both sides of the antimeridian, and Sweden is higher than wide.
-        assert_eq!(center(bounds(177.0, -20.0, 183.0, -16.0), 256, 24), (-180.0, -18.011_348, 7));
-        let (lon, lat, zoom) = center(bounds(11.0, 55.3, 24.0, 69.0), 256, 24);
-        assert!((lon, zoom) == (17.5, 5) && (62.9..63.3).contains(&lat), "{lon} {lat} {zoom}");
-        let lone = bounds(18.07, 59.33, 18.07, 59.33);
-        assert_eq!(center(lone, 256, 24), (18.07, 59.33, 14));
-        assert_eq!(center(lone, 256, 9).2, 9);
-    }
 
     #[test]
     fn an_attribution_is_no_markup() {

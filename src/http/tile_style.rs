@@ -61,7 +61,7 @@ impl TileStyle {
             return Err(Problem::parameter("projection", why));
         }
         // Tiles that meet, and colors that mean the same in all of them, need one scale.
-        style.options.true_scale_lat_deg.get_or_insert_with(|| middle_lat(layer));
+        style.options.true_scale_lat_deg.get_or_insert_with(|| layer.middle_lat_deg());
         Ok(Self { style, side_px })
     }
 
@@ -94,17 +94,6 @@ impl NamedTileStyle {
             style,
         })
     }
-}
-
-/// The latitude of true scale of a layer's tiles: the layer's middle on the map, to a degree, so that a few more points do
-/// not move it.
-fn middle_lat(layer: &Layer) -> f64 {
-    /// As far as a latitude of true scale may be.
-    const MOST_DEG: f64 = 85.0;
-    let bounds = layer.bounds();
-    let y = |lat: f64| Projection::Mercator.forward(0.0, lat.clamp(-MOST_DEG, MOST_DEG)).1;
-    let middle = f64::midpoint(y(bounds.south), y(bounds.north));
-    Projection::Mercator.inverse(0.0, middle).1.round()
 }
 
 /// Styles by the query that they were read from.

@@ -75,6 +75,11 @@ impl Catalog {
         let mut names: Vec<String> = self.layers.keys().chain(self.live.keys()).cloned().chain(stored).collect();
         names.sort_unstable();
         names.dedup();
+        // A layer that was removed takes room on the disk as long as somebody has it open.
+        let selected = self.selected.read().unwrap_or_else(PoisonError::into_inner);
+        let is_there = |name: &String| names.binary_search(name).is_ok() || selected.contains_key(name);
+        self.seen.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| is_there(name));
+        drop(selected);
         names
             .iter()
             .filter_map(|name| self.find(name).inspect_err(|error| tracing::error!(%error, "{name}")).ok()?)
@@ -130,7 +135,10 @@ impl Catalog {
             return self.selected(name, now_s());
         }
         let Some(store) = &self.store else { return Ok(None) };
-        let Some(stored) = store.layer(name)? else { return Ok(None) };
+        let Some(stored) = store.layer(name)? else {
+            self.seen.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+            return Ok(None);
+        };
         let snapshot = stored.snapshot();
         let is_same = |layer: &Layer| layer.snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
         self.seen(name, is_same, || Ok(Layer::stored(spec(name, &snapshot)?, Arc::clone(&snapshot)))).map(Some)
@@ -184,4 +192,29 @@ fn spec(name: &str, snapshot: &Snapshot) -> Result<LayerSpec> {
         comparable: Vec::new(),
         style,
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::store::Description;
+
+    #[test]
+    fn layers_of_a_store_that_were_removed_are_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = Store::open(folder.path()).unwrap();
+        let catalog = Catalog::new([], Some(Store::open(folder.path()).unwrap()));
+        let names = ["asked-for", "listed"];
+        let held = names.map(|name| {
+            elsewhere.create(name, Description::default()).unwrap();
+            let stored = catalog.store().unwrap().layer(name).unwrap().unwrap();
+            (Arc::downgrade(&catalog.find(name).unwrap().unwrap()), Arc::downgrade(&stored))
+        });
+        assert!(held.iter().all(|(layer, stored)| layer.strong_count() > 0 && stored.strong_count() > 0));
+        assert!(names.iter().all(|name| elsewhere.remove(name).unwrap()));
+        assert!(catalog.find("asked-for").unwrap().is_none());
+        assert!(catalog.layers().is_empty());
+        assert!(held.iter().all(|(layer, stored)| layer.strong_count() + stored.strong_count() == 0));
+    }
 }

@@ -1,6 +1,7 @@
 //! Points under a name.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use quick_cache::sync::Cache;
 
@@ -94,7 +95,15 @@ impl Layer {
     /// # Errors
     /// If an input cannot be read, or holds no valid point.
     pub fn new(spec: LayerSpec, inputs: Inputs) -> Result<Self> {
-        let query = Query { columns: spec.columns.clone(), ground: spec.ground, weights: true, ..Query::default() };
+        Self::filtered(spec, inputs, &Query::default())
+    }
+
+    /// The layer of those points of inputs that pass the filters of `query`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn filtered(spec: LayerSpec, inputs: Inputs, query: &Query<'_>) -> Result<Self> {
+        let query = Query { columns: spec.columns.clone(), ground: spec.ground, weights: true, ..query.clone() };
         let resident = match Resident::load(&inputs, &query, Self::MAX_RESIDENT) {
             Ok(resident) => Some(resident),
             Err(Error::Cancelled) => None,
@@ -211,6 +220,23 @@ impl Layer {
         }
     }
 
+    /// The first categories of the points in the order of the alphabet, and how many there are in all, where that is known
+    /// without looking at each.
+    ///
+    /// # Errors
+    /// If the database of a live table does not answer.
+    pub fn categories(&self, stop: &AtomicBool) -> Result<Option<(Vec<String>, u64)>> {
+        match &self.points {
+            LayerPoints::Inputs { .. } | LayerPoints::Selected { .. } => Ok(None),
+            LayerPoints::Stored(snapshot) => {
+                let names = snapshot.summary().categories;
+                let total = names.len() as u64;
+                Ok(Some((names, total)))
+            }
+            LayerPoints::Live(snapshot) => snapshot.categories(Some(stop)).map(Some),
+        }
+    }
+
     /// The layer that this is a selection of, if it is one.
     pub fn selected_of(&self) -> Option<&Arc<Self>> {
         match &self.points {
@@ -230,6 +256,11 @@ impl Layer {
             LayerPoints::Live(snapshot) => Some(snapshot),
             _ => None,
         }
+    }
+
+    /// Whether the inputs are read again for each picture: there are more points than are held in memory.
+    pub fn is_reread(&self) -> bool {
+        matches!(self.points, LayerPoints::Inputs { resident: None, .. })
     }
 
     /// The points as they are stored, if they are.

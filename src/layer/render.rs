@@ -8,7 +8,7 @@ use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Points, Projection};
-use crate::raster::{Grid, Quantizer, Span, classic, density};
+use crate::raster::{Cells, Grid, Kernel, Quantizer, Span, Tally, classic, density};
 use crate::source::{Query, ScanReport, Sink, Source};
 
 /// A drawn picture: a byte per pixel, and what the bytes mean.
@@ -69,11 +69,73 @@ pub fn render_shaded(
     if style.blend == Blend::Classic {
         return render_classic(origin.source(), query, canvas, style, threads);
     }
+    let (kernel, cells, report) = gather(origin, query, canvas, style, threads)?;
+    paint(kernel, &cells, report, query, canvas, style, shading, threads)
+}
+
+/// Draws points as [`render_shaded`] does, if there are any whose dots could reach into the picture: else `None`, which
+/// costs much less.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_occupied(
+    origin: Origin<'_>,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    shading: Option<&Shading>,
+    threads: usize,
+) -> Result<Option<Heat>> {
+    if style.blend == Blend::Classic {
+        let heat = render_classic(origin.source(), query, canvas, style, threads)?;
+        return Ok(Some(heat).filter(|heat| heat.drawn > 0));
+    }
+    let (kernel, cells, report) = gather(origin, query, canvas, style, threads)?;
+    if cells.inside == 0 {
+        return Ok(None);
+    }
+    paint(kernel, &cells, report, query, canvas, style, shading, threads).map(Some)
+}
+
+/// Whether there are points on `canvas` or within `reach_px` of it.
+///
+/// # Errors
+/// If the points cannot be read.
+pub fn is_occupied(origin: Origin<'_>, query: &Query<'_>, canvas: &Canvas, reach_px: u32) -> Result<bool> {
+    let query = Query { weights: false, ..query.clone() };
+    // Cells that any kernel may smooth are no finer than needed.
+    let (cells, _) = origin.cells(&query, &canvas.grow(reach_px), Tally::Count, f64::MAX, 1)?;
+    Ok(cells.inside > 0)
+}
+
+/// Sums the points of a picture up per cell, those around it included.
+fn gather(
+    origin: Origin<'_>,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    threads: usize,
+) -> Result<(Kernel, Cells, ScanReport)> {
     let kernel = style.kernel(canvas)?;
     let (grown, tally) = (canvas.grow(kernel.reach_px()), style.aggregation.tally());
     let (cells, report) = origin.cells(query, &grown, tally, kernel.radius_px(), threads)?;
     stopped(query)?;
-    let density = density(&cells, kernel, style.aggregation, threads)?;
+    Ok((kernel, cells, report))
+}
+
+/// Draws a picture from its cells.
+#[allow(clippy::too_many_arguments, reason = "all of it makes the picture")]
+fn paint(
+    kernel: Kernel,
+    cells: &Cells,
+    report: ScanReport,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    shading: Option<&Shading>,
+    threads: usize,
+) -> Result<Heat> {
+    let density = density(cells, kernel, style.aggregation, threads)?;
     stopped(query)?;
     let (span, quantizer) = if let Some(shading) = shading {
         (shading.span, shading.quantizer.clone())

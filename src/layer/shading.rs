@@ -30,12 +30,16 @@ pub struct Shading {
 }
 
 impl Shading {
+    /// Steps of a histogram.
+    pub const BARS: usize = 32;
     /// Points by which tiles are picked.
     pub const SAMPLE: usize = 32;
     /// A tile of the sample, in pixels.
-    const SIDE_PX: u32 = 256;
+    const SIDE_PX: u32 = 128;
+    /// A world of no more pixels is a single tile.
+    const WORLD_PX: u32 = 256;
     /// Of so many rows of a tile of the sample one is looked at.
-    const EVERY_ROW: usize = 4;
+    const EVERY_ROW: usize = 2;
     /// Steps of a doubling of the scale that are told apart. The scale of tiles is one of them.
     const STEPS: f64 = 8.0;
 
@@ -48,6 +52,11 @@ impl Shading {
     /// The scale of steps, in pixels per world unit.
     pub(super) fn scale_of(steps: [i32; 2]) -> [f64; 2] {
         steps.map(|step| (f64::from(step) / Self::STEPS).exp2())
+    }
+
+    /// Width and height of a tile of the sample at a scale.
+    fn side_px(scale: [f64; 2]) -> u32 {
+        if scale[0] <= f64::from(Self::WORLD_PX) { Self::WORLD_PX } else { Self::SIDE_PX }
     }
 
     /// Finds it in the tiles around `places`, degrees of longitude and latitude, at the scale that `steps` says.
@@ -69,6 +78,7 @@ impl Shading {
             let (cells, _) = origin.cells(query, &grown, tally, radius_px, threads)?;
             density(&cells, kernel, style.aggregation, threads)
         };
+        let side = Self::side_px(scale) as usize;
         let tiles = tiles(places, projection, scale)?;
         let is_one = tiles.len() == 1;
         let drawn = match &tiles[..] {
@@ -79,12 +89,11 @@ impl Shading {
         let mut values = Vec::new();
         for (density, (_, times)) in drawn.iter().zip(&tiles) {
             // Neighbors are alike: where there are other tiles, every fourth row tells as much as all.
-            for row in (0..Self::SIDE_PX as usize).step_by(if is_one { 1 } else { Self::EVERY_ROW }) {
+            for row in (0..side).step_by(if is_one { 1 } else { Self::EVERY_ROW }) {
                 (0..*times).for_each(|_| values.extend_from_slice(density.row(row)));
             }
         }
-        let rows = values.len() / Self::SIDE_PX as usize;
-        let sample = Grid::from_cells(Self::SIDE_PX as usize, rows, values);
+        let sample = Grid::from_cells(side, values.len() / side, values);
         let sample = sample.unwrap_or_else(|| Grid::filled(1, 1, 0.0));
         let span = style.span(&sample, threads)?;
         Ok(Self { span, quantizer: style.quantizer(&sample, span), ranks: ranks(&sample, style) })
@@ -108,6 +117,18 @@ impl Shading {
     pub fn rank(&self, value: f64) -> Option<f64> {
         let below = self.ranks.partition_point(|rank| f64::from(*rank) <= value);
         (!self.ranks.is_empty()).then(|| below as f64 / self.ranks.len() as f64)
+    }
+
+    /// The shares of the sample's pixels, of those that hold anything, in evenly wide steps of the palette that `quantizer` lays
+    /// values on, from cold to hot; `None` without a sample. What is beyond an end counts as the end.
+    pub fn histogram(&self, quantizer: &Quantizer) -> Option<[f64; Self::BARS]> {
+        let each = 1.0 / self.ranks.len() as f64;
+        let mut shares = [0.0; Self::BARS];
+        for value in &self.ranks {
+            let step = (quantizer.position(f64::from(*value)) * Self::BARS as f64) as usize;
+            shares[step.min(Self::BARS - 1)] += each;
+        }
+        (!self.ranks.is_empty()).then_some(shares)
     }
 
     /// The value that `share` (0 to 1) of the sample's pixels stay at or below, of those that hold anything; `None` without a
@@ -136,7 +157,8 @@ fn each<T: Sync, R: Send + Sync>(items: &[T], threads: usize, work: impl Fn(&T) 
 
 /// The tiles that hold the places, and how many each holds; once where one holds all.
 fn tiles(places: &[(f64, f64)], projection: Projection, scale: [f64; 2]) -> Result<Vec<(Canvas, usize)>> {
-    let side = f64::from(Shading::SIDE_PX);
+    let side_px = Shading::side_px(scale);
+    let side = f64::from(side_px);
     let mut order = Vec::new();
     let mut counts: HashMap<[i64; 2], usize> = HashMap::new();
     for &(lon, lat) in places {
@@ -150,9 +172,9 @@ fn tiles(places: &[(f64, f64)], projection: Projection, scale: [f64; 2]) -> Resu
     }
     let grid = Canvas::on_grid(projection, scale)?;
     let tiles = order.iter().map(|tile| {
-        let [column, row] = tile.map(|tile| tile * i64::from(Shading::SIDE_PX));
+        let [column, row] = tile.map(|tile| tile * i64::from(side_px));
         let times = if order.len() == 1 { 1 } else { counts[tile] };
-        Ok((grid.window(column, row, Shading::SIDE_PX, Shading::SIDE_PX)?, times))
+        Ok((grid.window(column, row, side_px, side_px)?, times))
     });
     tiles.collect()
 }

@@ -143,6 +143,25 @@ impl Style {
         }
     }
 
+    /// The palette index of pixels that no dot reaches.
+    pub fn nothing(&self) -> u8 {
+        match self.blend {
+            Blend::Add => 0,
+            Blend::Classic => 255,
+        }
+    }
+
+    /// How far the dot of a point reaches on a canvas, in pixels.
+    ///
+    /// # Errors
+    /// As [`kernel`](Self::kernel).
+    pub fn reach_px(&self, canvas: &Canvas) -> Result<u32> {
+        match self.blend {
+            Blend::Add => Ok(self.kernel(canvas)?.reach_px()),
+            Blend::Classic => Ok((self.dot_size(canvas) / 2.0).ceil() as u32 + 2),
+        }
+    }
+
     /// The palette that a legend shows, cold first. (The classic blend's own palette runs from hot to cold.)
     pub fn legend_palette(&self) -> Palette {
         self.printed(Palette::from(&self.scheme).fading_in(self.transparent_low).with_opacity(self.opacity))

@@ -1,9 +1,13 @@
 //! A live table as it was when it was last looked at.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
-use super::database::Database;
+use tokio_postgres::Row;
+
+use super::database::{Database, all};
 use super::relation::{Box4, Relation};
+use super::sql::Sql;
 use super::survey::Surveyed;
 use super::window::meeting;
 use crate::error::{Error, Result};
@@ -22,6 +26,7 @@ pub struct LiveSnapshot {
     summary: LiveSummary,
     extent: Extent,
     version: String,
+    categories: OnceLock<(Vec<String>, u64)>,
 }
 
 /// What the points of a live table come to.
@@ -71,12 +76,39 @@ impl LiveSnapshot {
                 *time = [time[0].min(first), time[1].max(last)];
             }
         }
-        Self { database, relation, coarse, area, summary, extent, version }
+        Self { database, relation, coarse, area, summary, extent, version, categories: OnceLock::new() }
     }
 
     /// What the points come to.
     pub fn summary(&self) -> &LiveSummary {
         &self.summary
+    }
+
+    /// The first categories in the order of the alphabet, as many as are worth a list, and how many there are in all. The
+    /// database is asked once.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells).
+    pub fn categories(&self, stop: Option<&AtomicBool>) -> Result<(Vec<String>, u64)> {
+        /// The most that are named.
+        const MOST: usize = 1000;
+        if let Some(known) = self.categories.get() {
+            return Ok(known.clone());
+        }
+        let Some(category) = self.relation.category_sql() else { return Ok((Vec::new(), 0)) };
+        let mut sql = Sql::default();
+        sql.push(&format!("SELECT category, count(*) OVER () FROM (SELECT DISTINCT {category} AS category FROM "));
+        sql.push(&self.relation.items());
+        self.relation.push_conditions(&mut sql, &Query::default(), None);
+        sql.push(") AS names WHERE category IS NOT NULL ORDER BY category COLLATE \"C\" LIMIT ")
+            .push(&MOST.to_string());
+        let read = |row: &Row| Ok((row.try_get::<_, String>(0)?, row.try_get::<_, i64>(1)?));
+        let found: Vec<(String, i64)> = self
+            .database
+            .run(stop, move |mut lease| async move { all(&mut lease, &sql.text, &sql.values, read).await })?;
+        let total = found.first().map_or(0, |(_, total)| u64::try_from(*total).unwrap_or_default());
+        let names = found.into_iter().map(|(name, _)| name).collect();
+        Ok(self.categories.get_or_init(|| (names, total)).clone())
     }
 
     /// Where the points are.

@@ -14,5 +14,7 @@ pub(crate) use tally::{CellSums, Tallies};
 pub(crate) const MIN_LEVEL: u32 = 8;
 /// The finest level: a cell is a unit of the places.
 pub(crate) const MAX_LEVEL: u32 = 32;
+/// Cells along the side of a block of cells: 2^6.
+pub(crate) const SIDE_BITS: u32 = 6;
 /// So few points of a layer are placed as exactly as they are kept: it costs nothing. Of more, cells are.
 pub(crate) const FEW_POINTS: u64 = 4_000_000;

@@ -60,9 +60,12 @@ pub struct Span {
 impl Span {
     /// The span that `normalization` finds in the values of `density`.
     ///
-    /// Amounts start at 0; where some are negative, and for means and maxima, the lower end is found as the upper one is.
+    /// Amounts start at 0; where some are negative, and for means and maxima, the lower end is found as the upper one is, but
+    /// that of amounts is 0 where it would be above, or too little below to be told from it by colors.
     /// Without any value the span is 0..1; it is never empty.
     pub fn of(density: &Grid<f32>, aggregation: Aggregation, normalization: Normalization, threads: usize) -> Self {
+        /// Half steps of a palette.
+        const STEPS: f64 = 510.0;
         let share = match normalization {
             Normalization::Max => 1.0,
             Normalization::Percentile(percentage) => percentage / 100.0,
@@ -82,6 +85,7 @@ impl Span {
         };
         let vmin = if from_zero { 0.0 } else { at(1.0 - share, least) };
         let vmax = at(share, most);
+        let vmin = if aggregation.is_additive() && vmin > -vmax / STEPS { 0.0 } else { vmin };
         if vmax > vmin {
             Self { vmin, vmax }
         } else if from_zero {
@@ -231,6 +235,16 @@ mod tests {
             Span::of(&amounts, Aggregation::Sum, Normalization::Percentile(75.0), 1),
             Span { vmin: 0.0, vmax: 3.0 }
         );
+        // Too little below 0 to be told from it, and far enough below.
+        for (least, vmin) in [(-0.07, 0.0), (-0.09, -0.09_f32)] {
+            let amounts = grid(&[least, 1.0, 40.0]);
+            let span = Span { vmin: f64::from(vmin), vmax: 40.0 };
+            assert_eq!(Span::of(&amounts, Aggregation::Sum, Normalization::Max, 1), span);
+        }
+        // Nearly all are above 0.
+        let amounts: Vec<f32> = std::iter::once(-1.0).chain((1..200).map(|i| i as f32)).collect();
+        let span = Span { vmin: 0.0, vmax: 197.0 };
+        assert_eq!(Span::of(&grid(&amounts), Aggregation::Sum, Normalization::Percentile(99.0), 1), span);
         let means = grid(&[f32::NAN, -5.0, 0.0, 7.0]);
         assert_eq!(Span::of(&means, Aggregation::Mean, Normalization::Max, 1), Span { vmin: -5.0, vmax: 7.0 });
         for nothing in [grid(&[0.0, 0.0]), grid(&[f32::NAN])] {

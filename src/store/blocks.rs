@@ -22,11 +22,9 @@ use super::arrow_file::{ArrowFile, ArrowWriter, Written};
 use crate::error::{Error, Result};
 use crate::geo::morton;
 
-/// Cells along the side of a block: 2^6.
-pub(super) const SIDE_BITS: u32 = 6;
 /// As many points as a block has cells.
 pub(super) const MOST_POINTS: u64 = 1 << (2 * SIDE_BITS);
-pub(super) use crate::raster::lattice::{MAX_LEVEL, MIN_LEVEL};
+pub(super) use crate::raster::lattice::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 
 /// Cells that hold points, of one block, in Z-order.
 #[derive(Clone, Debug, Default, PartialEq)]

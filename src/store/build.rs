@@ -43,35 +43,51 @@ pub(super) fn build(
         start = end;
     }
     let is_stopped = || progress.is_some_and(Progress::is_stopped);
-    let next = AtomicUsize::new(0);
     let mut tops: Vec<Cells> = vec![Cells::default(); roots.len()];
-    std::thread::scope(|scope| -> Result<()> {
-        let (sender, built) = sync_channel::<(usize, Vec<Built>, Cells)>(threads * 2);
-        for _ in 0..threads.max(1) {
-            let (sender, next, roots) = (sender.clone(), &next, &roots);
-            scope.spawn(move || {
-                while let Some((key, rows)) = roots.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut done = Vec::new();
-                    let cells = node(points, top as u32, *key, rows.clone(), &mut done);
-                    points.release(rows.clone());
-                    if let Some(progress) = progress {
-                        progress.advance(rows.end - rows.start);
-                    }
-                    if is_stopped() || sender.send((*key as usize, done, cells)).is_err() {
-                        break;
-                    }
-                }
-            });
+    let subtree = |key: u64, rows: Range<u64>| {
+        let mut done = Vec::new();
+        let cells = node(points, top as u32, key, rows.clone(), &mut done);
+        points.release(rows.clone());
+        if let Some(progress) = progress {
+            progress.advance(rows.end - rows.start);
         }
-        drop(sender);
-        for (root, done, cells) in built {
-            for Built { level, key, rows, cells } in done {
-                writer.push(level, key, rows, &cells)?;
-            }
-            tops[root] = cells;
+        (done, cells)
+    };
+    let mut take = |key: usize, (done, cells): (Vec<Built>, Cells)| -> Result<()> {
+        for Built { level, key, rows, cells } in done {
+            writer.push(level, key, rows, &cells)?;
         }
+        tops[key] = cells;
         Ok(())
-    })?;
+    };
+    // Empty ones are of no concern to anybody.
+    let filled: Vec<_> = roots.iter().filter(|(_, rows)| !rows.is_empty()).collect();
+    if threads <= 1 {
+        for (key, rows) in filled {
+            if is_stopped() {
+                break;
+            }
+            take(*key as usize, subtree(*key, rows.clone()))?;
+        }
+    } else {
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| -> Result<()> {
+            let (sender, built) = sync_channel(threads * 2);
+            for _ in 0..threads {
+                let (sender, next, filled, subtree) = (sender.clone(), &next, &filled, &subtree);
+                scope.spawn(move || {
+                    while let Some((key, rows)) = filled.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let done = subtree(*key, rows.clone());
+                        if is_stopped() || sender.send((*key as usize, done)).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            built.into_iter().try_for_each(|(key, done)| take(key, done))
+        })?;
+    }
     if is_stopped() {
         return Err(Error::Cancelled);
     }

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::points::Batch;
-use super::rows::Rows;
 use super::segment::Segment;
 use crate::geo::{Points, Polygon, fixed};
 use crate::simd::wide;
@@ -88,10 +87,9 @@ impl<'q> Filter<'q> {
             }
             if let (Some(passes), false) = (&self.categories, passed.rows.is_empty()) {
                 match &batch.category {
-                    Some(category) => passed.rows.retain(|&row| {
-                        let code = category[row as usize];
-                        code != Rows::NO_CATEGORY && passes.get(code as usize).is_some_and(|passes| *passes)
-                    }),
+                    Some(codes) => passed
+                        .rows
+                        .retain(|&row| passes.get(codes.at(row as usize) as usize).is_some_and(|passes| *passes)),
                     None => passed.rows.clear(),
                 }
             }

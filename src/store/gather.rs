@@ -64,15 +64,14 @@ pub(super) fn gather(
     let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height }.min(most_rows);
     let inside = AtomicU64::new(0);
     {
-        let cells = part_rows * width;
-        let mut counts = counts.as_mut().map(|grid| grid.cells_mut().chunks_mut(cells));
-        let mut sums = sums.as_mut().map(|grid| grid.cells_mut().chunks_mut(cells));
-        let mut max = max.as_mut().map(|grid| grid.cells_mut().chunks_mut(cells));
-        let parts = (0..height).step_by(part_rows).map(|first| Part {
-            rows: first as u32..(first + part_rows).min(height) as u32,
-            counts: counts.as_mut().and_then(Iterator::next),
-            sums: sums.as_mut().and_then(Iterator::next),
-            max: max.as_mut().and_then(Iterator::next),
+        let mut rest = [&mut counts, &mut sums, &mut max].map(|grid| grid.as_mut().map(Grid::cells_mut));
+        let parts = placement.parts(part_rows as u32).into_iter().map(|rows| {
+            let [counts, sums, max] = rest.each_mut().map(|rest| {
+                let (part, others) = rest.take()?.split_at_mut(rows.len() * width);
+                *rest = Some(others);
+                Some(part)
+            });
+            Part { rows, counts, sums, max }
         });
         let parts = Mutex::new(parts);
         let sum = |placement: &Placement, rows: Range<u32>, tallies: &mut Tallies| {
@@ -130,6 +129,8 @@ struct Walk<'a> {
 /// What the walk needs to know of one copy of the world.
 struct WorldCopy {
     columns: Columns,
+    /// A shorter way, where pixels are cells.
+    lattice: Option<Lattice>,
     /// The cells that show: columns `[first, end)`, rows `[first, end)`.
     window: [[u64; 2]; 2],
 }
@@ -149,7 +150,8 @@ impl<'a> Walk<'a> {
     fn all(&mut self) {
         for &turn in &self.placement.turns {
             let window = self.placement.window(turn, self.band.clone());
-            let copy = WorldCopy { columns: self.placement.columns(turn), window };
+            let columns = self.placement.columns(turn);
+            let copy = WorldCopy { columns, lattice: Lattice::of(&columns, &self.rows), window };
             self.node(&copy, 0, 0, self.segment.all());
         }
     }
@@ -175,7 +177,7 @@ impl<'a> Walk<'a> {
         } else if depth + SIDE_BITS == level {
             let block = self.segment.blocks.as_ref().and_then(|blocks| Some(blocks.cells(blocks.find(level, key)?)));
             match block {
-                Some(cells) => self.block(copy, key, cells),
+                Some(cells) => self.block(copy, key, cells, count),
                 None => self.points(copy, rows),
             }
             return;
@@ -218,17 +220,21 @@ impl<'a> Walk<'a> {
         start..end
     }
 
-    fn block(&mut self, copy: &WorldCopy, key: u64, cells: BlockCells<'_>) {
+    fn block(&mut self, copy: &WorldCopy, key: u64, cells: BlockCells<'_>, points: u64) {
         const SIDE: usize = 1 << SIDE_BITS;
         const CELLS: usize = SIDE * SIDE;
         let (x, y) = morton::place(key);
+        let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.wanted.weights) };
+        let whole = copy.lattice.as_ref().and_then(|lattice| lattice.block(x << SIDE_BITS, y << SIDE_BITS));
+        if whole.is_some_and(|first| self.tallies.add_whole_block(first, cells.cell, sums, points)) {
+            return;
+        }
         let columns: [u32; SIDE] = std::array::from_fn(|i| copy.columns.at(x << SIDE_BITS | i as u32));
         let rows: [u32; SIDE] = std::array::from_fn(|i| self.rows.at(y << SIDE_BITS | i as u32));
         let mut at = [0; CELLS];
         let count = cells.cell.len().min(CELLS);
         block_cells(&cells.cell[..count], &columns, &rows, self.tallies.outside(), &mut at[..count]);
-        let weights = cells.weights.filter(|_| self.wanted.weights);
-        self.tallies.add_cells(&at[..count], CellSums { n: cells.n, weights });
+        self.tallies.add_cells(&at[..count], sums);
     }
 
     fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {
@@ -257,10 +263,9 @@ impl<'a> Walk<'a> {
         const CHUNK: usize = 1024;
         let mut at = [0; CHUNK];
         let (shift, outside) = (self.placement.shift(), self.tallies.outside());
-        let lattice = Lattice::of(&copy.columns, &self.rows);
         for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
             let at = &mut at[..x.len()];
-            match &lattice {
+            match &copy.lattice {
                 Some(lattice) => lattice_cells(x, y, shift, lattice, outside, at),
                 None => point_cells(x, y, shift, &copy.columns, &self.rows, outside, at),
             }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::layer::{Change, StoredLayer};
+use super::manifest::Description;
 use super::merge::{Merging, merge};
 use super::progress::{Progress, Stage};
 use super::rows::Rows;
@@ -66,6 +67,7 @@ pub(super) fn import(
     source: &dyn Source,
     query: &Query<'_>,
     existing: Existing,
+    description: Option<Description>,
     threads: usize,
     progress: &Progress,
 ) -> Result<Imported> {
@@ -124,7 +126,8 @@ pub(super) fn import(
         return Err(Error::Cancelled);
     }
     if let Some(entry) = entry {
-        layer.commit(Change { added: vec![entry], existing, ..Change::default() }, Some(&workplace))?;
+        let change = Change { added: vec![entry], existing, description, ..Change::default() };
+        layer.commit(change, &[workplace])?;
     }
     Ok(imported)
 }
@@ -164,7 +167,7 @@ fn finish(
         if all.is_empty() {
             return Ok(None);
         }
-        return segment_of(workplace, all, how).map(Some);
+        return segment_of(workplace, all, true, how).map(Some);
     }
     let mut runs = Vec::new();
     std::thread::scope(|scope| -> Result<()> {
@@ -192,13 +195,18 @@ fn finish(
     merge(&segments, workplace.path(), Workplace::RESULT, how).map(Some)
 }
 
-/// Writes points as the segment of a change.
-pub(super) fn segment_of(workplace: &Workplace, mut rows: Rows, how: Merging<'_>) -> Result<SegmentEntry> {
+/// Writes points as the segment of a change; without bins it is on the disk sooner, and its points are summed up one by one.
+pub(super) fn segment_of(
+    workplace: &Workplace,
+    mut rows: Rows,
+    with_bins: bool,
+    how: Merging<'_>,
+) -> Result<SegmentEntry> {
     if let Some(progress) = how.progress {
         progress.enter(Stage::Binning, rows.len() as u64);
     }
     rows.sort();
     let mut writer = SegmentWriter::create(workplace.path(), Workplace::RESULT, rows.columns(), how.requests)?;
     writer.push(rows)?;
-    writer.finish(true, true, how.threads, how.progress)
+    writer.finish(with_bins, true, how.threads, how.progress)
 }

@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,6 +36,7 @@ pub struct StoredLayer {
     /// One at a time opens a new snapshot.
     opening: Mutex<()>,
     pub(super) queue: Queue,
+    commits: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -68,10 +71,12 @@ impl Stamp {
 /// A change of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    /// New segments, whose files lie in a workplace.
+    /// New segments, whose files lie in workplaces, each in its own.
     pub(super) added: Vec<SegmentEntry>,
     /// Segments that go. The change is given up if one of them is gone already.
     pub(super) removed: Vec<u64>,
+    /// The id of the layer that they are of, where any go: another one of the same name has segments of the same numbers.
+    pub(super) removed_of: Option<String>,
     pub(super) existing: Existing,
     /// Whether the points are the same as before, only stored otherwise.
     pub(super) same_points: bool,
@@ -91,6 +96,7 @@ impl StoredLayer {
             current: RwLock::new(current),
             opening: Mutex::new(()),
             queue: Queue::default(),
+            commits: AtomicU64::new(0),
         }))
     }
 
@@ -102,6 +108,11 @@ impl StoredLayer {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// How many changes of it this process has put on the disk.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// The layer as it is now. What another process changes is seen within [`Self::LOOK_AFTER`].
@@ -128,8 +139,8 @@ impl StoredLayer {
     /// How soon a change that another process makes is seen.
     pub const LOOK_AFTER: Duration = Duration::from_millis(200);
 
-    /// Reads the manifest anew if it has changed.
-    fn refresh(&self) -> Result<Arc<Snapshot>> {
+    /// The layer as it is now: reads the manifest anew if it has changed.
+    pub(super) fn refresh(&self) -> Result<Arc<Snapshot>> {
         let stamp = Stamp::of(&self.folder)?;
         let before = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
@@ -160,8 +171,8 @@ impl StoredLayer {
         Workplace::new(&self.workplaces)
     }
 
-    /// Makes a change that is ready in a workplace, under the lock of the layer.
-    pub(super) fn commit(&self, change: Change, workplace: Option<&Workplace>) -> Result<()> {
+    /// Makes a change that is ready, under the lock of the layer. `workplaces` are those of the new segments, in their order.
+    pub(super) fn commit(&self, change: Change, workplaces: &[Workplace]) -> Result<()> {
         let gone = || Error::input(&self.folder, "the layer was removed meanwhile");
         let _lock = match lock(&self.folder) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(gone()),
@@ -169,7 +180,8 @@ impl StoredLayer {
         };
         let mut manifest = Manifest::read(&self.folder)?.ok_or_else(gone)?;
         let is_there = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
-        if !change.removed.iter().all(is_there) {
+        let is_same_layer = change.removed_of.as_ref().is_none_or(|id| *id == manifest.id);
+        if !is_same_layer || !change.removed.iter().all(is_there) {
             self.take_over(manifest);
             return Err(Error::Cancelled);
         }
@@ -179,19 +191,21 @@ impl StoredLayer {
             Existing::Replaced => manifest.segments.clear(),
         }
         gone.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
-        if let Some(description) = change.description {
-            manifest.description = description;
-        }
         if !change.same_points {
-            manifest.version += 1;
             manifest.changed_s = now_s();
         }
-        if let Err(error) = self.write(&mut manifest, change.added, workplace) {
+        let described = change.description.filter(|description| *description != manifest.description);
+        if !change.same_points || described.is_some() {
+            manifest.version += 1;
+        }
+        manifest.description = described.unwrap_or(manifest.description);
+        if let Err(error) = self.write(&mut manifest, change.added, workplaces) {
             // What has its place already, but is in no manifest, takes room.
             sweep_layer(&self.folder);
             return Err(error);
         }
         // From here on the change is made.
+        self.commits.fetch_add(1, Ordering::Relaxed);
         self.take_over(manifest);
         for id in gone {
             segment::remove(&self.folder, &Manifest::segment_name(id));
@@ -200,14 +214,11 @@ impl StoredLayer {
     }
 
     /// Gives new segments their places, and puts the manifest that names them in the place of the one that is there.
-    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplace: Option<&Workplace>) -> Result<()> {
-        for mut entry in added {
+    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplaces: &[Workplace]) -> Result<()> {
+        for (mut entry, workplace) in added.into_iter().zip(workplaces) {
             entry.id = manifest.next_segment;
             manifest.next_segment += 1;
-            if let Some(workplace) = workplace {
-                let name = Manifest::segment_name(entry.id);
-                place(workplace.path(), &self.folder, &name, &entry)?;
-            }
+            place(workplace.path(), &self.folder, &Manifest::segment_name(entry.id), &entry)?;
             manifest.segments.push(entry);
         }
         sync_folder(&self.folder).map_err(|error| Error::io(&self.folder, "write to", error))?;
@@ -228,8 +239,9 @@ impl StoredLayer {
         }
     }
 
-    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads` threads.
-    /// Memory is bounded whatever the size. Where no point passes, the layer stays as it is, whatever `existing` says.
+    /// Brings all points of `source` that pass `query` into the layer, all of them or none, with up to `threads`
+    /// threads, and with them what people are told of it from then on, where that is given. Memory is bounded whatever
+    /// the size. Where no point passes, the layer stays as it is, whatever `existing` says.
     ///
     /// # Errors
     /// If the source cannot be read or the store not be written, [`Error::Cancelled`] if `progress` was told to stop: the
@@ -239,10 +251,11 @@ impl StoredLayer {
         source: &dyn Source,
         query: &Query<'_>,
         existing: Existing,
+        description: Option<Description>,
         threads: usize,
         progress: &Progress,
     ) -> Result<Imported> {
-        import(self, source, query, existing, threads, progress)
+        import(self, source, query, existing, description, threads, progress)
     }
 
     /// Changes what people are told of the layer.
@@ -251,7 +264,7 @@ impl StoredLayer {
     /// [`Error::Io`] if the store cannot be written.
     pub fn describe(&self, description: Description) -> Result<()> {
         let change = Change { description: Some(description), same_points: true, ..Change::default() };
-        self.commit(change, None)
+        self.commit(change, &[])
     }
 
     /// Makes one segment of all, which makes reading faster and frees the room of what was removed.
@@ -264,15 +277,15 @@ impl StoredLayer {
         if snapshot.segments.len() < 2 {
             return Ok(());
         }
-        self.replace(&snapshot.segments, None, threads, Some(progress))
+        self.replace(&snapshot, &snapshot.segments, None, threads, Some(progress)).map(drop)
     }
 
     /// Merges segments of about the same size once there are many, so that their number grows with the logarithm of the
-    /// points only. Answers whether there was anything to do.
+    /// points only, where the merged ones hold as many points as `rows` says. Answers whether there was anything to do.
     ///
     /// # Errors
-    /// [`Error::Io`] if the store cannot be written.
-    pub fn compact_some(&self, threads: usize) -> Result<bool> {
+    /// [`Error::Io`] if the store cannot be written, [`Error::Cancelled`] if `progress` was told to stop.
+    pub fn compact_some(&self, rows: RangeInclusive<u64>, threads: usize, progress: &Progress) -> Result<bool> {
         /// Segments of one size that are merged, and how much larger the next size is.
         const MANY: usize = 8;
         /// Rows of the smallest size.
@@ -287,11 +300,13 @@ impl StoredLayer {
             by_size.resize_with(by_size.len().max(size + 1), Vec::new);
             by_size[size].push(Arc::clone(segment));
         }
-        let Some(many) = by_size.into_iter().find(|segments| segments.len() >= MANY) else { return Ok(false) };
-        match self.replace(&many, None, threads, None) {
-            Ok(()) => Ok(true),
+        let sum = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.entry.rows).sum();
+        let many = by_size.into_iter().find(|segments| segments.len() >= MANY && rows.contains(&sum(segments)));
+        let Some(many) = many else { return Ok(false) };
+        match self.replace(&snapshot, &many, None, threads, Some(progress)) {
+            Ok(_) => Ok(true),
             // Somebody else was faster.
-            Err(Error::Cancelled) => Ok(false),
+            Err(Error::Cancelled) if !progress.is_stopped() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -303,58 +318,64 @@ impl StoredLayer {
     /// As [`compact`](Self::compact).
     pub fn expire(&self, before_us: i64, threads: usize, progress: &Progress) -> Result<u64> {
         let snapshot = self.snapshot();
-        let rows_before = snapshot.points();
         let old = |segment: &&Arc<Segment>| segment.entry.totals.time_us.is_some_and(|[first, _]| first < before_us);
         let old: Vec<Arc<Segment>> = snapshot.segments.iter().filter(old).cloned().collect();
-        if old.is_empty() {
-            return Ok(0);
-        }
-        // One by one where they are large, so that little is rewritten at once.
-        let mut rows_after = rows_before;
+        let mut expired = 0;
+        // One by one, so that little is rewritten at once.
         for segment in old {
             let rows = segment.entry.rows;
-            let ids: Vec<u64> = self.snapshot().segments.iter().map(|segment| segment.entry.id).collect();
-            self.replace(&[segment], Some(before_us), threads, Some(progress))?;
-            let now = self.snapshot();
-            let new = now.segments.iter().filter(|segment| !ids.contains(&segment.entry.id));
-            rows_after = rows_after - rows + new.map(|segment| segment.entry.rows).sum::<u64>();
+            expired += rows - self.replace(&snapshot, &[segment], Some(before_us), threads, Some(progress))?;
         }
-        Ok(rows_before - rows_after)
+        Ok(expired)
     }
 
-    /// Makes one segment of some.
-    fn replace(
+    /// Makes one segment of some of a snapshot's, and answers how many points it holds.
+    pub(super) fn replace(
         &self,
+        snapshot: &Snapshot,
         segments: &[Arc<Segment>],
         expire_before_us: Option<i64>,
         threads: usize,
         progress: Option<&Progress>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
+        // What is merged gets a new checksum, so that whatever is wrong by then would never be found out.
+        segments.iter().try_for_each(|segment| self.leave_out(segment, segment.points.verify(segment.entry.points)))?;
         let workplace = self.workplace()?;
-        let requests = segments.iter().flat_map(|segment| segment.points.requests());
+        let requests = segments.iter().flat_map(|segment| segment.requests.values().cloned());
         let requests = Request::still_kept(requests, now_s());
         let removed = segments.iter().map(|segment| segment.entry.id).collect();
+        let removed_of = Some(snapshot.manifest.id.clone());
         let segments: Vec<&Segment> = segments.iter().map(|segment| &**segment).collect();
         let how = Merging { expire_before_us, requests: &requests, threads, progress };
         let entry = merge(&segments, workplace.path(), Workplace::RESULT, how)?;
-        let added = if entry.rows > 0 { vec![entry] } else { Vec::new() };
+        let rows = entry.rows;
+        let added = if rows > 0 { vec![entry] } else { Vec::new() };
         let same_points = expire_before_us.is_none();
-        self.commit(Change { added, removed, same_points, ..Change::default() }, Some(&workplace))
+        self.commit(Change { added, removed, removed_of, same_points, ..Change::default() }, &[workplace])?;
+        Ok(rows)
     }
 
     /// Looks through all files, and leaves out those that are not as they were written. Answers what is wrong.
     pub fn verify(&self) -> Vec<Damage> {
         for segment in &self.snapshot().segments {
-            if let Err(error) = segment.verify() {
-                tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
-                let (segment, points) = (segment.entry.id, segment.entry.rows);
-                let damage = Damage { segment, points, reason: error.to_string() };
-                let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                current.snapshot = Arc::new(current.snapshot.without(damage));
-            }
+            // What is wrong is told by what is left out from then on.
+            let _ = self.leave_out(segment, segment.verify());
         }
         self.snapshot().damaged().to_vec()
+    }
+
+    /// Leaves out a segment from now on whose files were looked through and are not as they were written.
+    fn leave_out(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
+        verified.inspect_err(|error| {
+            tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
+            let damage = Damage { segment: segment.entry.id, points: segment.entry.rows, reason: error.to_string() };
+            let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            // It may have been merged into another one meanwhile.
+            if current.snapshot.segments.iter().any(|there| Arc::ptr_eq(there, segment)) {
+                current.snapshot = Arc::new(current.snapshot.without(damage));
+            }
+        })
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Manifest {
     pub(super) format: u32,
     /// Tells layers apart that had the same name one after the other.
     pub(super) id: String,
-    /// Grows whenever the points change.
+    /// Grows whenever the points change, or how they are drawn.
     pub(super) version: u64,
     /// The number of the next segment.
     pub(super) next_segment: u64,
@@ -144,6 +144,21 @@ impl Manifest {
         };
         write().map_err(refused)
     }
+}
+
+/// Makes a folder, and those that it lies in, where they are not there; their names are on the disk then.
+pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(parent)?;
+    match fs::create_dir(folder) {
+        // Somebody else was faster.
+        Err(_) if folder.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(parent)
 }
 
 /// Makes sure that the names in a folder are on the disk.

@@ -42,7 +42,7 @@ mod workplace;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use import::{Batch, Existing, Imported};
 pub use layer::StoredLayer;
@@ -61,8 +61,7 @@ pub struct Store {
     folder: PathBuf,
     layers: RwLock<BTreeMap<String, Arc<StoredLayer>>>,
     /// Held by the server that serves the store.
-    #[allow(dead_code, reason = "it is a lock as long as it is open")]
-    server: Option<File>,
+    server: Mutex<Option<File>>,
 }
 
 impl Store {
@@ -75,30 +74,48 @@ impl Store {
             return Err(Error::input(folder, "it is not a folder, so no store"));
         }
         let folder = folder.to_owned();
-        Ok(Self { folder, layers: RwLock::default(), server: None })
+        Ok(Self { folder, layers: RwLock::default(), server: Mutex::default() })
     }
 
-    /// Opens the store for the one server that serves it: a second one is refused until the first has ended.
+    /// Opens the store for the one server that serves it: a second one is refused until the first has ended. A folder
+    /// that is not there yet is not made, so that who only serves files finds nothing new beside them; layers that
+    /// others make in it later are served, and whoever [claims](Self::claim) it first has it.
     ///
     /// # Errors
     /// [`Error::Input`] if another server has it; [`Error::Io`] if the folder cannot be written.
     pub fn open_for_server(folder: &Path) -> Result<Self> {
-        let mut store = Self::open(folder)?;
-        let path = folder.join("server.lock");
+        let store = Self::open(folder)?;
+        if folder.exists() {
+            store.claim()?;
+            store.sweep();
+        }
+        Ok(store)
+    }
+
+    /// Makes sure that no other server has the store, as long as this one is open. The folder is made if it is not
+    /// there.
+    ///
+    /// # Errors
+    /// As [`open_for_server`](Self::open_for_server).
+    pub fn claim(&self) -> Result<()> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if server.is_some() {
+            return Ok(());
+        }
+        let path = self.folder.join("server.lock");
         let refused = |error| Error::io(&path, "lock", error);
-        fs::create_dir_all(folder).map_err(refused)?;
+        manifest::create_folder(&self.folder).map_err(refused)?;
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let why = "another server has this store; stop it, or serve it here with --read-only";
-                return Err(Error::input(folder, why));
+                return Err(Error::input(&self.folder, why));
             }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
         }
-        store.server = Some(lock);
-        store.sweep();
-        Ok(store)
+        *server = Some(lock);
+        Ok(())
     }
 
     /// Removes what processes left behind that came to a sudden end. What others are at stays.
@@ -131,6 +148,9 @@ impl Store {
             }
         }
         names.sort_unstable();
+        // What was removed is let go, so that its room on the disk is free.
+        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
+        layers.retain(|name, _| names.binary_search(name).is_ok());
         Ok(names)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, TimestampMicrosecondType, UInt32Type};
 use arrow_array::{
-    ArrayRef, DictionaryArray, Float32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, DictionaryArray, Float32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -42,7 +42,8 @@ pub(super) struct PointsWriter {
 
 /// What the schema tells whoever opens the file elsewhere.
 const ABOUT: &str = "Points in Z-order. x and y are Web Mercator (EPSG:3857) in units of 2^-32 of the world's width: \
-    lon = x / 2^32 * 360 - 180, lat = degrees(atan(sinh(pi * (1 - 2 * y / 2^32)))).";
+    lon = (x + 0.5) / 2^32 * 360 - 180, lat = degrees(atan(sinh(pi * (1 - 2 * (y + 0.5) / 2^32)))). \
+    Without the column weight every point weighs 1.";
 
 impl PointsWriter {
     pub(super) fn create(path: &Path, columns: Columns, requests: &[Request]) -> Result<Self> {
@@ -102,7 +103,10 @@ impl PointsWriter {
         if let Some(names) = &self.names {
             let codes = rows.category.get(range).map_or_else(|| vec![Rows::NO_CATEGORY; count], <[u32]>::to_vec);
             let nulls = nulls(&codes, Rows::NO_CATEGORY);
-            let codes = UInt32Array::new(codes.into(), nulls);
+            // Some readers want a number of the dictionary even where none counts.
+            let numbers: Vec<u32> =
+                codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
+            let codes = UInt32Array::new(numbers.into(), nulls);
             let dictionary = DictionaryArray::<UInt32Type>::try_new(codes, Arc::clone(names));
             columns.push(Arc::new(dictionary.map_err(|error| Error::invalid("category", error.to_string()))?));
         }
@@ -142,8 +146,22 @@ pub(super) struct Batch {
     pub(super) weight: Option<ScalarBuffer<f32>>,
     /// [`Points::NO_TIME`] where there is none.
     pub(super) time_us: Option<ScalarBuffer<i64>>,
-    /// [`Rows::NO_CATEGORY`] where there is none.
-    pub(super) category: Option<ScalarBuffer<u32>>,
+    pub(super) category: Option<Codes>,
+}
+
+/// Categories by their numbers.
+#[derive(Debug)]
+pub(super) struct Codes {
+    numbers: ScalarBuffer<u32>,
+    /// Where there is one; `None` where all points have one.
+    there: Option<NullBuffer>,
+}
+
+impl Codes {
+    /// The number of a row's; [`Rows::NO_CATEGORY`] where there is none.
+    pub(super) fn at(&self, row: usize) -> u32 {
+        if self.there.as_ref().is_none_or(|there| there.is_valid(row)) { self.numbers[row] } else { Rows::NO_CATEGORY }
+    }
 }
 
 impl Batch {
@@ -159,7 +177,10 @@ impl Batch {
             None => None,
         };
         let category = match batch.column_by_name("category") {
-            Some(column) => Some(column.as_dictionary_opt::<UInt32Type>()?.keys().values().clone()),
+            Some(column) => {
+                let codes = column.as_dictionary_opt::<UInt32Type>()?.keys();
+                Some(Codes { numbers: codes.values().clone(), there: codes.nulls().cloned() })
+            }
             None => None,
         };
         let first_key = morton::key(*x.first()?, *y.first()?);
@@ -282,7 +303,7 @@ impl PointsFile {
             morton::keys(&batch.x[range.clone()], &batch.y[range.clone()], &mut rows.keys[before..]);
             rows.weight.extend(batch.weight.iter().flat_map(|weight| &weight[range.clone()]));
             rows.time_us.extend(batch.time_us.iter().flat_map(|time| &time[range.clone()]));
-            rows.category.extend(batch.category.iter().flat_map(|category| &category[range.clone()]));
+            rows.category.extend(batch.category.iter().flat_map(|codes| range.clone().map(|row| codes.at(row))));
         }
         rows
     }

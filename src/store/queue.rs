@@ -8,6 +8,8 @@ use super::layer::{Change, StoredLayer};
 use super::merge::Merging;
 use super::requests::Request;
 use super::rows::Rows;
+use super::segment::SegmentEntry;
+use super::workplace::Workplace;
 use crate::error::{Error, Result};
 
 /// Writes that wait, and who commits them.
@@ -28,8 +30,44 @@ struct State {
 #[derive(Debug)]
 struct Write {
     ticket: u64,
-    rows: Rows,
+    points: Written,
     request: Option<Request>,
+}
+
+/// The points of a write.
+#[derive(Debug)]
+enum Written {
+    /// They become one segment with those of others.
+    Few(Rows),
+    /// They are a segment already, so that nobody waits while it is made.
+    Many(SegmentEntry, Workplace),
+}
+
+impl Written {
+    /// Points that are a segment of their own.
+    const MANY_ROWS: usize = 1 << 17;
+
+    fn of(rows: Rows, request: Option<&Request>, layer: &StoredLayer) -> Result<Self> {
+        if rows.len() < Self::MANY_ROWS {
+            return Ok(Self::Few(rows));
+        }
+        let workplace = layer.workplace()?;
+        let requests = request.map(std::slice::from_ref).unwrap_or_default();
+        let entry = segment_of(&workplace, rows, true, alone(requests))?;
+        Ok(Self::Many(entry, workplace))
+    }
+
+    fn rows(&self) -> u64 {
+        match self {
+            Self::Few(rows) => rows.len() as u64,
+            Self::Many(entry, _) => entry.rows,
+        }
+    }
+}
+
+/// How a segment is made of points in memory.
+fn alone(requests: &[Request]) -> Merging<'_> {
+    Merging { expire_before_us: None, requests, threads: 1, progress: None }
 }
 
 /// What became of a write.
@@ -50,10 +88,11 @@ impl StoredLayer {
     /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body; [`Error::Io`] if the store cannot be
     /// written: no point was added then.
     pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<Appended> {
+        let points = Written::of(batch.0, request.as_ref(), self)?;
         let mut state = self.queue.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
-        state.waiting.push(Write { ticket, rows: batch.0, request });
+        state.waiting.push(Write { ticket, points, request });
         loop {
             if let Some(done) = state.done.remove(&ticket) {
                 return done;
@@ -75,13 +114,18 @@ impl StoredLayer {
     }
 
     fn commit_together(&self, writes: Vec<Write>) -> Vec<(u64, Result<Appended>)> {
-        let snapshot = self.snapshot();
+        // The newest one, whatever was served so far: a request that it does not know is taken for a new one.
+        let snapshot = match self.refresh() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return writes.iter().map(|write| (write.ticket, Err(told_again(&error)))).collect(),
+        };
         let mut outcomes = Vec::with_capacity(writes.len());
-        let (mut all, mut requests, mut tickets) = (Rows::default(), Vec::<Request>::new(), Vec::new());
-        for Write { ticket, rows, request } in writes {
+        let (mut few, mut many) = (Rows::default(), Vec::new());
+        let (mut requests, mut of_few, mut tickets) = (Vec::<Request>::new(), Vec::new(), Vec::new());
+        for Write { ticket, points, request } in writes {
             if let Some(request) = &request {
                 let same_key = requests.iter().find(|other| other.key == request.key);
-                if let Some(before) = same_key.or_else(|| snapshot.requests.get(&request.key)) {
+                if let Some(before) = same_key.or_else(|| snapshot.request(&request.key)) {
                     let known = if before.digest == request.digest {
                         Ok(Appended::Before(before.clone()))
                     } else {
@@ -91,11 +135,17 @@ impl StoredLayer {
                     continue;
                 }
             }
-            requests.extend(request.filter(|_| !rows.is_empty()));
+            requests.extend(request.clone().filter(|_| points.rows() > 0));
             tickets.push(ticket);
-            all.append(rows);
+            match points {
+                Written::Few(rows) => {
+                    of_few.extend(request.filter(|_| !rows.is_empty()));
+                    few.append(rows);
+                }
+                Written::Many(entry, workplace) => many.push((entry, workplace)),
+            }
         }
-        let committed = if all.is_empty() { Ok(()) } else { self.commit_rows(all, &requests) };
+        let committed = self.commit_points(few, &of_few, many);
         for ticket in tickets {
             let outcome = match &committed {
                 Ok(()) => Ok(Appended::New),
@@ -117,12 +167,19 @@ impl StoredLayer {
         outcomes
     }
 
-    fn commit_rows(&self, rows: Rows, requests: &[Request]) -> Result<()> {
-        let workplace = self.workplace()?;
-        let how = Merging { expire_before_us: None, requests, threads: 1, progress: None };
-        let entry = segment_of(&workplace, rows, how)?;
-        let change = Change { added: vec![entry], ..Change::default() };
-        self.commit(change, Some(&workplace))
+    fn commit_points(&self, few: Rows, requests: &[Request], many: Vec<(SegmentEntry, Workplace)>) -> Result<()> {
+        let (mut added, mut workplaces): (Vec<_>, Vec<_>) = many.into_iter().unzip();
+        if !few.is_empty() {
+            /// Points that are summed up fast enough without bins, which come with the next merge. (The tests want bins soon.)
+            const FEW_ROWS: usize = if cfg!(test) { 1 << 13 } else { 1 << 15 };
+            let (workplace, with_bins) = (self.workplace()?, few.len() > FEW_ROWS);
+            added.push(segment_of(&workplace, few, with_bins, alone(requests))?);
+            workplaces.push(workplace);
+        }
+        if added.is_empty() {
+            return Ok(());
+        }
+        self.commit(Change { added, ..Change::default() }, &workplaces)
     }
 }
 
@@ -134,10 +191,10 @@ impl Queue {
 
 /// The writes of one commit: all who wait, but no more points than are sorted in no time.
 fn take(waiting: &mut Vec<Write>) -> Vec<Write> {
-    const MOST_ROWS: usize = 1 << 20;
+    const MOST_ROWS: u64 = 1 << 20;
     let (mut rows, mut count) = (0, 0);
     while rows < MOST_ROWS && count < waiting.len() {
-        rows += waiting[count].rows.len();
+        rows += waiting[count].points.rows();
         count += 1;
     }
     waiting.drain(..count).collect()

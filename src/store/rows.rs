@@ -135,7 +135,7 @@ impl Rows {
         Columns {
             weighted: !self.weight.is_empty(),
             timed: !self.time_us.is_empty(),
-            names: (!self.category.is_empty()).then(|| self.names.clone()),
+            names: (!self.category.is_empty() && !self.names.list.is_empty()).then(|| self.names.clone()),
         }
     }
 

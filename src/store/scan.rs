@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Snapshot;
 use super::filter::{Filter, Passed};
-use super::points::{BATCH_ROWS, Batch};
+use super::points::{BATCH_ROWS, Batch, Codes};
 use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Categories, Points, fixed};
@@ -111,8 +111,8 @@ impl Columns {
         (self.lon, self.lat) = places.unzip();
         let of = |times: &[i64]| passed.rows.iter().map(|&row| times[row as usize]).collect();
         self.time = batch.time_us.as_ref().filter(|_| query.times).map(|times| of(times));
-        let of = |codes: &[u32]| passed.rows.iter().map(|&row| codes[row as usize]).collect();
-        self.codes = batch.category.as_ref().filter(|_| query.categories).map(|codes| of(codes));
+        let of = |codes: &Codes| passed.rows.iter().map(|&row| codes.at(row as usize)).collect();
+        self.codes = batch.category.as_ref().filter(|_| query.categories).map(of);
     }
 
     fn points<'a>(&'a self, passed: &'a Passed, names: &'a [Box<str>]) -> Result<Points<'a>> {

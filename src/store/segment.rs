@@ -1,5 +1,6 @@
 //! An immutable part of a layer: points in Z-order, and their bins.
 
+use std::collections::HashMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -161,6 +162,8 @@ pub(super) struct Segment {
     pub(super) entry: SegmentEntry,
     pub(super) points: PointsFile,
     pub(super) blocks: Option<BlocksFile>,
+    /// The requests that brought the points, by key.
+    pub(super) requests: HashMap<String, Request>,
 }
 
 impl Segment {
@@ -175,7 +178,8 @@ impl Segment {
             Some(bins) => Some(BlocksFile::open(&bins_path(folder, name), bins, entry.rows)?),
             None => None,
         };
-        Ok(Self { entry: entry.clone(), points, blocks })
+        let requests = points.requests().into_iter().map(|request| (request.key.clone(), request)).collect();
+        Ok(Self { entry: entry.clone(), points, blocks, requests })
     }
 
     /// Whether the files are still as they were written. Reads all of them.

@@ -1,6 +1,5 @@
 //! A layer as it is at one moment.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,7 +19,6 @@ pub struct Snapshot {
     pub(super) manifest: Manifest,
     pub(super) segments: Vec<Arc<Segment>>,
     damaged: Vec<Damage>,
-    pub(super) requests: HashMap<String, Request>,
     extent: Extent,
 }
 
@@ -57,6 +55,8 @@ impl Snapshot {
     /// Opens the segments of a manifest; those that `before` has open already are taken from there. Where the manifest is
     /// known to be the newest, a file that is not there is a damage, else an error.
     pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>, is_newest: bool) -> Result<Self> {
+        // A layer that was removed and made anew has other segments under the same numbers.
+        let before = before.filter(|before| before.manifest.id == manifest.id);
         let mut segments = Vec::with_capacity(manifest.segments.len());
         let mut damaged = Vec::new();
         for entry in &manifest.segments {
@@ -81,9 +81,7 @@ impl Snapshot {
         for segment in &segments {
             segment.entry.totals.add_extent_to(&mut extent);
         }
-        let requests = segments.iter().flat_map(|segment| segment.points.requests());
-        let requests = requests.map(|request| (request.key.clone(), request)).collect();
-        Ok(Self { manifest, segments, damaged, requests, extent })
+        Ok(Self { manifest, segments, damaged, extent })
     }
 
     /// The same without a segment that has turned out to be damaged.
@@ -96,10 +94,15 @@ impl Snapshot {
         }
         let mut damaged = self.damaged.clone();
         damaged.push(damage);
-        Self { manifest: self.manifest.clone(), segments, damaged, requests: self.requests.clone(), extent }
+        Self { manifest: self.manifest.clone(), segments, damaged, extent }
     }
 
-    /// A text that changes with the points that are served.
+    /// The request that brought points under a key, if one is remembered.
+    pub(super) fn request(&self, key: &str) -> Option<&Request> {
+        self.segments.iter().find_map(|segment| segment.requests.get(key))
+    }
+
+    /// A text that changes with the points that are served, and with what is said of them.
     pub fn version(&self) -> String {
         let Manifest { id, version, .. } = &self.manifest;
         let lost = if self.damaged.is_empty() { String::new() } else { format!("-{}", self.damaged.len()) };

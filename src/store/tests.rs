@@ -1,5 +1,7 @@
 //! The store held against what it must be: the same points, the same sums, whatever was done to the files.
 
+mod shared;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -404,14 +406,14 @@ fn writes_from_many_threads_all_arrive_once() {
                 for i in 0..12 {
                     layer.append(batch(&some_points(100, thread * 100 + i)), None).unwrap();
                     if i % 4 == 0 {
-                        layer.compact_some(1).unwrap();
+                        layer.compact_some(0..=u64::MAX, 1, &Progress::default()).unwrap();
                     }
                 }
             });
         }
     });
     assert_eq!(layer.snapshot().points(), 9600);
-    while layer.compact_some(1).unwrap() {}
+    while layer.compact_some(0..=u64::MAX, 1, &Progress::default()).unwrap() {}
     let snapshot = layer.snapshot();
     assert!(snapshot.points() == 9600 && snapshot.segments.len() < 8, "{}", snapshot.segments.len());
     // Another process sees the same, and nothing is left behind.
@@ -419,6 +421,26 @@ fn writes_from_many_threads_all_arrive_once() {
     assert_eq!(other.layer("stops").unwrap().unwrap().snapshot().points(), 9600);
     let files = std::fs::read_dir(layer.folder()).unwrap().count();
     assert_eq!(files, 2 + snapshot.segments.iter().map(|s| 1 + usize::from(s.blocks.is_some())).sum::<usize>());
+}
+
+#[test]
+fn much_and_little_that_come_at_once_all_arrive_and_keys_hold_for_both() {
+    let (_folder, store) = store();
+    let layer = store.create("stops", Description::default()).unwrap();
+    let (much, little) = (some_points(140_000, 5), some_points(50, 6));
+    let request =
+        |key: String| Some(Request { key, digest: 1, accepted: 1, rejected: 0, at_s: super::manifest::now_s() });
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            let (layer, columns) = (&layer, if thread % 3 == 0 { &much } else { &little });
+            // Each key comes from two threads at the same time.
+            scope.spawn(move || layer.append(batch(columns), request(format!("{}", thread % 3))).unwrap());
+        }
+    });
+    assert_eq!(layer.snapshot().points(), 140_100);
+    let again = layer.append(batch(&much), request("0".into())).unwrap();
+    assert!(matches!(again, Appended::Before(_)), "{again:?}");
+    assert_eq!(Store::open(store.folder()).unwrap().layer("stops").unwrap().unwrap().snapshot().points(), 140_100);
 }
 
 #[test]
@@ -469,13 +491,19 @@ fn an_import_is_all_or_nothing_and_merges_its_runs() {
     let points = Points::new(&columns.lon, &columns.lat).unwrap().with_weight(&columns.weight).unwrap();
     let source = crate::source::Memory(points);
     let progress = Progress::default();
-    let imported = layer.import(&source, &Query::default(), Existing::Kept, 2, &progress).unwrap();
+    let imported = layer.import(&source, &Query::default(), Existing::Kept, None, 2, &progress).unwrap();
     assert_eq!((imported.points, imported.report.read, layer.snapshot().points()), (50_000, 50_000, 50_000));
     let stopped = Progress::default();
     stopped.stop();
-    assert!(layer.import(&source, &Query::default(), Existing::Kept, 2, &stopped).is_err());
+    assert!(layer.import(&source, &Query::default(), Existing::Kept, None, 2, &stopped).is_err());
     assert_eq!(layer.snapshot().points(), 50_000);
-    layer.import(&source, &Query::default(), Existing::Replaced, 2, &progress).unwrap();
+    let description = Description { title: Some("Points".into()), ..Description::default() };
+    let with_it = Some(description.clone());
+    assert!(layer.import(&source, &Query::default(), Existing::Kept, with_it.clone(), 2, &stopped).is_err());
+    assert_eq!(layer.snapshot().description(), &Description::default());
+    layer.import(&source, &Query::default(), Existing::Replaced, with_it, 2, &progress).unwrap();
+    assert_eq!(layer.snapshot().description(), &description);
+    assert!(layer.snapshot().version().ends_with("-2"), "one change each: {}", layer.snapshot().version());
     assert_eq!((layer.snapshot().points(), layer.snapshot().segments.len()), (50_000, 1));
     assert!(store.remove("points").unwrap() && store.names().unwrap().is_empty());
     let left: Vec<_> = std::fs::read_dir(store.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
@@ -498,7 +526,7 @@ fn a_layer_is_made_with_all_its_points_or_not_at_all() {
     let fill = |layer: &StoredLayer| {
         // Nobody sees it yet, nor the name that it will have.
         assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
-        layer.import(&source, &Query::default(), Existing::Kept, 2, &Progress::default())
+        layer.import(&source, &Query::default(), Existing::Kept, None, 2, &Progress::default())
     };
     let failed =
         store.create_with("points", Description::default(), |layer| fill(layer).and(Err::<(), _>(Error::Cancelled)));
@@ -525,7 +553,7 @@ fn an_import_of_nothing_changes_nothing() {
     let (lon, lat) = ([0.0, 5.0], [89.0, -86.0]);
     let polar = crate::source::Memory(Points::new(&lon, &lat).unwrap());
     for existing in [Existing::Kept, Existing::Replaced] {
-        let imported = layer.import(&polar, &Query::default(), existing, 1, &Progress::default()).unwrap();
+        let imported = layer.import(&polar, &Query::default(), existing, None, 1, &Progress::default()).unwrap();
         assert_eq!((imported.points, imported.beyond_map, imported.report.read), (0, 2, 2));
         assert_eq!((layer.snapshot().points(), layer.snapshot().version()), (100, version.clone()));
     }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::lock::lock_file;
+use super::manifest::create_folder;
 use crate::error::{Error, Result};
 
 /// A folder for files that do not belong to a layer yet. It goes with what is in it when it is dropped, or, where the
@@ -25,7 +26,7 @@ impl Workplace {
     /// A new one in `parent`, which is made if it is not there.
     pub(super) fn new(parent: &Path) -> Result<Self> {
         let refused = |error| Error::io(parent, "write to", error);
-        fs::create_dir_all(parent).map_err(refused)?;
+        create_folder(parent).map_err(refused)?;
         loop {
             let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(refused)?.keep();
             match lock_file(&folder.join(Self::LOCK)) {

@@ -14,9 +14,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("postgis", &["source", "raster", "geo"]),
     ("layer", &["postgis", "store", "source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
-    ("config", &["layer", "images", "geo"]),
+    ("export", &["layer", "encode", "source", "raster", "color", "geo"]),
+    ("config", &["layer", "source", "images", "geo"]),
     ("http", &["config", "images", "layer", "postgis", "store", "source", "encode", "raster", "color", "geo"]),
-    ("cli", &["http", "config", "images", "layer", "postgis", "store", "source", "encode", "raster", "color", "geo"]),
+    (
+        "cli",
+        &[
+            "http", "export", "config", "images", "layer", "postgis", "store", "source", "encode", "raster", "color",
+            "geo",
+        ],
+    ),
 ];
 const EVERYBODYS: &[&str] = &["error", "simd", "spelling"];
 /// What the crate's root offers to everybody.

@@ -56,7 +56,11 @@ fn a_layer_comes_grows_and_goes() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), rows(6000)).unwrap();
-    let summary = kiln(home, ["import", "a.csv", "--layer", "stops", "--title", "Stops", "--keep", "30d"]).done();
+    let summary = kiln(
+        home,
+        ["import", "a.csv", "--layer", "stops", "--title", "Stops", "--keep", "30d", "--style", "radius=9px"],
+    )
+    .done();
     for words in ["read 6,000 rows, added 6,000 points to stops; in ", "points/s; it has 6,000 points in 1 segment, "] {
         assert!(summary.contains(words), "{summary}");
     }
@@ -69,6 +73,7 @@ fn a_layer_comes_grows_and_goes() {
     let times = serde_json::json!({"first": "2024-05-01T00:00:00Z", "last": "2024-05-01T23:59:00Z", "without": 0});
     assert_eq!(known["time"], times);
     assert_eq!(known["categories"], serde_json::json!({"count": 3, "first": ["bus", "ferry", "tram"]}));
+    assert_eq!(known["style"], serde_json::json!({"radius": "9px"}));
     assert_eq!(known["columns"], serde_json::json!(["weight", "time", "category"]));
     assert_eq!((&known["keep_s"], &known["damaged"]), (&2_592_000.into(), &serde_json::json!([])));
     let bounds: Vec<f64> = known["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();
@@ -195,6 +200,9 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         (2, &["a.csv", "--layer", "there"][..], &["--append", "--replace"][..]),
         (2, &["a.csv", "--layer", "there", "--append", "--replace"], &["--append", "--replace"]),
         (2, &["a.csv"], &["--layer"]),
+        (2, &["a.csv", "--layer", "new", "--style", "radius"], &["radius=12"]),
+        (2, &["a.csv", "--layer", "new", "--style", "radius=wide"], &["radius", "wide"]),
+        (2, &["a.csv", "--layer", "new", "--style", "size=2"], &["no `size`", "curve"]),
         (2, &["--layer", "new"], &["INPUT"]),
         (2, &["a.csv", "--layer", "docs"], &["docs", "server's own"]),
         (2, &["a.csv", "--layer", "../up"], &["letters"]),

@@ -317,6 +317,51 @@ fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
 }
 
 #[test]
+fn a_place_has_the_categories_of_the_points_around() {
+    let server = stops("");
+    let at = |query: &str| server.get(&format!("/stops/point/18.1,59.4?{query}")).ok(200).json();
+    // At zoom 0 all of them are near; at zoom 12 the one that is there.
+    assert_eq!(
+        at("z=0&categories=5")["categories"],
+        json!([{"name": "bus", "points": 2}, {"name": "tram", "points": 1}])
+    );
+    assert_eq!(at("z=0&categories=1")["categories"], json!([{"name": "bus", "points": 2}]));
+    assert_eq!(at("z=12&categories=5")["categories"], json!([{"name": "tram", "points": 1}]));
+    assert_eq!(at("z=0&categories=5&category=bus")["categories"], json!([{"name": "bus", "points": 2}]));
+    assert_eq!(at("z=0")["categories"], Value::Null);
+    server.get("/stops/point/18.1,59.4?categories=51").refused(400, &["categories", "50"]);
+    let bundled = Server::start();
+    assert_eq!(bundled.get("/cities/point/18.07,59.33?z=7&categories=5").ok(200).json()["categories"], json!([]));
+}
+
+#[test]
+fn the_values_of_any_bounds_are_a_geotiff() {
+    let server = Server::start();
+    let address = "/cities/bbox/-12,35,32,60/400x300.tif?agg=count";
+    let reply = server.get(address).ok(200);
+    assert_eq!(reply.header("content-type"), Some("image/tiff"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cities.tif");
+    std::fs::write(&path, &reply.body).unwrap();
+    let known = crate::geotiff::gdalinfo(&path);
+    assert_eq!(known["size"], json!([400, 300]));
+    assert!(known["coordinateSystem"]["wkt"].as_str().unwrap().contains("3857"), "{known}");
+    let corner: Vec<f64> = serde_json::from_value(known["cornerCoordinates"]["lowerLeft"].clone()).unwrap();
+    let west_m = -12.0 / 180.0 * std::f64::consts::PI * 6_378_137.0;
+    assert!((corner[0] - west_m).abs() < 1.0, "{corner:?}");
+    let band = &known["bands"][0];
+    assert_eq!(band["type"], "Float32");
+    // Each pixel has its share of the points, so that they add up to those there are, but for dots across the edge.
+    let sum = band["mean"].as_f64().unwrap() * 400.0 * 300.0;
+    let there = server.get("/cities/points?bounds=-12,35,32,60&limit=0").ok(200).json()["total"].as_f64().unwrap();
+    assert!((sum / there - 1.0).abs() < 0.02, "{sum} of {there}");
+    let tag = reply.header("etag").unwrap();
+    server.send("GET", address, &[("if-none-match", tag)], b"").ok(304);
+    assert_ne!(server.get("/cities/bbox/-12,35,32,60/400x300.png?agg=count").ok(200).header("etag"), Some(tag));
+    server.get("/cities/bbox/-12,35,32,60/400x300.jpg").refused(400, &["800x600.tif"]);
+}
+
+#[test]
 fn statistics_tell_what_the_points_amount_to() {
     let server = stops("");
     let version = server.get("/stops").ok(200).json()["kiln"]["version"].clone();
@@ -328,7 +373,8 @@ fn statistics_tell_what_the_points_amount_to() {
         whole,
         json!({"points": 3, "weight": {"sum": 9.0, "min": 1.0, "max": 5.0, "mean": 3.0},
             "bounds": [[59.3, 18.0], [59.5, 18.2]],
-            "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"}, "version": version, "zooms": null})
+            "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"},
+            "categories": {"names": ["bus", "tram"], "total": 2}, "version": version, "zooms": null})
     );
     let legend = server.get("/stops/legend.json?zoom=3").ok(200).json();
     assert_eq!(zooms.as_array().unwrap().len(), 1);
@@ -341,6 +387,14 @@ fn statistics_tell_what_the_points_amount_to() {
     assert!(percentiles.is_sorted() && percentiles[0] > 0.0, "{percentiles:?}");
     // The colors go up to the 99th percentile, unless asked otherwise.
     assert!((percentiles[6] / legend["span"]["vmax"].as_f64().unwrap() - 1.0).abs() < 0.05, "{percentiles:?}");
+    let bars = |zoom: &Value| -> Vec<f64> { serde_json::from_value(zoom["histogram"].clone()).unwrap() };
+    let shares = bars(&zooms[0]);
+    assert_eq!(shares.len(), 32);
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares[0] > 0.5 && shares[31] > 0.0, "{shares:?}");
+    // Nearly all of it lies at the cold end of colors that reach much higher, and a span that is given has bars as well.
+    let wide = server.get("/stops/statistics?zoom=3&vmin=0&vmax=1e9").ok(200).json();
+    assert_eq!((&wide["zooms"][0]["vmax"], &wide["zooms"][0]["percentiles"]), (&json!(1e9), &Value::Null));
+    assert!((bars(&wide["zooms"][0])[0] - 1.0).abs() < 1e-9, "{wide}");
     let all = server.get("/stops/statistics").ok(200).json();
     assert_eq!(all["zooms"].as_array().unwrap().len(), 13);
     let of_categories =
@@ -351,14 +405,16 @@ fn statistics_tell_what_the_points_amount_to() {
         some,
         json!({"points": 1, "weight": {"sum": 5.0, "min": 5.0, "max": 5.0, "mean": 5.0},
             "bounds": [[59.4, 18.1], [59.4, 18.1]],
-            "time": {"start": "2024-02-01T12:30:00Z", "end": "2024-02-01T12:30:00Z"}, "version": version, "zooms": null})
+            "time": {"start": "2024-02-01T12:30:00Z", "end": "2024-02-01T12:30:00Z"},
+            "categories": {"names": ["tram"], "total": 1}, "version": version, "zooms": null})
     );
     let none = server.get("/stops/statistics?category=ferry&zoom=1-2").ok(200).json();
     assert_eq!(
         (&none["points"], &none["weight"], &none["bounds"], &none["time"]),
         (&json!(0), &Value::Null, &Value::Null, &Value::Null)
     );
-    assert_eq!(none["zooms"][1]["percentiles"], Value::Null);
+    assert_eq!((&none["zooms"][1]["percentiles"], &none["zooms"][1]["histogram"]), (&Value::Null, &Value::Null));
+    assert_eq!(none["categories"], Value::Null);
     for (query, words) in [("zoom=9-3", "zoom"), ("zoom=25", "0 to 24"), ("zoom=x", "0-10")] {
         server.get(&format!("/stops/statistics?{query}")).refused(400, &["zoom", words]);
     }
@@ -367,6 +423,7 @@ fn statistics_tell_what_the_points_amount_to() {
     let bundled = Server::start();
     let cities = bundled.get("/cities/statistics").ok(200).json();
     assert_eq!((&cities["points"], &cities["time"]), (&json!(135_233), &Value::Null));
+    assert_eq!(cities["categories"], Value::Null);
     bundled.get("/cities/statistics?category=x").refused(400, &["category", "no column"]);
     bundled.get("/cities/statistics?bounds=world").refused(400, &["bounds", "no such parameter"]);
     bundled.get("/city/statistics").refused(404, &["cities"]);

@@ -2,15 +2,22 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod architecture;
+mod arrow;
 mod bad_requests;
 mod classic;
 mod classic_color;
 mod clean;
 mod cleanup;
 mod config;
+mod export;
+mod faults;
 mod geotiff;
 mod golden;
 mod import;
+mod ingest;
+mod ingest_faults;
+mod ingest_refused;
+mod kills;
 mod kiln;
 mod layer_addresses;
 mod old_page;
@@ -22,4 +29,7 @@ mod render;
 mod schemes;
 mod server;
 mod server_pages;
+mod sheet;
+mod stored_tiles;
 mod tiles;
+mod together;

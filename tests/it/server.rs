@@ -14,7 +14,41 @@ pub(crate) struct Server {
     child: Child,
     address: String,
     home: tempfile::TempDir,
+    args: Vec<String>,
     log: Arc<Mutex<String>>,
+}
+
+/// Starts a server in a folder, and answers where it listens. What it tells goes to `log`.
+fn start(home: &Path, args: &[String], log: &Arc<Mutex<String>>) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("KILN_") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    let mut child = command
+        .arg("serve")
+        .args(args)
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next().unwrap_or_else(|| panic!("the server did not start: {}", log.lock().unwrap())).unwrap();
+        log.lock().unwrap().extend([line.as_str(), "\n"]);
+        if let Some((_, url)) = line.split_once(" at http://") {
+            break url.trim_end_matches('/').to_owned();
+        }
+    };
+    let log = Arc::clone(log);
+    // The log must be read, or the server waits for it.
+    std::thread::spawn(move || {
+        lines.map_while(Result::ok).for_each(|line| log.lock().unwrap().extend([line.as_str(), "\n"]));
+    });
+    (child, address)
 }
 
 /// What came back.
@@ -70,43 +104,32 @@ impl Server {
 
     /// A server in a folder that holds something already.
     pub(crate) fn at(home: tempfile::TempDir, args: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("KILN_") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
-        let mut child = command
-            .args(["serve", "-l", "127.0.0.1:0"])
-            .args(args)
-            .current_dir(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut told = String::new();
-        let address = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("the server did not start: {told}")).unwrap();
-            if let Some((_, url)) = line.split_once(" at http://") {
-                break url.trim_end_matches('/').to_owned();
-            }
-            told.push_str(&line);
-            told.push('\n');
-        };
-        let log = Arc::new(Mutex::new(told));
-        let kept = Arc::clone(&log);
-        // The log must be read, or the server waits for it.
-        std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| kept.lock().unwrap().extend([line.as_str(), "\n"]));
-        });
-        Self { child, address, home, log }
+        Self::listening(home, "127.0.0.1:0", args)
+    }
+
+    /// A server that listens where it is told to.
+    pub(crate) fn listening(home: tempfile::TempDir, listen: &str, args: &[&str]) -> Self {
+        let args: Vec<String> = ["-l", listen].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
+        let log = Arc::default();
+        let (child, address) = start(home.path(), &args, &log);
+        Self { child, address, home, args, log }
     }
 
     /// What the server has told so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Kills the server, and starts another one in its folder.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        (self.child, self.address) = start(self.home.path(), &self.args, &self.log);
+    }
+
+    /// Kills the server at once, and waits for its end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn images(&self) -> PathBuf {

@@ -10,9 +10,11 @@ fn every_page_and_all_that_it_needs_is_there() {
     for page in ["/", "/docs"] {
         let reply = server.get(page).ok(200);
         assert!(reply.header("content-type").unwrap().starts_with("text/html"));
-        assert!(reply.header("content-security-policy").unwrap().contains("default-src 'self'"));
+        let policy = reply.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
         let html = String::from_utf8(reply.body).unwrap();
-        let links = html.split(['"', '\'']).filter(|link| link.starts_with("assets/"));
+        let links = html.split(['"', '\'']).map(|link| link.trim_start_matches("./"));
+        let links = links.filter(|link| link.starts_with("assets/"));
         let links: BTreeSet<&str> = links.collect();
         assert!(links.len() >= 2, "{page}: {links:?}");
         for link in links {
@@ -27,6 +29,21 @@ fn every_page_and_all_that_it_needs_is_there() {
     assert_eq!(server.get("/docs/").status, 308);
     assert_eq!(server.get("/health").ok(200).body, b"OK\n");
     server.get("/favicon.ico").ok(200);
+}
+
+#[test]
+fn the_basemap_of_the_config_is_told_and_may_be_shown() {
+    let config = "[page]\nbasemap = \"https://{s}.tiles.example/{z}/{x}/{y}.png\"\nattribution = \"Example Maps\"\n";
+    let server = Server::with(&[], config);
+    let page = &server.get("/catalog").ok(200).json()["page"];
+    assert_eq!(page["basemap"], "https://{s}.tiles.example/{z}/{x}/{y}.png");
+    assert_eq!(page["attribution"], "Example Maps");
+    let page = server.get("/").ok(200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("img-src 'self' data: blob: https://*.tiles.example;"), "{policy}");
+    let bare = Server::start();
+    assert!(bare.get("/catalog").ok(200).json()["page"]["basemap"].is_null());
+    assert!(!bare.get("/").header("content-security-policy").unwrap().contains("example"));
 }
 
 #[test]

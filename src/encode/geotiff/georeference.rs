@@ -2,6 +2,7 @@
 
 use tiff::tags::Tag;
 
+use crate::geo::{Canvas, EARTH_RADIUS_M, Projection};
 use crate::{Error, Result};
 
 /// The ground that a picture lies on.
@@ -76,6 +77,28 @@ pub struct GeoReference {
 }
 
 impl GeoReference {
+    /// Where a canvas lies, in the units of its coordinate system.
+    pub fn of(canvas: &Canvas) -> Self {
+        use std::f64::consts::PI;
+        let [x0, y0] = canvas.world_at(0.0, 0.0);
+        let [scale_x, scale_y] = canvas.scale();
+        // World units to the system's: where the world's corner lies, and how long a unit is.
+        let (crs, west, north, unit) = match canvas.projection() {
+            Projection::Mercator => {
+                (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M)
+            }
+            Projection::PlateCarree => (Crs::Epsg4326, -180.0, 90.0, 360.0),
+            Projection::Plane => (Crs::Plane, 0.0, 0.0, 1.0),
+        };
+        Self {
+            crs,
+            west: west + x0 * unit,
+            north: north - y0 * unit,
+            pixel_width: unit / scale_x,
+            pixel_height: unit / scale_y,
+        }
+    }
+
     /// Refuses what no program could place.
     pub(super) fn check(&self) -> Result<()> {
         let GeoReference { west, north, pixel_width, pixel_height, .. } = *self;

@@ -80,18 +80,18 @@ pub(super) fn deflate_in_order(
 }
 
 /// A compressor with its room, used again for every tile of a thread.
-struct Deflate {
+pub(super) struct Deflate {
     state: Compress,
     room: Vec<u8>,
 }
 
 impl Deflate {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let state = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), true);
         Self { state, room: Vec::with_capacity(MOST_TILE_BYTES) }
     }
 
-    fn tile(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    pub(super) fn tile(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         self.state.reset();
         self.room.clear();
         match self.state.compress_vec(bytes, &mut self.room, FlushCompress::Finish)? {

@@ -2,9 +2,11 @@
 //!
 //! Every point is drawn where its cell's middle is, whether it comes from a block or on its own: so a picture depends on
 //! the points and the canvas alone, not on how they are stored. Where the pixels are cells themselves, as those of tiles
-//! are, that is exact. Elsewhere a pixel is so many cells wide that it is close to it.
+//! are, that is exact. Elsewhere cells are as fine as places are kept, which is exact too.
 
-use super::{MAX_LEVEL, MIN_LEVEL};
+use std::ops::Range;
+
+use super::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 use crate::geo::{Canvas, Projection};
 
 /// What stands for a column or a row outside the canvas: its sum with any other is beyond any canvas.
@@ -23,9 +25,6 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// How many cells a pixel is wide at least, as a power of two, where they are not the same.
-    const FINER: u32 = 5;
-
     /// The placement on `canvas`, a Mercator or plate carrée one.
     pub(crate) fn new(canvas: &Canvas) -> Self {
         let scale = canvas.scale();
@@ -38,18 +37,31 @@ impl Placement {
             && canvas.origin() == [0.0, 0.0]
             && level.fract() == 0.0
             && (f64::from(MIN_LEVEL)..=f64::from(MAX_LEVEL)).contains(&level);
-        let level = if is_lattice {
-            level as u32
-        } else {
-            // Plate carrée stretches the south and the north, where a cell covers less ground than elsewhere: it is finer there.
-            (level_of(scale[0].max(scale[1])).ceil().max(0.0) as u32 + Self::FINER).clamp(MIN_LEVEL, MAX_LEVEL)
-        };
+        let level = if is_lattice { level as u32 } else { MAX_LEVEL };
         Self { level, canvas: *canvas, is_lattice, turns }
     }
 
     /// Whether pixels are cells.
     pub(crate) fn is_exact(&self) -> bool {
         self.is_lattice
+    }
+
+    /// The canvas's rows in parts of about so many. Where pixels are cells, parts begin where blocks do, so that no block is in
+    /// two of them.
+    pub(crate) fn parts(&self, rows: u32) -> Vec<Range<u32>> {
+        const SIDE: u32 = 1 << SIDE_BITS;
+        let height = self.canvas.height();
+        if rows >= height {
+            return std::iter::once(0..height).collect();
+        }
+        let (first, rows) = if self.is_lattice {
+            let into_block = self.canvas.offset()[1].rem_euclid(i64::from(SIDE)) as u32;
+            (SIDE - into_block, rows.div_ceil(SIDE).saturating_sub(1).max(1) * SIDE)
+        } else {
+            (rows, rows)
+        };
+        let ends: Vec<u32> = (first..height).step_by(rows as usize).chain([height]).collect();
+        ends.iter().scan(0, |start, &end| Some(std::mem::replace(start, end)..end)).collect()
     }
 
     /// Bits of a place that tell places within a cell apart.
@@ -59,7 +71,7 @@ impl Placement {
 
     /// The cells' columns `[first, end)` and rows `[first, end)` that may show in the canvas's rows `rows`, in one copy of
     /// the world; all that do show are among them.
-    pub(crate) fn window(&self, turn: i64, rows: std::ops::Range<u32>) -> [[u64; 2]; 2] {
+    pub(crate) fn window(&self, turn: i64, rows: Range<u32>) -> [[u64; 2]; 2] {
         let cells = (1u64 << self.level) as f64;
         let [west, _] = self.canvas.world_at(0.0, 0.0);
         let [east, _] = self.canvas.world_at(f64::from(self.canvas.width()), 0.0);
@@ -90,7 +102,7 @@ impl Placement {
 
     /// The canvas's rows of cells, each told as its first cell, counted from that of the band's first row; those outside of
     /// `band` are [`OUTSIDE`].
-    pub(crate) fn rows(&self, band: std::ops::Range<u32>) -> Rows {
+    pub(crate) fn rows(&self, band: Range<u32>) -> Rows {
         let width = self.canvas.width();
         let [_, offset] = self.canvas.offset();
         let scale = self.canvas.scale()[1];
@@ -150,6 +162,15 @@ impl Lattice {
             .filter(|_| rows.cells <= MOST as f64)
     }
 
+    /// The band's cell of the north-western cell of a block, if all of the block lies in the band.
+    pub(crate) fn block(&self, column: u32, row: u32) -> Option<usize> {
+        const SIDE: i32 = 1 << SIDE_BITS;
+        let [width, height] = self.size;
+        let (column, row) = (column as i32 - self.first[0], row as i32 - self.first[1]);
+        let is_whole = column >= 0 && column + SIDE <= width && row >= 0 && row + SIDE <= height;
+        is_whole.then(|| row as usize * width as usize + column as usize)
+    }
+
     /// The band's cell that holds the place of a cell, or `outside`.
     #[inline(always)]
     #[allow(clippy::inline_always)]
@@ -178,7 +199,7 @@ pub(crate) struct Rows {
     corner: f64,
     offset: i64,
     width: u32,
-    band: std::ops::Range<u32>,
+    band: Range<u32>,
 }
 
 impl Rows {

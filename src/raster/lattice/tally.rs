@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
+use super::SIDE_BITS;
 use crate::raster::Tally;
 use crate::simd::wide;
+
+/// Cells along the side of a block.
+const SIDE: usize = 1 << SIDE_BITS;
 
 /// What cells hold, a column each.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +94,28 @@ impl Tallies {
                 None => at.iter().for_each(|&at| raise(max, at, 1.0)),
             }
         }
+    }
+
+    /// Adds the cells of a block of 64 × 64 that lies inside as a whole and holds `points`; `first` is the number of its
+    /// north-western cell. Answers whether it could: only sums are added this way, and only where all of its
+    /// cells count or none.
+    pub(crate) fn add_whole_block(&mut self, first: usize, cell: &[u16], cells: CellSums<'_>, points: u64) -> bool {
+        let (Some(sums), None, None) = (&mut self.sums, &self.counts, &self.max) else { return false };
+        let width = self.width as usize;
+        let reach = first + (SIDE - 1) * width + SIDE;
+        let Range { start, end } = self.counted;
+        let counts = start as usize <= first && reach <= end as usize;
+        if reach > sums.len() || !counts && first < end as usize && reach > start as usize {
+            return false;
+        }
+        let sums = &mut sums[first..reach];
+        let at = |cell: u16| usize::from(cell) / SIDE % SIDE * width + usize::from(cell) % SIDE;
+        match cells.weights {
+            Some((sum, _)) => cell.iter().zip(sum).for_each(|(&cell, sum)| sums[at(cell)] += sum),
+            None => cell.iter().zip(cells.n).for_each(|(&cell, &n)| sums[at(cell)] += f64::from(n)),
+        }
+        self.inside += if counts { points } else { 0 };
+        true
     }
 
     /// Adds points, each to the cell of the canvas that `at` says.

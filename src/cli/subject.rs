@@ -1,0 +1,65 @@
+//! What a command draws: a layer by its name, or files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::inputs::expanded;
+use super::rows::RowArgs;
+use super::store::{StoreArgs, missing};
+use crate::config::check_layer_name;
+use crate::error::{Error, Result};
+use crate::layer::{Catalog, Layer, LayerSpec};
+use crate::source::{Inputs, Query, open};
+
+/// What is to be drawn.
+pub(super) struct Subject {
+    pub(super) layer: Arc<Layer>,
+    /// Which of its points.
+    pub(super) query: Query<'static>,
+}
+
+impl Subject {
+    /// The layer that `names` is the name of: of the store, or of the configuration. Else the points of the files that it names.
+    pub(super) fn find(names: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
+        rows.check()?;
+        let [name] = names else { return Self::of_files(names, rows) };
+        if check_layer_name(name).is_err() || Path::new(name).is_file() {
+            return Self::of_files(names, rows);
+        }
+        if let Some(flag) = rows.column_flag() {
+            return Err(Error::invalid(
+                flag,
+                format!("`{name}` is a layer, whose columns are known; leave the flag out"),
+            ));
+        }
+        let catalog = Catalog::new([], Some(store.open()?));
+        let layer = match catalog.find(name)? {
+            Some(layer) => layer,
+            None => match store.load()?.layers.get(name) {
+                Some(layer) => Arc::new(Layer::open(layer.spec(name)?)?),
+                None => return Err(catalog.store().map_or(Error::Cancelled, |store| missing(store, name))),
+            },
+        };
+        Ok(Self { layer, query: rows.query() })
+    }
+
+    fn of_files(inputs: &[String], rows: &RowArgs) -> Result<Self> {
+        let files = expanded(inputs)?;
+        let source = Inputs(files.iter().map(|input| open(input)).collect::<Result<_>>()?);
+        let query = rows.query();
+        let name = files.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default().to_string_lossy();
+        let spec = LayerSpec {
+            name: name.into_owned(),
+            inputs: files,
+            columns: query.columns.clone(),
+            ..LayerSpec::default()
+        };
+        let inputs = spec.inputs.join(", ");
+        let layer = Layer::filtered(spec, source, &query)?;
+        if layer.points() == 0 {
+            return Err(Error::input(inputs, "no row passes --start, --end and --category"));
+        }
+        // Its points have passed the filters.
+        Ok(Self { layer: Arc::new(layer), query: Query::default() })
+    }
+}

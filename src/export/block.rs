@@ -1,0 +1,113 @@
+//! Squares of tiles that are drawn together, so that neighbors share what lies around them.
+
+use super::TILE_PX;
+use crate::encode::pmtiles::tile_id;
+use crate::error::Result;
+use crate::geo::{Canvas, Cover, TileCoord};
+
+/// A square of tiles of one zoom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) zoom: u8,
+    /// In blocks, from the north-western corner of the world.
+    pub(super) column: u32,
+    pub(super) row: u32,
+}
+
+impl Block {
+    /// A block has 2^3 × 2^3 tiles, or the whole world where that is fewer. So little is drawn twice, and what it takes stays
+    /// in the processor's cache for the most part.
+    const SIDE_BITS: u8 = 3;
+
+    /// The block of the world at zoom 0.
+    pub(super) const WORLD: Self = Self { zoom: 0, column: 0, row: 0 };
+
+    fn bits(self) -> u8 {
+        self.zoom.min(Self::SIDE_BITS)
+    }
+
+    /// The blocks that show the same ground a zoom deeper.
+    pub(super) fn children(self) -> Vec<Self> {
+        let zoom = self.zoom + 1;
+        if zoom <= Self::SIDE_BITS {
+            return vec![Self { zoom, ..self }];
+        }
+        let child = |i: u32| Self { zoom, column: 2 * self.column + (i & 1), row: 2 * self.row + (i >> 1) };
+        (0..4).map(child).collect()
+    }
+
+    /// Whether the blocks of a zoom are smaller, on the ground, than those of the zoom before.
+    pub(super) fn splits(zoom: u8) -> bool {
+        zoom > Self::SIDE_BITS
+    }
+
+    /// Blocks of a zoom in the order that their tiles have in an archive.
+    pub(super) fn sort(blocks: &mut [Self]) -> Result<()> {
+        let mut keyed = Vec::with_capacity(blocks.len());
+        for block in blocks.iter() {
+            keyed.push((tile_id(TileCoord::new(block.zoom - block.bits(), block.column, block.row)?), *block));
+        }
+        keyed.sort_unstable_by_key(|(id, _)| *id);
+        blocks.iter_mut().zip(keyed).for_each(|(block, (_, sorted))| *block = sorted);
+        Ok(())
+    }
+
+    /// Its tiles that `cover` has, in the order of an archive.
+    pub(super) fn tiles(self, cover: &Cover) -> Result<Vec<TileCoord>> {
+        let side = 1u32 << self.bits();
+        let mut tiles = Vec::new();
+        for (row, column) in (0..side).flat_map(|row| (0..side).map(move |column| (row, column))) {
+            let tile = TileCoord::new(self.zoom, self.column * side + column, self.row * side + row)?;
+            if cover.has(tile) {
+                tiles.push(tile);
+            }
+        }
+        tiles.sort_unstable_by_key(|tile| tile_id(*tile));
+        Ok(tiles)
+    }
+}
+
+/// The smallest canvas that shows all of some tiles of one zoom, of `side_px` pixels each; `None` where there are none. With it
+/// come the column and the row of its first tile.
+pub(super) fn canvas_of(tiles: &[TileCoord], side_px: u32) -> Result<Option<(Canvas, [u32; 2])>> {
+    let ends =
+        |of: fn(TileCoord) -> u32| Some((tiles.iter().map(|t| of(*t)).min()?, tiles.iter().map(|t| of(*t)).max()?));
+    let (Some((west, east)), Some((north, south))) = (ends(TileCoord::x), ends(TileCoord::y)) else { return Ok(None) };
+    let first = Canvas::tile(TileCoord::new(tiles[0].zoom(), west, north)?, side_px)?;
+    let canvas = first.window(0, 0, (east - west + 1) * side_px, (south - north + 1) * side_px)?;
+    Ok(Some((canvas, [west, north])))
+}
+
+const _: () = assert!(TILE_PX == 256);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::geo::Bounds;
+
+    #[test]
+    fn blocks_and_their_tiles_come_in_the_order_of_an_archive_and_cover_the_world() {
+        let mut blocks = vec![Block::WORLD];
+        let mut next = 0;
+        for zoom in 0..6 {
+            let cover = Cover::of(Bounds::WORLD, zoom);
+            Block::sort(&mut blocks).unwrap();
+            for tile in blocks.iter().flat_map(|block| block.tiles(&cover).unwrap()) {
+                assert_eq!(tile_id(tile), next);
+                next += 1;
+            }
+            blocks = blocks.into_iter().flat_map(Block::children).collect();
+        }
+        assert_eq!(next, 1365);
+    }
+
+    #[test]
+    fn a_canvas_shows_just_its_tiles() {
+        let tile = |x, y| TileCoord::new(5, x, y).unwrap();
+        let (canvas, first) = canvas_of(&[tile(9, 12), tile(10, 11)], 256).unwrap().unwrap();
+        assert_eq!((canvas.width(), canvas.height(), first), (512, 512, [9, 11]));
+        assert_eq!(canvas.window(256, 0, 256, 256).unwrap(), Canvas::tile(tile(10, 11), 256).unwrap());
+        assert!(canvas_of(&[], 256).unwrap().is_none());
+    }
+}

@@ -1,0 +1,92 @@
+//! The spool as a folder of tiles with a `TileJSON` beside them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::About;
+use super::spool::Spool;
+use crate::error::{Error, Result};
+
+const ABOUT: &str = "tiles.json";
+const GENERATOR: &str = "generator";
+
+/// Makes sure that what is at `target` may be replaced: nothing, an empty folder, or an earlier export and nothing else.
+pub(super) fn check(target: &Path) -> Result<()> {
+    let names = match fs::read_dir(target) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let names = names.map_err(|error| Error::io(target, "write", error))?;
+    let is_zoom = |name: &str| name.parse::<u8>().is_ok() && target.join(name).is_dir();
+    let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == ABOUT || is_zoom(name)));
+    let may_go = names.is_empty() || is_known && is_ours(target);
+    if !may_go {
+        let why = format!("{} holds something else than an earlier export; name a new folder", target.display());
+        return Err(Error::invalid("output", why));
+    }
+    Ok(())
+}
+
+fn is_ours(target: &Path) -> bool {
+    let about = fs::read(target.join(ABOUT)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    about.is_some_and(|about| about[GENERATOR].as_str().is_some_and(|by| by.starts_with("kiln ")))
+}
+
+pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
+    spool.clear("out")?;
+    spool.clear("old")?;
+    let root = spool.path("out");
+    let refused = |path: &Path| {
+        let path = path.to_owned();
+        move |error| Error::io(path, "write", error)
+    };
+    fs::create_dir(&root).map_err(refused(&root))?;
+    let mut first_at = HashMap::new();
+    let (mut bytes, mut made) = (Vec::new(), None);
+    for stored in spool.stored().to_vec() {
+        let tile = stored.tile;
+        let folder = root.join(tile.zoom().to_string()).join(tile.x().to_string());
+        if made.as_ref() != Some(&folder) {
+            fs::create_dir_all(&folder).map_err(refused(&folder))?;
+            made = Some(folder.clone());
+        }
+        let path = folder.join(format!("{}.png", tile.y()));
+        // One file under several names, where the system can have that.
+        if let Some(there) = first_at.get(&stored.offset)
+            && fs::hard_link(there, &path).is_ok()
+        {
+            continue;
+        }
+        spool.read(stored, &mut bytes)?;
+        fs::write(&path, &bytes).map_err(refused(&path))?;
+        first_at.insert(stored.offset, path);
+    }
+    let (lon, lat, zoom) = about.center;
+    let mut told = json!({
+        "tilejson": "3.0.0",
+        "name": about.title,
+        "description": about.description,
+        "scheme": "xyz",
+        "tiles": ["{z}/{x}/{y}.png"],
+        "minzoom": about.zooms.first,
+        "maxzoom": about.zooms.last,
+        "bounds": about.bounds_deg,
+        "center": [lon, lat, f64::from(zoom)],
+        GENERATOR: concat!("kiln ", env!("CARGO_PKG_VERSION")),
+    });
+    if let (Some(attribution), Some(told)) = (about.attribution, told.as_object_mut()) {
+        told.insert("attribution".into(), attribution.into());
+    }
+    let path = root.join(ABOUT);
+    fs::write(&path, format!("{told:#}\n")).map_err(refused(&path))?;
+    // The old one stays until the new one is whole.
+    if target.exists() {
+        check(target)?;
+        fs::rename(target, spool.path("old")).map_err(refused(target))?;
+    }
+    spool.commit("out", target)
+}

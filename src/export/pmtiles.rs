@@ -1,0 +1,35 @@
+//! The spool as a `PMTiles` file: only its head and its directories are missing.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::About;
+use super::spool::{Spool, Stored};
+use crate::encode::pmtiles::{Entry, Header, finish as write, tile_id};
+use crate::error::Result;
+
+pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
+    let entry = |&Stored { tile, offset, length }: &Stored| Entry { id: tile_id(tile), offset, length };
+    let entries: Vec<Entry> = spool.stored().iter().map(entry).collect();
+    let header = Header {
+        min_zoom: about.zooms.first,
+        max_zoom: about.zooms.last,
+        bounds_deg: about.bounds_deg,
+        center: about.center,
+    };
+    let mut metadata = json!({
+        "name": about.title,
+        "description": about.description,
+        "type": "overlay",
+        "format": "png",
+        "generator": concat!("kiln ", env!("CARGO_PKG_VERSION")),
+    });
+    if let (Some(attribution), Some(metadata)) = (about.attribution, metadata.as_object_mut()) {
+        metadata.insert("attribution".into(), attribution.into());
+    }
+    let (tiles_bytes, path) = (spool.tiles_bytes(), spool.path("tiles"));
+    write(spool.tiles_file(), &entries, tiles_bytes, &header, &metadata.to_string())
+        .map_err(|error| error.for_path(&path))?;
+    spool.commit("tiles", target)
+}

@@ -1,0 +1,403 @@
+//! A layer's tiles in files: what foreign readers find in them, and what befalls an export.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::arrow::python;
+use crate::faults::SmallDisk;
+use crate::geotiff::gdalinfo;
+use crate::golden::Picture;
+use crate::kiln::{Run, kiln};
+use crate::server::Server;
+
+/// Points around the corner of four tiles at every zoom, and a few far away.
+fn write_points(path: &Path) {
+    let mut text = String::from("lon,lat,weight\n");
+    for i in 0..600 {
+        let at = |share: f64| (share.fract() - 0.5) * 9.0;
+        let (lon, lat) = (at(f64::from(i) * 0.618_034), at(f64::from(i) * 0.414_214));
+        writeln!(text, "{lon:.4},{lat:.4},{}", 1 + i % 7).unwrap();
+    }
+    text.push_str("179.99,-40,5\n-120,62,9\n");
+    fs::write(path, text).unwrap();
+}
+
+/// A store with a layer of these points.
+fn home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    write_points(&home.path().join("points.csv"));
+    let style = ["--style", "radius=6", "--style", "scheme=fire"];
+    let import = ["import", "points.csv", "--layer", "spots", "--title", "Spots & more", "--attribution", "OSM"];
+    kiln(home.path(), [&import[..], &style[..]].concat()).done();
+    home
+}
+
+fn export(home: &Path, output: &str, more: &[&str]) -> Run {
+    kiln(home, [&["export", "spots", "-o", output][..], more].concat())
+}
+
+/// Around the corner of four blocks of tiles, so that there are several blocks with few tiles.
+const AROUND: [&str; 3] = ["--zoom", "0-6", "--bounds=-5,-5,5,5"];
+/// The same with colors that no sample has to be looked at for, which is quick.
+const PINNED: [&str; 7] = ["--zoom", "0-6", "--bounds=-5,-5,5,5", "--vmin", "0", "--vmax", "0.01"];
+
+/// The tiles of a folder by zoom, column and row.
+fn tiles(folder: &Path) -> BTreeMap<[u32; 3], Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let numbers = |folder: &Path| -> Vec<(u32, PathBuf)> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter_map(|path| Some((path.file_stem()?.to_str()?.parse().ok()?, path))).collect()
+    };
+    for (z, folder) in numbers(folder) {
+        for (x, folder) in numbers(&folder) {
+            for (y, path) in numbers(&folder) {
+                found.insert([z, x, y], fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// All files beneath a folder, with their bytes.
+fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    if folder.is_file() {
+        return BTreeMap::from([(folder.to_owned(), fs::read(folder).unwrap())]);
+    }
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| all_files(&path)).collect()
+}
+
+fn shows_nothing(png: &[u8]) -> bool {
+    let picture = Picture::decode(std::io::Cursor::new(png)).unwrap();
+    picture.pixels.chunks(4).all(|pixel| pixel[3] == 0)
+}
+
+#[test]
+fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
+    let home = home();
+    export(home.path(), "out/", &["--zoom", "0-3"]).done();
+    export(home.path(), "near/", &AROUND).done();
+    // Points of files need no store. (Their colors come from a sample of their own.)
+    kiln(home.path(), ["export", "points.csv", "-o", "files/", "--zoom", "0-1", "--radius", "6", "--scheme", "fire"])
+        .done();
+    let [all, near, files] = ["out", "near", "files"].map(|name| tiles(&home.path().join(name)));
+    let about: Value = serde_json::from_slice(&fs::read(home.path().join("out/tiles.json")).unwrap()).unwrap();
+    let server = Server::at(home, &[]);
+    let served = |[z, x, y]: [u32; 3]| server.get(&format!("/spots/{z}/{x}/{y}.png")).ok(200).body;
+    let mut left_out = 0;
+    for z in 0..4u32 {
+        for (x, y) in (0..1 << z).flat_map(|x| (0..1 << z).map(move |y| (x, y))) {
+            let served = served([z, x, y]);
+            if let Some(tile) = all.get(&[z, x, y]) {
+                assert!(*tile == served, "{z}/{x}/{y}");
+            } else {
+                left_out += 1;
+                assert!(shows_nothing(&served), "{z}/{x}/{y}");
+            }
+        }
+    }
+    assert!(left_out > 40 && all.len() + left_out == 85, "{left_out}");
+    for ([z, x, y], tile) in &near {
+        let half = 1 << z >> 1;
+        let reach = (half / 36).max(1) + 1;
+        assert!(*z == 0 || (x.abs_diff(half) <= reach && y.abs_diff(half) <= reach), "{z}/{x}/{y} is not asked for");
+        assert!(*tile == served([*z, *x, *y]), "{z}/{x}/{y}");
+    }
+    assert!(near.keys().filter(|[z, ..]| *z == 6).count() == 4, "{:?}", near.keys());
+    let shallow = all.keys().filter(|[z, ..]| *z <= 1);
+    assert!(files.len() == 5 && files.keys().eq(shallow), "{:?}", files.keys());
+    assert!(files.values().all(|tile| !shows_nothing(tile)));
+    let told: Value = server.get("/spots").ok(200).json();
+    for member in ["tilejson", "name", "description", "scheme"] {
+        assert_eq!(about[member], told[member], "{member}");
+    }
+    assert_eq!((&about["minzoom"], &about["maxzoom"], &about["attribution"]), (&json!(0), &json!(3), &json!("OSM")));
+}
+
+/// Prints all tiles and what the archive says of itself.
+const READ_PMTILES: &str = "
+import json, hashlib
+from pmtiles.reader import Reader, MmapSource, all_tiles
+with open('out.pmtiles', 'rb') as file:
+    source = MmapSource(file)
+    reader = Reader(source)
+    header = {k: getattr(v, 'value', v) for k, v in reader.header().items()}
+    tiles = {'/'.join(map(str, at)): hashlib.sha256(tile).hexdigest() for at, tile in all_tiles(source)}
+    one = hashlib.sha256(reader.get(3, 4, 3)).hexdigest()
+    print(json.dumps({'header': header, 'metadata': reader.metadata(), 'tiles': tiles, 'one': one}))
+";
+
+const HASHES: &str = "
+import json, hashlib, pathlib
+print(json.dumps({'/'.join(path.with_suffix('').parts[-3:]): hashlib.sha256(path.read_bytes()).hexdigest()
+    for path in pathlib.Path('out').glob('*/*/*.png')}))
+";
+
+#[test]
+fn pmtiles_are_read_by_their_own_library() {
+    let home = home();
+    let home = home.path();
+    export(home, "out/", &["--zoom", "0-4"]).done();
+    export(home, "out.pmtiles", &["--zoom", "0-4"]).done();
+    let read = python(home, READ_PMTILES);
+    let expected = python(home, HASHES);
+    assert_eq!(read["tiles"], expected);
+    assert_eq!(read["one"], expected["3/4/3"]);
+    let count = expected.as_object().unwrap().len();
+    let header = &read["header"];
+    for (member, value) in [
+        ("addressed_tiles_count", json!(count)),
+        ("min_zoom", json!(0)),
+        ("max_zoom", json!(4)),
+        ("tile_type", json!(2)),
+        ("clustered", json!(true)),
+    ] {
+        assert_eq!(header[member], value, "{member}: {header}");
+    }
+    let metadata = &read["metadata"];
+    assert_eq!((&metadata["name"], &metadata["attribution"]), (&json!("Spots & more"), &json!("OSM")));
+    assert_eq!(metadata["description"], "602 points, weighted by weight");
+}
+
+#[test]
+fn mbtiles_are_read_by_gdal_with_the_right_bounds() {
+    let home = home();
+    let home = home.path();
+    export(home, "out/", &AROUND).done();
+    export(home, "out.mbtiles", &AROUND).done();
+    let program = "
+import json, hashlib, sqlite3
+db = sqlite3.connect('out.mbtiles')
+tiles = {f'{z}/{x}/{2**z - 1 - y}': hashlib.sha256(tile).hexdigest() for z, x, y, tile in db.execute('select * from tiles')}
+check = db.execute('pragma integrity_check').fetchall()
+print(json.dumps({'tiles': tiles, 'about': dict(db.execute('select * from metadata')), 'check': check}))
+";
+    let read = python(home, program);
+    assert_eq!((&read["tiles"], &read["check"]), (&python(home, HASHES), &json!([["ok"]])));
+    let about = &read["about"];
+    assert_eq!((&about["bounds"], &about["format"]), (&json!("-5,-5,5,5"), &json!("png")), "{about}");
+    assert_eq!((&about["minzoom"], &about["maxzoom"]), (&json!("0"), &json!("6")));
+    let info = gdalinfo(&home.join("out.mbtiles"));
+    assert_eq!(info["driverShortName"], "MBTiles");
+    // 5° at the equator, in meters, within half a pixel of zoom 6.
+    let expected = [-556_597.45, 557_305.26, 556_597.45, -557_305.26];
+    let (upper, lower) = (&info["cornerCoordinates"]["upperLeft"], &info["cornerCoordinates"]["lowerRight"]);
+    for (found, expected) in [&upper[0], &upper[1], &lower[0], &lower[1]].into_iter().zip(expected) {
+        assert!((found.as_f64().unwrap() - expected).abs() < 2500.0, "{info}");
+    }
+}
+
+/// Holds each overview of a COG against the tiles of that zoom.
+const HELD_AGAINST_TILES: &str = "
+import json, math, pathlib, rasterio, warnings
+warnings.simplefilter('ignore', rasterio.errors.NotGeoreferencedWarning)
+from rasterio.windows import Window
+from rio_cogeo.cogeo import cog_validate
+valid, errors, warnings = cog_validate('out.tif', strict=True)
+world = 2 * math.pi * 6378137
+off, seen, levels = [], 0, []
+with rasterio.open('out.tif') as full:
+    overviews = full.overviews(1)
+    transform, crs, size = full.transform, full.crs.to_epsg(), full.shape
+last = 6
+for level in range(len(overviews) + 1):
+    zoom = last - level
+    with rasterio.open('out.tif', **({} if level == 0 else {'overview_level': level - 1})) as picture:
+        across = world / 2 ** zoom
+        column0, row0 = round((transform.c + world / 2) / across), round((world / 2 - transform.f) / across)
+        levels.append([zoom, picture.width, picture.height])
+        for row in range(picture.height // 256):
+            for column in range(picture.width // 256):
+                shown = picture.read(window=Window(column * 256, row * 256, 256, 256))
+                path = pathlib.Path(f'out/{zoom}/{column0 + column}/{row0 + row}.png')
+                if path.exists():
+                    with rasterio.open(path) as tile:
+                        index, colors = tile.read(1), tile.colormap(1)
+                        expected = [[[colors[i][band] for i in line] for line in index] for band in range(4)]
+                    same = (shown == expected).all()
+                    seen += 1
+                else:
+                    same = not shown[3].any()
+                if not same:
+                    off.append(str(path))
+print(json.dumps({'valid': valid, 'errors': errors, 'warnings': warnings, 'crs': crs, 'size': size,
+                  'overviews': overviews, 'off': off, 'seen': seen, 'levels': levels}))
+";
+
+#[test]
+fn a_cog_is_valid_and_each_overview_is_the_zoom_itself() {
+    let home = home();
+    let home = home.path();
+    let around = ["--zoom", "0-6", "--bounds=-11,-11,11,11"];
+    export(home, "out/", &around).done();
+    export(home, "out.tif", &around).done();
+    let read = python(home, HELD_AGAINST_TILES);
+    assert_eq!((&read["valid"], &read["errors"], &read["warnings"]), (&json!(true), &json!([]), &json!([])), "{read}");
+    assert_eq!((&read["off"], &read["crs"]), (&json!([]), &json!(3857)), "{read}");
+    // At zoom 5 the ground is on two tiles each way, around the corner.
+    assert_eq!(read["levels"], json!([[6, 1024, 1024], [5, 512, 512]]), "{read}");
+    assert!(read["seen"].as_u64().unwrap() >= 8, "{read}");
+    // A zoom alone is that of the finest picture, of all ground.
+    export(home, "world.tif", &["--zoom", "3"]).done();
+    let info = gdalinfo(&home.join("world.tif"));
+    assert_eq!((&info["size"], &info["bands"][0]["overviews"][1]["size"]), (&json!([2048, 2048]), &json!([512, 512])));
+}
+
+#[test]
+fn identical_tiles_are_stored_once() {
+    let home = home();
+    let home = home.path();
+    let told = export(home, "out.pmtiles", &["--zoom", "4", "--background", "navy"]).done();
+    assert!(told.contains("256 tiles, ") && told.contains(" of them different"), "{told}");
+    let header = &python(home, READ_PMTILES.replace("reader.get(3, 4, 3)", "b''").as_str())["header"];
+    let count = |member: &str| header[member].as_u64().unwrap();
+    assert_eq!(count("addressed_tiles_count"), 256);
+    assert!(count("tile_contents_count") < 30 && count("tile_entries_count") < 60, "{header}");
+    export(home, "out/", &["--zoom", "4", "--background", "navy"]).done();
+    export(home, "out.mbtiles", &["--zoom", "4", "--background", "navy"]).done();
+    assert_eq!(tiles(&home.join("out")).len(), 256);
+    let sizes = python(
+        home,
+        "
+import json, sqlite3
+db = sqlite3.connect('out.mbtiles')
+print(json.dumps([db.execute(f'select count(*) from {table}').fetchone()[0] for table in ['tiles', 'images']]))
+",
+    );
+    assert_eq!(sizes, json!([256, count("tile_contents_count")]));
+}
+
+/// How many bytes the record of what is finished has; `None` without one.
+fn finished(home: &Path, output: &str) -> Option<u64> {
+    Some(fs::metadata(home.join(format!(".{output}.part/blocks"))).ok()?.len())
+}
+
+#[test]
+fn killed_exports_go_on_and_come_to_the_same_bytes() {
+    let home = home();
+    let home = home.path();
+    // A COG of so little ground has one zoom, whose record is short.
+    for (output, step) in [("out.pmtiles", 300), ("out.mbtiles", 300), ("out", 300), ("out.tif", 30)] {
+        export(home, output, &PINNED).done();
+        let whole = all_files(&home.join(output));
+        let mut kills = 0;
+        // Killed once for each block and more, at whatever it is at then.
+        for kill in 0..8u64 {
+            let remove = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            remove(&home.join(output)).unwrap();
+            for more in [kill * step, kill * step + 1] {
+                let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
+                    .args([&["export", "spots", "-q", "-o", output][..], &PINNED].concat())
+                    .current_dir(home)
+                    .env_remove("KILN_STORE")
+                    .stdin(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()
+                    .unwrap();
+                let is_time = || finished(home, output).is_some_and(|bytes| bytes >= more);
+                while child.try_wait().unwrap().is_none() && !is_time() {
+                    std::thread::yield_now();
+                }
+                child.kill().unwrap();
+                kills += usize::from(child.wait().unwrap().code().is_none());
+            }
+            export(home, output, &PINNED).done();
+            assert!(all_files(&home.join(output)) == whole, "{output}: killed at {kill}");
+            assert!(finished(home, output).is_none(), "{output}: something is left behind");
+        }
+        assert!(kills > 4, "{output}: only {kills} were killed");
+        println!("{output}: {kills} killed");
+    }
+}
+
+#[test]
+fn what_is_finished_of_something_else_is_not_gone_on_with() {
+    let home = home();
+    let home = home.path();
+    export(home, "other.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
+    // As if it had been killed at its end.
+    let leave = |more: &[&str]| {
+        let script = "trap '' XFSZ; ulimit -f 40; exec \"$KILN\" export spots -o out.pmtiles \"$@\"";
+        let run = Command::new("sh")
+            .args([&["-c", script, "sh"][..], more].concat())
+            .env("KILN", env!("CARGO_BIN_EXE_kiln"))
+            .current_dir(home)
+            .output();
+        assert!(!run.unwrap().status.success());
+        assert!(finished(home, "out.pmtiles").unwrap() > 0);
+    };
+    leave(&["--zoom", "0-2"]);
+    let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
+    assert!(!told.contains("from before"), "{told}");
+    let read = |name: &str| fs::read(home.join(name)).unwrap();
+    assert!(read("out.pmtiles") == read("other.pmtiles"));
+    // Other points are something else, too.
+    leave(&["--zoom", "0-2", "--scheme", "viridis"]);
+    kiln(home, ["import", "points.csv", "--layer", "spots", "--append"]).done();
+    let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
+    assert!(!told.contains("from before"), "{told}");
+}
+
+#[test]
+fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
+    let home = home();
+    let home = home.path();
+    let Some(_disk) = SmallDisk::mount(&home.join("disk"), 1024) else {
+        println!("no file system can be mounted here");
+        return;
+    };
+    export(home, "whole.pmtiles", &PINNED).done();
+    let whole = fs::read(home.join("whole.pmtiles")).unwrap();
+    fs::write(home.join("disk/out.pmtiles"), "old").unwrap();
+    fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - whole.len() / 2 - 40_000]).unwrap();
+    let export = |output: &str| export(home, output, &PINNED);
+    export("disk/out.pmtiles").failed(1, &["disk/.out.pmtiles.part/", "cannot write: No space left on device"]);
+    assert_eq!(fs::read(home.join("disk/out.pmtiles")).unwrap(), b"old");
+    fs::remove_file(home.join("disk/filler")).unwrap();
+    let told = export("disk/out.pmtiles").done();
+    assert!(told.contains("were there from before"), "{told}");
+    assert!(fs::read(home.join("disk/out.pmtiles")).unwrap() == whole);
+    fs::remove_file(home.join("disk/out.pmtiles")).unwrap();
+    for output in ["disk/out.mbtiles", "disk/out", "disk/out.tif"] {
+        fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 36_000]).unwrap();
+        export(output).failed(1, &["disk/", "cannot write: "]);
+        assert!(!home.join(output).exists());
+        fs::remove_file(home.join("disk/filler")).unwrap();
+        export(output).done();
+        let path = home.join(output);
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_in_a_line() {
+    let home = home();
+    let home = home.path();
+    export(home, "out.gpkg", &["--zoom", "1"]).failed(2, &["--output", ".gpkg", ".pmtiles"]);
+    export(home, "out.pmtiles", &["--zoom", "9-3"]).failed(2, &["zoom"]);
+    export(home, "out.pmtiles", &["--zoom", "3", "--weight", "w"]).failed(2, &["--weight", "`spots` is a layer"]);
+    export(home, "out.pmtiles", &["--zoom", "0-20", "--radius", "500km"]).failed(2, &["--radius"]);
+    export(home, "none/out.pmtiles", &["--zoom", "1"]).failed(1, &["none/out.pmtiles", "cannot write"]);
+    kiln(home, ["export", "sports", "-o", "a.pmtiles", "--zoom", "1"]).failed(1, &["no layer `sports`", "spots"]);
+    kiln(home, ["export", "none.csv", "-o", "a.pmtiles", "--zoom", "1"]).failed(1, &["none.csv"]);
+    fs::create_dir(home.join("mine")).unwrap();
+    fs::write(home.join("mine/photo.png"), "x").unwrap();
+    export(home, "mine", &["--zoom", "1"]).failed(2, &["--output", "mine", "something else"]);
+    export(home, "mine.pmtiles", &["--zoom", "1"]).done();
+    // An earlier export is replaced, whatever it was, but not what somebody put into it.
+    export(home, "ours", &["--zoom", "0-2"]).done();
+    fs::write(home.join("ours/index.html"), "mine").unwrap();
+    export(home, "ours", &["--zoom", "1"]).failed(2, &["--output", "something else"]);
+    fs::remove_file(home.join("ours/index.html")).unwrap();
+    export(home, "ours", &["--zoom", "1"]).done();
+    assert_eq!(tiles(&home.join("ours")).keys().map(|[z, ..]| *z).max(), Some(1));
+    let names: Vec<String> =
+        fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!names.iter().any(|name| name.contains(".part")), "{names:?}");
+}

@@ -1,0 +1,141 @@
+//! What somebody may not write, and what cannot be read.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::ingest::{csv, server};
+use crate::server::{Server, eventually};
+
+#[test]
+fn layers_have_names_and_descriptions_that_make_sense() {
+    let server = server("");
+    for name in ["catalog", "overlays", "_", "a.b", "a%20b", "%C3%A4", &"x".repeat(65)] {
+        let reply = server.put(name, &json!({}));
+        assert!(matches!(reply.status, 400 | 405), "{name}: {reply:?}");
+    }
+    server.put("fixed", &json!({})).refused(409, &["fixed", "inputs"]);
+    server.send("DELETE", "/fixed", &[], b"").refused(409, &["inputs"]);
+    server.points("fixed", "text/csv", csv(1)).refused(409, &["inputs"]);
+    for (description, words) in [
+        (json!({"titel": "x"}), &["titel", "did you mean title?"][..]),
+        (json!({"keep": "0s"}), &["keep"]),
+        (json!({"keep": "soon"}), &["keep", "30m"]),
+        (json!({"style": {"radius": "wide"}}), &["radius"]),
+        (json!({"style": {"scheme": "nosuch"}}), &["scheme", "nosuch"]),
+        (json!({"style": {"nosuch": 1}}), &["nosuch"]),
+        (json!({"style": 1}), &["object"]),
+        (json!({"title": "x".repeat(201)}), &["title", "200"]),
+        (json!([1]), &["object"]),
+    ] {
+        server.put("new", &description).refused(400, words);
+    }
+    server.get("/new").refused(404, &["new"]);
+    server.send("DELETE", "/new", &[], b"").refused(404, &["new"]);
+    server.send("PATCH", "/new", &[], b"").refused(405, &["method"]);
+}
+
+#[test]
+fn a_body_that_cannot_be_read_adds_nothing() {
+    let server = server("[limits]\ningest_body = \"20KiB\"\ningest_points = 500\n");
+    server.put("some", &json!({})).ok(201);
+    let typed = |media_type: &str, body: &str| server.points("some", media_type, body);
+    typed("text/csv", "").refused(400, &["nothing in it"]);
+    typed("text/csv", "a,b\n1,2\n").refused(400, &["longitude"]);
+    typed("application/json", "[[1,2],[3,").refused(400, &["JSON"]);
+    typed("application/vnd.apache.parquet", "PAR1").refused(400, &["Parquet"]);
+    typed("", "<html>").refused(400, &["web page"]);
+    typed("image/png", "x").refused(415, &["image/png", "text/csv"]);
+    typed("text/csv", &csv(501)).refused(413, &["limits.ingest_points", "500"]);
+    typed("text/csv", &format!("lon,lat\n1,2\n{}", " ".repeat(30_000))).refused(413, &["limits.ingest_body", "20480"]);
+    let with = |headers: &[(&str, &str)], body: &[u8]| server.send("POST", "/some/points", headers, body);
+    with(&[("content-encoding", "br")], b"x").refused(415, &["br", "gzip or zstd"]);
+    with(&[("content-encoding", "gzip")], b"lon,lat\n1,2\n").refused(400, &["unpacked"]);
+    with(&[("content-encoding", "zstd")], b"lon,lat\n1,2\n").refused(400, &["unpacked"]);
+    let zstd = |content: &[u8]| zstd::encode_all(content, 3).unwrap();
+    let packed = zstd(csv(100).as_bytes());
+    with(&[("content-encoding", "zstd")], &packed[..packed.len() - 5]).refused(400, &["unpacked"]);
+    with(&[("content-encoding", "zstd")], &zstd(&packed)).refused(400, &["packed twice"]);
+    // Little that becomes much counts by what it becomes, whether or not it says that it is packed.
+    let bomb = zstd(format!("lon,lat\n{}", "1,2\n".repeat(1 << 20)).as_bytes());
+    assert!(bomb.len() < 20_000);
+    with(&[("content-encoding", "zstd")], &bomb).refused(413, &["limits.ingest_body"]);
+    with(&[], &bomb).refused(413, &["limits.ingest_body"]);
+    let long_key = "k".repeat(256);
+    for key in ["", "ä", &long_key] {
+        with(&[("idempotency-key", key)], csv(1).as_bytes()).refused(400, &["idempotency-key", "255"]);
+    }
+    server.send("POST", "/some/points?wieght=x", &[], csv(1).as_bytes()).refused(400, &["wieght", "weight"]);
+    server.send("POST", "/some/points?weight=x", &[], csv(1).as_bytes()).refused(400, &["x"]);
+    server.points("other", "text/csv", csv(1)).refused(404, &["other"]);
+    assert_eq!(server.totals("some").0, 0);
+    assert_eq!(server.points("some", "text/csv", csv(500)).ok(200).json()["accepted"], 500);
+}
+
+#[test]
+fn a_body_that_is_cut_off_adds_nothing() {
+    let server = server("");
+    server.put("some", &json!({})).ok(201);
+    let text = csv(200_000);
+    for sent in [100, 2_000_000] {
+        for length in [format!("content-length: {}", text.len()), "transfer-encoding: chunked".to_owned()] {
+            let mut stream = server.connect();
+            let head = format!("POST /some/points HTTP/1.1\r\nhost: {}\r\n{length}\r\n\r\n", server.address());
+            stream.write_all(head.as_bytes()).unwrap();
+            if length.starts_with('t') {
+                write!(stream, "{:x}\r\n", text.len()).unwrap();
+            }
+            stream.write_all(&text.as_bytes()[..sent.min(text.len() - 1)]).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            drop(stream);
+        }
+    }
+    eventually("nobody works any more", || server.metric("kiln_ingest_working ") == 0);
+    // The request of the metric itself is one of a connection of its own.
+    eventually("their connections are gone", || server.metric("kiln_connections ") <= 1);
+    assert_eq!(server.totals("some").0, 0);
+}
+
+#[test]
+fn only_who_has_the_token_writes() {
+    let server = server("[server]\ntoken = \"s3cret\"\n");
+    let put = |headers: &[(&str, &str)]| server.send("PUT", "/some", headers, b"");
+    let none = put(&[]);
+    assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"kiln\""));
+    none.refused(401, &["Authorization: Bearer"]);
+    let wrong = put(&[("authorization", "Bearer secret")]);
+    assert!(wrong.header("www-authenticate").unwrap().contains("invalid_token"));
+    wrong.refused(401, &["not the one"]);
+    put(&[("authorization", "Basic s3cret")]).refused(401, &[]);
+    server.points("some", "text/csv", csv(1)).refused(401, &[]);
+    server.send("DELETE", "/some", &[], b"").refused(401, &[]);
+    let token = ("authorization", "Bearer s3cret");
+    put(&[token]).ok(201);
+    // With the token, pages of elsewhere and proxies may write as well.
+    let page = [token, ("origin", "https://maps.example"), ("x-forwarded-for", "192.0.2.1")];
+    server.send("POST", "/some/points", &page, csv(5).as_bytes()).ok(200);
+    assert_eq!(server.totals("some").0, 5);
+    server.send("DELETE", "/some", &[token], b"").ok(204);
+    let asked = [("origin", "https://maps.example"), ("access-control-request-method", "PUT")];
+    let preflight = server.send("OPTIONS", "/some", &asked, b"").ok(200);
+    assert!(preflight.header("access-control-allow-methods").unwrap().contains("PUT"));
+    assert!(preflight.header("access-control-allow-headers").unwrap().contains("authorization"));
+}
+
+#[test]
+fn without_a_token_only_this_machine_writes() {
+    let here = server("");
+    here.send("PUT", "/some", &[("origin", "https://evil.example")], b"").refused(403, &["server.token"]);
+    here.send("PUT", "/some", &[("x-forwarded-for", "192.0.2.1")], b"").refused(403, &["proxy"]);
+    here.send("PUT", "/some", &[("origin", "http://localhost:5173")], b"").ok(201);
+
+    let open = Server::listening(tempfile::tempdir().unwrap(), "0.0.0.0:0", &[]);
+    open.send("PUT", "/some", &[], b"").refused(403, &["KILN_TOKEN"]);
+    open.send("DELETE", "/some", &[], b"").refused(403, &["KILN_TOKEN"]);
+    open.points("some", "text/csv", csv(1)).refused(403, &["KILN_TOKEN"]);
+    assert!(!open.folder().join("store").exists());
+
+    let reads = server("[store]\nread_only = true\n");
+    reads.send("PUT", "/some", &[], b"").refused(403, &["store.read_only"]);
+    assert!(!reads.folder().join("store").exists());
+}

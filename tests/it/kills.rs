@@ -1,0 +1,313 @@
+//! Processes that are killed while they are at a store.
+#![cfg(unix)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use kiln::geo::Points;
+use kiln::store::{Batch, Store};
+use serde_json::Value;
+
+use crate::import::{files, layer};
+use crate::kiln::kiln;
+
+/// Numbers that are the same in each run.
+struct Random(u64);
+
+impl Random {
+    /// A number from 0 to 1.
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Writes a CSV file of points that each have this weight.
+pub(crate) fn write_rows(path: &Path, count: usize, weight: u32) {
+    let mut random = Random(u64::from(weight));
+    let mut text = String::from("lon,lat,weight\n");
+    for _ in 0..count {
+        let (lon, lat) = (random.next() * 360.0 - 180.0, random.next() * 160.0 - 80.0);
+        writeln!(text, "{lon:.4},{lat:.4},{weight}").unwrap();
+    }
+    fs::write(path, text).unwrap();
+}
+
+/// Points and sum of weights of a layer that is whole.
+pub(crate) fn state(home: &Path, name: &str) -> (u64, u64) {
+    let known = layer(home, name);
+    assert_eq!(known["damaged"], serde_json::json!([]));
+    let points = known["points"].as_u64().unwrap();
+    (points, known["weight"]["sum"].as_f64().map_or(points, |sum| sum as u64))
+}
+
+fn start(home: &Path, args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_kiln"))
+        .args(args)
+        .current_dir(home)
+        .env_remove("KILN_STORE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// When a process is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// After a time.
+    After(Duration),
+    /// As soon as a file whose path holds this is there that was not there before.
+    Seen(&'static str),
+    /// As soon as a layer has another manifest, which is when the change is made but the command not over.
+    Swapped,
+}
+
+/// The moments of an import and the like, each of which is looked for now and then: most kills come at any time.
+const SIGHTS: [&str; 6] =
+    [".work-", "result.points", "result.bins", ".points.arrow", ".bins.arrow", "manifest.json.part"];
+
+/// The manifests of all layers, each told from the one before it.
+fn manifests(home: &Path) -> BTreeMap<PathBuf, u64> {
+    let folders = fs::read_dir(home.join("store")).into_iter().flatten().flatten();
+    let in_place = folders.filter(|folder| !folder.file_name().to_str().unwrap().starts_with('.'));
+    let manifests = in_place.map(|folder| folder.path().join("manifest.json"));
+    manifests.filter_map(|manifest| Some((manifest.clone(), fs::metadata(manifest).ok()?.ino()))).collect()
+}
+
+/// Kills commands at random moments.
+struct Killer {
+    home: PathBuf,
+    random: Random,
+    /// How long the command takes when it is let be.
+    usual: Duration,
+    /// How many commands were killed before their change was made, and after it.
+    killed: [usize; 2],
+    by_sight: usize,
+    /// How many were faster.
+    ended: usize,
+}
+
+impl Killer {
+    fn new(home: &Path, seed: u64, usual: Duration) -> Self {
+        Self { home: home.to_owned(), random: Random(seed), usual, killed: [0; 2], by_sight: 0, ended: 0 }
+    }
+
+    /// Whether this many commands were killed, some of them when their change was made already.
+    fn has_killed(&self, count: usize) -> bool {
+        const AFTER: usize = 3;
+        let kills = self.killed.iter().sum::<usize>();
+        assert!(kills + self.ended < 5 * count, "the moments are not those that they should be: {:?}", self.killed);
+        kills >= count && self.killed[1] >= AFTER
+    }
+
+    fn moment(&mut self) -> Moment {
+        match self.random.next() {
+            share if share < 0.3 => Moment::Seen(SIGHTS[(self.random.next() * SIGHTS.len() as f64) as usize]),
+            share if share < 0.45 => Moment::Swapped,
+            _ => Moment::After(self.usual.mul_f64(self.random.next() * 1.1)),
+        }
+    }
+
+    /// Starts a command and kills it, unless it ends before. `is_done` says whether its change is made then.
+    fn kill(&mut self, args: &[&str], is_done: impl FnOnce() -> bool) {
+        let moment = self.moment();
+        let before: BTreeSet<String> = files(&self.home).into_iter().collect();
+        let manifests_before = manifests(&self.home);
+        let begun = Instant::now();
+        let mut child = start(&self.home, args);
+        let is_time = || match moment {
+            Moment::After(delay) => begun.elapsed() >= delay,
+            Moment::Seen(part) => files(&self.home).iter().any(|file| file.contains(part) && !before.contains(file)),
+            Moment::Swapped => manifests(&self.home) != manifests_before,
+        };
+        let mut ended = None;
+        while ended.is_none() && !is_time() {
+            std::thread::yield_now();
+            ended = child.try_wait().unwrap();
+        }
+        child.kill().unwrap();
+        let ended = ended.unwrap_or_else(|| child.wait().unwrap());
+        let is_done = is_done();
+        if ended.code().is_some() {
+            assert!(ended.success() && is_done, "{args:?}: {ended}");
+            self.ended += 1;
+        } else {
+            self.killed[usize::from(is_done)] += 1;
+            self.by_sight += usize::from(!matches!(moment, Moment::After(_)));
+        }
+    }
+
+    fn told(&self, what: &str) {
+        let Self { killed: [before, after], by_sight, ended, .. } = self;
+        println!(
+            "{what}: killed {}: {before} before the change was made, {after} after it ({by_sight} at a sight, the others \
+             at any time); {ended} were faster",
+            before + after
+        );
+    }
+}
+
+/// How long a command takes that is let be.
+fn usual(home: &Path, args: &[&str]) -> Duration {
+    let begun = Instant::now();
+    assert!(start(home, args).wait().unwrap().success(), "{args:?}");
+    begun.elapsed()
+}
+
+/// That nothing is in the store but what the manifests of its layers name.
+pub(crate) fn assert_nothing_stale(home: &Path) {
+    let mut expected = BTreeSet::new();
+    for entry in fs::read_dir(home.join("store")).unwrap() {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        expected.extend([".lock", "manifest.json"].map(|file| format!("{name}/{file}")));
+        for segment in manifest["layer"]["segments"].as_array().unwrap() {
+            let id = segment["id"].as_u64().unwrap();
+            expected.insert(format!("{name}/{id:08}.points.arrow"));
+            if !segment["bins"].is_null() {
+                expected.insert(format!("{name}/{id:08}.bins.arrow"));
+            }
+        }
+    }
+    assert_eq!(files(home).into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn killed_imports_leave_a_layer_with_all_points_or_none() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    write_rows(&home.join("a.csv"), 6000, 3);
+    let import = ["import", "a.csv", "--layer", "new", "-q"];
+    let time = usual(home, &import);
+    kiln(home, ["drop", "new", "--yes"]).done();
+    let mut killer = Killer::new(home, 1, time);
+    while !killer.has_killed(60) {
+        killer.kill(&import, || {
+            let list = kiln(home, ["layers", "--json"]);
+            assert_eq!(list.code, 0, "{}", list.stderr);
+            let is_there = serde_json::from_slice::<Value>(&list.stdout).unwrap() != serde_json::json!([]);
+            if is_there {
+                assert_eq!(state(home, "new"), (6000, 18_000));
+                kiln(home, ["drop", "new", "--yes"]).done();
+            }
+            is_there
+        });
+    }
+    killer.told("imports");
+    kiln(home, import).done();
+    assert_eq!(state(home, "new"), (6000, 18_000));
+    assert_nothing_stale(home);
+}
+
+#[test]
+fn killed_appends_add_all_points_or_none() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    write_rows(&home.join("a.csv"), 5000, 1);
+    write_rows(&home.join("b.csv"), 4500, 2);
+    kiln(home, ["import", "a.csv", "--layer", "grown"]).done();
+    let append = ["import", "b.csv", "--layer", "grown", "--append", "-q"];
+    let mut killer = Killer::new(home, 2, usual(home, &append));
+    let mut known = state(home, "grown");
+    assert_eq!(known, (9500, 14_000));
+    while !killer.has_killed(60) {
+        killer.kill(&append, || {
+            let now = state(home, "grown");
+            let is_done = now != known;
+            if is_done {
+                assert_eq!(now, (known.0 + 4500, known.1 + 9000));
+                known = now;
+            }
+            is_done
+        });
+    }
+    killer.told("appends");
+    kiln(home, append).done();
+    assert_eq!(state(home, "grown"), (known.0 + 4500, known.1 + 9000));
+    assert_nothing_stale(home);
+}
+
+#[test]
+fn killed_replacements_leave_the_old_points_or_the_new() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let sides = [("a.csv", 5000, 1), ("b.csv", 4500, 2)];
+    for (file, count, weight) in sides {
+        write_rows(&home.join(file), count, weight);
+    }
+    let states = sides.map(|(_, count, weight)| (count as u64, count as u64 * u64::from(weight)));
+    let replace = sides.map(|(file, ..)| ["import", file, "--layer", "turned", "--replace", "-q"]);
+    kiln(home, replace[0]).done();
+    let time = usual(home, &replace[0]);
+    let mut killer = Killer::new(home, 3, time);
+    let mut side = 0;
+    while !killer.has_killed(40) {
+        let other = 1 - side;
+        killer.kill(&replace[other], || {
+            let now = state(home, "turned");
+            let is_done = now != states[side];
+            if is_done {
+                assert_eq!(now, states[other]);
+                side = other;
+            }
+            is_done
+        });
+    }
+    killer.told("replacements");
+    kiln(home, replace[1 - side]).done();
+    assert_eq!(state(home, "turned"), states[1 - side]);
+    assert_nothing_stale(home);
+}
+
+/// Adds points that each weigh 5 as segments of their own.
+pub(crate) fn add_segments(store: &Path, name: &str, segments: usize, count: usize) {
+    let store = Store::open(store).unwrap();
+    let layer = store.layer(name).unwrap().unwrap();
+    let mut random = Random(segments as u64);
+    for _ in 0..segments {
+        let lon: Vec<f64> = (0..count).map(|_| random.next() * 360.0 - 180.0).collect();
+        let lat: Vec<f64> = (0..count).map(|_| random.next() * 160.0 - 80.0).collect();
+        let weight = vec![5.0; count];
+        let mut batch = Batch::default();
+        assert_eq!(batch.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap()), 0);
+        layer.append(batch, None).unwrap();
+    }
+}
+
+#[test]
+fn killed_compactions_lose_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    write_rows(&home.join("a.csv"), 5000, 1);
+    kiln(home, ["import", "a.csv", "--layer", "packed"]).done();
+    add_segments(&home.join("store"), "packed", 3, 1500);
+    let compact = ["compact", "packed", "-q"];
+    let mut killer = Killer::new(home, 4, usual(home, &compact));
+    add_segments(&home.join("store"), "packed", 2, 500);
+    let mut expected = (10_500, 32_500);
+    while !killer.has_killed(60) {
+        killer.kill(&compact, || {
+            assert_eq!(state(home, "packed"), expected);
+            let is_done = layer(home, "packed")["segments"] == 1;
+            if is_done {
+                add_segments(&home.join("store"), "packed", 2, 500);
+                expected = (expected.0 + 1000, expected.1 + 5000);
+            }
+            is_done
+        });
+    }
+    killer.told("compactions");
+    kiln(home, ["import", "a.csv", "--layer", "packed", "--append"]).done();
+    kiln(home, compact).done();
+    assert_eq!(state(home, "packed"), (expected.0 + 5000, expected.1 + 5000));
+    assert_nothing_stale(home);
+}

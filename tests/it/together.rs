@@ -1,0 +1,154 @@
+//! Several processes at one store: imports at the same time, and commands beside a server.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::import::{files, layer};
+use crate::kiln::kiln;
+use crate::server::{Server, eventually};
+
+/// An import that has begun, and waits for the rest of its rows.
+struct Waiting(Child);
+
+impl Waiting {
+    /// So many rows it has already.
+    const ROWS: usize = 20;
+
+    fn begin(home: &Path, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
+            .args(["import", "-", "-q", "--layer"])
+            .args(args)
+            .current_dir(home)
+            .env_remove("KILN_STORE")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // More than a pipe holds: once it is written some of it was read, which an import does after it has looked
+        // whether there is such a layer.
+        let row = format!("1,1,{}\n", "-".repeat(10_000));
+        let text = "lon,lat,note\n".to_owned() + &row.repeat(Self::ROWS);
+        child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+        Self(child)
+    }
+
+    /// Hands it `more` rows and lets it end; answers its exit code and what it says.
+    fn end(mut self, more: usize) -> (Option<i32>, String) {
+        self.0.stdin.take().unwrap().write_all("1,1,-\n".repeat(more).as_bytes()).unwrap();
+        let run = self.0.wait_with_output().unwrap();
+        (run.status.code(), String::from_utf8(run.stderr).unwrap())
+    }
+}
+
+const DONE: (Option<i32>, String) = (Some(0), String::new());
+
+#[test]
+fn imports_into_one_layer_at_once_all_count_or_say_why_not() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let [first, second] = [(); 2].map(|()| Waiting::begin(home, &["new"]));
+    assert_eq!(second.end(20), DONE);
+    let (code, told) = first.end(10);
+    assert!(code == Some(2) && told.contains("there is a layer `new` already"), "{told}");
+    assert_eq!(layer(home, "new")["points"], Waiting::ROWS + 20);
+
+    let [first, second] = [(); 2].map(|()| Waiting::begin(home, &["new", "--append"]));
+    assert_eq!((second.end(3), first.end(4)), (DONE, DONE));
+    assert_eq!(layer(home, "new")["points"], 3 * Waiting::ROWS + 27);
+
+    // Who is later has the last word.
+    let replaced = Waiting::begin(home, &["new", "--replace"]);
+    let appended = Waiting::begin(home, &["new", "--append"]);
+    assert_eq!((appended.end(5), replaced.end(6)), (DONE, DONE));
+    assert_eq!(layer(home, "new")["points"], Waiting::ROWS + 6);
+
+    let late = Waiting::begin(home, &["new", "--append"]);
+    kiln(home, ["drop", "new", "--yes"]).done();
+    let (code, told) = late.end(10);
+    assert!(code == Some(1) && told.contains("store/new: the layer was removed meanwhile"), "{told}");
+    assert_eq!(files(home), Vec::<String>::new());
+}
+
+/// The points of a layer, as a server says.
+fn served(server: &Server, layer: &str) -> Value {
+    server.get(&format!("/{layer}/statistics")).json()["points"].clone()
+}
+
+#[test]
+fn a_server_shows_what_commands_change_beside_it() {
+    let server = Server::at(tempfile::tempdir().unwrap(), &[]);
+    let home = server.folder().to_owned();
+    for (file, rows) in [("a.csv", 30), ("b.csv", 500)] {
+        fs::write(home.join(file), "lon,lat,weight\n".to_owned() + &"1,1,2\n".repeat(rows)).unwrap();
+    }
+    let run = |args: &[&str]| kiln(&home, args).done();
+    let shows = |points: u64| eventually(&format!("{points} points are served"), || served(&server, "live") == points);
+    server.get("/live/statistics").refused(404, &["live"]);
+    run(&["import", "a.csv", "--layer", "live"]);
+    shows(30);
+    run(&["import", "b.csv", "--layer", "live", "--append"]);
+    shows(530);
+    assert!(server.get("/catalog").ok(200).json()["layers"].to_string().contains("live"));
+    let listed: Value = serde_json::from_slice(&kiln(&home, ["layers", "--json"]).stdout).unwrap();
+    assert_eq!((&listed[0]["points"], &listed[0]["segments"]), (&json!(530), &json!(2)));
+    run(&["compact", "live"]);
+    shows(530);
+    run(&["import", "b.csv", "--layer", "live", "--replace"]);
+    shows(500);
+    run(&["drop", "live", "--yes"]);
+    server.get("/live/statistics").refused(404, &["live"]);
+    // Another one of the same name, whose segments have the same numbers.
+    run(&["import", "a.csv", "--layer", "live"]);
+    shows(30);
+}
+
+#[test]
+fn a_damaged_layer_leaves_the_others_alone_and_can_be_replaced() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path();
+    fs::write(folder.join("a.csv"), "lon,lat\n".to_owned() + &"1,1\n".repeat(30)).unwrap();
+    for name in ["whole", "lost", "worn"] {
+        kiln(folder, ["import", "a.csv", "--layer", name]).done();
+    }
+    kiln(folder, ["import", "a.csv", "--layer", "worn", "--append"]).done();
+    fs::write(folder.join("store/worn/00000001.points.arrow"), "no arrow").unwrap();
+    // A manifest that is not the one that was written, as it is when a disk fails or somebody tries their hand at it.
+    let manifest = folder.join("store/lost/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap().replace("\"rows\":30", "\"rows\":29");
+    fs::write(&manifest, text).unwrap();
+    let before = files(folder);
+    for args in [
+        &["layer", "lost"][..],
+        &["import", "a.csv", "--layer", "lost", "--append"],
+        &["import", "a.csv", "--layer", "lost", "--replace"],
+        &["import", "a.csv", "--layer", "lost"],
+        &["compact", "lost"],
+        &["expire", "lost", "--older-than", "1d"],
+    ] {
+        kiln(folder, args).failed(1, &["store/lost/manifest.json: it is damaged", "checksum"]);
+    }
+    assert_eq!(files(folder), before);
+
+    let server = Server::at(home, &[]);
+    let folder = server.folder().to_owned();
+    assert_eq!((served(&server, "whole"), served(&server, "worn")), (json!(30), json!(30)));
+    let refused = server.get("/lost/statistics");
+    refused.refused(500, &[]);
+    let told = String::from_utf8(refused.body).unwrap();
+    assert!(!told.contains("manifest"), "paths are for the log: {told}");
+    let catalog = server.get("/catalog").ok(200).json()["layers"].to_string();
+    assert!(catalog.contains("whole") && catalog.contains("worn") && !catalog.contains("lost"), "{catalog}");
+
+    kiln(&folder, ["import", "a.csv", "--layer", "worn", "--replace"]).done();
+    kiln(&folder, ["drop", "lost", "--yes"]).done();
+    kiln(&folder, ["import", "a.csv", "--layer", "lost"]).done();
+    for name in ["worn", "lost"] {
+        assert_eq!((&layer(&folder, name)["points"], &layer(&folder, name)["segments"]), (&json!(30), &json!(1)));
+        eventually("it is whole", || served(&server, name) == 30);
+    }
+    assert_eq!(kiln(&folder, ["layers"]).code, 0);
+}

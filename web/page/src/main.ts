@@ -1,0 +1,261 @@
+import 'leaflet/dist/leaflet.css';
+import 'kiln-leaflet/kiln-leaflet.css';
+import './style.css';
+
+import L from 'leaflet';
+import { ask, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
+
+import { BASE, fetchCatalog, onGlobe, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
+import { Swipe } from './compare.js';
+import { byId, debounced, say } from './dom.js';
+import { Heat } from './heat.js';
+import { Histogram } from './histogram.js';
+import { Land } from './land.js';
+import { Panel } from './panel.js';
+import { read, styleOf, write, type State } from './state.js';
+import { Take } from './take.js';
+import { theme } from './theme.js';
+import { Times, timeText } from './times.js';
+
+const FIRST_ZOOM = { least: 2, most: 12 };
+const WORLD: L.LatLngBoundsLiteral = [[-60, -180], [75, 180]];
+const DEBOUNCE_MS = 90;
+/** How many categories a click tells of. */
+const TOP_CATEGORIES = 5;
+
+const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+function makeMap(): L.Map {
+  const map = L.map('map', {
+    worldCopyJump: true,
+    minZoom: 1,
+    maxZoom: 18,
+    zoomAnimation: !still,
+    inertia: !still,
+    fadeAnimation: false, // tiles that are there are there
+    zoomControl: false,
+  });
+  L.control.zoom({ position: 'topleft' }).addTo(map);
+  L.control.scale({ position: 'bottomright', imperial: false }).addTo(map);
+  map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
+  for (const [name, z] of Object.entries({ land: 150, before: 240, heat: 250 })) map.createPane(name).style.zIndex = String(z);
+  return map;
+}
+
+/** Shows all of a layer beside the panel, but never more than the world at zoom 2. */
+function fit(map: L.Map, bounds: L.LatLngBoundsLiteral): void {
+  const box = L.latLngBounds(bounds);
+  const covered = innerWidth < 700 ? 0 : byId('panel').offsetWidth + 20;
+  const wanted = map.getBoundsZoom(box.pad(0.05), false, L.point(covered, 0));
+  const zoom = Math.min(Math.max(wanted, FIRST_ZOOM.least), FIRST_ZOOM.most);
+  const middle = map.project(box.getSouthWest(), zoom).add(map.project(box.getNorthEast(), zoom)).divideBy(2);
+  map.setView(map.unproject(middle.add([covered / 2, 0]), zoom), zoom, { animate: false });
+}
+
+/** What lies below the heat: the map of the server's config, or outlines of the land. */
+function basemap(map: L.Map, { page }: Catalog): { redraw(): unknown } {
+  if (page?.basemap) {
+    const attribution = page.attribution ?? '';
+    return L.tileLayer(page.basemap, { pane: 'land', attribution, maxZoom: 18, className: 'basemap' }).addTo(map);
+  }
+  const land = new Land('land').addTo(map);
+  land.load().catch((error: Error) => say(error.message, true));
+  return land;
+}
+
+/** The page at work. */
+class Page {
+  private state: State;
+  private readonly layers: LayerEntry[];
+  private readonly heat: Heat;
+  private before: Heat | null = null;
+  private readonly legend: KilnLegend;
+  private readonly values: KilnValue;
+  private readonly histogram: Histogram;
+  private readonly panel: Panel;
+  private readonly times: Times;
+  private readonly take: Take;
+  private readonly swipe: Swipe;
+  private statistics: { layer: string; told: Statistics } | null = null;
+
+  constructor(private readonly map: L.Map, private readonly catalog: Catalog) {
+    this.layers = onGlobe(catalog);
+    const { state, placed } = read(location.hash.slice(1), catalog, this.layers);
+    this.state = state;
+    this.times = new Times((window) => this.change({ ...this.state, time: window }, 'time'));
+    this.place(placed);
+
+    this.heat = new Heat(map, catalog, state, 'heat', true);
+    this.heat.whenShown(() => this.times.arrived());
+    this.legend = kiln.legend(this.heat.source).addTo(map);
+    this.histogram = new Histogram(this.legend);
+    this.values = kiln.value(map, this.heat.source, { hover: matchMedia('(hover: hover)').matches });
+    this.heat.onSource = (source) => {
+      this.legend.setSource(source);
+      this.values.setSource(source);
+    };
+    this.legend.onLegend(({ colors }) => {
+      byId('ramp').style.background = `linear-gradient(to right, ${colors.join(', ')})`;
+      if (!this.times.isPlaying) void this.histogram.show(this.state.layer, this.heat.source.heatStyle(), map.getZoom());
+    });
+    this.values.onValue((told) => {
+      byId('under').hidden = told?.by !== 'hover';
+      if (told?.by === 'hover') byId('under').textContent = amountOf(told.value);
+    });
+
+    const span = () => {
+      const shown = this.legend.legend()?.span;
+      return shown ? ([shown.vmin, shown.vmax] as [number, number]) : null;
+    };
+    this.panel = new Panel(catalog, this.layers, state, (next, what) => this.change(next, what), span);
+    this.take = new Take(map);
+    this.swipe = new Swipe(map, map.getPane('before')!, map.getPane('heat')!, (percent) => {
+      this.state.swipe = percent;
+      this.remember();
+    });
+    this.listen();
+  }
+
+  /** Shows what the address says. */
+  async start(): Promise<void> {
+    this.panel.show(this.state);
+    this.remember();
+    void this.learn();
+    await this.refresh();
+  }
+
+  private place(placed: boolean): void {
+    const { lat, lng, zoom } = this.state;
+    if (placed) this.map.setView([lat, lng], zoom, { animate: false });
+    else fit(this.map, this.layer?.bounds ?? WORLD);
+    this.placed();
+  }
+
+  /** Takes over where the map is. */
+  private placed(): void {
+    const { lat, lng } = this.map.getCenter().wrap();
+    Object.assign(this.state, { zoom: this.map.getZoom(), lat, lng });
+  }
+
+  private get layer(): LayerEntry | undefined {
+    return this.layers.find(({ name }) => name === this.state.layer);
+  }
+
+  private listen(): void {
+    const later = debounced(() => void this.heat.moved(), DEBOUNCE_MS);
+    this.map.on('moveend', () => {
+      this.placed();
+      this.remember();
+      later();
+    });
+    addEventListener('hashchange', () => {
+      const { state, placed } = read(location.hash.slice(1), this.catalog, this.layers);
+      if (write(state, this.layer) === write(this.state, this.layer)) return;
+      const place = { zoom: this.state.zoom, lat: this.state.lat, lng: this.state.lng };
+      const isOther = state.layer !== this.state.layer;
+      this.state = placed ? state : { ...state, ...place };
+      this.place(placed || !isOther);
+      this.panel.show(this.state);
+      if (isOther) void this.learn();
+      else this.tellTimes();
+      void this.refresh();
+    });
+  }
+
+  private readonly refreshSoon = debounced(() => void this.refresh(), DEBOUNCE_MS);
+
+  private change(state: State, what: string): void {
+    if (what === 'compare') state.before = state.before === null ? null : write({ ...this.state, before: null }, this.layer);
+    this.state = state;
+    this.panel.show(state);
+    if (what === 'layer') {
+      const bounds = this.layer?.bounds;
+      if (bounds && !this.map.getBounds().intersects(bounds)) fit(this.map, bounds);
+      this.map.closePopup();
+      void this.learn();
+    }
+    this.remember();
+    if (what === 'time') void this.refresh();
+    else this.refreshSoon();
+  }
+
+  private async refresh(): Promise<void> {
+    const { state } = this;
+    if (!state.layer) return say('The server has no layers.', true);
+    document.title = `${this.layer?.title ?? state.layer} - Kiln`;
+    this.compare();
+    await this.heat.show(state);
+  }
+
+  /** Draws the picture before on the other side of the line. */
+  private compare(): void {
+    const { before } = this.state;
+    if (before === null) {
+      this.before?.remove();
+      this.before = null;
+      return this.swipe.show(null);
+    }
+    const was = read(before, this.catalog, this.layers).state;
+    this.before ??= new Heat(this.map, this.catalog, was, 'before', false);
+    void this.before.show(was);
+    this.swipe.show(this.state.swipe, [this.nameOf(was), this.nameOf(this.state)]);
+  }
+
+  /** A state in few words. */
+  private nameOf({ layer, time, scheme, categories }: State): string {
+    const title = this.layers.find(({ name }) => name === layer)?.title ?? layer;
+    const times = time ? time.map((each) => timeText(each, time[1] - time[0])).join(' – ') : '';
+    return [title, times, categories.join(', '), times || categories.length ? '' : scheme].filter(Boolean).join(' · ');
+  }
+
+  /** Learns of the layer's times and categories. */
+  private async learn(): Promise<void> {
+    const { layer } = this.state;
+    this.tellTimes();
+    this.panel.showCategories(null);
+    this.values.setCategories(0);
+    try {
+      const told = await ask<Statistics>(`${BASE}/${layer}/statistics?zoom=0`);
+      if (layer !== this.state.layer) return;
+      this.statistics = { layer, told };
+      this.panel.showCategories(told.categories ?? null);
+      this.values.setCategories(told.categories ? TOP_CATEGORIES : 0);
+      this.tellTimes();
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+  }
+
+  private tellTimes(): void {
+    const told = this.statistics?.layer === this.state.layer ? this.statistics.told.time : null;
+    this.times.setRange(told && [Date.parse(told.start), Date.parse(told.end)], this.state.time);
+  }
+
+  /** Writes the state into the address, and into what can be taken away. */
+  private remember(): void {
+    history.replaceState(null, '', `#${write(this.state, this.layer)}`);
+    this.take?.update(this.state.layer, styleOf(this.state, this.catalog));
+  }
+}
+
+/** Marks the page while it is used by keys: only then a ring shows where the focus is on the map. */
+function tellKeys(): void {
+  addEventListener('keydown', () => (document.documentElement.dataset['keys'] = ''), true);
+  addEventListener('pointerdown', () => delete document.documentElement.dataset['keys'], true);
+}
+
+async function start(): Promise<void> {
+  tellKeys();
+  const map = makeMap();
+  let ground: { redraw(): unknown } | undefined;
+  theme(() => ground?.redraw());
+  const catalog = await fetchCatalog().catch((error: Error) => {
+    fit(map, WORLD);
+    throw error;
+  });
+  const page = new Page(map, catalog);
+  ground = basemap(map, catalog);
+  await page.start();
+}
+
+start().catch((error: Error) => say(error.message, true));

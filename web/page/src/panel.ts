@@ -1,0 +1,129 @@
+import type { Catalog, LayerEntry, Statistics } from './catalog.js';
+import { byId, make, number, option, points } from './dom.js';
+import { usual, type State } from './state.js';
+
+type Choice = 'layer' | 'mode' | 'scheme' | 'curve' | 'normalize' | 'agg';
+const CHOICES: Choice[] = ['layer', 'mode', 'scheme', 'curve', 'normalize', 'agg'];
+
+/** The controls: shows a state, and tells of what people change. */
+export class Panel {
+  private readonly selects = Object.fromEntries(CHOICES.map((id) => [id, byId<HTMLSelectElement>(id)])) as Record<Choice, HTMLSelectElement>;
+  private readonly inputs = Object.fromEntries(
+    ['radius', 'opacity', 'lock', 'vmin', 'vmax', 'handover', 'beyond', 'compare'].map((id) => [id, byId<HTMLInputElement>(id)]),
+  ) as Record<string, HTMLInputElement>;
+
+  constructor(
+    private readonly catalog: Catalog,
+    layers: LayerEntry[],
+    private state: State,
+    /** Told of each change, with what has changed. */
+    private readonly changed: (state: State, what: string) => void,
+    /** What the colors mean now, for a lock. */
+    private readonly span: () => [number, number] | null,
+  ) {
+    this.selects.layer.replaceChildren(...layers.map(({ name, title }) => option(name, title)));
+    this.selects.scheme.replaceChildren(...schemeGroups(catalog));
+    byId('controls').addEventListener('input', (event) => this.take(event.target as HTMLElement));
+    byId('controls').addEventListener('submit', (event) => event.preventDefault());
+    byId('fold').addEventListener('click', () => this.fold(byId('fold').getAttribute('aria-expanded') === 'true'));
+    this.fold(innerWidth < 700);
+  }
+
+  /** Shows a state. */
+  show(state: State): void {
+    this.state = state;
+    for (const id of CHOICES) this.selects[id].value = state[id];
+    const { radius, opacity, lock, vmin, vmax, handover, beyond, compare } = this.inputs as Record<string, HTMLInputElement>;
+    const layer = this.catalog.layers.find(({ name }) => name === state.layer);
+    radius!.value = String(state.radius ?? 12);
+    byId('radius-value').textContent = state.radius === null ? (layer?.style['radius'] ?? '') : `${state.radius} px`;
+    opacity!.value = String(state.opacity);
+    byId('opacity-value').textContent = `${state.opacity} %`;
+    lock!.checked = state.span !== null;
+    byId('span').hidden = state.span === null;
+    if (state.span && document.activeElement !== vmin && document.activeElement !== vmax) {
+      [vmin!.value, vmax!.value] = state.span.map((end) => String(Number(end.toPrecision(6)))) as [string, string];
+    }
+    handover!.checked = state.handover;
+    beyond!.value = String(state.beyond);
+    compare!.checked = state.before !== null;
+    const weight = layer?.weight ? `, weighted by ${layer.weight}` : '';
+    byId('about').textContent = layer ? `${points(layer.points)}${weight}` : '';
+    this.tellCategories();
+  }
+
+  /** Lists the categories that the layer has. */
+  showCategories(categories: Statistics['categories']): void {
+    byId('categories').hidden = !categories?.names.length;
+    const boxes = (categories?.names ?? []).map((name) => {
+      const label = make('label', 'check');
+      const box = make('input');
+      box.type = 'checkbox';
+      box.value = name;
+      box.checked = this.state.categories.includes(name);
+      label.append(box, name);
+      return label;
+    });
+    const more = (categories?.total ?? 0) - boxes.length;
+    byId('category-list').replaceChildren(...boxes, ...(more > 0 ? [make('p', 'quiet', `and ${number(more)} more`)] : []));
+    this.tellCategories();
+  }
+
+  private tellCategories(): void {
+    const { length } = this.state.categories;
+    byId('categories-value').textContent = length ? `${length} chosen` : 'all';
+    for (const box of byId('category-list').querySelectorAll('input')) box.checked = this.state.categories.includes(box.value);
+  }
+
+  /** Takes over what people have changed. */
+  private take(target: HTMLElement): void {
+    const state = { ...this.state };
+    const input = target as HTMLInputElement;
+    if (byId('category-list').contains(target)) {
+      const others = state.categories.filter((name) => name !== input.value);
+      state.categories = input.checked ? [...others, input.value] : others;
+      return this.changed(state, 'categories');
+    }
+    const { id } = target;
+    if (id === 'layer') {
+      const layer = this.catalog.layers.find(({ name }) => name === input.value);
+      Object.assign(state, { layer: input.value, span: null, time: null, categories: [] }, usual(layer));
+    } else if ((CHOICES as string[]).includes(id)) {
+      Object.assign(state, { [id]: input.value });
+    } else if (id === 'radius') state.radius = input.valueAsNumber;
+    else if (id === 'opacity') state.opacity = input.valueAsNumber;
+    else if (id === 'lock') state.span = input.checked ? this.span() : null;
+    else if (id === 'vmin' || id === 'vmax') {
+      const [low, high] = [this.inputs['vmin']!.valueAsNumber, this.inputs['vmax']!.valueAsNumber];
+      const isSpan = low < high;
+      this.inputs['vmax']!.setCustomValidity(isSpan ? '' : 'It has to be above the other.');
+      if (!isSpan) return;
+      state.span = [low, high];
+    } else if (id === 'handover') state.handover = input.checked;
+    else if (id === 'beyond') {
+      if (Number.isFinite(input.valueAsNumber)) state.beyond = Math.min(Math.max(Math.round(input.valueAsNumber), 0), 18);
+    } else if (id === 'compare') state.before = input.checked ? '' : null;
+    else return;
+    this.changed(state, id);
+  }
+
+  private fold(away: boolean): void {
+    byId('fold').setAttribute('aria-expanded', String(!away));
+    byId('controls').hidden = away;
+  }
+}
+
+/** The schemes, grouped by family in the catalog's order. */
+function schemeGroups({ schemes }: Catalog): HTMLOptGroupElement[] {
+  const groups = new Map<string, HTMLOptGroupElement>();
+  for (const { name, family } of schemes) {
+    let group = groups.get(family);
+    if (!group) {
+      group = make('optgroup');
+      group.label = family;
+      groups.set(family, group);
+    }
+    group.append(option(name));
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,91 @@
+// A Kiln server of a few points whose places are known, and a site that has pages of other people.
+import { spawn } from 'node:child_process';
+import { createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const PROGRAM = process.env.KILN ?? here('../../target/debug/kiln');
+
+/** Stockholm, alone in its layer. */
+export const STOCKHOLM = { lat: 59.33, lng: 18.07 };
+/** Taveuni in Fiji, which the antimeridian crosses. */
+export const TAVEUNI = { lat: -16.85, lng: 180 };
+/** Where the points of the layer `days` are on a day from 0 to 6; the category changes from day to day. */
+export const placeOf = (day) => ({ lat: 20, lng: -60 + 20 * day });
+
+const date = (day) => `2024-03-0${1 + day}T12:00:00Z`;
+const rows = Array.from({ length: 7 }, (_, day) => {
+  const { lat, lng } = placeOf(day);
+  return [0, 0.05, 0.1].map((by) => `${lng + by},${lat},${1 + day},${date(day)},${day % 2 ? 'tram' : 'bus'}`);
+});
+
+const FILES = {
+  'one.csv': `lon,lat,people\n${STOCKHOLM.lng},${STOCKHOLM.lat},5\n`,
+  'fiji.csv': `lon,lat\n${TAVEUNI.lng},${TAVEUNI.lat}\n`,
+  'days.csv': ['lon,lat,weight,time,kind', ...rows.flat()].join('\n'),
+};
+
+const CONFIG = `
+[layers.one]
+input = "one.csv"
+title = "One town"
+weight = "people"
+attribution = "Nobody & Sons"
+style = { radius = 20 }
+
+[layers.fiji]
+input = "fiji.csv"
+
+[layers.days]
+input = "days.csv"
+title = "Seven days"
+time = "time"
+category = "kind"
+style = { radius = 20, curve = "sqrt" }
+`;
+
+/** Starts a server; `config` goes behind its own. */
+export async function serve(config = '') {
+  const home = mkdtempSync(join(tmpdir(), 'kiln-web-'));
+  for (const [name, text] of Object.entries({ ...FILES, 'kiln.toml': CONFIG + config })) writeFileSync(join(home, name), text);
+  const child = spawn(PROGRAM, ['serve', '-l', '127.0.0.1:0'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
+  const url = await new Promise((done, fail) => {
+    let told = '';
+    child.stderr.on('data', (chunk) => {
+      told += chunk;
+      const found = /at (http:\/\/[^\s]+)/.exec(told);
+      if (found) done(found[1].replace(/\/$/, ''));
+    });
+    child.on('error', fail);
+    child.on('exit', () => fail(new Error(`${PROGRAM} has ended: ${told}`)));
+  });
+  const stop = () => {
+    child.removeAllListeners('exit');
+    child.kill('SIGKILL');
+    rmSync(home, { recursive: true, force: true });
+  };
+  return { url, stop, json: async (path) => (await fetch(`${url}/${path}`)).json() };
+}
+
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png' };
+
+/** A site with `pages` by their path, beside all that is in web/: libraries as npm has them, and the package. */
+export async function site(pages) {
+  const root = here('..');
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, 'http://site').pathname));
+    const text = pages[path];
+    const file = join(root, path);
+    if (text !== undefined) response.writeHead(200, { 'content-type': TYPES['.html'] }).end(text);
+    else if (path === '/favicon.ico') response.writeHead(204).end();
+    else if (existsSync(file) && extname(file)) {
+      response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' });
+      createReadStream(file).pipe(response);
+    } else response.writeHead(404).end();
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close(() => undefined).closeAllConnections() };
+}

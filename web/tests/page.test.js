@@ -1,0 +1,401 @@
+// A newcomer at the map page.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { isHot, middle, near, open } from './browser.js';
+import { placeOf, serve, STOCKHOLM } from './kiln.js';
+
+let kiln, chromium;
+before(async () => {
+  [kiln, chromium] = await Promise.all([serve(), open()]);
+});
+after(async () => {
+  await chromium?.close();
+  kiln?.stop();
+});
+
+const shown = (page) => page.waitForSelector('#map[aria-busy="false"]');
+
+/** The page with a state, once it shows what it says. */
+async function visit(state, options) {
+  const visitor = await chromium.page(options, [kiln.url]);
+  await visitor.page.goto(`${kiln.url}/#${state}`);
+  await shown(visitor.page);
+  return visitor;
+}
+
+/** What of a place is in the address. */
+const hash = async (page) => new URLSearchParams((await page.evaluate(() => location.hash)).slice(1));
+const value = (page, id) => page.$eval(`#${id}`, (element) => element.value);
+const settled = (page) => page.waitForTimeout(250);
+
+/** What is seen of the map alone: controls lie above it. */
+async function look(page) {
+  const controls = (visibility) =>
+    page.evaluate((visibility) => {
+      for (const element of document.querySelectorAll('#panel, .leaflet-control-container, #times')) element.style.visibility = visibility;
+    }, visibility);
+  await controls('hidden');
+  const seen = await chromium.look(page);
+  await controls('');
+  return seen;
+}
+
+const AT_STOCKHOLM = `at=6/${STOCKHOLM.lat}/${STOCKHOLM.lng}`;
+const CENTER = { x: 500, y: 350 };
+
+describe('what is on screen', () => {
+  for (const mode of ['tiles', 'picture']) {
+    test(`${mode}: a town is where it is`, async () => {
+      const { page, done } = await visit(`layer=one&${AT_STOCKHOLM}&mode=${mode}`);
+      near(middle(await look(page), isHot), CENTER);
+      await page.mouse.move(500, 350);
+      await page.mouse.down();
+      await page.mouse.move(400, 290, { steps: 4 });
+      await page.mouse.up();
+      await page.waitForTimeout(700);
+      await shown(page);
+      near(middle(await look(page), isHot), { x: 400, y: 290 });
+      await done();
+    });
+  }
+
+  test('on a dense screen the tiles have twice the pixels and the dot is as large', async () => {
+    const plain = await visit(`layer=one&${AT_STOCKHOLM}`);
+    const usual = middle(await look(plain.page), isHot);
+    await plain.done();
+    const { page, asked, done } = await visit(`layer=one&${AT_STOCKHOLM}`, { deviceScaleFactor: 2 });
+    const tiles = asked.filter((url) => /\/one\/\d+\/\d+\/\d+/.test(url));
+    assert(tiles.length > 0 && tiles.every((url) => url.includes('@2x.png')), tiles.join('\n'));
+    const dense = middle(await look(page), isHot);
+    near(dense, { x: 1000, y: 700 }, 2.5);
+    assert(Math.abs(dense.count / usual.count / 4 - 1) < 0.1, `${dense.count} of ${usual.count}`);
+    await done();
+  });
+
+  test('the antimeridian cuts no dot', async () => {
+    for (const mode of ['tiles', 'picture']) {
+      for (const lng of [179.5, -179.5]) {
+        const { page, done } = await visit(`layer=fiji&at=7/-16.85/${lng}&mode=${mode}`);
+        const pixels = (Math.abs(180 - Math.abs(lng)) / 360) * 256 * 2 ** 7;
+        near(middle(await look(page), isHot), { x: 500 + Math.sign(lng) * pixels, y: 350 });
+        await done();
+      }
+    }
+  });
+
+  test('one picture of the view crosses the antimeridian in one piece, and the world is there once more on both sides', async () => {
+    const { page, done } = await visit('layer=fiji&at=2/0/180&mode=picture');
+    const found = middle(await look(page), isHot);
+    assert(Math.abs(found.x - 500) < 1.5, `${found.x}`);
+    await done();
+  });
+});
+
+describe('the legend and the values', () => {
+  const legend = (page) => page.$$eval('.kiln-legend-tick', (ticks) => ticks.map((tick) => tick.textContent));
+
+  test('the legend is what the server says, and follows style and zoom', async () => {
+    const { page, done } = await visit('layer=days&at=3/20/0');
+    const told = async (query) => (await kiln.json(`days/legend.json?scheme=heat&${query}`)).span;
+    const unit = () => page.textContent('.kiln-legend-unit');
+    await page.waitForSelector('.kiln-legend-tick');
+    const first = await legend(page);
+    const span = await told('zoom=3&radius=20&curve=sqrt');
+    assert.equal(await unit(), span.unit);
+    const last = (ticks) => Number(ticks.at(-1).replaceAll(',', '').replace('−', '-'));
+    assert(first.length >= 3 && last(first) <= span.vmax, first.join());
+
+    await page.selectOption('#agg', 'count');
+    await shown(page);
+    await page.waitForFunction(() => document.querySelector('.kiln-legend-unit').textContent.startsWith('points'));
+    assert.equal(await unit(), (await told('zoom=3&radius=20&curve=sqrt&agg=count')).unit);
+
+    const before = await legend(page);
+    await page.focus('#map');
+    await page.keyboard.press('+');
+    await page.waitForFunction((before) => [...document.querySelectorAll('.kiln-legend-tick')].map((tick) => tick.textContent).join() !== before, before.join());
+    const deeper = await told('zoom=4&radius=20&curve=sqrt&agg=count');
+    assert(last(await legend(page)) <= deeper.vmax);
+    await done();
+  });
+
+  test('a locked span stays what it is at every zoom', async () => {
+    const { page, done } = await visit('layer=days&at=3/20/0');
+    await page.waitForSelector('.kiln-legend-tick');
+    await page.check('#lock');
+    await shown(page);
+    const locked = (await hash(page)).get('span');
+    const before = await legend(page);
+    await page.focus('#map');
+    await page.keyboard.press('+');
+    await settled(page);
+    await shown(page);
+    assert.deepEqual(await legend(page), before);
+    assert.equal((await hash(page)).get('span'), locked);
+    await done();
+  });
+
+  test('bars say how the values lie on the colors', async () => {
+    const { page, done } = await visit('layer=days&at=3/20/0');
+    await page.waitForSelector('.histogram rect');
+    const told = await kiln.json('days/statistics?zoom=3&scheme=heat&radius=20&curve=sqrt');
+    const heights = await page.$$eval('.histogram rect', (bars) => bars.map((bar) => Number(bar.getAttribute('height'))));
+    assert.equal(heights.length, told.zooms[0].histogram.length);
+    const [most, highest] = [told.zooms[0].histogram, heights].map((list) => list.indexOf(Math.max(...list)));
+    assert.equal(highest, most);
+    await done();
+  });
+
+  test('a click tells what the server does', async () => {
+    const { page, done } = await visit(`layer=days&at=5/${placeOf(1).lat}/${placeOf(1).lng}`);
+    await page.waitForSelector('#categories:not([hidden])');
+    await page.mouse.click(500, 350);
+    const text = await (await page.waitForSelector('.kiln-value')).innerText();
+    const { lat, lng } = placeOf(1);
+    const told = await kiln.json(`days/point/${lng},${lat}?z=5&scheme=heat&radius=20&curve=sqrt&categories=5`);
+    const close = Number(text.split(' ')[0].replaceAll(',', ''));
+    assert(Math.abs(close / told.value - 1) < 0.06, `${text}: ${told.value}`);
+    assert(text.includes(told.unit) && text.includes('3 points within') && /At or above \d+ %/.test(text), text);
+    assert(/tram\s+3/.test(text), text);
+    await done();
+  });
+
+  test('the value under the cursor is told', async () => {
+    const { page, done } = await visit(`layer=one&${AT_STOCKHOLM}`);
+    await page.mouse.move(500, 350);
+    await page.waitForFunction(() => !document.getElementById('under').hidden);
+    assert.match(await page.textContent('#under'), /^[\d.,]+ people per km² at 59°N$/);
+    await page.mouse.move(900, 100);
+    await page.waitForTimeout(100);
+    await done();
+  });
+});
+
+describe('by hand', () => {
+  test('the address holds what is chosen, and shows it again', async () => {
+    const { page, done } = await visit('layer=days&at=3/20/0');
+    await page.selectOption('#scheme', 'viridis');
+    await page.selectOption('#curve', 'log');
+    await page.selectOption('#normalize', 'max');
+    await page.fill('#radius', '33');
+    await page.fill('#opacity', '60');
+    await page.click('#categories summary');
+    await page.check('#category-list input[value="tram"]');
+    await settled(page);
+    await shown(page);
+    const state = await hash(page);
+    assert.deepEqual(
+      ['layer', 'scheme', 'curve', 'normalize', 'radius', 'opacity', 'categories'].map((name) => state.get(name)),
+      ['days', 'viridis', 'log', 'max', '33', '60', '["tram"]'],
+    );
+    const again = await visit((await page.evaluate(() => location.hash)).slice(1));
+    for (const id of ['layer', 'scheme', 'curve', 'normalize', 'radius', 'opacity']) {
+      assert.equal(await value(again.page, id), await value(page, id), id);
+    }
+    await again.page.waitForSelector('#category-list input[value="tram"]:checked', { state: 'attached' });
+    assert(again.asked.some((url) => /days\/3\/.*category=%5B%22tram%22%5D/.test(url)), again.asked.join('\n'));
+    await again.done();
+    // An address that is changed by hand, or by the browser's back.
+    await page.evaluate(() => (location.hash = 'layer=one&at=4/10/10'));
+    await page.waitForFunction(() => document.getElementById('layer').value === 'one');
+    await shown(page);
+    assert.equal(await value(page, 'scheme'), 'heat');
+    await done();
+  });
+
+  test('an address that makes no sense shows what is usual', async () => {
+    const { page, done } = await visit('layer=nowhere&at=x/y/z&radius=-9&opacity=many&span=5..1&categories=%7B&scheme=none&time=a..b');
+    assert.deepEqual(await Promise.all(['layer', 'scheme', 'opacity'].map((id) => value(page, id))), ['days', 'heat', '80']);
+    await done();
+  });
+
+  test('a category alone is drawn alone', async () => {
+    const { page, done } = await visit('layer=days&at=3/20/0&categories=["bus"]');
+    const seen = await look(page);
+    const pixels = 256 * 8;
+    const hotAt = (day) => {
+      const x = Math.round(500 + (placeOf(day).lng / 360) * pixels);
+      return middle({ width: 20, height: 20, at: (column, row) => seen.at(x - 10 + column, 340 + row) }, isHot).count;
+    };
+    assert(hotAt(4) > 20 && hotAt(3) === 0 && hotAt(5) === 0, [3, 4, 5].map(hotAt).join());
+    await done();
+  });
+
+  test('beyond a zoom the browser draws the points, and back', async () => {
+    const { page, asked, done } = await visit(`layer=one&at=7/${STOCKHOLM.lat}/${STOCKHOLM.lng}`);
+    assert.equal(await page.$('.leaflet-heatmap-layer'), null);
+    assert(!asked.some((url) => url.includes('/points?')));
+    const by_tiles = await look(page);
+    await page.focus('#map');
+    await page.keyboard.press('+');
+    await page.waitForSelector('.leaflet-heatmap-layer');
+    await page.waitForFunction(() => document.getElementById('status').textContent.includes('drawn by the browser'));
+    assert(asked.some((url) => url.includes('one/points?') && url.includes('format=heat')));
+    await settled(page);
+    const by_browser = await look(page);
+    near(middle(by_browser, isHot), CENTER, 2);
+    // Alike: about as large, and as hot in the middle.
+    const sizes = [by_tiles, by_browser].map((seen) => middle(seen, isHot).count);
+    assert(sizes[1] > sizes[0] / 2.5 && sizes[1] < sizes[0] * 2.5, sizes.join());
+    await page.keyboard.press('-');
+    await page.waitForSelector('.leaflet-heatmap-layer', { state: 'detached' });
+    await shown(page);
+    near(middle(await look(page), isHot), CENTER);
+    // The zoom is the user's choice.
+    await page.click('#drawing summary');
+    await page.fill('#beyond', '5');
+    await page.waitForSelector('.leaflet-heatmap-layer');
+    assert.equal((await hash(page)).get('beyond'), '5');
+    await page.uncheck('#handover');
+    await page.waitForSelector('.leaflet-heatmap-layer', { state: 'detached' });
+    assert.equal((await hash(page)).get('handover'), 'off');
+    await done();
+  });
+
+  test('times play, and all frames mean the same by a color', async () => {
+    const { page, asked, done } = await visit('layer=days&at=2/20/0');
+    await page.waitForSelector('#times:not([hidden])');
+    const all = await page.textContent('#range-value');
+    assert.match(all, /2024-03-01 12:00 – 2024-03-07 12:00 UTC/);
+    asked.length = 0;
+    await page.click('#play');
+    await page.waitForTimeout(3200);
+    await page.click('#play');
+    assert.equal(await page.getAttribute('#play', 'aria-pressed'), 'false');
+    const tiles = asked.filter((url) => /days\/2\/\d+\/\d+/.test(url)).map((url) => new URL(url).searchParams);
+    const frames = new Set(tiles.map((query) => `${query.get('start')} ${query.get('end')}`));
+    const spans = new Set(tiles.map((query) => `${query.get('vmin')} ${query.get('vmax')}`));
+    assert(frames.size >= 3, [...frames].join('\n'));
+    assert.equal(spans.size, 1);
+    const whole = (await kiln.json('days/legend.json?scheme=heat&radius=20&curve=sqrt&zoom=2')).span;
+    assert(Math.abs(Number([...spans][0].split(' ')[1]) / whole.vmax - 1) < 1e-9);
+    assert.notEqual(await page.textContent('#range-value'), all);
+    assert.match((await hash(page)).get('time'), /^2024-03-0\dT.*\.\.2024-03-0\dT/);
+    await page.click('#all-times');
+    await shown(page);
+    assert.equal((await hash(page)).get('time'), null);
+    await done();
+  });
+
+  test('the picture before lies beside the one after', async () => {
+    const { page, done } = await visit('layer=days&at=3/20/0&categories=["bus"]');
+    await page.click('#drawing summary');
+    await page.check('#compare');
+    await page.click('#categories summary');
+    await page.uncheck('#category-list input[value="bus"]');
+    await page.check('#category-list input[value="tram"]');
+    await page.fill('#swipe-at', '45');
+    await settled(page);
+    await shown(page);
+    await page.waitForTimeout(600);
+    const seen = await look(page);
+    const pixels = 256 * 8;
+    const hotAt = (day) => {
+      const x = Math.round(500 + (placeOf(day).lng / 360) * pixels);
+      return middle({ width: 20, height: 20, at: (column, row) => seen.at(x - 10 + column, 340 + row) }, isHot).count > 20;
+    };
+    // Buses on even days to the left of the line, trams on odd days to the right.
+    assert.deepEqual([1, 2, 4, 5].map(hotAt), [false, true, false, true]);
+    const state = await hash(page);
+    assert(state.get('before').includes('categories') && state.get('swipe') === '45');
+    await page.uncheck('#compare');
+    await page.waitForSelector('#swipe', { state: 'hidden' });
+    assert.equal((await hash(page)).get('before'), null);
+    await done();
+  });
+
+  test('what is on screen can be taken away', async () => {
+    const { page, done } = await visit(`layer=one&${AT_STOCKHOLM}&scheme=fire`);
+    await page.click('#take summary');
+    for (const [kind, words] of [
+      ['Leaflet', ['L.tileLayer', `${kiln.url}/one?scheme=fire`]],
+      ['MapLibre', ['maplibregl.Map', 'raster']],
+      ['OpenLayers', ['new TileJSON', 'fromLonLat']],
+      ['curl', ['curl -o one.png', '/one/bbox/']],
+    ]) {
+      await page.getByRole('tab', { name: kind }).click();
+      const code = await page.textContent('#snippet');
+      for (const word of words) assert(code.includes(word), `${kind}: ${code}`);
+    }
+    for (const [id, type] of [['png', 'image/png'], ['tif', 'image/tiff']]) {
+      const reply = await fetch(await page.$eval(`#${id}`, (link) => link.href));
+      assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, type]);
+    }
+    await done();
+  });
+});
+
+describe('for everybody', () => {
+  test('keys move the map and reach every control, which all have names', async () => {
+    const { page, done } = await visit('layer=days&at=3/20/0');
+    await page.focus('#map');
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(() => !location.hash.includes('at=3/20/0'));
+    const nameless = await page.evaluate(() => {
+      const label = (element) => element.getAttribute('aria-label') || element.title || element.labels?.[0]?.textContent.trim() || element.textContent.trim();
+      return [...document.querySelectorAll('a, button, input, select, summary')].filter((element) => !label(element)).map((element) => element.outerHTML);
+    });
+    assert.deepEqual(nameless, []);
+    await page.focus('#fold');
+    const reached = new Set();
+    for (let i = 0; i < 40; i++) {
+      await page.keyboard.press('Tab');
+      reached.add(await page.evaluate(() => document.activeElement.id));
+    }
+    for (const id of ['layer', 'scheme', 'curve', 'radius', 'opacity', 'play', 'from', 'to']) assert(reached.has(id), id);
+    await done();
+  });
+
+  test('a phone shows the map first, and the controls on request', async () => {
+    const { page, done } = await visit('layer=days&at=2/20/0', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+    assert.equal(await page.isVisible('#controls'), false);
+    await page.tap('#fold');
+    assert.equal(await page.isVisible('#scheme'), true);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert(wide <= 390, `${wide}`);
+    await page.tap('#fold');
+    const boxes = await Promise.all(['.kiln-legend', '#times', '#panel'].map((name) => page.locator(name).boundingBox()));
+    for (const { x, width } of boxes) assert(x >= 0 && x + width <= 390, JSON.stringify(boxes));
+    assert(boxes[0].y + boxes[0].height <= boxes[1].y, 'the legend lies above the times');
+    await done();
+  });
+
+  test('dark and light', async () => {
+    const brightness = async (visitor) => (await look(visitor.page)).at(500, 650).reduce((sum, part) => sum + part, 0) / 3;
+    const [light, dark] = [await visit('layer=one&at=3/0/-30'), await visit('layer=one&at=3/0/-30', { colorScheme: 'dark' })];
+    assert((await brightness(light)) > 190 && (await brightness(dark)) < 60);
+    for (let i = 0; i < 2; i++) await light.page.click('#theme');
+    await light.page.waitForTimeout(300);
+    assert((await brightness(light)) < 60);
+    await light.page.reload();
+    await shown(light.page);
+    assert((await brightness(light)) < 60, 'the browser remembers');
+    await light.done();
+    await dark.done();
+  });
+
+  test('a server that is gone is told of', async () => {
+    const own = await serve();
+    const { page } = await chromium.page({}, [own.url]);
+    await page.goto(`${own.url}/#layer=one&at=3/20/0`);
+    await shown(page);
+    own.stop();
+    await page.selectOption('#scheme', 'fire');
+    await page.waitForSelector('#status.error');
+    assert.match(await page.textContent('#status'), /cannot be reached/);
+    await page.context().close();
+  });
+
+  test('a basemap of the config lies below', async () => {
+    const own = await serve(`\n[page]\nbasemap = "/one/{z}/{x}/{y}.png"\nattribution = "<b>Base</b> maps"\n`);
+    const { page, asked, done } = await chromium.page({}, [own.url]);
+    await page.goto(`${own.url}/#layer=days&at=3/20/0`);
+    await shown(page);
+    await page.waitForSelector('.leaflet-land-pane .leaflet-tile-loaded');
+    assert(asked.some((url) => url.includes('/one/3/')) && !asked.some((url) => url.includes('countries')));
+    assert.match(await page.textContent('.leaflet-control-attribution'), /Base maps/);
+    await done();
+    own.stop();
+  });
+});
