@@ -346,8 +346,11 @@ impl Layer {
         let key = shading::key(query, projection, steps, radius_px, &style);
         // Who asks first finds it, and the others wait: it is about them as well.
         let shading = self.shadings.get_or_insert_with(&key, || -> Result<Arc<Shading>> {
+            // What all pictures need is found though who asked first may leave.
+            let stop = query.stop.filter(|_| query.filters() || !matches!(self.points, LayerPoints::Live(_)));
+            let query = &Query { stop, ..query.clone() };
             let origin = self.origin(query);
-            let places = self.places(query)?;
+            let (places, threads) = (self.places(query)?, origin.threads(threads));
             Shading::find(origin, query, &places, projection, steps, radius_px, &style, threads).map(Arc::new)
         })?;
         Ok(Some(if factor.to_bits() == 1f64.to_bits() { shading } else { Arc::new(shading.scaled(factor)) }))

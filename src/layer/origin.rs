@@ -36,6 +36,14 @@ impl<'a> Origin<'a> {
         !matches!(self, Self::Source(_))
     }
 
+    /// How many pictures are best drawn at the same time by `threads`: those of a live table wait for its database.
+    pub(super) fn threads(self, threads: usize) -> usize {
+        match self {
+            Self::Source(_) | Self::Stored(_) => threads,
+            Self::Live(snapshot) => threads.max(snapshot.connections() / 2),
+        }
+    }
+
     /// The points that pass `query`, summed up per cell of `canvas`, which a kernel of `radius_px` pixels will smooth.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ impl Default for DatabaseOptions {
 /// A PostGIS database. Whatever waits for it blocks; nothing writes to it.
 pub struct Database {
     pool: Arc<Pool>,
+    connections: usize,
     /// For what may take as long as it needs: a look at a whole table.
     patient: Arc<Pool>,
     address: Address,
@@ -56,6 +57,7 @@ impl Database {
         };
         let database = Arc::new(Self {
             pool: pool(options.connections, options.timeout),
+            connections: options.connections,
             patient: pool(2, Duration::ZERO),
             address: address.clone(),
             tls: tls.clone(),
@@ -64,6 +66,11 @@ impl Database {
         });
         database.require_postgis()?;
         Ok(database)
+    }
+
+    /// The most connections at the same time.
+    pub(super) fn connections(&self) -> usize {
+        self.connections
     }
 
     fn require_postgis(&self) -> Result<()> {

@@ -11,6 +11,9 @@ use crate::geo::{fixed, morton};
 use crate::raster::Tally;
 use crate::source::Query;
 
+/// So many levels the points of a square are counted further down at once.
+const STEP: u32 = 6;
+
 /// A square of the quadtree, and how many points it holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
@@ -33,14 +36,14 @@ impl LiveSnapshot {
             keys.sort_unstable();
             ranks(keys.len() as u64, count, true).into_iter().map(|rank| keys[rank as usize]).collect()
         } else {
-            let nodes = if query.filters() {
-                self.nodes(query, 0, 0)?
+            let (depth, nodes) = if query.filters() {
+                (STEP, self.nodes(query, 0, 0)?)
             } else {
-                merged(self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n }))
+                (LEVEL, merged(self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n })))
             };
             let total = nodes.iter().map(|node| node.n).sum();
             let mut picked = Vec::with_capacity(count);
-            self.pick(query, LEVEL, &nodes, &ranks(total, count, query.filters()), &mut picked)?;
+            self.pick(query, depth, &nodes, &ranks(total, count, query.filters()), &mut picked)?;
             picked
         };
         let place = |key: u64| {
@@ -50,11 +53,11 @@ impl LiveSnapshot {
         Ok(keys.into_iter().map(place).collect())
     }
 
-    /// The squares of a node that hold points, `LEVEL` levels further down, in Z-order.
+    /// The squares of a node that hold points, [`STEP`] levels further down, in Z-order.
     pub(super) fn nodes(&self, query: &Query<'_>, depth: u32, key: u64) -> Result<Vec<Node>> {
         let Some(extent) = self.area else { return Ok(Vec::new()) };
         let (x, y) = morton::place(key);
-        let cuts = Cuts::of_node(depth, [x, y], depth + LEVEL);
+        let cuts = Cuts::of_node(depth, [x, y], depth + STEP);
         let window = Window::new(&cuts, extent);
         if window.boxes.is_empty() {
             return Ok(Vec::new());
@@ -71,7 +74,7 @@ impl LiveSnapshot {
     fn pick(&self, query: &Query<'_>, depth: u32, nodes: &[Node], ranks: &[u64], picked: &mut Vec<u64>) -> Result<()> {
         /// So few points are looked at one by one.
         const FEW: u64 = 20_000;
-        const DEEPEST: u32 = 30;
+        const DEEPEST: u32 = 32 - STEP;
         let (mut before, mut rest) = (0, ranks);
         for node in nodes {
             let Range { start, end } = before..before + node.n;
@@ -81,9 +84,9 @@ impl LiveSnapshot {
                 continue;
             }
             let own: Vec<u64> = own.iter().map(|rank| rank - start).collect();
-            if node.n > FEW && depth < DEEPEST {
+            if node.n > FEW && depth <= DEEPEST {
                 let inner = self.nodes(query, depth, node.key)?;
-                self.pick(query, depth + LEVEL, &inner, &own, picked)?;
+                self.pick(query, depth + STEP, &inner, &own, picked)?;
             } else {
                 let keys = self.keys(query, depth, node.key)?;
                 // Rows may have gone since they were counted.

@@ -126,6 +126,11 @@ impl LiveSnapshot {
         self.relation.weight()
     }
 
+    /// The most statements that its database is asked at the same time.
+    pub fn connections(&self) -> usize {
+        self.database.connections()
+    }
+
     /// The rows.
     pub fn relation(&self) -> &Relation {
         &self.relation

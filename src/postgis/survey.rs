@@ -26,8 +26,9 @@ pub(super) struct Surveyed {
     pub(super) area: Box4,
 }
 
-/// The level of coarse cells: 64 of them around the world.
-pub(super) const LEVEL: u32 = 6;
+/// The level of coarse cells: 256 of them around the world. Few of them hold so many points that a place among these takes more
+/// than one statement to find.
+pub(super) const LEVEL: u32 = 8;
 
 /// All of the globe, and what longitudes may be written as.
 const EVERYWHERE: Box4 = [-360.0, -90.0, 360.0, 90.0];
