@@ -48,6 +48,6 @@ clean: ## Everything that was built
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin
-	@ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || scripts/install.sh postgresql-15-postgis-3
+	@ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || scripts/install.sh postgresql postgresql-postgis
 	@scripts/page.sh tools
 	@scripts/readers.sh
