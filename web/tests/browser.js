@@ -5,16 +5,14 @@ import { inflateSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
 const PROGRAMS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const FLAGS = [
-  '--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
-  // WebGL without a graphics card.
-  '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
-];
+const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+/** WebGL without a graphics card: all that is drawn is slower by it. */
+const WEBGL = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
 
-export async function open() {
+export async function open({ webgl = false } = {}) {
   const executablePath = PROGRAMS.find((program) => program && existsSync(program));
   assert(executablePath, 'There is no Chromium: scripts/install.sh chromium');
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await chromium.launch({ executablePath, args: webgl ? [...FLAGS, ...WEBGL] : FLAGS });
 
   /** A page that must not complain, and must ask nobody but `hosts`. */
   async function page(options = {}, hosts = []) {

@@ -56,10 +56,14 @@ const watch = () => {
 async function drag(page) {
   await page.mouse.move(500, 400);
   await page.mouse.down();
-  for (let i = 1; i <= 120; i++) {
-    const turn = (i / 120) * 2 * Math.PI;
-    await page.mouse.move(500 + 180 * Math.sin(turn), 400 + 120 * (1 - Math.cos(turn)));
+  // As often as a mouse tells of itself, whether or not the browser has taken the last one in.
+  const moves = [];
+  for (let i = 1; i <= 250; i++) {
+    const turn = (i / 250) * 2 * Math.PI;
+    moves.push(page.mouse.move(500 + 180 * Math.sin(turn), 400 + 120 * (1 - Math.cos(turn))));
+    await new Promise((then) => setTimeout(then, 8));
   }
+  await Promise.all(moves);
   await page.mouse.up();
 }
 

@@ -12,7 +12,7 @@ const { lat, lng } = STOCKHOLM;
 
 let kiln, chromium, pages, host;
 before(async () => {
-  [kiln, chromium] = await Promise.all([serve(), open()]);
+  [kiln, chromium] = await Promise.all([serve(), open({ webgl: true })]);
   pages = {};
   host = await site(pages);
 });

@@ -76,6 +76,19 @@ describe('what is on screen', () => {
     await done();
   });
 
+  test('no seams show between the tiles of the land where a pixel of the layout is one and a half of the screen', async () => {
+    // Siberia, far from all coasts and borders, where the edges of tiles lie on half pixels.
+    const { page, done } = await visit('layer=one&at=7/65/100.01', { deviceScaleFactor: 1.5 });
+    await page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name, responseEnd }) => name.includes('countries-50m') && responseEnd));
+    await page.waitForTimeout(500);
+    const seen = await look(page);
+    const colors = new Set();
+    for (let x = 0; x < seen.width; x++) colors.add(seen.at(x, 300).join());
+    for (let y = 0; y < seen.height; y++) colors.add(seen.at(700, y).join());
+    assert.equal(colors.size, 1, [...colors].join(' '));
+    await done();
+  });
+
   test('the antimeridian cuts no dot', async () => {
     for (const mode of ['tiles', 'picture']) {
       for (const lng of [179.5, -179.5]) {

@@ -120,8 +120,9 @@ class Page {
   async start(): Promise<void> {
     this.panel.show(this.state);
     this.remember();
+    const shown = this.refresh();
     void this.learn();
-    await this.refresh();
+    await shown;
   }
 
   private place(placed: boolean): void {
@@ -260,8 +261,10 @@ async function start(): Promise<void> {
     throw error;
   });
   const page = new Page(map, catalog);
+  // Heat first: it has the longer way.
+  const shown = page.start();
   ground = basemap(map, catalog);
-  await page.start();
+  await shown;
 }
 
 start().catch((error: Error) => say(error.message, true));
