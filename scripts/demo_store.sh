@@ -10,4 +10,4 @@ has() { "$kiln" layer "$1" --store "$store" >/dev/null 2>&1; }
 has cities || "$kiln" import data/cities.parquet --layer cities --store "$store" --weight population \
   --title 'Cities by population' --attribution 'GeoNames, CC BY 4.0' --style curve=sqrt --style radius=12
 has earthquakes || "$kiln" import data/earthquakes.geojson --layer earthquakes --store "$store" --weight mag \
-  --title 'A week of earthquakes by magnitude' --attribution 'U.S. Geological Survey' --style curve=log --style radius=20
+  --title 'Earthquakes by magnitude' --attribution 'U.S. Geological Survey' --style curve=log --style radius=20

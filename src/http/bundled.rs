@@ -25,7 +25,7 @@ const BUNDLED: [Bundled; 2] = [
     },
     Bundled {
         name: "earthquakes",
-        title: "A week of earthquakes by magnitude",
+        title: "Earthquakes by magnitude",
         attribution: "U.S. Geological Survey",
         weight: "mag",
         style: &[("curve", "log"), ("radius", "20")],

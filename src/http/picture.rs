@@ -96,7 +96,7 @@ impl Subject {
     fn weight(&self) -> Option<&str> {
         match self {
             Self::Layer(layer) => layer.weight(),
-            Self::Given(_) => Some("weight"),
+            Self::Given(points) => points.is_weighted().then_some("weight"),
         }
     }
 }
@@ -259,8 +259,7 @@ impl Wanted {
             render_shaded(self.subject.origin(&query), &query, &self.canvas, &style, shading.as_deref(), threads)
         };
         let heat = draw().map_err(|error| self.filter.blamed(error))?;
-        let weighted = heat.values.as_ref().is_some_and(|values| values.weighted);
-        let unit = Unit::of(&self.canvas, &style, self.subject.weight().filter(|_| weighted));
+        let unit = Unit::of(&self.canvas, &style, self.subject.weight());
         Ok((heat, style, unit))
     }
 

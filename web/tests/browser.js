@@ -1,20 +1,18 @@
 // A real Chromium, and what is seen in it.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { inflateSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
 const PROGRAMS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const FLAGS = [
-  '--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
-  // WebGL without a graphics card.
-  '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
-];
+const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+/** WebGL without a graphics card: all that is drawn is slower by it. */
+const WEBGL = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
 
-export async function open() {
+export async function open({ webgl = false } = {}) {
   const executablePath = PROGRAMS.find((program) => program && existsSync(program));
   assert(executablePath, 'There is no Chromium: scripts/install.sh chromium');
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
-  const canvas = await (await browser.newContext()).newPage();
+  const browser = await chromium.launch({ executablePath, args: webgl ? [...FLAGS, ...WEBGL] : FLAGS });
 
   /** A page that must not complain, and must ask nobody but `hosts`. */
   async function page(options = {}, hosts = []) {
@@ -42,24 +40,46 @@ export async function open() {
   }
 
   /** What is on screen, as a function from a pixel to its color. */
-  async function look(page, clip) {
-    const shot = (await page.screenshot(clip ? { clip } : {})).toString('base64');
-    const { width, height, data } = await canvas.evaluate(async (shot) => {
-      const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${shot}`)).blob());
-      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-      const context = canvas.getContext('2d');
-      context.drawImage(bitmap, 0, 0);
-      const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-      let text = '';
-      for (let i = 0; i < data.length; i += 32768) text += String.fromCharCode(...data.subarray(i, i + 32768));
-      return { width: bitmap.width, height: bitmap.height, data: btoa(text) };
-    }, shot);
-    const bytes = Buffer.from(data, 'base64');
-    const at = (x, y) => [...bytes.subarray(4 * (y * width + x), 4 * (y * width + x) + 3)];
-    return { width, height, at };
-  }
+  const look = async (page) => pixels(await page.screenshot());
 
   return { page, look, browser, close: () => browser.close() };
+}
+
+/** A screenshot's pixels: a PNG of 8 bits a channel, not interlaced, as Chromium writes it. */
+function pixels(png) {
+  const [width, height, depth, color] = [png.readUInt32BE(16), png.readUInt32BE(20), png[24], png[25]];
+  assert(depth === 8 && (color === 2 || color === 6), `a PNG of ${depth} bits and color type ${color}`);
+  const packed = [];
+  for (let at = 8; at < png.length; at += 12 + png.readUInt32BE(at)) {
+    if (png.toString('latin1', at + 4, at + 8) === 'IDAT') packed.push(png.subarray(at + 8, at + 8 + png.readUInt32BE(at)));
+  }
+  const rows = inflateSync(Buffer.concat(packed));
+  const step = color === 2 ? 3 : 4;
+  const stride = step * width;
+  const bytes = new Uint8Array(stride * height);
+  for (let y = 0; y < height; y++) {
+    const filter = rows[y * (stride + 1)];
+    for (let x = 0; x < stride; x++) {
+      const at = y * stride + x;
+      const left = x < step ? 0 : bytes[at - step];
+      const up = y ? bytes[at - stride] : 0;
+      const corner = y && x >= step ? bytes[at - stride - step] : 0;
+      const guess = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter];
+      bytes[at] = rows[y * (stride + 1) + 1 + x] + guess;
+    }
+  }
+  const at = (x, y) => {
+    const i = y * stride + x * step;
+    return [bytes[i], bytes[i + 1], bytes[i + 2]];
+  };
+  return { width, height, at };
+}
+
+/** The one of three neighbors that is nearest to what they foretell (PNG, filter 4). */
+function paeth(left, up, corner) {
+  const [byLeft, byUp, byCorner] = [Math.abs(up - corner), Math.abs(left - corner), Math.abs(left + up - 2 * corner)];
+  if (byLeft <= byUp && byLeft <= byCorner) return left;
+  return byUp <= byCorner ? up : corner;
 }
 
 /** The middle of all pixels that `is` picks, and how many there are. */

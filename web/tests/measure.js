@@ -7,6 +7,8 @@ const [url = 'http://127.0.0.1:3000', ...layers] = process.argv.slice(2);
 const names = layers.length ? layers : (await (await fetch(`${url}/catalog`)).json()).layers.map(({ name }) => name);
 const chromium = await open();
 const ms = (value) => `${Math.round(value)} ms`;
+const RUNS = 5;
+const VIEW = { viewport: { width: 1280, height: 800 }, reducedMotion: 'no-preference' };
 const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor(share * (values.length - 1))];
 
 /** What was traced while `work` went on. */
@@ -26,61 +28,121 @@ const markFirst = () => {
   seen.observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['class'] });
 };
 
-for (const layer of names) {
-  const loads = [];
-  for (let i = 0; i < 5; i++) {
-    const { page } = await chromium.page({ viewport: { width: 1280, height: 800 }, reducedMotion: 'no-preference' }, [url]);
-    await page.addInitScript(markFirst);
-    await page.goto(`${url}/#layer=${layer}`);
-    await page.waitForSelector('#map[aria-busy="false"]');
-    await page.waitForFunction(() => performance.getEntriesByName('first-heat').length);
-    loads.push(
-      await page.evaluate(() => {
-        const first = performance.getEntriesByName('first-heat')[0].startTime;
-        return { first, after: first - performance.getEntriesByType('navigation')[0].loadEventEnd };
-      }),
-    );
-    await page.context().close();
-  }
-  const middle = (name) => quantile(loads.map((load) => load[name]), 0.5);
-  console.log(`${layer}: first heat ${ms(middle('first'))} after navigation, ${ms(middle('after'))} after load (median of ${loads.length})`);
+/** When the first heat was on screen, in milliseconds after the navigation and after the page's load event. */
+async function firstHeat(state) {
+  const { page } = await chromium.page(VIEW, [url]);
+  await page.addInitScript(markFirst);
+  await page.goto(`${url}/#${state}`);
+  await page.waitForFunction(() => performance.getEntriesByName('first-heat').length && performance.getEntriesByType('navigation')[0].loadEventEnd);
+  const times = await page.evaluate(() => {
+    const first = performance.getEntriesByName('first-heat')[0].startTime;
+    return { first, after: Math.max(first - performance.getEntriesByType('navigation')[0].loadEventEnd, 0) };
+  });
+  await page.context().close();
+  return times;
+}
 
-  const { page } = await chromium.page({ viewport: { width: 1280, height: 800 }, reducedMotion: 'no-preference' }, [url]);
-  await page.goto(`${url}/#layer=${layer}&at=5/38/-95`);
-  await page.waitForSelector('#map[aria-busy="false"]');
-  const drag = async () => {
-    await page.mouse.move(500, 400);
-    await page.mouse.down();
-    for (let i = 1; i <= 120; i++) {
-      const turn = (i / 120) * 2 * Math.PI;
-      await page.mouse.move(500 + 180 * Math.sin(turn), 400 + 120 * (1 - Math.cos(turn)));
-    }
-    await page.mouse.up();
+/** Puts `window.isBlank` into a page: whether a part of the map has no tile. */
+const watch = () => {
+  window.isBlank = () => {
+    const boxes = [...document.querySelectorAll('.leaflet-heat-pane img.leaflet-tile-loaded')].map((tile) => tile.getBoundingClientRect());
+    const covered = (x, y) => boxes.some(({ left, right, top, bottom }) => left <= x && x < right && top <= y && y < bottom);
+    for (let x = 1; x < innerWidth; x += 64) for (let y = 1; y < innerHeight; y += 64) if (!covered(x, y)) return true;
+    return false;
   };
-  await drag(); // so that all tiles are there
-  await page.waitForTimeout(1500);
-  const blanks = page.evaluate(async () => {
+};
+
+/** A round drag that ends where it began. */
+async function drag(page) {
+  await page.mouse.move(500, 400);
+  await page.mouse.down();
+  // As often as a mouse tells of itself, whether or not the browser has taken the last one in.
+  const moves = [];
+  for (let i = 1; i <= 250; i++) {
+    const turn = (i / 250) * 2 * Math.PI;
+    moves.push(page.mouse.move(500 + 180 * Math.sin(turn), 400 + 120 * (1 - Math.cos(turn))));
+    await new Promise((then) => setTimeout(then, 8));
+  }
+  await Promise.all(moves);
+  await page.mouse.up();
+}
+
+/** Frames a second while what is on screen is dragged, and how far apart they are. */
+async function pan(page) {
+  const events = await traced(page, () => drag(page));
+  const drawn = events.filter((event) => event.name === 'DrawFrame').map((event) => event.ts / 1000).sort((a, b) => a - b);
+  const gaps = drawn.slice(1).map((time, i) => time - drawn[i]).filter((gap) => gap < 1000);
+  return { rate: (1000 * gaps.length) / (drawn.at(-1) - drawn[0]), late: quantile(gaps, 0.95) };
+}
+
+/** How many frames of a drag had a part without tiles. */
+async function blanks(page) {
+  const counted = page.evaluate(async () => {
     let [frames, blank, on] = [0, 0, true];
     window.enough = () => (on = false);
     while (on) {
       await new Promise(requestAnimationFrame);
       frames++;
-      const boxes = [...document.querySelectorAll('.leaflet-heat-pane img.leaflet-tile-loaded')].map((tile) => tile.getBoundingClientRect());
-      const covered = (x, y) => boxes.some(({ left, right, top, bottom }) => left <= x && x < right && top <= y && y < bottom);
-      for (let x = 1; x < innerWidth; x += 64) for (let y = 1; y < innerHeight; y += 64) if (!covered(x, y)) (blank++, (x = innerWidth), (y = innerHeight));
+      if (window.isBlank()) blank++;
     }
     return { frames, blank };
   });
-  await drag();
+  await drag(page);
   await page.evaluate(() => window.enough());
-  const seen = await blanks;
-  const events = await traced(page, drag);
-  const drawn = events.filter((event) => event.name === 'DrawFrame').map((event) => event.ts / 1000).sort((a, b) => a - b);
-  const gaps = drawn.slice(1).map((time, i) => time - drawn[i]).filter((gap) => gap < 1000);
-  const span = drawn.at(-1) - drawn[0];
+  return counted;
+}
+
+/** How long the map takes to be whole after a jump to where it never was. */
+async function jump(page, lng) {
+  return page.evaluate(async (lng) => {
+    const start = performance.now();
+    location.hash = location.hash.replace(/at=[^&]*/, `at=6/38/${lng}`);
+    await new Promise((done) => addEventListener('hashchange', done, { once: true }));
+    while (window.isBlank()) await new Promise(requestAnimationFrame);
+    return performance.now() - start;
+  }, lng);
+}
+
+for (const layer of names) {
+  const told = { warm: [], cold: [] };
+  await firstHeat(`layer=${layer}`);
+  for (let i = 0; i < RUNS; i++) {
+    told.warm.push(await firstHeat(`layer=${layer}`));
+    // In a style that nobody has asked for: its span and its tiles are new to the server.
+    told.cold.push(await firstHeat(`layer=${layer}&radius=${(14 + 10 * Math.random()).toFixed(3)}`));
+  }
+  for (const [name, loads] of Object.entries(told)) {
+    const [first, after] = ['first', 'after'].map((each) => quantile(loads.map((load) => load[each]), 0.5));
+    console.log(`${layer}: first heat (${name} server) ${ms(first)} after navigation, ${ms(after)} after load (median of ${loads.length})`);
+  }
+
+  const { page } = await chromium.page(VIEW, [url]);
+  await page.addInitScript(watch);
+  await page.goto(`${url}/#layer=${layer}&at=5/38/-95`);
+  await page.waitForSelector('#map[aria-busy="false"]');
+  await drag(page); // so that all tiles are there
+  await page.waitForTimeout(1500);
+  const pans = [];
+  let [frames, blank] = [0, 0];
+  for (let i = 0; i < RUNS; i++) {
+    const seen = await blanks(page);
+    frames += seen.frames;
+    blank += seen.blank;
+    pans.push(await pan(page));
+  }
+  const [rate, late] = ['rate', 'late'].map((name) => quantile(pans.map((each) => each[name]), 0.5));
   console.log(
-    `${layer}: pan at ${((1000 * gaps.length) / span).toFixed(0)} frames a second, ${ms(quantile(gaps, 0.5))} between frames, ${ms(quantile(gaps, 0.95))} at the 95th percentile; ${seen.blank} of ${seen.frames} frames with a blank`,
+    `${layer}: pan over tiles that are there: ${rate.toFixed(0)} frames a second, ${ms(late)} between frames at the 95th percentile (median of ${pans.length}); ${blank} of ${frames} frames with a blank`,
   );
+  await page.goto('about:blank');
+  await page.goto(`${url}/#layer=${layer}&at=6/38/-150&radius=${(14 + 10 * Math.random()).toFixed(3)}`);
+  await page.waitForSelector('#map[aria-busy="false"]');
+  const jumps = [];
+  for (let i = 1; i <= 2 * RUNS; i++) {
+    jumps.push(await jump(page, -150 + 30 * i)); // more than a screen
+    await page.waitForTimeout(500);
+  }
+  console.log(`${layer}: a screen of new ground: whole after ${ms(quantile(jumps, 0.5))} (median of ${jumps.length}), ${ms(Math.max(...jumps))} at most`);
   await page.context().close();
 }
 await chromium.close();

@@ -12,7 +12,7 @@ const { lat, lng } = STOCKHOLM;
 
 let kiln, chromium, pages, host;
 before(async () => {
-  [kiln, chromium] = await Promise.all([serve(), open()]);
+  [kiln, chromium] = await Promise.all([serve(), open({ webgl: true })]);
   pages = {};
   host = await site(pages);
 });
@@ -152,15 +152,61 @@ describe('other libraries', () => {
 });
 
 describe('what the page gives to take away', () => {
+  const isHot = ([red, green]) => red > 225 && green < 200;
+
+  /** The lines that the page has for a library, for the town at zoom 6. */
+  async function linesFor(kind) {
+    const { page, done } = await chromium.page({}, [kiln.url]);
+    await page.goto(`${kiln.url}/#layer=one&at=6/${lat}/${lng}`);
+    await page.waitForSelector('#map[aria-busy="false"]');
+    await page.click('#take summary');
+    await page.getByRole('tab', { name: kind }).click();
+    const code = await page.textContent('#snippet');
+    await done();
+    return code;
+  }
+
   test('its lines for Leaflet work as they are', async () => {
-    const visitor = await chromium.page({}, [kiln.url]);
-    await visitor.page.goto(`${kiln.url}/#layer=one&at=6/${lat}/${lng}`);
-    await visitor.page.waitForSelector('#map[aria-busy="false"]');
-    const code = await visitor.page.textContent('#snippet');
-    await visitor.done();
+    const code = await linesFor('Leaflet');
     const { page, done } = await visit(LEAFLET, `${code}\nmap.eachLayer((layer) => layer.on('load', () => { window.shown = true; }));`);
-    const seen = middle(await chromium.look(page), ([red, green]) => red > 225 && green < 200);
-    near(seen, CENTER, 2.5);
+    near(middle(await chromium.look(page), isHot), CENTER, 2.5);
+    await done();
+  });
+
+  test('its lines for MapLibre GL work as they are', async () => {
+    const html = `<!doctype html><link rel="stylesheet" href="/node_modules/maplibre-gl/dist/maplibre-gl.css">${STYLE}`;
+    const code = await linesFor('MapLibre');
+    const { page, done } = await visit(
+      html,
+      `const maplibregl = await import('/node_modules/maplibre-gl/dist/maplibre-gl.mjs');\n${code}\nmap.on('idle', () => { window.shown = true; });`,
+    );
+    near(middle(await chromium.look(page), isHot), CENTER, 2.5);
+    await done();
+  });
+
+  test('its lines for OpenLayers work as they are', async () => {
+    // What a bundler does: names of packages become files.
+    const files = { ol: 'ol/index.js', 'ol/': 'ol/', rbush: 'rbush/index.js', quickselect: 'quickselect/index.js', earcut: 'earcut/src/earcut.js', pbf: 'pbf/index.js' };
+    const imports = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, `/node_modules/${file}`]));
+    const html = `<!doctype html><link rel="stylesheet" href="/node_modules/ol/ol.css"><script type="importmap">${JSON.stringify({ imports })}</script>${STYLE}`;
+    const code = (await linesFor('OpenLayers')).replace('new Map(', 'const map = new Map(');
+    const { page, done } = await visit(html, `${code}\nsource.on('change', () => map.once('rendercomplete', () => { window.shown = true; }));`);
+    near(middle(await chromium.look(page), isHot), CENTER, 2.5);
+    await done();
+  });
+
+  test('its line for curl fetches the picture of the view', async () => {
+    const [, file, url] = /^curl -o (\S+) '([^']+)'$/.exec(await linesFor('curl'));
+    assert.equal(file, 'one.png');
+    const reply = await fetch(url);
+    assert.equal(reply.headers.get('content-type'), 'image/png');
+    const { page, done } = await visit(
+      `<!doctype html><style>body { margin: 0; background: #fff } img { display: block }</style><img src="${url}">`,
+      `await document.images[0].decode();\nwindow.shown = true;`,
+      { viewport: { width: 1000, height: 700 } },
+    );
+    assert.deepEqual(await page.evaluate(() => [document.images[0].width, document.images[0].height]), [1000, 700]);
+    near(middle(await chromium.look(page), isHot), { x: 500, y: 350 }, 2.5);
     await done();
   });
 });

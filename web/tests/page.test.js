@@ -1,6 +1,7 @@
 // A newcomer at the map page.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 
 import { isHot, middle, near, open } from './browser.js';
 import { placeOf, serve, STOCKHOLM } from './kiln.js';
@@ -28,6 +29,8 @@ async function visit(state, options) {
 const hash = async (page) => new URLSearchParams((await page.evaluate(() => location.hash)).slice(1));
 const value = (page, id) => page.$eval(`#${id}`, (element) => element.value);
 const settled = (page) => page.waitForTimeout(250);
+/** The number that a text begins with. */
+const amount = (text) => Number(text.split(' ')[0].replaceAll(',', '').replaceAll('−', '-'));
 
 /** What is seen of the map alone: controls lie above it. */
 async function look(page) {
@@ -70,6 +73,19 @@ describe('what is on screen', () => {
     const dense = middle(await look(page), isHot);
     near(dense, { x: 1000, y: 700 }, 2.5);
     assert(Math.abs(dense.count / usual.count / 4 - 1) < 0.1, `${dense.count} of ${usual.count}`);
+    await done();
+  });
+
+  test('no seams show between the tiles of the land where a pixel of the layout is one and a half of the screen', async () => {
+    // Siberia, far from all coasts and borders, where the edges of tiles lie on half pixels.
+    const { page, done } = await visit('layer=one&at=7/65/100.01', { deviceScaleFactor: 1.5 });
+    await page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name, responseEnd }) => name.includes('countries-50m') && responseEnd));
+    await page.waitForTimeout(500);
+    const seen = await look(page);
+    const colors = new Set();
+    for (let x = 0; x < seen.width; x++) colors.add(seen.at(x, 300).join());
+    for (let y = 0; y < seen.height; y++) colors.add(seen.at(700, y).join());
+    assert.equal(colors.size, 1, [...colors].join(' '));
     await done();
   });
 
@@ -147,27 +163,39 @@ describe('the legend and the values', () => {
     await done();
   });
 
+  /** What the server tells of the place that the page has asked for, which has to be at `place`, to a pixel or so. */
+  async function toldAt(asked, place, layer, query) {
+    const url = asked.findLast((url) => url.includes(`/${layer}/point/`));
+    const [lng, lat] = /point\/([^?]+)/.exec(url)[1].split(',').map(Number);
+    assert(Math.hypot(lng - place.lng, lat - place.lat) < 0.05, url);
+    return kiln.json(`${layer}/point/${lng},${lat}?${query}`);
+  }
+
   test('a click tells what the server does', async () => {
-    const { page, done } = await visit(`layer=days&at=5/${placeOf(1).lat}/${placeOf(1).lng}`);
+    const { page, asked, done } = await visit(`layer=days&at=5/${placeOf(1).lat}/${placeOf(1).lng}`);
     await page.waitForSelector('#categories:not([hidden])');
     await page.mouse.click(500, 350);
     const text = await (await page.waitForSelector('.kiln-value')).innerText();
-    const { lat, lng } = placeOf(1);
-    const told = await kiln.json(`days/point/${lng},${lat}?z=5&scheme=heat&radius=20&curve=sqrt&categories=5`);
-    const close = Number(text.split(' ')[0].replaceAll(',', ''));
-    assert(Math.abs(close / told.value - 1) < 0.06, `${text}: ${told.value}`);
-    assert(text.includes(told.unit) && text.includes('3 points within') && /At or above \d+ %/.test(text), text);
+    const told = await toldAt(asked, placeOf(1), 'days', 'z=5&scheme=heat&radius=20&curve=sqrt&categories=5');
+    assert.equal(amount(text), Number(told.value.toPrecision(4)));
+    assert(text.includes(told.unit) && text.includes(`${told.points} points within`), text);
+    assert(text.includes(`At or above ${Math.floor(told.percentile)} %`), text);
     assert(/tram\s+3/.test(text), text);
     await done();
   });
 
   test('the value under the cursor is told', async () => {
-    const { page, done } = await visit(`layer=one&${AT_STOCKHOLM}`);
+    const { page, asked, done } = await visit(`layer=one&${AT_STOCKHOLM}`);
     await page.mouse.move(500, 350);
     await page.waitForFunction(() => !document.getElementById('under').hidden);
-    assert.match(await page.textContent('#under'), /^[\d.,]+ people per km² at 59°N$/);
-    await page.mouse.move(900, 100);
-    await page.waitForTimeout(100);
+    const text = await page.textContent('#under');
+    assert.match(text, /^[\d.,]+ people per km² at 59°N$/);
+    const told = await toldAt(asked, STOCKHOLM, 'one', 'z=6&scheme=heat&radius=20&curve=sqrt');
+    assert.equal(amount(text), Number(told.value.toPrecision(4)));
+    await page.mouse.move(500, 650);
+    await page.waitForFunction(() => document.getElementById('under').textContent.startsWith('0 people'));
+    await page.mouse.move(900, 100); // off the map
+    await page.waitForFunction(() => document.getElementById('under').hidden);
     await done();
   });
 });
@@ -257,7 +285,7 @@ describe('by hand', () => {
     const { page, asked, done } = await visit('layer=days&at=2/20/0');
     await page.waitForSelector('#times:not([hidden])');
     const all = await page.textContent('#range-value');
-    assert.match(all, /2024-03-01 12:00 – 2024-03-07 12:00 UTC/);
+    assert.match(all, /2024-03-01 12:00 – 03-07 12:00 UTC/);
     asked.length = 0;
     await page.click('#play');
     await page.waitForTimeout(3200);
@@ -299,8 +327,12 @@ describe('by hand', () => {
     assert.deepEqual([1, 2, 4, 5].map(hotAt), [false, true, false, true]);
     const state = await hash(page);
     assert(state.get('before').includes('categories') && state.get('swipe') === '45');
+    // Each side has a legend of its own.
+    const titles = await page.$$eval('.kiln-legend-title', (titles) => titles.map((title) => title.textContent));
+    assert.deepEqual(titles, ['Before', 'Seven days']);
     await page.uncheck('#compare');
     await page.waitForSelector('#swipe', { state: 'hidden' });
+    assert.equal(await page.locator('.kiln-legend').count(), 1);
     assert.equal((await hash(page)).get('before'), null);
     await done();
   });
@@ -373,6 +405,17 @@ describe('for everybody', () => {
     assert((await brightness(light)) < 60, 'the browser remembers');
     await light.done();
     await dark.done();
+  });
+
+  test('a first look asks for less than 250 kB of page, and sees heat', async () => {
+    const { page, asked, done } = await visit('layer=days&at=3/20/0');
+    const files = asked.filter((url) => url === `${kiln.url}/` || url.includes('/assets/'));
+    assert(files.some((url) => url.endsWith('.js')) && files.some((url) => url.endsWith('.css')), files.join('\n'));
+    let bytes = 0;
+    for (const url of files) bytes += gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length;
+    assert(bytes < 250_000, `${bytes}`);
+    assert(middle(await look(page), isHot).count > 20);
+    await done();
   });
 
   test('a server that is gone is told of', async () => {

@@ -111,7 +111,12 @@ export class KilnValue extends L.Handler {
   }
 }
 
-const number = (value: number, digits = 4) => Number(value.toPrecision(digits)).toLocaleString('en', { maximumFractionDigits: 12 });
+/** Small ones as the legend has them: `4.264e−6`. */
+function number(value: number, digits = 4): string {
+  const rounded = Number(value.toPrecision(digits));
+  if (rounded === 0 || Math.abs(rounded) >= 1e-3) return rounded.toLocaleString('en', { maximumFractionDigits: 12 });
+  return rounded.toExponential().replaceAll('-', '−');
+}
 const count = (points: number) => `${points.toLocaleString('en')} ${points === 1 ? 'point' : 'points'}`;
 
 function text(tag: keyof HTMLElementTagNameMap, content: string, className = ''): HTMLElement {
@@ -129,7 +134,7 @@ export function amountOf({ value, unit }: Value): string {
 export function describe(told: Value): HTMLElement {
   const box = L.DomUtil.create('div', 'kiln-value');
   box.append(text('strong', amountOf(told)));
-  if (told.percentile !== null) {
+  if (told.percentile) {
     box.append(text('p', `At or above ${Math.floor(told.percentile)} % of the map at this zoom`));
   }
   const reach = told.radius_m < 1000 ? `${number(told.radius_m, 3)} m` : `${number(told.radius_m / 1000, 3)} km`;

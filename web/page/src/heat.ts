@@ -105,7 +105,10 @@ export class Heat {
 
   private tell(text = ''): void {
     const layer = this.catalog.layers.find(({ name }) => name === this.state.layer);
-    if (layer) say(text || `${points(layer.points)}, drawn as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
+    if (!layer) return;
+    const isPart = this.state.time !== null || this.state.categories.length > 0;
+    const all = `${isPart ? 'Part of ' : ''}${points(layer.points)}`;
+    say(text || `${all}, drawn as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
   }
 
   /** The style with the span that all times share. */

@@ -15,7 +15,7 @@ import { Panel } from './panel.js';
 import { read, styleOf, write, type State } from './state.js';
 import { Take } from './take.js';
 import { theme } from './theme.js';
-import { Times, timeText } from './times.js';
+import { between, Times, timeText } from './times.js';
 
 const FIRST_ZOOM = { least: 2, most: 12 };
 const WORLD: L.LatLngBoundsLiteral = [[-60, -180], [75, 180]];
@@ -68,7 +68,7 @@ class Page {
   private state: State;
   private readonly layers: LayerEntry[];
   private readonly heat: Heat;
-  private before: Heat | null = null;
+  private before: { heat: Heat; legend: KilnLegend } | null = null;
   private readonly legend: KilnLegend;
   private readonly values: KilnValue;
   private readonly histogram: Histogram;
@@ -120,8 +120,9 @@ class Page {
   async start(): Promise<void> {
     this.panel.show(this.state);
     this.remember();
+    const shown = this.refresh();
     void this.learn();
-    await this.refresh();
+    await shown;
   }
 
   private place(placed: boolean): void {
@@ -191,20 +192,26 @@ class Page {
   private compare(): void {
     const { before } = this.state;
     if (before === null) {
-      this.before?.remove();
+      this.before?.legend.remove();
+      this.before?.heat.remove();
       this.before = null;
       return this.swipe.show(null);
     }
     const was = read(before, this.catalog, this.layers).state;
-    this.before ??= new Heat(this.map, this.catalog, was, 'before', false);
-    void this.before.show(was);
+    if (!this.before) {
+      const heat = new Heat(this.map, this.catalog, was, 'before', false);
+      const legend = kiln.legend(heat.source, { title: 'Before' }).addTo(this.map);
+      heat.onSource = (source) => legend.setSource(source);
+      this.before = { heat, legend };
+    }
+    void this.before.heat.show(was);
     this.swipe.show(this.state.swipe, [this.nameOf(was), this.nameOf(this.state)]);
   }
 
   /** A state in few words. */
   private nameOf({ layer, time, scheme, categories }: State): string {
     const title = this.layers.find(({ name }) => name === layer)?.title ?? layer;
-    const times = time ? time.map((each) => timeText(each, time[1] - time[0])).join(' – ') : '';
+    const times = time ? between(timeText(time[0], time[1] - time[0]), timeText(time[1], time[1] - time[0])) : '';
     return [title, times, categories.join(', '), times || categories.length ? '' : scheme].filter(Boolean).join(' · ');
   }
 
@@ -254,8 +261,10 @@ async function start(): Promise<void> {
     throw error;
   });
   const page = new Page(map, catalog);
+  // Heat first: it has the longer way.
+  const shown = page.start();
   ground = basemap(map, catalog);
-  await page.start();
+  await shown;
 }
 
 start().catch((error: Error) => say(error.message, true));

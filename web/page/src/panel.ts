@@ -27,6 +27,9 @@ export class Panel {
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
     byId('fold').addEventListener('click', () => this.fold(byId('fold').getAttribute('aria-expanded') === 'true'));
     this.fold(innerWidth < 700);
+    for (const part of byId('controls').querySelectorAll('details')) {
+      part.addEventListener('toggle', () => part.open && part.scrollIntoView({ block: 'nearest' }));
+    }
   }
 
   /** Shows a state. */

@@ -10,7 +10,7 @@ interface LeafletHeat extends L.Layer {
   setOptions(options: Record<string, unknown>): this;
   redraw(): this;
   _canvas?: HTMLCanvasElement;
-  _heat?: { _colorize(pixels: Uint8ClampedArray, gradient: Uint8ClampedArray): void };
+  _heat?: { _circle: HTMLCanvasElement; _colorize(pixels: Uint8ClampedArray, gradient: Uint8ClampedArray): void };
 }
 
 type Leaflet = typeof L & { heatLayer(points: [number, number, number][], options: Record<string, unknown>): LeafletHeat };
@@ -21,6 +21,13 @@ const MOST_POINTS = 20_000;
 const PADDING = 0.4;
 /** The faintest dot, as a share of full heat: a lone light point stays to be seen. */
 const FAINTEST = 0.02;
+/** How many times as hot as the hottest color a dot may be: it looks wider then, as the server's does, and dots that meet add up. */
+const HEADROOM = 1.6;
+/**
+ * On a curve the positions of dots that meet do not add up, as values do: by this power they do more nearly, and the faint ones are
+ * still seen.
+ */
+const POWER = 1.4;
 
 let script: Promise<void> | undefined;
 
@@ -82,7 +89,7 @@ export class Points {
       this.remove();
       return null;
     }
-    const scale = intensity(style, legend, told, this.map.getZoom());
+    const scale = intensity(style, legend, told, this.map.getZoom(), powerOf(legend));
     const points = answer.points.map(([lat, lng, weight]): [number, number, number] => [lat, lng, scale(weight)]);
     this.show(points, style, legend);
     this.there = { key, bounds };
@@ -92,12 +99,13 @@ export class Points {
   private show(points: [number, number, number][], style: HeatStyle, legend: Legend): void {
     const radius = Number(style.radius ?? 12);
     // leaflet.heat blurs a disc; this one is as wide as the server's dot looks on its curve, and about as hot in the middle.
-    const blur = (WIDTHS[legend.span?.curve ?? ''] ?? 0.23) * radius;
+    const power = powerOf(legend);
+    const blur = (power > 1 ? 0.265 : 0.23) * radius;
     const options = {
       radius: Math.max(1, 2.1 * blur),
       blur: Math.max(1, 2 * blur),
-      max: 1,
-      minOpacity: FAINTEST,
+      max: HEADROOM,
+      minOpacity: FAINTEST ** power / HEADROOM,
       maxZoom: 0, // an intensity is what it is at every zoom
       gradient: gradientOf(legend),
     };
@@ -109,18 +117,25 @@ export class Points {
     }
     const { _canvas: canvas, _heat: simple } = this.heat;
     if (canvas) canvas.style.opacity = String(style.opacity ?? 1);
-    if (simple) simple._colorize = colorize(legend);
+    if (simple) simple._colorize = colorize(legend, HEADROOM / middleOf(simple._circle), power);
     this.heat.redraw();
   }
 }
 
-/** The standard deviation of a dot on each curve, in radii, by about two thirds. */
-const WIDTHS: Record<string, number> = { linear: 0.23, sqrt: 0.32, log: 0.345, eqhist: 0.345 };
+/** How opaque the middle of a dot is, 0 to 1: its blur takes some of it away. */
+function middleOf(dot: HTMLCanvasElement): number {
+  const seen = dot.getContext('2d')?.getImageData(dot.width >> 1, dot.height >> 1, 1, 1).data[3];
+  return Math.max(seen ?? 255, 1) / 255;
+}
 
-/** How hot pixels become colors: as opaque as the legend's, where leaflet.heat takes them to be as opaque as they are hot. */
-function colorize({ colors }: Legend): (pixels: Uint8ClampedArray, gradient: Uint8ClampedArray) => void {
+/**
+ * How opaque pixels become colors: `gain` times as opaque is as hot, to the power. They are as opaque as the legend's then, where
+ * leaflet.heat takes them to be as opaque as they are hot.
+ */
+function colorize({ colors }: Legend, gain: number, power: number): (pixels: Uint8ClampedArray, gradient: Uint8ClampedArray) => void {
   const stops = colors.map((color) => parseInt(color.slice(7, 9) || 'ff', 16));
   const last = stops.length - 1;
+  const heats = Uint8Array.from({ length: 256 }, (_, alpha) => Math.round(255 * Math.min((gain * alpha) / 255, 1) ** (1 / power)));
   const opaque = Uint8Array.from({ length: 256 }, (_, heat) => {
     const at = (heat / 255) * last;
     const [low, high] = [stops[Math.floor(at)]!, stops[Math.min(Math.floor(at) + 1, last)]!];
@@ -128,8 +143,8 @@ function colorize({ colors }: Legend): (pixels: Uint8ClampedArray, gradient: Uin
   });
   return (pixels, gradient) => {
     for (let i = 0; i < pixels.length; i += 4) {
-      const heat = pixels[i + 3]!;
-      if (!heat) continue;
+      if (!pixels[i + 3]) continue;
+      const heat = heats[pixels[i + 3]!]!;
       pixels.set(gradient.subarray(4 * heat, 4 * heat + 3), i);
       pixels[i + 3] = opaque[heat]!;
     }
@@ -141,8 +156,10 @@ function gradientOf({ colors }: Legend): Record<number, string> {
   return Object.fromEntries(colors.map((color, i) => [i / (colors.length - 1), color.slice(0, 7)]));
 }
 
-/** From a point's weight to how hot the middle of its dot is, 0 to 1, as the server would draw it alone. */
-function intensity(style: HeatStyle, legend: Legend, told: TileJson, zoom: number): (weight: number) => number {
+const powerOf = ({ span }: Legend) => (span && span.curve !== 'linear' ? POWER : 1);
+
+/** From a point's weight to how hot the middle of its dot is, 1 for the hottest color, as the server would draw it alone, by a power. */
+function intensity(style: HeatStyle, legend: Legend, told: TileJson, zoom: number, power: number): (weight: number) => number {
   const { vmin, vmax, curve } = legend.span ?? { vmin: 0, vmax: 1, curve: 'linear' };
   const radius = Number(style.radius ?? 12);
   const lat = Number(new URLSearchParams(told.tiles[0].split('?')[1]).get('true_scale') ?? 0);
@@ -153,8 +170,7 @@ function intensity(style: HeatStyle, legend: Legend, told: TileJson, zoom: numbe
   const placed = curveOf(curve, legend);
   return (weight) => {
     const share = ((counts ? 1 : weight) * peak - vmin) / (vmax - vmin);
-    const position = placed(Math.min(Math.max(share, 0), 1));
-    return Math.min(Math.max(position, FAINTEST), 1);
+    return Math.min(Math.max(placed(Math.max(share, 0)), FAINTEST) ** power, HEADROOM);
   };
 }
 
@@ -167,6 +183,7 @@ function curveOf(curve: string, { span, ticks }: Legend): (share: number) => num
   const known = ticks.map(({ value, position }) => [(value - span.vmin) / (span.vmax - span.vmin), position] as const);
   const steps = [[0, 0] as const, ...known, [1, 1] as const].sort((a, b) => a[0] - b[0]);
   return (share) => {
+    if (share >= 1) return 1;
     const above = Math.max(steps.findIndex(([at]) => at >= share), 1);
     const [[x0, y0], [x1, y1]] = [steps[above - 1]!, steps[above]!];
     return x1 > x0 ? y0 + ((y1 - y0) * (share - x0)) / (x1 - x0) : y1;

@@ -37,6 +37,8 @@ export const BEYOND = 7;
 const FADE = 0.2;
 
 const SCHEME = 'heat';
+/** Most points come in crowds: on a square root the lonely ones are seen beside them. */
+const CURVE = 'sqrt';
 const RADIUS_PX = 12;
 
 /** How the page draws a layer unless somebody says otherwise: as the layer itself has it. */
@@ -46,7 +48,7 @@ export function usual(layer: LayerEntry | undefined): Pick<State, 'scheme' | 'cu
   const opacity = Number(own['opacity'] ?? 0.8);
   return {
     scheme: own['scheme'] ?? SCHEME,
-    curve: own['curve'] ?? 'linear',
+    curve: own['curve'] ?? CURVE,
     normalize: own['normalize'] ?? 'p99',
     agg: own['agg'] ?? 'sum',
     radius: pixels ? Number(pixels[1]) : null,

@@ -123,7 +123,7 @@ export class Times {
     fill.style.left = `${(100 * low) / STEPS}%`;
     fill.style.right = `${100 - (100 * high) / STEPS}%`;
     const text = (time: number) => timeText(time, last - first);
-    byId('range-value').textContent = `${text(start)} – ${text(end)} UTC`;
+    byId('range-value').textContent = `${between(text(start), text(end))} UTC`;
     this.from.setAttribute('aria-valuetext', text(start));
     this.to.setAttribute('aria-valuetext', text(end));
   }
@@ -135,6 +135,12 @@ function frame(span: number): number {
   const units = [hour / 60, hour / 4, hour, 3 * hour, 6 * hour, 12 * hour, DAY_MS, 7 * DAY_MS, 30 * DAY_MS, 365.25 * DAY_MS];
   const least = (2 * span) / FRAMES;
   return units.find((unit) => unit >= 0.6 * least) ?? least;
+}
+
+/** Two times; the second without the year or the day that both have. */
+export function between(start: string, end: string): string {
+  const same = end.length < 10 ? 0 : ([11, 5].find((length) => length < end.length && end.startsWith(start.slice(0, length))) ?? 0);
+  return `${start} – ${end.slice(same)}`;
 }
 
 /** A time, as exact as a span of times needs it. */
