@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the work failed, 2 the command was not understood.
 
+mod batch;
 mod clean;
 mod compact;
 mod config;
@@ -46,6 +47,7 @@ struct Cli {
 enum Command {
     Render(Box<render::Args>),
     Export(Box<export::Args>),
+    Batch(batch::Args),
     Serve(Box<serve::Args>),
     Import(Box<import::Args>),
     Layers(layers::Args),
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
     let outcome = match command {
         Command::Render(args) => render::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Batch(args) => batch::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Layers(args) => layers::run(&args),

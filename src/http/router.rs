@@ -18,7 +18,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::{
-    App, bbox, bridge, catalog, health, images, ingest, layer_changes, legend, metrics, openapi, overlays, pages,
+    App, bbox, bridge, catalog, health, images, ingest, jobs, layer_changes, legend, metrics, openapi, overlays, pages,
     point, points, statistics, tile_json, tiles,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    const ALL: [&str; 22] = [
+    const ALL: [&str; 24] = [
         "/",
         "/_/metrics",
         "/assets/{name}",
@@ -40,6 +40,8 @@ impl Routes {
         "/favicon.ico",
         "/health",
         "/imgs/{filename}",
+        "/jobs",
+        "/jobs/{name}/run",
         "/lib/heatmap.service.php",
         "/openapi.json",
         "/overlays",
@@ -76,6 +78,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/docs", get(pages::docs))
         .route("/docs/", get(pages::docs_with_slash))
         .route("/favicon.ico", get(pages::favicon))
+        .route("/jobs", get(jobs::jobs))
+        .route("/jobs/{name}/run", post(jobs::run))
         .route("/openapi.json", get(openapi::openapi))
         .route("/{layer}", get(tile_json::tile_json))
         .route("/{layer}/legend.json", get(legend::legend_json))

@@ -14,9 +14,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("layer", &["store", "source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
     ("export", &["layer", "encode", "source", "raster", "color", "geo"]),
-    ("config", &["layer", "source", "images", "geo"]),
-    ("http", &["config", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
-    ("cli", &["http", "export", "config", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
+    ("jobs", &["images", "layer", "encode", "source", "raster", "color", "geo"]),
+    ("config", &["jobs", "layer", "source", "images", "geo"]),
+    ("http", &["config", "jobs", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),
+    (
+        "cli",
+        &["http", "export", "config", "jobs", "images", "layer", "store", "source", "encode", "raster", "color", "geo"],
+    ),
 ];
 const EVERYBODYS: &[&str] = &["error", "simd", "spelling"];
 /// What the crate's root offers to everybody.
