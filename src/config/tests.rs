@@ -85,8 +85,6 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_PAGE_BASEMAP", "https://tiles.example.org/{z}/{x}/{y}.png"),
         ("KILN_PAGE_ATTRIBUTION", "Somebody"),
         ("KILN_BRIDGE_PROJECTION", "mercator"),
-        ("KILN_PAGE_BASEMAP", "https://tiles.example/{z}/{x}/{y}.png"),
-        ("KILN_PAGE_ATTRIBUTION", "Example Maps"),
         ("KILN_LOG_LEVEL", "debug"),
         ("KILN_LOG_FORMAT", "json"),
     ];

@@ -3,6 +3,7 @@
 //! An encoder knows its writer, not the file behind it: when writing fails, the path in the [`Error::Io`] is empty, for
 //! the caller to fill in ([`Error::for_path`]).
 
+mod animation;
 pub mod geotiff;
 mod legend;
 mod paint;
@@ -14,6 +15,7 @@ mod print;
 mod swatches;
 mod ticks;
 
+pub use animation::Animation;
 pub use legend::Legend;
 pub use picture::write_picture;
 pub use place::{kml, world_file};

@@ -87,7 +87,9 @@ impl Planner {
             return Err(Refusal::Running);
         }
         entry.running = Some(now);
-        Ok(Start { job: Arc::clone(&entry.job), due: now, attempt: 1, at: now, is_scheduled: false })
+        // Pictures are named to the second.
+        let due = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Ok(Start { job: Arc::clone(&entry.job), due, attempt: 1, at: now, is_scheduled: false })
     }
 
     /// A run has ended at `now` after `took_s` seconds. One that was stopped is as if it had not begun.

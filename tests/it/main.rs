@@ -17,6 +17,7 @@ mod import;
 mod ingest;
 mod ingest_faults;
 mod ingest_refused;
+mod jobs;
 mod kills;
 mod kiln;
 mod layer_addresses;
