@@ -62,7 +62,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let config = args.store.load()?;
     config.check()?;
     let jobs = chosen(&config, &args.jobs)?;
-    let catalog = catalog(&config, &jobs, args.store.open()?)?;
+    let store = args.store.open()?;
+    check_layers(&config, &store)?;
+    let catalog = catalog(&config, &jobs, store)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let at_once = threads.min(jobs.len());
     let workshop = Workshop {
@@ -157,8 +159,28 @@ fn chosen(config: &Config, names: &[String]) -> Result<Vec<Job>> {
     config.jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).map(|job| job.job()).collect()
 }
 
+/// Makes sure that the layers that the jobs of a configuration draw are in it or in the store.
+pub(super) fn check_layers(config: &Config, store: &Store) -> Result<()> {
+    let mut names: Option<Vec<String>> = None;
+    for (job, layer) in config.jobs.iter().filter_map(|job| Some((job, job.layer.as_ref()?))) {
+        if config.layers.contains_key(layer) {
+            continue;
+        }
+        let stored = names.get_or_insert(store.names()?);
+        if !stored.contains(layer) {
+            let known = || config.layers.keys().chain(stored.iter()).map(String::as_str);
+            let hint = did_you_mean(&nearest(layer, known(), str::to_lowercase));
+            let all = known().collect::<Vec<_>>().join(", ");
+            let all = if all.is_empty() { "none at all" } else { &all };
+            let why = format!("there is no layer `{layer}`; {hint}there are {all}");
+            return Err(Error::config(format!("jobs.{}.layer", job.name), why));
+        }
+    }
+    Ok(())
+}
+
 /// The layers of the store, and those of the configuration that the jobs draw.
-pub(super) fn catalog(config: &Config, jobs: &[Job], store: Store) -> Result<Catalog> {
+fn catalog(config: &Config, jobs: &[Job], store: Store) -> Result<Catalog> {
     let mut layers = Vec::new();
     for (name, layer) in &config.layers {
         if jobs.iter().any(|job| matches!(&job.subject, Subject::Layer(wanted) if wanted == name)) {

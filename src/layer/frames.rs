@@ -38,7 +38,8 @@ impl Frames {
             Ok(count) if count <= Self::MOST => Ok(Self { first_us: start_us, every_us, end_us, count }),
             _ => {
                 let most = Self::MOST;
-                let why = format!("that would be {count} frames, more than {most}; give longer ones, or a start and an end");
+                let why =
+                    format!("that would be {count} frames, more than {most}; give longer ones, or a start and an end");
                 Err(Error::invalid("every", why))
             }
         }
@@ -229,11 +230,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.csv");
         std::fs::write(&path, text).unwrap();
-        let spec = LayerSpec {
-            name: "a".into(),
-            inputs: vec![path.to_str().unwrap().to_owned()],
-            ..LayerSpec::default()
-        };
+        let spec =
+            LayerSpec { name: "a".into(), inputs: vec![path.to_str().unwrap().to_owned()], ..LayerSpec::default() };
         (home, Layer::open(spec).unwrap())
     }
 

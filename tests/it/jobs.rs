@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::kiln::{Run, data, kiln};
-use crate::server::{Reply, Server};
+use crate::server::{Reply, Server, eventually};
 
 /// A folder with points, and a configuration with jobs in a folder below.
 fn home(jobs: &str) -> tempfile::TempDir {
@@ -163,6 +163,10 @@ fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
     let caught_up = job(&server, |job| runs(job) == 2);
     assert!(caught_up["history"][0]["due"].as_str().unwrap().ends_with("-12-31T22:59:00Z"), "{caught_up}");
     assert_eq!(caught_up["history"][1], *first, "what was before is remembered");
+    // It is told before it is written down.
+    let is_written =
+        || serde_json::from_slice::<Value>(&fs::read(&file).unwrap()).is_ok_and(|it| runs(&it["jobs"]["quakes"]) == 2);
+    eventually("the run is remembered", is_written);
     server.restart();
     assert_eq!(runs(&job(&server, |_| true)), 2, "once, and not again");
 
