@@ -4,6 +4,7 @@
 //! the caller to fill in ([`Error::for_path`]).
 
 mod animation;
+mod bins;
 pub mod geotiff;
 mod legend;
 mod paint;
@@ -16,6 +17,7 @@ mod swatches;
 mod ticks;
 
 pub use animation::Animation;
+pub use bins::{Bin, BinsWriter};
 pub use legend::Legend;
 pub use picture::write_picture;
 pub use place::{kml, world_file};

@@ -14,6 +14,7 @@ mod catalog;
 mod digest;
 mod fields;
 mod filter;
+mod frames;
 mod ground;
 mod health;
 mod images;

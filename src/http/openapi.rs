@@ -33,6 +33,7 @@ use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
         super::layer_changes::put,
         super::layer_changes::delete,
         super::statistics::statistics,
+        super::frames::frames,
         super::legend::legend_png,
         super::legend::legend_json,
         super::catalog::catalog,
@@ -120,6 +121,7 @@ mod tests {
             "/{layer}/legend.png",
             "/{layer}/legend.json",
             "/{layer}/point/{lon},{lat}",
+            "/{layer}/frames",
             "/overlays/legend.png",
         ] {
             let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();

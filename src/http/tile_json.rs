@@ -141,7 +141,8 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> A
     })
 }
 
-fn joined(pairs: &[(&str, String)]) -> String {
+/// A query of names and values.
+pub(super) fn joined(pairs: &[(&str, String)]) -> String {
     let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     pairs.join("&")
 }
@@ -178,7 +179,7 @@ fn bounds(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<
 impl App {
     /// What the addresses of this server begin with for clients elsewhere, without a slash at the end: as the config says
     /// it, or as the client itself called the server. What a proxy claims is not believed.
-    fn absolute_url(&self, headers: &HeaderMap) -> Answer<String> {
+    pub(super) fn absolute_url(&self, headers: &HeaderMap) -> Answer<String> {
         const MAX_BYTES: usize = 256;
         if let Some(base_url) = &self.config.server.base_url {
             return Ok(base_url.trim_end_matches('/').to_owned());

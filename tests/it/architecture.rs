@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["source", "raster", "geo"]),
     ("layer", &["store", "source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
-    ("export", &["layer", "encode", "source", "raster", "color", "geo"]),
+    ("export", &["images", "layer", "encode", "source", "raster", "color", "geo"]),
     ("jobs", &["images", "layer", "encode", "source", "raster", "color", "geo"]),
     ("config", &["jobs", "layer", "source", "images", "geo"]),
     ("http", &["config", "jobs", "images", "layer", "store", "source", "encode", "raster", "color", "geo"]),

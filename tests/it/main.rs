@@ -31,5 +31,6 @@ mod server;
 mod server_pages;
 mod sheet;
 mod stored_tiles;
+mod through_time;
 mod tiles;
 mod together;
