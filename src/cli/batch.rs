@@ -13,7 +13,7 @@ use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::summary::plural;
 use super::{described, say};
-use crate::config::Config;
+use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Done, Job, Subject, Workshop};
 use crate::layer::{Catalog, Layer};
@@ -156,7 +156,7 @@ fn chosen(config: &Config, names: &[String]) -> Result<Vec<Job>> {
             return Err(Error::config(name.as_str(), format!("there is no job of that name; {hint}there are {all}")));
         }
     }
-    config.jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).map(|job| job.job()).collect()
+    config.jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).map(JobConfig::job).collect()
 }
 
 /// Makes sure that the layers that the jobs of a configuration draw are in it or in the store.

@@ -40,8 +40,8 @@ pub(super) struct Args {
     /// The file or the folder to write
     #[arg(short, long, value_name = "FILE", required_unless_present = "bins", conflicts_with = "bins")]
     output: Option<String>,
-    /// Write no tiles, but the points summed up per pixel of each zoom: a .parquet file with lon, lat, zoom, width_deg,
-    /// count and weight
+    /// Write no tiles, but the points summed up per pixel of each zoom: a .parquet file with `lon`, `lat`, `zoom`, `width_deg`,
+    /// `count` and `weight`
     #[arg(long, value_name = "FILE")]
     bins: Option<String>,
     /// The zooms, 0 to 24: 5, 0-10. Each one more is up to four times as much

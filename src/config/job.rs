@@ -362,7 +362,11 @@ mod tests {
         let text = "[[jobs]]\nname = \"b\"\ninput = [\"a.csv\", \"/b.csv\"]\nweight = \"mag\"\nstart = 2024\nend = \"2025-01-01\"\n\
             output = \"{place}.tif\"\nplaces = [{ name = \"x\", bounds = \"0,0,1,1\" }, { name = \"y\", bounds = [1, 1, 2, 2] }]\n";
         let job = read(text).unwrap().jobs[0].job().unwrap();
-        let Subject::Inputs(spec) = job.subject else { panic!("{:?}", job.subject) };
+        let spec = match job.subject {
+            Subject::Inputs(spec) => Some(spec),
+            Subject::Layer(_) => None,
+        };
+        let spec = spec.unwrap();
         assert_eq!(spec.inputs, ["conf/a.csv", "/b.csv"]);
         assert_eq!(spec.columns.weight.as_deref(), Some("mag"));
         assert_eq!(job.window, Window::Between(Some(1_704_067_200_000_000), Some(1_735_689_600_000_000)));

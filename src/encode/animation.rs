@@ -115,7 +115,9 @@ mod tests {
         pictures.push(pictures[4].clone());
         let mut bytes = Vec::new();
         let mut animation = Animation::new(&mut bytes, 20, 10, 6, 250).unwrap();
-        pictures.iter().for_each(|picture| animation.push(picture.clone()).unwrap());
+        for picture in &pictures {
+            animation.push(picture.clone()).unwrap();
+        }
         assert!(animation.push(RgbaImage::new(3, 3)).is_err());
         animation.finish().unwrap();
         let decoder = image::codecs::png::PngDecoder::new(Cursor::new(&bytes)).unwrap();

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::App;
 use super::pool::StopOnDrop;
-use crate::config::Config;
+use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Done, Planner, Refusal, Start, State, StateFile, Workshop};
 
@@ -39,7 +39,7 @@ impl Scheduler {
     /// # Errors
     /// If a job makes no sense.
     pub(super) fn new(config: &Config, folder: &Path, threads: usize) -> Result<Self> {
-        let jobs = config.jobs.iter().map(|job| job.job()).collect::<Result<Vec<_>>>()?;
+        let jobs = config.jobs.iter().map(JobConfig::job).collect::<Result<Vec<_>>>()?;
         let file = StateFile::new(folder.join(Self::FILE));
         let state = if jobs.is_empty() { Ok(State::default()) } else { file.load() };
         let state = state.unwrap_or_else(|error| {
@@ -131,13 +131,10 @@ async fn run(app: Arc<App>, start: Start) {
         let workshop = there.workshop();
         job.run(workshop, due, &stop)
     });
-    let outcome = match work.await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            app.metrics.panicked();
-            Err(Error::input(&name, "it came to a sudden end"))
-        }
-    };
+    let outcome = work.await.unwrap_or_else(|_| {
+        app.metrics.panicked();
+        Err(Error::input(&name, "it came to a sudden end"))
+    });
     let took_s = begun.elapsed().as_secs_f64();
     tell(&name, &start, took_s, &outcome);
     app.metrics.job_ended(&name, took_s, outcome.is_ok());

@@ -170,12 +170,11 @@ impl Job {
                 let is_framed = self.places.iter().all(|place| place.bounds.is_some());
                 let all = if is_framed { None } else { Some(Layer::new(spec.clone(), inputs()?)?) };
                 let extent = all.as_ref().map(|layer| layer.extent().clone()).unwrap_or_default();
-                let layer = match all.filter(|_| self.window == Window::All) {
-                    Some(all) => all,
-                    None => {
-                        let filter = query(Query::default());
-                        Layer::filtered(spec.clone(), inputs()?, &filter)?
-                    }
+                let layer = if let Some(all) = all.filter(|_| self.window == Window::All) {
+                    all
+                } else {
+                    let filter = query(Query::default());
+                    Layer::filtered(spec.clone(), inputs()?, &filter)?
                 };
                 // A layer in memory holds only what passes; a larger one is filtered again as it is read.
                 let query =

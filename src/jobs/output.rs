@@ -185,7 +185,9 @@ mod tests {
             fs::write(series.path_of(at(second * 900)), "").unwrap();
         }
         let strangers = ["a-latest.png", "a-holiday.png", "a-20260131T12000Z.png", "a-20260131T120000Z.png.bak"];
-        strangers.iter().for_each(|name| fs::write(home.path().join(name), "").unwrap());
+        for name in strangers {
+            fs::write(home.path().join(name), "").unwrap();
+        }
         fs::write(other.path_of(at(0)), "").unwrap();
         fs::create_dir(home.path().join("a-19690131T120000Z.png")).unwrap();
         assert_eq!(series.prune(10_000).unwrap(), 50);
