@@ -23,7 +23,7 @@ use crate::store::Store;
 
 /// Run the jobs of the configuration once, whatever their schedules.
 ///
-/// A job is a table [[jobs]] of kiln.toml: a layer or files, the ground, the style, and where the pictures go. `kiln serve`
+/// A job is a table `[[jobs]]` of kiln.toml: a layer or files, the ground, the style, and where the pictures go. `kiln serve`
 /// runs them by their schedules; this is for cron, or for a first look. Where one fails, the others run all the same, its
 /// last picture stays as it was, and the exit code is 1.
 #[derive(Debug, ClapArgs)]

@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let export = Export { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();
     let target = Path::new(output.trim_end_matches(['/', std::path::MAIN_SEPARATOR]));
-    let work = || progress::shown_export(args.quiet, &progress, || export.write(target, format, &progress));
+    let work = || progress::shown_export(args.quiet, &progress, "tiles", || export.write(target, format, &progress));
     let exported = stoppable(|| progress.stop(), work).map_err(|error| match error {
         Error::Cancelled => Error::input(output, "stopped; the same command goes on where it was"),
         other => other,
@@ -101,7 +101,7 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = BinsExport { layer: &layer, query, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();
-    let work = || progress::shown_export(args.quiet, &progress, || export.write(Path::new(output), &progress));
+    let work = || progress::shown_export(args.quiet, &progress, "cells", || export.write(Path::new(output), &progress));
     let exported = stoppable(|| progress.stop(), work).map_err(|error| match error {
         Error::Cancelled => Error::input(output, "stopped; nothing is written"),
         other => other,

@@ -70,14 +70,19 @@ pub(super) fn shown_stages<T>(quiet: bool, read: &Progress, stages: &store::Prog
     watched(look, work)
 }
 
-/// Runs an export, and shows how far it is, where that is of use.
-pub(super) fn shown_export<T>(quiet: bool, progress: &export::Progress, work: impl FnOnce() -> T) -> T {
+/// Runs an export of what is `counted`, such as tiles, and shows how far it is, where that is of use.
+pub(super) fn shown_export<T>(
+    quiet: bool,
+    progress: &export::Progress,
+    counted: &'static str,
+    work: impl FnOnce() -> T,
+) -> T {
     if is_unseen(quiet) {
         return work();
     }
     let look = || {
         let ([tiles, resumed], done, total) = progress.snapshot();
-        Step { stage: "", done, total, unit: Unit::Steps, count: tiles - resumed, counted: "tiles" }
+        Step { stage: "", done, total, unit: Unit::Steps, count: tiles - resumed, counted }
     };
     watched(look, work)
 }

@@ -87,7 +87,7 @@ impl BinsExport<'_> {
                     if query.is_stopped() {
                         return Err(Error::Cancelled);
                     }
-                    progress.advance(0, 1);
+                    progress.advance(summed.as_ref().map_or(0, |sums| sums.len() as u64), 1);
                     let Some(sums) = summed else { return Ok(()) };
                     occupied.push(blocks[job]);
                     let mut cells: Vec<_> = sums.into_iter().collect();
