@@ -35,6 +35,7 @@ pub mod export;
 pub mod geo;
 pub mod http;
 pub mod images;
+pub mod jobs;
 pub mod layer;
 pub mod postgis;
 pub mod raster;

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::batch::check_layers;
 use super::output::Target;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
+use crate::store::Store;
 
 /// Look at the server's configuration.
 #[derive(Debug, ClapArgs)]
@@ -162,6 +164,9 @@ fn save(config: &Config, path: &str) -> Result<()> {
 pub(super) fn run(args: &Args) -> Result<()> {
     let Command::Check(args) = &args.command;
     let config = args.config.resolve(&args.inputs)?;
+    if !config.jobs.is_empty() {
+        check_layers(&config, &Store::open(&config.store.folder)?)?;
+    }
     let mut out = std::io::stdout().lock();
     let written = out.write_all(config.to_toml()?.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| Error::io("-", "write", error))

@@ -4,16 +4,19 @@ use std::path::Path;
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
+use indicatif::HumanBytes;
 
 use super::rows::RowArgs;
 use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::style::StyleArgs;
 use super::subject::Subject;
+use super::summary::plural;
 use super::{progress, say, summary};
 use crate::error::{Error, Result};
-use crate::export::{Export, Format, Progress};
+use crate::export::{BinsExport, Export, ExportedBins, Format, Progress};
 use crate::geo::{Bounds, Zooms};
+use crate::layer::StyleOptions;
 
 /// Write a layer's tiles to a file or a folder, for where there is no Kiln.
 ///
@@ -28,14 +31,19 @@ use crate::geo::{Bounds, Zooms};
   kiln export trips -o trips.pmtiles --zoom 0-10
   kiln export cities.parquet --weight population -o cities.mbtiles --zoom 0-6 --scheme fire
   kiln export trips -o nyc.tif --zoom 12 --bounds=-74.1,40.6,-73.7,40.9 --start 2024-05-01
-  kiln export trips -o public/tiles/ --zoom 0-8")]
+  kiln export trips -o public/tiles/ --zoom 0-8
+  kiln export trips --bins trips.parquet --zoom 8")]
 pub(super) struct Args {
     /// The layer, of the store or of kiln.toml; or files with points, as `kiln render` reads them
     #[arg(required = true, value_name = "LAYER|INPUT")]
     subject: Vec<String>,
     /// The file or the folder to write
-    #[arg(short, long, value_name = "FILE")]
-    output: String,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "bins", conflicts_with = "bins")]
+    output: Option<String>,
+    /// Write no tiles, but the points summed up per pixel of each zoom: a .parquet file with `lon`, `lat`, `zoom`, `width_deg`,
+    /// `count` and `weight`
+    #[arg(long, value_name = "FILE")]
+    bins: Option<String>,
     /// The zooms, 0 to 24: 5, 0-10. Each one more is up to four times as much
     #[arg(short, long, value_name = "ZOOMS")]
     zoom: Zooms,
@@ -59,20 +67,50 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let format = Format::of(&args.output)?;
+    if let Some(bins) = &args.bins {
+        return run_bins(args, bins, start);
+    }
+    let output = args.output.as_deref().unwrap_or_default();
+    let format = Format::of(output)?;
     let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = Export { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();
-    let target = Path::new(args.output.trim_end_matches(['/', std::path::MAIN_SEPARATOR]));
-    let work = || progress::shown_export(args.quiet, &progress, || export.write(target, format, &progress));
+    let target = Path::new(output.trim_end_matches(['/', std::path::MAIN_SEPARATOR]));
+    let work = || progress::shown_export(args.quiet, &progress, "tiles", || export.write(target, format, &progress));
     let exported = stoppable(|| progress.stop(), work).map_err(|error| match error {
-        Error::Cancelled => Error::input(&args.output, "stopped; the same command goes on where it was"),
+        Error::Cancelled => Error::input(output, "stopped; the same command goes on where it was"),
         other => other,
     })?;
     if !args.quiet {
-        say(&summary::exported(&exported, layer.name(), args.zoom, &args.output, start.elapsed()));
+        say(&summary::exported(&exported, layer.name(), args.zoom, output, start.elapsed()));
+    }
+    Ok(())
+}
+
+/// Writes sums in place of tiles.
+fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
+    if !Path::new(output).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
+        return Err(Error::invalid("bins", format!("`{output}` is no .parquet file")));
+    }
+    if args.style.options() != StyleOptions::default() {
+        return Err(Error::invalid("bins", "sums are not drawn: leave out what says how"));
+    }
+    let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
+    let threads = args.threads.map_or_else(crate::available_threads, usize::from);
+    let export = BinsExport { layer: &layer, query, zooms: args.zoom, bounds: args.bounds, threads };
+    let progress = Progress::default();
+    let work = || progress::shown_export(args.quiet, &progress, "cells", || export.write(Path::new(output), &progress));
+    let exported = stoppable(|| progress.stop(), work).map_err(|error| match error {
+        Error::Cancelled => Error::input(output, "stopped; nothing is written"),
+        other => other,
+    })?;
+    if !args.quiet {
+        let ExportedBins { cells, points, bytes } = exported;
+        let (cells, points, size) = (plural(cells, "cell"), plural(points, "point"), HumanBytes(bytes));
+        let (name, zoom, seconds) = (layer.name(), args.zoom, start.elapsed().as_secs_f64());
+        say(&format!("summed up {points} of {name}, zoom {zoom}: {cells}, {size}; in {seconds:.3} s: {output}"));
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 done, 1 the work failed, 2 the command was not understood.
 
+mod animate;
+mod batch;
 mod clean;
 mod compact;
 mod config;
@@ -47,6 +49,8 @@ struct Cli {
 enum Command {
     Render(Box<render::Args>),
     Export(Box<export::Args>),
+    Animate(Box<animate::Args>),
+    Batch(batch::Args),
     Serve(Box<serve::Args>),
     Import(Box<import::Args>),
     Layers(layers::Args),
@@ -69,6 +73,8 @@ pub fn run() -> ExitCode {
     let outcome = match command {
         Command::Render(args) => render::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Animate(args) => animate::run(&args),
+        Command::Batch(args) => batch::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Layers(args) => layers::run(&args),

@@ -1,7 +1,7 @@
 //! A progress bar on standard error, for work that takes long.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -70,14 +70,31 @@ pub(super) fn shown_stages<T>(quiet: bool, read: &Progress, stages: &store::Prog
     watched(look, work)
 }
 
-/// Runs an export, and shows how far it is, where that is of use.
-pub(super) fn shown_export<T>(quiet: bool, progress: &export::Progress, work: impl FnOnce() -> T) -> T {
+/// Runs an export of what is `counted`, such as tiles, and shows how far it is, where that is of use.
+pub(super) fn shown_export<T>(
+    quiet: bool,
+    progress: &export::Progress,
+    counted: &'static str,
+    work: impl FnOnce() -> T,
+) -> T {
     if is_unseen(quiet) {
         return work();
     }
     let look = || {
         let ([tiles, resumed], done, total) = progress.snapshot();
-        Step { stage: "", done, total, unit: Unit::Steps, count: tiles - resumed, counted: "tiles" }
+        Step { stage: "", done, total, unit: Unit::Steps, count: tiles - resumed, counted }
+    };
+    watched(look, work)
+}
+
+/// Runs `work`, which counts in `done` how many of `total` frames it is through with, and shows how far it is.
+pub(super) fn shown_frames<T>(quiet: bool, done: &AtomicU64, total: u64, work: impl FnOnce() -> T) -> T {
+    if is_unseen(quiet) {
+        return work();
+    }
+    let look = || {
+        let done = done.load(Ordering::Relaxed);
+        Step { stage: "", done, total, unit: Unit::Steps, count: done, counted: "frames" }
     };
     watched(look, work)
 }

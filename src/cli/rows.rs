@@ -70,6 +70,11 @@ impl RowArgs {
         flags.into_iter().find(|(_, column)| column.is_some()).map(|(flag, _)| flag)
     }
 
+    /// `query` with the filters that are said, for points that are read anew.
+    pub(super) fn filtered<'q>(&self, query: Query<'q>) -> Query<'q> {
+        Query { start_us: self.start, end_us: self.end, in_categories: self.category.clone(), ..query }
+    }
+
     /// The query of these columns and rows.
     pub(super) fn query(&self) -> Query<'static> {
         Query {

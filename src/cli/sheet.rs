@@ -109,25 +109,8 @@ impl SheetArgs {
 
     /// Writes the picture on a sheet.
     pub(super) fn write(&self, drawn: Drawn<'_>, output: &mut Output) -> Result<()> {
-        let Drawn { heat, style, .. } = drawn;
-        let canvas = &heat.canvas;
-        let legend = drawn.legend()?;
-        let is_globe = canvas.projection().wraps();
-        let lat = style.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat());
-        let side = if lat.round() < 0.0 { "S" } else { "N" };
-        let scale_note = if is_globe { format!("at {}°{side}", lat.abs().round()) } else { String::new() };
-        let print = Print {
-            indices: &heat.indices,
-            colors: heat.palette.colors(),
-            title: self.title.as_deref().unwrap_or_default(),
-            subtitle: "",
-            attribution: self.attribution.as_deref().unwrap_or_default(),
-            legend: Some(&legend),
-            pixel_width_m: style.pixel_size_m(canvas).map(|[width_m, _]| width_m),
-            scale_note: &scale_note,
-            north_up: is_globe,
-        };
-        let sheet = print.draw()?;
+        let [title, attribution] = [&self.title, &self.attribution].map(|text| text.as_deref().unwrap_or_default());
+        let sheet = drawn.sheet(title, "", attribution)?;
         write_picture(&sheet, BufWriter::new(output.file())).map_err(|error| Error::io("", "write", error))
     }
 
@@ -149,6 +132,29 @@ fn stem(path: &str) -> String {
 }
 
 impl Drawn<'_> {
+    /// The picture on a sheet, with its legend, a scale bar and a north arrow.
+    pub(super) fn sheet(self, title: &str, subtitle: &str, attribution: &str) -> Result<RgbaImage> {
+        let Self { heat, style, .. } = self;
+        let canvas = &heat.canvas;
+        let legend = self.legend()?;
+        let is_globe = canvas.projection().wraps();
+        let lat = style.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat());
+        let side = if lat.round() < 0.0 { "S" } else { "N" };
+        let scale_note = if is_globe { format!("at {}°{side}", lat.abs().round()) } else { String::new() };
+        let print = Print {
+            indices: &heat.indices,
+            colors: heat.palette.colors(),
+            title,
+            subtitle,
+            attribution,
+            legend: Some(&legend),
+            pixel_width_m: style.pixel_size_m(canvas).map(|[width_m, _]| width_m),
+            scale_note: &scale_note,
+            north_up: is_globe,
+        };
+        print.draw()
+    }
+
     fn legend(self) -> Result<RgbaImage> {
         let Self { heat, style, unit } = self;
         let palette = style.legend_palette();

@@ -6,7 +6,8 @@ use toml::{Table, Value};
 
 use super::Config;
 use super::document::Fault;
-use super::keys::{self, KEYS, LAYER_KEYS, LAYERS};
+use super::job::{JobConfig, check_together};
+use super::keys::{self, JOB_KEYS, JOBS, KEYS, Key, LAYER_KEYS, LAYERS, PLACE_KEYS, PLACES};
 use super::layer::{check_name, style_options};
 use crate::error::{Error, Result};
 use crate::layer::StyleOptions;
@@ -46,6 +47,10 @@ impl Config {
 /// Holds what a file says against the keys, one by one.
 pub(super) fn check_table(table: &Table) -> Result<(), Fault> {
     for (section, values) in table {
+        if section == JOBS {
+            check_jobs(values)?;
+            continue;
+        }
         if section != LAYERS && !keys::sections().contains(&section.as_str()) {
             return Err(Fault::of_key(section, keys::no_section(section)));
         }
@@ -72,12 +77,7 @@ fn check_layer(path: &str, name: &str, layer: &Value) -> Result<(), Fault> {
     let Some(layer) = layer.as_table() else {
         return Err(Fault::of_value(path, format!("not a table; write [{path}] and under it input = \"a.csv\"")));
     };
-    for (name, value) in layer {
-        let path = format!("{path}.{name}");
-        let key = LAYER_KEYS.iter().find(|key| key.name == name);
-        let key = key.ok_or_else(|| Fault::of_key(&path, keys::no_key(name, LAYERS, LAYER_KEYS)))?;
-        key.check(value).map_err(|why| Fault::of_value(path, why))?;
-    }
+    check_keys(path, layer, LAYERS, LAYER_KEYS)?;
     let of_database = ["table", "sql"].into_iter().filter(|key| layer.contains_key(*key)).collect::<Vec<_>>();
     match (layer.contains_key("input"), &of_database[..]) {
         (false, []) => {
@@ -106,6 +106,41 @@ fn check_layer(path: &str, name: &str, layer: &Value) -> Result<(), Fault> {
         }
     }
     layer.get("style").and_then(Value::as_table).map_or(Ok(()), |style| check_style(&format!("{path}.style"), style))
+}
+
+/// Holds the table at `path` against the keys that it may have.
+fn check_keys(path: &str, table: &Table, section: &str, keys: &[Key]) -> Result<(), Fault> {
+    for (name, value) in table {
+        let path = format!("{path}.{name}");
+        let key = keys.iter().find(|key| key.name == name);
+        let key = key.ok_or_else(|| Fault::of_key(&path, keys::no_key(name, section, keys)))?;
+        key.check(value).map_err(|why| Fault::of_value(path, why))?;
+    }
+    Ok(())
+}
+
+fn check_jobs(jobs: &Value) -> Result<(), Fault> {
+    let Some(jobs) = jobs.as_array().filter(|jobs| jobs.iter().all(Value::is_table)) else {
+        return Err(Fault::of_value(JOBS, "not a list of tables; write [[jobs]] above each of them"));
+    };
+    let mut read = Vec::new();
+    for (i, job) in jobs.iter().filter_map(Value::as_table).enumerate() {
+        let path = format!("{JOBS}[{i}]");
+        check_keys(&path, job, JOBS, JOB_KEYS)?;
+        for (at, place) in job.get(PLACES).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let path = format!("{path}.{PLACES}[{at}]");
+            let place = place.as_table().ok_or_else(|| Fault::of_value(&path, "not a table"))?;
+            check_keys(&path, place, PLACES, PLACE_KEYS)?;
+        }
+        if let Some(style) = job.get("style").and_then(Value::as_table) {
+            check_style(&format!("{path}.style"), style)?;
+        }
+        let job: JobConfig =
+            job.clone().try_into().map_err(|error: toml::de::Error| Fault::of_value(&path, error.message()))?;
+        job.check().map_err(|(key, message)| Fault::of_value(format!("{path}.{key}"), message))?;
+        read.push(job);
+    }
+    check_together(&read).map_err(|(i, key, message)| Fault::of_value(format!("{JOBS}[{i}].{key}"), message))
 }
 
 fn check_style(path: &str, style: &Table) -> Result<(), Fault> {

@@ -71,6 +71,13 @@ impl<'a> Document<'a> {
             if let Some(inner) = value.get_ref().as_table() {
                 self.walk(&path, inner);
             }
+            for (i, item) in value.get_ref().as_array().into_iter().flatten().enumerate() {
+                let path = format!("{path}[{i}]");
+                self.places.insert(path.clone(), (item.span().start, item.span().start));
+                if let Some(inner) = item.get_ref().as_table() {
+                    self.walk(&path, inner);
+                }
+            }
         }
     }
 

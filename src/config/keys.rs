@@ -169,6 +169,46 @@ pub(super) const LAYER_KEYS: &[Key] = &[
     key(LAYERS, "style", Kind::Style, "Parameters of its style"),
 ];
 
+/// The list of the jobs, each of them a table.
+pub(super) const JOBS: &str = "jobs";
+
+/// The keys of a job.
+pub(super) const JOB_KEYS: &[Key] = &[
+    key(JOBS, "name", Kind::JobName, "Its name"),
+    key(JOBS, "layer", Kind::LayerName, "The layer that it draws"),
+    key(JOBS, "input", Kind::Inputs, "Files with points, read anew each time, in place of a layer"),
+    key(JOBS, "lon", Kind::Text, "Of an input: column of the longitude or x"),
+    key(JOBS, "lat", Kind::Text, "Of an input: column of the latitude or y"),
+    key(JOBS, "weight", Kind::Text, "Of an input: column of the weight"),
+    key(JOBS, "time", Kind::Text, "Of an input: column of the time"),
+    key(JOBS, "schedule", Kind::Text, "When it runs, as cron has it: minute, hour, day, month, day of the week"),
+    key(JOBS, "timezone", Kind::Text, "Where the schedule's clock stands; UTC if it does not say"),
+    key(JOBS, "bounds", Kind::Bounds, "The ground; all that has points if it does not say"),
+    key(JOBS, "places", Kind::Places, "Several grounds, each a table of name and bounds"),
+    key(JOBS, "size", Kind::Pixels, "Pixels of a picture"),
+    key(JOBS, "projection", Kind::Choice(&["mercator", "platecarree", "plane"]), "How the ground is laid flat"),
+    key(JOBS, "style", Kind::Style, "Parameters of its style; those of the layer where it does not say"),
+    key(JOBS, "window", Kind::Text, "Which points, by their times, such as last 24h"),
+    key(JOBS, "start", Kind::Moment, "Only points from this time on"),
+    key(JOBS, "end", Kind::Moment, "Only points before this time"),
+    key(
+        JOBS,
+        "output",
+        Kind::Text,
+        "The pictures, such as imgs/{job}/{time}.png, or with {place}; relative to this file",
+    ),
+    key(JOBS, "keep", Kind::Count(1, 100_000_000), "How many pictures of each place stay; all if it does not say"),
+    key(JOBS, "latest", Kind::Flag, "Whether the newest picture is also called latest, in place of {time}"),
+    key(JOBS, "retries", Kind::Count(0, 100), "How often it is tried again after it failed"),
+];
+
+/// The keys of a place of a job.
+pub(super) const PLACE_KEYS: &[Key] =
+    &[key(PLACES, "name", Kind::JobName, "Its name"), key(PLACES, "bounds", Kind::Bounds, "The ground")];
+
+/// What a job has several of.
+pub(super) const PLACES: &str = "places";
+
 /// The sections of [`KEYS`], in their order.
 pub(super) fn sections() -> Vec<&'static str> {
     let mut sections: Vec<_> = KEYS.iter().map(|key| key.section).collect();
@@ -186,13 +226,18 @@ pub(super) fn no_key(name: &str, section: &str, keys: &[Key]) -> String {
     let names: Vec<_> = keys.iter().filter(|key| key.section == section).map(|key| key.name).collect();
     let near = nearest(name, names.iter().copied(), spelled);
     let hint = if near.is_empty() { elsewhere(name) } else { did_you_mean(&near) };
-    let heading = if section == LAYERS { "a layer" } else { section };
+    let heading = match section {
+        LAYERS => "a layer",
+        JOBS => "a job",
+        PLACES => "a place",
+        section => section,
+    };
     format!("no such key; {hint}{heading} has {}", names.join(", "))
 }
 
 /// That there is no such section, with the nearest and all that there are.
 pub(super) fn no_section(name: &str) -> String {
-    let names: Vec<_> = sections().into_iter().chain([LAYERS]).collect();
+    let names: Vec<_> = sections().into_iter().chain([LAYERS, JOBS]).collect();
     let near = nearest(name, names.iter().copied(), spelled);
     let hint = if near.is_empty() { elsewhere(name) } else { did_you_mean(&near) };
     format!("no such section; {hint}there are {}", names.join(", "))
@@ -214,7 +259,7 @@ pub(super) fn spelled(name: &str) -> String {
 mod tests {
     use toml::Table;
 
-    use super::super::{Config, LayerConfig};
+    use super::super::{Config, JobConfig, LayerConfig, PlaceConfig};
     use super::*;
 
     #[test]
@@ -231,7 +276,7 @@ mod tests {
             alone.insert(key.section.into(), Value::Table([(key.name.to_owned(), value)].into_iter().collect()));
             assert!(alone.try_into::<Config>().is_ok(), "{}", key.path());
         }
-        for (section, values) in table.iter().filter(|(section, _)| *section != LAYERS) {
+        for (section, values) in table.iter().filter(|(section, _)| ![LAYERS, JOBS].contains(&section.as_str())) {
             for name in values.as_table().unwrap().keys() {
                 assert!(find(section, name).is_some(), "{section}.{name} is missing");
             }
@@ -261,6 +306,38 @@ mod tests {
         for key in LAYER_KEYS {
             assert_eq!(key.check(&layer[key.name]), Ok(()), "{}", key.name);
         }
+    }
+
+    #[test]
+    fn a_job_has_the_keys_of_the_table() {
+        let full = || Some("x".to_owned());
+        let place = PlaceConfig { name: "x".into(), bounds: full() };
+        let job = JobConfig {
+            layer: full(),
+            inputs: vec!["a.csv".into()],
+            lon: full(),
+            lat: full(),
+            weight: full(),
+            time: full(),
+            schedule: full(),
+            timezone: full(),
+            bounds: full(),
+            places: vec![place],
+            size: full(),
+            projection: full(),
+            style: [("scheme".to_owned(), "fire".to_owned())].into(),
+            window: full(),
+            start: full(),
+            end: full(),
+            keep: Some(1),
+            ..JobConfig::default()
+        };
+        let job = Table::try_from(&job).unwrap();
+        let names =
+            |keys: &[Key]| keys.iter().map(|key| key.name.to_owned()).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(job.keys().cloned().collect::<std::collections::BTreeSet<_>>(), names(JOB_KEYS));
+        let place = job[PLACES][0].as_table().unwrap();
+        assert_eq!(place.keys().cloned().collect::<std::collections::BTreeSet<_>>(), names(PLACE_KEYS));
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use toml::Value;
 
-use super::layer::check_name;
+use super::layer::{check_name, is_name};
 use super::sections::read_listen;
 use super::{ByteSize, TimeSpan, Token};
+use crate::geo::Bounds;
+use crate::layer::Size;
+use crate::source::parse_time_us;
 
 /// The values of a key. Ranges include both ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +36,16 @@ pub(super) enum Kind {
     Inputs,
     /// A table of a style's parameters, which are checked one by one.
     Style,
+    /// The name of a job or a place, which becomes part of a path.
+    JobName,
+    /// Ground in degrees, as a text or as a list of four numbers.
+    Bounds,
+    /// A list of tables, which are checked one by one.
+    Places,
+    /// How many pixels a picture has.
+    Pixels,
+    /// A point in time.
+    Moment,
 }
 
 impl Kind {
@@ -53,6 +66,11 @@ impl Kind {
             Self::Flag => "true or false",
             Self::Inputs => r#"a file with points such as "a.csv", or a list of them"#,
             Self::Style => "a table of a style's parameters",
+            Self::JobName => "a name of 1 to 64 letters A-Z, a-z, digits, _ or -",
+            Self::Bounds => "west, south, east, north in degrees, such as [5.9, 45.8, 10.5, 47.8]",
+            Self::Places => r#"a list of tables such as { name = "bern", bounds = [7.3, 46.9, 7.6, 47.0] }"#,
+            Self::Pixels => "a size such as \"800x600\" or 1024, the longer side",
+            Self::Moment => "a time such as \"2024-05-01\" or \"2024-05-01T12:00:00Z\"",
             Self::Count(least, most) => {
                 return format!("a whole number from {} to {}", grouped(least), grouped(most));
             }
@@ -102,6 +120,13 @@ impl Kind {
                 .or(text.map(|input| vec![input]))
                 .is_some_and(|inputs| !inputs.is_empty() && inputs.iter().all(|input| !input.is_empty())),
             Self::Style => value.is_table(),
+            Self::JobName => text.is_some_and(is_name),
+            Self::Bounds => read_bounds(value).is_some(),
+            Self::Places => {
+                value.as_array().is_some_and(|places| !places.is_empty() && places.iter().all(Value::is_table))
+            }
+            Self::Pixels => scalar.is_some_and(|text| text.parse::<Size>().is_ok()),
+            Self::Moment => scalar.is_some_and(|text| parse_time_us(text).is_some()),
         }
     }
 
@@ -122,6 +147,19 @@ impl Kind {
             }
             _ => as_text(),
         }
+    }
+}
+
+/// The bounds of a text or of a list of four numbers.
+fn read_bounds(value: &Value) -> Option<Bounds> {
+    let number = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|number| number as f64));
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Array(edges) => match edges.iter().map(number).collect::<Option<Vec<_>>>()?[..] {
+            [west, south, east, north] => Bounds::new(west, south, east, north).ok(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -238,6 +276,15 @@ mod tests {
         check(Kind::Choice(&["a", "b"]), &["\"a\""], &["\"c\"", "1"]);
         check(Kind::Choice(&["200", "404"]), &["\"200\"", "404"], &["204", "200.0", "\"2\""]);
         check(Kind::Flag, &["true", "false"], &["1", "\"true\""]);
+        check(Kind::JobName, &["\"docs\"", "\"a-b_2\""], &["\"a b\"", "\"../a\"", "\"\"", "7"]);
+        check(
+            Kind::Bounds,
+            &["[5, 45.5, 10, 47]", "\"5,45,10,47\"", "\"world\""],
+            &["[5, 45, 10]", "[5, 47, 10, 45]", "\"here\"", "[\"5\", 45, 10, 47]", "5"],
+        );
+        check(Kind::Places, &["[{ name = \"a\" }]"], &["[]", "[5]", "{ name = \"a\" }"]);
+        check(Kind::Pixels, &["1024", "\"800x600\""], &["0", "\"wide\"", "-5", "8.5"]);
+        check(Kind::Moment, &["\"2024-05-01\"", "2024"], &["\"soon\"", "true"]);
         check(Kind::Secret, &["\"s3cret\""], &["\"\"", "\"a b\"", "7"]);
         check(Kind::LayerName, &["\"a\""], &["\"docs\"", "\"a b\""]);
     }

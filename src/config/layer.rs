@@ -12,13 +12,14 @@ use crate::layer::{LayerSpec, Style, StyleOptions};
 use crate::source::{Columns, Ground};
 
 /// Names that no layer can have, since the server's own pages have them.
-pub const RESERVED: [&str; 16] = [
+pub const RESERVED: [&str; 17] = [
     "health",
     "catalog",
     "docs",
     "overlays",
     "queries",
     "imgs",
+    "jobs",
     "lib",
     "masks",
     "v3",
@@ -155,10 +156,15 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if RESERVED.contains(&name) {
         return Err(format!("the name is one of the server's own, so no layer can have it: {}", RESERVED.join(", ")));
     }
-    if name.len() > MAX_NAME || name.is_empty() || !name.chars().all(is_name_char) {
+    if !is_name(name) {
         return Err(format!("a layer's name has 1 to {MAX_NAME} letters A-Z, a-z, digits, _ or -"));
     }
     Ok(())
+}
+
+/// Whether it is 1 to [`MAX_NAME`] characters that a layer's name may hold.
+pub(super) fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_name_char)
 }
 
 /// The longest name of a layer.
@@ -169,14 +175,14 @@ pub(super) fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-fn write_inputs<S: Serializer>(inputs: &Vec<String>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn write_inputs<S: Serializer>(inputs: &Vec<String>, serializer: S) -> Result<S::Ok, S::Error> {
     match inputs.as_slice() {
         [only] => only.serialize(serializer),
         _ => inputs.serialize(serializer),
     }
 }
 
-fn read_inputs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn read_inputs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     struct Inputs;
     impl<'de> Visitor<'de> for Inputs {
         type Value = Vec<String>;
@@ -200,7 +206,7 @@ fn read_inputs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
     deserializer.deserialize_any(Inputs)
 }
 
-fn read_style<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(super) fn read_style<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     #[derive(Deserialize)]
     struct Scalar(#[serde(deserialize_with = "quantity::scalar")] String);
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::Config;
 use super::check::check_table;
 use super::document::{Document, Fault};
-use super::keys::{self, KEYS, Key, LAYERS, PREFIX};
+use super::keys::{self, JOBS, KEYS, Key, LAYERS, PREFIX};
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
 use crate::spelling::{did_you_mean, nearest};
@@ -53,7 +53,11 @@ impl Config {
     pub fn from_toml(file: &Path, text: &str) -> Result<Self> {
         let (document, table) = Document::parse(file, text)?;
         check_table(&table).map_err(|fault| document.refused(&fault))?;
-        table.try_into().map_err(|error| document.refused(&Fault::of_value("", error.message())))
+        let mut config: Self =
+            table.try_into().map_err(|error| document.refused(&Fault::of_value("", error.message())))?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        config.jobs.iter_mut().try_for_each(|job| job.move_to(folder))?;
+        Ok(config)
     }
 
     /// Sets the key `path`, such as `images.ttl`, from text as it stands in an environment variable or behind a flag:
@@ -117,6 +121,9 @@ fn no_variable(rest: &str) -> String {
     let begins = |section: &str| {
         rest.strip_prefix(section.to_ascii_uppercase().as_str()).is_some_and(|rest| rest.starts_with('_'))
     };
+    if begins(JOBS) {
+        return "jobs are named in the file, not in variables".into();
+    }
     if begins(LAYERS) {
         return "layers are named in the file or on the command line, not in variables".into();
     }

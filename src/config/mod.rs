@@ -18,16 +18,24 @@
 //! input = "data/cities.parquet"
 //! weight = "population"
 //! style = { scheme = "fire", radius = 12 }
+//!
+//! [[jobs]]
+//! name = "cities"
+//! layer = "cities"
+//! schedule = "0 6 * * *"
+//! output = "imgs/{job}/{time}.png"
 //! ```
 //!
 //! Each key that holds one value or a list is also a variable, `KILN_SERVER_LISTEN=3000` or
 //! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; those that are said often have a short variable beside it,
-//! `KILN_STORE` and `KILN_TOKEN`. Paths are relative to where Kiln was started.
+//! `KILN_STORE` and `KILN_TOKEN`. Paths are relative to where Kiln was started; those of
+//! jobs, which run unattended, to the file that names them.
 
 mod byte_size;
 mod check;
 mod document;
 mod inputs;
+mod job;
 mod keys;
 mod kind;
 mod layer;
@@ -47,6 +55,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use byte_size::ByteSize;
+pub use job::{JobConfig, PlaceConfig};
 pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
 pub use sections::{
     BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,
@@ -83,6 +92,9 @@ pub struct Config {
     pub log: LogConfig,
     /// The layers by name.
     pub layers: BTreeMap<String, LayerConfig>,
+    /// Pictures that are drawn again and again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<JobConfig>,
     /// The database that the command line or else `DATABASE_URL` names, an input. It may hold a password, so it is never
     /// printed nor saved.
     #[serde(skip)]
@@ -122,6 +134,7 @@ impl fmt::Debug for Config {
             page,
             log,
             layers,
+            jobs,
             database_url,
             database_is_input: _,
         } = self;
@@ -138,6 +151,7 @@ impl fmt::Debug for Config {
             .field("page", page)
             .field("log", log)
             .field("layers", layers)
+            .field("jobs", jobs)
             .field("database_url", &database_url.as_ref().map(|_| "…"))
             .finish()
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use toml::{Table, Value};
 
 use super::Config;
-use super::keys::{self, KEYS, Key, LAYER_KEYS, LAYERS};
+use super::keys::{self, JOB_KEYS, JOBS, KEYS, Key, LAYER_KEYS, LAYERS};
 use super::kind::Kind;
 use crate::error::{Error, Result};
 
@@ -29,14 +29,26 @@ impl Config {
         for Key { name, about, kind, .. } in LAYER_KEYS {
             append(&mut out, format_args!("# {name} ({about}): {}.\n", kind.accepts()));
         }
-        if let Some(layers) = table.get(LAYERS).filter(|layers| layers.as_table().is_some_and(|all| !all.is_empty())) {
-            let mut alone = Table::new();
-            alone.insert(LAYERS.to_owned(), layers.clone());
-            let layers = toml::to_string(&alone).map_err(|error| Error::config(LAYERS, error.to_string()))?;
-            append(&mut out, format_args!("\n{layers}"));
+        append_alone(&mut out, &table, LAYERS)?;
+        append(&mut out, format_args!("\n# A job is a table of these under a line [[jobs]]:\n"));
+        for Key { name, about, kind, .. } in JOB_KEYS {
+            append(&mut out, format_args!("# {name} ({about}): {}.\n", kind.accepts()));
         }
+        append_alone(&mut out, &table, JOBS)?;
         Ok(out)
     }
+}
+
+/// Appends a part that has no keys of its own, if there is anything in it.
+fn append_alone(out: &mut String, table: &Table, part: &str) -> Result<()> {
+    let is_empty =
+        |value: &&Value| value.as_table().is_none_or(Table::is_empty) && value.as_array().is_none_or(Vec::is_empty);
+    if let Some(value) = table.get(part).filter(|value| !is_empty(value)) {
+        let alone: Table = [(part.to_owned(), value.clone())].into_iter().collect();
+        let text = toml::to_string(&alone).map_err(|error| Error::config(part, error.to_string()))?;
+        append(out, format_args!("\n{text}"));
+    }
+    Ok(())
 }
 
 fn append_key(out: &mut String, key: &Key, table: &Table, defaults: &Table) {

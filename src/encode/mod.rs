@@ -3,6 +3,8 @@
 //! An encoder knows its writer, not the file behind it: when writing fails, the path in the [`Error::Io`] is empty, for
 //! the caller to fill in ([`Error::for_path`]).
 
+mod animation;
+mod bins;
 pub mod geotiff;
 mod legend;
 mod paint;
@@ -14,6 +16,8 @@ mod print;
 mod swatches;
 mod ticks;
 
+pub use animation::Animation;
+pub use bins::{Bin, BinsWriter};
 pub use legend::Legend;
 pub use picture::write_picture;
 pub use place::{kml, world_file};

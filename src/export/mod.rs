@@ -8,6 +8,7 @@
 //! for byte. What is finished is kept in a folder beside the target until all is: an export that came to a sudden end goes on
 //! from there, and comes to the same bytes.
 
+mod bins;
 mod block;
 mod cog;
 mod folder;
@@ -21,6 +22,7 @@ mod spool;
 
 use std::path::Path;
 
+pub use bins::{BinsExport, ExportedBins};
 pub use format::Format;
 pub use progress::Progress;
 

@@ -13,7 +13,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Tiles that are finished, and those of them that an earlier run had finished; steps that are done, and about how many
+    /// Tiles or cells that are finished, and those of them that an earlier run had finished; steps that are done, and about how many
     /// there are in all.
     pub fn snapshot(&self) -> ([u64; 2], u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

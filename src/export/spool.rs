@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::block::Block;
 use crate::error::{Error, Result};
 use crate::geo::TileCoord;
+use crate::images::sync_folder;
 
 /// A tile that is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,12 +278,27 @@ impl Spool {
         remove(&self.path(name))
     }
 
-    /// Puts a file or folder of it in the place of the target, and removes the rest.
+    /// Puts a file or folder of it in the place of the target, and removes the rest. All of it is on the disk before it is seen
+    /// there: a power cut leaves either what was there or what is new.
     pub(super) fn commit(self, name: &str, target: &Path) -> Result<()> {
-        fs::rename(self.path(name), target).map_err(|error| Error::io(target, "write", error))?;
+        let path = self.path(name);
+        sync(&path)?;
+        fs::rename(path, target).map_err(|error| Error::io(target, "write", error))?;
+        sync_folder(target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
         let Self { folder, .. } = self;
         fs::remove_dir_all(&folder).map_err(|error| Error::io(&folder, "remove", error))
     }
+}
+
+/// Makes sure that a file, or a folder with all that is in it, is on the disk.
+fn sync(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        return File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::io(path, "write", error));
+    }
+    for entry in fs::read_dir(path).map_err(|error| Error::io(path, "read", error))? {
+        sync(&entry.map_err(|error| Error::io(path, "read", error))?.path())?;
+    }
+    sync_folder(path)
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -81,6 +81,23 @@ enum Fate {
     BeyondMap,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RunLabels {
+    job: String,
+    ending: Ending,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Ending {
+    Done,
+    Failed,
+}
+
+/// A number for each job.
+type OfJobs = Family<[(&'static str, String); 1], Gauge>;
+/// How long the runs of each job take.
+type TimesOfJobs = Family<[(&'static str, String); 1], Histogram>;
+
 /// A number for each layer.
 type OfLayers = Family<[(&'static str, String); 1], Gauge>;
 
@@ -96,6 +113,10 @@ pub(super) struct Metrics {
     merges: Counter,
     expired: Counter,
     writing: Gauge<i64, AtomicI64>,
+    job_runs: Family<RunLabels, Counter>,
+    job_seconds: TimesOfJobs,
+    job_running: OfJobs,
+    job_success: OfJobs,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     render_seconds: Histogram,
@@ -139,6 +160,10 @@ impl Metrics {
             merges: Counter::default(),
             expired: Counter::default(),
             writing: Gauge::default(),
+            job_runs: Family::default(),
+            job_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            job_running: Family::default(),
+            job_success: Family::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             render_seconds: Histogram::new(SECONDS),
@@ -166,6 +191,12 @@ impl Metrics {
         registry.register("ingest_working", "Requests that are changing layers", new.writing.clone());
         registry.register("store_merges", "Merges of segments", new.merges.clone());
         registry.register("store_expired_points", "Points that were removed by their age", new.expired.clone());
+        registry.register("job_runs", "Runs of each job, by how they ended", new.job_runs.clone());
+        let help = "Time that a run of a job takes, waiting not counted";
+        registry.register_with_unit("job_run", help, Unit::Seconds, new.job_seconds.clone());
+        registry.register("job_running", "Whether each job runs, 1 or 0", new.job_running.clone());
+        let help = "When each job last ended well, in seconds since 1970";
+        registry.register_with_unit("job_last_success_timestamp", help, Unit::Seconds, new.job_success.clone());
         registry.register("http_requests", "Requests answered", new.requests.clone());
         let help = "Time from a request's head to its answer's head";
         registry.register_with_unit("http_request", help, Unit::Seconds, new.request_seconds.clone());
@@ -246,6 +277,24 @@ impl Metrics {
         }
     }
 
+    /// A run of a job has ended.
+    pub(super) fn job_ended(&self, job: &str, seconds: f64, is_done: bool) {
+        let labels = RunLabels { job: job.to_owned(), ending: if is_done { Ending::Done } else { Ending::Failed } };
+        self.job_runs.get_or_create(&labels).inc();
+        self.job_seconds.get_or_create(&[("job", job.to_owned())]).observe(seconds);
+    }
+
+    /// Looks at how the jobs are now.
+    fn look_at_jobs(&self, app: &App) {
+        for (job, state, running_since, _) in app.scheduler.planner().jobs() {
+            let label = [("job", job.name.clone())];
+            self.job_running.get_or_create(&label).set(i64::from(running_since.is_some()));
+            if let Some(succeeded_s) = state.succeeded_s {
+                self.job_success.get_or_create(&label).set(succeeded_s);
+            }
+        }
+    }
+
     /// A request ended in a panic.
     pub(super) fn panicked(&self) {
         self.panics.inc();
@@ -281,6 +330,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body
     metrics.waiting.set(app.pool.waiting() as i64);
     metrics.writing.set(app.places.working() as i64);
     metrics.look_at(&app);
+    metrics.look_at_jobs(&app);
     metrics.cache_bytes.set(app.bytes.bytes() as i64);
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be written"))?;

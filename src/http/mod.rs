@@ -14,11 +14,13 @@ mod catalog;
 mod digest;
 mod fields;
 mod filter;
+mod frames;
 mod ground;
 mod health;
 mod images;
 mod incoming;
 mod ingest;
+mod jobs;
 mod layer_changes;
 mod legend;
 mod live;
@@ -37,6 +39,7 @@ mod pool;
 mod problem;
 mod queries;
 mod router;
+mod scheduler;
 mod serve;
 mod statistics;
 mod sweeper;
@@ -61,6 +64,7 @@ use self::places::Places;
 use self::pool::Pool;
 use self::problem::Problem;
 use self::router::Routes;
+use self::scheduler::Scheduler;
 use self::tile_style::TileStyles;
 use self::upkeep::Upkeep;
 use crate::color::Scheme;
@@ -83,6 +87,7 @@ struct App {
     pool: Pool,
     places: Places,
     upkeep: Upkeep,
+    scheduler: Scheduler,
     /// Pictures in memory, by filename or by what they show.
     bytes: ByteCache,
     /// Pictures that were written, by what they show.
@@ -133,9 +138,11 @@ impl Server {
         let Self { app, listener } = self;
         let sweeper = tokio::spawn(sweeper::sweep_forever(Arc::clone(&app)));
         let upkeep = tokio::spawn(upkeep::keep_up(Arc::clone(&app)));
+        let jobs = tokio::spawn(scheduler::run_jobs(Arc::clone(&app)));
         serve::serve(Arc::clone(&app), router::router(Arc::clone(&app)), listener, shutdown).await;
         sweeper.abort();
         upkeep.abort();
+        jobs.abort();
         app.upkeep.stop();
     }
 }
@@ -181,8 +188,10 @@ impl App {
             }
         }
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
+        let images = ImageFolder::open(&config.images.folder)?;
         let app = Self {
-            images: ImageFolder::open(&config.images.folder)?,
+            scheduler: Scheduler::new(&config, images.path(), threads)?,
+            images,
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
@@ -207,6 +216,14 @@ impl App {
             let scheme = layer.style().scheme.as_deref().unwrap_or(Scheme::DEFAULT);
             let scheme = self.scheme(scheme).map_err(|problem| at_fault(problem.detail().to_owned()))?;
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
+        }
+        for (job, config) in self.scheduler.planner().jobs().map(|(job, ..)| job).zip(&self.config.jobs) {
+            job.check(self.workshop()).map_err(|error| match error {
+                Error::Invalid { parameter, message } => {
+                    Error::config(format!("jobs.{}.{parameter}", config.name), message)
+                }
+                other => other,
+            })?;
         }
         match self.config.bridge_layer() {
             Some(name) if self.catalog.find(name)?.is_none() => {

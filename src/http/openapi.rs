@@ -33,10 +33,13 @@ use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
         super::layer_changes::put,
         super::layer_changes::delete,
         super::statistics::statistics,
+        super::frames::frames,
         super::legend::legend_png,
         super::legend::legend_json,
         super::queries::create,
         super::catalog::catalog,
+        super::jobs::jobs,
+        super::jobs::run,
         super::health::health,
         super::metrics::metrics,
         super::bridge::bridge,
@@ -91,6 +94,7 @@ fn specify(contract: &mut Value, layers: &[&str]) {
             Some("x") => json!({"type": "integer", "minimum": 0, "maximum": (1 << TileCoord::MAX_ZOOM) - 1}),
             Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@2x)?$"}),
             Some("size") => json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(@2x)?\\.png$"}),
+            Some("name") => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
             Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
             _ => continue,
         };
@@ -118,6 +122,7 @@ mod tests {
             "/{layer}/legend.png",
             "/{layer}/legend.json",
             "/{layer}/point/{lon},{lat}",
+            "/{layer}/frames",
             "/overlays/legend.png",
         ] {
             let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();

@@ -227,6 +227,27 @@ style_parameters! {
     }
 }
 
+style_parameters! {
+    /// How long the frames are, and how their tiles are drawn.
+    FramesParameters {
+        /// How long each frame is: 30m, 1h, 1d, 7d. There may be up to 10,000 frames.
+        #[param(value_type = String, example = "1d")]
+        every: String,
+        /// The zoom of the tiles that the span is for, 0 to 24. Default: that of TileJSON's `center`.
+        #[param(minimum = 0, maximum = 24, example = 3)]
+        zoom: Option<u8>,
+        /// Width and height of a tile in pixels, before `@2x`: 256, or 512. Default: 256.
+        #[param(value_type = Option<u16>)]
+        size: Option<u16>,
+        /// When the first frame starts: a date, an RFC 3339 time, or Unix seconds. Default: the first time, rounded down.
+        start: Option<String>,
+        /// When the last frame ends. Default: after the last time.
+        end: Option<String>,
+        /// Only points of this category, or of these, separated by commas.
+        category: Option<String>,
+    }
+}
+
 /// Which points are asked for, and how they are to be written.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

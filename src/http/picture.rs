@@ -203,7 +203,8 @@ impl Wanted {
         Ok(self.style()?.radius_px(&self.canvas))
     }
 
-    fn style(&self) -> Result<Style> {
+    /// How it is drawn, in its pixels.
+    pub(super) fn style(&self) -> Result<Style> {
         Ok(self.options.resolve(|_| Ok(self.scheme.clone()))?.per_pixel(&self.canvas))
     }
 
@@ -230,10 +231,15 @@ impl Wanted {
     }
 
     /// What the points are asked for.
-    fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
+    pub(super) fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
         let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
         let query = self.filter.applied_to(self.subject.query());
         Query { ground: ground_of(self.canvas.projection()), weights, stop: Some(stop), ..query }
+    }
+
+    /// The unit of its values.
+    pub(super) fn unit(&self, style: &Style) -> Unit {
+        Unit::of(&self.canvas, style, self.subject.weight())
     }
 
     /// What the colors of the layer's pictures mean at the scale of this one, and the unit of its values. `None` for points of

@@ -18,8 +18,8 @@ use tower_http::decompression::RequestDecompressionLayer;
 use super::access::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::{
-    App, bbox, bridge, catalog, health, images, ingest, layer_changes, legend, metrics, openapi, overlays, pages,
-    point, points, queries, statistics, tile_json, tiles,
+    App, bbox, bridge, catalog, frames, health, images, ingest, jobs, layer_changes, legend, metrics, openapi,
+    overlays, pages, point, points, queries, statistics, tile_json, tiles,
 };
 
 /// The patterns of all addresses, shared by the counters that name them.
@@ -30,7 +30,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    const ALL: [&str; 23] = [
+    const ALL: [&str; 26] = [
         "/",
         "/_/metrics",
         "/assets/{name}",
@@ -40,6 +40,8 @@ impl Routes {
         "/favicon.ico",
         "/health",
         "/imgs/{filename}",
+        "/jobs",
+        "/jobs/{name}/run",
         "/lib/heatmap.service.php",
         "/openapi.json",
         "/overlays",
@@ -48,6 +50,7 @@ impl Routes {
         "/twine.heatmap.php",
         "/{layer}",
         "/{layer}/bbox/{bounds}/{size}",
+        "/{layer}/frames",
         "/{layer}/legend.json",
         "/{layer}/legend.png",
         "/{layer}/point/{place}",
@@ -77,8 +80,11 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/docs", get(pages::docs))
         .route("/docs/", get(pages::docs_with_slash))
         .route("/favicon.ico", get(pages::favicon))
+        .route("/jobs", get(jobs::jobs))
+        .route("/jobs/{name}/run", post(jobs::run))
         .route("/openapi.json", get(openapi::openapi))
         .route("/{layer}", get(tile_json::tile_json))
+        .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/legend.json", get(legend::legend_json))
         .route("/{layer}/point/{place}", get(point::point))
         .route("/{layer}/points", get(points::points))

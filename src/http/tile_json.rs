@@ -141,7 +141,8 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> A
     })
 }
 
-fn joined(pairs: &[(&str, String)]) -> String {
+/// A query of names and values.
+pub(super) fn joined(pairs: &[(&str, String)]) -> String {
     let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     pairs.join("&")
 }

@@ -9,11 +9,24 @@ use crate::error::Error;
 use crate::store::Store;
 
 impl App {
-    /// The store, for whoever sent `headers` to change it.
+    /// The store, for whoever sent `headers` to change it, if they [may](Self::may_write).
+    pub(super) fn writable(&self, headers: &HeaderMap) -> Answer<&Store> {
+        self.may_write(headers)?;
+        let Some(store) = self.catalog.store().filter(|_| !self.config.store.read_only) else {
+            return Err(Problem::forbidden("the server only reads its store: store.read_only of the config"));
+        };
+        store.claim().map_err(|error| match error {
+            Error::Input { message, .. } => Problem::conflict(message),
+            error => error.into(),
+        })?;
+        Ok(store)
+    }
+
+    /// Makes sure that whoever sent `headers` may tell the server what to do.
     ///
     /// Where a token is configured, they have to show it. Where none is, the server has to listen to this machine alone, and
     /// they have to be on it: what a proxy passes on, or a page of another site has a browser send, is not let in.
-    pub(super) fn writable(&self, headers: &HeaderMap) -> Answer<&Store> {
+    pub(super) fn may_write(&self, headers: &HeaderMap) -> Answer<()> {
         match &self.config.server.token {
             Some(token) => match shown(headers) {
                 None => {
@@ -38,14 +51,7 @@ impl App {
             }
             None => {}
         }
-        let Some(store) = self.catalog.store().filter(|_| !self.config.store.read_only) else {
-            return Err(Problem::forbidden("the server only reads its store: store.read_only of the config"));
-        };
-        store.claim().map_err(|error| match error {
-            Error::Input { message, .. } => Problem::conflict(message),
-            error => error.into(),
-        })?;
-        Ok(store)
+        Ok(())
     }
 }
 

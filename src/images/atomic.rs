@@ -63,6 +63,31 @@ impl AtomicFile {
         file.persist(&path).map_err(|error| Error::io(&path, "write", error.error))?;
         Ok(())
     }
+
+    /// Puts the file in its place as [`commit`](Self::commit) does, but not before all of it is on the disk: a power cut leaves
+    /// either the old one or the new one.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn commit_durably(self) -> Result<()> {
+        let path = self.path.clone();
+        self.file.as_file().sync_all().map_err(|error| Error::io(&path, "write", error))?;
+        self.commit()?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        sync_folder(folder)
+    }
+}
+
+/// Makes sure that the names in a folder are on the disk, where the system can do that.
+///
+/// # Errors
+/// [`Error::Io`] if the system refuses.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    #[cfg(unix)]
+    File::open(folder).and_then(|opened| opened.sync_all()).map_err(|error| Error::io(folder, "write", error))?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
 }
 
 /// Where `path` leads to if it is a symbolic link, even to a file that is not there yet.

@@ -9,7 +9,7 @@ mod folder;
 mod name;
 mod sweep;
 
-pub use atomic::AtomicFile;
+pub use atomic::{AtomicFile, sync_folder};
 pub use folder::ImageFolder;
 pub use name::ImageName;
 pub use sweep::{Keep, Swept};

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod fit;
+mod frames;
 mod named;
 mod options;
 mod origin;
@@ -16,6 +17,7 @@ mod unit;
 
 pub use catalog::{Catalog, LiveEntry, SelectedEntry};
 pub use fit::{Fit, Size, canvas_for, canvas_of};
+pub use frames::Frames;
 pub use named::{Layer, LayerSpec, Totals};
 pub use options::StyleOptions;
 pub use origin::Origin;

@@ -14,14 +14,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("postgis", &["source", "raster", "geo"]),
     ("layer", &["postgis", "store", "source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
-    ("export", &["layer", "encode", "source", "raster", "color", "geo"]),
-    ("config", &["layer", "source", "images", "geo"]),
-    ("http", &["config", "images", "layer", "postgis", "store", "source", "encode", "raster", "color", "geo"]),
+    ("export", &["images", "layer", "encode", "source", "raster", "color", "geo"]),
+    ("jobs", &["images", "layer", "encode", "source", "raster", "color", "geo"]),
+    ("config", &["jobs", "layer", "source", "images", "geo"]),
+    ("http", &["config", "jobs", "images", "layer", "postgis", "store", "source", "encode", "raster", "color", "geo"]),
     (
         "cli",
         &[
-            "http", "export", "config", "images", "layer", "postgis", "store", "source", "encode", "raster", "color",
-            "geo",
+            "http", "export", "config", "jobs", "images", "layer", "postgis", "store", "source", "encode", "raster",
+            "color", "geo",
         ],
     ),
 ];

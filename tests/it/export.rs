@@ -401,3 +401,46 @@ fn what_cannot_be_is_refused_in_a_line() {
         fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(!names.iter().any(|name| name.contains(".part")), "{names:?}");
 }
+
+#[test]
+fn pyarrow_reads_the_sums_of_a_layer_and_they_add_up_at_every_zoom() {
+    let home = home();
+    let home = home.path();
+    let sums = |subject: &[&str], output: &str, more: &[&str]| {
+        kiln(home, [&["export"][..], subject, &["--bins", output], more].concat()).done()
+    };
+    let told = sums(&["spots"], "a.parquet", &["--zoom", "1-4"]);
+    assert!(told.starts_with("summed up 602 points of spots, zoom 1-4: "), "{told}");
+    let program = "import json, pyarrow.compute as pc, pyarrow.parquet as pq\n\
+        table = pq.read_table('a.parquet')\n\
+        by_zoom = table.group_by('zoom').aggregate([('count', 'sum'), ('weight', 'sum'), ('lon', 'count')]).sort_by('zoom')\n\
+        far = table.filter(pc.and_(pc.equal(table['zoom'], 4), pc.greater(table['lon'], 100)))\n\
+        print(json.dumps({'names': table.schema.names, 'sums': by_zoom.to_pylist(), 'far': far.to_pylist()}))";
+    let read = python(home, program);
+    assert_eq!(read["names"], json!(["lon", "lat", "zoom", "width_deg", "count", "weight"]));
+    let weight = (0..600).map(|i| 1 + i % 7).sum::<i32>() + 14;
+    let zooms = read["sums"].as_array().unwrap();
+    assert_eq!(zooms.len(), 4);
+    for zoom in zooms {
+        assert_eq!((zoom["count_sum"].as_i64(), zoom["weight_sum"].as_f64()), (Some(602), Some(f64::from(weight))));
+    }
+    assert!(zooms.windows(2).all(|pair| pair[0]["lon_count"].as_i64() <= pair[1]["lon_count"].as_i64()));
+    // A cell of zoom 4 is a 4096th of the world wide, and the center of one is no further than half of that.
+    let far = &read["far"][0];
+    let [lon, lat, width] = ["lon", "lat", "width_deg"].map(|name| far[name].as_f64().unwrap());
+    assert!((width - 360.0 / 4096.0).abs() < 1e-12 && (lon - 179.99).abs() <= width / 2.0, "{far}");
+    assert!((lat + 40.0).abs() <= width / 2.0 && far["weight"] == 5.0, "{far}");
+
+    // The file, summed up by itself, comes to the same bytes, whatever the threads.
+    sums(&["points.csv"], "b.parquet", &["--zoom", "1-4", "--threads", "1"]);
+    assert_eq!(fs::read(home.join("a.parquet")).unwrap(), fs::read(home.join("b.parquet")).unwrap());
+    let told = sums(&["spots"], "c.parquet", &["--zoom", "3", "--bounds=170,-50,-100,70"]);
+    assert!(told.starts_with("summed up 2 points of spots, zoom 3: 2 cells"), "{told}");
+    for (args, words) in [
+        (&["--bins", "a.csv"][..], "no .parquet"),
+        (&["--bins", "a.parquet", "--scheme", "fire"], "not drawn"),
+        (&["--bins", "a.parquet", "-o", "a.png"], "cannot be used with"),
+    ] {
+        kiln(home, [&["export", "spots", "--zoom", "1"][..], args].concat()).failed(2, &[words]);
+    }
+}

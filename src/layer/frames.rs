@@ -1,0 +1,292 @@
+//! A layer as a series of pictures, one for each stretch of time, whose colors all mean the same.
+
+use std::ops::ControlFlow;
+
+use super::{Blend, Layer, Style, render_shaded};
+use crate::error::{Error, Result};
+use crate::geo::{Canvas, Points};
+use crate::raster::{Curve, Span};
+use crate::source::Query;
+
+/// Stretches of time, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frames {
+    first_us: i64,
+    every_us: i64,
+    end_us: i64,
+    count: usize,
+}
+
+impl Frames {
+    /// The most frames.
+    pub const MOST: usize = 10_000;
+
+    /// Frames of `every_us` microseconds from `start_us` on and before `end_us`, at which the last one ends even if it is shorter.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `every` if it is not above 0, or there would be more than [`MOST`](Self::MOST) frames; for `start`
+    /// if it is not before the end.
+    pub fn new(start_us: i64, end_us: i64, every_us: i64) -> Result<Self> {
+        if every_us <= 0 {
+            return Err(Error::invalid("every", "a frame has to last longer than nothing, such as 1h or 1d"));
+        }
+        if start_us >= end_us {
+            return Err(Error::invalid("start", "it is not before the end"));
+        }
+        let count = (i128::from(end_us) - i128::from(start_us) + i128::from(every_us) - 1) / i128::from(every_us);
+        match usize::try_from(count) {
+            Ok(count) if count <= Self::MOST => Ok(Self { first_us: start_us, every_us, end_us, count }),
+            _ => {
+                let most = Self::MOST;
+                let why =
+                    format!("that would be {count} frames, more than {most}; give longer ones, or a start and an end");
+                Err(Error::invalid("every", why))
+            }
+        }
+    }
+
+    /// The frames of the points of `layer` that pass `query`: from its start to its end, or where it leaves them open, from the
+    /// first to the last time of its points, then at whole multiples of `every_us` since 1970, UTC.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::Input`] if the layer has no times, or cannot be read.
+    pub fn of(layer: &Layer, query: &Query<'_>, every_us: i64) -> Result<Self> {
+        if every_us <= 0 {
+            return Self::new(0, 1, every_us);
+        }
+        let (start_us, end_us) = match (query.start_us, query.end_us) {
+            (Some(start_us), Some(end_us)) => (start_us, end_us),
+            (start_us, end_us) => {
+                let times = layer.times(query)?;
+                let none = || Error::input(layer.name(), "no point that passes has a time, so there are no frames");
+                let [first, last] = times.ok_or_else(none)?;
+                let down = |us: i64| us.div_euclid(every_us).saturating_mul(every_us);
+                (start_us.unwrap_or(down(first)), end_us.unwrap_or(down(last).saturating_add(every_us)))
+            }
+        };
+        Self::new(start_us, end_us, every_us)
+    }
+
+    /// How many there are, at least 1.
+    #[allow(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Start and end of a frame, in microseconds since 1970; the end is no longer in it.
+    pub fn at(&self, frame: usize) -> [i64; 2] {
+        let start = i128::from(self.first_us) + i128::from(self.every_us) * frame as i128;
+        let within = |us: i128| us.clamp(i128::from(self.first_us), i128::from(self.end_us)) as i64;
+        [within(start), within(start + i128::from(self.every_us))]
+    }
+
+    /// A query for the points of a frame.
+    pub fn query<'q>(&self, frame: usize, query: &Query<'q>) -> Query<'q> {
+        let [start_us, end_us] = self.at(frame);
+        Query { start_us: Some(start_us), end_us: Some(end_us), ..query.clone() }
+    }
+
+    /// How many points of a layer that pass `query` each frame has.
+    ///
+    /// # Errors
+    /// If the points cannot be read.
+    pub fn points(&self, layer: &Layer, query: &Query<'_>) -> Result<Vec<u64>> {
+        let mut counts = vec![0; self.count];
+        let query = Query { start_us: Some(self.first_us), end_us: Some(self.end_us), ..query.clone() };
+        each_time(layer, &query, |time_us| {
+            let frame = (i128::from(time_us) - i128::from(self.first_us)) / i128::from(self.every_us);
+            if let Some(count) = usize::try_from(frame).ok().and_then(|frame| counts.get_mut(frame)) {
+                *count += 1;
+            }
+        })?;
+        Ok(counts)
+    }
+
+    /// The values that the colors of all frames span on a canvas: the narrowest that is as wide as that of each frame by itself.
+    /// `None` for the classic blend, whose colors are absolute, and where no frame has a point. `each` is called after each frame.
+    ///
+    /// # Errors
+    /// As [`render()`](super::render()); [`Error::Invalid`] for `curve` if the colors follow the points of each picture.
+    pub fn span(
+        &self,
+        layer: &Layer,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        style: &Style,
+        threads: usize,
+        mut each: impl FnMut(),
+    ) -> Result<Option<Span>> {
+        check_frames(style)?;
+        if style.blend == Blend::Classic {
+            return Ok(None);
+        }
+        if let Some(span) = style.known_span() {
+            return Ok(Some(span));
+        }
+        let free = Style { vmin: None, vmax: None, ..style.clone() };
+        let mut span: Option<Span> = None;
+        for frame in 0..self.count {
+            let query = self.query(frame, query);
+            let heat = render_shaded(layer.origin(&query), &query, canvas, &free, None, threads)?;
+            if let Some(values) = heat.values.filter(|_| heat.drawn > 0) {
+                span = Some(wider(span, values.span));
+            }
+            each();
+        }
+        span.map(|span| pinned(span, style)).transpose()
+    }
+
+    /// The values that the colors of all frames span in pictures of a layer at the scale of `canvas`, wherever they are: as
+    /// [`Layer::shading`] has it, of those `frames` that are to be looked at.
+    ///
+    /// # Errors
+    /// As [`span`](Self::span).
+    pub fn span_at_scale(
+        &self,
+        layer: &Layer,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        style: &Style,
+        threads: usize,
+        frames: impl IntoIterator<Item = usize>,
+    ) -> Result<Option<Span>> {
+        check_frames(style)?;
+        let free = Style { vmin: None, vmax: None, ..style.clone() };
+        let mut span: Option<Span> = None;
+        for frame in frames {
+            if let Some(shading) = layer.shading(&self.query(frame, query), canvas, &free, threads)? {
+                span = Some(wider(span, shading.span));
+            }
+        }
+        span.map(|span| pinned(span, style)).transpose()
+    }
+}
+
+/// Refuses colors that could not mean the same in all frames.
+fn check_frames(style: &Style) -> Result<()> {
+    if style.blend == Blend::Add && style.curve == Curve::EqHist {
+        let why = "eqhist lays the colors by the points of each frame, so that they would not mean the same; take log or sqrt";
+        return Err(Error::invalid("curve", why));
+    }
+    Ok(())
+}
+
+fn wider(span: Option<Span>, other: Span) -> Span {
+    span.map_or(other, |span| Span { vmin: span.vmin.min(other.vmin), vmax: span.vmax.max(other.vmax) })
+}
+
+/// The span with the ends that a style says.
+fn pinned(span: Span, style: &Style) -> Result<Span> {
+    let span = Span { vmin: style.vmin.unwrap_or(span.vmin), vmax: style.vmax.unwrap_or(span.vmax) };
+    if span.vmin < span.vmax {
+        return Ok(span);
+    }
+    let at_fault = if style.vmin.is_some() { "vmin" } else { "vmax" };
+    Err(Error::invalid(at_fault, "no value of any frame lies on its other side; give both vmin and vmax"))
+}
+
+impl Layer {
+    /// The first and the last time of the points that pass `query`, in microseconds since 1970; `None` if none has a time.
+    ///
+    /// # Errors
+    /// If the points cannot be read.
+    pub fn times(&self, query: &Query<'_>) -> Result<Option<[i64; 2]>> {
+        let Query { start_us, end_us, in_categories, polygon, .. } = query;
+        let is_all = start_us.is_none() && end_us.is_none() && in_categories.is_empty() && polygon.is_none();
+        if let Some(snapshot) = self.snapshot().filter(|_| is_all) {
+            return Ok(snapshot.summary().time_us);
+        }
+        let mut times: Option<[i64; 2]> = None;
+        each_time(self, query, |time| {
+            let [first, last] = times.unwrap_or([time; 2]);
+            times = Some([first.min(time), last.max(time)]);
+        })?;
+        Ok(times)
+    }
+}
+
+/// Calls `each` with the time of each point that passes and has one.
+fn each_time(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(i64) + Send) -> Result<()> {
+    let query = Query { weights: false, times: true, ..query.clone() };
+    let mut sink = |batch: Points<'_>| {
+        let times = batch.time_us().into_iter().flatten().copied();
+        times.filter(|time| *time != Points::NO_TIME).for_each(&mut each);
+        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    layer.origin(&query).source().scan(&query, &mut [&mut sink])?;
+    if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::geo::{Bounds, Projection};
+    use crate::layer::{LayerSpec, Size, canvas_of};
+
+    const DAY_US: i64 = 86_400_000_000;
+
+    fn layer(text: &str) -> (tempfile::TempDir, Layer) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.csv");
+        std::fs::write(&path, text).unwrap();
+        let spec =
+            LayerSpec { name: "a".into(), inputs: vec![path.to_str().unwrap().to_owned()], ..LayerSpec::default() };
+        (home, Layer::open(spec).unwrap())
+    }
+
+    #[test]
+    fn frames_cover_their_time_without_gap_or_overlap() {
+        let frames = Frames::new(5, 26, 10).unwrap();
+        assert_eq!((frames.len(), frames.at(0), frames.at(1), frames.at(2)), (3, [5, 15], [15, 25], [25, 26]));
+        assert_eq!(Frames::new(0, 10_000, 1).unwrap().len(), 10_000);
+        for (start, end, every) in [(0, 10, 0), (0, 10, -1), (5, 5, 1), (0, 10_001, 1), (i64::MIN, i64::MAX, 1)] {
+            assert!(Frames::new(start, end, every).is_err(), "{start} {end} {every}");
+        }
+        let all = Frames::new(i64::MIN, i64::MAX, i64::MAX).unwrap();
+        assert_eq!((all.len(), all.at(2)[1]), (3, i64::MAX));
+    }
+
+    #[test]
+    fn the_frames_of_a_layer_begin_at_whole_days_and_hold_its_points() {
+        let rows = "lon,lat,time\n1,1,2024-05-01T10:00:00Z\n1,1,2024-05-03T00:00:00Z\n2,1,2024-05-03T23:59:59Z\n5,5,\n";
+        let (_home, layer) = layer(rows);
+        let query = layer.query();
+        let frames = Frames::of(&layer, &query, DAY_US).unwrap();
+        assert_eq!(frames.points(&layer, &query).unwrap(), [1, 0, 2]);
+        assert_eq!(frames.at(0)[0].rem_euclid(DAY_US), 0);
+        let later = Query { start_us: Some(frames.at(1)[0] + 5), ..layer.query() };
+        let frames = Frames::of(&layer, &later, DAY_US).unwrap();
+        assert_eq!((frames.at(0)[0], frames.points(&layer, &later).unwrap()), (later.start_us.unwrap(), vec![1, 1]));
+        let none = Query { end_us: Some(0), ..layer.query() };
+        assert!(Frames::of(&layer, &none, DAY_US).unwrap_err().to_string().contains("there are no frames"));
+    }
+
+    #[test]
+    fn all_frames_have_the_span_of_the_hottest() {
+        let mut rows = "lon,lat,time\n1,1,2024-05-01\n".to_owned();
+        (0..9).for_each(|_| rows.push_str("1,1,2024-05-02\n"));
+        let (_home, layer) = layer(&rows);
+        let canvas =
+            canvas_of(Projection::Mercator, Bounds::new(0.0, 0.0, 2.0, 2.0).unwrap(), Size::Exact(32, 32)).unwrap();
+        let style = Style::new().unwrap();
+        let query = layer.query();
+        let frames = Frames::of(&layer, &query, DAY_US).unwrap();
+        let mut told = 0;
+        let span = frames.span(&layer, &query, &canvas, &style, 1, || told += 1).unwrap().unwrap();
+        let alone = |frame| {
+            let frames = Frames { count: 1, first_us: frames.at(frame)[0], ..frames };
+            frames.span(&layer, &query, &canvas, &style, 1, || ()).unwrap().unwrap()
+        };
+        assert_eq!((told, span.vmax.to_bits()), (2, alone(1).vmax.to_bits()));
+        assert!(alone(0).vmax < span.vmax / 5.0);
+        let sampled = frames.span_at_scale(&layer, &query, &canvas, &style, 1, 0..2).unwrap().unwrap();
+        assert!(sampled.vmax > 0.0);
+        let low = Style { vmin: Some(1e9), ..style.clone() };
+        assert!(frames.span(&layer, &query, &canvas, &low, 1, || ()).is_err());
+        let both = Style { vmin: Some(1.0), vmax: Some(2.0), ..style.clone() };
+        assert_eq!(frames.span(&layer, &query, &canvas, &both, 1, || ()).unwrap(), Some(Span { vmin: 1.0, vmax: 2.0 }));
+        let equalized = Style { curve: Curve::EqHist, ..style };
+        assert!(frames.span(&layer, &query, &canvas, &equalized, 1, || ()).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! A layer through time: frames for a player, and moving pictures.
+
+use std::fs;
+
+use image::AnimationDecoder;
+use serde_json::Value;
+
+use crate::kiln::{data, kiln};
+use crate::server::Server;
+
+fn quakes() -> String {
+    data("earthquakes.geojson").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
+    let server = Server::start();
+    let reply = server.get("/earthquakes/frames?every=1d&zoom=1&radius=9").ok(200).json();
+    let frames = reply["frames"].as_array().unwrap();
+    let points: u64 = frames.iter().map(|frame| frame["points"].as_u64().unwrap()).sum();
+    assert_eq!((points, reply["zoom"].as_u64(), reply["every"].as_str()), (1707, Some(1), Some("1d")));
+    assert_eq!((&frames[0]["start"], &frames[frames.len() - 1]["end"]), (&reply["start"], &reply["end"]));
+    assert!(frames.windows(2).all(|pair| pair[0]["end"] == pair[1]["start"]));
+    assert_eq!(frames[0]["start"], "2018-01-31T00:00:00Z");
+
+    let template = reply["tiles"].as_str().unwrap();
+    let (_, path) = template.split_once(server.address()).unwrap();
+    let span = &reply["span"];
+    let mut tiles = Vec::new();
+    for frame in frames {
+        let text = |name: &str| frame[name].as_str().unwrap().to_owned();
+        let tile = path.replace("{start}", &text("start")).replace("{end}", &text("end"));
+        tiles.push(server.get(&tile.replace("{z}/{x}/{y}", "1/0/0")).ok(200).body);
+        // The legend of the same query says what the colors of the tile mean.
+        let (_, query) = tile.split_once('?').unwrap();
+        let query: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("v=")).collect();
+        let legend = server.get(&format!("/earthquakes/legend.json?zoom=1&{}", query.join("&"))).ok(200).json();
+        let close = |name: &str| {
+            let [told, meant] = [&legend["span"][name], &span[name]].map(|value: &Value| value.as_f64().unwrap());
+            (told - meant).abs() <= 1e-9 * meant.abs()
+        };
+        assert!(close("vmin") && close("vmax"), "{legend} {span}");
+    }
+    tiles.sort();
+    tiles.dedup();
+    assert_eq!(tiles.len(), frames.len(), "each frame has a picture of its own");
+
+    let some = server.get("/earthquakes/frames?every=12h&start=2018-02-01&end=2018-02-02T06:00:00Z").ok(200).json();
+    assert_eq!(some["frames"].as_array().unwrap().len(), 3);
+    assert_eq!(some["frames"][2]["end"], "2018-02-02T06:00:00Z");
+    server.get("/earthquakes/frames").refused(400, &["1h or 1d"]);
+    server.get("/earthquakes/frames?every=1s").refused(400, &["more than 10000"]);
+    server.get("/earthquakes/frames?every=0").refused(400, &["longer than nothing"]);
+    server.get("/earthquakes/frames?every=1d&curve=eqhist").refused(400, &["log or sqrt"]);
+    server.get("/cities/frames?every=1d").refused(400, &["time"]);
+}
+
+#[test]
+fn an_animation_has_a_frame_for_each_stretch_of_time() {
+    let home = tempfile::tempdir().unwrap();
+    let args = ["animate", &quakes(), "--every", "2d", "--weight", "mag", "--size", "200", "--delay", "200"];
+    let told = kiln(home.path(), [&args[..], &["-o", "a.png"]].concat()).done();
+    assert!(told.starts_with("drew 4 frames of earthquakes, span 0 to "), "{told}");
+    let file = fs::File::open(home.path().join("a.png")).unwrap();
+    let decoder = image::codecs::png::PngDecoder::new(std::io::BufReader::new(file)).unwrap();
+    let frames = decoder.apng().unwrap().into_frames().collect_frames().unwrap();
+    assert_eq!(frames.len(), 4);
+    assert!(frames.iter().all(|frame| frame.delay().numer_denom_ms() == (200, 1)));
+
+    // The same in a folder.
+    kiln(home.path(), [&args[..], &["-o", "frames", "-q"]].concat()).done();
+    let mut names: Vec<_> =
+        fs::read_dir(home.path().join("frames")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert_eq!(names.len(), 4);
+    assert!(names[0].ends_with("20180131T000000Z.png"), "{names:?}");
+    for (name, frame) in names.iter().zip(&frames) {
+        assert_eq!(&image::open(name).unwrap().to_rgba8(), frame.buffer(), "{name:?}");
+    }
+}
+
+#[test]
+fn a_stored_layer_moves_as_its_file_does() {
+    let home = tempfile::tempdir().unwrap();
+    kiln(home.path(), ["import", &quakes(), "--layer", "quakes", "--weight", "mag", "--title", "T"]).done();
+    let draw = |subject: &str, output: &str, more: &[&str]| {
+        let args = [
+            "animate", subject, "--every", "3d", "--bounds", "world", "--size", "120x120", "--title", "T", "-o", output,
+        ];
+        kiln(home.path(), [&args[..], more].concat()).done()
+    };
+    draw("quakes", "stored.png", &[]);
+    draw(&quakes(), "file.png", &["--weight", "mag"]);
+    let read = |name: &str| image::open(home.path().join(name)).unwrap().to_rgba8();
+    assert_eq!(read("stored.png").dimensions(), read("file.png").dimensions());
+    let differing =
+        read("stored.png").pixels().zip(read("file.png").pixels()).filter(|(one, other)| one != other).count();
+    assert!(differing < 200, "{differing}");
+}
+
+#[test]
+fn what_cannot_move_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let (quakes, cities) = (quakes(), data("cities.parquet").to_str().unwrap().to_owned());
+    for (args, words) in [
+        (vec![&*quakes, "--every", "1d", "-o", "a.gif"], "name a .png"),
+        (vec![&*quakes, "--every", "1s", "-o", "a.png"], "--every: that would be"),
+        (vec![&*quakes, "--every", "1d", "--curve", "eqhist", "-o", "a.png"], "--curve: eqhist"),
+        (vec![&*quakes, "--every", "soon", "-o", "a.png"], "soon"),
+    ] {
+        kiln(home.path(), [&["animate"][..], &args].concat()).failed(2, &[words]);
+    }
+    kiln(home.path(), ["animate", &cities, "--every", "1d", "-o", "a.png"]).failed(1, &["time"]);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+}
