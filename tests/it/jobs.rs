@@ -153,9 +153,16 @@ fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
     let metrics = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
     assert!(metrics.contains("kiln_job_runs_total{job=\"quakes\",ending=\"Done\"} 1"), "{metrics}");
 
+    // It is told before it is written down.
+    let file = server.folder().join("imgs/jobs.json");
+    let is_written = |count| {
+        let state = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        state.is_some_and(|state| runs(&state["jobs"]["quakes"]) == count)
+    };
+    eventually("the run is remembered", || is_written(1));
+
     // As if the server had been away for years.
     server.kill();
-    let file = server.folder().join("imgs/jobs.json");
     let mut state: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     state["jobs"]["quakes"]["settled_s"] = 1_500_000_000.into();
     fs::write(&file, state.to_string()).unwrap();
@@ -163,10 +170,7 @@ fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
     let caught_up = job(&server, |job| runs(job) == 2);
     assert!(caught_up["history"][0]["due"].as_str().unwrap().ends_with("-12-31T22:59:00Z"), "{caught_up}");
     assert_eq!(caught_up["history"][1], *first, "what was before is remembered");
-    // It is told before it is written down.
-    let is_written =
-        || serde_json::from_slice::<Value>(&fs::read(&file).unwrap()).is_ok_and(|it| runs(&it["jobs"]["quakes"]) == 2);
-    eventually("the run is remembered", is_written);
+    eventually("the other is remembered", || is_written(2));
     server.restart();
     assert_eq!(runs(&job(&server, |_| true)), 2, "once, and not again");
 
