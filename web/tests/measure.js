@@ -121,7 +121,8 @@ for (const layer of names) {
   await page.goto(`${url}/#layer=${layer}&at=5/38/-95`);
   await page.waitForSelector('#map[aria-busy="false"]');
   await drag(page); // so that all tiles are there
-  await page.waitForTimeout(1500);
+  await page.waitForLoadState('networkidle');
+  await page.waitForTimeout(500);
   const pans = [];
   let [frames, blank] = [0, 0];
   for (let i = 0; i < RUNS; i++) {

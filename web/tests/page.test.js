@@ -82,10 +82,12 @@ describe('what is on screen', () => {
     await page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name, responseEnd }) => name.includes('countries-50m') && responseEnd));
     await page.waitForTimeout(500);
     const seen = await look(page);
-    const colors = new Set();
-    for (let x = 0; x < seen.width; x++) colors.add(seen.at(x, 300).join());
-    for (let y = 0; y < seen.height; y++) colors.add(seen.at(700, y).join());
-    assert.equal(colors.size, 1, [...colors].join(' '));
+    const land = seen.at(700, 300);
+    const line = [...Array(seen.width).keys()].map((x) => seen.at(x, 300));
+    line.push(...Array.from({ length: seen.height }, (_, y) => seen.at(700, y)));
+    // A seam is the sea's color shining through; an edge may be rounded.
+    const others = line.filter((color) => color.some((part, i) => Math.abs(part - land[i]) > 1));
+    assert.deepEqual(others, []);
     await done();
   });
 
