@@ -1,4 +1,4 @@
-//! What a command draws: a layer by its name, or files.
+//! What a command draws: a layer by its name, or the points of files or of a table.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use super::rows::RowArgs;
 use super::store::{StoreArgs, missing};
 use crate::config::check_layer_name;
 use crate::error::{Error, Result};
-use crate::layer::{Catalog, Layer, LayerSpec};
-use crate::source::{Inputs, Query, open};
+use crate::layer::{Catalog, Layer, LayerSpec, OpenInputs};
+use crate::postgis::Address;
+use crate::source::{Columns, Query};
 
 /// What is to be drawn.
 pub(super) struct Subject {
@@ -45,17 +46,16 @@ impl Subject {
 
     fn of_files(inputs: &[String], rows: &RowArgs) -> Result<Self> {
         let files = expanded(inputs)?;
-        let source = Inputs(files.iter().map(|input| open(input)).collect::<Result<_>>()?);
+        let opened = OpenInputs::open(&files, &rows.columns())?;
         let query = rows.query();
-        let name = files.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default().to_string_lossy();
-        let spec = LayerSpec {
-            name: name.into_owned(),
-            inputs: files,
-            columns: query.columns.clone(),
-            ..LayerSpec::default()
-        };
+        let first = opened.names.first().map(String::as_str).unwrap_or_default();
+        let is_table = files.iter().any(|input| Address::is_meant(input));
+        let stem = if is_table { None } else { Path::new(first).file_stem() };
+        let name = stem.map_or(first.into(), |stem| stem.to_string_lossy());
+        let columns = Columns { weight: query.columns.weight.clone().or(opened.weight), ..query.columns.clone() };
+        let spec = LayerSpec { name: name.into_owned(), inputs: opened.names.clone(), columns, ..LayerSpec::default() };
         let inputs = spec.inputs.join(", ");
-        let layer = Layer::filtered(spec, source, &query)?;
+        let layer = Layer::filtered(spec, opened.inputs, &query)?;
         if layer.points() == 0 {
             return Err(Error::input(inputs, "no row passes --start, --end and --category"));
         }
