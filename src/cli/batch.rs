@@ -127,12 +127,11 @@ impl Batch<'_> {
             {
                 let start = Instant::now();
                 let run;
-                let outcome = match self.away(job) {
-                    Some(away) => Err(away),
-                    None => {
-                        run = job.run(self.workshop, self.due, self.stop);
-                        run.as_ref()
-                    }
+                let outcome = if let Some(away) = self.away(job) {
+                    Err(away)
+                } else {
+                    run = job.run(self.workshop, self.due, self.stop);
+                    run.as_ref()
                 };
                 let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
                 if !self.quiet || outcome.is_err() {

@@ -177,11 +177,9 @@ pub(super) fn is_name_char(c: char) -> bool {
 }
 
 /// Writes inputs, a single one as a text, and no password of a database.
-pub(super) fn write_inputs<S: Serializer>(inputs: &Vec<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    let shown = |input: &String| match Address::is_meant(input) {
-        true => Address::without_password(input),
-        false => input.clone(),
-    };
+pub(super) fn write_inputs<S: Serializer>(inputs: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    let shown =
+        |input: &String| if Address::is_meant(input) { Address::without_password(input) } else { input.clone() };
     match inputs.iter().map(shown).collect::<Vec<_>>().as_slice() {
         [only] => only.serialize(serializer),
         inputs => inputs.serialize(serializer),
