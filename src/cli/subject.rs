@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::inputs::expanded;
 use super::rows::RowArgs;
 use super::store::{StoreArgs, missing};
-use crate::config::check_layer_name;
+use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::layer::{Catalog, Layer, LayerSpec, OpenInputs};
+use crate::live;
 use crate::postgis::Address;
 use crate::source::{Columns, Query};
 
@@ -20,7 +21,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The layer that `names` is the name of: of the store, or of the configuration. Else the points of the files that it names.
+    /// The layer that `names` is the name of: of the store, of the configuration, or of its database. Else the points of the files that it names.
     pub(super) fn find(names: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
         rows.check()?;
         let [name] = names else { return Self::of_files(names, rows) };
@@ -35,12 +36,10 @@ impl Subject {
         }
         let catalog = Catalog::new([], Some(store.open()?));
         let layer = match catalog.find(name)? {
-            Some(layer) => layer,
-            None => match store.load()?.layers.get(name) {
-                Some(layer) => Arc::new(Layer::open(layer.spec(name)?)?),
-                None => return Err(catalog.store().map_or(Error::Cancelled, |store| missing(store, name))),
-            },
+            None => of_config(&store.load()?, name)?,
+            stored => stored,
         };
+        let layer = layer.ok_or_else(|| catalog.store().map_or(Error::Cancelled, |store| missing(store, name)))?;
         Ok(Self { layer, query: rows.query() })
     }
 
@@ -61,5 +60,13 @@ impl Subject {
         }
         // Its points have passed the filters.
         Ok(Self { layer: Arc::new(layer), query: Query::default() })
+    }
+}
+
+/// The layer `name` of the configuration or of its database.
+fn of_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
+    match config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
+        Some(layer) => Ok(Some(Arc::new(Layer::open(layer.spec(name)?)?))),
+        None => Catalog::new([], None).with_live(live::find(config, name)?).find(name),
     }
 }

@@ -418,13 +418,10 @@ mod tests {
         let text = "[[jobs]]\nname = \"b\"\nquery = \"SELECT place FROM stops\"\nweight = \"n\"\noutput = \"b.png\"\n\
             [[jobs]]\nname = \"c\"\ninput = \"postgres://ann:s3cret@h/d?table=stops\"\noutput = \"c.png\"\n";
         let config = read(text).unwrap();
-        let [Subject::Query(query), Subject::Inputs(spec)] = [0, 1].map(|i| config.jobs[i].job().unwrap().subject)
-        else {
-            panic!("other subjects");
-        };
-        assert_eq!(query.sql.as_deref(), Some("SELECT place FROM stops"));
-        assert_eq!((query.weight.as_deref(), &query.table), (Some("n"), &None));
-        assert_eq!(spec.inputs, ["postgres://ann:s3cret@h/d?table=stops"]);
+        let [query, input] = [0, 1].map(|i| config.jobs[i].job().unwrap().subject);
+        let columns = "sql: Some(\"SELECT place FROM stops\"), geometry: None, weight: Some(\"n\")";
+        assert!(matches!(&query, Subject::Query(_)) && format!("{query:?}").contains(columns), "{query:?}");
+        assert!(matches!(&input, Subject::Inputs(spec) if spec.inputs == ["postgres://ann:s3cret@h/d?table=stops"]));
         let printed = config.to_toml().unwrap();
         assert!(printed.contains("postgres://ann@h/d?table=stops") && !printed.contains("s3cret"), "{printed}");
     }

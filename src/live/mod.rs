@@ -100,6 +100,19 @@ pub fn tables<'c>(config: &'c Config, database: &Arc<Database>) -> Result<Vec<Ta
     Ok(tables)
 }
 
+/// The layer `name` of the configuration's database, if there is such a one.
+///
+/// # Errors
+/// As [`open`], [`tables`] and [`Table::open`].
+pub fn find(config: &Config, name: &str) -> Result<Option<LiveEntry>> {
+    if config.database().is_none() && !config.layers.contains_key(name) {
+        return Ok(None);
+    }
+    let Some(database) = open(config)? else { return Ok(None) };
+    let table = tables(config, &database)?.into_iter().find(|table| table.name == name);
+    table.map(|table| table.open(&database)).transpose()
+}
+
 /// All layers of the database. They are looked at anew when they change.
 ///
 /// # Errors

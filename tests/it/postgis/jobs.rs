@@ -255,7 +255,7 @@ fn a_scheduled_job_whose_database_goes_is_tried_again() {
 }
 
 #[test]
-fn tiles_and_animations_are_made_of_a_table_as_of_its_layer() {
+fn tiles_and_animations_are_made_of_tables_and_live_layers_as_of_stored_ones() {
     let database = town(&Cluster::shared());
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
@@ -276,7 +276,11 @@ fn tiles_and_animations_are_made_of_a_table_as_of_its_layer() {
         [tiles, film, bins].map(|file| fs::read(home.join(file)).unwrap())
     };
     let (of_table, of_layer) = (make(&table, "table"), make("stops", "layer"));
+    kiln(home, ["drop", "stops", "--yes"]).done();
+    fs::write(home.join("kiln.toml"), format!("[postgis]\nurl = \"{}\"\n", database.url())).unwrap();
+    let of_live = make("stops", "live");
     for (i, what) in ["tiles", "frames", "sums"].iter().enumerate() {
-        assert!(of_table[i] == of_layer[i], "{what}");
+        assert!(of_table[i] == of_layer[i] && of_live[i] == of_layer[i], "{what}");
     }
+    kiln(home, ["export", "stop", "--zoom", "1", "-o", "a.pmtiles"]).failed(1, &["there is no layer `stop`"]);
 }
