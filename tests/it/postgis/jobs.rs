@@ -160,6 +160,12 @@ fn what_cannot_be_asked_is_told_before_anything_is_drawn() {
     }
 }
 
+/// Stops the server of a database, when what was written is safe.
+fn stop(database: &Database) {
+    database.sql("CHECKPOINT");
+    database.cluster().stop();
+}
+
 /// The last run of the server's job `name`, once it has ended and is as `is_right` has it.
 fn last_run(server: &Server, name: &str, is_right: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
@@ -190,7 +196,7 @@ fn while_the_database_is_away_the_last_good_picture_stays_and_other_jobs_run() {
     let names = ["stops", "query", "input", "file"];
     kiln(home, ["batch"]).done();
     let before = names.map(|name| read(home, name));
-    cluster.stop();
+    stop(&database);
 
     let run = kiln(home, ["batch", "--threads", "1"]);
     assert_eq!(run.code, 1, "{}", run.stderr);
@@ -243,7 +249,7 @@ fn a_scheduled_job_whose_database_goes_is_tried_again() {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'PgSleep'";
         database.sql(sql).trim() != "0"
     });
-    cluster.stop();
+    stop(&database);
     let failed = last_run(&server, "slow", |last| !last.is_null());
     assert_eq!((&failed["outcome"], &failed["attempt"]), (&Value::from("failed"), &Value::from(1)));
     assert!(read(server.folder(), "slow") == before);
