@@ -37,6 +37,7 @@ pub mod http;
 pub mod images;
 pub mod jobs;
 pub mod layer;
+pub mod live;
 pub mod postgis;
 pub mod raster;
 mod simd;

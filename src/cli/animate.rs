@@ -41,9 +41,9 @@ use crate::source::{Ground, Query};
   kiln animate trips --every 1h --start 2024-05-01 --end 2024-05-02 -o frames/
   ffmpeg -framerate 4 -pattern_type glob -i 'frames/*.png' trips.mp4
 
-Files are read anew for each frame: `kiln import` large ones first, and animate the layer.")]
+Files and tables are read anew for each frame: `kiln import` large ones first, and animate the layer.")]
 pub(super) struct Args {
-    /// The layer, of the store or of kiln.toml; or files with points, as `kiln render` reads them
+    /// The layer, of the store, of kiln.toml or of its database; or files or a table, postgres://…, as `kiln render` reads them
     #[arg(required = true, value_name = "LAYER|INPUT")]
     subject: Vec<String>,
     /// How long a frame's stretch of time is: 30m, 1h, 1d, 7d

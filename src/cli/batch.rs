@@ -1,9 +1,8 @@
 //! `kiln batch`: the jobs of the configuration, once.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
@@ -16,7 +15,9 @@ use super::{described, say};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Done, Job, Subject, Workshop};
-use crate::layer::{Catalog, Layer};
+use crate::layer::{Catalog, Layer, LiveEntry};
+use crate::live;
+use crate::postgis::Database;
 use crate::source::parse_time_us;
 use crate::spelling::{did_you_mean, nearest};
 use crate::store::Store;
@@ -63,21 +64,23 @@ pub(super) fn run(args: &Args) -> Result<()> {
     config.check()?;
     let jobs = chosen(&config, &args.jobs)?;
     let store = args.store.open()?;
-    check_layers(&config, &store)?;
-    let catalog = catalog(&config, &jobs, store)?;
+    let Live { database, layers: live, away } = Live::of(&config, &jobs, &store)?;
+    let catalog = Catalog::new(input_layers(&config, &jobs)?, Some(store)).with_live(live);
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let at_once = threads.min(jobs.len());
     let workshop = Workshop {
         catalog: &catalog,
+        database: database.as_ref(),
         scheme_folders: &config.schemes.folders,
         threads: (threads / at_once.max(1)).max(1),
     };
-    for job in &jobs {
-        job.check(workshop).map_err(|error| of_job(error, &job.name))?;
-    }
     let due = args.at.unwrap_or_else(Timestamp::now);
     let stop = AtomicBool::new(false);
-    let batch = Batch { jobs: &jobs, workshop, due, stop: &stop, quiet: args.quiet };
+    let batch =
+        Batch { config: &config, jobs: &jobs, workshop, away: away.as_ref(), due, stop: &stop, quiet: args.quiet };
+    for job in jobs.iter().filter(|job| batch.away(job).is_none()) {
+        job.check(workshop).map_err(|error| of_job(error, &job.name))?;
+    }
     let failed = stoppable(|| stop.store(true, Ordering::Relaxed), || Ok(batch.run(at_once)))?;
     if stop.load(Ordering::Relaxed) {
         return Err(Error::input("batch", "stopped; pictures that were not finished are as they were"));
@@ -91,14 +94,29 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// What is run.
 struct Batch<'a> {
+    config: &'a Config,
     jobs: &'a [Job],
     workshop: Workshop<'a>,
+    /// Why the database cannot be asked.
+    away: Option<&'a Error>,
     due: Timestamp,
     stop: &'a AtomicBool,
     quiet: bool,
 }
 
 impl Batch<'_> {
+    /// Why a job cannot begin: what it draws is in the database, which is away.
+    fn away(&self, job: &Job) -> Option<&Error> {
+        let is_there = || match &job.subject {
+            Subject::Inputs(_) => true,
+            Subject::Query(_) => false,
+            Subject::Layer(name) if self.config.layers.get(name).is_some_and(|layer| layer.inputs.is_empty()) => false,
+            // One that cannot be read is told by the job.
+            Subject::Layer(name) => self.workshop.catalog.find(name).map_or(true, |layer| layer.is_some()),
+        };
+        self.away.filter(|_| !is_there())
+    }
+
     /// Runs all jobs, so many at a time, and answers the names of those that failed, in their order.
     fn run(&self, at_once: usize) -> Vec<String> {
         let (next, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -108,10 +126,16 @@ impl Batch<'_> {
                 Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, self.jobs.get(i)?)))
             {
                 let start = Instant::now();
-                let outcome = job.run(self.workshop, self.due, self.stop);
+                let run;
+                let outcome = if let Some(away) = self.away(job) {
+                    Err(away)
+                } else {
+                    run = job.run(self.workshop, self.due, self.stop);
+                    run.as_ref()
+                };
                 let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
                 if !self.quiet || outcome.is_err() {
-                    say(&format!("[{ended}/{count}] {}: {}", job.name, told(&outcome, start)));
+                    say(&format!("[{ended}/{count}] {}: {}", job.name, told(outcome, start)));
                 }
                 if outcome.is_err() {
                     failed.lock().unwrap_or_else(PoisonError::into_inner).insert(i);
@@ -128,7 +152,7 @@ impl Batch<'_> {
 }
 
 /// What became of a job, in one line.
-fn told(outcome: &Result<Done>, start: Instant) -> String {
+fn told(outcome: Result<&Done, &Error>, start: Instant) -> String {
     let seconds = start.elapsed().as_secs_f64();
     match outcome {
         Ok(Done { files, points, removed }) => {
@@ -159,35 +183,91 @@ fn chosen(config: &Config, names: &[String]) -> Result<Vec<Job>> {
     config.jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).map(JobConfig::job).collect()
 }
 
-/// Makes sure that the layers that the jobs of a configuration draw are in it or in the store.
-pub(super) fn check_layers(config: &Config, store: &Store) -> Result<()> {
-    let mut names: Option<Vec<String>> = None;
-    for (job, layer) in config.jobs.iter().filter_map(|job| Some((job, job.layer.as_ref()?))) {
-        if config.layers.contains_key(layer) {
-            continue;
-        }
-        let stored = names.get_or_insert(store.names()?);
-        if !stored.contains(layer) {
-            let known = || config.layers.keys().chain(stored.iter()).map(String::as_str);
+/// Makes sure that the layers that `jobs` draw are among those of the configuration, of the store, and of its database,
+/// `tables`.
+fn check_layers<'j>(
+    jobs: impl IntoIterator<Item = (&'j str, &'j str)>,
+    config: &Config,
+    stored: &[String],
+    tables: &[live::Table<'_>],
+) -> Result<()> {
+    let known = || {
+        let tables = tables.iter().map(|table| table.name.as_str()).filter(|name| !config.layers.contains_key(*name));
+        config.layers.keys().chain(stored).map(String::as_str).chain(tables)
+    };
+    for (job, layer) in jobs {
+        if !known().any(|name| name == layer) {
             let hint = did_you_mean(&nearest(layer, known(), str::to_lowercase));
             let all = known().collect::<Vec<_>>().join(", ");
             let all = if all.is_empty() { "none at all" } else { &all };
             let why = format!("there is no layer `{layer}`; {hint}there are {all}");
-            return Err(Error::config(format!("jobs.{}.layer", job.name), why));
+            return Err(Error::config(format!("jobs.{job}.layer"), why));
         }
     }
     Ok(())
 }
 
-/// The layers of the store, and those of the configuration that the jobs draw.
-fn catalog(config: &Config, jobs: &[Job], store: Store) -> Result<Catalog> {
-    let mut layers = Vec::new();
-    for (name, layer) in &config.layers {
-        if jobs.iter().any(|job| matches!(&job.subject, Subject::Layer(wanted) if wanted == name)) {
-            layers.push(Layer::open(layer.spec(name)?)?);
+/// Makes sure that the jobs of a configuration have layers to draw, as far as that is seen without asking its database.
+pub(super) fn check_jobs(config: &Config, store: &Store) -> Result<()> {
+    live::check(config)?;
+    if config.database().is_some() {
+        return Ok(());
+    }
+    let jobs = config.jobs.iter().filter_map(|job| Some((job.name.as_str(), job.layer.as_deref()?)));
+    check_layers(jobs, config, &store.names()?, &[])
+}
+
+/// What jobs draw of the database.
+#[derive(Default)]
+struct Live {
+    database: Option<Arc<Database>>,
+    layers: Vec<LiveEntry>,
+    /// Why it cannot be asked.
+    away: Option<Error>,
+}
+
+impl Live {
+    fn of(config: &Config, jobs: &[Job], store: &Store) -> Result<Self> {
+        let stored = store.names()?;
+        let drawn: BTreeMap<&str, &str> = jobs
+            .iter()
+            .filter_map(|job| match &job.subject {
+                Subject::Layer(layer) => Some((layer.as_str(), job.name.as_str())),
+                Subject::Inputs(_) | Subject::Query(_) => None,
+            })
+            .collect();
+        let check = |tables: &[live::Table<'_>]| {
+            check_layers(drawn.iter().map(|(layer, job)| (*job, *layer)), config, &stored, tables)
+        };
+        let is_of_inputs = |layer: &str| config.layers.get(layer).is_some_and(|layer| !layer.inputs.is_empty());
+        let is_query = |job: &Job| matches!(job.subject, Subject::Query(_));
+        if drawn.keys().all(|layer| is_of_inputs(layer)) && !jobs.iter().any(is_query) {
+            return Ok(Self::default());
+        }
+        let look = || -> Result<Option<Self>> {
+            let Some(database) = live::open(config)? else { return Ok(None) };
+            let tables = live::tables(config, &database)?;
+            check(&tables)?;
+            let tables = tables.into_iter().filter(|table| drawn.contains_key(table.name.as_str()));
+            let layers = tables.map(|table| table.open(&database)).collect::<Result<_>>()?;
+            Ok(Some(Self { database: Some(database), layers, away: None }))
+        };
+        match look() {
+            Ok(Some(live)) => Ok(live),
+            Ok(None) => check(&[]).map(|()| Self::default()),
+            // The jobs that draw something else run all the same.
+            Err(away @ Error::Database { .. }) => Ok(Self { away: Some(away), ..Self::default() }),
+            Err(other) => Err(other),
         }
     }
-    Ok(Catalog::new(layers, Some(store)))
+}
+
+/// The layers of inputs that the jobs draw.
+fn input_layers(config: &Config, jobs: &[Job]) -> Result<Vec<Layer>> {
+    let is_drawn =
+        |name: &String| jobs.iter().any(|job| matches!(&job.subject, Subject::Layer(drawn) if drawn == name));
+    let layers = config.layers.iter().filter(|(name, layer)| !layer.inputs.is_empty() && is_drawn(name));
+    layers.map(|(name, layer)| Layer::open(layer.spec(name)?)).collect()
 }
 
 /// An error of a job, with the key at fault.

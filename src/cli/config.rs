@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::batch::check_layers;
+use super::batch::check_jobs;
 use super::output::Target;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -165,7 +165,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let Command::Check(args) = &args.command;
     let config = args.config.resolve(&args.inputs)?;
     if !config.jobs.is_empty() {
-        check_layers(&config, &Store::open(&config.store.folder)?)?;
+        check_jobs(&config, &Store::open(&config.store.folder)?)?;
     }
     let mut out = std::io::stdout().lock();
     let written = out.write_all(config.to_toml()?.as_bytes()).and_then(|()| out.flush());

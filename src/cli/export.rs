@@ -34,7 +34,7 @@ use crate::layer::StyleOptions;
   kiln export trips -o public/tiles/ --zoom 0-8
   kiln export trips --bins trips.parquet --zoom 8")]
 pub(super) struct Args {
-    /// The layer, of the store or of kiln.toml; or files with points, as `kiln render` reads them
+    /// The layer, of the store, of kiln.toml or of its database; or files or a table, postgres://…, as `kiln render` reads them
     #[arg(required = true, value_name = "LAYER|INPUT")]
     subject: Vec<String>,
     /// The file or the folder to write

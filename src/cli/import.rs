@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 
-use super::inputs::{Opened, expanded, opened};
+use super::inputs::expanded;
 use super::rows::RowArgs;
 use super::signals::stoppable;
 use super::store::{StoreArgs, read_name};
 use super::{progress, say, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
-use crate::layer::StyleOptions;
+use crate::layer::{OpenInputs, StyleOptions};
 use crate::source::{self, Query};
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         );
         return Err(Error::invalid("layer", why));
     }
-    let opened = opened(&expanded(&args.inputs)?, &args.rows)?;
+    let opened = OpenInputs::open(&expanded(&args.inputs)?, &args.rows.columns())?;
 
     let stages = Progress::default();
     let import = || args.import(&store, before.as_deref(), &opened, &stages);
@@ -118,7 +118,7 @@ impl Args {
         &self,
         store: &Store,
         before: Option<&StoredLayer>,
-        opened: &Opened,
+        opened: &OpenInputs,
         stages: &Progress,
     ) -> Result<Imported> {
         let Some(layer) = before else {
@@ -135,7 +135,7 @@ impl Args {
         &self,
         layer: &StoredLayer,
         description: Option<Description>,
-        opened: &Opened,
+        opened: &OpenInputs,
         stages: &Progress,
     ) -> Result<Imported> {
         /// More files than that are named by what was said.
@@ -144,7 +144,7 @@ impl Args {
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = Query { progress: Some(&read), ..self.rows.query() };
-        let import = || layer.import(&*opened.source, &query, existing, description, threads, stages);
+        let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
         let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
         if imported.points > 0 {
             return Ok(imported);

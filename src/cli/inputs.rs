@@ -2,60 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::rows::RowArgs;
 use crate::error::{Error, Result};
-use crate::postgis::{Address, Database, DatabaseOptions, Export, TableSpec};
-use crate::source::{Inputs, Source, open};
-
-/// Inputs that are open.
-pub(super) struct Opened {
-    pub(super) source: Box<dyn Source>,
-    /// What messages call them: a file's path, or a table.
-    pub(super) names: Vec<String>,
-    /// The column of the weight, where a table has one.
-    pub(super) weight: Option<String>,
-}
-
-/// Opens files, or the table of a database that is named in their place.
-///
-/// # Errors
-/// If an input cannot be opened, or a database is named beside others.
-pub(super) fn opened(inputs: &[String], rows: &RowArgs) -> Result<Opened> {
-    if let Some(database) = inputs.iter().find(|input| Address::is_meant(input)) {
-        if inputs.len() > 1 {
-            return Err(Error::invalid("input", "a database is read by itself, without other inputs"));
-        }
-        let export = table(&database.parse()?, rows)?;
-        let (names, weight) = (vec![export.label().to_owned()], export.weight().map(str::to_owned));
-        return Ok(Opened { source: Box::new(export), names, weight });
-    }
-    let source = Inputs(inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
-    Ok(Opened { source: Box::new(source), names: inputs.to_vec(), weight: None })
-}
-
-/// The table of a database that an address names, or the only one that there is.
-fn table(address: &Address, rows: &RowArgs) -> Result<Export> {
-    let database = Database::open(address, &DatabaseOptions::default())?;
-    let spec = rows.table_spec()?;
-    let table = if let Some(table) = address.table() {
-        table.to_owned()
-    } else {
-        let found = database.discover()?.found;
-        let mut tables: Vec<String> = found.iter().filter_map(|(_, relation)| relation.quoted_name()).collect();
-        tables.dedup();
-        match &tables[..] {
-            [only] => only.clone(),
-            [] => return Err(Error::input(database.name(), "there is no table of points that can be read")),
-            _ => {
-                let why = format!("name a table of points by ?table=: {}", tables.join(", "));
-                return Err(Error::input(database.name(), why));
-            }
-        }
-    };
-    let label = table.replace('"', "");
-    let relation = database.relation(&label, &TableSpec { table: Some(table), ..spec })?;
-    Export::new(&database, relation)
-}
+use crate::postgis::Address;
 
 /// The files that `inputs` name: a pattern such as `data/*.csv` stands for all files that match it, in the order of their
 /// names, unless there is a file of that very name. `-` is standard input.

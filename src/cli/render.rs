@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::inputs::{Opened, opened};
 use super::output::{Output, Target};
 use super::rows::RowArgs;
 use super::sheet::{self, SheetArgs};
@@ -16,7 +15,7 @@ use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
-use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::layer::{Blend, Fit, Heat, OpenInputs, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -115,7 +114,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
         beside.push((flag, file));
     }
-    let opened = opened(&args.inputs, &args.rows)?;
+    let opened = OpenInputs::open(&args.inputs, &args.rows.columns())?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
     let (heat, style) = draw(args, &opened, &style, threads)?;
@@ -143,8 +142,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// Draws the picture, and answers it with the style as it was applied.
-fn draw(args: &Args, opened: &Opened, style: &Style, threads: usize) -> Result<(Heat, Style)> {
-    let (ground, source) = (&args.ground, &*opened.source);
+fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Result<(Heat, Style)> {
+    let (ground, source) = (&args.ground, &opened.inputs);
     let query = Query {
         ground: if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe },
         weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,

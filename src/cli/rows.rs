@@ -3,7 +3,6 @@
 use clap::Args as ClapArgs;
 
 use crate::error::{Error, Result};
-use crate::postgis::TableSpec;
 use crate::source::{Columns, Query, parse_time_us};
 
 /// Which columns hold what, and which rows count.
@@ -47,19 +46,15 @@ impl RowArgs {
         }
     }
 
-    /// The columns of a table.
-    pub(super) fn table_spec(&self) -> Result<TableSpec> {
-        for (flag, column) in [("lon", &self.lon), ("lat", &self.lat)] {
-            if column.is_some() {
-                return Err(Error::invalid(flag, "a table of a database has its places in one column"));
-            }
-        }
-        Ok(TableSpec {
+    /// The columns that are named.
+    pub(super) fn columns(&self) -> Columns {
+        Columns {
+            lon: self.lon.clone(),
+            lat: self.lat.clone(),
             weight: self.weight.clone(),
             time: self.time.clone(),
             category: self.category_column.clone(),
-            ..TableSpec::default()
-        })
+        }
     }
 
     /// The first flag that names a column, if one does.
@@ -78,13 +73,7 @@ impl RowArgs {
     /// The query of these columns and rows.
     pub(super) fn query(&self) -> Query<'static> {
         Query {
-            columns: Columns {
-                lon: self.lon.clone(),
-                lat: self.lat.clone(),
-                weight: self.weight.clone(),
-                time: self.time.clone(),
-                category: self.category_column.clone(),
-            },
+            columns: self.columns(),
             start_us: self.start,
             end_us: self.end,
             in_categories: self.category.clone(),

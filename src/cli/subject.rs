@@ -1,4 +1,4 @@
-//! What a command draws: a layer by its name, or files.
+//! What a command draws: a layer by its name, or the points of files or of a table.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::inputs::expanded;
 use super::rows::RowArgs;
 use super::store::{StoreArgs, missing};
-use crate::config::check_layer_name;
+use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
-use crate::layer::{Catalog, Layer, LayerSpec};
-use crate::source::{Inputs, Query, open};
+use crate::layer::{Catalog, Layer, LayerSpec, OpenInputs};
+use crate::live;
+use crate::postgis::Address;
+use crate::source::{Columns, Query};
 
 /// What is to be drawn.
 pub(super) struct Subject {
@@ -19,7 +21,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The layer that `names` is the name of: of the store, or of the configuration. Else the points of the files that it names.
+    /// The layer that `names` is the name of: of the store, of the configuration, or of its database. Else the points of the files that it names.
     pub(super) fn find(names: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
         rows.check()?;
         let [name] = names else { return Self::of_files(names, rows) };
@@ -34,32 +36,37 @@ impl Subject {
         }
         let catalog = Catalog::new([], Some(store.open()?));
         let layer = match catalog.find(name)? {
-            Some(layer) => layer,
-            None => match store.load()?.layers.get(name) {
-                Some(layer) => Arc::new(Layer::open(layer.spec(name)?)?),
-                None => return Err(catalog.store().map_or(Error::Cancelled, |store| missing(store, name))),
-            },
+            None => of_config(&store.load()?, name)?,
+            stored => stored,
         };
+        let layer = layer.ok_or_else(|| catalog.store().map_or(Error::Cancelled, |store| missing(store, name)))?;
         Ok(Self { layer, query: rows.query() })
     }
 
     fn of_files(inputs: &[String], rows: &RowArgs) -> Result<Self> {
         let files = expanded(inputs)?;
-        let source = Inputs(files.iter().map(|input| open(input)).collect::<Result<_>>()?);
+        let opened = OpenInputs::open(&files, &rows.columns())?;
         let query = rows.query();
-        let name = files.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default().to_string_lossy();
-        let spec = LayerSpec {
-            name: name.into_owned(),
-            inputs: files,
-            columns: query.columns.clone(),
-            ..LayerSpec::default()
-        };
+        let first = opened.names.first().map(String::as_str).unwrap_or_default();
+        let is_table = files.iter().any(|input| Address::is_meant(input));
+        let stem = if is_table { None } else { Path::new(first).file_stem() };
+        let name = stem.map_or(first.into(), |stem| stem.to_string_lossy());
+        let columns = Columns { weight: query.columns.weight.clone().or(opened.weight), ..query.columns.clone() };
+        let spec = LayerSpec { name: name.into_owned(), inputs: opened.names.clone(), columns, ..LayerSpec::default() };
         let inputs = spec.inputs.join(", ");
-        let layer = Layer::filtered(spec, source, &query)?;
+        let layer = Layer::filtered(spec, opened.inputs, &query)?;
         if layer.points() == 0 {
             return Err(Error::input(inputs, "no row passes --start, --end and --category"));
         }
         // Its points have passed the filters.
         Ok(Self { layer: Arc::new(layer), query: Query::default() })
+    }
+}
+
+/// The layer `name` of the configuration or of its database.
+fn of_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
+    match config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
+        Some(layer) => Ok(Some(Arc::new(Layer::open(layer.spec(name)?)?))),
+        None => Catalog::new([], None).with_live(live::find(config, name)?).find(name),
     }
 }

@@ -11,6 +11,7 @@ use super::keys::{self, JOB_KEYS, JOBS, KEYS, Key, LAYER_KEYS, LAYERS, PLACE_KEY
 use super::layer::{check_name, style_options};
 use crate::error::{Error, Result};
 use crate::layer::StyleOptions;
+use crate::postgis::Address;
 use crate::spelling::{did_you_mean, nearest};
 
 impl Config {
@@ -88,6 +89,14 @@ fn check_layer(path: &str, name: &str, layer: &Value) -> Result<(), Fault> {
             return Err(Fault::of_key(format!("{path}.{key}"), "a layer has either an input, or a table, or sql"));
         }
         (true, []) => {
+            let is_meant = |input: &Value| input.as_str().is_some_and(Address::is_meant);
+            let input = layer.get("input");
+            if input
+                .is_some_and(|input| is_meant(input) || input.as_array().is_some_and(|all| all.iter().any(is_meant)))
+            {
+                let why = "a database is named by postgis.url, and its table here by table = \"stops\"";
+                return Err(Fault::of_value(format!("{path}.input"), why));
+            }
             let keys = ["geometry", "filter", "srid", "columns", "refresh"];
             if let Some(key) = keys.into_iter().find(|key| layer.contains_key(*key)) {
                 return Err(Fault::of_key(format!("{path}.{key}"), "only a table of a database, or sql, has it"));

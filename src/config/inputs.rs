@@ -5,6 +5,7 @@ use std::path::Path;
 use super::layer::{MAX_NAME, RESERVED, check_name, is_name_char};
 use super::{Config, LayerConfig};
 use crate::error::{Error, Result};
+use crate::postgis::Address;
 
 impl Config {
     /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables are layers. `NAME=PATH` names it; any other is named after its file: `data/my cities.csv.gz`
@@ -15,7 +16,7 @@ impl Config {
     /// [`Error::Config`] if a `NAME` is none that a layer can have, or there is a layer of that name already.
     pub fn add_inputs(&mut self, inputs: &[String]) -> Result<()> {
         let (databases, files): (Vec<String>, Vec<String>) =
-            inputs.iter().cloned().partition(|input| is_database(input));
+            inputs.iter().cloned().partition(|input| Address::is_meant(input));
         if databases.len() > 1 {
             return Err(Error::config("database", "only one database can be served"));
         }
@@ -54,11 +55,6 @@ impl Config {
         let numbered = (2_u64..).map(|number| cut(&format!("-{number}")));
         std::iter::once(cut("")).chain(numbered).find(is_free).unwrap_or_default()
     }
-}
-
-/// Whether an input is the address of a database.
-fn is_database(input: &str) -> bool {
-    input.starts_with("postgres://") || input.starts_with("postgresql://")
 }
 
 /// Name and path of an input `NAME=PATH`.

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Projection};
 use crate::jobs::{Job, Output, Place, Schedule, Subject, Window};
 use crate::layer::{LayerSpec, Size};
+use crate::postgis::{Address, TableSpec};
 use crate::source::{Columns, Ground, parse_time_us};
 
 /// A picture that is drawn again and again.
@@ -20,9 +21,10 @@ use crate::source::{Columns, Ground, parse_time_us};
 pub struct JobConfig {
     /// Its name, 1 to 64 letters, digits, `_` or `-`.
     pub name: String,
-    /// The layer that it draws; or `inputs`.
+    /// The layer that it draws; or `inputs`, or `query`.
     pub layer: Option<String>,
-    /// Files that are read anew for each run; or `layer`. In a file `input = "a.csv"`, or a list. Relative to the file.
+    /// Files that are read anew for each run, or the address of a database with its table; or `layer`. In a file
+    /// `input = "a.csv"`, or a list. Relative to the file.
     #[serde(
         rename = "input",
         serialize_with = "write_inputs",
@@ -30,13 +32,15 @@ pub struct JobConfig {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub inputs: Vec<String>,
+    /// A query of the database whose rows are the points, in SQL, asked anew for each run; or `layer`.
+    pub query: Option<String>,
     /// Column of the inputs' longitude or x. Default: `None`, found by its usual names.
     pub lon: Option<String>,
     /// Column of the inputs' latitude or y. Default: `None`, found by its usual names.
     pub lat: Option<String>,
-    /// Column of the inputs' weight. Default: `None`, found by its usual names.
+    /// Column of the weight, of inputs or of the query. Default: `None`, found by its usual names.
     pub weight: Option<String>,
-    /// Column of the inputs' time. Default: `None`, found by its usual names.
+    /// Column of the time, of inputs or of the query. Default: `None`, found by its usual names.
     pub time: Option<String>,
     /// When it runs, a cron pattern of five fields. Default: `None`, only when it is asked to.
     pub schedule: Option<String>,
@@ -91,6 +95,7 @@ impl Default for JobConfig {
             name: String::new(),
             layer: None,
             inputs: Vec::new(),
+            query: None,
             lon: None,
             lat: None,
             weight: None,
@@ -137,7 +142,7 @@ impl JobConfig {
             moved.map_err(|path| Error::config(path.display().to_string(), "the folder's name is not in UTF-8"))
         };
         self.output = moved(&self.output)?;
-        for input in self.inputs.iter_mut().filter(|input| *input != "-") {
+        for input in self.inputs.iter_mut().filter(|input| *input != "-" && !Address::is_meant(input)) {
             *input = moved(input)?;
         }
         Ok(())
@@ -196,29 +201,63 @@ impl JobConfig {
 
     fn subject(&self, projection: Option<Projection>) -> Result<Subject, Refused> {
         let columns = [("lon", &self.lon), ("lat", &self.lat), ("weight", &self.weight), ("time", &self.time)];
-        match (&self.layer, self.inputs.is_empty()) {
-            (Some(layer), true) => match columns.into_iter().find(|(_, column)| column.is_some()) {
-                Some((key, _)) => Err((key, format!("`{layer}` is a layer, whose columns are known"))),
+        let first = |columns: &[(&'static str, &Option<String>)]| {
+            columns.iter().find(|(_, column)| column.is_some()).map(|(key, _)| *key)
+        };
+        let is_twice = |key| Err((key, "there is a layer, an input or a query already; leave one of them out".into()));
+        let in_database = || -> Result<(), Refused> {
+            if let Some(key) = first(&columns[..2]) {
+                return Err((key, "the database has the places in one column".into()));
+            }
+            if projection == Some(Projection::Plane) {
+                return Err(("projection", "the places of a database lie on the globe".into()));
+            }
+            Ok(())
+        };
+        match (&self.layer, &self.inputs[..], &self.query) {
+            (Some(layer), [], None) => match first(&columns) {
+                Some(key) => Err((key, format!("`{layer}` is a layer, whose columns are known"))),
                 None => Ok(Subject::Layer(layer.clone())),
             },
-            (None, false) if self.inputs.iter().any(|input| input == "-") => {
-                Err(("input", "standard input can be read only once; name a file".into()))
-            }
-            (None, false) => Ok(Subject::Inputs(Box::new(LayerSpec {
-                name: self.name.clone(),
-                inputs: self.inputs.clone(),
-                columns: Columns {
-                    lon: self.lon.clone(),
-                    lat: self.lat.clone(),
+            (None, [], Some(query)) => {
+                in_database()?;
+                Ok(Subject::Query(Box::new(TableSpec {
+                    sql: Some(query.clone()),
                     weight: self.weight.clone(),
                     time: self.time.clone(),
-                    category: None,
-                },
-                ground: if projection == Some(Projection::Plane) { Ground::Plane } else { Ground::Globe },
-                ..LayerSpec::default()
-            }))),
-            (Some(_), false) => Err(("input", "there is a layer already; leave one of them out".into())),
-            (None, true) => Err(("layer", "missing; name a layer, or a file with points as input".into())),
+                    ..TableSpec::default()
+                })))
+            }
+            (Some(_), [_, ..], _) => is_twice("input"),
+            (_, _, Some(_)) => is_twice("query"),
+            (None, [], None) => {
+                Err(("layer", "missing; name a layer, a file with points as input, or a query of the database".into()))
+            }
+            (None, inputs, None) => {
+                if inputs.iter().any(|input| input == "-") {
+                    return Err(("input", "standard input can be read only once; name a file".into()));
+                }
+                if let Some(address) = inputs.iter().find(|input| Address::is_meant(input)) {
+                    address.parse::<Address>().map_err(|error| said(error, "input"))?;
+                    if inputs.len() > 1 {
+                        return Err(("input", "a database is read by itself, without other inputs".into()));
+                    }
+                    in_database()?;
+                }
+                Ok(Subject::Inputs(Box::new(LayerSpec {
+                    name: self.name.clone(),
+                    inputs: self.inputs.clone(),
+                    columns: Columns {
+                        lon: self.lon.clone(),
+                        lat: self.lat.clone(),
+                        weight: self.weight.clone(),
+                        time: self.time.clone(),
+                        category: None,
+                    },
+                    ground: if projection == Some(Projection::Plane) { Ground::Plane } else { Ground::Globe },
+                    ..LayerSpec::default()
+                })))
+            }
         }
     }
 
@@ -364,7 +403,7 @@ mod tests {
         let job = read(text).unwrap().jobs[0].job().unwrap();
         let spec = match job.subject {
             Subject::Inputs(spec) => Some(spec),
-            Subject::Layer(_) => None,
+            _ => None,
         };
         let spec = spec.unwrap();
         assert_eq!(spec.inputs, ["conf/a.csv", "/b.csv"]);
@@ -372,6 +411,19 @@ mod tests {
         assert_eq!(job.window, Window::Between(Some(1_704_067_200_000_000), Some(1_735_689_600_000_000)));
         assert_eq!((job.places.len(), job.places[1].name.as_str()), (2, "y"));
         assert!(job.schedule.is_none());
+    }
+
+    #[test]
+    fn a_job_may_ask_a_database_and_no_password_is_printed() {
+        let text = "[[jobs]]\nname = \"b\"\nquery = \"SELECT place FROM stops\"\nweight = \"n\"\noutput = \"b.png\"\n\
+            [[jobs]]\nname = \"c\"\ninput = \"postgres://ann:s3cret@h/d?table=stops\"\noutput = \"c.png\"\n";
+        let config = read(text).unwrap();
+        let [query, input] = [0, 1].map(|i| config.jobs[i].job().unwrap().subject);
+        let columns = "sql: Some(\"SELECT place FROM stops\"), geometry: None, weight: Some(\"n\")";
+        assert!(matches!(&query, Subject::Query(_)) && format!("{query:?}").contains(columns), "{query:?}");
+        assert!(matches!(&input, Subject::Inputs(spec) if spec.inputs == ["postgres://ann:s3cret@h/d?table=stops"]));
+        let printed = config.to_toml().unwrap();
+        assert!(printed.contains("postgres://ann@h/d?table=stops") && !printed.contains("s3cret"), "{printed}");
     }
 
     #[test]
@@ -393,7 +445,24 @@ mod tests {
             (format!("{JOB}window = \"yesterday\""), ":5:10: jobs[0].window: ", "last 24h"),
             (format!("{JOB}window = \"last 1h\"\nend = 2025"), ":5:10: jobs[0].window: ", "leave one of them out"),
             (format!("{JOB}start = 2025\nend = 2024"), ":5:9: jobs[0].start: ", "not before end"),
-            (format!("{JOB}input = \"a.csv\""), ":5:9: jobs[0].input: ", "there is a layer already"),
+            (format!("{JOB}input = \"a.csv\""), ":5:9: jobs[0].input: ", "leave one of them out"),
+            (format!("{JOB}query = \"SELECT 1\""), ":5:9: jobs[0].query: ", "leave one of them out"),
+            (JOB.replace("layer = \"a\"", "query = \"SELECT 1\"\nlon = \"x\""), ":4:7: jobs[0].lon: ", "in one column"),
+            (
+                JOB.replace("layer = \"a\"", "query = \"SELECT 1\"\nprojection = \"plane\""),
+                ":4:14: jobs[0].projection: ",
+                "on the globe",
+            ),
+            (
+                JOB.replace("layer = \"a\"", "input = [\"a.csv\", \"postgres://h/d\"]"),
+                ":3:9: jobs[0].input: ",
+                "by itself",
+            ),
+            (
+                JOB.replace("layer = \"a\"", "input = \"postgres://h/d?sslmode=some\""),
+                ":3:9: jobs[0].input: ",
+                "sslmode is",
+            ),
             (format!("{JOB}weight = \"w\""), ":5:10: jobs[0].weight: ", "columns are known"),
             (format!("{JOB}keep = 0"), ":5:8: jobs[0].keep: ", "from 1"),
             (
@@ -411,7 +480,7 @@ mod tests {
             (JOB.replace("{time}", "{when}"), ":4:10: jobs[0].output: ", "else in braces"),
             (JOB.replace("{time}", "x") + "keep = 5", ":5:8: jobs[0].keep: ", "has no {time} in it"),
             (JOB.replace("rain", "../rain"), ":2:8: jobs[0].name: ", "letters"),
-            (JOB.replace("layer = \"a\"", ""), ":1:", "name a layer, or a file"),
+            (JOB.replace("layer = \"a\"", ""), ":1:", "name a layer, a file"),
             (JOB.replace("name = \"rain\"", ""), ":1:", "give the job a name"),
         ] {
             let line = read(&text).unwrap_err().to_string();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{TimeSpan, quantity};
 use crate::error::{Error, Result};
 use crate::layer::{LayerSpec, Style, StyleOptions};
+use crate::postgis::Address;
 use crate::source::{Columns, Ground};
 
 /// Names that no layer can have, since the server's own pages have them.
@@ -175,10 +176,13 @@ pub(super) fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-pub(super) fn write_inputs<S: Serializer>(inputs: &Vec<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    match inputs.as_slice() {
+/// Writes inputs, a single one as a text, and no password of a database.
+pub(super) fn write_inputs<S: Serializer>(inputs: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    let shown =
+        |input: &String| if Address::is_meant(input) { Address::without_password(input) } else { input.clone() };
+    match inputs.iter().map(shown).collect::<Vec<_>>().as_slice() {
         [only] => only.serialize(serializer),
-        _ => inputs.serialize(serializer),
+        inputs => inputs.serialize(serializer),
     }
 }
 

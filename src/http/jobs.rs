@@ -30,7 +30,7 @@ struct JobReply {
     /// Its name.
     #[schema(example = "rain")]
     name: String,
-    /// The layer that it draws; null if it reads files of its own.
+    /// The layer that it draws; null if it reads points of its own.
     layer: Option<String>,
     /// When it runs, as cron has it; null if only when it is asked to.
     #[schema(example = "*/15 * * * *")]
@@ -138,7 +138,7 @@ pub(super) async fn run(
 fn reply(job: &Job, state: &JobState, since: Option<Timestamp>, next: Option<Timestamp>) -> JobReply {
     let layer = match &job.subject {
         Subject::Layer(name) => Some(name.clone()),
-        Subject::Inputs(_) => None,
+        Subject::Inputs(_) | Subject::Query(_) => None,
     };
     JobReply {
         name: job.name.clone(),

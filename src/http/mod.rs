@@ -23,7 +23,6 @@ mod ingest;
 mod jobs;
 mod layer_changes;
 mod legend;
-mod live;
 mod metrics;
 mod openapi;
 mod overlays;
@@ -72,6 +71,8 @@ use crate::config::{Config, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::images::ImageFolder;
 use crate::layer::{Catalog, Layer, SchemeFolders};
+use crate::live;
+use crate::postgis::Database;
 use crate::spelling::nearest_first;
 use crate::store::Store;
 
@@ -80,6 +81,8 @@ use crate::store::Store;
 struct App {
     config: Config,
     catalog: Catalog,
+    /// The database of the live tables.
+    database: Option<Arc<Database>>,
     /// The names of the layers that no request changes.
     input_layers: BTreeSet<String>,
     schemes: Vec<Scheme>,
@@ -177,7 +180,7 @@ impl App {
             of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
-        let live = database.map_or(Ok(Vec::new()), |database| live::layers(&config, &database))?;
+        let live = database.as_ref().map_or(Ok(Vec::new()), |database| live::layers(&config, database))?;
         let catalog = Catalog::new(layers, Some(store)).with_live(live);
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
@@ -201,6 +204,7 @@ impl App {
             metrics: Metrics::new(),
             routes: Routes::new(),
             catalog,
+            database,
             input_layers,
             schemes,
             config,

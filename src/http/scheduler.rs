@@ -156,6 +156,7 @@ fn tell(job: &str, start: &Start, took_s: f64, outcome: &Result<Done>) {
 impl App {
     /// What jobs draw with: a thread each, of which there are several.
     pub(super) fn workshop(&self) -> Workshop<'_> {
-        Workshop { catalog: &self.catalog, scheme_folders: &self.config.schemes.folders, threads: 1 }
+        let (catalog, database) = (&self.catalog, self.database.as_ref());
+        Workshop { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
     }
 }

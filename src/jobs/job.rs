@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::output::{Output, Series};
 use super::schedule::Schedule;
+use super::subject::{Subject, Subjected};
 use super::window::Window;
 use crate::color::Scheme;
 use crate::encode::geotiff::{self, GeoReference};
@@ -18,11 +19,11 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::images::AtomicFile;
 use crate::layer::{
-    Blend, Catalog, Fit, Heat, Layer, LayerSpec, SchemeFolders, Size, Style, StyleOptions, canvas_for, canvas_of,
-    render_shaded,
+    Blend, Catalog, Fit, Heat, Layer, SchemeFolders, Size, Style, StyleOptions, canvas_for, canvas_of, render_shaded,
 };
+use crate::postgis::Database;
 use crate::raster::Aggregation;
-use crate::source::{Ground, Inputs, Query, open};
+use crate::source::{Ground, Query};
 
 /// What is drawn again and again.
 #[derive(Clone, Debug)]
@@ -62,20 +63,13 @@ pub struct Place {
     pub bounds: Option<Bounds>,
 }
 
-/// Where a job's points come from.
-#[derive(Clone, Debug)]
-pub enum Subject {
-    /// A layer of the catalog.
-    Layer(String),
-    /// Inputs that are read anew for each run.
-    Inputs(Box<LayerSpec>),
-}
-
 /// What all jobs draw with.
 #[derive(Clone, Copy, Debug)]
 pub struct Workshop<'a> {
     /// The layers.
     pub catalog: &'a Catalog,
+    /// What queries are asked of.
+    pub database: Option<&'a Arc<Database>>,
     /// Folders of scheme files, as [`SchemeFolders::usual`] takes them.
     pub scheme_folders: &'a [PathBuf],
     /// Threads for one job.
@@ -101,7 +95,10 @@ impl Job {
     /// The first that occurred: the layer is gone, an input cannot be read, the style does not fit, or a picture cannot be
     /// written. [`Error::Cancelled`] once `stop` says so.
     pub fn run(&self, workshop: Workshop<'_>, due: Timestamp, stop: &AtomicBool) -> Result<Done> {
-        let (layer, query, extent) = self.points(workshop, due, stop)?;
+        let (start_us, end_us) = self.window.at(due);
+        let window = Query { start_us, end_us, stop: Some(stop), ..Query::default() };
+        let is_framed = self.places.iter().all(|place| place.bounds.is_some());
+        let Subjected { layer, query, extent } = self.subject.points(&self.name, &window, is_framed, workshop, stop)?;
         let mut done = Done::default();
         let mut first_error = None;
         for place in &self.places {
@@ -120,68 +117,13 @@ impl Job {
     /// # Errors
     /// [`Error::Invalid`] for the key at fault.
     pub fn check(&self, workshop: Workshop<'_>) -> Result<()> {
-        let style = match &self.subject {
-            Subject::Layer(name) => {
-                let Some(layer) = workshop.catalog.find(name)? else {
-                    let layers = workshop.catalog.layers();
-                    let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
-                    let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);
-                    let hint = crate::spelling::did_you_mean(&near);
-                    let all = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
-                    return Err(Error::invalid("layer", format!("there is no layer `{name}`; {hint}there are {all}")));
-                };
-                let ground = layer.ground();
-                if self.projection.is_some_and(|projection| projection.wraps() != ground.wraps()) {
-                    let why = if ground.wraps() { "on the globe" } else { "on a plane" };
-                    return Err(Error::invalid("projection", format!("the points of `{name}` lie {why}")));
-                }
-                self.style.clone().or(layer.style().clone())
-            }
-            Subject::Inputs(_) => self.style.clone(),
-        };
-        resolved(&style, workshop).map(drop)
+        let usual = self.subject.check(&self.name, self.projection, workshop)?;
+        resolved(&self.style.clone().or(usual), workshop).map(drop)
     }
 
     /// The pictures of its places.
     pub fn series(&self) -> impl Iterator<Item = Series> {
         self.places.iter().map(|place| self.output.series(&self.name, &place.name))
-    }
-
-    /// The points, which of them are to be drawn, and where all of them are.
-    fn points<'a>(
-        &self,
-        workshop: Workshop<'_>,
-        due: Timestamp,
-        stop: &'a AtomicBool,
-    ) -> Result<(Arc<Layer>, Query<'a>, Extent)> {
-        let (start_us, end_us) = self.window.at(due);
-        let query = |query: Query<'static>| Query { start_us, end_us, stop: Some(stop), ..query };
-        match &self.subject {
-            Subject::Layer(name) => {
-                let layer = workshop.catalog.find(name)?;
-                let layer = layer.ok_or_else(|| Error::input(name, "there is no such layer any more"))?;
-                let (query, extent) = (query(layer.query()), layer.extent().clone());
-                Ok((layer, query, extent))
-            }
-            Subject::Inputs(spec) => {
-                let spec = LayerSpec::clone(spec);
-                let inputs = || Ok(Inputs(spec.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?));
-                // Of which ground there are points does not depend on the window: each picture is to show the same.
-                let is_framed = self.places.iter().all(|place| place.bounds.is_some());
-                let all = if is_framed { None } else { Some(Layer::new(spec.clone(), inputs()?)?) };
-                let extent = all.as_ref().map(|layer| layer.extent().clone()).unwrap_or_default();
-                let layer = if let Some(all) = all.filter(|_| self.window == Window::All) {
-                    all
-                } else {
-                    let filter = query(Query::default());
-                    Layer::filtered(spec.clone(), inputs()?, &filter)?
-                };
-                // A layer in memory holds only what passes; a larger one is filtered again as it is read.
-                let query =
-                    if layer.is_reread() { query(layer.query()) } else { Query { stop: Some(stop), ..layer.query() } };
-                Ok((Arc::new(layer), query, extent))
-            }
-        }
     }
 
     fn draw(
@@ -267,6 +209,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::layer::LayerSpec;
 
     impl Job {
         /// A job that draws a layer `spots`.
@@ -301,7 +244,7 @@ mod tests {
     }
 
     fn workshop(catalog: &Catalog) -> Workshop<'_> {
-        Workshop { catalog, scheme_folders: &[], threads: 1 }
+        Workshop { catalog, database: None, scheme_folders: &[], threads: 1 }
     }
 
     fn output(home: &Path, name: &str) -> Output {

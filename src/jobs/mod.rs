@@ -13,11 +13,13 @@ mod output;
 mod planner;
 mod schedule;
 mod state;
+mod subject;
 mod window;
 
-pub use job::{Done, Job, Place, Subject, Workshop};
+pub use job::{Done, Job, Place, Workshop};
 pub use output::{Output, Series};
 pub use planner::{Planner, Refusal, Start};
 pub use schedule::Schedule;
 pub use state::{JobState, Outcome, Run, State, StateFile};
+pub use subject::Subject;
 pub use window::Window;

@@ -1,6 +1,7 @@
 //! Layers by name.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -142,6 +143,17 @@ impl Catalog {
         let snapshot = stored.snapshot();
         let is_same = |layer: &Layer| layer.snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
         self.seen(name, is_same, || Ok(Layer::stored(spec(name, &snapshot)?, Arc::clone(&snapshot)))).map(Some)
+    }
+
+    /// The layer `name`; a live table is looked at anew. `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find), and if the database of a live table does not answer; [`Error::Cancelled`] once `stop` says so.
+    pub fn find_anew(&self, name: &str, stop: &AtomicBool) -> Result<Option<Arc<Layer>>> {
+        if let Some(entry) = self.live.get(name).filter(|_| !self.layers.contains_key(name)) {
+            entry.table.renew(stop)?;
+        }
+        self.find(name)
     }
 
     /// The layer `name` as it was last seen, if `is_same`, else a new one.

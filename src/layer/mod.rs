@@ -3,6 +3,7 @@
 mod catalog;
 mod fit;
 mod frames;
+mod inputs;
 mod named;
 mod options;
 mod origin;
@@ -18,6 +19,7 @@ mod unit;
 pub use catalog::{Catalog, LiveEntry, SelectedEntry};
 pub use fit::{Fit, Size, canvas_for, canvas_of};
 pub use frames::Frames;
+pub use inputs::OpenInputs;
 pub use named::{Layer, LayerSpec, Totals};
 pub use options::StyleOptions;
 pub use origin::Origin;

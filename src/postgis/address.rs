@@ -36,6 +36,18 @@ impl Address {
         ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
     }
 
+    /// The text of an address, without the password that may be in it.
+    pub fn without_password(text: &str) -> String {
+        let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
+        let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        let user = user.split(':').next().filter(|user| !user.is_empty()).map(|user| format!("{user}@"));
+        let query: Vec<&str> =
+            query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("password=")).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{scheme}://{}{place}{query}", user.unwrap_or_default())
+    }
+
     /// The table that is meant, as `schema.table` or `table`, if one is named.
     pub fn table(&self) -> Option<&str> {
         self.table.as_deref()
@@ -145,6 +157,18 @@ mod tests {
         assert_eq!(address.table(), Some("a.b c"));
         assert_eq!(address.trust, Trust::Verified { authorities: None });
         assert_eq!(address.config.get_password(), Some(&b"s3cret@x"[..]));
+    }
+
+    #[test]
+    fn the_text_of_an_address_loses_its_password_and_nothing_else() {
+        for (text, shown) in [
+            ("postgres://ann:s3cret@h:5432/d?table=a.b&password=x", "postgres://ann@h:5432/d?table=a.b"),
+            ("postgresql://ann@h/d?sslmode=require", "postgresql://ann@h/d?sslmode=require"),
+            ("postgres://h/d", "postgres://h/d"),
+            ("postgres://:s3cret@h/d", "postgres://h/d"),
+        ] {
+            assert_eq!(Address::without_password(text), shown);
+        }
     }
 
     #[test]

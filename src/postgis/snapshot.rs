@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use super::database::{Database, all};
 use super::relation::{Box4, Relation};
 use super::sql::Sql;
-use super::survey::Surveyed;
+use super::survey::{Surveyed, survey};
 use super::window::meeting;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Extent, Points, fixed};
@@ -45,6 +45,19 @@ pub struct LiveSummary {
 }
 
 impl LiveSnapshot {
+    /// Looks at the rows of a table, or of a query.
+    ///
+    /// # Errors
+    /// Those of the database; [`Error::Cancelled`] once `stop` says so.
+    pub fn of(database: &Arc<Database>, relation: Relation, stop: Option<&AtomicBool>) -> Result<Self> {
+        Self::look(database, &Arc::new(relation), stop)
+    }
+
+    pub(super) fn look(database: &Arc<Database>, relation: &Arc<Relation>, stop: Option<&AtomicBool>) -> Result<Self> {
+        let (own_database, own_relation) = (Arc::clone(database), Arc::clone(relation));
+        database.wait(stop, async move { survey(&own_database, &own_relation).await })
+    }
+
     pub(super) fn new(
         database: Arc<Database>,
         relation: Arc<Relation>,

@@ -1,5 +1,6 @@
 //! A live table, which is looked at anew when it changes.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,9 +24,8 @@ impl LiveTable {
     /// # Errors
     /// Those of the database.
     pub fn open(database: &Arc<Database>, relation: Relation, refresh: Option<Duration>) -> Result<Arc<Self>> {
-        let relation = Arc::new(relation);
-        let (own_database, own_relation) = (Arc::clone(database), Arc::clone(&relation));
-        let first = database.wait(None, async move { survey(&own_database, &own_relation).await })?;
+        let first = LiveSnapshot::of(database, relation, None)?;
+        let relation = Arc::clone(&first.relation);
         let snapshot = RwLock::new(Arc::new(first));
         let table = Arc::new(Self { database: Arc::clone(database), relation, snapshot });
         if let Some(pause) = refresh {
@@ -51,22 +51,28 @@ impl LiveTable {
         &self.relation
     }
 
+    /// Looks at the rows anew, and waits for that. Where it fails, what was known stays.
+    ///
+    /// # Errors
+    /// Those of the database; [`Error::Cancelled`](crate::Error::Cancelled) once `stop` says so.
+    pub fn renew(&self, stop: &AtomicBool) -> Result<()> {
+        LiveSnapshot::look(&self.database, &self.relation, Some(stop)).map(|found| self.keep(found))
+    }
+
     /// Looks at the rows anew. Where that fails, what was known stays.
     pub(super) async fn look_again(&self) {
         match survey(&self.database, &self.relation).await {
-            Ok(found) => {
-                let mut known = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-                // What is drawn already is as good as before.
-                if found.version() != known.version() {
-                    tracing::debug!(
-                        table = self.relation.label(),
-                        version = found.version(),
-                        "the points have changed"
-                    );
-                    *known = Arc::new(found);
-                }
-            }
+            Ok(found) => self.keep(found),
             Err(error) => tracing::warn!(%error, table = self.relation.label(), "the table cannot be looked at"),
+        }
+    }
+
+    fn keep(&self, found: LiveSnapshot) {
+        let mut known = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        // What is drawn already is as good as before.
+        if found.version() != known.version() {
+            tracing::debug!(table = self.relation.label(), version = found.version(), "the points have changed");
+            *known = Arc::new(found);
         }
     }
 }

@@ -15,14 +15,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("layer", &["postgis", "store", "source", "raster", "color", "geo"]),
     ("images", &["layer", "encode"]),
     ("export", &["images", "layer", "encode", "source", "raster", "color", "geo"]),
-    ("jobs", &["images", "layer", "encode", "source", "raster", "color", "geo"]),
-    ("config", &["jobs", "layer", "source", "images", "geo"]),
-    ("http", &["config", "jobs", "images", "layer", "postgis", "store", "source", "encode", "raster", "color", "geo"]),
+    ("jobs", &["images", "layer", "postgis", "encode", "source", "raster", "color", "geo"]),
+    ("config", &["jobs", "layer", "postgis", "source", "images", "geo"]),
+    ("live", &["config", "layer", "postgis", "source"]),
+    (
+        "http",
+        &[
+            "live", "config", "jobs", "images", "layer", "postgis", "store", "source", "encode", "raster", "color",
+            "geo",
+        ],
+    ),
     (
         "cli",
         &[
-            "http", "export", "config", "jobs", "images", "layer", "postgis", "store", "source", "encode", "raster",
-            "color", "geo",
+            "http", "export", "live", "config", "jobs", "images", "layer", "postgis", "store", "source", "encode",
+            "raster", "color", "geo",
         ],
     ),
 ];

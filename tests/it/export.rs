@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -317,6 +318,41 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
 }
 
 #[test]
+fn killed_sums_leave_the_old_file_and_come_to_the_same_bytes() {
+    let home = home();
+    let home = home.path();
+    let args = ["export", "spots", "-q", "--zoom", "0-9", "--bins", "out.parquet"];
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
+        command.args(args).current_dir(home).env_remove("KILN_STORE").stdin(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let begun = Instant::now();
+    assert!(start().wait().unwrap().success());
+    let usual = begun.elapsed();
+    let out = home.join("out.parquet");
+    let whole = fs::read(&out).unwrap();
+    let mut kills = 0;
+    for kill in 0..12 {
+        fs::write(&out, "old").unwrap();
+        let begun = Instant::now();
+        let mut child = start();
+        while child.try_wait().unwrap().is_none() && begun.elapsed() < usual.mul_f64(f64::from(kill) / 12.0) {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        let is_killed = child.wait().unwrap().code().is_none();
+        let found = fs::read(&out).unwrap();
+        assert!(found == whole || is_killed && found == b"old", "killed at {kill}");
+        kills += usize::from(is_killed && found == b"old");
+        assert!(start().wait().unwrap().success());
+        assert!(fs::read(&out).unwrap() == whole, "killed at {kill}");
+    }
+    assert!(kills > 4, "only {kills} were killed");
+    println!("{kills} killed");
+}
+
+#[test]
 fn what_is_finished_of_something_else_is_not_gone_on_with() {
     let home = home();
     let home = home.path();
@@ -373,6 +409,20 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
         let path = home.join(output);
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
     }
+    // Sums begin anew: nothing but the old file is left.
+    fs::write(home.join("disk/out.parquet"), "old").unwrap();
+    let names = || {
+        let names = fs::read_dir(home.join("disk")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 16_000]).unwrap();
+    let sums = || kiln(home, ["export", "spots", "--zoom", "0-9", "--bins", "disk/out.parquet"]);
+    sums().failed(1, &["disk/out.parquet: cannot write: No space left on device"]);
+    assert_eq!(fs::read(home.join("disk/out.parquet")).unwrap(), b"old");
+    fs::remove_file(home.join("disk/filler")).unwrap();
+    assert_eq!(names(), before);
+    sums().done();
 }
 
 #[test]

@@ -78,7 +78,10 @@ fn a_job_that_fails_leaves_its_last_picture_and_the_others_run() {
 fn a_full_disk_leaves_the_last_picture() {
     let home = home(&QUAKES.replace("out/{job}/{time}.png", "small/{time}.png"));
     let small = home.path().join("conf/small");
-    let Some(_disk) = crate::faults::SmallDisk::mount(&small, 256) else { return };
+    let Some(_disk) = crate::faults::SmallDisk::mount(&small, 256) else {
+        println!("no file system can be mounted here");
+        return;
+    };
     batch(home.path(), &["--at", "2018-02-04"]).done();
     let before = names(small.clone());
     fs::write(small.join("filler"), vec![1; 1 << 20]).unwrap_err();

@@ -2,5 +2,6 @@
 
 mod cluster;
 mod faults;
+mod jobs;
 mod same;
 mod served;

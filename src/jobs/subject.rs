@@ -1,0 +1,134 @@
+//! A job: where its points come from.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::job::Workshop;
+use crate::error::{DatabaseFault, Error, Result};
+use crate::geo::{Extent, Projection};
+use crate::layer::{Layer, LayerSpec, OpenInputs, StyleOptions};
+use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
+use crate::source::{Columns, Query};
+
+/// Where a job's points come from.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A layer of the catalog; a live table is looked at anew for each run.
+    Layer(String),
+    /// Inputs that are read anew for each run.
+    Inputs(Box<LayerSpec>),
+    /// A query of the database, which is asked anew for each run.
+    Query(Box<TableSpec>),
+}
+
+/// The points of a run.
+pub(super) struct Subjected<'a> {
+    pub(super) layer: Arc<Layer>,
+    /// Which of them are to be drawn.
+    pub(super) query: Query<'a>,
+    /// Where all of them are, whatever their times.
+    pub(super) extent: Extent,
+}
+
+impl Subject {
+    /// The style that a job `name` begins with; `projection` is how its ground is laid flat, if it says so.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for the key at fault, if it can be seen already that there are no such points.
+    pub(super) fn check(
+        &self,
+        name: &str,
+        projection: Option<Projection>,
+        workshop: Workshop<'_>,
+    ) -> Result<StyleOptions> {
+        match self {
+            Self::Layer(name) => {
+                let Some(layer) = workshop.catalog.find(name)? else {
+                    let layers = workshop.catalog.layers();
+                    let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
+                    let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);
+                    let hint = crate::spelling::did_you_mean(&near);
+                    let all = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
+                    return Err(Error::invalid("layer", format!("there is no layer `{name}`; {hint}there are {all}")));
+                };
+                let ground = layer.ground();
+                if projection.is_some_and(|projection| projection.wraps() != ground.wraps()) {
+                    let why = if ground.wraps() { "on the globe" } else { "on a plane" };
+                    return Err(Error::invalid("projection", format!("the points of `{name}` lie {why}")));
+                }
+                Ok(layer.style().clone())
+            }
+            Self::Query(spec) => match relation(name, spec, workshop) {
+                // It may be there again when the job is due.
+                Ok(_) | Err(Error::Database { fault: DatabaseFault::Unreachable, .. }) => Ok(StyleOptions::default()),
+                Err(Error::Input { message, .. } | Error::Database { message, .. }) => {
+                    Err(Error::invalid("query", message))
+                }
+                Err(other) => Err(other),
+            },
+            Self::Inputs(_) => Ok(StyleOptions::default()),
+        }
+    }
+
+    /// The points of a run of the job `name`: those that pass the filters of `window`. `is_framed` says that nobody asks where
+    /// all of them are.
+    pub(super) fn points<'a>(
+        &self,
+        name: &str,
+        window: &Query<'a>,
+        is_framed: bool,
+        workshop: Workshop<'_>,
+        stop: &AtomicBool,
+    ) -> Result<Subjected<'a>> {
+        let within = |query: Query<'static>| Query {
+            start_us: window.start_us,
+            end_us: window.end_us,
+            stop: window.stop,
+            ..query
+        };
+        let layer = match self {
+            Self::Layer(name) => {
+                let layer = workshop.catalog.find_anew(name, stop)?;
+                layer.ok_or_else(|| Error::input(name, "there is no such layer any more"))?
+            }
+            Self::Query(spec) => {
+                let (database, relation) = relation(name, spec, workshop)?;
+                let weight = relation.weight().map(str::to_owned);
+                let snapshot = LiveSnapshot::of(database, relation, Some(stop))?;
+                let columns = Columns { weight, ..Columns::default() };
+                let spec = LayerSpec { name: name.to_owned(), columns, ..LayerSpec::default() };
+                Arc::new(Layer::live(spec, Arc::new(snapshot)))
+            }
+            Self::Inputs(spec) => {
+                let open = || -> Result<_> {
+                    let OpenInputs { inputs, names, weight } = OpenInputs::open(&spec.inputs, &spec.columns)?;
+                    let columns = Columns { weight: spec.columns.weight.clone().or(weight), ..spec.columns.clone() };
+                    Ok((LayerSpec { inputs: names, columns, ..LayerSpec::clone(spec) }, inputs))
+                };
+                // Of which ground there are points does not depend on the window: each picture is to show the same.
+                let all = if is_framed { None } else { Some(open().and_then(|(spec, all)| Layer::new(spec, all))?) };
+                let extent = all.as_ref().map(|layer| layer.extent().clone()).unwrap_or_default();
+                let is_all = window.start_us.is_none() && window.end_us.is_none();
+                let layer = if let Some(all) = all.filter(|_| is_all) {
+                    all
+                } else {
+                    let (spec, inputs) = open()?;
+                    Layer::filtered(spec, inputs, window)?
+                };
+                // A layer in memory holds only what passes; a larger one is filtered again as it is read.
+                let query = layer.query();
+                let query = if layer.is_reread() { within(query) } else { Query { stop: window.stop, ..query } };
+                return Ok(Subjected { layer: Arc::new(layer), query, extent });
+            }
+        };
+        let (query, extent) = (within(layer.query()), layer.extent().clone());
+        Ok(Subjected { layer, query, extent })
+    }
+}
+
+/// The rows that a query of the database answers.
+fn relation<'w>(job: &str, spec: &TableSpec, workshop: Workshop<'w>) -> Result<(&'w Arc<Database>, Relation)> {
+    let why = || Error::invalid("query", "no database is named; set postgis.url, or DATABASE_URL");
+    let database = workshop.database.ok_or_else(why)?;
+    Ok((database, database.relation(job, spec)?))
+}
