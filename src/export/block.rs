@@ -15,9 +15,9 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// A block has 2^3 × 2^3 tiles, or the whole world where that is fewer. So little is drawn twice, and what it takes stays
-    /// in the processor's cache for the most part.
-    const SIDE_BITS: u8 = 3;
+    /// A block has 2^2 × 2^2 tiles, or the whole world where that is fewer. So little is drawn twice, and the memory that a block
+    /// takes serves the next one: what is larger is asked of the system and given back each time, which took ten times as long.
+    const SIDE_BITS: u8 = 2;
 
     /// The block of the world at zoom 0.
     pub(super) const WORLD: Self = Self { zoom: 0, column: 0, row: 0 };
