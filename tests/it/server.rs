@@ -115,6 +115,20 @@ impl Server {
         Self { child, address, home, args, log }
     }
 
+    /// Asks until the reply has the status.
+    pub(crate) fn eventually(&self, path: &str, status: u16) -> Reply {
+        let start = Instant::now();
+        loop {
+            let reply = self.get(path);
+            if reply.status == status {
+                return reply;
+            }
+            let body = String::from_utf8_lossy(&reply.body);
+            assert!(start.elapsed() < PATIENCE, "{path} is never {status}: {body}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What the server has told so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
@@ -244,11 +258,14 @@ pub(crate) fn receive(stream: &mut TcpStream) -> Reply {
     Reply { status, headers, body }
 }
 
+/// So long a test waits for what is to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits until `done` says so.
 pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

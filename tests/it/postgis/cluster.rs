@@ -94,10 +94,8 @@ impl Cluster {
 
     fn run_with(&self, more: &str) {
         let folder = self.folder.path().display();
-        let options = format!(
-            "-k {folder} -h 127.0.0.1 -p {} -c fsync=off -c full_page_writes=off -c synchronous_commit=off {more}",
-            self.port
-        );
+        // What is committed is to be there when the server was stopped at once, though not when the machine was.
+        let options = format!("-k {folder} -h 127.0.0.1 -p {} -c fsync=off -c full_page_writes=off {more}", self.port);
         let log = self.folder.path().join("log");
         let mut start = program("pg_ctl");
         start.arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-o", &options, "start"]);

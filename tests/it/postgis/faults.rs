@@ -1,5 +1,7 @@
 //! What goes wrong with databases.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::cluster::Cluster;
 use crate::kiln::kiln;
 use crate::server::{Server, eventually};
@@ -24,8 +26,69 @@ fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
     tile(16).ok(200);
     server.get("/stops").ok(200);
     cluster.run();
-    eventually("the database is back", || tile(17).status == 200);
-    eventually("and the table is looked at", || server.get("/stops/statistics").status == 200);
+    server.eventually("/stops/5/17/10.png", 200);
+    server.eventually("/stops/statistics", 200);
+}
+
+#[test]
+fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all() {
+    const CLIENTS: u32 = 8;
+    let cluster = Cluster::start();
+    let database = cluster.database();
+    database.sql(STOPS);
+    let server = Server::with(&[&database.url()], "[postgis]\nconnections = 2\n");
+    let stage = AtomicU32::new(0);
+    let (drawn, told) = ([const { AtomicU32::new(0) }; 3], AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        // However this ends, so do the clients.
+        let _end = End(&stage);
+        for client in 0..CLIENTS {
+            let (server, stage, drawn, told) = (&server, &stage, &drawn, &told);
+            scope.spawn(move || {
+                // Each asks for pictures that nobody has asked for.
+                for number in 1.. {
+                    let asked_in = stage.load(Ordering::SeqCst);
+                    if asked_in == 3 {
+                        break;
+                    }
+                    let reply = server.get(&format!("/stops/5/16/10.png?vmin=0&vmax={number}.{client}"));
+                    match reply.status {
+                        200 => drop(drawn[asked_in as usize].fetch_add(1, Ordering::SeqCst)),
+                        _ => {
+                            reply.refused(503, &["ask again"]);
+                            assert!(reply.header("retry-after").is_some());
+                            told.fetch_add(1, Ordering::SeqCst);
+                        }
+                    }
+                }
+            });
+        }
+        let enough = |count: &AtomicU32| {
+            let before = count.load(Ordering::SeqCst);
+            eventually("clients are answered", || count.load(Ordering::SeqCst) >= before + 3 * CLIENTS);
+        };
+        enough(&drawn[0]);
+        cluster.stop();
+        stage.store(1, Ordering::SeqCst);
+        enough(&told);
+        cluster.run();
+        stage.store(2, Ordering::SeqCst);
+        // Soon nobody is turned away any more.
+        eventually("all are well again", || {
+            let before = told.load(Ordering::SeqCst);
+            enough(&drawn[2]);
+            told.load(Ordering::SeqCst) == before
+        });
+    });
+}
+
+/// The last stage begins once this is dropped.
+struct End<'a>(&'a AtomicU32);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(3, Ordering::SeqCst);
+    }
 }
 
 #[test]

@@ -240,7 +240,7 @@ fn a_query_is_a_layer_for_a_while() {
         server.post("/queries", &body).refused(400, &words);
     }
     let id = compared["id"].as_str().unwrap().to_owned();
-    eventually("the query goes", || server.get(&format!("/{id}/0/0/0.png")).status == 404);
+    server.eventually(&format!("/{id}/0/0/0.png"), 404);
 }
 
 #[test]
