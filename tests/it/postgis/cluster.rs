@@ -49,6 +49,17 @@ fn program(name: &str) -> Command {
     command
 }
 
+/// A port that the system gives nobody who asks for just any, so that it stays free while the server is stopped.
+fn free_port() -> u16 {
+    const PORTS: u32 = 10_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut ports = (0..PORTS).map(|_| {
+        let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        20_000 + (number % PORTS) as u16
+    });
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port is free")
+}
+
 fn done(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -67,7 +78,7 @@ impl Cluster {
         if is_root() {
             done(Command::new("chown").arg("postgres").arg(folder.path()));
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let data = folder.path().join("data");
         let arguments = ["-A", "trust", "-U", "kiln", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
         done(program("initdb").arg("-D").arg(&data).args(arguments));
