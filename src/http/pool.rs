@@ -1,29 +1,42 @@
 //! Where pictures are drawn: so many at a time, so many waiting, and no more.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use super::fields::Answer;
 use super::problem::Problem;
 use crate::error::Result;
 
-/// A bounded pool for work that keeps a processor busy.
+/// A bounded pool for work that keeps a processor busy. A thread that has done its work goes on with the next that waits:
+/// between the two nothing is to be woken.
 #[derive(Debug)]
 pub(super) struct Pool {
-    slots: Arc<Semaphore>,
+    queue: Arc<Mutex<Queue>>,
     threads: usize,
     max_waiting: usize,
-    waiting: AtomicUsize,
 }
 
-/// One that waits; it no longer does once this is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+/// What is worked at, and what waits.
+#[derive(Default)]
+struct Queue {
+    working: usize,
+    waiting: VecDeque<(u64, Work)>,
+    /// How many have waited.
+    numbered: u64,
+}
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// What a thread does, panics included.
+type Work = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let waiting = self.waiting.len();
+        f.debug_struct("Queue").field("working", &self.working).field("waiting", &waiting).finish_non_exhaustive()
     }
 }
 
@@ -36,21 +49,35 @@ impl Drop for StopOnDrop {
     }
 }
 
+/// Takes the work of a number out of the queue once nobody waits for it any more.
+struct LeaveOnDrop<'a>(&'a Pool, u64);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        let Self(pool, number) = *self;
+        // Dropped after the lock is given back: what the work holds may take its time to go.
+        let _left = {
+            let mut queue = lock(&pool.queue);
+            let found = queue.waiting.binary_search_by_key(&number, |(number, _)| *number);
+            found.ok().and_then(|at| queue.waiting.remove(at))
+        };
+    }
+}
+
 impl Pool {
     /// A pool of `threads` that work, before which up to `max_waiting` may wait.
     pub(super) fn new(threads: usize, max_waiting: usize) -> Self {
-        let threads = threads.max(1);
-        Self { slots: Arc::new(Semaphore::new(threads)), threads, max_waiting, waiting: AtomicUsize::new(0) }
+        Self { queue: Arc::default(), threads: threads.max(1), max_waiting }
     }
 
     /// How many work.
     pub(super) fn working(&self) -> usize {
-        self.threads - self.slots.available_permits()
+        lock(&self.queue).working
     }
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        lock(&self.queue).waiting.len()
     }
 
     /// Does `work` on a thread of its own as soon as there is room. The work is told by its flag once nobody waits for the
@@ -59,34 +86,59 @@ impl Pool {
         &self,
         work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
     ) -> Answer<T> {
-        let slot = if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-            slot
-        } else {
-            if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting {
-                self.waiting.fetch_sub(1, Ordering::Relaxed);
-                let why = format!("{} pictures wait to be drawn already; ask again in a moment", self.max_waiting);
-                return Err(Problem::busy(why));
-            }
-            let _waiting = Waiting(&self.waiting);
-            let slot = Arc::clone(&self.slots).acquire_owned().await;
-            slot.map_err(|_| Problem::busy("the server is stopping"))?
-        };
         let stop = Arc::new(AtomicBool::new(false));
         let _stop = StopOnDrop(Arc::clone(&stop));
-        let done = tokio::task::spawn_blocking(move || {
-            // The slot is free again when the work has ended, not when its client has left.
-            let _slot = slot;
-            work(&stop)
-        });
-        match done.await {
-            Ok(done) => Ok(done?),
+        let (send, receive) = oneshot::channel::<Result<Result<T>, Box<dyn Any + Send>>>();
+        let number = self.admit(Box::new(move || {
+            let done = catch_unwind(AssertUnwindSafe(|| work(&stop)));
+            // Whoever waited may have left.
+            let _ = send.send(done);
+        }))?;
+        let _leave = number.map(|number| LeaveOnDrop(self, number));
+        match receive.await {
+            Ok(Ok(done)) => Ok(done?),
             // Told and counted where all panics are.
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Problem::busy("the server is stopping")),
-            },
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(Problem::busy("the server is stopping")),
         }
     }
+
+    /// Begins with the work, or lets it wait; then the number is its own.
+    fn admit(&self, work: Work) -> Answer<Option<u64>> {
+        let mut queue = lock(&self.queue);
+        if queue.working < self.threads {
+            queue.working += 1;
+            let all = Arc::clone(&self.queue);
+            tokio::task::spawn_blocking(move || work_on(&all, work));
+            return Ok(None);
+        }
+        if queue.waiting.len() >= self.max_waiting {
+            let why = format!("{} pictures wait to be drawn already; ask again in a moment", self.max_waiting);
+            return Err(Problem::busy(why));
+        }
+        queue.numbered += 1;
+        let number = queue.numbered;
+        queue.waiting.push_back((number, work));
+        Ok(Some(number))
+    }
+}
+
+/// Does the work, and what waits, until nothing does.
+fn work_on(queue: &Mutex<Queue>, first: Work) {
+    let mut work = first;
+    loop {
+        work();
+        let mut queue = lock(queue);
+        let Some((_, next)) = queue.waiting.pop_front() else {
+            queue.working -= 1;
+            return;
+        };
+        work = next;
+    }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
