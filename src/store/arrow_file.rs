@@ -143,9 +143,7 @@ impl ArrowFile {
         let _ = self.map.advise(Advice::Sequential);
         for (i, stretch) in self.map.chunks(STRETCH).enumerate() {
             crc.update(stretch);
-            if self.map.len() > 4 * STRETCH {
-                self.release(i * STRETCH, stretch.len());
-            }
+            self.release(i * STRETCH, stretch.len());
         }
         let _ = self.map.advise(Advice::Normal);
         if crc.finalize() == written.crc32 {
@@ -155,8 +153,14 @@ impl ArrowFile {
         }
     }
 
+    /// Says that nothing of the file is needed in memory for now. A look at a few bytes here and there, as at the begin of
+    /// each batch, brings much around them along.
+    pub(super) fn release_all(&self) {
+        self.release(0, self.map.len());
+    }
+
     /// Says that a stretch of the file is not needed in memory for now.
-    pub(super) fn release(&self, offset: usize, length: usize) {
+    fn release(&self, offset: usize, length: usize) {
         const PAGE: usize = 4096;
         let (start, end) = (offset.next_multiple_of(PAGE), (offset + length) / PAGE * PAGE);
         if start < end {

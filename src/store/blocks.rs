@@ -225,6 +225,7 @@ impl BlocksFile {
         for level in &mut levels {
             level.sort_unstable_by_key(|block| block.key);
         }
+        file.release_all();
         Ok(Self { file, batches, levels })
     }
 

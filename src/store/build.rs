@@ -42,6 +42,7 @@ pub(super) fn build(
         roots.push((key, start..end));
         start = end;
     }
+    points.release_all();
     let is_stopped = || progress.is_some_and(Progress::is_stopped);
     let mut tops: Vec<Cells> = vec![Cells::default(); roots.len()];
     let subtree = |key: u64, rows: Range<u64>| {

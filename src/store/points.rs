@@ -228,6 +228,7 @@ impl PointsFile {
             let values = dictionary.values().as_string_opt::<i32>();
             values.into_iter().flatten().map(|name| name.unwrap_or_default().into()).collect()
         });
+        file.release_all();
         Ok(Self { file, batches, rows, names: names.unwrap_or_default() })
     }
 
@@ -287,9 +288,16 @@ impl PointsFile {
         self.batches.iter().map(|batch| batch.first_key)
     }
 
-    /// Says that rows are not needed in memory for now.
+    /// Says that no row is needed in memory for now.
+    pub(super) fn release_all(&self) {
+        self.file.release_all();
+    }
+
+    /// Says that rows are not needed in memory for now, once all before them have been said to be: batches go that end
+    /// among the rows.
     pub(super) fn release(&self, rows: Range<u64>) {
-        for batch in (rows.start as usize).div_ceil(BATCH_ROWS)..(rows.end as usize) / BATCH_ROWS {
+        let end = if rows.end == self.rows { self.batches.len() } else { rows.end as usize / BATCH_ROWS };
+        for batch in rows.start as usize / BATCH_ROWS..end {
             self.file.release_batch(batch);
         }
     }
