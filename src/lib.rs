@@ -38,6 +38,7 @@ pub mod images;
 pub mod jobs;
 pub mod layer;
 pub mod live;
+mod parallel;
 pub mod postgis;
 pub mod raster;
 mod simd;

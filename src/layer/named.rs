@@ -350,19 +350,24 @@ impl Layer {
             let stop = query.stop.filter(|_| query.filters() || !matches!(self.points, LayerPoints::Live(_)));
             let query = &Query { stop, ..query.clone() };
             let origin = self.origin(query);
-            let (places, threads) = (self.places(query)?, origin.threads(threads));
+            let level = Shading::level(projection, steps);
+            let (places, threads) = (self.places(query, level)?, origin.threads(threads));
             Shading::find(origin, query, &places, projection, steps, radius_px, &style, threads).map(Arc::new)
         })?;
         Ok(Some(if factor.to_bits() == 1f64.to_bits() { shading } else { Arc::new(shading.scaled(factor)) }))
     }
 
-    /// Places of points that pass `query`, picked evenly.
-    fn places(&self, query: &Query<'_>) -> Result<Arc<[(f64, f64)]>> {
-        let key = shading::filter_key(query);
+    /// Places of points that pass `query`, picked evenly; where it is dear to find them, only as well as the squares of a
+    /// level tell them.
+    fn places(&self, query: &Query<'_>, level: u32) -> Result<Arc<[(f64, f64)]>> {
+        let mut key = shading::filter_key(query);
+        if matches!(self.points, LayerPoints::Live(_)) {
+            key = format!("{key}{level}");
+        }
         self.places.get_or_insert_with(&key, || {
             let places = match self.origin(query) {
                 Origin::Stored(snapshot) => snapshot.sample(query, Shading::SAMPLE)?,
-                Origin::Live(snapshot) => snapshot.sample(query, Shading::SAMPLE)?,
+                Origin::Live(snapshot) => snapshot.sample(query, Shading::SAMPLE, level)?,
                 Origin::Source(source) => shading::places(source, query)?,
             };
             Ok(places.into())

@@ -7,13 +7,12 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::origin::Origin;
 use super::style::Style;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geo::{Canvas, Points, Projection};
+use crate::parallel::each;
 use crate::raster::{Curve, Grid, Kernel, Quantizer, Span, density};
 use crate::source::{Query, Source};
 use crate::store::Decimated;
@@ -57,6 +56,17 @@ impl Shading {
     /// Width and height of a tile of the sample at a scale.
     fn side_px(scale: [f64; 2]) -> u32 {
         if scale[0] <= f64::from(Self::WORLD_PX) { Self::WORLD_PX } else { Self::SIDE_PX }
+    }
+
+    /// How well places have to be known at a scale: which square of a quadtree they lie in, so many levels down. Up to 32,
+    /// as well as they are kept.
+    pub(super) fn level(projection: Projection, steps: [i32; 2]) -> u32 {
+        const FULL: u32 = 32;
+        let scale = Self::scale_of(steps);
+        let tiles = scale[0] / f64::from(Self::side_px(scale));
+        // The tiles of web maps are such squares; others lie across them.
+        let are_squares = projection == Projection::Mercator && steps[0] == steps[1] && tiles.log2().fract() == 0.0;
+        if are_squares { tiles.log2().clamp(0.0, f64::from(FULL)) as u32 } else { FULL }
     }
 
     /// Finds it in the tiles around `places`, degrees of longitude and latitude, at the scale that `steps` says.
@@ -137,22 +147,6 @@ impl Shading {
         let last = self.ranks.len().checked_sub(1)?;
         Some(f64::from(self.ranks[(share.clamp(0.0, 1.0) * last as f64).round() as usize]))
     }
-}
-
-/// What `work` makes of each item, shared out to the threads.
-fn each<T: Sync, R: Send + Sync>(items: &[T], threads: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let slots: Vec<_> = items.iter().map(|item| (item, OnceLock::new())).collect();
-    let next = AtomicUsize::new(0);
-    let run = || {
-        while let Some((item, slot)) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let _ = slot.set(work(item));
-        }
-    };
-    std::thread::scope(|scope| {
-        (1..threads.min(items.len())).for_each(|_| drop(scope.spawn(run)));
-        run();
-    });
-    slots.into_iter().map(|(_, slot)| slot.into_inner().unwrap_or(Err(Error::Cancelled))).collect()
 }
 
 /// The tiles that hold the places, and how many each holds; once where one holds all.

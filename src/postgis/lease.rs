@@ -105,15 +105,19 @@ impl Pool {
     }
 
     async fn try_to_connect(&self) -> Result<Connection> {
+        const MEMORY_MB: u32 = 64;
         let refused = |error: tokio_postgres::Error| fault::told(&self.name, &error);
         let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(refused)?;
         // It ends with the connection; what goes wrong is told to whoever asks.
         tokio::spawn(async move { drop(connection.await) });
         let statement_ms = self.timeout.as_millis();
-        // The functions of PostGIS may be in a schema that is not searched.
+        // The functions of PostGIS may be in a schema that is not searched. With less memory than this, an index scan of many
+        // points forgets which rows it found, and all those of their pages are looked at.
         let setup = format!(
             "SET default_transaction_read_only = on; SET statement_timeout = {statement_ms}; SET jit = off; \
              SET plan_cache_mode = force_custom_plan; SET timezone = 'UTC'; \
+             SELECT set_config('work_mem', '{MEMORY_MB}MB', false) \
+             WHERE pg_size_bytes(current_setting('work_mem')) < {MEMORY_MB} * 1048576; \
              SELECT set_config('search_path', current_setting('search_path') || ', ' || quote_ident(nspname), false) \
              FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'postgis'"
         );

@@ -8,6 +8,7 @@ use super::survey::LEVEL;
 use super::window::Window;
 use crate::error::Result;
 use crate::geo::{fixed, morton};
+use crate::parallel::each;
 use crate::raster::Tally;
 use crate::source::Query;
 
@@ -24,11 +25,12 @@ pub(super) struct Node {
 
 impl LiveSnapshot {
     /// The places, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, picked evenly in
-    /// Z-order: the same as an embedded layer picks that got the same points at once.
+    /// Z-order: the same as an embedded layer picks that got the same points at once. Each is any place in the square of the
+    /// quadtree, `level` (0 to 32) levels down, that its point lies in; the higher the level, the more is asked for.
     ///
     /// # Errors
     /// As [`cells`](Self::cells).
-    pub fn sample(&self, query: &Query<'_>, count: usize) -> Result<Vec<(f64, f64)>> {
+    pub fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
         self.check(query)?;
         let keys = if query.polygon.is_some() {
             let mut keys = Vec::new();
@@ -42,9 +44,9 @@ impl LiveSnapshot {
                 (LEVEL, merged(self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n })))
             };
             let total = nodes.iter().map(|node| node.n).sum();
-            let mut picked = Vec::with_capacity(count);
-            self.pick(query, depth, &nodes, &ranks(total, count, query.filters()), &mut picked)?;
-            picked
+            let wanted = wanted(&nodes, &ranks(total, count, query.filters()));
+            let threads = (self.connections() / 2).max(1);
+            each(&wanted, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
         };
         let place = |key: u64| {
             let (x, y) = morton::place(key);
@@ -70,30 +72,22 @@ impl LiveSnapshot {
         Ok(merged(nodes))
     }
 
-    /// The keys of the points of `nodes`, which are `depth` levels down, that have the ranks.
-    fn pick(&self, query: &Query<'_>, depth: u32, nodes: &[Node], ranks: &[u64], picked: &mut Vec<u64>) -> Result<()> {
+    /// The keys of the points of a node, `depth` levels down, that have the ranks among its own.
+    fn pick(&self, query: &Query<'_>, depth: u32, level: u32, node: Node, ranks: &[u64]) -> Result<Vec<u64>> {
         /// So few points are looked at one by one.
         const FEW: u64 = 20_000;
         const DEEPEST: u32 = 32 - STEP;
-        let (mut before, mut rest) = (0, ranks);
-        for node in nodes {
-            let Range { start, end } = before..before + node.n;
-            let (own, others) = rest.split_at(rest.partition_point(|rank| *rank < end));
-            (before, rest) = (end, others);
-            if own.is_empty() {
-                continue;
-            }
-            let own: Vec<u64> = own.iter().map(|rank| rank - start).collect();
-            if node.n > FEW && depth <= DEEPEST {
-                let inner = self.nodes(query, depth, node.key)?;
-                self.pick(query, depth + STEP, &inner, &own, picked)?;
-            } else {
-                let keys = self.keys(query, depth, node.key)?;
-                // Rows may have gone since they were counted.
-                picked.extend(own.iter().filter_map(|rank| keys.get(*rank as usize).or(keys.last())));
-            }
+        if depth >= level {
+            return Ok(vec![middle(depth, node.key); ranks.len()]);
         }
-        Ok(())
+        if node.n > FEW && depth <= DEEPEST {
+            let inner = wanted(&self.nodes(query, depth, node.key)?, ranks);
+            let picked = inner.iter().map(|(node, ranks)| self.pick(query, depth + STEP, level, *node, ranks));
+            return Ok(picked.collect::<Result<Vec<_>>>()?.concat());
+        }
+        let keys = self.keys(query, depth, node.key)?;
+        // Rows may have gone since they were counted.
+        Ok(ranks.iter().filter_map(|rank| keys.get(*rank as usize).or(keys.last()).copied()).collect())
     }
 
     /// The keys of the points in a node, in order.
@@ -111,6 +105,27 @@ impl LiveSnapshot {
         keys.sort_unstable();
         Ok(keys)
     }
+}
+
+/// The nodes that hold points of the ranks, and the ranks among their own points.
+fn wanted(nodes: &[Node], ranks: &[u64]) -> Vec<(Node, Vec<u64>)> {
+    let (mut before, mut rest, mut wanted) = (0, ranks, Vec::new());
+    for node in nodes {
+        let Range { start, end } = before..before + node.n;
+        let (own, others) = rest.split_at(rest.partition_point(|rank| *rank < end));
+        (before, rest) = (end, others);
+        if !own.is_empty() {
+            wanted.push((*node, own.iter().map(|rank| rank - start).collect()));
+        }
+    }
+    wanted
+}
+
+/// The key of the place in the middle of a node.
+fn middle(depth: u32, key: u64) -> u64 {
+    let below = 2 * (32 - depth);
+    // A node of the last level is a place itself.
+    key.checked_shl(below).unwrap_or(0) | 3u64.checked_shl(below.wrapping_sub(2)).unwrap_or(0)
 }
 
 /// Nodes in Z-order, each once: one may come for several turns around the world.
@@ -143,6 +158,23 @@ fn ranks(total: u64, count: usize, is_filtered: bool) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranks_are_those_among_the_points_of_their_node() {
+        let nodes = [Node { key: 4, n: 3 }, Node { key: 5, n: 0 }, Node { key: 6, n: 2 }, Node { key: 9, n: 1 }];
+        let found: Vec<_> = wanted(&nodes, &[0, 2, 5]).into_iter().map(|(node, ranks)| (node.key, ranks)).collect();
+        assert_eq!(found, [(4, vec![0, 2]), (9, vec![0])]);
+        // Rows may have gone since the ranks were found.
+        assert!(wanted(&nodes, &[6]).is_empty());
+    }
+
+    #[test]
+    fn the_middle_of_a_node_lies_in_it() {
+        assert_eq!(morton::place(middle(0, 0)), (1 << 31, 1 << 31));
+        assert_eq!(morton::place(middle(1, 1)), (3 << 30, 1 << 30));
+        assert_eq!(morton::place(middle(31, 0)), (1, 1));
+        assert_eq!(middle(32, 77), 77);
+    }
 
     #[test]
     fn ranks_are_even() {
