@@ -21,7 +21,7 @@ use super::subject::Subject;
 use super::summary::{plural, short};
 use super::{progress, say};
 use crate::config::TimeSpan;
-use crate::encode::{Animation, write_picture};
+use crate::encode::{Animation, AnimationFormat, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::images::AtomicFile;
@@ -29,11 +29,11 @@ use crate::layer::{Blend, Fit, Frames, Layer, Size, Style, Unit, canvas_for, can
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
-/// Draw a layer through time: an animated PNG, or a folder of frames.
+/// Draw a layer through time: an animated PNG or GIF, or a folder of frames.
 ///
 /// Each frame shows the points of one stretch of time on a sheet with that time, a legend and a scale bar. The colors mean the
 /// same in all of them: the hottest is that of the hottest frame, unless --vmax says otherwise. Every browser plays animated
-/// PNGs; a folder of frames is for video programs.
+/// PNGs, and has every color right; GIFs move in letters and slides too; a folder of frames is for video programs.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln animate trips --every 1d -o trips.png
@@ -49,7 +49,7 @@ pub(super) struct Args {
     /// How long a frame's stretch of time is: 30m, 1h, 1d, 7d
     #[arg(short, long, value_name = "TIME")]
     every: TimeSpan,
-    /// The .png to write, or a folder for the frames
+    /// The .png or .gif to write, or a folder for the frames
     #[arg(short, long, value_name = "FILE|DIR")]
     output: String,
     /// How long each frame is shown, in milliseconds
@@ -84,7 +84,7 @@ pub(super) struct Args {
 /// Where the frames go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    Animation,
+    Animation(AnimationFormat),
     Folder,
 }
 
@@ -159,7 +159,7 @@ impl Film<'_> {
         };
         let unit = self.unit(&style);
         let bytes = match format {
-            Format::Animation => self.animation(&style, &unit, done)?,
+            Format::Animation(format) => self.animation(format, &style, &unit, done)?,
             Format::Folder => self.folder(&style, &unit, done)?,
         };
         let told = span
@@ -171,7 +171,7 @@ impl Film<'_> {
         Unit::of(&self.canvas, style, self.layer.weight().filter(|_| self.query.weights))
     }
 
-    fn animation(&self, style: &Style, unit: &Unit, done: &AtomicU64) -> Result<u64> {
+    fn animation(&self, format: AnimationFormat, style: &Style, unit: &Unit, done: &AtomicU64) -> Result<u64> {
         let path = Path::new(&self.args.output);
         let refused = |error: Error| error.for_path(path);
         let mut file = AtomicFile::create(path)?;
@@ -179,7 +179,7 @@ impl Film<'_> {
         let (width, height) = first.dimensions();
         let out = BufWriter::new(file.file());
         let mut animation =
-            Animation::new(out, width, height, self.frames.len() as u32, self.args.delay).map_err(refused)?;
+            Animation::new(out, format, width, height, self.frames.len() as u32, self.args.delay).map_err(refused)?;
         animation.push(first).map_err(refused)?;
         for frame in 1..self.frames.len() {
             done.fetch_add(1, Ordering::Relaxed);
@@ -227,10 +227,11 @@ impl Format {
         match ending.as_deref() {
             _ if is_folder => Ok(Self::Folder),
             None => Ok(Self::Folder),
-            Some("png" | "apng") => Ok(Self::Animation),
+            Some("png" | "apng") => Ok(Self::Animation(AnimationFormat::Png)),
+            Some("gif") => Ok(Self::Animation(AnimationFormat::Gif)),
             Some(other) => {
                 let why = format!(
-                    "no .{other} can be written: name a .png, which will be an animated one, or a folder for frames"
+                    "no .{other} can be written: name a .png or a .gif, which will be animated, or a folder for frames"
                 );
                 Err(Error::invalid("output", why))
             }
@@ -283,9 +284,14 @@ mod tests {
 
     #[test]
     fn names_stand_for_formats() {
-        for (name, format) in [("a.PNG", Format::Animation), ("frames", Format::Folder), ("v1.5/", Format::Folder)] {
+        for (name, format) in [
+            ("a.PNG", Format::Animation(AnimationFormat::Png)),
+            ("a.gif", Format::Animation(AnimationFormat::Gif)),
+            ("frames", Format::Folder),
+            ("v1.5/", Format::Folder),
+        ] {
             assert_eq!(Format::of(name).unwrap(), format, "{name}");
         }
-        assert!(Format::of("a.gif").unwrap_err().to_string().contains("animated"));
+        assert!(Format::of("a.mp4").unwrap_err().to_string().contains("animated"));
     }
 }

@@ -16,7 +16,7 @@ mod print;
 mod swatches;
 mod ticks;
 
-pub use animation::Animation;
+pub use animation::{Animation, AnimationFormat};
 pub use bins::{Bin, BinsWriter};
 pub use legend::Legend;
 pub use picture::write_picture;

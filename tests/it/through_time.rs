@@ -67,6 +67,24 @@ fn an_animation_has_a_frame_for_each_stretch_of_time() {
     assert_eq!(frames.len(), 4);
     assert!(frames.iter().all(|frame| frame.delay().numer_denom_ms() == (200, 1)));
 
+    // The same as a GIF, where rare colors may be others that are near.
+    kiln(home.path(), [&args[..], &["-o", "a.gif", "-q"]].concat()).done();
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    let mut decoder = options.read_info(fs::File::open(home.path().join("a.gif")).unwrap()).unwrap();
+    let mut seen = image::RgbaImage::new(decoder.width().into(), decoder.height().into());
+    for frame in &frames {
+        let part = decoder.read_next_frame().unwrap().unwrap();
+        assert_eq!(part.delay, 20);
+        let (left, top) = (part.left.into(), part.top.into());
+        let part = image::RgbaImage::from_raw(part.width.into(), part.height.into(), part.buffer.to_vec()).unwrap();
+        image::imageops::replace(&mut seen, &part, left, top);
+        let off: Vec<u8> = seen.iter().zip(frame.buffer().iter()).map(|(a, b)| a.abs_diff(*b)).collect();
+        let exact: usize = off.iter().map(|off| usize::from(*off == 0)).sum();
+        assert!(off.iter().all(|off| *off < 8) && exact * 100 > off.len() * 95, "{exact} of {}", off.len());
+    }
+    assert!(decoder.read_next_frame().unwrap().is_none());
+
     // The same in a folder.
     kiln(home.path(), [&args[..], &["-o", "frames", "-q"]].concat()).done();
     let mut names: Vec<_> =
@@ -103,7 +121,7 @@ fn what_cannot_move_is_told() {
     let home = tempfile::tempdir().unwrap();
     let (quakes, cities) = (quakes(), data("cities.parquet").to_str().unwrap().to_owned());
     for (args, words) in [
-        (vec![&*quakes, "--every", "1d", "-o", "a.gif"], "name a .png"),
+        (vec![&*quakes, "--every", "1d", "-o", "a.mp4"], "name a .png"),
         (vec![&*quakes, "--every", "1s", "-o", "a.png"], "--every: that would be"),
         (vec![&*quakes, "--every", "1d", "--curve", "eqhist", "-o", "a.png"], "--curve: eqhist"),
         (vec![&*quakes, "--every", "soon", "-o", "a.png"], "soon"),
