@@ -106,6 +106,8 @@ impl Pool {
 
     async fn try_to_connect(&self) -> Result<Connection> {
         const MEMORY_MB: u32 = 64;
+        /// What a sum over some five million rows is thought to cost: compiling an expression takes the time of several tiles.
+        const JIT_COST: u32 = 400_000;
         let refused = |error: tokio_postgres::Error| fault::told(&self.name, &error);
         let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(refused)?;
         // It ends with the connection; what goes wrong is told to whoever asks.
@@ -114,7 +116,7 @@ impl Pool {
         // The functions of PostGIS may be in a schema that is not searched. With less memory than this, an index scan of many
         // points forgets which rows it found, and all those of their pages are looked at.
         let setup = format!(
-            "SET default_transaction_read_only = on; SET statement_timeout = {statement_ms}; SET jit = off; \
+            "SET default_transaction_read_only = on; SET statement_timeout = {statement_ms}; SET jit_above_cost = {JIT_COST}; \
              SET plan_cache_mode = force_custom_plan; SET timezone = 'UTC'; \
              SELECT set_config('work_mem', '{MEMORY_MB}MB', false) \
              WHERE pg_size_bytes(current_setting('work_mem')) < {MEMORY_MB} * 1048576; \
