@@ -76,20 +76,22 @@ wide! {
     fn down(
         cells: &Grid<f32>, row: usize, rows: usize, start: usize, factors: &[f32], sums: &mut [f32], stride: usize,
     ) {
-        let count = LANES.min(cells.width() - start);
-        if rows < ROWS || count < LANES {
+        let width = cells.width();
+        let end = width.min(start + LANES);
+        if rows < ROWS || width < STRIP {
             for (i, sums) in sums.chunks_mut(stride).take(rows).enumerate() {
-                let sums = &mut sums[start..start + count];
+                let sums = &mut sums[start..end];
                 sums.fill(0.0);
                 for (k, factor) in factors[ROWS - 1..factors.len() + 1 - ROWS].iter().enumerate() {
-                    let line = &cells.row(row + i + k)[start..start + count];
+                    let line = &cells.row(row + i + k)[start..end];
                     sums.iter_mut().zip(line).for_each(|(sum, cell)| *sum += cell * factor);
                 }
             }
             return;
         }
-        for part in (0..LANES).step_by(STRIP) {
-            let start = start + part;
+        for start in (start..end).step_by(STRIP) {
+            // The last strip ends with the cells: what it sums a second time is the same again.
+            let start = start.min(width - STRIP);
             let [mut a, mut b, mut c, mut d] = [[0.0f32; STRIP]; ROWS];
             for (k, factors) in factors.windows(ROWS).enumerate() {
                 let Some(line) = cells.row(row + k)[start..].first_chunk::<STRIP>() else { return };
