@@ -1,11 +1,12 @@
 //! Work on several threads at once.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 
-/// What `work` makes of each item, in the order of the items, which up to `threads` threads share.
+/// What `work` makes of each item, in the order of the items, which up to `threads` threads share. None is begun with any more
+/// once one has failed.
 ///
 /// # Errors
 /// The first of `work`, in the order of the items.
@@ -15,16 +16,21 @@ pub(crate) fn each<T: Sync, R: Send + Sync>(
     work: impl Fn(&T) -> Result<R> + Sync,
 ) -> Result<Vec<R>> {
     let slots: Vec<_> = items.iter().map(|item| (item, OnceLock::new())).collect();
-    let next = AtomicUsize::new(0);
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let run = || {
-        while let Some((item, slot)) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let _ = slot.set(work(item));
+        while !failed.load(Ordering::Relaxed)
+            && let Some((item, slot)) = slots.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let outcome = work(item);
+            failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
+            let _ = slot.set(outcome);
         }
     };
     std::thread::scope(|scope| {
         (1..threads.min(items.len())).for_each(|_| drop(scope.spawn(run)));
         run();
     });
+    // Those that were not begun with stand behind the one that failed.
     slots.into_iter().map(|(_, slot)| slot.into_inner().unwrap_or(Err(Error::Cancelled))).collect()
 }
 
@@ -41,6 +47,12 @@ mod tests {
         }
         let odd = |item: &u32| if item % 2 == 1 { Err(Error::invalid("item", item.to_string())) } else { Ok(()) };
         assert!(each(&items, 3, odd).unwrap_err().to_string().contains(": 1"));
+        let begun = AtomicUsize::new(0);
+        let counted = |item: &u32| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            odd(item)
+        };
+        assert!(each(&items, 1, counted).is_err() && begun.into_inner() == 2);
         assert!(each(&[] as &[u32], 3, odd).unwrap().is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! `kiln batch`: the jobs of the configuration, once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{Done, Job, Subject, Workshop};
 use crate::layer::{Catalog, Layer, LiveEntry};
 use crate::live;
+use crate::parallel::each;
 use crate::postgis::Database;
 use crate::source::parse_time_us;
 use crate::spelling::{did_you_mean, nearest};
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for job in jobs.iter().filter(|job| batch.away(job).is_none()) {
         job.check(workshop).map_err(|error| of_job(error, &job.name))?;
     }
-    let failed = stoppable(|| stop.store(true, Ordering::Relaxed), || Ok(batch.run(at_once)))?;
+    let failed = stoppable(|| stop.store(true, Ordering::Relaxed), || batch.run(at_once))?;
     if stop.load(Ordering::Relaxed) {
         return Err(Error::input("batch", "stopped; pictures that were not finished are as they were"));
     }
@@ -118,36 +119,25 @@ impl Batch<'_> {
     }
 
     /// Runs all jobs, so many at a time, and answers the names of those that failed, in their order.
-    fn run(&self, at_once: usize) -> Vec<String> {
-        let (next, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let failed = Mutex::new(BTreeSet::new());
-        let work = || {
-            while let Some((i, job)) =
-                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, self.jobs.get(i)?)))
-            {
-                let start = Instant::now();
-                let run;
-                let outcome = if let Some(away) = self.away(job) {
-                    Err(away)
-                } else {
-                    run = job.run(self.workshop, self.due, self.stop);
-                    run.as_ref()
-                };
-                let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
-                if !self.quiet || outcome.is_err() {
-                    say(&format!("[{ended}/{count}] {}: {}", job.name, told(outcome, start)));
-                }
-                if outcome.is_err() {
-                    failed.lock().unwrap_or_else(PoisonError::into_inner).insert(i);
-                }
+    fn run(&self, at_once: usize) -> Result<Vec<String>> {
+        let ended = AtomicUsize::new(0);
+        let failed = each(self.jobs, at_once, |job| {
+            let start = Instant::now();
+            let run;
+            let outcome = if let Some(away) = self.away(job) {
+                Err(away)
+            } else {
+                run = job.run(self.workshop, self.due, self.stop);
+                run.as_ref()
+            };
+            let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
+            if !self.quiet || outcome.is_err() {
+                say(&format!("[{ended}/{count}] {}: {}", job.name, told(outcome, start)));
             }
-        };
-        std::thread::scope(|scope| {
-            (1..at_once).for_each(|_| drop(scope.spawn(work)));
-            work();
+            // Where one fails, the others run all the same.
+            Ok(outcome.is_err().then(|| job.name.clone()))
         });
-        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failed.into_iter().map(|i| self.jobs[i].name.clone()).collect()
+        Ok(failed?.into_iter().flatten().collect())
     }
 }
 

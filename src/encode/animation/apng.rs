@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 /// An animated PNG that is being written.
 pub(super) struct Apng<W: Write> {
     writer: Writer<W>,
-    has_frame: bool,
 }
 
 impl<W: Write> Apng<W> {
@@ -27,17 +26,13 @@ impl<W: Write> Apng<W> {
         encoder.set_dispose_op(DisposeOp::None).map_err(refused)?;
         encoder.set_blend_op(BlendOp::Source).map_err(refused)?;
         encoder.validate_sequence(true);
-        Ok(Self { writer: encoder.write_header().map_err(refused)?, has_frame: false })
+        Ok(Self { writer: encoder.write_header().map_err(refused)? })
     }
 
     pub(super) fn push(&mut self, picture: &RgbaImage, part: Part) -> Result<()> {
-        // The first frame is the picture that readers show who know no animations, and whole.
-        if self.has_frame {
-            self.writer.reset_frame_position().map_err(refused)?;
-            self.writer.set_frame_dimension(part.width, part.height).map_err(refused)?;
-            self.writer.set_frame_position(part.left, part.top).map_err(refused)?;
-        }
-        self.has_frame = true;
+        self.writer.reset_frame_position().map_err(refused)?;
+        self.writer.set_frame_dimension(part.width, part.height).map_err(refused)?;
+        self.writer.set_frame_position(part.left, part.top).map_err(refused)?;
         let bytes: Vec<u8> = part.colors(picture).flatten().collect();
         self.writer.write_image_data(&bytes).map_err(refused)
     }

@@ -62,8 +62,8 @@ fn indexed(picture: &RgbaImage, part: Part) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// The colors of a frame: all of them, if there are no more than it holds. Else the most frequent one of each cell of the color
-/// cube, whose cells are as small as can be, and the most frequent others: most pixels are exact, and none is farther off than a
-/// cell is wide.
+/// cube, whose cells are as small as can be, and the most frequent others: most pixels are exact, and none is farther off than the
+/// corners of a cell are apart.
 fn palette(counts: &HashMap<[u8; 3], usize>) -> Vec<[u8; 3]> {
     const MOST: usize = 256;
     let mut colors: Vec<_> = counts.iter().map(|(color, count)| (Reverse(*count), *color)).collect();
