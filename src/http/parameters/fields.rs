@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::geo::{Bounds, TileCoord};
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Size, StyleOptions};
 use crate::source::parse_time_us;
 
@@ -27,9 +27,6 @@ enum Value {
     Text(String),
     Json(Box<RawValue>),
 }
-
-/// A result whose error is the answer.
-pub(crate) type Answer<T> = Result<T, Box<Problem>>;
 
 impl Fields {
     /// The longest text of a parameter. A gradient of 256 colors fits.

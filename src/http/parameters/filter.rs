@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::area::Area;
-use super::fields::{Answer, Fields};
+use super::fields::Fields;
 use crate::error::{Error, Result};
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Selection;
 use crate::source::{Comparison, Query};
 

@@ -12,13 +12,13 @@ use utoipa::ToSchema;
 
 use super::overlays::{Corners, corners};
 use crate::geo::TileCoord;
-use crate::http::parameters::fields::{Answer, Fields, encoded};
+use crate::http::parameters::fields::{Fields, encoded};
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::TileJsonParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::digest::lasting_digest;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Layer, bounds_with_reach, center, dot_reach};
 
 /// A layer's tiles, as TileJSON 3.0.0 tells of them.
@@ -154,8 +154,8 @@ fn as_html(text: &str) -> String {
 
 /// The radius of a dot at a zoom in pixels of the layout, if it may be drawn at all.
 fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<f64> {
-    let wanted = style.wanted(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
-    Ok(wanted.radius_px()?)
+    let request = style.request(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+    Ok(request.radius_px()?)
 }
 
 /// The deepest zoom at which dots are within the limits.
