@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::canvas_parameters::{check_ground, ground_of, usual_projection};
-use super::fields::{Fields, encoded};
+use super::fields::{Fields, query_string};
 use super::filter::Filter;
 use super::pixel_ratio::PixelRatio;
 use crate::color::Scheme;
@@ -431,6 +431,5 @@ pub(crate) fn legend_url(app: &App, request: &RenderRequest, span: &SpanReply) -
         Subject::Given(_) => return None,
     };
     query.extend(options.pairs());
-    let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    Some(app.url(&format!("{path}?{}", query.join("&"))))
+    Some(app.url(&format!("{path}?{}", query_string(&query))))
 }

@@ -19,7 +19,7 @@ use super::overlays::{answer_within, corners, overlay};
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground};
-use crate::http::parameters::fields::decoded;
+use crate::http::parameters::fields::pairs;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::picture::{RenderRequest, Subject};
 use crate::http::server::App;
@@ -73,11 +73,7 @@ struct BridgeRequest {
 
 impl BridgeRequest {
     fn read(query: &str) -> Answer<Self> {
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decoded(name)?, decoded(value)?))
-        });
-        Ok(Self { pairs: pairs.collect::<Answer<_>>()? })
+        Ok(Self { pairs: pairs(query).collect::<Answer<_>>()? })
     }
 
     /// The two numbers of a list, as `name[]` in their order, or as `name[0]` and `name[1]` in any.

@@ -10,11 +10,10 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::tile_json::joined;
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::geo::TileCoord;
-use crate::http::parameters::fields::Fields;
+use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::time_text;
 use crate::http::parameters::picture::{RenderRequest, SpanReply};
 use crate::http::parameters::pixel_ratio::PixelRatio;
@@ -163,7 +162,7 @@ fn look(
         end: time_text(frames.at(frames.len() - 1)[1]),
         zoom,
         span,
-        tiles: format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?start={{start}}&end={{end}}&{}", joined(&pairs)),
+        tiles: format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?start={{start}}&end={{end}}&{}", query_string(&pairs)),
         frames: points.iter().enumerate().map(frame).collect(),
     })
 }

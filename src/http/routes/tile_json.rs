@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::overlays::{Corners, corners};
 use crate::geo::TileCoord;
-use crate::http::parameters::fields::{Fields, encoded};
+use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::TileJsonParameters;
 use crate::http::parameters::tile_style::TileStyle;
@@ -106,12 +106,12 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> A
     let (name, version) = (layer.name(), layer.version());
     let mut query = style.style.options.pairs();
     query.extend(style.style.filter.pairs());
-    let of_legend = joined(&query);
+    let of_legend = query_string(&query);
     if style.side_px != TileStyle::SIDE_PX {
         query.push(("size", style.side_px.to_string()));
     }
     query.push(("v", version.to_owned()));
-    let tiles = [format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?{}", joined(&query))];
+    let tiles = [format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?{}", query_string(&query))];
 
     let maxzoom = deepest_zoom(app, layer, style)?;
     let center = center(layer.bounds(), style.side_px, maxzoom);
@@ -139,12 +139,6 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> A
             legend_json: format!("{server}/{name}/legend.json?{of_legend}"),
         },
     })
-}
-
-/// A query of names and values.
-pub(crate) fn joined(pairs: &[(&str, String)]) -> String {
-    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    pairs.join("&")
 }
 
 /// A text as HTML, which clients take an attribution for.
