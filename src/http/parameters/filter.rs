@@ -1,15 +1,16 @@
-//! Which points of a layer are wanted.
+//! Which points of a layer are used.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::area::Area;
-use super::fields::Fields;
+use super::fields::{Fields, query_string};
 use crate::error::{Error, Result};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Selection;
 use crate::source::{Comparison, Query};
 
-/// Which points of a layer are wanted.
+/// Which points of a layer are used.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     start_us: Option<i64>,
@@ -38,9 +39,9 @@ impl Filter {
         Self { area, ..self }
     }
 
-    /// Whether only points in a polygon pass.
-    pub(crate) fn has_polygon(&self) -> bool {
-        self.area.is_some()
+    /// The polygon that the points lie in.
+    pub(crate) fn area(&self) -> Option<&Area> {
+        self.area.as_ref()
     }
 
     /// The filter as the parameters that it was read from; a polygon is none.
@@ -94,6 +95,14 @@ impl Filter {
     }
 }
 
+impl fmt::Display for Filter {
+    /// Writes the canonical text: equal for equal filters, in every process, and different for different ones.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&query_string(&self.pairs()))?;
+        self.area.as_ref().map_or(Ok(()), |area| write!(f, "&polygon={:016x}", area.digest()))
+    }
+}
+
 /// An instant as a parameter: RFC 3339, to the microsecond.
 pub(crate) fn time_text(time_us: i64) -> String {
     // What a calendar does not reach is told as the number that it is.
@@ -103,7 +112,6 @@ pub(crate) fn time_text(time_us: i64) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::fields::query_string;
     use super::*;
 
     #[test]
@@ -118,8 +126,7 @@ mod tests {
         ] {
             let read = |query: &str| Filter::read(&mut Fields::from_query(query).unwrap()).unwrap();
             let filter = read(query);
-            let again = query_string(&filter.pairs());
-            assert_eq!(format!("{:?}", read(&again)), format!("{filter:?}"), "{query}");
+            assert_eq!(format!("{:?}", read(&filter.to_string())), format!("{filter:?}"), "{query}");
             assert_eq!(filter.is_none(), query.is_empty());
         }
         assert!(Filter::read(&mut Fields::from_query("start=2024&end=2023").unwrap()).is_err());

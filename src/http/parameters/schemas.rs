@@ -1,7 +1,7 @@
 //! The parameters of pictures, as the contract tells them. They are read by [`Fields`](super::fields::Fields); a test
 //! holds the two against each other.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 /// How a picture is drawn. All have defaults, which a layer may set.
@@ -334,15 +334,4 @@ pub(crate) struct QueryRequest {
     #[serde(rename = "where")]
     #[schema(value_type = Option<Object>)]
     comparisons: Option<String>,
-}
-
-/// What POST /overlays answers with 200.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "it documents what is answered")]
-pub(crate) enum OverlayOrPoints {
-    /// A picture that was there already.
-    Overlay(crate::http::routes::overlays::Overlay),
-    /// The points, where `png` is false.
-    Points(crate::http::routes::overlays::PointsReply),
 }

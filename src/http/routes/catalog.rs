@@ -9,8 +9,8 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::overlays::{Corners, corners};
 use crate::http::server::App;
+use crate::http::server::corners::{Corners, corners};
 
 /// What the server has.
 #[derive(Clone, Debug, Serialize, ToSchema)]

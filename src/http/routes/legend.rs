@@ -9,17 +9,18 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::images::png;
 use crate::geo::TileCoord;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, fitting};
 use crate::http::parameters::fields::Fields;
-use crate::http::parameters::picture::{LayerStyle, RenderRequest, SpanReply};
-use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::layer_style::LayerStyle;
+use crate::http::parameters::pixel_ratio::{PixelRatio, legend_pixel_ratio};
+use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::schemas::LegendParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::etag::{etag, png_response};
 use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::scale::SpanReply;
 
 /// What the colors of a picture mean.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -44,36 +45,33 @@ struct TickReply {
     label: String,
 }
 
-/// Pixels per layout unit of a legend.
-pub(crate) fn pixel_ratio(fields: &mut Fields) -> Answer<f32> {
-    let text = fields.text("pixel_ratio")?.unwrap_or_else(|| "1".to_owned());
-    let ratio = text.trim().parse::<f32>().ok().filter(|ratio| (0.5..=8.0).contains(ratio));
-    ratio.ok_or_else(|| Problem::parameter("pixel_ratio", format!("`{text}` is not between 0.5 and 8")))
-}
-
-/// What a legend was asked for: the picture whose colors it explains, the title and the pixel ratio.
+/// Reads the picture whose colors a legend explains, the title and the pixel ratio.
 fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let title = fields.short_text("title")?.unwrap_or_else(|| layer.title().to_owned());
-    let ratio = pixel_ratio(&mut fields)?;
+    let ratio = legend_pixel_ratio(&mut fields)?;
     let bounds = fields.bounds("bounds")?;
     if let Some(zoom) = fields.zoom("zoom")? {
         if bounds.is_some() {
             return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
         }
-        let style = TileStyle::read(app, &layer, &mut fields)?;
+        let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
         fields.finish()?;
-        return Ok((style.request(app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?, title, ratio));
+        return Ok((
+            style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?,
+            title,
+            ratio,
+        ));
     }
     let size = fields.size("size")?.unwrap_or_default();
-    let style = LayerStyle::read(app, &layer, &mut fields)?;
+    let style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = match bounds {
-        Some(bounds) => canvas(app, style.projection, bounds, size, Beyond::Empty)?,
-        None => fitting(app, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
+        Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, Beyond::Empty)?,
+        None => fitting(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
     };
-    Ok((style.on(app, &layer, canvas)?, title, ratio))
+    Ok((style.on(&app.config.limits, &layer, canvas)?, title, ratio))
 }
 
 /// The legend of a layer's picture, as a picture
@@ -107,7 +105,7 @@ pub(crate) async fn legend_png(
     };
     let (bytes, was_there) = app.bytes.get_or_make(&key, draw).await?;
     app.metrics.cache(was_there);
-    Ok(png(&headers, bytes, &tag, &app.config.server.cache_control))
+    Ok(png_response(&headers, bytes, &tag, &app.config.server.cache_control))
 }
 
 /// The legend of a layer's picture, as numbers
@@ -139,12 +137,7 @@ pub(crate) async fn legend_json(
             };
             let reply = LegendReply {
                 title,
-                span: scale.ends.map(|[vmin, vmax]| SpanReply {
-                    vmin,
-                    vmax,
-                    unit: scale.unit,
-                    curve: scale.style.curve.to_string(),
-                }),
+                span: scale.span,
                 ticks: scale
                     .ticks
                     .into_iter()

@@ -7,9 +7,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 
-use super::images::has;
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::etag::{etag, is_cached};
 use crate::http::server::problem::{Answer, Problem};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -106,7 +105,7 @@ pub(crate) async fn asset(Path(name): Path<String>, asked: HeaderMap) -> Answer<
     let (_, content_type, text) = found.ok_or_else(|| Problem::not_found("there is no such file"))?;
     let tag = etag(text);
     let headers = [(header::CACHE_CONTROL, "no-cache"), (header::ETAG, tag.as_str())];
-    if has(&asked, &tag) {
+    if is_cached(&asked, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     Ok((headers, [(header::CONTENT_TYPE, *content_type), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], *text)

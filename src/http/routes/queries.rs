@@ -12,14 +12,14 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::images::now_s;
-use super::overlays;
 use crate::error::Result;
 use crate::geo::{Bounds, Points};
 use crate::http::parameters::area::Area;
+use crate::http::parameters::body::body_fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::schemas::QueryRequest;
 use crate::http::server::App;
+use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Layer, Origin, SelectedEntry, Selection};
 use crate::source::{Comparison, Operand, Query, Sink};
@@ -67,7 +67,7 @@ struct Condition {
         (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer<Response<Body>> {
-    let mut fields = overlays::fields(&headers, &body)?;
+    let mut fields = body_fields(&headers, &body)?;
     let name = fields.text("layer")?.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
     let bounds = fields.bounds("bounds")?;
     let polygon = fields.json("polygon");
@@ -87,7 +87,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
         (None, polygon) => polygon.map(|polygon| polygon.get().to_owned()),
     };
     let area = match geojson {
-        Some(geojson) => Some(Area::read(&app, geojson).await?),
+        Some(geojson) => Some(Area::read(&app.pool, geojson).await?),
         None => None,
     };
     let comparisons = match conditions {
