@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::http::parameters::fields::Fields;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
+use crate::layer_name;
 use crate::store::{Description, StoredLayer};
 
 /// What is said of a layer. All of it may be left out.
@@ -193,7 +194,9 @@ impl App {
     /// The layer `name` of the store.
     pub(crate) fn stored(&self, name: &str) -> Answer<Arc<StoredLayer>> {
         self.not_of_inputs(name)?;
-        if let Some(layer) = self.store.layer(name)? {
+        if layer_name::is_valid(name)
+            && let Some(layer) = self.store.layer(name)?
+        {
             return Ok(layer);
         }
         let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was there a moment ago"));

@@ -1,4 +1,4 @@
-//! Where files are made before they belong to a layer.
+//! Staging folders, where files are written before they belong to a layer.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -8,34 +8,34 @@ use super::lock::lock_file;
 use super::manifest::create_folder;
 use kiln_core::error::{Error, Result};
 
-/// A folder for files that do not belong to a layer yet. It goes with what is in it when it is dropped, or, where the
-/// process came to a sudden end, when somebody else [finds](Self::sweep) it.
+/// A folder for files that do not belong to a layer yet. Dropping it removes it with its files; where the process was
+/// killed, another process [removes](Self::sweep) it.
 #[derive(Debug)]
-pub(super) struct Workplace {
+pub(super) struct StagingDir {
     folder: PathBuf,
-    /// Held as long as somebody works here.
+    /// Held as long as the folder is in use.
     _lock: File,
 }
 
-impl Workplace {
-    /// The name of the segment that is the result of the work.
-    pub(super) const RESULT: &'static str = "result";
+impl StagingDir {
+    /// The name of the one segment that a commit takes from the folder.
+    pub(super) const SEGMENT: &'static str = "result";
     const PREFIX: &'static str = ".work-";
     const LOCK: &'static str = "lock";
 
-    /// A new one in `parent`, which is made if it is not there.
+    /// Creates a staging folder in `parent`, and `parent` where it is missing.
     pub(super) fn new(parent: &Path) -> Result<Self> {
-        let refused = |error| Error::io(parent, "write to", error);
-        create_folder(parent).map_err(refused)?;
+        let failed = |error| Error::io(parent, "write to", error);
+        create_folder(parent).map_err(failed)?;
         loop {
-            let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(refused)?.keep();
+            let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(failed)?.keep();
             match lock_file(&folder.join(Self::LOCK)) {
                 Ok(lock) => return Ok(Self { folder, _lock: lock }),
-                // Somebody sweeps, and took it for one that was left behind.
+                // Another process sweeps, and took the folder for an abandoned one.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
                     let _ = clear(&folder);
-                    return Err(refused(error));
+                    return Err(failed(error));
                 }
             }
         }
@@ -45,7 +45,7 @@ impl Workplace {
         &self.folder
     }
 
-    /// Removes the workplaces whose processes are gone.
+    /// Removes the staging folders of processes that have ended.
     pub(super) fn sweep(parent: &Path) {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             if !entry.file_name().to_string_lossy().starts_with(Self::PREFIX) {
@@ -57,25 +57,25 @@ impl Workplace {
                         let _ = clear(&entry.path());
                     }
                 }
-                // Without a lock it is empty. If it was made just now, its maker makes another one.
+                // Without a lock it is empty. If it is a new one, its process creates another.
                 Err(_) => drop(fs::remove_dir(entry.path())),
             }
         }
     }
 }
 
-impl Drop for Workplace {
+impl Drop for StagingDir {
     fn drop(&mut self) {
-        // What cannot be removed now is swept later.
+        // A sweep removes later what cannot be removed now.
         let _ = clear(&self.folder);
     }
 }
 
-/// Removes a workplace. Its lock goes last, so that whatever is left when this comes to a sudden end is found by it.
+/// Removes a staging folder. Its lock is removed last, so that a sweep finds what is left where the process is killed.
 fn clear(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name() == Workplace::LOCK {
+        if entry.file_name() == StagingDir::LOCK {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -84,7 +84,7 @@ fn clear(folder: &Path) -> io::Result<()> {
             fs::remove_file(entry.path())?;
         }
     }
-    match fs::remove_file(folder.join(Workplace::LOCK)) {
+    match fs::remove_file(folder.join(StagingDir::LOCK)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -101,10 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_behind_goes_and_what_is_in_use_stays() {
+    fn a_sweep_removes_abandoned_folders_and_keeps_those_in_use() {
         let home = tempfile::tempdir().unwrap();
         let store = home.path().join("store");
-        let used = Workplace::new(&store).unwrap();
+        let used = StagingDir::new(&store).unwrap();
         fs::write(used.path().join("run-0.points.arrow"), "points").unwrap();
         for (left, files) in
             [(".work-a", &["lock", "run-0.points.arrow"][..]), (".work-b", &["lock"]), (".work-c", &[])]
@@ -119,7 +119,7 @@ mod tests {
             }
         }
         fs::create_dir(store.join("cities")).unwrap();
-        Workplace::sweep(&store);
+        StagingDir::sweep(&store);
         assert_eq!(count(&store), 2);
         assert!(used.path().join("run-0.points.arrow").exists());
         drop(used);
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_loses_a_workplace_to_whoever_sweeps() {
+    fn a_sweep_never_removes_a_staging_folder_in_use() {
         let store = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             let makers: Vec<_> = (0..2)
                 .map(|_| {
                     scope.spawn(|| {
                         for _ in 0..300 {
-                            let made = Workplace::new(store.path()).unwrap();
+                            let made = StagingDir::new(store.path()).unwrap();
                             fs::write(made.path().join("file"), "x").unwrap();
                             assert!(made.path().join("file").exists());
                         }
@@ -142,7 +142,7 @@ mod tests {
                 })
                 .collect();
             while !makers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-                Workplace::sweep(store.path());
+                StagingDir::sweep(store.path());
             }
         });
         assert_eq!(count(store.path()), 0);
