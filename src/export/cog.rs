@@ -1,4 +1,4 @@
-//! The spool as a cloud-optimized `GeoTIFF`: each zoom is a picture of the same ground.
+//! The journal as a cloud-optimized `GeoTIFF`: each zoom is a picture of the same ground.
 
 use std::collections::HashMap;
 use std::f64::consts::PI;
@@ -6,7 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::TILE_PX;
-use super::spool::Spool;
+use super::export_journal::ExportJournal;
 use crate::encode::geotiff::{Cog, Crs, GeoReference};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Cover, EARTH_RADIUS_M, Zooms};
@@ -70,10 +70,10 @@ impl Pyramid {
     }
 }
 
-pub(super) fn finish(mut spool: Spool, target: &Path, pyramid: Option<&Pyramid>) -> Result<()> {
+pub(super) fn finish(mut journal: ExportJournal, target: &Path, pyramid: Option<&Pyramid>) -> Result<()> {
     let Some(Pyramid { cog, zoom, corner }) = pyramid else { return Ok(()) };
     let head_bytes = cog.head(|_, _, _| None)?.len() as u64;
-    let places: HashMap<_, _> = spool
+    let places: HashMap<_, _> = journal
         .stored()
         .iter()
         .map(|stored| {
@@ -87,9 +87,9 @@ pub(super) fn finish(mut spool: Spool, target: &Path, pyramid: Option<&Pyramid>)
         })
         .collect();
     let head = cog.head(|level, column, row| places.get(&(level, column, row)).copied())?;
-    let path = spool.path("tiles");
-    let file = spool.tiles_file();
+    let path = journal.path("tiles");
+    let file = journal.tiles_file();
     let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&head));
     written.map_err(|error| Error::io(path, "write", error))?;
-    spool.commit("tiles", target)
+    journal.commit("tiles", target)
 }

@@ -1,4 +1,4 @@
-//! The spool as a folder of tiles with a `TileJSON` beside them.
+//! The journal as a folder of tiles with a `TileJSON` beside them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::About;
-use super::spool::Spool;
+use super::export_journal::ExportJournal;
+use super::tileset_metadata::TilesetMetadata;
 use crate::error::{Error, Result};
 
 const ABOUT: &str = "tiles.json";
@@ -36,10 +36,10 @@ fn is_ours(target: &Path) -> bool {
     about.is_some_and(|about| about[GENERATOR].as_str().is_some_and(|by| by.starts_with("kiln ")))
 }
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
-    spool.clear("out")?;
-    spool.clear("old")?;
-    let root = spool.path("out");
+pub(super) fn finish(mut journal: ExportJournal, target: &Path, about: &TilesetMetadata<'_>) -> Result<()> {
+    journal.clear("out")?;
+    journal.clear("old")?;
+    let root = journal.path("out");
     let refused = |path: &Path| {
         let path = path.to_owned();
         move |error| Error::io(path, "write", error)
@@ -47,7 +47,7 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
     fs::create_dir(&root).map_err(refused(&root))?;
     let mut first_at = HashMap::new();
     let (mut bytes, mut made) = (Vec::new(), None);
-    for stored in spool.stored().to_vec() {
+    for stored in journal.stored().to_vec() {
         let tile = stored.tile;
         let folder = root.join(tile.zoom().to_string()).join(tile.x().to_string());
         if made.as_ref() != Some(&folder) {
@@ -61,7 +61,7 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
         {
             continue;
         }
-        spool.read(stored, &mut bytes)?;
+        journal.read(stored, &mut bytes)?;
         fs::write(&path, &bytes).map_err(refused(&path))?;
         first_at.insert(stored.offset, path);
     }
@@ -86,7 +86,7 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
     // The old one stays until the new one is whole.
     if target.exists() {
         check(target)?;
-        fs::rename(target, spool.path("old")).map_err(refused(target))?;
+        fs::rename(target, journal.path("old")).map_err(refused(target))?;
     }
-    spool.commit("out", target)
+    journal.commit("out", target)
 }

@@ -1,11 +1,11 @@
-//! The spool as an `MBTiles` file: version 1.3, identical tiles once.
+//! The journal as an `MBTiles` file: version 1.3, identical tiles once.
 
 use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::About;
-use super::spool::Spool;
+use super::export_journal::ExportJournal;
+use super::tileset_metadata::TilesetMetadata;
 use crate::error::{Error, Result};
 
 /// Rows are counted from the south, and `tiles` is a view: the usual way to keep identical tiles once.
@@ -26,14 +26,14 @@ const INDEX: &str = "
     COMMIT;
 ";
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
-    spool.clear("out")?;
-    let path = spool.path("out");
-    fill(&mut spool, about).map_err(|error| match error {
+pub(super) fn finish(mut journal: ExportJournal, target: &Path, about: &TilesetMetadata<'_>) -> Result<()> {
+    journal.clear("out")?;
+    let path = journal.path("out");
+    fill(&mut journal, about).map_err(|error| match error {
         Failure::Kiln(error) => error,
         Failure::Sqlite(error) => Error::io(&path, "write", std::io::Error::other(error)),
     })?;
-    spool.commit("out", target)
+    journal.commit("out", target)
 }
 
 enum Failure {
@@ -53,8 +53,8 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-fn fill(spool: &mut Spool, about: &About<'_>) -> Result<(), Failure> {
-    let database = Connection::open(spool.path("out"))?;
+fn fill(journal: &mut ExportJournal, about: &TilesetMetadata<'_>) -> Result<(), Failure> {
+    let database = Connection::open(journal.path("out"))?;
     database.execute_batch(SCHEMA)?;
     let [west, south, east, north] = about.bounds_deg;
     let (lon, lat, zoom) = about.center;
@@ -79,10 +79,10 @@ fn fill(spool: &mut Spool, about: &About<'_>) -> Result<(), Failure> {
         let mut place = database.prepare("INSERT INTO map VALUES (?1, ?2, ?3, ?4)")?;
         let mut bytes = Vec::new();
         let mut end = 0;
-        for stored in spool.stored().to_vec() {
+        for stored in journal.stored().to_vec() {
             // What lies further in front is there already.
             if stored.offset >= end {
-                spool.read(stored, &mut bytes)?;
+                journal.read(stored, &mut bytes)?;
                 image.execute(params![stored.offset as i64, bytes])?;
                 end = stored.offset + u64::from(stored.length);
             }

@@ -1,17 +1,17 @@
-//! The spool as a `PMTiles` file: only its head and its directories are missing.
+//! The journal as a `PMTiles` file: only its head and its directories are missing.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::About;
-use super::spool::{Spool, Stored};
+use super::export_journal::{ExportJournal, Stored};
+use super::tileset_metadata::TilesetMetadata;
 use crate::encode::pmtiles::{Entry, Header, finish as write, tile_id};
 use crate::error::Result;
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
+pub(super) fn finish(mut journal: ExportJournal, target: &Path, about: &TilesetMetadata<'_>) -> Result<()> {
     let entry = |&Stored { tile, offset, length }: &Stored| Entry { id: tile_id(tile), offset, length };
-    let entries: Vec<Entry> = spool.stored().iter().map(entry).collect();
+    let entries: Vec<Entry> = journal.stored().iter().map(entry).collect();
     let header = Header {
         min_zoom: about.zooms.first,
         max_zoom: about.zooms.last,
@@ -28,8 +28,8 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
     if let (Some(attribution), Some(metadata)) = (about.attribution, metadata.as_object_mut()) {
         metadata.insert("attribution".into(), attribution.into());
     }
-    let (tiles_bytes, path) = (spool.tiles_bytes(), spool.path("tiles"));
-    write(spool.tiles_file(), &entries, tiles_bytes, &header, &metadata.to_string())
+    let (tiles_bytes, path) = (journal.tiles_bytes(), journal.path("tiles"));
+    write(journal.tiles_file(), &entries, tiles_bytes, &header, &metadata.to_string())
         .map_err(|error| error.for_path(&path))?;
-    spool.commit("tiles", target)
+    journal.commit("tiles", target)
 }

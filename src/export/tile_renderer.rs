@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use super::TILE_PX;
 use super::block::{Block, canvas_of};
-use super::spool::{Digest, Drawn};
-use super::{Export, TILE_PX};
+use super::export_journal::{BlockResult, Digest};
+use super::tile_export::TileExport;
 use crate::color::Palette;
 use crate::encode::geotiff::ColorTiles;
 use crate::encode::png::{self, PngOptions};
 use crate::error::Result;
 use crate::geo::{Bounds, Canvas, Cover, TileCoord};
-use crate::layer::{Shading, Style, is_occupied, render_occupied};
+use crate::layer::{Shading, Style, render_occupied};
 use crate::raster::Grid;
 use crate::source::Query;
 
@@ -23,8 +24,8 @@ pub(super) enum Encoding {
 }
 
 /// What all blocks of a zoom have in common.
-pub(super) struct Painter<'a> {
-    export: &'a Export<'a>,
+pub(super) struct TileRenderer<'a> {
+    export: &'a TileExport<'a>,
     query: Query<'a>,
     cover: Cover,
     style: Style,
@@ -33,9 +34,9 @@ pub(super) struct Painter<'a> {
     encoding: Encoding,
 }
 
-impl<'a> Painter<'a> {
+impl<'a> TileRenderer<'a> {
     pub(super) fn new(
-        export: &'a Export<'a>,
+        export: &'a TileExport<'a>,
         query: Query<'a>,
         zoom: u8,
         ground: Bounds,
@@ -49,8 +50,8 @@ impl<'a> Painter<'a> {
     }
 
     /// Draws the tiles of a block.
-    pub(super) fn draw(&self, block: Block) -> Result<Drawn> {
-        let mut drawn = Drawn::default();
+    pub(super) fn draw(&self, block: Block) -> Result<BlockResult> {
+        let mut drawn = BlockResult::default();
         let tiles = block.tiles(&self.cover)?;
         let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(drawn) };
         let origin = self.export.layer.origin(&self.query);
@@ -72,8 +73,8 @@ impl<'a> Painter<'a> {
     }
 
     /// What shows where there are no points: nothing, unless it is printed on something.
-    fn draw_nothing(&self, tiles: &[TileCoord]) -> Result<Drawn> {
-        let mut drawn = Drawn::default();
+    fn draw_nothing(&self, tiles: &[TileCoord]) -> Result<BlockResult> {
+        let mut drawn = BlockResult::default();
         if self.is_printed() {
             let cut = Grid::filled(TILE_PX as usize, TILE_PX as usize, self.style.nothing());
             let mut encoder = self.encoder();
@@ -91,7 +92,7 @@ impl<'a> Painter<'a> {
         tile: TileCoord,
         indices: &Grid<u8>,
         encoder: Option<&mut ColorTiles>,
-        drawn: &mut Drawn,
+        drawn: &mut BlockResult,
     ) -> Result<()> {
         let nothing = self.style.nothing();
         if !self.is_printed() && indices.cells().iter().all(|index| *index == nothing) {
@@ -113,36 +114,5 @@ impl<'a> Painter<'a> {
     /// Whether pixels that no dot reaches show something.
     fn is_printed(&self) -> bool {
         self.palette.rgba(self.style.nothing())[3] > 0
-    }
-}
-
-/// Finds out which blocks of a zoom that is not drawn have points within reach.
-pub(super) struct Prober<'a> {
-    export: &'a Export<'a>,
-    query: Query<'a>,
-    cover: Cover,
-    is_printed: bool,
-    reach_px: u32,
-}
-
-impl<'a> Prober<'a> {
-    /// Pixels of a tile that is looked at: enough to leave most of what is empty out.
-    const TILE_PX: u32 = 16;
-
-    pub(super) fn new(export: &'a Export<'a>, query: Query<'a>, zoom: u8, ground: Bounds) -> Result<Self> {
-        let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
-        let style = export.style.per_pixel(&tile);
-        let reach_px = style.reach_px(&tile)?.div_ceil(TILE_PX / Self::TILE_PX) + 1;
-        let is_printed = style.palette().rgba(style.nothing())[3] > 0;
-        Ok(Self { export, query, cover: Cover::of(ground, zoom), is_printed, reach_px })
-    }
-
-    pub(super) fn probe(&self, block: Block) -> Result<bool> {
-        let tiles = block.tiles(&self.cover)?;
-        let Some((canvas, _)) = canvas_of(&tiles, Self::TILE_PX)? else { return Ok(false) };
-        if self.is_printed {
-            return Ok(true);
-        }
-        is_occupied(self.export.layer.origin(&self.query), &self.query, &canvas, self.reach_px)
     }
 }

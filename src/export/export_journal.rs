@@ -42,7 +42,7 @@ impl Digest {
 
 /// A block that is drawn.
 #[derive(Debug, Default)]
-pub(super) struct Drawn {
+pub(super) struct BlockResult {
     /// Whether there are points within reach; if not, there are none deeper down either.
     pub(super) is_occupied: bool,
     /// Its tiles that show anything, in order.
@@ -53,7 +53,7 @@ pub(super) struct Drawn {
 
 /// The folder of an export.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(super) struct ExportJournal {
     folder: PathBuf,
     tiles: File,
     blocks: File,
@@ -64,13 +64,13 @@ pub(super) struct Spool {
     stored: Vec<Stored>,
     /// Where tiles are that others may be the same as.
     known: HashMap<Digest, u64>,
-    /// The blocks that were finished when the spool was opened, and whether each is occupied.
+    /// The blocks that were finished when the journal was opened, and whether each is occupied.
     finished: Vec<(Block, bool)>,
     /// Held as long as somebody is at it.
     _lock: File,
 }
 
-impl Spool {
+impl ExportJournal {
     /// The greatest number of different tiles that others are held against.
     const MOST_KNOWN: usize = 1 << 22;
 
@@ -80,7 +80,7 @@ impl Spool {
         target.with_file_name(format!(".{name}.part"))
     }
 
-    /// Opens the spool of an export to `target`. What is there is kept if it is of the same export, as `key` tells; if not, it is
+    /// Opens the journal of an export to `target`. What is there is kept if it is of the same export, as `key` tells; if not, it is
     /// begun anew.
     pub(super) fn open(target: &Path, key: &str, head_bytes: u64) -> Result<Self> {
         let folder = Self::folder_of(target);
@@ -119,7 +119,7 @@ impl Spool {
         if !is_same {
             fs::write(&key_path, key).map_err(refused(&key_path))?;
         }
-        let mut spool = Self {
+        let mut journal = Self {
             folder,
             tiles,
             blocks,
@@ -130,8 +130,8 @@ impl Spool {
             finished: Vec::new(),
             _lock: lock,
         };
-        spool.replay()?;
-        Ok(spool)
+        journal.replay()?;
+        Ok(journal)
     }
 
     /// Takes in what is finished, and cuts off the rest.
@@ -181,7 +181,7 @@ impl Spool {
         }
     }
 
-    /// The blocks that were finished when the spool was opened, in order, and whether each is occupied.
+    /// The blocks that were finished when the journal was opened, in order, and whether each is occupied.
     pub(super) fn finished(&self) -> &[(Block, bool)] {
         &self.finished
     }
@@ -197,7 +197,7 @@ impl Spool {
     }
 
     /// Puts a block behind those that are finished.
-    pub(super) fn push(&mut self, block: Block, drawn: &Drawn) -> Result<()> {
+    pub(super) fn push(&mut self, block: Block, drawn: &BlockResult) -> Result<()> {
         let mut fresh = Vec::new();
         let mut tiles = Vec::with_capacity(drawn.tiles.len());
         let mut at = 0;
@@ -412,8 +412,8 @@ fn filled(from: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
 mod tests {
     use super::*;
 
-    fn drawn(tiles: &[(u32, &[u8])]) -> Drawn {
-        let mut drawn = Drawn { is_occupied: true, ..Drawn::default() };
+    fn drawn(tiles: &[(u32, &[u8])]) -> BlockResult {
+        let mut drawn = BlockResult { is_occupied: true, ..BlockResult::default() };
         for (x, bytes) in tiles {
             drawn.tiles.push((TileCoord::new(5, *x, 1).unwrap(), Digest::of(bytes)));
             drawn.bytes.extend_from_slice(bytes);
@@ -425,19 +425,19 @@ mod tests {
         Block { zoom: 5, column, row: 0 }
     }
 
-    fn filled_spool(target: &Path) -> Spool {
-        let mut spool = Spool::open(target, "key", 100).unwrap();
-        spool.push(block(0), &drawn(&[(1, b"one"), (2, b"two"), (3, b"one")])).unwrap();
-        spool.push(block(1), &Drawn::default()).unwrap();
-        spool.push(block(2), &drawn(&[(4, b"two"), (5, b"three")])).unwrap();
-        spool
+    fn filled_journal(target: &Path) -> ExportJournal {
+        let mut journal = ExportJournal::open(target, "key", 100).unwrap();
+        journal.push(block(0), &drawn(&[(1, b"one"), (2, b"two"), (3, b"one")])).unwrap();
+        journal.push(block(1), &BlockResult::default()).unwrap();
+        journal.push(block(2), &drawn(&[(4, b"two"), (5, b"three")])).unwrap();
+        journal
     }
 
-    fn contents(spool: &mut Spool) -> Vec<Vec<u8>> {
-        let stored = spool.stored.clone();
+    fn contents(journal: &mut ExportJournal) -> Vec<Vec<u8>> {
+        let stored = journal.stored.clone();
         let read = |stored| {
             let mut bytes = Vec::new();
-            spool.read(stored, &mut bytes).unwrap();
+            journal.read(stored, &mut bytes).unwrap();
             bytes
         };
         stored.into_iter().map(read).collect()
@@ -447,33 +447,33 @@ mod tests {
     fn what_is_finished_is_found_again_and_the_same_is_kept_once() {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("out");
-        let mut spool = filled_spool(&target);
-        assert!(Spool::open(&target, "key", 100).unwrap_err().to_string().contains("another export"));
+        let mut journal = filled_journal(&target);
+        assert!(ExportJournal::open(&target, "key", 100).unwrap_err().to_string().contains("another export"));
         let all: [&[u8]; 5] = [b"one", b"two", b"one", b"two", b"three"];
-        assert_eq!(contents(&mut spool), all);
-        assert_eq!((spool.tiles_bytes(), spool.distinct()), (11, 3));
-        drop(spool);
-        let mut again = Spool::open(&target, "key", 100).unwrap();
+        assert_eq!(contents(&mut journal), all);
+        assert_eq!((journal.tiles_bytes(), journal.distinct()), (11, 3));
+        drop(journal);
+        let mut again = ExportJournal::open(&target, "key", 100).unwrap();
         assert_eq!(again.finished(), [(block(0), true), (block(1), false), (block(2), true)]);
         assert_eq!(contents(&mut again), all);
         drop(again);
-        assert!(Spool::open(&target, "other", 100).unwrap().finished().is_empty());
+        assert!(ExportJournal::open(&target, "other", 100).unwrap().finished().is_empty());
     }
 
     #[test]
     fn whatever_is_not_whole_is_cut_off_and_goes_on_as_if_nothing_had_been() {
         let home = tempfile::tempdir().unwrap();
         let whole = home.path().join("whole");
-        let spool = filled_spool(&whole);
-        let (tiles, blocks) = (fs::read(spool.path("tiles")).unwrap(), fs::read(spool.path("blocks")).unwrap());
+        let journal = filled_journal(&whole);
+        let (tiles, blocks) = (fs::read(journal.path("tiles")).unwrap(), fs::read(journal.path("blocks")).unwrap());
         let other = home.path().join("other");
         for (tiles_kept, blocks_kept, flipped) in (0..=tiles.len())
             .map(|kept| (kept, blocks.len(), None))
             .chain((0..=blocks.len()).map(|kept| (tiles.len(), kept, None)))
             .chain((0..blocks.len()).map(|at| (tiles.len(), blocks.len(), Some(at))))
         {
-            drop(Spool::open(&other, "key", 100).unwrap());
-            let folder = Spool::folder_of(&other);
+            drop(ExportJournal::open(&other, "key", 100).unwrap());
+            let folder = ExportJournal::folder_of(&other);
             fs::write(folder.join("tiles"), &tiles[..tiles_kept]).unwrap();
             let mut log = blocks[..blocks_kept].to_vec();
             if let Some(at) = flipped {
@@ -481,17 +481,17 @@ mod tests {
                 *byte ^= 0x10;
             }
             fs::write(folder.join("blocks"), log).unwrap();
-            let mut spool = Spool::open(&other, "key", 100).unwrap();
-            let steps: [(u32, Drawn); 3] = [
+            let mut journal = ExportJournal::open(&other, "key", 100).unwrap();
+            let steps: [(u32, BlockResult); 3] = [
                 (0, drawn(&[(1, b"one"), (2, b"two"), (3, b"one")])),
-                (1, Drawn::default()),
+                (1, BlockResult::default()),
                 (2, drawn(&[(4, b"two"), (5, b"three")])),
             ];
-            let finished = spool.finished().len();
+            let finished = journal.finished().len();
             for (column, drawn) in &steps[finished..] {
-                spool.push(block(*column), drawn).unwrap();
+                journal.push(block(*column), drawn).unwrap();
             }
-            drop(spool);
+            drop(journal);
             assert_eq!(fs::read(folder.join("blocks")).unwrap(), blocks, "{tiles_kept} {blocks_kept} {flipped:?}");
             assert_eq!(fs::read(folder.join("tiles")).unwrap()[100..], tiles[100..]);
         }
