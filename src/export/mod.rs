@@ -12,6 +12,7 @@ mod bins_export;
 mod block;
 mod cog;
 mod export_journal;
+mod export_key;
 mod folder;
 mod format;
 mod in_order;

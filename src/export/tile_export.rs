@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::block::Block;
 use super::export_journal::ExportJournal;
+use super::export_key::ExportKey;
 use super::in_order::in_order;
 use super::occupancy_probe::OccupancyProbe;
 use super::tile_renderer::{Encoding, TileRenderer};
@@ -92,7 +93,7 @@ impl TileExport<'_> {
         } else if target.is_dir() {
             return Err(Error::io(target, "write", std::io::ErrorKind::IsADirectory.into()));
         }
-        let key = self.key(format, about.zooms);
+        let key = ExportKey::new(format, self.layer, &self.query, &self.style, about.zooms, self.bounds).to_text()?;
         let mut journal = ExportJournal::open(target, &key, head_bytes)?;
         progress.resume(journal.stored().len() as u64);
         let resumed = journal.stored().len() as u64;
@@ -228,19 +229,5 @@ impl TileExport<'_> {
             bounds_deg,
             center: (lon, lat, zoom),
         })
-    }
-
-    /// A text that is the same for the same tiles in the same format, and no others.
-    fn key(&self, format: Format, zooms: Zooms) -> String {
-        let Query { start_us, end_us, in_categories, polygon, .. } = &self.query;
-        let Self { layer, style, bounds, .. } = self;
-        let filter = format!("{start_us:?} {end_us:?} {in_categories:?} {polygon:?}");
-        let colors = crc32fast::hash(style.palette().colors().as_flattened());
-        let version = env!("CARGO_PKG_VERSION");
-        let (name, points) = (layer.name(), layer.version());
-        let (title, attribution) = (layer.title(), layer.attribution());
-        format!(
-            "{version} {format:?} {name} {points} {title:?} {attribution:?} {zooms} {bounds:?} {filter} {colors:08x} {style:?}"
-        )
     }
 }
