@@ -1,184 +1,195 @@
-//! What is finished of an export, in a folder beside its target: an export that came to a sudden end goes on from there.
+//! The journal of a tile export: the same export resumes after the blocks that an interrupted run has finished.
 //!
-//! `tiles` holds the bytes of the tiles, in the order that they have in an archive, behind room for its head. `blocks` holds a
-//! record of each finished block: where its tiles lie, and checksums. A record is written after the tiles that it is about, so
-//! whatever follows the last whole record, in either file, is cut off when an export goes on.
+//! The staging directory has two files. `tiles` has the bytes of the tiles in archive order, behind room for the head of an
+//! archive: `PMTiles` and COG are completed in this file, so that no byte of a tile is copied. `journal.sqlite` has the key of
+//! the export, a row for each finished block and a row for each of its tiles.
+//!
+//! The transaction of a block commits after its bytes are written. A process that is killed loses only the block that it is
+//! writing: the write-ahead log is a file that the operating system already has. A power cut may lose bytes of `tiles` that the
+//! journal counts on, so each block has a checksum of its rows and bytes, and a journal is opened up to the last block whose
+//! checksum matches.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::hash::{DefaultHasher, Hasher};
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension, Row};
+
 use super::block::Block;
+use super::block_record::{BlockRecord, StoredTile};
+use super::block_result::{BlockResult, Digest, RenderedTile};
+use super::sqlite::{self, Failure};
+use super::staging_dir::StagingDir;
 use crate::error::{Error, Result};
 use crate::geo::TileCoord;
-use crate::images::sync_folder;
 
-/// A tile that is finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) tile: TileCoord,
-    /// Its first byte, counted from the end of the room for the head.
-    pub(super) offset: u64,
-    pub(super) length: u32,
-}
-
-/// Stands for the bytes of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Digest {
-    hash: u64,
-    crc: u32,
-    length: u32,
-}
-
-impl Digest {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(bytes);
-        Self { hash: hasher.finish(), crc: crc32fast::hash(bytes), length: bytes.len() as u32 }
-    }
-}
-
-/// A block that is drawn.
-#[derive(Debug, Default)]
-pub(super) struct BlockResult {
-    /// Whether there are points within reach; if not, there are none deeper down either.
-    pub(super) is_occupied: bool,
-    /// Its tiles that show anything, in order.
-    pub(super) tiles: Vec<(TileCoord, Digest)>,
-    /// Their bytes, one behind the other.
-    pub(super) bytes: Vec<u8>,
-}
-
-/// The folder of an export.
+/// The finished blocks of an export and the bytes of their tiles.
 #[derive(Debug)]
 pub(super) struct ExportJournal {
-    folder: PathBuf,
+    database: Connection,
+    database_path: PathBuf,
     tiles: File,
-    blocks: File,
-    /// Where the tiles begin.
+    tiles_path: PathBuf,
+    /// Length of the room for the head.
     head_bytes: u64,
-    /// How long all tiles are together.
-    tiles_bytes: u64,
-    stored: Vec<Stored>,
-    /// Where tiles are that others may be the same as.
-    known: HashMap<Digest, u64>,
+    index: TileIndex,
+    /// The id of the last finished block; ids count from 1.
+    last_block: i64,
     /// The blocks that were finished when the journal was opened, and whether each is occupied.
     finished: Vec<(Block, bool)>,
-    /// Held as long as somebody is at it.
-    _lock: File,
 }
 
 impl ExportJournal {
-    /// The greatest number of different tiles that others are held against.
-    const MOST_KNOWN: usize = 1 << 22;
+    /// The name of the file of the tiles in the staging directory.
+    pub(super) const TILES: &str = "tiles";
+    const DATABASE: &str = "journal.sqlite";
 
-    /// The folder for an export to `target`.
-    pub(super) fn folder_of(target: &Path) -> PathBuf {
-        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        target.with_file_name(format!(".{name}.part"))
-    }
+    /// A commit writes the last page of each table: with small pages that is about 3 KB per block. The staging directory is
+    /// locked, so the database needs no locks and no shared memory of its own. Without fsync per commit, `NORMAL` keeps the
+    /// database consistent across a power cut.
+    const PRAGMAS: &str = "
+        PRAGMA page_size = 1024;
+        PRAGMA locking_mode = EXCLUSIVE;
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = NORMAL;
+    ";
+    const SCHEMA: &str = "
+        CREATE TABLE export (key TEXT NOT NULL) STRICT;
+        CREATE TABLE block (
+            id INTEGER PRIMARY KEY,
+            zoom INTEGER NOT NULL,
+            x INTEGER NOT NULL,
+            y INTEGER NOT NULL,
+            is_occupied INTEGER NOT NULL,
+            crc32 INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE tile (
+            block INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            x INTEGER NOT NULL,
+            y INTEGER NOT NULL,
+            offset INTEGER NOT NULL,
+            length INTEGER NOT NULL,
+            digest BLOB NOT NULL,
+            PRIMARY KEY (block, position)
+        ) STRICT, WITHOUT ROWID;
+    ";
 
-    /// Opens the journal of an export to `target`. What is there is kept if it is of the same export, as `key` tells; if not, it is
-    /// begun anew.
-    pub(super) fn open(target: &Path, key: &str, head_bytes: u64) -> Result<Self> {
-        let folder = Self::folder_of(target);
-        let refused = |path: &Path| {
-            let path = path.to_owned();
-            move |error| Error::io(path, "write", error)
-        };
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(refused(target)(error)),
-            _ => {}
-        }
-        let path = folder.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(refused(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::input(
-                    target,
-                    "another export is writing it; wait for its end, or name another file",
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(refused(&path)(error)),
-        }
-        let key_path = folder.join("key");
-        let is_same = fs::read(&key_path).is_ok_and(|there| there == key.as_bytes());
-        if !is_same {
-            for name in ["key", "tiles", "blocks", "out"] {
-                remove(&folder.join(name))?;
+    /// Opens the journal of an export. The journal of another export, of another version of Kiln, or a damaged one is removed and
+    /// started again.
+    pub(super) fn open(staging: &StagingDir, key: &str, head_bytes: u64) -> Result<Self> {
+        let database_path = staging.path(Self::DATABASE);
+        let failed = |failure: Failure| failure.into_error(&database_path);
+        if database_path.exists() {
+            match Self::resumed(staging, key, head_bytes) {
+                Ok(Some(journal)) => return Ok(journal),
+                Err(failure) if !failure.is_damage() => return Err(failed(failure)),
+                Ok(None) | Err(_) => {}
             }
         }
-        let open = |name: &str| {
-            let path = folder.join(name);
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(refused(&path))
+        staging.clear()?;
+        let mut database = Self::connected(staging).map_err(failed)?;
+        let create = |database: &mut Connection| {
+            let transaction = database.transaction()?;
+            transaction.execute_batch(Self::SCHEMA)?;
+            transaction.execute("INSERT INTO export VALUES (?1)", [key])?;
+            transaction.commit()
         };
-        let (tiles, blocks) = (open("tiles")?, open("blocks")?);
-        if !is_same {
-            fs::write(&key_path, key).map_err(refused(&key_path))?;
-        }
-        let mut journal = Self {
-            folder,
-            tiles,
-            blocks,
-            head_bytes,
-            tiles_bytes: 0,
-            stored: Vec::new(),
-            known: HashMap::new(),
-            finished: Vec::new(),
-            _lock: lock,
-        };
-        journal.replay()?;
+        create(&mut database).map_err(|error| failed(error.into()))?;
+        let mut journal = Self::new(staging, database, head_bytes)?;
+        journal.truncate().map_err(failed)?;
         Ok(journal)
     }
 
-    /// Takes in what is finished, and cuts off the rest.
-    fn replay(&mut self) -> Result<()> {
-        let path = self.path("blocks");
-        let failed = |error| Error::io(&path, "read", error);
-        let mut records = BufReader::new(self.blocks.try_clone().map_err(failed)?);
-        let mut tiles = BufReader::new(self.tiles.try_clone().map_err(failed)?);
-        tiles.seek(SeekFrom::Start(self.head_bytes)).map_err(failed)?;
-        let mut whole = 0;
-        while let Some(record) = Record::read(&mut records).map_err(failed)? {
-            let mut crc = crc32fast::Hasher::new();
-            let mut rest = (&mut tiles).take(record.bytes);
-            let mut piece = vec![0; 1 << 16];
-            let mut read = 0;
-            loop {
-                let count = rest.read(&mut piece).map_err(failed)?;
-                if count == 0 {
-                    break;
-                }
-                crc.update(&piece[..count]);
-                read += count as u64;
+    fn connected(staging: &StagingDir) -> Result<Connection, Failure> {
+        let database = sqlite::open(&staging.path(Self::DATABASE))?;
+        // A finished export removes the database, and an interrupted one replays the log.
+        database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        database.execute_batch(Self::PRAGMAS)?;
+        Ok(database)
+    }
+
+    fn new(staging: &StagingDir, database: Connection, head_bytes: u64) -> Result<Self> {
+        let tiles_path = staging.path(Self::TILES);
+        let tiles = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&tiles_path);
+        let tiles = tiles.map_err(|error| Error::io(&tiles_path, "write", error))?;
+        Ok(Self {
+            database,
+            database_path: staging.path(Self::DATABASE),
+            tiles,
+            tiles_path,
+            head_bytes,
+            index: TileIndex::default(),
+            last_block: 0,
+            finished: Vec::new(),
+        })
+    }
+
+    /// Opens the journal of an interrupted run; `None` if it belongs to another export.
+    fn resumed(staging: &StagingDir, key: &str, head_bytes: u64) -> Result<Option<Self>, Failure> {
+        let database = Self::connected(staging)?;
+        let text = |sql| database.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
+        if text("SELECT key FROM export")?.is_none_or(|found| found != key) {
+            return Ok(None);
+        }
+        if text("PRAGMA integrity_check(1)")?.is_none_or(|found| found != "ok") {
+            return Err(Failure::Damaged);
+        }
+        let mut journal = Self::new(staging, database, head_bytes)?;
+        journal.replay()?;
+        journal.truncate()?;
+        Ok(Some(journal))
+    }
+
+    /// Reads the finished blocks, up to the first whose checksum does not match.
+    fn replay(&mut self) -> Result<(), Failure> {
+        let failed = |error| Error::io(&self.tiles_path, "read", error);
+        let mut file = BufReader::new(&self.tiles);
+        file.seek(SeekFrom::Start(self.head_bytes)).map_err(failed)?;
+        let mut blocks = self.database.prepare("SELECT id, zoom, x, y, is_occupied, crc32 FROM block ORDER BY id")?;
+        let mut tiles = self
+            .database
+            .prepare("SELECT x, y, offset, length, digest FROM tile WHERE block = ?1 ORDER BY position")?;
+        let mut rows = blocks.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, crc32): (i64, u32) = (row.get(0)?, row.get(5)?);
+            let mut record = BlockRecord {
+                block: Block { zoom: row.get(1)?, column: row.get(2)?, row: row.get(3)? },
+                is_occupied: row.get(4)?,
+                tiles: Vec::new(),
+                new_bytes: Vec::new(),
+            };
+            let mut end = self.index.length;
+            let mut rows = tiles.query([id])?;
+            while let Some(row) = rows.next()? {
+                let tile = stored_tile(row, record.block.zoom)?;
+                end += if tile.offset == end { u64::from(tile.length) } else { 0 };
+                record.tiles.push((tile, Digest::from_le_bytes(row.get(4)?)));
             }
-            if read != record.bytes || crc.finalize() != record.crc {
+            let added = end - self.index.length;
+            file.by_ref().take(added).read_to_end(&mut record.new_bytes).map_err(failed)?;
+            if id != self.last_block + 1 || record.new_bytes.len() as u64 != added || record.crc32() != crc32 {
                 break;
             }
-            whole += record.length;
-            for (stored, digest) in &record.tiles {
-                self.know(*digest, stored.offset);
-                self.stored.push(*stored);
-            }
-            self.tiles_bytes += record.bytes;
+            self.last_block = id;
             self.finished.push((record.block, record.is_occupied));
+            record.tiles.iter().for_each(|(tile, digest)| self.index.insert(*tile, *digest));
         }
-        let end = self.head_bytes + self.tiles_bytes;
-        let refused = |error| Error::io(&self.folder, "write", error);
-        self.blocks.set_len(whole).map_err(refused)?;
-        self.tiles.set_len(end).map_err(refused)?;
-        self.blocks.seek(SeekFrom::Start(whole)).map_err(refused)?;
-        self.tiles.seek(SeekFrom::Start(end)).map_err(refused)?;
         Ok(())
     }
 
-    fn know(&mut self, digest: Digest, offset: u64) {
-        if self.known.len() < Self::MOST_KNOWN {
-            self.known.entry(digest).or_insert(offset);
-        }
+    /// Removes everything behind the last finished block.
+    fn truncate(&mut self) -> Result<(), Failure> {
+        let transaction = self.database.transaction()?;
+        transaction.execute("DELETE FROM tile WHERE block > ?1", [self.last_block])?;
+        transaction.execute("DELETE FROM block WHERE id > ?1", [self.last_block])?;
+        transaction.commit()?;
+        let end = self.head_bytes + self.index.length;
+        let cut = self.tiles.set_len(end).and_then(|()| self.tiles.seek(SeekFrom::Start(end)));
+        cut.map_err(|error| Error::io(&self.tiles_path, "write", error))?;
+        Ok(())
     }
 
     /// The blocks that were finished when the journal was opened, in order, and whether each is occupied.
@@ -186,314 +197,270 @@ impl ExportJournal {
         &self.finished
     }
 
-    /// Forgets everything that is finished.
+    /// Removes all finished blocks.
     pub(super) fn restart(&mut self) -> Result<()> {
-        self.stored.clear();
-        self.known.clear();
+        self.index = TileIndex::default();
+        self.last_block = 0;
         self.finished.clear();
-        self.tiles_bytes = 0;
-        self.blocks.set_len(0).map_err(|error| Error::io(self.path("blocks"), "write", error))?;
-        self.replay()
+        self.truncate().map_err(|failure| failure.into_error(&self.database_path))
     }
 
-    /// Puts a block behind those that are finished.
-    pub(super) fn push(&mut self, block: Block, drawn: &BlockResult) -> Result<()> {
-        let mut fresh = Vec::new();
-        let mut tiles = Vec::with_capacity(drawn.tiles.len());
-        let mut at = 0;
-        for (tile, digest) in &drawn.tiles {
-            let bytes = &drawn.bytes[at..at + digest.length as usize];
-            at += bytes.len();
-            let there = self.known.get(digest).copied();
-            let offset = there.unwrap_or(self.tiles_bytes + fresh.len() as u64);
-            if there.is_none() {
-                fresh.extend_from_slice(bytes);
-                self.know(*digest, offset);
+    /// Appends a finished block. When the call returns, a killed process no longer loses the block.
+    pub(super) fn append(&mut self, block: Block, result: &BlockResult) -> Result<()> {
+        let mut record =
+            BlockRecord { block, is_occupied: result.is_occupied, tiles: Vec::new(), new_bytes: Vec::new() };
+        let mut rest = &result.bytes[..];
+        for &RenderedTile { tile, length, digest } in &result.tiles {
+            let (bytes, behind) = rest.split_at(length as usize);
+            rest = behind;
+            let known = self.index.offsets.get(&digest).copied();
+            let stored = StoredTile { tile, offset: known.unwrap_or(self.index.length), length };
+            if known.is_none() {
+                record.new_bytes.extend_from_slice(bytes);
             }
-            tiles.push((Stored { tile: *tile, offset, length: digest.length }, *digest));
+            self.index.insert(stored, digest);
+            record.tiles.push((stored, digest));
         }
-        self.tiles.write_all(&fresh).map_err(|error| Error::io(self.path("tiles"), "write", error))?;
-        let record = Record {
-            block,
-            is_occupied: drawn.is_occupied,
-            bytes: fresh.len() as u64,
-            crc: crc32fast::hash(&fresh),
-            tiles,
-            length: 0,
-        };
-        self.blocks.write_all(&record.encoded()).map_err(|error| Error::io(self.path("blocks"), "write", error))?;
-        self.tiles_bytes += fresh.len() as u64;
-        self.stored.extend(record.tiles.iter().map(|(stored, _)| *stored));
+        let written = self.tiles.write_all(&record.new_bytes);
+        written.map_err(|error| Error::io(&self.tiles_path, "write", error))?;
+        let inserted = record.insert(&mut self.database, self.last_block + 1);
+        inserted.map_err(|error| Failure::from(error).into_error(&self.database_path))?;
+        self.last_block += 1;
         Ok(())
     }
 
-    /// All tiles in the order of an archive.
-    pub(super) fn stored(&self) -> &[Stored] {
-        &self.stored
+    /// Whether no block is finished.
+    pub(super) fn is_empty(&self) -> bool {
+        self.last_block == 0
     }
 
-    /// How long all tiles are together.
-    pub(super) fn tiles_bytes(&self) -> u64 {
-        self.tiles_bytes
+    /// The number of tiles.
+    pub(super) fn tile_count(&self) -> u64 {
+        self.index.count
     }
 
-    /// How many of the tiles differ from all others.
+    /// The number of distinct tiles.
     pub(super) fn distinct(&self) -> u64 {
-        // A tile that is the same as another lies where that one does, which is further in front.
-        let (mut end, mut distinct) = (0, 0);
-        for stored in self.stored.iter().filter(|stored| stored.length > 0) {
-            distinct += u64::from(stored.offset >= end);
-            end = end.max(stored.offset + u64::from(stored.length));
-        }
-        distinct
+        self.index.distinct
     }
 
-    /// The file of the tiles, to write the head in.
-    pub(super) fn tiles_file(&mut self) -> &mut File {
-        &mut self.tiles
+    /// The length of all distinct tiles.
+    pub(super) fn tiles_bytes(&self) -> u64 {
+        self.index.length
     }
 
-    /// The bytes of a tile.
-    pub(super) fn read(&mut self, stored: Stored, bytes: &mut Vec<u8>) -> Result<()> {
-        bytes.resize(stored.length as usize, 0);
-        let read = self.tiles.seek(SeekFrom::Start(self.head_bytes + stored.offset));
-        read.and_then(|_| self.tiles.read_exact(bytes)).map_err(|error| Error::io(self.path("tiles"), "read", error))
+    /// All tiles in archive order.
+    pub(super) fn tiles(&self) -> Result<Vec<StoredTile>> {
+        let select = "SELECT tile.x, tile.y, offset, length, zoom FROM tile JOIN block ON block.id = tile.block \
+             ORDER BY tile.block, position";
+        let read = || -> Result<_, Failure> {
+            let mut tiles = Vec::with_capacity(self.index.count as usize);
+            let mut select = self.database.prepare(select)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                tiles.push(stored_tile(row, row.get(4)?)?);
+            }
+            Ok(tiles)
+        };
+        read().map_err(|failure| failure.into_error(&self.database_path))
     }
 
-    /// Removes it if nothing is finished.
-    pub(super) fn leave(self) {
-        if self.stored.is_empty() {
-            // Where it cannot be removed it does no harm.
-            let _ = fs::remove_dir_all(&self.folder);
-        }
+    /// Reads the bytes of a tile.
+    pub(super) fn read(&mut self, tile: StoredTile, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.resize(tile.length as usize, 0);
+        let read = self.tiles.seek(SeekFrom::Start(self.head_bytes + tile.offset));
+        read.and_then(|_| self.tiles.read_exact(bytes)).map_err(|error| Error::io(&self.tiles_path, "read", error))
     }
 
-    /// A file or folder of it.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// Removes a file or a folder of it, if it is there.
-    pub(super) fn clear(&self, name: &str) -> Result<()> {
-        remove(&self.path(name))
-    }
-
-    /// Puts a file or folder of it in the place of the target, and removes the rest. All of it is on the disk before it is seen
-    /// there: a power cut leaves either what was there or what is new.
-    pub(super) fn commit(self, name: &str, target: &Path) -> Result<()> {
-        let path = self.path(name);
-        sync(&path)?;
-        fs::rename(path, target).map_err(|error| Error::io(target, "write", error))?;
-        sync_folder(target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-        let Self { folder, .. } = self;
-        fs::remove_dir_all(&folder).map_err(|error| Error::io(&folder, "remove", error))
+    /// The file of the tiles, for the head of an archive, and its path.
+    pub(super) fn tiles_file(&mut self) -> (&mut File, &Path) {
+        (&mut self.tiles, &self.tiles_path)
     }
 }
 
-/// Makes sure that a file, or a folder with all that is in it, is on the disk.
-fn sync(path: &Path) -> Result<()> {
-    if !path.is_dir() {
-        return File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::io(path, "write", error));
-    }
-    for entry in fs::read_dir(path).map_err(|error| Error::io(path, "read", error))? {
-        sync(&entry.map_err(|error| Error::io(path, "read", error))?.path())?;
-    }
-    sync_folder(path)
-}
-
-fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path, "remove", error)),
-        _ => Ok(()),
-    }
-}
-
-/// What is kept of a finished block.
-#[derive(Debug)]
-struct Record {
-    block: Block,
-    is_occupied: bool,
-    /// How many bytes its tiles added, and their checksum.
-    bytes: u64,
-    crc: u32,
-    tiles: Vec<(Stored, Digest)>,
-    /// Its own length, where it was read.
+/// The tiles of a journal, by their bytes.
+#[derive(Debug, Default)]
+struct TileIndex {
+    /// Where tiles are, by their digests.
+    offsets: HashMap<Digest, u64>,
+    count: u64,
+    distinct: u64,
+    /// The length of all distinct tiles.
     length: u64,
 }
 
-impl Record {
-    /// Zoom, column, row, whether it is occupied, added bytes, their checksum, and the number of tiles.
-    const FRONT_BYTES: usize = 1 + 4 + 4 + 1 + 8 + 4 + 1;
-    /// Column, row, offset, length, hash and checksum.
-    const TILE_BYTES: usize = 4 + 4 + 8 + 4 + 8 + 4;
+impl TileIndex {
+    /// The greatest number of distinct tiles that new ones are compared with.
+    const MAX_OFFSETS: usize = 1 << 22;
 
-    fn encoded(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(Self::FRONT_BYTES + Self::TILE_BYTES * self.tiles.len() + 4);
-        let Block { zoom, column, row } = self.block;
-        out.push(zoom);
-        out.extend_from_slice(&column.to_le_bytes());
-        out.extend_from_slice(&row.to_le_bytes());
-        out.push(u8::from(self.is_occupied));
-        out.extend_from_slice(&self.bytes.to_le_bytes());
-        out.extend_from_slice(&self.crc.to_le_bytes());
-        out.push(self.tiles.len() as u8);
-        for (Stored { tile, offset, length }, digest) in &self.tiles {
-            out.extend_from_slice(&tile.x().to_le_bytes());
-            out.extend_from_slice(&tile.y().to_le_bytes());
-            out.extend_from_slice(&offset.to_le_bytes());
-            out.extend_from_slice(&length.to_le_bytes());
-            out.extend_from_slice(&digest.hash.to_le_bytes());
-            out.extend_from_slice(&digest.crc.to_le_bytes());
+    /// Adds a tile: a new one is at the end.
+    fn insert(&mut self, tile: StoredTile, digest: Digest) {
+        self.count += 1;
+        if tile.offset == self.length {
+            self.distinct += 1;
+            self.length += u64::from(tile.length);
+            if self.offsets.len() < Self::MAX_OFFSETS {
+                self.offsets.entry(digest).or_insert(tile.offset);
+            }
         }
-        let crc = crc32fast::hash(&out);
-        out.extend_from_slice(&crc.to_le_bytes());
-        out
-    }
-
-    /// The next record; `None` where there is no whole one.
-    fn read(from: &mut impl Read) -> std::io::Result<Option<Self>> {
-        let mut bytes = vec![0; Self::FRONT_BYTES];
-        if !filled(from, &mut bytes)? {
-            return Ok(None);
-        }
-        let count = usize::from(bytes[Self::FRONT_BYTES - 1]);
-        bytes.resize(Self::FRONT_BYTES + count * Self::TILE_BYTES + 4, 0);
-        if !filled(from, &mut bytes[Self::FRONT_BYTES..])? {
-            return Ok(None);
-        }
-        let (content, crc) = bytes.split_at(bytes.len() - 4);
-        if crc != crc32fast::hash(content).to_le_bytes() {
-            return Ok(None);
-        }
-        Ok(Self::decoded(content, count).map(|record| Self { length: bytes.len() as u64, ..record }))
-    }
-
-    fn decoded(mut bytes: &[u8], count: usize) -> Option<Self> {
-        let bytes = &mut bytes;
-        let [zoom] = *take(bytes)?;
-        let column = u32::from_le_bytes(*take(bytes)?);
-        let row = u32::from_le_bytes(*take(bytes)?);
-        let [is_occupied] = *take(bytes)?;
-        let added = u64::from_le_bytes(*take(bytes)?);
-        let crc = u32::from_le_bytes(*take(bytes)?);
-        let [_count] = *take(bytes)?;
-        let mut tiles = Vec::with_capacity(count);
-        for _ in 0..count {
-            let (x, y) = (u32::from_le_bytes(*take(bytes)?), u32::from_le_bytes(*take(bytes)?));
-            let offset = u64::from_le_bytes(*take(bytes)?);
-            let length = u32::from_le_bytes(*take(bytes)?);
-            let (hash, crc) = (u64::from_le_bytes(*take(bytes)?), u32::from_le_bytes(*take(bytes)?));
-            let tile = TileCoord::new(zoom, x, y).ok()?;
-            tiles.push((Stored { tile, offset, length }, Digest { hash, crc, length }));
-        }
-        let block = Block { zoom, column, row };
-        Some(Self { block, is_occupied: is_occupied != 0, bytes: added, crc, tiles, length: 0 })
     }
 }
 
-fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
-    let (front, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(front)
-}
-
-/// Fills `bytes`; answers whether there was enough.
-fn filled(from: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
-    match from.read_exact(bytes) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
+/// The tile of a row that begins with `x`, `y`, `offset` and `length`.
+fn stored_tile(row: &Row<'_>, zoom: u8) -> Result<StoredTile, Failure> {
+    let tile = TileCoord::new(zoom, row.get(0)?, row.get(1)?).map_err(|_| Failure::Damaged)?;
+    let offset: i64 = row.get(2)?;
+    Ok(StoredTile { tile, offset: offset as u64, length: row.get(3)? })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    fn drawn(tiles: &[(u32, &[u8])]) -> BlockResult {
-        let mut drawn = BlockResult { is_occupied: true, ..BlockResult::default() };
-        for (x, bytes) in tiles {
-            drawn.tiles.push((TileCoord::new(5, *x, 1).unwrap(), Digest::of(bytes)));
-            drawn.bytes.extend_from_slice(bytes);
-        }
-        drawn
+    const KEY: &str = "the key";
+    const HEAD_BYTES: u64 = 10;
+
+    fn open(target: &Path, key: &str) -> (StagingDir, ExportJournal) {
+        let staging = StagingDir::open(target).unwrap();
+        let journal = ExportJournal::open(&staging, key, HEAD_BYTES).unwrap();
+        (staging, journal)
     }
 
-    fn block(column: u32) -> Block {
-        Block { zoom: 5, column, row: 0 }
-    }
-
-    fn filled_journal(target: &Path) -> ExportJournal {
-        let mut journal = ExportJournal::open(target, "key", 100).unwrap();
-        journal.push(block(0), &drawn(&[(1, b"one"), (2, b"two"), (3, b"one")])).unwrap();
-        journal.push(block(1), &BlockResult::default()).unwrap();
-        journal.push(block(2), &drawn(&[(4, b"two"), (5, b"three")])).unwrap();
-        journal
-    }
-
-    fn contents(journal: &mut ExportJournal) -> Vec<Vec<u8>> {
-        let stored = journal.stored.clone();
-        let read = |stored| {
-            let mut bytes = Vec::new();
-            journal.read(stored, &mut bytes).unwrap();
-            bytes
+    /// Three blocks, of which the middle one has no tile and two tiles repeat earlier ones.
+    fn blocks() -> [(Block, BlockResult); 3] {
+        let result = |tiles: &[(u32, &[u8])]| {
+            let mut result = BlockResult { is_occupied: !tiles.is_empty(), ..BlockResult::default() };
+            for (x, bytes) in tiles {
+                let encode = |out: &mut Vec<u8>| {
+                    out.extend_from_slice(bytes);
+                    Ok(())
+                };
+                result.push(TileCoord::new(5, *x, 1).unwrap(), encode).unwrap();
+            }
+            result
         };
-        stored.into_iter().map(read).collect()
+        let block = |column| Block { zoom: 5, column, row: 0 };
+        [
+            (block(0), result(&[(1, b"one"), (2, b"two"), (3, b"one")])),
+            (block(1), result(&[])),
+            (block(2), result(&[(4, b"two"), (5, b"three")])),
+        ]
+    }
+
+    fn append_missing(journal: &mut ExportJournal) {
+        for (block, result) in &blocks()[journal.finished().len()..] {
+            journal.append(*block, result).unwrap();
+        }
+    }
+
+    fn contents(journal: &mut ExportJournal) -> Vec<(u32, Vec<u8>)> {
+        let tiles = journal.tiles().unwrap();
+        let read = |tile: StoredTile| {
+            let mut bytes = Vec::new();
+            journal.read(tile, &mut bytes).unwrap();
+            (tile.tile.x(), bytes)
+        };
+        tiles.into_iter().map(read).collect()
+    }
+
+    fn assert_whole(journal: &mut ExportJournal) {
+        let all: [(u32, &[u8]); 5] = [(1, b"one"), (2, b"two"), (3, b"one"), (4, b"two"), (5, b"three")];
+        assert!(contents(journal).iter().map(|(x, bytes)| (*x, &bytes[..])).eq(all));
+        assert_eq!((journal.tile_count(), journal.distinct(), journal.tiles_bytes()), (5, 3, 11));
+    }
+
+    /// The files of a journal, as a killed process leaves them.
+    fn files(staging: &StagingDir) -> [(&'static str, Vec<u8>); 3] {
+        [ExportJournal::TILES, "journal.sqlite", "journal.sqlite-wal"]
+            .map(|name| (name, fs::read(staging.path(name)).unwrap_or_default()))
+    }
+
+    fn write_files(staging: &StagingDir, files: &[(&'static str, Vec<u8>)]) {
+        staging.clear().unwrap();
+        for (name, bytes) in files {
+            fs::write(staging.path(name), bytes).unwrap();
+        }
     }
 
     #[test]
-    fn what_is_finished_is_found_again_and_the_same_is_kept_once() {
+    fn an_export_resumes_after_its_blocks_and_no_other_export_does() {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("out");
-        let mut journal = filled_journal(&target);
-        assert!(ExportJournal::open(&target, "key", 100).unwrap_err().to_string().contains("another export"));
-        let all: [&[u8]; 5] = [b"one", b"two", b"one", b"two", b"three"];
-        assert_eq!(contents(&mut journal), all);
-        assert_eq!((journal.tiles_bytes(), journal.distinct()), (11, 3));
-        drop(journal);
-        let mut again = ExportJournal::open(&target, "key", 100).unwrap();
-        assert_eq!(again.finished(), [(block(0), true), (block(1), false), (block(2), true)]);
-        assert_eq!(contents(&mut again), all);
-        drop(again);
-        assert!(ExportJournal::open(&target, "other", 100).unwrap().finished().is_empty());
+        let (staging, mut journal) = open(&target, KEY);
+        assert!(journal.is_empty());
+        append_missing(&mut journal);
+        assert_whole(&mut journal);
+        drop((staging, journal));
+        let (staging, mut journal) = open(&target, KEY);
+        let finished = blocks().map(|(block, result)| (block, result.is_occupied));
+        assert_eq!(journal.finished(), finished);
+        assert_whole(&mut journal);
+        journal.restart().unwrap();
+        assert!(journal.is_empty() && journal.finished().is_empty());
+        append_missing(&mut journal);
+        assert_whole(&mut journal);
+        drop((staging, journal));
+        assert!(open(&target, "another key").1.finished().is_empty());
     }
 
     #[test]
-    fn whatever_is_not_whole_is_cut_off_and_goes_on_as_if_nothing_had_been() {
+    fn the_directory_of_an_older_version_is_emptied() {
         let home = tempfile::tempdir().unwrap();
-        let whole = home.path().join("whole");
-        let journal = filled_journal(&whole);
-        let (tiles, blocks) = (fs::read(journal.path("tiles")).unwrap(), fs::read(journal.path("blocks")).unwrap());
-        let other = home.path().join("other");
-        for (tiles_kept, blocks_kept, flipped) in (0..=tiles.len())
-            .map(|kept| (kept, blocks.len(), None))
-            .chain((0..=blocks.len()).map(|kept| (tiles.len(), kept, None)))
-            .chain((0..blocks.len()).map(|at| (tiles.len(), blocks.len(), Some(at))))
-        {
-            drop(ExportJournal::open(&other, "key", 100).unwrap());
-            let folder = ExportJournal::folder_of(&other);
-            fs::write(folder.join("tiles"), &tiles[..tiles_kept]).unwrap();
-            let mut log = blocks[..blocks_kept].to_vec();
-            if let Some(at) = flipped {
-                let byte: &mut u8 = &mut log[at];
-                *byte ^= 0x10;
-            }
-            fs::write(folder.join("blocks"), log).unwrap();
-            let mut journal = ExportJournal::open(&other, "key", 100).unwrap();
-            let steps: [(u32, BlockResult); 3] = [
-                (0, drawn(&[(1, b"one"), (2, b"two"), (3, b"one")])),
-                (1, BlockResult::default()),
-                (2, drawn(&[(4, b"two"), (5, b"three")])),
-            ];
-            let finished = journal.finished().len();
-            for (column, drawn) in &steps[finished..] {
-                journal.push(block(*column), drawn).unwrap();
-            }
+        let target = home.path().join("out");
+        let staging = StagingDir::open(&target).unwrap();
+        write_files(&staging, &[("key", KEY.into()), ("tiles", vec![1; 500]), ("blocks", vec![2; 90])]);
+        fs::create_dir(staging.path("out")).unwrap();
+        let mut journal = ExportJournal::open(&staging, KEY, HEAD_BYTES).unwrap();
+        assert!(journal.finished().is_empty());
+        assert!(["key", "blocks", "out"].iter().all(|name| !staging.path(name).exists()));
+        append_missing(&mut journal);
+        assert_whole(&mut journal);
+    }
+
+    #[test]
+    fn a_damaged_journal_resumes_after_whole_blocks_only() {
+        let home = tempfile::tempdir().unwrap();
+        let (staging, mut journal) = open(&home.path().join("whole"), KEY);
+        append_missing(&mut journal);
+        let killed = files(&staging);
+        journal.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        let checkpointed = files(&staging);
+        assert!(killed[2].1.len() > 1000 && checkpointed[2].1.is_empty());
+        // 3 + 3 bytes of the first block and 5 of the last.
+        let blocks_in = |tiles_bytes: usize| match tiles_bytes.saturating_sub(HEAD_BYTES as usize) {
+            0..6 => 0,
+            6..11 => 2,
+            _ => 3,
+        };
+        let staging = StagingDir::open(&home.path().join("other")).unwrap();
+        let resume = |files: &[(&'static str, Vec<u8>)], case: &dyn std::fmt::Display| {
+            write_files(&staging, files);
+            let mut journal = ExportJournal::open(&staging, KEY, HEAD_BYTES).unwrap();
+            let found = journal.finished().len();
+            append_missing(&mut journal);
+            assert_whole(&mut journal);
             drop(journal);
-            assert_eq!(fs::read(folder.join("blocks")).unwrap(), blocks, "{tiles_kept} {blocks_kept} {flipped:?}");
-            assert_eq!(fs::read(folder.join("tiles")).unwrap()[100..], tiles[100..]);
+            let mut journal = ExportJournal::open(&staging, KEY, HEAD_BYTES).unwrap();
+            assert_eq!(journal.finished().len(), 3, "{case}");
+            assert_whole(&mut journal);
+            found
+        };
+        for whole in [&killed, &checkpointed] {
+            assert_eq!(resume(whole, &"undamaged"), 3);
+            for (file, step) in [(0, 1), (1, 31), (2, 61)] {
+                for at in (0..whole[file].1.len()).step_by(step) {
+                    let mut files = whole.clone();
+                    files[file].1[at] ^= 0x10;
+                    resume(&files, &format!("file {file}: byte {at} is wrong"));
+                    files = whole.clone();
+                    files[file].1.truncate(at);
+                    let found = resume(&files, &format!("file {file}: {at} bytes are left"));
+                    assert!(file > 0 || found == blocks_in(at), "{at} bytes of the tiles are left");
+                }
+            }
         }
     }
 }

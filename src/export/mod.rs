@@ -10,6 +10,8 @@
 
 mod bins_export;
 mod block;
+mod block_record;
+mod block_result;
 mod cog;
 mod export_journal;
 mod export_key;
@@ -20,6 +22,9 @@ mod mbtiles;
 mod occupancy_probe;
 mod pmtiles;
 mod progress;
+mod pyramid_walk;
+mod sqlite;
+mod staging_dir;
 mod tile_export;
 mod tile_renderer;
 mod tileset_metadata;

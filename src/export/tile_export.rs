@@ -1,60 +1,59 @@
-//! A layer's tiles in a file or a folder.
+//! The export of a layer's tiles.
 
 use std::path::Path;
 
-use super::block::Block;
 use super::export_journal::ExportJournal;
 use super::export_key::ExportKey;
-use super::in_order::in_order;
-use super::occupancy_probe::OccupancyProbe;
-use super::tile_renderer::{Encoding, TileRenderer};
+use super::pyramid_walk::PyramidWalk;
+use super::staging_dir::StagingDir;
+use super::tile_renderer::Encoding;
 use super::tileset_metadata::TilesetMetadata;
 use super::{Format, Progress, TILE_PX, cog, folder, mbtiles, pmtiles};
 use crate::encode::pmtiles::HEAD_BYTES;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
-use crate::layer::{Blend, Layer, Style, bounds_with_reach, center, dot_reach};
+use crate::layer::{Blend, Layer, Style};
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
-/// What is to be exported.
+/// The tiles to be exported.
 #[derive(Debug)]
 pub struct TileExport<'a> {
-    /// The points.
+    /// The layer.
     pub layer: &'a Layer,
-    /// Which of them; what it says of columns, weights and the stop flag is not looked at.
+    /// The filters of its points. Columns, weights and the stop flag are set by the export.
     pub query: Query<'a>,
-    /// How they are drawn; `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) that values are told in. Without a latitude
-    /// of true scale it is the layer's middle, as the server has it.
+    /// The style. `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) of the values. Without a latitude of true scale it is
+    /// the middle of the layer, as for tiles of the server.
     pub style: Style,
-    /// The zooms of the tiles. One zoom alone is, for a COG, that of its finest picture.
+    /// The zooms of the tiles. For a COG a single zoom is that of the finest picture.
     pub zooms: Zooms,
-    /// The ground; all that has points, if `None`.
+    /// The bounds of the tiles; `None`: all tiles with points.
     pub bounds: Option<Bounds>,
-    /// Threads that draw.
+    /// Worker threads.
     pub threads: usize,
 }
 
-/// What was written.
+/// The result of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TileExportReport {
-    /// Tiles that show anything.
+    /// Tiles that are not empty.
     pub tiles: u64,
-    /// Those of them that differ from all others.
+    /// Distinct tiles.
     pub distinct: u64,
-    /// Bytes of the tiles.
+    /// Bytes of the distinct tiles.
     pub bytes: u64,
     /// Tiles that an earlier run had finished.
     pub resumed: u64,
 }
 
 impl TileExport<'_> {
-    /// Writes the tiles to `target`, which is there either whole or as it was before. What is there is replaced.
+    /// Writes the tiles to `target`, replacing an earlier export. Until all tiles are finished, the target stays as it was.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the style does not fit the zooms, or the target cannot be replaced; [`Error::Io`] if it cannot be
-    /// written; [`Error::Cancelled`] if it was told to stop. The last two can be gone on with: the same export again draws
-    /// only what is missing.
+    /// written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export resumes: it renders only what
+    /// is missing.
     pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
         if !self.layer.ground().wraps() {
             return Err(Error::invalid("layer", "tiles are for layers on the globe, and this one lies on a plane"));
@@ -69,165 +68,79 @@ impl TileExport<'_> {
         }
         let mut style = self.style.clone();
         style.true_scale_lat_deg.get_or_insert_with(|| self.layer.middle_lat_deg());
-        let export = TileExport { style, query: self.query.clone(), ..*self };
-        export.checked(target, format, progress)
+        for zoom in self.zooms.all() {
+            style.reach_px(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?)?;
+        }
+        self.write_styled(&style, target, format, progress)
     }
 
-    fn checked(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
-        let Zooms { first, last } = self.zooms;
-        for zoom in self.zooms.all() {
-            let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
-            self.style.reach_px(&tile)?;
-        }
-        let mut about = self.about()?;
-        let [west, south, east, north] = about.bounds_deg;
-        let ground = self.bounds.unwrap_or(Bounds { west, south, east, north });
-        let pyramid = (format == Format::Cog).then(|| cog::Pyramid::new(ground, self.zooms)).transpose()?;
+    fn write_styled(
+        &self,
+        style: &Style,
+        target: &Path,
+        format: Format,
+        progress: &Progress,
+    ) -> Result<TileExportReport> {
+        let mut metadata = TilesetMetadata::of(self.layer, style, self.zooms, self.bounds)?;
+        let [west, south, east, north] = metadata.bounds_deg;
+        let bounds = self.bounds.unwrap_or(Bounds { west, south, east, north });
+        let pyramid = (format == Format::Cog).then(|| cog::Pyramid::new(bounds, self.zooms)).transpose()?;
         let (encoding, head_bytes) = match &pyramid {
             Some(pyramid) => (Encoding::Colors, pyramid.head_bytes()?),
             None => (Encoding::Png, HEAD_BYTES),
         };
-        about.zooms.first = pyramid.as_ref().map_or(first, cog::Pyramid::first_zoom);
+        if let Some(pyramid) = &pyramid {
+            metadata.zooms.first = pyramid.first_zoom();
+        }
         if format == Format::Folder {
             folder::check(target)?;
         } else if target.is_dir() {
             return Err(Error::io(target, "write", std::io::ErrorKind::IsADirectory.into()));
         }
-        let key = ExportKey::new(format, self.layer, &self.query, &self.style, about.zooms, self.bounds).to_text()?;
-        let mut journal = ExportJournal::open(target, &key, head_bytes)?;
-        progress.resume(journal.stored().len() as u64);
-        let resumed = journal.stored().len() as u64;
-        // All ground that has points is looked for, not only that of the middle zooms, unless a picture ends somewhere.
-        let sought = if pyramid.is_some() { ground } else { self.bounds.unwrap_or(Bounds::WORLD) };
-        if let Err(error) = self.draw(&mut journal, about.zooms.first..=last, sought, encoding, progress) {
-            journal.leave();
+        let key = ExportKey::new(format, self.layer, &self.query, style, metadata.zooms, self.bounds).to_text()?;
+        let staging = StagingDir::open(target)?;
+        let mut journal = ExportJournal::open(&staging, &key, head_bytes)?;
+        progress.resume(journal.tile_count());
+        let walk = PyramidWalk {
+            layer: self.layer,
+            query: Query {
+                columns: self.layer.query().columns,
+                ground: Ground::Globe,
+                weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
+                stop: Some(progress.stopped()),
+                ..self.query.clone()
+            },
+            style,
+            zooms: metadata.zooms.all(),
+            // Without bounds, tiles beyond the bounds of the metadata have dots at coarse zooms. A COG is a picture with an edge.
+            bounds: if pyramid.is_some() { bounds } else { self.bounds.unwrap_or(Bounds::WORLD) },
+            encoding,
+            threads: self.threads,
+            progress,
+        };
+        if let Err(error) = walk.render_missing(&mut journal) {
+            let is_empty = journal.is_empty();
+            drop(journal);
+            if is_empty {
+                staging.discard();
+            }
             return Err(error);
         }
-        let exported = TileExportReport {
-            tiles: journal.stored().len() as u64,
+        let ([_, resumed], ..) = progress.snapshot();
+        let report = TileExportReport {
+            tiles: journal.tile_count(),
             distinct: journal.distinct(),
             bytes: journal.tiles_bytes(),
             resumed,
         };
-        match format {
-            Format::PmTiles => pmtiles::finish(journal, target, &about),
-            Format::MbTiles => mbtiles::finish(journal, target, &about),
-            Format::Folder => folder::finish(journal, target, &about),
-            Format::Cog => cog::finish(journal, target, pyramid.as_ref()),
+        let finished = match (format, &pyramid) {
+            (_, Some(pyramid)) => cog::finish(&mut journal, pyramid),
+            (Format::MbTiles, _) => mbtiles::finish(&mut journal, &staging, &metadata),
+            (Format::Folder, _) => folder::finish(&mut journal, &staging, &metadata),
+            (Format::PmTiles | Format::Cog, None) => pmtiles::finish(&mut journal, &metadata),
         }?;
-        Ok(exported)
-    }
-
-    /// Draws what is not drawn yet, from zoom to zoom.
-    fn draw(
-        &self,
-        journal: &mut ExportJournal,
-        zooms: std::ops::RangeInclusive<u8>,
-        ground: Bounds,
-        encoding: Encoding,
-        progress: &Progress,
-    ) -> Result<()> {
-        let query = Query {
-            columns: self.layer.query().columns,
-            ground: Ground::Globe,
-            weights: self.style.aggregation != Aggregation::Count && self.style.blend == Blend::Add,
-            stop: Some(progress.stopped()),
-            ..self.query.clone()
-        };
-        let stopped = || if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) };
-        let mut blocks = vec![Block::WORLD];
-        let mut finished = journal.finished().to_vec();
-        let mut seen = 0;
-        for zoom in 0..=*zooms.end() {
-            Block::sort(&mut blocks)?;
-            let mut occupied = Vec::new();
-            let left = |done: usize, occupied: usize| {
-                // As many as here, of all that there could be, are expected further down.
-                let share = if done == 0 { 1.0 } else { occupied as f64 / done as f64 };
-                let mut deeper = blocks.len() as f64 * share;
-                let mut left = (blocks.len() - done) as f64;
-                for zoom in zoom + 1..=*zooms.end() {
-                    deeper *= if Block::splits(zoom) { 4.0 } else { 1.0 };
-                    left += deeper;
-                }
-                left as u64
-            };
-            if zooms.contains(&zoom) {
-                // What an earlier run came to is what this one would, unless the journal is of something else after all.
-                let before = &finished[seen.min(finished.len())..];
-                let before = &before[..before.len().min(blocks.len())];
-                if before.iter().zip(&blocks).any(|((before, _), block)| before != block) {
-                    journal.restart()?;
-                    finished.clear();
-                    progress.resume(0);
-                    return self.draw(journal, zooms, ground, encoding, progress);
-                }
-                let skipped = before.len();
-                occupied.extend(before.iter().filter(|(_, is_occupied)| *is_occupied).map(|(block, _)| *block));
-                seen += skipped;
-                let todo = &blocks[skipped..];
-                if !todo.is_empty() {
-                    let renderer = TileRenderer::new(self, query.clone(), zoom, ground, encoding)?;
-                    in_order(
-                        todo.len(),
-                        self.threads,
-                        |job| renderer.draw(todo[job]),
-                        |job, drawn| {
-                            stopped()?;
-                            journal.push(todo[job], &drawn)?;
-                            occupied.extend(drawn.is_occupied.then_some(todo[job]));
-                            progress.advance(drawn.tiles.len() as u64, 1);
-                            progress.expect(left(skipped + job + 1, occupied.len()));
-                            Ok(())
-                        },
-                    )?;
-                }
-            } else {
-                let probe = OccupancyProbe::new(self, query.clone(), zoom, ground)?;
-                in_order(
-                    blocks.len(),
-                    self.threads,
-                    |job| probe.probe(blocks[job]),
-                    |job, is_occupied| {
-                        stopped()?;
-                        occupied.extend(is_occupied.then_some(blocks[job]));
-                        progress.advance(0, 1);
-                        progress.expect(left(job + 1, occupied.len()));
-                        Ok(())
-                    },
-                )?;
-            }
-            blocks = occupied.into_iter().flat_map(Block::children).collect();
-        }
-        Ok(())
-    }
-
-    /// What archives say of themselves.
-    fn about(&self) -> Result<TilesetMetadata<'_>> {
-        /// The further a map is zoomed out, the further dots reach; so many zooms are looked after.
-        const ZOOMS_OUT: u8 = 2;
-        let Zooms { first, last } = self.zooms;
-        let ground = self.bounds.unwrap_or_else(|| self.layer.bounds());
-        let (lon, lat, zoom) = center(ground, TILE_PX, last);
-        let zoom = zoom.max(first);
-        let Bounds { west, south, east, north } = ground;
-        let bounds_deg = if self.bounds.is_some() && -180.0 <= west && west < east && east <= 180.0 {
-            [west, south, east, north]
-        } else if self.bounds.is_some() {
-            bounds_with_reach(ground, 0.0)
-        } else {
-            let widest = zoom.saturating_sub(ZOOMS_OUT).clamp(first, last);
-            let tile = Canvas::tile(TileCoord::new(widest, 0, 0)?, TILE_PX)?;
-            bounds_with_reach(ground, dot_reach(self.style.radius_px(&tile), TILE_PX, widest))
-        };
-        let weighted_by = self.layer.weight().map(|weight| format!(", weighted by {weight}")).unwrap_or_default();
-        Ok(TilesetMetadata {
-            title: self.layer.title(),
-            attribution: self.layer.attribution(),
-            description: format!("{} points{weighted_by}", self.layer.points()),
-            zooms: self.zooms,
-            bounds_deg,
-            center: (lon, lat, zoom),
-        })
+        drop(journal);
+        staging.commit(finished)?;
+        Ok(report)
     }
 }

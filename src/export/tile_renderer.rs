@@ -4,28 +4,27 @@ use std::sync::Arc;
 
 use super::TILE_PX;
 use super::block::{Block, canvas_of};
-use super::export_journal::{BlockResult, Digest};
-use super::tile_export::TileExport;
+use super::block_result::BlockResult;
 use crate::color::Palette;
 use crate::encode::geotiff::ColorTiles;
 use crate::encode::png::{self, PngOptions};
 use crate::error::Result;
 use crate::geo::{Bounds, Canvas, Cover, TileCoord};
-use crate::layer::{Shading, Style, render_occupied};
+use crate::layer::{Layer, Shading, Style, render_occupied};
 use crate::raster::Grid;
 use crate::source::Query;
 
-/// How the bytes of a tile are made.
+/// The encoding of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Png,
-    /// The colors of the pixels, deflated as a `GeoTIFF` has them.
+    /// The colors of the pixels, deflated as in a `GeoTIFF`.
     Colors,
 }
 
-/// What all blocks of a zoom have in common.
+/// Renders the blocks of one zoom.
 pub(super) struct TileRenderer<'a> {
-    export: &'a TileExport<'a>,
+    layer: &'a Layer,
     query: Query<'a>,
     cover: Cover,
     style: Style,
@@ -36,30 +35,32 @@ pub(super) struct TileRenderer<'a> {
 
 impl<'a> TileRenderer<'a> {
     pub(super) fn new(
-        export: &'a TileExport<'a>,
+        layer: &'a Layer,
         query: Query<'a>,
+        style: &Style,
         zoom: u8,
-        ground: Bounds,
+        bounds: Bounds,
         encoding: Encoding,
+        threads: usize,
     ) -> Result<Self> {
         let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
-        let style = export.style.per_pixel(&tile);
-        let shading = export.layer.shading(&query, &tile, &style, export.threads)?;
+        let style = style.per_pixel(&tile);
+        let shading = layer.shading(&query, &tile, &style, threads)?;
         let palette = style.palette();
-        Ok(Self { export, query, cover: Cover::of(ground, zoom), style, shading, palette, encoding })
+        Ok(Self { layer, query, cover: Cover::of(bounds, zoom), style, shading, palette, encoding })
     }
 
-    /// Draws the tiles of a block.
-    pub(super) fn draw(&self, block: Block) -> Result<BlockResult> {
-        let mut drawn = BlockResult::default();
+    /// Renders the tiles of a block.
+    pub(super) fn render(&self, block: Block) -> Result<BlockResult> {
+        let mut result = BlockResult::default();
         let tiles = block.tiles(&self.cover)?;
-        let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(drawn) };
-        let origin = self.export.layer.origin(&self.query);
+        let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(result) };
+        let origin = self.layer.origin(&self.query);
         let shading = self.shading.as_deref();
         let Some(heat) = render_occupied(origin, &self.query, &canvas, &self.style, shading, 1)? else {
-            return self.draw_nothing(&tiles);
+            return self.render_empty(&tiles);
         };
-        drawn.is_occupied = true;
+        result.is_occupied = true;
         let mut cut = Grid::filled(TILE_PX as usize, TILE_PX as usize, 0u8);
         let mut encoder = self.encoder();
         for tile in tiles {
@@ -67,24 +68,24 @@ impl<'a> TileRenderer<'a> {
             for row in 0..TILE_PX as usize {
                 cut.row_mut(row).copy_from_slice(&heat.indices.row(north + row)[west..west + TILE_PX as usize]);
             }
-            self.push(tile, &cut, encoder.as_mut(), &mut drawn)?;
+            self.push(tile, &cut, encoder.as_mut(), &mut result)?;
         }
-        Ok(drawn)
+        Ok(result)
     }
 
-    /// What shows where there are no points: nothing, unless it is printed on something.
-    fn draw_nothing(&self, tiles: &[TileCoord]) -> Result<BlockResult> {
-        let mut drawn = BlockResult::default();
-        if self.is_printed() {
+    /// The tiles of a block without points: none, unless the style has a background.
+    fn render_empty(&self, tiles: &[TileCoord]) -> Result<BlockResult> {
+        let mut result = BlockResult::default();
+        if self.has_background() {
             let cut = Grid::filled(TILE_PX as usize, TILE_PX as usize, self.style.nothing());
             let mut encoder = self.encoder();
             for tile in tiles {
-                self.push(*tile, &cut, encoder.as_mut(), &mut drawn)?;
+                self.push(*tile, &cut, encoder.as_mut(), &mut result)?;
             }
-            // Deeper down it shows as well.
-            drawn.is_occupied = true;
+            // The background is visible at deeper zooms too.
+            result.is_occupied = true;
         }
-        Ok(drawn)
+        Ok(result)
     }
 
     fn push(
@@ -92,27 +93,28 @@ impl<'a> TileRenderer<'a> {
         tile: TileCoord,
         indices: &Grid<u8>,
         encoder: Option<&mut ColorTiles>,
-        drawn: &mut BlockResult,
+        result: &mut BlockResult,
     ) -> Result<()> {
         let nothing = self.style.nothing();
-        if !self.is_printed() && indices.cells().iter().all(|index| *index == nothing) {
+        if !self.has_background() && indices.cells().iter().all(|index| *index == nothing) {
             return Ok(());
         }
-        let (start, colors) = (drawn.bytes.len(), self.palette.colors());
-        match encoder {
-            None => png::write_indexed(&mut drawn.bytes, indices, colors, PngOptions::default())?,
-            Some(encoder) => drawn.bytes.extend_from_slice(&encoder.encode(indices, colors)?),
-        }
-        drawn.tiles.push((tile, Digest::of(&drawn.bytes[start..])));
-        Ok(())
+        let colors = self.palette.colors();
+        result.push(tile, |bytes| match encoder {
+            None => png::write_indexed(bytes, indices, colors, PngOptions::default()),
+            Some(encoder) => {
+                bytes.extend_from_slice(&encoder.encode(indices, colors)?);
+                Ok(())
+            }
+        })
     }
 
     fn encoder(&self) -> Option<ColorTiles> {
         (self.encoding == Encoding::Colors).then(ColorTiles::default)
     }
 
-    /// Whether pixels that no dot reaches show something.
-    fn is_printed(&self) -> bool {
+    /// Whether pixels that no dot reaches are visible.
+    fn has_background(&self) -> bool {
         self.palette.rgba(self.style.nothing())[3] > 0
     }
 }
