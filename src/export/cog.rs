@@ -1,12 +1,12 @@
-//! The spool as a cloud-optimized `GeoTIFF`: each zoom is a picture of the same ground.
+//! The tiles as a cloud-optimized `GeoTIFF`: each zoom is a picture of the same bounds.
 
 use std::collections::HashMap;
 use std::f64::consts::PI;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
 
 use super::TILE_PX;
-use super::spool::Spool;
+use super::block_record::StoredTile;
+use super::export_journal::ExportJournal;
 use crate::encode::geotiff::{Cog, Crs, GeoReference};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Cover, EARTH_RADIUS_M, Zooms};
@@ -70,26 +70,26 @@ impl Pyramid {
     }
 }
 
-pub(super) fn finish(mut spool: Spool, target: &Path, pyramid: Option<&Pyramid>) -> Result<()> {
-    let Some(Pyramid { cog, zoom, corner }) = pyramid else { return Ok(()) };
+/// Writes the head of the file, and returns the name of the file in the staging directory.
+pub(super) fn finish(journal: &mut ExportJournal, pyramid: &Pyramid) -> Result<&'static str> {
+    let Pyramid { cog, zoom, corner } = pyramid;
     let head_bytes = cog.head(|_, _, _| None)?.len() as u64;
-    let places: HashMap<_, _> = spool
-        .stored()
-        .iter()
-        .map(|stored| {
-            let zoom_in = stored.tile.zoom() - zoom;
-            let across = 1u32 << stored.tile.zoom();
-            // Beyond the antimeridian columns go on at 0.
-            let column = (stored.tile.x() + across - (corner[0] << zoom_in)) % across;
-            let row = stored.tile.y().wrapping_sub(corner[1] << zoom_in);
+    let locations: HashMap<_, _> = journal
+        .tiles()?
+        .into_iter()
+        .map(|StoredTile { tile, offset, length }| {
+            let zoom_in = tile.zoom() - zoom;
+            let across = 1u32 << tile.zoom();
+            // Beyond the antimeridian, columns continue at 0.
+            let column = (tile.x() + across - (corner[0] << zoom_in)) % across;
+            let row = tile.y().wrapping_sub(corner[1] << zoom_in);
             let level = cog.levels.len() - 1 - usize::from(zoom_in);
-            ((level, column, row), (head_bytes + stored.offset, stored.length))
+            ((level, column, row), (head_bytes + offset, length))
         })
         .collect();
-    let head = cog.head(|level, column, row| places.get(&(level, column, row)).copied())?;
-    let path = spool.path("tiles");
-    let file = spool.tiles_file();
+    let head = cog.head(|level, column, row| locations.get(&(level, column, row)).copied())?;
+    let (file, path) = journal.tiles_file();
     let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&head));
     written.map_err(|error| Error::io(path, "write", error))?;
-    spool.commit("tiles", target)
+    Ok(ExportJournal::TILES)
 }

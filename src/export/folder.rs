@@ -1,4 +1,4 @@
-//! The spool as a folder of tiles with a `TileJSON` beside them.
+//! The tiles as a folder with a `TileJSON` file.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,12 +6,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::About;
-use super::spool::Spool;
+use super::export_journal::ExportJournal;
+use super::staging_dir::StagingDir;
+use super::tileset_metadata::TilesetMetadata;
 use crate::error::{Error, Result};
 
 const ABOUT: &str = "tiles.json";
 const GENERATOR: &str = "generator";
+const NEW: &str = "out";
 
 /// Makes sure that what is at `target` may be replaced: nothing, an empty folder, or an earlier export and nothing else.
 pub(super) fn check(target: &Path) -> Result<()> {
@@ -36,10 +38,14 @@ fn is_ours(target: &Path) -> bool {
     about.is_some_and(|about| about[GENERATOR].as_str().is_some_and(|by| by.starts_with("kiln ")))
 }
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
-    spool.clear("out")?;
-    spool.clear("old")?;
-    let root = spool.path("out");
+/// Writes the folder, and returns its name in the staging directory.
+pub(super) fn finish(
+    journal: &mut ExportJournal,
+    staging: &StagingDir,
+    metadata: &TilesetMetadata<'_>,
+) -> Result<&'static str> {
+    staging.remove(NEW)?;
+    let root = staging.path(NEW);
     let refused = |path: &Path| {
         let path = path.to_owned();
         move |error| Error::io(path, "write", error)
@@ -47,7 +53,7 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
     fs::create_dir(&root).map_err(refused(&root))?;
     let mut first_at = HashMap::new();
     let (mut bytes, mut made) = (Vec::new(), None);
-    for stored in spool.stored().to_vec() {
+    for stored in journal.tiles()? {
         let tile = stored.tile;
         let folder = root.join(tile.zoom().to_string()).join(tile.x().to_string());
         if made.as_ref() != Some(&folder) {
@@ -61,32 +67,28 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
         {
             continue;
         }
-        spool.read(stored, &mut bytes)?;
+        journal.read(stored, &mut bytes)?;
         fs::write(&path, &bytes).map_err(refused(&path))?;
         first_at.insert(stored.offset, path);
     }
-    let (lon, lat, zoom) = about.center;
+    let (lon, lat, zoom) = metadata.center;
     let mut told = json!({
         "tilejson": "3.0.0",
-        "name": about.title,
-        "description": about.description,
+        "name": metadata.title,
+        "description": metadata.description,
         "scheme": "xyz",
         "tiles": ["{z}/{x}/{y}.png"],
-        "minzoom": about.zooms.first,
-        "maxzoom": about.zooms.last,
-        "bounds": about.bounds_deg,
+        "minzoom": metadata.zooms.first,
+        "maxzoom": metadata.zooms.last,
+        "bounds": metadata.bounds_deg,
         "center": [lon, lat, f64::from(zoom)],
         GENERATOR: concat!("kiln ", env!("CARGO_PKG_VERSION")),
     });
-    if let (Some(attribution), Some(told)) = (about.attribution, told.as_object_mut()) {
+    if let (Some(attribution), Some(told)) = (metadata.attribution, told.as_object_mut()) {
         told.insert("attribution".into(), attribution.into());
     }
     let path = root.join(ABOUT);
     fs::write(&path, format!("{told:#}\n")).map_err(refused(&path))?;
-    // The old one stays until the new one is whole.
-    if target.exists() {
-        check(target)?;
-        fs::rename(target, spool.path("old")).map_err(refused(target))?;
-    }
-    spool.commit("out", target)
+    check(staging.target())?;
+    Ok(NEW)
 }

@@ -18,6 +18,16 @@ pub enum Format {
 }
 
 impl Format {
+    /// The name of the format.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::PmTiles => "pmtiles",
+            Self::MbTiles => "mbtiles",
+            Self::Folder => "folder",
+            Self::Cog => "cog",
+        }
+    }
+
     /// The format that a target's name stands for: without an ending, or with a slash behind it, it is a folder.
     ///
     /// # Errors

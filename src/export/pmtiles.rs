@@ -1,17 +1,17 @@
-//! The spool as a `PMTiles` file: only its head and its directories are missing.
-
-use std::path::Path;
+//! The tiles as a `PMTiles` file: the file of the tiles lacks only its head and its directories.
 
 use serde_json::json;
 
-use super::About;
-use super::spool::{Spool, Stored};
+use super::block_record::StoredTile;
+use super::export_journal::ExportJournal;
+use super::tileset_metadata::TilesetMetadata;
 use crate::encode::pmtiles::{Entry, Header, finish as write, tile_id};
 use crate::error::Result;
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
-    let entry = |&Stored { tile, offset, length }: &Stored| Entry { id: tile_id(tile), offset, length };
-    let entries: Vec<Entry> = spool.stored().iter().map(entry).collect();
+/// Writes the head and the directories, and returns the name of the file in the staging directory.
+pub(super) fn finish(journal: &mut ExportJournal, about: &TilesetMetadata<'_>) -> Result<&'static str> {
+    let entry = |StoredTile { tile, offset, length }| Entry { id: tile_id(tile), offset, length };
+    let entries: Vec<Entry> = journal.tiles()?.into_iter().map(entry).collect();
     let header = Header {
         min_zoom: about.zooms.first,
         max_zoom: about.zooms.last,
@@ -28,8 +28,8 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
     if let (Some(attribution), Some(metadata)) = (about.attribution, metadata.as_object_mut()) {
         metadata.insert("attribution".into(), attribution.into());
     }
-    let (tiles_bytes, path) = (spool.tiles_bytes(), spool.path("tiles"));
-    write(spool.tiles_file(), &entries, tiles_bytes, &header, &metadata.to_string())
-        .map_err(|error| error.for_path(&path))?;
-    spool.commit("tiles", target)
+    let tiles_bytes = journal.tiles_bytes();
+    let (file, path) = journal.tiles_file();
+    write(file, &entries, tiles_bytes, &header, &metadata.to_string()).map_err(|error| error.for_path(path))?;
+    Ok(ExportJournal::TILES)
 }

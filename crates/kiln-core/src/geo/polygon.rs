@@ -116,6 +116,12 @@ impl Polygon {
         self.bounds
     }
 
+    /// The edges that are not level, each from its southern to its northern end in degrees, with the number of its polygon.
+    /// They determine which points are inside.
+    pub fn edges(&self) -> impl Iterator<Item = (u32, [[f64; 2]; 2])> {
+        self.edges.iter().map(|edge| (edge.part, [edge.south, edge.north]))
+    }
+
     /// Whether the point at `lon`, `lat`, in degrees, is inside.
     pub fn contains(&self, lon: f64, lat: f64) -> bool {
         let Bounds { west, south, east, north } = self.bounds;

@@ -33,7 +33,7 @@ pub struct BinsExport<'a> {
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExportedBins {
+pub struct BinsExportReport {
     /// Cells that hold any point.
     pub cells: u64,
     /// Their points, those of the deepest zoom alone.
@@ -52,7 +52,7 @@ impl BinsExport<'_> {
     /// # Errors
     /// [`Error::Invalid`] if the layer lies on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if it
     /// was told to stop.
-    pub fn write(&self, target: &Path, progress: &Progress) -> Result<ExportedBins> {
+    pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
         if !self.layer.ground().wraps() {
             return Err(Error::invalid("layer", "the cells are those of a map, and this layer lies on a plane"));
         }
@@ -65,7 +65,7 @@ impl BinsExport<'_> {
             .with_stop(Some(progress.stopped()));
         let mut file = AtomicFile::create(target)?;
         let mut writer = BinsWriter::new(BufWriter::new(file.file())).map_err(|error| error.for_path(target))?;
-        let mut exported = ExportedBins::default();
+        let mut exported = BinsExportReport::default();
         let mut blocks = vec![Block::WORLD];
         for zoom in 0..=self.zooms.last {
             Block::sort(&mut blocks)?;
