@@ -21,14 +21,14 @@ serve: build ## A map of the bundled points, kept in a store, at http://127.0.0.
 	target/release/kiln serve --store target/demo $(ARGS)
 
 test: tools page ## All tests; installs what they need where it is missing
-	$(CARGO) test --all-targets
-	$(CARGO) test --doc
+	$(CARGO) test --workspace --all-targets
+	$(CARGO) test --workspace --doc
 	KILN=$(abspath $(TARGET)/debug/kiln) scripts/page.sh test
 
 check: ## Format, lints, documentation, licenses and sources of dependencies; needs no network
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 	python3 scripts/dependencies.py
 
 contract: build ## The server held against its own OpenAPI contract, by schemathesis
