@@ -31,6 +31,7 @@ pub mod config;
 pub mod export;
 pub mod http;
 pub mod images;
+pub mod inputs;
 pub mod jobs;
 pub mod layer;
 pub mod live;

@@ -15,10 +15,10 @@ use super::{described, say};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Done, Job, Subject, Workshop};
-use crate::layer::{Catalog, Layer, LiveEntry};
+use crate::layer::{Catalog, Layer};
 use crate::live;
 use crate::parallel::each;
-use crate::postgis::Database;
+use crate::postgis::{Database, LiveTables};
 use crate::source::parse_time_us;
 use crate::spelling::{did_you_mean, nearest};
 use crate::store::Store;
@@ -66,7 +66,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let jobs = chosen(&config, &args.jobs)?;
     let store = args.store.open()?;
     let Live { database, layers: live, away } = Live::of(&config, &jobs, &store)?;
-    let catalog = Catalog::new(input_layers(&config, &jobs)?, Some(store)).with_live(live);
+    let catalog =
+        Catalog::new(input_layers(&config, &jobs)?).with_provider(Arc::new(live)).with_provider(Arc::new(store));
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let at_once = threads.min(jobs.len());
     let workshop = Workshop {
@@ -211,7 +212,7 @@ pub(super) fn check_jobs(config: &Config, store: &Store) -> Result<()> {
 #[derive(Default)]
 struct Live {
     database: Option<Arc<Database>>,
-    layers: Vec<LiveEntry>,
+    layers: LiveTables,
     /// Why it cannot be asked.
     away: Option<Error>,
 }
@@ -239,8 +240,8 @@ impl Live {
             let tables = live::tables(config, &database)?;
             check(&tables)?;
             let tables = tables.into_iter().filter(|table| drawn.contains_key(table.name.as_str()));
-            let layers = tables.map(|table| table.open(&database)).collect::<Result<_>>()?;
-            Ok(Some(Self { database: Some(database), layers, away: None }))
+            let layers = tables.map(|table| Ok((table.name.clone(), table.open(&database)?))).collect::<Result<_>>()?;
+            Ok(Some(Self { database: Some(database), layers: LiveTables(layers), away: None }))
         };
         match look() {
             Ok(Some(live)) => Ok(live),

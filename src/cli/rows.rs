@@ -67,18 +67,16 @@ impl RowArgs {
 
     /// `query` with the filters that are said, for points that are read anew.
     pub(super) fn filtered<'q>(&self, query: Query<'q>) -> Query<'q> {
-        Query { start_us: self.start, end_us: self.end, in_categories: self.category.clone(), ..query }
+        query.with_start(self.start).with_end(self.end).with_category_filter(self.category.clone())
     }
 
     /// The query of these columns and rows.
     pub(super) fn query(&self) -> Query<'static> {
-        Query {
-            columns: self.columns(),
-            start_us: self.start,
-            end_us: self.end,
-            in_categories: self.category.clone(),
-            ..Query::default()
-        }
+        Query::default()
+            .with_names(self.columns())
+            .with_start(self.start)
+            .with_end(self.end)
+            .with_category_filter(self.category.clone())
     }
 }
 

@@ -56,13 +56,13 @@ impl BinsExport<'_> {
         if !self.layer.ground().wraps() {
             return Err(Error::invalid("layer", "the cells are those of a map, and this layer lies on a plane"));
         }
-        let query = Query {
-            columns: self.layer.query().columns,
-            ground: Ground::Globe,
-            weights: self.layer.weight().is_some(),
-            stop: Some(progress.stopped()),
-            ..self.query.clone()
-        };
+        let query = self
+            .query
+            .clone()
+            .with_names(self.layer.query().columns.names)
+            .with_ground(Ground::Globe)
+            .with_weights(self.layer.weight().is_some())
+            .with_stop(Some(progress.stopped()));
         let mut file = AtomicFile::create(target)?;
         let mut writer = BinsWriter::new(BufWriter::new(file.file())).map_err(|error| error.for_path(target))?;
         let mut exported = ExportedBins::default();
@@ -116,7 +116,7 @@ impl BinsExport<'_> {
         const COARSE_PX: u32 = 16;
         let tiles = block.tiles(cover)?;
         let Some((canvas, _)) = canvas_of(&tiles, COARSE_PX)? else { return Ok(None) };
-        let is_occupied = is_occupied(self.layer.origin(query), query, &canvas, 1)?;
+        let is_occupied = is_occupied(&**self.layer.point_set(), query, &canvas, 1)?;
         Ok(is_occupied.then(Sums::new))
     }
 
@@ -128,7 +128,7 @@ impl BinsExport<'_> {
         let around = around(block.zoom);
         let (columns, rows) = (west..west + canvas.width(), north..north + canvas.height());
         let mut sums = Sums::new();
-        let query = Query { near: Some(canvas.grow(1).bounds()), ..query.clone() };
+        let query = query.clone().with_near(Some(canvas.grow(1).bounds()));
         // One by one, so that a sum does not depend on the threads.
         let mut sink = |points: Points<'_>| {
             for (i, (lon, lat)) in points.lon().iter().zip(points.lat()).enumerate() {
@@ -145,7 +145,7 @@ impl BinsExport<'_> {
             }
             if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        self.layer.origin(&query).source().scan(&query, &mut [&mut sink])?;
+        self.layer.point_set().scan(&query, &mut [&mut sink])?;
         Ok((!sums.is_empty()).then_some(sums))
     }
 }

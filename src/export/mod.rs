@@ -33,9 +33,9 @@ use self::spool::Spool;
 use crate::encode::pmtiles::HEAD_BYTES;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
-use crate::layer::{Blend, Layer, Style, bounds_with_reach, center, dot_reach};
+use crate::layer::{Blend, InputPoints, Layer, Style, bounds_with_reach, center, dot_reach};
 use crate::raster::Aggregation;
-use crate::source::{Ground, Query};
+use crate::source::{Filter, Ground, Query};
 
 /// Width and height of a tile.
 pub(crate) const TILE_PX: u32 = 256;
@@ -94,11 +94,11 @@ impl Export<'_> {
         if !self.layer.ground().wraps() {
             return Err(Error::invalid("layer", "tiles are for layers on the globe, and this one lies on a plane"));
         }
-        if self.layer.is_reread() {
+        if self.layer.point_set().is_reread() {
             let why = format!(
                 "{} points are more than the {} that fit the memory; `kiln import` them, and export the layer",
                 self.layer.points(),
-                Layer::MAX_RESIDENT
+                InputPoints::MAX_RESIDENT
             );
             return Err(Error::input(self.layer.name(), why));
         }
@@ -162,13 +162,13 @@ impl Export<'_> {
         encoding: Encoding,
         progress: &Progress,
     ) -> Result<()> {
-        let query = Query {
-            columns: self.layer.query().columns,
-            ground: Ground::Globe,
-            weights: self.style.aggregation != Aggregation::Count && self.style.blend == Blend::Add,
-            stop: Some(progress.stopped()),
-            ..self.query.clone()
-        };
+        let query = self
+            .query
+            .clone()
+            .with_names(self.layer.query().columns.names)
+            .with_ground(Ground::Globe)
+            .with_weights(self.style.aggregation != Aggregation::Count && self.style.blend == Blend::Add)
+            .with_stop(Some(progress.stopped()));
         let stopped = || if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) };
         let mut blocks = vec![Block::WORLD];
         let mut finished = spool.finished().to_vec();
@@ -268,9 +268,9 @@ impl Export<'_> {
 
     /// A text that is the same for the same tiles in the same format, and no others.
     fn key(&self, format: Format, zooms: Zooms) -> String {
-        let Query { start_us, end_us, in_categories, polygon, .. } = &self.query;
+        let Filter { start_us, end_us, categories, polygon, .. } = &self.query.filter;
         let Self { layer, style, bounds, .. } = self;
-        let filter = format!("{start_us:?} {end_us:?} {in_categories:?} {polygon:?}");
+        let filter = format!("{start_us:?} {end_us:?} {categories:?} {polygon:?}");
         let colors = crc32fast::hash(style.palette().colors().as_flattened());
         let version = env!("CARGO_PKG_VERSION");
         let (name, points) = (layer.name(), layer.version());

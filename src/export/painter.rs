@@ -53,7 +53,7 @@ impl<'a> Painter<'a> {
         let mut drawn = Drawn::default();
         let tiles = block.tiles(&self.cover)?;
         let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(drawn) };
-        let origin = self.export.layer.origin(&self.query);
+        let origin = &**self.export.layer.point_set();
         let shading = self.shading.as_deref();
         let Some(heat) = render_occupied(origin, &self.query, &canvas, &self.style, shading, 1)? else {
             return self.draw_nothing(&tiles);
@@ -143,6 +143,6 @@ impl<'a> Prober<'a> {
         if self.is_printed {
             return Ok(true);
         }
-        is_occupied(self.export.layer.origin(&self.query), &self.query, &canvas, self.reach_px)
+        is_occupied(&**self.export.layer.point_set(), &self.query, &canvas, self.reach_px)
     }
 }

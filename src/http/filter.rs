@@ -6,8 +6,7 @@ use super::area::Area;
 use super::fields::{Answer, Fields};
 use super::problem::Problem;
 use crate::error::{Error, Result};
-use crate::layer::Selection;
-use crate::source::{Comparison, Query};
+use crate::source::{self, Comparison, Query};
 
 /// Which points of a layer are wanted.
 #[derive(Clone, Debug, Default)]
@@ -57,22 +56,23 @@ impl Filter {
 
     /// The query with this filter.
     pub(super) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
-        query.narrowed(self.start_us, self.end_us, &self.categories, self.area.as_ref().map(Area::polygon))
+        let filter = query.filter.clone().and(&self.clone().selection(Vec::new()));
+        query.with_filter(filter)
     }
 
     /// Makes sure that there are not two polygons.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
-        if self.area.is_some() && query.polygon.is_some() {
+        if self.area.is_some() && query.filter.polygon.is_some() {
             return Err(Error::invalid("polygon", "the query behind this layer has bounds or a polygon of its own"));
         }
         Ok(())
     }
 
     /// The points of a layer that pass, and `comparisons` too.
-    pub(super) fn selection(self, comparisons: Vec<Comparison>) -> Selection {
+    pub(super) fn selection(self, comparisons: Vec<Comparison>) -> source::Filter {
         let polygon = self.area.map(|area| Arc::clone(area.polygon()));
         let Self { start_us, end_us, categories, .. } = self;
-        Selection { start_us, end_us, categories, polygon, comparisons }
+        source::Filter { start_us, end_us, categories, polygon, comparisons }
     }
 
     /// The error of an input that has no column to filter by is one of the request.

@@ -16,7 +16,7 @@ use super::problem::Problem;
 use crate::color::Scheme;
 use crate::config::{TimeSpan, check_layer_name};
 use crate::error::Error;
-use crate::store::{Description, Store, StoredLayer};
+use crate::store::{Description, StoredLayer};
 
 /// What is said of a layer. All of it may be left out.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -130,7 +130,7 @@ pub(super) async fn delete(
     app.writable(&headers)?;
     app.stored(&name)?;
     let there = Arc::clone(&app);
-    let work = move |_: &_| Ok(there.store()?.remove(&name)?);
+    let work = move |_: &_| Ok(there.store.remove(&name)?);
     let was_there = app.places.run(std::future::ready(()), work).await?;
     if was_there { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
 }
@@ -163,7 +163,7 @@ fn description(app: &App, body: &[u8]) -> Answer<Description> {
 impl App {
     /// Makes the layer, or describes it. Answers whether it is new.
     fn put(&self, name: &str, description: Option<Description>) -> Answer<(StoredReply, bool)> {
-        let store = self.store()?;
+        let store = &self.store;
         if store.layer(name)?.is_none() {
             match store.create(name, description.clone().unwrap_or_default()) {
                 Ok(layer) => return Ok((reply(&layer), true)),
@@ -180,11 +180,6 @@ impl App {
         Ok((reply(&layer), false))
     }
 
-    /// The store.
-    fn store(&self) -> Answer<&Store> {
-        self.catalog.store().ok_or_else(|| Problem::forbidden("the server has no store"))
-    }
-
     /// Makes sure that a layer is none of inputs.
     fn not_of_inputs(&self, name: &str) -> Answer<()> {
         if self.input_layers.contains(name) {
@@ -198,7 +193,7 @@ impl App {
     /// The layer `name` of the store.
     pub(super) fn stored(&self, name: &str) -> Answer<Arc<StoredLayer>> {
         self.not_of_inputs(name)?;
-        if let Some(layer) = self.store()?.layer(name)? {
+        if let Some(layer) = self.store.layer(name)? {
             return Ok(layer);
         }
         let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was there a moment ago"));
@@ -210,7 +205,7 @@ impl App {
     pub(super) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
         match error {
             Error::Invalid { parameter: "Idempotency-Key", .. } => Problem::key_used(),
-            Error::Input { .. } if self.store().is_ok_and(|store| matches!(store.layer(layer.name()), Ok(None))) => {
+            Error::Input { .. } if matches!(self.store.layer(layer.name()), Ok(None)) => {
                 Problem::not_found(format!("the layer `{}` was removed meanwhile", layer.name()))
             }
             error => error.into(),

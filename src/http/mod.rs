@@ -80,6 +80,7 @@ use crate::store::Store;
 #[derive(Debug)]
 struct App {
     config: Config,
+    store: Arc<Store>,
     catalog: Catalog,
     /// The database of the live tables.
     database: Option<Arc<Database>>,
@@ -180,8 +181,12 @@ impl App {
             of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
-        let live = database.as_ref().map_or(Ok(Vec::new()), |database| live::layers(&config, database))?;
-        let catalog = Catalog::new(layers, Some(store)).with_live(live);
+        let mut catalog = Catalog::new(layers);
+        if let Some(database) = &database {
+            catalog = catalog.with_provider(Arc::new(live::layers(&config, database)?));
+        }
+        let store = Arc::new(store);
+        let catalog = catalog.with_provider(Arc::<Store>::clone(&store));
         // A broken scheme file is told, and the others still serve.
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
@@ -193,6 +198,7 @@ impl App {
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
         let images = ImageFolder::open(&config.images.folder)?;
         let app = Self {
+            store,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
             pool: Pool::new(threads, config.server.queue),

@@ -28,7 +28,7 @@ use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::images::ImageName;
 use crate::layer::StyleOptions;
-use crate::source::{PointWithin, Query, Resident, read};
+use crate::source::{PointSet, PointWithin, Query, Resident, read};
 
 /// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
 pub(super) type Corners = [[f64; 2]; 2];
@@ -178,11 +178,11 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     let (json, limit) = (json.to_owned(), app.config.limits.points);
     let ground = ground_of(projection);
     let loaded = app.pool.run(move |stop| {
-        let query = Query { ground, weights: true, stop: Some(stop), ..Query::default() };
+        let query = Query::default().with_ground(ground).with_weights(true).with_stop(Some(stop));
         let load = || {
             let source = read(json.as_bytes(), "points.json")?;
             let resident = Resident::load(&*source, &query, limit as usize)?;
-            resident.report().require_points(&["points".to_owned()])?;
+            PointSet::report(&resident).require_points(&["points".to_owned()])?;
             Ok(resident)
         };
         Ok(load())

@@ -22,9 +22,9 @@ use crate::encode::png::{self, PngOptions};
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
-use crate::layer::{Blend, Heat, Layer, Origin, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
+use crate::layer::{Blend, Heat, Layer, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
-use crate::source::{Ground, PointWithin, Query, Resident, points_within};
+use crate::source::{Ground, PointSet, PointWithin, Query, Resident, points_within};
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -52,11 +52,11 @@ impl Subject {
         }
     }
 
-    /// Where `query` is answered the fastest.
-    pub(super) fn origin(&self, query: &Query<'_>) -> Origin<'_> {
+    /// The point set that pictures are drawn from.
+    pub(super) fn point_set(&self) -> &dyn PointSet {
         match self {
-            Self::Layer(layer) => layer.origin(query),
-            Self::Given(points) => Origin::Source(&**points),
+            Self::Layer(layer) => &**layer.point_set(),
+            Self::Given(points) => &**points,
         }
     }
 
@@ -81,8 +81,8 @@ impl Subject {
         // Across the antimeridian the east is beyond 180.
         let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
         let bounds = Bounds { east: bounds.east + turn, ..bounds };
-        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(self.query()) };
-        points_within(self.origin(&query).source(), &query, bounds, max).map_err(|error| filter.blamed(error))
+        let query = filter.applied_to(self.query()).with_ground(ground).with_weights(true).with_stop(Some(stop));
+        points_within(self.point_set(), &query, bounds, max).map_err(|error| filter.blamed(error))
     }
 
     fn points(&self) -> u64 {
@@ -234,7 +234,7 @@ impl Wanted {
     pub(super) fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
         let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
         let query = self.filter.applied_to(self.subject.query());
-        Query { ground: ground_of(self.canvas.projection()), weights, stop: Some(stop), ..query }
+        query.with_ground(ground_of(self.canvas.projection())).with_weights(weights).with_stop(Some(stop))
     }
 
     /// The unit of its values.
@@ -262,7 +262,7 @@ impl Wanted {
                 Subject::Layer(layer) => layer.shading(&query, &self.canvas, &style, threads)?,
                 Subject::Given(_) => None,
             };
-            render_shaded(self.subject.origin(&query), &query, &self.canvas, &style, shading.as_deref(), threads)
+            render_shaded(self.subject.point_set(), &query, &self.canvas, &style, shading.as_deref(), threads)
         };
         let heat = draw().map_err(|error| self.filter.blamed(error))?;
         let unit = Unit::of(&self.canvas, &style, self.subject.weight());
@@ -274,7 +274,7 @@ impl Wanted {
         const SMALL_PIXELS: u64 = 1 << 20;
         const FEW_POINTS: u64 = 2_000_000;
         let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        let has_sums = matches!(&self.subject, Subject::Layer(layer) if layer.has_sums()) && self.filter.is_none();
+        let has_sums = self.subject.point_set().is_aggregated() && self.filter.is_none();
         let is_quick = has_sums || self.subject.points() <= FEW_POINTS;
         if pixels <= SMALL_PIXELS && is_quick { 1 } else { app.render_threads() }
     }

@@ -21,9 +21,9 @@ use super::problem::Problem;
 use super::tile_style::TileStyle;
 use crate::error::Result;
 use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
-use crate::layer::{Blend, Origin, StyleOptions, center};
+use crate::layer::{Blend, StyleOptions, center};
 use crate::raster::Tally;
-use crate::source::{Query, Sink};
+use crate::source::{PointSet, Query, Sink};
 
 /// What a layer's picture says at a place.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -162,10 +162,10 @@ fn pixel_at(lon: f64, lat: f64, zoom: u8) -> Answer<Canvas> {
 /// The points no further than the radius from the middle of the picture's one pixel.
 fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u64> {
     let canvas = &wanted.canvas;
-    let query = Query { stop: Some(stop), ..wanted.filter.applied_to(wanted.subject.query()) };
-    let origin = wanted.subject.origin(&query);
-    if origin.has_sums() {
-        return points_of_cells(origin, &query, canvas, radius_px).map_err(|error| wanted.filter.blamed(error));
+    let query = wanted.filter.applied_to(wanted.subject.query()).with_stop(Some(stop));
+    let points = wanted.subject.point_set();
+    if points.is_aggregated() {
+        return points_of_cells(points, &query, canvas, radius_px).map_err(|error| wanted.filter.blamed(error));
     }
     let mut count = 0;
     scan_around(wanted, radius_px, false, stop, |points, is_near| {
@@ -206,7 +206,7 @@ fn scan_around(
     let canvas = &wanted.canvas;
     let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
     let query = wanted.filter.applied_to(wanted.subject.query());
-    let query = Query { near: Some(around), categories, stop: Some(stop), ..query };
+    let query = query.with_near(Some(around)).with_categories(categories).with_stop(Some(stop));
     let ([x, y], [scale, _]) = (canvas.world_at(0.5, 0.5), canvas.scale());
     let is_near = |lon: f64, lat: f64| {
         // Most points are too far north or south, which is seen without knowing where exactly they are.
@@ -222,15 +222,15 @@ fn scan_around(
         each(batch, &is_near);
         if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let scanned = wanted.subject.origin(&query).source().scan(&query, &mut [sink]);
+    let scanned = wanted.subject.point_set().scan(&query, &mut [sink]);
     scanned.map(drop).map_err(|error| wanted.filter.blamed(error))
 }
 
 /// The points of the pixels whose middles are no further than the radius from that of the canvas's one: there may be too many
 /// to look at each.
-fn points_of_cells(origin: Origin<'_>, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
+fn points_of_cells(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
     let reach = radius_px.floor() as u32;
-    let (cells, _) = origin.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
+    let (cells, _) = points.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
     let middle = f64::from(reach);
     let counts = cells.counts.iter().flat_map(|counts| counts.cells().chunks(cells.width).enumerate());
     let near = counts.flat_map(|(row, counts)| {

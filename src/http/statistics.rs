@@ -1,7 +1,6 @@
 //! `GET /{layer}/statistics`: what a layer's points amount to.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -23,8 +22,8 @@ use super::problem::Problem;
 use super::tile_style::TileStyle;
 use crate::error::{Error, Result};
 use crate::geo::{Categories, Extent, Points, TileCoord, Zooms};
-use crate::layer::{self, Layer, StyleOptions};
-use crate::source::{Query, Sink};
+use crate::layer::{Layer, StyleOptions};
+use crate::source::{self, CategoryList, Query, Sink};
 
 /// What a layer's points amount to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -227,10 +226,10 @@ fn tiles_of(
 
 fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
-        let (names, total) = layer.categories(stop)?.unwrap_or_default();
-        return Ok(known(layer, &totals, CategoriesReply::new(names, total)));
+        let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
+        return Ok(known(layer, &totals, CategoriesReply::new(first, total)));
     }
-    let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(layer.query()) };
+    let query = filter.applied_to(layer.query()).with_weights(true).with_stop(Some(stop));
     let mut totals = Totals::default();
     scan(layer, &query, |batch| totals.add(batch))?;
     let Totals { points, extent, sum, weights } = totals;
@@ -239,7 +238,7 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
         WeightReply { sum, min, max, mean: sum / points as f64 }
     });
     // By itself: points whose time cannot be read are no less points.
-    let query = Query { weights: false, times: true, categories: true, ..query };
+    let query = query.with_weights(false).with_times(true).with_categories(true);
     let mut times: Option<[i64; 2]> = None;
     let mut names: BTreeSet<String> = BTreeSet::new();
     scan(layer, &query, |batch| {
@@ -273,7 +272,7 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
 }
 
 /// What is known of points without looking at them.
-fn known(layer: &Layer, summary: &layer::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
+fn known(layer: &Layer, summary: &source::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
     StatisticsReply {
         points: summary.points,
         weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),
@@ -289,9 +288,9 @@ fn known(layer: &Layer, summary: &layer::Totals, categories: Option<CategoriesRe
 fn scan(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(Points<'_>) + Send) -> Result<()> {
     let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
         each(batch);
-        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        query.flow()
     };
-    layer.origin(query).source().scan(query, &mut [sink]).map(drop)
+    layer.point_set().scan(query, &mut [sink]).map(drop)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::App;
 use crate::error::{Error, Result};
-use crate::store::{Progress, Store, StoredLayer};
+use crate::store::{Progress, StoredLayer};
 
 /// What there is to do, and how whoever does it is told.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Upkeep {
 
 /// Looks after the store as long as the server runs.
 pub(super) async fn keep_up(app: Arc<App>) {
-    if app.config.store.read_only || app.catalog.store().is_none() {
+    if app.config.store.read_only {
         return;
     }
     tokio::join!(
@@ -143,7 +143,7 @@ impl App {
     /// The layers of the store.
     async fn names(self: &Arc<Self>) -> Vec<String> {
         let app = Arc::clone(self);
-        let names = tokio::task::spawn_blocking(move || app.catalog.store().map_or(Ok(Vec::new()), Store::names));
+        let names = tokio::task::spawn_blocking(move || app.store.names());
         match names.await {
             Ok(Ok(names)) => names,
             Ok(Err(error)) => {
@@ -162,14 +162,14 @@ impl App {
     ) -> Option<T> {
         let app = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
-            let Some(layer) = app.catalog.store().map_or(Ok(None), |store| store.layer(&name))? else {
+            let Some(layer) = app.store.layer(&name)? else {
                 return Ok(None);
             };
             let done = work(&app.upkeep, &layer).map(Some);
             match done {
                 // It was changed or removed meanwhile: there is a next time.
                 Err(Error::Cancelled) => Ok(None),
-                Err(error) if app.catalog.store().is_some_and(|store| matches!(store.layer(&name), Ok(None))) => {
+                Err(error) if matches!(app.store.layer(&name), Ok(None)) => {
                     tracing::debug!(layer = name, %error, "removed meanwhile");
                     Ok(None)
                 }

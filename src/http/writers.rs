@@ -12,14 +12,14 @@ impl App {
     /// The store, for whoever sent `headers` to change it, if they [may](Self::may_write).
     pub(super) fn writable(&self, headers: &HeaderMap) -> Answer<&Store> {
         self.may_write(headers)?;
-        let Some(store) = self.catalog.store().filter(|_| !self.config.store.read_only) else {
+        if self.config.store.read_only {
             return Err(Problem::forbidden("the server only reads its store: store.read_only of the config"));
-        };
-        store.claim().map_err(|error| match error {
+        }
+        self.store.claim().map_err(|error| match error {
             Error::Input { message, .. } => Problem::conflict(message),
             error => error.into(),
         })?;
-        Ok(store)
+        Ok(&self.store)
     }
 
     /// Makes sure that whoever sent `headers` may tell the server what to do.

@@ -96,7 +96,7 @@ impl Job {
     /// written. [`Error::Cancelled`] once `stop` says so.
     pub fn run(&self, workshop: Workshop<'_>, due: Timestamp, stop: &AtomicBool) -> Result<Done> {
         let (start_us, end_us) = self.window.at(due);
-        let window = Query { start_us, end_us, stop: Some(stop), ..Query::default() };
+        let window = Query::default().with_start(start_us).with_end(end_us).with_stop(Some(stop));
         let is_framed = self.places.iter().all(|place| place.bounds.is_some());
         let Subjected { layer, query, extent } = self.subject.points(&self.name, &window, is_framed, workshop, stop)?;
         let mut done = Done::default();
@@ -143,13 +143,12 @@ impl Job {
             None => canvas_for(projection, extent, self.size, &style, Fit::Padded)?,
         };
         let style = style.per_pixel(&canvas);
-        let query = Query {
-            ground: if is_globe { Ground::Globe } else { Ground::Plane },
-            weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
-            ..query.clone()
-        };
+        let query = query
+            .clone()
+            .with_ground(if is_globe { Ground::Globe } else { Ground::Plane })
+            .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
         let shading = layer.shading(&query, &canvas, &style, workshop.threads)?;
-        render_shaded(layer.origin(&query), &query, &canvas, &style, shading.as_deref(), workshop.threads)
+        render_shaded(&**layer.point_set(), &query, &canvas, &style, shading.as_deref(), workshop.threads)
     }
 
     /// Writes a picture, and removes those that are too many.
@@ -240,7 +239,7 @@ mod tests {
         fs::write(&path, "lon,lat,time\n5,5,1970-01-01T00:10:00Z\n6,5,1970-01-01T01:10:00Z\n").unwrap();
         let inputs = vec![path.to_str().unwrap().to_owned()];
         let spec = LayerSpec { name: "spots".into(), inputs, ..LayerSpec::default() };
-        Catalog::new([Layer::open(spec).unwrap()], None)
+        Catalog::new([Layer::open(spec).unwrap()])
     }
 
     fn workshop(catalog: &Catalog) -> Workshop<'_> {
@@ -278,7 +277,7 @@ mod tests {
     #[test]
     fn inputs_are_read_anew_and_every_picture_shows_the_same_ground() {
         let home = tempfile::tempdir().unwrap();
-        let none = Catalog::new([], None);
+        let none = Catalog::new([]);
         let path = home.path().join("a.csv");
         let spec = LayerSpec { inputs: vec![path.to_str().unwrap().to_owned()], ..LayerSpec::default() };
         let job = Job {

@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 use super::job::Workshop;
 use crate::error::{DatabaseFault, Error, Result};
 use crate::geo::{Extent, Projection};
-use crate::layer::{Layer, LayerSpec, OpenInputs, StyleOptions};
+use crate::inputs::OpenInputs;
+use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
 use crate::source::{Columns, Query};
 
@@ -80,24 +81,18 @@ impl Subject {
         workshop: Workshop<'_>,
         stop: &AtomicBool,
     ) -> Result<Subjected<'a>> {
-        let within = |query: Query<'static>| Query {
-            start_us: window.start_us,
-            end_us: window.end_us,
-            stop: window.stop,
-            ..query
+        let within = |query: Query<'static>| {
+            query.with_start(window.filter.start_us).with_end(window.filter.end_us).with_stop(window.scan.stop)
         };
         let layer = match self {
             Self::Layer(name) => {
-                let layer = workshop.catalog.find_anew(name, stop)?;
+                let layer = workshop.catalog.find_refreshed(name, stop)?;
                 layer.ok_or_else(|| Error::input(name, "there is no such layer any more"))?
             }
             Self::Query(spec) => {
                 let (database, relation) = relation(name, spec, workshop)?;
-                let weight = relation.weight().map(str::to_owned);
                 let snapshot = LiveSnapshot::of(database, relation, Some(stop))?;
-                let columns = Columns { weight, ..Columns::default() };
-                let spec = LayerSpec { name: name.to_owned(), columns, ..LayerSpec::default() };
-                Arc::new(Layer::live(spec, Arc::new(snapshot)))
+                Arc::new(Layer::described(name, Arc::new(snapshot))?)
             }
             Self::Inputs(spec) => {
                 let open = || -> Result<_> {
@@ -106,18 +101,23 @@ impl Subject {
                     Ok((LayerSpec { inputs: names, columns, ..LayerSpec::clone(spec) }, inputs))
                 };
                 // Of which ground there are points does not depend on the window: each picture is to show the same.
-                let all = if is_framed { None } else { Some(open().and_then(|(spec, all)| Layer::new(spec, all))?) };
+                let all = if is_framed {
+                    None
+                } else {
+                    Some(open().and_then(|(spec, all)| Layer::of_source(spec, Box::new(all)))?)
+                };
                 let extent = all.as_ref().map(|layer| layer.extent().clone()).unwrap_or_default();
-                let is_all = window.start_us.is_none() && window.end_us.is_none();
+                let is_all = window.filter.start_us.is_none() && window.filter.end_us.is_none();
                 let layer = if let Some(all) = all.filter(|_| is_all) {
                     all
                 } else {
                     let (spec, inputs) = open()?;
-                    Layer::filtered(spec, inputs, window)?
+                    Layer::filtered(spec, Box::new(inputs), window)?
                 };
                 // A layer in memory holds only what passes; a larger one is filtered again as it is read.
                 let query = layer.query();
-                let query = if layer.is_reread() { within(query) } else { Query { stop: window.stop, ..query } };
+                let query =
+                    if layer.point_set().is_reread() { within(query) } else { query.with_stop(window.scan.stop) };
                 return Ok(Subjected { layer: Arc::new(layer), query, extent });
             }
         };

@@ -8,11 +8,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("layer", &[]),
     ("images", &["layer"]),
     ("export", &["images", "layer"]),
-    ("jobs", &["images", "layer"]),
+    ("jobs", &["inputs", "images", "layer"]),
     ("config", &["jobs", "layer", "images"]),
     ("live", &["config", "layer"]),
     ("http", &["live", "config", "jobs", "images", "layer"]),
-    ("cli", &["http", "export", "live", "config", "jobs", "images", "layer"]),
+    ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer"]),
 ];
 /// What the crate's root offers to every module: the other crates.
 const ROOT_ITEMS: &[&str] = &[

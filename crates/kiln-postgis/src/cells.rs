@@ -75,7 +75,7 @@ impl LiveSnapshot {
                 inside += tallies.inside;
             }
         }
-        let weighted = query.weights && self.relation.weight.is_some();
+        let weighted = query.columns.weights && self.relation.weight.is_some();
         let cells = Cells { width, height, counts, sums, max, points, inside, weighted };
         Ok((cells, ScanReport { read: points, ..ScanReport::default() }))
     }
@@ -96,7 +96,7 @@ impl LiveSnapshot {
         }
         let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
         // The database does not know the arithmetic of a polygon's edges that all pictures share.
-        if query.polygon.is_some() || self.estimate(&window.boxes) <= pixels {
+        if query.filter.polygon.is_some() || self.estimate(&window.boxes) <= pixels {
             return self.add_points(query, canvas, placement, &window, tallies);
         }
         let groups = self.groups(query, &cuts, &window, tally)?;
@@ -113,7 +113,7 @@ impl LiveSnapshot {
                 let column = columns.at(cuts.columns[group.column] as u32);
                 if row >= OUTSIDE || column >= OUTSIDE { tallies.outside() } else { row + column }
             }));
-            let weights = (query.weights && self.relation.weight.is_some()).then_some((&sum[..], &max[..]));
+            let weights = (query.columns.weights && self.relation.weight.is_some()).then_some((&sum[..], &max[..]));
             tallies.add_cells(&at, CellSums { n: &n, weights });
         }
         Ok(())
@@ -123,7 +123,7 @@ impl LiveSnapshot {
     pub(super) fn groups(&self, query: &Query<'_>, cuts: &Cuts, window: &Window, tally: Tally) -> Result<Vec<Group>> {
         let relation = &self.relation;
         let rows = window.lat.len() as u64 + 1;
-        let weight = relation.rounded_weight().filter(|_| query.weights);
+        let weight = relation.rounded_weight().filter(|_| query.columns.weights);
         let wants_sum = weight.is_some() && matches!(tally, Tally::Sum | Tally::CountAndSum);
         let wants_max = weight.is_some() && tally == Tally::Max;
         let mut sql = Sql::default();
@@ -148,7 +148,7 @@ impl LiveSnapshot {
         }
         sql.push(" GROUP BY 1");
         let found: Vec<(Option<i64>, i64, Option<f64>)> =
-            self.database.run(query.stop, move |mut lease| async move {
+            self.database.run(query.scan.stop, move |mut lease| async move {
                 all(&mut lease, &sql.text, &sql.values, |row| {
                     let weight = if wants_sum || wants_max { row.try_get(2)? } else { None };
                     Ok((row.try_get(0)?, row.try_get(1)?, weight))
@@ -187,7 +187,7 @@ impl LiveSnapshot {
         let rows = placement.rows(0..canvas.height());
         let shift = placement.shift();
         let weight: Vec<f32> = found.iter().map(|(_, weight)| *weight).collect();
-        let weight = (query.weights && self.relation.weight.is_some()).then_some(&weight[..]);
+        let weight = (query.columns.weights && self.relation.weight.is_some()).then_some(&weight[..]);
         let mut at = Vec::with_capacity(found.len());
         for &turn in &placement.turns {
             let columns = placement.columns(turn);
@@ -211,7 +211,7 @@ impl LiveSnapshot {
     ) -> Result<()> {
         let wants = Wants { weight: self.relation.weight.is_some(), ..Wants::default() };
         let within;
-        let boxes = match &query.polygon {
+        let boxes = match &query.filter.polygon {
             Some(polygon) => {
                 within = self.boxes_of(polygon.bounds(), boxes);
                 Some(&within[..])
@@ -231,7 +231,7 @@ impl LiveSnapshot {
                 if !fixed::is_on_map(points.lat()[i]) {
                     continue;
                 }
-                if let Some(polygon) = &query.polygon {
+                if let Some(polygon) = &query.filter.polygon {
                     let (lon, lat) = fixed::from_fixed(x[i], y[i]);
                     if !polygon.contains(lon, lat) {
                         continue;

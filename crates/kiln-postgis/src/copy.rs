@@ -53,7 +53,7 @@ impl Export {
 
     /// Puts what a batch met into the report.
     fn tell(&self, report: &mut ScanReport, batch: &Batch, query: &Query<'_>) {
-        let room = query.max_rejections.saturating_sub(report.rejections.len());
+        let room = query.scan.max_rejections.saturating_sub(report.rejections.len());
         let input = || self.relation.label.clone();
         report.rejections.extend(batch.reasons.iter().take(room).map(|(row, reason)| Rejection {
             input: input(),
@@ -83,18 +83,20 @@ const CHUNK_ROWS: usize = 8192;
 
 impl Source for Export {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        if self.relation.time.is_none() && (query.start_us.is_some() || query.end_us.is_some()) {
+        if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
             return Err(Error::input(
                 &self.relation.label,
                 "there is no column of times to filter by; name it with --time",
             ));
         }
-        if self.relation.category.is_none() && !query.in_categories.is_empty() {
+        if self.relation.category.is_none() && !query.filter.categories.is_empty() {
             let why = "there is no column of categories to filter by; name it with --category-column";
             return Err(Error::input(&self.relation.label, why));
         }
-        let wants =
-            Wants { weight: query.weights && self.relation.weight.is_some(), ..Wants::of(&self.relation, query) };
+        let wants = Wants {
+            weight: query.columns.weights && self.relation.weight.is_some(),
+            ..Wants::of(&self.relation, query)
+        };
         let mut sql = Sql::default();
         sql.push(&wants.select(&self.relation)).push(" FROM ").push(&self.relation.items());
         self.relation.push_conditions(&mut sql, query, None);
@@ -105,7 +107,7 @@ impl Source for Export {
         } else {
             ScanReport::default()
         };
-        if query.weights && !wants.weight {
+        if query.columns.weights && !wants.weight {
             report.unweighted = report.valid();
         }
         Ok(report)
@@ -127,7 +129,7 @@ impl Export {
                     Error::database(self.database.name(), DatabaseFault::Failed, "what COPY answers is malformed")
                 });
                 let pushed = read.and_then(|batch| {
-                    if let Some(progress) = query.progress {
+                    if let Some(progress) = query.scan.progress {
                         progress.advance(bytes as u64, batch.read);
                     }
                     self.tell(&mut outcome.lock().unwrap_or_else(PoisonError::into_inner).0, &batch, query);
@@ -138,7 +140,7 @@ impl Export {
                 }
             }
         };
-        if let Some(progress) = query.progress {
+        if let Some(progress) = query.scan.progress {
             progress.expect_bytes(self.rows * wants.row_bytes());
         }
         let copied = std::thread::scope(|scope| {
@@ -198,7 +200,7 @@ impl Wants {
 }
 
 fn push(batch: &Batch, query: &Query<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
-    let points = if query.weights { batch.points() } else { batch.points().without_weight() };
+    let points = if query.columns.weights { batch.points() } else { batch.points().without_weight() };
     if query.is_stopped() { ControlFlow::Break(()) } else { sink(points) }
 }
 

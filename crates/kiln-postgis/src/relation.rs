@@ -4,7 +4,7 @@ use super::quote::identifier;
 use super::sql::{Instant, Sql};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Points;
-use kiln_core::source::{Comparison, Operand, Query, parse_time_us};
+use kiln_core::source::{Comparison, Description, Operand, Query, parse_time_us};
 
 /// What a live layer is made of, as its owner says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,6 +123,8 @@ pub struct Relation {
     pub(super) filter: Option<String>,
     /// Whether an index finds points by their place; `None` where that is not known.
     pub(super) is_indexed: Option<bool>,
+    /// How a layer of the rows is named and drawn.
+    pub(super) description: Description,
 }
 
 /// A rectangle in degrees: west, south, east, north.
@@ -146,6 +148,21 @@ impl Relation {
             text.push_str("; no index finds them by their place, so every picture reads all rows");
         }
         text
+    }
+
+    /// The relation with a description of its layer. Its weight is that of the relation; the columns of weight, time and
+    /// category can always be compared.
+    #[must_use]
+    pub fn with_description(self, description: Description) -> Self {
+        Self { description, ..self }
+    }
+
+    /// How a layer of the rows is named and drawn.
+    pub fn description(&self) -> Description {
+        let mut description = self.description.clone();
+        description.weight = self.weight().map(str::to_owned);
+        description.comparable.splice(0..0, self.roles().map(str::to_owned));
+        description
     }
 
     /// The names of the columns of weight, time and category, as far as there are such.
@@ -277,24 +294,24 @@ impl Relation {
         }
         if let Some(time) = &self.time {
             let kind = time.kind.instant();
-            for (sign, bound) in [(">=", query.start_us), ("<", query.end_us)] {
+            for (sign, bound) in [(">=", query.filter.start_us), ("<", query.filter.end_us)] {
                 if let Some(bound) = bound {
                     next(sql);
                     sql.push(&format!("{} {sign} ", time.sql())).value(Instant(bound), kind);
                 }
             }
-            if query.start_us.is_some() || query.end_us.is_some() {
+            if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
                 next(sql);
                 sql.push(&format!("isfinite({})", time.sql()));
             }
         }
-        if let (Some(category), false) = (&self.category, query.in_categories.is_empty()) {
+        if let (Some(category), false) = (&self.category, query.filter.categories.is_empty()) {
             next(sql);
             sql.push(&format!("{}::text = ANY(", category.sql()))
-                .value(query.in_categories.clone(), "text[]")
+                .value(query.filter.categories.clone(), "text[]")
                 .push(")");
         }
-        for comparison in &query.comparisons {
+        for comparison in &query.filter.comparisons {
             next(sql);
             self.push_comparison(sql, comparison);
         }

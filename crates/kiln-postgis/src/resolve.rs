@@ -8,7 +8,7 @@ use super::lease::Lease;
 use super::quote::identifier;
 use super::relation::{Column, DEGREES, Geometry, Relation, TableName, TableSpec};
 use kiln_core::error::Result;
-use kiln_core::source::Role;
+use kiln_core::source::{Description, Role};
 
 /// Why something is no layer of points.
 pub(super) type Unfit = String;
@@ -85,6 +85,7 @@ pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) ->
             .collect(),
         filter: spec.filter.clone(),
         is_indexed,
+        description: Description::default(),
     }))
 }
 

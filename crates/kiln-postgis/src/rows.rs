@@ -47,8 +47,8 @@ impl Wants {
     pub(super) fn of(relation: &Relation, query: &Query<'_>) -> Self {
         Self {
             weight: relation.weight.is_some(),
-            time: query.times && relation.time.is_some(),
-            category: query.categories && relation.category.is_some(),
+            time: query.columns.times && relation.time.is_some(),
+            category: query.columns.categories && relation.category.is_some(),
         }
     }
 

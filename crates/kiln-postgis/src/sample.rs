@@ -32,19 +32,19 @@ impl LiveSnapshot {
     /// As [`cells`](Self::cells).
     pub fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
         self.check(query)?;
-        let keys = if query.polygon.is_some() {
+        let keys = if query.filter.polygon.is_some() {
             let mut keys = Vec::new();
             self.each_passing(query, None, |key, _| keys.push(key))?;
             keys.sort_unstable();
             ranks(keys.len() as u64, count, true).into_iter().map(|rank| keys[rank as usize]).collect()
         } else {
-            let (depth, nodes) = if query.filters() {
+            let (depth, nodes) = if query.filter.is_active() {
                 (STEP, self.nodes(query, 0, 0)?)
             } else {
                 (LEVEL, merged(self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n })))
             };
             let total = nodes.iter().map(|node| node.n).sum();
-            let wanted = wanted(&nodes, &ranks(total, count, query.filters()));
+            let wanted = wanted(&nodes, &ranks(total, count, query.filter.is_active()));
             let threads = (self.connections() / 2).max(1);
             each(&wanted, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
         };

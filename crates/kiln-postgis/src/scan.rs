@@ -16,8 +16,8 @@ impl Source for LiveSnapshot {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         self.check(query)?;
         let Some(sink) = sinks.first_mut() else { return Ok(ScanReport::default()) };
-        let boxes = query.near.map(|near| self.boxes_of(near, None));
-        let boxes = match (&query.polygon, boxes) {
+        let boxes = query.scan.near.map(|near| self.boxes_of(near, None));
+        let boxes = match (&query.filter.polygon, boxes) {
             (Some(polygon), boxes) => Some(self.boxes_of(polygon.bounds(), boxes.as_deref())),
             (None, boxes) => boxes,
         };
@@ -34,7 +34,7 @@ impl Source for LiveSnapshot {
             report.rejected += batch.rejected;
             kept.clear();
             report.filtered += keep(&batch, query, &mut kept);
-            let points = if query.weights { kept.points() } else { kept.points().without_weight() };
+            let points = if query.columns.weights { kept.points() } else { kept.points().without_weight() };
             if let Some(all) = &mut gathered {
                 all.add(points);
                 if all.len() <= MOST_SORTED {
@@ -54,7 +54,7 @@ impl Source for LiveSnapshot {
         if stopped {
             return Err(Error::Cancelled);
         }
-        if query.weights && self.relation.weight.is_none() {
+        if query.columns.weights && self.relation.weight.is_none() {
             report.unweighted = report.valid();
         }
         Ok(report)
@@ -71,7 +71,7 @@ fn keep(batch: &Batch, query: &Query<'_>, kept: &mut Gathered) -> u64 {
         .iter()
         .zip(points.lat())
         .map(|(&(lon, lat), stored)| {
-            fixed::is_on_map(*stored) && query.polygon.as_ref().is_none_or(|polygon| polygon.contains(lon, lat))
+            fixed::is_on_map(*stored) && query.filter.polygon.as_ref().is_none_or(|polygon| polygon.contains(lon, lat))
         })
         .collect();
     let mut own = Batch::like(&points);

@@ -155,7 +155,7 @@ impl LiveSnapshot {
     /// As [`cells`](Self::cells).
     pub fn count(&self, query: &Query<'_>) -> Result<u64> {
         self.check(query)?;
-        if query.polygon.is_none() {
+        if query.filter.polygon.is_none() {
             return Ok(self.nodes(query, 0, 0)?.iter().map(|node| node.n).sum());
         }
         let mut count = 0;
@@ -165,10 +165,10 @@ impl LiveSnapshot {
 
     /// Makes sure that the rows have what the query filters by.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
-        if self.relation.time.is_none() && (query.start_us.is_some() || query.end_us.is_some()) {
+        if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
             return Err(Error::invalid("start", "the layer's points have no times to filter by"));
         }
-        if self.relation.category.is_none() && !query.in_categories.is_empty() {
+        if self.relation.category.is_none() && !query.filter.categories.is_empty() {
             return Err(Error::invalid("category", "the layer's points have no categories to filter by"));
         }
         Ok(())

@@ -38,21 +38,23 @@ impl<'q> Filter<'q> {
     #[allow(clippy::option_option, reason = "none may pass, all do, or some")]
     pub(super) fn of(query: &'q Query<'_>, segment: &Segment) -> Option<Option<Self>> {
         let totals = &segment.entry.totals;
-        let mut filter = Self { time_us: None, categories: None, polygon: query.polygon.as_deref() };
-        if query.start_us.is_some() || query.end_us.is_some() {
-            let range = query.start_us.unwrap_or(Points::NO_TIME + 1)..query.end_us.unwrap_or(i64::MAX);
+        let mut filter = Self { time_us: None, categories: None, polygon: query.filter.polygon.as_deref() };
+        if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
+            let range = query.filter.start_us.unwrap_or(Points::NO_TIME + 1)..query.filter.end_us.unwrap_or(i64::MAX);
             let [first, last] = totals.time_us?;
             if range.start > last || range.end <= first {
                 return None;
             }
-            let all = totals.untimed == 0 && range.start <= first && (range.end > last || query.end_us.is_none());
+            let all =
+                totals.untimed == 0 && range.start <= first && (range.end > last || query.filter.end_us.is_none());
             filter.time_us = (!all).then_some(range);
         }
-        if !query.in_categories.is_empty() {
+        if !query.filter.categories.is_empty() {
             let names = &segment.points.names;
             let mut passes = vec![false; names.list.len()];
             query
-                .in_categories
+                .filter
+                .categories
                 .iter()
                 .filter_map(|name| names.find(name))
                 .for_each(|number| passes[number as usize] = true);

@@ -73,8 +73,8 @@ pub(super) fn import(
 ) -> Result<Imported> {
     let workplace = layer.workplace()?;
     progress.enter(Stage::Reading, 0);
-    let stop = query.stop.or(Some(progress.stopped()));
-    let query = Query { weights: true, times: true, categories: true, stop, ..query.clone() };
+    let stop = query.scan.stop.or(Some(progress.stopped()));
+    let query = query.clone().with_weights(true).with_times(true).with_categories(true).with_stop(stop);
     let threads = threads.max(1);
     let beyond = AtomicU64::new(0);
     let runs = AtomicUsize::new(0);

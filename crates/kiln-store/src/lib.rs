@@ -24,6 +24,7 @@ mod layer;
 mod lock;
 mod manifest;
 mod merge;
+mod point_set;
 mod points;
 mod progress;
 mod queue;

@@ -19,7 +19,7 @@ impl Source for Snapshot {
         const PART_ROWS: u64 = BATCH_ROWS as u64;
         self.check(query)?;
         let segments = self.passing(query);
-        let windows = query.near.map(windows);
+        let windows = query.scan.near.map(windows);
         let mut parts = Vec::new();
         for (place, (segment, _)) in segments.iter().enumerate() {
             for rows in near(segment, windows.as_deref()) {
@@ -60,7 +60,7 @@ impl Source for Snapshot {
             return Err(Error::Cancelled);
         }
         let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
-        let unweighted = if query.weights && !self.is_weighted() { passing } else { 0 };
+        let unweighted = if query.columns.weights && !self.is_weighted() { passing } else { 0 };
         Ok(ScanReport { read: self.points(), filtered: self.points() - passing, unweighted, ..ScanReport::default() })
     }
 }
@@ -82,7 +82,7 @@ fn push(
     for (batch, range) in segment.points.stretches(rows) {
         for start in range.clone().step_by(CHUNK) {
             let mut outcome = Ok(ControlFlow::Continue(()));
-            filter.select(batch, start..(start + CHUNK).min(range.end), query.weights, &mut passed, |passed| {
+            filter.select(batch, start..(start + CHUNK).min(range.end), query.columns.weights, &mut passed, |passed| {
                 if matches!(outcome, Ok(ControlFlow::Continue(()))) {
                     columns.fill(batch, passed, query);
                     outcome = columns.points(passed, names).map(&mut *sink);
@@ -110,9 +110,9 @@ impl Columns {
         let places = passed.x.iter().zip(&passed.y).map(|(&x, &y)| fixed::from_fixed(x, y));
         (self.lon, self.lat) = places.unzip();
         let of = |times: &[i64]| passed.rows.iter().map(|&row| times[row as usize]).collect();
-        self.time = batch.time_us.as_ref().filter(|_| query.times).map(|times| of(times));
+        self.time = batch.time_us.as_ref().filter(|_| query.columns.times).map(|times| of(times));
         let of = |codes: &Codes| passed.rows.iter().map(|&row| codes.at(row as usize)).collect();
-        self.codes = batch.category.as_ref().filter(|_| query.categories).map(of);
+        self.codes = batch.category.as_ref().filter(|_| query.columns.categories).map(of);
     }
 
     fn points<'a>(&'a self, passed: &'a Passed, names: &'a [Box<str>]) -> Result<Points<'a>> {

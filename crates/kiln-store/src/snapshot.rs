@@ -186,7 +186,7 @@ impl Snapshot {
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid("projection", "a stored layer lies on the globe: give mercator or platecarree"));
         }
-        let wanted = Wanted { canvas, tally, weights: query.weights, radius_px, stop: query.stop };
+        let wanted = Wanted { canvas, tally, weights: query.columns.weights, radius_px, stop: query.scan.stop };
         let segments = self.passing(query);
         let points = self.points();
         let cells = gather(&segments, wanted, points, threads)?;
@@ -197,14 +197,14 @@ impl Snapshot {
 
     /// Makes sure that the points have what the query filters by.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
-        if query.start_us.is_some() || query.end_us.is_some() {
+        if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
             let timed = self.segments.iter().any(|segment| segment.points.is_timed());
             if !timed && !self.segments.is_empty() {
                 return Err(Error::invalid("start", "the layer's points have no times to filter by"));
             }
         }
         let categories = || self.segments.iter().any(|segment| segment.points.has_categories());
-        if !query.in_categories.is_empty() && !self.segments.is_empty() && !categories() {
+        if !query.filter.categories.is_empty() && !self.segments.is_empty() && !categories() {
             return Err(Error::invalid("category", "the layer's points have no categories to filter by"));
         }
         Ok(())

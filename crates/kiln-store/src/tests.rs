@@ -158,7 +158,7 @@ const TALLIES: [Tally; 4] = [Tally::Count, Tally::Sum, Tally::CountAndSum, Tally
 #[test]
 fn tiles_are_the_sums_of_the_points_however_they_are_stored() {
     let columns = some_points(40_000, 7);
-    let query = Query { weights: true, ..Query::default() };
+    let query = Query::default().with_weights(true);
     for parts in [1, 5] {
         let (_folder, store) = store();
         let layer = layer_of(&store, &columns, parts);
@@ -187,7 +187,7 @@ fn windows_of_any_canvas_agree_with_the_whole() {
     let columns = some_points(30_000, 3);
     let (_folder, store) = store();
     let snapshot = layer_of(&store, &columns, 1).snapshot();
-    let query = Query { weights: true, ..Query::default() };
+    let query = Query::default().with_weights(true);
     let bounds = Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap();
     for projection in [Projection::Mercator, Projection::PlateCarree] {
         let whole = Canvas::new(projection, bounds, 401, 377).unwrap();
@@ -216,7 +216,7 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
     let columns = some_points(60_000, 5);
     let (_folder, store) = store();
     let snapshot = layer_of(&store, &columns, 1).snapshot();
-    let query = Query { weights: true, ..Query::default() };
+    let query = Query::default().with_weights(true);
     let spread = |canvas: &Canvas, tally: Tally, radius_px: f64, threads: usize| {
         let wanted = gather::Wanted { canvas, tally, weights: true, radius_px, stop: None };
         gather::gather(&snapshot.passing(&query), wanted, u64::MAX, threads).unwrap()
@@ -275,9 +275,9 @@ fn filters_let_through_what_they_should() {
         let range = (200_000_000, 700_000_000);
         let in_time = |i: usize| columns.time[i] >= range.0 && columns.time[i] < range.1;
         let is_bus = |i: usize| columns.code[i] == 0;
-        let timed = Query { weights: true, start_us: Some(range.0), end_us: Some(range.1), ..Query::default() };
-        let buses = Query { weights: true, in_categories: vec!["bus".into(), "plane".into()], ..Query::default() };
-        let both = Query { in_categories: vec!["bus".into()], ..timed.clone() };
+        let timed = Query::default().with_weights(true).with_start(Some(range.0)).with_end(Some(range.1));
+        let buses = Query::default().with_weights(true).with_category_filter(vec!["bus".into(), "plane".into()]);
+        let both = timed.clone().with_category_filter(vec!["bus".into()]);
         for canvas in canvases() {
             let check = |query: &Query<'_>, keep: &dyn Fn(usize) -> bool| {
                 let expected = by_definition(&columns, &canvas, keep);
@@ -290,7 +290,7 @@ fn filters_let_through_what_they_should() {
             check(&buses, &is_bus);
             check(&both, &|i| in_time(i) && is_bus(i));
         }
-        let none = Query { in_categories: vec!["plane".into()], ..Query::default() };
+        let none = Query::default().with_category_filter(vec!["plane".into()]);
         assert_eq!(snapshot.cells(&none, &canvases()[0], Tally::Count, 20.0, 1).unwrap().0.inside, 0);
     }
 }
@@ -338,7 +338,7 @@ fn points_come_back_with_all_their_columns() {
         rows.sort();
         rows
     };
-    let query = Query { weights: true, times: true, categories: true, ..Query::default() };
+    let query = Query::default().with_weights(true).with_times(true).with_categories(true);
     // Places are kept to 9 mm, which may be another hundred-thousandth of a degree.
     let close = |one: &Seen, other: &Seen| {
         let near = |a: i64, b: i64| (a - b).abs() <= 1 || (a - b).abs() >= 35_999_999;
@@ -355,10 +355,10 @@ fn points_come_back_with_all_their_columns() {
     };
     for workers in [1, 3] {
         assert!(close(&scan(&query, workers), &expected(&|_| true)));
-        let timed = Query { start_us: Some(5), end_us: Some(500_000_000), ..query.clone() };
+        let timed = query.clone().with_start(Some(5)).with_end(Some(500_000_000));
         assert!(close(&scan(&timed, workers), &expected(&|i| (5..500_000_000).contains(&columns.time[i]))));
     }
-    let fiji = Query { near: Some(Bounds::new(179.95, -16.9, 180.05, -16.2).unwrap()), ..query };
+    let fiji = query.with_near(Some(Bounds::new(179.95, -16.9, 180.05, -16.2).unwrap()));
     let within = |i: usize| {
         (179.95..=180.05).contains(&columns.lon[i].rem_euclid(360.0)) && (-16.9..=-16.2).contains(&columns.lat[i])
     };

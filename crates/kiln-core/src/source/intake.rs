@@ -26,7 +26,11 @@ impl<'i, 's> Intake<'i, 's> {
     /// An intake without a row yet. `has`: what every row will have.
     pub fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: Has) -> Self {
         // What rows have for the filters' sake alone goes no further.
-        let has = Has { weight: has.weight, time: has.time && query.times, category: has.category && query.categories };
+        let has = Has {
+            weight: has.weight,
+            time: has.time && query.columns.times,
+            category: has.category && query.columns.categories,
+        };
         Self {
             query,
             sink,
@@ -45,11 +49,11 @@ impl<'i, 's> Intake<'i, 's> {
             return ControlFlow::Continue(());
         }
         let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
-        if !(is_valid(self.query.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
-            self.reject(|| flaw(self.query.ground, row.lon, row.lat, weight));
+        if !(is_valid(self.query.columns.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
+            self.reject(|| flaw(self.query.columns.ground, row.lon, row.lat, weight));
             return ControlFlow::Continue(());
         }
-        if self.query.polygon.as_ref().is_some_and(|polygon| !polygon.contains(row.lon, row.lat)) {
+        if self.query.filter.polygon.as_ref().is_some_and(|polygon| !polygon.contains(row.lon, row.lat)) {
             self.filter(1);
             return ControlFlow::Continue(());
         }
@@ -71,12 +75,12 @@ impl<'i, 's> Intake<'i, 's> {
 
     /// Takes rows that are no more than a batch holds.
     fn slice(&mut self, points: Points<'_>) -> ControlFlow<()> {
-        if !all_valid(self.query.ground, points) {
+        if !all_valid(self.query.columns.ground, points) {
             return (0..points.len()).try_for_each(|i| self.row(Row::of(points, i)));
         }
         // A few rows are gathered with those to come, so that sinks see no tiny batches.
         let is_tiny = points.len() < Batch::ROWS / 4;
-        if !is_tiny && !self.query.filters() {
+        if !is_tiny && !self.query.filter.is_active() {
             return self.pass_on(points);
         }
         let mut passing = std::mem::take(&mut self.passing);
@@ -120,7 +124,7 @@ impl<'i, 's> Intake<'i, 's> {
     pub fn reject(&mut self, reason: impl FnOnce() -> String) {
         self.report.read += 1;
         self.report.rejected += 1;
-        if self.report.rejections.len() < self.query.max_rejections {
+        if self.report.rejections.len() < self.query.scan.max_rejections {
             let row = self.report.read;
             self.report.rejections.push(Rejection { input: String::new(), row, reason: reason() });
         }
@@ -133,7 +137,7 @@ impl<'i, 's> Intake<'i, 's> {
 
     /// Tells the query's progress that `bytes` more were read, with the rows told since the last time.
     pub fn advance(&mut self, bytes: u64) {
-        if let Some(progress) = self.query.progress {
+        if let Some(progress) = self.query.scan.progress {
             progress.advance(bytes, self.report.read - self.told_progress);
             self.told_progress = self.report.read;
         }
@@ -159,33 +163,33 @@ impl<'i, 's> Intake<'i, 's> {
 
 /// Whether a row's time and category pass the query. A row without a time passes no time range.
 fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bool {
-    let after_start = query.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
-    let before_end = query.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
-    let is_in = |category: &str| query.in_categories.iter().any(|wanted| wanted == category);
-    after_start && before_end && (!query.filters_category() || category.is_some_and(is_in))
+    let after_start = query.filter.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
+    let before_end = query.filter.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
+    let is_in = |category: &str| query.filter.categories.iter().any(|wanted| wanted == category);
+    after_start && before_end && (!query.filter.filters_category() || category.is_some_and(is_in))
 }
 
 /// Tells which of some valid points pass the query, in place of what `passing` held.
 fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut Vec<bool>) {
     passing.clear();
-    if let Some(polygon) = &query.polygon {
+    if let Some(polygon) = &query.filter.polygon {
         polygon.contains_all(points.lon(), points.lat(), passing);
     }
     // All of them where there is no polygon.
     passing.resize(points.len(), true);
-    if query.filters_time() {
+    if query.filter.filters_time() {
         // Points without a time are before every start.
-        let first = query.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
-        let last = query.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
+        let first = query.filter.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
+        let last = query.filter.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
         match points.time_us() {
             Some(time_us) => keep_times_within(passing, time_us, first, last),
             None => passing.fill(false),
         }
     }
-    if query.filters_category() {
+    if query.filter.filters_category() {
         let name = |index| points.category().and_then(|category| category.name(index));
         for (index, passes) in passing.iter_mut().enumerate().filter(|(_, passes)| **passes) {
-            *passes = name(index).is_some_and(|name| query.in_categories.iter().any(|wanted| wanted == name));
+            *passes = name(index).is_some_and(|name| query.filter.categories.iter().any(|wanted| wanted == name));
         }
     }
 }

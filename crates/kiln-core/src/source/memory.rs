@@ -18,7 +18,7 @@ impl Memory<'_> {
 impl Source for Memory<'_> {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         check_filters(self.0, query)?;
-        let points = if query.weights { self.0 } else { self.0.without_weight() };
+        let points = if query.columns.weights { self.0 } else { self.0.without_weight() };
         let parts = points.len().div_ceil(Self::PART_POINTS);
         scan_parts("", parts, query, has(points), sinks, |part, intake| {
             let start = part * Self::PART_POINTS;
@@ -35,8 +35,8 @@ pub(super) fn has(points: Points<'_>) -> Has {
 /// Makes sure that `points` have what `query` filters by.
 pub(super) fn check_filters(points: Points<'_>, query: &Query<'_>) -> Result<()> {
     let lack = match has(points) {
-        Has { time: false, .. } if query.filters_time() => "time",
-        Has { category: false, .. } if query.filters_category() => "category",
+        Has { time: false, .. } if query.filter.filters_time() => "time",
+        Has { category: false, .. } if query.filter.filters_category() => "category",
         _ => return Ok(()),
     };
     Err(Error::invalid("points", format!("these points in memory have no {lack} to filter by")))
@@ -66,7 +66,7 @@ mod tests {
             })
             .collect();
         let mut sinks: Vec<&mut Sink<'_>> = closures.iter_mut().map(|c| c as &mut Sink<'_>).collect();
-        let report = Memory(points).scan(&Query { weights: true, ..Query::default() }, &mut sinks).unwrap();
+        let report = Memory(points).scan(&Query::default().with_weights(true), &mut sinks).unwrap();
         drop(sinks);
         (seen.concat(), report)
     }
@@ -109,14 +109,14 @@ mod tests {
         };
         let seen = |query: &Query<'_>| testing::scan_marked(&Memory(points), query).unwrap();
         assert!(seen(&testing::marked()).0 == expected(&|_| true));
-        let query = Query { start_us: Some(100), end_us: Some(15_001), ..testing::marked() };
+        let query = testing::marked().with_start(Some(100)).with_end(Some(15_001));
         let (in_time, report) = seen(&query);
         assert!(in_time == expected(&|i| i % 3 != 0 && (100..=15_000).contains(&i)));
         assert_eq!((report.read, report.rejected, report.valid()), (20_000, 0, in_time.len() as u64));
-        let query = Query { in_categories: vec!["b".to_owned(), "c".to_owned()], ..query };
+        let query = query.with_category_filter(vec!["b".to_owned(), "c".to_owned()]);
         assert!(seen(&query).0 == expected(&|i| i % 3 == 1 && (100..=15_000).contains(&i)));
-        assert!(seen(&Query { end_us: Some(i64::MIN), ..testing::marked() }).0.is_empty());
-        let (gathered, _) = testing::gather(&Memory(points), &Query { times: false, ..query }).unwrap();
+        assert!(seen(&testing::marked().with_end(Some(i64::MIN))).0.is_empty());
+        let (gathered, _) = testing::gather(&Memory(points), &query.with_times(false)).unwrap();
         assert!(gathered.points().time_us().is_none() && gathered.points().category().is_some());
     }
 
@@ -130,17 +130,17 @@ mod tests {
         (lat[15_000], lat[25_000]) = (f64::NAN, 95.0);
         let times: Vec<i64> = (0..i64::from(count)).collect();
         let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
-        let query = Query { polygon, ..testing::marked() };
+        let query = testing::marked().with_polygon(polygon);
         let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
         let inside: Vec<_> =
             (10_000..20_000).filter(|&i| i != 15_000).map(|i| (lon[i], Some(times[i]), None)).collect();
         assert!(seen == inside);
         assert_eq!((report.read, report.filtered, report.rejected), (30_000, 19_999, 2));
-        let query = Query { start_us: Some(12_000), end_us: Some(12_345), ..query };
+        let query = query.with_start(Some(12_000)).with_end(Some(12_345));
         let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
         assert!(seen == inside[2000..2345]);
         assert_eq!((report.valid(), report.rejected), (345, 0));
-        let plane = Query { ground: Ground::Plane, ..query };
+        let plane = query.with_ground(Ground::Plane);
         let message = testing::gather(&Memory(points), &plane).unwrap_err().to_string();
         assert_eq!(message, "polygon: it is in degrees, so that it cannot filter points on a plane");
     }
@@ -152,7 +152,7 @@ mod tests {
         let times = vec![0; lon.len()];
         let points = Points::new(&lon, &lon).unwrap().with_time(&times).unwrap();
         let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
-        let query = |stop| Query { start_us: Some(1), stop: Some(stop), ..Query::default() };
+        let query = |stop| Query::default().with_start(Some(1)).with_stop(Some(stop));
         assert_eq!(testing::gather(&Memory(points), &query(&no)).unwrap().1.filtered, 1_000_000);
         assert!(matches!(testing::gather(&Memory(points), &query(&yes)), Err(Error::Cancelled)));
     }
@@ -160,9 +160,9 @@ mod tests {
     #[test]
     fn a_filter_by_what_is_not_there_is_an_error() {
         let points = Points::new(&[1.0], &[2.0]).unwrap().with_time(&[3]).unwrap();
-        let query = Query { end_us: Some(9), ..Query::default() };
+        let query = Query::default().with_end(Some(9));
         assert_eq!(testing::gather(&Memory(points), &query).unwrap().0.len(), 1);
-        let query = Query { in_categories: vec!["a".to_owned()], ..query };
+        let query = query.with_category_filter(vec!["a".to_owned()]);
         let message = testing::gather(&Memory(points), &query).unwrap_err().to_string();
         assert_eq!(message, "points: these points in memory have no category to filter by");
     }

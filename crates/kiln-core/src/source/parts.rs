@@ -28,7 +28,7 @@ pub fn scan_parts(
     sinks: &mut [&mut Sink<'_>],
     read_part: impl Fn(usize, &mut Intake<'_, '_>) -> PartResult + Sync,
 ) -> Result<ScanReport> {
-    if query.polygon.is_some() && query.ground == Ground::Plane {
+    if query.filter.polygon.is_some() && query.columns.ground == Ground::Plane {
         return Err(Error::invalid("polygon", "it is in degrees, so that it cannot filter points on a plane"));
     }
     let next = AtomicUsize::new(0);
@@ -70,7 +70,7 @@ pub fn scan_parts(
     for (_, outcome) in outcomes {
         whole.append(outcome?, input, query);
     }
-    if query.weights && !has.weight {
+    if query.columns.weights && !has.weight {
         whole.unweighted = whole.valid();
     }
     Ok(whole)

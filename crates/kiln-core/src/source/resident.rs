@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use super::memory::{check_filters, has};
 use super::parts::scan_parts;
-use super::{Gathered, Query, ScanReport, Sink, Source};
+use super::{Gathered, PointSet, Query, ScanReport, Sink, Source, scan_cells, scan_count, scan_sample};
 use crate::error::Result;
-use crate::geo::{Bounds, Categories, Extent, Points};
+use crate::geo::{Bounds, Canvas, Categories, Extent, Points};
+use crate::raster::{Cells, Tally};
 
 /// The points of an input in memory, in the order of the input: 16 bytes each, and with weights 4 more, with times 8, with
 /// categories 4.
@@ -55,7 +56,7 @@ impl Resident {
             extent.merge(&block);
             blocks.push(block);
         }
-        let (times, categories) = (query.times, query.categories);
+        let (times, categories) = (query.columns.times, query.columns.categories);
         Ok(Self { points, blocks, block_points, extent, report, times, categories })
     }
 
@@ -69,26 +70,11 @@ impl Resident {
         self.points.is_empty()
     }
 
-    /// Whether the input had weights.
-    pub fn is_weighted(&self) -> bool {
-        self.points.is_weighted()
-    }
-
-    /// Where the points are.
-    pub fn extent(&self) -> &Extent {
-        &self.extent
-    }
-
-    /// What the reading of the input met.
-    pub fn report(&self) -> &ScanReport {
-        &self.report
-    }
-
     /// Whether a scan for `query` finds here what it would find in the input: times and categories are here only if they
     /// were wanted.
     pub fn serves(&self, query: &Query<'_>) -> bool {
-        let time = query.times || query.filters_time();
-        let category = query.categories || query.filters_category();
+        let time = query.columns.times || query.filter.filters_time();
+        let category = query.columns.categories || query.filter.filters_category();
         (self.times || !time) && (self.categories || !category)
     }
 
@@ -117,8 +103,9 @@ impl Source for Resident {
         const PART_BLOCKS: usize = 256;
         let all = self.points.points();
         check_filters(all, query)?;
-        let all = if query.weights { all } else { all.without_weight() };
-        let near = |block: &Extent| query.near.is_none_or(|bounds| block.meets(bounds, query.ground.wraps()));
+        let all = if query.columns.weights { all } else { all.without_weight() };
+        let near =
+            |block: &Extent| query.scan.near.is_none_or(|bounds| block.meets(bounds, query.columns.ground.wraps()));
         let near: Vec<usize> = (0..self.blocks.len()).filter(|index| near(&self.blocks[*index])).collect();
         let parts: Vec<&[usize]> = near.chunks(PART_BLOCKS).collect();
         let mut report = scan_parts("", parts.len(), query, has(all), sinks, |part, intake| {
@@ -140,6 +127,47 @@ impl Source for Resident {
     }
 }
 
+impl PointSet for Resident {
+    fn version(&self) -> String {
+        format!("{:016x}", self.fingerprint())
+    }
+
+    fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    fn points(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn is_weighted(&self) -> bool {
+        self.points.is_weighted()
+    }
+
+    fn report(&self) -> ScanReport {
+        self.report.clone()
+    }
+
+    fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        _radius_px: f64,
+        threads: usize,
+    ) -> Result<(Cells, ScanReport)> {
+        scan_cells(self, query, canvas, tally, threads)
+    }
+
+    fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
+        scan_sample(self, query, count)
+    }
+
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        scan_count(self, query)
+    }
+}
+
 /// A point as longitude, latitude and weight.
 pub type PointWithin = (f64, f64, f32);
 
@@ -154,7 +182,7 @@ pub fn points_within(
     bounds: Bounds,
     max: usize,
 ) -> Result<(Vec<PointWithin>, u64)> {
-    let wraps = query.ground.wraps();
+    let wraps = query.columns.ground.wraps();
     let width = bounds.east - bounds.west;
     let (mut found, mut all) = (Vec::new(), 0);
     let mut sink = |batch: Points<'_>| {
@@ -172,7 +200,7 @@ pub fn points_within(
         }
         ControlFlow::Continue(())
     };
-    source.scan(&Query { near: Some(bounds), ..query.clone() }, &mut [&mut sink])?;
+    source.scan(&query.clone().with_near(Some(bounds)), &mut [&mut sink])?;
     Ok((found, all))
 }
 
@@ -202,8 +230,7 @@ mod tests {
         let lon: Vec<f64> = (0..36_000).map(|i| f64::from(i) / 100.0 - 180.0).collect();
         let points = resident(&lon, &vec![10.0; lon.len()]);
         assert_eq!(scanned(&points, &Query::default()).0, 36_000);
-        let near =
-            |west, south, east, north| Query { near: Some(Bounds { west, south, east, north }), ..Query::default() };
+        let near = |west, south, east, north| Query::default().with_near(Some(Bounds { west, south, east, north }));
         for (west, east) in [(10.0, 12.0), (370.0, 372.0), (-350.0, -348.0)] {
             let (looked_at, report) = scanned(&points, &near(west, 0.0, east, 20.0));
             assert!((200..=3 * 256).contains(&looked_at), "{looked_at}");
@@ -213,7 +240,7 @@ mod tests {
         let across = scanned(&points, &near(179.0, 0.0, 181.0, 20.0)).0;
         assert!((200..=3 * 256).contains(&across), "{across}");
         assert_eq!(scanned(&points, &near(-300.0, 0.0, 300.0, 20.0)).0, 36_000);
-        let plane = Query { ground: Ground::Plane, ..near(370.0, 0.0, 372.0, 20.0) };
+        let plane = near(370.0, 0.0, 372.0, 20.0).with_ground(Ground::Plane);
         assert_eq!(scanned(&points, &plane).0, 0);
     }
 
@@ -222,19 +249,19 @@ mod tests {
         let names = ["bus".into(), "tram".into()];
         let points = Points::new(&[1.0, 2.0, 3.0], &[0.0; 3]).unwrap().with_time(&[5, Points::NO_TIME, 7]).unwrap();
         let points = points.with_category(Categories { codes: &[0, 1, 1], names: &names }).unwrap();
-        let query = Query { times: true, categories: true, ..Query::default() };
+        let query = Query::default().with_times(true).with_categories(true);
         let resident = Resident::load(&Memory(points), &query, 9).unwrap();
-        let trams = Query { in_categories: vec!["tram".to_owned()], ..Query::default() };
+        let trams = Query::default().with_category_filter(vec!["tram".to_owned()]);
         let (count, report) = scanned(&resident, &trams);
         assert_eq!((count, report.filtered), (2, 1));
-        assert_eq!(scanned(&resident, &Query { start_us: Some(6), ..trams.clone() }).0, 1);
+        assert_eq!(scanned(&resident, &trams.clone().with_start(Some(6))).0, 1);
         let bare = Resident::load(&Memory(points), &Query::default(), 9).unwrap();
-        let with_all = Query { times: true, ..trams.clone() };
+        let with_all = trams.clone().with_times(true);
         assert!(resident.serves(&with_all) && bare.serves(&Query::default()));
         assert!(!bare.serves(&with_all) && !bare.serves(&trams));
         assert_ne!(bare.fingerprint(), resident.fingerprint());
         let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
-        let refused = bare.scan(&Query { end_us: Some(6), ..Query::default() }, &mut [&mut nobody]).unwrap_err();
+        let refused = bare.scan(&Query::default().with_end(Some(6)), &mut [&mut nobody]).unwrap_err();
         assert_eq!(refused.to_string(), "points: these points in memory have no time to filter by");
     }
 

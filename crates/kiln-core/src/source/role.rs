@@ -70,9 +70,9 @@ impl Role {
     pub fn need(self, query: &Query<'_>) -> Need {
         let (must, if_there) = match self {
             Self::Lon | Self::Lat => (true, true),
-            Self::Weight => (false, query.weights),
-            Self::Time => (query.filters_time(), query.times),
-            Self::Category => (query.filters_category(), query.categories),
+            Self::Weight => (false, query.columns.weights),
+            Self::Time => (query.filter.filters_time(), query.columns.times),
+            Self::Category => (query.filter.filters_category(), query.columns.categories),
         };
         match (must, if_there) {
             (true, _) => Need::Must,

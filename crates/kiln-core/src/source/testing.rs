@@ -42,7 +42,7 @@ pub(super) type Marked = (f64, Option<i64>, Option<String>);
 
 /// A query that wants times and categories.
 pub(super) fn marked() -> Query<'static> {
-    Query { times: true, categories: true, ..Query::default() }
+    Query::default().with_times(true).with_categories(true)
 }
 
 /// The points of `source` with their times and categories, by one worker.
@@ -72,8 +72,8 @@ pub(super) fn marks(expected: &[(f64, Option<i64>, Option<&str>)]) -> Vec<Marked
 
 /// A query that wants weights, of the member `weight` if one is named.
 pub(super) fn weighted(weight: Option<&str>) -> Query<'static> {
-    let mut query = Query { weights: true, ..Query::default() };
-    query.columns.weight = weight.map(str::to_owned);
+    let mut query = Query::default().with_weights(true);
+    query.columns.names.weight = weight.map(str::to_owned);
     query
 }
 

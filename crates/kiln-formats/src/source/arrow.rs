@@ -108,7 +108,7 @@ impl Source for Arrow {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         let Layout { schema, batches, .. } = &self.layout;
         let wanted = Wanted::find(schema, query).map_err(|message| Error::input(&self.name, message))?;
-        if let Some(progress) = query.progress {
+        if let Some(progress) = query.scan.progress {
             progress.expect_bytes(batches.iter().map(|batch| batch.message.body_bytes).sum());
         }
         let scan = Scan {

@@ -96,7 +96,7 @@ impl Source for Csv {
         if file.metadata().map_err(failed)?.len() < *file_bytes {
             return Err(failed(ErrorKind::UnexpectedEof.into()));
         }
-        if let Some(progress) = query.progress {
+        if let Some(progress) = query.scan.progress {
             progress.expect_bytes(*file_bytes);
         }
         let rows_bytes = file_bytes.saturating_sub(self.layout.rows_start as u64);

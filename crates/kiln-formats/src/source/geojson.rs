@@ -332,22 +332,19 @@ mod tests {
         };
         let start_us = Some(1_517_000_000_000_000);
         let categories = vec!["earthquake".to_owned(), "4".to_owned()];
-        assert_eq!(lons(&Query { start_us, ..Query::default() }), (vec![1.0, 2.0], 2, 1));
-        assert_eq!(
-            lons(&Query { in_categories: categories.clone(), ..Query::default() }),
-            (vec![1.0, 3.0, 4.0, 5.0], 1, 0)
-        );
-        assert_eq!(lons(&Query { start_us, in_categories: categories, ..Query::default() }), (vec![1.0], 3, 1));
+        assert_eq!(lons(&Query::default().with_start(start_us)), (vec![1.0, 2.0], 2, 1));
+        assert_eq!(lons(&Query::default().with_category_filter(categories.clone())), (vec![1.0, 3.0, 4.0, 5.0], 1, 0));
+        assert_eq!(lons(&Query::default().with_start(start_us).with_category_filter(categories)), (vec![1.0], 3, 1));
         let untimed = collection(&[point(1.0, 2.0, r#"{"mag":1,"when":5}"#)]);
-        let message = message(scan(&untimed, &Query { start_us, ..Query::default() }));
+        let message = message(scan(&untimed, &Query::default().with_start(start_us)));
         assert_eq!(
             message,
             "quakes.geojson: no property is called as a time usually is (time, timestamp, date, datetime); name one \
              with --time: \"mag\", \"when\""
         );
         let mut both = weighted(Some("when"));
-        both.columns.time = Some("when".to_owned());
-        both.start_us = Some(0);
+        both.columns.names.time = Some("when".to_owned());
+        both.filter.start_us = Some(0);
         assert_eq!(scan(&untimed, &both).unwrap().0, [(1.0, 2.0, 5.0)]);
     }
 
@@ -373,11 +370,11 @@ mod tests {
         ]);
         assert_eq!(seen, expected);
         assert_eq!(rejections(&report), [(5, "time: \"soon\" is not a time")]);
-        let query = Query { end_us: midnight_us.map(|us| us + 1), ..testing::marked() };
+        let query = testing::marked().with_end(midnight_us.map(|us| us + 1));
         assert_eq!(testing::scan_marked(&source, &query).unwrap().0, expected[2..4]);
         let area = r#"{"type":"Polygon","coordinates":[[[1.5,-1],[3.5,-1],[3.5,1],[1.5,1],[1.5,-1]]]}"#;
         let polygon = Some(std::sync::Arc::new(kiln_core::geo::Polygon::from_geojson(area).unwrap()));
-        let (seen, report) = testing::scan_marked(&source, &Query { polygon, ..query }).unwrap();
+        let (seen, report) = testing::scan_marked(&source, &query.with_polygon(polygon)).unwrap();
         assert_eq!((seen, report.filtered, report.rejected), (expected[2..3].to_vec(), 4, 1));
         // Where there are none, none come.
         let file = testing::file(point(1.0, 2.0, r#"{"mag":1}"#));
@@ -385,7 +382,7 @@ mod tests {
         let (gathered, _) = testing::gather(&source, &testing::marked()).unwrap();
         assert!(gathered.len() == 1 && gathered.points().time_us().is_none() && gathered.points().category().is_none());
         let mut named = testing::marked();
-        named.columns.time = Some("when".to_owned());
+        named.columns.names.time = Some("when".to_owned());
         let message = testing::gather(&source, &named).unwrap_err().to_string();
         assert_eq!(message, "quakes.geojson: no feature has a property \"when\"; the first one has \"mag\"");
     }
@@ -421,7 +418,7 @@ mod tests {
         ] {
             let message = message(scan(&text, &Query::default()));
             assert!(message.contains("in EPSG:3857, not in WGS 84") && message.contains("reproject it"), "{message}");
-            let plane = Query { ground: Ground::Plane, ..Query::default() };
+            let plane = Query::default().with_ground(Ground::Plane);
             assert_eq!(scan(&text, &plane).unwrap().0.len(), 1, "a plane takes any coordinates");
         }
     }
@@ -471,7 +468,7 @@ mod tests {
     fn progress_adds_up() {
         let text = collection(&vec![point(1.0, 2.0, "{}"); 5000]);
         let progress = super::super::Progress::default();
-        scan(&text, &Query { progress: Some(&progress), ..Query::default() }).unwrap();
+        scan(&text, &Query::default().with_progress(Some(&progress))).unwrap();
         assert_eq!(progress.snapshot(), (text.len() as u64, text.len() as u64, 5000));
     }
 }

@@ -337,7 +337,7 @@ mod tests {
         let (_, report) = scan(&inputs, &Query::default(), 1).unwrap();
         assert_eq!((report.rejected, report.rejections.len()), (10, 5));
         for (max_rejections, kept) in [(0, 0), (7, 7), (100, 10)] {
-            let (_, report) = scan(&inputs, &Query { max_rejections, ..Query::default() }, 2).unwrap();
+            let (_, report) = scan(&inputs, &Query::default().with_max_rejections(max_rejections), 2).unwrap();
             assert_eq!((report.rejected, report.rejections.len()), (10, kept), "at most {max_rejections}");
             let rows = report.rejections.iter().map(|rejection| rejection.row);
             assert!(rows.eq([2].into_iter().chain(1..10).take(kept)));

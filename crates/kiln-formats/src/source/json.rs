@@ -315,16 +315,16 @@ mod tests {
             "rows.json: no member is called as a longitude usually is (lon, lng, long, longitude, x); name one \
              with --lon: \"ost\", \"nord\", \"kg\", \"when\""
         );
-        query.columns.lon = Some("ost".to_owned());
-        query.columns.lat = Some("nord".to_owned());
+        query.columns.names.lon = Some("ost".to_owned());
+        query.columns.names.lat = Some("nord".to_owned());
         assert_eq!(scan(text, &query).unwrap().0, [(1.0, 2.0, 3.0)]);
-        query.columns.lat = Some("north".to_owned());
+        query.columns.names.lat = Some("north".to_owned());
         let message = scan(text, &query).unwrap_err().to_string();
         assert_eq!(
             message,
             "rows.json: no row has a member \"north\"; the first one has \"nord\", \"ost\", \"kg\", \"when\""
         );
-        let timed = Query { end_us: Some(0), ..Query::default() };
+        let timed = Query::default().with_end(Some(0));
         let message = scan("[[1,2],[3,4]]", &timed).unwrap_err().to_string();
         assert!(message.contains("no row has a member for the time"), "{message}");
     }
@@ -337,11 +337,8 @@ mod tests {
         let (seen, _) = testing::scan_marked(&source, &testing::marked()).unwrap();
         let expected = [(1.0, Some(1_517_961_600_000_000), Some("true")), (2.0, None, None), (3.0, None, Some("b"))];
         assert_eq!(seen, testing::marks(&expected));
-        let query = Query {
-            in_categories: vec!["b".to_owned(), "true".to_owned()],
-            end_us: Some(i64::MAX),
-            ..testing::marked()
-        };
+        let query =
+            testing::marked().with_category_filter(vec!["b".to_owned(), "true".to_owned()]).with_end(Some(i64::MAX));
         assert_eq!(testing::scan_marked(&source, &query).unwrap().0, testing::marks(&expected[..1]));
         let file = testing::file("[[1,2,3],[4,5,6]]");
         let source = Json::open(file.path(), "rows.json".to_owned()).unwrap();

@@ -199,7 +199,7 @@ impl Source for Parquet {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         let wanted = self.wanted(query)?;
         let parts = self.parts(&wanted, sinks.len())?;
-        if let Some(progress) = query.progress {
+        if let Some(progress) = query.scan.progress {
             progress.expect_bytes(parts.iter().map(|part| part.bytes).sum());
         }
         scan_parts(&self.name, parts.len(), query, wanted.has(), sinks, |part, intake| {
@@ -212,7 +212,7 @@ impl Source for Parquet {
 fn is_out_of_time(group: &RowGroupMetaData, wanted: &Wanted, query: &Query<'_>) -> bool {
     let range = wanted.time.and_then(|(leaf, clock)| clock.range_us(group.column(leaf).statistics()?));
     let Some((first, last)) = range else { return false };
-    query.start_us.is_some_and(|start| last < start) || query.end_us.is_some_and(|end| first >= end)
+    query.filter.start_us.is_some_and(|start| last < start) || query.filter.end_us.is_some_and(|end| first >= end)
 }
 
 /// What the Parquet library makes of `read`. It panics on some damaged files; as it is not used again after that, this

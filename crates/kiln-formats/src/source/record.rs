@@ -96,7 +96,7 @@ impl Names {
             let is_place = matches!(role, Role::Lon | Role::Lat);
             let need = if is_place && !kind.places { Need::No } else { role.need(query) };
             if need != Need::No {
-                members[role as usize] = match role.named(&query.columns) {
+                members[role as usize] = match role.named(&query.columns.names) {
                     Some(name) => Some(sample.find(name, false).unwrap_or(name).to_owned()),
                     None => role
                         .usual_names()
@@ -112,7 +112,7 @@ impl Names {
                 return Err(Error::input(input, Self::unfound(role, kind, &sample.listed())));
             }
         }
-        let weighted = members[Role::Weight as usize].is_some() || (query.weights && sample.widest_list > 2);
+        let weighted = members[Role::Weight as usize].is_some() || (query.columns.weights && sample.widest_list > 2);
         let same = |a: Role, b: Role| members[a as usize].is_some() && members[a as usize] == members[b as usize];
         let first = |role: Role| Role::ALL.into_iter().find(|&other| same(other, role));
         let twins = Role::ALL.into_iter().filter_map(|role| first(role).map(|first| (first, role)));

@@ -129,15 +129,15 @@ pub(super) fn scan<G: Grammar>(
     sinks: &mut [&mut Sink<'_>],
 ) -> Result<ScanReport> {
     let input = document.name();
-    let sample = sample::<G>(document, query.ground)?;
+    let sample = sample::<G>(document, query.columns.ground)?;
     let names = Names::settle(input, G::KIND, query, &sample)?;
-    if let Some(progress) = query.progress {
+    if let Some(progress) = query.scan.progress {
         progress.expect_bytes(document.bytes());
     }
     let report = scan_parts(input, document.parts(), query, names.has(), sinks, |part, intake| {
-        let rows = Rows { record: Record::new(&names), ground: query.ground, intake, halt: None };
+        let rows = Rows { record: Record::new(&names), ground: query.columns.ground, intake, halt: None };
         let mut reader = Reader { grammar: G::default(), rows };
-        let flow = document.read_part(part, query.progress, &mut reader);
+        let flow = document.read_part(part, query.scan.progress, &mut reader);
         intake.advance(0);
         flow
     })?;
@@ -149,7 +149,7 @@ pub(super) fn scan<G: Grammar>(
 
 /// Looks at the first rows of `document`, which nobody else sees.
 fn sample<G: Grammar>(document: &Document, ground: Ground) -> Result<Sample> {
-    let (query, names) = (Query { ground, ..Query::default() }, Names::unsettled(G::KIND));
+    let (query, names) = (Query::default().with_ground(ground), Names::unsettled(G::KIND));
     let mut nobody = |_: kiln_core::geo::Points<'_>| ControlFlow::Continue(());
     let nobody: &mut Sink<'_> = &mut nobody;
     let mut intake = Intake::new(&query, nobody, Has::default());

@@ -61,7 +61,7 @@ impl Columns<'_> {
     /// The column that the query names, or else the first that has a usual name and holds what is wanted.
     fn find(&self, role: Role) -> Result<Option<usize>, String> {
         let names = self.names();
-        let Some(name) = role.named(&self.query.columns) else {
+        let Some(name) = role.named(&self.query.columns.names) else {
             return first_found(
                 role.usual_names()
                     .iter()

@@ -98,7 +98,7 @@ fn files_and_streams_packed_or_not_agree() {
         }
     }
     let progress = Progress::default();
-    let query = Query { progress: Some(&progress), ..weighted(None) };
+    let query = weighted(None).with_progress(Some(&progress));
     for workers in 2..=3 {
         let (mut points, report) = scan_with(&stream_with(&batches, packed(None)), &query, workers).unwrap();
         let mut expected = reference.0.clone();
@@ -114,7 +114,7 @@ fn files_and_streams_packed_or_not_agree() {
 fn a_file_of_pyarrow_is_read() {
     // Sixty rows in two record batches, packed by LZ4, with a dictionary.
     let file = include_bytes!("tests/stops.feather");
-    let (seen, report) = scan_marked(file, &Query { weights: true, ..marked() });
+    let (seen, report) = scan_marked(file, &marked().with_weights(true));
     let expected: Vec<(f64, Option<i64>, Option<&str>)> = (0..60)
         .filter(|i| *i != 7)
         .map(|i| {
@@ -124,7 +124,7 @@ fn a_file_of_pyarrow_is_read() {
         .collect();
     assert_eq!(seen, marks(&expected));
     assert_eq!(rejections(&report), [(8, "the weight is null")]);
-    let trams = Query { in_categories: vec!["tram".to_owned()], start_us: Some(1_700_000_000_000_030), ..marked() };
+    let trams = marked().with_category_filter(vec!["tram".to_owned()]).with_start(Some(1_700_000_000_000_030));
     let (seen, report) = scan_marked(file, &trams);
     assert_eq!(seen.iter().map(|mark| mark.0).collect::<Vec<_>>(), [7.75, 9.25, 10.75, 11.5, 12.25, 13.0, 14.5]);
     assert_eq!((report.read, report.filtered), (60, 53));

@@ -83,7 +83,7 @@ impl Wanted {
     pub(super) fn of(input: &Path, layout: &Layout, query: &Query<'_>) -> Result<Self> {
         let refuse = |message| Error::input(input, message);
         let names = || layout.names.iter().map(String::as_str);
-        let find = |role: Role| match role.named(&query.columns) {
+        let find = |role: Role| match role.named(&query.columns.names) {
             Some(name) => match position(name, &layout.names) {
                 Ok(None) => Err(role.unknown("column", name, names())),
                 found => found,

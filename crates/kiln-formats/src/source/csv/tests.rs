@@ -42,7 +42,7 @@ fn scan(csv: &Csv, query: &Query<'_>, workers: usize) -> Result<(Seen, ScanRepor
 }
 
 fn weighted() -> Query<'static> {
-    Query { weights: true, ..Query::default() }
+    Query::default().with_weights(true)
 }
 
 fn read(text: impl AsRef<[u8]>) -> (Seen, ScanReport) {
@@ -90,8 +90,7 @@ fn every_delimiter_is_detected() {
 fn a_file_of_numbers_alone_needs_no_header() {
     assert_eq!(points("2.5,48.25,3\n4,5,6"), [(2.5, 48.25, Some(3.0)), (4.0, 5.0, Some(6.0))]);
     assert_eq!(points("\u{feff}2.5\t48.25\n"), [(2.5, 48.25, None)]);
-    let query =
-        Query { columns: Columns { lon: Some("y".into()), lat: Some("x".into()), ..Columns::default() }, ..weighted() };
+    let query = weighted().with_names(Columns { lon: Some("y".into()), lat: Some("x".into()), ..Columns::default() });
     assert_eq!(scan(&open("48,2,1\n").unwrap(), &query, 1).unwrap().0, [(2.0, 48.0, Some(1.0))]);
 }
 
@@ -145,7 +144,7 @@ fn a_row_with_more_fields_than_columns_is_rejected() {
     assert_eq!(report.rejections[0].reason, "the row has 4 fields for 2 columns: is there a bare \",\" in its text?");
     // Neither a time nor a category is looked for in fields that moved.
     let text = "name;lon;lat;kind\na;1;2;x\na;b;1;2;x\n";
-    let query = Query { in_categories: vec!["x".into()], ..Query::default() };
+    let query = Query::default().with_category_filter(vec!["x".into()]);
     let (seen, report) = scan(&open(text).unwrap(), &query, 1).unwrap();
     assert_eq!((seen.len(), report.filtered, report.rejected), (1, 0, 1));
     assert!(report.rejections[0].reason.starts_with("the row has 5 fields for 4 columns"));
@@ -155,7 +154,7 @@ fn a_row_with_more_fields_than_columns_is_rejected() {
 fn rows_keep_their_order_and_number_however_many_are_bad() {
     let text: String = (0..20_000).map(|i| if i % 3 == 1 { format!("{i},no\n") } else { format!("{i},1\n") }).collect();
     let csv = open(format!("lon,lat\n{text}")).unwrap();
-    let query = Query { ground: Ground::Plane, ..Query::default() };
+    let query = Query::default().with_ground(Ground::Plane);
     let (seen, report) = scan(&csv, &query, 1).unwrap();
     let expected: Vec<f64> = (0..20_000).filter(|i| i % 3 != 1).map(f64::from).collect();
     assert_eq!(seen.iter().map(|point| point.0).collect::<Vec<_>>(), expected);
@@ -167,7 +166,7 @@ fn weights_are_read_when_wanted_and_there() {
     let csv = open("lon,lat,w\n1,2,x\n").unwrap();
     assert_eq!(scan(&csv, &Query::default(), 1).unwrap().0, [(1.0, 2.0, None)]);
     assert_eq!(scan(&csv, &weighted(), 1).unwrap().1.rejected, 1);
-    let named = Query { columns: Columns { weight: Some("Depth".into()), ..Columns::default() }, ..weighted() };
+    let named = weighted().with_names(Columns { weight: Some("Depth".into()), ..Columns::default() });
     assert_eq!(scan(&open("lon,lat,w,depth\n1,2,x,9\n").unwrap(), &named, 1).unwrap().0, [(1.0, 2.0, Some(9.0))]);
     assert_eq!(
         failure(scan(&csv, &named, 1)),
@@ -186,12 +185,12 @@ fn a_missing_column_is_told_with_those_there_are() {
     assert!(failure(open("hello\nworld\n")).contains("parted by , ; | or a tab"));
     assert!(missing(&format!("{}\n", "column,".repeat(500))).ends_with("… (501 in all)"));
     assert!(missing("a\u{7}b,\"c\nd\"\n").contains(r#""a\u{7}b", "c\nd""#));
-    let timed = Query { start_us: Some(0), ..Query::default() };
+    let timed = Query::default().with_start(Some(0));
     assert!(
         failure(scan(&open("lon,lat\n").unwrap(), &timed, 1))
             .contains("called as a time usually is (time, timestamp, date, datetime); name one with --time: ")
     );
-    let in_category = Query { in_categories: vec!["a".into()], ..Query::default() };
+    let in_category = Query::default().with_category_filter(vec!["a".into()]);
     assert!(
         failure(scan(&open("lon,lat\n").unwrap(), &in_category, 1))
             .contains("name one with --category-column: \"lon\", \"lat\"")
@@ -205,9 +204,9 @@ fn a_name_that_two_columns_have_is_an_error() {
     assert!(doubled.starts_with("points.csv: more than one column is called \"lat\"; "), "{doubled}");
     // A name that nobody asks for may be there as often as it likes.
     let columns = Columns { lat: Some("lon".into()), ..Columns::default() };
-    let query = Query { columns, ..Query::default() };
+    let query = Query::default().with_names(columns);
     assert_eq!(scan(&csv, &query, 1).unwrap().0, [(1.0, 1.0, None)]);
-    let doubled = failure(scan(&csv, &Query { weights: true, ..query }, 1));
+    let doubled = failure(scan(&csv, &query.with_weights(true), 1));
     assert!(doubled.contains("called \"w\""), "{doubled}");
 }
 
@@ -220,10 +219,10 @@ fn times_and_categories_filter() {
         let (seen, report) = scan(&open(text).unwrap(), &query, 1).unwrap();
         (seen.iter().map(|point| point.0).collect::<Vec<_>>(), report.filtered, report.rejections)
     };
-    let (seen, filtered, rejections) = lons(Query { start_us: day_us(2), end_us: day_us(3), ..Query::default() });
+    let (seen, filtered, rejections) = lons(Query::default().with_start(day_us(2)).with_end(day_us(3)));
     assert_eq!((seen, filtered), (vec![2.0, 5.0], 3));
     assert_eq!(rejections[0].reason, "time: \"soon\" is not a time such as 2024-01-31T12:00:00Z or Unix seconds");
-    let (seen, filtered, _) = lons(Query { in_categories: vec!["a".into()], ..Query::default() });
+    let (seen, filtered, _) = lons(Query::default().with_category_filter(vec!["a".into()]));
     assert_eq!((seen, filtered), (vec![1.0, 2.0, 4.0, 5.0, 6.0], 1));
 }
 
@@ -252,9 +251,9 @@ fn times_and_categories_come_along() {
         ]
     );
     // Filters work together with it, and what is not wanted does not come along.
-    let query = Query { in_categories: vec!["a".into()], start_us: Some(start_us), ..marked() };
+    let query = marked().with_category_filter(vec!["a".into()]).with_start(Some(start_us));
     assert_eq!(scan_marked(&csv, &query).unwrap().0, [expected[0].clone(), expected[4].clone()]);
-    let (gathered, report) = gather(&csv, &Query { times: false, categories: false, ..query }).unwrap();
+    let (gathered, report) = gather(&csv, &query.with_times(false).with_categories(false)).unwrap();
     assert_eq!((gathered.len(), report.filtered, report.rejected), (2, 3, 3));
     assert!(gathered.points().time_us().is_none() && gathered.points().category().is_none());
 }
@@ -265,7 +264,7 @@ fn times_and_categories_need_not_be_there_unless_they_are_named() {
     let (gathered, _) = gather(&csv, &marked()).unwrap();
     assert!(gathered.len() == 1 && gathered.points().time_us().is_none() && gathered.points().category().is_none());
     let columns = Columns { category: Some("kind".into()), ..Columns::default() };
-    let named = failure(scan(&csv, &Query { columns, ..marked() }, 1));
+    let named = failure(scan(&csv, &marked().with_names(columns), 1));
     assert_eq!(named, "points.csv: there is no column \"kind\" for the category; there are \"lon\", \"lat\"");
 }
 
@@ -284,7 +283,7 @@ fn a_category_in_each_row_takes_no_more_memory_than_a_batch() {
         }
         ControlFlow::Continue(())
     };
-    csv.scan(&Query { ground: Ground::Plane, ..marked() }, &mut [&mut sink]).unwrap();
+    csv.scan(&marked().with_ground(Ground::Plane), &mut [&mut sink]).unwrap();
     assert_eq!(next, rows);
     assert!(most_names < 40_000, "{most_names}");
 }
@@ -354,7 +353,7 @@ fn progress_ends_with_the_whole_file() {
     let mut csv = open(&text).unwrap();
     csv.part_bytes = 1000;
     let progress = Progress::default();
-    scan(&csv, &Query { progress: Some(&progress), ..Query::default() }, 2).unwrap();
+    scan(&csv, &Query::default().with_progress(Some(&progress)), 2).unwrap();
     assert_eq!(progress.snapshot(), (text.len() as u64, text.len() as u64, 10_000));
 }
 
@@ -369,10 +368,10 @@ fn a_sink_that_breaks_stops_the_scan() {
 /// Asserts that a file reads the same in parts of any size and by any number of workers.
 fn assert_parts_agree(text: &str, part_sizes: impl Iterator<Item = usize>) {
     let Ok(mut csv) = open(text) else { return };
-    let query = Query { ground: Ground::Plane, ..weighted() };
+    let query = weighted().with_ground(Ground::Plane);
     let Ok((whole, report)) = scan(&csv, &query, 1) else { return };
-    let with_notes = Query { columns: Columns { category: Some("note".into()), ..Columns::default() }, ..marked() };
-    let with_notes = Query { ground: Ground::Plane, ..with_notes };
+    let with_notes = marked().with_names(Columns { category: Some("note".into()), ..Columns::default() });
+    let with_notes = with_notes.with_ground(Ground::Plane);
     let noted = scan_marked(&csv, &with_notes).ok();
     let in_order = |mut seen: Seen| {
         seen.sort_by(|a, b| a.partial_cmp(b).unwrap());

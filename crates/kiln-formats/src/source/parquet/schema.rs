@@ -67,12 +67,12 @@ impl Place {
         if let (Some(lon), Some(lat)) = (lon, lat) {
             return Ok(Self::Columns { lon, lat });
         }
-        let named = query.columns.lon.is_some() || query.columns.lat.is_some();
+        let named = query.columns.names.lon.is_some() || query.columns.names.lat.is_some();
         let geometry = if named { None } else { Geometry::find(schema, metadata)? };
         let Some(geometry) = geometry else {
             return Err(if lon.is_none() { lon_search.missing(schema) } else { lat_search.missing(schema) });
         };
-        if let (Some(crs), Ground::Globe) = (geometry.foreign_crs, query.ground) {
+        if let (Some(crs), Ground::Globe) = (geometry.foreign_crs, query.columns.ground) {
             return Err(format!(
                 "its geometry is in {crs}, not in longitude and latitude; \
                  reproject it first, for instance with `ogr2ogr -t_srs EPSG:4326 out.parquet in.parquet`"
@@ -102,7 +102,7 @@ fn number(role: Role) -> Search<Number> {
 impl<R> Search<R> {
     /// The column that `query` names, or else the first that has a usual name and holds what is wanted.
     fn find(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<Option<(usize, R)>, String> {
-        let Some(name) = self.role.named(&query.columns) else {
+        let Some(name) = self.role.named(&query.columns.names) else {
             return first_found(self.role.usual_names().iter().map(|name| {
                 let index = leaf(schema, name)?;
                 Ok(index.and_then(|index| Some((index, self.read(schema, index).ok()?))))

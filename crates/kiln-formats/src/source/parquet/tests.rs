@@ -109,7 +109,7 @@ fn scan(file: &[u8], query: &Query<'_>) -> Result<(Seen, ScanReport)> {
 }
 
 fn weighted() -> Query<'static> {
-    Query { weights: true, ..Query::default() }
+    Query::default().with_weights(true)
 }
 
 fn error(file: &[u8], query: &Query<'_>) -> String {
@@ -236,7 +236,7 @@ fn a_single_row_group_is_shared_and_every_row_arrives_once() {
     ];
     let file = write(builder().set_column_data_page_size_limit("lat".into(), 3000), fields, &[columns]);
     let progress = Progress::default();
-    let query = Query { progress: Some(&progress), ..weighted() };
+    let query = weighted().with_progress(Some(&progress));
     let reference = scan(&file, &query).unwrap();
     let (total, done, points) = progress.snapshot();
     assert_eq!((total, points), (done, 300_000));
@@ -356,7 +356,7 @@ fn damage_anywhere_is_an_error_or_harmless() {
             bytes((0..rows).map(|i| vec![b'a' + i as u8 % 3])),
         ]
     };
-    let query = Query { in_categories: vec!["a".to_owned()], ..weighted() };
+    let query = weighted().with_category_filter(vec!["a".to_owned()]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("points.parquet");
     let try_scan = |file: &[u8]| {

@@ -30,7 +30,7 @@ fn every_kind_of_number_is_read() {
     let unsigned: ArrayRef = Arc::new(UInt8Array::from(vec![7, 200]));
     let large: ArrayRef = Arc::new(UInt64Array::from(vec![7, u64::MAX]));
     let file = file_with(&[batch(vec![("x", unsigned.clone()), ("y", unsigned), ("w", large)])], packed(None));
-    let plane = Query { ground: Ground::Plane, ..weighted(None) };
+    let plane = weighted(None).with_ground(Ground::Plane);
     let (points, report) = scan(&file, &plane).unwrap();
     assert_eq!(points, [(7.0, 7.0, 7.0)]);
     assert!(rejections(&report)[0].1.contains("18446744"), "{report:?}");
@@ -83,7 +83,7 @@ fn times_are_read_however_they_are_stored() {
         let held = time.data_type().clone();
         let place = || floats((0..5).map(f64::from));
         let file = file_with(&[batch(vec![("x", place()), ("y", place()), ("time", time)])], packed(None));
-        let query = Query { start_us: Some(10 * day_us), end_us: Some(20 * day_us), ..marked() };
+        let query = marked().with_start(Some(10 * day_us)).with_end(Some(20 * day_us));
         let (seen, report) = scan_marked(&file, &query);
         assert_eq!(seen, marks(&[(1.0, Some(10 * day_us), None), (3.0, Some(19 * day_us), None)]), "{held}");
         assert_eq!((report.read, report.filtered, report.rejected), (5, 3, 0), "{held}");
@@ -129,7 +129,7 @@ fn categories_are_texts_dictionaries_integers_or_truth_values() {
         for file in both(&[rows.clone(), rows]) {
             let expected = [(0.0, None, Some(a)), (1.0, None, None), (2.0, None, Some(b)), (3.0, None, Some(a))];
             assert_eq!(scan_marked(&file, &marked()).0, marks(&[expected, expected].concat()), "{held}");
-            let query = Query { in_categories: vec!["other".to_owned(), a.to_owned()], ..Query::default() };
+            let query = Query::default().with_category_filter(vec!["other".to_owned(), a.to_owned()]);
             let (points, report) = scan(&file, &query).unwrap();
             assert_eq!((points.len(), report.filtered), (4, 4), "{held}");
         }
@@ -155,7 +155,7 @@ fn a_dictionary_may_change_within_a_stream() {
         assert_eq!(testing::scan_marked(&source, &marked()).unwrap().0, marks(&expected));
         // Where no category is needed, no dictionary is.
         assert_eq!(testing::scan(&source, &Query::default(), 2).unwrap().0.len(), 9);
-        let query = Query { in_categories: vec!["d".to_owned()], ..Query::default() };
+        let query = Query::default().with_category_filter(vec!["d".to_owned()]);
         assert_eq!(testing::scan(&source, &query, 2).unwrap().0, [(3.0, 0.0, 1.0)]);
     }
 }
@@ -220,7 +220,7 @@ fn columns_are_named_by_the_user_or_explained() {
     let named = |lon: Option<&str>, lat: Option<&str>, weight: Option<&str>| {
         let own = |name: Option<&str>| name.map(str::to_owned);
         let columns = Columns { lon: own(lon), lat: own(lat), weight: own(weight), ..Columns::default() };
-        Query { columns, weights: true, ..Query::default() }
+        Query::default().with_names(columns).with_weights(true)
     };
     // A timestamp is no weight, even if it is called like one.
     assert_eq!(scan(&file, &named(Some("easting"), Some("northing"), None)).unwrap().0, [(8.0, 9.0, 1.0)]);
@@ -244,11 +244,11 @@ fn columns_are_named_by_the_user_or_explained() {
         &named(Some("Easting"), Some("northing"), Some("w")),
         "`w` holds Timestamp, not numbers; name another with --weight",
     );
-    let query = Query { start_us: Some(0), ..named(Some("Easting"), Some("northing"), None) };
+    let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
     fails(&query, "no column is called as a time usually is (time, timestamp, date, datetime); name one with --time: ");
-    let query = Query { in_categories: vec!["a".to_owned()], ..named(Some("Easting"), Some("northing"), None) };
+    let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
     fails(&query, "(category, type, class, kind); name one with --category-column: \"Easting\", \"northing\"");
     // What is only wished for need not be there.
-    let wished = Query { times: true, categories: true, ..named(Some("Easting"), Some("northing"), None) };
+    let wished = named(Some("Easting"), Some("northing"), None).with_times(true).with_categories(true);
     assert_eq!(scan_marked(&file, &wished).0, marks(&[(8.0, None, None)]));
 }

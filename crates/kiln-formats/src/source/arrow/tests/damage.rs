@@ -71,7 +71,7 @@ fn damage_anywhere_is_an_error_or_harmless() {
         ])
     };
     let batches = [part(), part()];
-    let query = Query { weights: true, ..marked() };
+    let query = marked().with_weights(true);
     let try_scan = |file: &[u8]| match scan_with(file, &query, 2) {
         Ok(_) | Err(Error::Input { .. }) => {}
         Err(other) => panic!("{other:?}"),

@@ -6,7 +6,7 @@ use crate::source::testing;
 #[test]
 fn times_are_filtered_however_they_are_stored() {
     let day_us = 86_400_000_000i64;
-    let query = Query { start_us: Some(10 * day_us), end_us: Some(20 * day_us), ..Query::default() };
+    let query = Query::default().with_start(Some(10 * day_us)).with_end(Some(20 * day_us));
     let days: Vec<i64> = vec![9, 10, 19, 20];
     let ticks = |scale: i64| full::<Int64Type>(days.iter().map(move |day| day * scale));
     let julian = |day: i64| {
@@ -76,10 +76,10 @@ fn times_and_categories_come_along() {
         let nowhere = full::<DoubleType>((0..rows).map(|_| 0.0));
         let file = plain(&fields, vec![place(), nowhere, time, category()]);
         assert!(scan_marked(&file, &testing::marked()).0 == expected(&|_| true), "{field}");
-        let query = Query { start_us: Some(77), end_us: Some(15_000), ..testing::marked() };
+        let query = testing::marked().with_start(Some(77)).with_end(Some(15_000));
         let in_time = |i: i32| i % 5 != 0 && (77..15_000).contains(&i);
         assert!(scan_marked(&file, &query).0 == expected(&in_time), "{field}");
-        let query = Query { in_categories: vec!["b".to_owned()], ..query };
+        let query = query.with_category_filter(vec!["b".to_owned()]);
         let (seen, report) = scan_marked(&file, &query);
         assert!(seen == expected(&|i| in_time(i) && i % 4 == 1), "{field}");
         assert_eq!((report.read, report.rejected, report.valid()), (20_000, 0, seen.len() as u64));
@@ -121,7 +121,7 @@ fn row_groups_out_of_the_time_range_are_not_read() {
     let mut file = write(WriterProperties::builder(), fields, &[group(1), group(2), group(3)]);
     // The first group is spoiled: it can only be passed over.
     file[4..60].fill(0xFF);
-    let query = |start_us| Query { start_us: Some(start_us), end_us: Some(3001), ..Query::default() };
+    let query = |start_us| Query::default().with_start(Some(start_us)).with_end(Some(3001));
     let (seen, report) = scan(&file, &query(2001)).unwrap();
     assert_eq!(seen.len(), 3);
     assert_eq!((report.read, report.filtered), (9, 6));
@@ -141,7 +141,7 @@ fn categories_are_text_integers_or_truth_values() {
     for (field, category, name) in kinds {
         let fields = format!("optional double lon; optional double lat; {field};");
         let place = || doubles(&[1.0, 2.0, 3.0]);
-        let query = Query { in_categories: vec!["other".to_owned(), name.to_owned()], ..Query::default() };
+        let query = Query::default().with_category_filter(vec!["other".to_owned(), name.to_owned()]);
         let (seen, report) = scan(&plain(&fields, vec![place(), place(), category]), &query).unwrap();
         assert_eq!(seen, [(1.0, 1.0, 1.0), (3.0, 3.0, 1.0)], "{field}");
         assert_eq!(report.filtered, 1);
@@ -152,7 +152,7 @@ fn categories_are_text_integers_or_truth_values() {
 fn a_time_that_is_none_is_rejected_with_its_text() {
     let fields = "optional double lon; optional double lat; optional binary time (STRING);";
     let file = plain(fields, vec![doubles(&[1.0]), doubles(&[1.0]), texts(&["yesterday"])]);
-    let (_, report) = scan(&file, &Query { start_us: Some(0), ..Query::default() }).unwrap();
+    let (_, report) = scan(&file, &Query::default().with_start(Some(0))).unwrap();
     assert_eq!(reasons(&report), [(1, "the time `yesterday` is not one in ISO 8601")]);
 }
 
@@ -170,12 +170,12 @@ fn columns_are_named_by_the_user_or_explained() {
     let named = |lon: Option<&str>, lat: Option<&str>, weight: Option<&str>| {
         let own = |name: Option<&str>| name.map(str::to_owned);
         let columns = Columns { lon: own(lon), lat: own(lat), weight: own(weight), ..Columns::default() };
-        Query { columns, weights: weight.is_some(), ground: Ground::Plane, ..Query::default() }
+        Query::default().with_names(columns).with_weights(weight.is_some()).with_ground(Ground::Plane)
     };
     let (seen, _) = scan(&file, &named(Some("easting"), Some("pos.a"), None)).unwrap();
     assert_eq!(seen, [(8.0, 5.0, 1.0)]);
     // A timestamp is no weight, even if it is called like one.
-    let query = Query { weights: true, ..named(Some("easting"), Some("northing"), None) };
+    let query = named(Some("easting"), Some("northing"), None).with_weights(true);
     assert_eq!(scan(&file, &query).unwrap().0, [(8.0, 9.0, 1.0)]);
 
     let fails = |query: &Query<'_>, message: &str| {
@@ -199,12 +199,12 @@ fn columns_are_named_by_the_user_or_explained() {
     );
     let flaw = "its column `w` holds Timestamp (INT64), not numbers; name another with --weight";
     fails(&named(Some("Easting"), Some("northing"), Some("w")), flaw);
-    let query = Query { start_us: Some(0), ..named(Some("Easting"), Some("northing"), None) };
+    let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
     fails(
         &query,
         "no column is called as a time usually is (time, timestamp, date, datetime); name one with --time: \"Easting\"",
     );
-    let query = Query { in_categories: vec!["a".to_owned()], ..named(Some("Easting"), Some("northing"), None) };
+    let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
     fails(&query, "(category, type, class, kind); name one with --category-column: \"Easting\", \"northing\"");
 }
 
@@ -216,8 +216,8 @@ fn a_name_that_two_columns_have_is_an_error() {
     assert!(message.contains("more than one column is called \"lat\""), "{message}");
     // A name that nobody asks for may be there as often as it likes.
     let columns = Columns { lat: Some("lon".to_owned()), ..Columns::default() };
-    let query = Query { columns, ..Query::default() };
+    let query = Query::default().with_names(columns);
     assert_eq!(scan(&file, &query).unwrap().0, [(0.0, 0.0, 1.0)]);
-    let message = error(&file, &Query { weights: true, ..query });
+    let message = error(&file, &query.with_weights(true));
     assert!(message.contains("more than one column is called \"w\""), "{message}");
 }

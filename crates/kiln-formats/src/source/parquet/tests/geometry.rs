@@ -42,7 +42,7 @@ fn geometry_in_another_reference_system_is_refused_on_the_globe() {
     let message = error(&file, &Query::default());
     assert!(message.contains("its geometry is in EPSG:3857 (WGS 84 / Pseudo-Mercator)"), "{message}");
     assert!(message.contains("reproject it first"), "{message}");
-    let plane = Query { ground: Ground::Plane, ..Query::default() };
+    let plane = Query::default().with_ground(Ground::Plane);
     assert_eq!(scan(&file, &plane).unwrap().0, [(1e6, 6e6, 1.0)]);
     let polygons = geo.replace("WKB", "polygon");
     let file = write(geo_metadata(&polygons), fields, &[vec![bytes([vec![]])]]);

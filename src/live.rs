@@ -1,7 +1,7 @@
 //! Live tables as layers: those of a configuration's database.
 //!
 //! ```text
-//! Config ── open ──> Database ── tables: named, and found ──> Table ── open ──> LiveEntry: a layer of the catalog
+//! Config ── open ──> Database ── tables: named, and found ──> Table ── open ──> LiveTables: a provider of the catalog
 //! ```
 
 use std::collections::BTreeSet;
@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use crate::config::{Config, LayerConfig, TimeSpan, check_layer_name};
 use crate::error::{Error, Result};
-use crate::layer::{LayerSpec, LiveEntry};
-use crate::postgis::{Address, Database, DatabaseOptions, LiveTable, Relation, TableSpec};
-use crate::source::Columns;
+use crate::postgis::{Address, Database, DatabaseOptions, LiveTable, LiveTables, Relation, TableSpec};
+use crate::source::Description;
 
 /// A table, a view or a query that is a layer.
 #[derive(Debug)]
@@ -104,7 +103,7 @@ pub fn tables<'c>(config: &'c Config, database: &Arc<Database>) -> Result<Vec<Ta
 ///
 /// # Errors
 /// As [`open`], [`tables`] and [`Table::open`].
-pub fn find(config: &Config, name: &str) -> Result<Option<LiveEntry>> {
+pub fn find(config: &Config, name: &str) -> Result<Option<Arc<LiveTable>>> {
     if config.database().is_none() && !config.layers.contains_key(name) {
         return Ok(None);
     }
@@ -117,20 +116,21 @@ pub fn find(config: &Config, name: &str) -> Result<Option<LiveEntry>> {
 ///
 /// # Errors
 /// As [`tables`], and [`Table::open`] for those that the configuration names.
-pub fn layers(config: &Config, database: &Arc<Database>) -> Result<Vec<LiveEntry>> {
-    let mut entries = Vec::new();
+pub fn layers(config: &Config, database: &Arc<Database>) -> Result<LiveTables> {
+    let mut live = LiveTables::default();
     for table in tables(config, database)? {
         let (is_found, label) = (table.is_found(database), table.relation.label().to_owned());
+        let name = table.name.clone();
         match table.open(database) {
-            Ok(entry) => entries.push(entry),
+            Ok(table) => drop(live.0.insert(name, table)),
             // One table that cannot be read is no reason to leave out the others.
             Err(error) if is_found => tracing::warn!(table = label, reason = %error, "a table is left out"),
             Err(error) => return Err(error),
         }
     }
-    let tables: Vec<Arc<LiveTable>> = entries.iter().map(|entry| Arc::clone(&entry.table)).collect();
-    database.watch(&tables);
-    Ok(entries)
+    let all: Vec<Arc<LiveTable>> = live.0.values().cloned().collect();
+    database.watch(&all);
+    Ok(live)
 }
 
 fn spec_of(layer: &LayerConfig) -> TableSpec {
@@ -156,13 +156,18 @@ impl Table<'_> {
     ///
     /// # Errors
     /// Those of the database.
-    pub fn open(self, database: &Arc<Database>) -> Result<LiveEntry> {
+    pub fn open(self, database: &Arc<Database>) -> Result<Arc<LiveTable>> {
         let Self { name, layer, relation, refresh } = self;
-        let described = relation.described();
+        let columns = relation.described();
         let label = relation.label().to_owned();
-        let weight = relation.weight().map(str::to_owned);
-        let mut comparable: Vec<String> = relation.roles().map(str::to_owned).collect();
-        comparable.extend(layer.iter().flat_map(|layer| layer.columns.iter().cloned()));
+        let description = layer.map_or_else(Description::default, |layer| Description {
+            title: layer.title.clone(),
+            attribution: layer.attribution.clone(),
+            weight: None,
+            comparable: layer.columns.clone(),
+            style: layer.style.clone(),
+        });
+        let relation = relation.with_description(description);
         let table = LiveTable::open(database, relation, refresh.map(|span| Duration::from_secs(span.as_secs())))?;
         let snapshot = table.snapshot();
         let known = snapshot.summary();
@@ -171,18 +176,9 @@ impl Table<'_> {
             table = label,
             points = known.points,
             left_out = known.rejected + known.beyond_map,
-            "{described}"
+            "{columns}"
         );
-        let spec = LayerSpec {
-            name,
-            title: layer.and_then(|layer| layer.title.clone()),
-            attribution: layer.and_then(|layer| layer.attribution.clone()),
-            comparable,
-            columns: Columns { weight, ..Columns::default() },
-            style: layer.map(LayerConfig::style_options).transpose()?.unwrap_or_default(),
-            ..LayerSpec::default()
-        };
-        Ok(LiveEntry { spec, table })
+        Ok(table)
     }
 }
 
