@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test check contract audit bench pictures clean
+.PHONY: help page build serve test check contract fuzz audit bench pictures clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: ## Format, lints, documentation, licenses and sources of dependencies; ne
 
 contract: build ## The server held against its own OpenAPI contract, by schemathesis
 	scripts/contract.sh
+
+fuzz: ## Each fuzz target for some seconds, SECONDS_EACH=10; needs a C++ compiler
+	scripts/fuzz.sh
 
 audit: ## Advisories, licenses and bans of dependencies, by cargo-deny, which needs a network
 	$(CARGO) deny check

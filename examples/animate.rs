@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let output = env::args().nth(1).unwrap_or_else(|| "earthquakes.png".into());
     let source = open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/earthquakes.geojson"))?;
     let columns = Columns { weight: Some("mag".into()), ..Columns::default() };
-    let query = Query { columns, weights: true, ..Query::default() };
+    let query = Query::default().with_names(columns).with_weights(true);
     let (first_us, last_us) = times(&*source, &query)?.ok_or("no point has a time")?;
     let days: Vec<i64> = (first_us.div_euclid(DAY_US)..=last_us.div_euclid(DAY_US)).collect();
 
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         ..Style::new()?
     };
     let frame = |day: i64, style: &Style| -> kiln::Result<Heat> {
-        let of_day = Query { start_us: Some(day * DAY_US), end_us: Some((day + 1) * DAY_US), ..query.clone() };
+        let of_day = query.clone().with_start(Some(day * DAY_US)).with_end(Some((day + 1) * DAY_US));
         render(&*source, &of_day, &canvas, style, kiln::available_threads())
     };
 
@@ -71,7 +71,7 @@ fn times(source: &dyn Source, query: &Query<'_>) -> kiln::Result<Option<(i64, i6
         }
         ControlFlow::Continue(())
     };
-    source.scan(&Query { times: true, ..query.clone() }, &mut [&mut sink as &mut Sink<'_>])?;
+    source.scan(&query.clone().with_times(true), &mut [&mut sink as &mut Sink<'_>])?;
     Ok(range)
 }
 

@@ -13,7 +13,7 @@ use kiln::color::{Family, Gradient, Scheme};
 use kiln::encode::png;
 use kiln::geo::{Bounds, Points, Projection};
 use kiln::layer::{Size, Style, canvas_of, render};
-use kiln::source::{Memory, Query};
+use kiln::source::{Ground, Memory, Query};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let folder = PathBuf::from(env::args().nth(1).unwrap_or_else(|| "schemes-out".into()));
@@ -25,16 +25,17 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     // What a scheme file holds: a color a line, with or without a position.
     let lava = Scheme::parse("lava", "order: hot-first\nwhite\ngold 40%\ncrimson\nrgb(60 0 0 / 0)\n")?;
     // 256 colors that are computed: stripes that make steps of the density visible.
-    let stripes = std::array::from_fn(|index| if index / 16 % 2 == 0 { [33, 52, 88, 255] } else { [244, 186, 64, 255] });
+    let stripes =
+        std::array::from_fn(|index| if index / 16 % 2 == 0 { [33, 52, 88, 255] } else { [244, 186, 64, 255] });
     let stripes = Scheme::new("stripes", Family::Own, Box::new(stripes));
 
     let (lon, lat) = spiral();
     let points = Memory(Points::new(&lon, &lat)?);
     let canvas = canvas_of(Projection::Plane, Bounds::new(-1.1, -1.1, 1.1, 1.1)?, Size::Longest(400))?;
+    let query = Query::default().with_ground(Ground::Plane);
     for scheme in [lagoon, lava, stripes] {
         let path = folder.join(format!("{}.png", scheme.name()));
         let style = Style { scheme, ..Style::new()? };
-        let query = Query { ground: kiln::source::Ground::Plane, ..Query::default() };
         let heat = render(&points, &query, &canvas, &style, kiln::available_threads())?;
         let mut bytes = Vec::new();
         png::write_indexed(&mut bytes, &heat.indices, heat.palette.colors(), png::PngOptions::default())?;

@@ -56,16 +56,7 @@ impl Source for SensorLog {
             }
             // Points in memory are a source as well: it validates and filters them, and shares them out to the sinks.
             let batch = Memory(Points::new(&lon, &lat)?.with_weight(&reading)?);
-            let mut part = batch.scan(query, sinks)?;
-            for rejection in &mut part.rejections {
-                rejection.input.clone_from(&name);
-                rejection.row += report.read;
-            }
-            report.read += part.read;
-            report.filtered += part.filtered;
-            report.rejected += part.rejected;
-            report.rejections.append(&mut part.rejections);
-            report.rejections.truncate(query.max_rejections);
+            report.append(batch.scan(query, sinks)?, &name, query);
         }
     }
 }
@@ -88,7 +79,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let bounds = Bounds::new(8.0, 53.0, 13.0, 56.0)?;
     let canvas = canvas_of(Projection::Mercator, bounds, Size::Longest(600))?;
     let style = Style { scheme: Scheme::named("fire")?, ..Style::new()? };
-    let query = Query { weights: true, ..Query::default() };
+    let query = Query::default().with_weights(true);
     let heat = render(&log, &query, &canvas, &style, kiln::available_threads())?;
     let mut bytes = Vec::new();
     png::write_indexed(&mut bytes, &heat.indices, heat.palette.colors(), png::PngOptions::default())?;

@@ -1,11 +1,14 @@
 //! The programs in `examples/`, run as a reader of them would run them.
 
 use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use super::golden::Picture;
+use super::golden::{Picture, assert_same};
+use super::server::{Server, receive};
 
 /// The folder of the built examples.
 fn folder() -> &'static Path {
@@ -81,7 +84,7 @@ fn an_animation_has_a_frame_per_day_and_they_differ() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("earthquakes.png");
     let printed = run("animate", &path);
-    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(&path).unwrap())).read_info().unwrap();
+    let mut reader = png::Decoder::new(BufReader::new(std::fs::File::open(&path).unwrap())).read_info().unwrap();
     let frames = reader.info().animation_control().unwrap().num_frames;
     assert!((7..=9).contains(&frames), "{frames}");
     assert!(printed.starts_with(&format!("{frames} frames of 640x")), "{printed}");
@@ -93,4 +96,42 @@ fn an_animation_has_a_frame_per_day_and_they_differ() {
         sizes.insert((control.x_offset, control.y_offset, control.width, control.height));
     }
     assert!(sizes.len() > 2, "the frames change nothing: {sizes:?}");
+}
+
+/// A program that serves, ended when this is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn tiles_of_an_axum_application_are_those_of_the_server() {
+    let mut app = Command::new(folder().join("axum_app"));
+    let mut app = Running(app.arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap());
+    let mut url = String::new();
+    BufReader::new(app.0.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let address = url.trim().trim_start_matches("http://").trim_end_matches('/');
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+        receive(&mut stream)
+    };
+    assert!(String::from_utf8(get("/").body).unwrap().contains("/heat/{z}/{x}/{y}"));
+    assert_eq!(get("/heat/1/2/0").status, 404);
+
+    let server = Server::with(&[manifest("data/cities.parquet").to_str().unwrap()], "");
+    let style = "scheme=fire&radius=12&curve=sqrt&transparent_low=0.2&agg=sum";
+    for tile in ["0/0/0", "3/4/2", "6/34/20"] {
+        let own = get(&format!("/heat/{tile}"));
+        assert_eq!(own.status, 200, "{tile}");
+        let own = Picture::decode(std::io::Cursor::new(own.body)).unwrap();
+        assert!(own.pixels.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > 0), "{tile} is empty");
+        let served = server.get(&format!("/cities/{tile}.png?{style}"));
+        assert_eq!(served.status, 200, "{tile}");
+        assert_same("examples/axum_app", &Picture::decode(std::io::Cursor::new(served.body)).unwrap(), &own);
+    }
 }
