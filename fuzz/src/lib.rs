@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Once;
 
 use kiln_core::geo::{Bounds, Points, Polygon};
-use kiln_core::source::{Ground, Query, Sink, Source};
+use kiln_core::source::{Filter, Ground, Query, Sink, Source};
 use kiln_formats::source::{read, read_as};
 
 /// Reads `data` as the body of a request with this media type, and scans it.
@@ -23,21 +23,21 @@ pub fn scan_any(data: &[u8]) {
 
 /// Scans with all columns, with every filter, and on a plane.
 fn scan(source: &dyn Source) {
-    let all = Query { weights: true, times: true, categories: true, ..Query::default() };
+    let all = Query::default().with_weights(true).with_times(true).with_categories(true);
     let whole = count(source, &all);
     let square = vec![vec![vec![[-20.0, -20.0], [50.0, -20.0], [50.0, 60.0], [-20.0, 60.0], [-20.0, -20.0]]]];
-    let filtered = Query {
+    let filter = Filter {
         start_us: Some(0),
         end_us: Some(1_800_000_000_000_000),
-        in_categories: vec!["bus".into(), "tram".into()],
+        categories: vec!["bus".into(), "tram".into()],
         polygon: Polygon::new(&square).ok().map(Into::into),
-        near: Bounds::new(-90.0, -45.0, 90.0, 45.0).ok(),
-        ..all.clone()
+        ..Filter::default()
     };
+    let filtered = all.with_filter(filter).with_near(Bounds::new(-90.0, -45.0, 90.0, 45.0).ok());
     if let (Some(whole), Some(filtered)) = (whole, count(source, &filtered)) {
         assert!(filtered <= whole, "filters let {filtered} of {whole} points pass");
     }
-    count(source, &Query { ground: Ground::Plane, weights: false, times: false, categories: false, ..all });
+    count(source, &Query::default().with_ground(Ground::Plane));
 }
 
 /// How many points a scan delivers, where it comes to its end.
@@ -45,13 +45,13 @@ fn count(source: &dyn Source, query: &Query<'_>) -> Option<u64> {
     let mut points = 0;
     let mut sink = |batch: Points<'_>| {
         points += batch.len() as u64;
-        let is_globe = query.ground == Ground::Globe;
+        let is_globe = query.columns.ground == Ground::Globe;
         for (&lon, &lat) in batch.lon().iter().zip(batch.lat()) {
             assert!(lon.is_finite() && lat.is_finite(), "a place is not finite: {lon}, {lat}");
             assert!(!is_globe || lon.abs() <= 360.0 && lat.abs() <= 90.0, "a place is beyond the globe: {lon}, {lat}");
         }
-        assert!(batch.weight().is_none_or(|weights| query.weights && weights.iter().all(|weight| weight.is_finite())));
-        assert!(batch.time_us().is_none() || query.times);
+        assert!(batch.weight().is_none_or(|weights| query.columns.weights && weights.iter().all(|weight| weight.is_finite())));
+        assert!(batch.time_us().is_none() || query.columns.times);
         if let Some(category) = batch.category() {
             let names = category.names.len() as u32;
             assert!(category.codes.iter().all(|&code| code < names || code == kiln_core::geo::Categories::NONE));
@@ -59,10 +59,10 @@ fn count(source: &dyn Source, query: &Query<'_>) -> Option<u64> {
         ControlFlow::Continue(())
     };
     let report = source.scan(query, &mut [&mut sink as &mut Sink<'_>]).ok()?;
-    assert!(report.rejections.len() as u64 <= report.rejected.min(query.max_rejections as u64));
+    assert!(report.rejections.len() as u64 <= report.rejected.min(query.scan.max_rejections as u64));
     // One row may hold several points, as a MultiPoint does, and points beyond `near` may be left out.
     assert!(report.filtered + report.rejected <= report.read, "{report:?}");
-    assert!(query.near.is_some() || points == report.valid(), "{points} points, {report:?}");
+    assert!(query.scan.near.is_some() || points == report.valid(), "{points} points, {report:?}");
     Some(report.valid())
 }
 
