@@ -54,4 +54,4 @@ pub mod source {
 
 #[cfg(test)]
 use kiln_core::simd;
-use kiln_core::{parallel, spelling};
+use kiln_core::{layer_name, parallel, spelling};

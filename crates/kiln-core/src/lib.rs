@@ -12,6 +12,7 @@ pub mod color;
 pub mod encode;
 pub mod error;
 pub mod geo;
+pub mod layer_name;
 pub mod parallel;
 pub mod raster;
 pub mod simd;

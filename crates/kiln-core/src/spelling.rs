@@ -1,5 +1,7 @@
 //! How near a name is to another that may have been meant.
 
+use strsim::levenshtein;
+
 /// The `known` names, the nearest to `name` first: those that hold it or are held by it, then by the letters that differ.
 /// Case does not count; equally near names keep their order.
 pub fn nearest_first<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
@@ -8,7 +10,7 @@ pub fn nearest_first<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -
     names.sort_by_cached_key(|known| {
         let known = known.to_lowercase();
         let holds = |outer: &str, inner: &str| inner.len() > 2 && outer.contains(inner);
-        (!(holds(&known, &name) || holds(&name, &known)), edit_distance(&name, &known))
+        (!(holds(&known, &name) || holds(&name, &known)), levenshtein(&name, &known))
     });
     names
 }
@@ -19,7 +21,7 @@ pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>, key: im
     let far = 1 + wanted.chars().count() / 3;
     let mut near: Vec<_> = known
         .into_iter()
-        .map(|candidate| (edit_distance(&wanted, &key(candidate)), candidate))
+        .map(|candidate| (levenshtein(&wanted, &key(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= far || (wanted.len() > 2 && key(candidate).contains(&wanted)))
         .collect();
     near.sort_unstable();
@@ -31,22 +33,6 @@ pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>, key: im
 /// The question whether one of the `nearest` words was meant, with a space behind it; nothing if there is none.
 pub fn did_you_mean(nearest: &[&str]) -> String {
     if nearest.is_empty() { String::new() } else { format!("did you mean {}? ", nearest.join(" or ")) }
-}
-
-/// How many letters must be added, dropped or changed to turn one word into the other (Levenshtein).
-fn edit_distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, against) in other.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *against);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

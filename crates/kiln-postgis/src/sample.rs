@@ -8,7 +8,7 @@ use super::survey::LEVEL;
 use super::window::Window;
 use kiln_core::error::Result;
 use kiln_core::geo::{fixed, morton};
-use kiln_core::parallel::each;
+use kiln_core::parallel::try_map;
 use kiln_core::raster::Tally;
 use kiln_core::source::Query;
 
@@ -46,7 +46,7 @@ impl LiveSnapshot {
             let total = nodes.iter().map(|node| node.n).sum();
             let wanted = wanted(&nodes, &ranks(total, count, query.filter.is_active()));
             let threads = (self.connections() / 2).max(1);
-            each(&wanted, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
+            try_map(&wanted, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
         };
         let place = |key: u64| {
             let (x, y) = morton::place(key);

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent};
+use kiln_core::layer_name;
 use kiln_core::raster::{Cells, Tally};
 use kiln_core::source::{self, CategoryList, PointSet, Provider, Query, ScanReport, Totals, scan_count};
 
@@ -73,6 +74,9 @@ impl Provider for Store {
     }
 
     fn find(&self, name: &str) -> Result<Option<Arc<dyn PointSet>>> {
+        if !layer_name::is_valid(name) {
+            return Ok(None);
+        }
         Ok(self.layer(name)?.map(|layer| layer.snapshot() as Arc<dyn PointSet>))
     }
 }

@@ -3,9 +3,11 @@
 mod shared;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use kiln_core::error::Error;
 use kiln_core::geo::{Bounds, Canvas, Categories, Points, Projection, TileCoord};
 use kiln_core::raster::{Aggregation, Bins, Cells, Grid, Kernel, Shape, Tally, density};
 use kiln_core::source::{Query, Sink, Source};
@@ -218,8 +220,8 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
     let snapshot = layer_of(&store, &columns, 1).snapshot();
     let query = Query::default().with_weights(true);
     let spread = |canvas: &Canvas, tally: Tally, radius_px: f64, threads: usize| {
-        let wanted = gather::Wanted { canvas, tally, weights: true, radius_px, stop: None };
-        gather::gather(&snapshot.passing(&query), wanted, u64::MAX, threads).unwrap()
+        let request = gather::CellRequest { canvas, tally, weights: true, radius_px, stop: None };
+        gather::gather(&snapshot.passing(&query), request, u64::MAX, threads).unwrap()
     };
     let cases = [
         (Projection::Mercator, Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap(), 401, 377),
@@ -508,6 +510,79 @@ fn an_import_is_all_or_nothing_and_merges_its_runs() {
     assert!(store.remove("points").unwrap() && store.names().unwrap().is_empty());
     let left: Vec<_> = std::fs::read_dir(store.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// The path, length and time of change of each file and folder below a folder.
+fn tree(folder: &Path) -> Vec<(std::path::PathBuf, u64, std::time::SystemTime)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let metadata = entry.metadata().unwrap();
+        all.push((entry.path(), metadata.len(), metadata.modified().unwrap()));
+        if metadata.is_dir() {
+            all.extend(tree(&entry.path()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn names_that_lead_out_of_the_store_are_rejected_before_any_path_is_touched() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(&home.path().join("a/store")).unwrap();
+    store.create("points", Description::default()).unwrap();
+    store.claim().unwrap();
+    // Layers that a path would reach, outside of the store and in it.
+    let neighbor = Store::open(&home.path().join("neighbor")).unwrap();
+    neighbor.create("points", Description::default()).unwrap();
+    let outside = home.path().join("neighbor/points");
+    Store::open(&store.folder().join("points")).unwrap().create("inner", Description::default()).unwrap();
+    let before = tree(home.path());
+    let too_long = "x".repeat(65);
+    for name in [
+        "../../neighbor/points",
+        "points/../../../neighbor/points",
+        outside.to_str().unwrap(),
+        "points/inner",
+        "..",
+        ".",
+        "./points",
+        "points/",
+        "/",
+        "",
+        " ",
+        "..\\..\\neighbor\\points",
+        "C:\\points",
+        "points\0",
+        "points\n",
+        "p\u{f6}ints",
+        "%2e%2e",
+        &too_long,
+        // Names that the store uses itself.
+        ".lock",
+        ".work-a",
+        "server.lock",
+        "manifest.json",
+    ] {
+        let check = |error: Error| {
+            assert!(matches!(error, Error::Invalid { .. }) && error.is_usage(), "{name:?}: {error:?}");
+            assert!(error.to_string().contains("1 to 64 letters A-Z, a-z, digits, _ or -"), "{name:?}: {error}");
+        };
+        check(store.layer(name).unwrap_err());
+        check(store.create(name, Description::default()).unwrap_err());
+        check(
+            store
+                .create_with(name, Description::default(), |_| -> kiln_core::Result<()> { unreachable!("{name:?}") })
+                .unwrap_err(),
+        );
+        check(store.remove(name).unwrap_err());
+        assert_eq!(tree(home.path()), before, "{name:?}");
+    }
+    // Folders of such names in the store are no layers.
+    std::fs::rename(store.folder().join("points/inner"), store.folder().join(".hidden")).unwrap();
+    assert_eq!(store.names().unwrap(), ["points"]);
+    assert!(neighbor.layer("points").unwrap().is_some());
 }
 
 fn entries(folder: &Path) -> Vec<String> {

@@ -1,8 +1,7 @@
 //! A small drawing surface for legends and previews: smooth rectangles and text.
 
-use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
+use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 use image::{Pixel, Rgba, RgbaImage};
-use imageproc::drawing::draw_text_mut;
 
 use kiln_core::error::{Error, Result};
 
@@ -143,9 +142,53 @@ impl Sheet {
                 Anchor::Middle => width / 2.0,
                 Anchor::End => width,
             };
-        // The drawing call wants the top of the line; its letters then stand on top + ascent.
-        let top = (baseline * self.pixel_ratio).round() - self.font.as_scaled(scale).ascent();
-        let (left, top) = (left.round() as i32, top.round() as i32);
-        draw_text_mut(&mut self.image, Rgba(ink.color), left, top, scale, &self.font, text);
+        let font = self.font.as_scaled(scale);
+        // A glyph's place is relative to the top left corner of the line, which lies on a whole pixel.
+        let (left, top) = (left.round() as i32, ((baseline * self.pixel_ratio).round() - font.ascent()).round() as i32);
+        let (columns, rows) = self.image.dimensions();
+        let mut pen = 0.0;
+        for letter in text.chars() {
+            let id = font.glyph_id(letter);
+            let glyph = font.outline_glyph(id.with_scale_and_position(scale, point(pen, font.ascent())));
+            // The typeface has no kerning.
+            pen += font.h_advance(id);
+            // A space has no outline.
+            let Some(glyph) = glyph else { continue };
+            let corner = glyph.px_bounds().min;
+            let (left, top) = (left + corner.x.round() as i32, top + corner.y.round() as i32);
+            glyph.draw(|column, row, coverage| {
+                let (x, y) = (left.saturating_add_unsigned(column), top.saturating_add_unsigned(row));
+                if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
+                    && x < columns
+                    && y < rows
+                {
+                    let [red, green, blue, alpha] = ink.color;
+                    let alpha = (f32::from(alpha) * coverage.clamp(0.0, 1.0)) as u8;
+                    self.image.get_pixel_mut(x, y).blend(&Rgba([red, green, blue, alpha]));
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_beyond_the_edges_is_clipped() {
+        let draw = |left: u32, top: u32, width: u32, height: u32| {
+            let mut sheet = Sheet::new(width as f32, height as f32, 1.0, [255; 4]).unwrap();
+            let (x, baseline) = (20.0 - left as f32, 30.0 - top as f32);
+            sheet.text(x, baseline, Anchor::Start, Ink { size: 12.0, color: [0, 0, 0, 255] }, "Ångström, 5 km²");
+            sheet.into_image()
+        };
+        let whole = draw(0, 0, 150, 50);
+        for (left, top, width, height) in [(25, 22, 30, 6), (0, 0, 150, 25), (60, 28, 90, 22)] {
+            let part = image::imageops::crop_imm(&whole, left, top, width, height).to_image();
+            assert!(part.pixels().any(|pixel| pixel.0[0] < 128), "{left} {top}");
+            assert!(draw(left, top, width, height) == part, "{left} {top}");
+        }
     }
 }

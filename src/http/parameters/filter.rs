@@ -1,0 +1,127 @@
+//! Which points of a layer are wanted.
+
+use std::sync::Arc;
+
+use super::area::Area;
+use super::fields::Fields;
+use crate::error::{Error, Result};
+use crate::http::server::problem::{Answer, Problem};
+use crate::source::{self, Comparison, Query};
+
+/// Which points of a layer are wanted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    start_us: Option<i64>,
+    end_us: Option<i64>,
+    categories: Vec<String>,
+    area: Option<Area>,
+}
+
+impl Filter {
+    /// Reads the parameters `start`, `end` and `category`.
+    pub(crate) fn read(fields: &mut Fields) -> Answer<Self> {
+        let filter = Self {
+            start_us: fields.time_us("start")?,
+            end_us: fields.time_us("end")?,
+            categories: fields.texts("category")?,
+            area: None,
+        };
+        if filter.start_us.zip(filter.end_us).is_some_and(|(start, end)| start >= end) {
+            return Err(Problem::parameter("start", "it is not before end"));
+        }
+        Ok(filter)
+    }
+
+    /// The same filter for points in `area` alone, if there is one.
+    pub(crate) fn within(self, area: Option<Area>) -> Self {
+        Self { area, ..self }
+    }
+
+    /// Whether only points in a polygon pass.
+    pub(crate) fn has_polygon(&self) -> bool {
+        self.area.is_some()
+    }
+
+    /// The filter as the parameters that it was read from; a polygon is none.
+    pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = Vec::new();
+        pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
+        pairs.extend(self.end_us.map(|time| ("end", time_text(time))));
+        if !self.categories.is_empty() {
+            // As JSON: a category may hold a comma.
+            pairs.push(("category", serde_json::json!(self.categories).to_string()));
+        }
+        pairs
+    }
+
+    /// The query with this filter.
+    pub(crate) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
+        let filter = query.filter.clone().and(&self.clone().selection(Vec::new()));
+        query.with_filter(filter)
+    }
+
+    /// Makes sure that there are not two polygons.
+    pub(crate) fn check(&self, query: &Query<'_>) -> Result<()> {
+        if self.area.is_some() && query.filter.polygon.is_some() {
+            return Err(Error::invalid("polygon", "the query behind this layer has bounds or a polygon of its own"));
+        }
+        Ok(())
+    }
+
+    /// The points of a layer that pass, and `comparisons` too.
+    pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> source::Filter {
+        let polygon = self.area.map(|area| Arc::clone(area.polygon()));
+        let Self { start_us, end_us, categories, .. } = self;
+        source::Filter { start_us, end_us, categories, polygon, comparisons }
+    }
+
+    /// The error of an input that has no column to filter by is one of the request.
+    pub(crate) fn blamed(&self, error: Error) -> Error {
+        match error {
+            Error::Input { .. } if !self.categories.is_empty() => {
+                Error::invalid("category", "the layer has no column of categories to filter by")
+            }
+            Error::Input { .. } if self.start_us.is_some() || self.end_us.is_some() => {
+                Error::invalid("start", "the layer has no column of times to filter by")
+            }
+            other => other,
+        }
+    }
+
+    /// Whether every point passes.
+    pub(crate) fn is_none(&self) -> bool {
+        self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty() && self.area.is_none()
+    }
+}
+
+/// An instant as a parameter: RFC 3339, to the microsecond.
+pub(crate) fn time_text(time_us: i64) -> String {
+    // What a calendar does not reach is told as the number that it is.
+    jiff::Timestamp::from_microsecond(time_us).map_or_else(|_| time_us.to_string(), |time| time.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::fields::query_string;
+    use super::*;
+
+    #[test]
+    fn a_filter_comes_back_from_its_parameters() {
+        for query in [
+            "",
+            "start=2024-05-01",
+            "start=1715000000.123456&end=1715000001",
+            "start=-1.5&end=-0.25",
+            "category=bus,tram",
+            "category=%5B%22a,b%22,%22c%22%5D&end=1066-10-14T09:00:00Z",
+        ] {
+            let read = |query: &str| Filter::read(&mut Fields::from_query(query).unwrap()).unwrap();
+            let filter = read(query);
+            let again = query_string(&filter.pairs());
+            assert_eq!(format!("{:?}", read(&again)), format!("{filter:?}"), "{query}");
+            assert_eq!(filter.is_none(), query.is_empty());
+        }
+        assert!(Filter::read(&mut Fields::from_query("start=2024&end=2023").unwrap()).is_err());
+    }
+}

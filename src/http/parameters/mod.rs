@@ -1,0 +1,10 @@
+//! The parameters of requests: how they are read, checked and documented.
+
+pub(crate) mod area;
+pub(crate) mod canvas_parameters;
+pub(crate) mod fields;
+pub(crate) mod filter;
+pub(crate) mod picture;
+pub(crate) mod pixel_ratio;
+pub(crate) mod schemas;
+pub(crate) mod tile_style;

@@ -1,0 +1,50 @@
+//! Names of pictures: `….png`, or `…@2x.png` with twice the pixels for the same ground.
+
+use crate::layer::Radius;
+
+/// Pixels of a picture per pixel of the layout that it is shown in: 1, or 2 for dense screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PixelRatio(u32);
+
+impl PixelRatio {
+    /// A pixel of the picture for each of the layout.
+    pub(crate) const ONE: Self = Self(1);
+
+    /// What stands before `.png` or `@2x.png`, and the ratio; `None` for any other ending.
+    pub(crate) fn split(name: &str) -> Option<(&str, Self)> {
+        let stem = name.strip_suffix(".png")?;
+        Some(stem.strip_suffix("@2x").map_or((stem, Self(1)), |stem| (stem, Self(2))))
+    }
+
+    /// So many pixels of the layout as pixels of the picture.
+    pub(crate) fn pixels(self, layout_px: u32) -> u32 {
+        layout_px.saturating_mul(self.0)
+    }
+
+    /// The radius in pixels of the picture: a dot is as large on the map whatever the ratio.
+    pub(crate) fn radius(self, radius: Radius) -> Radius {
+        let ratio = f64::from(self.0);
+        match radius {
+            Radius::Pixels(pixels) => Radius::Pixels(pixels * ratio),
+            Radius::DotSize(pixels) => Radius::DotSize(pixels * ratio),
+            Radius::Meters(meters) => Radius::Meters(meters),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_the_ratio() {
+        assert_eq!(PixelRatio::split("800x600.png"), Some(("800x600", PixelRatio(1))));
+        assert_eq!(PixelRatio::split("7@2x.png"), Some(("7", PixelRatio(2))));
+        for bad in ["7", "7@2x", "7.webp", "7.PNG", "7.png.gz"] {
+            assert_eq!(PixelRatio::split(bad), None, "{bad}");
+        }
+        assert_eq!(PixelRatio(2).pixels(u32::MAX), u32::MAX);
+        assert_eq!(PixelRatio(2).radius(Radius::DotSize(3.0)), Radius::DotSize(6.0));
+        assert_eq!(PixelRatio(2).radius(Radius::Meters(3.0)), Radius::Meters(3.0));
+    }
+}

@@ -1,0 +1,137 @@
+//! How the tiles of a layer are drawn, read once from a query that comes again with each of them.
+
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::area::Area;
+use super::fields::Fields;
+use super::picture::{LayerStyle, RenderRequest};
+use super::pixel_ratio::PixelRatio;
+use crate::geo::{Canvas, Projection, TileCoord};
+use crate::http::server::App;
+use crate::http::server::digest::{digest, lasting_digest};
+use crate::http::server::problem::{Answer, Problem};
+use crate::layer::Layer;
+
+/// How the tiles of a layer are drawn.
+#[derive(Clone, Debug)]
+pub(crate) struct TileStyle {
+    pub(crate) style: LayerStyle,
+    /// Width and height of a tile in pixels of the layout.
+    pub(crate) side_px: u32,
+}
+
+/// A style, and what it is called.
+#[derive(Debug)]
+pub(crate) struct NamedTileStyle {
+    pub(crate) style: TileStyle,
+    /// Stands for the layer's version and the style in this process.
+    pub(crate) digest: u128,
+    /// Stands for the layer's version, the style and its colors in every process.
+    pub(crate) lasting_digest: u64,
+    /// Whether the address names the layer's version: what it shows never changes then.
+    pub(crate) is_pinned: bool,
+}
+
+impl TileStyle {
+    /// Width and height of a tile unless asked otherwise.
+    pub(crate) const SIDE_PX: u32 = 256;
+
+    /// Reads the style, the filter and the size of tiles.
+    pub(crate) fn read(app: &App, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
+        let side_px = match fields.text("size")?.as_deref().map(str::trim) {
+            None | Some("256") => Self::SIDE_PX,
+            Some("512") => 512,
+            Some(other) => return Err(Problem::parameter("size", format!("`{other}` is neither 256 nor 512"))),
+        };
+        Self::read_sized(app, layer, fields, side_px)
+    }
+
+    /// Reads the style and the filter of tiles of a given size.
+    pub(crate) fn read_sized(app: &App, layer: &Layer, fields: &mut Fields, side_px: u32) -> Answer<Self> {
+        if !layer.ground().wraps() {
+            let why = "tiles are for layers on the globe, and this one lies on a plane: ask for /{layer}/bbox/…";
+            return Err(Problem::parameter("layer", why));
+        }
+        let mut style = LayerStyle::read(app, layer, fields)?;
+        if style.projection != Projection::Mercator {
+            let why = "tiles are drawn in mercator; /{layer}/bbox/… draws any projection";
+            return Err(Problem::parameter("projection", why));
+        }
+        // Tiles that meet, and colors that mean the same in all of them, need one scale.
+        style.options.true_scale_lat_deg.get_or_insert_with(|| layer.middle_lat_deg());
+        Ok(Self { style, side_px })
+    }
+
+    /// The canvas of a tile, and the style in its pixels.
+    pub(crate) fn request(
+        &self,
+        app: &App,
+        layer: &Arc<Layer>,
+        tile: TileCoord,
+        ratio: PixelRatio,
+    ) -> Answer<RenderRequest> {
+        let side_px = ratio.pixels(self.side_px);
+        let (pixels, limit) = (u64::from(side_px).pow(2), app.config.limits.pixels);
+        if pixels > limit {
+            let why = format!("{pixels} pixels are more than the {limit} that limits.pixels allows");
+            return Err(Problem::parameter("size", why));
+        }
+        self.style.clone().with_ratio(ratio).on(app, layer, Canvas::tile(tile, side_px)?)
+    }
+}
+
+impl NamedTileStyle {
+    /// The style that `query` asks for, of the points in `area` if there is one.
+    pub(crate) fn read(app: &App, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
+        let mut fields = Fields::from_query(query)?;
+        let version = fields.short_text("v")?;
+        let mut style = TileStyle::read(app, layer, &mut fields)?;
+        fields.finish()?;
+        style.style.filter = style.style.filter.within(area);
+        let LayerStyle { options, scheme, filter, .. } = &style.style;
+        let text = format!("{}/{}/{filter:?}{options:?}", layer.name(), layer.version());
+        Ok(Self {
+            digest: digest(&text),
+            lasting_digest: lasting_digest((&text, scheme.colors())),
+            is_pinned: version.is_some_and(|version| version == layer.version()),
+            style,
+        })
+    }
+}
+
+/// Styles by the query that they were read from.
+#[derive(Debug)]
+pub(crate) struct TileStyles(Cache<String, Arc<NamedTileStyle>, ByLength>);
+
+#[derive(Clone, Copy, Debug)]
+struct ByLength;
+
+impl Weighter<String, Arc<NamedTileStyle>> for ByLength {
+    fn weight(&self, query: &String, _: &Arc<NamedTileStyle>) -> u64 {
+        /// What a style takes beside its texts, which are about as long as the query: its colors above all.
+        const STYLE: usize = 2048;
+        (2 * query.len() + STYLE) as u64
+    }
+}
+
+impl TileStyles {
+    const MAX_BYTES: u64 = 8 << 20;
+
+    pub(crate) fn new() -> Self {
+        Self(Cache::with_weighter(1000, Self::MAX_BYTES, ByLength))
+    }
+
+    /// The style that `query` asks for, as it was read before or is read now.
+    pub(crate) fn read(&self, app: &App, layer: &Layer, query: &str) -> Answer<Arc<NamedTileStyle>> {
+        let key = format!("{}/{}?{query}", layer.name(), layer.version());
+        if let Some(style) = self.0.get(&key) {
+            return Ok(style);
+        }
+        let style = Arc::new(NamedTileStyle::read(app, layer, query, None)?);
+        self.0.insert(key, Arc::clone(&style));
+        Ok(style)
+    }
+}

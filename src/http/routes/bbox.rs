@@ -1,0 +1,141 @@
+//! `GET /{layer}/bbox/{w},{s},{e},{n}/{width}x{height}.png`: a picture of any bounds; with `.tif` behind, its values.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+
+use super::images::{has, png};
+use crate::config::EmptyTile;
+use crate::geo::Bounds;
+use crate::http::parameters::area::Area;
+use crate::http::parameters::canvas_parameters::{Beyond, canvas};
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::picture::{LayerStyle, RenderRequest};
+use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::schemas::{PictureParameters, PolygonBody};
+use crate::http::server::App;
+use crate::http::server::digest::etag;
+use crate::http::server::problem::{Answer, Problem};
+use crate::layer::Size;
+
+/// A picture of any bounds
+///
+/// Exactly of the size that is asked for; `@2x` before `.png` doubles the pixels, for dense screens. With `.tif` behind it is a
+/// `GeoTIFF` of the values, as 32-bit floats: a sum or count is that of each pixel.
+#[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
+    params(
+        ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
+        ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
+        ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
+        PictureParameters),
+    responses(
+        (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")),
+            headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has it already"),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn picture(
+    State(app): State<Arc<App>>,
+    Path((layer, bounds, size)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<Response<Body>> {
+    let (request, format) = read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), None)?;
+    reply(&app, request, format, &headers).await
+}
+
+/// A picture of the points in a polygon
+///
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all else is as with GET.
+#[utoipa::path(post, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
+    params(
+        ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
+        ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
+        ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
+        PictureParameters),
+    request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
+    responses(
+        (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")), headers(("Cache-Control" = String))),
+        (status = 400, description = "A parameter or the polygon is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn picture_within(
+    State(app): State<Arc<App>>,
+    Path((layer, bounds, size)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<Body>> {
+    let area = Area::of_body(&app, &headers, body).await?;
+    let (request, format) =
+        read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
+    // What a body asked for is not kept by clients, so none has it.
+    reply(&app, request, format, &HeaderMap::new()).await
+}
+
+/// The picture, from memory or drawn now.
+async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
+    let key = format!("bbox/{format:?}/{}", request.key());
+    let tag = etag(&key);
+    let cache_control = &app.config.server.cache_control;
+    // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
+    if has(headers, &tag) {
+        return Ok(png(headers, Bytes::new(), &tag, cache_control));
+    }
+    let bytes = match format {
+        Format::Png => request.png(app, &key, EmptyTile::Transparent).await?,
+        Format::GeoTiff => request.geotiff(app, &key).await?,
+    };
+    let mut response = png(headers, bytes, &tag, cache_control);
+    if format == Format::GeoTiff {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/tiff"));
+    }
+    Ok(response)
+}
+
+/// What a picture is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// Its colors.
+    Png,
+    /// Its values.
+    GeoTiff,
+}
+
+/// A picture's name as its size, the pixels per layout unit, and what it is written as; `None` for any other ending.
+fn split(name: &str) -> Option<(&str, PixelRatio, Format)> {
+    let tif = name.strip_suffix(".tif").map(|stem| (stem, PixelRatio::ONE, Format::GeoTiff));
+    tif.or_else(|| PixelRatio::split(name).map(|(stem, ratio)| (stem, ratio, Format::Png)))
+}
+
+fn read_request(
+    app: &App,
+    layer: &str,
+    bounds: &str,
+    size: &str,
+    query: &str,
+    area: Option<Area>,
+) -> Answer<(RenderRequest, Format)> {
+    let layer = app.layer(layer)?;
+    let mut fields = Fields::from_query(query)?;
+    let mut style = LayerStyle::read(app, &layer, &mut fields)?;
+    fields.finish()?;
+    style.filter = style.filter.within(area);
+
+    let bounds: Bounds = bounds.parse()?;
+    let malformed = || {
+        Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png, 800x600@2x.png or 800x600.tif"))
+    };
+    let (stem, ratio, format) = split(size).ok_or_else(malformed)?;
+    let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };
+    let size = Size::Exact(ratio.pixels(width), ratio.pixels(height));
+    let canvas = canvas(app, style.projection, bounds, size, Beyond::Empty)?;
+    Ok((style.with_ratio(ratio).on(app, &layer, canvas)?, format))
+}

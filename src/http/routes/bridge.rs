@@ -1,0 +1,252 @@
+//! The old page's requests, answered in its own shapes.
+//!
+//! A page that used to POST to `heatmap.service.php` finds the same parameters understood and the same members in the
+//! answer, numbers as texts among them. What was wrong is not repeated: the picture shows the bounds that were asked for,
+//! dots reach in from outside them, and the scheme is honored.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Method, Response, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::overlays::{answer_within, corners, overlay};
+use crate::color::Opacity;
+use crate::geo::{Bounds, Projection};
+use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground};
+use crate::http::parameters::fields::pairs;
+use crate::http::parameters::filter::Filter;
+use crate::http::parameters::picture::{RenderRequest, Subject};
+use crate::http::server::App;
+use crate::http::server::problem::{Answer, Problem};
+use crate::layer::{Blend, Radius, Size, StyleOptions};
+
+/// What the old page is answered; numbers are texts, as they were.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum BridgeReply {
+    /// A picture, at `imgs/{filename}.png`.
+    Picture {
+        /// Whether it went well.
+        success: bool,
+        /// The picture's name, without its ending.
+        filename: String,
+        /// As it was asked for.
+        #[serde(rename = "dotSize")]
+        dot_size: String,
+        /// As it was asked for, 0 to 255.
+        opacity: String,
+        /// The color scheme.
+        scheme: String,
+        /// `[width, height]`, as a text.
+        #[serde(rename = "imgSize")]
+        size: String,
+        /// `[[south, west], [north, east]]`, as a text.
+        bounds: String,
+    },
+    /// The points, where `png` is false.
+    Points {
+        /// Whether it went well.
+        success: bool,
+        /// False: there is no picture.
+        filename: bool,
+        /// `[latitude, longitude]` each.
+        #[schema(value_type = Vec<Vec<f64>>)]
+        data: Vec<[f64; 2]>,
+        /// Points within the bounds, in all.
+        total: u64,
+        /// Whether `data` holds only the first of them.
+        truncated: bool,
+    },
+}
+
+/// The old page's parameters: repeated and bracketed names, as jQuery writes lists.
+#[derive(Debug, Default)]
+struct BridgeRequest {
+    pairs: Vec<(String, String)>,
+}
+
+impl BridgeRequest {
+    fn read(query: &str) -> Answer<Self> {
+        Ok(Self { pairs: pairs(query).collect::<Answer<_>>()? })
+    }
+
+    /// The two numbers of a list, as `name[]` in their order, or as `name[0]` and `name[1]` in any.
+    fn numbers(&self, name: &str, what: &str) -> Answer<[f64; 2]> {
+        let malformed = || Problem::parameter(name, format!("give it twice, as {name}[], for {what}: two numbers"));
+        let mut found = [None; 2];
+        let mut count = 0;
+        for (given, value) in &self.pairs {
+            let Some(index) = given.strip_prefix(name).and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'))
+            else {
+                continue;
+            };
+            let index = if index.is_empty() { count } else { index.parse().map_err(|_| malformed())? };
+            let number = value.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+            let place: &mut Option<f64> = found.get_mut(index).ok_or_else(malformed)?;
+            if number.is_none() || place.replace(number.unwrap_or_default()).is_some() {
+                return Err(malformed());
+            }
+            count += 1;
+        }
+        let [Some(one), Some(other)] = found else { return Err(malformed()) };
+        Ok([one, other])
+    }
+
+    fn one(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Makes sure that there is nothing that would be passed over.
+    fn check(&self) -> Answer<()> {
+        for (index, (name, _)) in self.pairs.iter().enumerate() {
+            let is_list = ["imgSize[", "bounds[0][", "bounds[1]["].iter().any(|list| name.starts_with(list));
+            if !is_list && !KNOWN.contains(&name.as_str()) {
+                let all = KNOWN.join(", ");
+                let why = format!("there is no such parameter. There are: {all}, imgSize[], bounds[0][], bounds[1][]");
+                return Err(Problem::parameter(name, why));
+            }
+            if !is_list && self.pairs[..index].iter().any(|(other, _)| other == name) {
+                return Err(Problem::parameter(name, "it is given twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+const KNOWN: [&str; 6] = ["png", "dotSize", "opacity", "scheme", "projection", "layer"];
+
+/// The old page's request, by GET
+#[utoipa::path(get, path = "/lib/heatmap.service.php", tag = "bridge",
+    params(
+        ("png" = Option<bool>, Query, description = "Whether a picture is wanted; if not, the points are answered. Default: true"),
+        ("dotSize" = Option<f64>, Query, description = "The old library's dot size in pixels. Default: 150"),
+        ("opacity" = Option<u8>, Query, description = "0 to 255. Default: 128"),
+        ("imgSize[]" = Vec<u32>, Query, description = "Width, then height", example = json!([800, 600])),
+        ("bounds[0][]" = Vec<f64>, Query, description = "South, then west", example = json!([35, -12])),
+        ("bounds[1][]" = Vec<f64>, Query, description = "North, then east", example = json!([60, 32])),
+        ("scheme" = Option<String>, Query, description = "Default: fire"),
+        ("projection" = Option<String>, Query, description = "mercator or platecarree. Default: bridge.projection of the config"),
+        ("layer" = Option<String>, Query, description = "Default: bridge.layer of the config")),
+    responses(
+        (status = 200, description = "As the old page expects it", body = BridgeReply),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "There is no room for the picture", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn bridge(
+    State(app): State<Arc<App>>,
+    method: Method,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<Body>> {
+    let mut asked = BridgeRequest::read(query.as_deref().unwrap_or_default())?;
+    if method == Method::POST {
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !content_type.is_empty() && !content_type.starts_with("application/x-www-form-urlencoded") {
+            let why = format!("`{content_type}` is not read here; send a form, application/x-www-form-urlencoded");
+            return Err(Problem::media_type(why));
+        }
+        let body = std::str::from_utf8(&body).map_err(|_| Problem::body("the form is not UTF-8"))?;
+        asked.pairs.extend(BridgeRequest::read(body)?.pairs);
+    }
+    let reply = answer(&app, &asked).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
+}
+
+async fn answer(app: &Arc<App>, asked: &BridgeRequest) -> Answer<BridgeReply> {
+    asked.check()?;
+    let layer = match asked.one("layer").or_else(|| app.config.bridge_layer()) {
+        Some(name) => app.layer(name)?,
+        None => app.first_layer().ok_or_else(|| Problem::not_found("the server has no layer"))?,
+    };
+    let projection: Projection = match asked.one("projection") {
+        Some(name) => name.parse()?,
+        None if layer.ground().wraps() => app.config.bridge.projection,
+        None => Projection::Plane,
+    };
+    check_ground(layer.ground(), projection)?;
+    let [south, west] = asked.numbers("bounds[0]", "south and west")?;
+    let [north, east] = asked.numbers("bounds[1]", "north and east")?;
+    let bounds = Bounds::new(west, south, east, north)?;
+    let as_picture = match asked.one("png").unwrap_or("true") {
+        "true" | "1" => true,
+        "false" | "0" | "" => false,
+        other => return Err(Problem::parameter("png", format!("`{other}` is neither true nor false"))),
+    };
+    let subject = Subject::Layer(Arc::clone(&layer));
+    if !as_picture {
+        let (found, total) = answer_within(app, subject, &Filter::default(), bounds, projection).await?;
+        let data: Vec<[f64; 2]> = found.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();
+        let truncated = (data.len() as u64) < total;
+        return Ok(BridgeReply::Points { success: true, filename: false, data, total, truncated });
+    }
+    let whole =
+        |value: f64| (value.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&value)).then_some(value as u32);
+    let [width, height] = asked.numbers("imgSize", "width and height")?;
+    let (Some(width), Some(height)) = (whole(width), whole(height)) else {
+        return Err(Problem::parameter("imgSize", "width and height have to be whole numbers of pixels above 0"));
+    };
+    let dot_size = asked.one("dotSize").unwrap_or("150").trim();
+    let opacity = asked.one("opacity").unwrap_or("128").trim();
+    let share = opacity.parse::<u8>().map(|alpha| f64::from(alpha) / 255.0);
+    let share =
+        share.map_err(|_| Problem::parameter("opacity", format!("`{opacity}` is not a whole number from 0 to 255")))?;
+    let scheme_name = asked.one("scheme").unwrap_or("fire");
+    let options =
+        StyleOptions {
+            blend: Some(Blend::Classic),
+            radius: Some(Radius::from_dot_size(dot_size).map_err(|_| {
+                Problem::parameter("dotSize", format!("`{dot_size}` is not a number of pixels above 0"))
+            })?),
+            opacity: Some(Opacity::new(share)?),
+            scheme: Some(scheme_name.to_owned()),
+            ..StyleOptions::default()
+        };
+    let scheme = app.scheme(scheme_name)?;
+    let canvas = canvas(app, projection, bounds, Size::Exact(width, height), Beyond::Cut)?;
+    let request = RenderRequest { subject, filter: Filter::default(), options, scheme, canvas };
+    let (overlay, _) = overlay(app, request).await?;
+    let shown = if canvas.height() == height { bounds } else { canvas.bounds() };
+    Ok(BridgeReply::Picture {
+        success: true,
+        filename: overlay.filename().trim_end_matches(".png").to_owned(),
+        dot_size: dot_size.to_owned(),
+        opacity: opacity.to_owned(),
+        scheme: scheme_name.to_owned(),
+        size: format!("[{}, {}]", canvas.width(), canvas.height()),
+        bounds: json!(corners(shown)).to_string(),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_as_jquery_writes_them() {
+        let query = "png=true&imgSize%5B%5D=1653&imgSize%5B%5D=600&bounds%5B0%5D%5B%5D=-8.5&bounds%5B0%5D%5B%5D=100\
+                     &bounds%5B1%5D%5B%5D=8&bounds%5B1%5D%5B%5D=120";
+        let asked = BridgeRequest::read(query).unwrap();
+        assert_eq!(asked.numbers("imgSize", "").unwrap(), [1653.0, 600.0]);
+        assert_eq!(asked.numbers("bounds[0]", "").unwrap(), [-8.5, 100.0]);
+        assert_eq!(asked.numbers("bounds[1]", "").unwrap(), [8.0, 120.0]);
+        assert_eq!(asked.one("png"), Some("true"));
+        let indexed = BridgeRequest::read("imgSize[1]=4&imgSize[0]=3").unwrap();
+        assert_eq!(indexed.numbers("imgSize", "").unwrap(), [3.0, 4.0]);
+        for bad in ["imgSize[]=3", "imgSize[]=3&imgSize[]=x", "imgSize=3", "imgSize[]=1&imgSize[]=2&imgSize[]=3"] {
+            assert!(BridgeRequest::read(bad).unwrap().numbers("imgSize", "").is_err(), "{bad}");
+        }
+        for bad in ["png=1&png=0", "bounds[7][]=3", "png[]=1", "sheme=x"] {
+            assert!(BridgeRequest::read(bad).unwrap().check().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `GET /{layer}/frames`: what a player has to know to show a layer through time.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Response, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::config::TimeSpan;
+use crate::error::{Error, Result};
+use crate::geo::TileCoord;
+use crate::http::parameters::fields::{Fields, query_string};
+use crate::http::parameters::filter::time_text;
+use crate::http::parameters::picture::{RenderRequest, SpanReply};
+use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::schemas::FramesParameters;
+use crate::http::parameters::tile_style::TileStyle;
+use crate::http::server::App;
+use crate::http::server::problem::{Answer, Problem};
+use crate::layer::{Frames, Layer, StyleOptions, center};
+
+/// A layer through time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct FramesReply {
+    /// How long a frame is; the last one may be shorter.
+    #[schema(example = "1d")]
+    every: String,
+    /// When the first frame starts.
+    start: String,
+    /// When the last frame ends.
+    end: String,
+    /// The zoom that the span is for.
+    zoom: u8,
+    /// What the colors of all frames stand for at that zoom; null for the classic blend, and where no frame has a point.
+    span: Option<SpanReply>,
+    /// The address of a tile of a frame: a frame's `start` and `end` take the place of `{start}` and `{end}`.
+    #[schema(example = "http://localhost:3000/trips/{z}/{x}/{y}.png?start={start}&end={end}&vmin=0&vmax=0.5&v=1")]
+    tiles: String,
+    /// The frames in their order.
+    frames: Vec<FrameReply>,
+}
+
+/// A stretch of time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct FrameReply {
+    /// Its first moment.
+    #[schema(example = "2024-05-01T00:00:00Z")]
+    start: String,
+    /// The moment at which it is over.
+    #[schema(example = "2024-05-02T00:00:00Z")]
+    end: String,
+    /// How many points it has.
+    points: u64,
+}
+
+/// A layer through time
+///
+/// A frame for each stretch of time from the first point to the last, or from `start` to `end`, and one span of values for the
+/// colors of all of them, so that they mean the same throughout: it is found in the eight frames with the most points. It is for
+/// the tiles of one zoom; a player asks again where people zoom, or gives `vmin` and `vmax`.
+#[utoipa::path(get, path = "/{layer}/frames", tag = "layers",
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "earthquakes"), FramesParameters),
+    responses(
+        (status = 200, description = "The frames", body = FramesReply),
+        (status = 400, description = "A parameter is wrong, or the layer has no times", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn frames(
+    State(app): State<Arc<App>>,
+    Path(layer): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<Response<Body>> {
+    let layer = app.layer(&layer)?;
+    let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
+    let every: Option<TimeSpan> = fields.parse("every")?;
+    let zoom = fields.zoom("zoom")?;
+    let style = TileStyle::read(&app, &layer, &mut fields)?;
+    fields.finish()?;
+    let every =
+        every.ok_or_else(|| Problem::parameter("every", "missing; say how long a frame is, such as 1h or 1d"))?;
+    let zoom = zoom.unwrap_or_else(|| center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2);
+    let request = style.request(&app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+    let server = app.absolute_url(&headers)?;
+    let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
+    let there = Arc::clone(&app);
+    let make = || {
+        app.pool.run(move |stop| {
+            let reply =
+                look(&there, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
+                    // Nothing else is amiss with an input that could be read before.
+                    Error::Input { message, .. } => Error::invalid("layer", message),
+                    other => other,
+                })?;
+            let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
+            Ok(Bytes::from(text))
+        })
+    };
+    let (text, was_there) = app.bytes.get_or_make(&key, make).await?;
+    app.metrics.cache(was_there);
+    let kept = app.config.server.cache_control.clone();
+    Ok(([(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, kept)], text).into_response())
+}
+
+#[allow(clippy::too_many_arguments, reason = "all of it is asked for")]
+fn look(
+    app: &App,
+    layer: &Arc<Layer>,
+    tiles: &TileStyle,
+    request: &RenderRequest,
+    every: TimeSpan,
+    zoom: u8,
+    server: &str,
+    stop: &AtomicBool,
+) -> Result<FramesReply> {
+    /// Frames that the span is found in.
+    const LOOKED_AT: usize = 8;
+    let every_us = i64::try_from(every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+    let every_us = every_us.ok_or_else(|| Error::invalid("every", "it is too long"))?;
+    let style = request.style()?;
+    let query = request.query(&style, stop);
+    let frames = Frames::of(layer, &query, every_us)?;
+    let points = frames.points(layer, &query)?;
+    let mut busiest: Vec<usize> = (0..frames.len()).filter(|frame| points[*frame] > 0).collect();
+    busiest.sort_by_key(|frame| std::cmp::Reverse(points[*frame]));
+    busiest.truncate(LOOKED_AT);
+    let threads = app.render_threads();
+    let span = frames.span_at_scale(layer, &query, &request.canvas, &style, threads, busiest)?;
+    let unit = request.unit(&style);
+    let span = span.map(|span| SpanReply {
+        vmin: span.vmin * unit.factor,
+        vmax: span.vmax * unit.factor,
+        unit: unit.name,
+        curve: style.curve.to_string(),
+    });
+    let ends = span.as_ref().map(|span| (span.vmin, span.vmax));
+    let options = match ends {
+        Some((vmin, vmax)) => {
+            StyleOptions { vmin: Some(vmin), vmax: Some(vmax), normalization: None, ..request.options.clone() }
+        }
+        None => request.options.clone(),
+    };
+    let mut pairs = options.pairs();
+    pairs.extend(request.filter.pairs().into_iter().filter(|(name, _)| !["start", "end"].contains(name)));
+    if tiles.side_px != TileStyle::SIDE_PX {
+        pairs.push(("size", tiles.side_px.to_string()));
+    }
+    pairs.push(("v", layer.version().to_owned()));
+    let name = layer.name();
+    let frame = |(frame, points): (usize, &u64)| {
+        let [start, end] = frames.at(frame).map(time_text);
+        FrameReply { start, end, points: *points }
+    };
+    Ok(FramesReply {
+        every: every.to_string(),
+        start: time_text(frames.at(0)[0]),
+        end: time_text(frames.at(frames.len() - 1)[1]),
+        zoom,
+        span,
+        tiles: format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?start={{start}}&end={{end}}&{}", query_string(&pairs)),
+        frames: points.iter().enumerate().map(frame).collect(),
+    })
+}

@@ -1,0 +1,232 @@
+//! `PUT /{layer}` and `DELETE /{layer}`: layers of the store come, are described and go.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::color::Scheme;
+use crate::config::{TimeSpan, check_layer_name};
+use crate::error::Error;
+use crate::http::parameters::fields::Fields;
+use crate::http::server::App;
+use crate::http::server::problem::{Answer, Problem};
+use crate::layer_name;
+use crate::store::{Description, StoredLayer};
+
+/// What is said of a layer. All of it may be left out.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(dead_code, reason = "it documents what Fields reads")]
+#[schema(example = json!({"title": "Taxi trips", "keep": "30d", "style": {"scheme": "fire", "radius": "500m"}}))]
+pub(crate) struct LayerRequest {
+    /// What people call it, at most 200 bytes. Default: its name.
+    title: Option<String>,
+    /// Whom to thank for the points, at most 200 bytes.
+    attribution: Option<String>,
+    /// What the weights count: the column that they are read from, at most 200 bytes. Default: the usual columns.
+    weight: Option<String>,
+    /// How old points may become, by their own times, before they are removed: 90s, 30m, 1h, 30d. Default: any age.
+    keep: Option<String>,
+    /// Style parameters, as those of a tile, where a request says nothing.
+    #[schema(value_type = Option<Object>)]
+    style: Option<String>,
+}
+
+/// A layer of the store.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct StoredReply {
+    /// Its name in addresses.
+    #[schema(example = "trips")]
+    name: String,
+    /// What people call it.
+    title: Option<String>,
+    /// Whom to thank for the points.
+    attribution: Option<String>,
+    /// What the weights count.
+    weight: Option<String>,
+    /// How old points may become.
+    #[schema(example = "30d")]
+    keep: Option<String>,
+    /// How it is drawn unless a request says otherwise.
+    style: std::collections::BTreeMap<String, String>,
+    /// How many points there are.
+    points: u64,
+    /// Changes with the points and with what is said of them.
+    version: String,
+}
+
+/// Make a layer, or describe it
+///
+/// ```sh
+/// curl -X PUT localhost:3000/trips
+/// curl -X PUT localhost:3000/trips -H 'Authorization: Bearer TOKEN' --json '{"title": "Taxi trips", "keep": "30d"}'
+/// ```
+///
+/// A layer that is new has no points yet: `POST /{layer}/points` adds them. One that is there keeps its points; what the body
+/// says takes the place of what was said before, and without a body it stays as it is. The store's folder is made with its first
+/// layer.
+#[utoipa::path(put, path = "/{layer}", tag = "writes",
+    params(("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips")),
+    request_body(content = Option<LayerRequest>, content_type = "application/json"),
+    security((), ("token" = [])),
+    responses(
+        (status = 200, description = "The layer was there already", body = StoredReply),
+        (status = 201, description = "The layer is new", body = StoredReply, headers(("Location" = String))),
+        (status = 400, description = "The name or the description is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Writes have to show the token", body = Problem, content_type = "application/problem+json",
+            headers(("WWW-Authenticate" = String))),
+        (status = 403, description = "The server takes no writes, or none from there", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn put(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<Body>> {
+    app.writable(&headers)?;
+    check_layer_name(&name).map_err(|why| Problem::parameter("layer", why))?;
+    app.not_of_inputs(&name)?;
+    let description = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
+    let there = Arc::clone(&app);
+    let work = move |_: &_| there.put(&name, description);
+    let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
+    app.maintenance.described();
+    let location = is_new.then(|| [(header::LOCATION, app.url(&reply.name))]);
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, location, [(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
+}
+
+/// Remove a layer with all its points
+///
+/// ```sh
+/// curl -X DELETE localhost:3000/trips -H 'Authorization: Bearer TOKEN'
+/// ```
+#[utoipa::path(delete, path = "/{layer}", tag = "writes",
+    params(("layer" = String, Path, description = "A layer of the store", example = "trips")),
+    security((), ("token" = [])),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "Writes have to show the token", body = Problem, content_type = "application/problem+json",
+            headers(("WWW-Authenticate" = String))),
+        (status = 403, description = "The server takes no writes, or none from there", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Response<Body>> {
+    app.writable(&headers)?;
+    app.stored(&name)?;
+    let there = Arc::clone(&app);
+    let work = move |_: &_| Ok(there.store.remove(&name)?);
+    let was_there = app.write_limiter.run(std::future::ready(()), work).await?;
+    if was_there { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
+}
+
+/// What a body says of a layer.
+fn description(app: &App, body: &[u8]) -> Answer<Description> {
+    let mut fields = Fields::from_json(body)?;
+    let title = fields.short_text("title")?;
+    let attribution = fields.short_text("attribution")?;
+    let weight = fields.short_text("weight")?;
+    let keep: Option<TimeSpan> = fields.parse("keep")?;
+    let style = fields.json("style");
+    fields.finish()?;
+    if keep.is_some_and(|keep| keep.as_secs() == 0) {
+        return Err(Problem::parameter("keep", "nothing would stay; give 1s or more"));
+    }
+    let mut description =
+        Description { title, attribution, weight, keep_s: keep.map(TimeSpan::as_secs), ..Description::default() };
+    if let Some(style) = style {
+        let mut fields = Fields::from_json(style.get().as_bytes())?;
+        let options = fields.style()?;
+        fields.finish()?;
+        let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
+        options.resolve(|_| Ok(scheme))?;
+        description.style = options.pairs().into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+    }
+    Ok(description)
+}
+
+impl App {
+    /// Makes the layer, or describes it. Answers whether it is new.
+    fn put(&self, name: &str, description: Option<Description>) -> Answer<(StoredReply, bool)> {
+        let store = &self.store;
+        if store.layer(name)?.is_none() {
+            match store.create(name, description.clone().unwrap_or_default()) {
+                Ok(layer) => return Ok((reply(&layer), true)),
+                // Somebody else was faster.
+                Err(Error::Invalid { parameter: "layer", .. }) => {}
+                Err(Error::Input { message, .. }) => return Err(Problem::conflict(message)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let layer = self.stored(name)?;
+        if let Some(description) = description {
+            layer.describe(description).map_err(|error| self.refused(&layer, error))?;
+        }
+        Ok((reply(&layer), false))
+    }
+
+    /// Makes sure that a layer is none of inputs.
+    fn not_of_inputs(&self, name: &str) -> Answer<()> {
+        if self.input_layers.contains(name) {
+            let why =
+                format!("the layer `{name}` is one of the server's inputs, which it only reads; choose another name");
+            return Err(Problem::conflict(why));
+        }
+        Ok(())
+    }
+
+    /// The layer `name` of the store.
+    pub(crate) fn stored(&self, name: &str) -> Answer<Arc<StoredLayer>> {
+        self.not_of_inputs(name)?;
+        if layer_name::is_valid(name)
+            && let Some(layer) = self.store.layer(name)?
+        {
+            return Ok(layer);
+        }
+        let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was there a moment ago"));
+        let may_be = check_layer_name(name).is_ok();
+        Err(if may_be { Problem::not_found(format!("{}; PUT /{name} makes it", problem.detail())) } else { problem })
+    }
+
+    /// What it means that a layer could not be changed.
+    pub(crate) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
+        match error {
+            Error::Invalid { parameter: "Idempotency-Key", .. } => Problem::key_used(),
+            Error::Input { .. } if matches!(self.store.layer(layer.name()), Ok(None)) => {
+                Problem::not_found(format!("the layer `{}` was removed meanwhile", layer.name()))
+            }
+            error => error.into(),
+        }
+    }
+}
+
+fn reply(layer: &StoredLayer) -> StoredReply {
+    let snapshot = layer.snapshot();
+    let Description { title, attribution, weight, style, keep_s } = snapshot.description().clone();
+    StoredReply {
+        name: layer.name().to_owned(),
+        title,
+        attribution,
+        weight,
+        keep: keep_s.map(|keep| TimeSpan::from_secs(keep).to_string()),
+        style,
+        points: snapshot.points(),
+        version: snapshot.version(),
+    }
+}

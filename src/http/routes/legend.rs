@@ -1,0 +1,166 @@
+//! `GET /{layer}/legend.png` and `legend.json`: what the colors of a layer's picture mean.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::images::png;
+use crate::geo::TileCoord;
+use crate::http::parameters::canvas_parameters::{Beyond, canvas, fitting};
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::picture::{LayerStyle, RenderRequest, SpanReply};
+use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::schemas::LegendParameters;
+use crate::http::parameters::tile_style::TileStyle;
+use crate::http::server::App;
+use crate::http::server::digest::etag;
+use crate::http::server::problem::{Answer, Problem};
+
+/// What the colors of a picture mean.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct LegendReply {
+    /// The layer's title.
+    title: String,
+    /// The values of the coldest and the hottest color; null for the classic blend, whose colors are absolute.
+    span: Option<SpanReply>,
+    /// Round values, and where they stand.
+    ticks: Vec<TickReply>,
+    /// Colors from cold to hot, evenly spread, as `#rrggbbaa`.
+    colors: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct TickReply {
+    /// From 0, the coldest color, to 1, the hottest.
+    position: f64,
+    /// The value there.
+    value: f64,
+    /// The value as it is written.
+    label: String,
+}
+
+/// Pixels per layout unit of a legend.
+pub(crate) fn pixel_ratio(fields: &mut Fields) -> Answer<f32> {
+    let text = fields.text("pixel_ratio")?.unwrap_or_else(|| "1".to_owned());
+    let ratio = text.trim().parse::<f32>().ok().filter(|ratio| (0.5..=8.0).contains(ratio));
+    ratio.ok_or_else(|| Problem::parameter("pixel_ratio", format!("`{text}` is not between 0.5 and 8")))
+}
+
+/// What a legend was asked for: the picture whose colors it explains, the title and the pixel ratio.
+fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, String, f32)> {
+    let layer = app.layer(layer)?;
+    let mut fields = Fields::from_query(query)?;
+    let title = fields.short_text("title")?.unwrap_or_else(|| layer.title().to_owned());
+    let ratio = pixel_ratio(&mut fields)?;
+    let bounds = fields.bounds("bounds")?;
+    if let Some(zoom) = fields.zoom("zoom")? {
+        if bounds.is_some() {
+            return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
+        }
+        let style = TileStyle::read(app, &layer, &mut fields)?;
+        fields.finish()?;
+        return Ok((style.request(app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?, title, ratio));
+    }
+    let size = fields.size("size")?.unwrap_or_default();
+    let style = LayerStyle::read(app, &layer, &mut fields)?;
+    fields.finish()?;
+    let canvas = match bounds {
+        Some(bounds) => canvas(app, style.projection, bounds, size, Beyond::Empty)?,
+        None => fitting(app, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
+    };
+    Ok((style.on(app, &layer, canvas)?, title, ratio))
+}
+
+/// The legend of a layer's picture, as a picture
+///
+/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
+/// picture of the whole layer.
+#[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), LegendParameters),
+    responses(
+        (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
+            headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has it already"),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn legend_png(
+    State(app): State<Arc<App>>,
+    Path(layer): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<Response<Body>> {
+    let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
+    let key = format!("legend/{title}/{ratio}/{}", request.key());
+    let tag = etag(&key);
+    let there = Arc::clone(&app);
+    let draw = || {
+        app.pool.run(move |stop| {
+            let scale = request.scale(&there, stop)?;
+            scale.legend(&title, ratio)
+        })
+    };
+    let (bytes, was_there) = app.bytes.get_or_make(&key, draw).await?;
+    app.metrics.cache(was_there);
+    Ok(png(&headers, bytes, &tag, &app.config.server.cache_control))
+}
+
+/// The legend of a layer's picture, as numbers
+///
+/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
+/// picture of the whole layer.
+#[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), LegendParameters),
+    responses(
+        (status = 200, description = "The legend", body = LegendReply),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn legend_json(
+    State(app): State<Arc<App>>,
+    Path(layer): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer<Response<Body>> {
+    let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
+    let key = format!("legend.json/{title}/{ratio}/{}", request.key());
+    let there = Arc::clone(&app);
+    let make = || {
+        app.pool.run(move |stop| {
+            let scale = request.scale(&there, stop)?;
+            let palette = scale.style.legend_palette();
+            let color = |index: u8| {
+                let [r, g, b, a] = palette.rgba(index);
+                format!("#{r:02x}{g:02x}{b:02x}{a:02x}")
+            };
+            let reply = LegendReply {
+                title,
+                span: scale.ends.map(|[vmin, vmax]| SpanReply {
+                    vmin,
+                    vmax,
+                    unit: scale.unit,
+                    curve: scale.style.curve.to_string(),
+                }),
+                ticks: scale
+                    .ticks
+                    .into_iter()
+                    .map(|tick| TickReply { position: tick.position, value: tick.value, label: tick.label })
+                    .collect(),
+                // From the coldest color, 1, to the hottest, 255.
+                colors: (0..=16).map(|step: u16| color((1 + step * 254 / 16) as u8)).collect(),
+            };
+            Ok(Bytes::from(serde_json::to_vec(&reply).unwrap_or_default()))
+        })
+    };
+    let (bytes, was_there) = app.bytes.get_or_make(&key, make).await?;
+    app.metrics.cache(was_there);
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], bytes).into_response();
+    if let Ok(value) = HeaderValue::from_str(&app.config.server.cache_control) {
+        response.headers_mut().insert(header::CACHE_CONTROL, value);
+    }
+    Ok(response)
+}

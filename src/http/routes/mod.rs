@@ -1,0 +1,21 @@
+//! A file for each route: its documentation, its handler and its reply.
+
+pub(crate) mod bbox;
+pub(crate) mod bridge;
+pub(crate) mod catalog;
+pub(crate) mod frames;
+pub(crate) mod health;
+pub(crate) mod images;
+pub(crate) mod ingest;
+pub(crate) mod jobs;
+pub(crate) mod layer_changes;
+pub(crate) mod legend;
+pub(crate) mod openapi;
+pub(crate) mod overlays;
+pub(crate) mod pages;
+pub(crate) mod point;
+pub(crate) mod points;
+pub(crate) mod queries;
+pub(crate) mod statistics;
+pub(crate) mod tile_json;
+pub(crate) mod tiles;

@@ -1,0 +1,138 @@
+//! `GET /openapi.json`: the contract.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+
+use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
+use crate::http::server::App;
+
+/// The contract, `OpenAPI` 3.1.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(title = "Kiln", description = "Heat maps from weighted points: PNG overlays with their bounds.",
+        license(name = "MIT OR Apache-2.0")),
+    servers((url = ".")),
+    paths(
+        super::overlays::create,
+        super::images::image,
+        super::overlays::legend,
+        super::tile_json::tile_json,
+        super::tiles::tile,
+        super::tiles::tile_within,
+        super::bbox::picture,
+        super::bbox::picture_within,
+        super::point::point,
+        super::points::points,
+        super::ingest::add,
+        super::layer_changes::put,
+        super::layer_changes::delete,
+        super::statistics::statistics,
+        super::frames::frames,
+        super::legend::legend_png,
+        super::legend::legend_json,
+        super::queries::create,
+        super::catalog::catalog,
+        super::jobs::jobs,
+        super::jobs::run,
+        super::health::health,
+        crate::http::server::metrics::metrics,
+        super::bridge::bridge,
+        openapi,
+    ),
+    tags(
+        (name = "overlays", description = "Pictures that are written, for `L.imageOverlay`"),
+        (name = "layers", description = "Pictures of a layer"),
+        (name = "writes", description = "Layers of the store, and points into them"),
+        (name = "server", description = "The server itself"),
+        (name = "bridge", description = "The old PHP page's requests. They are answered by POST too, as forms, and at `/twine.heatmap.php`"),
+    ),
+)]
+pub(crate) struct Contract;
+
+/// The contract
+#[utoipa::path(get, path = "/openapi.json", tag = "server",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let contract = serde_json::to_value(Contract::openapi()).map(|mut contract| {
+        let layers = app.catalog.layers();
+        let layers: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
+        specify(&mut contract, &layers);
+        contract
+    });
+    ([(header::CACHE_CONTROL, "no-cache")], Json(contract.unwrap_or_default()))
+}
+
+/// Adds what only a running server knows, and what the path's parts look like.
+fn specify(contract: &mut Value, layers: &[&str]) {
+    contract["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
+    let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
+    // An index would put a null where there are no parameters.
+    let parameters = operations.flat_map(|operation| {
+        let writes = operation["tags"][0] == "writes";
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        parameters.into_iter().flatten().map(move |parameter| (parameter, writes))
+    });
+    for (parameter, writes) in parameters {
+        if parameter["in"] != "path" {
+            continue;
+        }
+        let number = "-?[0-9]+(\\.[0-9]+)?";
+        let schema = match parameter["name"].as_str() {
+            Some("layer") if writes => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+            Some("layer") => json!({"type": "string", "enum": layers}),
+            Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
+            Some("z") => json!({"type": "integer", "minimum": 0, "maximum": TileCoord::MAX_ZOOM}),
+            Some("lon") => json!({"type": "number", "minimum": -540, "maximum": 540}),
+            Some("lat") => json!({"type": "number", "minimum": -MAX_MERCATOR_LAT_DEG, "maximum": MAX_MERCATOR_LAT_DEG}),
+            Some("x") => json!({"type": "integer", "minimum": 0, "maximum": (1 << TileCoord::MAX_ZOOM) - 1}),
+            Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@2x)?$"}),
+            Some("size") => json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(@2x)?\\.png$"}),
+            Some("name") => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+            Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
+            _ => continue,
+        };
+        parameter["schema"] = schema;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::layer::StyleOptions;
+
+    #[test]
+    fn the_contract_names_every_parameter_of_a_style() {
+        let contract = serde_json::to_value(Contract::openapi()).unwrap();
+        let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
+        let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
+        for path in [
+            "/{layer}",
+            "/{layer}/{z}/{x}/{y}.png",
+            "/{layer}/bbox/{bounds}/{size}",
+            "/{layer}/legend.png",
+            "/{layer}/legend.json",
+            "/{layer}/point/{lon},{lat}",
+            "/{layer}/frames",
+            "/overlays/legend.png",
+        ] {
+            let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();
+            let names: BTreeSet<&str> = listed.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+            for name in StyleOptions::NAMES {
+                assert!(names.contains(name) && of_overlay.contains(name), "{path}: {name}");
+            }
+        }
+        for name in ["layer", "points", "bounds", "size", "projection", "png", "start", "end", "category", "polygon"] {
+            assert!(of_overlay.contains(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! `POST /overlays`: a picture for `L.imageOverlay`.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::images::{now_s, png};
+use crate::color::Scheme;
+use crate::error::Error;
+use crate::geo::{Bounds, Projection};
+use crate::http::parameters::area::Area;
+use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground, fitting, ground_of, usual_projection};
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::filter::Filter;
+use crate::http::parameters::picture::{RenderRequest, Scale, SpanReply, Subject, legend_url};
+use crate::http::parameters::schemas::OverlayRequest;
+use crate::http::server::App;
+use crate::http::server::digest::etag;
+use crate::http::server::problem::{Answer, Problem};
+use crate::images::ImageName;
+use crate::layer::StyleOptions;
+use crate::source::{PointSet, PointWithin, Query, Resident, read};
+
+/// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
+pub(crate) type Corners = [[f64; 2]; 2];
+
+/// A picture that was written.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Overlay {
+    /// The picture's name under /imgs; the Unix time comes first.
+    #[schema(example = "1732158000-67e5504410b1426f9247bb680e5fe0c8.png")]
+    filename: String,
+    /// Where the picture is.
+    #[schema(example = "/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png")]
+    url: String,
+    /// The ground that it shows, for `L.imageOverlay(url, bounds)`.
+    #[schema(value_type = Vec<Vec<f64>>, example = json!([[35.0, -12.0], [60.0, 32.0]]))]
+    bounds: Corners,
+    /// Width and height in pixels.
+    #[schema(value_type = Vec<u32>, example = json!([800, 600]))]
+    size: [u32; 2],
+    /// What the colors stand for; null for the classic blend, whose colors are absolute.
+    span: Option<SpanReply>,
+    /// Where the legend is, as a PNG; null where there is none.
+    legend: Option<String>,
+    /// Points whose dots reach into the picture.
+    points_drawn: u64,
+    /// When the picture may be gone, in Unix seconds.
+    #[schema(example = 1_732_161_600)]
+    expires_at: u64,
+    /// The first rows of the request's `points` that are no points, and why; at most five.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejected: Vec<String>,
+}
+
+/// The points themselves, where `png` is false.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct PointsReply {
+    /// `[latitude, longitude, weight]` each, as `L.heatLayer` takes them.
+    #[schema(value_type = Vec<Vec<f64>>, example = json!([[59.33, 18.07, 1.0]]))]
+    points: Vec<(f64, f64, f32)>,
+    /// Points within the bounds, in all.
+    total: u64,
+    /// Whether `points` holds only the first of them.
+    truncated: bool,
+    /// The ground that was asked for.
+    #[schema(value_type = Vec<Vec<f64>>)]
+    bounds: Corners,
+}
+
+/// Draw a picture, write it, and answer where it is
+///
+/// The answer's `url` and `bounds` go straight into `L.imageOverlay(url, bounds)`. The same request within the time to live
+/// is answered with the same picture. With `png: false` the points themselves are answered instead, for `L.heatLayer`.
+#[utoipa::path(post, path = "/overlays", tag = "overlays", request_body = OverlayRequest,
+    responses(
+        (status = 201, description = "The picture was drawn and written", body = Overlay),
+        (status = 200, description = "The picture was there already; or, with `png: false`, the points", body = crate::http::parameters::schemas::OverlayOrPoints),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The request is beyond a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "There is no room for the picture", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<axum::body::Body>> {
+    let mut fields = fields(&headers, &body)?;
+    let as_picture = fields.flag("png")?.unwrap_or(true);
+    let layer = fields.text("layer")?;
+    let given = fields.json("points");
+    let bounds = fields.bounds("bounds")?;
+    let size = fields.size("size")?;
+    let projection: Option<Projection> = fields.parse("projection")?;
+    let style = fields.style()?;
+    let filter = Filter::read(&mut fields)?;
+    let polygon = fields.json("polygon");
+    fields.finish()?;
+    let area = match polygon {
+        Some(polygon) => Some(Area::read(&app, polygon.get().to_owned()).await?),
+        None => None,
+    };
+    let filter = filter.within(area);
+
+    let (subject, projection, defaults) = match (layer, given) {
+        (Some(_), Some(_)) => return Err(Problem::parameter("points", "give either a layer or points, not both")),
+        (Some(name), None) => {
+            let layer = app.layer(&name)?;
+            let projection = projection.unwrap_or_else(|| usual_projection(&layer));
+            check_ground(layer.ground(), projection)?;
+            let style = layer.style().clone();
+            (Subject::Layer(layer), projection, style)
+        }
+        (None, Some(json)) => {
+            let projection = projection.unwrap_or_default();
+            let points = points(&app, json.get(), projection).await?;
+            (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
+        }
+        (None, None) => {
+            let layers = app.catalog.layers();
+            let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
+            let why = format!("give a layer ({}) or points", names.join(", "));
+            return Err(Problem::parameter("layer", why));
+        }
+    };
+    let options = style.or(defaults);
+    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
+    if !as_picture {
+        let bounds = bounds.or_else(|| subject.extent().bounds(projection.wraps())).unwrap_or(Bounds::WORLD);
+        return answer_points(&app, subject, &filter, bounds, projection).await;
+    }
+    let size = size.unwrap_or_default();
+    let canvas = if let Some(bounds) = bounds {
+        canvas(&app, projection, bounds, size, Beyond::Cut)?
+    } else {
+        fitting(&app, subject.extent(), projection, size, &options, &scheme)?
+    };
+    let request = RenderRequest { subject, filter, options, scheme, canvas };
+    let rejected = request.rejected();
+    let (overlay, status) = overlay(&app, request).await?;
+    let (location, overlay) = (overlay.url.clone(), Overlay { rejected, ..Overlay::clone(&overlay) });
+    Ok((status, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())], Json(overlay))
+        .into_response())
+}
+
+/// The parameters of a body: a JSON object, or a form.
+pub(crate) fn fields(headers: &HeaderMap, body: &[u8]) -> Answer<Fields> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media_type.as_str() {
+        // Clients that name no type mean JSON.
+        "application/json" | "text/plain" | "" => Fields::from_json(body),
+        media_type if media_type.ends_with("+json") => Fields::from_json(body),
+        // curl calls everything a form.
+        "application/x-www-form-urlencoded" if body.trim_ascii_start().starts_with(b"{") => Fields::from_json(body),
+        "application/x-www-form-urlencoded" => {
+            let text = std::str::from_utf8(body).map_err(|_| Problem::body("the form is not UTF-8"))?;
+            Fields::from_query(text)
+        }
+        other => Err(Problem::media_type(format!("`{other}` is not read; send application/json"))),
+    }
+}
+
+/// The points of a request.
+async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Resident> {
+    let (json, limit) = (json.to_owned(), app.config.limits.points);
+    let ground = ground_of(projection);
+    let loaded = app.pool.run(move |stop| {
+        let query = Query::default().with_ground(ground).with_weights(true).with_stop(Some(stop));
+        let load = || {
+            let source = read(json.as_bytes(), "points.json")?;
+            let resident = Resident::load(&*source, &query, limit as usize)?;
+            PointSet::report(&resident).require_points(&["points".to_owned()])?;
+            Ok(resident)
+        };
+        Ok(load())
+    });
+    match loaded.await? {
+        Ok(resident) => Ok(resident),
+        Err(Error::Cancelled) => {
+            Err(Problem::too_large("limits.points", format!("there are more than the {limit} points that it allows")))
+        }
+        Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The picture as it was written, drawn now unless the same was drawn before.
+pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(Arc<Overlay>, StatusCode)> {
+    request.check(app)?;
+    let key = request.key();
+    let ttl_s = app.config.images.ttl.as_secs();
+    let is_there = |overlay: &Arc<Overlay>| {
+        let name: Option<ImageName> = overlay.filename.parse().ok();
+        overlay.expires_at > now_s() && name.is_some_and(|name| app.images.path_of(name).exists())
+    };
+    if let Some(overlay) = app.overlays.0.get(&key) {
+        if is_there(&overlay) {
+            app.metrics.cache(true);
+            return Ok((overlay, StatusCode::OK));
+        }
+        app.overlays.0.remove(&key);
+    }
+    let guard = match app.overlays.0.get_value_or_guard_async(key.as_str()).await {
+        // Somebody else asked for the same at the same time.
+        Ok(overlay) => return Ok((overlay, StatusCode::OK)),
+        Err(guard) => guard,
+    };
+    app.metrics.cache(false);
+    let for_drawing = Arc::clone(app);
+    let to_render = request.clone();
+    let (drawn, name) = app
+        .pool
+        .run(move |stop: &AtomicBool| {
+            let timer = for_drawing.metrics.render();
+            let drawn = to_render.draw(&for_drawing, stop)?;
+            let name = for_drawing.images.write(now_s(), &drawn.png)?;
+            timer.done();
+            Ok((drawn, name))
+        })
+        .await?;
+    let filename = name.to_string();
+    app.bytes.insert(filename.clone(), drawn.png);
+    let canvas = &request.canvas;
+    let overlay = Arc::new(Overlay {
+        url: app.url(&format!("imgs/{filename}")),
+        bounds: corners(canvas.bounds()),
+        size: [canvas.width(), canvas.height()],
+        legend: drawn.span.as_ref().and_then(|span| legend_url(app, &request, span)),
+        span: drawn.span,
+        points_drawn: drawn.points,
+        expires_at: name.created_s() + ttl_s,
+        rejected: Vec::new(),
+        filename,
+    });
+    let _ = guard.insert(Arc::clone(&overlay));
+    Ok((overlay, StatusCode::CREATED))
+}
+
+/// Pictures that were written, by what they show. They are few bytes each, and as many are kept as fit some megabytes.
+#[derive(Debug)]
+pub(crate) struct Overlays(Cache<String, Arc<Overlay>, BySize>);
+
+#[derive(Clone, Copy, Debug)]
+struct BySize;
+
+impl Weighter<String, Arc<Overlay>> for BySize {
+    fn weight(&self, key: &String, overlay: &Arc<Overlay>) -> u64 {
+        /// What an entry takes beside its texts.
+        const ENTRY: usize = 500;
+        (key.len() + overlay.legend.as_ref().map_or(0, String::len) + 2 * overlay.url.len() + ENTRY) as u64
+    }
+}
+
+impl Overlays {
+    const MAX_BYTES: u64 = 16 << 20;
+
+    pub(crate) fn new() -> Self {
+        Self(Cache::with_weighter(10_000, Self::MAX_BYTES, BySize))
+    }
+}
+
+impl Overlay {
+    /// The picture's name.
+    pub(crate) fn filename(&self) -> &str {
+        &self.filename
+    }
+}
+
+/// The corners of bounds, rounded to 1e-9 degrees (0.1 mm).
+pub(crate) fn corners(bounds: Bounds) -> Corners {
+    let round = |degrees: f64| (degrees * 1e9).round() / 1e9;
+    [[round(bounds.south), round(bounds.west)], [round(bounds.north), round(bounds.east)]]
+}
+
+/// Points within bounds as longitude, latitude and weight, and how many there are beyond the limit on answers.
+pub(crate) async fn answer_within(
+    app: &Arc<App>,
+    subject: Subject,
+    filter: &Filter,
+    bounds: Bounds,
+    projection: Projection,
+) -> Answer<(Vec<PointWithin>, u64)> {
+    let filter = filter.clone();
+    let (ground, max) = (ground_of(projection), app.config.limits.answer_points as usize);
+    app.pool.run(move |stop| subject.points_within(&filter, ground, bounds, max, stop)).await
+}
+
+async fn answer_points(
+    app: &Arc<App>,
+    subject: Subject,
+    filter: &Filter,
+    bounds: Bounds,
+    projection: Projection,
+) -> Answer<Response<axum::body::Body>> {
+    let (found, total) = answer_within(app, subject, filter, bounds, projection).await?;
+    let points: Vec<(f64, f64, f32)> = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
+    let truncated = (points.len() as u64) < total;
+    let reply = PointsReply { points, total, truncated, bounds: corners(bounds) };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
+}
+
+/// The legend of a span that is known
+///
+/// POST /overlays answers the address of its picture's legend, which is one of these.
+#[utoipa::path(get, path = "/overlays/legend.png", tag = "overlays", params(crate::http::parameters::schemas::SpanLegendParameters),
+    responses(
+        (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
+            headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has it already"),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn legend(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<Response<axum::body::Body>> {
+    let query = query.unwrap_or_default();
+    let mut fields = Fields::from_query(&query)?;
+    let unit = fields.short_text("unit")?.unwrap_or_default();
+    let title = fields.short_text("title")?.unwrap_or_default();
+    let pixel_ratio = super::legend::pixel_ratio(&mut fields)?;
+    let options = fields.style()?;
+    fields.finish()?;
+    let (Some(vmin), Some(vmax)) = (options.vmin, options.vmax) else {
+        return Err(Problem::parameter(if options.vmin.is_none() { "vmin" } else { "vmax" }, "it has to be given"));
+    };
+    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
+    let style = options.resolve(|_| Ok(scheme))?;
+    let scale = Scale::of_span(style, [vmin, vmax], unit);
+    let why = "the scale of eqhist depends on the picture; ask for the layer's legend";
+    let scale = scale.ok_or_else(|| Problem::parameter("curve", why))?;
+    let key = format!("legend?{query}");
+    let (bytes, was_there) =
+        app.bytes.get_or_make(&key, || app.pool.run(move |_| scale.legend(&title, pixel_ratio))).await?;
+    app.metrics.cache(was_there);
+    Ok(png(&headers, bytes, &etag(&key), &app.config.server.cache_control))
+}

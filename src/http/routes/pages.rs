@@ -1,0 +1,146 @@
+//! The pages that people see, built into the binary: the map page that `make` builds where npm is, else a plain one.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::response::{IntoResponse, Redirect};
+
+use super::images::has;
+use crate::http::server::App;
+use crate::http::server::digest::etag;
+use crate::http::server::problem::{Answer, Problem};
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// What the plain pages are made of: name, type, text.
+const PLAIN: [(&str, &str, &str); 6] = [
+    ("page.js", SCRIPT, include_str!("../../../web/plain/page.js")),
+    ("page.css", STYLE, include_str!("../../../web/plain/page.css")),
+    ("docs.js", SCRIPT, include_str!("../../../web/plain/docs.js")),
+    ("leaflet.js", SCRIPT, include_str!("../../../web/plain/vendor/leaflet.js")),
+    ("leaflet.css", STYLE, include_str!("../../../web/plain/vendor/leaflet.css")),
+    ("land.json", "application/json", include_str!("../../../web/plain/vendor/land.json")),
+];
+
+/// The files of the built page, by their path in `web/dist`; none where it is not built.
+const BUILT: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// Names of built files change with what is in them.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// A file of the built page.
+fn built(name: &str) -> Option<&'static [u8]> {
+    BUILT.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+}
+
+/// The map page.
+pub(crate) async fn index(State(app): State<Arc<App>>) -> Response<Body> {
+    let html = built("index.html").unwrap_or(include_bytes!("../../../web/plain/index.html"));
+    page(&app, html)
+}
+
+/// The contract, to be read.
+pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
+    page(&app, include_bytes!("../../../web/plain/docs.html"))
+}
+
+/// `/docs/` is `/docs`, whatever stands before it.
+pub(crate) async fn docs_with_slash() -> Redirect {
+    Redirect::permanent("../docs")
+}
+
+fn page(app: &App, html: &'static [u8]) -> Response<Body> {
+    let policy = policy(app.config.page.basemap_origin().as_deref().unwrap_or_default());
+    let headers = [
+        (header::CONTENT_TYPE, HTML),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
+    ];
+    let mut response = (headers, html).into_response();
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// Scripts, styles and requests from here alone, and pictures from here and from the basemap's server.
+fn policy(basemap: &str) -> String {
+    let space = if basemap.is_empty() { "" } else { " " };
+    format!(
+        "default-src 'self'; img-src 'self' data: blob:{space}{basemap}; object-src 'none'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'self'"
+    )
+}
+
+/// What a file is, by the ending of its name.
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("js") => SCRIPT,
+        Some("css") => STYLE,
+        Some("json") => "application/json",
+        Some("png") => "image/png",
+        Some("txt") => "text/plain; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+/// A script, a style sheet, a picture or the outlines of the land.
+pub(crate) async fn asset(Path(name): Path<String>, asked: HeaderMap) -> Answer<Response<Body>> {
+    if let Some(bytes) = built(&format!("assets/{name}")) {
+        // That of the licenses alone does not.
+        let kept = if content_type(&name).starts_with("text/plain") { "no-cache" } else { FOREVER };
+        let headers = [
+            (header::CONTENT_TYPE, content_type(&name)),
+            (header::CACHE_CONTROL, kept),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        return Ok((headers, bytes).into_response());
+    }
+    let found = PLAIN.iter().find(|(known, ..)| *known == name);
+    let (_, content_type, text) = found.ok_or_else(|| Problem::not_found("there is no such file"))?;
+    let tag = etag(text);
+    let headers = [(header::CACHE_CONTROL, "no-cache"), (header::ETAG, tag.as_str())];
+    if has(&asked, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok((headers, [(header::CONTENT_TYPE, *content_type), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], *text)
+        .into_response())
+}
+
+/// A small flame, so that browsers need not ask in vain.
+pub(crate) async fn favicon() -> impl IntoResponse {
+    const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="#7b2cbf"/><circle cx="16" cy="17" r="10" fill="#f3722c"/><circle cx="16" cy="18" r="5" fill="#fff3b0"/></svg>"##;
+    ([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=86400")], ICON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pictures_may_come_from_the_server_of_the_basemap() {
+        assert!(policy("").contains("img-src 'self' data: blob:;") && !policy("").contains("unsafe"));
+        let policy = policy("https://*.tiles.example");
+        assert!(policy.contains("img-src 'self' data: blob: https://*.tiles.example;"));
+        assert_eq!(policy.matches("example").count(), 1);
+    }
+
+    #[test]
+    fn a_built_page_is_whole() {
+        // There may be none; then the plain one is served.
+        let Some(html) = built("index.html") else { return };
+        let html = String::from_utf8_lossy(html);
+        let links = html.split(['"', '\'']).filter_map(|link| link.strip_prefix("./"));
+        let assets: Vec<&str> = links.filter(|link| link.starts_with("assets/")).collect();
+        assert!(assets.len() >= 2 && assets.iter().all(|name| built(name).is_some()), "{assets:?}");
+        assert!(
+            BUILT.iter().all(|(name, _)| content_type(name) != "application/octet-stream" || name.ends_with("html"))
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! `GET /{layer}/points`: points of a layer, for clients that draw them themselves.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::images::has;
+use crate::error::{Error, Result};
+use crate::geo::Bounds;
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::filter::Filter;
+use crate::http::parameters::picture::Subject;
+use crate::http::parameters::schemas::PointsParameters;
+use crate::http::server::App;
+use crate::http::server::digest::etag;
+use crate::http::server::problem::{Answer, Problem};
+use crate::source::PointWithin;
+
+/// How many points there are in all.
+pub(crate) const TOTAL: HeaderName = HeaderName::from_static("kiln-total");
+/// Whether only the first of them are answered.
+pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("kiln-truncated");
+
+/// Which client the points are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum PointsFormat {
+    /// GeoJSON.
+    #[default]
+    GeoJson,
+    /// `L.heatLayer` of Leaflet.heat.
+    Heat,
+    /// heatmap.js and its plugins.
+    HeatmapJs,
+}
+
+impl FromStr for PointsFormat {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "geojson" => Ok(Self::GeoJson),
+            "heat" => Ok(Self::Heat),
+            "heatmapjs" => Ok(Self::HeatmapJs),
+            _ => Err(Error::invalid("format", format!("`{text}` is not geojson, heat or heatmapjs"))),
+        }
+    }
+}
+
+/// Points as GeoJSON.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct FeatureCollection {
+    /// `FeatureCollection`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The points.
+    features: Vec<Feature>,
+    /// How many there are in all.
+    total: u64,
+    /// Whether `features` holds only the first of them.
+    truncated: bool,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Feature {
+    /// `Feature`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Where it is.
+    geometry: PointGeometry,
+    /// What is known of it.
+    properties: Properties,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct PointGeometry {
+    /// `Point`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Longitude and latitude, in the copy of the world that the bounds are in.
+    #[schema(value_type = Vec<f64>, example = json!([18.07, 59.33]))]
+    coordinates: [f64; 2],
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Properties {
+    /// Its weight, if the layer has weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<f32>,
+}
+
+/// Points for a client that draws heat itself.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum HeatPoints {
+    /// For `L.heatLayer(points)` of Leaflet.heat.
+    Heat {
+        /// Latitude, longitude and intensity of each.
+        #[schema(value_type = Vec<Vec<f64>>, example = json!([[59.33, 18.07, 1.0]]))]
+        points: Vec<(f64, f64, f32)>,
+        /// How many there are in all.
+        total: u64,
+        /// Whether `points` holds only the first of them.
+        truncated: bool,
+    },
+    /// For `setData` of heatmap.js.
+    HeatmapJs {
+        /// The greatest value.
+        max: f32,
+        /// The points.
+        data: Vec<ValueAt>,
+        /// How many there are in all.
+        total: u64,
+        /// Whether `data` holds only the first of them.
+        truncated: bool,
+    },
+}
+
+/// A point as heatmap.js has it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ValueAt {
+    /// Latitude.
+    lat: f64,
+    /// Longitude.
+    lng: f64,
+    /// Its weight; 1 if the layer has none.
+    value: f32,
+}
+
+impl PointsFormat {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::GeoJson => "application/geo+json",
+            Self::Heat | Self::HeatmapJs => "application/json",
+        }
+    }
+
+    /// The points as this format has them.
+    fn write(self, found: Vec<PointWithin>, weighted: bool, total: u64, truncated: bool) -> serde_json::Result<Bytes> {
+        let bytes = match self {
+            Self::GeoJson => {
+                let feature = |(lon, lat, weight)| Feature {
+                    kind: "Feature",
+                    geometry: PointGeometry { kind: "Point", coordinates: [lon, lat] },
+                    properties: Properties { weight: weighted.then_some(weight) },
+                };
+                let features = found.into_iter().map(feature).collect();
+                serde_json::to_vec(&FeatureCollection { kind: "FeatureCollection", features, total, truncated })
+            }
+            Self::Heat => {
+                let points = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
+                serde_json::to_vec(&HeatPoints::Heat { points, total, truncated })
+            }
+            Self::HeatmapJs => {
+                // Without any point a scale of 1 is as good as any, and one of 0 is none.
+                let max = found.iter().map(|point| point.2).reduce(f32::max).unwrap_or(1.0);
+                let data = found.into_iter().map(|(lng, lat, value)| ValueAt { lat, lng, value }).collect();
+                serde_json::to_vec(&HeatPoints::HeatmapJs { max, data, total, truncated })
+            }
+        };
+        Ok(bytes?.into())
+    }
+}
+
+/// Points of a layer, for clients that draw them themselves
+///
+/// The first of them, in the order of the input: no more than `limit`, and than `limits.answer_points` of the server's
+/// config. How many there are in all, and whether some were left out, is told in the answer and in its headers.
+#[utoipa::path(get, path = "/{layer}/points", tag = "layers",
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), PointsParameters),
+    responses(
+        (status = 200, description = "The points",
+            content((FeatureCollection = "application/geo+json"), (HeatPoints = "application/json")),
+            headers(("ETag" = String), ("Cache-Control" = String),
+                ("Kiln-Total" = u64, description = "How many points there are in all"),
+                ("Kiln-Truncated" = bool, description = "Whether only the first of them are answered"))),
+        (status = 304, description = "The client has them already"),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn points(
+    State(app): State<Arc<App>>,
+    Path(layer): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<Response<Body>> {
+    let layer = app.layer(&layer)?;
+    let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
+    let bounds = fields.bounds("bounds")?.unwrap_or_else(|| layer.bounds());
+    let format: PointsFormat = fields.parse("format")?.unwrap_or_default();
+    let most = app.config.limits.answer_points;
+    let limit = fields.count("limit")?.map_or(most, |limit| limit.min(most)) as usize;
+    let filter = Filter::read(&mut fields)?;
+    fields.finish()?;
+
+    let Bounds { west, south, east, north } = bounds;
+    let edges = [west, south, east, north].map(f64::to_bits);
+    let tag = etag(("points", layer.name(), layer.version(), edges, format, limit, format!("{filter:?}")));
+    let kept = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, app.config.server.cache_control.as_str())];
+    if has(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
+    }
+    let (ground, weighted, subject) = (layer.ground(), layer.weight().is_some(), Subject::Layer(Arc::clone(&layer)));
+    let work = move |stop: &_| {
+        let (found, total) = subject.points_within(&filter, ground, bounds, limit, stop)?;
+        let truncated = (found.len() as u64) < total;
+        let bytes = format.write(found, weighted, total, truncated);
+        let bytes = bytes.map_err(|error| Error::input(subject.name(), error.to_string()))?;
+        Ok((bytes, total, truncated))
+    };
+    let (bytes, total, truncated) = app.pool.run(work).await?;
+    let truncated = HeaderValue::from_static(if truncated { "true" } else { "false" });
+    let mut response = (kept, [(header::CONTENT_TYPE, format.content_type())], bytes).into_response();
+    response.headers_mut().extend([(TOTAL, HeaderValue::from(total)), (TRUNCATED, truncated)]);
+    Ok(response)
+}

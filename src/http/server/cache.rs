@@ -1,0 +1,105 @@
+//! Rendered bytes, kept while there is room; what is asked for twice at once is made once.
+
+use std::future::Future;
+
+use axum::body::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::problem::Answer;
+
+/// Rendered bytes by key, of which the least used go when there is no more room.
+#[derive(Debug)]
+pub(crate) struct ByteCache {
+    cache: Cache<String, Bytes, BySize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BySize;
+
+impl Weighter<String, Bytes> for BySize {
+    fn weight(&self, key: &String, bytes: &Bytes) -> u64 {
+        /// What an entry takes beside its key and its bytes.
+        const ENTRY: usize = 200;
+        (key.len() + bytes.len() + ENTRY) as u64
+    }
+}
+
+impl ByteCache {
+    /// A cache of `max_bytes`; what is larger than its share is not kept.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        const USUAL_BYTES: u64 = 20_000;
+        let items = (max_bytes / USUAL_BYTES).clamp(16, 1 << 20) as usize;
+        Self { cache: Cache::with_weighter(items, max_bytes, BySize) }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<Bytes> {
+        self.cache.get(key)
+    }
+
+    pub(crate) fn insert(&self, key: String, bytes: Bytes) {
+        self.cache.insert(key, bytes);
+    }
+
+    /// The bytes of `key`, made by `make` if they are not there; and whether they were there. Others that ask for the same
+    /// at the same time wait for the one that makes it.
+    pub(crate) async fn get_or_make<F>(&self, key: &str, make: impl FnOnce() -> F) -> Answer<(Bytes, bool)>
+    where
+        F: Future<Output = Answer<Bytes>>,
+    {
+        match self.cache.get_value_or_guard_async(key).await {
+            Ok(bytes) => Ok((bytes, true)),
+            Err(guard) => {
+                let bytes = make().await?;
+                // Refused only where the entry was removed meanwhile, which costs no more than a second making.
+                let _ = guard.insert(bytes.clone());
+                Ok((bytes, false))
+            }
+        }
+    }
+
+    /// Bytes that are held.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::super::problem::Problem;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_asked_for_twice_at_once_is_made_once() {
+        let (cache, made) = (Arc::new(ByteCache::new(1 << 20)), Arc::new(AtomicU32::new(0)));
+        let ask = || {
+            let (cache, made) = (Arc::clone(&cache), Arc::clone(&made));
+            tokio::spawn(async move {
+                let make = || async {
+                    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+                    made.fetch_add(1, Ordering::Relaxed);
+                    Ok(Bytes::from_static(b"picture"))
+                };
+                cache.get_or_make("key", make).await.unwrap().0
+            })
+        };
+        let (one, other) = (ask(), ask());
+        assert_eq!((one.await.unwrap(), other.await.unwrap()), (Bytes::from("picture"), Bytes::from("picture")));
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_kept_and_the_size_is_bounded() {
+        let cache = ByteCache::new(100_000);
+        let failed = cache.get_or_make("key", || async { Err(Problem::internal("on purpose")) }).await;
+        assert!(failed.is_err() && cache.get("key").is_none());
+        for key in 0..100 {
+            cache.insert(key.to_string(), Bytes::from(vec![0; 10_000]));
+        }
+        assert!(cache.bytes() <= 100_000);
+    }
+}

@@ -1,0 +1,72 @@
+//! What surrounds every request: its id, its time, its line in the log, and problems told in one way.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use uuid::Uuid;
+
+use super::problem::Problem;
+use crate::http::server::App;
+
+/// Where a request's id is told.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Counts and logs a request, and adds its id to a problem that the log knows more of.
+pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+    let start = Instant::now();
+    let method = request.method().clone();
+    let route = app.routes.name(request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str));
+    let id = request_id(&request);
+    let logs = tracing::enabled!(tracing::Level::INFO);
+    let uri = logs.then(|| request.uri().clone());
+
+    let limit = app.config.server.timeout;
+    let mut response = match tokio::time::timeout(limit.duration(), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::timeout(format!("it was not answered within {limit}, server.timeout")).into_response(),
+    };
+    let is_problem = response.status().is_client_error() || response.status().is_server_error();
+    if is_problem {
+        response = told(response, &id);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
+    app.metrics.request(&route, &method, status, seconds);
+    if let Some(uri) = uri {
+        let ms = (seconds * 1e5).round() / 100.0;
+        let bytes = response.headers().get(header::CONTENT_LENGTH).and_then(|bytes| bytes.to_str().ok());
+        tracing::info!(%method, %uri, status, ms, bytes, id, "request");
+    }
+    response
+}
+
+/// The id that a request brings, if it is one that a log can bear, or else a new one.
+fn request_id(request: &Request) -> String {
+    const MAX_BYTES: usize = 128;
+    let brought = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let brought = brought.filter(|id| !id.is_empty() && id.len() <= MAX_BYTES);
+    brought.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
+}
+
+/// A problem in our own form, whoever noticed it, with the request's id where the log knows more.
+fn told(mut response: Response<Body>, id: &str) -> Response<Body> {
+    let problem = response.extensions_mut().remove::<Box<Problem>>();
+    let Some(mut problem) = problem.or_else(|| Problem::of_status(response.status())) else { return response };
+    if problem.status().is_server_error() && problem.status() != StatusCode::SERVICE_UNAVAILABLE {
+        let cause = problem.cause.as_deref().unwrap_or("no cause was given");
+        tracing::error!(id, status = problem.status().as_u16(), cause, "failed");
+        problem.request_id = Some(id.to_owned());
+    }
+    let mut answer = problem.to_response();
+    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allow);
+    }
+    answer
+}

@@ -1,0 +1,160 @@
+//! Which address is answered by what.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, Method, Response, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::{get, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::decompression::RequestDecompressionLayer;
+
+use super::middleware::{REQUEST_ID, access};
+use super::problem::Problem;
+use super::{App, metrics};
+use crate::http::routes::{
+    bbox, bridge, catalog, frames, health, images, ingest, jobs, layer_changes, legend, openapi, overlays, pages,
+    point, points, queries, statistics, tile_json, tiles,
+};
+
+/// The patterns of all addresses, shared by the counters that name them.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    names: HashMap<&'static str, Arc<str>>,
+    other: Arc<str>,
+}
+
+impl Routes {
+    const ALL: [&str; 26] = [
+        "/",
+        "/_/metrics",
+        "/assets/{name}",
+        "/catalog",
+        "/docs",
+        "/docs/",
+        "/favicon.ico",
+        "/health",
+        "/imgs/{filename}",
+        "/jobs",
+        "/jobs/{name}/run",
+        "/lib/heatmap.service.php",
+        "/openapi.json",
+        "/overlays",
+        "/overlays/legend.png",
+        "/queries",
+        "/twine.heatmap.php",
+        "/{layer}",
+        "/{layer}/bbox/{bounds}/{size}",
+        "/{layer}/frames",
+        "/{layer}/legend.json",
+        "/{layer}/legend.png",
+        "/{layer}/point/{place}",
+        "/{layer}/points",
+        "/{layer}/statistics",
+        "/{layer}/{z}/{x}/{y}",
+    ];
+
+    pub(crate) fn new() -> Self {
+        Self { names: Self::ALL.into_iter().map(|route| (route, route.into())).collect(), other: "none".into() }
+    }
+
+    /// The pattern that an address matched.
+    pub(crate) fn name(&self, route: &str) -> Arc<str> {
+        Arc::clone(self.names.get(route).unwrap_or(&self.other))
+    }
+}
+
+/// All addresses, with what surrounds every request.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    // What people and programs read is packed; pictures are packed already.
+    let texts = Router::new()
+        .route("/", get(pages::index))
+        .route("/_/metrics", get(metrics::metrics))
+        .route("/assets/{name}", get(pages::asset))
+        .route("/catalog", get(catalog::catalog))
+        .route("/docs", get(pages::docs))
+        .route("/docs/", get(pages::docs_with_slash))
+        .route("/favicon.ico", get(pages::favicon))
+        .route("/jobs", get(jobs::jobs))
+        .route("/jobs/{name}/run", post(jobs::run))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/{layer}", get(tile_json::tile_json))
+        .route("/{layer}/frames", get(frames::frames))
+        .route("/{layer}/legend.json", get(legend::legend_json))
+        .route("/{layer}/point/{place}", get(point::point))
+        .route("/{layer}/points", get(points::points))
+        .route("/{layer}/statistics", get(statistics::statistics))
+        .layer(CompressionLayer::new());
+    let with_bodies = Router::new()
+        .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
+        .route("/overlays", post(overlays::create))
+        .route("/queries", post(queries::create))
+        .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
+        .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete))
+        .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
+        .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
+        // The limit holds for what comes out of a packed body.
+        .layer(RequestDecompressionLayer::new())
+        .layer(DefaultBodyLimit::max(usize::try_from(app.config.limits.body.bytes()).unwrap_or(usize::MAX)))
+        .layer(CompressionLayer::new());
+    let pictures = Router::new()
+        .route("/health", get(health::health))
+        .route("/imgs/{filename}", get(images::image))
+        .route("/overlays/legend.png", get(overlays::legend))
+        .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
+        .route("/{layer}/legend.png", get(legend::legend_png))
+        .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
+    // These are unpacked as they are read, and have limits of their own.
+    let points = Router::new()
+        .route("/{layer}/points", post(ingest::add))
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new());
+    let panicked = {
+        let app = Arc::clone(&app);
+        move |panic: Box<dyn std::any::Any + Send>| -> Response<Body> {
+            app.metrics.panicked();
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Problem::internal(format!("panic: {text}")).into_response()
+        }
+    };
+    let cors = cors(&app.config.server.cors_origins);
+    // The last is the outermost.
+    texts
+        .merge(with_bodies)
+        .merge(pictures)
+        .merge(points)
+        .fallback(|| async { Problem::not_found("no such address; /docs lists those that there are") })
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&app), access))
+        .layer(cors)
+        .with_state(app)
+}
+
+/// Which other sites' pages may read the answers.
+fn cors(origins: &[String]) -> CorsLayer {
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    let exposed = [header::ETAG, header::LOCATION, REQUEST_ID, points::TOTAL, points::TRUNCATED];
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::CONTENT_ENCODING,
+            ingest::IDEMPOTENCY_KEY,
+            REQUEST_ID,
+        ])
+        .expose_headers(exposed)
+        .max_age(std::time::Duration::from_secs(3600))
+}
