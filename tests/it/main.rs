@@ -9,6 +9,7 @@ mod classic_color;
 mod clean;
 mod cleanup;
 mod config;
+mod documents;
 mod examples;
 mod export;
 mod faults;
