@@ -39,6 +39,8 @@ pub mod jobs;
 pub mod layer;
 pub mod live;
 mod parallel;
+pub mod parameter;
+pub mod parameters;
 pub mod postgis;
 pub mod raster;
 mod simd;
@@ -47,6 +49,7 @@ mod spelling;
 pub mod store;
 
 pub use error::{Error, Result};
+pub use parameter::{Message, Parameter};
 
 /// The number of threads that work in parallel on this machine; 1 if it will not say.
 pub fn available_threads() -> usize {

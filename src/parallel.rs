@@ -45,7 +45,9 @@ mod tests {
         for threads in [0, 1, 3, 200] {
             assert_eq!(each(&items, threads, |item| Ok(item * 2)).unwrap()[99], 198);
         }
-        let odd = |item: &u32| if item % 2 == 1 { Err(Error::invalid("item", item.to_string())) } else { Ok(()) };
+        let odd = |item: &u32| {
+            if item % 2 == 1 { Err(Error::invalid(crate::Parameter::POINTS, item.to_string())) } else { Ok(()) }
+        };
         assert!(each(&items, 3, odd).unwrap_err().to_string().contains(": 1"));
         let begun = AtomicUsize::new(0);
         let counted = |item: &u32| {

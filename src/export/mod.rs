@@ -34,6 +34,7 @@ use crate::encode::pmtiles::HEAD_BYTES;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
 use crate::layer::{Blend, Layer, Style, bounds_with_reach, center, dot_reach};
+use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -92,7 +93,10 @@ impl Export<'_> {
     /// only what is missing.
     pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<Exported> {
         if !self.layer.ground().wraps() {
-            return Err(Error::invalid("layer", "tiles are for layers on the globe, and this one lies on a plane"));
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "tiles are for layers on the globe, and this one lies on a plane",
+            ));
         }
         if self.layer.is_reread() {
             let why = format!(

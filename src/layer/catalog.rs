@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Layer, LayerSpec, Selection, StyleOptions};
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
 use crate::postgis::LiveTable;
 use crate::source::{Columns, Ground};
 use crate::store::{Snapshot, Store};
@@ -189,7 +191,7 @@ fn spec(name: &str, snapshot: &Snapshot) -> Result<LayerSpec> {
     for (parameter, text) in &description.style {
         if !style.set(parameter, text)? {
             return Err(Error::invalid(
-                "style",
+                Parameter::STYLE,
                 format!("the layer `{name}` has a style with an unknown `{parameter}`"),
             ));
         }

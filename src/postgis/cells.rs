@@ -10,6 +10,7 @@ use super::sql::Sql;
 use super::window::Window;
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Projection, fixed, morton};
+use crate::parameter::Parameter;
 use crate::raster::lattice::{CellSums, FEW_POINTS, OUTSIDE, Placement, Resampling, Tallies};
 use crate::raster::{Cells, Grid, Tally};
 use crate::source::{Query, ScanReport};
@@ -41,7 +42,7 @@ impl LiveSnapshot {
         self.check(query)?;
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid(
-                "projection",
+                Parameter::PROJECTION,
                 "a table's points lie on the globe: give mercator or platecarree",
             ));
         }

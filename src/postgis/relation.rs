@@ -4,6 +4,7 @@ use super::quote::identifier;
 use super::sql::{Instant, Sql};
 use crate::error::{Error, Result};
 use crate::geo::Points;
+use crate::parameter::Parameter;
 use crate::source::{Comparison, Operand, Query, parse_time_us};
 
 /// What a live layer is made of, as its owner says it.
@@ -315,7 +316,7 @@ impl Relation {
     /// [`Error::Invalid`] for `where` if not.
     pub fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
         let Comparison { column: name, operand, .. } = comparison;
-        let refused = |why: String| Err(Error::invalid("where", why));
+        let refused = |why: String| Err(Error::invalid(Parameter::WHERE, why));
         let Some(column) = self.columns.iter().find(|column| column.name == *name) else {
             return refused(format!("the layer's table has no column `{name}` that can be compared"));
         };

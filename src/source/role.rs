@@ -1,6 +1,8 @@
 //! What a column, a property or a member is to the point, and how it is found by name.
 
 use super::{Columns, Query};
+use crate::message;
+use crate::parameter::{Message, Parameter};
 use crate::spelling::nearest_first;
 
 /// What a column is to the point.
@@ -48,14 +50,14 @@ impl Role {
         }
     }
 
-    /// The flag that names the column.
-    pub(super) fn flag(self) -> &'static str {
+    /// The parameter that names the column.
+    pub(super) fn parameter(self) -> Parameter {
         match self {
-            Self::Lon => "--lon",
-            Self::Lat => "--lat",
-            Self::Weight => "--weight",
-            Self::Time => "--time",
-            Self::Category => "--category-column",
+            Self::Lon => Parameter::LON,
+            Self::Lat => Parameter::LAT,
+            Self::Weight => Parameter::WEIGHT,
+            Self::Time => Parameter::TIME,
+            Self::Category => Parameter::CATEGORY_COLUMN,
         }
     }
 
@@ -93,9 +95,10 @@ impl Role {
     }
 
     /// Says that none of the columns called `known` has a usual name; `what` is `column` or the like.
-    pub(super) fn unnamed<'n>(self, what: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-        let (word, usual, known) = (self.word(), self.usual_names().join(", "), listing(known));
-        format!("no {what} is called as a {word} usually is ({usual}); name one with {}: {known}", self.flag())
+    pub(super) fn unnamed<'n>(self, what: &str, known: impl IntoIterator<Item = &'n str>) -> Message {
+        let (word, usual) = (self.word(), self.usual_names().join(", "));
+        let unnamed = format!("no {what} is called as a {word} usually is ({usual}); name one with ");
+        message!(unnamed, self.parameter(), format!(": {}", listing(known)))
     }
 }
 
@@ -123,9 +126,7 @@ pub(super) fn position(name: &str, known: &[impl AsRef<str>]) -> Result<Option<u
 }
 
 /// The first place there is among what the search for one name after the other came to.
-pub(super) fn first_found<T>(
-    mut searches: impl Iterator<Item = Result<Option<T>, String>>,
-) -> Result<Option<T>, String> {
+pub(super) fn first_found<T, E>(mut searches: impl Iterator<Item = Result<Option<T>, E>>) -> Result<Option<T>, E> {
     searches.find_map(Result::transpose).transpose()
 }
 
@@ -176,9 +177,9 @@ mod tests {
             "there is no column \"pop\" for the weight; there are \"population\", \"id\", \"time\""
         );
         assert_eq!(
-            Role::Category.unnamed("property", names),
+            Role::Category.unnamed("property", names).to_string(),
             "no property is called as a category usually is (category, type, class, kind); name one with \
-             --category-column: \"id\", \"population\", \"time\""
+             category_column: \"id\", \"population\", \"time\""
         );
         assert!(listing(["a"; 500]).ends_with("\"a\", … (500 in all)"));
         assert_eq!(shown(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(40)));

@@ -20,6 +20,7 @@ use super::snapshot::{Damage, Snapshot};
 use super::sweep::sweep_layer;
 use super::workplace::Workplace;
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 use crate::source::{Query, Source};
 
 /// A layer of a store.
@@ -424,7 +425,7 @@ pub(super) fn create<T>(
     fill: impl FnOnce(&StoredLayer) -> Result<T>,
 ) -> Result<T> {
     let place = store.join(name);
-    let taken = || Error::invalid("layer", format!("there is a layer `{name}` already"));
+    let taken = || Error::invalid(Parameter::LAYER, format!("there is a layer `{name}` already"));
     if place.join(manifest::FILE).exists() {
         return Err(taken());
     }

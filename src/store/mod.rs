@@ -54,6 +54,8 @@ pub(crate) use sample::Decimated;
 pub use snapshot::{Damage, Snapshot, Summary};
 
 use crate::error::{Error, Result};
+use crate::message;
+use crate::parameter::Parameter;
 
 /// A folder of layers.
 #[derive(Debug)]
@@ -109,7 +111,8 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let why = "another server has this store; stop it, or serve it here with --read-only";
+                let why =
+                    message!("another server has this store; stop it, or serve it here with ", Parameter::READ_ONLY);
                 return Err(Error::input(&self.folder, why));
             }
             Err(TryLockError::Error(error)) => return Err(refused(error)),
@@ -196,7 +199,10 @@ impl Store {
         fill: impl FnOnce(&StoredLayer) -> Result<T>,
     ) -> Result<T> {
         if !is_name(name) {
-            return Err(Error::invalid("layer", "a layer's name has 1 to 64 letters A-Z, a-z, digits, _ or -"));
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "a layer's name has 1 to 64 letters A-Z, a-z, digits, _ or -",
+            ));
         }
         layer::create(&self.folder, name, description, fill)
     }

@@ -19,6 +19,7 @@ use super::rows::{Names, Rows};
 use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::geo::morton;
+use crate::parameter::Parameter;
 
 /// Rows of a batch, but for the last one.
 pub(super) const BATCH_ROWS: usize = 1 << 16;
@@ -108,7 +109,7 @@ impl PointsWriter {
                 codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
             let codes = UInt32Array::new(numbers.into(), nulls);
             let dictionary = DictionaryArray::<UInt32Type>::try_new(codes, Arc::clone(names));
-            columns.push(Arc::new(dictionary.map_err(|error| Error::invalid("category", error.to_string()))?));
+            columns.push(Arc::new(dictionary.map_err(|error| Error::invalid(Parameter::CATEGORY, error.to_string()))?));
         }
         self.file.write(columns)
     }

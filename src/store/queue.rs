@@ -11,6 +11,7 @@ use super::rows::Rows;
 use super::segment::SegmentEntry;
 use super::workplace::Workplace;
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// Writes that wait, and who commits them.
 #[derive(Debug, Default)]
@@ -129,7 +130,7 @@ impl StoredLayer {
                     let known = if before.digest == request.digest {
                         Ok(Appended::Before(before.clone()))
                     } else {
-                        Err(Error::invalid("Idempotency-Key", "it was used for another body already"))
+                        Err(Error::invalid(Parameter::IDEMPOTENCY_KEY, "it was used for another body already"))
                     };
                     outcomes.push((ticket, known));
                     continue;
@@ -206,7 +207,7 @@ fn told_again(error: &Error) -> Error {
         Error::Io { path, action, source } => {
             Error::io(path, action, std::io::Error::new(source.kind(), source.to_string()))
         }
-        Error::Invalid { parameter, message } => Error::invalid(parameter, message.clone()),
+        Error::Invalid { parameter, message } => Error::invalid(*parameter, message.clone()),
         Error::Input { input, message } => Error::input(input, message.clone()),
         Error::Config { place, message } => Error::config(place.clone(), message.clone()),
         Error::MediaType { media_type, expected } => {

@@ -23,6 +23,7 @@ use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::http::server::App;
 use crate::http::server::problem::Problem;
 use crate::layer::{Blend, Heat, Layer, Origin, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
+use crate::parameters::ParameterSet;
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
 use crate::source::{Ground, PointWithin, Query, Resident, points_within};
 
