@@ -13,7 +13,7 @@ use crate::store::{Progress, Store, StoredLayer};
 
 /// What there is to do, and how whoever does it is told.
 #[derive(Debug, Default)]
-pub(crate) struct Upkeep {
+pub(crate) struct Maintenance {
     small: Lane,
     large: Lane,
     described: Notify,
@@ -48,7 +48,7 @@ impl Lane {
     }
 }
 
-impl Upkeep {
+impl Maintenance {
     /// Merges of more points take their time, in which the smaller ones must not pile up.
     const SMALL_ROWS: u64 = 1 << 22;
     /// How often old points are removed.
@@ -76,24 +76,24 @@ pub(crate) async fn keep_up(app: Arc<App>) {
         return;
     }
     tokio::join!(
-        merge(&app, |upkeep| &upkeep.small, 0..=Upkeep::SMALL_ROWS),
-        merge(&app, |upkeep| &upkeep.large, Upkeep::SMALL_ROWS + 1..=u64::MAX),
+        merge(&app, |maintenance| &maintenance.small, 0..=Maintenance::SMALL_ROWS),
+        merge(&app, |maintenance| &maintenance.large, Maintenance::SMALL_ROWS + 1..=u64::MAX),
         expire(&app),
         verify(&app),
     );
 }
 
 /// Merges segments of the layers of a lane.
-async fn merge(app: &Arc<App>, lane: fn(&Upkeep) -> &Lane, rows: RangeInclusive<u64>) {
+async fn merge(app: &Arc<App>, lane: fn(&Maintenance) -> &Lane, rows: RangeInclusive<u64>) {
     for name in app.names().await {
-        lane(&app.upkeep).add(&name);
+        lane(&app.maintenance).add(&name);
     }
     loop {
-        let name = lane(&app.upkeep).next().await;
+        let name = lane(&app.maintenance).next().await;
         let rows = rows.clone();
-        let done = app.work_on(name.clone(), move |upkeep, layer| {
+        let done = app.work_on(name.clone(), move |maintenance, layer| {
             let mut merges = 0;
-            while layer.compact_some(rows.clone(), 1, &upkeep.progress)? {
+            while layer.compact_some(rows.clone(), 1, &maintenance.progress)? {
                 merges += 1;
             }
             Ok(merges)
@@ -101,28 +101,28 @@ async fn merge(app: &Arc<App>, lane: fn(&Upkeep) -> &Lane, rows: RangeInclusive<
         let merges = done.await.unwrap_or(0);
         app.metrics.merged(merges);
         if merges > 0 {
-            app.upkeep.large.add(&name);
+            app.maintenance.large.add(&name);
         }
     }
 }
 
 /// Removes points that are older than their layers keep them.
 async fn expire(app: &Arc<App>) {
-    let mut ticks = tokio::time::interval(Upkeep::EXPIRE_EVERY);
+    let mut ticks = tokio::time::interval(Maintenance::EXPIRE_EVERY);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = app.upkeep.described.notified() => {}
+            () = app.maintenance.described.notified() => {}
         }
         for name in app.names().await {
             // Other processes add points too.
-            app.upkeep.changed(&name);
-            let expired = app.work_on(name.clone(), |upkeep, layer| {
+            app.maintenance.changed(&name);
+            let expired = app.work_on(name.clone(), |maintenance, layer| {
                 let Some(keep_s) = layer.snapshot().description().keep_s else { return Ok(0) };
                 let now_us =
                     i64::try_from(crate::http::routes::images::now_s()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
                 let keep_us = i64::try_from(keep_s).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-                layer.expire(now_us.saturating_sub(keep_us), 1, &upkeep.progress)
+                layer.expire(now_us.saturating_sub(keep_us), 1, &maintenance.progress)
             });
             if let Some(points) = expired.await.filter(|points| *points > 0) {
                 tracing::info!(layer = name, points, "removed what was too old");
@@ -159,14 +159,14 @@ impl App {
     async fn work_on<T: Send + 'static>(
         self: &Arc<Self>,
         name: String,
-        work: impl FnOnce(&Upkeep, &StoredLayer) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Maintenance, &StoredLayer) -> Result<T> + Send + 'static,
     ) -> Option<T> {
         let app = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
             let Some(layer) = app.catalog.store().map_or(Ok(None), |store| store.layer(&name))? else {
                 return Ok(None);
             };
-            let done = work(&app.upkeep, &layer).map(Some);
+            let done = work(&app.maintenance, &layer).map(Some);
             match done {
                 // It was changed or removed meanwhile: there is a next time.
                 Err(Error::Cancelled) => Ok(None),
@@ -175,7 +175,7 @@ impl App {
                     Ok(None)
                 }
                 Err(error) => {
-                    tracing::error!(layer = name, %error, "the upkeep failed");
+                    tracing::error!(layer = name, %error, "maintenance failed");
                     Err(error)
                 }
                 done => done,

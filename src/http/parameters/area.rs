@@ -6,11 +6,10 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 
-use super::fields::Answer;
 use crate::geo::Polygon;
 use crate::http::server::App;
 use crate::http::server::digest::digest;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 
 /// A polygon, and a number that stands for it.
 #[derive(Clone)]

@@ -1,10 +1,9 @@
 //! Which ground a picture shows, in which projection.
 
-use super::fields::Answer;
 use crate::color::Scheme;
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Fit, Layer, Size, StyleOptions, canvas_for, canvas_of};
 use crate::source::Ground;
 

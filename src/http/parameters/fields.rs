@@ -1,16 +1,18 @@
 //! Parameters by name, whether they came in a query, a form or a JSON object.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::geo::{Bounds, TileCoord};
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Size, StyleOptions};
 use crate::parameters::ParameterSet;
 use crate::source::parse_time_us;
@@ -29,9 +31,6 @@ enum Value {
     Json(Box<RawValue>),
 }
 
-/// A result whose error is the answer.
-pub(crate) type Answer<T> = Result<T, Box<Problem>>;
-
 impl Fields {
     /// The longest text of a parameter. A gradient of 256 colors fits.
     const MAX_BYTES: usize = 8192;
@@ -39,9 +38,8 @@ impl Fields {
     /// Reads a query or a form: `name=value&…`.
     pub(crate) fn from_query(query: &str) -> Answer<Self> {
         let mut fields = Self::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
+        for pair in pairs(query) {
+            let (name, value) = pair?;
             if fields.values.insert(name.clone(), Value::Text(value)).is_some() {
                 return Err(Problem::parameter(&name, "it is given twice"));
             }
@@ -268,40 +266,37 @@ fn named(name: &str, error: Error) -> Box<Problem> {
     }
 }
 
-/// A part of a query with its `+` and `%XX` decoded.
-pub(crate) fn decoded(text: &str) -> Answer<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digit = |at: usize| rest.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-                let (Some(high), Some(low)) = (digit(0), digit(1)) else {
-                    return Err(Problem::parameter(text, "a % is not followed by two hexadecimal digits"));
-                };
-                rest = &rest[2..];
-                (16 * high + low) as u8
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| Problem::parameter(text, "it is not UTF-8"))
+/// The names and values of a query or a form.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = Answer<(String, String)>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decoded(name)?, decoded(value)?))
+    })
 }
 
-/// A value as part of a query.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~,:".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
+/// A part of a query with its `+` and `%XX` decoded.
+fn decoded(text: &str) -> Answer<String> {
+    // The decoder would keep a malformed escape as it is.
+    let is_hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    let mut escapes = text.match_indices('%').map(|(at, _)| text.as_bytes().get(at + 1..at + 3));
+    if !escapes.all(|digits| digits.is_some_and(is_hexadecimal)) {
+        return Err(Problem::parameter(text, "a % is not followed by two hexadecimal digits"));
     }
-    out
+    let decoded = percent_decode_str(&text.replace('+', " ")).decode_utf8().map(Cow::into_owned);
+    decoded.map_err(|_| Problem::parameter(text, "it is not UTF-8"))
+}
+
+/// A query of names and values.
+pub(crate) fn query_string(pairs: &[(&str, String)]) -> String {
+    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    pairs.join("&")
+}
+
+/// A value as part of a query: commas and colons stay legible.
+fn encoded(text: &str) -> impl fmt::Display {
+    const ESCAPED: AsciiSet =
+        NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',').remove(b':');
+    utf8_percent_encode(text, &ESCAPED)
 }
 
 #[cfg(test)]
@@ -346,9 +341,26 @@ mod tests {
     }
 
     #[test]
+    fn queries_are_decoded_and_encoded_byte_by_byte() {
+        for (text, value) in [("a+b%20c", "a b c"), ("%c3%A9%2B", "é+"), ("100%25", "100%"), ("é", "é")] {
+            assert_eq!(decoded(text).unwrap(), value, "{text}");
+        }
+        for (bad, word) in [
+            ("%", "hexadecimal"),
+            ("a%2", "hexadecimal"),
+            ("%+1", "hexadecimal"),
+            ("%é", "hexadecimal"),
+            ("%C3%28", "UTF-8"),
+        ] {
+            assert!(told(&decoded(bad).unwrap_err()).contains(word), "{bad}");
+        }
+        assert_eq!(encoded("a b-._~,:+&=/%é[]").to_string(), "a%20b-._~,:%2B%26%3D%2F%25%C3%A9%5B%5D");
+    }
+
+    #[test]
     fn values_survive_a_query() {
         for text in ["transparent,blue,lime 60%,red", "a+b&c=d/é", ""] {
-            assert_eq!(decoded(&encoded(text)).unwrap(), text);
+            assert_eq!(decoded(&encoded(text).to_string()).unwrap(), text);
         }
     }
 }

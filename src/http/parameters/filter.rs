@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::area::Area;
-use super::fields::{Answer, Fields};
+use super::fields::Fields;
 use crate::error::{Error, Result};
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Selection;
 use crate::parameter::Parameter;
 use crate::source::{Comparison, Query};
@@ -107,7 +107,7 @@ pub(crate) fn time_text(time_us: i64) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::fields::encoded;
+    use super::super::fields::query_string;
     use super::*;
 
     #[test]
@@ -122,9 +122,8 @@ mod tests {
         ] {
             let read = |query: &str| Filter::read(&mut Fields::from_query(query).unwrap()).unwrap();
             let filter = read(query);
-            let pairs = filter.pairs();
-            let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-            assert_eq!(format!("{:?}", read(&pairs.join("&"))), format!("{filter:?}"), "{query}");
+            let again = query_string(&filter.pairs());
+            assert_eq!(format!("{:?}", read(&again)), format!("{filter:?}"), "{query}");
             assert_eq!(filter.is_none(), query.is_empty());
         }
         assert!(Filter::read(&mut Fields::from_query("start=2024&end=2023").unwrap()).is_err());

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::canvas_parameters::{check_ground, ground_of, usual_projection};
-use super::fields::{Answer, Fields, encoded};
+use super::fields::{Fields, query_string};
 use super::filter::Filter;
 use super::pixel_ratio::PixelRatio;
 use crate::color::Scheme;
@@ -21,7 +21,7 @@ use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, Heat, Layer, Origin, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
 use crate::parameters::ParameterSet;
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
@@ -104,7 +104,7 @@ impl Subject {
 
 /// A picture as it was asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct RenderRequest {
     pub(crate) subject: Subject,
     pub(crate) filter: Filter,
     pub(crate) options: StyleOptions,
@@ -131,7 +131,7 @@ pub(crate) struct SpanReply {
 
 /// A drawn picture.
 #[derive(Clone, Debug)]
-pub(crate) struct Drawn {
+pub(crate) struct RenderedImage {
     pub(crate) png: Bytes,
     pub(crate) span: Option<SpanReply>,
     /// Points whose dots reach into it.
@@ -167,15 +167,15 @@ impl LayerStyle {
     }
 
     /// The picture of the layer on a canvas.
-    pub(crate) fn on(self, app: &App, layer: &Arc<Layer>, canvas: Canvas) -> Answer<Wanted> {
+    pub(crate) fn on(self, app: &App, layer: &Arc<Layer>, canvas: Canvas) -> Answer<RenderRequest> {
         let Self { options, scheme, filter, .. } = self;
-        let wanted = Wanted { subject: Subject::Layer(Arc::clone(layer)), filter, options, scheme, canvas };
-        wanted.check(app)?;
-        Ok(wanted)
+        let request = RenderRequest { subject: Subject::Layer(Arc::clone(layer)), filter, options, scheme, canvas };
+        request.check(app)?;
+        Ok(request)
     }
 }
 
-impl Wanted {
+impl RenderRequest {
     /// Checks the parameters that only show their sense together: the style, and what the filter may look at.
     pub(crate) fn check(&self, app: &App) -> Answer<()> {
         let style = self.style()?;
@@ -281,7 +281,7 @@ impl Wanted {
     }
 
     /// Draws the picture.
-    pub(crate) fn draw(&self, app: &App, stop: &AtomicBool) -> Result<Drawn> {
+    pub(crate) fn draw(&self, app: &App, stop: &AtomicBool) -> Result<RenderedImage> {
         let (heat, style, unit) = self.heat(app, stop)?;
         let mut png = Vec::new();
         png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), PngOptions::default())?;
@@ -292,7 +292,7 @@ impl Wanted {
             curve: style.curve.to_string(),
         });
         let is_empty = shows_nothing(&heat, &style);
-        Ok(Drawn { png: png.into(), span, points: heat.drawn, is_empty })
+        Ok(RenderedImage { png: png.into(), span, points: heat.drawn, is_empty })
     }
 
     /// The picture as a PNG, from memory or drawn now and kept there under `key`. Where there is nothing to see and `empty`
@@ -402,10 +402,10 @@ impl Scale {
 }
 
 /// The address of the legend of a picture; `None` where only the picture's own points could tell it.
-pub(crate) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option<String> {
-    let mut options = StyleOptions { vmin: None, vmax: None, ..wanted.options.clone() };
+pub(crate) fn legend_url(app: &App, request: &RenderRequest, span: &SpanReply) -> Option<String> {
+    let mut options = StyleOptions { vmin: None, vmax: None, ..request.options.clone() };
     let mut query: Vec<(&str, String)> = Vec::new();
-    let path = match &wanted.subject {
+    let path = match &request.subject {
         _ if span.curve != Curve::EqHist.to_string() => {
             query.extend([
                 ("vmin", span.vmin.to_string()),
@@ -418,20 +418,19 @@ pub(crate) fn legend_url(app: &App, wanted: &Wanted, span: &SpanReply) -> Option
             "overlays/legend.png".to_owned()
         }
         // A polygon is too long for an address.
-        Subject::Layer(_) if wanted.filter.has_polygon() => return None,
+        Subject::Layer(_) if request.filter.has_polygon() => return None,
         Subject::Layer(layer) => {
-            let canvas = &wanted.canvas;
+            let canvas = &request.canvas;
             let Bounds { west, south, east, north } = canvas.bounds();
             query.push(("bounds", format!("{west},{south},{east},{north}")));
             query.push(("size", format!("{}x{}", canvas.width(), canvas.height())));
             query.push(("projection", canvas.projection().to_string()));
-            (options.vmin, options.vmax) = (wanted.options.vmin, wanted.options.vmax);
-            query.extend(wanted.filter.pairs());
+            (options.vmin, options.vmax) = (request.options.vmin, request.options.vmax);
+            query.extend(request.filter.pairs());
             format!("{}/legend.png", layer.name())
         }
         Subject::Given(_) => return None,
     };
     query.extend(options.pairs());
-    let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    Some(app.url(&format!("{path}?{}", query.join("&"))))
+    Some(app.url(&format!("{path}?{}", query_string(&query))))
 }

@@ -6,13 +6,13 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::area::Area;
-use super::fields::{Answer, Fields};
-use super::picture::{LayerStyle, Wanted};
+use super::fields::Fields;
+use super::picture::{LayerStyle, RenderRequest};
 use super::pixel_ratio::PixelRatio;
 use crate::geo::{Canvas, Projection, TileCoord};
 use crate::http::server::App;
 use crate::http::server::digest::{digest, lasting_digest};
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Layer;
 
 /// How the tiles of a layer are drawn.
@@ -66,7 +66,13 @@ impl TileStyle {
     }
 
     /// The canvas of a tile, and the style in its pixels.
-    pub(crate) fn wanted(&self, app: &App, layer: &Arc<Layer>, tile: TileCoord, ratio: PixelRatio) -> Answer<Wanted> {
+    pub(crate) fn request(
+        &self,
+        app: &App,
+        layer: &Arc<Layer>,
+        tile: TileCoord,
+        ratio: PixelRatio,
+    ) -> Answer<RenderRequest> {
         let side_px = ratio.pixels(self.side_px);
         let (pixels, limit) = (u64::from(side_px).pow(2), app.config.limits.pixels);
         if pixels > limit {

@@ -11,13 +11,13 @@ use crate::config::EmptyTile;
 use crate::geo::Bounds;
 use crate::http::parameters::area::Area;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas};
-use crate::http::parameters::fields::{Answer, Fields};
-use crate::http::parameters::picture::{LayerStyle, Wanted};
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::picture::{LayerStyle, RenderRequest};
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::{PictureParameters, PolygonBody};
 use crate::http::server::App;
 use crate::http::server::digest::etag;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Size;
 
 /// A picture of any bounds
@@ -44,8 +44,8 @@ pub(crate) async fn picture(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer<Response<Body>> {
-    let (wanted, format) = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), None)?;
-    reply(&app, wanted, format, &headers).await
+    let (request, format) = read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), None)?;
+    reply(&app, request, format, &headers).await
 }
 
 /// A picture of the points in a polygon
@@ -74,14 +74,15 @@ pub(crate) async fn picture_within(
     body: Bytes,
 ) -> Answer<Response<Body>> {
     let area = Area::of_body(&app, &headers, body).await?;
-    let (wanted, format) = wanted(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
+    let (request, format) =
+        read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
     // What a body asked for is not kept by clients, so none has it.
-    reply(&app, wanted, format, &HeaderMap::new()).await
+    reply(&app, request, format, &HeaderMap::new()).await
 }
 
 /// The picture, from memory or drawn now.
-async fn reply(app: &Arc<App>, wanted: Wanted, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
-    let key = format!("bbox/{format:?}/{}", wanted.key());
+async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
+    let key = format!("bbox/{format:?}/{}", request.key());
     let tag = etag(&key);
     let cache_control = &app.config.server.cache_control;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
@@ -89,8 +90,8 @@ async fn reply(app: &Arc<App>, wanted: Wanted, format: Format, headers: &HeaderM
         return Ok(png(headers, Bytes::new(), &tag, cache_control));
     }
     let bytes = match format {
-        Format::Png => wanted.png(app, &key, EmptyTile::Transparent).await?,
-        Format::GeoTiff => wanted.geotiff(app, &key).await?,
+        Format::Png => request.png(app, &key, EmptyTile::Transparent).await?,
+        Format::GeoTiff => request.geotiff(app, &key).await?,
     };
     let mut response = png(headers, bytes, &tag, cache_control);
     if format == Format::GeoTiff {
@@ -114,14 +115,14 @@ fn split(name: &str) -> Option<(&str, PixelRatio, Format)> {
     tif.or_else(|| PixelRatio::split(name).map(|(stem, ratio)| (stem, ratio, Format::Png)))
 }
 
-fn wanted(
+fn read_request(
     app: &App,
     layer: &str,
     bounds: &str,
     size: &str,
     query: &str,
     area: Option<Area>,
-) -> Answer<(Wanted, Format)> {
+) -> Answer<(RenderRequest, Format)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let mut style = LayerStyle::read(app, &layer, &mut fields)?;

@@ -19,11 +19,11 @@ use super::overlays::{answer_within, corners, overlay};
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground};
-use crate::http::parameters::fields::{Answer, decoded};
+use crate::http::parameters::fields::pairs;
 use crate::http::parameters::filter::Filter;
-use crate::http::parameters::picture::{Subject, Wanted};
+use crate::http::parameters::picture::{RenderRequest, Subject};
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, Radius, Size, StyleOptions};
 
 /// What the old page is answered; numbers are texts, as they were.
@@ -67,17 +67,13 @@ pub(crate) enum BridgeReply {
 
 /// The old page's parameters: repeated and bracketed names, as jQuery writes lists.
 #[derive(Debug, Default)]
-struct Asked {
+struct BridgeRequest {
     pairs: Vec<(String, String)>,
 }
 
-impl Asked {
+impl BridgeRequest {
     fn read(query: &str) -> Answer<Self> {
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decoded(name)?, decoded(value)?))
-        });
-        Ok(Self { pairs: pairs.collect::<Answer<_>>()? })
+        Ok(Self { pairs: pairs(query).collect::<Answer<_>>()? })
     }
 
     /// The two numbers of a list, as `name[]` in their order, or as `name[0]` and `name[1]` in any.
@@ -151,7 +147,7 @@ pub(crate) async fn bridge(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<Body>> {
-    let mut asked = Asked::read(query.as_deref().unwrap_or_default())?;
+    let mut asked = BridgeRequest::read(query.as_deref().unwrap_or_default())?;
     if method == Method::POST {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !content_type.is_empty() && !content_type.starts_with("application/x-www-form-urlencoded") {
@@ -159,13 +155,13 @@ pub(crate) async fn bridge(
             return Err(Problem::media_type(why));
         }
         let body = std::str::from_utf8(&body).map_err(|_| Problem::body("the form is not UTF-8"))?;
-        asked.pairs.extend(Asked::read(body)?.pairs);
+        asked.pairs.extend(BridgeRequest::read(body)?.pairs);
     }
     let reply = answer(&app, &asked).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
+async fn answer(app: &Arc<App>, asked: &BridgeRequest) -> Answer<BridgeReply> {
     asked.check()?;
     let layer = match asked.one("layer").or_else(|| app.config.bridge_layer()) {
         Some(name) => app.layer(name)?,
@@ -216,8 +212,8 @@ async fn answer(app: &Arc<App>, asked: &Asked) -> Answer<BridgeReply> {
         };
     let scheme = app.scheme(scheme_name)?;
     let canvas = canvas(app, projection, bounds, Size::Exact(width, height), Beyond::Cut)?;
-    let wanted = Wanted { subject, filter: Filter::default(), options, scheme, canvas };
-    let (overlay, _) = overlay(app, wanted).await?;
+    let request = RenderRequest { subject, filter: Filter::default(), options, scheme, canvas };
+    let (overlay, _) = overlay(app, request).await?;
     let shown = if canvas.height() == height { bounds } else { canvas.bounds() };
     Ok(BridgeReply::Picture {
         success: true,
@@ -239,18 +235,18 @@ mod tests {
     fn lists_are_read_as_jquery_writes_them() {
         let query = "png=true&imgSize%5B%5D=1653&imgSize%5B%5D=600&bounds%5B0%5D%5B%5D=-8.5&bounds%5B0%5D%5B%5D=100\
                      &bounds%5B1%5D%5B%5D=8&bounds%5B1%5D%5B%5D=120";
-        let asked = Asked::read(query).unwrap();
+        let asked = BridgeRequest::read(query).unwrap();
         assert_eq!(asked.numbers("imgSize", "").unwrap(), [1653.0, 600.0]);
         assert_eq!(asked.numbers("bounds[0]", "").unwrap(), [-8.5, 100.0]);
         assert_eq!(asked.numbers("bounds[1]", "").unwrap(), [8.0, 120.0]);
         assert_eq!(asked.one("png"), Some("true"));
-        let indexed = Asked::read("imgSize[1]=4&imgSize[0]=3").unwrap();
+        let indexed = BridgeRequest::read("imgSize[1]=4&imgSize[0]=3").unwrap();
         assert_eq!(indexed.numbers("imgSize", "").unwrap(), [3.0, 4.0]);
         for bad in ["imgSize[]=3", "imgSize[]=3&imgSize[]=x", "imgSize=3", "imgSize[]=1&imgSize[]=2&imgSize[]=3"] {
-            assert!(Asked::read(bad).unwrap().numbers("imgSize", "").is_err(), "{bad}");
+            assert!(BridgeRequest::read(bad).unwrap().numbers("imgSize", "").is_err(), "{bad}");
         }
         for bad in ["png=1&png=0", "bounds[7][]=3", "png[]=1", "sheme=x"] {
-            assert!(Asked::read(bad).unwrap().check().is_err(), "{bad}");
+            assert!(BridgeRequest::read(bad).unwrap().check().is_err(), "{bad}");
         }
     }
 }

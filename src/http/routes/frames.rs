@@ -10,18 +10,17 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::tile_json::joined;
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::geo::TileCoord;
-use crate::http::parameters::fields::{Answer, Fields};
+use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::time_text;
-use crate::http::parameters::picture::{SpanReply, Wanted};
+use crate::http::parameters::picture::{RenderRequest, SpanReply};
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::FramesParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Frames, Layer, StyleOptions, center};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
@@ -88,14 +87,14 @@ pub(crate) async fn frames(
     let every =
         every.ok_or_else(|| Problem::parameter("every", "missing; say how long a frame is, such as 1h or 1d"))?;
     let zoom = zoom.unwrap_or_else(|| center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2);
-    let wanted = style.wanted(&app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+    let request = style.request(&app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
     let server = app.absolute_url(&headers)?;
-    let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, wanted.key());
+    let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
     let there = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
             let reply =
-                look(&there, &layer, &style, &wanted, every, zoom, &server, stop).map_err(|error| match error {
+                look(&there, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
                     // Nothing else is amiss with an input that could be read before.
                     Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
                     other => other,
@@ -115,7 +114,7 @@ fn look(
     app: &App,
     layer: &Arc<Layer>,
     tiles: &TileStyle,
-    wanted: &Wanted,
+    request: &RenderRequest,
     every: TimeSpan,
     zoom: u8,
     server: &str,
@@ -125,16 +124,16 @@ fn look(
     const LOOKED_AT: usize = 8;
     let every_us = i64::try_from(every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
     let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
-    let style = wanted.style()?;
-    let query = wanted.query(&style, stop);
+    let style = request.style()?;
+    let query = request.query(&style, stop);
     let frames = Frames::of(layer, &query, every_us)?;
     let points = frames.points(layer, &query)?;
     let mut busiest: Vec<usize> = (0..frames.len()).filter(|frame| points[*frame] > 0).collect();
     busiest.sort_by_key(|frame| std::cmp::Reverse(points[*frame]));
     busiest.truncate(LOOKED_AT);
     let threads = app.render_threads();
-    let span = frames.span_at_scale(layer, &query, &wanted.canvas, &style, threads, busiest)?;
-    let unit = wanted.unit(&style);
+    let span = frames.span_at_scale(layer, &query, &request.canvas, &style, threads, busiest)?;
+    let unit = request.unit(&style);
     let span = span.map(|span| SpanReply {
         vmin: span.vmin * unit.factor,
         vmax: span.vmax * unit.factor,
@@ -144,12 +143,12 @@ fn look(
     let ends = span.as_ref().map(|span| (span.vmin, span.vmax));
     let options = match ends {
         Some((vmin, vmax)) => {
-            StyleOptions { vmin: Some(vmin), vmax: Some(vmax), normalization: None, ..wanted.options.clone() }
+            StyleOptions { vmin: Some(vmin), vmax: Some(vmax), normalization: None, ..request.options.clone() }
         }
-        None => wanted.options.clone(),
+        None => request.options.clone(),
     };
     let mut pairs = options.pairs();
-    pairs.extend(wanted.filter.pairs().into_iter().filter(|(name, _)| !["start", "end"].contains(name)));
+    pairs.extend(request.filter.pairs().into_iter().filter(|(name, _)| !["start", "end"].contains(name)));
     if tiles.side_px != TileStyle::SIDE_PX {
         pairs.push(("size", tiles.side_px.to_string()));
     }
@@ -165,7 +164,7 @@ fn look(
         end: time_text(frames.at(frames.len() - 1)[1]),
         zoom,
         span,
-        tiles: format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?start={{start}}&end={{end}}&{}", joined(&pairs)),
+        tiles: format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?start={{start}}&end={{end}}&{}", query_string(&pairs)),
         frames: points.iter().enumerate().map(frame).collect(),
     })
 }

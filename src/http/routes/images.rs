@@ -9,9 +9,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use crate::http::parameters::fields::Answer;
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::images::ImageName;
 
 /// A picture that POST /overlays wrote

@@ -18,11 +18,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::images::now_s;
 use crate::error::{Error, Result};
 use crate::geo::Points;
-use crate::http::parameters::fields::{Answer, Fields};
+use crate::http::parameters::fields::Fields;
 use crate::http::server::App;
-use crate::http::server::body::{Incoming, Packing};
-use crate::http::server::problem::Problem;
-use crate::http::server::write_limiter::Place;
+use crate::http::server::body::{Compression, RequestBody};
+use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::write_limiter::WritePermit;
 use crate::source::{Columns, Query, ScanReport, read_as};
 use crate::store::{Appended, Batch, Request as KeyedRequest, StoredLayer};
 
@@ -136,25 +136,25 @@ pub(crate) async fn add(
     let (parts, body) = request.into_parts();
     app.writable(&parts.headers)?;
     let layer = app.stored(&name)?;
-    let asked = Asked::read(&app, &layer, &parts.headers, query.unwrap_or_default())?;
-    let (incoming, rest) = Incoming::of(body).await?;
+    let ingest = IngestRequest::read(&app, &layer, &parts.headers, query.unwrap_or_default())?;
+    let (incoming, rest) = RequestBody::of(body).await?;
     let rest = async {
         if let Some(rest) = rest {
             rest.feed().await;
         }
     };
     let there = Arc::clone(&app);
-    let work = move |place: &Place| asked.add(&there, &layer, incoming, place);
-    let reply = app.places.run(rest, work).await?;
-    app.upkeep.changed(&name);
+    let work = move |place: &WritePermit| ingest.add(&there, &layer, incoming, place);
+    let reply = app.write_limiter.run(rest, work).await?;
+    app.maintenance.changed(&name);
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
 /// What is to be done with a body.
 #[derive(Debug)]
-struct Asked {
+struct IngestRequest {
     media_type: Option<String>,
-    packing: Packing,
+    packing: Compression,
     key: Option<String>,
     /// The query, which is part of the request that a key stands for.
     query: String,
@@ -165,14 +165,14 @@ struct Asked {
 
 /// What a body holds.
 #[derive(Debug, Default)]
-struct Taken {
+struct IngestBatch {
     batch: Batch,
     report: ScanReport,
     beyond_map: u64,
     digest: u64,
 }
 
-impl Asked {
+impl IngestRequest {
     fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> Answer<Self> {
         let mut fields = Fields::from_query(&query)?;
         let mut columns = Columns {
@@ -192,7 +192,7 @@ impl Asked {
         }
         Ok(Self {
             media_type: media_type(headers),
-            packing: Packing::of(headers)?,
+            packing: Compression::of(headers)?,
             key: key(headers)?,
             query,
             columns,
@@ -202,8 +202,8 @@ impl Asked {
     }
 
     /// Reads the points, and adds them to the layer.
-    fn add(&self, app: &App, layer: &StoredLayer, incoming: Incoming, place: &Place) -> Answer<IngestReply> {
-        let Taken { batch, report, beyond_map, digest } = self.take(incoming, place)?;
+    fn add(&self, app: &App, layer: &StoredLayer, incoming: RequestBody, place: &WritePermit) -> Answer<IngestReply> {
+        let IngestBatch { batch, report, beyond_map, digest } = self.take(incoming, place)?;
         let (accepted, rejected) = (batch.len() as u64, report.rejected);
         let stop = place.stop();
         if stop.load(Ordering::Relaxed) {
@@ -234,7 +234,7 @@ impl Asked {
     }
 
     /// Reads the points of a body.
-    fn take(&self, incoming: Incoming, place: &Place) -> Answer<Taken> {
+    fn take(&self, incoming: RequestBody, place: &WritePermit) -> Answer<IngestBatch> {
         let mut digest = self.key.as_ref().map(|_| XxHash64::with_seed(0));
         if let Some(digest) = &mut digest {
             digest.write(self.query.as_bytes());
@@ -242,7 +242,7 @@ impl Asked {
         }
         let stop = place.stop();
         let mut grow = || place.grow();
-        let read = |content: &mut dyn Read| -> Result<Taken, Error> {
+        let read = |content: &mut dyn Read| -> Result<IngestBatch, Error> {
             let source = read_as(content, self.media_type.as_deref(), NAME)?;
             let query = Query {
                 columns: self.columns.clone(),
@@ -253,7 +253,7 @@ impl Asked {
                 stop: Some(&stop),
                 ..Query::default()
             };
-            let mut taken = Taken::default();
+            let mut taken = IngestBatch::default();
             let (batch, beyond_map) = (&mut taken.batch, &mut taken.beyond_map);
             let mut failed = None;
             let mut sink = |points: Points<'_>| {

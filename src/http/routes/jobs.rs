@@ -11,9 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::parameters::fields::Answer;
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::jobs::{Job, JobState, Outcome, Refusal, Run, Subject};
 use crate::spelling::nearest_first;
 

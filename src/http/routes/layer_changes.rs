@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 use crate::color::Scheme;
 use crate::config::{TimeSpan, check_layer_name};
 use crate::error::Error;
-use crate::http::parameters::fields::{Answer, Fields};
+use crate::http::parameters::fields::Fields;
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::store::{Description, Store, StoredLayer};
@@ -100,8 +100,8 @@ pub(crate) async fn put(
     let description = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
     let there = Arc::clone(&app);
     let work = move |_: &_| there.put(&name, description);
-    let (reply, is_new) = app.places.run(std::future::ready(()), work).await?;
-    app.upkeep.described();
+    let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
+    app.maintenance.described();
     let location = is_new.then(|| [(header::LOCATION, app.url(&reply.name))]);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, location, [(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
@@ -133,7 +133,7 @@ pub(crate) async fn delete(
     app.stored(&name)?;
     let there = Arc::clone(&app);
     let work = move |_: &_| Ok(there.store()?.remove(&name)?);
-    let was_there = app.places.run(std::future::ready(()), work).await?;
+    let was_there = app.write_limiter.run(std::future::ready(()), work).await?;
     if was_there { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
 }
 

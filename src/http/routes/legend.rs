@@ -12,14 +12,14 @@ use utoipa::ToSchema;
 use super::images::png;
 use crate::geo::TileCoord;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, fitting};
-use crate::http::parameters::fields::{Answer, Fields};
-use crate::http::parameters::picture::{LayerStyle, SpanReply, Wanted};
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::picture::{LayerStyle, RenderRequest, SpanReply};
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::LegendParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 
 /// What the colors of a picture mean.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -52,7 +52,7 @@ pub(crate) fn pixel_ratio(fields: &mut Fields) -> Answer<f32> {
 }
 
 /// What a legend was asked for: the picture whose colors it explains, the title and the pixel ratio.
-fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> {
+fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let title = fields.short_text("title")?.unwrap_or_else(|| layer.title().to_owned());
@@ -64,7 +64,7 @@ fn wanted(app: &App, layer: &str, query: &str) -> Answer<(Wanted, String, f32)> 
         }
         let style = TileStyle::read(app, &layer, &mut fields)?;
         fields.finish()?;
-        return Ok((style.wanted(app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?, title, ratio));
+        return Ok((style.request(app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?, title, ratio));
     }
     let size = fields.size("size")?.unwrap_or_default();
     let style = LayerStyle::read(app, &layer, &mut fields)?;
@@ -95,13 +95,13 @@ pub(crate) async fn legend_png(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer<Response<Body>> {
-    let (wanted, title, ratio) = wanted(&app, &layer, query.as_deref().unwrap_or_default())?;
-    let key = format!("legend/{title}/{ratio}/{}", wanted.key());
+    let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
+    let key = format!("legend/{title}/{ratio}/{}", request.key());
     let tag = etag(&key);
     let there = Arc::clone(&app);
     let draw = || {
         app.pool.run(move |stop| {
-            let scale = wanted.scale(&there, stop)?;
+            let scale = request.scale(&there, stop)?;
             scale.legend(&title, ratio)
         })
     };
@@ -126,12 +126,12 @@ pub(crate) async fn legend_json(
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer<Response<Body>> {
-    let (wanted, title, ratio) = wanted(&app, &layer, query.as_deref().unwrap_or_default())?;
-    let key = format!("legend.json/{title}/{ratio}/{}", wanted.key());
+    let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
+    let key = format!("legend.json/{title}/{ratio}/{}", request.key());
     let there = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
-            let scale = wanted.scale(&there, stop)?;
+            let scale = request.scale(&there, stop)?;
             let palette = scale.style.legend_palette();
             let color = |index: u8| {
                 let [r, g, b, a] = palette.rgba(index);

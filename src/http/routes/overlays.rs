@@ -19,13 +19,13 @@ use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::area::Area;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground, fitting, ground_of, usual_projection};
-use crate::http::parameters::fields::{Answer, Fields};
+use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
-use crate::http::parameters::picture::{Scale, SpanReply, Subject, Wanted, legend_url};
+use crate::http::parameters::picture::{RenderRequest, Scale, SpanReply, Subject, legend_url};
 use crate::http::parameters::schemas::OverlayRequest;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::images::ImageName;
 use crate::layer::StyleOptions;
 use crate::source::{PointWithin, Query, Resident, read};
@@ -147,9 +147,9 @@ pub(crate) async fn create(
     } else {
         fitting(&app, subject.extent(), projection, size, &options, &scheme)?
     };
-    let wanted = Wanted { subject, filter, options, scheme, canvas };
-    let rejected = wanted.rejected();
-    let (overlay, status) = overlay(&app, wanted).await?;
+    let request = RenderRequest { subject, filter, options, scheme, canvas };
+    let rejected = request.rejected();
+    let (overlay, status) = overlay(&app, request).await?;
     let (location, overlay) = (overlay.url.clone(), Overlay { rejected, ..Overlay::clone(&overlay) });
     Ok((status, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())], Json(overlay))
         .into_response())
@@ -198,9 +198,9 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
 }
 
 /// The picture as it was written, drawn now unless the same was drawn before.
-pub(crate) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Arc<Overlay>, StatusCode)> {
-    wanted.check(app)?;
-    let key = wanted.key();
+pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(Arc<Overlay>, StatusCode)> {
+    request.check(app)?;
+    let key = request.key();
     let ttl_s = app.config.images.ttl.as_secs();
     let is_there = |overlay: &Arc<Overlay>| {
         let name: Option<ImageName> = overlay.filename.parse().ok();
@@ -220,12 +220,12 @@ pub(crate) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Arc<Overl
     };
     app.metrics.cache(false);
     let for_drawing = Arc::clone(app);
-    let drawn_wanted = wanted.clone();
+    let to_render = request.clone();
     let (drawn, name) = app
         .pool
         .run(move |stop: &AtomicBool| {
             let timer = for_drawing.metrics.render();
-            let drawn = drawn_wanted.draw(&for_drawing, stop)?;
+            let drawn = to_render.draw(&for_drawing, stop)?;
             let name = for_drawing.images.write(now_s(), &drawn.png)?;
             timer.done();
             Ok((drawn, name))
@@ -233,12 +233,12 @@ pub(crate) async fn overlay(app: &Arc<App>, wanted: Wanted) -> Answer<(Arc<Overl
         .await?;
     let filename = name.to_string();
     app.bytes.insert(filename.clone(), drawn.png);
-    let canvas = &wanted.canvas;
+    let canvas = &request.canvas;
     let overlay = Arc::new(Overlay {
         url: app.url(&format!("imgs/{filename}")),
         bounds: corners(canvas.bounds()),
         size: [canvas.width(), canvas.height()],
-        legend: drawn.span.as_ref().and_then(|span| legend_url(app, &wanted, span)),
+        legend: drawn.span.as_ref().and_then(|span| legend_url(app, &request, span)),
         span: drawn.span,
         points_drawn: drawn.points,
         expires_at: name.created_s() + ttl_s,

@@ -8,10 +8,9 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 
 use super::images::has;
-use crate::http::parameters::fields::Answer;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";

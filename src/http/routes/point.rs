@@ -15,12 +15,12 @@ use utoipa::ToSchema;
 
 use crate::error::Result;
 use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
-use crate::http::parameters::fields::{Answer, Fields};
-use crate::http::parameters::picture::Wanted;
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::picture::RenderRequest;
 use crate::http::parameters::schemas::PointParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, Origin, StyleOptions, center};
 use crate::raster::Tally;
 use crate::source::{Query, Sink};
@@ -102,24 +102,24 @@ pub(crate) async fn point(
     let style = TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;
     let canvas = pixel_at(lon, lat, zoom)?;
-    let mut wanted = style.on(&app, &layer, canvas)?;
-    if wanted.options.blend == Some(Blend::Classic) {
+    let mut request = style.on(&app, &layer, canvas)?;
+    if request.options.blend == Some(Blend::Classic) {
         return Err(Problem::parameter("blend", "the classic blend has no values, only colors"));
     }
     // A single pixel has no span, and needs none.
-    wanted.options = StyleOptions { vmin: None, vmax: None, curve: None, ..wanted.options };
+    request.options = StyleOptions { vmin: None, vmax: None, curve: None, ..request.options };
 
-    let radius_px = wanted.radius_px()?;
+    let radius_px = request.radius_px()?;
     let [width_m, height_m] = canvas.pixel_size_m(lat).unwrap_or_default();
     let there = Arc::clone(&app);
     let work = move |stop: &AtomicBool| {
-        let (value, unit) = wanted.value(&there, stop)?;
-        let shading = value.map(|value| Ok((wanted.shading(&there, stop)?, value))).transpose()?;
+        let (value, unit) = request.value(&there, stop)?;
+        let shading = value.map(|value| Ok((request.shading(&there, stop)?, value))).transpose()?;
         let rank =
             shading.and_then(|(shading, value)| shading.and_then(|(shading, unit)| shading.rank(value / unit.factor)));
-        let points = points_around(&wanted, radius_px, stop)?;
+        let points = points_around(&request, radius_px, stop)?;
         let categories = (most > 0 && points <= MOST_COUNTED).then(|| {
-            let counted = categories_around(&wanted, radius_px, stop)?;
+            let counted = categories_around(&request, radius_px, stop)?;
             Ok(counted.into_iter().take(most as usize).map(|(points, name)| CategoryReply { name, points }).collect())
         });
         Ok((value, unit, rank.map(|rank| rank * 100.0), points, categories.transpose()?))
@@ -160,15 +160,15 @@ fn pixel_at(lon: f64, lat: f64, zoom: u8) -> Answer<Canvas> {
 }
 
 /// The points no further than the radius from the middle of the picture's one pixel.
-fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u64> {
-    let canvas = &wanted.canvas;
-    let query = Query { stop: Some(stop), ..wanted.filter.applied_to(wanted.subject.query()) };
-    let origin = wanted.subject.origin(&query);
+fn points_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> Result<u64> {
+    let canvas = &request.canvas;
+    let query = Query { stop: Some(stop), ..request.filter.applied_to(request.subject.query()) };
+    let origin = request.subject.origin(&query);
     if origin.has_sums() {
-        return points_of_cells(origin, &query, canvas, radius_px).map_err(|error| wanted.filter.blamed(error));
+        return points_of_cells(origin, &query, canvas, radius_px).map_err(|error| request.filter.blamed(error));
     }
     let mut count = 0;
-    scan_around(wanted, radius_px, false, stop, |points, is_near| {
+    scan_around(request, radius_px, false, stop, |points, is_near| {
         let places = points.lon().iter().zip(points.lat());
         count += places.filter(|&(&lon, &lat)| is_near(lon, lat)).count() as u64;
     })?;
@@ -176,9 +176,9 @@ fn points_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<u
 }
 
 /// The categories of the points no further than the radius from the middle of the picture's one pixel, the most frequent first.
-fn categories_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Result<Vec<(u64, String)>> {
+fn categories_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> Result<Vec<(u64, String)>> {
     let mut counts: HashMap<String, u64> = HashMap::new();
-    scan_around(wanted, radius_px, true, stop, |points, is_near| {
+    scan_around(request, radius_px, true, stop, |points, is_near| {
         let Some(categories) = points.category() else { return };
         for (index, (&lon, &lat)) in points.lon().iter().zip(points.lat()).enumerate() {
             let Some(name) = categories.name(index).filter(|_| is_near(lon, lat)) else { continue };
@@ -197,15 +197,15 @@ fn categories_around(wanted: &Wanted, radius_px: f64, stop: &AtomicBool) -> Resu
 /// Gives the points around the picture's one pixel to `each`, batch by batch, with what tells whether a place is no further from
 /// its middle than the radius.
 fn scan_around(
-    wanted: &Wanted,
+    request: &RenderRequest,
     radius_px: f64,
     categories: bool,
     stop: &AtomicBool,
     mut each: impl FnMut(Points<'_>, &dyn Fn(f64, f64) -> bool) + Send,
 ) -> Result<()> {
-    let canvas = &wanted.canvas;
+    let canvas = &request.canvas;
     let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
-    let query = wanted.filter.applied_to(wanted.subject.query());
+    let query = request.filter.applied_to(request.subject.query());
     let query = Query { near: Some(around), categories, stop: Some(stop), ..query };
     let ([x, y], [scale, _]) = (canvas.world_at(0.5, 0.5), canvas.scale());
     let is_near = |lon: f64, lat: f64| {
@@ -222,8 +222,8 @@ fn scan_around(
         each(batch, &is_near);
         if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let scanned = wanted.subject.origin(&query).source().scan(&query, &mut [sink]);
-    scanned.map(drop).map_err(|error| wanted.filter.blamed(error))
+    let scanned = request.subject.origin(&query).source().scan(&query, &mut [sink]);
+    scanned.map(drop).map_err(|error| request.filter.blamed(error))
 }
 
 /// The points of the pixels whose middles are no further than the radius from that of the canvas's one: there may be too many

@@ -13,13 +13,13 @@ use utoipa::ToSchema;
 use super::images::has;
 use crate::error::{Error, Result};
 use crate::geo::Bounds;
-use crate::http::parameters::fields::{Answer, Fields};
+use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::picture::Subject;
 use crate::http::parameters::schemas::PointsParameters;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::parameter::Parameter;
 use crate::source::PointWithin;
 

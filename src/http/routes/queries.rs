@@ -17,11 +17,10 @@ use super::overlays;
 use crate::error::Result;
 use crate::geo::{Bounds, Points};
 use crate::http::parameters::area::Area;
-use crate::http::parameters::fields::Answer;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::schemas::QueryRequest;
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Layer, Origin, SelectedEntry, Selection};
 use crate::source::{Comparison, Operand, Query, Sink};
 

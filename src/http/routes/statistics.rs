@@ -15,14 +15,14 @@ use utoipa::ToSchema;
 use super::overlays::{Corners, corners};
 use crate::error::{Error, Result};
 use crate::geo::{Categories, Extent, Points, TileCoord, Zooms};
-use crate::http::parameters::fields::{Answer, Fields};
+use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::{Filter, time_text};
-use crate::http::parameters::picture::{LayerStyle, Wanted};
+use crate::http::parameters::picture::{LayerStyle, RenderRequest};
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::StatisticsParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{self, Layer, StyleOptions};
 use crate::source::{Query, Sink};
 
@@ -206,13 +206,13 @@ fn tiles_of(
     zoom: u8,
     stop: &AtomicBool,
 ) -> Result<Option<ZoomReply>> {
-    let Ok(wanted) = style.wanted(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE) else { return Ok(None) };
-    let Some((shading, unit)) = wanted.shading(app, stop)? else { return Ok(None) };
+    let Ok(request) = style.request(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE) else { return Ok(None) };
+    let Some((shading, unit)) = request.shading(app, stop)? else { return Ok(None) };
     let mut histogram = shading.histogram(&shading.quantizer);
     if histogram.is_none() {
         // A span that is given needs no sample, but its bars do.
-        let options = StyleOptions { vmin: None, vmax: None, ..wanted.options.clone() };
-        let sampled = Wanted { options, ..wanted }.shading(app, stop)?;
+        let options = StyleOptions { vmin: None, vmax: None, ..request.options.clone() };
+        let sampled = RenderRequest { options, ..request }.shading(app, stop)?;
         histogram = sampled.and_then(|(sampled, _)| sampled.histogram(&shading.quantizer));
     }
     let quantile = |share: f64| Some(shading.quantile(share)? * unit.factor);

@@ -12,13 +12,13 @@ use utoipa::ToSchema;
 
 use super::overlays::{Corners, corners};
 use crate::geo::TileCoord;
-use crate::http::parameters::fields::{Answer, Fields, encoded};
+use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::TileJsonParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::digest::lasting_digest;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Layer, bounds_with_reach, center, dot_reach};
 use crate::parameters::ParameterSet;
 
@@ -107,12 +107,12 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> A
     let (name, version) = (layer.name(), layer.version());
     let mut query = style.style.options.pairs();
     query.extend(style.style.filter.pairs());
-    let of_legend = joined(&query);
+    let of_legend = query_string(&query);
     if style.side_px != TileStyle::SIDE_PX {
         query.push(("size", style.side_px.to_string()));
     }
     query.push(("v", version.to_owned()));
-    let tiles = [format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?{}", joined(&query))];
+    let tiles = [format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?{}", query_string(&query))];
 
     let maxzoom = deepest_zoom(app, layer, style)?;
     let center = center(layer.bounds(), style.side_px, maxzoom);
@@ -142,12 +142,6 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> A
     })
 }
 
-/// A query of names and values.
-pub(crate) fn joined(pairs: &[(&str, String)]) -> String {
-    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    pairs.join("&")
-}
-
 /// A text as HTML, which clients take an attribution for.
 fn as_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -155,8 +149,8 @@ fn as_html(text: &str) -> String {
 
 /// The radius of a dot at a zoom in pixels of the layout, if it may be drawn at all.
 fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<f64> {
-    let wanted = style.wanted(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
-    Ok(wanted.radius_px()?)
+    let request = style.request(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+    Ok(request.radius_px()?)
 }
 
 /// The deepest zoom at which dots are within the limits.

@@ -12,13 +12,12 @@ use super::images::{has, png};
 use crate::config::EmptyTile;
 use crate::geo::TileCoord;
 use crate::http::parameters::area::Area;
-use crate::http::parameters::fields::Answer;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::schemas::{PolygonBody, TileParameters};
 use crate::http::parameters::tile_style::NamedTileStyle;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
-use crate::http::server::problem::Problem;
+use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Layer;
 
 /// What never changes need not be asked for again.
@@ -106,12 +105,12 @@ async fn reply(
         app.metrics.cache(true);
         return Ok(answer(app, style, headers, bytes, &tag));
     }
-    let wanted = style.style.wanted(app, layer, address.tile, address.ratio)?;
+    let request = style.style.request(app, layer, address.tile, address.ratio)?;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
     if has(headers, &tag) {
         return Ok(png(headers, Bytes::new(), &tag, cache_control(app, style)));
     }
-    let bytes = wanted.png(app, &key, app.config.server.empty_tile).await?;
+    let bytes = request.png(app, &key, app.config.server.empty_tile).await?;
     Ok(answer(app, style, headers, bytes, &tag))
 }
 

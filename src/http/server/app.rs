@@ -10,16 +10,15 @@ use tokio::net::TcpListener;
 use super::cache::ByteCache;
 use super::metrics::Metrics;
 use super::pool::Pool;
-use super::problem::Problem;
+use super::problem::{Answer, Problem};
 use super::router::Routes;
-use super::write_limiter::Places;
+use super::write_limiter::WriteLimiter;
 use crate::color::Scheme;
 use crate::config::{Config, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::http::maintenance::scheduler::Scheduler;
-use crate::http::maintenance::store::Upkeep;
+use crate::http::maintenance::store::Maintenance;
 use crate::http::maintenance::{image_gc, scheduler, store};
-use crate::http::parameters::fields::Answer;
 use crate::http::parameters::tile_style::TileStyles;
 use crate::http::routes::overlays::Overlays;
 use crate::images::ImageFolder;
@@ -41,8 +40,8 @@ pub(crate) struct App {
     pub(crate) schemes: Vec<Scheme>,
     pub(crate) images: ImageFolder,
     pub(crate) pool: Pool,
-    pub(crate) places: Places,
-    pub(crate) upkeep: Upkeep,
+    pub(crate) write_limiter: WriteLimiter,
+    pub(crate) maintenance: Maintenance,
     pub(crate) scheduler: Scheduler,
     /// Pictures in memory, by filename or by what they show.
     pub(crate) bytes: ByteCache,
@@ -93,13 +92,13 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { app, listener } = self;
         let sweeper = tokio::spawn(image_gc::sweep_forever(Arc::clone(&app)));
-        let upkeep = tokio::spawn(store::keep_up(Arc::clone(&app)));
+        let maintenance = tokio::spawn(store::keep_up(Arc::clone(&app)));
         let jobs = tokio::spawn(scheduler::run_jobs(Arc::clone(&app)));
         super::serve::serve(Arc::clone(&app), super::router::router(Arc::clone(&app)), listener, shutdown).await;
         sweeper.abort();
-        upkeep.abort();
+        maintenance.abort();
         jobs.abort();
-        app.upkeep.stop();
+        app.maintenance.stop();
     }
 }
 
@@ -150,8 +149,8 @@ impl App {
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: Overlays::new(),
             tile_styles: TileStyles::new(),
-            places: Places::new(),
-            upkeep: Upkeep::default(),
+            write_limiter: WriteLimiter::new(),
+            maintenance: Maintenance::default(),
             metrics: Metrics::new(),
             routes: Routes::new(),
             catalog,
@@ -218,9 +217,9 @@ impl App {
 
     /// The scheme `name`, read when the server started.
     pub(crate) fn scheme(&self, name: &str) -> Answer<Scheme> {
-        let find = |wanted: &str| {
-            let exact = self.schemes.iter().find(|scheme| scheme.name() == wanted);
-            let found = exact.or_else(|| self.schemes.iter().find(|scheme| Scheme::same_name(scheme.name(), wanted)));
+        let find = |name: &str| {
+            let exact = self.schemes.iter().find(|scheme| scheme.name() == name);
+            let found = exact.or_else(|| self.schemes.iter().find(|scheme| Scheme::same_name(scheme.name(), name)));
             found.cloned().map(Ok)
         };
         Scheme::resolve(name, find)

@@ -2,9 +2,8 @@
 
 use axum::http::{HeaderMap, header};
 
-use super::problem::Problem;
+use super::problem::{Answer, Problem};
 use crate::error::Error;
-use crate::http::parameters::fields::Answer;
 use crate::http::server::App;
 use crate::store::Store;
 

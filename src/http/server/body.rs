@@ -11,18 +11,17 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use twox_hash::XxHash64;
 
-use super::problem::Problem;
-use crate::http::parameters::fields::Answer;
+use super::problem::{Answer, Problem};
 
 /// How a body is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packing {
+pub(crate) enum Compression {
     None,
     Gzip,
     Zstd,
 }
 
-impl Packing {
+impl Compression {
     /// What gzip begins with.
     const GZIP: &[u8] = b"\x1F\x8B";
     /// What Zstandard begins with.
@@ -83,13 +82,13 @@ impl Fault {
 
 /// A body, as far as it is here.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(crate) struct RequestBody {
     head: Vec<u8>,
     rest: Option<Receiver<Bytes>>,
     fault: Fault,
 }
 
-/// The rest of a body, which comes while the [`Incoming`] is read.
+/// The rest of a body, which comes while the [`RequestBody`] is read.
 #[derive(Debug)]
 pub(crate) struct Rest {
     body: Body,
@@ -97,7 +96,7 @@ pub(crate) struct Rest {
     fault: Fault,
 }
 
-impl Incoming {
+impl RequestBody {
     /// Bytes that are gathered before anybody is kept waiting for more.
     pub(crate) const SMALL_BYTES: usize = 1 << 20;
 
@@ -123,7 +122,7 @@ impl Incoming {
     /// fault. `grown` is asked once before more than [`Self::SMALL_BYTES`] are read.
     pub(crate) fn read<T>(
         self,
-        packing: Packing,
+        packing: Compression,
         limit_bytes: u64,
         digest: Option<&mut XxHash64>,
         grown: &mut dyn FnMut() -> io::Result<()>,
@@ -136,8 +135,8 @@ impl Incoming {
         let made = || -> io::Result<_> {
             let mut unpacked = packing.unpack(plain)?;
             let start = start(&mut unpacked)?;
-            let inner = Packing::of_content(&start);
-            if packing != Packing::None && inner != Packing::None {
+            let inner = Compression::of_content(&start);
+            if packing != Compression::None && inner != Compression::None {
                 return Err(io::Error::other("it is packed twice"));
             }
             inner.unpack(Cursor::new(start).chain(unpacked))
@@ -196,7 +195,7 @@ fn cut(error: &axum::Error) -> Box<Problem> {
 /// The first bytes, which tell how the rest is packed.
 fn start(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    reader.take(Packing::ZSTD.len() as u64).read_to_end(&mut start)?;
+    reader.take(Compression::ZSTD.len() as u64).read_to_end(&mut start)?;
     Ok(start)
 }
 
@@ -245,7 +244,7 @@ impl Read for Content<'_> {
             let why = format!("the body holds more than the {} bytes that it allows", self.limit_bytes);
             return Err(self.fault.set(Problem::too_large("limits.ingest_body", why)));
         }
-        if self.taken > Incoming::SMALL_BYTES as u64 && !self.has_grown {
+        if self.taken > RequestBody::SMALL_BYTES as u64 && !self.has_grown {
             self.has_grown = true;
             (self.grown)()?;
         }

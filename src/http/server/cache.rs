@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::http::parameters::fields::Answer;
+use super::problem::Answer;
 
 /// Rendered bytes by key, of which the least used go when there is no more room.
 #[derive(Debug)]

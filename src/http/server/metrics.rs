@@ -16,8 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::problem::Problem;
-use crate::http::parameters::fields::Answer;
+use super::problem::{Answer, Problem};
 use crate::http::server::App;
 use crate::images::Swept;
 
@@ -328,7 +327,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body
     let metrics = &app.metrics;
     metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);
-    metrics.writing.set(app.places.working() as i64);
+    metrics.writing.set(app.write_limiter.working() as i64);
     metrics.look_at(&app);
     metrics.look_at_jobs(&app);
     metrics.cache_bytes.set(app.bytes.bytes() as i64);

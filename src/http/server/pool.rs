@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::problem::Problem;
+use super::problem::{Answer, Problem};
 use crate::error::Result;
-use crate::http::parameters::fields::Answer;
 
 /// A bounded pool for work that keeps a processor busy. A thread that has done its work goes on with the next that waits:
 /// between the two nothing is to be woken.

@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 use crate::error::{DatabaseFault, Error};
 use crate::parameter::Parameter;
 
+/// A result whose error is the response.
+pub(crate) type Answer<T> = Result<T, Box<Problem>>;
+
 /// An error as RFC 9457 tells it, `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {

@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::write_timeout::Patient;
+use super::write_timeout::WriteTimeoutStream;
 use crate::http::server::App;
 
 /// How long a client may take to send the head of a request, or to send the next one.
@@ -50,7 +50,7 @@ pub(crate) async fn serve(app: Arc<App>, router: Router, listener: TcpListener, 
         };
         // Answers are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let stream = Patient::new(stream, app.config.server.timeout.duration());
+        let stream = WriteTimeoutStream::new(stream, app.config.server.timeout.duration());
         let service = TowerToHyperService::new(router.clone());
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         let app = Arc::clone(&app);

@@ -8,26 +8,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
 use super::pool::StopOnDrop;
-use super::problem::Problem;
-use crate::http::parameters::fields::Answer;
+use super::problem::{Answer, Problem};
 
-/// Places for work that waits for the disk: it is many at once that share a commit.
+/// WriteLimiter for work that waits for the disk: it is many at once that share a commit.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct WriteLimiter {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
 /// The place of a request, as long as it works.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct WritePermit {
     _small: OwnedSemaphorePermit,
     large: Mutex<Option<OwnedSemaphorePermit>>,
     places: Arc<Semaphore>,
     stop: Arc<AtomicBool>,
 }
 
-impl Places {
+impl WriteLimiter {
     /// Requests that change layers at a time; the others wait.
     const SMALL: usize = 64;
     /// Those of them that hold more than a little in memory.
@@ -47,14 +46,15 @@ impl Places {
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         meanwhile: impl Future<Output = ()>,
-        work: impl FnOnce(&Place) -> Answer<T> + Send + 'static,
+        work: impl FnOnce(&WritePermit) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
         let small = Arc::clone(&self.small).acquire_owned().await.map_err(|_| stopping())?;
         let stop = Arc::new(AtomicBool::new(false));
         let _stop = StopOnDrop(Arc::clone(&stop));
         let places = Arc::clone(&self.large);
-        let mut done =
-            tokio::task::spawn_blocking(move || work(&Place { _small: small, large: Mutex::default(), places, stop }));
+        let mut done = tokio::task::spawn_blocking(move || {
+            work(&WritePermit { _small: small, large: Mutex::default(), places, stop })
+        });
         tokio::select! {
             answer = &mut done => return ended(answer),
             () = meanwhile => {}
@@ -78,7 +78,7 @@ fn stopping() -> Box<Problem> {
     Problem::busy("the server is stopping")
 }
 
-impl Place {
+impl WritePermit {
     /// Waits until there is room for work that holds more than a little in memory.
     pub(crate) fn grow(&self) -> std::io::Result<()> {
         let mut place = self.large.lock().unwrap_or_else(PoisonError::into_inner);

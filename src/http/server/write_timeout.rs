@@ -11,14 +11,14 @@ use tokio::time::{Sleep, sleep};
 
 /// A stream whose writes fail where the other side takes nothing for a while.
 #[derive(Debug)]
-pub(crate) struct Patient {
+pub(crate) struct WriteTimeoutStream {
     stream: TcpStream,
     patience: Duration,
     /// Since when a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
+impl WriteTimeoutStream {
     /// `stream`, whose writes may each wait as long as `patience`.
     pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
         Self { stream, patience, waiting: None }
@@ -36,7 +36,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for WriteTimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -46,7 +46,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for WriteTimeoutStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.limited(context, outcome)
@@ -89,7 +89,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let mut patient = Patient::new(stream, Duration::from_millis(50));
+        let mut patient = WriteTimeoutStream::new(stream, Duration::from_millis(50));
         let bytes = vec![0; 1 << 20];
         let given_up = loop {
             match poll_fn(|context| Pin::new(&mut patient).poll_write(context, &bytes)).await {
