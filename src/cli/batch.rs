@@ -18,6 +18,7 @@ use crate::jobs::{Done, Job, Subject, Workshop};
 use crate::layer::{Catalog, Layer};
 use crate::live;
 use crate::parallel::try_map;
+use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveTables};
 use crate::source::parse_time_us;
 use crate::spelling::{did_you_mean, nearest};
@@ -264,12 +265,19 @@ fn input_layers(config: &Config, jobs: &[Job]) -> Result<Vec<Layer>> {
 /// An error of a job, with the key at fault.
 fn of_job(error: Error, job: &str) -> Error {
     match error {
-        Error::Invalid { parameter, message } => Error::config(format!("jobs.{job}.{parameter}"), message),
+        Error::Invalid { parameter, message } => {
+            Error::config(format!("jobs.{job}.{}", parameter.key()), message.with_keys())
+        }
         other => other,
     }
 }
 
 fn read_time(text: &str) -> Result<Timestamp> {
     let time = parse_time_us(text).and_then(|us| Timestamp::from_microsecond(us).ok());
-    time.ok_or_else(|| Error::invalid("at", "not a time such as 2024-05-01 or 2024-05-01T12:00:00Z, nor Unix seconds"))
+    time.ok_or_else(|| {
+        Error::invalid(
+            const { Parameter::new("at") },
+            "not a time such as 2024-05-01 or 2024-05-01T12:00:00Z, nor Unix seconds",
+        )
+    })
 }

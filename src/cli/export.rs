@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::export::{BinsExport, BinsExportReport, Format, Progress, TileExport};
 use crate::geo::{Bounds, Zooms};
 use crate::layer::StyleOptions;
+use crate::parameter::Parameter;
 
 /// Write a layer's tiles to a file or a folder, for where there is no Kiln.
 ///
@@ -92,10 +93,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
 /// Writes sums in place of tiles.
 fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     if !Path::new(output).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
-        return Err(Error::invalid("bins", format!("`{output}` is no .parquet file")));
+        return Err(Error::invalid(Parameter::BINS, format!("`{output}` is no .parquet file")));
     }
     if args.style.options() != StyleOptions::default() {
-        return Err(Error::invalid("bins", "sums are not drawn: leave out what says how"));
+        return Err(Error::invalid(Parameter::BINS, "sums are not drawn: leave out what says how"));
     }
     let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);

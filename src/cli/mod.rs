@@ -10,6 +10,7 @@ mod config;
 mod drop;
 mod expire;
 mod export;
+mod flags;
 mod import;
 mod inputs;
 mod layer;
@@ -36,6 +37,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// Fires points into heat: weighted points in, heat-map pictures out.
 #[derive(Debug, Parser)]
@@ -133,7 +135,10 @@ fn print_json(value: &impl Serialize) -> Result<()> {
 /// The error in one line; a parameter is called by its flag.
 fn described(error: &Error) -> String {
     let line = match error {
-        Error::Invalid { parameter, message } => format!("--{}: {message}", parameter.replace('_', "-")),
+        Error::Invalid { parameter, message } => {
+            format!("{}: {}", parameter.flag(), message.spelled(Parameter::flag))
+        }
+        Error::Input { input, message } => format!("{}: {}", input.display(), message.spelled(Parameter::flag)),
         other => other.to_string(),
     };
     line.replace('\n', " ")

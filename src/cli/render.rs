@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::inputs::OpenInputs;
 use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -84,6 +85,8 @@ enum Format {
     Png,
     Geotiff,
 }
+
+const BANDS: Parameter = Parameter::new("bands");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Bands {
@@ -214,28 +217,24 @@ impl Args {
             (None, "tif" | "tiff") => Format::Geotiff,
             (None, "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg" | "pdf") => {
                 let why = format!("no .{ending} can be written: name a .png or .tif, or give --format");
-                return Err(Error::invalid("output", why));
+                return Err(Error::invalid(Parameter::OUTPUT, why));
             }
             (None, _) => Format::Png,
         };
         let bands = match (format, self.bands) {
             (Format::Png, None) => return Ok(Content::Png),
-            (Format::Png, Some(_)) => return Err(Error::invalid("bands", "only a GeoTIFF has bands to choose from")),
+            (Format::Png, Some(_)) => {
+                return Err(Error::invalid(BANDS, "only a GeoTIFF has bands to choose from"));
+            }
             (Format::Geotiff, bands) => bands.unwrap_or(Bands::Density),
         };
         let given = &self.style;
         if bands == Bands::Density {
             if style.blend == Blend::Classic {
-                return Err(Error::invalid(
-                    "bands",
-                    "the classic blend has no density, only colors: give --bands rgba",
-                ));
+                return Err(Error::invalid(BANDS, "the classic blend has no density, only colors: give --bands rgba"));
             }
             if given.has_colors() && !self.sheet.has_legend() {
-                return Err(Error::invalid(
-                    "bands",
-                    "a density has no colors: give --bands rgba for a colored GeoTIFF",
-                ));
+                return Err(Error::invalid(BANDS, "a density has no colors: give --bands rgba for a colored GeoTIFF"));
             }
         }
         Ok(Content::Geotiff(bands))

@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 use crate::source::{Columns, Query, parse_time_us};
 
 /// Which columns hold what, and which rows count.
@@ -40,7 +41,7 @@ impl RowArgs {
     pub(super) fn check(&self) -> Result<()> {
         match (self.start, self.end) {
             (Some(start), Some(end)) if start >= end => {
-                Err(Error::invalid("start", "it is not before --end, so that no row could pass"))
+                Err(Error::invalid(Parameter::START, "it is not before --end, so that no row could pass"))
             }
             _ => Ok(()),
         }
@@ -58,10 +59,15 @@ impl RowArgs {
     }
 
     /// The first flag that names a column, if one does.
-    pub(super) fn column_flag(&self) -> Option<&'static str> {
+    pub(super) fn column_flag(&self) -> Option<Parameter> {
         let Self { lon, lat, weight, time, category_column, .. } = self;
-        let flags =
-            [("lon", lon), ("lat", lat), ("weight", weight), ("time", time), ("category-column", category_column)];
+        let flags = [
+            (Parameter::LON, lon),
+            (Parameter::LAT, lat),
+            (Parameter::WEIGHT, weight),
+            (Parameter::TIME, time),
+            (Parameter::CATEGORY_COLUMN, category_column),
+        ];
         flags.into_iter().find(|(_, column)| column.is_some()).map(|(flag, _)| flag)
     }
 
@@ -82,6 +88,6 @@ impl RowArgs {
 
 fn read_time(text: &str) -> Result<i64> {
     parse_time_us(text).ok_or_else(|| {
-        Error::invalid("time", "not a time such as 2024-05-01, 2024-05-01T12:00:00Z or 2024, nor Unix seconds")
+        Error::invalid(Parameter::TIME, "not a time such as 2024-05-01, 2024-05-01T12:00:00Z or 2024, nor Unix seconds")
     })
 }

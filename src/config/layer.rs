@@ -10,6 +10,7 @@ use super::{TimeSpan, quantity};
 use crate::error::{Error, Result};
 use crate::layer::{LayerSpec, Style, StyleOptions};
 use crate::layer_name;
+use crate::parameters::ParameterSet;
 use crate::postgis::Address;
 use crate::source::{Columns, Ground};
 
@@ -133,7 +134,7 @@ impl LayerConfig {
 /// The options that `style` sets, or the name of the parameter at fault, with the message.
 pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
     let at = |name: &str, error: Error| match error {
-        Error::Invalid { message, .. } => (name.to_owned(), message),
+        Error::Invalid { message, .. } => (name.to_owned(), message.with_keys()),
         other => (name.to_owned(), other.to_string()),
     };
     let mut options = StyleOptions::default();
@@ -144,7 +145,7 @@ pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOpt
     }
     // Any scheme will do to see whether the options agree: the files of schemes are not known here.
     match options.resolve(|_| Style::new().map(|style| style.scheme)) {
-        Err(Error::Invalid { parameter, message }) => Err((parameter.replace('-', "_"), message)),
+        Err(Error::Invalid { parameter, message }) => Err((parameter.key().to_owned(), message.with_keys())),
         Err(other) => Err((String::new(), other.to_string())),
         Ok(_) => Ok(options),
     }

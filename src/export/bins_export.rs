@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Cover, Points, Projection, TileCoord, Zooms};
 use crate::images::AtomicFile;
 use crate::layer::{Layer, is_occupied};
+use crate::parameter::Parameter;
 use crate::source::{Ground, Query};
 
 /// What is to be summed up.
@@ -54,7 +55,10 @@ impl BinsExport<'_> {
     /// was told to stop.
     pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
         if !self.layer.ground().wraps() {
-            return Err(Error::invalid("layer", "the cells are those of a map, and this layer lies on a plane"));
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "the cells are those of a map, and this layer lies on a plane",
+            ));
         }
         let query = self
             .query

@@ -10,6 +10,7 @@ use super::export_journal::ExportJournal;
 use crate::encode::geotiff::{Cog, Crs, GeoReference};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Cover, EARTH_RADIUS_M, Zooms};
+use crate::parameter::Parameter;
 
 /// Which zooms the pictures are, and which tiles.
 #[derive(Debug)]
@@ -37,7 +38,8 @@ impl Pyramid {
         let cover = Cover::of(ground, zoom);
         let (columns, rows) = (cover.columns(), cover.rows().len() as u32);
         let side = |tiles: u32, zoom_in: u8| tiles.checked_shl(zoom_in.into()).filter(|side| side >> zoom_in == tiles);
-        let too_many = || Error::invalid("zoom", "there are more tiles than one picture can have; give less ground");
+        let too_many =
+            || Error::invalid(Parameter::ZOOM, "there are more tiles than one picture can have; give less ground");
         let mut levels = Vec::new();
         for zoom_in in (0..=last - zoom).rev() {
             levels.push([side(columns, zoom_in).ok_or_else(too_many)?, side(rows, zoom_in).ok_or_else(too_many)?]);

@@ -10,6 +10,7 @@ use super::export_journal::ExportJournal;
 use super::staging_dir::StagingDir;
 use super::tileset_metadata::TilesetMetadata;
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 const ABOUT: &str = "tiles.json";
 const GENERATOR: &str = "generator";
@@ -28,7 +29,7 @@ pub(super) fn check(target: &Path) -> Result<()> {
     let may_go = names.is_empty() || is_known && is_ours(target);
     if !may_go {
         let why = format!("{} holds something else than an earlier export; name a new folder", target.display());
-        return Err(Error::invalid("output", why));
+        return Err(Error::invalid(Parameter::OUTPUT, why));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// What an export is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Format {
                 let why = format!(
                     "no .{other} can be written: name a .pmtiles, .mbtiles or .tif, or a folder with a / behind it"
                 );
-                Err(Error::invalid("output", why))
+                Err(Error::invalid(Parameter::OUTPUT, why))
             }
         }
     }

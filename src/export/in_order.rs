@@ -90,14 +90,14 @@ mod tests {
 
     #[test]
     fn an_error_ends_it_wherever_it_comes_from() {
-        let failed = || Error::invalid("job", "no");
+        let failed = || Error::invalid(crate::Parameter::POINTS, "no");
         let work = |job| if job == 20 { Err(failed()) } else { Ok(job) };
         let mut taken = 0;
         let error = in_order(1000, 3, work, |_, _| {
             taken += 1;
             Ok(())
         });
-        assert_eq!((error.unwrap_err().to_string(), taken), ("job: no".into(), 20));
+        assert_eq!((error.unwrap_err().to_string(), taken), ("points: no".into(), 20));
         let error = in_order(1000, 3, Ok, |job, _| if job == 5 { Err(failed()) } else { Ok(()) });
         assert!(error.is_err());
     }

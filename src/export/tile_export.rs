@@ -1,5 +1,6 @@
 //! The export of a layer's tiles.
 
+use crate::parameter::Parameter;
 use std::path::Path;
 
 use super::export_journal::ExportJournal;
@@ -56,7 +57,10 @@ impl TileExport<'_> {
     /// is missing.
     pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
         if !self.layer.ground().wraps() {
-            return Err(Error::invalid("layer", "tiles are for layers on the globe, and this one lies on a plane"));
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "tiles are for layers on the globe, and this one lies on a plane",
+            ));
         }
         if self.layer.point_set().is_reread() {
             let why = format!(

@@ -8,6 +8,7 @@ use crate::error::{DatabaseFault, Error, Result};
 use crate::geo::{Extent, Projection};
 use crate::inputs::OpenInputs;
 use crate::layer::{Layer, LayerSpec, StyleOptions};
+use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
 use crate::source::{Columns, Query};
 
@@ -50,21 +51,23 @@ impl Subject {
                     let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);
                     let hint = crate::spelling::did_you_mean(&near);
                     let all = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
-                    return Err(Error::invalid("layer", format!("there is no layer `{name}`; {hint}there are {all}")));
+                    return Err(Error::invalid(
+                        Parameter::LAYER,
+                        format!("there is no layer `{name}`; {hint}there are {all}"),
+                    ));
                 };
                 let ground = layer.ground();
                 if projection.is_some_and(|projection| projection.wraps() != ground.wraps()) {
                     let why = if ground.wraps() { "on the globe" } else { "on a plane" };
-                    return Err(Error::invalid("projection", format!("the points of `{name}` lie {why}")));
+                    return Err(Error::invalid(Parameter::PROJECTION, format!("the points of `{name}` lie {why}")));
                 }
                 Ok(layer.style().clone())
             }
             Self::Query(spec) => match relation(name, spec, workshop) {
                 // It may be there again when the job is due.
                 Ok(_) | Err(Error::Database { fault: DatabaseFault::Unreachable, .. }) => Ok(StyleOptions::default()),
-                Err(Error::Input { message, .. } | Error::Database { message, .. }) => {
-                    Err(Error::invalid("query", message))
-                }
+                Err(Error::Input { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
+                Err(Error::Database { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(other) => Err(other),
             },
             Self::Inputs(_) => Ok(StyleOptions::default()),
@@ -128,7 +131,7 @@ impl Subject {
 
 /// The rows that a query of the database answers.
 fn relation<'w>(job: &str, spec: &TableSpec, workshop: Workshop<'w>) -> Result<(&'w Arc<Database>, Relation)> {
-    let why = || Error::invalid("query", "no database is named; set postgis.url, or DATABASE_URL");
+    let why = || Error::invalid(Parameter::QUERY, "no database is named; set postgis.url, or DATABASE_URL");
     let database = workshop.database.ok_or_else(why)?;
     Ok((database, database.relation(job, spec)?))
 }

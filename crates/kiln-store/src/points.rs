@@ -19,6 +19,7 @@ use super::rows::{Columns, Names, Rows};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Points;
 use kiln_core::geo::morton;
+use kiln_core::parameter::Parameter;
 
 /// Rows of a batch, but for the last one.
 pub(super) const BATCH_ROWS: usize = 1 << 16;
@@ -99,7 +100,7 @@ impl PointsWriter {
                 codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
             let codes = UInt32Array::new(numbers.into(), nulls);
             let dictionary = DictionaryArray::<UInt32Type>::try_new(codes, Arc::clone(names));
-            columns.push(Arc::new(dictionary.map_err(|error| Error::invalid("category", error.to_string()))?));
+            columns.push(Arc::new(dictionary.map_err(|error| Error::invalid(Parameter::CATEGORY, error.to_string()))?));
         }
         self.file.write(columns)
     }

@@ -10,6 +10,7 @@ use super::requests::Request;
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Canvas, Extent, Projection};
+use kiln_core::parameter::Parameter;
 use kiln_core::raster::{Cells, Tally};
 use kiln_core::source::{Query, ScanReport};
 
@@ -184,7 +185,10 @@ impl Snapshot {
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
         if canvas.projection() == Projection::Plane {
-            return Err(Error::invalid("projection", "a stored layer lies on the globe: give mercator or platecarree"));
+            return Err(Error::invalid(
+                Parameter::PROJECTION,
+                "a stored layer lies on the globe: give mercator or platecarree",
+            ));
         }
         let request = CellRequest { canvas, tally, weights: query.columns.weights, radius_px, stop: query.scan.stop };
         let segments = self.passing(query);
@@ -200,12 +204,12 @@ impl Snapshot {
         if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
             let timed = self.segments.iter().any(|segment| segment.points.is_timed());
             if !timed && !self.segments.is_empty() {
-                return Err(Error::invalid("start", "the layer's points have no times to filter by"));
+                return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
             }
         }
         let categories = || self.segments.iter().any(|segment| segment.points.has_categories());
         if !query.filter.categories.is_empty() && !self.segments.is_empty() && !categories() {
-            return Err(Error::invalid("category", "the layer's points have no categories to filter by"));
+            return Err(Error::invalid(Parameter::CATEGORY, "the layer's points have no categories to filter by"));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::geo::{Bounds, TileCoord};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Size, StyleOptions};
+use crate::parameters::ParameterSet;
 use crate::source::parse_time_us;
 
 /// The parameters of a request. Each is taken once; what is left in the end is a mistake, told with the names there are.
@@ -183,16 +184,22 @@ impl Fields {
         }
     }
 
-    /// All parameters of a style.
-    pub(crate) fn style(&mut self) -> Answer<StyleOptions> {
-        const OTHER_SPELLINGS: [&str; 2] = ["dotSize", "colormap_name"];
-        let mut options = StyleOptions::default();
-        for name in StyleOptions::NAMES.into_iter().chain(OTHER_SPELLINGS) {
-            if let Some(text) = self.text(name)? {
-                options.set(name, text.trim()).map_err(|error| named(name, error))?;
+    /// All parameters of a set.
+    pub(crate) fn read<S: ParameterSet>(&mut self) -> Answer<S> {
+        let mut options = S::default();
+        for entry in S::ENTRIES {
+            for name in entry.declaration.names() {
+                if let Some(text) = self.text(name)? {
+                    entry.set(&mut options, text.trim()).map_err(|error| named(name, error))?;
+                }
             }
         }
         Ok(options)
+    }
+
+    /// All parameters of a style.
+    pub(crate) fn style(&mut self) -> Answer<StyleOptions> {
+        self.read()
     }
 
     /// Makes sure that nothing is left over.
@@ -254,7 +261,7 @@ fn scalar(name: &str, json: &str) -> Answer<String> {
 /// The error of a value, told under the name that the value came by.
 fn named(name: &str, error: Error) -> Box<Problem> {
     match error {
-        Error::Invalid { message, .. } => Problem::parameter(name, message),
+        Error::Invalid { message, .. } => Problem::parameter(name, message.with_keys()),
         other => other.into(),
     }
 }

@@ -6,6 +6,7 @@ use super::area::Area;
 use super::fields::Fields;
 use crate::error::{Error, Result};
 use crate::http::server::problem::{Answer, Problem};
+use crate::parameter::Parameter;
 use crate::source::{self, Comparison, Query};
 
 /// Which points of a layer are wanted.
@@ -63,7 +64,10 @@ impl Filter {
     /// Makes sure that there are not two polygons.
     pub(crate) fn check(&self, query: &Query<'_>) -> Result<()> {
         if self.area.is_some() && query.filter.polygon.is_some() {
-            return Err(Error::invalid("polygon", "the query behind this layer has bounds or a polygon of its own"));
+            return Err(Error::invalid(
+                Parameter::POLYGON,
+                "the query behind this layer has bounds or a polygon of its own",
+            ));
         }
         Ok(())
     }
@@ -79,10 +83,10 @@ impl Filter {
     pub(crate) fn blamed(&self, error: Error) -> Error {
         match error {
             Error::Input { .. } if !self.categories.is_empty() => {
-                Error::invalid("category", "the layer has no column of categories to filter by")
+                Error::invalid(Parameter::CATEGORY, "the layer has no column of categories to filter by")
             }
             Error::Input { .. } if self.start_us.is_some() || self.end_us.is_some() => {
-                Error::invalid("start", "the layer has no column of times to filter by")
+                Error::invalid(Parameter::START, "the layer has no column of times to filter by")
             }
             other => other,
         }

@@ -23,6 +23,7 @@ use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, Heat, Layer, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
+use crate::parameters::ParameterSet;
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
 use crate::source::{Ground, PointSet, PointWithin, Query, Resident, points_within};
 

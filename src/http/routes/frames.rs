@@ -22,6 +22,8 @@ use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Frames, Layer, StyleOptions, center};
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
 
 /// A layer through time.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -94,7 +96,7 @@ pub(crate) async fn frames(
             let reply =
                 look(&there, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
                     // Nothing else is amiss with an input that could be read before.
-                    Error::Input { message, .. } => Error::invalid("layer", message),
+                    Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
                     other => other,
                 })?;
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
@@ -121,7 +123,7 @@ fn look(
     /// Frames that the span is found in.
     const LOOKED_AT: usize = 8;
     let every_us = i64::try_from(every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
-    let every_us = every_us.ok_or_else(|| Error::invalid("every", "it is too long"))?;
+    let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
     let style = request.style()?;
     let query = request.query(&style, stop);
     let frames = Frames::of(layer, &query, every_us)?;

@@ -278,7 +278,7 @@ impl IngestRequest {
         };
         let taken = incoming.read(self.packing, self.limit_bytes, digest.as_mut(), &mut grow, read)?;
         let mut taken = taken.map_err(|error| match error {
-            Error::Input { message, .. } => Problem::body(message),
+            Error::Input { message, .. } => Problem::body(message.with_keys()),
             error => error.into(),
         })?;
         if taken.batch.len() as u64 > self.limit_points {

@@ -17,6 +17,8 @@ use crate::http::parameters::fields::Fields;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer_name;
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
 use crate::store::{Description, StoredLayer};
 
 /// What is said of a layer. All of it may be left out.
@@ -169,8 +171,8 @@ impl App {
             match store.create(name, description.clone().unwrap_or_default()) {
                 Ok(layer) => return Ok((reply(&layer), true)),
                 // Somebody else was faster.
-                Err(Error::Invalid { parameter: "layer", .. }) => {}
-                Err(Error::Input { message, .. }) => return Err(Problem::conflict(message)),
+                Err(Error::Invalid { parameter: Parameter::LAYER, .. }) => {}
+                Err(Error::Input { message, .. }) => return Err(Problem::conflict(message.with_keys())),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -207,7 +209,6 @@ impl App {
     /// What it means that a layer could not be changed.
     pub(crate) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
         match error {
-            Error::Invalid { parameter: "Idempotency-Key", .. } => Problem::key_used(),
             Error::Input { .. } if matches!(self.store.layer(layer.name()), Ok(None)) => {
                 Problem::not_found(format!("the layer `{}` was removed meanwhile", layer.name()))
             }

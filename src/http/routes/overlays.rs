@@ -192,7 +192,7 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
         Err(Error::Cancelled) => {
             Err(Problem::too_large("limits.points", format!("there are more than the {limit} points that it allows")))
         }
-        Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message)),
+        Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message.with_keys())),
         Err(error) => Err(error.into()),
     }
 }

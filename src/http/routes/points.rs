@@ -20,6 +20,7 @@ use crate::http::parameters::schemas::PointsParameters;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
 use crate::http::server::problem::{Answer, Problem};
+use crate::parameter::Parameter;
 use crate::source::PointWithin;
 
 /// How many points there are in all.
@@ -47,7 +48,7 @@ impl FromStr for PointsFormat {
             "geojson" => Ok(Self::GeoJson),
             "heat" => Ok(Self::Heat),
             "heatmapjs" => Ok(Self::HeatmapJs),
-            _ => Err(Error::invalid("format", format!("`{text}` is not geojson, heat or heatmapjs"))),
+            _ => Err(Error::invalid(Parameter::FORMAT, format!("`{text}` is not geojson, heat or heatmapjs"))),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::http::server::App;
 use crate::http::server::digest::lasting_digest;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Layer, bounds_with_reach, center, dot_reach};
+use crate::parameters::ParameterSet;
 
 /// A layer's tiles, as TileJSON 3.0.0 tells of them.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -10,6 +10,7 @@ use std::ops::Range;
 use self::bands::Bands;
 use super::Bounds;
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 use crate::simd::wide;
 
 /// One polygon or several, each with holes or without, in WGS 84 degrees.
@@ -257,5 +258,5 @@ fn check(ring: &[[f64; 2]]) -> Result<(), String> {
 }
 
 fn invalid(message: String) -> Error {
-    Error::invalid("polygon", message)
+    Error::invalid(Parameter::POLYGON, message)
 }
