@@ -4,12 +4,12 @@
 //! [`ImageFolder::sweep`] removes them when they are old or too many. Files whose names Kiln did not make are never
 //! touched, nor is a picture that was just handed out.
 
-mod atomic;
-mod folder;
-mod name;
+mod atomic_file;
+mod image_folder;
+mod image_name;
 mod sweep;
 
-pub use atomic::{AtomicFile, sync_folder};
-pub use folder::ImageFolder;
-pub use name::ImageName;
+pub use atomic_file::{AtomicFile, sync_folder};
+pub use image_folder::ImageFolder;
+pub use image_name::ImageName;
 pub use sweep::{Keep, Swept};
