@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::batch::check_jobs;
+use super::job_layers::check_jobs;
 use super::output::Target;
 use crate::config::Config;
 use crate::error::{Error, Result};

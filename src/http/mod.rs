@@ -222,7 +222,7 @@ impl App {
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
         }
         for (job, config) in self.scheduler.planner().jobs().map(|(job, ..)| job).zip(&self.config.jobs) {
-            job.check(self.workshop()).map_err(|error| match error {
+            job.check(self.job_context()).map_err(|error| match error {
                 Error::Invalid { parameter, message } => {
                     Error::config(format!("jobs.{}.{parameter}", config.name), message)
                 }

@@ -9,6 +9,7 @@
 //! no clock either, draws nothing, and is told what ended how. So both are tried with any times.
 
 mod job;
+mod job_context;
 mod output;
 mod planner;
 mod schedule;
@@ -16,7 +17,8 @@ mod state;
 mod subject;
 mod window;
 
-pub use job::{Done, Job, Place, Workshop};
+pub use job::{Job, JobReport, Place};
+pub use job_context::JobContext;
 pub use output::{Output, Series};
 pub use planner::{Planner, Refusal, Start};
 pub use schedule::Schedule;

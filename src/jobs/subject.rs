@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::job::Workshop;
+use super::job_context::JobContext;
 use crate::error::{DatabaseFault, Error, Result};
 use crate::geo::{Extent, Projection};
 use crate::layer::{Layer, LayerSpec, OpenInputs, StyleOptions};
@@ -22,7 +22,7 @@ pub enum Subject {
 }
 
 /// The points of a run.
-pub(super) struct Subjected<'a> {
+pub(super) struct JobPoints<'a> {
     pub(super) layer: Arc<Layer>,
     /// Which of them are to be drawn.
     pub(super) query: Query<'a>,
@@ -39,12 +39,12 @@ impl Subject {
         &self,
         name: &str,
         projection: Option<Projection>,
-        workshop: Workshop<'_>,
+        context: JobContext<'_>,
     ) -> Result<StyleOptions> {
         match self {
             Self::Layer(name) => {
-                let Some(layer) = workshop.catalog.find(name)? else {
-                    let layers = workshop.catalog.layers();
+                let Some(layer) = context.catalog.find(name)? else {
+                    let layers = context.catalog.layers();
                     let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                     let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);
                     let hint = crate::spelling::did_you_mean(&near);
@@ -58,7 +58,7 @@ impl Subject {
                 }
                 Ok(layer.style().clone())
             }
-            Self::Query(spec) => match relation(name, spec, workshop) {
+            Self::Query(spec) => match relation(name, spec, context) {
                 // It may be there again when the job is due.
                 Ok(_) | Err(Error::Database { fault: DatabaseFault::Unreachable, .. }) => Ok(StyleOptions::default()),
                 Err(Error::Input { message, .. } | Error::Database { message, .. }) => {
@@ -77,9 +77,9 @@ impl Subject {
         name: &str,
         window: &Query<'a>,
         is_framed: bool,
-        workshop: Workshop<'_>,
+        context: JobContext<'_>,
         stop: &AtomicBool,
-    ) -> Result<Subjected<'a>> {
+    ) -> Result<JobPoints<'a>> {
         let within = |query: Query<'static>| Query {
             start_us: window.start_us,
             end_us: window.end_us,
@@ -88,11 +88,11 @@ impl Subject {
         };
         let layer = match self {
             Self::Layer(name) => {
-                let layer = workshop.catalog.find_anew(name, stop)?;
+                let layer = context.catalog.find_anew(name, stop)?;
                 layer.ok_or_else(|| Error::input(name, "there is no such layer any more"))?
             }
             Self::Query(spec) => {
-                let (database, relation) = relation(name, spec, workshop)?;
+                let (database, relation) = relation(name, spec, context)?;
                 let weight = relation.weight().map(str::to_owned);
                 let snapshot = LiveSnapshot::of(database, relation, Some(stop))?;
                 let columns = Columns { weight, ..Columns::default() };
@@ -118,17 +118,17 @@ impl Subject {
                 // A layer in memory holds only what passes; a larger one is filtered again as it is read.
                 let query = layer.query();
                 let query = if layer.is_reread() { within(query) } else { Query { stop: window.stop, ..query } };
-                return Ok(Subjected { layer: Arc::new(layer), query, extent });
+                return Ok(JobPoints { layer: Arc::new(layer), query, extent });
             }
         };
         let (query, extent) = (within(layer.query()), layer.extent().clone());
-        Ok(Subjected { layer, query, extent })
+        Ok(JobPoints { layer, query, extent })
     }
 }
 
 /// The rows that a query of the database answers.
-fn relation<'w>(job: &str, spec: &TableSpec, workshop: Workshop<'w>) -> Result<(&'w Arc<Database>, Relation)> {
+fn relation<'w>(job: &str, spec: &TableSpec, context: JobContext<'w>) -> Result<(&'w Arc<Database>, Relation)> {
     let why = || Error::invalid("query", "no database is named; set postgis.url, or DATABASE_URL");
-    let database = workshop.database.ok_or_else(why)?;
+    let database = context.database.ok_or_else(why)?;
     Ok((database, database.relation(job, spec)?))
 }
