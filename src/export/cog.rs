@@ -11,7 +11,7 @@ use crate::encode::geotiff::{Cog, Crs, GeoReference};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Cover, EARTH_RADIUS_M, Zooms};
 
-/// Which zooms the pictures are, and which tiles.
+/// The pictures of the file: their zooms and tiles.
 #[derive(Debug)]
 pub(super) struct Pyramid {
     cog: Cog,
@@ -21,20 +21,20 @@ pub(super) struct Pyramid {
 }
 
 impl Pyramid {
-    /// The pictures of `ground` from the last of the zooms to the first, or to that at which one picture is no wider and no higher
-    /// than two tiles. One zoom alone is the finest, and the others are found.
-    pub(super) fn new(ground: Bounds, zooms: Zooms) -> Result<Self> {
+    /// The pictures of `bounds` from the last of the zooms to the first, or to the one whose picture is no wider and no higher than
+    /// two tiles. A single zoom is the finest; the others follow from that limit.
+    pub(super) fn new(bounds: Bounds, zooms: Zooms) -> Result<Self> {
         const FEW: u32 = 2;
-        /// An index of more could not be held.
+        /// The index of all tiles is in memory.
         const MOST_TILES: u64 = 1 << 26;
         let Zooms { first, last } = zooms;
         let first = if first == last { 0 } else { first };
         let is_small = |zoom: &u8| {
-            let cover = Cover::of(ground, *zoom);
+            let cover = Cover::of(bounds, *zoom);
             cover.columns() <= FEW && cover.rows().len() <= FEW as usize
         };
         let zoom = (first..=last).rev().find(is_small).unwrap_or(first);
-        let cover = Cover::of(ground, zoom);
+        let cover = Cover::of(bounds, zoom);
         let (columns, rows) = (cover.columns(), cover.rows().len() as u32);
         let side = |tiles: u32, zoom_in: u8| tiles.checked_shl(zoom_in.into()).filter(|side| side >> zoom_in == tiles);
         let too_many = || Error::invalid("zoom", "there are more tiles than one picture can have; give less ground");
@@ -64,7 +64,7 @@ impl Pyramid {
         self.zoom
     }
 
-    /// How much stands in front of the tiles.
+    /// The length of the head in front of the tiles.
     pub(super) fn head_bytes(&self) -> Result<u64> {
         Ok(self.cog.head(|_, _, _| None)?.len() as u64)
     }

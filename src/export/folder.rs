@@ -11,11 +11,11 @@ use super::staging_dir::StagingDir;
 use super::tileset_metadata::TilesetMetadata;
 use crate::error::{Error, Result};
 
-const ABOUT: &str = "tiles.json";
+const TILEJSON: &str = "tiles.json";
 const GENERATOR: &str = "generator";
 const NEW: &str = "out";
 
-/// Makes sure that what is at `target` may be replaced: nothing, an empty folder, or an earlier export and nothing else.
+/// Checks that `target` can be replaced: it does not exist, is empty, or has an earlier export and nothing else.
 pub(super) fn check(target: &Path) -> Result<()> {
     let names = match fs::read_dir(target) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>(),
@@ -24,17 +24,17 @@ pub(super) fn check(target: &Path) -> Result<()> {
     };
     let names = names.map_err(|error| Error::io(target, "write", error))?;
     let is_zoom = |name: &str| name.parse::<u8>().is_ok() && target.join(name).is_dir();
-    let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == ABOUT || is_zoom(name)));
-    let may_go = names.is_empty() || is_known && is_ours(target);
-    if !may_go {
+    let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == TILEJSON || is_zoom(name)));
+    let is_replaceable = names.is_empty() || is_known && is_export(target);
+    if !is_replaceable {
         let why = format!("{} holds something else than an earlier export; name a new folder", target.display());
         return Err(Error::invalid("output", why));
     }
     Ok(())
 }
 
-fn is_ours(target: &Path) -> bool {
-    let about = fs::read(target.join(ABOUT)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+fn is_export(target: &Path) -> bool {
+    let about = fs::read(target.join(TILEJSON)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     about.is_some_and(|about| about[GENERATOR].as_str().is_some_and(|by| by.starts_with("kiln ")))
 }
 
@@ -61,7 +61,7 @@ pub(super) fn finish(
             made = Some(folder.clone());
         }
         let path = folder.join(format!("{}.png", tile.y()));
-        // One file under several names, where the system can have that.
+        // Identical tiles are hard links, where the file system supports them.
         if let Some(there) = first_at.get(&stored.offset)
             && fs::hard_link(there, &path).is_ok()
         {
@@ -72,7 +72,7 @@ pub(super) fn finish(
         first_at.insert(stored.offset, path);
     }
     let (lon, lat, zoom) = metadata.center;
-    let mut told = json!({
+    let mut tilejson = json!({
         "tilejson": "3.0.0",
         "name": metadata.title,
         "description": metadata.description,
@@ -84,11 +84,11 @@ pub(super) fn finish(
         "center": [lon, lat, f64::from(zoom)],
         GENERATOR: concat!("kiln ", env!("CARGO_PKG_VERSION")),
     });
-    if let (Some(attribution), Some(told)) = (metadata.attribution, told.as_object_mut()) {
-        told.insert("attribution".into(), attribution.into());
+    if let (Some(attribution), Some(members)) = (metadata.attribution, tilejson.as_object_mut()) {
+        members.insert("attribution".into(), attribution.into());
     }
-    let path = root.join(ABOUT);
-    fs::write(&path, format!("{told:#}\n")).map_err(refused(&path))?;
+    let path = root.join(TILEJSON);
+    fs::write(&path, format!("{tilejson:#}\n")).map_err(refused(&path))?;
     check(staging.target())?;
     Ok(NEW)
 }

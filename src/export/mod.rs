@@ -1,12 +1,13 @@
-//! A layer's tiles in a file or a folder, for where there is no Kiln: web servers, GIS programs, printers.
+//! The tiles of a layer in a file or a folder, for web servers, GIS programs and printing, without a running Kiln.
 //!
 //! ```text
-//! layer ── blocks of 8 × 8 tiles, drawn together ── cut, encoded ──> journal ──> PMTiles, MBTiles, folder, COG
+//! TileExport ──> PyramidWalk: blocks of 4 × 4 tiles, zoom by zoom ── OccupancyProbe: which blocks have points
+//!                     └── TileRenderer ── BlockResult ──> ExportJournal ──> PMTiles, MBTiles, folder, COG
 //! ```
 //!
-//! From zoom to zoom only those blocks are looked at that have points within reach. The tiles are those of the server, byte
-//! for byte. What is finished is kept in a folder beside the target until all is: an export that came to a sudden end goes on
-//! from there, and comes to the same bytes.
+//! At each zoom only those blocks are visited that have points within reach. The tiles are those of the server, byte for byte.
+//! Finished blocks are kept in a staging directory next to the target: an interrupted export resumes from there, and its output
+//! has the same bytes as that of an uninterrupted one.
 
 mod bins_export;
 mod block;

@@ -1,8 +1,7 @@
-//! Pictures on disk: their names, how they are written, and how they go away again.
+//! Pictures on disk: their names, atomic writes, and expiry.
 //!
-//! A folder of pictures is left to Kiln's care: [`ImageFolder::write`] puts whole files into it, and
-//! [`ImageFolder::sweep`] removes them when they are old or too many. Files whose names Kiln did not make are never
-//! touched, nor is a picture that was just handed out.
+//! [`ImageFolder::write`] writes whole files into a folder, and [`ImageFolder::sweep`] removes those that are too old or too many.
+//! It never removes a file whose name Kiln did not make, nor a picture whose URL was just returned.
 
 mod atomic_file;
 mod image_folder;
