@@ -37,6 +37,7 @@ pub mod http;
 pub mod images;
 pub mod jobs;
 pub mod layer;
+pub mod layer_name;
 pub mod live;
 mod parallel;
 pub mod postgis;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{TimeSpan, quantity};
 use crate::error::{Error, Result};
 use crate::layer::{LayerSpec, Style, StyleOptions};
+use crate::layer_name;
 use crate::postgis::Address;
 use crate::source::{Columns, Ground};
 
@@ -157,23 +158,10 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if RESERVED.contains(&name) {
         return Err(format!("the name is one of the server's own, so no layer can have it: {}", RESERVED.join(", ")));
     }
-    if !is_name(name) {
-        return Err(format!("a layer's name has 1 to {MAX_NAME} letters A-Z, a-z, digits, _ or -"));
+    if !layer_name::is_valid(name) {
+        return Err(layer_name::RULE.into());
     }
     Ok(())
-}
-
-/// Whether it is 1 to [`MAX_NAME`] characters that a layer's name may hold.
-pub(super) fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_name_char)
-}
-
-/// The longest name of a layer.
-pub(super) const MAX_NAME: usize = 64;
-
-/// Whether a layer's name may hold it.
-pub(super) fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
 /// Writes inputs, a single one as a text, and no password of a database.

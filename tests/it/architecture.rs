@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Each room, and the rooms that it may use. `error`, `parallel`, `simd` and `spelling` are everybody's.
+/// Each room, and the rooms that it may use. `error`, `layer_name`, `parallel`, `simd` and `spelling` are everybody's.
 const ARROWS: &[(&str, &[&str])] = &[
     ("geo", &[]),
     ("raster", &["geo"]),
@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
 ];
-const EVERYBODYS: &[&str] = &["error", "parallel", "simd", "spelling"];
+const EVERYBODYS: &[&str] = &["error", "layer_name", "parallel", "simd", "spelling"];
 /// What the crate's root offers to everybody.
 const ROOT_ITEMS: &[&str] = &["Error", "Result", "available_threads"];
 
