@@ -13,6 +13,7 @@ pub(crate) mod morton;
 mod points;
 mod polygon;
 mod projection;
+mod sample;
 mod tile;
 mod zooms;
 
@@ -24,5 +25,6 @@ pub use extent::Extent;
 pub use points::{Categories, Points};
 pub use polygon::Polygon;
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
+pub use sample::SystematicSample;
 pub use tile::TileCoord;
 pub use zooms::Zooms;

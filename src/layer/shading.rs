@@ -11,11 +11,10 @@ use std::ops::ControlFlow;
 use super::origin::Origin;
 use super::style::Style;
 use crate::error::Result;
-use crate::geo::{Canvas, Points, Projection};
+use crate::geo::{Canvas, Points, Projection, SystematicSample};
 use crate::parallel::each;
 use crate::raster::{Curve, Grid, Kernel, Quantizer, Span, density};
 use crate::source::{Query, Source};
-use crate::store::Decimated;
 
 /// From values to colors, for all pictures of a layer at one scale.
 #[derive(Clone, Debug)]
@@ -200,13 +199,13 @@ pub(super) fn filter_key(query: &Query<'_>) -> String {
 
 /// Places of the points of a source that pass a query, picked evenly.
 pub(super) fn places(source: &dyn Source, query: &Query<'_>) -> Result<Vec<(f64, f64)>> {
-    let mut kept = Decimated::new(Shading::SAMPLE);
+    let mut sample = SystematicSample::new(Shading::SAMPLE);
     let mut sink = |points: Points<'_>| {
-        points.lon().iter().copied().zip(points.lat().iter().copied()).for_each(|place| kept.add(place));
+        points.lon().iter().copied().zip(points.lat().iter().copied()).for_each(|place| sample.push(place));
         ControlFlow::Continue(())
     };
     source.scan(query, &mut [&mut sink])?;
-    Ok(kept.picked())
+    Ok(sample.items())
 }
 
 impl Style {

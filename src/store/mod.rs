@@ -50,7 +50,6 @@ pub use manifest::Description;
 pub use progress::{Progress, Stage};
 pub use queue::Appended;
 pub use requests::Request;
-pub(crate) use sample::Decimated;
 pub use snapshot::{Damage, Snapshot, Summary};
 
 use crate::error::{Error, Result};

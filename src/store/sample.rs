@@ -3,7 +3,7 @@
 use super::Snapshot;
 use super::filter::Passed;
 use crate::error::{Error, Result};
-use crate::geo::fixed;
+use crate::geo::{SystematicSample, fixed};
 use crate::source::Query;
 
 impl Snapshot {
@@ -17,7 +17,7 @@ impl Snapshot {
         let segments = self.passing(query);
         let is_filtered = segments.iter().any(|(_, filter)| filter.is_some());
         let units = if is_filtered {
-            let mut kept = Decimated::new(count);
+            let mut sample = SystematicSample::new(count);
             let mut passed = Passed::default();
             for (segment, filter) in &segments {
                 let everything = super::filter::Filter::everything();
@@ -27,11 +27,11 @@ impl Snapshot {
                         return Err(Error::Cancelled);
                     }
                     filter.select(batch, range, false, &mut passed, |passed| {
-                        passed.x.iter().zip(&passed.y).for_each(|(&x, &y)| kept.add((x, y)));
+                        passed.x.iter().zip(&passed.y).for_each(|(&x, &y)| sample.push((x, y)));
                     });
                 }
             }
-            kept.picked()
+            sample.items()
         } else {
             let total: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
             let picked = (0..(count as u64).min(total)).map(|i| (2 * i + 1) * total / (2 * (count as u64).min(total)));
@@ -55,45 +55,5 @@ impl Snapshot {
             units
         };
         Ok(units.into_iter().map(|(x, y)| fixed::from_fixed(x, y)).collect())
-    }
-}
-
-/// Some of what comes by, evenly picked, however much it is.
-pub(crate) struct Decimated<T> {
-    kept: Vec<T>,
-    count: usize,
-    every: u64,
-    seen: u64,
-}
-
-impl<T: Copy> Decimated<T> {
-    /// Kept for each that is picked in the end.
-    const SPARE: usize = 64;
-
-    /// Picks up to `count`.
-    pub(crate) fn new(count: usize) -> Self {
-        Self { kept: Vec::new(), count, every: 1, seen: 0 }
-    }
-
-    pub(crate) fn add(&mut self, one: T) {
-        if self.seen.is_multiple_of(self.every) {
-            if self.kept.len() == self.count * Self::SPARE {
-                let mut stays = false;
-                self.kept.retain(|_| {
-                    stays = !stays;
-                    stays
-                });
-                self.every *= 2;
-            }
-            if self.seen.is_multiple_of(self.every) {
-                self.kept.push(one);
-            }
-        }
-        self.seen += 1;
-    }
-
-    pub(crate) fn picked(&self) -> Vec<T> {
-        let picked = self.count.min(self.kept.len());
-        (0..picked).map(|i| self.kept[(2 * i + 1) * self.kept.len() / (2 * picked)]).collect()
     }
 }
