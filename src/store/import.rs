@@ -9,7 +9,7 @@ use super::merge::{Merging, merge};
 use super::progress::{Progress, Stage};
 use super::rows::Rows;
 use super::segment::{Segment, SegmentEntry, SegmentWriter};
-use super::workplace::Workplace;
+use super::staging::StagingDir;
 use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::source::{Query, ScanReport, Sink, Source};
@@ -71,7 +71,7 @@ pub(super) fn import(
     threads: usize,
     progress: &Progress,
 ) -> Result<Imported> {
-    let workplace = layer.workplace()?;
+    let staging = layer.staging_dir()?;
     progress.enter(Stage::Reading, 0);
     let stop = query.stop.or(Some(progress.stopped()));
     let query = Query { weights: true, times: true, categories: true, stop, ..query.clone() };
@@ -85,7 +85,7 @@ pub(super) fn import(
             progress.advance(points.len() as u64);
             if worker.rows.len() >= SORTED_ROWS / threads {
                 let rows = std::mem::take(&mut worker.rows);
-                worker.runs.push(write_run(&workplace, runs.fetch_add(1, Ordering::Relaxed), rows)?);
+                worker.runs.push(write_run(&staging, runs.fetch_add(1, Ordering::Relaxed), rows)?);
             }
             Ok(())
         };
@@ -119,7 +119,7 @@ pub(super) fn import(
         return Err(Error::Cancelled);
     }
     let how = Merging { expire_before_us: None, requests: &[], threads, progress: Some(progress) };
-    let entry = finish(&workplace, workers, &runs, how)?;
+    let entry = finish(&staging, workers, &runs, how)?;
     let points = entry.as_ref().map_or(0, |entry| entry.rows);
     let imported = Imported { report, beyond_map: beyond.into_inner(), points };
     if progress.is_stopped() {
@@ -127,7 +127,7 @@ pub(super) fn import(
     }
     if let Some(entry) = entry {
         let change = Change { added: vec![entry], existing, description, ..Change::default() };
-        layer.commit(change, &[workplace])?;
+        layer.commit(change, &[staging])?;
     }
     Ok(imported)
 }
@@ -141,10 +141,10 @@ struct Worker {
 }
 
 /// Sorts points and writes them to be merged later.
-fn write_run(workplace: &Workplace, number: usize, mut rows: Rows) -> Result<(String, SegmentEntry)> {
+fn write_run(staging: &StagingDir, number: usize, mut rows: Rows) -> Result<(String, SegmentEntry)> {
     rows.sort();
     let name = format!("run-{number}");
-    let mut writer = SegmentWriter::create(workplace.path(), &name, rows.columns(), &[])?;
+    let mut writer = SegmentWriter::create(staging.path(), &name, rows.columns(), &[])?;
     writer.push(rows)?;
     let entry = writer.finish(false, false, 1, None)?;
     Ok((name, entry))
@@ -152,7 +152,7 @@ fn write_run(workplace: &Workplace, number: usize, mut rows: Rows) -> Result<(St
 
 /// Makes one segment of what the workers have; none if that is nothing.
 fn finish(
-    workplace: &Workplace,
+    staging: &StagingDir,
     workers: Vec<Worker>,
     next_run: &AtomicUsize,
     how: Merging<'_>,
@@ -167,7 +167,7 @@ fn finish(
         if all.is_empty() {
             return Ok(None);
         }
-        return segment_of(workplace, all, true, how).map(Some);
+        return segment_of(staging, all, true, how).map(Some);
     }
     let mut runs = Vec::new();
     std::thread::scope(|scope| -> Result<()> {
@@ -178,7 +178,7 @@ fn finish(
                 scope.spawn(move || -> Result<Vec<(String, SegmentEntry)>> {
                     let mut runs = worker.runs;
                     if !worker.rows.is_empty() {
-                        runs.push(write_run(workplace, number, worker.rows)?);
+                        runs.push(write_run(staging, number, worker.rows)?);
                     }
                     Ok(runs)
                 })
@@ -189,15 +189,15 @@ fn finish(
         }
         Ok(())
     })?;
-    let open = |(name, entry): &(String, SegmentEntry)| Segment::open(workplace.path(), name, entry);
+    let open = |(name, entry): &(String, SegmentEntry)| Segment::open(staging.path(), name, entry);
     let segments: Vec<Segment> = runs.iter().map(open).collect::<Result<_>>()?;
     let segments: Vec<&Segment> = segments.iter().collect();
-    merge(&segments, workplace.path(), Workplace::RESULT, how).map(Some)
+    merge(&segments, staging.path(), StagingDir::RESULT, how).map(Some)
 }
 
 /// Writes points as the segment of a change; without bins it is on the disk sooner, and its points are summed up one by one.
 pub(super) fn segment_of(
-    workplace: &Workplace,
+    staging: &StagingDir,
     mut rows: Rows,
     with_bins: bool,
     how: Merging<'_>,
@@ -206,7 +206,7 @@ pub(super) fn segment_of(
         progress.enter(Stage::Binning, rows.len() as u64);
     }
     rows.sort();
-    let mut writer = SegmentWriter::create(workplace.path(), Workplace::RESULT, rows.columns(), how.requests)?;
+    let mut writer = SegmentWriter::create(staging.path(), StagingDir::RESULT, rows.columns(), how.requests)?;
     writer.push(rows)?;
     writer.finish(with_bins, true, how.threads, how.progress)
 }

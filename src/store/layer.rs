@@ -17,8 +17,8 @@ use super::queue::Queue;
 use super::requests::Request;
 use super::segment::{self, Segment, SegmentEntry};
 use super::snapshot::{Damage, Snapshot};
+use super::staging::StagingDir;
 use super::sweep::sweep_layer;
-use super::workplace::Workplace;
 use crate::error::{Error, Result};
 use crate::source::{Query, Source};
 
@@ -31,7 +31,7 @@ pub struct StoredLayer {
     name: String,
     folder: PathBuf,
     /// Where files are made before they belong to the layer.
-    workplaces: PathBuf,
+    staging_dirs: PathBuf,
     current: RwLock<Current>,
     /// One at a time opens a new snapshot.
     opening: Mutex<()>,
@@ -71,7 +71,7 @@ impl Stamp {
 /// A change of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    /// New segments, whose files lie in workplaces, each in its own.
+    /// New segments, whose files lie in staging folders, each in its own.
     pub(super) added: Vec<SegmentEntry>,
     /// Segments that go. The change is given up if one of them is gone already.
     pub(super) removed: Vec<u64>,
@@ -92,7 +92,7 @@ impl StoredLayer {
         Ok(Some(Self {
             name: name.to_owned(),
             folder,
-            workplaces: store.to_owned(),
+            staging_dirs: store.to_owned(),
             current: RwLock::new(current),
             opening: Mutex::new(()),
             queue: Queue::default(),
@@ -167,12 +167,12 @@ impl StoredLayer {
     }
 
     /// A folder for new files.
-    pub(super) fn workplace(&self) -> Result<Workplace> {
-        Workplace::new(&self.workplaces)
+    pub(super) fn staging_dir(&self) -> Result<StagingDir> {
+        StagingDir::new(&self.staging_dirs)
     }
 
-    /// Makes a change that is ready, under the lock of the layer. `workplaces` are those of the new segments, in their order.
-    pub(super) fn commit(&self, change: Change, workplaces: &[Workplace]) -> Result<()> {
+    /// Makes a change that is ready, under the lock of the layer. `staging_dirs` are those of the new segments, in their order.
+    pub(super) fn commit(&self, change: Change, staging_dirs: &[StagingDir]) -> Result<()> {
         let gone = || Error::input(&self.folder, "the layer was removed meanwhile");
         let _lock = match lock(&self.folder) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(gone()),
@@ -199,7 +199,7 @@ impl StoredLayer {
             manifest.version += 1;
         }
         manifest.description = described.unwrap_or(manifest.description);
-        if let Err(error) = self.write(&mut manifest, change.added, workplaces) {
+        if let Err(error) = self.write(&mut manifest, change.added, staging_dirs) {
             // What has its place already, but is in no manifest, takes room.
             sweep_layer(&self.folder);
             return Err(error);
@@ -214,11 +214,11 @@ impl StoredLayer {
     }
 
     /// Gives new segments their places, and puts the manifest that names them in the place of the one that is there.
-    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, workplaces: &[Workplace]) -> Result<()> {
-        for (mut entry, workplace) in added.into_iter().zip(workplaces) {
+    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, staging_dirs: &[StagingDir]) -> Result<()> {
+        for (mut entry, staging) in added.into_iter().zip(staging_dirs) {
             entry.id = manifest.next_segment;
             manifest.next_segment += 1;
-            place(workplace.path(), &self.folder, &Manifest::segment_name(entry.id), &entry)?;
+            place(staging.path(), &self.folder, &Manifest::segment_name(entry.id), &entry)?;
             manifest.segments.push(entry);
         }
         sync_folder(&self.folder).map_err(|error| Error::io(&self.folder, "write to", error))?;
@@ -340,18 +340,18 @@ impl StoredLayer {
     ) -> Result<u64> {
         // What is merged gets a new checksum, so that whatever is wrong by then would never be found out.
         segments.iter().try_for_each(|segment| self.leave_out(segment, segment.points.verify(segment.entry.points)))?;
-        let workplace = self.workplace()?;
+        let staging = self.staging_dir()?;
         let requests = segments.iter().flat_map(|segment| segment.requests.values().cloned());
         let requests = Request::still_kept(requests, now_s());
         let removed = segments.iter().map(|segment| segment.entry.id).collect();
         let removed_of = Some(snapshot.manifest.id.clone());
         let segments: Vec<&Segment> = segments.iter().map(|segment| &**segment).collect();
         let how = Merging { expire_before_us, requests: &requests, threads, progress };
-        let entry = merge(&segments, workplace.path(), Workplace::RESULT, how)?;
+        let entry = merge(&segments, staging.path(), StagingDir::RESULT, how)?;
         let rows = entry.rows;
         let added = if rows > 0 { vec![entry] } else { Vec::new() };
         let same_points = expire_before_us.is_none();
-        self.commit(Change { added, removed, removed_of, same_points, ..Change::default() }, &[workplace])?;
+        self.commit(Change { added, removed, removed_of, same_points, ..Change::default() }, &[staging])?;
         Ok(rows)
     }
 
@@ -408,14 +408,14 @@ pub(super) fn lock(folder: &Path) -> Result<File> {
 /// Gives the files of a finished segment their place and name.
 fn place(from: &Path, to: &Path, name: &str, entry: &SegmentEntry) -> Result<()> {
     let moved = |from: PathBuf, to: PathBuf| fs::rename(&from, &to).map_err(|error| Error::io(&to, "write", error));
-    moved(segment::points_path(from, Workplace::RESULT), segment::points_path(to, name))?;
+    moved(segment::points_path(from, StagingDir::RESULT), segment::points_path(to, name))?;
     if entry.bins.is_some() {
-        moved(segment::bins_path(from, Workplace::RESULT), segment::bins_path(to, name))?;
+        moved(segment::bins_path(from, StagingDir::RESULT), segment::bins_path(to, name))?;
     }
     Ok(())
 }
 
-/// Makes a layer in a workplace, lets `fill` bring points into it, and gives it its place in the store: so it is there as
+/// Makes a layer in a staging folder, lets `fill` bring points into it, and gives it its place in the store: so it is there as
 /// a whole, or not at all.
 pub(super) fn create<T>(
     store: &Path,
@@ -435,11 +435,11 @@ pub(super) fn create<T>(
         }
         _ => Error::io(&place, "create", error),
     };
-    let workplace = Workplace::new(store)?;
-    let folder = workplace.path().join(name);
+    let staging = StagingDir::new(store)?;
+    let folder = staging.path().join(name);
     fs::create_dir(&folder).map_err(refused)?;
     Manifest::new(description, now_s()).write(&folder)?;
-    let layer = StoredLayer::open(workplace.path(), name)?;
+    let layer = StoredLayer::open(staging.path(), name)?;
     let filled = fill(&layer.ok_or_else(|| Error::input(&folder, "it was removed meanwhile"))?)?;
     fs::rename(&folder, &place).map_err(refused)?;
     sync_folder(store).map_err(refused)?;
@@ -451,7 +451,7 @@ pub(super) fn remove(store: &Path, name: &str) -> Result<()> {
     let folder = store.join(name);
     let refused = |error| Error::io(&folder, "remove", error);
     let _lock = lock(&folder)?;
-    let workplace = Workplace::new(store)?;
-    fs::rename(&folder, workplace.path().join(name)).map_err(refused)?;
+    let staging = StagingDir::new(store)?;
+    fs::rename(&folder, staging.path().join(name)).map_err(refused)?;
     sync_folder(store).map_err(refused)
 }

@@ -33,11 +33,11 @@ mod sample;
 mod scan;
 mod segment;
 mod snapshot;
+mod staging;
 mod sweep;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
-mod workplace;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};

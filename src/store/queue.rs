@@ -9,7 +9,7 @@ use super::merge::Merging;
 use super::requests::Request;
 use super::rows::Rows;
 use super::segment::SegmentEntry;
-use super::workplace::Workplace;
+use super::staging::StagingDir;
 use crate::error::{Error, Result};
 
 /// Writes that wait, and who commits them.
@@ -40,7 +40,7 @@ enum Written {
     /// They become one segment with those of others.
     Few(Rows),
     /// They are a segment already, so that nobody waits while it is made.
-    Many(SegmentEntry, Workplace),
+    Many(SegmentEntry, StagingDir),
 }
 
 impl Written {
@@ -51,10 +51,10 @@ impl Written {
         if rows.len() < Self::MANY_ROWS {
             return Ok(Self::Few(rows));
         }
-        let workplace = layer.workplace()?;
+        let staging = layer.staging_dir()?;
         let requests = request.map(std::slice::from_ref).unwrap_or_default();
-        let entry = segment_of(&workplace, rows, true, alone(requests))?;
-        Ok(Self::Many(entry, workplace))
+        let entry = segment_of(&staging, rows, true, alone(requests))?;
+        Ok(Self::Many(entry, staging))
     }
 
     fn rows(&self) -> u64 {
@@ -142,7 +142,7 @@ impl StoredLayer {
                     of_few.extend(request.filter(|_| !rows.is_empty()));
                     few.append(rows);
                 }
-                Written::Many(entry, workplace) => many.push((entry, workplace)),
+                Written::Many(entry, staging) => many.push((entry, staging)),
             }
         }
         let committed = self.commit_points(few, &of_few, many);
@@ -167,19 +167,19 @@ impl StoredLayer {
         outcomes
     }
 
-    fn commit_points(&self, few: Rows, requests: &[Request], many: Vec<(SegmentEntry, Workplace)>) -> Result<()> {
-        let (mut added, mut workplaces): (Vec<_>, Vec<_>) = many.into_iter().unzip();
+    fn commit_points(&self, few: Rows, requests: &[Request], many: Vec<(SegmentEntry, StagingDir)>) -> Result<()> {
+        let (mut added, mut staging_dirs): (Vec<_>, Vec<_>) = many.into_iter().unzip();
         if !few.is_empty() {
             /// Points that are summed up fast enough without bins, which come with the next merge. (The tests want bins soon.)
             const FEW_ROWS: usize = if cfg!(test) { 1 << 13 } else { 1 << 15 };
-            let (workplace, with_bins) = (self.workplace()?, few.len() > FEW_ROWS);
-            added.push(segment_of(&workplace, few, with_bins, alone(requests))?);
-            workplaces.push(workplace);
+            let (staging, with_bins) = (self.staging_dir()?, few.len() > FEW_ROWS);
+            added.push(segment_of(&staging, few, with_bins, alone(requests))?);
+            staging_dirs.push(staging);
         }
         if added.is_empty() {
             return Ok(());
         }
-        self.commit(Change { added, ..Change::default() }, &workplaces)
+        self.commit(Change { added, ..Change::default() }, &staging_dirs)
     }
 }
 

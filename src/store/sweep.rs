@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::layer::lock;
 use super::manifest::{self, Manifest};
-use super::workplace::Workplace;
+use super::staging::StagingDir;
 
 /// Removes from a store what belongs to nobody: unfinished work, and files that no manifest names.
 pub(super) fn sweep(store: &Path) {
-    Workplace::sweep(store);
+    StagingDir::sweep(store);
     for entry in fs::read_dir(store).into_iter().flatten().flatten() {
         let folder = entry.path();
         if folder.join(manifest::FILE).exists()

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 /// A folder for files that do not belong to a layer yet. It goes with what is in it when it is dropped, or, where the
 /// process came to a sudden end, when somebody else [finds](Self::sweep) it.
 #[derive(Debug)]
-pub(super) struct Workplace {
+pub(super) struct StagingDir {
     folder: PathBuf,
     /// Held as long as somebody works here.
     _lock: File,
 }
 
-impl Workplace {
+impl StagingDir {
     /// The name of the segment that is the result of the work.
     pub(super) const RESULT: &'static str = "result";
     const PREFIX: &'static str = ".work-";
@@ -45,7 +45,7 @@ impl Workplace {
         &self.folder
     }
 
-    /// Removes the workplaces whose processes are gone.
+    /// Removes the staging folders whose processes are gone.
     pub(super) fn sweep(parent: &Path) {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             if !entry.file_name().to_string_lossy().starts_with(Self::PREFIX) {
@@ -64,18 +64,18 @@ impl Workplace {
     }
 }
 
-impl Drop for Workplace {
+impl Drop for StagingDir {
     fn drop(&mut self) {
         // What cannot be removed now is swept later.
         let _ = clear(&self.folder);
     }
 }
 
-/// Removes a workplace. Its lock goes last, so that whatever is left when this comes to a sudden end is found by it.
+/// Removes a staging folder. Its lock goes last, so that whatever is left when this comes to a sudden end is found by it.
 fn clear(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name() == Workplace::LOCK {
+        if entry.file_name() == StagingDir::LOCK {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -84,7 +84,7 @@ fn clear(folder: &Path) -> io::Result<()> {
             fs::remove_file(entry.path())?;
         }
     }
-    match fs::remove_file(folder.join(Workplace::LOCK)) {
+    match fs::remove_file(folder.join(StagingDir::LOCK)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -104,7 +104,7 @@ mod tests {
     fn what_was_left_behind_goes_and_what_is_in_use_stays() {
         let home = tempfile::tempdir().unwrap();
         let store = home.path().join("store");
-        let used = Workplace::new(&store).unwrap();
+        let used = StagingDir::new(&store).unwrap();
         fs::write(used.path().join("run-0.points.arrow"), "points").unwrap();
         for (left, files) in
             [(".work-a", &["lock", "run-0.points.arrow"][..]), (".work-b", &["lock"]), (".work-c", &[])]
@@ -119,7 +119,7 @@ mod tests {
             }
         }
         fs::create_dir(store.join("cities")).unwrap();
-        Workplace::sweep(&store);
+        StagingDir::sweep(&store);
         assert_eq!(count(&store), 2);
         assert!(used.path().join("run-0.points.arrow").exists());
         drop(used);
@@ -134,7 +134,7 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         for _ in 0..300 {
-                            let made = Workplace::new(store.path()).unwrap();
+                            let made = StagingDir::new(store.path()).unwrap();
                             fs::write(made.path().join("file"), "x").unwrap();
                             assert!(made.path().join("file").exists());
                         }
@@ -142,7 +142,7 @@ mod tests {
                 })
                 .collect();
             while !makers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-                Workplace::sweep(store.path());
+                StagingDir::sweep(store.path());
             }
         });
         assert_eq!(count(store.path()), 0);
