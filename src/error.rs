@@ -120,6 +120,24 @@ impl Error {
         }
     }
 
+    /// The same error once more, for another caller whose work failed with this one's.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Io { path, action, source } => {
+                Self::io(path, action, std::io::Error::new(source.kind(), source.to_string()))
+            }
+            Self::Invalid { parameter, message } => Self::invalid(parameter, message.clone()),
+            Self::Input { input, message } => Self::input(input, message.clone()),
+            Self::Config { place, message } => Self::config(place.clone(), message.clone()),
+            Self::MediaType { media_type, expected } => {
+                Self::MediaType { media_type: media_type.clone(), expected: expected.clone() }
+            }
+            Self::Database { database, fault, message } => Self::database(database, *fault, message),
+            Self::Cancelled => Self::Cancelled,
+        }
+    }
+
     /// Whether the caller asked for the wrong thing (exit code 2, HTTP 4xx), rather than the work having failed.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Invalid { .. } | Self::Config { .. } | Self::MediaType { .. })

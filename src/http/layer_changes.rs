@@ -16,6 +16,7 @@ use super::problem::Problem;
 use crate::color::Scheme;
 use crate::config::{TimeSpan, check_layer_name};
 use crate::error::Error;
+use crate::layer_name;
 use crate::store::{Description, Store, StoredLayer};
 
 /// What is said of a layer. All of it may be left out.
@@ -198,7 +199,10 @@ impl App {
     /// The layer `name` of the store.
     pub(super) fn stored(&self, name: &str) -> Answer<Arc<StoredLayer>> {
         self.not_of_inputs(name)?;
-        if let Some(layer) = self.store()?.layer(name)? {
+        let store = self.store()?;
+        if layer_name::is_valid(name)
+            && let Some(layer) = store.layer(name)?
+        {
             return Ok(layer);
         }
         let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was there a moment ago"));

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Layer, LayerSpec, Selection, StyleOptions};
 use crate::error::{Error, Result};
+use crate::layer_name;
 use crate::postgis::LiveTable;
 use crate::source::{Columns, Ground};
 use crate::store::{Snapshot, Store};
@@ -135,7 +136,7 @@ impl Catalog {
         if self.selected.read().unwrap_or_else(PoisonError::into_inner).contains_key(name) {
             return self.selected(name, now_s());
         }
-        let Some(store) = &self.store else { return Ok(None) };
+        let Some(store) = self.store.as_ref().filter(|_| layer_name::is_valid(name)) else { return Ok(None) };
         let Some(stored) = store.layer(name)? else {
             self.seen.write().unwrap_or_else(PoisonError::into_inner).remove(name);
             return Ok(None);

@@ -14,9 +14,9 @@ use crate::raster::lattice::{CellSums, Columns, FEW_POINTS, Lattice, Placement, 
 use crate::raster::{Cells, Grid, Tally};
 use crate::simd::wide;
 
-/// What is to be summed up.
+/// A request for the sums of a canvas.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct CellRequest<'a> {
     pub(super) canvas: &'a Canvas,
     pub(super) tally: Tally,
     /// Whether weights count; if not, every point weighs 1.
@@ -26,7 +26,7 @@ pub(super) struct Wanted<'a> {
     pub(super) stop: Option<&'a AtomicBool>,
 }
 
-impl Wanted<'_> {
+impl CellRequest<'_> {
     fn is_stopped(&self) -> bool {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
@@ -46,20 +46,20 @@ struct Part<'a> {
 /// Rows of the canvas are shared out to the threads, so that each cell is summed in one order whatever their number.
 pub(super) fn gather(
     segments: &[(&Segment, Option<Filter<'_>>)],
-    wanted: Wanted<'_>,
+    request: CellRequest<'_>,
     points: u64,
     threads: usize,
 ) -> Result<Cells> {
     /// Parts per thread: points are not spread evenly.
     const PARTS: usize = 8;
-    let canvas = wanted.canvas;
+    let canvas = request.canvas;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
-    let grid = |is_wanted: bool, nothing: f32| is_wanted.then(|| Grid::filled(width, height, nothing));
-    let mut counts = grid(matches!(wanted.tally, Tally::Count | Tally::CountAndSum), 0.0);
-    let mut sums = grid(matches!(wanted.tally, Tally::Sum | Tally::CountAndSum), 0.0);
-    let mut max = grid(wanted.tally == Tally::Max, f32::NEG_INFINITY);
+    let grid = |is_kept: bool, nothing: f32| is_kept.then(|| Grid::filled(width, height, nothing));
+    let mut counts = grid(matches!(request.tally, Tally::Count | Tally::CountAndSum), 0.0);
+    let mut sums = grid(matches!(request.tally, Tally::Sum | Tally::CountAndSum), 0.0);
+    let mut max = grid(request.tally == Tally::Max, f32::NEG_INFINITY);
     let placement = Placement::new(canvas);
-    let resampling = (!placement.is_exact() && points > FEW_POINTS).then(|| Resampling::new(canvas, wanted.radius_px));
+    let resampling = (!placement.is_exact() && points > FEW_POINTS).then(|| Resampling::new(canvas, request.radius_px));
     let most_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
     let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height }.min(most_rows);
     let inside = AtomicU64::new(0);
@@ -76,7 +76,7 @@ pub(super) fn gather(
         let parts = Mutex::new(parts);
         let sum = |placement: &Placement, rows: Range<u32>, tallies: &mut Tallies| {
             for (segment, filter) in segments {
-                Walk::new(segment, filter.as_ref(), wanted, placement, rows.clone(), tallies).all();
+                Walk::new(segment, filter.as_ref(), request, placement, rows.clone(), tallies).all();
             }
             inside.fetch_add(tallies.inside, Ordering::Relaxed);
         };
@@ -87,12 +87,12 @@ pub(super) fn gather(
                 let Part { rows, counts, sums, max } = part;
                 if let Some(resampling) = &resampling {
                     let (cells, fresh) = resampling.cells(rows.clone());
-                    let mut tallies = Tallies::new(wanted.tally, cells.width(), cells.height());
+                    let mut tallies = Tallies::new(request.tally, cells.width(), cells.height());
                     tallies.count_only(fresh);
                     sum(&Placement::new(&cells), 0..cells.height(), &mut tallies);
                     resampling.spread(&rows, &tallies, counts, sums, max);
                 } else {
-                    let mut tallies = Tallies::new(wanted.tally, canvas.width(), rows.end - rows.start);
+                    let mut tallies = Tallies::new(request.tally, canvas.width(), rows.end - rows.start);
                     sum(&placement, rows, &mut tallies);
                     tallies.write_to(counts, sums, max);
                 }
@@ -107,10 +107,10 @@ pub(super) fn gather(
             work();
         }
     }
-    if wanted.is_stopped() {
+    if request.is_stopped() {
         return Err(Error::Cancelled);
     }
-    let weighted = wanted.weights && segments.iter().any(|(segment, _)| segment.points.is_weighted());
+    let weighted = request.weights && segments.iter().any(|(segment, _)| segment.points.is_weighted());
     let inside = inside.into_inner();
     Ok(Cells { width, height, counts, sums, max, points, inside, weighted })
 }
@@ -119,7 +119,7 @@ pub(super) fn gather(
 struct Walk<'a> {
     segment: &'a Segment,
     filter: Option<&'a Filter<'a>>,
-    wanted: Wanted<'a>,
+    request: CellRequest<'a>,
     placement: &'a Placement,
     rows: Rows,
     band: Range<u32>,
@@ -139,12 +139,12 @@ impl<'a> Walk<'a> {
     fn new(
         segment: &'a Segment,
         filter: Option<&'a Filter<'a>>,
-        wanted: Wanted<'a>,
+        request: CellRequest<'a>,
         placement: &'a Placement,
         band: Range<u32>,
         tallies: &'a mut Tallies,
     ) -> Self {
-        Self { segment, filter, wanted, placement, rows: placement.rows(band.clone()), band, tallies }
+        Self { segment, filter, request, placement, rows: placement.rows(band.clone()), band, tallies }
     }
 
     fn all(&mut self) {
@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
     fn node(&mut self, copy: &WorldCopy, depth: u32, key: u64, rows: Range<u64>) {
         /// Rows that are passed over one by one sooner than they are split by place.
         const FILTERED_ROWS: u64 = 1 << 14;
-        if rows.is_empty() || self.wanted.is_stopped() {
+        if rows.is_empty() || self.request.is_stopped() {
             return;
         }
         let Some(is_whole) = self.shows(copy, depth, key) else { return };
@@ -224,7 +224,7 @@ impl<'a> Walk<'a> {
         const SIDE: usize = 1 << SIDE_BITS;
         const CELLS: usize = SIDE * SIDE;
         let (x, y) = morton::place(key);
-        let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.wanted.weights) };
+        let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.request.weights) };
         let whole = copy.lattice.as_ref().and_then(|lattice| lattice.block(x << SIDE_BITS, y << SIDE_BITS));
         if whole.is_some_and(|first| self.tallies.add_whole_block(first, cells.cell, sums, points)) {
             return;
@@ -239,7 +239,7 @@ impl<'a> Walk<'a> {
 
     fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {
         for (batch, range) in self.segment.points.stretches(rows) {
-            let weight = batch.weight.as_ref().filter(|_| self.wanted.weights).map(|weight| &weight[range.clone()]);
+            let weight = batch.weight.as_ref().filter(|_| self.request.weights).map(|weight| &weight[range.clone()]);
             self.add(copy, &batch.x[range.clone()], &batch.y[range], weight);
         }
     }
@@ -248,10 +248,10 @@ impl<'a> Walk<'a> {
         let points = &self.segment.points;
         let mut passed = super::filter::Passed::default();
         for (batch, range) in points.stretches(rows) {
-            if self.wanted.is_stopped() {
+            if self.request.is_stopped() {
                 return;
             }
-            filter.select(batch, range, self.wanted.weights, &mut passed, |passed| {
+            filter.select(batch, range, self.request.weights, &mut passed, |passed| {
                 let weight = (!passed.weight.is_empty()).then_some(&*passed.weight);
                 self.add(copy, &passed.x, &passed.y, weight);
             });

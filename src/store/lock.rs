@@ -1,20 +1,28 @@
-//! Locks that processes share: files that one of them holds at a time.
+//! Locks between processes: files that one of them holds at a time.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Locks the file at `path`, which is made if it is not there, and waits for whoever holds it. The lock is held until the
-/// file is dropped, or the process has ended.
+use crate::error::{Error, Result};
+
+/// Locks the file at `path`, waiting while another process holds it, and creates it where it is missing. The lock is held
+/// until the file is dropped, or the process has ended.
 pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     loop {
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
-        // Whoever held it may have removed it: then the lock is one of a file that nobody else finds.
+        // The previous holder may have removed the file: then this lock is one that no other process can see.
         if is_at(&file, path) {
             return Ok(file);
         }
     }
+}
+
+/// Locks a layer, which a process does while it replaces the manifest.
+pub(super) fn lock_layer(folder: &Path) -> Result<File> {
+    let path = folder.join(".lock");
+    lock_file(&path).map_err(|error| Error::io(&path, "lock", error))
 }
 
 /// Whether an open file is still the one at `path`.
@@ -40,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_for_a_lock_that_is_removed_gets_the_new_one() {
+    fn waiting_for_a_lock_file_that_is_removed_locks_the_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let first = lock_file(&path).unwrap();

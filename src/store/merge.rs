@@ -1,71 +1,98 @@
-//! Several segments become one.
+//! One segment made of several others, or of points in memory.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::points::{BATCH_ROWS, Columns};
+use super::points::BATCH_ROWS;
 use super::progress::{Progress, Stage};
 use super::requests::Request;
-use super::rows::{Names, Rows};
+use super::rows::{Columns, Names, Rows};
 use super::segment::{Segment, SegmentEntry, SegmentWriter};
+use super::staging::StagingDir;
 use crate::error::{Error, Result};
 use crate::geo::Points;
 
-/// How a segment is made of others.
+/// How a segment is written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Merging<'a> {
-    /// Points of before this instant are left out, in microseconds.
-    pub(super) expire_before_us: Option<i64>,
-    /// The requests that brought the points.
+pub(super) struct SegmentOptions<'a> {
+    /// The requests that sent the points.
     pub(super) requests: &'a [Request],
     pub(super) threads: usize,
     pub(super) progress: Option<&'a Progress>,
 }
 
-/// Writes the points of `segments` as one segment called `name` in `folder`, with its bins. Memory is that of some millions
-/// of points, however many there are.
-pub(super) fn merge(segments: &[&Segment], folder: &Path, name: &str, how: Merging<'_>) -> Result<SegmentEntry> {
+/// Writes points as the segment of a staging folder. Without bins it is on disk sooner, and its points are summed one by one.
+pub(super) fn write_segment(
+    staging: &StagingDir,
+    mut rows: Rows,
+    with_bins: bool,
+    options: &SegmentOptions<'_>,
+) -> Result<SegmentEntry> {
+    if let Some(progress) = options.progress {
+        progress.enter(Stage::Binning, rows.len() as u64);
+    }
+    rows.sort();
+    let mut writer = SegmentWriter::create(staging.path(), StagingDir::SEGMENT, rows.columns(), options.requests)?;
+    writer.push(rows)?;
+    writer.finish(with_bins, true, options.threads, options.progress)
+}
+
+/// Writes the points of `segments` as the segment of a staging folder, with its bins, but for points that are older than
+/// `expire_before_us`, in microseconds. Memory is that of some millions of points, however many there are.
+pub(super) fn merge(
+    segments: &[&Segment],
+    staging: &StagingDir,
+    expire_before_us: Option<i64>,
+    options: &SegmentOptions<'_>,
+) -> Result<SegmentEntry> {
     let total: u64 = segments.iter().map(|segment| segment.entry.rows).sum();
     let (columns, numbers) = joined(segments);
-    let mut writer = SegmentWriter::create(folder, name, columns, how.requests)?;
-    if let Some(progress) = how.progress {
+    let mut writer = SegmentWriter::create(staging.path(), StagingDir::SEGMENT, columns, options.requests)?;
+    if let Some(progress) = options.progress {
         progress.enter(Stage::Merging, total);
     }
     let parts = parts(segments);
     let next = AtomicUsize::new(0);
     let turn = Turn::default();
     std::thread::scope(|scope| -> Result<()> {
-        let (sender, received) = sync_channel::<(usize, Chunk)>(how.threads);
-        for _ in 0..how.threads.max(1) {
+        let (sender, received) = sync_channel::<(usize, Chunk)>(options.threads);
+        for _ in 0..options.threads.max(1) {
             let (sender, next, turn, parts, numbers) = (sender.clone(), &next, &turn, &parts, &numbers);
             scope.spawn(move || {
                 loop {
                     let part = next.fetch_add(1, Ordering::Relaxed);
                     let Some(keys) = parts.get(part) else { break };
-                    turn.wait_until_near(part, how.threads + 1);
-                    if sort_part(segments, numbers, keys, |chunk| send(&sender, part, chunk, how)).is_err() {
+                    turn.wait_until_near(part, options.threads + 1);
+                    let send = |chunk| {
+                        let chunk = match (chunk, expire_before_us) {
+                            (Chunk::Rows(rows), Some(before_us)) => Chunk::Rows(rows.since(before_us)),
+                            (chunk, _) => chunk,
+                        };
+                        let is_stopped = options.progress.is_some_and(Progress::is_stopped);
+                        if is_stopped { Err(Gone) } else { sender.send((part, chunk)).map_err(|_| Gone) }
+                    };
+                    if sort_part(segments, numbers, keys, send).is_err() {
                         break;
                     }
                 }
             });
         }
         drop(sender);
-        let written = write_in_turn(received, &turn, &mut writer, how.progress);
-        // Whoever waits still finds that nobody takes chunks any more.
+        let written = write_in_turn(received, &turn, &mut writer, options.progress);
+        // Threads that still wait for their turn find that no chunk is received any more.
         turn.set(usize::MAX);
         if written? < parts.len() { Err(Error::Cancelled) } else { Ok(()) }
     })?;
-    if let Some(progress) = how.progress {
+    if let Some(progress) = options.progress {
         progress.enter(Stage::Binning, total);
     }
-    writer.finish(true, true, how.threads, how.progress)
+    writer.finish(true, true, options.threads, options.progress)
 }
 
-/// Writes the chunks in the order of their parts, and answers how many parts came to their end.
+/// Writes the chunks in the order of their parts, and returns how many parts are complete.
 fn write_in_turn(
     received: Receiver<(usize, Chunk)>,
     turn: &Turn,
@@ -98,7 +125,7 @@ fn write_in_turn(
     Ok(at)
 }
 
-/// Which part is written, so that nobody gets far ahead of it: what is ahead is held in memory.
+/// The part that is being written. Threads stay close to it, since the chunks of later parts wait in memory.
 #[derive(Default)]
 struct Turn {
     part: Mutex<usize>,
@@ -120,23 +147,12 @@ impl Turn {
 /// A part of the merged points.
 enum Chunk {
     Rows(Rows),
-    /// There is no more in this part.
+    /// The part is complete.
     End,
 }
 
-/// Nobody takes chunks any more.
+/// Chunks are not received any more.
 struct Gone;
-
-fn send(sender: &SyncSender<(usize, Chunk)>, part: usize, chunk: Chunk, how: Merging<'_>) -> Result<(), Gone> {
-    let chunk = match (chunk, how.expire_before_us) {
-        (Chunk::Rows(rows), Some(before)) => Chunk::Rows(rows.since(before)),
-        (chunk, _) => chunk,
-    };
-    if how.progress.is_some_and(Progress::is_stopped) {
-        return Err(Gone);
-    }
-    sender.send((part, chunk)).map_err(|_| Gone)
-}
 
 /// The columns of the segments together, and for each of them the numbers that its categories get.
 fn joined(segments: &[&Segment]) -> (Columns, Vec<Vec<u32>>) {
@@ -162,7 +178,7 @@ fn parts(segments: &[&Segment]) -> Vec<(u64, u64)> {
     keys.sort_unstable();
     let mut starts = vec![0];
     for key in keys.chunks(PART_BATCHES).skip(1).map(|keys| keys[0]) {
-        // Where one place fills a part and more, it gets a part of its own.
+        // A location that fills a part and more gets a part of its own.
         if starts.last() == Some(&key) {
             starts.extend(key.checked_add(1));
         } else if starts.last().is_some_and(|last| *last < key) {
@@ -173,7 +189,7 @@ fn parts(segments: &[&Segment]) -> Vec<(u64, u64)> {
     starts.iter().copied().zip(ends.collect::<Vec<_>>()).collect()
 }
 
-/// Hands the points of a range of keys to `take`, in Z-order, and then the end.
+/// Passes the points of a range of keys to `take`, in Z-order, and then the end.
 fn sort_part(
     segments: &[&Segment],
     numbers: &[Vec<u32>],
@@ -193,7 +209,7 @@ fn sort_part(
             rows
         };
         if first == last {
-            // One place alone: nothing to be sorted, so it need not be in memory at once.
+            // Points of one location need no sorting, so they need not be in memory at once.
             for start in rows.clone().step_by(MOST_ROWS as usize) {
                 take(Chunk::Rows(of(start..(start + MOST_ROWS).min(rows.end))))?;
             }
@@ -218,7 +234,7 @@ fn rows_between(segment: &Segment, first: u64, last: u64) -> Range<u64> {
 }
 
 impl Rows {
-    /// The points that are not of before an instant.
+    /// The points that are not older than an instant.
     fn since(self, before_us: i64) -> Self {
         if self.time_us.is_empty() {
             return self;

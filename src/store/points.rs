@@ -15,22 +15,13 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, Written};
 use super::requests::{self, Request};
-use super::rows::{Names, Rows};
+use super::rows::{Columns, Names, Rows};
 use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::geo::morton;
 
 /// Rows of a batch, but for the last one.
 pub(super) const BATCH_ROWS: usize = 1 << 16;
-
-/// Which columns a file has beside the places.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Columns {
-    pub(super) weighted: bool,
-    pub(super) timed: bool,
-    /// The categories, where points have any.
-    pub(super) names: Option<Names>,
-}
 
 /// Writes points in Z-order.
 pub(super) struct PointsWriter {

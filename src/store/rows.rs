@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::points::Columns;
 use crate::geo::morton;
 use crate::geo::{Points, fixed};
 
@@ -19,6 +18,15 @@ pub(super) struct Rows {
     pub(super) category: Vec<u32>,
     /// The categories.
     pub(super) names: Names,
+}
+
+/// The columns of points besides their locations.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns {
+    pub(super) weighted: bool,
+    pub(super) timed: bool,
+    /// The categories, where points have any.
+    pub(super) names: Option<Names>,
 }
 
 /// Texts, each with a number.

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::arrow_file::Written;
 use super::blocks::BlocksFile;
 use super::build::build;
-use super::points::{Columns, PointsFile, PointsWriter};
+use super::points::{PointsFile, PointsWriter};
 use super::progress::Progress;
 use super::requests::Request;
-use super::rows::Rows;
+use super::rows::{Columns, Rows};
 use crate::error::{Error, Result};
 use crate::geo::{Extent, Points, fixed};
 

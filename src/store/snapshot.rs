@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::filter::Filter;
-use super::gather::{Wanted, gather};
+use super::gather::{CellRequest, gather};
 use super::manifest::{Description, Manifest};
 use super::requests::Request;
 use super::segment::Segment;
@@ -186,10 +186,10 @@ impl Snapshot {
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid("projection", "a stored layer lies on the globe: give mercator or platecarree"));
         }
-        let wanted = Wanted { canvas, tally, weights: query.weights, radius_px, stop: query.stop };
+        let request = CellRequest { canvas, tally, weights: query.weights, radius_px, stop: query.stop };
         let segments = self.passing(query);
         let points = self.points();
-        let cells = gather(&segments, wanted, points, threads)?;
+        let cells = gather(&segments, request, points, threads)?;
         let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
         let report = ScanReport { read: points, filtered: points - passing, ..ScanReport::default() };
         Ok((cells, report))

@@ -1,4 +1,4 @@
-//! Where files are made before they belong to a layer.
+//! Staging folders, where files are written before they belong to a layer.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -8,34 +8,34 @@ use super::lock::lock_file;
 use super::manifest::create_folder;
 use crate::error::{Error, Result};
 
-/// A folder for files that do not belong to a layer yet. It goes with what is in it when it is dropped, or, where the
-/// process came to a sudden end, when somebody else [finds](Self::sweep) it.
+/// A folder for files that do not belong to a layer yet. Dropping it removes it with its files; where the process was
+/// killed, another process [removes](Self::sweep) it.
 #[derive(Debug)]
 pub(super) struct StagingDir {
     folder: PathBuf,
-    /// Held as long as somebody works here.
+    /// Held as long as the folder is in use.
     _lock: File,
 }
 
 impl StagingDir {
-    /// The name of the segment that is the result of the work.
-    pub(super) const RESULT: &'static str = "result";
+    /// The name of the one segment that a commit takes from the folder.
+    pub(super) const SEGMENT: &'static str = "result";
     const PREFIX: &'static str = ".work-";
     const LOCK: &'static str = "lock";
 
-    /// A new one in `parent`, which is made if it is not there.
+    /// Creates a staging folder in `parent`, and `parent` where it is missing.
     pub(super) fn new(parent: &Path) -> Result<Self> {
-        let refused = |error| Error::io(parent, "write to", error);
-        create_folder(parent).map_err(refused)?;
+        let failed = |error| Error::io(parent, "write to", error);
+        create_folder(parent).map_err(failed)?;
         loop {
-            let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(refused)?.keep();
+            let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(failed)?.keep();
             match lock_file(&folder.join(Self::LOCK)) {
                 Ok(lock) => return Ok(Self { folder, _lock: lock }),
-                // Somebody sweeps, and took it for one that was left behind.
+                // Another process sweeps, and took the folder for an abandoned one.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
                     let _ = clear(&folder);
-                    return Err(refused(error));
+                    return Err(failed(error));
                 }
             }
         }
@@ -45,7 +45,7 @@ impl StagingDir {
         &self.folder
     }
 
-    /// Removes the staging folders whose processes are gone.
+    /// Removes the staging folders of processes that have ended.
     pub(super) fn sweep(parent: &Path) {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             if !entry.file_name().to_string_lossy().starts_with(Self::PREFIX) {
@@ -57,7 +57,7 @@ impl StagingDir {
                         let _ = clear(&entry.path());
                     }
                 }
-                // Without a lock it is empty. If it was made just now, its maker makes another one.
+                // Without a lock it is empty. If it is a new one, its process creates another.
                 Err(_) => drop(fs::remove_dir(entry.path())),
             }
         }
@@ -66,12 +66,12 @@ impl StagingDir {
 
 impl Drop for StagingDir {
     fn drop(&mut self) {
-        // What cannot be removed now is swept later.
+        // A sweep removes later what cannot be removed now.
         let _ = clear(&self.folder);
     }
 }
 
-/// Removes a staging folder. Its lock goes last, so that whatever is left when this comes to a sudden end is found by it.
+/// Removes a staging folder. Its lock is removed last, so that a sweep finds what is left where the process is killed.
 fn clear(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_behind_goes_and_what_is_in_use_stays() {
+    fn a_sweep_removes_abandoned_folders_and_keeps_those_in_use() {
         let home = tempfile::tempdir().unwrap();
         let store = home.path().join("store");
         let used = StagingDir::new(&store).unwrap();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_loses_a_workplace_to_whoever_sweeps() {
+    fn a_sweep_never_removes_a_staging_folder_in_use() {
         let store = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             let makers: Vec<_> = (0..2)

@@ -1,11 +1,14 @@
 //! The store held against what it must be: the same points, the same sums, whatever was done to the files.
 
+mod names;
 mod shared;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::error::Error;
 use crate::geo::{Bounds, Canvas, Categories, Points, Projection, TileCoord};
 use crate::raster::{Aggregation, Bins, Cells, Grid, Kernel, Shape, Tally, density};
 use crate::source::{Query, Sink, Source};
@@ -218,8 +221,8 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
     let snapshot = layer_of(&store, &columns, 1).snapshot();
     let query = Query { weights: true, ..Query::default() };
     let spread = |canvas: &Canvas, tally: Tally, radius_px: f64, threads: usize| {
-        let wanted = gather::Wanted { canvas, tally, weights: true, radius_px, stop: None };
-        gather::gather(&snapshot.passing(&query), wanted, u64::MAX, threads).unwrap()
+        let request = gather::CellRequest { canvas, tally, weights: true, radius_px, stop: None };
+        gather::gather(&snapshot.passing(&query), request, u64::MAX, threads).unwrap()
     };
     let cases = [
         (Projection::Mercator, Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap(), 401, 377),
