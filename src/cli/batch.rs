@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{Done, Job, Subject, Workshop};
 use crate::layer::{Catalog, Layer, LiveEntry};
 use crate::live;
-use crate::parallel::each;
+use crate::parallel::try_map;
 use crate::postgis::Database;
 use crate::source::parse_time_us;
 use crate::spelling::{did_you_mean, nearest};
@@ -121,7 +121,7 @@ impl Batch<'_> {
     /// Runs all jobs, so many at a time, and answers the names of those that failed, in their order.
     fn run(&self, at_once: usize) -> Result<Vec<String>> {
         let ended = AtomicUsize::new(0);
-        let failed = each(self.jobs, at_once, |job| {
+        let failed = try_map(self.jobs, at_once, |job| {
             let start = Instant::now();
             let run;
             let outcome = if let Some(away) = self.away(job) {

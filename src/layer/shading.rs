@@ -12,7 +12,7 @@ use super::origin::Origin;
 use super::style::Style;
 use crate::error::Result;
 use crate::geo::{Canvas, Points, Projection, SystematicSample};
-use crate::parallel::each;
+use crate::parallel::try_map;
 use crate::raster::{Curve, Grid, Kernel, Quantizer, Span, density};
 use crate::source::{Query, Source};
 
@@ -93,7 +93,7 @@ impl Shading {
         let drawn = match &tiles[..] {
             [(tile, _)] => vec![draw(tile, threads)?],
             // Each is drawn by one thread: there are enough of them.
-            _ => each(&tiles, threads, |(tile, _)| draw(tile, 1))?,
+            _ => try_map(&tiles, threads, |(tile, _)| draw(tile, 1))?,
         };
         let mut values = Vec::new();
         for (density, (_, times)) in drawn.iter().zip(&tiles) {

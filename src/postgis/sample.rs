@@ -8,7 +8,7 @@ use super::survey::LEVEL;
 use super::window::Window;
 use crate::error::Result;
 use crate::geo::{fixed, morton};
-use crate::parallel::each;
+use crate::parallel::try_map;
 use crate::raster::Tally;
 use crate::source::Query;
 
@@ -46,7 +46,7 @@ impl LiveSnapshot {
             let total = nodes.iter().map(|node| node.n).sum();
             let wanted = wanted(&nodes, &ranks(total, count, query.filters()));
             let threads = (self.connections() / 2).max(1);
-            each(&wanted, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
+            try_map(&wanted, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
         };
         let place = |key: u64| {
             let (x, y) = morton::place(key);

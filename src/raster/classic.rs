@@ -28,9 +28,8 @@ mod legacy;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Mutex;
-
 use crate::error::{Error, Result};
+use crate::parallel::for_each;
 use crate::raster::Grid;
 use band::Band;
 use cone::Cone;
@@ -141,19 +140,12 @@ impl<'a> Dots<'a> {
             return Ok(grid);
         }
         let rows = band::rows_for(window.height, threads);
-        let bands = Mutex::new(grid.cells_mut().chunks_mut(rows * window.width).enumerate());
-        let work = || {
-            while let Some((index, cells)) = bands.lock().ok().and_then(|mut bands| bands.next()) {
-                let part = Window { row: window.row + index * rows, height: cells.len() / window.width, ..window };
-                let mut band = Band::new(part);
-                band::paint(&mut band, self);
-                band.write_to(cells);
-            }
-        };
-        std::thread::scope(|scope| {
-            let spare = threads.min(window.height.div_ceil(rows)).saturating_sub(1);
-            (0..spare).for_each(|_| drop(scope.spawn(work)));
-            work();
+        let bands = grid.cells_mut().chunks_mut(rows * window.width).enumerate();
+        for_each(bands, threads, |(index, cells)| {
+            let part = Window { row: window.row + index * rows, height: cells.len() / window.width, ..window };
+            let mut band = Band::new(part);
+            band::paint(&mut band, self);
+            band.write_to(cells);
         });
         Ok(grid)
     }

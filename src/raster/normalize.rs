@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::{Aggregation, Grid};
 use crate::error::{Error, Result};
+use crate::parallel::map;
 use crate::simd::wide;
 
 /// The policy that yields a [`Span`] from a picture's values.
@@ -180,22 +181,12 @@ wide! {
     }
 }
 
-/// What `work` makes of parts of the values, each on a thread of its own.
+/// The results of `work` for parts of the values, one for each thread.
 fn in_parts<R: Send>(values: &[f32], threads: usize, work: impl Fn(&[f32]) -> R + Sync) -> Vec<R> {
     // A thread is not worth its while for fewer.
     const LEAST: usize = 1 << 16;
     let part = values.len().div_ceil(threads.max(1)).max(LEAST);
-    let mut parts = values.chunks(part);
-    let first = parts.next().unwrap_or_default();
-    std::thread::scope(|scope| {
-        let others: Vec<_> = parts.map(|part| scope.spawn(|| work(part))).collect();
-        let mut results = vec![work(first)];
-        // A thread that panicked passes its panic on.
-        results.extend(
-            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
-        );
-        results
-    })
+    map(values.chunks(part), threads, work)
 }
 
 /// The bucket that holds the value of a rank, and how many values lie in the buckets before it.

@@ -8,6 +8,7 @@ use super::batch::Has;
 use super::intake::Intake;
 use super::{Ground, Query, ScanReport, Sink};
 use crate::error::{Error, Result};
+use crate::parallel::for_each;
 
 /// What a reader does with one part: tell all its rows to the intake. `Break` is the intake's answer passed on.
 pub(super) type PartResult = Result<ControlFlow<()>>;
@@ -31,7 +32,7 @@ pub(super) fn scan_parts(
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
     let outcomes: Mutex<Vec<(usize, Result<ScanReport>)>> = Mutex::new(Vec::new());
-    let work = |sink: &mut Sink<'_>| {
+    for_each(sinks, parts, |sink| {
         while !stopped.load(Ordering::Relaxed) {
             let part = next.fetch_add(1, Ordering::Relaxed);
             if part >= parts {
@@ -51,16 +52,7 @@ pub(super) fn scan_parts(
             }
             outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((part, outcome));
         }
-    };
-    if let [sink] = sinks {
-        work(sink);
-    } else {
-        std::thread::scope(|scope| {
-            for sink in sinks.iter_mut().take(parts.max(1)) {
-                scope.spawn(|| work(sink));
-            }
-        });
-    }
+    });
     let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     outcomes.sort_by_key(|(part, _)| *part);
     let mut whole = ScanReport::default();

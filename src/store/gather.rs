@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::blocks::{BlockCells, MAX_LEVEL, MOST_POINTS, SIDE_BITS};
 use super::filter::Filter;
@@ -10,6 +9,7 @@ use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
 use crate::geo::morton::{self, KEY_BITS};
+use crate::parallel::for_each;
 use crate::raster::lattice::{CellSums, Columns, FEW_POINTS, Lattice, Placement, Resampling, Rows, Tallies};
 use crate::raster::{Cells, Grid, Tally};
 use crate::simd::wide;
@@ -73,39 +73,25 @@ pub(super) fn gather(
             });
             Part { rows, counts, sums, max }
         });
-        let parts = Mutex::new(parts);
         let sum = |placement: &Placement, rows: Range<u32>, tallies: &mut Tallies| {
             for (segment, filter) in segments {
                 Walk::new(segment, filter.as_ref(), request, placement, rows.clone(), tallies).all();
             }
             inside.fetch_add(tallies.inside, Ordering::Relaxed);
         };
-        // A function of its own, so that the lock is free while the part is worked on.
-        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let work = || {
-            while let Some(part) = next() {
-                let Part { rows, counts, sums, max } = part;
-                if let Some(resampling) = &resampling {
-                    let (cells, fresh) = resampling.cells(rows.clone());
-                    let mut tallies = Tallies::new(request.tally, cells.width(), cells.height());
-                    tallies.count_only(fresh);
-                    sum(&Placement::new(&cells), 0..cells.height(), &mut tallies);
-                    resampling.spread(&rows, &tallies, counts, sums, max);
-                } else {
-                    let mut tallies = Tallies::new(request.tally, canvas.width(), rows.end - rows.start);
-                    sum(&placement, rows, &mut tallies);
-                    tallies.write_to(counts, sums, max);
-                }
+        for_each(parts, threads, |Part { rows, counts, sums, max }| {
+            if let Some(resampling) = &resampling {
+                let (cells, fresh) = resampling.cells(rows.clone());
+                let mut tallies = Tallies::new(request.tally, cells.width(), cells.height());
+                tallies.count_only(fresh);
+                sum(&Placement::new(&cells), 0..cells.height(), &mut tallies);
+                resampling.spread(&rows, &tallies, counts, sums, max);
+            } else {
+                let mut tallies = Tallies::new(request.tally, canvas.width(), rows.end - rows.start);
+                sum(&placement, rows, &mut tallies);
+                tallies.write_to(counts, sums, max);
             }
-        };
-        if threads > 1 {
-            std::thread::scope(|scope| {
-                (1..threads).for_each(|_| drop(scope.spawn(work)));
-                work();
-            });
-        } else {
-            work();
-        }
+        });
     }
     if request.is_stopped() {
         return Err(Error::Cancelled);

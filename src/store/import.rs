@@ -12,6 +12,7 @@ use super::segment::{Segment, SegmentEntry, SegmentWriter};
 use super::staging::StagingDir;
 use crate::error::{Error, Result};
 use crate::geo::Points;
+use crate::parallel::try_map;
 use crate::source::{Query, ScanReport, Sink, Source};
 
 /// The outcome of an import.
@@ -144,26 +145,13 @@ fn finish(
         }
         return write_segment(staging, all, true, options).map(Some);
     }
-    let mut runs = Vec::new();
-    std::thread::scope(|scope| -> Result<()> {
-        let writers: Vec<_> = workers
-            .into_iter()
-            .map(|worker| {
-                let number = next_run.fetch_add(1, Ordering::Relaxed);
-                scope.spawn(move || -> Result<Vec<(String, SegmentEntry)>> {
-                    let mut runs = worker.runs;
-                    if !worker.rows.is_empty() {
-                        runs.push(write_run(staging, number, worker.rows)?);
-                    }
-                    Ok(runs)
-                })
-            })
-            .collect();
-        for writer in writers {
-            runs.extend(writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+    let runs = try_map(workers, options.threads, |Worker { rows, mut runs, .. }| {
+        if !rows.is_empty() {
+            runs.push(write_run(staging, next_run.fetch_add(1, Ordering::Relaxed), rows)?);
         }
-        Ok(())
+        Ok(runs)
     })?;
+    let runs = runs.concat();
     let open = |(name, entry): &(String, SegmentEntry)| Segment::open(staging.path(), name, entry);
     let segments: Vec<Segment> = runs.iter().map(open).collect::<Result<_>>()?;
     let segments: Vec<&Segment> = segments.iter().collect();

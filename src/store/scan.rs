@@ -11,6 +11,7 @@ use super::points::{BATCH_ROWS, Batch, Codes};
 use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Categories, Points, fixed};
+use crate::parallel::for_each;
 use crate::source::{Query, ScanReport, Sink, Source};
 
 impl Source for Snapshot {
@@ -31,7 +32,8 @@ impl Source for Snapshot {
         let parts = Mutex::new(parts.into_iter());
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let (stopped, failed) = (AtomicBool::new(false), Mutex::new(None));
-        let work = |sink: &mut Sink<'_>| {
+        let workers = sinks.len();
+        for_each(sinks, workers, |sink| {
             while let Some((place, rows)) = next() {
                 if stopped.load(Ordering::Relaxed) || query.is_stopped() {
                     stopped.store(true, Ordering::Relaxed);
@@ -47,12 +49,7 @@ impl Source for Snapshot {
                     }
                 }
             }
-        };
-        if let [sink] = sinks {
-            work(sink);
-        } else {
-            std::thread::scope(|scope| sinks.iter_mut().for_each(|sink| drop(scope.spawn(|| work(sink)))));
-        }
+        });
         if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
