@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test check contract bench pictures clean
+.PHONY: help page build serve test check contract parameters bench pictures clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: ## Format, lints, documentation, licenses of dependencies
 
 contract: build ## The server held against its own OpenAPI contract, by schemathesis
 	scripts/contract.sh
+
+parameters: ## docs/parameters.md and the TypeScript type of a style, written anew from the declarations
+	KILN_BLESS=1 $(CARGO) test --lib parameters::tests
 
 bench: ## Benchmarks, reported by criterion under target/criterion
 	$(CARGO) bench

@@ -88,8 +88,10 @@ names! {
 }
 
 impl Parameter {
-    /// The parameter called `name`. A name with other characters than `a`-`z`, digits and `_` does not compile in a
-    /// constant.
+    /// The parameter called `name`.
+    ///
+    /// # Panics
+    /// If the name has other characters than `a`-`z`, digits and `_`; in a constant that does not compile.
     pub const fn new(name: &'static str) -> Self {
         let bytes = name.as_bytes();
         let mut i = 0;

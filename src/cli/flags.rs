@@ -9,7 +9,7 @@ use crate::parameters::{Declaration, Entry, Kind, ParameterSet};
 
 /// A flag for each parameter of a set.
 #[derive(Debug)]
-pub(super) struct Flags<S>(pub(super) S);
+pub(crate) struct Flags<S>(pub(crate) S);
 
 impl<S: ParameterSet> Args for Flags<S> {
     fn augment_args(command: Command) -> Command {
@@ -48,10 +48,8 @@ impl<S: ParameterSet> FromArgMatches for Flags<S> {
 
 fn flag<S: ParameterSet>(entry: &'static Entry<S>) -> Arg {
     let Declaration { parameter, kind, default, value_name, conflict, .. } = entry.declaration;
-    let mut help = entry.declaration.summary().trim_end_matches('.').to_owned();
-    if let Some(default) = default {
-        help.push_str(&format!(" [default: {default}]"));
-    }
+    let summary = entry.declaration.summary().trim_end_matches('.');
+    let help = default.map_or_else(|| summary.to_owned(), |default| format!("{summary} [default: {default}]"));
     // The text is read again with the other flags: what is checked here, clap reports with the flag and the value.
     let check = |text: &str| entry.set(&mut S::default(), text).map(|()| text.to_owned()).map_err(described);
     let arg = Arg::new(parameter.name())

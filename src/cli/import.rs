@@ -170,7 +170,7 @@ impl Args {
         self.title.is_some()
             || self.attribution.is_some()
             || self.keep.is_some()
-            || self.rows.weight.is_some()
+            || self.rows.weight().is_some()
             || !self.style.is_empty()
     }
 
@@ -180,7 +180,7 @@ impl Args {
         Description {
             title: self.title.clone().or(known.title),
             attribution: self.attribution.clone().or(known.attribution),
-            weight: self.rows.weight.clone().or(known.weight),
+            weight: self.rows.weight().map(str::to_owned).or(known.weight),
             keep_s: self.keep.map(TimeSpan::as_secs).or(known.keep_s),
             ..known
         }

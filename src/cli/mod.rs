@@ -10,7 +10,7 @@ mod config;
 mod drop;
 mod expire;
 mod export;
-mod flags;
+pub(crate) mod flags;
 mod import;
 mod inputs;
 mod layer;

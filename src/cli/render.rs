@@ -122,7 +122,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
     let (heat, style) = draw(args, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
-    let weight = weight.then(|| args.rows.weight.as_deref().or(opened.weight.as_deref()).unwrap_or("weight"));
+    let weight = weight.then(|| args.rows.weight().or(opened.weight.as_deref()).unwrap_or("weight"));
     let unit = Unit::of(&heat.canvas, &style, weight);
     let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;

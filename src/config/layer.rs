@@ -130,18 +130,21 @@ impl LayerConfig {
     }
 }
 
-/// The options that `style` sets, or the name of the parameter at fault, with the message.
-pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
-    let at = |name: &str, error: Error| match error {
-        Error::Invalid { message, .. } => (name.to_owned(), message.with_keys()),
-        other => (name.to_owned(), other.to_string()),
-    };
-    let mut options = StyleOptions::default();
-    for (name, text) in style {
-        if !options.set(name, text).map_err(|error| at(name, error))? {
+/// The options that a table sets, or the name of the parameter at fault, with the message.
+pub(crate) fn read_options<S: ParameterSet>(table: &BTreeMap<String, String>) -> Result<S, (String, String)> {
+    let mut options = S::default();
+    for (name, text) in table {
+        let is_known = options.set(name, text).map_err(|error| (name.clone(), error.into_message().with_keys()))?;
+        if !is_known {
             return Err((name.clone(), "no such parameter".into()));
         }
     }
+    Ok(options)
+}
+
+/// The options that `style` sets, or the name of the parameter at fault, with the message.
+pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
+    let options: StyleOptions = read_options(style)?;
     // Any scheme will do to see whether the options agree: the files of schemes are not known here.
     match options.resolve(|_| Style::new().map(|style| style.scheme)) {
         Err(Error::Invalid { parameter, message }) => Err((parameter.key().to_owned(), message.with_keys())),

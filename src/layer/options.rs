@@ -50,9 +50,7 @@ parameter_set! {
         pub background: Background = Declaration::new(Parameter::BACKGROUND, Kind::Color)
             .default("none, so that the picture can be laid over a map"),
         /// Where the hottest color is reached: `max`, or a percentile of the picture such as `p99`.
-        pub normalization: Normalization = Declaration::new(Parameter::NORMALIZE, Kind::Name)
-            .value_name("POLICY")
-            .default("p99"),
+        pub normalization: Normalization = Declaration::new(Parameter::NORMALIZE, Kind::Percentile).default("p99"),
         /// Value of the coldest color, in the unit of the legend.
         pub vmin: f64 = Declaration::new(Parameter::VMIN, Kind::NUMBER),
         /// Value of the hottest color, in the unit of the legend.

@@ -105,13 +105,8 @@ impl Declaration {
 
     /// The description with the aliases and the default.
     pub fn description(&self) -> String {
-        let mut text = self.summary().to_owned();
-        if !self.aliases.is_empty() {
-            text.push_str(&format!(" Also as `{}`.", self.aliases.join("`, `")));
-        }
-        if let Some(default) = self.default {
-            text.push_str(&format!(" Default: {default}."));
-        }
-        text
+        let aliases = self.aliases.iter().map(|alias| format!(" Also as `{alias}`."));
+        let default = self.default.map(|default| format!(" Default: {default}."));
+        std::iter::once(self.summary().to_owned()).chain(aliases).chain(default).collect()
     }
 }

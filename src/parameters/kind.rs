@@ -7,6 +7,8 @@ use serde_json::{Value as Json, json};
 pub enum Kind {
     /// Any text.
     Text,
+    /// A text of at most [`LABEL_BYTES`](Self::LABEL_BYTES), for people.
+    Label,
     /// The name of something; spaces around it do not count.
     Name,
     /// One of these names, in any case.
@@ -29,6 +31,8 @@ pub enum Kind {
     Boolean,
     /// A number from 0 to 1, a percentage or a fraction.
     Share,
+    /// The greatest value, or a percentile.
+    Percentile,
     /// A number of pixels, or a length with its unit.
     Length,
     /// A CSS color.
@@ -61,6 +65,8 @@ pub enum Location {
 }
 
 impl Kind {
+    /// The most bytes of a label.
+    pub const LABEL_BYTES: usize = 200;
     /// Any finite number.
     pub const NUMBER: Self = Self::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
     /// A whole number from 0 on.
@@ -70,6 +76,7 @@ impl Kind {
     pub fn accepts(self) -> String {
         match self {
             Self::Text => "a text".into(),
+            Self::Label => format!("a text of at most {} bytes", Self::LABEL_BYTES),
             Self::Name => "a name".into(),
             Self::Choice(names) => format!("one of {}", names.join(", ")),
             Self::Number { least: f64::NEG_INFINITY, most: f64::INFINITY } => "a finite number".into(),
@@ -78,6 +85,7 @@ impl Kind {
             Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
             Self::Boolean => "true or false".into(),
             Self::Share => "a share such as 0.5, 50% or 128/255".into(),
+            Self::Percentile => "max, or a percentile such as p99".into(),
             Self::Length => "a size such as 25, 25px, 500m or 10km".into(),
             Self::Color => "a CSS color".into(),
             Self::Colors => "CSS colors, separated by commas".into(),
@@ -95,12 +103,13 @@ impl Kind {
     pub fn value_name(self) -> String {
         match self {
             Self::Choice(names) => names.join("|"),
-            Self::Text => "TEXT".into(),
+            Self::Text | Self::Label => "TEXT".into(),
             Self::Name | Self::Texts => "NAME".into(),
             Self::Number { .. } => "VALUE".into(),
             Self::Integer { .. } => "N".into(),
             Self::Boolean => "true|false".into(),
             Self::Share => "SHARE".into(),
+            Self::Percentile => "POLICY".into(),
             Self::Length => "SIZE".into(),
             Self::Color => "COLOR".into(),
             Self::Colors => "COLORS".into(),
@@ -133,7 +142,7 @@ impl Kind {
             Self::Number { least, most } => {
                 let mut schema = if in_body { types(&["number", "string"]) } else { types(&["number"]) };
                 if least.is_finite() && most.is_finite() {
-                    (schema["minimum"], schema["maximum"]) = (json!(least), json!(most));
+                    (schema["minimum"], schema["maximum"]) = (number(least), number(most));
                 }
                 schema
             }
@@ -150,25 +159,17 @@ impl Kind {
             Self::Texts if in_body => {
                 json!({"type": ["string", "array", "null"], "items": {"type": "string"}})
             }
-            Self::Bounds if in_body => json!({"type": ["string", "array", "null"], "items": {}}),
+            Self::Bounds if in_body => types(&["string", "array"]),
             Self::Size if in_body => {
                 json!({"type": ["string", "integer", "array", "null"], "items": {"type": "integer"}})
             }
-            Self::Json if in_body => json!({}),
+            Self::Json if in_body => types(&["object", "array"]),
             _ => types(&["string"]),
         }
     }
+}
 
-    /// Its type in TypeScript.
-    #[cfg(test)]
-    pub(super) fn typescript(self) -> &'static str {
-        match self {
-            Self::Number { .. } | Self::Integer { .. } | Self::Share => "number",
-            Self::Boolean => "boolean",
-            Self::Length => "number | string",
-            Self::Time => "Date | string | number",
-            Self::Texts => "string | readonly string[]",
-            _ => "string",
-        }
-    }
+/// A number in JSON, without a fraction where there is none.
+fn number(number: f64) -> Json {
+    if number.fract() == 0.0 { Json::from(number as i64) } else { Json::from(number) }
 }

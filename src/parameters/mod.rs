@@ -9,6 +9,7 @@ mod declaration;
 mod kind;
 mod set;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 mod value;
 
@@ -17,4 +18,4 @@ pub use kind::{Kind, Location};
 pub(crate) use set::parameter_set;
 pub use set::{Entry, ParameterSet};
 pub use value::Value;
-pub(crate) use value::from_str_values;
+pub(crate) use value::{from_str_values, time_text};

@@ -38,6 +38,11 @@ pub trait ParameterSet: Default + 'static {
         Self::ENTRIES.iter().filter_map(pair).collect()
     }
 
+    /// The first parameter that is given.
+    fn first(&self) -> Option<Parameter> {
+        Self::ENTRIES.iter().find(|entry| entry.get(self).is_some()).map(|entry| entry.declaration.parameter)
+    }
+
     /// The first of `parameters` that is given.
     fn first_of(&self, parameters: &[Parameter]) -> Option<Parameter> {
         let mut entries = Self::ENTRIES.iter().filter(|entry| parameters.contains(&entry.declaration.parameter));

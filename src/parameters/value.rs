@@ -56,7 +56,13 @@ from_str_values!(
 
 impl Value for String {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
-        Ok(if kind == Kind::Name { text.trim() } else { text }.to_owned())
+        match kind {
+            Kind::Name => Ok(text.trim().to_owned()),
+            Kind::Label if text.len() > Kind::LABEL_BYTES => {
+                Err(format!("it is longer than {} bytes", Kind::LABEL_BYTES).into())
+            }
+            _ => Ok(text.to_owned()),
+        }
     }
 
     fn write(&self) -> Option<String> {
@@ -156,7 +162,7 @@ impl Value for Vec<String> {
 
     /// As JSON: a text may contain a comma.
     fn write(&self) -> Option<String> {
-        Some(serde_json::Value::from(self.as_slice()).to_string())
+        if self.is_empty() { None } else { Some(serde_json::Value::from(self.as_slice()).to_string()) }
     }
 }
 
