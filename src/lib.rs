@@ -27,28 +27,34 @@
 //! classic blend alone depends on the order of the points, as the library that it repeats does.)
 
 pub mod cli;
-pub mod color;
 pub mod config;
-pub mod encode;
-pub mod error;
 pub mod export;
-pub mod geo;
 pub mod http;
 pub mod images;
+pub mod inputs;
 pub mod jobs;
 pub mod layer;
 pub mod live;
-mod parallel;
-pub mod postgis;
-pub mod raster;
-mod simd;
-pub mod source;
-mod spelling;
-pub mod store;
+pub mod parameters;
 
-pub use error::{Error, Result};
+pub use kiln_core::{
+    Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, raster,
+};
+pub use kiln_postgis as postgis;
+pub use kiln_store as store;
 
-/// The number of threads that work in parallel on this machine; 1 if it will not say.
-pub fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+pub mod encode {
+    //! From pictures to bytes: the indexed PNG, and the formats of files.
+    pub use kiln_core::encode::*;
+    pub use kiln_formats::encode::*;
 }
+
+pub mod source {
+    //! Where points come from: memory, and files.
+    pub use kiln_core::source::*;
+    pub use kiln_formats::source::*;
+}
+
+#[cfg(test)]
+use kiln_core::simd;
+use kiln_core::{layer_name, parallel, spelling};

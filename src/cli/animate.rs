@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::images::AtomicFile;
 use crate::layer::{Blend, Fit, Frames, Layer, Size, Style, Unit, canvas_for, canvas_of, render_shaded};
+use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -93,17 +94,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let format = Format::of(&args.output)?;
     let every_us = i64::try_from(args.every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
-    let every_us = every_us.ok_or_else(|| Error::invalid("every", "it is too long"))?;
+    let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
     let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let stop = AtomicBool::new(false);
-    let query = args.rows.filtered(Query {
-        columns: layer.query().columns,
-        ground: layer.ground(),
-        weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
-        stop: Some(&stop),
-        ..query
-    });
+    let query = args.rows.filtered(
+        query
+            .with_names(layer.query().columns.names)
+            .with_ground(layer.ground())
+            .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
+            .with_stop(Some(&stop)),
+    );
     let frames = Frames::of(&layer, &query, every_us)?;
     let projection = if layer.ground() == Ground::Globe { Projection::Mercator } else { Projection::Plane };
     let size = args.size.unwrap_or(Size::Longest(800));
@@ -168,7 +169,7 @@ impl Film<'_> {
     }
 
     fn unit(&self, style: &Style) -> Unit {
-        Unit::of(&self.canvas, style, self.layer.weight().filter(|_| self.query.weights))
+        Unit::of(&self.canvas, style, self.layer.weight().filter(|_| self.query.columns.weights))
     }
 
     fn animation(&self, format: AnimationFormat, style: &Style, unit: &Unit, done: &AtomicU64) -> Result<u64> {
@@ -211,7 +212,7 @@ impl Film<'_> {
     /// A frame on its sheet.
     fn sheet(&self, frame: usize, style: &Style, unit: &Unit) -> Result<RgbaImage> {
         let query = self.frames.query(frame, &self.query);
-        let heat = render_shaded(self.layer.origin(&query), &query, &self.canvas, style, None, self.threads)?;
+        let heat = render_shaded(&**self.layer.point_set(), &query, &self.canvas, style, None, self.threads)?;
         let Args { title, attribution, .. } = self.args;
         let title = title.as_deref().unwrap_or(self.layer.title());
         let attribution = attribution.as_deref().or(self.layer.attribution()).unwrap_or_default();
@@ -233,7 +234,7 @@ impl Format {
                 let why = format!(
                     "no .{other} can be written: name a .png or a .gif, which will be animated, or a folder for frames"
                 );
-                Err(Error::invalid("output", why))
+                Err(Error::invalid(Parameter::OUTPUT, why))
             }
         }
     }

@@ -11,8 +11,11 @@ use super::store::{StoreArgs, read_name};
 use super::{progress, say, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
-use crate::layer::{OpenInputs, StyleOptions};
-use crate::source::{self, Query};
+use crate::inputs::OpenInputs;
+use crate::layer::StyleOptions;
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
+use crate::source;
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
 /// Bring points from files into a layer that is kept on the disk.
@@ -68,17 +71,21 @@ pub(super) struct Args {
 }
 
 fn read_style(text: &str) -> Result<(String, String)> {
-    let why = || Error::invalid("style", format!("`{text}` is not a parameter with its value, such as radius=12"));
+    let why =
+        || Error::invalid(Parameter::STYLE, format!("`{text}` is not a parameter with its value, such as radius=12"));
     let (name, value) = text.split_once('=').ok_or_else(why)?;
     if StyleOptions::default().set(name, value)? {
         return Ok((name.to_owned(), value.to_owned()));
     }
-    Err(Error::invalid("style", format!("there is no `{name}`; expected one of {}", StyleOptions::NAMES.join(", "))))
+    Err(Error::invalid(
+        Parameter::STYLE,
+        format!("there is no `{name}`; expected one of {}", StyleOptions::names().collect::<Vec<_>>().join(", ")),
+    ))
 }
 
 fn read_keep(text: &str) -> Result<TimeSpan> {
     text.parse().and_then(|span: TimeSpan| match span.as_secs() {
-        0 => Err(Error::invalid("keep", "nothing would stay; give 1s or more")),
+        0 => Err(Error::invalid(Parameter::KEEP, "nothing would stay; give 1s or more")),
         _ => Ok(span),
     })
 }
@@ -96,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
              of those that it has",
             args.layer
         );
-        return Err(Error::invalid("layer", why));
+        return Err(Error::invalid(Parameter::LAYER, why));
     }
     let opened = OpenInputs::open(&expanded(&args.inputs)?, &args.rows.columns())?;
 
@@ -143,7 +150,7 @@ impl Args {
         let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
-        let query = Query { progress: Some(&read), ..self.rows.query() };
+        let query = self.rows.query().with_progress(Some(&read));
         let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
         let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
         if imported.points > 0 {
@@ -164,7 +171,7 @@ impl Args {
         self.title.is_some()
             || self.attribution.is_some()
             || self.keep.is_some()
-            || self.rows.weight.is_some()
+            || self.rows.weight().is_some()
             || !self.style.is_empty()
     }
 
@@ -174,7 +181,7 @@ impl Args {
         Description {
             title: self.title.clone().or(known.title),
             attribution: self.attribution.clone().or(known.attribution),
-            weight: self.rows.weight.clone().or(known.weight),
+            weight: self.rows.weight().map(str::to_owned).or(known.weight),
             keep_s: self.keep.map(TimeSpan::as_secs).or(known.keep_s),
             ..known
         }

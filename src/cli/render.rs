@@ -15,7 +15,9 @@ use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
-use crate::layer::{Blend, Fit, Heat, OpenInputs, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::inputs::OpenInputs;
+use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -84,6 +86,8 @@ enum Format {
     Geotiff,
 }
 
+const BANDS: Parameter = Parameter::new("bands");
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Bands {
     Density,
@@ -119,7 +123,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
     let (heat, style) = draw(args, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
-    let weight = weight.then(|| args.rows.weight.as_deref().or(opened.weight.as_deref()).unwrap_or("weight"));
+    let weight = weight.then(|| args.rows.weight().or(opened.weight.as_deref()).unwrap_or("weight"));
     let unit = Unit::of(&heat.canvas, &style, weight);
     let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;
@@ -144,14 +148,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
 /// Draws the picture, and answers it with the style as it was applied.
 fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Result<(Heat, Style)> {
     let (ground, source) = (&args.ground, &opened.inputs);
-    let query = Query {
-        ground: if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe },
-        weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
-        ..args.rows.query()
-    };
+    let query = args
+        .rows
+        .query()
+        .with_ground(if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe })
+        .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
     let render_all = |canvas: &Canvas, style: &Style| {
         progress::shown(args.quiet, |progress| {
-            render(source, &Query { progress, ..query.clone() }, canvas, style, threads)
+            render(source, &query.clone().with_progress(progress), canvas, style, threads)
         })
     };
     let size = ground.size.unwrap_or_default();
@@ -165,7 +169,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
     // A classic picture depends on the order of the points, which only a single worker keeps.
     let in_order = if style.blend == Blend::Classic { 1 } else { threads };
     let survey =
-        progress::shown(args.quiet, |progress| Survey::of(source, &Query { progress, ..query.clone() }, in_order))?;
+        progress::shown(args.quiet, |progress| Survey::of(source, &query.clone().with_progress(progress), in_order))?;
     survey.report.require_points(&opened.names)?;
     if survey.report.rejected + survey.report.filtered == survey.report.read {
         let why =
@@ -176,7 +180,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
     let style = style.per_pixel(&canvas);
     let mut heat = match survey.kept() {
         Some(kept) => {
-            let all = Query { ground: query.ground, weights: query.weights, ..Query::default() };
+            let all = Query::default().with_ground(query.columns.ground).with_weights(query.columns.weights);
             render(&kept, &all, &canvas, &style, threads)?
         }
         None => render_all(&canvas, &style)?,
@@ -213,28 +217,24 @@ impl Args {
             (None, "tif" | "tiff") => Format::Geotiff,
             (None, "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg" | "pdf") => {
                 let why = format!("no .{ending} can be written: name a .png or .tif, or give --format");
-                return Err(Error::invalid("output", why));
+                return Err(Error::invalid(Parameter::OUTPUT, why));
             }
             (None, _) => Format::Png,
         };
         let bands = match (format, self.bands) {
             (Format::Png, None) => return Ok(Content::Png),
-            (Format::Png, Some(_)) => return Err(Error::invalid("bands", "only a GeoTIFF has bands to choose from")),
+            (Format::Png, Some(_)) => {
+                return Err(Error::invalid(BANDS, "only a GeoTIFF has bands to choose from"));
+            }
             (Format::Geotiff, bands) => bands.unwrap_or(Bands::Density),
         };
         let given = &self.style;
         if bands == Bands::Density {
             if style.blend == Blend::Classic {
-                return Err(Error::invalid(
-                    "bands",
-                    "the classic blend has no density, only colors: give --bands rgba",
-                ));
+                return Err(Error::invalid(BANDS, "the classic blend has no density, only colors: give --bands rgba"));
             }
             if given.has_colors() && !self.sheet.has_legend() {
-                return Err(Error::invalid(
-                    "bands",
-                    "a density has no colors: give --bands rgba for a colored GeoTIFF",
-                ));
+                return Err(Error::invalid(BANDS, "a density has no colors: give --bands rgba for a colored GeoTIFF"));
             }
         }
         Ok(Content::Geotiff(bands))

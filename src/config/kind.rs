@@ -2,11 +2,12 @@
 
 use toml::Value;
 
-use super::layer::{check_name, is_name};
+use super::layer::check_name;
 use super::sections::read_listen;
 use super::{ByteSize, TimeSpan, Token};
 use crate::geo::Bounds;
 use crate::layer::Size;
+use crate::layer_name;
 use crate::source::parse_time_us;
 
 /// The values of a key. Ranges include both ends.
@@ -120,7 +121,7 @@ impl Kind {
                 .or(text.map(|input| vec![input]))
                 .is_some_and(|inputs| !inputs.is_empty() && inputs.iter().all(|input| !input.is_empty())),
             Self::Style => value.is_table(),
-            Self::JobName => text.is_some_and(is_name),
+            Self::JobName => text.is_some_and(layer_name::is_valid),
             Self::Bounds => read_bounds(value).is_some(),
             Self::Places => {
                 value.as_array().is_some_and(|places| !places.is_empty() && places.iter().all(Value::is_table))

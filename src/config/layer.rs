@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{TimeSpan, quantity};
 use crate::error::{Error, Result};
 use crate::layer::{LayerSpec, Style, StyleOptions};
+use crate::layer_name;
+use crate::parameters::ParameterSet;
 use crate::postgis::Address;
 use crate::source::{Columns, Ground};
 
@@ -129,21 +131,24 @@ impl LayerConfig {
     }
 }
 
-/// The options that `style` sets, or the name of the parameter at fault, with the message.
-pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
-    let at = |name: &str, error: Error| match error {
-        Error::Invalid { message, .. } => (name.to_owned(), message),
-        other => (name.to_owned(), other.to_string()),
-    };
-    let mut options = StyleOptions::default();
-    for (name, text) in style {
-        if !options.set(name, text).map_err(|error| at(name, error))? {
+/// The options that a table sets, or the name of the parameter at fault, with the message.
+pub(crate) fn read_options<S: ParameterSet>(table: &BTreeMap<String, String>) -> Result<S, (String, String)> {
+    let mut options = S::default();
+    for (name, text) in table {
+        let is_known = options.set(name, text).map_err(|error| (name.clone(), error.into_message().with_keys()))?;
+        if !is_known {
             return Err((name.clone(), "no such parameter".into()));
         }
     }
+    Ok(options)
+}
+
+/// The options that `style` sets, or the name of the parameter at fault, with the message.
+pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
+    let options: StyleOptions = read_options(style)?;
     // Any scheme will do to see whether the options agree: the files of schemes are not known here.
     match options.resolve(|_| Style::new().map(|style| style.scheme)) {
-        Err(Error::Invalid { parameter, message }) => Err((parameter.replace('-', "_"), message)),
+        Err(Error::Invalid { parameter, message }) => Err((parameter.key().to_owned(), message.with_keys())),
         Err(other) => Err((String::new(), other.to_string())),
         Ok(_) => Ok(options),
     }
@@ -157,23 +162,10 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if RESERVED.contains(&name) {
         return Err(format!("the name is one of the server's own, so no layer can have it: {}", RESERVED.join(", ")));
     }
-    if !is_name(name) {
-        return Err(format!("a layer's name has 1 to {MAX_NAME} letters A-Z, a-z, digits, _ or -"));
+    if !layer_name::is_valid(name) {
+        return Err(layer_name::RULE.into());
     }
     Ok(())
-}
-
-/// Whether it is 1 to [`MAX_NAME`] characters that a layer's name may hold.
-pub(super) fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_name_char)
-}
-
-/// The longest name of a layer.
-pub(super) const MAX_NAME: usize = 64;
-
-/// Whether a layer's name may hold it.
-pub(super) fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
 /// Writes inputs, a single one as a text, and no password of a database.

@@ -12,8 +12,8 @@
 //! error becomes a `Problem`. `maintenance` works in the background.
 
 mod maintenance;
-mod parameters;
-mod routes;
+pub(crate) mod parameters;
+pub(crate) mod routes;
 mod server;
 
 pub use server::Server;

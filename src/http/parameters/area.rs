@@ -5,12 +5,26 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
+use utoipa::ToSchema;
 
 use super::body::media_type;
 use crate::geo::Polygon;
 use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::pool::Pool;
 use crate::http::server::problem::{Answer, Problem};
+
+/// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "it documents what Area reads")]
+#[schema(example = json!({"type": "Polygon", "coordinates": [[[5, 45], [20, 45], [20, 55], [5, 55], [5, 45]]]}))]
+pub(crate) struct PolygonBody {
+    /// What it is.
+    #[schema(example = "Polygon")]
+    r#type: String,
+    /// The rings of a polygon: each a list of longitudes and latitudes in degrees that ends where it began.
+    #[schema(value_type = Option<Vec<Object>>)]
+    coordinates: Option<Vec<String>>,
+}
 
 /// A polygon, with digests of its text.
 #[derive(Clone)]

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::area::Area;
 use super::fields::{Fields, query_string};
 use crate::error::{Error, Result};
-use crate::http::server::problem::{Answer, Problem};
-use crate::layer::Selection;
-use crate::source::{Comparison, Query};
+use crate::http::server::problem::Answer;
+use crate::layer::FilterOptions;
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
+use crate::source::{self, Comparison, Query};
 
 /// Which points of a layer are used.
 #[derive(Clone, Debug, Default)]
@@ -22,16 +24,10 @@ pub(crate) struct Filter {
 impl Filter {
     /// Reads the parameters `start`, `end` and `category`.
     pub(crate) fn read(fields: &mut Fields) -> Answer<Self> {
-        let filter = Self {
-            start_us: fields.time_us("start")?,
-            end_us: fields.time_us("end")?,
-            categories: fields.texts("category")?,
-            area: None,
-        };
-        if filter.start_us.zip(filter.end_us).is_some_and(|(start, end)| start >= end) {
-            return Err(Problem::parameter("start", "it is not before end"));
-        }
-        Ok(filter)
+        let options: FilterOptions = fields.read()?;
+        options.check()?;
+        let FilterOptions { start_us, end_us, categories } = options;
+        Ok(Self { start_us, end_us, categories: categories.unwrap_or_default(), area: None })
     }
 
     /// The same filter for points in `area` alone, if there is one.
@@ -46,44 +42,42 @@ impl Filter {
 
     /// The filter as the parameters that it was read from; a polygon is none.
     pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs = Vec::new();
-        pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
-        pairs.extend(self.end_us.map(|time| ("end", time_text(time))));
-        if !self.categories.is_empty() {
-            // As JSON: a category may hold a comma.
-            pairs.push(("category", serde_json::json!(self.categories).to_string()));
-        }
-        pairs
+        let Self { start_us, end_us, categories, .. } = self.clone();
+        FilterOptions { start_us, end_us, categories: Some(categories) }.pairs()
     }
 
     /// The query with this filter.
     pub(crate) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
-        query.narrowed(self.start_us, self.end_us, &self.categories, self.area.as_ref().map(Area::polygon))
+        let filter = query.filter.clone().and(&self.clone().selection(Vec::new()));
+        query.with_filter(filter)
     }
 
     /// Makes sure that there are not two polygons.
     pub(crate) fn check(&self, query: &Query<'_>) -> Result<()> {
-        if self.area.is_some() && query.polygon.is_some() {
-            return Err(Error::invalid("polygon", "the query behind this layer has bounds or a polygon of its own"));
+        if self.area.is_some() && query.filter.polygon.is_some() {
+            return Err(Error::invalid(
+                Parameter::POLYGON,
+                "the query behind this layer has bounds or a polygon of its own",
+            ));
         }
         Ok(())
     }
 
     /// The points of a layer that pass, and `comparisons` too.
-    pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> Selection {
+    pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> source::Filter {
         let polygon = self.area.map(|area| Arc::clone(area.polygon()));
         let Self { start_us, end_us, categories, .. } = self;
-        Selection { start_us, end_us, categories, polygon, comparisons }
+        source::Filter { start_us, end_us, categories, polygon, comparisons }
     }
 
     /// The error of an input that has no column to filter by is one of the request.
     pub(crate) fn blamed(&self, error: Error) -> Error {
         match error {
             Error::Input { .. } if !self.categories.is_empty() => {
-                Error::invalid("category", "the layer has no column of categories to filter by")
+                Error::invalid(Parameter::CATEGORY, "the layer has no column of categories to filter by")
             }
             Error::Input { .. } if self.start_us.is_some() || self.end_us.is_some() => {
-                Error::invalid("start", "the layer has no column of times to filter by")
+                Error::invalid(Parameter::START, "the layer has no column of times to filter by")
             }
             other => other,
         }
@@ -101,12 +95,6 @@ impl fmt::Display for Filter {
         f.write_str(&query_string(&self.pairs()))?;
         self.area.as_ref().map_or(Ok(()), |area| write!(f, "&polygon={:016x}", area.digest()))
     }
-}
-
-/// An instant as a parameter: RFC 3339, to the microsecond.
-pub(crate) fn time_text(time_us: i64) -> String {
-    // What a calendar does not reach is told as the number that it is.
-    jiff::Timestamp::from_microsecond(time_us).map_or_else(|_| time_us.to_string(), |time| time.to_string())
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ use super::canvas_parameters::{check_ground, usual_projection};
 use super::fields::{Fields, query_string};
 use super::filter::Filter;
 use super::pixel_ratio::PixelRatio;
+use super::shared::ProjectionOptions;
 use crate::color::Scheme;
 use crate::geo::Projection;
 use crate::http::server::digest::digest;
 use crate::http::server::problem::Answer;
 use crate::http::server::schemes::Schemes;
 use crate::layer::{Layer, StyleOptions};
+use crate::parameters::ParameterSet;
 
 /// The projection, style and filter of a layer's picture.
 #[derive(Clone, Debug)]
@@ -23,8 +25,8 @@ pub(crate) struct LayerStyle {
 impl LayerStyle {
     /// Reads the projection, the style and the filter; the layer's own are the defaults.
     pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
-        let projection = fields.parse("projection")?.unwrap_or_else(|| usual_projection(layer));
-        let options = fields.style()?.or(layer.style().clone());
+        let projection = fields.read::<ProjectionOptions>()?.projection.unwrap_or_else(|| usual_projection(layer));
+        let options = fields.read::<StyleOptions>()?.or(layer.style().clone());
         let filter = Filter::read(fields)?;
         check_ground(layer.ground(), projection)?;
         let scheme = schemes.find(options.scheme.as_deref())?;

@@ -1,7 +1,5 @@
 //! Names of pictures: `….png`, or `…@2x.png` with twice the pixels for the same ground.
 
-use super::fields::Fields;
-use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Radius;
 
 /// Pixels of a picture per pixel of the layout that it is shown in: 1, or 2 for dense screens.
@@ -32,13 +30,6 @@ impl PixelRatio {
             Radius::Meters(meters) => Radius::Meters(meters),
         }
     }
-}
-
-/// Pixels per layout unit of a legend: the parameter `pixel_ratio`.
-pub(crate) fn legend_pixel_ratio(fields: &mut Fields) -> Answer<f32> {
-    let text = fields.text("pixel_ratio")?.unwrap_or_else(|| "1".to_owned());
-    let ratio = text.trim().parse::<f32>().ok().filter(|ratio| (0.5..=8.0).contains(ratio));
-    ratio.ok_or_else(|| Problem::parameter("pixel_ratio", format!("`{text}` is not between 0.5 and 8")))
 }
 
 #[cfg(test)]

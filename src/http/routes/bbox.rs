@@ -8,17 +8,18 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::config::EmptyTile;
 use crate::geo::Bounds;
-use crate::http::parameters::area::Area;
+use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::canvas_parameters::{Beyond, canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
-use crate::http::parameters::schemas::{PictureParameters, PolygonBody};
+use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::Size;
+use crate::layer::{FilterOptions, Size, StyleOptions};
 
 /// A picture of any bounds
 ///
@@ -29,7 +30,7 @@ use crate::layer::Size;
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
         ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
-        PictureParameters),
+        InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")),
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -56,7 +57,7 @@ pub(crate) async fn picture(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
         ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
-        PictureParameters),
+        InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")), headers(("Cache-Control" = String))),
@@ -83,7 +84,7 @@ pub(crate) async fn picture_within(
 /// The picture, from memory or drawn now.
 async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
     let ending = format.ending();
-    let tag = etag(&format!("bbox/{ending}/{}", request.key()));
+    let tag = etag(format!("bbox/{ending}/{}", request.key()));
     let cache_control = &app.config.server.cache_control;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
     if is_cached(headers, &tag) {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
+use crate::parameters::ParameterSet;
 
 /// What the server has.
 #[derive(Clone, Debug, Serialize, ToSchema)]

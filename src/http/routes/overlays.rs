@@ -18,9 +18,9 @@ use crate::http::parameters::body::body_fields;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground, fitting, ground_of, usual_projection};
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
-use crate::http::parameters::pixel_ratio::legend_pixel_ratio;
+use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::parameters::render_request::{RenderRequest, Subject};
-use crate::http::parameters::schemas::{OverlayRequest, SpanLegendParameters};
+use crate::http::parameters::shared::{BOUNDS, LAYER, PIXEL_RATIO, POLYGON, ProjectionOptions, RawJson, SIZE, TITLE};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
 use crate::http::server::corners::{Corners, corners};
@@ -29,9 +29,11 @@ use crate::http::server::overlay_cache::Overlay;
 use crate::http::server::problem::{Answer, Problem};
 use crate::http::server::scale::{Scale, SpanReply};
 use crate::images::ImageName;
-use crate::layer::StyleOptions;
+use crate::layer::{FilterOptions, Size, StyleOptions};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 use crate::raster::Curve;
-use crate::source::{Query, Resident, read};
+use crate::source::{PointSet, Query, Resident, read};
 
 /// The points themselves, where `png` is false.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -59,6 +61,42 @@ pub(crate) enum OverlayOrPoints {
     Points(PointsReply),
 }
 
+parameter_set! {
+    /// A picture to draw: its points and its bounds.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct OverlayOptions {
+        /// A layer of the catalog. Either this or `points`.
+        layer: String = LAYER,
+        /// Points in place of a layer: `[[lon, lat], …]`, `[[lon, lat, weight], …]`, objects with such members, or GeoJSON.
+        points: RawJson = Declaration::new(Parameter::POINTS, Kind::Json),
+        bounds: Bounds = BOUNDS.default("what fits the points, with room for their dots"),
+        size: Size = SIZE,
+        /// Whether a picture is drawn; if not, the response is the points within the bounds.
+        png: bool = Declaration::new(Parameter::PNG, Kind::Boolean).default("true"),
+        polygon: RawJson = POLYGON,
+    }
+}
+
+request_body! {
+    /// A picture to draw: its points, its bounds and its style.
+    OverlayRequest(OverlayOptions, ProjectionOptions, FilterOptions, StyleOptions),
+    example: {
+        "layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [800, 600],
+        "radius": 12, "scheme": "fire", "opacity": 0.8
+    }
+}
+
+parameter_set! {
+    /// The legend of a known span. `vmin` and `vmax` are required.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct SpanLegendOptions {
+        title: String = TITLE,
+        /// What the values count, such as `points per km²`.
+        unit: String = Declaration::new(Parameter::UNIT, Kind::Label),
+        pixel_ratio: f64 = PIXEL_RATIO,
+    }
+}
+
 /// Draw a picture, write it, and answer where it is
 ///
 /// The answer's `url` and `bounds` go straight into `L.imageOverlay(url, bounds)`. The same request within the time to live
@@ -80,18 +118,13 @@ pub(crate) async fn create(
     body: Bytes,
 ) -> Answer<Response<axum::body::Body>> {
     let mut fields = body_fields(&headers, &body)?;
-    let as_picture = fields.flag("png")?.unwrap_or(true);
-    let layer = fields.text("layer")?;
-    let given = fields.json("points");
-    let bounds = fields.bounds("bounds")?;
-    let size = fields.size("size")?;
-    let projection: Option<Projection> = fields.parse("projection")?;
-    let style = fields.style()?;
+    let OverlayOptions { layer, points: given, bounds, size, png, polygon } = fields.read()?;
+    let ProjectionOptions { projection } = fields.read()?;
+    let style: StyleOptions = fields.read()?;
     let filter = Filter::read(&mut fields)?;
-    let polygon = fields.json("polygon");
     fields.finish()?;
     let area = match polygon {
-        Some(polygon) => Some(Area::read(&app.pool, polygon.get().to_owned()).await?),
+        Some(polygon) => Some(Area::read(&app.pool, polygon.0).await?),
         None => None,
     };
     let filter = filter.within(area);
@@ -107,7 +140,7 @@ pub(crate) async fn create(
         }
         (None, Some(json)) => {
             let projection = projection.unwrap_or_default();
-            let points = points(&app, json.get(), projection).await?;
+            let points = points(&app, &json.0, projection).await?;
             (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
@@ -119,7 +152,7 @@ pub(crate) async fn create(
     };
     let options = style.or(defaults);
     let scheme = app.schemes.find(options.scheme.as_deref())?;
-    if !as_picture {
+    if !png.unwrap_or(true) {
         let bounds = bounds.or_else(|| subject.extent().bounds(projection.wraps())).unwrap_or(Bounds::WORLD);
         return answer_points(&app, subject, &filter, bounds, projection).await;
     }
@@ -142,11 +175,11 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     let (json, limit) = (json.to_owned(), app.config.limits.points);
     let ground = ground_of(projection);
     let loaded = app.pool.run(move |stop| {
-        let query = Query { ground, weights: true, stop: Some(stop), ..Query::default() };
+        let query = Query::default().with_ground(ground).with_weights(true).with_stop(Some(stop));
         let load = || {
             let source = read(json.as_bytes(), "points.json")?;
             let resident = Resident::load(&*source, &query, limit as usize)?;
-            resident.report().require_points(&["points".to_owned()])?;
+            PointSet::report(&resident).require_points(&["points".to_owned()])?;
             Ok(resident)
         };
         Ok(load())
@@ -156,7 +189,7 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
         Err(Error::Cancelled) => {
             Err(Problem::too_large("limits.points", format!("there are more than the {limit} points that it allows")))
         }
-        Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message)),
+        Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message.with_keys())),
         Err(error) => Err(error.into()),
     }
 }
@@ -265,7 +298,7 @@ fn legend_url(app: &App, request: &RenderRequest, span: &SpanReply) -> Option<St
 /// The legend of a span that is known
 ///
 /// POST /overlays answers the address of its picture's legend, which is one of these.
-#[utoipa::path(get, path = "/overlays/legend.png", tag = "overlays", params(SpanLegendParameters),
+#[utoipa::path(get, path = "/overlays/legend.png", tag = "overlays", params(InQuery<SpanLegendOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -280,10 +313,10 @@ pub(crate) async fn legend(
 ) -> Answer<Response<axum::body::Body>> {
     let query = query.unwrap_or_default();
     let mut fields = Fields::from_query(&query)?;
-    let unit = fields.short_text("unit")?.unwrap_or_default();
-    let title = fields.short_text("title")?.unwrap_or_default();
-    let pixel_ratio = legend_pixel_ratio(&mut fields)?;
-    let options = fields.style()?;
+    let SpanLegendOptions { title, unit, pixel_ratio } = fields.read()?;
+    let (title, unit) = (title.unwrap_or_default(), unit.unwrap_or_default());
+    let pixel_ratio = pixel_ratio.unwrap_or(1.0) as f32;
+    let options: StyleOptions = fields.read()?;
     fields.finish()?;
     let (Some(vmin), Some(vmax)) = (options.vmin, options.vmax) else {
         return Err(Problem::parameter(if options.vmin.is_none() { "vmin" } else { "vmax" }, "it has to be given"));

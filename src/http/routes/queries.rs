@@ -1,6 +1,5 @@
 //! `POST /queries`: some of a layer's points, as a layer for a while.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,16 +12,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::Result;
-use crate::geo::{Bounds, Points};
+use crate::geo::Bounds;
 use crate::http::parameters::area::Area;
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::filter::Filter;
-use crate::http::parameters::schemas::QueryRequest;
+use crate::http::parameters::openapi::request_body;
+use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Layer, Origin, SelectedEntry, Selection};
-use crate::source::{Comparison, Operand, Query, Sink};
+use crate::layer::{FilterOptions, Layer, SelectedEntry};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set};
+use crate::source::{self, Comparison, Operand};
 
 /// A query that can be asked for as a layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -53,6 +55,26 @@ struct Condition {
     value: serde_json::Value,
 }
 
+parameter_set! {
+    /// Which points of a layer.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct QueryOptions {
+        layer: String = LAYER.required(),
+        bounds: Bounds = BOUNDS.default("the whole layer"),
+        polygon: RawJson = POLYGON,
+        /// Conditions on columns of a live table, all of which have to hold: `[{"column": "speed", "op": ">=", "value": 30}]`.
+        /// They may use the columns of weight, time and category, and those that the server's config names; `op` is =, !=, <,
+        /// <=, > or >=.
+        conditions: RawJson = Declaration::new(Parameter::WHERE, Kind::Json),
+    }
+}
+
+request_body! {
+    /// Which points of a layer.
+    QueryRequest(QueryOptions, FilterOptions),
+    example: {"layer": "cities", "bounds": [[35, -12], [60, 32]]}
+}
+
 /// Some of a layer's points, as a layer for a while
 ///
 /// The answer's `id` is the name of a layer that shows only the points that pass: in tiles, overlays, legends and all else
@@ -68,10 +90,8 @@ struct Condition {
     ))]
 pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer<Response<Body>> {
     let mut fields = body_fields(&headers, &body)?;
-    let name = fields.text("layer")?.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
-    let bounds = fields.bounds("bounds")?;
-    let polygon = fields.json("polygon");
-    let conditions = fields.json("where");
+    let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
+    let name = layer.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let layer = app.layer(&name)?;
@@ -84,14 +104,14 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
     let geojson = match (bounds, polygon) {
         (Some(_), Some(_)) => return Err(Problem::parameter("polygon", "give either bounds or a polygon, not both")),
         (Some(bounds), None) => Some(rectangle(bounds)),
-        (None, polygon) => polygon.map(|polygon| polygon.get().to_owned()),
+        (None, polygon) => polygon.map(|polygon| polygon.0),
     };
     let area = match geojson {
         Some(geojson) => Some(Area::read(&app.pool, geojson).await?),
         None => None,
     };
     let comparisons = match conditions {
-        Some(json) => comparisons(&layer, json.get())?,
+        Some(json) => comparisons(&layer, &json.0)?,
         None => Vec::new(),
     };
     let filter = filter.within(area);
@@ -103,7 +123,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
     let server = app.absolute_url(&headers)?;
     let id = uuid::Uuid::new_v4().to_string();
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
-    let entry = SelectedEntry { of: name, selection, points, expires_s };
+    let entry = SelectedEntry { of: name, filter: selection, points, expires_s };
     app.catalog.select(&id, entry, now_s(), app.config.queries.max_count);
     let tilejson = format!("{server}/{id}");
     let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];
@@ -129,9 +149,6 @@ fn comparisons(layer: &Layer, json: &str) -> Answer<Vec<Comparison>> {
     if conditions.len() > MOST {
         return Err(refused(format!("there are more than {MOST} comparisons")));
     }
-    let Some(table) = layer.live_snapshot() else {
-        return Err(refused("only the columns of a live table can be compared".into()));
-    };
     let compared = conditions.into_iter().map(|Condition { column, op, value }| {
         let operand = match value {
             serde_json::Value::Number(number) => Operand::Number(number.as_f64().unwrap_or(f64::NAN)),
@@ -139,31 +156,21 @@ fn comparisons(layer: &Layer, json: &str) -> Answer<Vec<Comparison>> {
             serde_json::Value::Bool(flag) => Operand::Text(flag.to_string()),
             other => return Err(refused(format!("{other} is neither a number nor a text"))),
         };
-        if !layer.comparable().contains(&column) {
+        if !layer.comparable().is_empty() && !layer.comparable().contains(&column) {
             let names = layer.comparable().join(", ");
             return Err(refused(format!("the column `{column}` is not one that can be compared: {names}")));
         }
         let operator = op.parse().map_err(|_| refused(format!("`{op}` is not =, !=, <, <=, > or >=")))?;
         let comparison = Comparison { column, operator, operand };
-        table.relation().check_comparison(&comparison)?;
+        layer.point_set().check_comparison(&comparison)?;
         Ok(comparison)
     });
     compared.collect()
 }
 
-/// How many points are meant.
-fn count(layer: &Layer, selection: &Selection, stop: &AtomicBool) -> Result<u64> {
-    let query = Query { stop: Some(stop), ..selection.of(layer.query()) };
-    match layer.origin(&query) {
-        Origin::Live(snapshot) => snapshot.count(&query),
-        origin => {
-            let mut count = 0;
-            let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
-                count += batch.len() as u64;
-                if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            origin.source().scan(&query, &mut [sink])?;
-            Ok(count)
-        }
-    }
+/// The number of points of a layer that pass a filter.
+fn count(layer: &Layer, filter: &source::Filter, stop: &AtomicBool) -> Result<u64> {
+    let query = layer.query();
+    let filter = query.filter.clone().and(filter);
+    layer.point_set().count(&query.with_filter(filter).with_stop(Some(stop)))
 }

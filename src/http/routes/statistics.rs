@@ -1,7 +1,6 @@
 //! `GET /{layer}/statistics`: what a layer's points amount to.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -15,17 +14,19 @@ use utoipa::ToSchema;
 use crate::error::{Error, Result};
 use crate::geo::{Categories, Extent, Points, TileCoord, Zooms};
 use crate::http::parameters::fields::Fields;
-use crate::http::parameters::filter::{Filter, time_text};
+use crate::http::parameters::filter::Filter;
 use crate::http::parameters::layer_style::{LayerStyle, style_key};
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
-use crate::http::parameters::schemas::StatisticsParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{self, Layer, StyleOptions};
-use crate::source::{Query, Sink};
+use crate::layer::{FilterOptions, Layer, StyleOptions};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set, time_text};
+use crate::source::{self, CategoryList, Query, Sink};
 
 /// What a layer's points amount to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -153,11 +154,20 @@ impl Totals {
     }
 }
 
+parameter_set! {
+    /// The tiles whose values are described.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct StatisticsOptions {
+        /// Zooms of the tiles: one, or a range such as `3-8`.
+        zooms: Zooms = Declaration::new(Parameter::ZOOM, Kind::Zooms).default("0-12").example("0-4"),
+    }
+}
+
 /// What a layer's points amount to
 ///
 /// And, for each zoom, what the values of its tiles are: `style` parameters mean what they mean for tiles.
 #[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
-    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), StatisticsParameters),
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "What they amount to", body = StatisticsReply),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
@@ -171,7 +181,8 @@ pub(crate) async fn statistics(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let zooms: Zooms = fields.parse("zoom")?.unwrap_or(USUAL_ZOOMS);
+    let StatisticsOptions { zooms } = fields.read()?;
+    let zooms = zooms.unwrap_or(USUAL_ZOOMS);
     // A layer on a plane has no tiles.
     let tiles = layer.ground().wraps();
     let tiles =
@@ -232,10 +243,10 @@ fn tiles_of(
 
 fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
-        let (names, total) = layer.categories(stop)?.unwrap_or_default();
-        return Ok(known(layer, &totals, CategoriesReply::new(names, total)));
+        let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
+        return Ok(known(layer, &totals, CategoriesReply::new(first, total)));
     }
-    let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(layer.query()) };
+    let query = filter.applied_to(layer.query()).with_weights(true).with_stop(Some(stop));
     let mut totals = Totals::default();
     scan(layer, &query, |batch| totals.add(batch))?;
     let Totals { points, extent, sum, weights } = totals;
@@ -244,7 +255,7 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
         WeightReply { sum, min, max, mean: sum / points as f64 }
     });
     // By itself: points whose time cannot be read are no less points.
-    let query = Query { weights: false, times: true, categories: true, ..query };
+    let query = query.with_weights(false).with_times(true).with_categories(true);
     let mut times: Option<[i64; 2]> = None;
     let mut names: BTreeSet<String> = BTreeSet::new();
     scan(layer, &query, |batch| {
@@ -278,7 +289,7 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
 }
 
 /// What is known of points without looking at them.
-fn known(layer: &Layer, summary: &layer::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
+fn known(layer: &Layer, summary: &source::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
     StatisticsReply {
         points: summary.points,
         weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),
@@ -294,9 +305,9 @@ fn known(layer: &Layer, summary: &layer::Totals, categories: Option<CategoriesRe
 fn scan(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(Points<'_>) + Send) -> Result<()> {
     let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
         each(batch);
-        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        query.flow()
     };
-    layer.origin(query).source().scan(query, &mut [sink]).map(drop)
+    layer.point_set().scan(query, &mut [sink]).map(drop)
 }
 
 #[cfg(test)]

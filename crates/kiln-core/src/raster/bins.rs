@@ -1,0 +1,357 @@
+//! Points summed per cell.
+//!
+//! All sums are exact, so they do not depend on the order of the points or on how they were shared out to threads:
+//! counts are integers, and weights are added as fixed-point integers.
+
+mod counts;
+mod sums;
+
+use counts::Counts;
+pub use sums::Sums;
+
+use super::{Cells, Grid};
+use crate::error::{Error, Result};
+use crate::geo::{Canvas, CellMapper, Points};
+use crate::parameter::Parameter;
+
+/// What is kept per cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tally {
+    /// The number of points.
+    Count,
+    /// The sum of weights. (Points without weights weigh 1.)
+    Sum,
+    /// Both the number of points and the sum of weights.
+    CountAndSum,
+    /// The greatest weight.
+    Max,
+}
+
+impl Tally {
+    /// Memory that a cell takes.
+    pub fn bytes_per_cell(self) -> u64 {
+        match self {
+            Self::Count => 1,
+            Self::Sum => 8,
+            Self::CountAndSum => 9,
+            Self::Max => 4,
+        }
+    }
+}
+
+/// Points summed per cell of a canvas.
+///
+/// Bins over the same canvas can be filled apart and [merged](Self::merge).
+#[derive(Debug)]
+pub struct Bins {
+    tally: Tally,
+    mapper: CellMapper,
+    width: usize,
+    height: usize,
+    /// Where the canvas shows the whole way around the world: the world column of its first column, and its width. The
+    /// bins are then those of one turn, and the canvas's columns are read from them.
+    turn: Option<(usize, usize)>,
+    // Each has one cell more than the canvas: what falls outside goes there. Made when first needed.
+    counts: Option<Counts>,
+    sums: Option<Sums>,
+    max: Option<Vec<f32>>,
+    points: u64,
+    inside: u64,
+    weighted: bool,
+}
+
+impl Bins {
+    /// Empty bins over `canvas` (its halo included, where one is wanted).
+    pub fn new(canvas: &Canvas, tally: Tally) -> Self {
+        let (turn, canvas) = match canvas.one_turn() {
+            Some((first, turn)) => (Some((first as usize, canvas.width() as usize)), turn),
+            None => (None, *canvas),
+        };
+        let (width, height) = (canvas.width() as usize, canvas.height() as usize);
+        let mapper = CellMapper::new(&canvas);
+        Self {
+            tally,
+            mapper,
+            width,
+            height,
+            turn,
+            counts: None,
+            sums: None,
+            max: None,
+            points: 0,
+            inside: 0,
+            weighted: false,
+        }
+    }
+
+    /// Adds points. Those that the canvas does not show only count as points.
+    ///
+    /// Weights must be finite and within ±[`Points::MAX_WEIGHT`] (greater ones count as that much). Their sums are exact
+    /// after each weight was rounded to a multiple of [`Sums::UNIT`].
+    pub fn add(&mut self, points: Points<'_>) {
+        self.points += points.len() as u64;
+        self.weighted |= points.weight().is_some();
+        let cells = self.width * self.height + 1;
+        // A sum of ones is a count.
+        let counting = match self.tally {
+            Tally::Count | Tally::CountAndSum => true,
+            Tally::Sum => points.weight().is_none(),
+            Tally::Max => false,
+        };
+        let summing = self.tally == Tally::CountAndSum || self.tally == Tally::Sum && !counting;
+        let mut counts = counting.then(|| self.counts.get_or_insert_with(|| Counts::new(cells)));
+        let mut sums = summing.then(|| self.sums.get_or_insert_with(|| Sums::new(cells)));
+        let mut max = (self.tally == Tally::Max)
+            .then(|| self.max.get_or_insert_with(|| vec![f32::NEG_INFINITY; cells]).as_mut_slice());
+        let outside = self.mapper.outside();
+        let outside_before = counts.as_ref().map_or(0, |counts| counts.count(outside as usize));
+        let mut inside = 0;
+        for copy in 0..self.mapper.copies() {
+            self.mapper.map(copy, points, |start, cells| {
+                let weights = points.weight().map(|weight| &weight[start..start + cells.len()]);
+                if let Some(counts) = &mut counts {
+                    counts.add(cells);
+                }
+                if let Some(sums) = &mut sums {
+                    sums.add(cells, weights);
+                }
+                if let Some(max) = &mut max {
+                    raise(max, cells, weights);
+                }
+                if counts.is_none() {
+                    inside += cells.len() - cells.iter().filter(|&&cell| cell == outside).count();
+                }
+            });
+        }
+        if let Some(counts) = counts {
+            let outside = counts.count(outside as usize).wrapping_sub(outside_before) as usize;
+            inside = points.len() * self.mapper.copies() - outside;
+        }
+        self.inside += inside as u64;
+    }
+
+    /// Takes in all points of other bins over the same canvas and of the same kind.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the two differ in size or kind.
+    pub fn merge(&mut self, other: Self) -> Result<()> {
+        if (self.tally, self.width, self.height, self.turn) != (other.tally, other.width, other.height, other.turn) {
+            return Err(Error::invalid(Parameter::BINS, "bins of different canvases or kinds cannot be merged"));
+        }
+        match (&mut self.counts, other.counts) {
+            (Some(mine), Some(theirs)) => mine.merge(&theirs),
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
+        match (&mut self.sums, other.sums) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
+        match (&mut self.max, other.max) {
+            (Some(mine), Some(theirs)) => {
+                mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = mine.max(theirs));
+            }
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
+        self.points += other.points;
+        self.inside += other.inside;
+        self.weighted |= other.weighted;
+        Ok(())
+    }
+
+    /// What is kept per cell.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Points added.
+    pub fn points(&self) -> u64 {
+        self.points
+    }
+
+    /// Points that the canvas shows; one that shows in several copies of the world counts in each.
+    pub fn inside(&self) -> u64 {
+        self.inside
+    }
+
+    /// Whether points with weights were added.
+    pub fn is_weighted(&self) -> bool {
+        self.weighted
+    }
+
+    /// What was kept, rounded to `f32`.
+    pub fn into_cells(self) -> Cells {
+        let keeps = |tallies: &[Tally]| tallies.contains(&self.tally);
+        Cells {
+            width: self.turn.map_or(self.width, |(_, width)| width),
+            height: self.height,
+            counts: keeps(&[Tally::Count, Tally::CountAndSum]).then(|| self.counts()),
+            sums: keeps(&[Tally::Sum, Tally::CountAndSum]).then(|| self.sums()),
+            max: keeps(&[Tally::Max]).then(|| self.max()),
+            points: self.points,
+            inside: self.inside,
+            weighted: self.weighted,
+        }
+    }
+
+    /// The cells of the canvas, from those of one turn around the world.
+    fn unroll(&self, cells: Grid<f32>) -> Grid<f32> {
+        let Some((first, width)) = self.turn else { return cells };
+        let mut out = Grid::filled(width, self.height, 0.0);
+        for row in 0..self.height {
+            let turn = cells.row(row);
+            let mut rest = out.row_mut(row);
+            let mut start = first;
+            while !rest.is_empty() {
+                let (stretch, behind) = rest.split_at_mut((self.width - start).min(rest.len()));
+                stretch.copy_from_slice(&turn[start..start + stretch.len()]);
+                (rest, start) = (behind, 0);
+            }
+        }
+        out
+    }
+
+    /// The number of points per cell. Above 2^24 it is rounded as `f32` does. All 0 where counts are not kept.
+    pub fn counts(&self) -> Grid<f32> {
+        let mut counts = Grid::filled(self.width, self.height, 0.0);
+        if let (Some(kept), true) = (&self.counts, matches!(self.tally, Tally::Count | Tally::CountAndSum)) {
+            kept.write_to(counts.cells_mut());
+        }
+        self.unroll(counts)
+    }
+
+    /// The sum of weights per cell, rounded to `f32` once. All 0 where sums are not kept.
+    pub fn sums(&self) -> Grid<f32> {
+        let mut sums = Grid::filled(self.width, self.height, 0.0);
+        let ones = self.counts.as_ref().filter(|_| self.tally == Tally::Sum);
+        match (&self.sums, ones) {
+            (Some(kept), None) => kept.round(sums.cells_mut()),
+            (None, Some(ones)) => ones.write_to(sums.cells_mut()),
+            (Some(kept), Some(ones)) => kept.round_with(ones, sums.cells_mut()),
+            (None, None) => {}
+        }
+        self.unroll(sums)
+    }
+
+    /// The greatest weight per cell; −∞ where there is no point, or where it is not kept.
+    pub fn max(&self) -> Grid<f32> {
+        let mut grid = Grid::filled(self.width, self.height, f32::NEG_INFINITY);
+        if let Some(max) = &self.max {
+            let cells = self.width * self.height;
+            grid.cells_mut().copy_from_slice(&max[..cells]);
+        }
+        self.unroll(grid)
+    }
+}
+
+/// Raises the greatest weight of each cell to that of the points in it.
+fn raise(max: &mut [f32], cells: &[u32], weights: Option<&[f32]>) {
+    for (i, &cell) in cells.iter().enumerate() {
+        let weight = weights.map_or(1.0, |weights| weights[i]);
+        let most = &mut max[cell as usize];
+        *most = if weight > *most { weight } else { *most };
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geo::{Bounds, Projection};
+
+    fn plane(width: u32, height: u32) -> Canvas {
+        let bounds = Bounds::new(0.0, 0.0, f64::from(width), f64::from(height)).unwrap();
+        Canvas::new(Projection::Plane, bounds, width, height).unwrap()
+    }
+
+    #[test]
+    fn counts_carry_and_merge() {
+        let canvas = plane(2, 1);
+        let (lon, lat) = (vec![0.5; 1000], vec![0.5; 1000]);
+        let mut bins = Bins::new(&canvas, Tally::Count);
+        bins.add(Points::new(&lon, &lat).unwrap());
+        let mut more = Bins::new(&canvas, Tally::Count);
+        more.add(Points::new(&[1.5, 0.5, 9.0, -0.1], &[0.5; 4]).unwrap());
+        for _ in 0..3 {
+            more.add(Points::new(&lon[..90], &lat[..90]).unwrap());
+        }
+        bins.merge(more).unwrap();
+        assert_eq!(bins.counts().cells(), [1271.0, 1.0]);
+        assert_eq!((bins.points(), bins.inside()), (1274, 1272));
+    }
+
+    #[test]
+    fn all_around_the_world_each_point_counts_once_and_shows_in_every_copy() {
+        let world = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 36, 18).unwrap();
+        let points = Points::new(&[-179.0, 0.0, 179.0], &[0.5; 3]).unwrap();
+        let row_of = |canvas: &Canvas| {
+            let mut bins = Bins::new(canvas, Tally::Count);
+            bins.add(points);
+            assert_eq!(bins.inside(), 3);
+            let counts = bins.counts();
+            assert_eq!(counts.width(), canvas.width() as usize);
+            counts.row(8).iter().enumerate().filter(|(_, n)| **n > 0.0).map(|(col, _)| col).collect::<Vec<_>>()
+        };
+        assert_eq!(row_of(&world), [0, 18, 35]);
+        assert_eq!(row_of(&world.window(-2, 0, 40, 18).unwrap()), [1, 2, 20, 37, 38]);
+        assert_eq!(row_of(&world.window(10, 0, 80, 18).unwrap()), [8, 25, 26, 44, 61, 62]);
+    }
+
+    #[test]
+    fn points_without_weights_weigh_one() {
+        let canvas = plane(2, 1);
+        let points = Points::new(&[0.5, 1.5, 1.5], &[0.5; 3]).unwrap();
+        for tally in [Tally::Sum, Tally::CountAndSum] {
+            let mut bins = Bins::new(&canvas, tally);
+            bins.add(points);
+            assert_eq!(bins.sums().cells(), [1.0, 2.0]);
+            bins.add(points.with_weight(&[0.25, -5.0, 1e-3]).unwrap());
+            assert_eq!(bins.sums().cells(), [1.25, (2.0f64 - 5.0 + f64::from(1e-3f32)) as f32]);
+        }
+    }
+
+    #[test]
+    fn different_bins_do_not_merge() {
+        let mut bins = Bins::new(&plane(2, 1), Tally::Count);
+        assert!(bins.merge(Bins::new(&plane(1, 2), Tally::Count)).is_err());
+        assert!(bins.merge(Bins::new(&plane(2, 1), Tally::Sum)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_any_split_gives_the_same_sums(
+            mut points in prop::collection::vec((0usize..6, prop_oneof![
+                -1e3f32..1e3, -1e-9f32..1e-9, -1e9f32..1e9, Just(0.1f32), Just(0.0f32), Just(3.0e30f32),
+            ]), 1..200),
+            split in 0usize..200,
+            seed in 0u64..1000,
+        ) {
+            let canvas = plane(3, 2);
+            let sums = |points: &[(usize, f32)]| {
+                let lon: Vec<f64> = points.iter().map(|(cell, _)| (cell % 3) as f64 + 0.5).collect();
+                let lat: Vec<f64> = points.iter().map(|(cell, _)| (cell / 3) as f64 + 0.5).collect();
+                let weight: Vec<f32> = points.iter().map(|(_, weight)| *weight).collect();
+                let mut bins = Bins::new(&canvas, Tally::CountAndSum);
+                bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
+                bins
+            };
+            let whole = sums(&points);
+            let (front, back) = points.split_at(split.min(points.len()));
+            let mut parts = sums(back);
+            parts.merge(sums(front)).unwrap();
+            prop_assert_eq!(whole.sums(), parts.sums());
+            prop_assert_eq!(whole.counts(), parts.counts());
+            // Fisher-Yates with a small generator of its own.
+            let mut state = seed;
+            for i in (1..points.len()).rev() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                points.swap(i, (state >> 33) as usize % (i + 1));
+            }
+            prop_assert_eq!(whole.sums(), sums(&points).sums());
+            let mass: f64 = points.iter().map(|(_, w)| f64::from(w.clamp(-Points::MAX_WEIGHT, Points::MAX_WEIGHT))).sum();
+            let kept: f64 = whole.sums().cells().iter().map(|&sum| f64::from(sum)).sum();
+            prop_assert!((mass - kept).abs() <= 1e-6 * f64::from(Points::MAX_WEIGHT) * points.len() as f64);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! From cells to density: the kernel laid around every cell.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::kernel::Scale;
+use super::splat::{Combine, stamp};
+use super::{Cells, Grid, Kernel, Tally, convolve};
+use crate::error::{Error, Result};
+use crate::parameter::Parameter;
+
+/// What a pixel's value says of the points around it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Aggregation {
+    /// Σ w·K: weight per pixel. Points without weights weigh 1.
+    #[default]
+    Sum,
+    /// Σ K: points per pixel.
+    Count,
+    /// Σ w·K / Σ K: the weighted mean, in the weight's own unit.
+    Mean,
+    /// max w·K, with K = 1 in the middle: the greatest, in the weight's own unit.
+    Max,
+}
+
+impl Aggregation {
+    /// Every aggregation, by name.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("sum", Self::Sum), ("count", Self::Count), ("mean", Self::Mean), ("max", Self::Max)];
+
+    /// What has to be kept per cell.
+    pub fn tally(self) -> Tally {
+        match self {
+            Self::Sum => Tally::Sum,
+            Self::Count => Tally::Count,
+            Self::Mean => Tally::CountAndSum,
+            Self::Max => Tally::Max,
+        }
+    }
+
+    /// Whether values are amounts per area, which fade to nothing, rather than in the weight's own unit.
+    pub fn is_additive(self) -> bool {
+        matches!(self, Self::Sum | Self::Count)
+    }
+}
+
+impl FromStr for Aggregation {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found
+            .map(|(_, aggregation)| *aggregation)
+            .ok_or_else(|| Error::invalid(Parameter::AGG, format!("`{text}` is none of sum, count, mean, max")))
+    }
+}
+
+impl fmt::Display for Aggregation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL.iter().find(|(_, aggregation)| aggregation == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// Lays `kernel` around every cell of `cells`, which hold what the aggregation's [tally](Aggregation::tally) keeps.
+///
+/// The picture is smaller than the cells by the kernel's reach on every side: that is the halo, where points outside the
+/// picture reach in. NaN marks pixels without a value (under [`Aggregation::Mean`] and [`Aggregation::Max`], where no point
+/// lies within the radius). Each pixel depends on the cells around it alone, bit for bit, at any number of threads.
+///
+/// # Errors
+/// [`Error::Invalid`] if the cells are no more than the halo, or do not hold what the aggregation needs.
+pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
+    let halo = 2 * kernel.reach_px() as usize;
+    if cells.width <= halo || cells.height <= halo {
+        return Err(Error::invalid(Parameter::RADIUS, "the cells are no larger than the kernel's halo"));
+    }
+    let spread = |cells: &Grid<f32>| match kernel.axis() {
+        Some(axis) => convolve::separable(cells, &axis, threads),
+        None => stamp(cells, &kernel.rows(Scale::Mass), Combine::Sum, threads),
+    };
+    match aggregation {
+        Aggregation::Sum => Ok(spread(kept(cells.sums.as_ref())?)),
+        Aggregation::Count => Ok(spread(kept(cells.counts.as_ref())?)),
+        Aggregation::Mean => {
+            let mut mean = spread(kept(cells.sums.as_ref())?);
+            let cells = kept(cells.counts.as_ref())?;
+            let counts = spread(cells);
+            let near = stamp(cells, &kernel.disc(), Combine::Sum, threads);
+            for ((mean, &count), &near) in mean.cells_mut().iter_mut().zip(counts.cells()).zip(near.cells()) {
+                *mean = if near > 0.0 && count > 0.0 { *mean / count } else { f32::NAN };
+            }
+            Ok(mean)
+        }
+        Aggregation::Max => {
+            let rows = kernel.rows(Scale::Peak);
+            let mut most = stamp(kept(cells.max.as_ref())?, &rows, Combine::Max, threads);
+            for most in most.cells_mut() {
+                *most = if *most == f32::NEG_INFINITY { f32::NAN } else { *most };
+            }
+            Ok(most)
+        }
+    }
+}
+
+/// What an aggregation needs of the cells.
+fn kept(grid: Option<&Grid<f32>>) -> Result<&Grid<f32>> {
+    grid.ok_or_else(|| Error::invalid(Parameter::AGG, "the cells do not hold what it needs"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geo::{Bounds, Canvas, Points, Projection};
+    use crate::raster::{Bins, Shape};
+
+    fn plane(width: u32, height: u32) -> Canvas {
+        let bounds = Bounds::new(0.0, 0.0, f64::from(width), f64::from(height)).unwrap();
+        Canvas::new(Projection::Plane, bounds, width, height).unwrap()
+    }
+
+    fn draw(
+        canvas: &Canvas,
+        points: &[(f64, f64, f32)],
+        shape: Shape,
+        radius_px: f64,
+        aggregation: Aggregation,
+        threads: usize,
+    ) -> Grid<f32> {
+        let kernel = Kernel::new(shape, radius_px).unwrap();
+        let lon: Vec<f64> = points.iter().map(|p| p.0).collect();
+        let lat: Vec<f64> = points.iter().map(|p| p.1).collect();
+        let weight: Vec<f32> = points.iter().map(|p| p.2).collect();
+        let mut bins = Bins::new(&canvas.grow(kernel.reach_px()), aggregation.tally());
+        bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
+        density(&bins.into_cells(), kernel, aggregation, threads).unwrap()
+    }
+
+    /// The definition, written out: every point, every pixel.
+    fn by_definition(
+        canvas: &Canvas,
+        points: &[(f64, f64, f32)],
+        shape: Shape,
+        radius_px: f64,
+        aggregation: Aggregation,
+    ) -> Vec<f64> {
+        let kernel = |dx: f64, dy: f64| {
+            let (u, v) = (dx / radius_px, dy / radius_px);
+            let square = u * u + v * v;
+            match shape {
+                Shape::Gaussian if aggregation == Aggregation::Max && square > 1.0 => 0.0,
+                // Cut off at 5σ along either axis.
+                Shape::Gaussian if dx.abs().max(dy.abs()) > (radius_px * 5.0 / 3.0).floor() => 0.0,
+                Shape::Gaussian => (-4.5 * square).exp(),
+                Shape::Triangular => (1.0 - u.abs()).max(0.0) * (1.0 - v.abs()).max(0.0),
+                Shape::Cone => (1.0 - square.sqrt()).max(0.0),
+                Shape::Epanechnikov => (1.0 - square).max(0.0),
+                Shape::Quartic => (1.0 - square).max(0.0) * (1.0 - square).max(0.0),
+                Shape::Uniform => f64::from(u8::from(square <= 1.0)),
+            }
+        };
+        let reach = (radius_px * 5.0 / 3.0).floor() as i32;
+        let offsets = || (-reach..=reach).map(f64::from);
+        let mass: f64 = offsets().flat_map(|y| offsets().map(move |x| (x, y))).map(|(x, y)| kernel(x, y)).sum();
+        let (width, height) = (canvas.width(), canvas.height());
+        let mut out = Vec::new();
+        for row in 0..height {
+            for col in 0..width {
+                let (mut weights, mut counts, mut most, mut near) = (0.0, 0.0, f64::NAN, false);
+                for &(x, y, w) in points {
+                    let (dx, dy) = (x.floor() - f64::from(col), (f64::from(height) - y).floor() - f64::from(row));
+                    let k = kernel(dx, dy);
+                    near |= dx.hypot(dy) <= radius_px;
+                    weights += f64::from(w) * k;
+                    counts += k;
+                    if k > 0.0 {
+                        most = most.max(f64::from(w) * k);
+                    }
+                }
+                out.push(match aggregation {
+                    Aggregation::Sum => weights / mass,
+                    Aggregation::Count => counts / mass,
+                    Aggregation::Mean if !near => f64::NAN,
+                    Aggregation::Mean => weights / counts,
+                    Aggregation::Max => most,
+                });
+            }
+        }
+        out
+    }
+
+    fn some_points() -> impl Strategy<Value = Vec<(f64, f64, f32)>> {
+        // Never on the edge of a cell, where a rounding could go either way.
+        let at = |size: i32| (-12..size + 12).prop_map(|cell| f64::from(cell) + 0.5);
+        prop::collection::vec((at(150), at(40), -3.0f32..9.0), 0..80)
+    }
+
+    fn any_shape() -> impl Strategy<Value = Shape> {
+        prop::sample::select(Shape::ALL.map(|(_, shape)| shape).to_vec())
+    }
+
+    fn any_aggregation() -> impl Strategy<Value = Aggregation> {
+        prop::sample::select(Aggregation::ALL.map(|(_, aggregation)| aggregation).to_vec())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn the_picture_is_the_definition(
+            points in some_points(), shape in any_shape(), radius_px in 0.5f64..11.0, aggregation in any_aggregation(),
+        ) {
+            let canvas = plane(150, 40);
+            let drawn = draw(&canvas, &points, shape, radius_px, aggregation, 2);
+            let defined = by_definition(&canvas, &points, shape, radius_px, aggregation);
+            for (i, (&drawn, defined)) in drawn.cells().iter().zip(defined).enumerate() {
+                let close = (f64::from(drawn) - defined).abs() < 1e-4 || drawn.is_nan() && defined.is_nan();
+                prop_assert!(close, "pixel {i}: drawn {drawn}, defined {defined}");
+            }
+        }
+
+        #[test]
+        fn windows_and_threads_change_no_bit(
+            points in some_points(), shape in any_shape(), radius_px in 0.5f64..11.0, aggregation in any_aggregation(),
+            split in (1u32..149, 1u32..39),
+        ) {
+            let canvas = plane(150, 40);
+            let whole = draw(&canvas, &points, shape, radius_px, aggregation, 1);
+            for threads in 1..=3 {
+                for (left, width) in [(0, split.0), (split.0, 150 - split.0)] {
+                    for (top, height) in [(0, split.1), (split.1, 40 - split.1)] {
+                        let window = canvas.window(i64::from(left), i64::from(top), width, height).unwrap();
+                        let part = draw(&window, &points, shape, radius_px, aggregation, threads);
+                        for row in 0..height as usize {
+                            let expected = &whole.row(row + top as usize)[left as usize..(left + width) as usize];
+                            let bits = |cells: &[f32]| cells.iter().map(|cell| cell.to_bits()).collect::<Vec<_>>();
+                            prop_assert_eq!(bits(part.row(row)), bits(expected));
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn mass_is_kept(points in some_points(), shape in any_shape(), radius_px in 0.5f64..11.0) {
+            // Room for every dot: points lie up to 12 cells beyond the plane, and reach up to 19 pixels.
+            let canvas = plane(150, 40).window(-32, -32, 214, 104).unwrap();
+            let drawn = draw(&canvas, &points, shape, radius_px, Aggregation::Sum, 2);
+            let mass: f64 = points.iter().map(|p| f64::from(p.2)).sum();
+            let kept: f64 = drawn.cells().iter().map(|&cell| f64::from(cell)).sum();
+            prop_assert!((mass - kept).abs() < 1e-4 * (1.0 + points.len() as f64), "{mass} {kept}");
+        }
+    }
+
+    #[test]
+    fn crowded_rows_and_sparse_rows_agree() {
+        let canvas = plane(300, 60);
+        let mut points: Vec<(f64, f64, f32)> = Vec::new();
+        for i in 0..9000 {
+            points.push((f64::from(i * 7 % 150) + 0.5, f64::from(i / 150 % 60) + 0.5, (i % 13) as f32));
+        }
+        for aggregation in [Aggregation::Sum, Aggregation::Max] {
+            let whole = draw(&canvas, &points, Shape::Cone, 9.0, aggregation, 1);
+            // Far to the east the same rows are sparse in a window that the crowd does not reach.
+            let window = canvas.window(140, 0, 160, 60).unwrap();
+            let part = draw(&window, &points, Shape::Cone, 9.0, aggregation, 1);
+            for row in 0..60 {
+                let bits = |cells: &[f32]| cells.iter().map(|cell| cell.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(part.row(row)), bits(&whole.row(row)[140..]), "row {row}");
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! From values to palette indices, along a curve.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::bands::for_each_band;
+use super::steps::Steps;
+use super::{Aggregation, Grid, Span};
+use crate::error::{Error, Result};
+use crate::parameter::Parameter;
+use crate::simd::wide;
+
+/// How values between the ends of the span are laid on the palette. t is 0 at `vmin` and 1 at `vmax`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Curve {
+    /// t.
+    #[default]
+    Linear,
+    /// √t: lifts what is cold.
+    Sqrt,
+    /// ln(1 + 999·t) / ln(1000): lifts what is cold by far; three decades are told apart.
+    Log,
+    /// Histogram equalization: each color covers as many pixels as any other.
+    EqHist,
+}
+
+impl Curve {
+    /// Every curve, by name.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("linear", Self::Linear), ("sqrt", Self::Sqrt), ("log", Self::Log), ("eqhist", Self::EqHist)];
+    /// What t = 1 is multiplied by before the logarithm is taken.
+    const LOG_REACH: f64 = 999.0;
+
+    /// The t (0..=1) at a position on the palette (0..=1). [`Curve::EqHist`] has no formula: it only begins as the logarithm
+    /// does, so that the faintest tails of single dots are not drawn.
+    fn inverse(self, position: f64) -> f64 {
+        match self {
+            Self::Linear => position,
+            Self::Sqrt => position * position,
+            Self::Log | Self::EqHist => ((Self::LOG_REACH + 1.0).powf(position) - 1.0) / Self::LOG_REACH,
+        }
+    }
+}
+
+impl FromStr for Curve {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found
+            .map(|(_, curve)| *curve)
+            .ok_or_else(|| Error::invalid(Parameter::CURVE, format!("`{text}` is none of linear, sqrt, log, eqhist")))
+    }
+}
+
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL.iter().find(|(_, curve)| curve == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// From values to palette indices.
+///
+/// Index 0 is "nothing here". Amounts (sums and counts) fade into it: the lowest half step of the palette is not drawn.
+/// Means, maxima, and spans that reach below 0 are drawn from index 1 on wherever there is a value.
+#[derive(Clone, Debug)]
+pub struct Quantizer {
+    /// The least value of each index from 1 to 255.
+    steps: Steps,
+    /// Amounts this close to 0 are nothing; negative: only NaN is.
+    nothing_within: f32,
+    /// Where an index can be had without looking for its threshold.
+    formula: Option<Formula>,
+    span: Span,
+}
+
+/// An index, rounded down.
+#[derive(Clone, Copy, Debug)]
+enum Formula {
+    /// value · scale + offset.
+    Linear { scale: f32, offset: f32 },
+    /// √((value − vmin) · scale) · 255 + offset.
+    Sqrt { vmin: f32, scale: f32, offset: f32 },
+}
+
+impl Quantizer {
+    /// The quantizer for values of `density` (which only [`Curve::EqHist`] looks at).
+    pub fn new(density: &Grid<f32>, aggregation: Aggregation, span: Span, curve: Curve) -> Self {
+        let fades = aggregation.is_additive() && span.vmin >= 0.0;
+        let range = span.vmax - span.vmin;
+        // The position on the palette where index i begins, for i from 1 to 255.
+        let begins = |index: usize| if fades { (index as f64 - 0.5) / 255.0 } else { (index as f64 - 1.0) / 255.0 };
+        let mut thresholds: [f32; 255] =
+            std::array::from_fn(|i| (span.vmin + range * curve.inverse(begins(i + 1))) as f32);
+        let nothing_within = if fades {
+            0.0
+        } else if aggregation.is_additive() {
+            (range / 510.0) as f32
+        } else {
+            -1.0
+        };
+        if curve == Curve::EqHist {
+            let least = thresholds[0];
+            equalize(density.cells(), |value| value.abs() > nothing_within && value >= least, &mut thresholds);
+        }
+        if !fades {
+            thresholds[0] = f32::NEG_INFINITY;
+        }
+        let rounding = if fades { 0.5 } else { 1.0 };
+        let formula = match curve {
+            Curve::Linear => {
+                let scale = 255.0 / range;
+                Some(Formula::Linear { scale: scale as f32, offset: (rounding - span.vmin * scale) as f32 })
+            }
+            Curve::Sqrt => {
+                Some(Formula::Sqrt { vmin: span.vmin as f32, scale: (1.0 / range) as f32, offset: rounding as f32 })
+            }
+            Curve::Log | Curve::EqHist => None,
+        };
+        Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
+    }
+
+    /// The quantizer that gives `factor` times a value the index that this one gives the value.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        if factor.to_bits() == 1f64.to_bits() {
+            return self.clone();
+        }
+        let mut thresholds = [0.0; 255];
+        for (threshold, own) in thresholds.iter_mut().zip(self.steps.thresholds()) {
+            *threshold = (f64::from(*own) * factor) as f32;
+        }
+        let factor_f32 = factor as f32;
+        let formula = self.formula.map(|formula| match formula {
+            Formula::Linear { scale, offset } => Formula::Linear { scale: scale / factor_f32, offset },
+            Formula::Sqrt { vmin, scale, offset } => {
+                Formula::Sqrt { vmin: vmin * factor_f32, scale: scale / factor_f32, offset }
+            }
+        });
+        let nothing_within =
+            if self.nothing_within > 0.0 { self.nothing_within * factor_f32 } else { self.nothing_within };
+        let span = Span { vmin: self.span.vmin * factor, vmax: self.span.vmax * factor };
+        Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
+    }
+
+    /// Whether values are amounts that fade into nothing: then no value is the same as 0.
+    pub fn is_amount(&self) -> bool {
+        self.nothing_within >= 0.0
+    }
+
+    /// The palette indices of all cells.
+    pub fn quantize(&self, density: &Grid<f32>, threads: usize) -> Grid<u8> {
+        let mut indices = Grid::filled(density.width(), density.height(), 0u8);
+        let width = density.width();
+        // A formula is done sooner than a thread would start.
+        let threads = if self.formula.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
+        for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
+            let values = &density.cells()[first_row * width..first_row * width + band.len()];
+            let lowest = if self.steps.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
+            match self.formula {
+                Some(Formula::Linear { scale, offset }) => {
+                    linear_indices(values, scale, offset, lowest, self.nothing_within, band);
+                }
+                Some(Formula::Sqrt { vmin, scale, offset }) => {
+                    sqrt_indices(values, vmin, scale, offset, lowest, self.nothing_within, band);
+                }
+                None => self.steps.reached_all(values, self.nothing_within, band),
+            }
+        });
+        indices
+    }
+
+    /// Where a value lies on the palette, 0..=1: for the ticks of a legend.
+    pub fn position(&self, value: f64) -> f64 {
+        let t = ((value - self.span.vmin) / (self.span.vmax - self.span.vmin)).clamp(0.0, 1.0);
+        match self.formula {
+            Some(Formula::Linear { .. }) => t,
+            Some(Formula::Sqrt { .. }) => t.sqrt(),
+            None => f64::from(self.steps.reached(value as f32)) / 255.0,
+        }
+    }
+}
+
+wide! {
+    fn linear_indices(values: &[f32], scale: f32, offset: f32, lowest: f32, nothing_within: f32, indices: &mut [u8]) {
+        for (index, &value) in indices.iter_mut().zip(values) {
+            let whole = whole_index(value * scale + offset, lowest);
+            // NaN compares false.
+            *index = if value.abs() > nothing_within { whole } else { 0 };
+        }
+    }
+}
+
+wide! {
+    fn sqrt_indices(
+        values: &[f32], vmin: f32, scale: f32, offset: f32, lowest: f32, nothing_within: f32, indices: &mut [u8],
+    ) {
+        for (index, &value) in indices.iter_mut().zip(values) {
+            let t = (value - vmin) * scale;
+            let t = if t > 0.0 { t } else { 0.0 };
+            let whole = whole_index(t.sqrt() * 255.0 + offset, lowest);
+            *index = if value.abs() > nothing_within { whole } else { 0 };
+        }
+    }
+}
+
+/// The index at a position, no less than `lowest` (0 or 1).
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn whole_index(position: f32, lowest: f32) -> u8 {
+    let position = if position > lowest { position } else { lowest };
+    let position = if position < 255.0 { position } else { 255.0 };
+    // SAFETY: the position lies between `lowest` and 255; a NaN became `lowest`.
+    #[allow(unsafe_code)]
+    let whole: i32 = unsafe { position.to_int_unchecked() };
+    whole as u8
+}
+
+/// Sets the thresholds so that every index gets as many of the values as any other.
+fn equalize(values: &[f32], is_value: impl Fn(f32) -> bool, thresholds: &mut [f32; 255]) {
+    let mut sorted: Vec<f32> = values.iter().copied().filter(|&value| is_value(value)).collect();
+    if sorted.is_empty() {
+        return;
+    }
+    sorted.sort_unstable_by(f32::total_cmp);
+    for (i, threshold) in thresholds.iter_mut().enumerate() {
+        *threshold = sorted[i * sorted.len() / 255];
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::raster::Normalization;
+
+    fn grid(values: &[f32]) -> Grid<f32> {
+        Grid::from_cells(values.len(), 1, values.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn amounts_fade_and_means_do_not() {
+        let values = grid(&[0.0, 0.001, 1.0, 254.4, 255.0, 1e9, f32::NAN]);
+        let span = Span { vmin: 0.0, vmax: 255.0 };
+        let amounts = Quantizer::new(&values, Aggregation::Sum, span, Curve::Linear).quantize(&values, 1);
+        assert_eq!(amounts.cells(), [0, 0, 1, 254, 255, 255, 0]);
+        let means = Quantizer::new(&values, Aggregation::Mean, span, Curve::Linear).quantize(&values, 1);
+        assert_eq!(means.cells(), [1, 1, 2, 255, 255, 255, 0]);
+    }
+
+    #[test]
+    fn an_equalized_picture_uses_every_color_alike() {
+        let values: Vec<f32> = (1..=2550).map(|i| (i as f32).powi(3)).collect();
+        let values = grid(&values);
+        let span = Span::of(&values, Aggregation::Sum, Normalization::Max, 1);
+        let indices = Quantizer::new(&values, Aggregation::Sum, span, Curve::EqHist).quantize(&values, 2);
+        for index in 2..=254u8 {
+            let count = indices.cells().iter().map(|&i| usize::from(i == index)).sum::<usize>();
+            assert!((9..=10).contains(&count), "{index}: {count}");
+        }
+    }
+
+    #[test]
+    fn curves_are_read() {
+        assert_eq!("log".parse::<Curve>().unwrap(), Curve::Log);
+        assert!("cubic".parse::<Curve>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn quantize_is_monotone(
+            mut values in prop::collection::vec(-50f32..200.0, 2..300),
+            vmin in -20f64..20.0, range in 0.1f64..150.0,
+            curve in prop::sample::select(Curve::ALL.map(|(_, curve)| curve).to_vec()),
+            aggregation in prop::sample::select(Aggregation::ALL.map(|(_, aggregation)| aggregation).to_vec()),
+        ) {
+            values.sort_unstable_by(f32::total_cmp);
+            let values = grid(&values);
+            let quantizer = Quantizer::new(&values, aggregation, Span { vmin, vmax: vmin + range }, curve);
+            let indices = quantizer.quantize(&values, 1);
+            let drawn: Vec<u8> = indices.cells().iter().copied().filter(|&index| index > 0).collect();
+            prop_assert!(drawn.is_sorted());
+            prop_assert_eq!(indices, quantizer.quantize(&values, 3));
+        }
+    }
+}
