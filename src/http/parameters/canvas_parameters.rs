@@ -13,7 +13,7 @@ use crate::source::Ground;
 pub(crate) enum Beyond {
     /// It is left out, and the picture is lower by as much.
     Cut,
-    /// It is empty, and the picture exactly of the size that was asked for.
+    /// It is empty, and the picture exactly of the requested size.
     Empty,
 }
 
@@ -87,7 +87,7 @@ fn rows_shown(projection: Projection, bounds: Bounds, height: u32) -> [u32; 2] {
     if shown >= 1.0 { [above as u32, shown as u32] } else { [0, height] }
 }
 
-/// How a layer is drawn unless asked otherwise.
+/// The default projection of a layer.
 pub(crate) fn usual_projection(layer: &Layer) -> Projection {
     if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
 }

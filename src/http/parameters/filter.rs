@@ -71,7 +71,7 @@ impl Filter {
     }
 
     /// The error of an input that has no column to filter by is one of the request.
-    pub(crate) fn blamed(&self, error: Error) -> Error {
+    pub(crate) fn request_error(&self, error: Error) -> Error {
         match error {
             Error::Input { .. } if !self.categories.is_empty() => {
                 Error::invalid(Parameter::CATEGORY, "the layer has no column of categories to filter by")

@@ -73,7 +73,7 @@ impl Subject {
         let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
         let bounds = Bounds { east: bounds.east + turn, ..bounds };
         let query = filter.applied_to(self.query()).with_ground(ground).with_weights(true).with_stop(Some(stop));
-        points_within(self.point_set(), &query, bounds, max).map_err(|error| filter.blamed(error))
+        points_within(self.point_set(), &query, bounds, max).map_err(|error| filter.request_error(error))
     }
 
     /// How many points there are.

@@ -59,7 +59,7 @@ pub(crate) struct NamedTileStyle {
 }
 
 impl TileStyle {
-    /// Width and height of a tile unless asked otherwise.
+    /// The default width and height of a tile.
     pub(crate) const SIDE_PX: u32 = 256;
 
     /// Reads the style, the filter and the size of tiles.
@@ -103,7 +103,7 @@ impl TileStyle {
 }
 
 impl NamedTileStyle {
-    /// The style that `query` asks for, of the points in `area` if there is one.
+    /// Reads the style of `query`, for the points in `area` if there is one.
     pub(crate) fn read(schemes: &Schemes, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
         let mut fields = Fields::from_query(query)?;
         let TileVersion { version } = fields.read()?;
@@ -130,7 +130,7 @@ struct ByLength;
 
 impl Weighter<String, Arc<NamedTileStyle>> for ByLength {
     fn weight(&self, query: &String, _: &Arc<NamedTileStyle>) -> u64 {
-        /// What a style takes beside its texts, which are about as long as the query: its colors above all.
+        /// What a style takes without its texts, which are about as long as the query: mostly its colors.
         const STYLE: usize = 2048;
         (2 * query.len() + STYLE) as u64
     }
@@ -143,7 +143,7 @@ impl TileStyles {
         Self(Cache::with_weighter(1000, Self::MAX_BYTES, ByLength))
     }
 
-    /// The style that `query` asks for, as it was read before or is read now.
+    /// The style of `query`, from the cache or read now.
     pub(crate) fn read(&self, schemes: &Schemes, layer: &Layer, query: &str) -> Answer<Arc<NamedTileStyle>> {
         let key = format!("{}/{}?{query}", layer.name(), layer.version());
         if let Some(style) = self.0.get(&key) {

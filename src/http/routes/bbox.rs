@@ -77,11 +77,11 @@ pub(crate) async fn picture_within(
     let area = Area::of_body(&app.pool, &headers, body).await?;
     let (request, format) =
         read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
-    // What a body asked for is not kept by clients, so none has it.
+    // Clients do not cache the response to a POST, so none has it.
     reply(&app, request, format, &HeaderMap::new()).await
 }
 
-/// The picture, from memory or drawn now.
+/// The picture, from the cache or rendered now.
 async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
     let ending = format.ending();
     let tag = etag(format!("bbox/{ending}/{}", request.key()));

@@ -101,27 +101,29 @@ pub(crate) async fn frames(
     let request = style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
     let server = app.absolute_url(&headers)?;
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
-    let there = Arc::clone(&app);
+    let shared = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
             let reply =
-                look(&there, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
-                    // Nothing else is amiss with an input that could be read before.
-                    Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
-                    other => other,
-                })?;
+                compute(&shared, &layer, &style, &request, every, zoom, &server, stop).map_err(
+                    |error| match error {
+                        // Nothing else is amiss with an input that could be read before.
+                        Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
+                        other => other,
+                    },
+                )?;
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
             Ok(Bytes::from(text))
         })
     };
-    let (text, was_there) = app.bytes.get_or_make(&key, make).await?;
-    app.metrics.cache(was_there);
+    let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
+    app.metrics.cache(was_cached);
     let kept = app.config.server.cache_control.clone();
     Ok(([(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, kept)], text).into_response())
 }
 
-#[allow(clippy::too_many_arguments, reason = "all of it is asked for")]
-fn look(
+#[allow(clippy::too_many_arguments, reason = "all of it determines the reply")]
+fn compute(
     app: &App,
     layer: &Arc<Layer>,
     tiles: &TileStyle,

@@ -49,10 +49,10 @@ pub(crate) async fn image(
     Ok(png_response(&headers, bytes, &tag, &cache_control))
 }
 
-/// The file's bytes; `None` if it is not there.
+/// The bytes of a file; `None` if it does not exist.
 async fn read(path: impl AsRef<FilePath> + Send + 'static) -> Answer<Option<Bytes>> {
     let read = tokio::task::spawn_blocking(move || {
-        // Only what Kiln itself may have put there: no link, no pipe, no folder.
+        // Only a file that Kiln may have written: no link, no pipe, no folder.
         if std::fs::symlink_metadata(&path)?.is_file() { std::fs::read(path) } else { Err(ErrorKind::NotFound.into()) }
     })
     .await;

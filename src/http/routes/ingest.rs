@@ -47,7 +47,7 @@ pub(crate) struct IngestReply {
     /// Valid points that were left out, since they lie beyond 85.05° north or south, where web maps end.
     #[schema(example = 1)]
     beyond_map: u64,
-    /// Whether the points were there already, by a request with the same `Idempotency-Key`.
+    /// Whether an earlier request with the same `Idempotency-Key` had added the points.
     repeated: bool,
     /// The layer's version, which has the points: the `v` of its tiles.
     #[schema(example = "3f9c2b1a-42")]
@@ -103,9 +103,9 @@ pub(crate) struct PointRows(Vec<String>);
     responses(
         (status = 200, description = "What became of the points", body = IngestReply),
         (status = 400, description = "The body or a parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Writes have to show the token", body = Problem, content_type = "application/problem+json",
+        (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from there", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such layer; PUT /{layer} makes it", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is beyond limits.ingest_body or limits.ingest_points", body = Problem, content_type = "application/problem+json"),
@@ -187,7 +187,7 @@ impl IngestRequest {
         let (accepted, rejected) = (batch.len() as u64, report.rejected);
         let stop = permit.stop();
         if stop.load(Ordering::Relaxed) {
-            return Err(Problem::timeout("nobody waits for the answer any more"));
+            return Err(Problem::timeout("the client has disconnected"));
         }
         let key = self.key.clone().filter(|_| accepted > 0);
         let request = key.map(|key| KeyedRequest { key, digest, accepted, rejected, at_s: now_s() });
@@ -250,7 +250,7 @@ impl IngestRequest {
                 return Err(Error::io(NAME, "read", error));
             }
             match report {
-                // Whoever takes the points wanted no more of them.
+                // The sink stopped the scan at the limit.
                 Err(Error::Cancelled) if taken.batch.len() as u64 > self.limit_points => {}
                 report => taken.report = report?,
             }
@@ -272,9 +272,9 @@ impl IngestRequest {
 
 /// What messages of readers call the body.
 const NAME: &str = "body";
-/// Rejections that are told.
+/// The most rejections of a reply.
 const MAX_REJECTIONS: usize = 1000;
-/// Points that are held without a place for it.
+/// Points that a write holds without a permit for large writes.
 const MANY_POINTS: u64 = 1 << 17;
 
 /// The type of a body; `None` where the content decides.

@@ -106,9 +106,9 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
     security((), ("token" = [])),
     responses(
         (status = 202, description = "The run begins", body = StartedReply, headers(("Location" = String))),
-        (status = 401, description = "Who asks has to show the token", body = Problem, content_type = "application/problem+json",
+        (status = 401, description = "The request must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server is told what to do from nowhere, or not from there", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It runs already", body = Problem, content_type = "application/problem+json"),
     ))]

@@ -83,12 +83,12 @@ pub(crate) struct StoredReply {
     request_body(content = Option<LayerRequest>, content_type = "application/json"),
     security((), ("token" = [])),
     responses(
-        (status = 200, description = "The layer was there already", body = StoredReply),
+        (status = 200, description = "The layer existed already", body = StoredReply),
         (status = 201, description = "The layer is new", body = StoredReply, headers(("Location" = String))),
         (status = 400, description = "The name or the description is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Writes have to show the token", body = Problem, content_type = "application/problem+json",
+        (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from there", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
@@ -105,8 +105,8 @@ pub(crate) async fn put(
     check_layer_name(&name).map_err(|why| Problem::parameter("layer", why))?;
     app.not_of_inputs(&name)?;
     let description = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
-    let there = Arc::clone(&app);
-    let work = move |_: &_| there.put(&name, description);
+    let shared = Arc::clone(&app);
+    let work = move |_: &_| shared.put(&name, description);
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
     app.maintenance.described();
     let location = is_new.then(|| [(header::LOCATION, app.url(&reply.name))]);
@@ -124,9 +124,9 @@ pub(crate) async fn put(
     security((), ("token" = [])),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 401, description = "Writes have to show the token", body = Problem, content_type = "application/problem+json",
+        (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from there", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "It took too long", body = Problem, content_type = "application/problem+json"),
@@ -138,10 +138,10 @@ pub(crate) async fn delete(
 ) -> Answer<Response<Body>> {
     app.writable(&headers)?;
     app.stored(&name)?;
-    let there = Arc::clone(&app);
-    let work = move |_: &_| Ok(there.store.remove(&name)?);
-    let was_there = app.write_limiter.run(std::future::ready(()), work).await?;
-    if was_there { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
+    let shared = Arc::clone(&app);
+    let work = move |_: &_| Ok(shared.store.remove(&name)?);
+    let existed = app.write_limiter.run(std::future::ready(()), work).await?;
+    if existed { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
 }
 
 /// What a body says of a layer.

@@ -122,15 +122,15 @@ pub(crate) async fn legend_png(
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend/{title}/{ratio}/{}", request.key());
     let tag = etag(&key);
-    let there = Arc::clone(&app);
+    let shared = Arc::clone(&app);
     let draw = || {
         app.pool.run(move |stop| {
-            let scale = request.scale(&there, stop)?;
+            let scale = request.scale(&shared, stop)?;
             scale.legend(&title, ratio)
         })
     };
-    let (bytes, was_there) = app.bytes.get_or_make(&key, draw).await?;
-    app.metrics.cache(was_there);
+    let (bytes, was_cached) = app.bytes.get_or_make(&key, draw).await?;
+    app.metrics.cache(was_cached);
     Ok(png_response(&headers, bytes, &tag, &app.config.server.cache_control))
 }
 
@@ -153,10 +153,10 @@ pub(crate) async fn legend_json(
 ) -> Answer<Response<Body>> {
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend.json/{title}/{ratio}/{}", request.key());
-    let there = Arc::clone(&app);
+    let shared = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
-            let scale = request.scale(&there, stop)?;
+            let scale = request.scale(&shared, stop)?;
             let palette = scale.style.legend_palette();
             let color = |index: u8| {
                 let [r, g, b, a] = palette.rgba(index);
@@ -176,8 +176,8 @@ pub(crate) async fn legend_json(
             Ok(Bytes::from(serde_json::to_vec(&reply).unwrap_or_default()))
         })
     };
-    let (bytes, was_there) = app.bytes.get_or_make(&key, make).await?;
-    app.metrics.cache(was_there);
+    let (bytes, was_cached) = app.bytes.get_or_make(&key, make).await?;
+    app.metrics.cache(was_cached);
     let mut response = ([(header::CONTENT_TYPE, "application/json")], bytes).into_response();
     if let Ok(value) = HeaderValue::from_str(&app.config.server.cache_control) {
         response.headers_mut().insert(header::CACHE_CONTROL, value);

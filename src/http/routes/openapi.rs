@@ -68,7 +68,7 @@ pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-cache")], Json(contract.unwrap_or_default()))
 }
 
-/// Adds what only a running server knows, and what the path's parts look like.
+/// Adds the layers of this server, and the schemas of path parameters.
 fn specify(contract: &mut Value, layers: &[&str]) {
     contract["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
     let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());

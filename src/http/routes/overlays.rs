@@ -45,7 +45,7 @@ pub(crate) struct PointsReply {
     total: u64,
     /// Whether `points` holds only the first of them.
     truncated: bool,
-    /// The ground that was asked for.
+    /// The bounds of the request.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
 }
@@ -55,7 +55,7 @@ pub(crate) struct PointsReply {
 #[serde(untagged)]
 #[allow(dead_code, reason = "it documents what is answered")]
 pub(crate) enum OverlayOrPoints {
-    /// A picture that was there already.
+    /// A picture that existed already.
     Overlay(Overlay),
     /// The points, where `png` is false.
     Points(PointsReply),
@@ -104,7 +104,7 @@ parameter_set! {
 #[utoipa::path(post, path = "/overlays", tag = "overlays", request_body = OverlayRequest,
     responses(
         (status = 201, description = "The picture was drawn and written", body = Overlay),
-        (status = 200, description = "The picture was there already; or, with `png: false`, the points", body = OverlayOrPoints),
+        (status = 200, description = "The picture existed already; or, with `png: false`, the points", body = OverlayOrPoints),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The request is beyond a limit", body = Problem, content_type = "application/problem+json"),
@@ -211,7 +211,7 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(A
         app.overlays.0.remove(&key);
     }
     let guard = match app.overlays.0.get_value_or_guard_async(key.as_str()).await {
-        // Somebody else asked for the same at the same time.
+        // A concurrent request rendered it.
         Ok(overlay) => return Ok((overlay, StatusCode::OK)),
         Err(guard) => guard,
     };
@@ -261,7 +261,7 @@ async fn answer_points(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-/// The address of the legend of a picture; `None` where only the picture's own points could tell it.
+/// The URL of the legend of a picture; `None` where it depends on the points of the request.
 fn legend_url(app: &App, request: &RenderRequest, span: &SpanReply) -> Option<String> {
     let mut options = StyleOptions { vmin: None, vmax: None, ..request.options.clone() };
     let mut query: Vec<(&str, String)> = Vec::new();
@@ -327,8 +327,8 @@ pub(crate) async fn legend(
     let why = "the scale of eqhist depends on the picture; ask for the layer's legend";
     let scale = scale.ok_or_else(|| Problem::parameter("curve", why))?;
     let key = format!("legend?{query}");
-    let (bytes, was_there) =
+    let (bytes, was_cached) =
         app.bytes.get_or_make(&key, || app.pool.run(move |_| scale.legend(&title, pixel_ratio))).await?;
-    app.metrics.cache(was_there);
+    app.metrics.cache(was_cached);
     Ok(png_response(&headers, bytes, &etag(&key), &app.config.server.cache_control))
 }

@@ -125,10 +125,10 @@ pub(crate) async fn point(
 
     let radius_px = request.radius_px()?;
     let [width_m, height_m] = canvas.pixel_size_m(lat).unwrap_or_default();
-    let there = Arc::clone(&app);
+    let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| {
-        let (value, unit) = request.value(&there, stop)?;
-        let shading = value.map(|value| Ok((request.shading(&there, stop)?, value))).transpose()?;
+        let (value, unit) = request.value(&shared, stop)?;
+        let shading = value.map(|value| Ok((request.shading(&shared, stop)?, value))).transpose()?;
         let rank =
             shading.and_then(|(shading, value)| shading.and_then(|(shading, unit)| shading.rank(value / unit.factor)));
         let points = points_around(&request, radius_px, stop)?;
@@ -179,7 +179,7 @@ fn points_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> 
     let query = request.filter.applied_to(request.subject.query()).with_stop(Some(stop));
     let points = request.subject.point_set();
     if points.is_aggregated() {
-        return points_of_cells(points, &query, canvas, radius_px).map_err(|error| request.filter.blamed(error));
+        return points_of_cells(points, &query, canvas, radius_px).map_err(|error| request.filter.request_error(error));
     }
     let mut count = 0;
     scan_around(request, radius_px, false, stop, |points, is_near| {
@@ -237,7 +237,7 @@ fn scan_around(
         if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let scanned = request.subject.point_set().scan(&query, &mut [sink]);
-    scanned.map(drop).map_err(|error| request.filter.blamed(error))
+    scanned.map(drop).map_err(|error| request.filter.request_error(error))
 }
 
 /// The points of the pixels whose middles are no further than the radius from that of the canvas's one: there may be too many

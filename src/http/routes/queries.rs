@@ -115,10 +115,10 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
         None => Vec::new(),
     };
     let filter = filter.within(area);
-    let blamed = filter.clone();
+    let of_request = filter.clone();
     let selection = filter.selection(comparisons);
     let (of, counted) = (Arc::clone(&layer), selection.clone());
-    let count = app.pool.run(move |stop| count(&of, &counted, stop).map_err(|error| blamed.blamed(error)));
+    let count = app.pool.run(move |stop| count(&of, &counted, stop).map_err(|error| of_request.request_error(error)));
     let points = count.await?;
     let server = app.absolute_url(&headers)?;
     let id = uuid::Uuid::new_v4().to_string();

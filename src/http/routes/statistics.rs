@@ -129,7 +129,7 @@ impl TimeReply {
     }
 }
 
-/// The zooms that are told of unless others are asked for.
+/// The default zooms.
 const USUAL_ZOOMS: Zooms = Zooms { first: 0, last: 12 };
 
 /// What is added up point by point, in the order of the input.
@@ -195,19 +195,19 @@ pub(crate) async fn statistics(
     let LayerStyle { options, filter, scheme, .. } = style;
     let style = style_key(&options, &filter, &scheme);
     let key = format!("statistics/{}/{}/{zooms}?{style}", layer.name(), layer.version());
-    let there = Arc::clone(&app);
+    let shared = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
-            let mut reply = look(&layer, &filter, stop).map_err(|error| filter.blamed(error))?;
+            let mut reply = compute(&layer, &filter, stop).map_err(|error| filter.request_error(error))?;
             for (tiles, zoom) in tiles.iter().flat_map(|tiles| zooms.all().map(move |zoom| (tiles, zoom))) {
-                reply.zooms.extend(tiles_of(&there, &layer, tiles, zoom, stop)?);
+                reply.zooms.extend(tiles_of(&shared, &layer, tiles, zoom, stop)?);
             }
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
             Ok(Bytes::from(text))
         })
     };
-    let (text, was_there) = app.bytes.get_or_make(&key, make).await?;
-    app.metrics.cache(was_there);
+    let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
+    app.metrics.cache(was_cached);
     let kept = app.config.server.cache_control.clone();
     Ok(([(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, kept)], text).into_response())
 }
@@ -241,7 +241,7 @@ fn tiles_of(
     Ok(Some(ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), histogram, unit: unit.name }))
 }
 
-fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
+fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
         let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
         return Ok(known(layer, &totals, CategoriesReply::new(first, total)));

@@ -156,7 +156,7 @@ fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answ
 /// The deepest zoom at which dots are within the limits.
 fn deepest_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> Answer<u8> {
     let shows = |zoom: u8| radius_px(app, layer, style, zoom);
-    // What is wrong at every zoom is told.
+    // An error at every zoom is reported.
     shows(0)?;
     Ok((0..=TileCoord::MAX_ZOOM).rev().find(|zoom| shows(*zoom).is_ok()).unwrap_or(0))
 }

@@ -19,7 +19,7 @@ use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 
-/// What never changes need not be asked for again.
+/// A tile of a pinned version never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A tile of a layer
@@ -86,11 +86,11 @@ pub(crate) async fn tile_within(
     let address = Address::read(&z, &x, &y)?;
     let area = Area::of_body(&app.pool, &headers, body).await?;
     let style = NamedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
-    // What a body asked for is not kept by clients, so none has it.
+    // Clients do not cache the response to a POST, so none has it.
     reply(&app, &layer, &style, address, &HeaderMap::new()).await
 }
 
-/// The tile, from memory or drawn now.
+/// The tile, from the cache or rendered now.
 async fn reply(
     app: &Arc<App>,
     layer: &Arc<Layer>,
@@ -113,16 +113,16 @@ async fn reply(
     Ok(answer(app, style, headers, bytes, &tag))
 }
 
-/// How long a tile may be kept.
+/// How long a tile may be cached.
 fn cache_control<'a>(app: &'a App, style: &NamedTileStyle) -> &'a str {
     if style.is_pinned { IMMUTABLE } else { &app.config.server.cache_control }
 }
 
-/// The answer of a tile that is there; one without bytes is empty, and not to be answered as a picture.
-fn answer(app: &App, style: &NamedTileStyle, asked: &HeaderMap, bytes: Bytes, tag: &str) -> Response<Body> {
+/// The response with a tile. One without bytes is empty, and its response is no picture.
+fn answer(app: &App, style: &NamedTileStyle, request: &HeaderMap, bytes: Bytes, tag: &str) -> Response<Body> {
     let cache_control = cache_control(app, style);
     if !bytes.is_empty() {
-        return png_response(asked, bytes, tag, cache_control);
+        return png_response(request, bytes, tag, cache_control);
     }
     if app.config.server.empty_tile == EmptyTile::NotFound {
         return Problem::not_found("there is nothing to see in this tile").kept(cache_control).into_response();
@@ -134,7 +134,7 @@ fn answer(app: &App, style: &NamedTileStyle, asked: &HeaderMap, bytes: Bytes, ta
     response
 }
 
-/// Which tile is asked for, and with how many pixels.
+/// The tile of a request, and its pixel ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Address {
     tile: TileCoord,

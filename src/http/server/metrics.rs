@@ -178,7 +178,7 @@ impl Metrics {
         let help = "Changes of each stored layer that this server has put on the disk";
         registry.register("layer_commits", help, new.layer_commits.clone());
         registry.register("ingest_points", "Points of requests, by what became of them", new.ingested.clone());
-        let help = "Requests whose points were there already";
+        let help = "Requests whose points an earlier one had added";
         registry.register("ingest_repeated_requests", help, new.repeated.clone());
         registry.register("ingest_working", "Requests that are changing layers", new.writing.clone());
         registry.register("store_merges", "Merges of segments", new.merges.clone());
@@ -229,9 +229,9 @@ impl Metrics {
         RenderTimer { start: Instant::now(), histogram: &self.render_seconds }
     }
 
-    /// Something was looked up in a cache, and was there or not.
-    pub(crate) fn cache(&self, was_there: bool) {
-        let outcome = if was_there { Outcome::Hit } else { Outcome::Miss };
+    /// A lookup in a cache, which was a hit or a miss.
+    pub(crate) fn cache(&self, was_cached: bool) {
+        let outcome = if was_cached { Outcome::Hit } else { Outcome::Miss };
         self.cache.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 

@@ -38,7 +38,7 @@ impl RenderRequest {
         let Subject::Layer(layer) = &self.subject else { return Ok(None) };
         let style = self.style()?;
         let shading = layer.shading(&self.query(&style, stop), &self.canvas, &style, app.render_threads());
-        Ok(shading.map_err(|error| self.filter.blamed(error))?.map(|shading| (shading, self.unit(&style))))
+        Ok(shading.map_err(|error| self.filter.request_error(error))?.map(|shading| (shading, self.unit(&style))))
     }
 
     /// Renders the picture's values.
@@ -53,7 +53,7 @@ impl RenderRequest {
             };
             render_shaded(self.subject.point_set(), &query, &self.canvas, &style, shading.as_deref(), threads)
         };
-        let heat = draw().map_err(|error| self.filter.blamed(error))?;
+        let heat = draw().map_err(|error| self.filter.request_error(error))?;
         let unit = self.unit(&style);
         Ok((heat, style, unit))
     }
@@ -81,27 +81,27 @@ impl RenderRequest {
     /// The picture as a PNG, from the cache or rendered now and cached under `key`. Where nothing is visible and `empty` is
     /// not a picture, there are no bytes.
     pub(crate) async fn png(self, app: &Arc<App>, key: &str, empty: EmptyTile) -> Answer<Bytes> {
-        let there = Arc::clone(app);
+        let shared = Arc::clone(app);
         let draw = || {
             app.pool.run(move |stop| {
-                let timer = there.metrics.render();
-                let drawn = self.draw(&there, stop)?;
+                let timer = shared.metrics.render();
+                let drawn = self.draw(&shared, stop)?;
                 timer.done();
                 Ok(if drawn.is_empty && empty != EmptyTile::Transparent { Bytes::new() } else { drawn.png })
             })
         };
-        let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
-        app.metrics.cache(was_there);
+        let (bytes, was_cached) = app.bytes.get_or_make(key, draw).await?;
+        app.metrics.cache(was_cached);
         Ok(bytes)
     }
 
     /// Its values as a `GeoTIFF`, from the cache or rendered now and cached under `key`; its colors where it has no values.
     pub(crate) async fn geotiff(self, app: &Arc<App>, key: &str) -> Answer<Bytes> {
-        let there = Arc::clone(app);
+        let shared = Arc::clone(app);
         let draw = || {
             app.pool.run(move |stop| {
-                let (heat, ..) = self.heat(&there, stop)?;
-                let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&there));
+                let (heat, ..) = self.heat(&shared, stop)?;
+                let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&shared));
                 let mut file = Cursor::new(Vec::new());
                 if let Some(values) = &heat.values {
                     let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
@@ -112,8 +112,8 @@ impl RenderRequest {
                 Ok(Bytes::from(file.into_inner()))
             })
         };
-        let (bytes, was_there) = app.bytes.get_or_make(key, draw).await?;
-        app.metrics.cache(was_there);
+        let (bytes, was_cached) = app.bytes.get_or_make(key, draw).await?;
+        app.metrics.cache(was_cached);
         Ok(bytes)
     }
 

@@ -28,7 +28,7 @@ impl App {
         {
             return Ok(layer);
         }
-        let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was there a moment ago"));
+        let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was removed a moment ago"));
         let may_be = check_layer_name(name).is_ok();
         Err(if may_be { Problem::not_found(format!("{}; PUT /{name} makes it", problem.detail())) } else { problem })
     }
@@ -37,7 +37,7 @@ impl App {
     pub(crate) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
         match error {
             Error::Input { .. } if matches!(self.store.layer(layer.name()), Ok(None)) => {
-                Problem::not_found(format!("the layer `{}` was removed meanwhile", layer.name()))
+                Problem::not_found(format!("the layer `{}` was removed", layer.name()))
             }
             error => error.into(),
         }
