@@ -62,11 +62,14 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
     misspelled.read::<Lemonade>().unwrap();
     assert!(misspelled.finish().unwrap_err().detail().contains("did you mean fizz_level?"));
     // TOML.
-    let table: BTreeMap<String, String> = toml::from_str("fizz_level = '4'").unwrap();
-    assert_eq!(read_options::<Lemonade>(&table), Ok(four.clone()));
-    let table: BTreeMap<String, String> = toml::from_str("fizz_level = 'much'").unwrap();
+    let read = |toml: &str| {
+        let table: BTreeMap<String, String> = toml::from_str(toml).unwrap();
+        let table = table.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        read_options::<Lemonade>(table).map_err(|fault| (fault.path, fault.message))
+    };
+    assert_eq!(read("fizz_level = '4'"), Ok(four.clone()));
     let message = "`much` is not a number from 0 to 9".to_owned();
-    assert_eq!(read_options::<Lemonade>(&table), Err(("fizz_level".to_owned(), message)));
+    assert_eq!(read("fizz_level = 'much'"), Err(("fizz_level".to_owned(), message)));
     // Flags.
     assert_eq!(flags(&["--fizz-level", "4"]).unwrap(), four);
     let refused = flags(&["--fizz-level", "12"]).unwrap_err();
