@@ -11,16 +11,15 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::images::has;
 use crate::error::{Error, Result};
 use crate::geo::Bounds;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::parameters::picture::Subject;
+use crate::http::parameters::render_request::Subject;
 use crate::http::parameters::shared::BOUNDS;
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::etag::{etag, is_cached};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
@@ -33,7 +32,7 @@ pub(crate) const TOTAL: HeaderName = HeaderName::from_static("kiln-total");
 pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("kiln-truncated");
 
 /// Which client the points are for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PointsFormat {
     /// GeoJSON.
     #[default]
@@ -230,10 +229,10 @@ pub(crate) async fn points(
     fields.finish()?;
 
     let Bounds { west, south, east, north } = bounds;
-    let edges = [west, south, east, north].map(f64::to_bits);
-    let tag = etag(("points", layer.name(), layer.version(), edges, format, limit, format!("{filter:?}")));
+    let (name, version) = (layer.name(), layer.version());
+    let tag = etag(format!("points/{name}/{version}/{west},{south},{east},{north}/{format}/{limit}?{filter}"));
     let kept = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, app.config.server.cache_control.as_str())];
-    if has(&headers, &tag) {
+    if is_cached(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
     }
     let (ground, weighted, subject) = (layer.ground(), layer.weight().is_some(), Subject::Layer(Arc::clone(&layer)));
