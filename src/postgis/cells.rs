@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::cuts::Cuts;
 use super::database::all;
+use super::pixel_edges::Cuts;
 use super::rows::{Wants, fetch};
 use super::snapshot::LiveSnapshot;
 use super::sql::Sql;

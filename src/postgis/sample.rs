@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::cuts::Cuts;
+use super::pixel_edges::Cuts;
 use super::snapshot::LiveSnapshot;
-use super::survey::LEVEL;
+use super::statistics::LEVEL;
 use super::window::Window;
 use crate::error::Result;
 use crate::geo::{fixed, morton};

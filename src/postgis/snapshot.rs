@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use super::database::{Database, all};
 use super::relation::{Box4, Relation};
 use super::sql::Sql;
-use super::survey::{Surveyed, survey};
+use super::statistics::{Surveyed, survey};
 use super::window::meeting;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Extent, Points, fixed};

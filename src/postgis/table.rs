@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::database::Database;
 use super::relation::Relation;
 use super::snapshot::LiveSnapshot;
-use super::survey::survey;
+use super::statistics::survey;
 use crate::error::Result;
 
 /// A table whose points are a layer.

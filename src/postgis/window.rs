@@ -1,6 +1,6 @@
 //! The columns and rows of a window in degrees, as the database is asked for them.
 
-use super::cuts::Cuts;
+use super::pixel_edges::Cuts;
 use super::relation::Box4;
 use crate::geo::fixed::{first_lat, first_lon};
 

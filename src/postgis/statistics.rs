@@ -3,8 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::cuts::Cuts;
 use super::database::{Database, all};
+use super::pixel_edges::Cuts;
 use super::relation::{Box4, Relation};
 use super::snapshot::LiveSnapshot;
 use super::sql::{Instant, Sql};
