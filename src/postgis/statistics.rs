@@ -1,40 +1,54 @@
-//! A look at all rows of a table: how many points there are, where, and what they weigh.
+//! Statistics of a table: the number, the extent and the weights of its points per coarse cell.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::hash::Hasher;
+
+use tokio_postgres::Row;
+use twox_hash::XxHash64;
 
 use super::database::{Database, all};
-use super::pixel_edges::Cuts;
+use super::pixel_edges::PixelEdges;
 use super::relation::{Box4, Relation};
-use super::snapshot::LiveSnapshot;
 use super::sql::{Instant, Sql};
 use super::window::Window;
 use crate::error::Result;
 use crate::geo::morton;
 use crate::source::Query;
 
+/// The statistics of all rows.
+#[derive(Debug)]
+pub(super) struct TableStatistics {
+    /// In Z-order.
+    pub(super) coarse: Vec<CellStatistics>,
+    /// Rows that are no points.
+    pub(super) rejected: u64,
+    /// Points beyond the edge of the map.
+    pub(super) beyond_map: u64,
+    /// A digest of all points.
+    pub(super) version: String,
+}
+
 /// The points of a coarse cell.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Surveyed {
-    /// The cell's place, as a key of the Z-order with [`LEVEL`] bits of each coordinate.
+pub(super) struct CellStatistics {
+    /// The Morton key of the cell, with [`LEVEL`] bits of each coordinate.
     pub(super) key: u64,
     pub(super) n: u64,
-    /// Sum, least and greatest of the weights, where there are any.
+    /// Sum, minimum and maximum of the weights.
     pub(super) weight: Option<[f64; 3]>,
     pub(super) time_us: Option<[i64; 2]>,
-    /// West, south, east and north, as the points are stored.
+    /// West, south, east and north of the stored points.
     pub(super) area: Box4,
 }
 
-/// The level of coarse cells: 256 of them around the world. Few of them hold so many points that a place among these takes more
-/// than one statement to find.
+/// The level of coarse cells: 256 of them around the world. Few cells hold so many points that sampling one of them takes more
+/// than one statement.
 pub(super) const LEVEL: u32 = 8;
 
-/// All of the globe, and what longitudes may be written as.
+/// The globe, with the longitudes of its copies.
 const EVERYWHERE: Box4 = [-360.0, -90.0, 360.0, 90.0];
 
-/// What the database answers of a coarse cell.
-struct Answered {
+/// A row of the result: a coarse cell.
+struct CellRow {
     bucket: Option<i64>,
     n: i64,
     hash: Option<String>,
@@ -43,26 +57,56 @@ struct Answered {
     time_us: Option<[i64; 2]>,
 }
 
-/// Looks at all rows.
-///
-/// # Errors
-/// Those of the database.
-pub(super) async fn survey(database: &Arc<Database>, relation: &Arc<Relation>) -> Result<LiveSnapshot> {
-    let cuts = Cuts::of_node(0, [0, 0], LEVEL);
-    let window = Window::new(&cuts, EVERYWHERE);
-    let rows = window.lat.len() as u64 + 1;
-    let sql = statement(relation, &window, rows);
-    let (has_weight, has_time) = (relation.weight.is_some(), relation.time.is_some());
-    let mut lease = database.patient().lease().await?;
-    let answered = all(&mut lease, &sql.text, &sql.values, move |row| {
-        let edge = |column: usize| row.try_get::<_, Option<f64>>(column);
-        let area = [edge(3)?, edge(4)?, edge(5)?, edge(6)?];
+impl TableStatistics {
+    /// Reads all rows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) async fn read(database: &Database, relation: &Relation) -> Result<Self> {
+        let edges = PixelEdges::of_node(0, [0, 0], LEVEL);
+        let window = Window::new(&edges, EVERYWHERE);
+        let rows = window.lat.len() as u64 + 1;
+        let sql = statement(relation, &window, rows);
+        let (has_weight, has_time) = (relation.weight.is_some(), relation.time.is_some());
+        let mut connection = database.unlimited_pool().get().await?;
+        let cells = all(&mut connection, &sql.text, &sql.values, move |row| CellRow::read(row, has_weight, has_time));
+        let mut cells = cells.await?;
+        drop(connection);
+        cells.sort_by_key(|cell| cell.bucket);
+        let mut digest = XxHash64::with_seed(0);
+        let (mut rejected, mut beyond_map, mut coarse) = (0, 0, Vec::new());
+        for CellRow { bucket, n, hash, area, weight, time_us } in cells {
+            digest.write(&bucket.unwrap_or(-1).to_le_bytes());
+            digest.write(&n.to_le_bytes());
+            digest.write(hash.unwrap_or_default().as_bytes());
+            let n = u64::try_from(n).unwrap_or_default();
+            let Some(bucket) = bucket.and_then(|bucket| u64::try_from(bucket).ok()) else {
+                rejected += n;
+                continue;
+            };
+            let place = window.cell((bucket / rows) as usize, (bucket % rows) as usize);
+            let (Some([column, row]), Some(area)) = (place, area) else {
+                beyond_map += n;
+                continue;
+            };
+            let key = morton::key(edges.columns[column] as u32, edges.rows[row] as u32);
+            coarse.push(CellStatistics { key, n, weight, time_us, area });
+        }
+        coarse.sort_by_key(|cell| cell.key);
+        Ok(Self { coarse, rejected, beyond_map, version: format!("{:016x}", digest.finish()) })
+    }
+}
+
+impl CellRow {
+    fn read(row: &Row, has_weight: bool, has_time: bool) -> Result<Self, tokio_postgres::Error> {
+        let number = |column: usize| row.try_get::<_, Option<f64>>(column);
+        let area = [number(3)?, number(4)?, number(5)?, number(6)?];
         let area = if let [Some(a), Some(b), Some(c), Some(d)] = area { Some([a, b, c, d]) } else { None };
         let mut column = 7;
         let mut weight = None;
         if has_weight {
-            let all = [edge(7)?, edge(8)?, edge(9)?];
-            weight = if let [Some(sum), Some(least), Some(most)] = all { Some([sum, least, most]) } else { None };
+            let all = [number(7)?, number(8)?, number(9)?];
+            weight = if let [Some(sum), Some(min), Some(max)] = all { Some([sum, min, max]) } else { None };
             column = 10;
         }
         let mut time_us = None;
@@ -70,33 +114,8 @@ pub(super) async fn survey(database: &Arc<Database>, relation: &Arc<Relation>) -
             let ends: [Option<Instant>; 2] = [row.try_get(column)?, row.try_get(column + 1)?];
             time_us = if let [Some(first), Some(last)] = ends { Some([first.0, last.0]) } else { None };
         }
-        Ok(Answered { bucket: row.try_get(0)?, n: row.try_get(1)?, hash: row.try_get(2)?, area, weight, time_us })
-    });
-    let mut answered = answered.await?;
-    drop(lease);
-    answered.sort_by_key(|cell| cell.bucket);
-    let mut digest = DefaultHasher::new();
-    let (mut rejected, mut beyond_map) = (0, 0);
-    let mut coarse: Vec<Surveyed> = Vec::new();
-    for Answered { bucket, n, hash, area, weight, time_us } in answered {
-        (bucket, n, hash).hash(&mut digest);
-        let n = u64::try_from(n).unwrap_or_default();
-        let Some(bucket) = bucket.and_then(|bucket| u64::try_from(bucket).ok()) else {
-            rejected += n;
-            continue;
-        };
-        let place = window.cell((bucket / rows) as usize, (bucket % rows) as usize);
-        let (Some([column, row]), Some(area)) = (place, area) else {
-            beyond_map += n;
-            continue;
-        };
-        let key = morton::key(cuts.columns[column] as u32, cuts.rows[row] as u32);
-        coarse.push(Surveyed { key, n, weight, time_us, area });
+        Ok(Self { bucket: row.try_get(0)?, n: row.try_get(1)?, hash: row.try_get(2)?, area, weight, time_us })
     }
-    coarse.sort_by_key(|cell| cell.key);
-    let version = format!("{:016x}", digest.finish());
-    let (database, relation) = (Arc::clone(database), Arc::clone(relation));
-    Ok(LiveSnapshot::new(database, relation, coarse, rejected, beyond_map, version))
 }
 
 fn statement(relation: &Relation, window: &Window, rows: u64) -> Sql {
@@ -112,7 +131,7 @@ fn statement(relation: &Relation, window: &Window, rows: u64) -> Sql {
     if relation.time.is_some() {
         sql.push(", min(time) FILTER (WHERE isfinite(time)), max(time) FILTER (WHERE isfinite(time))");
     }
-    // What it is that changes when a point does, wherever the row is.
+    // The digest depends on the values of the points, not on the order of the rows.
     let mut hash = String::from("hashfloat8extended(lon, 1) # hashfloat8extended(lat, 2)");
     let mut columns = format!("{} AS lon, {} AS lat", relation.lon(), relation.lat());
     if let (Some(weight), Some(has_weight)) = (relation.weight_sql(), relation.has_weight()) {

@@ -86,6 +86,8 @@ fn sslmode_decides_whether_a_connection_is_encrypted_and_the_server_verified() {
     for parameters in ["", "&sslmode=prefer", "&sslmode=allow", "&sslmode=require"] {
         render(&address("ann:right", "127.0.0.1", parameters)).done();
     }
+    // SCRAM authentication is bound to the certificate of the server.
+    render(&address("ann:right", "127.0.0.1", "&sslmode=require&channel_binding=require")).done();
     render(&address("bob", "127.0.0.1", "&sslmode=disable")).done();
     render(&address("ann:right", "127.0.0.1", "&sslmode=disable"))
         .failed(1, &["no pg_hba.conf entry", "no encryption"]);
@@ -107,7 +109,7 @@ fn sslmode_decides_whether_a_connection_is_encrypted_and_the_server_verified() {
     for (file, words) in [
         ("missing.crt", ["missing.crt", "No such file"]),
         ("empty.crt", ["empty.crt", "no certificate in it"]),
-        ("broken.crt", ["broken.crt", "no certificate: "]),
+        ("broken.crt", ["broken.crt", "invalid certificate: "]),
     ] {
         let parameters = format!("&sslmode=verify-full&sslrootcert={}", home.join(file).display());
         render(&address("ann:right", "localhost", &parameters)).failed(1, &words);
