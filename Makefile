@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test check contract fuzz audit bench pictures clean
+.PHONY: help page build serve test check contract fuzz audit parameters bench pictures clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ fuzz: ## Each fuzz target for some seconds, SECONDS_EACH=10; needs a C++ compile
 
 audit: ## Advisories, licenses and bans of dependencies, by cargo-deny, which needs a network
 	$(CARGO) deny check
+
+parameters: ## docs/parameters.md and the TypeScript type of a style, written anew from the declarations
+	KILN_BLESS=1 $(CARGO) test --lib parameters::tests
 
 bench: ## Benchmarks, reported by criterion under target/criterion
 	$(CARGO) bench

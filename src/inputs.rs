@@ -1,6 +1,7 @@
 //! Inputs by their names: files, standard input, and tables of databases.
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 use crate::postgis::{Address, Database, DatabaseOptions, Export, TableSpec};
 use crate::source::{Columns, Inputs, open};
 
@@ -24,7 +25,7 @@ impl OpenInputs {
     pub fn open(inputs: &[String], columns: &Columns) -> Result<Self> {
         if let Some(database) = inputs.iter().find(|input| Address::is_meant(input)) {
             if inputs.len() > 1 {
-                return Err(Error::invalid("input", "a database is read by itself, without other inputs"));
+                return Err(Error::invalid(Parameter::INPUT, "a database is read by itself, without other inputs"));
             }
             let export = table(&database.parse()?, columns)?;
             let (names, weight) = (vec![export.label().to_owned()], export.weight().map(str::to_owned));
@@ -37,9 +38,9 @@ impl OpenInputs {
 
 /// The table of a database that an address names, or the only one that there is.
 fn table(address: &Address, columns: &Columns) -> Result<Export> {
-    for (name, column) in [("lon", &columns.lon), ("lat", &columns.lat)] {
+    for (parameter, column) in [(Parameter::LON, &columns.lon), (Parameter::LAT, &columns.lat)] {
         if column.is_some() {
-            return Err(Error::invalid(name, "a table of a database has its places in one column"));
+            return Err(Error::invalid(parameter, "a table of a database has its places in one column"));
         }
     }
     let database = Database::open(address, &DatabaseOptions::default())?;

@@ -35,8 +35,11 @@ pub mod inputs;
 pub mod jobs;
 pub mod layer;
 pub mod live;
+pub mod parameters;
 
-pub use kiln_core::{Error, Result, available_threads, color, error, geo, raster};
+pub use kiln_core::{
+    Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, raster,
+};
 pub use kiln_postgis as postgis;
 pub use kiln_store as store;
 

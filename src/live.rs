@@ -65,7 +65,7 @@ pub fn tables<'c>(config: &'c Config, database: &Arc<Database>) -> Result<Vec<Ta
     let mut tables = Vec::new();
     for (name, layer) in config.layers.iter().filter(|(_, layer)| layer.inputs.is_empty()) {
         let relation = database.relation(name, &spec_of(layer)).map_err(|error| match error {
-            Error::Input { message, .. } => Error::config(format!("layers.{name}"), message),
+            Error::Input { message, .. } => Error::config(format!("layers.{name}"), message.with_keys()),
             other => other,
         })?;
         tables.push(Table { name: name.clone(), layer: Some(layer), relation, refresh: layer.refresh.or(usual) });

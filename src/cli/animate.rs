@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::images::AtomicFile;
 use crate::layer::{Blend, Fit, Frames, Layer, Size, Style, Unit, canvas_for, canvas_of, render_shaded};
+use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -93,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let format = Format::of(&args.output)?;
     let every_us = i64::try_from(args.every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
-    let every_us = every_us.ok_or_else(|| Error::invalid("every", "it is too long"))?;
+    let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
     let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let stop = AtomicBool::new(false);
@@ -233,7 +234,7 @@ impl Format {
                 let why = format!(
                     "no .{other} can be written: name a .png or a .gif, which will be animated, or a folder for frames"
                 );
-                Err(Error::invalid("output", why))
+                Err(Error::invalid(Parameter::OUTPUT, why))
             }
         }
     }

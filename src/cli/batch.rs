@@ -8,16 +8,18 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 
+use super::job_layers::check_layers;
 use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::summary::plural;
 use super::{described, say};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
-use crate::jobs::{Done, Job, Subject, Workshop};
+use crate::jobs::{Job, JobContext, JobReport, Subject};
 use crate::layer::{Catalog, Layer};
 use crate::live;
 use crate::parallel::try_map;
+use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveTables};
 use crate::source::parse_time_us;
 use crate::spelling::{did_you_mean, nearest};
@@ -70,7 +72,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Catalog::new(input_layers(&config, &jobs)?).with_provider(Arc::new(live)).with_provider(Arc::new(store));
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let at_once = threads.min(jobs.len());
-    let workshop = Workshop {
+    let context = JobContext {
         catalog: &catalog,
         database: database.as_ref(),
         scheme_folders: &config.schemes.folders,
@@ -79,9 +81,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let due = args.at.unwrap_or_else(Timestamp::now);
     let stop = AtomicBool::new(false);
     let batch =
-        Batch { config: &config, jobs: &jobs, workshop, away: away.as_ref(), due, stop: &stop, quiet: args.quiet };
+        Batch { config: &config, jobs: &jobs, context, away: away.as_ref(), due, stop: &stop, quiet: args.quiet };
     for job in jobs.iter().filter(|job| batch.away(job).is_none()) {
-        job.check(workshop).map_err(|error| of_job(error, &job.name))?;
+        job.check(context).map_err(|error| of_job(error, &job.name))?;
     }
     let failed = stoppable(|| stop.store(true, Ordering::Relaxed), || batch.run(at_once))?;
     if stop.load(Ordering::Relaxed) {
@@ -98,7 +100,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 struct Batch<'a> {
     config: &'a Config,
     jobs: &'a [Job],
-    workshop: Workshop<'a>,
+    context: JobContext<'a>,
     /// Why the database cannot be asked.
     away: Option<&'a Error>,
     due: Timestamp,
@@ -114,7 +116,7 @@ impl Batch<'_> {
             Subject::Query(_) => false,
             Subject::Layer(name) if self.config.layers.get(name).is_some_and(|layer| layer.inputs.is_empty()) => false,
             // One that cannot be read is told by the job.
-            Subject::Layer(name) => self.workshop.catalog.find(name).map_or(true, |layer| layer.is_some()),
+            Subject::Layer(name) => self.context.catalog.find(name).map_or(true, |layer| layer.is_some()),
         };
         self.away.filter(|_| !is_there())
     }
@@ -128,7 +130,7 @@ impl Batch<'_> {
             let outcome = if let Some(away) = self.away(job) {
                 Err(away)
             } else {
-                run = job.run(self.workshop, self.due, self.stop);
+                run = job.run(self.context, self.due, self.stop);
                 run.as_ref()
             };
             let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
@@ -143,10 +145,10 @@ impl Batch<'_> {
 }
 
 /// What became of a job, in one line.
-fn told(outcome: Result<&Done, &Error>, start: Instant) -> String {
+fn told(outcome: Result<&JobReport, &Error>, start: Instant) -> String {
     let seconds = start.elapsed().as_secs_f64();
     match outcome {
-        Ok(Done { files, points, removed }) => {
+        Ok(JobReport { files, points, removed }) => {
             let first = files.first().map(|file| file.display().to_string()).unwrap_or_default();
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
             let removed =
@@ -172,40 +174,6 @@ fn chosen(config: &Config, names: &[String]) -> Result<Vec<Job>> {
         }
     }
     config.jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).map(JobConfig::job).collect()
-}
-
-/// Makes sure that the layers that `jobs` draw are among those of the configuration, of the store, and of its database,
-/// `tables`.
-fn check_layers<'j>(
-    jobs: impl IntoIterator<Item = (&'j str, &'j str)>,
-    config: &Config,
-    stored: &[String],
-    tables: &[live::Table<'_>],
-) -> Result<()> {
-    let known = || {
-        let tables = tables.iter().map(|table| table.name.as_str()).filter(|name| !config.layers.contains_key(*name));
-        config.layers.keys().chain(stored).map(String::as_str).chain(tables)
-    };
-    for (job, layer) in jobs {
-        if !known().any(|name| name == layer) {
-            let hint = did_you_mean(&nearest(layer, known(), str::to_lowercase));
-            let all = known().collect::<Vec<_>>().join(", ");
-            let all = if all.is_empty() { "none at all" } else { &all };
-            let why = format!("there is no layer `{layer}`; {hint}there are {all}");
-            return Err(Error::config(format!("jobs.{job}.layer"), why));
-        }
-    }
-    Ok(())
-}
-
-/// Makes sure that the jobs of a configuration have layers to draw, as far as that is seen without asking its database.
-pub(super) fn check_jobs(config: &Config, store: &Store) -> Result<()> {
-    live::check(config)?;
-    if config.database().is_some() {
-        return Ok(());
-    }
-    let jobs = config.jobs.iter().filter_map(|job| Some((job.name.as_str(), job.layer.as_deref()?)));
-    check_layers(jobs, config, &store.names()?, &[])
 }
 
 /// What jobs draw of the database.
@@ -264,12 +232,19 @@ fn input_layers(config: &Config, jobs: &[Job]) -> Result<Vec<Layer>> {
 /// An error of a job, with the key at fault.
 fn of_job(error: Error, job: &str) -> Error {
     match error {
-        Error::Invalid { parameter, message } => Error::config(format!("jobs.{job}.{parameter}"), message),
+        Error::Invalid { parameter, message } => {
+            Error::config(format!("jobs.{job}.{}", parameter.key()), message.with_keys())
+        }
         other => other,
     }
 }
 
 fn read_time(text: &str) -> Result<Timestamp> {
     let time = parse_time_us(text).and_then(|us| Timestamp::from_microsecond(us).ok());
-    time.ok_or_else(|| Error::invalid("at", "not a time such as 2024-05-01 or 2024-05-01T12:00:00Z, nor Unix seconds"))
+    time.ok_or_else(|| {
+        Error::invalid(
+            const { Parameter::new("at") },
+            "not a time such as 2024-05-01 or 2024-05-01T12:00:00Z, nor Unix seconds",
+        )
+    })
 }

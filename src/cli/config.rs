@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::batch::check_jobs;
+use super::job_layers::check_jobs;
 use super::output::Target;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
+use crate::parameter::Parameter;
 use crate::store::Store;
 
 /// Look at the server's configuration.
@@ -152,7 +153,7 @@ pub(super) fn environment() -> Result<Vec<(String, String)>> {
 fn save(config: &Config, path: &str) -> Result<()> {
     let inputs: Vec<String> = config.layers.values().flat_map(|layer| layer.inputs.iter().cloned()).collect();
     let target = Target::new(path, &inputs).map_err(|error| match error {
-        Error::Invalid { message, .. } => Error::invalid("save-config", message),
+        Error::Invalid { message, .. } => Error::invalid(const { Parameter::new("save_config") }, message),
         other => other,
     })?;
     let mut output = target.begin()?;

@@ -8,6 +8,7 @@ use super::say;
 use super::store::{StoreArgs, missing};
 use super::summary::plural;
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// Remove a layer with all its points.
 ///
@@ -55,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 fn is_confirmed(name: &str, points: &str) -> Result<bool> {
     let (input, mut output) = (std::io::stdin(), std::io::stderr());
     if !input.is_terminal() || !output.is_terminal() {
-        return Err(Error::invalid("yes", "needed here, where nobody can be asked"));
+        return Err(Error::invalid(const { Parameter::new("yes") }, "needed here, where nobody can be asked"));
     }
     let failed = |error| Error::io("-", "ask", error);
     write!(output, "Remove the layer {name} with {points}? [y/N] ").and_then(|()| output.flush()).map_err(failed)?;

@@ -13,6 +13,8 @@ use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
 use crate::layer::StyleOptions;
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
 use crate::source;
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
@@ -69,17 +71,21 @@ pub(super) struct Args {
 }
 
 fn read_style(text: &str) -> Result<(String, String)> {
-    let why = || Error::invalid("style", format!("`{text}` is not a parameter with its value, such as radius=12"));
+    let why =
+        || Error::invalid(Parameter::STYLE, format!("`{text}` is not a parameter with its value, such as radius=12"));
     let (name, value) = text.split_once('=').ok_or_else(why)?;
     if StyleOptions::default().set(name, value)? {
         return Ok((name.to_owned(), value.to_owned()));
     }
-    Err(Error::invalid("style", format!("there is no `{name}`; expected one of {}", StyleOptions::NAMES.join(", "))))
+    Err(Error::invalid(
+        Parameter::STYLE,
+        format!("there is no `{name}`; expected one of {}", StyleOptions::names().collect::<Vec<_>>().join(", ")),
+    ))
 }
 
 fn read_keep(text: &str) -> Result<TimeSpan> {
     text.parse().and_then(|span: TimeSpan| match span.as_secs() {
-        0 => Err(Error::invalid("keep", "nothing would stay; give 1s or more")),
+        0 => Err(Error::invalid(Parameter::KEEP, "nothing would stay; give 1s or more")),
         _ => Ok(span),
     })
 }
@@ -97,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
              of those that it has",
             args.layer
         );
-        return Err(Error::invalid("layer", why));
+        return Err(Error::invalid(Parameter::LAYER, why));
     }
     let opened = OpenInputs::open(&expanded(&args.inputs)?, &args.rows.columns())?;
 
@@ -165,7 +171,7 @@ impl Args {
         self.title.is_some()
             || self.attribution.is_some()
             || self.keep.is_some()
-            || self.rows.weight.is_some()
+            || self.rows.weight().is_some()
             || !self.style.is_empty()
     }
 
@@ -175,7 +181,7 @@ impl Args {
         Description {
             title: self.title.clone().or(known.title),
             attribution: self.attribution.clone().or(known.attribution),
-            weight: self.rows.weight.clone().or(known.weight),
+            weight: self.rows.weight().map(str::to_owned).or(known.weight),
             keep_s: self.keep.map(TimeSpan::as_secs).or(known.keep_s),
             ..known
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::images::AtomicFile;
+use crate::parameter::Parameter;
 
 /// Where a picture is to go. Nothing is made until it [begins](Self::begin).
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Target {
         let there = fs::canonicalize(&path).ok();
         if there.is_some() && inputs.iter().any(|input| fs::canonicalize(input).ok() == there) {
             let why = format!("{} is an input, which this would overwrite", path.display());
-            return Err(Error::invalid("output", why));
+            return Err(Error::invalid(Parameter::OUTPUT, why));
         }
         match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(Self::Special(path)),

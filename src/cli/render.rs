@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::inputs::OpenInputs;
 use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -85,6 +86,8 @@ enum Format {
     Geotiff,
 }
 
+const BANDS: Parameter = Parameter::new("bands");
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Bands {
     Density,
@@ -120,7 +123,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
     let (heat, style) = draw(args, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
-    let weight = weight.then(|| args.rows.weight.as_deref().or(opened.weight.as_deref()).unwrap_or("weight"));
+    let weight = weight.then(|| args.rows.weight().or(opened.weight.as_deref()).unwrap_or("weight"));
     let unit = Unit::of(&heat.canvas, &style, weight);
     let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;
@@ -214,28 +217,24 @@ impl Args {
             (None, "tif" | "tiff") => Format::Geotiff,
             (None, "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg" | "pdf") => {
                 let why = format!("no .{ending} can be written: name a .png or .tif, or give --format");
-                return Err(Error::invalid("output", why));
+                return Err(Error::invalid(Parameter::OUTPUT, why));
             }
             (None, _) => Format::Png,
         };
         let bands = match (format, self.bands) {
             (Format::Png, None) => return Ok(Content::Png),
-            (Format::Png, Some(_)) => return Err(Error::invalid("bands", "only a GeoTIFF has bands to choose from")),
+            (Format::Png, Some(_)) => {
+                return Err(Error::invalid(BANDS, "only a GeoTIFF has bands to choose from"));
+            }
             (Format::Geotiff, bands) => bands.unwrap_or(Bands::Density),
         };
         let given = &self.style;
         if bands == Bands::Density {
             if style.blend == Blend::Classic {
-                return Err(Error::invalid(
-                    "bands",
-                    "the classic blend has no density, only colors: give --bands rgba",
-                ));
+                return Err(Error::invalid(BANDS, "the classic blend has no density, only colors: give --bands rgba"));
             }
             if given.has_colors() && !self.sheet.has_legend() {
-                return Err(Error::invalid(
-                    "bands",
-                    "a density has no colors: give --bands rgba for a colored GeoTIFF",
-                ));
+                return Err(Error::invalid(BANDS, "a density has no colors: give --bands rgba for a colored GeoTIFF"));
             }
         }
         Ok(Content::Geotiff(bands))

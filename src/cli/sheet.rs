@@ -12,6 +12,10 @@ use crate::encode::{Legend, Print, kml, nice_ticks, world_file, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::Projection;
 use crate::layer::{Heat, Style, Unit, Values};
+use crate::parameter::Parameter;
+
+const PRINT: Parameter = Parameter::new("print");
+const WORLD_FILE: Parameter = Parameter::new("world_file");
 
 /// What stands around the picture, and which files beside it.
 #[derive(Debug, ClapArgs)]
@@ -59,12 +63,12 @@ impl SheetArgs {
 
     /// Refuses what does not go together.
     pub(super) fn check(&self, is_png: bool, projection: Projection) -> Result<()> {
-        let flags = [("print", self.is_wanted()), ("kml", self.kml), ("world-file", self.world_file)];
+        let flags = [(PRINT, self.is_wanted()), (Parameter::KML, self.kml), (WORLD_FILE, self.world_file)];
         if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given && !is_png) {
             return Err(Error::invalid(flag, "only a PNG can have it; a GeoTIFF says itself where it lies"));
         }
         if self.is_wanted() && (self.kml || self.world_file) {
-            let flag = if self.kml { "kml" } else { "world-file" };
+            let flag = if self.kml { Parameter::KML } else { WORLD_FILE };
             return Err(Error::invalid(
                 flag,
                 "a picture on a sheet lies nowhere; leave --print, --title and --attribution out",
@@ -72,16 +76,16 @@ impl SheetArgs {
         }
         if self.kml && projection != Projection::PlateCarree {
             let why = "a globe stretches pictures evenly between their degrees: give --projection platecarree";
-            return Err(Error::invalid("kml", why));
+            return Err(Error::invalid(Parameter::KML, why));
         }
         Ok(())
     }
 
     /// The files beside the picture, each with the flag that it is for.
-    pub(super) fn files_beside(&self, output: &str) -> Result<Vec<(&'static str, String)>> {
+    pub(super) fn files_beside(&self, output: &str) -> Result<Vec<(Parameter, String)>> {
         let mut files = Vec::new();
-        files.extend(self.legend_path(output)?.map(|path| ("legend", path)));
-        for (flag, given, ending) in [("kml", self.kml, "kml"), ("world-file", self.world_file, "pgw")] {
+        files.extend(self.legend_path(output)?.map(|path| (Parameter::LEGEND, path)));
+        for (flag, given, ending) in [(Parameter::KML, self.kml, "kml"), (WORLD_FILE, self.world_file, "pgw")] {
             if given && output == "-" {
                 return Err(Error::invalid(flag, "the picture goes to standard output, so that nothing is beside it"));
             }
@@ -93,11 +97,11 @@ impl SheetArgs {
     }
 
     /// Writes a file beside the picture.
-    pub(super) fn write_beside(flag: &str, drawn: Drawn<'_>, picture: &str, output: &mut Output) -> Result<()> {
+    pub(super) fn write_beside(flag: Parameter, drawn: Drawn<'_>, picture: &str, output: &mut Output) -> Result<()> {
         let name = Path::new(picture).file_name().unwrap_or_default().to_string_lossy();
         let text = match flag {
-            "kml" => kml(&drawn.heat.canvas, &stem(&name), &name)?,
-            "world-file" => world_file(&GeoReference::of(&drawn.heat.canvas)),
+            Parameter::KML => kml(&drawn.heat.canvas, &stem(&name), &name)?,
+            WORLD_FILE => world_file(&GeoReference::of(&drawn.heat.canvas)),
             _ => {
                 let legend = drawn.legend()?;
                 return write_picture(&legend, BufWriter::new(output.file()))
@@ -118,7 +122,7 @@ impl SheetArgs {
         match &self.legend {
             None => Ok(None),
             Some(None) if output == "-" => {
-                Err(Error::invalid("legend", "the picture goes to standard output, so name the legend's file"))
+                Err(Error::invalid(Parameter::LEGEND, "the picture goes to standard output, so name the legend's file"))
             }
             Some(None) => Ok(Some(format!("{}.legend.png", stem(output)))),
             Some(Some(path)) => Ok(Some(path.clone())),

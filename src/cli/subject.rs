@@ -30,7 +30,7 @@ impl Subject {
         if check_layer_name(name).is_err() || Path::new(name).is_file() {
             return Self::of_files(names, rows);
         }
-        if let Some(flag) = rows.column_flag() {
+        if let Some(flag) = rows.first_column() {
             return Err(Error::invalid(
                 flag,
                 format!("`{name}` is a layer, whose columns are known; leave the flag out"),

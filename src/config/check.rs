@@ -11,6 +11,7 @@ use super::keys::{self, JOB_KEYS, JOBS, KEYS, Key, LAYER_KEYS, LAYERS, PLACE_KEY
 use super::layer::{check_name, style_options};
 use crate::error::{Error, Result};
 use crate::layer::StyleOptions;
+use crate::parameters::ParameterSet;
 use crate::postgis::Address;
 use crate::spelling::{did_you_mean, nearest};
 
@@ -163,8 +164,8 @@ fn check_style(path: &str, style: &Table) -> Result<(), Fault> {
             _ => return Err(Fault::of_value(path, format!("{value} is neither a text nor a number"))),
         };
         if matches!(StyleOptions::default().set(name, &text), Ok(false)) {
-            let hint = did_you_mean(&nearest(name, StyleOptions::NAMES, keys::spelled));
-            let names = StyleOptions::NAMES.join(", ");
+            let hint = did_you_mean(&nearest(name, StyleOptions::names(), keys::spelled));
+            let names = StyleOptions::names().collect::<Vec<_>>().join(", ");
             return Err(Fault::of_key(path, format!("no such parameter; {hint}a style has {names}")));
         }
         texts.insert(name.clone(), text);

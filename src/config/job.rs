@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Projection};
 use crate::jobs::{Job, Output, Place, Schedule, Subject, Window};
 use crate::layer::{LayerSpec, Size};
+use crate::parameter::Parameter;
 use crate::postgis::{Address, TableSpec};
 use crate::source::{Columns, Ground, parse_time_us};
 
@@ -328,8 +329,8 @@ pub(super) fn check_together(jobs: &[JobConfig]) -> Result<(), (usize, &'static 
 /// What an error says, and the key that it is about; `key` unless it names another one.
 fn said(error: Error, key: &'static str) -> Refused {
     match error {
-        Error::Invalid { parameter: "timezone", message } => ("timezone", message),
-        Error::Invalid { message, .. } => (key, message),
+        Error::Invalid { parameter: Parameter::TIMEZONE, message } => ("timezone", message.with_keys()),
+        Error::Invalid { message, .. } => (key, message.with_keys()),
         other => (key, other.to_string()),
     }
 }

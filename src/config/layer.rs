@@ -10,6 +10,7 @@ use super::{TimeSpan, quantity};
 use crate::error::{Error, Result};
 use crate::layer::{LayerSpec, Style, StyleOptions};
 use crate::layer_name;
+use crate::parameters::ParameterSet;
 use crate::postgis::Address;
 use crate::source::{Columns, Ground};
 
@@ -130,21 +131,24 @@ impl LayerConfig {
     }
 }
 
-/// The options that `style` sets, or the name of the parameter at fault, with the message.
-pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
-    let at = |name: &str, error: Error| match error {
-        Error::Invalid { message, .. } => (name.to_owned(), message),
-        other => (name.to_owned(), other.to_string()),
-    };
-    let mut options = StyleOptions::default();
-    for (name, text) in style {
-        if !options.set(name, text).map_err(|error| at(name, error))? {
+/// The options that a table sets, or the name of the parameter at fault, with the message.
+pub(crate) fn read_options<S: ParameterSet>(table: &BTreeMap<String, String>) -> Result<S, (String, String)> {
+    let mut options = S::default();
+    for (name, text) in table {
+        let is_known = options.set(name, text).map_err(|error| (name.clone(), error.into_message().with_keys()))?;
+        if !is_known {
             return Err((name.clone(), "no such parameter".into()));
         }
     }
+    Ok(options)
+}
+
+/// The options that `style` sets, or the name of the parameter at fault, with the message.
+pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
+    let options: StyleOptions = read_options(style)?;
     // Any scheme will do to see whether the options agree: the files of schemes are not known here.
     match options.resolve(|_| Style::new().map(|style| style.scheme)) {
-        Err(Error::Invalid { parameter, message }) => Err((parameter.replace('-', "_"), message)),
+        Err(Error::Invalid { parameter, message }) => Err((parameter.key().to_owned(), message.with_keys())),
         Err(other) => Err((String::new(), other.to_string())),
         Ok(_) => Ok(options),
     }

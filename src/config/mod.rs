@@ -49,6 +49,9 @@ mod tests;
 mod time_span;
 mod token;
 
+#[cfg(test)]
+pub(crate) use layer::read_options;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -67,8 +67,12 @@ macro_rules! quantity {
             type Err = crate::error::Error;
 
             fn from_str(text: &str) -> crate::error::Result<Self> {
-                let why =
-                    || crate::error::Error::invalid($parameter, format!(concat!("`{}` is not a ", $example), text));
+                let why = || {
+                    crate::error::Error::invalid(
+                        const { crate::parameter::Parameter::new($parameter) },
+                        format!(concat!("`{}` is not a ", $example), text),
+                    )
+                };
                 $crate::config::quantity::read(text, &Self::UNITS).map(Self).ok_or_else(why)
             }
         }

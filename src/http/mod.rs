@@ -4,8 +4,8 @@
 //! has what all requests share, and `maintenance` what is done beside them.
 
 mod maintenance;
-mod parameters;
-mod routes;
+pub(crate) mod parameters;
+pub(crate) mod routes;
 mod server;
 
 pub use server::Server;

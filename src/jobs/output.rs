@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// What a job's pictures are called: a path with `{job}`, `{place}` and `{time}` in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Output {
     /// [`Error::Invalid`] if it names anything else in braces, has a time elsewhere than once in the file's name, or ends in
     /// another format than `.png` or `.tif`.
     pub fn new(pattern: &str) -> Result<Self> {
-        let refused = |why: String| Err(Error::invalid("output", why));
+        let refused = |why: String| Err(Error::invalid(Parameter::OUTPUT, why));
         let bare =
             [Self::JOB, Self::PLACE, Self::TIME].iter().fold(pattern.to_owned(), |text, name| text.replace(name, ""));
         if bare.contains(['{', '}', '\0']) {

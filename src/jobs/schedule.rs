@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// Times of a clock on a wall, by a cron pattern and a time zone.
 ///
@@ -30,14 +31,20 @@ impl Schedule {
             let why = error.to_string();
             let why = why.trim_end_matches('.');
             let example = "\"*/15 * * * *\" for every quarter of an hour, or \"30 6 * * 1-5\"";
-            Error::invalid("schedule", format!("`{pattern}` is no schedule ({why}); write one such as {example}"))
+            Error::invalid(
+                Parameter::SCHEDULE,
+                format!("`{pattern}` is no schedule ({why}); write one such as {example}"),
+            )
         })?;
         let zone = TimeZone::get(zone).map_err(|_| {
-            Error::invalid("timezone", format!("there is no time zone `{zone}`; name one such as Europe/Berlin or UTC"))
+            Error::invalid(
+                Parameter::TIMEZONE,
+                format!("there is no time zone `{zone}`; name one such as Europe/Berlin or UTC"),
+            )
         })?;
         let schedule = Self { cron, zone };
         if schedule.next_after(Timestamp::UNIX_EPOCH).is_none() {
-            return Err(Error::invalid("schedule", format!("`{pattern}` never comes")));
+            return Err(Error::invalid(Parameter::SCHEDULE, format!("`{pattern}` never comes")));
         }
         Ok(schedule)
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::job::Workshop;
+use super::job_context::JobContext;
 use crate::error::{DatabaseFault, Error, Result};
 use crate::geo::{Extent, Projection};
 use crate::inputs::OpenInputs;
 use crate::layer::{Layer, LayerSpec, StyleOptions};
+use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
 use crate::source::{Columns, Query};
 
@@ -23,7 +24,7 @@ pub enum Subject {
 }
 
 /// The points of a run.
-pub(super) struct Subjected<'a> {
+pub(super) struct JobPoints<'a> {
     pub(super) layer: Arc<Layer>,
     /// Which of them are to be drawn.
     pub(super) query: Query<'a>,
@@ -40,31 +41,33 @@ impl Subject {
         &self,
         name: &str,
         projection: Option<Projection>,
-        workshop: Workshop<'_>,
+        context: JobContext<'_>,
     ) -> Result<StyleOptions> {
         match self {
             Self::Layer(name) => {
-                let Some(layer) = workshop.catalog.find(name)? else {
-                    let layers = workshop.catalog.layers();
+                let Some(layer) = context.catalog.find(name)? else {
+                    let layers = context.catalog.layers();
                     let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                     let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);
                     let hint = crate::spelling::did_you_mean(&near);
                     let all = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
-                    return Err(Error::invalid("layer", format!("there is no layer `{name}`; {hint}there are {all}")));
+                    return Err(Error::invalid(
+                        Parameter::LAYER,
+                        format!("there is no layer `{name}`; {hint}there are {all}"),
+                    ));
                 };
                 let ground = layer.ground();
                 if projection.is_some_and(|projection| projection.wraps() != ground.wraps()) {
                     let why = if ground.wraps() { "on the globe" } else { "on a plane" };
-                    return Err(Error::invalid("projection", format!("the points of `{name}` lie {why}")));
+                    return Err(Error::invalid(Parameter::PROJECTION, format!("the points of `{name}` lie {why}")));
                 }
                 Ok(layer.style().clone())
             }
-            Self::Query(spec) => match relation(name, spec, workshop) {
+            Self::Query(spec) => match relation(name, spec, context) {
                 // It may be there again when the job is due.
                 Ok(_) | Err(Error::Database { fault: DatabaseFault::Unreachable, .. }) => Ok(StyleOptions::default()),
-                Err(Error::Input { message, .. } | Error::Database { message, .. }) => {
-                    Err(Error::invalid("query", message))
-                }
+                Err(Error::Input { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
+                Err(Error::Database { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(other) => Err(other),
             },
             Self::Inputs(_) => Ok(StyleOptions::default()),
@@ -78,19 +81,19 @@ impl Subject {
         name: &str,
         window: &Query<'a>,
         is_framed: bool,
-        workshop: Workshop<'_>,
+        context: JobContext<'_>,
         stop: &AtomicBool,
-    ) -> Result<Subjected<'a>> {
+    ) -> Result<JobPoints<'a>> {
         let within = |query: Query<'static>| {
             query.with_start(window.filter.start_us).with_end(window.filter.end_us).with_stop(window.scan.stop)
         };
         let layer = match self {
             Self::Layer(name) => {
-                let layer = workshop.catalog.find_refreshed(name, stop)?;
+                let layer = context.catalog.find_refreshed(name, stop)?;
                 layer.ok_or_else(|| Error::input(name, "there is no such layer any more"))?
             }
             Self::Query(spec) => {
-                let (database, relation) = relation(name, spec, workshop)?;
+                let (database, relation) = relation(name, spec, context)?;
                 let snapshot = LiveSnapshot::of(database, relation, Some(stop))?;
                 Arc::new(Layer::described(name, Arc::new(snapshot))?)
             }
@@ -118,17 +121,17 @@ impl Subject {
                 let query = layer.query();
                 let query =
                     if layer.point_set().is_reread() { within(query) } else { query.with_stop(window.scan.stop) };
-                return Ok(Subjected { layer: Arc::new(layer), query, extent });
+                return Ok(JobPoints { layer: Arc::new(layer), query, extent });
             }
         };
         let (query, extent) = (within(layer.query()), layer.extent().clone());
-        Ok(Subjected { layer, query, extent })
+        Ok(JobPoints { layer, query, extent })
     }
 }
 
 /// The rows that a query of the database answers.
-fn relation<'w>(job: &str, spec: &TableSpec, workshop: Workshop<'w>) -> Result<(&'w Arc<Database>, Relation)> {
-    let why = || Error::invalid("query", "no database is named; set postgis.url, or DATABASE_URL");
-    let database = workshop.database.ok_or_else(why)?;
+fn relation<'w>(job: &str, spec: &TableSpec, context: JobContext<'w>) -> Result<(&'w Arc<Database>, Relation)> {
+    let why = || Error::invalid(Parameter::QUERY, "no database is named; set postgis.url, or DATABASE_URL");
+    let database = context.database.ok_or_else(why)?;
     Ok((database, database.relation(job, spec)?))
 }

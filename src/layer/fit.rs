@@ -5,6 +5,9 @@ use std::str::FromStr;
 use super::style::{Radius, Style};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
+use crate::message;
+use crate::parameter::{Message, Parameter};
+use crate::parameters::{Kind, Value};
 
 /// How many pixels a picture has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +29,7 @@ impl FromStr for Size {
 
     /// Reads `800x600`, or `1024` for the longer side.
     fn from_str(text: &str) -> Result<Self> {
-        let malformed = || Error::invalid("size", format!("`{text}` is not a size such as 800x600 or 1024"));
+        let malformed = || Error::invalid(Parameter::SIZE, format!("`{text}` is not a size such as 800x600 or 1024"));
         let side = |text: &str| text.trim().parse::<u32>().map_err(|_| malformed());
         let size = match text.split_once(['x', 'X', '×']) {
             Some((width, height)) => Self::Exact(side(width)?, side(height)?),
@@ -34,10 +37,23 @@ impl FromStr for Size {
         };
         match size {
             Self::Longest(0) | Self::Exact(0, _) | Self::Exact(_, 0) => {
-                Err(Error::invalid("size", format!("`{text}` has no pixels")))
+                Err(Error::invalid(Parameter::SIZE, format!("`{text}` has no pixels")))
             }
             _ => Ok(size),
         }
+    }
+}
+
+impl Value for Size {
+    fn read(text: &str, _: Kind) -> Result<Self, Message> {
+        text.parse().map_err(Error::into_message)
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(match self {
+            Self::Longest(side) => side.to_string(),
+            Self::Exact(width, height) => format!("{width}x{height}"),
+        })
     }
 }
 
@@ -58,7 +74,7 @@ impl FromStr for Fit {
         match text.to_ascii_lowercase().as_str() {
             "padded" => Ok(Self::Padded),
             "tight" => Ok(Self::Tight),
-            _ => Err(Error::invalid("fit", format!("`{text}` is neither padded nor tight"))),
+            _ => Err(Error::invalid(Parameter::FIT, format!("`{text}` is neither padded nor tight"))),
         }
     }
 }
@@ -87,12 +103,15 @@ pub fn canvas_of(projection: Projection, bounds: Bounds, size: Size) -> Result<C
 /// [`Error::Invalid`] if there is no point, the size is beyond the limits, or the extent has no width or height and the
 /// fit is tight.
 pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, style: &Style, fit: Fit) -> Result<Canvas> {
-    let bounds = extent
-        .bounds(projection.wraps())
-        .ok_or_else(|| Error::invalid("bounds", "there is no point to fit the picture to; give --bounds"))?;
+    let bounds = extent.bounds(projection.wraps()).ok_or_else(|| {
+        Error::invalid(Parameter::BOUNDS, message!("there is no point to fit the picture to; give ", Parameter::BOUNDS))
+    })?;
     if fit == Fit::Tight {
         if bounds.west >= bounds.east || bounds.south >= bounds.north {
-            return Err(Error::invalid("fit", format!("the points lie on a line ({bounds}); `tight` needs an area")));
+            return Err(Error::invalid(
+                Parameter::FIT,
+                format!("the points lie on a line ({bounds}); `tight` needs an area"),
+            ));
         }
         return canvas_of(projection, bounds, size);
     }
@@ -123,7 +142,10 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     let (mut world_width, mut world_height) = (x1 - x0, y1 - y0);
     let far = [x0, y0, x1, y1].into_iter().fold(1.0, |far: f64, edge| far.max(edge.abs()));
     if far > f64::MAX / 4.0 {
-        return Err(Error::invalid("bounds", format!("the points span {bounds}, too much to be shown; give --bounds")));
+        return Err(Error::invalid(
+            Parameter::BOUNDS,
+            message!(format!("the points span {bounds}, too much to be shown; give "), Parameter::BOUNDS),
+        ));
     }
     if world_width <= SAME * far && world_height <= SAME * far {
         let lone = LONE_WORLD[usize::from(!projection.wraps())] * far;
@@ -161,8 +183,9 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     };
     if projection.wraps() && width > MAX_TURNS * scale {
         let turns = width / scale;
-        let why = format!("{width}x{height} would show the world {turns:.0} times side by side; give --bounds as well");
-        return Err(Error::invalid("size", why));
+        let turns = format!("{width}x{height} would show the world {turns:.0} times side by side; give ");
+        let why = message!(turns, Parameter::BOUNDS, " as well");
+        return Err(Error::invalid(Parameter::SIZE, why));
     }
     let (middle_x, middle_y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
     let (half_x, half_y) = (width / scale / 2.0, height / scale / 2.0);

@@ -3,6 +3,8 @@
 use super::{Blend, Layer, Style, render_shaded};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Points};
+use crate::message;
+use crate::parameter::Parameter;
 use crate::raster::{Curve, Span};
 use crate::source::Query;
 
@@ -26,10 +28,10 @@ impl Frames {
     /// if it is not before the end.
     pub fn new(start_us: i64, end_us: i64, every_us: i64) -> Result<Self> {
         if every_us <= 0 {
-            return Err(Error::invalid("every", "a frame has to last longer than nothing, such as 1h or 1d"));
+            return Err(Error::invalid(Parameter::EVERY, "a frame has to last longer than nothing, such as 1h or 1d"));
         }
         if start_us >= end_us {
-            return Err(Error::invalid("start", "it is not before the end"));
+            return Err(Error::invalid(Parameter::START, "it is not before the end"));
         }
         let count = (i128::from(end_us) - i128::from(start_us) + i128::from(every_us) - 1) / i128::from(every_us);
         match usize::try_from(count) {
@@ -38,7 +40,7 @@ impl Frames {
                 let most = Self::MOST;
                 let why =
                     format!("that would be {count} frames, more than {most}; give longer ones, or a start and an end");
-                Err(Error::invalid("every", why))
+                Err(Error::invalid(Parameter::EVERY, why))
             }
         }
     }
@@ -164,7 +166,7 @@ impl Frames {
 fn check_frames(style: &Style) -> Result<()> {
     if style.blend == Blend::Add && style.curve == Curve::EqHist {
         let why = "eqhist lays the colors by the points of each frame, so that they would not mean the same; take log or sqrt";
-        return Err(Error::invalid("curve", why));
+        return Err(Error::invalid(Parameter::CURVE, why));
     }
     Ok(())
 }
@@ -179,8 +181,12 @@ fn pinned(span: Span, style: &Style) -> Result<Span> {
     if span.vmin < span.vmax {
         return Ok(span);
     }
-    let at_fault = if style.vmin.is_some() { "vmin" } else { "vmax" };
-    Err(Error::invalid(at_fault, "no value of any frame lies on its other side; give both vmin and vmax"))
+    let at_fault = if style.vmin.is_some() { Parameter::VMIN } else { Parameter::VMAX };
+    let (vmin, vmax) = (Parameter::VMIN, Parameter::VMAX);
+    Err(Error::invalid(
+        at_fault,
+        message!("no value of any frame lies on its other side; give both ", vmin, " and ", vmax),
+    ))
 }
 
 impl Layer {

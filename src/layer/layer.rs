@@ -1,5 +1,6 @@
 //! A layer: points under a name.
 
+use crate::parameter::Parameter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,6 +10,7 @@ use super::shading::{self, Shading};
 use super::{Blend, Style, StyleOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Points};
+use crate::parameters::ParameterSet;
 use crate::source::{CategoryList, Columns, Description, Filter, Ground, PointSet, Query, ScanReport, Totals};
 
 /// How a layer is named, read and drawn.
@@ -43,7 +45,7 @@ impl LayerSpec {
         for (parameter, text) in &parameters {
             if !style.set(parameter, text)? {
                 let why = format!("the layer `{name}` has a style with an unknown `{parameter}`");
-                return Err(Error::invalid("style", why));
+                return Err(Error::invalid(Parameter::STYLE, why));
             }
         }
         let columns = Columns { weight, ..Columns::default() };

@@ -7,6 +7,8 @@ use super::Unit;
 use crate::color::{Background, Opacity, Palette, Scheme};
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
+use crate::message;
+use crate::parameter::Parameter;
 use crate::raster::{Aggregation, Curve, Grid, Kernel, Normalization, Quantizer, Shape, Span, classic};
 
 /// How points are drawn.
@@ -123,9 +125,17 @@ impl Style {
         } else {
             // Told without numbers: these are per pixel, and the user may count otherwise.
             Err(match (self.vmin.is_some(), self.vmax.is_some()) {
-                (true, true) => Error::invalid("vmin", "not a finite number below vmax"),
-                (true, false) => Error::invalid("vmin", "no value in the picture lies above it; give --vmax too"),
-                _ => Error::invalid("vmax", "no value in the picture lies below it; give --vmin too"),
+                (true, true) => {
+                    Error::invalid(Parameter::VMIN, message!("not a finite number below ", Parameter::VMAX))
+                }
+                (true, false) => Error::invalid(
+                    Parameter::VMIN,
+                    message!("no value in the picture lies above it; give ", Parameter::VMAX, " too"),
+                ),
+                _ => Error::invalid(
+                    Parameter::VMAX,
+                    message!("no value in the picture lies below it; give ", Parameter::VMIN, " too"),
+                ),
             })
         }
     }
@@ -202,7 +212,7 @@ impl FromStr for Blend {
         match text.to_ascii_lowercase().as_str() {
             "add" => Ok(Self::Add),
             "classic" => Ok(Self::Classic),
-            _ => Err(Error::invalid("blend", format!("`{text}` is neither add nor classic"))),
+            _ => Err(Error::invalid(Parameter::BLEND, format!("`{text}` is neither add nor classic"))),
         }
     }
 }
@@ -219,6 +229,14 @@ pub enum Radius {
 }
 
 impl Radius {
+    /// The dot size, if it is one.
+    pub fn dot_size(self) -> Option<f64> {
+        match self {
+            Self::DotSize(dot_size) => Some(dot_size),
+            Self::Pixels(_) | Self::Meters(_) => None,
+        }
+    }
+
     /// Reads a dot size: a number above 0 and at most [`classic::MAX_DOT_SIZE`].
     ///
     /// # Errors
@@ -227,7 +245,10 @@ impl Radius {
         let most = classic::MAX_DOT_SIZE;
         let size = text.trim().parse::<f64>().ok().filter(|size| *size > 0.0 && *size <= f64::from(most));
         size.map(Self::DotSize).ok_or_else(|| {
-            Error::invalid("dot_size", format!("`{text}` is not a number of pixels above 0 and at most {most}"))
+            Error::invalid(
+                Parameter::DOT_SIZE,
+                format!("`{text}` is not a number of pixels above 0 and at most {most}"),
+            )
         })
     }
 }
@@ -246,10 +267,11 @@ impl FromStr for Radius {
         let text = text.trim();
         let unit_at = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e').unwrap_or(text.len());
         let (number, unit) = text.split_at(unit_at);
-        let malformed = || Error::invalid("radius", format!("`{text}` is not a size such as 25, 25px, 500m or 10km"));
+        let malformed =
+            || Error::invalid(Parameter::RADIUS, format!("`{text}` is not a size such as 25, 25px, 500m or 10km"));
         let number: f64 = number.trim().parse().map_err(|_| malformed())?;
         if !(number > 0.0 && number.is_finite()) {
-            return Err(Error::invalid("radius", format!("`{text}` is not above 0")));
+            return Err(Error::invalid(Parameter::RADIUS, format!("`{text}` is not above 0")));
         }
         match unit {
             "" | "px" => Ok(Self::Pixels(number)),

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 /// Each module of the `kiln` package, and the modules of the package that it may use. The compiler checks the crates.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("layer", &[]),
+    ("parameters", &[]),
+    ("layer", &["parameters"]),
     ("images", &["layer"]),
-    ("export", &["images", "layer"]),
-    ("jobs", &["inputs", "images", "layer"]),
-    ("config", &["jobs", "layer", "images"]),
+    ("export", &["images", "layer", "parameters"]),
+    ("jobs", &["inputs", "images", "layer", "parameters"]),
+    ("config", &["jobs", "layer", "images", "parameters"]),
     ("live", &["config", "layer"]),
-    ("http", &["live", "config", "jobs", "images", "layer"]),
-    ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer"]),
+    ("http", &["live", "config", "jobs", "images", "layer", "parameters"]),
+    ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer", "parameters"]),
 ];
 /// What the crate's root offers to every module: the other crates.
 const ROOT_ITEMS: &[&str] = &[
@@ -23,7 +24,12 @@ const ROOT_ITEMS: &[&str] = &[
     "encode",
     "error",
     "geo",
+    "layer_name",
+    "message",
     "parallel",
+    "parameter",
+    "Parameter",
+    "Message",
     "postgis",
     "raster",
     "simd",

@@ -30,7 +30,8 @@ fn paths(text: &str) -> BTreeSet<String> {
             && !path.contains([' ', '{', '*', '<', '=', ':'])
             && (path.ends_with(".rs")
                 || path.ends_with(".toml")
-                || ["src", "crates", "examples", "fuzz", "tests", "docs", "schemes", "scripts", "benches"].contains(&first))
+                || ["src", "crates", "examples", "fuzz", "tests", "docs", "schemes", "scripts", "benches"]
+                    .contains(&first))
     };
     let code = text.split('`').skip(1).step_by(2).filter(|path| is_source(path)).map(str::to_owned);
     let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
@@ -44,7 +45,8 @@ fn documents_name_files_that_exist() {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         let beside = root().join(document).parent().unwrap().to_owned();
         for path in paths(&text) {
-            let exists = beside.join(&path).exists() || ROOTS.iter().any(|start| root().join(start).join(&path).exists());
+            let exists =
+                beside.join(&path).exists() || ROOTS.iter().any(|start| root().join(start).join(&path).exists());
             assert!(exists, "{document} names {path}, which is not there");
         }
     }

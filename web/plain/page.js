@@ -29,7 +29,7 @@ let stale = []; // what it replaces, until it is there
 
 // --------------------------------------------------------------------------------------------------- asking the server
 
-/** The answer to a request as JSON. A problem (RFC 9457) becomes an error that says its title and detail. */
+/** The answer to a request as JSON. A problem (RFC 9457) becomes an error with its detail. */
 async function ask(url, options) {
   const answer = await fetch(url, options).catch((error) => {
     throw error.name === 'AbortError' ? error : new Error('The server cannot be reached.');
@@ -38,7 +38,7 @@ async function ask(url, options) {
   if (answer.ok) return answer.json();
   const problem = type.startsWith('application/problem+json') ? await answer.json() : {};
   const title = problem.title ?? `The server answered ${answer.status} ${answer.statusText}`.trim();
-  throw new Error(problem.detail ? `${title}: ${problem.detail}` : title);
+  throw new Error(problem.detail ?? title);
 }
 
 /** The ground and the size of the picture for the current view; null where the view shows no ground. */

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::parameter::{Message, Parameter};
+
 /// The result of anything in Kiln that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -9,15 +11,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Every message is one line that names the parameter or the file at fault and says what would be accepted.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// A parameter is out of range, malformed or unknown: the caller asked for the wrong thing.
     #[error("{parameter}: {message}")]
     Invalid {
-        /// The parameter's name, as the user writes it (`radius`, `bounds`, …).
-        parameter: &'static str,
+        /// Which parameter.
+        parameter: Parameter,
         /// What is wrong with it and what would be accepted.
-        message: String,
+        message: Message,
     },
     /// The configuration says something that it cannot mean.
     #[error("{place}: {message}")]
@@ -33,7 +34,7 @@ pub enum Error {
         /// The file, or `-` for standard input.
         input: PathBuf,
         /// What is wrong with it (with the row, where one is at fault) and what to do.
-        message: String,
+        message: Message,
     },
     /// A request sends what it sends in a format that is not read.
     #[error("points cannot be read from {media_type:?}; expected {expected}")]
@@ -90,7 +91,7 @@ impl Error {
     }
 
     /// An [`Error::Invalid`] for `parameter`.
-    pub fn invalid(parameter: &'static str, message: impl Into<String>) -> Self {
+    pub fn invalid(parameter: Parameter, message: impl Into<Message>) -> Self {
         Self::Invalid { parameter, message: message.into() }
     }
 
@@ -100,7 +101,7 @@ impl Error {
     }
 
     /// An [`Error::Input`] for the file `input`.
-    pub fn input(input: impl AsRef<Path>, message: impl Into<String>) -> Self {
+    pub fn input(input: impl AsRef<Path>, message: impl Into<Message>) -> Self {
         Self::Input { input: input.as_ref().to_owned(), message: message.into() }
     }
 
@@ -127,7 +128,7 @@ impl Error {
             Self::Io { path, action, source } => {
                 Self::io(path, action, std::io::Error::new(source.kind(), source.to_string()))
             }
-            Self::Invalid { parameter, message } => Self::invalid(parameter, message.clone()),
+            Self::Invalid { parameter, message } => Self::invalid(*parameter, message.clone()),
             Self::Input { input, message } => Self::input(input, message.clone()),
             Self::Config { place, message } => Self::config(place.clone(), message.clone()),
             Self::MediaType { media_type, expected } => {
@@ -135,6 +136,14 @@ impl Error {
             }
             Self::Database { database, fault, message } => Self::database(database, *fault, message),
             Self::Cancelled => Self::Cancelled,
+        }
+    }
+
+    /// What is wrong, without the parameter or the input that is at fault.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Invalid { message, .. } | Self::Input { message, .. } => message,
+            other => other.to_string().into(),
         }
     }
 

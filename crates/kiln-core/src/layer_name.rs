@@ -1,6 +1,7 @@
 //! The syntax of layer names: a name is a URL path segment, a folder of a store and a key of the configuration.
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// The longest name, in bytes.
 pub const MAX_LEN: usize = 64;
@@ -23,7 +24,7 @@ pub fn is_valid_char(c: char) -> bool {
 /// # Errors
 /// [`Error::Invalid`] if the name is not [valid](is_valid).
 pub fn check(name: &str) -> Result<()> {
-    if is_valid(name) { Ok(()) } else { Err(Error::invalid("layer", RULE)) }
+    if is_valid(name) { Ok(()) } else { Err(Error::invalid(Parameter::LAYER, RULE)) }
 }
 
 #[cfg(test)]

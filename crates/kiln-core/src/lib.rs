@@ -14,12 +14,14 @@ pub mod error;
 pub mod geo;
 pub mod layer_name;
 pub mod parallel;
+pub mod parameter;
 pub mod raster;
 pub mod simd;
 pub mod source;
 pub mod spelling;
 
 pub use error::{Error, Result};
+pub use parameter::{Message, Parameter};
 
 /// The number of threads that work in parallel on this machine; 1 if it will not say.
 pub fn available_threads() -> usize {

@@ -68,6 +68,7 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+    use crate::parameter::Parameter;
 
     #[test]
     fn each_item_has_its_result_and_the_first_failure_is_returned() {
@@ -75,7 +76,8 @@ mod tests {
         for threads in [0, 1, 3, 200] {
             assert_eq!(try_map(&items, threads, |item| Ok(item * 2)).unwrap()[99], 198);
         }
-        let odd = |item: &u32| if item % 2 == 1 { Err(Error::invalid("item", item.to_string())) } else { Ok(()) };
+        let odd =
+            |item: &u32| if item % 2 == 1 { Err(Error::invalid(Parameter::POINTS, item.to_string())) } else { Ok(()) };
         assert!(try_map(&items, 3, odd).unwrap_err().to_string().contains(": 1"));
         let begun = AtomicUsize::new(0);
         let counted = |item: &u32| {

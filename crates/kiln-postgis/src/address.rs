@@ -7,6 +7,7 @@ use std::str::FromStr;
 use tokio_postgres::config::{Host, SslMode};
 
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 
 /// How sure a connection is to be of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl FromStr for Address {
     /// # Errors
     /// [`Error::Invalid`] if it is none. The message does not repeat the text: a password may be in it.
     fn from_str(text: &str) -> Result<Self> {
-        let refused = |why: String| Error::invalid("database", why);
+        let refused = |why: String| Error::invalid(Parameter::DATABASE, why);
         if !Self::is_meant(text) {
             return Err(refused("not an address such as postgres://user@host/name".into()));
         }

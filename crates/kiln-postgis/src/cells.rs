@@ -10,6 +10,7 @@ use super::sql::Sql;
 use super::window::Window;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Canvas, Projection, fixed, morton};
+use kiln_core::parameter::Parameter;
 use kiln_core::raster::lattice::{CellSums, FEW_POINTS, OUTSIDE, Placement, Resampling, Tallies};
 use kiln_core::raster::{Cells, Grid, Tally};
 use kiln_core::source::{Query, ScanReport};
@@ -41,7 +42,7 @@ impl LiveSnapshot {
         self.check(query)?;
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid(
-                "projection",
+                Parameter::PROJECTION,
                 "a table's points lie on the globe: give mercator or platecarree",
             ));
         }

@@ -11,6 +11,8 @@ use super::relation::Relation;
 use super::rows::{Batch, Fields, Wants, fetch, stream};
 use super::sql::{Sql, instant_us};
 use kiln_core::error::{DatabaseFault, Error, Result};
+use kiln_core::message;
+use kiln_core::parameter::Parameter;
 use kiln_core::source::{Query, Rejection, ScanReport, Sink, Source};
 
 /// The rows of a table as a source: each once, at the places where they are, in the order of the table.
@@ -86,11 +88,12 @@ impl Source for Export {
         if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
             return Err(Error::input(
                 &self.relation.label,
-                "there is no column of times to filter by; name it with --time",
+                message!("there is no column of times to filter by; name it with ", Parameter::TIME),
             ));
         }
         if self.relation.category.is_none() && !query.filter.categories.is_empty() {
-            let why = "there is no column of categories to filter by; name it with --category-column";
+            let column = Parameter::CATEGORY_COLUMN;
+            let why = message!("there is no column of categories to filter by; name it with ", column);
             return Err(Error::input(&self.relation.label, why));
         }
         let wants = Wants {

@@ -11,6 +11,7 @@ use super::quote::{identifier, literal};
 use super::relation::TableName;
 use super::table::LiveTable;
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 
 /// The channel that is listened to. What comes along is the table's name, `schema.table`.
 const CHANNEL: &str = "kiln";
@@ -20,8 +21,9 @@ const CHANNEL: &str = "kiln";
 /// # Errors
 /// [`Error::Invalid`] if the name is none: `table` or `schema.table`, in quotes where it is not in lower case.
 pub fn trigger(table: &str) -> Result<String> {
-    let refused =
-        || Error::invalid("table", "give a table, or schema.table, with quotes around what is not in lower case");
+    let refused = || {
+        Error::invalid(Parameter::TABLE, "give a table, or schema.table, with quotes around what is not in lower case")
+    };
     let (first, rest) = name(table).ok_or_else(refused)?;
     let TableName { schema, name } = match rest.strip_prefix('.') {
         Some(rest) => match name(rest) {

@@ -4,6 +4,7 @@ use super::quote::identifier;
 use super::sql::{Instant, Sql};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Points;
+use kiln_core::parameter::Parameter;
 use kiln_core::source::{Comparison, Description, Operand, Query, parse_time_us};
 
 /// What a live layer is made of, as its owner says it.
@@ -332,7 +333,7 @@ impl Relation {
     /// [`Error::Invalid`] for `where` if not.
     pub fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
         let Comparison { column: name, operand, .. } = comparison;
-        let refused = |why: String| Err(Error::invalid("where", why));
+        let refused = |why: String| Err(Error::invalid(Parameter::WHERE, why));
         let Some(column) = self.columns.iter().find(|column| column.name == *name) else {
             return refused(format!("the layer's table has no column `{name}` that can be compared"));
         };

@@ -12,6 +12,7 @@ use super::survey::{Surveyed, survey};
 use super::window::meeting;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Bounds, Extent, Points, fixed};
+use kiln_core::parameter::Parameter;
 use kiln_core::source::Query;
 
 /// What was known of a live table's points when they were last looked at. The points themselves are those of now.
@@ -166,10 +167,10 @@ impl LiveSnapshot {
     /// Makes sure that the rows have what the query filters by.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
         if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
-            return Err(Error::invalid("start", "the layer's points have no times to filter by"));
+            return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
         }
         if self.relation.category.is_none() && !query.filter.categories.is_empty() {
-            return Err(Error::invalid("category", "the layer's points have no categories to filter by"));
+            return Err(Error::invalid(Parameter::CATEGORY, "the layer's points have no categories to filter by"));
         }
         Ok(())
     }

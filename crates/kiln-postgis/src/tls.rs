@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::address::Trust;
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 
 /// Makes encrypted connections.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ impl Tls {
     pub(super) fn new(trust: &Trust) -> Result<Self> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
-        let builder = builder.map_err(|error| Error::invalid("database", error.to_string()))?;
+        let builder = builder.map_err(|error| Error::invalid(Parameter::DATABASE, error.to_string()))?;
         let config = match trust {
             Trust::Anybody => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
             Trust::Verified { authorities } => builder.with_root_certificates(roots(authorities.as_deref())?),

@@ -9,6 +9,7 @@ use super::segment::SegmentEntry;
 use super::staging::StagingDir;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Points;
+use kiln_core::parameter::Parameter;
 
 /// Points to append to a layer.
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ impl StoredLayer {
                 Some((before.clone(), before.digest == request.digest))
             });
             if let Some((before, is_same_body)) = known {
-                let reused = || Error::invalid("Idempotency-Key", "it was used for another body already");
+                let reused = || Error::invalid(Parameter::IDEMPOTENCY_KEY, "it was used for another body already");
                 outcomes.push(if is_same_body { Ok(Appended::Before(before)) } else { Err(reused()) });
                 continue;
             }

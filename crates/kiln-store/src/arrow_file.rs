@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use kiln_core::error::{Error, Result};
 
-/// What is known of a file that was written.
+/// The size and checksum of a file that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Written {
-    /// Its length.
+    /// Its size.
     pub(super) bytes: u64,
     /// CRC-32 (IEEE) of all of it.
     pub(super) crc32: u32,
@@ -33,7 +33,7 @@ pub(super) struct ArrowWriter {
     writer: FileWriter<Counted>,
 }
 
-/// Counts and sums up what passes.
+/// Counts the bytes written, and their checksum.
 struct Counted {
     file: BufWriter<File>,
     bytes: u64,
@@ -54,7 +54,7 @@ impl Write for Counted {
 }
 
 impl ArrowWriter {
-    /// Begins a file that is not there yet.
+    /// Creates a file; it must not exist.
     pub(super) fn create(path: &Path, schema: Schema) -> Result<Self> {
         const BUFFER_BYTES: usize = 1 << 20;
         let file = File::options().write(true).create_new(true).open(path);
@@ -73,7 +73,7 @@ impl ArrowWriter {
         written.map_err(|error| refused(&self.path, "write", error))
     }
 
-    /// Ends the file; with `durable`, it is on the disk then.
+    /// Finishes the file; with `durable`, it is on disk then.
     pub(super) fn finish(mut self, durable: bool) -> Result<Written> {
         let path = self.path;
         self.writer.finish().map_err(|error| refused(&path, "write", error))?;
@@ -86,7 +86,7 @@ impl ArrowWriter {
     }
 }
 
-/// What went wrong with a file; a full disk stays one.
+/// The error of a file; the kind of an I/O error, such as a full disk, is kept.
 fn refused(path: &Path, action: &'static str, error: ArrowError) -> Error {
     match error {
         ArrowError::IoError(_, source) => Error::io(path, action, source),
@@ -103,7 +103,7 @@ pub(super) struct ArrowFile {
     pub(super) batches: Vec<RecordBatch>,
 }
 
-/// A map as the owner of bytes.
+/// A map that owns the bytes of buffers.
 struct Mapped(Arc<Mmap>);
 
 impl AsRef<[u8]> for Mapped {
@@ -113,7 +113,7 @@ impl AsRef<[u8]> for Mapped {
 }
 
 impl ArrowFile {
-    /// Maps a file of a known length.
+    /// Maps a file of a known size.
     pub(super) fn open(path: &Path, bytes: u64) -> Result<Self> {
         let damaged = |why: String| Error::input(path, why);
         let file = File::open(path).map_err(|error| Error::io(path, "read", error))?;
@@ -122,7 +122,7 @@ impl ArrowFile {
             return Err(damaged(format!("it is damaged: {length} bytes long instead of {bytes}")));
         }
         // SAFETY: segments are never written to once they have their name, and removed only by their name, which leaves
-        // the map as it is. Whoever truncates one by hand takes the process with it.
+        // the map as it is. Truncating one by hand kills the process.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", error))?;
         let map = Arc::new(map);
@@ -135,11 +135,11 @@ impl ArrowFile {
         &self.path
     }
 
-    /// Whether the file is still as it was written. Reads all of it.
+    /// Verifies the file's checksum, which reads all of it.
     pub(super) fn verify(&self, written: Written) -> Result<()> {
         const STRETCH: usize = 1 << 24;
         let mut crc = crc32fast::Hasher::new();
-        // Reading ahead is what the system does best when it is told; what was read is not kept from others.
+        // The hint makes the system read ahead; what was read is released, so that it displaces nothing else.
         let _ = self.map.advise(Advice::Sequential);
         for (i, stretch) in self.map.chunks(STRETCH).enumerate() {
             crc.update(stretch);
@@ -153,13 +153,13 @@ impl ArrowFile {
         }
     }
 
-    /// Says that nothing of the file is needed in memory for now. A look at a few bytes here and there, as at the begin of
-    /// each batch, brings much around them along.
+    /// Releases the memory of the file's pages. Reading a few bytes here and there, such as the first of each batch, maps much
+    /// around them.
     pub(super) fn release_all(&self) {
         self.release(0, self.map.len());
     }
 
-    /// Says that a stretch of the file is not needed in memory for now.
+    /// Releases the memory of a range of the file.
     fn release(&self, offset: usize, length: usize) {
         const PAGE: usize = 4096;
         let (start, end) = (offset.next_multiple_of(PAGE), (offset + length) / PAGE * PAGE);
@@ -170,7 +170,7 @@ impl ArrowFile {
         }
     }
 
-    /// Says that the columns of a batch are not needed in memory for now.
+    /// Releases the memory of a batch's columns.
     pub(super) fn release_batch(&self, batch: usize) {
         let base = self.map.as_ptr() as usize;
         for column in self.batches[batch].columns() {
@@ -185,17 +185,17 @@ impl ArrowFile {
     }
 }
 
-/// The schema and the batches of a file, each of which points into it.
+/// The schema and the batches of a file, whose buffers are slices of it.
 fn decode(file: &Buffer) -> Result<(SchemaRef, Vec<RecordBatch>), String> {
     const TRAILER: usize = 10;
-    let told = |error: ArrowError| error.to_string();
+    let message = |error: ArrowError| error.to_string();
     let trailer_at = file.len().checked_sub(TRAILER).ok_or("it is too short")?;
     let trailer = file[trailer_at..].try_into().map_err(|_| "it is too short")?;
-    let footer_length = read_footer_length(trailer).map_err(told)?;
+    let footer_length = read_footer_length(trailer).map_err(message)?;
     let footer_at = trailer_at.checked_sub(footer_length).ok_or("its footer is broken")?;
     let footer = root_as_footer(&file[footer_at..trailer_at]).map_err(|error| error.to_string())?;
     let schema = footer.schema().ok_or("it has no schema")?;
-    let schema = Arc::new(try_fb_to_schema(schema).map_err(told)?);
+    let schema = Arc::new(try_fb_to_schema(schema).map_err(message)?);
     let mut decoder = FileDecoder::new(Arc::clone(&schema), footer.version()).with_require_alignment(true);
     let stretch = |block: &arrow_ipc::Block| {
         let (offset, body) = (usize::try_from(block.offset()).ok()?, usize::try_from(block.bodyLength()).ok()?);
@@ -204,11 +204,11 @@ fn decode(file: &Buffer) -> Result<(SchemaRef, Vec<RecordBatch>), String> {
     };
     let beyond = "it says that a batch lies beyond its end";
     for block in footer.dictionaries().iter().flatten() {
-        decoder.read_dictionary(block, &stretch(block).ok_or(beyond)?).map_err(told)?;
+        decoder.read_dictionary(block, &stretch(block).ok_or(beyond)?).map_err(message)?;
     }
     let blocks = footer.recordBatches().into_iter().flatten();
     let batches = blocks.map(|block| {
-        let batch = decoder.read_record_batch(block, &stretch(block).ok_or(beyond)?).map_err(told)?;
+        let batch = decoder.read_record_batch(block, &stretch(block).ok_or(beyond)?).map_err(message)?;
         batch.ok_or_else(|| "a batch is missing".to_owned())
     });
     let batches = batches.collect::<Result<_, String>>()?;

@@ -26,7 +26,7 @@ use kiln_core::geo::morton;
 pub(super) const MOST_POINTS: u64 = 1 << (2 * SIDE_BITS);
 pub(super) use kiln_core::raster::lattice::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 
-/// Cells that hold points, of one block, in Z-order.
+/// The occupied cells of a block, in Z-order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Cells {
     /// row · 64 + column.
@@ -40,7 +40,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Adds to the last cell if it is this one, else begins it.
+    /// Adds to the last cell if it is this one, else appends it.
     #[inline]
     pub(super) fn add(&mut self, cell: u16, n: u32, weights: Option<(f64, f32)>) {
         if self.cell.last() == Some(&cell) {
@@ -119,7 +119,7 @@ impl BlocksWriter {
         })
     }
 
-    /// Takes a block: the node `key` of the quadtree, whose cells are of `level`.
+    /// Writes a block: the node `key` of the quadtree, whose cells are of `level`.
     pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &Cells) -> Result<()> {
         let (column, row) = morton::place(key);
         self.level.push(level as u8);
@@ -167,7 +167,7 @@ fn item(of: DataType) -> FieldRef {
     Arc::new(Field::new_list_field(of, false))
 }
 
-/// Blocks that are read.
+/// A file of blocks that is open for reading.
 #[derive(Debug)]
 pub(super) struct BlocksFile {
     file: ArrowFile,
@@ -176,7 +176,7 @@ pub(super) struct BlocksFile {
     levels: Vec<Vec<Block>>,
 }
 
-/// Where a block is.
+/// The location of a block in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
     key: u64,
@@ -194,7 +194,7 @@ impl Block {
     }
 }
 
-/// The cells of some blocks.
+/// The cells of the blocks of a record batch.
 #[derive(Debug)]
 struct Batch {
     cell: ScalarBuffer<u16>,
@@ -202,7 +202,7 @@ struct Batch {
     weights: Option<(ScalarBuffer<f64>, ScalarBuffer<f32>)>,
 }
 
-/// The cells of a block, as they lie in the file.
+/// The cells of a block, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BlockCells<'a> {
     pub(super) cell: &'a [u16],
@@ -233,7 +233,7 @@ impl BlocksFile {
         self.file.verify(written)
     }
 
-    /// The block that is the node `key` with cells of `level`, if it is kept.
+    /// The block that is the node `key` with cells of `level`, if the file has it.
     pub(super) fn find(&self, level: u32, key: u64) -> Option<&Block> {
         let blocks = self.levels.get(level.checked_sub(MIN_LEVEL)? as usize)?;
         blocks.binary_search_by_key(&key, |block| block.key).ok().map(|place| &blocks[place])
@@ -251,7 +251,7 @@ impl BlocksFile {
 }
 
 impl Batch {
-    /// The cells of a batch; its blocks are put into `levels`.
+    /// Reads the cells of a batch, and appends its blocks to `levels`.
     fn read(batch: &RecordBatch, index: u32, rows: u64, levels: &mut [Vec<Block>]) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
         let level = column("level")?.as_primitive_opt::<UInt8Type>()?;

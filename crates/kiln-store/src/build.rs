@@ -1,4 +1,4 @@
-//! From points in Z-order to the blocks of all levels.
+//! Builds the blocks of all levels from points in Z-order.
 
 use std::ops::Range;
 use std::path::Path;
@@ -20,8 +20,8 @@ struct Built {
     cells: Cells,
 }
 
-/// Writes the blocks of `points` to `path`, if there are points enough for any. Each point is looked at once: the cells of a
-/// node are summed up from those of its four children.
+/// Writes the blocks of `points` to `path`, if there are enough points for any. Each point is read once: the cells of a
+/// node are the sums of those of its four children.
 pub(super) fn build(
     points: &PointsFile,
     path: &Path,
@@ -33,7 +33,7 @@ pub(super) fn build(
         return Ok(None);
     }
     let mut writer = BlocksWriter::create(path, points.is_weighted())?;
-    // The subtrees of one depth are shared out to threads; what lies above them is summed up in the end.
+    // The subtrees of one depth are shared out to threads; the levels above them are summed in the end.
     let top = (MIN_LEVEL - SIDE_BITS) as usize + 3;
     let mut roots = Vec::with_capacity(1 << (2 * top));
     let mut start = 0;
@@ -61,7 +61,6 @@ pub(super) fn build(
         tops[key] = cells;
         Ok(())
     };
-    // Empty ones are of no concern to anybody.
     let filled: Vec<_> = roots.iter().filter(|(_, rows)| !rows.is_empty()).collect();
     if threads <= 1 {
         for (key, rows) in filled {

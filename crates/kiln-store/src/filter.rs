@@ -1,4 +1,4 @@
-//! Which points of a segment a query lets through.
+//! The filter of a query on a segment.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use kiln_core::geo::{Points, Polygon, fixed};
 use kiln_core::simd::wide;
 use kiln_core::source::Query;
 
-/// A filter as a segment numbers its categories.
+/// A filter with the category numbers of a segment.
 #[derive(Clone, Debug)]
 pub(super) struct Filter<'q> {
     /// The first instant that passes, and the first that no longer does; `None` where all pass, even those without a time.
@@ -24,12 +24,12 @@ pub(super) struct Passed {
     pub(super) x: Vec<u32>,
     pub(super) y: Vec<u32>,
     pub(super) weight: Vec<f32>,
-    /// Where in the batch they are.
+    /// Their rows in the batch.
     pub(super) rows: Vec<u32>,
 }
 
 impl<'q> Filter<'q> {
-    /// What all points pass.
+    /// A filter that all points pass.
     pub(super) fn everything() -> Self {
         Self { time_us: None, categories: None, polygon: None }
     }
@@ -67,7 +67,7 @@ impl<'q> Filter<'q> {
         Some(any.then_some(filter))
     }
 
-    /// Hands the points of `range` that pass to `take`, some at a time.
+    /// Passes the points of `range` that match to `take`, in chunks.
     pub(super) fn select(
         &self,
         batch: &Batch,

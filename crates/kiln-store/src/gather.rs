@@ -40,10 +40,9 @@ struct Part<'a> {
     max: Option<&'a mut [f32]>,
 }
 
-/// The points of segments per cell of the canvas, each segment with its filter, if there is one. `points` is how many there
-/// are in all.
+/// Sums the points of segments per cell of the canvas, each segment with its filter, if it has one. `points` is their total.
 ///
-/// Rows of the canvas are shared out to the threads, so that each cell is summed in one order whatever their number.
+/// The threads share the rows of the canvas, so that each cell is summed in one order, whatever their number.
 pub(super) fn gather(
     segments: &[(&Segment, Option<Filter<'_>>)],
     request: CellRequest<'_>,
@@ -101,7 +100,7 @@ pub(super) fn gather(
     Ok(Cells { width, height, counts, sums, max, points, inside, weighted })
 }
 
-/// A walk down the quadtree of a segment, over the nodes that show in some rows of a canvas.
+/// A walk down the quadtree of a segment, over the nodes that are visible in some rows of a canvas.
 struct Walk<'a> {
     segment: &'a Segment,
     filter: Option<&'a Filter<'a>>,
@@ -112,12 +111,12 @@ struct Walk<'a> {
     tallies: &'a mut Tallies,
 }
 
-/// What the walk needs to know of one copy of the world.
+/// One copy of the world on the canvas.
 struct WorldCopy {
     columns: Columns,
-    /// A shorter way, where pixels are cells.
+    /// A faster mapping, where pixels are cells.
     lattice: Option<Lattice>,
-    /// The cells that show: columns `[first, end)`, rows `[first, end)`.
+    /// The visible cells: columns `[first, end)`, rows `[first, end)`.
     window: [[u64; 2]; 2],
 }
 
@@ -142,9 +141,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Takes in the node `key` of a depth, whose points are `rows`.
+    /// Adds the node `key` of a depth, whose points are `rows`.
     fn node(&mut self, copy: &WorldCopy, depth: u32, key: u64, rows: Range<u64>) {
-        /// Rows that are passed over one by one sooner than they are split by place.
+        /// Rows that are faster to filter one by one than to split by location.
         const FILTERED_ROWS: u64 = 1 << 14;
         if rows.is_empty() || self.request.is_stopped() {
             return;
@@ -176,7 +175,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether a node shows, and if it does, whether all of it does.
+    /// Whether all of a node is visible; `None` if nothing is.
     fn shows(&self, copy: &WorldCopy, depth: u32, key: u64) -> Option<bool> {
         let (x, y) = morton::place(key);
         let side_bits = self.placement.level - depth;
@@ -192,7 +191,7 @@ impl<'a> Walk<'a> {
         Some(is_whole)
     }
 
-    /// The rows of a child of a node that has `within`.
+    /// The rows of a child of a node with the rows `within`.
     fn rows_of(&self, depth: u32, key: u64, within: &Range<u64>) -> Range<u64> {
         let blocks = self.segment.blocks.as_ref();
         if let Some(block) = blocks.and_then(|blocks| blocks.find(depth + SIDE_BITS, key)) {
@@ -244,7 +243,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds points by their places.
+    /// Adds points by their locations.
     fn add(&mut self, copy: &WorldCopy, x: &[u32], y: &[u32], weight: Option<&[f32]>) {
         const CHUNK: usize = 1024;
         let mut at = [0; CHUNK];
@@ -265,7 +264,7 @@ wide! {
     fn block_cells(cells: &[u16], columns: &[u32; 64], rows: &[u32; 64], outside: u32, at: &mut [u32]) {
         for (at, &cell) in at.iter_mut().zip(cells) {
             let cell = usize::from(cell);
-            // More than 64 × 64 cells there are not, whatever the file says.
+            // A block has 64 × 64 cells; a damaged file must not lead beyond.
             *at = (rows[cell >> SIDE_BITS & 63] + columns[cell & 63]).min(outside);
         }
     }

@@ -1,4 +1,4 @@
-//! What a layer is made of: a small JSON file that is swapped whole.
+//! The manifest of a layer: a small JSON file that lists its segments and is replaced atomically.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -11,68 +11,68 @@ use serde_json::value::RawValue;
 use super::segment::{self, SegmentEntry};
 use kiln_core::error::{Error, Result};
 
-/// Its name in the folder of a layer.
+/// The file name in the folder of a layer.
 pub(super) const FILE: &str = "manifest.json";
-/// What it is called while it is written.
+/// The file name of a manifest that is being written.
 pub(super) const UNFINISHED: &str = "manifest.json.part";
 
-/// What people are told of a layer, and how it is kept.
+/// The description of a layer, and how long its points are kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Description {
-    /// What people call it. Default: its name.
+    /// The title. Default: the layer's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Whom to thank for the points.
+    /// The attribution of the points.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attribution: Option<String>,
-    /// What the weights count, such as `population`. Default: `weight`.
+    /// The name of the weights, such as `population`. Default: `weight`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
-    /// Parameters of the style where a request says nothing, by name.
+    /// Default style parameters, by name.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub style: std::collections::BTreeMap<String, String>,
-    /// How old points may become, in seconds; older ones are removed by and by. Default: any age.
+    /// The maximum age of points, in seconds; older ones are removed in the background. Default: unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_s: Option<u64>,
 }
 
-/// What a layer is made of.
+/// The segments and the description of a layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    /// The format of the folder.
+    /// The version of the folder's format.
     pub(super) format: u32,
-    /// Tells layers apart that had the same name one after the other.
+    /// Distinguishes layers that had the same name one after the other.
     pub(super) id: String,
-    /// Grows whenever the points change, or how they are drawn.
+    /// Increases whenever the points or the description change.
     pub(super) version: u64,
     /// The number of the next segment.
     pub(super) next_segment: u64,
-    /// When it was made and changed, in Unix seconds.
+    /// The times of its creation and last change, in Unix seconds.
     pub(super) created_s: u64,
     pub(super) changed_s: u64,
     pub(super) description: Description,
     pub(super) segments: Vec<SegmentEntry>,
 }
 
-/// The manifest as it is written: with a sum of its text, so that a damaged one is found out.
+/// The manifest as it is written: with a checksum of its text, which reveals damage.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     crc32: u32,
     layer: Box<RawValue>,
 }
 
-/// What every format has.
+/// The part that all versions of the format have.
 #[derive(Deserialize)]
 struct Format {
     format: u32,
 }
 
 impl Manifest {
-    /// The format that is written.
+    /// The version that is written.
     const FORMAT: u32 = 1;
 
-    /// A layer without a point.
+    /// The manifest of a layer without points.
     pub(super) fn new(description: Description, now_s: u64) -> Self {
         Self {
             format: Self::FORMAT,
@@ -86,12 +86,12 @@ impl Manifest {
         }
     }
 
-    /// What the files of a segment are called.
+    /// The base name of a segment's files.
     pub(super) fn segment_name(id: u64) -> String {
         format!("{id:08}")
     }
 
-    /// The names of all files that it is made of, but for its own.
+    /// The names of the segments' files.
     pub(super) fn files(&self) -> HashSet<String> {
         let of = |entry: &SegmentEntry| {
             let name = Self::segment_name(entry.id);
@@ -117,16 +117,16 @@ impl Manifest {
         if crc32fast::hash(sealed.layer.get().as_bytes()) != sealed.crc32 {
             return Err(damaged("its checksum is not the one that it was written with"));
         }
-        let told = |error: serde_json::Error| damaged(&error.to_string());
-        let Format { format } = serde_json::from_str(sealed.layer.get()).map_err(told)?;
+        let invalid = |error: serde_json::Error| damaged(&error.to_string());
+        let Format { format } = serde_json::from_str(sealed.layer.get()).map_err(invalid)?;
         if format != Self::FORMAT {
             let why = format!("a newer Kiln wrote it, in format {format}; this one reads format {}", Self::FORMAT);
             return Err(Error::input(&path, why));
         }
-        serde_json::from_str(sealed.layer.get()).map(Some).map_err(told)
+        serde_json::from_str(sealed.layer.get()).map(Some).map_err(invalid)
     }
 
-    /// Puts the manifest in its place, over the one that is there; it is on the disk then.
+    /// Replaces the manifest in `folder` atomically; it is on disk then.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let (path, unfinished) = (folder.join(FILE), folder.join(UNFINISHED));
         let refused = |error| Error::io(&path, "write", error);
@@ -146,7 +146,7 @@ impl Manifest {
     }
 }
 
-/// Makes a folder, and those that it lies in, where they are not there; their names are on the disk then.
+/// Creates a folder and its parents where they are missing; their names are on disk then.
 pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -154,14 +154,14 @@ pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(parent)?;
     match fs::create_dir(folder) {
-        // Somebody else was faster.
+        // Another process was faster.
         Err(_) if folder.is_dir() => {}
         made => made?,
     }
     sync_folder(parent)
 }
 
-/// Makes sure that the names in a folder are on the disk.
+/// Syncs the names in a folder to disk.
 pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
@@ -170,7 +170,7 @@ pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Unix seconds.
+/// The current time in Unix seconds.
 pub(super) fn now_s() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

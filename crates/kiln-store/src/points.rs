@@ -19,6 +19,7 @@ use super::rows::{Columns, Names, Rows};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Points;
 use kiln_core::geo::morton;
+use kiln_core::parameter::Parameter;
 
 /// Rows of a batch, but for the last one.
 pub(super) const BATCH_ROWS: usize = 1 << 16;
@@ -31,7 +32,7 @@ pub(super) struct PointsWriter {
     pending: Rows,
 }
 
-/// What the schema tells whoever opens the file elsewhere.
+/// The description in the schema, for other readers of the file.
 const ABOUT: &str = "Points in Z-order. x and y are Web Mercator (EPSG:3857) in units of 2^-32 of the world's width: \
     lon = (x + 0.5) / 2^32 * 360 - 180, lat = degrees(atan(sinh(pi * (1 - 2 * (y + 0.5) / 2^32)))). \
     Without the column weight every point weighs 1.";
@@ -61,7 +62,7 @@ impl PointsWriter {
         Ok(Self { file, columns, names, pending: Rows::default() })
     }
 
-    /// Takes the next points. Their categories are those that the writer was made with.
+    /// Writes the next points, whose categories are those that the writer was created with.
     pub(super) fn push(&mut self, rows: Rows) -> Result<()> {
         let mut rows = rows;
         if !self.pending.is_empty() {
@@ -94,12 +95,12 @@ impl PointsWriter {
         if let Some(names) = &self.names {
             let codes = rows.category.get(range).map_or_else(|| vec![Rows::NO_CATEGORY; count], <[u32]>::to_vec);
             let nulls = nulls(&codes, Rows::NO_CATEGORY);
-            // Some readers want a number of the dictionary even where none counts.
+            // Some readers require a valid dictionary key even for null values.
             let numbers: Vec<u32> =
                 codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
             let codes = UInt32Array::new(numbers.into(), nulls);
             let dictionary = DictionaryArray::<UInt32Type>::try_new(codes, Arc::clone(names));
-            columns.push(Arc::new(dictionary.map_err(|error| Error::invalid("category", error.to_string()))?));
+            columns.push(Arc::new(dictionary.map_err(|error| Error::invalid(Parameter::CATEGORY, error.to_string()))?));
         }
         self.file.write(columns)
     }
@@ -113,12 +114,12 @@ impl PointsWriter {
     }
 }
 
-/// Which values are there; `None` where all are.
+/// The null mask of values; `None` where none is null.
 fn nulls<T: PartialEq + Copy>(values: &[T], none: T) -> Option<NullBuffer> {
     values.contains(&none).then(|| values.iter().map(|value| *value != none).collect())
 }
 
-/// Points that are read.
+/// A file of points that is open for reading.
 #[derive(Debug)]
 pub(super) struct PointsFile {
     file: ArrowFile,
@@ -127,7 +128,7 @@ pub(super) struct PointsFile {
     pub(super) names: Names,
 }
 
-/// Some rows of a file, side by side.
+/// A record batch of a file.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) first_row: u64,
@@ -144,12 +145,12 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Codes {
     numbers: ScalarBuffer<u32>,
-    /// Where there is one; `None` where all points have one.
+    /// Which points have one; `None` where all have.
     there: Option<NullBuffer>,
 }
 
 impl Codes {
-    /// The number of a row's; [`Rows::NO_CATEGORY`] where there is none.
+    /// The number of a row's category; [`Rows::NO_CATEGORY`] where there is none.
     pub(super) fn at(&self, row: usize) -> u32 {
         if self.there.as_ref().is_none_or(|there| there.is_valid(row)) { self.numbers[row] } else { Rows::NO_CATEGORY }
     }
@@ -235,7 +236,7 @@ impl PointsFile {
         self.batches.first().is_some_and(|batch| batch.category.is_some())
     }
 
-    /// The requests that brought the points.
+    /// The requests that sent the points.
     pub(super) fn requests(&self) -> Vec<Request> {
         self.file.schema.metadata().get(requests::METADATA).map(|text| requests::from_text(text)).unwrap_or_default()
     }
@@ -254,7 +255,7 @@ impl PointsFile {
             return rows.end;
         }
         let (first, last) = ((rows.start as usize) / BATCH_ROWS, (rows.end as usize - 1) / BATCH_ROWS);
-        // The last batch that begins below the key holds the place, or ends just before it.
+        // The last batch that begins below the key contains the row, or ends just before it.
         let within = self.batches[first..=last].partition_point(|batch| batch.first_key < key);
         if within == 0 {
             return rows.start;
@@ -279,13 +280,12 @@ impl PointsFile {
         self.batches.iter().map(|batch| batch.first_key)
     }
 
-    /// Says that no row is needed in memory for now.
+    /// Releases the memory of all rows.
     pub(super) fn release_all(&self) {
         self.file.release_all();
     }
 
-    /// Says that rows are not needed in memory for now, once all before them have been said to be: batches go that end
-    /// among the rows.
+    /// Releases the memory of rows, called for all rows in their order: that of the batches that end among them.
     pub(super) fn release(&self, rows: Range<u64>) {
         let end = if rows.end == self.rows { self.batches.len() } else { rows.end as usize / BATCH_ROWS };
         for batch in rows.start as usize / BATCH_ROWS..end {

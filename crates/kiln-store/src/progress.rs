@@ -1,20 +1,20 @@
-//! How far long work is.
+//! Progress of work on a layer.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-/// What long work is at.
+/// A stage of the work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
     /// Points are read.
     #[default]
     Reading,
-    /// Points are put in order.
+    /// Points are sorted and merged.
     Merging,
-    /// Points are summed up.
+    /// Points are summed per cell.
     Binning,
 }
 
-/// How far work on a layer is, shared with whoever shows it; and where it is told to stop.
+/// The progress of work on a layer, shared between threads, and the flag that stops it.
 #[derive(Debug, Default)]
 pub struct Progress {
     stage: AtomicU8,
@@ -24,7 +24,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The stage, the points that it has done, and those that it has to do (0 if that is not known).
+    /// The stage, the number of points done in it, and their total (0 if unknown).
     pub fn snapshot(&self) -> (Stage, u64, u64) {
         let stage = match self.stage.load(Ordering::Relaxed) {
             0 => Stage::Reading,
@@ -34,17 +34,17 @@ impl Progress {
         (stage, self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }
 
-    /// Tells the work to stop; it ends with [`Error::Cancelled`](kiln_core::Error::Cancelled), and nothing has changed.
+    /// Stops the work; it ends with [`Error::Cancelled`](kiln_core::Error::Cancelled), and changes nothing.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the work is told to stop.
+    /// Whether the work was stopped.
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// What says that the work is told to stop.
+    /// The flag that stops the work.
     pub(super) fn stopped(&self) -> &AtomicBool {
         &self.stopped
     }

@@ -1,20 +1,20 @@
-//! The requests that brought points, so that one that comes again adds none twice.
+//! Idempotency: the requests that sent points are remembered, so that a repeated one adds nothing.
 
 use serde::{Deserialize, Serialize};
 
-/// A request with points that were accepted under a key of its sender. It is kept in the segment of the points, so it is
-/// there exactly when they are.
+/// A request whose points were accepted, with the idempotency key of its sender. It is stored in the segment of the points,
+/// so both are committed together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The sender's key: the same request has the same one.
+    /// The sender's key, which is the same when the request is repeated.
     pub key: String,
-    /// A number that changes with the body.
+    /// A digest of the body.
     pub digest: u64,
     /// Points accepted.
     pub accepted: u64,
     /// Rows rejected.
     pub rejected: u64,
-    /// When it came, in Unix seconds.
+    /// The time of its arrival, in Unix seconds.
     pub at_s: u64,
 }
 
@@ -26,7 +26,7 @@ impl Request {
     /// The most requests of a layer that are remembered; the oldest go first.
     pub const MAX_KEPT: usize = 100_000;
 
-    /// What goes into a segment that is made of others at `now_s`.
+    /// The requests that a segment merged at `now_s` still remembers.
     pub(super) fn still_kept(requests: impl IntoIterator<Item = Self>, now_s: u64) -> Vec<Self> {
         let mut kept: Vec<Self> =
             requests.into_iter().filter(|request| request.at_s.saturating_add(Self::KEPT_S) > now_s).collect();
@@ -36,15 +36,15 @@ impl Request {
     }
 }
 
-/// The member of a file's metadata that holds them.
+/// The key of the requests in a file's metadata.
 pub(super) const METADATA: &str = "kiln.requests";
 
-/// Requests as a text.
+/// Requests as JSON.
 pub(super) fn to_text(requests: &[Request]) -> String {
     serde_json::to_string(requests).unwrap_or_default()
 }
 
-/// Requests from their text; none where it cannot be read.
+/// Requests from JSON; none where it is invalid.
 pub(super) fn from_text(text: &str) -> Vec<Request> {
     serde_json::from_str(text).unwrap_or_default()
 }

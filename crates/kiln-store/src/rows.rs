@@ -1,20 +1,20 @@
-//! Points in columns, as segments keep them.
+//! Points in columns, in the units of segments.
 
 use std::collections::HashMap;
 
 use kiln_core::geo::morton;
 use kiln_core::geo::{Points, fixed};
 
-/// Points in columns. A column that is empty is not there.
+/// Points in columns. An empty column is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rows {
-    /// Z-order keys of the places.
+    /// Z-order keys of the locations.
     pub(super) keys: Vec<u64>,
-    /// Without it every point weighs 1.
+    /// Weights. Without the column every point weighs 1.
     pub(super) weight: Vec<f32>,
     /// Microseconds since 1970-01-01 UTC; [`Points::NO_TIME`] where there is none.
     pub(super) time_us: Vec<i64>,
-    /// Places in `names`; [`Rows::NO_CATEGORY`] where there is none.
+    /// Indices into `names`; [`Rows::NO_CATEGORY`] where there is none.
     pub(super) category: Vec<u32>,
     /// The categories.
     pub(super) names: Names,
@@ -37,7 +37,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The number of a text, which is new if it has none yet.
+    /// The number of a text, which is added if it is missing.
     pub(super) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.numbers.get(name) {
             return *number;
@@ -48,7 +48,7 @@ impl Names {
         number
     }
 
-    /// The number of a text that is there.
+    /// The number of a text, if it has one.
     pub(super) fn find(&self, name: &str) -> Option<u32> {
         self.numbers.get(name).copied()
     }
@@ -76,8 +76,7 @@ impl Rows {
         self.keys.is_empty()
     }
 
-    /// Takes in a batch, and answers how many of its points lie beyond the map's edge in the north or south: these are
-    /// left out.
+    /// Adds points, and returns how many are left out since they lie beyond the map's northern or southern edge.
     pub(super) fn add(&mut self, points: Points<'_>) -> usize {
         if points.lat().iter().all(|&lat| fixed::is_on_map(lat)) {
             self.add_all(points);
@@ -116,7 +115,7 @@ impl Rows {
         append(&mut self.category, before, after, codes.as_deref(), Self::NO_CATEGORY);
     }
 
-    /// Puts other points behind these.
+    /// Appends other points.
     pub(super) fn append(&mut self, mut other: Self) {
         if self.is_empty() {
             *self = other;
@@ -129,7 +128,7 @@ impl Rows {
         self.append_columns(&other);
     }
 
-    /// Puts points behind these whose categories have the same numbers.
+    /// Appends points whose categories have the same numbers.
     pub(super) fn append_columns(&mut self, other: &Self) {
         let (before, after) = (self.len(), self.len() + other.len());
         self.keys.extend_from_slice(&other.keys);
@@ -138,7 +137,7 @@ impl Rows {
         append(&mut self.category, before, after, there(&other.category), Self::NO_CATEGORY);
     }
 
-    /// Which columns there are.
+    /// The columns that are present.
     pub(super) fn columns(&self) -> Columns {
         Columns {
             weighted: !self.weight.is_empty(),
@@ -161,7 +160,7 @@ impl Rows {
         }
     }
 
-    /// Puts the points in the order of their keys; those of one key stay in their order.
+    /// Sorts the points by their keys, stably.
     pub(super) fn sort(&mut self) {
         if self.keys.is_sorted() {
             return;
@@ -177,12 +176,12 @@ impl Rows {
     }
 }
 
-/// A column, if it is there.
+/// A column, if it is present.
 fn there<T>(column: &[T]) -> Option<&[T]> {
     (!column.is_empty()).then_some(column)
 }
 
-/// Puts values behind a column that may not be there yet, or has none for the new rows.
+/// Appends values to a column; `none` fills the rows where the column, or its values for the new rows, are absent.
 fn append<T: Copy>(column: &mut Vec<T>, before: usize, after: usize, values: Option<&[T]>, none: T) {
     match values {
         Some(values) => {

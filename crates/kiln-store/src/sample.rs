@@ -1,4 +1,4 @@
-//! Places of points picked evenly from a layer.
+//! A systematic sample of a layer's points.
 
 use super::Snapshot;
 use super::filter::Passed;
@@ -7,7 +7,7 @@ use kiln_core::geo::{SystematicSample, fixed};
 use kiln_core::source::Query;
 
 impl Snapshot {
-    /// The places, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, picked evenly in
+    /// The locations, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, evenly spaced in
     /// their order.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use kiln_core::source::{Query, ScanReport, Sink, Source};
 
 impl Source for Snapshot {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        /// Rows that a worker takes at a time.
+        /// Rows that a thread takes at a time.
         const PART_ROWS: u64 = BATCH_ROWS as u64;
         self.check(query)?;
         let segments = self.passing(query);
@@ -62,7 +62,7 @@ impl Source for Snapshot {
     }
 }
 
-/// Hands those of some rows to a sink that pass.
+/// Pushes the points of some rows that pass a filter into a sink.
 fn push(
     segment: &Segment,
     filter: Option<&Filter<'_>>,
@@ -93,7 +93,7 @@ fn push(
     Ok(ControlFlow::Continue(()))
 }
 
-/// The columns of a batch that is handed to a sink.
+/// The columns of a batch for a sink.
 #[derive(Default)]
 struct Columns {
     lon: Vec<f64>,
@@ -136,7 +136,7 @@ fn windows(bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
         [x[0], y[0]]
     };
     let [north_west, south_east] = [place(bounds.west, bounds.north), place(bounds.east, bounds.south)];
-    // A unit more on each side, for what rounding brings in.
+    // A unit more on each side, for rounding.
     let y = [north_west[1].saturating_sub(1), south_east[1].saturating_add(1)];
     let width = bounds.east - bounds.west;
     if !(0.0..360.0).contains(&width) {
@@ -146,7 +146,7 @@ fn windows(bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
     if west <= east { vec![[[west, east], y]] } else { vec![[[west, u32::MAX], y], [[0, east], y]] }
 }
 
-/// Ranges of rows that may lie in windows; all that do are among them.
+/// Ranges of rows that include all rows within some windows.
 fn near(segment: &Segment, windows: Option<&[[[u32; 2]; 2]]>) -> Vec<Range<u64>> {
     let Some(windows) = windows else { return vec![segment.all()] };
     let mut found: Vec<Range<u64>> = Vec::new();
@@ -162,7 +162,7 @@ fn descend(
     rows: Range<u64>,
     found: &mut Vec<Range<u64>>,
 ) {
-    /// Rows that are passed over one by one sooner than they are split by place.
+    /// Rows that are faster to filter one by one than to split by location.
     const FEW_ROWS: u64 = 1 << 13;
     if rows.is_empty() {
         return;

@@ -17,22 +17,22 @@ use super::rows::{Columns, Rows};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Extent, Points, fixed};
 
-/// What the manifest keeps of a segment.
+/// The entry of a segment in the manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SegmentEntry {
-    /// Its number, by which its files are called.
+    /// Its number, from which its files are named.
     pub(super) id: u64,
-    /// Its points.
+    /// The number of its points.
     pub(super) rows: u64,
     /// The file of points.
     pub(super) points: Written,
     /// The file of bins, if there are any.
     pub(super) bins: Option<Written>,
-    /// What its points come to.
+    /// The totals of its points.
     pub(super) totals: Totals,
 }
 
-/// What the points of a segment come to.
+/// The totals of a segment's points.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Totals {
     /// The least and the greatest of x and y in fixed-point units, as `[[x, y], [x, y]]`; `None` without a point.
@@ -50,7 +50,7 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Takes in points.
+    /// Adds points.
     pub(super) fn add(&mut self, rows: &Rows) {
         const MIDDLE: u32 = 1 << 31;
         for &key in &rows.keys {
@@ -80,7 +80,7 @@ impl Totals {
         self.categories |= !rows.category.is_empty();
     }
 
-    /// Takes in the points of `extent`.
+    /// Adds the extent of the points to another one.
     pub(super) fn add_extent_to(&self, extent: &mut Extent) {
         let Some([least, most]) = self.extent else { return };
         let halves = self.halves.into_iter().flatten();
@@ -102,12 +102,12 @@ pub(super) struct SegmentWriter {
     rows: u64,
 }
 
-/// What the file of a segment's points is called.
+/// The name of the file of a segment's points.
 pub(super) fn points_name(name: &str) -> String {
     format!("{name}.points.arrow")
 }
 
-/// What the file of a segment's bins is called.
+/// The name of the file of a segment's bins.
 pub(super) fn bins_name(name: &str) -> String {
     format!("{name}.bins.arrow")
 }
@@ -123,20 +123,20 @@ pub(super) fn bins_path(folder: &Path, name: &str) -> PathBuf {
 }
 
 impl SegmentWriter {
-    /// Begins a segment in a folder.
+    /// Creates the files of a segment in a folder.
     pub(super) fn create(folder: &Path, name: &str, columns: Columns, requests: &[Request]) -> Result<Self> {
         let points = PointsWriter::create(&points_path(folder, name), columns, requests)?;
         Ok(Self { folder: folder.to_owned(), name: name.to_owned(), points, totals: Totals::default(), rows: 0 })
     }
 
-    /// Takes the next points, in Z-order.
+    /// Writes the next points, in Z-order.
     pub(super) fn push(&mut self, rows: Rows) -> Result<()> {
         self.totals.add(&rows);
         self.rows += rows.len() as u64;
         self.points.push(rows)
     }
 
-    /// Ends the points, and builds the bins where `with_bins`. The number is given when the segment gets its place.
+    /// Finishes the points, and builds the bins if `with_bins`. The commit assigns the segment's number.
     pub(super) fn finish(
         self,
         with_bins: bool,
@@ -156,18 +156,18 @@ impl SegmentWriter {
     }
 }
 
-/// A segment that is read.
+/// A segment that is open for reading.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) entry: SegmentEntry,
     pub(super) points: PointsFile,
     pub(super) blocks: Option<BlocksFile>,
-    /// The requests that brought the points, by key.
+    /// The requests that sent the points, by key.
     pub(super) requests: HashMap<String, Request>,
 }
 
 impl Segment {
-    /// Opens the segment of an entry, whose files are called `name` in `folder`.
+    /// Opens the segment of an entry, whose files in `folder` have the base name `name`.
     pub(super) fn open(folder: &Path, name: &str, entry: &SegmentEntry) -> Result<Self> {
         let points = PointsFile::open(&points_path(folder, name), entry.points)?;
         if points.rows != entry.rows {
@@ -182,7 +182,7 @@ impl Segment {
         Ok(Self { entry: entry.clone(), points, blocks, requests })
     }
 
-    /// Whether the files are still as they were written. Reads all of them.
+    /// Verifies the checksums of the files, which reads all of them.
     pub(super) fn verify(&self) -> Result<()> {
         self.points.verify(self.entry.points)?;
         match (&self.blocks, self.entry.bins) {
@@ -191,7 +191,7 @@ impl Segment {
         }
     }
 
-    /// The length of its files.
+    /// The size of its files.
     pub(super) fn bytes(&self) -> u64 {
         self.entry.points.bytes + self.entry.bins.map_or(0, |bins| bins.bytes)
     }
@@ -201,7 +201,7 @@ impl Segment {
         0..self.entry.rows
     }
 
-    /// The columns that it has.
+    /// Its columns.
     pub(super) fn columns(&self) -> Columns {
         Columns {
             weighted: self.points.is_weighted(),
@@ -211,7 +211,7 @@ impl Segment {
     }
 }
 
-/// Removes the files of a segment that nobody refers to any more. What cannot be removed now is removed later.
+/// Removes the files of a segment that no manifest lists any more. A sweep removes what cannot be removed now.
 pub(super) fn remove(folder: &Path, name: &str) {
     let _ = fs::remove_file(points_path(folder, name));
     let _ = fs::remove_file(bins_path(folder, name));

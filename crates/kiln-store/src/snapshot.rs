@@ -1,4 +1,4 @@
-//! A layer as it is at one moment.
+//! A layer at one moment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use super::requests::Request;
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Canvas, Extent, Projection};
+use kiln_core::parameter::Parameter;
 use kiln_core::raster::{Cells, Tally};
 use kiln_core::source::{Query, ScanReport};
 
-/// A layer's points as they are at one moment. What is added or removed later does not change it.
+/// A layer's points at one moment. Later commits do not change it.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) manifest: Manifest,
@@ -28,11 +29,11 @@ pub struct Damage {
     pub(super) segment: u64,
     /// How many points it holds.
     pub points: u64,
-    /// Which file it is, and what is wrong with it.
+    /// The file, and what is wrong with it.
     pub reason: String,
 }
 
-/// What the points of a layer come to.
+/// Statistics of the points of a layer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// Points.
@@ -52,10 +53,10 @@ pub struct Summary {
 }
 
 impl Snapshot {
-    /// Opens the segments of a manifest; those that `before` has open already are taken from there. Where the manifest is
-    /// known to be the newest, a file that is not there is a damage, else an error.
+    /// Opens the segments of a manifest, except those that `before` has open already. Where the manifest is known to be the
+    /// newest, a missing file counts as damage, else it is an error.
     pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>, is_newest: bool) -> Result<Self> {
-        // A layer that was removed and made anew has other segments under the same numbers.
+        // A layer that was removed and created again has other segments of the same numbers.
         let before = before.filter(|before| before.manifest.id == manifest.id);
         let mut segments = Vec::with_capacity(manifest.segments.len());
         let mut damaged = Vec::new();
@@ -69,7 +70,7 @@ impl Snapshot {
             } else {
                 match Segment::open(folder, &Manifest::segment_name(entry.id), entry).and_then(checked) {
                     Ok(segment) => segments.push(Arc::new(segment)),
-                    // Nothing that another try would mend.
+                    // Trying again would not help.
                     Err(error) if matches!(error, Error::Input { .. }) || is_newest && is_missing(&error) => {
                         damaged.push(Damage { segment: entry.id, points: entry.rows, reason: error.to_string() });
                     }
@@ -84,7 +85,7 @@ impl Snapshot {
         Ok(Self { manifest, segments, damaged, extent })
     }
 
-    /// The same without a segment that has turned out to be damaged.
+    /// The snapshot without a damaged segment.
     pub(super) fn without(&self, damage: Damage) -> Self {
         let mut segments = self.segments.clone();
         segments.retain(|segment| segment.entry.id != damage.segment);
@@ -97,24 +98,24 @@ impl Snapshot {
         Self { manifest: self.manifest.clone(), segments, damaged, extent }
     }
 
-    /// The request that brought points under a key, if one is remembered.
+    /// The request with a key, if it is remembered.
     pub(super) fn request(&self, key: &str) -> Option<&Request> {
         self.segments.iter().find_map(|segment| segment.requests.get(key))
     }
 
-    /// A text that changes with the points that are served, and with what is said of them.
+    /// The version, which changes with the points that are served and with the description.
     pub fn version(&self) -> String {
         let Manifest { id, version, .. } = &self.manifest;
         let lost = if self.damaged.is_empty() { String::new() } else { format!("-{}", self.damaged.len()) };
         format!("{id}-{version}{lost}")
     }
 
-    /// What people are told of the layer.
+    /// Its description.
     pub fn description(&self) -> &Description {
         &self.manifest.description
     }
 
-    /// When it was made, and when its points changed, in Unix seconds.
+    /// The times of its creation and of the last change of its points, in Unix seconds.
     pub fn created_and_changed_s(&self) -> [u64; 2] {
         [self.manifest.created_s, self.manifest.changed_s]
     }
@@ -124,12 +125,12 @@ impl Snapshot {
         &self.damaged
     }
 
-    /// Where the points are.
+    /// The extent of the points.
     pub fn extent(&self) -> &Extent {
         &self.extent
     }
 
-    /// How many points there are.
+    /// The number of points.
     pub fn points(&self) -> u64 {
         self.segments.iter().map(|segment| segment.entry.rows).sum()
     }
@@ -139,7 +140,7 @@ impl Snapshot {
         self.segments.iter().any(|segment| segment.points.is_weighted())
     }
 
-    /// What the points come to.
+    /// Statistics of the points.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary { segments: self.segments.len(), ..Summary::default() };
         for segment in &self.segments {
@@ -169,8 +170,8 @@ impl Snapshot {
         summary
     }
 
-    /// The points that pass `query` per cell of `canvas`, which lies on the globe, as fine as a kernel of `radius_px` pixels
-    /// can tell that smooths them. The bytes of the sums depend on the points, the canvas and the radius alone.
+    /// Sums the points that pass `query` per cell of `canvas`, which lies on the globe, as finely as a kernel of `radius_px`
+    /// pixels can resolve. The bytes of the sums depend on the points, the canvas and the radius alone.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the query asks for times or categories and no point has one, [`Error::Cancelled`].
@@ -184,7 +185,10 @@ impl Snapshot {
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
         if canvas.projection() == Projection::Plane {
-            return Err(Error::invalid("projection", "a stored layer lies on the globe: give mercator or platecarree"));
+            return Err(Error::invalid(
+                Parameter::PROJECTION,
+                "a stored layer lies on the globe: give mercator or platecarree",
+            ));
         }
         let request = CellRequest { canvas, tally, weights: query.columns.weights, radius_px, stop: query.scan.stop };
         let segments = self.passing(query);
@@ -195,22 +199,22 @@ impl Snapshot {
         Ok((cells, report))
     }
 
-    /// Makes sure that the points have what the query filters by.
+    /// Checks that the points have the columns that the query filters by.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
         if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
             let timed = self.segments.iter().any(|segment| segment.points.is_timed());
             if !timed && !self.segments.is_empty() {
-                return Err(Error::invalid("start", "the layer's points have no times to filter by"));
+                return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
             }
         }
         let categories = || self.segments.iter().any(|segment| segment.points.has_categories());
         if !query.filter.categories.is_empty() && !self.segments.is_empty() && !categories() {
-            return Err(Error::invalid("category", "the layer's points have no categories to filter by"));
+            return Err(Error::invalid(Parameter::CATEGORY, "the layer's points have no categories to filter by"));
         }
         Ok(())
     }
 
-    /// The segments that may hold points that pass, each with its filter.
+    /// The segments that may contain points that pass, each with its filter.
     pub(super) fn passing<'q>(&'q self, query: &'q Query<'_>) -> Vec<(&'q Segment, Option<Filter<'q>>)> {
         self.segments.iter().filter_map(|segment| Some((&**segment, Filter::of(query, segment)?))).collect()
     }
@@ -220,7 +224,7 @@ fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// A segment whose files are whole. Large ones are looked through later: see [`StoredLayer::verify`](super::StoredLayer::verify).
+/// Verifies a small segment when it is opened. Large ones are verified later: see [`StoredLayer::verify`](super::StoredLayer::verify).
 fn checked(segment: Segment) -> Result<Segment> {
     const AT_ONCE_BYTES: u64 = 32 << 20;
     if segment.bytes() <= AT_ONCE_BYTES {

@@ -1,5 +1,6 @@
 //! A folder of layers.
 
+use kiln_core::parameter::Parameter;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -155,7 +156,7 @@ impl Store {
         fill: impl FnOnce(&StoredLayer) -> Result<T>,
     ) -> Result<T> {
         let folder = self.layer_folder(name)?;
-        let taken = || Error::invalid("layer", format!("there is a layer `{name}` already"));
+        let taken = || Error::invalid(Parameter::LAYER, format!("there is a layer `{name}` already"));
         if folder.join(manifest::FILE).exists() {
             return Err(taken());
         }

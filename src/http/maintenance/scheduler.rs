@@ -13,7 +13,7 @@ use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::http::server::App;
 use crate::http::server::pool::StopOnDrop;
-use crate::jobs::{Done, Planner, Refusal, Start, State, StateFile, Workshop};
+use crate::jobs::{JobContext, JobReport, Planner, Refusal, Start, State, StateFile};
 
 /// The jobs, and when they start.
 #[derive(Debug)]
@@ -128,8 +128,8 @@ async fn run(app: Arc<App>, start: Start) {
     let work = tokio::task::spawn_blocking(move || {
         // Free again when the work has ended.
         let _slot = slot;
-        let workshop = there.workshop();
-        job.run(workshop, due, &stop)
+        let context = there.job_context();
+        job.run(context, due, &stop)
     });
     let outcome = work.await.unwrap_or_else(|_| {
         app.metrics.panicked();
@@ -142,10 +142,10 @@ async fn run(app: Arc<App>, start: Start) {
     save(&app).await;
 }
 
-fn tell(job: &str, start: &Start, took_s: f64, outcome: &Result<Done>) {
+fn tell(job: &str, start: &Start, took_s: f64, outcome: &Result<JobReport>) {
     let (attempt, due) = (start.attempt, start.due.to_string());
     match outcome {
-        Ok(Done { files, points, removed }) => {
+        Ok(JobReport { files, points, removed }) => {
             let output = files.first().map(|file| file.display().to_string());
             tracing::info!(job, due, attempt, took_s, pictures = files.len(), points, removed, output, "job done");
         }
@@ -155,8 +155,8 @@ fn tell(job: &str, start: &Start, took_s: f64, outcome: &Result<Done>) {
 
 impl App {
     /// What jobs draw with: a thread each, of which there are several.
-    pub(crate) fn workshop(&self) -> Workshop<'_> {
+    pub(crate) fn job_context(&self) -> JobContext<'_> {
         let (catalog, database) = (&self.catalog, self.database.as_ref());
-        Workshop { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
+        JobContext { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
     }
 }

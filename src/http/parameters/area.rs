@@ -5,11 +5,25 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
+use utoipa::ToSchema;
 
 use crate::geo::Polygon;
 use crate::http::server::App;
 use crate::http::server::digest::digest;
 use crate::http::server::problem::{Answer, Problem};
+
+/// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "it documents what Area reads")]
+#[schema(example = json!({"type": "Polygon", "coordinates": [[[5, 45], [20, 45], [20, 55], [5, 55], [5, 45]]]}))]
+pub(crate) struct PolygonBody {
+    /// What it is.
+    #[schema(example = "Polygon")]
+    r#type: String,
+    /// The rings of a polygon: each a list of longitudes and latitudes in degrees that ends where it began.
+    #[schema(value_type = Option<Vec<Object>>)]
+    coordinates: Option<Vec<String>>,
+}
 
 /// A polygon, and a number that stands for it.
 #[derive(Clone)]

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::{MapAccess, Visitor};
@@ -11,16 +10,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::geo::{Bounds, TileCoord};
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Size, StyleOptions};
-use crate::source::parse_time_us;
+use crate::parameters::{Kind, ParameterSet};
 
 /// The parameters of a request. Each is taken once; what is left in the end is a mistake, told with the names there are.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     values: BTreeMap<String, Value>,
-    /// The names that were asked for.
+    /// The names of the parameters that were read.
     known: Vec<&'static str>,
 }
 
@@ -30,10 +27,28 @@ enum Value {
     Json(Box<RawValue>),
 }
 
-impl Fields {
+impl Value {
     /// The longest text of a parameter. A gradient of 256 colors fits.
     const MAX_BYTES: usize = 8192;
 
+    /// The text that a parameter of that kind takes.
+    fn into_text(self, name: &str, kind: Kind) -> Answer<String> {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Json(json) => text_of(name, json.get(), kind)?,
+        };
+        match kind {
+            Kind::Json | Kind::Texts => Ok(text),
+            _ if text.len() > Self::MAX_BYTES => {
+                Err(Problem::parameter(name, format!("it is longer than {} bytes", Self::MAX_BYTES)))
+            }
+            Kind::Text | Kind::Label => Ok(text),
+            _ => Ok(text.trim().to_owned()),
+        }
+    }
+}
+
+impl Fields {
     /// Reads a query or a form: `name=value&…`.
     pub(crate) fn from_query(query: &str) -> Answer<Self> {
         let mut fields = Self::default();
@@ -64,132 +79,14 @@ impl Fields {
         self.values.remove(name).filter(|value| !matches!(value, Value::Json(json) if json.get() == "null"))
     }
 
-    /// The parameter as a text: a JSON string, number, true or false as it is written.
-    pub(crate) fn text(&mut self, name: &'static str) -> Answer<Option<String>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Text(text)) => not_too_long(name, text, Self::MAX_BYTES).map(Some),
-            Some(Value::Json(json)) => not_too_long(name, scalar(name, json.get())?, Self::MAX_BYTES).map(Some),
-        }
-    }
-
-    /// A parameter that is written on a legend.
-    pub(crate) fn short_text(&mut self, name: &'static str) -> Answer<Option<String>> {
-        const MAX_BYTES: usize = 200;
-        self.text(name)?.map(|text| not_too_long(name, text, MAX_BYTES)).transpose()
-    }
-
-    /// The parameter, read by its type.
-    pub(crate) fn parse<T: FromStr<Err = Error>>(&mut self, name: &'static str) -> Answer<Option<T>> {
-        let text = self.text(name)?;
-        text.map(|text| text.trim().parse().map_err(|error| named(name, error))).transpose()
-    }
-
-    /// A parameter that is true or false.
-    pub(crate) fn flag(&mut self, name: &'static str) -> Answer<Option<bool>> {
-        self.text(name)?
-            .map(|text| match text.trim() {
-                "true" | "1" => Ok(true),
-                "false" | "0" => Ok(false),
-                _ => Err(Problem::parameter(name, format!("`{text}` is neither true nor false"))),
-            })
-            .transpose()
-    }
-
-    /// A whole number from 0 on.
-    pub(crate) fn count(&mut self, name: &'static str) -> Answer<Option<u64>> {
-        let why = |text: &str| Problem::parameter(name, format!("`{text}` is not a whole number from 0 on"));
-        self.text(name)?.map(|text| text.trim().parse().map_err(|_| why(&text))).transpose()
-    }
-
-    /// An instant, in microseconds since 1970.
-    pub(crate) fn zoom(&mut self, name: &'static str) -> Answer<Option<u8>> {
-        let most = TileCoord::MAX_ZOOM;
-        match self.count(name)? {
-            Some(zoom) if zoom > u64::from(most) => Err(Problem::parameter(name, format!("{zoom} is above {most}"))),
-            zoom => Ok(zoom.map(|zoom| zoom as u8)),
-        }
-    }
-
-    pub(crate) fn time_us(&mut self, name: &'static str) -> Answer<Option<i64>> {
-        self.text(name)?
-            .map(|text| {
-                let why = || format!("`{text}` is not a time such as 2024-05-01 or 2024-05-01T12:00:00Z");
-                parse_time_us(&text).ok_or_else(|| Problem::parameter(name, why()))
-            })
-            .transpose()
-    }
-
-    /// One text or a list of them; in a query, separated by commas.
-    pub(crate) fn texts(&mut self, name: &'static str) -> Answer<Vec<String>> {
-        let why = || Problem::parameter(name, "it is neither a text nor a list of texts");
-        Ok(match self.take(name) {
-            None => Vec::new(),
-            // As JSON where a name may hold a comma.
-            Some(Value::Text(text)) if text.starts_with('[') => serde_json::from_str(&text).map_err(|_| why())?,
-            Some(Value::Text(text)) => {
-                text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-            }
-            Some(Value::Json(json)) if json.get().starts_with('[') => {
-                serde_json::from_str(json.get()).map_err(|_| why())?
-            }
-            Some(Value::Json(json)) => vec![scalar(name, json.get())?],
-        })
-    }
-
-    /// Bounds: `west,south,east,north` or `world` as a text, `[west, south, east, north]` as GeoJSON has it, or
-    /// `[[south, west], [north, east]]` as Leaflet has it.
-    pub(crate) fn bounds(&mut self, name: &'static str) -> Answer<Option<Bounds>> {
-        let bounds = match self.take(name) {
-            None => return Ok(None),
-            Some(Value::Json(json)) if json.get().starts_with('[') => {
-                let why = "it is neither [west, south, east, north] nor [[south, west], [north, east]]";
-                let corners = serde_json::from_str::<[[f64; 2]; 2]>(json.get());
-                let edges = match (corners, serde_json::from_str(json.get())) {
-                    (Ok([[south, west], [north, east]]), _) => [west, south, east, north],
-                    (_, Ok(edges)) => edges,
-                    _ => return Err(Problem::parameter(name, why)),
-                };
-                let [west, south, east, north] = edges;
-                Bounds::new(west, south, east, north)
-            }
-            Some(Value::Json(json)) => scalar(name, json.get())?.parse(),
-            Some(Value::Text(text)) => text.parse(),
-        };
-        bounds.map(Some).map_err(|error| named(name, error))
-    }
-
-    /// A size: `800x600`, `1024` for the longer side, or `[width, height]`.
-    pub(crate) fn size(&mut self, name: &'static str) -> Answer<Option<Size>> {
-        let text = match self.take(name) {
-            None => return Ok(None),
-            Some(Value::Json(json)) if json.get().starts_with('[') => {
-                let why = || Problem::parameter(name, "it is not [width, height] in whole pixels");
-                let [width, height] = serde_json::from_str::<[u32; 2]>(json.get()).map_err(|_| why())?;
-                format!("{width}x{height}")
-            }
-            Some(Value::Json(json)) => scalar(name, json.get())?,
-            Some(Value::Text(text)) => text,
-        };
-        text.parse().map(Some).map_err(|error| named(name, error))
-    }
-
-    /// The parameter as the JSON text that it is.
-    pub(crate) fn json(&mut self, name: &'static str) -> Option<Box<RawValue>> {
-        match self.take(name) {
-            Some(Value::Json(json)) => Some(json),
-            Some(Value::Text(text)) => RawValue::from_string(text).ok(),
-            None => None,
-        }
-    }
-
-    /// All parameters of a style.
-    pub(crate) fn style(&mut self) -> Answer<StyleOptions> {
-        const OTHER_SPELLINGS: [&str; 2] = ["dotSize", "colormap_name"];
-        let mut options = StyleOptions::default();
-        for name in StyleOptions::NAMES.into_iter().chain(OTHER_SPELLINGS) {
-            if let Some(text) = self.text(name)? {
-                options.set(name, text.trim()).map_err(|error| named(name, error))?;
+    /// The parameters of a set. See [`finish`](Self::finish) for those that belong to none.
+    pub(crate) fn read<S: ParameterSet>(&mut self) -> Answer<S> {
+        let mut options = S::default();
+        for entry in S::ENTRIES {
+            for name in entry.declaration.names() {
+                let Some(value) = self.take(name) else { continue };
+                let text = value.into_text(name, entry.declaration.kind)?;
+                entry.set(&mut options, &text).map_err(|error| named(name, error))?;
             }
         }
         Ok(options)
@@ -232,11 +129,32 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-fn not_too_long(name: &str, text: String, max_bytes: usize) -> Answer<String> {
-    if text.len() <= max_bytes {
-        Ok(text)
-    } else {
-        Err(Problem::parameter(name, format!("it is longer than {max_bytes} bytes")))
+/// JSON as the text that a parameter of that kind takes.
+fn text_of(name: &str, json: &str, kind: Kind) -> Answer<String> {
+    let refused = |why: &str| Problem::parameter(name, why);
+    let is_list = json.starts_with('[');
+    match kind {
+        Kind::Json => Ok(json.to_owned()),
+        Kind::Texts if is_list => Ok(json.to_owned()),
+        // Alone it may contain a comma.
+        Kind::Texts => Ok(serde_json::Value::from(vec![scalar(name, json)?]).to_string()),
+        Kind::Bounds if is_list => {
+            let corners = serde_json::from_str::<[[f64; 2]; 2]>(json);
+            let edges = match (corners, serde_json::from_str(json)) {
+                (Ok([[south, west], [north, east]]), _) => [west, south, east, north],
+                (_, Ok(edges)) => edges,
+                _ => {
+                    return Err(refused("it is neither [west, south, east, north] nor [[south, west], [north, east]]"));
+                }
+            };
+            Ok(edges.map(|edge| edge.to_string()).join(","))
+        }
+        Kind::Size if is_list => {
+            let sides = serde_json::from_str::<[u32; 2]>(json);
+            let [width, height] = sides.map_err(|_| refused("it is not [width, height] in whole pixels"))?;
+            Ok(format!("{width}x{height}"))
+        }
+        _ => scalar(name, json),
     }
 }
 
@@ -254,7 +172,7 @@ fn scalar(name: &str, json: &str) -> Answer<String> {
 /// The error of a value, told under the name that the value came by.
 fn named(name: &str, error: Error) -> Box<Problem> {
     match error {
-        Error::Invalid { message, .. } => Problem::parameter(name, message),
+        Error::Invalid { message, .. } => Problem::parameter(name, message.with_keys()),
         other => other.into(),
     }
 }
@@ -296,7 +214,18 @@ fn encoded(text: &str) -> impl fmt::Display {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::layer::Radius;
+    use crate::geo::Bounds;
+    use crate::http::parameters::shared::{BOUNDS, SIZE};
+    use crate::layer::{FilterOptions, Radius, Size, StyleOptions};
+    use crate::parameters::parameter_set;
+
+    parameter_set! {
+        #[derive(Debug, Default)]
+        struct CanvasOptions {
+            bounds: Bounds = BOUNDS,
+            size: Size = SIZE,
+        }
+    }
 
     fn told(problem: &Problem) -> String {
         serde_json::to_string(problem).unwrap()
@@ -308,10 +237,10 @@ mod tests {
             br#"{"bounds": [[50, 10], [60, 20]], "size": [800, 600], "radius": 25, "scheme": "fire", "vmin": null}"#;
         let query = "bounds=10,50,20,60&size=800x600&radius=25&scheme=fire";
         for mut fields in [Fields::from_json(json).unwrap(), Fields::from_query(query).unwrap()] {
-            let bounds = fields.bounds("bounds").unwrap().unwrap();
-            assert_eq!(bounds, Bounds { west: 10.0, south: 50.0, east: 20.0, north: 60.0 });
-            assert_eq!(fields.size("size").unwrap(), Some(Size::Exact(800, 600)));
-            let style = fields.style().unwrap();
+            let CanvasOptions { bounds, size } = fields.read().unwrap();
+            assert_eq!(bounds, Some(Bounds { west: 10.0, south: 50.0, east: 20.0, north: 60.0 }));
+            assert_eq!(size, Some(Size::Exact(800, 600)));
+            let style: StyleOptions = fields.read().unwrap();
             assert_eq!((style.radius, style.scheme.as_deref()), (Some(Radius::Pixels(25.0)), Some("fire")));
             fields.finish().unwrap();
         }
@@ -319,18 +248,40 @@ mod tests {
 
     #[test]
     fn mistakes_name_the_parameter() {
-        let style = |query: &str| told(&Fields::from_query(query).unwrap().style().unwrap_err());
+        let style = |query: &str| told(&Fields::from_query(query).unwrap().read::<StyleOptions>().unwrap_err());
         assert!(style("radius=wide").contains(r#""parameter":"radius""#));
         assert!(style("dotSize=-1").contains(r#""parameter":"dotSize""#));
         let mut fields = Fields::from_query("radios=5").unwrap();
-        fields.style().unwrap();
+        fields.read::<StyleOptions>().unwrap();
         let left = told(&fields.finish().unwrap_err());
         assert!(left.contains("radios") && left.contains("did you mean radius?"), "{left}");
         assert!(told(&Fields::from_query("a=1&a=2").unwrap_err()).contains("twice"));
         assert!(told(&Fields::from_query("a=%zz").unwrap_err()).contains("hexadecimal"));
         assert!(Fields::from_json(b"[1,2]").is_err());
-        let mut fields = Fields::from_json(br#"{"radius": [1], "bounds": [1, 2], "size": [0, -1]}"#).unwrap();
-        assert!(fields.style().is_err() && fields.bounds("bounds").is_err() && fields.size("size").is_err());
+        for (json, why) in [
+            (r#"{"radius": [1]}"#, "a text or a number"),
+            (r#"{"bounds": [1, 2]}"#, "[west, south, east, north]"),
+            (r#"{"size": [0, -1]}"#, "[width, height]"),
+            (r#"{"category": [1]}"#, "a list of texts"),
+        ] {
+            let fields = || Fields::from_json(json.as_bytes()).unwrap();
+            let errors = [
+                fields().read::<StyleOptions>().err(),
+                fields().read::<CanvasOptions>().err(),
+                fields().read::<FilterOptions>().err(),
+            ];
+            let told: Vec<String> = errors.iter().flatten().map(|problem| told(problem)).collect();
+            assert!(told.len() == 1 && told[0].contains(why), "{json}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_texts_is_json_or_separated_by_commas() {
+        let categories = |fields: Answer<Fields>| fields.unwrap().read::<FilterOptions>().unwrap().categories.unwrap();
+        assert_eq!(categories(Fields::from_query("category=bus,+tram")), ["bus", "tram"]);
+        assert_eq!(categories(Fields::from_query("category=[\"a,b\"]")), ["a,b"]);
+        assert_eq!(categories(Fields::from_json(br#"{"category": "a,b"}"#)), ["a,b"]);
+        assert_eq!(categories(Fields::from_json(br#"{"category": ["a", "b"]}"#)), ["a", "b"]);
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::area::Area;
 use super::fields::Fields;
 use crate::error::{Error, Result};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::Answer;
+use crate::layer::FilterOptions;
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
 use crate::source::{self, Comparison, Query};
 
 /// Which points of a layer are wanted.
@@ -20,16 +23,10 @@ pub(crate) struct Filter {
 impl Filter {
     /// Reads the parameters `start`, `end` and `category`.
     pub(crate) fn read(fields: &mut Fields) -> Answer<Self> {
-        let filter = Self {
-            start_us: fields.time_us("start")?,
-            end_us: fields.time_us("end")?,
-            categories: fields.texts("category")?,
-            area: None,
-        };
-        if filter.start_us.zip(filter.end_us).is_some_and(|(start, end)| start >= end) {
-            return Err(Problem::parameter("start", "it is not before end"));
-        }
-        Ok(filter)
+        let options: FilterOptions = fields.read()?;
+        options.check()?;
+        let FilterOptions { start_us, end_us, categories } = options;
+        Ok(Self { start_us, end_us, categories: categories.unwrap_or_default(), area: None })
     }
 
     /// The same filter for points in `area` alone, if there is one.
@@ -44,14 +41,8 @@ impl Filter {
 
     /// The filter as the parameters that it was read from; a polygon is none.
     pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
-        let mut pairs = Vec::new();
-        pairs.extend(self.start_us.map(|time| ("start", time_text(time))));
-        pairs.extend(self.end_us.map(|time| ("end", time_text(time))));
-        if !self.categories.is_empty() {
-            // As JSON: a category may hold a comma.
-            pairs.push(("category", serde_json::json!(self.categories).to_string()));
-        }
-        pairs
+        let Self { start_us, end_us, categories, .. } = self.clone();
+        FilterOptions { start_us, end_us, categories: Some(categories) }.pairs()
     }
 
     /// The query with this filter.
@@ -63,7 +54,10 @@ impl Filter {
     /// Makes sure that there are not two polygons.
     pub(crate) fn check(&self, query: &Query<'_>) -> Result<()> {
         if self.area.is_some() && query.filter.polygon.is_some() {
-            return Err(Error::invalid("polygon", "the query behind this layer has bounds or a polygon of its own"));
+            return Err(Error::invalid(
+                Parameter::POLYGON,
+                "the query behind this layer has bounds or a polygon of its own",
+            ));
         }
         Ok(())
     }
@@ -79,10 +73,10 @@ impl Filter {
     pub(crate) fn blamed(&self, error: Error) -> Error {
         match error {
             Error::Input { .. } if !self.categories.is_empty() => {
-                Error::invalid("category", "the layer has no column of categories to filter by")
+                Error::invalid(Parameter::CATEGORY, "the layer has no column of categories to filter by")
             }
             Error::Input { .. } if self.start_us.is_some() || self.end_us.is_some() => {
-                Error::invalid("start", "the layer has no column of times to filter by")
+                Error::invalid(Parameter::START, "the layer has no column of times to filter by")
             }
             other => other,
         }
@@ -92,12 +86,6 @@ impl Filter {
     pub(crate) fn is_none(&self) -> bool {
         self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty() && self.area.is_none()
     }
-}
-
-/// An instant as a parameter: RFC 3339, to the microsecond.
-pub(crate) fn time_text(time_us: i64) -> String {
-    // What a calendar does not reach is told as the number that it is.
-    jiff::Timestamp::from_microsecond(time_us).map_or_else(|_| time_us.to_string(), |time| time.to_string())
 }
 
 #[cfg(test)]

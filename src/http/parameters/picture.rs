@@ -13,6 +13,7 @@ use super::canvas_parameters::{check_ground, ground_of, usual_projection};
 use super::fields::{Fields, query_string};
 use super::filter::Filter;
 use super::pixel_ratio::PixelRatio;
+use super::shared::ProjectionOptions;
 use crate::color::Scheme;
 use crate::config::EmptyTile;
 use crate::encode::geotiff::{self, GeoReference};
@@ -23,6 +24,7 @@ use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, Heat, Layer, Radius, Shading, Style, StyleOptions, Unit, render_shaded};
+use crate::parameters::ParameterSet;
 use crate::raster::{Aggregation, Curve, Grid, Quantizer, Span};
 use crate::source::{Ground, PointSet, PointWithin, Query, Resident, points_within};
 
@@ -151,8 +153,8 @@ pub(crate) struct LayerStyle {
 impl LayerStyle {
     /// Reads the projection, the style and the filter; what they leave open is the layer's own.
     pub(crate) fn read(app: &App, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
-        let projection = fields.parse("projection")?.unwrap_or_else(|| usual_projection(layer));
-        let options = fields.style()?.or(layer.style().clone());
+        let projection = fields.read::<ProjectionOptions>()?.projection.unwrap_or_else(|| usual_projection(layer));
+        let options = fields.read::<StyleOptions>()?.or(layer.style().clone());
         let filter = Filter::read(fields)?;
         check_ground(layer.ground(), projection)?;
         let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;

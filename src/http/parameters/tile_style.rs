@@ -14,6 +14,27 @@ use crate::http::server::App;
 use crate::http::server::digest::{digest, lasting_digest};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::Layer;
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set};
+
+parameter_set! {
+    /// The size of tiles.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct TileSize {
+        /// Width and height of a tile in pixels, before `@2x`.
+        side_px: u32 = Declaration::new(Parameter::SIZE, Kind::Choice(&["256", "512"])).default("256"),
+    }
+}
+
+parameter_set! {
+    /// The version of the layer whose tiles are requested.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct TileVersion {
+        /// Version of the layer, as TileJSON has it. Where it is the current one, the response may be cached forever; any
+        /// other is ignored.
+        version: String = Declaration::new(Parameter::V, Kind::Label),
+    }
+}
 
 /// How the tiles of a layer are drawn.
 #[derive(Clone, Debug)]
@@ -41,12 +62,8 @@ impl TileStyle {
 
     /// Reads the style, the filter and the size of tiles.
     pub(crate) fn read(app: &App, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
-        let side_px = match fields.text("size")?.as_deref().map(str::trim) {
-            None | Some("256") => Self::SIDE_PX,
-            Some("512") => 512,
-            Some(other) => return Err(Problem::parameter("size", format!("`{other}` is neither 256 nor 512"))),
-        };
-        Self::read_sized(app, layer, fields, side_px)
+        let TileSize { side_px } = fields.read()?;
+        Self::read_sized(app, layer, fields, side_px.unwrap_or(Self::SIDE_PX))
     }
 
     /// Reads the style and the filter of tiles of a given size.
@@ -87,7 +104,7 @@ impl NamedTileStyle {
     /// The style that `query` asks for, of the points in `area` if there is one.
     pub(crate) fn read(app: &App, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
         let mut fields = Fields::from_query(query)?;
-        let version = fields.short_text("v")?;
+        let TileVersion { version } = fields.read()?;
         let mut style = TileStyle::read(app, layer, &mut fields)?;
         fields.finish()?;
         style.style.filter = style.style.filter.within(area);

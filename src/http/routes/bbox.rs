@@ -10,15 +10,17 @@ use super::images::{has, png};
 use crate::config::EmptyTile;
 use crate::geo::Bounds;
 use crate::http::parameters::area::Area;
+use crate::http::parameters::area::PolygonBody;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas};
 use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::picture::{LayerStyle, RenderRequest};
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::schemas::{PictureParameters, PolygonBody};
+use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::Size;
+use crate::layer::{FilterOptions, Size, StyleOptions};
 
 /// A picture of any bounds
 ///
@@ -29,7 +31,7 @@ use crate::layer::Size;
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
         ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
-        PictureParameters),
+        InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")),
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -56,7 +58,7 @@ pub(crate) async fn picture(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
         ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
-        PictureParameters),
+        InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")), headers(("Cache-Control" = String))),

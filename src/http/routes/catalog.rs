@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::overlays::{Corners, corners};
 use crate::http::server::App;
+use crate::parameters::ParameterSet;
 
 /// What the server has.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -14,14 +14,19 @@ use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::geo::TileCoord;
 use crate::http::parameters::fields::{Fields, query_string};
-use crate::http::parameters::filter::time_text;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::picture::{RenderRequest, SpanReply};
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::schemas::FramesParameters;
+use crate::http::parameters::shared::ZOOM;
+use crate::http::parameters::tile_style::TileSize;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Frames, Layer, StyleOptions, center};
+use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
+use crate::parameters::time_text;
+use crate::parameters::{Declaration, Kind, parameter_set};
 
 /// A layer through time.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -57,13 +62,24 @@ struct FrameReply {
     points: u64,
 }
 
+parameter_set! {
+    /// The frames of a layer through time.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct FramesOptions {
+        /// Duration of a frame: `30m`, `1h`, `1d`, `7d`. There may be up to 10,000 frames.
+        every: TimeSpan = Declaration::new(Parameter::EVERY, Kind::Duration).example("1d").required(),
+        /// Zoom of the tiles that the span is for.
+        zoom: u8 = Declaration::new(Parameter::ZOOM, ZOOM).default("that of TileJSON's `center`").example("3"),
+    }
+}
+
 /// A layer through time
 ///
 /// A frame for each stretch of time from the first point to the last, or from `start` to `end`, and one span of values for the
 /// colors of all of them, so that they mean the same throughout: it is found in the eight frames with the most points. It is for
 /// the tiles of one zoom; a player asks again where people zoom, or gives `vmin` and `vmax`.
 #[utoipa::path(get, path = "/{layer}/frames", tag = "layers",
-    params(("layer" = String, Path, description = "A layer of the catalog", example = "earthquakes"), FramesParameters),
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "earthquakes"), InQuery<FramesOptions>, InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The frames", body = FramesReply),
         (status = 400, description = "A parameter is wrong, or the layer has no times", body = Problem, content_type = "application/problem+json"),
@@ -78,8 +94,7 @@ pub(crate) async fn frames(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let every: Option<TimeSpan> = fields.parse("every")?;
-    let zoom = fields.zoom("zoom")?;
+    let FramesOptions { every, zoom } = fields.read()?;
     let style = TileStyle::read(&app, &layer, &mut fields)?;
     fields.finish()?;
     let every =
@@ -94,7 +109,7 @@ pub(crate) async fn frames(
             let reply =
                 look(&there, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
                     // Nothing else is amiss with an input that could be read before.
-                    Error::Input { message, .. } => Error::invalid("layer", message),
+                    Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
                     other => other,
                 })?;
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
@@ -121,7 +136,7 @@ fn look(
     /// Frames that the span is found in.
     const LOOKED_AT: usize = 8;
     let every_us = i64::try_from(every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
-    let every_us = every_us.ok_or_else(|| Error::invalid("every", "it is too long"))?;
+    let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
     let style = request.style()?;
     let query = request.query(&style, stop);
     let frames = Frames::of(layer, &query, every_us)?;

@@ -13,16 +13,18 @@ use axum::http::{HeaderMap, HeaderName, Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use twox_hash::XxHash64;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::images::now_s;
 use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
 use crate::http::server::body::{Compression, RequestBody};
 use crate::http::server::problem::{Answer, Problem};
 use crate::http::server::write_limiter::WritePermit;
+use crate::layer::ColumnOptions;
 use crate::source::{Columns, Query, ScanReport, read_as};
 use crate::store::{Appended, Batch, Request as KeyedRequest, StoredLayer};
 
@@ -61,23 +63,6 @@ struct RejectionReply {
     reason: String,
 }
 
-/// Where the columns are. The usual names need not be said.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "it documents what Fields reads")]
-pub(crate) struct IngestParameters {
-    /// Column of the longitude, in degrees. Default: lon, lng, long, longitude or x.
-    lon: Option<String>,
-    /// Column of the latitude, in degrees. Default: lat, latitude or y.
-    lat: Option<String>,
-    /// Column of the weight. Default: what the layer's `weight` says, else weight, value, w or count, if there is one.
-    weight: Option<String>,
-    /// Column of the time. Default: time, timestamp, date or datetime, if there is one.
-    time: Option<String>,
-    /// Column of the category. Default: category, type, class or kind, if there is one.
-    category: Option<String>,
-}
-
 /// Points of a body, as some of the types that are read have them.
 #[derive(Debug, ToSchema)]
 #[allow(dead_code, reason = "it documents what is read")]
@@ -108,7 +93,7 @@ pub(crate) struct PointRows(Vec<String>);
         ("Idempotency-Key" = Option<String>, Header, description = "A text of the client's choice, 1 to 255 printable ASCII \
             characters; the same request has the same one", example = "7f3a"),
         ("Content-Encoding" = Option<String>, Header, description = "gzip or zstd, where the body is packed", example = "identity"),
-        IngestParameters),
+        InQuery<ColumnOptions>),
     request_body(content((PointRows = "application/json"), (PointRows = "application/x-ndjson"), (String = "text/csv"),
         (super::points::FeatureCollection = "application/geo+json"), (Vec<u8> = "application/vnd.apache.parquet"),
         (Vec<u8> = "application/vnd.apache.arrow.stream"))),
@@ -175,13 +160,7 @@ struct IngestBatch {
 impl IngestRequest {
     fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> Answer<Self> {
         let mut fields = Fields::from_query(&query)?;
-        let mut columns = Columns {
-            lon: fields.text("lon")?,
-            lat: fields.text("lat")?,
-            weight: fields.text("weight")?,
-            time: fields.text("time")?,
-            category: fields.text("category")?,
-        };
+        let mut columns = fields.read::<ColumnOptions>()?.columns();
         fields.finish()?;
         columns.weight = columns.weight.or_else(|| layer.snapshot().description().weight.clone());
         let limit_bytes = app.config.limits.ingest_body.bytes();
@@ -278,7 +257,7 @@ impl IngestRequest {
         };
         let taken = incoming.read(self.packing, self.limit_bytes, digest.as_mut(), &mut grow, read)?;
         let mut taken = taken.map_err(|error| match error {
-            Error::Input { message, .. } => Problem::body(message),
+            Error::Input { message, .. } => Problem::body(message.with_keys()),
             error => error.into(),
         })?;
         if taken.batch.len() as u64 > self.limit_points {

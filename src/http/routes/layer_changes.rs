@@ -7,34 +7,45 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::color::Scheme;
 use crate::config::{TimeSpan, check_layer_name};
 use crate::error::Error;
 use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::request_body;
+use crate::http::parameters::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
+use crate::layer::StyleOptions;
 use crate::layer_name;
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
+use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::store::{Description, StoredLayer};
 
-/// What is said of a layer. All of it may be left out.
-#[derive(Debug, Deserialize, ToSchema)]
-#[allow(dead_code, reason = "it documents what Fields reads")]
-#[schema(example = json!({"title": "Taxi trips", "keep": "30d", "style": {"scheme": "fire", "radius": "500m"}}))]
-pub(crate) struct LayerRequest {
-    /// What people call it, at most 200 bytes. Default: its name.
-    title: Option<String>,
-    /// Whom to thank for the points, at most 200 bytes.
-    attribution: Option<String>,
-    /// What the weights count: the column that they are read from, at most 200 bytes. Default: the usual columns.
-    weight: Option<String>,
-    /// How old points may become, by their own times, before they are removed: 90s, 30m, 1h, 30d. Default: any age.
-    keep: Option<String>,
-    /// Style parameters, as those of a tile, where a request says nothing.
-    #[schema(value_type = Option<Object>)]
-    style: Option<String>,
+parameter_set! {
+    /// The description of a layer.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct LayerOptions {
+        /// Title of the layer.
+        title: String = Declaration::new(Parameter::TITLE, Kind::Label).default("its name"),
+        /// Attribution of the points.
+        attribution: String = Declaration::new(Parameter::ATTRIBUTION, Kind::Label),
+        /// Column that the weights are read from, which names their unit.
+        weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the usual columns"),
+        /// Age, by their own times, at which points are removed: `90s`, `30m`, `1h`, `30d`.
+        keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("any age").example("30d"),
+        /// Style parameters, as those of a tile, for what a request does not set.
+        style: RawJson = Declaration::new(Parameter::STYLE, Kind::Json),
+    }
+}
+
+request_body! {
+    /// The description of a layer. All of it may be left out.
+    LayerRequest(LayerOptions),
+    example: {"title": "Taxi trips", "keep": "30d", "style": {"scheme": "fire", "radius": "500m"}}
 }
 
 /// A layer of the store.
@@ -139,11 +150,7 @@ pub(crate) async fn delete(
 /// What a body says of a layer.
 fn description(app: &App, body: &[u8]) -> Answer<Description> {
     let mut fields = Fields::from_json(body)?;
-    let title = fields.short_text("title")?;
-    let attribution = fields.short_text("attribution")?;
-    let weight = fields.short_text("weight")?;
-    let keep: Option<TimeSpan> = fields.parse("keep")?;
-    let style = fields.json("style");
+    let LayerOptions { title, attribution, weight, keep, style } = fields.read()?;
     fields.finish()?;
     if keep.is_some_and(|keep| keep.as_secs() == 0) {
         return Err(Problem::parameter("keep", "nothing would stay; give 1s or more"));
@@ -151,8 +158,8 @@ fn description(app: &App, body: &[u8]) -> Answer<Description> {
     let mut description =
         Description { title, attribution, weight, keep_s: keep.map(TimeSpan::as_secs), ..Description::default() };
     if let Some(style) = style {
-        let mut fields = Fields::from_json(style.get().as_bytes())?;
-        let options = fields.style()?;
+        let mut fields = Fields::from_json(style.0.as_bytes())?;
+        let options: StyleOptions = fields.read()?;
         fields.finish()?;
         let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
         options.resolve(|_| Ok(scheme))?;
@@ -169,8 +176,8 @@ impl App {
             match store.create(name, description.clone().unwrap_or_default()) {
                 Ok(layer) => return Ok((reply(&layer), true)),
                 // Somebody else was faster.
-                Err(Error::Invalid { parameter: "layer", .. }) => {}
-                Err(Error::Input { message, .. }) => return Err(Problem::conflict(message)),
+                Err(Error::Invalid { parameter: Parameter::LAYER, .. }) => {}
+                Err(Error::Input { message, .. }) => return Err(Problem::conflict(message.with_keys())),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -207,7 +214,6 @@ impl App {
     /// What it means that a layer could not be changed.
     pub(crate) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
         match error {
-            Error::Invalid { parameter: "Idempotency-Key", .. } => Problem::key_used(),
             Error::Input { .. } if matches!(self.store.layer(layer.name()), Ok(None)) => {
                 Problem::not_found(format!("the layer `{}` was removed meanwhile", layer.name()))
             }

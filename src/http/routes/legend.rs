@@ -10,16 +10,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::images::png;
-use crate::geo::TileCoord;
+use crate::geo::{Bounds, TileCoord};
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, fitting};
 use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::picture::{LayerStyle, RenderRequest, SpanReply};
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::schemas::LegendParameters;
+use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SIZE, TITLE, ZOOM};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
 use crate::http::server::problem::{Answer, Problem};
+use crate::layer::{FilterOptions, Size, StyleOptions};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, parameter_set};
 
 /// What the colors of a picture mean.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -44,21 +48,34 @@ struct TickReply {
     label: String,
 }
 
-/// Pixels per layout unit of a legend.
-pub(crate) fn pixel_ratio(fields: &mut Fields) -> Answer<f32> {
-    let text = fields.text("pixel_ratio")?.unwrap_or_else(|| "1".to_owned());
-    let ratio = text.trim().parse::<f32>().ok().filter(|ratio| (0.5..=8.0).contains(ratio));
-    ratio.ok_or_else(|| Problem::parameter("pixel_ratio", format!("`{text}` is not between 0.5 and 8")))
+parameter_set! {
+    /// A legend, and the picture or the tiles that it explains.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct LegendOptions {
+        title: String = TITLE.default("the layer's title"),
+        pixel_ratio: f64 = PIXEL_RATIO,
+        /// Zoom of the tiles that the legend is for, in place of a picture.
+        zoom: u8 = Declaration::new(Parameter::ZOOM, ZOOM).example("10"),
+        bounds: Bounds = BOUNDS.default("what fits the layer"),
+    }
+}
+
+parameter_set! {
+    /// The size of the picture that a legend explains.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct SizeOptions {
+        size: Size = SIZE,
+    }
 }
 
 /// What a legend was asked for: the picture whose colors it explains, the title and the pixel ratio.
 fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let title = fields.short_text("title")?.unwrap_or_else(|| layer.title().to_owned());
-    let ratio = pixel_ratio(&mut fields)?;
-    let bounds = fields.bounds("bounds")?;
-    if let Some(zoom) = fields.zoom("zoom")? {
+    let LegendOptions { title, pixel_ratio, zoom, bounds } = fields.read()?;
+    let title = title.unwrap_or_else(|| layer.title().to_owned());
+    let ratio = pixel_ratio.unwrap_or(1.0) as f32;
+    if let Some(zoom) = zoom {
         if bounds.is_some() {
             return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
         }
@@ -66,7 +83,8 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
         fields.finish()?;
         return Ok((style.request(app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?, title, ratio));
     }
-    let size = fields.size("size")?.unwrap_or_default();
+    let SizeOptions { size } = fields.read()?;
+    let size = size.unwrap_or_default();
     let style = LayerStyle::read(app, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = match bounds {
@@ -80,7 +98,8 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
 ///
 /// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
 /// picture of the whole layer.
-#[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), LegendParameters),
+#[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
+        InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -114,7 +133,8 @@ pub(crate) async fn legend_png(
 ///
 /// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
 /// picture of the whole layer.
-#[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), LegendParameters),
+#[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
+        InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", body = LegendReply),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),

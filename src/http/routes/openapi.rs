@@ -109,6 +109,7 @@ mod tests {
 
     use super::*;
     use crate::layer::StyleOptions;
+    use crate::parameters::ParameterSet;
 
     #[test]
     fn the_contract_names_every_parameter_of_a_style() {
@@ -127,7 +128,7 @@ mod tests {
         ] {
             let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();
             let names: BTreeSet<&str> = listed.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
-            for name in StyleOptions::NAMES {
+            for name in StyleOptions::names() {
                 assert!(names.contains(name) && of_overlay.contains(name), "{path}: {name}");
             }
         }

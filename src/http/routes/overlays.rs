@@ -21,13 +21,16 @@ use crate::http::parameters::area::Area;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground, fitting, ground_of, usual_projection};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
+use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::parameters::picture::{RenderRequest, Scale, SpanReply, Subject, legend_url};
-use crate::http::parameters::schemas::OverlayRequest;
+use crate::http::parameters::shared::{BOUNDS, LAYER, PIXEL_RATIO, POLYGON, ProjectionOptions, RawJson, SIZE, TITLE};
 use crate::http::server::App;
 use crate::http::server::digest::etag;
 use crate::http::server::problem::{Answer, Problem};
 use crate::images::ImageName;
-use crate::layer::StyleOptions;
+use crate::layer::{FilterOptions, Size, StyleOptions};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::{PointSet, PointWithin, Query, Resident, read};
 
 /// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
@@ -77,6 +80,53 @@ pub(crate) struct PointsReply {
     bounds: Corners,
 }
 
+/// What POST /overlays answers with 200.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it documents what is answered")]
+pub(crate) enum OverlayOrPoints {
+    /// A picture that was there already.
+    Overlay(Overlay),
+    /// The points, where `png` is false.
+    Points(PointsReply),
+}
+
+parameter_set! {
+    /// A picture to draw: its points and its bounds.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct OverlayOptions {
+        /// A layer of the catalog. Either this or `points`.
+        layer: String = LAYER,
+        /// Points in place of a layer: `[[lon, lat], …]`, `[[lon, lat, weight], …]`, objects with such members, or GeoJSON.
+        points: RawJson = Declaration::new(Parameter::POINTS, Kind::Json),
+        bounds: Bounds = BOUNDS.default("what fits the points, with room for their dots"),
+        size: Size = SIZE,
+        /// Whether a picture is drawn; if not, the response is the points within the bounds.
+        png: bool = Declaration::new(Parameter::PNG, Kind::Boolean).default("true"),
+        polygon: RawJson = POLYGON,
+    }
+}
+
+request_body! {
+    /// A picture to draw: its points, its bounds and its style.
+    OverlayRequest(OverlayOptions, ProjectionOptions, FilterOptions, StyleOptions),
+    example: {
+        "layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [800, 600],
+        "radius": 12, "scheme": "fire", "opacity": 0.8
+    }
+}
+
+parameter_set! {
+    /// The legend of a known span. `vmin` and `vmax` are required.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct SpanLegendOptions {
+        title: String = TITLE,
+        /// What the values count, such as `points per km²`.
+        unit: String = Declaration::new(Parameter::UNIT, Kind::Label),
+        pixel_ratio: f64 = PIXEL_RATIO,
+    }
+}
+
 /// Draw a picture, write it, and answer where it is
 ///
 /// The answer's `url` and `bounds` go straight into `L.imageOverlay(url, bounds)`. The same request within the time to live
@@ -84,7 +134,7 @@ pub(crate) struct PointsReply {
 #[utoipa::path(post, path = "/overlays", tag = "overlays", request_body = OverlayRequest,
     responses(
         (status = 201, description = "The picture was drawn and written", body = Overlay),
-        (status = 200, description = "The picture was there already; or, with `png: false`, the points", body = crate::http::parameters::schemas::OverlayOrPoints),
+        (status = 200, description = "The picture was there already; or, with `png: false`, the points", body = OverlayOrPoints),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The request is beyond a limit", body = Problem, content_type = "application/problem+json"),
@@ -98,18 +148,13 @@ pub(crate) async fn create(
     body: Bytes,
 ) -> Answer<Response<axum::body::Body>> {
     let mut fields = fields(&headers, &body)?;
-    let as_picture = fields.flag("png")?.unwrap_or(true);
-    let layer = fields.text("layer")?;
-    let given = fields.json("points");
-    let bounds = fields.bounds("bounds")?;
-    let size = fields.size("size")?;
-    let projection: Option<Projection> = fields.parse("projection")?;
-    let style = fields.style()?;
+    let OverlayOptions { layer, points: given, bounds, size, png, polygon } = fields.read()?;
+    let ProjectionOptions { projection } = fields.read()?;
+    let style: StyleOptions = fields.read()?;
     let filter = Filter::read(&mut fields)?;
-    let polygon = fields.json("polygon");
     fields.finish()?;
     let area = match polygon {
-        Some(polygon) => Some(Area::read(&app, polygon.get().to_owned()).await?),
+        Some(polygon) => Some(Area::read(&app, polygon.0).await?),
         None => None,
     };
     let filter = filter.within(area);
@@ -125,7 +170,7 @@ pub(crate) async fn create(
         }
         (None, Some(json)) => {
             let projection = projection.unwrap_or_default();
-            let points = points(&app, json.get(), projection).await?;
+            let points = points(&app, &json.0, projection).await?;
             (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
@@ -137,7 +182,7 @@ pub(crate) async fn create(
     };
     let options = style.or(defaults);
     let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
-    if !as_picture {
+    if !png.unwrap_or(true) {
         let bounds = bounds.or_else(|| subject.extent().bounds(projection.wraps())).unwrap_or(Bounds::WORLD);
         return answer_points(&app, subject, &filter, bounds, projection).await;
     }
@@ -192,7 +237,7 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
         Err(Error::Cancelled) => {
             Err(Problem::too_large("limits.points", format!("there are more than the {limit} points that it allows")))
         }
-        Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message)),
+        Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message.with_keys())),
         Err(error) => Err(error.into()),
     }
 }
@@ -315,7 +360,7 @@ async fn answer_points(
 /// The legend of a span that is known
 ///
 /// POST /overlays answers the address of its picture's legend, which is one of these.
-#[utoipa::path(get, path = "/overlays/legend.png", tag = "overlays", params(crate::http::parameters::schemas::SpanLegendParameters),
+#[utoipa::path(get, path = "/overlays/legend.png", tag = "overlays", params(InQuery<SpanLegendOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -330,10 +375,10 @@ pub(crate) async fn legend(
 ) -> Answer<Response<axum::body::Body>> {
     let query = query.unwrap_or_default();
     let mut fields = Fields::from_query(&query)?;
-    let unit = fields.short_text("unit")?.unwrap_or_default();
-    let title = fields.short_text("title")?.unwrap_or_default();
-    let pixel_ratio = super::legend::pixel_ratio(&mut fields)?;
-    let options = fields.style()?;
+    let SpanLegendOptions { title, unit, pixel_ratio } = fields.read()?;
+    let (title, unit) = (title.unwrap_or_default(), unit.unwrap_or_default());
+    let pixel_ratio = pixel_ratio.unwrap_or(1.0) as f32;
+    let options: StyleOptions = fields.read()?;
     fields.finish()?;
     let (Some(vmin), Some(vmax)) = (options.vmin, options.vmax) else {
         return Err(Problem::parameter(if options.vmin.is_none() { "vmin" } else { "vmax" }, "it has to be given"));

@@ -16,12 +16,15 @@ use utoipa::ToSchema;
 use crate::error::Result;
 use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
 use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::picture::RenderRequest;
-use crate::http::parameters::schemas::PointParameters;
+use crate::http::parameters::shared::ZOOM;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Blend, StyleOptions, center};
+use crate::layer::{Blend, FilterOptions, StyleOptions, center};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::raster::Tally;
 use crate::source::{PointSet, Query, Sink};
 
@@ -69,6 +72,19 @@ struct CategoryReply {
     points: u64,
 }
 
+parameter_set! {
+    /// The tiles whose value is requested.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct PointOptions {
+        /// Zoom of the tiles, at 256 pixels each.
+        zoom: u8 = Declaration::new(Parameter::Z, ZOOM).default("that of TileJSON's `center`").example("10"),
+        /// How many of the most frequent categories within the radius to list.
+        categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { least: 0, most: MOST_CATEGORIES })
+            .default("0")
+            .example("5"),
+    }
+}
+
 /// The value of a layer's picture at a place
 ///
 /// That of the tile's pixel under it, at a zoom, with the style parameters and filters of the tile. What only says how values
@@ -78,7 +94,7 @@ struct CategoryReply {
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("lon" = f64, Path, description = "Longitude in degrees, -540 to 540", example = 18.07),
         ("lat" = f64, Path, description = "Latitude in degrees, as far as the map reaches: -85.0511 to 85.0511", example = 59.33),
-        PointParameters),
+        InQuery<PointOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The value", body = PointReply),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
@@ -94,11 +110,9 @@ pub(crate) async fn point(
     let (lon, lat) = read_place(&place)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let usual_zoom = || center(layer.bounds(), TileStyle::SIDE_PX, TileCoord::MAX_ZOOM).2;
-    let zoom = fields.zoom("z")?.unwrap_or_else(usual_zoom);
-    let most = fields.count("categories")?.unwrap_or(0);
-    if most > MOST_CATEGORIES {
-        return Err(Problem::parameter("categories", format!("{most} is above {MOST_CATEGORIES}")));
-    }
+    let PointOptions { zoom, categories } = fields.read()?;
+    let zoom = zoom.unwrap_or_else(usual_zoom);
+    let most = categories.unwrap_or(0);
     let style = TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;
     let canvas = pixel_at(lon, lat, zoom)?;

@@ -1,5 +1,6 @@
 //! `GET /{layer}/points`: points of a layer, for clients that draw them themselves.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -15,11 +16,15 @@ use crate::error::{Error, Result};
 use crate::geo::Bounds;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::picture::Subject;
-use crate::http::parameters::schemas::PointsParameters;
+use crate::http::parameters::shared::BOUNDS;
 use crate::http::server::App;
 use crate::http::server::digest::etag;
 use crate::http::server::problem::{Answer, Problem};
+use crate::layer::FilterOptions;
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, from_str_values, parameter_set};
 use crate::source::PointWithin;
 
 /// How many points there are in all.
@@ -29,7 +34,7 @@ pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("kiln-truncated
 
 /// Which client the points are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-enum PointsFormat {
+pub(crate) enum PointsFormat {
     /// GeoJSON.
     #[default]
     GeoJson,
@@ -47,8 +52,33 @@ impl FromStr for PointsFormat {
             "geojson" => Ok(Self::GeoJson),
             "heat" => Ok(Self::Heat),
             "heatmapjs" => Ok(Self::HeatmapJs),
-            _ => Err(Error::invalid("format", format!("`{text}` is not geojson, heat or heatmapjs"))),
+            _ => Err(Error::invalid(Parameter::FORMAT, format!("`{text}` is not geojson, heat or heatmapjs"))),
         }
+    }
+}
+
+parameter_set! {
+    /// Which points, and how they are written.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct PointsOptions {
+        bounds: Bounds = BOUNDS.default("all points of the layer"),
+        /// Format of the response: `geojson`; `heat`, for Leaflet.heat; or `heatmapjs`, for heatmap.js.
+        format: PointsFormat =
+            Declaration::new(Parameter::FORMAT, Kind::Choice(&["geojson", "heat", "heatmapjs"])).default("geojson"),
+        /// Maximum number of points.
+        limit: u64 = Declaration::new(Parameter::LIMIT, Kind::COUNT).default("the limit of the server"),
+    }
+}
+
+from_str_values!(PointsFormat);
+
+impl fmt::Display for PointsFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GeoJson => "geojson",
+            Self::Heat => "heat",
+            Self::HeatmapJs => "heatmapjs",
+        })
     }
 }
 
@@ -172,7 +202,7 @@ impl PointsFormat {
 /// The first of them, in the order of the input: no more than `limit`, and than `limits.answer_points` of the server's
 /// config. How many there are in all, and whether some were left out, is told in the answer and in its headers.
 #[utoipa::path(get, path = "/{layer}/points", tag = "layers",
-    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), PointsParameters),
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<PointsOptions>, InQuery<FilterOptions>),
     responses(
         (status = 200, description = "The points",
             content((FeatureCollection = "application/geo+json"), (HeatPoints = "application/json")),
@@ -192,10 +222,10 @@ pub(crate) async fn points(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let bounds = fields.bounds("bounds")?.unwrap_or_else(|| layer.bounds());
-    let format: PointsFormat = fields.parse("format")?.unwrap_or_default();
+    let PointsOptions { bounds, format, limit } = fields.read()?;
+    let (bounds, format) = (bounds.unwrap_or_else(|| layer.bounds()), format.unwrap_or_default());
     let most = app.config.limits.answer_points;
-    let limit = fields.count("limit")?.map_or(most, |limit| limit.min(most)) as usize;
+    let limit = limit.map_or(most, |limit| limit.min(most)) as usize;
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
 

@@ -17,10 +17,13 @@ use crate::error::Result;
 use crate::geo::Bounds;
 use crate::http::parameters::area::Area;
 use crate::http::parameters::filter::Filter;
-use crate::http::parameters::schemas::QueryRequest;
+use crate::http::parameters::openapi::request_body;
+use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Layer, SelectedEntry};
+use crate::layer::{FilterOptions, Layer, SelectedEntry};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::{self, Comparison, Operand};
 
 /// A query that can be asked for as a layer.
@@ -52,6 +55,26 @@ struct Condition {
     value: serde_json::Value,
 }
 
+parameter_set! {
+    /// Which points of a layer.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct QueryOptions {
+        layer: String = LAYER.required(),
+        bounds: Bounds = BOUNDS.default("the whole layer"),
+        polygon: RawJson = POLYGON,
+        /// Conditions on columns of a live table, all of which have to hold: `[{"column": "speed", "op": ">=", "value": 30}]`.
+        /// They may use the columns of weight, time and category, and those that the server's config names; `op` is =, !=, <,
+        /// <=, > or >=.
+        conditions: RawJson = Declaration::new(Parameter::WHERE, Kind::Json),
+    }
+}
+
+request_body! {
+    /// Which points of a layer.
+    QueryRequest(QueryOptions, FilterOptions),
+    example: {"layer": "cities", "bounds": [[35, -12], [60, 32]]}
+}
+
 /// Some of a layer's points, as a layer for a while
 ///
 /// The answer's `id` is the name of a layer that shows only the points that pass: in tiles, overlays, legends and all else
@@ -67,10 +90,8 @@ struct Condition {
     ))]
 pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer<Response<Body>> {
     let mut fields = overlays::fields(&headers, &body)?;
-    let name = fields.text("layer")?.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
-    let bounds = fields.bounds("bounds")?;
-    let polygon = fields.json("polygon");
-    let conditions = fields.json("where");
+    let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
+    let name = layer.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let layer = app.layer(&name)?;
@@ -83,14 +104,14 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
     let geojson = match (bounds, polygon) {
         (Some(_), Some(_)) => return Err(Problem::parameter("polygon", "give either bounds or a polygon, not both")),
         (Some(bounds), None) => Some(rectangle(bounds)),
-        (None, polygon) => polygon.map(|polygon| polygon.get().to_owned()),
+        (None, polygon) => polygon.map(|polygon| polygon.0),
     };
     let area = match geojson {
         Some(geojson) => Some(Area::read(&app, geojson).await?),
         None => None,
     };
     let comparisons = match conditions {
-        Some(json) => comparisons(&layer, json.get())?,
+        Some(json) => comparisons(&layer, &json.0)?,
         None => Vec::new(),
     };
     let filter = filter.within(area);

@@ -15,14 +15,17 @@ use super::overlays::{Corners, corners};
 use crate::error::{Error, Result};
 use crate::geo::{Categories, Extent, Points, TileCoord, Zooms};
 use crate::http::parameters::fields::Fields;
-use crate::http::parameters::filter::{Filter, time_text};
+use crate::http::parameters::filter::Filter;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::picture::{LayerStyle, RenderRequest};
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::schemas::StatisticsParameters;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Layer, StyleOptions};
+use crate::layer::{FilterOptions, Layer, StyleOptions};
+use crate::parameter::Parameter;
+use crate::parameters::time_text;
+use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::{self, CategoryList, Query, Sink};
 
 /// What a layer's points amount to.
@@ -151,11 +154,20 @@ impl Totals {
     }
 }
 
+parameter_set! {
+    /// The tiles whose values are described.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct StatisticsOptions {
+        /// Zooms of the tiles: one, or a range such as `3-8`.
+        zooms: Zooms = Declaration::new(Parameter::ZOOM, Kind::Zooms).default("0-12").example("0-4"),
+    }
+}
+
 /// What a layer's points amount to
 ///
 /// And, for each zoom, what the values of its tiles are: `style` parameters mean what they mean for tiles.
 #[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
-    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), StatisticsParameters),
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "What they amount to", body = StatisticsReply),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
@@ -169,7 +181,8 @@ pub(crate) async fn statistics(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let zooms: Zooms = fields.parse("zoom")?.unwrap_or(USUAL_ZOOMS);
+    let StatisticsOptions { zooms } = fields.read()?;
+    let zooms = zooms.unwrap_or(USUAL_ZOOMS);
     // A layer on a plane has no tiles.
     let tiles = layer.ground().wraps();
     let tiles = tiles.then(|| TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)).transpose()?;

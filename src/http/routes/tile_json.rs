@@ -13,13 +13,15 @@ use utoipa::ToSchema;
 use super::overlays::{Corners, corners};
 use crate::geo::TileCoord;
 use crate::http::parameters::fields::{Fields, query_string};
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::schemas::TileJsonParameters;
+use crate::http::parameters::tile_style::TileSize;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::digest::lasting_digest;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Layer, bounds_with_reach, center, dot_reach};
+use crate::layer::{FilterOptions, Layer, StyleOptions, bounds_with_reach, center, dot_reach};
+use crate::parameters::ParameterSet;
 
 /// A layer's tiles, as TileJSON 3.0.0 tells of them.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -81,7 +83,7 @@ struct More {
 /// TileJSON 3.0.0, as MapLibre, OpenLayers and QGIS read it. The style parameters, filters and `size` that it is given are
 /// checked and part of the addresses in the answer, and so is the layer's own style: what an address shows never changes,
 /// and may be kept forever. `maxzoom` is less than 24 where a radius in kilometers would be too wide beyond it.
-#[utoipa::path(get, path = "/{layer}", tag = "layers", params(("layer" = String, Path, example = "cities"), TileJsonParameters),
+#[utoipa::path(get, path = "/{layer}", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "TileJSON", body = TileJson),
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),

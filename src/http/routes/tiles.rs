@@ -12,13 +12,15 @@ use super::images::{has, png};
 use crate::config::EmptyTile;
 use crate::geo::TileCoord;
 use crate::http::parameters::area::Area;
+use crate::http::parameters::area::PolygonBody;
+use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::schemas::{PolygonBody, TileParameters};
 use crate::http::parameters::tile_style::NamedTileStyle;
+use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::server::App;
 use crate::http::server::digest::etag;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::Layer;
+use crate::layer::{FilterOptions, Layer, StyleOptions};
 
 /// What never changes need not be asked for again.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -34,7 +36,7 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
         ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x behind it twice the pixels", example = "2"),
-        TileParameters),
+        InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -65,7 +67,7 @@ pub(crate) async fn tile(
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
         ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x behind it twice the pixels", example = "2"),
-        TileParameters),
+        InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>, headers(("Cache-Control" = String))),

@@ -106,10 +106,8 @@ impl Server {
 /// The layer that a section of the config describes.
 fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     Layer::open(config.spec(name)?).map_err(|error| match error {
-        // The command line's flags are keys of the layer here.
-        Error::Input { input, message } if message.contains("--") => {
-            let message = message.replace("--category-column", "category").replace("--", "");
-            Error::input(input, format!("{message}, as a key of [layers.{name}] in kiln.toml"))
+        Error::Input { input, message } if message.parameters().next().is_some() => {
+            Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
         }
         other => other,
     })
@@ -180,9 +178,9 @@ impl App {
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
         }
         for (job, config) in self.scheduler.planner().jobs().map(|(job, ..)| job).zip(&self.config.jobs) {
-            job.check(self.workshop()).map_err(|error| match error {
+            job.check(self.job_context()).map_err(|error| match error {
                 Error::Invalid { parameter, message } => {
-                    Error::config(format!("jobs.{}.{parameter}", config.name), message)
+                    Error::config(format!("jobs.{}.{}", config.name, parameter.key()), message.with_keys())
                 }
                 other => other,
             })?;

@@ -15,7 +15,7 @@ impl App {
             return Err(Problem::forbidden("the server only reads its store: store.read_only of the config"));
         }
         self.store.claim().map_err(|error| match error {
-            Error::Input { message, .. } => Problem::conflict(message),
+            Error::Input { message, .. } => Problem::conflict(message.with_keys()),
             error => error.into(),
         })?;
         Ok(&self.store)

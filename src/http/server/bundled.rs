@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::layer::{Layer, LayerSpec, StyleOptions};
+use crate::parameters::ParameterSet;
 use crate::source::{Columns, read};
 
 /// A layer whose file is part of the binary.

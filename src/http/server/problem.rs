@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{DatabaseFault, Error};
+use crate::parameter::Parameter;
 
 /// A result whose error is the response.
 pub(crate) type Answer<T> = Result<T, Box<Problem>>;
@@ -18,8 +19,8 @@ pub(crate) struct Problem {
     #[serde(rename = "type")]
     #[schema(example = "urn:kiln:invalid-parameter")]
     kind: String,
-    /// The same, for people.
-    #[schema(example = "A parameter is wrong")]
+    /// The phrase of the HTTP status.
+    #[schema(example = "Bad Request")]
     title: &'static str,
     /// The HTTP status.
     #[schema(example = 400)]
@@ -47,17 +48,70 @@ pub(crate) struct Problem {
     cache_control: Option<String>,
 }
 
+/// What kinds of problems there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    BadRequest,
+    Busy,
+    Conflict,
+    DatabaseTimeout,
+    DatabaseUnavailable,
+    DiskFull,
+    Forbidden,
+    IdempotencyKeyUsed,
+    Internal,
+    InvalidBody,
+    InvalidParameter,
+    MethodNotAllowed,
+    NotFound,
+    Timeout,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+}
+
+impl Kind {
+    /// What its `type` ends in, its status, and after how many seconds it makes sense to retry.
+    fn properties(self) -> (&'static str, StatusCode, Option<u32>) {
+        use StatusCode as Status;
+        match self {
+            Self::BadRequest => ("bad-request", Status::BAD_REQUEST, None),
+            Self::Busy => ("busy", Status::SERVICE_UNAVAILABLE, Some(1)),
+            Self::Conflict => ("conflict", Status::CONFLICT, None),
+            Self::DatabaseTimeout => ("timeout", Status::SERVICE_UNAVAILABLE, Some(2)),
+            Self::DatabaseUnavailable => ("database-unavailable", Status::SERVICE_UNAVAILABLE, Some(2)),
+            Self::DiskFull => ("disk-full", Status::INSUFFICIENT_STORAGE, None),
+            Self::Forbidden => ("forbidden", Status::FORBIDDEN, None),
+            Self::IdempotencyKeyUsed => ("idempotency-key-used", Status::UNPROCESSABLE_ENTITY, None),
+            Self::Internal => ("internal", Status::INTERNAL_SERVER_ERROR, None),
+            Self::InvalidBody => ("invalid-body", Status::BAD_REQUEST, None),
+            Self::InvalidParameter => ("invalid-parameter", Status::BAD_REQUEST, None),
+            Self::MethodNotAllowed => ("method-not-allowed", Status::METHOD_NOT_ALLOWED, None),
+            Self::NotFound => ("not-found", Status::NOT_FOUND, None),
+            Self::Timeout => ("timeout", Status::SERVICE_UNAVAILABLE, Some(5)),
+            Self::TooLarge => ("too-large", Status::PAYLOAD_TOO_LARGE, None),
+            Self::Unauthorized => ("unauthorized", Status::UNAUTHORIZED, None),
+            Self::UnsupportedMediaType => ("unsupported-media-type", Status::UNSUPPORTED_MEDIA_TYPE, None),
+        }
+    }
+}
+
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Box<Self> {
+    fn new(kind: Kind, detail: impl Into<String>) -> Box<Self> {
+        let (kind, status, retry_after_s) = kind.properties();
+        Self::with_status(kind, status, detail, retry_after_s)
+    }
+
+    fn with_status(kind: &str, status: StatusCode, detail: impl Into<String>, retry_after_s: Option<u32>) -> Box<Self> {
         Box::new(Self {
             kind: format!("urn:kiln:{kind}"),
-            title,
+            title: status.canonical_reason().unwrap_or("Unknown"),
             status: status.as_u16(),
             detail: detail.into(),
             parameter: None,
             request_id: None,
             cause: None,
-            retry_after_s: None,
+            retry_after_s,
             challenge: None,
             cache_control: None,
         })
@@ -75,118 +129,78 @@ impl Problem {
         const MAX_CHARS: usize = 64;
         let name: &str = name.char_indices().nth(MAX_CHARS).map_or(name, |(end, _)| &name[..end]);
         let detail = format!("{name}: {}", why.into());
-        let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", "A parameter is wrong", detail);
+        let mut problem = Self::new(Kind::InvalidParameter, detail);
         problem.parameter = Some(name.to_owned());
         problem
     }
 
     /// The body of the request cannot be understood.
     pub(crate) fn body(why: impl Into<String>) -> Box<Self> {
-        Self::new(StatusCode::BAD_REQUEST, "invalid-body", "The body cannot be understood", why)
+        Self::new(Kind::InvalidBody, why)
     }
 
     /// The body is of a type that is not read.
     pub(crate) fn media_type(why: impl Into<String>) -> Box<Self> {
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        Self::new(status, "unsupported-media-type", "The body is of a type that is not read", why)
+        Self::new(Kind::UnsupportedMediaType, why)
     }
 
     /// The body, or the picture that it asks for, is beyond a limit of the config.
     pub(crate) fn too_large(limit: &str, why: impl Into<String>) -> Box<Self> {
         let detail = format!("{limit}: {}", why.into());
-        let mut problem =
-            Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is beyond a limit", detail);
+        let mut problem = Self::new(Kind::TooLarge, detail);
         problem.parameter = Some(limit.to_owned());
         problem
     }
 
     /// There is nothing of that name.
     pub(crate) fn not_found(why: impl Into<String>) -> Box<Self> {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", why)
+        Self::new(Kind::NotFound, why)
     }
 
     /// Whoever writes has to show the token, and `challenge` says how.
     pub(crate) fn unauthorized(challenge: &'static str, why: impl Into<String>) -> Box<Self> {
-        let mut problem = Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Only some may do that", why);
+        let mut problem = Self::new(Kind::Unauthorized, why);
         problem.challenge = Some(challenge);
         problem
     }
 
     /// The server lets nobody do that.
     pub(crate) fn forbidden(why: impl Into<String>) -> Box<Self> {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "The server does not allow that", why)
+        Self::new(Kind::Forbidden, why)
     }
 
-    /// What is there is in the way.
+    /// The layer cannot be changed as it is.
     pub(crate) fn conflict(why: impl Into<String>) -> Box<Self> {
-        Self::new(StatusCode::CONFLICT, "conflict", "What is there is in the way", why)
+        Self::new(Kind::Conflict, why)
     }
 
     /// A key of a request that was used for another one.
     pub(crate) fn key_used() -> Box<Self> {
         let why =
             "the Idempotency-Key was used for other points or parameters already; give each request a key of its own";
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-used", "The key was used before", why)
+        Self::new(Kind::IdempotencyKeyUsed, why)
     }
 
     /// The address is answered, but not this method.
     pub(crate) fn method() -> Box<Self> {
         let why = "this address does not answer that method; the Allow header lists those that it does";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", why)
+        Self::new(Kind::MethodNotAllowed, why)
     }
 
     /// There is too much to do.
     pub(crate) fn busy(why: impl Into<String>) -> Box<Self> {
-        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", why);
-        problem.retry_after_s = Some(1);
-        problem
+        Self::new(Kind::Busy, why)
     }
 
     /// The request took too long.
     pub(crate) fn timeout(why: impl Into<String>) -> Box<Self> {
-        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long", why);
-        problem.retry_after_s = Some(5);
-        problem
+        Self::new(Kind::Timeout, why)
     }
 
     /// The work failed for a reason that the client cannot mend and need not know.
     pub(crate) fn internal(cause: impl Into<String>) -> Box<Self> {
         let why = "the work failed; the server's log says why, under the request's id";
-        let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", why);
-        problem.cause = Some(cause.into());
-        problem
-    }
-
-    /// The database behind a layer does not answer as it should.
-    fn database(fault: DatabaseFault, cause: String) -> Box<Self> {
-        const RETRY_AFTER_S: u32 = 2;
-        let unavailable = |kind: &str, title: &'static str, why: &str| {
-            let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, why);
-            problem.retry_after_s = Some(RETRY_AFTER_S);
-            problem
-        };
-        let mut problem = match fault {
-            DatabaseFault::Unreachable => unavailable(
-                "database-unavailable",
-                "The database is not reached",
-                "the layer's points are in a database that cannot be reached; ask again in a moment",
-            ),
-            DatabaseFault::Timeout => unavailable(
-                "timeout",
-                "The request took too long",
-                "the database took longer than postgis.timeout allows; ask for less ground, or for fewer points",
-            ),
-            DatabaseFault::Missing => Self::not_found("the table behind the layer is not there any more"),
-            DatabaseFault::Refused | DatabaseFault::Failed => return Self::internal(cause),
-        };
-        problem.cause = Some(cause);
-        problem
-    }
-
-    /// There is no room to write a picture or points.
-    fn disk_full(cause: impl Into<String>) -> Box<Self> {
-        let why = "there is no room left on the server's disk; nothing was written";
-        let mut problem = Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", why);
+        let mut problem = Self::new(Kind::Internal, why);
         problem.cause = Some(cause.into());
         problem
     }
@@ -203,12 +217,10 @@ impl Problem {
                 Self::media_type("the body's encoding is not read; send it as it is, or with gzip")
             }
             StatusCode::REQUEST_TIMEOUT => Self::timeout("the request did not arrive in time"),
-            status if status.is_client_error() => Self::new(
-                status,
-                "bad-request",
-                "The request cannot be understood",
-                status.canonical_reason().unwrap_or("the request is malformed"),
-            ),
+            status if status.is_client_error() => {
+                let (kind, ..) = Kind::BadRequest.properties();
+                Self::with_status(kind, status, "the request is malformed", None)
+            }
             status if status.is_server_error() => Self::internal(status.to_string()),
             _ => return None,
         })
@@ -253,14 +265,32 @@ impl IntoResponse for Box<Problem> {
 
 impl From<Error> for Box<Problem> {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Invalid { parameter, message } => Problem::parameter(&parameter.replace('-', "_"), message),
-            Error::Database { fault, .. } => Problem::database(fault, error.to_string()),
-            Error::MediaType { .. } => Problem::media_type(error.to_string()),
-            Error::Cancelled => Problem::timeout("the work was stopped"),
-            Error::Io { ref source, .. } if is_full(source) => Problem::disk_full(error.to_string()),
-            error => Problem::internal(error.to_string()),
-        }
+        let text = error.to_string();
+        let (kind, detail) = match &error {
+            Error::Invalid { parameter: Parameter::IDEMPOTENCY_KEY, .. } => return Problem::key_used(),
+            Error::Invalid { parameter, message } => return Problem::parameter(parameter.key(), message.with_keys()),
+            Error::MediaType { .. } => return Problem::media_type(text),
+            Error::Cancelled => return Problem::timeout("the work was stopped"),
+            Error::Database { fault: DatabaseFault::Unreachable, .. } => (
+                Kind::DatabaseUnavailable,
+                "the layer's points are in a database that cannot be reached; ask again in a moment",
+            ),
+            Error::Database { fault: DatabaseFault::Timeout, .. } => (
+                Kind::DatabaseTimeout,
+                "the database took longer than postgis.timeout allows; ask for less ground, or for fewer points",
+            ),
+            Error::Database { fault: DatabaseFault::Missing, .. } => {
+                (Kind::NotFound, "the table behind the layer is not there any more")
+            }
+            Error::Io { source, .. } if is_full(source) => {
+                (Kind::DiskFull, "there is no room left on the server's disk; nothing was written")
+            }
+            Error::Database { .. } | Error::Config { .. } | Error::Input { .. } | Error::Io { .. } => {
+                return Problem::internal(text);
+            }
+        };
+        // Paths, hosts and SQL are for the log alone.
+        Box::new(Problem { cause: Some(text), ..*Problem::new(kind, detail) })
     }
 }
 
@@ -274,6 +304,7 @@ fn is_full(error: &std::io::Error) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::message;
 
     #[test]
     fn errors_are_told_without_their_cause() {
@@ -282,9 +313,14 @@ mod tests {
         let told = serde_json::to_string(&problem).unwrap();
         assert_eq!(problem.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(!told.contains("secret") && problem.cause.unwrap().contains("secret"), "{told}");
-        let problem = Box::<Problem>::from(Error::invalid("true-scale", "not a latitude"));
+        let problem = Box::<Problem>::from(Error::invalid(
+            Parameter::TRUE_SCALE,
+            message!("not a latitude; give ", Parameter::DOT_SIZE),
+        ));
         let told: serde_json::Value = serde_json::to_value(&problem).unwrap();
         assert_eq!((&told["parameter"], &told["status"]), (&"true_scale".into(), &400.into()));
+        assert_eq!(told["title"], "Bad Request");
+        assert_eq!(told["detail"], "true_scale: not a latitude; give dot_size");
         let full = Box::<Problem>::from(Error::io("imgs", "write", std::io::ErrorKind::StorageFull.into()));
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
     }

@@ -70,7 +70,7 @@ export async function request(address: string, init?: RequestInit): Promise<Resp
   const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json');
   const problem = (isProblem ? await answer.json() : {}) as { title?: string; detail?: string };
   const title = problem.title ?? `The server answered ${answer.status} ${answer.statusText}`.trim();
-  throw new KilnError(problem.detail ? `${title}: ${problem.detail}` : title, answer.status);
+  throw new KilnError(problem.detail ?? title, answer.status);
 }
 
 /** The answer of the server as JSON. */

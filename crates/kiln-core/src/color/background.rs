@@ -6,6 +6,7 @@ use std::str::FromStr;
 use colorgrad::Color;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// An opaque color to lay under a picture that is not an overlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl FromStr for Background {
         match text.parse::<Color>().map(|color| color.to_rgba8()) {
             Ok([r, g, b, 255]) => Ok(Self { rgb: [r, g, b] }),
             _ => Err(Error::invalid(
-                "background",
+                Parameter::BACKGROUND,
                 format!("`{text}` is not an opaque CSS color such as white or #10131a"),
             )),
         }

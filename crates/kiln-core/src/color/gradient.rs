@@ -7,6 +7,7 @@ use colorgrad::Color;
 
 use super::{Colors, Palette};
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// Color stops from 0 (cold) to 1 (hot), with every color between them.
 ///
@@ -187,7 +188,7 @@ impl FromStr for Gradient {
     fn from_str(text: &str) -> Result<Self> {
         let parts = split_at_commas(text);
         let fail = |StopError { index, message }: StopError| {
-            Error::invalid("gradient", format!("color {} (`{}`): {message}", index + 1, parts[index].trim()))
+            Error::invalid(Parameter::GRADIENT, format!("color {} (`{}`): {message}", index + 1, parts[index].trim()))
         };
         let stops = parts
             .iter()

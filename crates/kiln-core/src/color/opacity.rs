@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// A share between 0 (invisible) and 1 (as opaque as the colors themselves); 1 by default.
 ///
@@ -23,7 +24,7 @@ impl Opacity {
         if (0.0..=1.0).contains(&share) {
             Ok(Self(share))
         } else {
-            Err(Error::invalid("opacity", format!("{share} is not between 0 and 1; {ACCEPTED}")))
+            Err(Error::invalid(Parameter::OPACITY, format!("{share} is not between 0 and 1; {ACCEPTED}")))
         }
     }
 
@@ -60,8 +61,8 @@ impl FromStr for Opacity {
         };
         match share {
             Some(share) if (0.0..=1.0).contains(&share) => Ok(Self(share)),
-            Some(_) => Err(Error::invalid("opacity", format!("`{text}` is not between 0 and 1; {ACCEPTED}"))),
-            None => Err(Error::invalid("opacity", format!("`{text}` is not a number; {ACCEPTED}"))),
+            Some(_) => Err(Error::invalid(Parameter::OPACITY, format!("`{text}` is not between 0 and 1; {ACCEPTED}"))),
+            None => Err(Error::invalid(Parameter::OPACITY, format!("`{text}` is not a number; {ACCEPTED}"))),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::builtin::{BUILTINS, Builtin};
 use super::gradient::{LooseStop, StopError, parse_position};
 use super::{Colors, Gradient};
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 use crate::spelling::{did_you_mean, nearest};
 
 /// What a scheme is for; schemes are listed by family.
@@ -95,7 +96,7 @@ impl Scheme {
     pub fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>, where_all_are: &str) -> Error {
         let lower = name.to_lowercase();
         let hint = did_you_mean(&nearest(lower.strip_suffix("_r").unwrap_or(&lower), known, key));
-        Error::invalid("scheme", format!("no scheme is named `{name}`; {hint}{where_all_are}"))
+        Error::invalid(Parameter::SCHEME, format!("no scheme is named `{name}`; {hint}{where_all_are}"))
     }
 
     /// Reads the text of a scheme file: one color a line, as `COLOR [POSITION]` or `r g b [POSITION]`.

@@ -7,6 +7,7 @@ pub mod png;
 
 use std::io;
 
+use crate::parameter::Parameter;
 use crate::{Error, Result};
 
 /// The longest side of a picture, in pixels: what PNG can hold, and what GDAL can read.
@@ -19,7 +20,10 @@ pub const MAX_SIDE_PX: usize = i32::MAX as usize;
 pub fn sides(width: usize, height: usize) -> Result<(u32, u32)> {
     let side = |px: usize| u32::try_from(px).ok().filter(|_| (1..=MAX_SIDE_PX).contains(&px));
     side(width).zip(side(height)).ok_or_else(|| {
-        Error::invalid("size", format!("{width}x{height} cannot be written: each side must be 1 to {MAX_SIDE_PX} px"))
+        Error::invalid(
+            Parameter::SIZE,
+            format!("{width}x{height} cannot be written: each side must be 1 to {MAX_SIDE_PX} px"),
+        )
     })
 }
 

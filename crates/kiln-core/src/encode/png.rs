@@ -209,7 +209,7 @@ mod tests {
     fn a_picture_without_pixels_is_refused() {
         for (width, height) in [(0, 5), (5, 0), (0, 0)] {
             let error = write_indexed(io::sink(), &Grid::filled(width, height, 0), &palette(), PngOptions::default());
-            assert!(matches!(error, Err(Error::Invalid { parameter: "size", .. })), "{error:?}");
+            assert!(matches!(error, Err(Error::Invalid { parameter: crate::Parameter::SIZE, .. })), "{error:?}");
         }
     }
 

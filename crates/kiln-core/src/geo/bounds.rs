@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// A rectangle on the ground, in degrees (or in plane units under [`Projection::Plane`](super::Projection::Plane)).
 ///
@@ -30,11 +31,11 @@ impl Bounds {
     /// [`Error::Invalid`] if an edge is not finite or `south` is not below `north`.
     pub fn new(west: f64, south: f64, east: f64, north: f64) -> Result<Self> {
         if ![west, south, east, north].iter().all(|edge| edge.is_finite()) {
-            return Err(Error::invalid("bounds", "west, south, east and north must be finite numbers"));
+            return Err(Error::invalid(Parameter::BOUNDS, "west, south, east and north must be finite numbers"));
         }
         if south >= north {
             return Err(Error::invalid(
-                "bounds",
+                Parameter::BOUNDS,
                 format!("south ({south}) must be below north ({north}); the order is west,south,east,north"),
             ));
         }
@@ -50,7 +51,8 @@ impl FromStr for Bounds {
         if text.trim().eq_ignore_ascii_case("world") {
             return Ok(Self::WORLD);
         }
-        let malformed = || Error::invalid("bounds", format!("`{text}` is not west,south,east,north or `world`"));
+        let malformed =
+            || Error::invalid(Parameter::BOUNDS, format!("`{text}` is not west,south,east,north or `world`"));
         let edges: Vec<f64> =
             text.split(',').map(|edge| edge.trim().parse().map_err(|_| malformed())).collect::<Result<_>>()?;
         match edges[..] {

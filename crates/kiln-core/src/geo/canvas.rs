@@ -2,6 +2,7 @@
 
 use super::{Bounds, Points, Projection, TileCoord};
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// A window on a pixel grid that is laid over the projected world.
 ///
@@ -230,19 +231,25 @@ fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]
     let (lowest, highest) = projection.lat_range();
     let (south, north) = (south.max(lowest), north.min(highest));
     if south >= north {
-        return Err(Error::invalid("bounds", format!("{bounds} lie beyond what {projection} can show (±{highest}°)")));
+        return Err(Error::invalid(
+            Parameter::BOUNDS,
+            format!("{bounds} lie beyond what {projection} can show (±{highest}°)"),
+        ));
     }
     let mut width = east - west;
     if projection.wraps() {
         if west.abs() > 540.0 || width.abs() > 1080.0 {
-            return Err(Error::invalid("bounds", format!("{bounds} reach more than three times around the world")));
+            return Err(Error::invalid(
+                Parameter::BOUNDS,
+                format!("{bounds} reach more than three times around the world"),
+            ));
         }
         if width <= 0.0 {
             width += 360.0;
         }
     }
     if width <= 0.0 {
-        return Err(Error::invalid("bounds", format!("west ({west}) must be less than east ({east})")));
+        return Err(Error::invalid(Parameter::BOUNDS, format!("west ({west}) must be less than east ({east})")));
     }
     let (x0, y0) = projection.forward(west, north);
     let (x1, y1) = projection.forward(west + width, south);
@@ -252,7 +259,7 @@ fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]
 fn check_scale(projection: Projection, scale: [f64; 2]) -> Result<()> {
     let drawable = scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
     if !drawable || projection.wraps() && scale.iter().any(|&scale| scale > Canvas::MAX_SCALE) {
-        return Err(Error::invalid("bounds", "they are too small or too large for that many pixels"));
+        return Err(Error::invalid(Parameter::BOUNDS, "they are too small or too large for that many pixels"));
     }
     Ok(())
 }
@@ -260,9 +267,12 @@ fn check_scale(projection: Projection, scale: [f64; 2]) -> Result<()> {
 fn check_size(width: u32, height: u32) -> Result<()> {
     let (side, pixels) = (Canvas::MAX_SIDE_PX, Canvas::MAX_PIXELS);
     if width == 0 || height == 0 {
-        Err(Error::invalid("size", format!("{width}x{height} has no pixels")))
+        Err(Error::invalid(Parameter::SIZE, format!("{width}x{height} has no pixels")))
     } else if width > side || height > side || u64::from(width) * u64::from(height) > pixels {
-        Err(Error::invalid("size", format!("{width}x{height} is over the limit of {side} a side and {pixels} pixels")))
+        Err(Error::invalid(
+            Parameter::SIZE,
+            format!("{width}x{height} is over the limit of {side} a side and {pixels} pixels"),
+        ))
     } else {
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Points as columns.
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// Borrowed columns of points: longitude, latitude and, optionally, weight, time and category.
 ///
@@ -50,7 +51,10 @@ impl<'a> Points<'a> {
     /// [`Error::Invalid`] if the columns differ in length.
     pub fn new(lon: &'a [f64], lat: &'a [f64]) -> Result<Self> {
         if lon.len() != lat.len() {
-            return Err(Error::invalid("points", format!("{} longitudes but {} latitudes", lon.len(), lat.len())));
+            return Err(Error::invalid(
+                Parameter::POINTS,
+                format!("{} longitudes but {} latitudes", lon.len(), lat.len()),
+            ));
         }
         Ok(Self { lon, lat, ..Self::default() })
     }
@@ -83,7 +87,7 @@ impl<'a> Points<'a> {
         let names = category.names.len();
         let named = |code: u32| (code as usize) < names || code == Categories::NONE;
         if !category.codes.iter().fold(true, |ok, &code| ok & named(code)) {
-            return Err(Error::invalid("points", format!("a category's code is not below the {names} names")));
+            return Err(Error::invalid(Parameter::POINTS, format!("a category's code is not below the {names} names")));
         }
         Ok(Self { category: Some(category), ..self })
     }
@@ -92,7 +96,7 @@ impl<'a> Points<'a> {
         if count == self.len() {
             return Ok(());
         }
-        Err(Error::invalid("points", format!("{} points but {count} {what}", self.len())))
+        Err(Error::invalid(Parameter::POINTS, format!("{} points but {count} {what}", self.len())))
     }
 
     /// The same points, each of weight 1.

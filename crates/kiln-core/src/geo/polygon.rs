@@ -10,6 +10,7 @@ use std::ops::Range;
 use self::bands::Bands;
 use super::Bounds;
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 use crate::simd::wide;
 
 /// One polygon or several, each with holes or without, in WGS 84 degrees.
@@ -114,6 +115,12 @@ impl Polygon {
     /// the rings have it.
     pub fn bounds(&self) -> Bounds {
         self.bounds
+    }
+
+    /// The edges that are not level, each from its southern to its northern end in degrees, with the number of its polygon.
+    /// They determine which points are inside.
+    pub fn edges(&self) -> impl Iterator<Item = (u32, [[f64; 2]; 2])> {
+        self.edges.iter().map(|edge| (edge.part, [edge.south, edge.north]))
     }
 
     /// Whether the point at `lon`, `lat`, in degrees, is inside.
@@ -251,5 +258,5 @@ fn check(ring: &[[f64; 2]]) -> Result<(), String> {
 }
 
 fn invalid(message: String) -> Error {
-    Error::invalid("polygon", message)
+    Error::invalid(Parameter::POLYGON, message)
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// How the ground is laid flat. World units grow to the east and to the **south**.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -92,7 +93,7 @@ impl FromStr for Projection {
             "mercator" | "epsg:3857" | "3857" => Ok(Self::Mercator),
             "platecarree" | "epsg:4326" | "4326" => Ok(Self::PlateCarree),
             "plane" => Ok(Self::Plane),
-            _ => Err(Error::invalid("projection", format!("`{text}` is not mercator, platecarree or plane"))),
+            _ => Err(Error::invalid(Parameter::PROJECTION, format!("`{text}` is not mercator, platecarree or plane"))),
         }
     }
 }

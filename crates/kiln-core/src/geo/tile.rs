@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// A checked tile coordinate in the XYZ scheme: row 0 in the north, 2^zoom × 2^zoom tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,11 +23,14 @@ impl TileCoord {
     /// [`Error::Invalid`] if the zoom is above [`Self::MAX_ZOOM`] or the column or row lies outside the world.
     pub fn new(zoom: u8, x: u32, y: u32) -> Result<Self> {
         if zoom > Self::MAX_ZOOM {
-            return Err(Error::invalid("tile", format!("zoom {zoom} is above {}", Self::MAX_ZOOM)));
+            return Err(Error::invalid(Parameter::TILE, format!("zoom {zoom} is above {}", Self::MAX_ZOOM)));
         }
         let across = 1u32 << zoom;
         if x >= across || y >= across {
-            return Err(Error::invalid("tile", format!("{x}/{y} is outside zoom {zoom}: both must be below {across}")));
+            return Err(Error::invalid(
+                Parameter::TILE,
+                format!("{x}/{y} is outside zoom {zoom}: both must be below {across}"),
+            ));
         }
         Ok(Self { zoom, x, y })
     }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::TileCoord;
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// Zooms from one to another, both included; written `5` or `0-10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,7 +36,7 @@ impl FromStr for Zooms {
             _ => {
                 let most = TileCoord::MAX_ZOOM;
                 Err(Error::invalid(
-                    "zoom",
+                    Parameter::ZOOM,
                     format!("`{text}` is neither a zoom from 0 to {most} nor some, such as 0-10"),
                 ))
             }

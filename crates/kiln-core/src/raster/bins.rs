@@ -12,6 +12,7 @@ pub use sums::Sums;
 use super::{Cells, Grid};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, CellMapper, Points};
+use crate::parameter::Parameter;
 
 /// What is kept per cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,7 @@ impl Bins {
     /// [`Error::Invalid`] if the two differ in size or kind.
     pub fn merge(&mut self, other: Self) -> Result<()> {
         if (self.tally, self.width, self.height, self.turn) != (other.tally, other.width, other.height, other.turn) {
-            return Err(Error::invalid("bins", "bins of different canvases or kinds cannot be merged"));
+            return Err(Error::invalid(Parameter::BINS, "bins of different canvases or kinds cannot be merged"));
         }
         match (&mut self.counts, other.counts) {
             (Some(mine), Some(theirs)) => mine.merge(&theirs),

@@ -30,6 +30,7 @@ mod tests;
 
 use crate::error::{Error, Result};
 use crate::parallel::for_each;
+use crate::parameter::Parameter;
 use crate::raster::Grid;
 use band::Band;
 use cone::Cone;
@@ -66,7 +67,10 @@ impl Window {
     fn check(self) -> Result<()> {
         let ends = [self.column.checked_add(self.width), self.row.checked_add(self.height)];
         if ends.iter().any(|end| end.is_none_or(|end| end > MAX_SIDE_PX)) {
-            return Err(Error::invalid("size", format!("the picture may have at most {MAX_SIDE_PX} pixels a side")));
+            return Err(Error::invalid(
+                Parameter::SIZE,
+                format!("the picture may have at most {MAX_SIDE_PX} pixels a side"),
+            ));
         }
         Ok(())
     }
@@ -103,11 +107,11 @@ impl<'a> Dots<'a> {
     /// [`Error::Invalid`] if the columns differ in length or `dot_size` is out of range.
     pub fn new(px: &'a [f32], py: &'a [f32], dot_size: f32) -> Result<Self> {
         if px.len() != py.len() {
-            return Err(Error::invalid("points", format!("{} columns but {} rows", px.len(), py.len())));
+            return Err(Error::invalid(Parameter::POINTS, format!("{} columns but {} rows", px.len(), py.len())));
         }
         if !(dot_size > 0.0 && dot_size <= MAX_DOT_SIZE) {
             let message = format!("{dot_size} is out of range: above 0 and up to {MAX_DOT_SIZE} pixels");
-            return Err(Error::invalid("dot-size", message));
+            return Err(Error::invalid(Parameter::DOT_SIZE, message));
         }
         Ok(Self { px, py, cone: Cone::new(dot_size) })
     }

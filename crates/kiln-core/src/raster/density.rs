@@ -7,6 +7,7 @@ use super::kernel::Scale;
 use super::splat::{Combine, stamp};
 use super::{Cells, Grid, Kernel, Tally, convolve};
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// What a pixel's value says of the points around it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -50,7 +51,7 @@ impl FromStr for Aggregation {
         let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         found
             .map(|(_, aggregation)| *aggregation)
-            .ok_or_else(|| Error::invalid("agg", format!("`{text}` is none of sum, count, mean, max")))
+            .ok_or_else(|| Error::invalid(Parameter::AGG, format!("`{text}` is none of sum, count, mean, max")))
     }
 }
 
@@ -71,7 +72,7 @@ impl fmt::Display for Aggregation {
 pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
     let halo = 2 * kernel.reach_px() as usize;
     if cells.width <= halo || cells.height <= halo {
-        return Err(Error::invalid("radius", "the cells are no larger than the kernel's halo"));
+        return Err(Error::invalid(Parameter::RADIUS, "the cells are no larger than the kernel's halo"));
     }
     let spread = |cells: &Grid<f32>| match kernel.axis() {
         Some(axis) => convolve::separable(cells, &axis, threads),
@@ -103,7 +104,7 @@ pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads:
 
 /// What an aggregation needs of the cells.
 fn kept(grid: Option<&Grid<f32>>) -> Result<&Grid<f32>> {
-    grid.ok_or_else(|| Error::invalid("agg", "the cells do not hold what it needs"))
+    grid.ok_or_else(|| Error::invalid(Parameter::AGG, "the cells do not hold what it needs"))
 }
 
 #[cfg(test)]

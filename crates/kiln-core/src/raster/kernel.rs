@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// How a point's weight falls off with the distance d from it; r is the radius.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,7 +44,7 @@ impl FromStr for Shape {
         let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         found.map(|(_, shape)| *shape).ok_or_else(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|(name, _)| *name).collect();
-            Error::invalid("kernel", format!("`{text}` is none of {}", names.join(", ")))
+            Error::invalid(Parameter::KERNEL, format!("`{text}` is none of {}", names.join(", ")))
         })
     }
 }
@@ -75,7 +76,7 @@ impl Kernel {
             Ok(Self { shape, radius_px })
         } else {
             let most = Self::MAX_RADIUS_PX;
-            Err(Error::invalid("radius", format!("{radius_px} pixels is not above 0 and at most {most}")))
+            Err(Error::invalid(Parameter::RADIUS, format!("{radius_px} pixels is not above 0 and at most {most}")))
         }
     }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::{Aggregation, Grid};
 use crate::error::{Error, Result};
 use crate::parallel::map;
+use crate::parameter::Parameter;
 use crate::simd::wide;
 
 /// The policy that yields a [`Span`] from a picture's values.
@@ -35,7 +36,10 @@ impl FromStr for Normalization {
         let percentage = text.strip_prefix(['p', 'P']).and_then(|number| number.parse::<f64>().ok());
         match percentage {
             Some(percentage) if percentage > 0.0 && percentage <= 100.0 => Ok(Self::Percentile(percentage)),
-            _ => Err(Error::invalid("normalize", format!("`{text}` is neither `max` nor a percentile such as `p99`"))),
+            _ => Err(Error::invalid(
+                Parameter::NORMALIZE,
+                format!("`{text}` is neither `max` nor a percentile such as `p99`"),
+            )),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::bands::for_each_band;
 use super::steps::Steps;
 use super::{Aggregation, Grid, Span};
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 use crate::simd::wide;
 
 /// How values between the ends of the span are laid on the palette. t is 0 at `vmin` and 1 at `vmax`.
@@ -48,7 +49,7 @@ impl FromStr for Curve {
         let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         found
             .map(|(_, curve)| *curve)
-            .ok_or_else(|| Error::invalid("curve", format!("`{text}` is none of linear, sqrt, log, eqhist")))
+            .ok_or_else(|| Error::invalid(Parameter::CURVE, format!("`{text}` is none of linear, sqrt, log, eqhist")))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// What a column has to be: its values, compared with one.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +50,7 @@ impl FromStr for Operator {
     fn from_str(text: &str) -> Result<Self> {
         let all = [Self::Equal, Self::NotEqual, Self::Less, Self::AtMost, Self::Greater, Self::AtLeast];
         let found = all.into_iter().find(|operator| operator.to_string() == text);
-        found.ok_or_else(|| Error::invalid("op", format!("`{text}` is not =, !=, <, <=, > or >=")))
+        found.ok_or_else(|| Error::invalid(Parameter::OP, format!("`{text}` is not =, !=, <, <=, > or >=")))
     }
 }
 

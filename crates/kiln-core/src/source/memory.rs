@@ -5,6 +5,7 @@ use super::parts::scan_parts;
 use super::{Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::Points;
+use crate::parameter::Parameter;
 
 /// Borrowed columns as a [`Source`]. A query that filters by time or category is an error where there is no such column.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ pub(super) fn check_filters(points: Points<'_>, query: &Query<'_>) -> Result<()>
         Has { category: false, .. } if query.filter.filters_category() => "category",
         _ => return Ok(()),
     };
-    Err(Error::invalid("points", format!("these points in memory have no {lack} to filter by")))
+    Err(Error::invalid(Parameter::POINTS, format!("these points in memory have no {lack} to filter by")))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::intake::Intake;
 use super::{Ground, Query, ScanReport, Sink};
 use crate::error::{Error, Result};
 use crate::parallel::for_each;
+use crate::parameter::Parameter;
 
 /// What a reader does with one part: tell all its rows to the intake. `Break` is the intake's answer passed on.
 pub type PartResult = Result<ControlFlow<()>>;
@@ -30,7 +31,7 @@ pub fn scan_parts(
     read_part: impl Fn(usize, &mut Intake<'_, '_>) -> PartResult + Sync,
 ) -> Result<ScanReport> {
     if query.filter.polygon.is_some() && query.columns.ground == Ground::Plane {
-        return Err(Error::invalid("polygon", "it is in degrees, so that it cannot filter points on a plane"));
+        return Err(Error::invalid(Parameter::POLYGON, "it is in degrees, so that it cannot filter points on a plane"));
     }
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);

@@ -1,5 +1,6 @@
 //! What pictures are drawn from.
 
+use crate::parameter::Parameter;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::ControlFlow;
@@ -103,7 +104,7 @@ pub trait PointSet: Source + Debug {
     /// # Errors
     /// [`Error::Invalid`] for `where` if not, which is the default.
     fn check_comparison(&self, _comparison: &Comparison) -> Result<()> {
-        Err(Error::invalid("where", "only the columns of a live table can be compared"))
+        Err(Error::invalid(Parameter::WHERE, "only the columns of a live table can be compared"))
     }
 }
 

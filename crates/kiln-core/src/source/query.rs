@@ -210,6 +210,13 @@ impl<'a> Query<'a> {
         self
     }
 
+    /// The query for points that meet conditions on their columns.
+    #[must_use]
+    pub fn with_comparisons(mut self, comparisons: Vec<Comparison>) -> Self {
+        self.filter.comparisons = comparisons;
+        self
+    }
+
     /// The query for the points near to some bounds.
     #[must_use]
     pub fn with_near(mut self, near: Option<Bounds>) -> Self {

@@ -1,6 +1,8 @@
 //! What a column, a property or a member is to the point, and how it is found by name.
 
 use super::{Columns, Query};
+use crate::message;
+use crate::parameter::{Message, Parameter};
 use crate::spelling::nearest_first;
 
 /// What a column is to the point.
@@ -55,14 +57,14 @@ impl Role {
         }
     }
 
-    /// The flag that names the column.
-    pub fn flag(self) -> &'static str {
+    /// The parameter that names the column.
+    pub fn parameter(self) -> Parameter {
         match self {
-            Self::Lon => "--lon",
-            Self::Lat => "--lat",
-            Self::Weight => "--weight",
-            Self::Time => "--time",
-            Self::Category => "--category-column",
+            Self::Lon => Parameter::LON,
+            Self::Lat => Parameter::LAT,
+            Self::Weight => Parameter::WEIGHT,
+            Self::Time => Parameter::TIME,
+            Self::Category => Parameter::CATEGORY_COLUMN,
         }
     }
 
@@ -100,9 +102,10 @@ impl Role {
     }
 
     /// Says that none of the columns called `known` has a usual name; `what` is `column` or the like.
-    pub fn unnamed<'n>(self, what: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-        let (word, usual, known) = (self.word(), self.usual_names().join(", "), listing(known));
-        format!("no {what} is called as a {word} usually is ({usual}); name one with {}: {known}", self.flag())
+    pub fn unnamed<'n>(self, what: &str, known: impl IntoIterator<Item = &'n str>) -> Message {
+        let (word, usual) = (self.word(), self.usual_names().join(", "));
+        let unnamed = format!("no {what} is called as a {word} usually is ({usual}); name one with ");
+        message!(unnamed, self.parameter(), format!(": {}", listing(known)))
     }
 }
 
@@ -133,7 +136,7 @@ pub fn position(name: &str, known: &[impl AsRef<str>]) -> Result<Option<usize>, 
 ///
 /// # Errors
 /// The first error of a search before that.
-pub fn first_found<T>(mut searches: impl Iterator<Item = Result<Option<T>, String>>) -> Result<Option<T>, String> {
+pub fn first_found<T, E>(mut searches: impl Iterator<Item = Result<Option<T>, E>>) -> Result<Option<T>, E> {
     searches.find_map(Result::transpose).transpose()
 }
 
@@ -184,9 +187,9 @@ mod tests {
             "there is no column \"pop\" for the weight; there are \"population\", \"id\", \"time\""
         );
         assert_eq!(
-            Role::Category.unnamed("property", names),
+            Role::Category.unnamed("property", names).to_string(),
             "no property is called as a category usually is (category, type, class, kind); name one with \
-             --category-column: \"id\", \"population\", \"time\""
+             category_column: \"id\", \"population\", \"time\""
         );
         assert!(listing(["a"; 500]).ends_with("\"a\", … (500 in all)"));
         assert_eq!(shown(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(40)));

@@ -11,6 +11,7 @@ use self::apng::Apng;
 use self::gif::Gif;
 use super::sides;
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 
 /// What an animation is written as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl<W: Write> Animation<W> {
     pub fn new(out: W, format: AnimationFormat, width: u32, height: u32, frames: u32, delay_ms: u16) -> Result<Self> {
         sides(width as usize, height as usize)?;
         if frames == 0 {
-            return Err(Error::invalid("frames", "an animation has at least one"));
+            return Err(Error::invalid(Parameter::FRAMES, "an animation has at least one"));
         }
         let file = match format {
             AnimationFormat::Png => Frames::Png(Apng::new(out, width, height, frames, delay_ms)?),
@@ -72,10 +73,10 @@ impl<W: Write> Animation<W> {
     /// refused.
     pub fn push(&mut self, picture: RgbaImage) -> Result<()> {
         if picture.dimensions() != self.size {
-            return Err(Error::invalid("size", "the pictures of an animation are all of one size"));
+            return Err(Error::invalid(Parameter::SIZE, "the pictures of an animation are all of one size"));
         }
         let Some(missing) = self.missing.checked_sub(1) else {
-            return Err(Error::invalid("frames", "the animation has all its pictures"));
+            return Err(Error::invalid(Parameter::FRAMES, "the animation has all its pictures"));
         };
         let (width, height) = self.size;
         let whole = Part { left: 0, top: 0, width, height };
@@ -94,7 +95,10 @@ impl<W: Write> Animation<W> {
     /// [`Error::Invalid`] if pictures are missing; [`Error::Io`] if the bytes are refused.
     pub fn finish(self) -> Result<()> {
         if self.missing > 0 {
-            return Err(Error::invalid("frames", format!("{} of the animation's pictures are missing", self.missing)));
+            return Err(Error::invalid(
+                Parameter::FRAMES,
+                format!("{} of the animation's pictures are missing", self.missing),
+            ));
         }
         match self.frames {
             Frames::Png(file) => file.finish(),

@@ -325,14 +325,17 @@ mod tests {
         let refused = |width, height, reference: &GeoReference| {
             write_density(Cursor::new(Vec::new()), &Grid::filled(width, height, 0.0), None, reference, 1).unwrap_err()
         };
-        assert!(matches!(refused(0, 3, &MERCATOR), Error::Invalid { parameter: "size", .. }));
+        assert!(matches!(refused(0, 3, &MERCATOR), Error::Invalid { parameter: kiln_core::Parameter::SIZE, .. }));
         for reference in [
             GeoReference { west: f64::NAN, ..MERCATOR },
             GeoReference { north: f64::INFINITY, ..MERCATOR },
             GeoReference { pixel_width: 0.0, ..MERCATOR },
             GeoReference { pixel_height: -1.0, ..MERCATOR },
         ] {
-            assert!(matches!(refused(3, 3, &reference), Error::Invalid { parameter: "bounds", .. }));
+            assert!(matches!(
+                refused(3, 3, &reference),
+                Error::Invalid { parameter: kiln_core::Parameter::BOUNDS, .. }
+            ));
         }
     }
 

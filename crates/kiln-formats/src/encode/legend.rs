@@ -6,6 +6,7 @@ use super::Tick;
 use super::paint::{Anchor, Area, Ink, Sheet, font, shorten, text_width};
 use kiln_core::color::Palette;
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 
 /// A bar of colors with round values beneath it, on a light panel that can be read on any map.
 ///
@@ -52,7 +53,10 @@ impl Legend<'_> {
     /// [`Error::Invalid`] if the pixel ratio is out of its range.
     pub fn draw(&self) -> Result<RgbaImage> {
         if !(0.5..=8.0).contains(&self.pixel_ratio) {
-            return Err(Error::invalid("pixel_ratio", format!("{} is not between 0.5 and 8", self.pixel_ratio)));
+            return Err(Error::invalid(
+                Parameter::PIXEL_RATIO,
+                format!("{} is not between 0.5 and 8", self.pixel_ratio),
+            ));
         }
         let font = font()?;
         let width_of = |ink: Ink, text: &str| text_width(&font, ink.size, text);

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use super::geotiff::GeoReference;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Bounds, Canvas, Projection};
+use kiln_core::message;
+use kiln_core::parameter::Parameter;
 
 /// A KML document that lays the picture at `href` on the ground of `canvas`.
 ///
@@ -12,8 +14,12 @@ use kiln_core::geo::{Bounds, Canvas, Projection};
 /// [`Error::Invalid`] if the canvas is not in plate carrée: a globe stretches pictures evenly between their degrees.
 pub fn kml(canvas: &Canvas, name: &str, href: &str) -> Result<String> {
     if canvas.projection() != Projection::PlateCarree {
-        let why = "KML lays pictures between degrees, so only --projection platecarree lies where it should";
-        return Err(Error::invalid("kml", why));
+        let why = message!(
+            "KML lays pictures between degrees, so only ",
+            Parameter::PROJECTION,
+            " platecarree lies where it should"
+        );
+        return Err(Error::invalid(Parameter::KML, why));
     }
     let Bounds { west, south, east, north } = canvas.bounds();
     // To a tenth of a millimeter: what the way there and back has added is not told.

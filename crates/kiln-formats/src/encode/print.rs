@@ -4,6 +4,7 @@ use image::RgbaImage;
 
 use super::paint::{Anchor, Area, Ink, Sheet, font, shorten, text_width};
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 use kiln_core::raster::Grid;
 
 /// A picture on a white sheet, with what people need to read it around it.
@@ -53,12 +54,12 @@ impl Print<'_> {
         let (width, height) = (self.indices.width(), self.indices.height());
         if width > MOST_PX || height > MOST_PX {
             return Err(Error::invalid(
-                "size",
+                Parameter::SIZE,
                 format!("{width}x{height} is too large for a sheet; give less than {MOST_PX}"),
             ));
         }
         if self.pixel_width_m.is_some_and(|meters| !(meters.is_finite() && meters > 0.0)) {
-            return Err(Error::invalid("scale", "a pixel's width in meters must be above 0"));
+            return Err(Error::invalid(Parameter::SCALE, "a pixel's width in meters must be above 0"));
         }
         let font = font()?;
         let (picture_width, picture_height) = (width as f32, height as f32);

@@ -5,6 +5,7 @@ use image::RgbaImage;
 use super::paint::{Anchor, Area, Ink, Sheet, font, shorten};
 use kiln_core::color::{Family, Palette, Scheme};
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 
 const PAGE: [u8; 4] = [255, 255, 255, 255];
 /// The two grounds beneath each bar, as of a light and of a dark map.
@@ -33,10 +34,13 @@ const LIMIT: usize = 500;
 /// [`Error::Invalid`] if the pixel ratio is out of its range, or if there are no schemes or more than 500.
 pub fn swatches(schemes: &[Scheme], pixel_ratio: f32) -> Result<RgbaImage> {
     if !(0.5..=4.0).contains(&pixel_ratio) {
-        return Err(Error::invalid("pixel_ratio", format!("{pixel_ratio} is not between 0.5 and 4")));
+        return Err(Error::invalid(Parameter::PIXEL_RATIO, format!("{pixel_ratio} is not between 0.5 and 4")));
     }
     if schemes.is_empty() || schemes.len() > LIMIT {
-        return Err(Error::invalid("schemes", format!("{} schemes; a preview shows 1 to {LIMIT}", schemes.len())));
+        return Err(Error::invalid(
+            Parameter::SCHEMES,
+            format!("{} schemes; a preview shows 1 to {LIMIT}", schemes.len()),
+        ));
     }
     let mut rows: Vec<&Scheme> = schemes.iter().collect();
     rows.sort_by_key(|scheme| scheme.family());

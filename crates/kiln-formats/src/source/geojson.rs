@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(
             message,
             "quakes.geojson: no property is called as a time usually is (time, timestamp, date, datetime); name one \
-             with --time: \"mag\", \"when\""
+             with time: \"mag\", \"when\""
         );
         let mut both = weighted(Some("when"));
         both.columns.names.time = Some("when".to_owned());

@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(
             message,
             "rows.json: no member is called as a longitude usually is (lon, lng, long, longitude, x); name one \
-             with --lon: \"ost\", \"nord\", \"kg\", \"when\""
+             with lon: \"ost\", \"nord\", \"kg\", \"when\""
         );
         query.columns.names.lon = Some("ost".to_owned());
         query.columns.names.lat = Some("nord".to_owned());

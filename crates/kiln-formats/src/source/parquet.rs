@@ -32,6 +32,7 @@ use super::intake::Intake;
 use super::parts::{PartResult, scan_parts};
 use super::{Query, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Message;
 
 /// A Parquet file as a [`Source`].
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl Parquet {
         Ok(Self { path: path.to_owned(), name, file_bytes, metadata })
     }
 
-    fn input_error(&self, message: impl Into<String>) -> Error {
+    fn input_error(&self, message: impl Into<Message>) -> Error {
         Error::input(&self.name, message)
     }
 

@@ -9,6 +9,7 @@ use super::batch::Has;
 use super::role::{Need, Role, listing, shown};
 use super::value::{Any, Plain, Scalar, Take};
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Message;
 use kiln_core::spelling::nearest_first;
 
 /// What the rows are called, and which roles their members have to fill.
@@ -166,11 +167,11 @@ impl Names {
         }
     }
 
-    fn unfound(role: Role, kind: Kind, names: &[String]) -> String {
+    fn unfound(role: Role, kind: Kind, names: &[String]) -> Message {
         let Kind { row, member, .. } = kind;
         if names.is_empty() {
             let usual = role.usual_names().join(", ");
-            format!("no {row} has a {member} for the {} (such as {usual}); none has any", role.word())
+            format!("no {row} has a {member} for the {} (such as {usual}); none has any", role.word()).into()
         } else {
             role.unnamed(member, names.iter().map(String::as_str))
         }

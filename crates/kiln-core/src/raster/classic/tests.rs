@@ -170,7 +170,7 @@ fn far_windows_are_drawn_like_near_ones() {
 fn wrong_use_names_its_parameter() {
     let message = |result: Result<Dots<'_>>| result.unwrap_err().to_string();
     for dot_size in [0.0, -3.0, f32::NAN, f32::INFINITY, MAX_DOT_SIZE * 1.01] {
-        assert!(message(Dots::new(&[], &[], dot_size)).starts_with("dot-size: "));
+        assert!(message(Dots::new(&[], &[], dot_size)).starts_with("dot_size: "));
     }
     assert!(message(Dots::new(&[1.0], &[], 20.0)).starts_with("points: "));
     let dots = Dots::new(&[], &[], 20.0).unwrap();

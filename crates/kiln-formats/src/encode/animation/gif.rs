@@ -10,6 +10,7 @@ use image::RgbaImage;
 use super::Part;
 use crate::encode::unwritable;
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 
 /// An animated GIF that is being written.
 pub(super) struct Gif<W: Write> {
@@ -24,7 +25,7 @@ impl<W: Write> Gif<W> {
         const LEAST_DELAY: u16 = 2;
         let side = |px: u32| {
             let why = || format!("{width}x{height} cannot be written: each side of a GIF must be 1 to {} px", u16::MAX);
-            u16::try_from(px).map_err(|_| Error::invalid("size", why()))
+            u16::try_from(px).map_err(|_| Error::invalid(Parameter::SIZE, why()))
         };
         let mut encoder = Encoder::new(out, side(width)?, side(height)?, &[]).map_err(refused)?;
         encoder.set_repeat(Repeat::Infinite).map_err(refused)?;

@@ -12,6 +12,7 @@ use super::GeoReference;
 use super::tiles::{Deflate, MOST_TILE_BYTES, ROW_BYTES, TILE_BYTES, TILE_PX, spread_colors};
 use crate::encode::unwritable;
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 use kiln_core::raster::Grid;
 
 /// A picture in RGBA and its coarser ones, each half as wide and high as the one before, in whole tiles of
@@ -94,7 +95,7 @@ impl Cog {
         let pixels = |tiles: u32| tiles.checked_mul(TILE_PX as u32).filter(|pixels| i32::try_from(*pixels).is_ok());
         let (Some(width), Some(height)) = (pixels(columns), pixels(rows)) else {
             let why = format!("{columns}x{rows} tiles are too many for one picture; give fewer zooms or less ground");
-            return Err(Error::invalid("zoom", why));
+            return Err(Error::invalid(Parameter::ZOOM, why));
         };
         let offsets = tiles.iter().map(|(offset, _)| *offset);
         let short = |value: u16| Values::Short(vec![value]);

@@ -3,6 +3,7 @@
 use tiff::tags::Tag;
 
 use kiln_core::geo::{Canvas, EARTH_RADIUS_M, Projection};
+use kiln_core::parameter::Parameter;
 use kiln_core::{Error, Result};
 
 /// The ground that a picture lies on.
@@ -103,11 +104,11 @@ impl GeoReference {
     pub(super) fn check(&self) -> Result<()> {
         let GeoReference { west, north, pixel_width, pixel_height, .. } = *self;
         if !(west.is_finite() && north.is_finite()) {
-            return Err(Error::invalid("bounds", format!("corner {west}, {north} must be finite")));
+            return Err(Error::invalid(Parameter::BOUNDS, format!("corner {west}, {north} must be finite")));
         }
         if !(pixel_width.is_finite() && pixel_width > 0.0 && pixel_height.is_finite() && pixel_height > 0.0) {
             let message = format!("pixels of {pixel_width} by {pixel_height} must be finite and above 0");
-            return Err(Error::invalid("bounds", message));
+            return Err(Error::invalid(Parameter::BOUNDS, message));
         }
         Ok(())
     }

@@ -5,6 +5,8 @@ use arrow_schema::{DataType, Schema};
 use crate::source::Query;
 use crate::source::batch::Has;
 use crate::source::role::{Need, Role, first_found, position};
+use kiln_core::message;
+use kiln_core::parameter::Message;
 
 /// Places of columns in the schema.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +19,8 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Finds what `query` needs. The error says what is missing, which columns there are, and which flag names one.
-    pub(super) fn find(schema: &Schema, query: &Query<'_>) -> Result<Self, String> {
+    /// Finds what `query` needs. The error says what is missing, which columns there are, and which parameter names one.
+    pub(super) fn find(schema: &Schema, query: &Query<'_>) -> Result<Self, Message> {
         let columns = Columns { schema, query };
         Ok(Self {
             lon: columns.must(Role::Lon)?,
@@ -50,7 +52,7 @@ impl Columns<'_> {
         self.schema.fields().iter().map(|field| field.name().as_str()).collect()
     }
 
-    fn find_needed(&self, role: Role) -> Result<Option<usize>, String> {
+    fn find_needed(&self, role: Role) -> Result<Option<usize>, Message> {
         match role.need(self.query) {
             Need::No => Ok(None),
             Need::IfThere => self.find(role),
@@ -59,7 +61,7 @@ impl Columns<'_> {
     }
 
     /// The column that the query names, or else the first that has a usual name and holds what is wanted.
-    fn find(&self, role: Role) -> Result<Option<usize>, String> {
+    fn find(&self, role: Role) -> Result<Option<usize>, Message> {
         let names = self.names();
         let Some(name) = role.named(&self.query.columns.names) else {
             return first_found(
@@ -72,7 +74,7 @@ impl Columns<'_> {
         self.check(role, place).map(|()| Some(place))
     }
 
-    fn must(&self, role: Role) -> Result<usize, String> {
+    fn must(&self, role: Role) -> Result<usize, Message> {
         let names = self.names();
         self.find(role)?.ok_or_else(|| {
             // A column with a usual name is there, but holds something else.
@@ -86,7 +88,7 @@ impl Columns<'_> {
     }
 
     /// Makes sure that the column at `place` holds what `role` takes.
-    fn check(&self, role: Role, place: usize) -> Result<(), String> {
+    fn check(&self, role: Role, place: usize) -> Result<(), Message> {
         let field = self.schema.field(place);
         let (fits, wants) = match role {
             Role::Lon | Role::Lat | Role::Weight => (is_number(field.data_type()), "numbers"),
@@ -96,8 +98,8 @@ impl Columns<'_> {
         if fits {
             return Ok(());
         }
-        let (name, held, flag) = (field.name(), type_name(field.data_type()), role.flag());
-        Err(format!("its column `{name}` holds {held}, not {wants}; name another with {flag}"))
+        let (name, held, named_by) = (field.name(), type_name(field.data_type()), role.parameter());
+        Err(message!(format!("its column `{name}` holds {held}, not {wants}; name another with "), named_by))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::source::Query;
 use crate::source::batch::Has;
 use crate::source::role::{Need, Role, first_found, position, shown};
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Message;
 
 /// What may part the fields.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -81,14 +82,14 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The columns that `query` needs, by the names it gives or else by their usual names.
     pub(super) fn of(input: &Path, layout: &Layout, query: &Query<'_>) -> Result<Self> {
-        let refuse = |message| Error::input(input, message);
+        let refuse = |message: Message| Error::input(input, message);
         let names = || layout.names.iter().map(String::as_str);
         let find = |role: Role| match role.named(&query.columns.names) {
-            Some(name) => match position(name, &layout.names) {
-                Ok(None) => Err(role.unknown("column", name, names())),
-                found => found,
+            Some(name) => match position(name, &layout.names)? {
+                None => Err(Message::from(role.unknown("column", name, names()))),
+                found => Ok(found),
             },
-            None => first_found(role.usual_names().iter().map(|name| position(name, &layout.names))),
+            None => Ok(first_found(role.usual_names().iter().map(|name| position(name, &layout.names)))?),
         };
         let must = |role: Role| match find(role) {
             Ok(found) => found.ok_or_else(|| refuse(role.unnamed("column", names()))),

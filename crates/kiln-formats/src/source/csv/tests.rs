@@ -179,7 +179,7 @@ fn a_missing_column_is_told_with_those_there_are() {
     let missing = |text: &str| failure(scan(&open(text).unwrap(), &Query::default(), 1));
     assert_eq!(
         missing("a,lat\n1,2\n"),
-        "points.csv: no column is called as a longitude usually is (lon, lng, long, longitude, x); name one with --lon: \
+        "points.csv: no column is called as a longitude usually is (lon, lng, long, longitude, x); name one with lon: \
          \"a\", \"lat\""
     );
     assert!(failure(open("hello\nworld\n")).contains("parted by , ; | or a tab"));
@@ -188,12 +188,12 @@ fn a_missing_column_is_told_with_those_there_are() {
     let timed = Query::default().with_start(Some(0));
     assert!(
         failure(scan(&open("lon,lat\n").unwrap(), &timed, 1))
-            .contains("called as a time usually is (time, timestamp, date, datetime); name one with --time: ")
+            .contains("called as a time usually is (time, timestamp, date, datetime); name one with time: ")
     );
     let in_category = Query::default().with_category_filter(vec!["a".into()]);
     assert!(
         failure(scan(&open("lon,lat\n").unwrap(), &in_category, 1))
-            .contains("name one with --category-column: \"lon\", \"lat\"")
+            .contains("name one with category_column: \"lon\", \"lat\"")
     );
 }
 

@@ -8,6 +8,8 @@ use super::geo::Geometry;
 use crate::source::batch::Has;
 use crate::source::role::{Need, Role, first_found, position};
 use crate::source::{Ground, Query};
+use kiln_core::message;
+use kiln_core::parameter::Message;
 
 /// Where the coordinates are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,8 +37,8 @@ pub(super) enum Place {
 }
 
 impl Wanted {
-    /// Finds what `query` needs. The error says what is missing, which columns there are, and which flag names one.
-    pub(super) fn find(schema: &SchemaDescriptor, metadata: &[KeyValue], query: &Query<'_>) -> Result<Self, String> {
+    /// Finds what `query` needs. The error says what is missing, which columns there are, and which parameter names one.
+    pub(super) fn find(schema: &SchemaDescriptor, metadata: &[KeyValue], query: &Query<'_>) -> Result<Self, Message> {
         let time = Search { role: Role::Time, wants: "instants", reads: Clock::of }.find_needed(schema, query)?;
         let category = Search { role: Role::Category, wants: "labels", reads: Label::of }.find_needed(schema, query)?;
         let weight = number(Role::Weight).find_needed(schema, query)?;
@@ -60,7 +62,7 @@ impl Wanted {
 }
 
 impl Place {
-    fn find(schema: &SchemaDescriptor, metadata: &[KeyValue], query: &Query<'_>) -> Result<Self, String> {
+    fn find(schema: &SchemaDescriptor, metadata: &[KeyValue], query: &Query<'_>) -> Result<Self, Message> {
         let (lon_search, lat_search) = (number(Role::Lon), number(Role::Lat));
         let lon = lon_search.find(schema, query)?;
         let lat = lat_search.find(schema, query)?;
@@ -76,7 +78,8 @@ impl Place {
             return Err(format!(
                 "its geometry is in {crs}, not in longitude and latitude; \
                  reproject it first, for instance with `ogr2ogr -t_srs EPSG:4326 out.parquet in.parquet`"
-            ));
+            )
+            .into());
         }
         Ok(match geometry.position {
             Position::Wkb(index) => Self::Wkb(index),
@@ -101,7 +104,7 @@ fn number(role: Role) -> Search<Number> {
 
 impl<R> Search<R> {
     /// The column that `query` names, or else the first that has a usual name and holds what is wanted.
-    fn find(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<Option<(usize, R)>, String> {
+    fn find(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<Option<(usize, R)>, Message> {
         let Some(name) = self.role.named(&query.columns.names) else {
             return first_found(self.role.usual_names().iter().map(|name| {
                 let index = leaf(schema, name)?;
@@ -117,7 +120,7 @@ impl<R> Search<R> {
     }
 
     /// The same, as far as `query` needs it.
-    fn find_needed(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<Option<(usize, R)>, String> {
+    fn find_needed(&self, schema: &SchemaDescriptor, query: &Query<'_>) -> Result<Option<(usize, R)>, Message> {
         match self.role.need(query) {
             Need::No => Ok(None),
             Need::IfThere => self.find(schema, query),
@@ -126,24 +129,27 @@ impl<R> Search<R> {
     }
 
     /// How the column at `index` stores what is wanted.
-    fn read(&self, schema: &SchemaDescriptor, index: usize) -> Result<R, String> {
+    fn read(&self, schema: &SchemaDescriptor, index: usize) -> Result<R, Message> {
         let column = schema.column(index);
         let name = column.path().string();
         if column.max_rep_level() > 0 {
-            return Err(format!("its column `{name}` is a list; there has to be one {} per row", self.role.word()));
+            return Err(
+                format!("its column `{name}` is a list; there has to be one {} per row", self.role.word()).into()
+            );
         }
         (self.reads)(&column).ok_or_else(|| {
-            let (held, wants, flag) = (type_name(&column), self.wants, self.role.flag());
-            format!("its column `{name}` holds {held}, not {wants}; name another with {flag}")
+            let (held, wants) = (type_name(&column), self.wants);
+            let unfit = format!("its column `{name}` holds {held}, not {wants}; name another with ");
+            message!(unfit, self.role.parameter())
         })
     }
 
     /// Says that no column has a usual name, or what is wrong with the one that has.
-    fn missing(&self, schema: &SchemaDescriptor) -> String {
+    fn missing(&self, schema: &SchemaDescriptor) -> Message {
         let unfit = |name: &&str| match leaf(schema, name) {
             Ok(Some(index)) => self.read(schema, index).err(),
-            Ok(None) => nested(schema, name),
-            Err(several) => Some(several),
+            Ok(None) => nested(schema, name).map(Message::from),
+            Err(several) => Some(several.into()),
         };
         let unnamed = || self.role.unnamed("column", paths(schema).iter().map(String::as_str));
         self.role.usual_names().iter().find_map(unfit).unwrap_or_else(unnamed)

@@ -228,13 +228,13 @@ fn columns_are_named_by_the_user_or_explained() {
         let message = error(&file, query);
         assert!(message.starts_with("points.arrow: ") && message.contains(expected), "{message}");
     };
-    let flaw = "its column `lon` holds Utf8, not numbers; name another with --lon";
+    let flaw = "its column `lon` holds Utf8, not numbers; name another with lon";
     fails(&Query::default(), flaw);
     fails(&named(Some("lon"), Some("northing"), None), flaw);
     fails(&named(Some("d"), Some("northing"), None), "its column `d` holds Decimal128, not numbers");
     fails(
         &named(Some("Easting"), None, None),
-        "no column is called as a latitude usually is (lat, latitude, y); name one with --lat: \"Easting\", \"northing\"",
+        "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \"Easting\", \"northing\"",
     );
     fails(
         &named(Some("Easting"), Some("North"), None),
@@ -242,12 +242,12 @@ fn columns_are_named_by_the_user_or_explained() {
     );
     fails(
         &named(Some("Easting"), Some("northing"), Some("w")),
-        "`w` holds Timestamp, not numbers; name another with --weight",
+        "`w` holds Timestamp, not numbers; name another with weight",
     );
     let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
-    fails(&query, "no column is called as a time usually is (time, timestamp, date, datetime); name one with --time: ");
+    fails(&query, "no column is called as a time usually is (time, timestamp, date, datetime); name one with time: ");
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
-    fails(&query, "(category, type, class, kind); name one with --category-column: \"Easting\", \"northing\"");
+    fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
     // What is only wished for need not be there.
     let wished = named(Some("Easting"), Some("northing"), None).with_times(true).with_categories(true);
     assert_eq!(scan_marked(&file, &wished).0, marks(&[(8.0, None, None)]));

@@ -182,10 +182,10 @@ fn columns_are_named_by_the_user_or_explained() {
         let error = error(&file, query);
         assert!(error.starts_with("points.parquet: ") && error.contains(message), "{error}");
     };
-    let flaw = "its column `lon` holds String (BYTE_ARRAY), not numbers; name another with --lon";
+    let flaw = "its column `lon` holds String (BYTE_ARRAY), not numbers; name another with lon";
     fails(&Query::default(), flaw);
     fails(&named(Some("lon"), Some("northing"), None), flaw);
-    let flaw = "no column is called as a latitude usually is (lat, latitude, y); name one with --lat: \
+    let flaw = "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \
                 \"Easting\", \"northing\", \"lon\", \"pos.a\", \"many\", \"w\"";
     fails(&named(Some("Easting"), None, None), flaw);
     fails(
@@ -197,15 +197,15 @@ fn columns_are_named_by_the_user_or_explained() {
         &named(Some("Easting"), Some("many"), None),
         "its column `many` is a list; there has to be one latitude per row",
     );
-    let flaw = "its column `w` holds Timestamp (INT64), not numbers; name another with --weight";
+    let flaw = "its column `w` holds Timestamp (INT64), not numbers; name another with weight";
     fails(&named(Some("Easting"), Some("northing"), Some("w")), flaw);
     let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
     fails(
         &query,
-        "no column is called as a time usually is (time, timestamp, date, datetime); name one with --time: \"Easting\"",
+        "no column is called as a time usually is (time, timestamp, date, datetime); name one with time: \"Easting\"",
     );
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
-    fails(&query, "(category, type, class, kind); name one with --category-column: \"Easting\", \"northing\"");
+    fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
 }
 
 #[test]

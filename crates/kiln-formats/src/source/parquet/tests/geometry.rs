@@ -30,7 +30,7 @@ fn geometries_are_points_or_rejected_by_name() {
         let (seen, _) = scan(&plain(fields, columns()), &Query::default()).unwrap();
         assert_eq!(seen.len(), 3, "{fields}");
     }
-    assert!(error(&plain(fields, columns()), &Query::default()).contains("name one with --lon: \"place\", \"weight\""));
+    assert!(error(&plain(fields, columns()), &Query::default()).contains("name one with lon: \"place\", \"weight\""));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::parameter::Parameter;
 
 /// The name of a picture: `1732158000-67e5504410b1426f9247bb680e5fe0c8.png`, the Unix time in seconds at which it was
 /// made and a random number that no other picture has.
@@ -51,7 +52,7 @@ impl FromStr for ImageName {
         // Only the one way that the name is written counts: no plus sign, no leading zero, no other form of the id.
         read().filter(|name| name.to_string() == text).ok_or_else(|| {
             Error::invalid(
-                "filename",
+                Parameter::FILENAME,
                 "it is not the name of a picture, such as 1732158000-67e5504410b1426f9247bb680e5fe0c8.png",
             )
         })

@@ -1,4 +1,4 @@
-//! A layer's points summed up per cell, for data frames and databases.
+//! The points of a layer summed per cell, for data frames and databases.
 
 use std::collections::HashMap;
 use std::io::BufWriter;
@@ -14,47 +14,51 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Cover, Points, Projection, TileCoord, Zooms};
 use crate::images::AtomicFile;
 use crate::layer::{Layer, is_occupied};
+use crate::parameter::Parameter;
 use crate::source::{Ground, Query};
 
-/// What is to be summed up.
+/// The cells to be exported.
 #[derive(Debug)]
 pub struct BinsExport<'a> {
-    /// The points.
+    /// The layer.
     pub layer: &'a Layer,
-    /// Which of them; what it says of columns, weights and the stop flag is not looked at.
+    /// The filters of its points. Columns, weights and the stop flag are set by the export.
     pub query: Query<'a>,
     /// The zooms whose pixels are the cells, at 256 pixels a tile.
     pub zooms: Zooms,
-    /// The ground that the cells' centers lie in; all, if `None`.
+    /// The bounds of the centers of the cells; `None`: all cells.
     pub bounds: Option<Bounds>,
-    /// Threads that sum up.
+    /// Worker threads.
     pub threads: usize,
 }
 
-/// What was written.
+/// The result of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExportedBins {
-    /// Cells that hold any point.
+pub struct BinsExportReport {
+    /// Cells with points.
     pub cells: u64,
-    /// Their points, those of the deepest zoom alone.
+    /// Points in the cells of the deepest zoom.
     pub points: u64,
     /// Bytes of the file.
     pub bytes: u64,
 }
 
-/// Points and the sum of weights of the cells of a block, by row and column from the north-western corner of the world.
+/// Number of points and sum of weights of the cells of a block, by row and column from the north-western corner of the world.
 type Sums = HashMap<[u32; 2], (u64, f64)>;
 
 impl BinsExport<'_> {
-    /// Writes the cells that hold points to `target`, a Parquet file that is there either whole or as it was before: see
-    /// [`BinsWriter`].
+    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. Until all cells are written, the target stays as
+    /// it was.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the layer lies on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if it
-    /// was told to stop.
-    pub fn write(&self, target: &Path, progress: &Progress) -> Result<ExportedBins> {
+    /// [`Error::Invalid`] if the layer lies on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if
+    /// `progress` was stopped.
+    pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
         if !self.layer.ground().wraps() {
-            return Err(Error::invalid("layer", "the cells are those of a map, and this layer lies on a plane"));
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "the cells are those of a map, and this layer lies on a plane",
+            ));
         }
         let query = self
             .query
@@ -65,19 +69,19 @@ impl BinsExport<'_> {
             .with_stop(Some(progress.stopped()));
         let mut file = AtomicFile::create(target)?;
         let mut writer = BinsWriter::new(BufWriter::new(file.file())).map_err(|error| error.for_path(target))?;
-        let mut exported = ExportedBins::default();
+        let mut exported = BinsExportReport::default();
         let mut blocks = vec![Block::WORLD];
         for zoom in 0..=self.zooms.last {
             Block::sort(&mut blocks)?;
             let cover = Cover::of(self.bounds.unwrap_or(Bounds::WORLD), zoom);
-            let is_wanted = self.zooms.first <= zoom;
+            let is_exported = self.zooms.first <= zoom;
             progress.expect(blocks.len() as u64);
             let mut occupied = Vec::new();
             in_order(
                 blocks.len(),
                 self.threads,
                 |job| {
-                    if is_wanted {
+                    if is_exported {
                         self.sums(blocks[job], &cover, &query)
                     } else {
                         self.probe(blocks[job], &cover, &query)
@@ -94,7 +98,7 @@ impl BinsExport<'_> {
                     cells.sort_unstable_by_key(|(cell, _)| *cell);
                     for (cell, (count, weight)) in cells {
                         let bin = bin(cell, zoom, count, weight);
-                        if self.bounds.is_none_or(|bounds| holds(bounds, bin.lon, bin.lat)) {
+                        if self.bounds.is_none_or(|bounds| contains(bounds, bin.lon, bin.lat)) {
                             exported.cells += 1;
                             exported.points += if zoom == self.zooms.last { count } else { 0 };
                             writer.push(bin).map_err(|error| error.for_path(target))?;
@@ -111,7 +115,7 @@ impl BinsExport<'_> {
         Ok(exported)
     }
 
-    /// Nothing summed up, if a block holds points; `None` if not.
+    /// No sums if a block has points; `None` if it has none.
     fn probe(&self, block: Block, cover: &Cover, query: &Query<'_>) -> Result<Option<Sums>> {
         const COARSE_PX: u32 = 16;
         let tiles = block.tiles(cover)?;
@@ -120,7 +124,7 @@ impl BinsExport<'_> {
         Ok(is_occupied.then(Sums::new))
     }
 
-    /// The sums of a block, if it holds points.
+    /// The sums of a block; `None` if it has no points.
     fn sums(&self, block: Block, cover: &Cover, query: &Query<'_>) -> Result<Option<Sums>> {
         let tiles = block.tiles(cover)?;
         let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(None) };
@@ -134,7 +138,7 @@ impl BinsExport<'_> {
             for (i, (lon, lat)) in points.lon().iter().zip(points.lat()).enumerate() {
                 let (x, y) = Projection::Mercator.forward(*lon, *lat);
                 let [column, row] = [x.rem_euclid(1.0), y].map(|share| (share * around).floor());
-                // What lies beyond the map, and what is not finite, is in no row.
+                // A point beyond the map, or with a coordinate that is not finite, is in no row.
                 let is_on_map = (0.0..around).contains(&row) && (0.0..around).contains(&column);
                 let (column, row) = (column as u32, row as u32);
                 if is_on_map && columns.contains(&column) && rows.contains(&row) {
@@ -150,7 +154,7 @@ impl BinsExport<'_> {
     }
 }
 
-/// How many cells of a zoom there are around the world.
+/// The number of cells of a zoom around the world.
 fn around(zoom: u8) -> f64 {
     f64::from(TILE_PX) * f64::from(1_u32 << zoom)
 }
@@ -163,13 +167,13 @@ fn bin([row, column]: [u32; 2], zoom: u8, count: u64, weight: f64) -> Bin {
     Bin { lon, lat, zoom, width_deg: 360.0 / around, count, weight }
 }
 
-/// Whether bounds hold a place, across the antimeridian too.
-fn holds(bounds: Bounds, lon: f64, lat: f64) -> bool {
+/// Whether bounds contain a point, across the antimeridian too.
+fn contains(bounds: Bounds, lon: f64, lat: f64) -> bool {
     let Bounds { west, south, east, north } = bounds;
     let east = if east < west { east + 360.0 } else { east };
     let is_between = [lon - 360.0, lon, lon + 360.0].iter().any(|lon| (west..=east).contains(lon));
     is_between && (south..=north).contains(&lat)
 }
 
-// A row or a column of the deepest zoom is a whole number of 32 bits.
+// A row or a column of the deepest zoom fits 32 bits.
 const _: () = assert!(TileCoord::MAX_ZOOM as u32 + TILE_PX.trailing_zeros() <= 32);

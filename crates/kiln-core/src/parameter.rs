@@ -1,0 +1,232 @@
+//! Names of parameters, and messages that mention them.
+//!
+//! The library knows a parameter by one name. Each front end spells it its own way: the command line as a flag
+//! (`--true-scale`), requests and configuration files as a key (`true_scale`).
+
+use std::fmt;
+
+/// The name of a parameter: lower-case words joined by `_`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Parameter(&'static str);
+
+macro_rules! names {
+    ($($constant:ident = $name:literal,)*) => {
+        impl Parameter {
+            $(
+                #[doc = concat!("`", $name, "`")]
+                pub const $constant: Self = Self::new($name);
+            )*
+        }
+    };
+}
+
+names! {
+    AGG = "agg",
+    ATTRIBUTION = "attribution",
+    BACKGROUND = "background",
+    BINS = "bins",
+    BLEND = "blend",
+    BOUNDS = "bounds",
+    CATEGORIES = "categories",
+    CATEGORY = "category",
+    CATEGORY_COLUMN = "category_column",
+    CURVE = "curve",
+    DATABASE = "database",
+    DOT_SIZE = "dot_size",
+    END = "end",
+    EVERY = "every",
+    FILENAME = "filename",
+    FIT = "fit",
+    FORMAT = "format",
+    FRAMES = "frames",
+    GRADIENT = "gradient",
+    IDEMPOTENCY_KEY = "idempotency_key",
+    INPUT = "input",
+    KEEP = "keep",
+    KERNEL = "kernel",
+    KML = "kml",
+    LAT = "lat",
+    LAYER = "layer",
+    LEGEND = "legend",
+    LIMIT = "limit",
+    LON = "lon",
+    NORMALIZE = "normalize",
+    OP = "op",
+    OPACITY = "opacity",
+    OUTPUT = "output",
+    PIXEL_RATIO = "pixel_ratio",
+    PNG = "png",
+    POINTS = "points",
+    POLYGON = "polygon",
+    PROJECTION = "projection",
+    QUERY = "query",
+    RADIUS = "radius",
+    READ_ONLY = "read_only",
+    RESCALE = "rescale",
+    SCALE = "scale",
+    SCHEDULE = "schedule",
+    SCHEME = "scheme",
+    SCHEMES = "schemes",
+    SIZE = "size",
+    START = "start",
+    STYLE = "style",
+    TABLE = "table",
+    TILE = "tile",
+    TIME = "time",
+    TIMEZONE = "timezone",
+    TITLE = "title",
+    TRANSPARENT_LOW = "transparent_low",
+    TRUE_SCALE = "true_scale",
+    UNIT = "unit",
+    V = "v",
+    VMAX = "vmax",
+    VMIN = "vmin",
+    WEIGHT = "weight",
+    WHERE = "where",
+    Z = "z",
+    ZOOM = "zoom",
+}
+
+impl Parameter {
+    /// The parameter called `name`.
+    ///
+    /// # Panics
+    /// If the name has other characters than `a`-`z`, digits and `_`; in a constant that does not compile.
+    pub const fn new(name: &'static str) -> Self {
+        let bytes = name.as_bytes();
+        let mut i = 0;
+        while i < bytes.len() {
+            assert!(matches!(bytes[i], b'a'..=b'z' | b'0'..=b'9' | b'_'), "a name is in snake case");
+            i += 1;
+        }
+        Self(name)
+    }
+
+    /// Its name: `true_scale`.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// Its name in a request or a configuration file, where a column of categories is called like the others: `category`.
+    pub fn key(self) -> &'static str {
+        if self == Self::CATEGORY_COLUMN { Self::CATEGORY.0 } else { self.0 }
+    }
+
+    /// Its long option on the command line, without the hyphens: `true-scale`.
+    pub fn option(self) -> String {
+        self.0.replace('_', "-")
+    }
+
+    /// Its flag on the command line: `--true-scale`.
+    pub fn flag(self) -> String {
+        format!("--{}", self.option())
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+/// What is wrong and what would be accepted: text, and the parameters that it mentions. [`message!`](crate::message)
+/// writes one of several parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Parameter(Parameter),
+}
+
+/// A [`Message`](crate::parameter::Message) of texts and parameters:
+/// `message!("it is not before ", Parameter::END)`.
+#[macro_export]
+macro_rules! message {
+    ($($part:expr),+ $(,)?) => {
+        $crate::parameter::Message::default()$(.with($part))+
+    };
+}
+
+impl Message {
+    /// The message with `part` at its end.
+    #[must_use]
+    pub fn with(mut self, part: impl Into<Self>) -> Self {
+        self.0.extend(part.into().0);
+        self
+    }
+
+    /// The parameters that it mentions.
+    pub fn parameters(&self) -> impl Iterator<Item = Parameter> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Parameter(parameter) => Some(*parameter),
+        })
+    }
+
+    /// The text in which `spell` writes the parameters.
+    pub fn spelled<S: AsRef<str>>(&self, spell: impl Fn(Parameter) -> S) -> String {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Parameter(parameter) => text.push_str(spell(*parameter).as_ref()),
+            }
+        }
+        text
+    }
+
+    /// The text of a request or a configuration file: see [`Parameter::key`].
+    pub fn with_keys(&self) -> String {
+        self.spelled(Parameter::key)
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Parameter(parameter) => parameter.fmt(f),
+        })
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self(vec![Part::Text(text)])
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl From<Parameter> for Message {
+    fn from(parameter: Parameter) -> Self {
+        Self(vec![Part::Parameter(parameter)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_spelled_for_its_front_end() {
+        assert_eq!(Parameter::TRUE_SCALE.to_string(), "true_scale");
+        assert_eq!(Parameter::TRUE_SCALE.flag(), "--true-scale");
+        assert_eq!((Parameter::TRUE_SCALE.key(), Parameter::CATEGORY_COLUMN.key()), ("true_scale", "category"));
+    }
+
+    #[test]
+    fn a_message_spells_the_parameters_that_it_mentions() {
+        let message = message!("no column; name one with ", Parameter::CATEGORY_COLUMN, format!(": {}", "a, b"));
+        assert_eq!(message.to_string(), "no column; name one with category_column: a, b");
+        assert_eq!(message.with_keys(), "no column; name one with category: a, b");
+        assert_eq!(message.spelled(Parameter::flag), "no column; name one with --category-column: a, b");
+        assert_eq!(message.parameters().collect::<Vec<_>>(), [Parameter::CATEGORY_COLUMN]);
+    }
+}

@@ -1,0 +1,110 @@
+//! Declarations as parameters and schemas of `OpenAPI`.
+
+use std::marker::PhantomData;
+
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::{RefOr, Required};
+
+use crate::parameters::{Declaration, Location, ParameterSet};
+
+/// The parameters of a set in the query string, for the `params` of an operation.
+#[derive(Debug)]
+pub(crate) struct InQuery<S>(PhantomData<S>);
+
+impl<S: ParameterSet> IntoParams for InQuery<S> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameter = |declaration: &Declaration| {
+            ParameterBuilder::new()
+                .name(declaration.parameter.key())
+                .parameter_in(ParameterIn::Query)
+                .required(if declaration.is_required { Required::True } else { Required::False })
+                .description(Some(declaration.description()))
+                .schema(Some(as_schema(declaration.kind.schema(Location::Query))))
+                .example(declaration.example.map(Value::from))
+                .build()
+        };
+        S::declarations().map(parameter).collect()
+    }
+}
+
+/// The schema of a JSON body with these parameters.
+pub(crate) fn body(
+    description: &str,
+    example: Value,
+    declarations: impl IntoIterator<Item = &'static Declaration>,
+) -> RefOr<Schema> {
+    let empty = ObjectBuilder::new().description(Some(description)).examples([example]);
+    let object = declarations.into_iter().fold(empty, |object, declaration| {
+        let mut schema = declaration.kind.schema(Location::Body);
+        schema["description"] = declaration.description().into();
+        if let Some(example) = declaration.example {
+            schema["examples"] = json!([example]);
+        }
+        let name = declaration.parameter.key();
+        let object = object.property(name, as_schema(schema));
+        if declaration.is_required { object.required(name) } else { object }
+    });
+    object.into()
+}
+
+/// Declares a request body that takes the parameters of several sets, as a schema.
+macro_rules! request_body {
+    ($(#[doc = $doc:literal])* $name:ident($($set:ty),+ $(,)?), example: $example:tt) => {
+        $(#[doc = $doc])*
+        pub(crate) struct $name;
+
+        impl utoipa::ToSchema for $name {}
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                let declarations = [$(<$set as $crate::parameters::ParameterSet>::declarations().collect::<Vec<_>>()),+];
+                let example = serde_json::json!($example);
+                $crate::http::parameters::openapi::body(concat!($($doc),*).trim(), example, declarations.concat())
+            }
+        }
+    };
+}
+pub(crate) use request_body;
+
+/// A JSON schema in utoipa's types.
+fn as_schema(schema: Value) -> RefOr<Schema> {
+    // A test makes sure that the schemas of all kinds are read without loss.
+    serde_json::from_value(schema).map_or_else(|_| ObjectBuilder::new().into(), RefOr::T)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::parameters::Kind;
+
+    #[test]
+    fn schemas_are_those_of_the_kinds() {
+        let bounded = Kind::Number { least: -85.0, most: 85.0 };
+        let zoom = Kind::Integer { least: 0, most: 24 };
+        for kind in [
+            Kind::Text,
+            Kind::Label,
+            Kind::Choice(&["add", "classic"]),
+            Kind::NUMBER,
+            bounded,
+            zoom,
+            Kind::COUNT,
+            Kind::Boolean,
+            Kind::Share,
+            Kind::Texts,
+            Kind::Bounds,
+            Kind::Size,
+            Kind::Json,
+        ] {
+            for location in [Location::Query, Location::Body] {
+                let schema = kind.schema(location);
+                let read = serde_json::to_value(as_schema(schema.clone())).unwrap();
+                assert_eq!(read, schema, "{kind:?}");
+            }
+        }
+    }
+}

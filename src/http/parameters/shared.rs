@@ -1,0 +1,63 @@
+//! Declarations that several routes share.
+
+use crate::config::TimeSpan;
+use crate::geo::{Projection, TileCoord};
+use crate::parameter::{Message, Parameter};
+use crate::parameters::{Declaration, Kind, Value, from_str_values, parameter_set};
+
+pub(crate) const LAYER: Declaration =
+    Declaration::new(Parameter::LAYER, Kind::Text).example("cities").doc("A layer of the catalog.");
+
+pub(crate) const BOUNDS: Declaration = Declaration::new(Parameter::BOUNDS, Kind::Bounds).example("-12,35,32,60").doc(
+    "Bounds in degrees: `west,south,east,north`, edges included, or `world`; in JSON also `[west, south, east, north]` as \
+     GeoJSON has it, or `[[south, west], [north, east]]` as Leaflet has it. Across the antimeridian the east is beyond 180, \
+     or less than the west.",
+);
+
+pub(crate) const SIZE: Declaration = Declaration::new(Parameter::SIZE, Kind::Size).default("1024").doc(
+    "Width and height in pixels, `800x600`, or `1024` for the longer side; in JSON also `[800, 600]`. Where the bounds reach \
+     beyond the poles of the map, an overlay is lower by as much.",
+);
+
+pub(crate) const ZOOM: Kind = Kind::Integer { least: 0, most: TileCoord::MAX_ZOOM as u64 };
+
+pub(crate) const TITLE: Declaration =
+    Declaration::new(Parameter::TITLE, Kind::Label).doc("Title above the colors of the legend.");
+
+pub(crate) const PIXEL_RATIO: Declaration =
+    Declaration::new(Parameter::PIXEL_RATIO, Kind::Number { least: 0.5, most: 8.0 })
+        .default("1")
+        .doc("Pixels per layout unit: 2 for dense screens.");
+
+pub(crate) const POLYGON: Declaration = Declaration::new(Parameter::POLYGON, Kind::Json).doc(
+    "Only points in this GeoJSON polygon: a Polygon, a MultiPolygon, or a Feature or FeatureCollection of these; at most \
+     100,000 vertices.",
+);
+
+parameter_set! {
+    /// How a picture is projected.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct ProjectionOptions {
+        /// Projection of the picture: mercator (a Leaflet map's own), platecarree (`L.CRS.EPSG4326`) or plane
+        /// (`L.CRS.Simple`).
+        pub(crate) projection: Projection =
+            Declaration::new(Parameter::PROJECTION, Kind::Choice(&["mercator", "platecarree", "plane"]))
+                .default("mercator; plane for a layer on a plane"),
+    }
+}
+
+from_str_values!(TimeSpan);
+
+/// JSON that is read on its own.
+#[derive(Clone, Debug)]
+pub(crate) struct RawJson(pub(crate) String);
+
+impl Value for RawJson {
+    fn read(text: &str, _: Kind) -> Result<Self, Message> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.0.clone())
+    }
+}

@@ -1,0 +1,21 @@
+//! Parameters, each declared once.
+//!
+//! [`parameter_set!`] declares a struct of options: for each parameter its name, type, default and description. From these
+//! declarations come the query string, forms and JSON (`http`), the tables of a style in TOML (`config`), the flags (`cli`),
+//! the parameters and schemas of `OpenAPI`, the TypeScript type of a style and `docs/parameters.md`. The last two are files
+//! that a test compares, and writes when `KILN_BLESS` is set.
+
+mod declaration;
+mod kind;
+mod set;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod value;
+
+pub use declaration::Declaration;
+pub use kind::{Kind, Location};
+pub(crate) use set::parameter_set;
+pub use set::{Entry, ParameterSet};
+pub use value::Value;
+pub(crate) use value::{from_str_values, time_text};

@@ -1,0 +1,89 @@
+//! `docs/parameters.md`.
+
+use crate::http::parameters::shared::ProjectionOptions;
+use crate::http::parameters::tile_style::{TileSize, TileVersion};
+use crate::http::routes::frames::FramesOptions;
+use crate::http::routes::layer_changes::LayerOptions;
+use crate::http::routes::legend::{LegendOptions, SizeOptions};
+use crate::http::routes::overlays::{OverlayOptions, SpanLegendOptions};
+use crate::http::routes::point::PointOptions;
+use crate::http::routes::points::PointsOptions;
+use crate::http::routes::queries::QueryOptions;
+use crate::http::routes::statistics::StatisticsOptions;
+use crate::layer::{ColumnOptions, FilterOptions, StyleOptions};
+use crate::parameters::{Declaration, ParameterSet};
+
+const INTRODUCTION: &str = "\
+<!-- Generated from the declarations of the parameters by `make parameters`. -->
+
+# Parameters
+
+Query strings, forms and JSON bodies, the tables `style` of `kiln.toml` and the flags of the command line take the same
+parameters, under these names. An unknown parameter is an error.
+";
+
+/// A table of parameters, `with_flags` if the command line has them too.
+pub(super) fn table(declarations: impl IntoIterator<Item = &'static Declaration>, with_flags: bool) -> String {
+    let row = |cells: &[&str]| {
+        let cells = cells.iter().map(|cell| cell.replace('|', "\\|"));
+        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let mut text = if with_flags {
+        row(&["name", "flag", "value", "default", "description"]) + &row(&["---"; 5])
+    } else {
+        row(&["name", "value", "default", "description"]) + &row(&["---"; 4])
+    };
+    for declaration in declarations {
+        let names: Vec<String> = declaration.names().map(|name| format!("`{name}`")).collect();
+        let flag = if declaration.has_flag { format!("`{}`", declaration.parameter.flag()) } else { "–".to_owned() };
+        let (names, accepts) = (names.join(", "), declaration.kind.accepts());
+        let mut cells =
+            vec![names.as_str(), &flag, &accepts, declaration.default.unwrap_or("–"), declaration.summary()];
+        if !with_flags {
+            cells.remove(1);
+        }
+        text.push_str(&row(&cells));
+    }
+    text
+}
+
+#[test]
+fn the_table_of_parameters_is_generated() {
+    fn of<S: ParameterSet>() -> Vec<&'static Declaration> {
+        S::declarations().collect()
+    }
+    let mut text = INTRODUCTION.to_owned();
+    for (title, about, declarations) in [
+        ("Style", "How points are drawn.", of::<StyleOptions>()),
+        ("Filter", "Which points count.", of::<FilterOptions>()),
+        (
+            "Columns",
+            "Which columns of an input make a point: on the command line, and in the query of `POST /{layer}/points`.",
+            of::<ColumnOptions>(),
+        ),
+    ] {
+        text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
+    }
+    text.push_str("\n## Routes\n\nParameters of single routes. Tiles, pictures, legends, values, statistics and frames take the style and the filter \
+         too, and all routes of points the filter.\n");
+    for (route, declarations) in [
+        ("GET /{layer}", of::<TileSize>()),
+        ("GET /{layer}/{z}/{x}/{y}.png", [of::<TileSize>(), of::<TileVersion>()].concat()),
+        ("GET /{layer}/bbox/{bounds}/{size}", of::<ProjectionOptions>()),
+        (
+            "GET /{layer}/legend.png, legend.json",
+            [of::<LegendOptions>(), of::<SizeOptions>(), of::<ProjectionOptions>()].concat(),
+        ),
+        ("GET /{layer}/point/{lon},{lat}", of::<PointOptions>()),
+        ("GET /{layer}/points", of::<PointsOptions>()),
+        ("GET /{layer}/statistics", of::<StatisticsOptions>()),
+        ("GET /{layer}/frames", [of::<FramesOptions>(), of::<TileSize>()].concat()),
+        ("POST /overlays", [of::<OverlayOptions>(), of::<ProjectionOptions>()].concat()),
+        ("GET /overlays/legend.png", of::<SpanLegendOptions>()),
+        ("POST /queries", of::<QueryOptions>()),
+        ("PUT /{layer}", of::<LayerOptions>()),
+    ] {
+        text += &["\n### `", route, "`\n\n", &table(declarations, false)].concat();
+    }
+    super::assert_file("docs/parameters.md", &text);
+}

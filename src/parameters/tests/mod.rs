@@ -1,0 +1,123 @@
+//! One declaration serves every front end.
+
+mod docs;
+mod typescript;
+
+use std::collections::BTreeMap;
+
+use clap::{Args, FromArgMatches};
+use serde_json::json;
+use utoipa::{IntoParams, PartialSchema};
+
+use super::{Declaration, Kind, Location, ParameterSet, parameter_set};
+use crate::cli::flags::Flags;
+use crate::config::read_options;
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::{InQuery, request_body};
+use crate::parameter::Parameter;
+
+const FIZZ_LEVEL: Parameter = Parameter::new("fizz_level");
+
+parameter_set! {
+    /// What nobody else declares.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct Lemonade {
+        /// How much it
+        /// fizzes.
+        level: f64 = Declaration::new(FIZZ_LEVEL, Kind::Number { least: 0.0, most: 9.0 })
+            .aliases(&["fizzLevel"])
+            .default("3")
+            .example("4"),
+    }
+}
+
+request_body! {
+    /// A glass of lemonade.
+    Glass(Lemonade),
+    example: { "fizz_level": 4 }
+}
+
+fn flags(args: &[&str]) -> Result<Lemonade, String> {
+    let command = Flags::<Lemonade>::augment_args(clap::Command::new("kiln"));
+    let matches = command.try_get_matches_from([&["kiln"], args].concat()).map_err(|error| error.to_string())?;
+    Flags::from_arg_matches(&matches).map(|Flags(options)| options).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
+    let four = Lemonade { level: Some(4.0) };
+    // Query strings, forms and JSON, by every name.
+    for mut fields in [
+        Fields::from_query("fizz_level=4").unwrap(),
+        Fields::from_query("fizzLevel=+4").unwrap(),
+        Fields::from_json(br#"{"fizz_level": 4}"#).unwrap(),
+        Fields::from_json(br#"{"fizzLevel": "4"}"#).unwrap(),
+    ] {
+        assert_eq!(fields.read::<Lemonade>().unwrap(), four);
+        fields.finish().unwrap();
+    }
+    let refused = Fields::from_query("fizzLevel=12").unwrap().read::<Lemonade>().unwrap_err();
+    assert_eq!(refused.detail(), "fizzLevel: `12` is not a number from 0 to 9");
+    let mut misspelled = Fields::from_query("fizz_lavel=4").unwrap();
+    misspelled.read::<Lemonade>().unwrap();
+    assert!(misspelled.finish().unwrap_err().detail().contains("did you mean fizz_level?"));
+    // TOML.
+    let table: BTreeMap<String, String> = toml::from_str("fizz_level = '4'").unwrap();
+    assert_eq!(read_options::<Lemonade>(&table), Ok(four.clone()));
+    let table: BTreeMap<String, String> = toml::from_str("fizz_level = 'much'").unwrap();
+    let message = "`much` is not a number from 0 to 9".to_owned();
+    assert_eq!(read_options::<Lemonade>(&table), Err(("fizz_level".to_owned(), message)));
+    // Flags.
+    assert_eq!(flags(&["--fizz-level", "4"]).unwrap(), four);
+    let refused = flags(&["--fizz-level", "12"]).unwrap_err();
+    assert!(refused.contains("'--fizz-level <VALUE>': `12` is not a number from 0 to 9"), "{refused}");
+    let help = Flags::<Lemonade>::augment_args(clap::Command::new("kiln")).render_help().to_string();
+    assert!(help.contains("--fizz-level <VALUE>  How much it fizzes [default: 3]"), "{help}");
+    // OpenAPI.
+    let parameters = InQuery::<Lemonade>::into_params(|| None);
+    let description = "How much it fizzes. Also as `fizzLevel`. Default: 3.";
+    let expected = json!([{
+        "name": "fizz_level", "in": "query", "required": false, "description": description, "example": "4",
+        "schema": {"type": "number", "minimum": 0, "maximum": 9},
+    }]);
+    assert_eq!(serde_json::to_value(parameters).unwrap(), expected);
+    let schema = serde_json::to_value(Glass::schema()).unwrap();
+    let expected = json!({
+        "type": ["number", "string", "null"], "minimum": 0, "maximum": 9, "description": description,
+        "examples": ["4"],
+    });
+    assert_eq!(schema["properties"]["fizz_level"], expected);
+    // TypeScript.
+    let interface = typescript::interface("Lemonade", "A drink.", Lemonade::declarations());
+    assert!(interface.contains("  /** How much it fizzes. Default: 3. */\n  fizz_level?: number;\n"), "{interface}");
+    // The table of the docs.
+    let table = docs::table(Lemonade::declarations(), true);
+    let row = "| `fizz_level`, `fizzLevel` | `--fizz-level` | a number from 0 to 9 | 3 | How much it fizzes. |\n";
+    assert!(table.ends_with(row), "{table}");
+}
+
+#[test]
+fn options_are_written_as_they_are_read() {
+    let four = Lemonade { level: Some(4.0) };
+    assert_eq!(four.pairs(), [("fizz_level", "4".to_owned())]);
+    assert_eq!(Lemonade::default().over(four.clone()), four);
+    assert_eq!(four.clone().without(&[FIZZ_LEVEL]), Lemonade::default());
+    assert_eq!((four.first(), Lemonade::default().first()), (Some(FIZZ_LEVEL), None));
+    let error = Lemonade { level: Some(f64::NAN) }.check_ranges().unwrap_err();
+    assert_eq!(error.to_string(), "fizz_level: `NaN` is not a number from 0 to 9");
+    assert_eq!(Kind::NUMBER.schema(Location::Query), json!({"type": "number"}));
+}
+
+/// Compares a generated file with the one in the repository, or writes it where `KILN_BLESS` is set.
+fn assert_file(path: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("KILN_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, text).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    let place = path.display();
+    assert!(
+        there == text,
+        "{place} does not match the declarations: KILN_BLESS=1 cargo test --lib parameters:: writes it"
+    );
+}
