@@ -6,9 +6,7 @@ use super::{Layer, LayerSpec, Survey};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent};
 use crate::raster::{Cells, Tally};
-use crate::source::{
-    Inputs, PointSet, Query, Resident, ScanReport, Sink, Source, open, scan_cells, scan_count, scan_sample,
-};
+use crate::source::{PointSet, Query, Resident, ScanReport, Sink, Source, scan_cells, scan_count, scan_sample};
 
 /// The points of a source. They are held in memory, where a picture reads only those near to it; a query that filters by time
 /// or category goes back to the source, and a source of more than [`Self::MAX_RESIDENT`] points is read for each picture.
@@ -120,8 +118,10 @@ impl Layer {
     ///
     /// # Errors
     /// If an input cannot be read, or holds no valid point.
+    #[cfg(feature = "formats")]
     pub fn open(spec: LayerSpec) -> Result<Self> {
-        let inputs = Inputs(spec.inputs.iter().map(|input| open(input)).collect::<Result<_>>()?);
+        let open = |input: &String| crate::source::open(input);
+        let inputs = crate::source::Inputs(spec.inputs.iter().map(open).collect::<Result<_>>()?);
         Self::of_source(spec, Box::new(inputs))
     }
 
