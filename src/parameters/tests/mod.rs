@@ -77,14 +77,14 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
     let parameters = InQuery::<Lemonade>::into_params(|| None);
     let description = "How much it fizzes. Also as `fizzLevel`. Default: 3.";
     let expected = json!([{
-        "name": "fizz_level", "in": "query", "required": false, "description": description, "example": "4",
+        "name": "fizz_level", "in": "query", "required": false, "description": description, "example": 4,
         "schema": {"type": "number", "minimum": 0, "maximum": 9},
     }]);
     assert_eq!(serde_json::to_value(parameters).unwrap(), expected);
     let schema = serde_json::to_value(Glass::schema()).unwrap();
     let expected = json!({
         "type": ["number", "string", "null"], "minimum": 0, "maximum": 9, "description": description,
-        "examples": ["4"],
+        "examples": [4],
     });
     assert_eq!(schema["properties"]["fizz_level"], expected);
     // TypeScript.
