@@ -1,5 +1,7 @@
 //! Which ground a picture shows, and with how many pixels.
 
+use std::fmt;
+
 use super::{Bounds, Points, Projection, TileCoord};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
@@ -284,6 +286,14 @@ fn check_size(width: u32, height: u32) -> Result<()> {
     }
 }
 
+impl fmt::Display for Canvas {
+    /// Writes the canonical text: equal for equal canvases, in every process, and different for different ones.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { projection, origin: [x, y], scale: [across, down], col, row, width, height } = self;
+        write!(f, "{projection} {width}x{height}{col:+}{row:+} {across}x{down}@{x},{y}")
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -298,6 +308,16 @@ mod tests {
                 assert!((a - b).abs() < 1e-9, "{projection}: {asked} {shown}");
             }
         }
+    }
+
+    #[test]
+    fn the_text_of_a_canvas_has_all_of_it() {
+        let bounds = Bounds::new(-10.0, -20.0, 30.0, 60.0).unwrap();
+        let canvas = Canvas::new(Projection::Plane, bounds, 400, 800).unwrap();
+        assert_eq!(canvas.to_string(), "plane 400x800+0+0 10x10@-10,-60");
+        assert_eq!(canvas.window(-3, 5, 7, 9).unwrap().to_string(), "plane 7x9-3+5 10x10@-10,-60");
+        let tile = Canvas::tile(TileCoord::new(3, 4, 2).unwrap(), 256).unwrap();
+        assert_eq!(tile.to_string(), "mercator 256x256+1024+512 2048x2048@0,0");
     }
 
     #[test]

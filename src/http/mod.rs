@@ -1,7 +1,15 @@
-//! The server: overlays, pictures of layers, and the old page's requests, over HTTP.
+//! The HTTP server.
 //!
-//! Everything asynchronous is in here. `routes` has a file for each route, `parameters` reads what a request says, `server`
-//! has what all requests share, and `maintenance` what is done beside them.
+//! ```text
+//! connection ── server ── routes ── parameters        maintenance
+//!               accept    a file    Fields,           image GC, merges,
+//!               limits    each      RenderRequest     scheduled jobs
+//! ```
+//!
+//! Everything asynchronous is here. `server` accepts connections and holds the state that requests share ([`App`](server::App)):
+//! layers, pool, caches, metrics. `routes` has a file for each route, which `server/router.rs` lists. A route reads `Fields`,
+//! checks them into a `RenderRequest`, and renders it on the pool with the blocking code that the command line uses. Every
+//! error becomes a `Problem`. `maintenance` works in the background.
 
 mod maintenance;
 pub(crate) mod parameters;

@@ -1,7 +1,9 @@
 //! The points of an input, kept in memory for pictures of many places.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
+
+use twox_hash::XxHash64;
 
 use super::memory::{check_filters, has};
 use super::parts::scan_parts;
@@ -92,9 +94,16 @@ impl Resident {
         (self.times || !time) && (self.categories || !category)
     }
 
-    /// A number that changes with the points.
+    /// A number that changes with the points, and is the same in every process.
     pub fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = XxHash64::with_seed(0);
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl Hash for Resident {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
         let points = self.points.points();
         for (lon, lat) in points.lon().iter().zip(points.lat()) {
             hasher.write_u64(lon.to_bits());
@@ -103,11 +112,10 @@ impl Resident {
         for weight in points.weight().into_iter().flatten() {
             hasher.write_u32(weight.to_bits());
         }
-        points.time_us().hash(&mut hasher);
+        points.time_us().hash(hasher);
         if let Some(Categories { codes, names }) = points.category() {
-            (codes, names).hash(&mut hasher);
+            (codes, names).hash(hasher);
         }
-        hasher.finish()
     }
 }
 

@@ -236,6 +236,26 @@ fn a_slow_client_is_given_up_on_and_holds_nobody_up() {
 }
 
 #[test]
+fn a_client_that_stops_reading_is_disconnected() {
+    let server = Server::with(&[], "[server]\ntimeout = \"1s\"\n");
+    let connections = || {
+        let text = String::from_utf8(server.eventually("/_/metrics", 200).body).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("kiln_connections ")).unwrap().to_owned();
+        line.parse::<u32>().unwrap()
+    };
+    // More than the buffers between the two take.
+    let length = server.eventually("/assets/land.json", 200).body.len();
+    let count = (64 << 20) / length;
+    let mut silent = server.connect();
+    silent.write_all("GET /assets/land.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(count).as_bytes()).unwrap();
+    silent.peek(&mut [0]).unwrap();
+    eventually("the client is disconnected", || connections() == 1);
+    let mut reply = Vec::new();
+    let _ = silent.read_to_end(&mut reply);
+    assert!(!reply.is_empty() && reply.len() < count * length, "{} bytes came", reply.len());
+}
+
+#[test]
 fn a_client_that_leaves_stops_its_render() {
     // One thread, nobody may wait: as long as a render runs, any other is refused.
     let config = "[server]\nrender_threads = 1\nqueue = 0\n[limits]\npixels = 90000000\n";

@@ -50,11 +50,11 @@ fn a_body_that_cannot_be_read_adds_nothing() {
     typed("text/csv", &format!("lon,lat\n1,2\n{}", " ".repeat(30_000))).refused(413, &["limits.ingest_body", "20480"]);
     let with = |headers: &[(&str, &str)], body: &[u8]| server.send("POST", "/some/points", headers, body);
     with(&[("content-encoding", "br")], b"x").refused(415, &["br", "gzip or zstd"]);
-    with(&[("content-encoding", "gzip")], b"lon,lat\n1,2\n").refused(400, &["unpacked"]);
-    with(&[("content-encoding", "zstd")], b"lon,lat\n1,2\n").refused(400, &["unpacked"]);
+    with(&[("content-encoding", "gzip")], b"lon,lat\n1,2\n").refused(400, &["decompressed"]);
+    with(&[("content-encoding", "zstd")], b"lon,lat\n1,2\n").refused(400, &["decompressed"]);
     let zstd = |content: &[u8]| zstd::encode_all(content, 3).unwrap();
     let packed = zstd(csv(100).as_bytes());
-    with(&[("content-encoding", "zstd")], &packed[..packed.len() - 5]).refused(400, &["unpacked"]);
+    with(&[("content-encoding", "zstd")], &packed[..packed.len() - 5]).refused(400, &["decompressed"]);
     with(&[("content-encoding", "zstd")], &zstd(&packed)).refused(400, &["packed twice"]);
     // Little that becomes much counts by what it becomes, whether or not it says that it is packed.
     let bomb = zstd(format!("lon,lat\n{}", "1,2\n".repeat(1 << 20)).as_bytes());

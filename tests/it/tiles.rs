@@ -1,5 +1,7 @@
 //! A slippy map asks for tiles.
 
+use std::path::Path;
+
 use crate::golden::{Picture, assert_same};
 use crate::server::{Reply, Server};
 
@@ -240,4 +242,44 @@ fn what_is_no_tile_is_refused_with_what_would_be() {
     narrow.get("/cities/4/8/5.png").ok(200);
     narrow.get("/cities/4/8/5@2x.png").refused(400, &["size:", "limits.pixels"]);
     server.send("DELETE", "/cities/4/8/5.png", &[], b"").refused(405, &["Allow"]);
+}
+
+#[test]
+fn tags_outlive_the_server_unless_the_colors_change() {
+    let home = tempfile::tempdir().unwrap();
+    let rows = "lon,lat,weight,category\n18.07,59.33,2,bus\n17.64,59.86,1,tram\n";
+    std::fs::write(home.path().join("trips.csv"), rows).unwrap();
+    std::fs::create_dir(home.path().join("schemes")).unwrap();
+    let scheme = |folder: &Path, colors: &str| std::fs::write(folder.join("schemes/mine.txt"), colors).unwrap();
+    scheme(home.path(), "black\nwhite\n");
+    let mut server = Server::at(home, &["trips.csv"]);
+    let polygon = r#"{"type": "Polygon", "coordinates": [[[0, 40], [30, 40], [30, 70], [0, 70], [0, 40]]]}"#;
+    let colored = [
+        ("GET", "/trips/5/17/9.png?scheme=mine&category=bus", ""),
+        ("GET", "/trips/bbox/10,55,20,62/300x200@2x.png?scheme=mine&vmax=3", ""),
+        ("GET", "/trips/legend.png?scheme=mine&zoom=4", ""),
+        ("POST", "/trips/5/17/9.png?scheme=mine", polygon),
+        ("POST", "/trips/bbox/10,55,20,62/300x200.tif?scheme=mine", polygon),
+    ];
+    let plain = [
+        ("GET", "/trips/5/17/9.png?radius=12.5&gradient=blue,red", ""),
+        ("GET", "/trips/points?format=heat&category=bus,tram", ""),
+        ("GET", "/assets/land.json", ""),
+    ];
+    let tags = |server: &Server, requests: &[(&str, &str, &str)]| -> Vec<String> {
+        let tag = |(method, path, body): &(&str, &str, &str)| {
+            let reply = server.send(method, path, &[("content-type", "application/json")], body.as_bytes()).ok(200);
+            reply.header("etag").unwrap().to_owned()
+        };
+        requests.iter().map(tag).collect()
+    };
+    let before = (tags(&server, &colored), tags(&server, &plain));
+    server.restart();
+    assert_eq!((tags(&server, &colored), tags(&server, &plain)), before);
+    scheme(server.folder(), "black\nred\n");
+    server.restart();
+    assert_eq!(tags(&server, &plain), before.1);
+    for (now, before) in tags(&server, &colored).iter().zip(&before.0) {
+        assert_ne!(now, before);
+    }
 }

@@ -1,5 +1,7 @@
-//! Work in the background: old images are removed, segments of the store merged, and jobs run by their schedules.
+//! Work in the background: removal of old images, maintenance of the store, and scheduled jobs.
 
 pub(crate) mod image_gc;
+pub(crate) mod jobs;
+pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod store;

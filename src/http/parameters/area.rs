@@ -1,15 +1,16 @@
-//! The polygon that a request's points are to lie in.
+//! The polygon of a filter.
 
 use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use utoipa::ToSchema;
 
+use super::body::media_type;
 use crate::geo::Polygon;
-use crate::http::server::App;
-use crate::http::server::digest::digest;
+use crate::http::server::digest::{digest, keyed_digest};
+use crate::http::server::pool::Pool;
 use crate::http::server::problem::{Answer, Problem};
 
 /// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
@@ -25,39 +26,37 @@ pub(crate) struct PolygonBody {
     coordinates: Option<Vec<String>>,
 }
 
-/// A polygon, and a number that stands for it.
+/// A polygon, with digests of its text.
 #[derive(Clone)]
 pub(crate) struct Area {
     polygon: Arc<Polygon>,
-    digest: u128,
+    digest: u64,
+    keyed_digest: u128,
 }
 
 impl fmt::Debug for Area {
-    /// What keys are made of: short, and another for another polygon.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Area({:032x})", self.digest)
+        write!(f, "Area({:016x})", self.digest)
     }
 }
 
 impl Area {
     /// Reads a polygon from GeoJSON.
-    pub(crate) async fn read(app: &App, geojson: String) -> Answer<Self> {
-        // Many vertices take a while, which others need not wait for.
-        app.pool
-            .run(move |_| {
-                let polygon = Arc::new(Polygon::from_geojson(&geojson)?);
-                Ok(Self { polygon, digest: digest(&geojson) })
-            })
-            .await
+    pub(crate) async fn read(pool: &Pool, geojson: String) -> Answer<Self> {
+        // A polygon of many vertices takes a while, which must not block other requests.
+        pool.run(move |_| {
+            let polygon = Arc::new(Polygon::from_geojson(&geojson)?);
+            Ok(Self { polygon, digest: digest(&geojson), keyed_digest: keyed_digest(&geojson) })
+        })
+        .await
     }
 
-    /// Reads the polygon that a body is.
-    pub(crate) async fn of_body(app: &App, headers: &HeaderMap, body: Bytes) -> Answer<Self> {
-        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        // Clients that name no type mean GeoJSON, and curl calls everything a form.
+    /// Reads the polygon of a request body.
+    pub(crate) async fn of_body(pool: &Pool, headers: &HeaderMap, body: Bytes) -> Answer<Self> {
+        let media_type = media_type(headers);
+        // A body without a type is read as GeoJSON, and so is what curl calls a form.
         let known = ["", "application/geo+json", "application/json", "application/x-www-form-urlencoded"];
-        if !known.iter().any(|known| known.eq_ignore_ascii_case(media_type)) {
+        if !known.contains(&media_type.as_str()) {
             let why = format!("`{media_type}` is not read here; send a polygon as application/geo+json");
             return Err(Problem::media_type(why));
         }
@@ -65,11 +64,21 @@ impl Area {
         if text.trim().is_empty() {
             return Err(Problem::body("the body is empty; send a GeoJSON polygon, or ask by GET for all points"));
         }
-        Self::read(app, text).await
+        Self::read(pool, text).await
     }
 
     /// The polygon.
     pub(crate) fn polygon(&self) -> &Arc<Polygon> {
         &self.polygon
+    }
+
+    /// A digest for the texts of `ETag`s.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// A digest for cache keys, which no client can construct.
+    pub(crate) fn keyed_digest(&self) -> u128 {
+        self.keyed_digest
     }
 }

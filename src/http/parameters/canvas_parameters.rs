@@ -1,8 +1,8 @@
 //! Which ground a picture shows, in which projection.
 
 use crate::color::Scheme;
+use crate::config::LimitsConfig;
 use crate::geo::{Bounds, Canvas, Extent, Projection};
-use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Fit, Layer, Size, StyleOptions, canvas_for, canvas_of};
 use crate::source::Ground;
@@ -18,9 +18,15 @@ pub(crate) enum Beyond {
 }
 
 /// The canvas of `bounds` and `size` within the limits.
-pub(crate) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Size, beyond: Beyond) -> Answer<Canvas> {
+pub(crate) fn canvas(
+    limits: &LimitsConfig,
+    projection: Projection,
+    bounds: Bounds,
+    size: Size,
+    beyond: Beyond,
+) -> Answer<Canvas> {
     // Before the canvas is made, whose own limits are wider.
-    let limit = app.config.limits.pixels;
+    let limit = limits.pixels;
     let (width, height) = match size {
         Size::Exact(width, height) => (width, height),
         Size::Longest(side) => (side, 1),
@@ -50,7 +56,7 @@ pub(crate) fn canvas(app: &App, projection: Projection, bounds: Bounds, size: Si
 
 /// The canvas that shows all points of `extent`, with room for their dots.
 pub(crate) fn fitting(
-    app: &App,
+    limits: &LimitsConfig,
     extent: &Extent,
     projection: Projection,
     size: Size,
@@ -60,7 +66,7 @@ pub(crate) fn fitting(
     let style = options.resolve(|_| Ok(scheme.clone()))?;
     let fitted = canvas_for(projection, extent, size, &style, Fit::Padded)?;
     // Held against the limits of the server, which are narrower than those of a canvas.
-    canvas(app, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), Beyond::Empty)
+    canvas(limits, projection, fitted.bounds(), Size::Exact(fitted.width(), fitted.height()), Beyond::Empty)
         .map(|_| fitted)
 }
 

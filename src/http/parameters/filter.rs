@@ -1,9 +1,10 @@
-//! Which points of a layer are wanted.
+//! Which points of a layer are used.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::area::Area;
-use super::fields::Fields;
+use super::fields::{Fields, query_string};
 use crate::error::{Error, Result};
 use crate::http::server::problem::Answer;
 use crate::layer::{FilterOptions, Selection};
@@ -11,7 +12,7 @@ use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::source::{Comparison, Query};
 
-/// Which points of a layer are wanted.
+/// Which points of a layer are used.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     start_us: Option<i64>,
@@ -34,9 +35,9 @@ impl Filter {
         Self { area, ..self }
     }
 
-    /// Whether only points in a polygon pass.
-    pub(crate) fn has_polygon(&self) -> bool {
-        self.area.is_some()
+    /// The polygon that the points lie in.
+    pub(crate) fn area(&self) -> Option<&Area> {
+        self.area.as_ref()
     }
 
     /// The filter as the parameters that it was read from; a polygon is none.
@@ -87,10 +88,17 @@ impl Filter {
     }
 }
 
+impl fmt::Display for Filter {
+    /// Writes the canonical text: equal for equal filters, in every process, and different for different ones.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&query_string(&self.pairs()))?;
+        self.area.as_ref().map_or(Ok(()), |area| write!(f, "&polygon={:016x}", area.digest()))
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::fields::query_string;
     use super::*;
 
     #[test]
@@ -105,8 +113,7 @@ mod tests {
         ] {
             let read = |query: &str| Filter::read(&mut Fields::from_query(query).unwrap()).unwrap();
             let filter = read(query);
-            let again = query_string(&filter.pairs());
-            assert_eq!(format!("{:?}", read(&again)), format!("{filter:?}"), "{query}");
+            assert_eq!(format!("{:?}", read(&filter.to_string())), format!("{filter:?}"), "{query}");
             assert_eq!(filter.is_none(), query.is_empty());
         }
         assert!(Filter::read(&mut Fields::from_query("start=2024&end=2023").unwrap()).is_err());

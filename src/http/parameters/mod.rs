@@ -1,11 +1,13 @@
 //! The parameters of requests: how they are read, checked and documented.
 
 pub(crate) mod area;
+pub(crate) mod body;
 pub(crate) mod canvas_parameters;
 pub(crate) mod fields;
 pub(crate) mod filter;
+pub(crate) mod layer_style;
 pub(crate) mod openapi;
-pub(crate) mod picture;
 pub(crate) mod pixel_ratio;
+pub(crate) mod render_request;
 pub(crate) mod shared;
 pub(crate) mod tile_style;

@@ -7,12 +7,14 @@ use quick_cache::sync::Cache;
 
 use super::area::Area;
 use super::fields::Fields;
-use super::picture::{LayerStyle, RenderRequest};
+use super::layer_style::{LayerStyle, style_key};
 use super::pixel_ratio::PixelRatio;
+use super::render_request::RenderRequest;
+use crate::config::LimitsConfig;
 use crate::geo::{Canvas, Projection, TileCoord};
-use crate::http::server::App;
-use crate::http::server::digest::{digest, lasting_digest};
+use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::schemes::Schemes;
 use crate::layer::Layer;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
@@ -44,15 +46,15 @@ pub(crate) struct TileStyle {
     pub(crate) side_px: u32,
 }
 
-/// A style, and what it is called.
+/// A style with digests of its canonical text.
 #[derive(Debug)]
 pub(crate) struct NamedTileStyle {
     pub(crate) style: TileStyle,
-    /// Stands for the layer's version and the style in this process.
-    pub(crate) digest: u128,
-    /// Stands for the layer's version, the style and its colors in every process.
-    pub(crate) lasting_digest: u64,
-    /// Whether the address names the layer's version: what it shows never changes then.
+    /// Of the layer's version and the style, for cache keys.
+    pub(crate) keyed_digest: u128,
+    /// Of the layer's version and the style, for `ETag`s.
+    pub(crate) digest: u64,
+    /// Whether the URL names the layer's version, so that the tile never changes.
     pub(crate) is_pinned: bool,
 }
 
@@ -61,18 +63,18 @@ impl TileStyle {
     pub(crate) const SIDE_PX: u32 = 256;
 
     /// Reads the style, the filter and the size of tiles.
-    pub(crate) fn read(app: &App, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
+    pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
         let TileSize { side_px } = fields.read()?;
-        Self::read_sized(app, layer, fields, side_px.unwrap_or(Self::SIDE_PX))
+        Self::read_sized(schemes, layer, fields, side_px.unwrap_or(Self::SIDE_PX))
     }
 
     /// Reads the style and the filter of tiles of a given size.
-    pub(crate) fn read_sized(app: &App, layer: &Layer, fields: &mut Fields, side_px: u32) -> Answer<Self> {
+    pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> Answer<Self> {
         if !layer.ground().wraps() {
             let why = "tiles are for layers on the globe, and this one lies on a plane: ask for /{layer}/bbox/…";
             return Err(Problem::parameter("layer", why));
         }
-        let mut style = LayerStyle::read(app, layer, fields)?;
+        let mut style = LayerStyle::read(schemes, layer, fields)?;
         if style.projection != Projection::Mercator {
             let why = "tiles are drawn in mercator; /{layer}/bbox/… draws any projection";
             return Err(Problem::parameter("projection", why));
@@ -85,34 +87,34 @@ impl TileStyle {
     /// The canvas of a tile, and the style in its pixels.
     pub(crate) fn request(
         &self,
-        app: &App,
+        limits: &LimitsConfig,
         layer: &Arc<Layer>,
         tile: TileCoord,
         ratio: PixelRatio,
     ) -> Answer<RenderRequest> {
         let side_px = ratio.pixels(self.side_px);
-        let (pixels, limit) = (u64::from(side_px).pow(2), app.config.limits.pixels);
+        let (pixels, limit) = (u64::from(side_px).pow(2), limits.pixels);
         if pixels > limit {
             let why = format!("{pixels} pixels are more than the {limit} that limits.pixels allows");
             return Err(Problem::parameter("size", why));
         }
-        self.style.clone().with_ratio(ratio).on(app, layer, Canvas::tile(tile, side_px)?)
+        self.style.clone().with_ratio(ratio).on(limits, layer, Canvas::tile(tile, side_px)?)
     }
 }
 
 impl NamedTileStyle {
     /// The style that `query` asks for, of the points in `area` if there is one.
-    pub(crate) fn read(app: &App, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
+    pub(crate) fn read(schemes: &Schemes, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
         let mut fields = Fields::from_query(query)?;
         let TileVersion { version } = fields.read()?;
-        let mut style = TileStyle::read(app, layer, &mut fields)?;
+        let mut style = TileStyle::read(schemes, layer, &mut fields)?;
         fields.finish()?;
         style.style.filter = style.style.filter.within(area);
         let LayerStyle { options, scheme, filter, .. } = &style.style;
-        let text = format!("{}/{}/{filter:?}{options:?}", layer.name(), layer.version());
+        let text = format!("{}/{}?{}", layer.name(), layer.version(), style_key(options, filter, scheme));
         Ok(Self {
+            keyed_digest: keyed_digest((&text, filter.area().map(Area::keyed_digest))),
             digest: digest(&text),
-            lasting_digest: lasting_digest((&text, scheme.colors())),
             is_pinned: version.is_some_and(|version| version == layer.version()),
             style,
         })
@@ -142,12 +144,12 @@ impl TileStyles {
     }
 
     /// The style that `query` asks for, as it was read before or is read now.
-    pub(crate) fn read(&self, app: &App, layer: &Layer, query: &str) -> Answer<Arc<NamedTileStyle>> {
+    pub(crate) fn read(&self, schemes: &Schemes, layer: &Layer, query: &str) -> Answer<Arc<NamedTileStyle>> {
         let key = format!("{}/{}?{query}", layer.name(), layer.version());
         if let Some(style) = self.0.get(&key) {
             return Ok(style);
         }
-        let style = Arc::new(NamedTileStyle::read(app, layer, query, None)?);
+        let style = Arc::new(NamedTileStyle::read(schemes, layer, query, None)?);
         self.0.insert(key, Arc::clone(&style));
         Ok(style)
     }

@@ -6,19 +6,19 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 
-use super::images::{has, png};
 use crate::config::EmptyTile;
 use crate::geo::Bounds;
 use crate::http::parameters::area::Area;
 use crate::http::parameters::area::PolygonBody;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas};
 use crate::http::parameters::fields::Fields;
+use crate::http::parameters::layer_style::LayerStyle;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::parameters::picture::{LayerStyle, RenderRequest};
 use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{FilterOptions, Size, StyleOptions};
 
@@ -75,7 +75,7 @@ pub(crate) async fn picture_within(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<Body>> {
-    let area = Area::of_body(&app, &headers, body).await?;
+    let area = Area::of_body(&app.pool, &headers, body).await?;
     let (request, format) =
         read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
     // What a body asked for is not kept by clients, so none has it.
@@ -84,18 +84,19 @@ pub(crate) async fn picture_within(
 
 /// The picture, from memory or drawn now.
 async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
-    let key = format!("bbox/{format:?}/{}", request.key());
-    let tag = etag(&key);
+    let ending = format.ending();
+    let tag = etag(&format!("bbox/{ending}/{}", request.key()));
     let cache_control = &app.config.server.cache_control;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
-    if has(headers, &tag) {
-        return Ok(png(headers, Bytes::new(), &tag, cache_control));
+    if is_cached(headers, &tag) {
+        return Ok(png_response(headers, Bytes::new(), &tag, cache_control));
     }
+    let key = format!("bbox/{ending}/{}", request.cache_key());
     let bytes = match format {
         Format::Png => request.png(app, &key, EmptyTile::Transparent).await?,
         Format::GeoTiff => request.geotiff(app, &key).await?,
     };
-    let mut response = png(headers, bytes, &tag, cache_control);
+    let mut response = png_response(headers, bytes, &tag, cache_control);
     if format == Format::GeoTiff {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/tiff"));
     }
@@ -109,6 +110,16 @@ enum Format {
     Png,
     /// Its values.
     GeoTiff,
+}
+
+impl Format {
+    /// How the name of such a picture ends.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::GeoTiff => "tif",
+        }
+    }
 }
 
 /// A picture's name as its size, the pixels per layout unit, and what it is written as; `None` for any other ending.
@@ -127,7 +138,7 @@ fn read_request(
 ) -> Answer<(RenderRequest, Format)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
-    let mut style = LayerStyle::read(app, &layer, &mut fields)?;
+    let mut style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     style.filter = style.filter.within(area);
 
@@ -138,6 +149,6 @@ fn read_request(
     let (stem, ratio, format) = split(size).ok_or_else(malformed)?;
     let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };
     let size = Size::Exact(ratio.pixels(width), ratio.pixels(height));
-    let canvas = canvas(app, style.projection, bounds, size, Beyond::Empty)?;
-    Ok((style.with_ratio(ratio).on(app, &layer, canvas)?, format))
+    let canvas = canvas(&app.config.limits, style.projection, bounds, size, Beyond::Empty)?;
+    Ok((style.with_ratio(ratio).on(&app.config.limits, &layer, canvas)?, format))
 }

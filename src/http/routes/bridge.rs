@@ -15,14 +15,16 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::overlays::{answer_within, corners, overlay};
+use super::overlays::overlay;
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};
+use crate::http::parameters::body::{form_text, media_type};
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground};
 use crate::http::parameters::fields::pairs;
 use crate::http::parameters::filter::Filter;
-use crate::http::parameters::picture::{RenderRequest, Subject};
+use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::http::server::App;
+use crate::http::server::corners::corners;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, Radius, Size, StyleOptions};
 
@@ -147,59 +149,58 @@ pub(crate) async fn bridge(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<Body>> {
-    let mut asked = BridgeRequest::read(query.as_deref().unwrap_or_default())?;
+    let mut request = BridgeRequest::read(query.as_deref().unwrap_or_default())?;
     if method == Method::POST {
-        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !content_type.is_empty() && !content_type.starts_with("application/x-www-form-urlencoded") {
-            let why = format!("`{content_type}` is not read here; send a form, application/x-www-form-urlencoded");
+        let media_type = media_type(&headers);
+        if !["", "application/x-www-form-urlencoded"].contains(&media_type.as_str()) {
+            let why = format!("`{media_type}` is not read here; send a form, application/x-www-form-urlencoded");
             return Err(Problem::media_type(why));
         }
-        let body = std::str::from_utf8(&body).map_err(|_| Problem::body("the form is not UTF-8"))?;
-        asked.pairs.extend(BridgeRequest::read(body)?.pairs);
+        request.pairs.extend(BridgeRequest::read(form_text(&body)?)?.pairs);
     }
-    let reply = answer(&app, &asked).await?;
+    let reply = answer(&app, &request).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-async fn answer(app: &Arc<App>, asked: &BridgeRequest) -> Answer<BridgeReply> {
-    asked.check()?;
-    let layer = match asked.one("layer").or_else(|| app.config.bridge_layer()) {
+async fn answer(app: &Arc<App>, request: &BridgeRequest) -> Answer<BridgeReply> {
+    request.check()?;
+    let layer = match request.one("layer").or_else(|| app.config.bridge_layer()) {
         Some(name) => app.layer(name)?,
         None => app.first_layer().ok_or_else(|| Problem::not_found("the server has no layer"))?,
     };
-    let projection: Projection = match asked.one("projection") {
+    let projection: Projection = match request.one("projection") {
         Some(name) => name.parse()?,
         None if layer.ground().wraps() => app.config.bridge.projection,
         None => Projection::Plane,
     };
     check_ground(layer.ground(), projection)?;
-    let [south, west] = asked.numbers("bounds[0]", "south and west")?;
-    let [north, east] = asked.numbers("bounds[1]", "north and east")?;
+    let [south, west] = request.numbers("bounds[0]", "south and west")?;
+    let [north, east] = request.numbers("bounds[1]", "north and east")?;
     let bounds = Bounds::new(west, south, east, north)?;
-    let as_picture = match asked.one("png").unwrap_or("true") {
+    let as_picture = match request.one("png").unwrap_or("true") {
         "true" | "1" => true,
         "false" | "0" | "" => false,
         other => return Err(Problem::parameter("png", format!("`{other}` is neither true nor false"))),
     };
     let subject = Subject::Layer(Arc::clone(&layer));
     if !as_picture {
-        let (found, total) = answer_within(app, subject, &Filter::default(), bounds, projection).await?;
+        let (found, total) = subject.answer_within(app, &Filter::default(), bounds, projection).await?;
         let data: Vec<[f64; 2]> = found.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();
         let truncated = (data.len() as u64) < total;
         return Ok(BridgeReply::Points { success: true, filename: false, data, total, truncated });
     }
     let whole =
         |value: f64| (value.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&value)).then_some(value as u32);
-    let [width, height] = asked.numbers("imgSize", "width and height")?;
+    let [width, height] = request.numbers("imgSize", "width and height")?;
     let (Some(width), Some(height)) = (whole(width), whole(height)) else {
         return Err(Problem::parameter("imgSize", "width and height have to be whole numbers of pixels above 0"));
     };
-    let dot_size = asked.one("dotSize").unwrap_or("150").trim();
-    let opacity = asked.one("opacity").unwrap_or("128").trim();
+    let dot_size = request.one("dotSize").unwrap_or("150").trim();
+    let opacity = request.one("opacity").unwrap_or("128").trim();
     let share = opacity.parse::<u8>().map(|alpha| f64::from(alpha) / 255.0);
     let share =
         share.map_err(|_| Problem::parameter("opacity", format!("`{opacity}` is not a whole number from 0 to 255")))?;
-    let scheme_name = asked.one("scheme").unwrap_or("fire");
+    let scheme_name = request.one("scheme").unwrap_or("fire");
     let options =
         StyleOptions {
             blend: Some(Blend::Classic),
@@ -210,14 +211,14 @@ async fn answer(app: &Arc<App>, asked: &BridgeRequest) -> Answer<BridgeReply> {
             scheme: Some(scheme_name.to_owned()),
             ..StyleOptions::default()
         };
-    let scheme = app.scheme(scheme_name)?;
-    let canvas = canvas(app, projection, bounds, Size::Exact(width, height), Beyond::Cut)?;
-    let request = RenderRequest { subject, filter: Filter::default(), options, scheme, canvas };
-    let (overlay, _) = overlay(app, request).await?;
+    let scheme = app.schemes.find(Some(scheme_name))?;
+    let canvas = canvas(&app.config.limits, projection, bounds, Size::Exact(width, height), Beyond::Cut)?;
+    let picture = RenderRequest { subject, filter: Filter::default(), options, scheme, canvas };
+    let (overlay, _) = overlay(app, picture).await?;
     let shown = if canvas.height() == height { bounds } else { canvas.bounds() };
     Ok(BridgeReply::Picture {
         success: true,
-        filename: overlay.filename().trim_end_matches(".png").to_owned(),
+        filename: overlay.filename.trim_end_matches(".png").to_owned(),
         dot_size: dot_size.to_owned(),
         opacity: opacity.to_owned(),
         scheme: scheme_name.to_owned(),
@@ -235,11 +236,11 @@ mod tests {
     fn lists_are_read_as_jquery_writes_them() {
         let query = "png=true&imgSize%5B%5D=1653&imgSize%5B%5D=600&bounds%5B0%5D%5B%5D=-8.5&bounds%5B0%5D%5B%5D=100\
                      &bounds%5B1%5D%5B%5D=8&bounds%5B1%5D%5B%5D=120";
-        let asked = BridgeRequest::read(query).unwrap();
-        assert_eq!(asked.numbers("imgSize", "").unwrap(), [1653.0, 600.0]);
-        assert_eq!(asked.numbers("bounds[0]", "").unwrap(), [-8.5, 100.0]);
-        assert_eq!(asked.numbers("bounds[1]", "").unwrap(), [8.0, 120.0]);
-        assert_eq!(asked.one("png"), Some("true"));
+        let request = BridgeRequest::read(query).unwrap();
+        assert_eq!(request.numbers("imgSize", "").unwrap(), [1653.0, 600.0]);
+        assert_eq!(request.numbers("bounds[0]", "").unwrap(), [-8.5, 100.0]);
+        assert_eq!(request.numbers("bounds[1]", "").unwrap(), [8.0, 120.0]);
+        assert_eq!(request.one("png"), Some("true"));
         let indexed = BridgeRequest::read("imgSize[1]=4&imgSize[0]=3").unwrap();
         assert_eq!(indexed.numbers("imgSize", "").unwrap(), [3.0, 4.0]);
         for bad in ["imgSize[]=3", "imgSize[]=3&imgSize[]=x", "imgSize=3", "imgSize[]=1&imgSize[]=2&imgSize[]=3"] {

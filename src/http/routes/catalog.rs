@@ -9,8 +9,8 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::overlays::{Corners, corners};
 use crate::http::server::App;
+use crate::http::server::corners::{Corners, corners};
 use crate::parameters::ParameterSet;
 
 /// What the server has.

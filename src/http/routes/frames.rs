@@ -14,14 +14,16 @@ use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::geo::TileCoord;
 use crate::http::parameters::fields::{Fields, query_string};
+
 use crate::http::parameters::openapi::InQuery;
-use crate::http::parameters::picture::{RenderRequest, SpanReply};
 use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::ZOOM;
 use crate::http::parameters::tile_style::TileSize;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
@@ -95,12 +97,12 @@ pub(crate) async fn frames(
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let FramesOptions { every, zoom } = fields.read()?;
-    let style = TileStyle::read(&app, &layer, &mut fields)?;
+    let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     let every =
         every.ok_or_else(|| Problem::parameter("every", "missing; say how long a frame is, such as 1h or 1d"))?;
     let zoom = zoom.unwrap_or_else(|| center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2);
-    let request = style.request(&app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+    let request = style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
     let server = app.absolute_url(&headers)?;
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
     let there = Arc::clone(&app);
@@ -147,12 +149,7 @@ fn look(
     let threads = app.render_threads();
     let span = frames.span_at_scale(layer, &query, &request.canvas, &style, threads, busiest)?;
     let unit = request.unit(&style);
-    let span = span.map(|span| SpanReply {
-        vmin: span.vmin * unit.factor,
-        vmax: span.vmax * unit.factor,
-        unit: unit.name,
-        curve: style.curve.to_string(),
-    });
+    let span = span.map(|span| SpanReply::new(span, unit, style.curve));
     let ends = span.as_ref().map(|span| (span.vmin, span.vmax));
     let options = match ends {
         Some((vmin, vmax)) => {

@@ -3,13 +3,14 @@
 use std::io::ErrorKind;
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, Response};
 
 use crate::http::server::App;
+use crate::http::server::clock::now_s;
+use crate::http::server::etag::png_response;
 use crate::http::server::problem::{Answer, Problem};
 use crate::images::ImageName;
 
@@ -45,7 +46,7 @@ pub(crate) async fn image(
     }
     let tag = format!("\"{}\"", filename.trim_end_matches(".png"));
     let cache_control = format!("public, max-age={left_s}, immutable");
-    Ok(png(&headers, bytes, &tag, &cache_control))
+    Ok(png_response(&headers, bytes, &tag, &cache_control))
 }
 
 /// The file's bytes; `None` if it is not there.
@@ -60,39 +61,4 @@ async fn read(path: impl AsRef<FilePath> + Send + 'static) -> Answer<Option<Byte
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Problem::internal(format!("a picture cannot be read: {error}"))),
     }
-}
-
-/// A PNG, or 304 where the client has it already.
-pub(crate) fn png(asked: &HeaderMap, bytes: Bytes, tag: &str, cache_control: &str) -> Response<Body> {
-    let mut response = if has(asked, tag) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        let mut response = Response::new(Body::from(bytes));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
-        response
-    };
-    let headers = response.headers_mut();
-    for (name, value) in [(header::ETAG, tag), (header::CACHE_CONTROL, cache_control)] {
-        // Both are made of what headers may hold; a config that says otherwise goes without.
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    }
-    response
-}
-
-/// Whether the client says that it has what bears the tag (RFC 9110, If-None-Match).
-pub(crate) fn has(asked: &HeaderMap, tag: &str) -> bool {
-    let listed = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    listed
-        .flat_map(|list| list.split(','))
-        .map(|item| item.trim().trim_start_matches("W/"))
-        .any(|item| item == tag || item == "*")
-}
-
-/// Seconds since 1970.
-pub(crate) fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -11,17 +11,19 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, Response, header};
 use axum::response::IntoResponse;
+use headers::{ContentLength, HeaderMapExt};
 use serde::Serialize;
 use twox_hash::XxHash64;
 use utoipa::ToSchema;
 
-use super::images::now_s;
 use crate::error::{Error, Result};
 use crate::geo::Points;
+use crate::http::parameters::body::media_type;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
 use crate::http::server::body::{Compression, RequestBody};
+use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
 use crate::http::server::write_limiter::WritePermit;
 use crate::layer::ColumnOptions;
@@ -122,14 +124,14 @@ pub(crate) async fn add(
     app.writable(&parts.headers)?;
     let layer = app.stored(&name)?;
     let ingest = IngestRequest::read(&app, &layer, &parts.headers, query.unwrap_or_default())?;
-    let (incoming, rest) = RequestBody::of(body).await?;
+    let (body, rest) = RequestBody::of(body).await?;
     let rest = async {
         if let Some(rest) = rest {
             rest.feed().await;
         }
     };
-    let there = Arc::clone(&app);
-    let work = move |place: &WritePermit| ingest.add(&there, &layer, incoming, place);
+    let shared = Arc::clone(&app);
+    let work = move |permit: &WritePermit| ingest.add(&shared, &layer, body, permit);
     let reply = app.write_limiter.run(rest, work).await?;
     app.maintenance.changed(&name);
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
@@ -139,7 +141,7 @@ pub(crate) async fn add(
 #[derive(Debug)]
 struct IngestRequest {
     media_type: Option<String>,
-    packing: Compression,
+    compression: Compression,
     key: Option<String>,
     /// The query, which is part of the request that a key stands for.
     query: String,
@@ -164,14 +166,13 @@ impl IngestRequest {
         fields.finish()?;
         columns.weight = columns.weight.or_else(|| layer.snapshot().description().weight.clone());
         let limit_bytes = app.config.limits.ingest_body.bytes();
-        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if let Some(length) = length.filter(|length| *length > limit_bytes) {
+        if let Some(ContentLength(length)) = headers.typed_get().filter(|ContentLength(length)| *length > limit_bytes) {
             let why = format!("the body has {length} bytes, more than the {limit_bytes} that it allows");
             return Err(Problem::too_large("limits.ingest_body", why));
         }
         Ok(Self {
-            media_type: media_type(headers),
-            packing: Compression::of(headers)?,
+            media_type: content_type(headers),
+            compression: Compression::of(headers)?,
             key: key(headers)?,
             query,
             columns,
@@ -181,10 +182,10 @@ impl IngestRequest {
     }
 
     /// Reads the points, and adds them to the layer.
-    fn add(&self, app: &App, layer: &StoredLayer, incoming: RequestBody, place: &WritePermit) -> Answer<IngestReply> {
-        let IngestBatch { batch, report, beyond_map, digest } = self.take(incoming, place)?;
+    fn add(&self, app: &App, layer: &StoredLayer, body: RequestBody, permit: &WritePermit) -> Answer<IngestReply> {
+        let IngestBatch { batch, report, beyond_map, digest } = self.take(body, permit)?;
         let (accepted, rejected) = (batch.len() as u64, report.rejected);
-        let stop = place.stop();
+        let stop = permit.stop();
         if stop.load(Ordering::Relaxed) {
             return Err(Problem::timeout("nobody waits for the answer any more"));
         }
@@ -213,14 +214,14 @@ impl IngestRequest {
     }
 
     /// Reads the points of a body.
-    fn take(&self, incoming: RequestBody, place: &WritePermit) -> Answer<IngestBatch> {
+    fn take(&self, body: RequestBody, permit: &WritePermit) -> Answer<IngestBatch> {
         let mut digest = self.key.as_ref().map(|_| XxHash64::with_seed(0));
         if let Some(digest) = &mut digest {
             digest.write(self.query.as_bytes());
             digest.write_u8(0);
         }
-        let stop = place.stop();
-        let mut grow = || place.grow();
+        let stop = permit.stop();
+        let mut grow = || permit.grow();
         let read = |content: &mut dyn Read| -> Result<IngestBatch, Error> {
             let source = read_as(content, self.media_type.as_deref(), NAME)?;
             let query = Query {
@@ -239,7 +240,7 @@ impl IngestRequest {
                 *beyond_map += batch.add(points) as u64;
                 let count = batch.len() as u64;
                 if count > MANY_POINTS {
-                    failed = place.grow().err();
+                    failed = permit.grow().err();
                 }
                 if failed.is_some() || count > self.limit_points {
                     return ControlFlow::Break(());
@@ -257,7 +258,7 @@ impl IngestRequest {
             }
             Ok(taken)
         };
-        let taken = incoming.read(self.packing, self.limit_bytes, digest.as_mut(), &mut grow, read)?;
+        let taken = body.read(self.compression, self.limit_bytes, digest.as_mut(), &mut grow, read)?;
         let mut taken = taken.map_err(|error| match error {
             Error::Input { message, .. } => Problem::body(message.with_keys()),
             error => error.into(),
@@ -278,13 +279,11 @@ const MAX_REJECTIONS: usize = 1000;
 /// Points that are held without a place for it.
 const MANY_POINTS: u64 = 1 << 17;
 
-/// The type of a body; `None` where the content has to tell.
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let told = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let essence = told.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    // curl calls everything a form, and browsers call a text what they know nothing of.
-    let says_nothing = matches!(essence.as_str(), "" | "application/x-www-form-urlencoded" | "text/plain");
-    (!says_nothing).then_some(essence)
+/// The type of a body; `None` where the content decides.
+fn content_type(headers: &HeaderMap) -> Option<String> {
+    // curl calls everything a form, and browsers call a file of an unknown type a text.
+    let says_nothing = ["", "application/x-www-form-urlencoded", "text/plain"];
+    Some(media_type(headers)).filter(|media_type| !says_nothing.contains(&media_type.as_str()))
 }
 
 /// The key of a request, if it has one.

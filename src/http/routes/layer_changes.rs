@@ -10,7 +10,6 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::color::Scheme;
 use crate::config::{TimeSpan, check_layer_name};
 use crate::error::Error;
 use crate::http::parameters::fields::Fields;
@@ -22,7 +21,7 @@ use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::parameters::{Declaration, Kind, parameter_set};
-use crate::store::{Description, Store, StoredLayer};
+use crate::store::{Description, StoredLayer};
 
 parameter_set! {
     /// The description of a layer.
@@ -160,7 +159,7 @@ fn description(app: &App, body: &[u8]) -> Answer<Description> {
         let mut fields = Fields::from_json(style.0.as_bytes())?;
         let options: StyleOptions = fields.read()?;
         fields.finish()?;
-        let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
+        let scheme = app.schemes.find(options.scheme.as_deref())?;
         options.resolve(|_| Ok(scheme))?;
         description.style = options.pairs().into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
     }
@@ -185,42 +184,6 @@ impl App {
             layer.describe(description).map_err(|error| self.refused(&layer, error))?;
         }
         Ok((reply(&layer), false))
-    }
-
-    /// The store.
-    fn store(&self) -> Answer<&Store> {
-        self.catalog.store().ok_or_else(|| Problem::forbidden("the server has no store"))
-    }
-
-    /// Makes sure that a layer is none of inputs.
-    fn not_of_inputs(&self, name: &str) -> Answer<()> {
-        if self.input_layers.contains(name) {
-            let why =
-                format!("the layer `{name}` is one of the server's inputs, which it only reads; choose another name");
-            return Err(Problem::conflict(why));
-        }
-        Ok(())
-    }
-
-    /// The layer `name` of the store.
-    pub(crate) fn stored(&self, name: &str) -> Answer<Arc<StoredLayer>> {
-        self.not_of_inputs(name)?;
-        if let Some(layer) = self.store()?.layer(name)? {
-            return Ok(layer);
-        }
-        let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was there a moment ago"));
-        let may_be = check_layer_name(name).is_ok();
-        Err(if may_be { Problem::not_found(format!("{}; PUT /{name} makes it", problem.detail())) } else { problem })
-    }
-
-    /// What it means that a layer could not be changed.
-    pub(crate) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
-        match error {
-            Error::Input { .. } if self.store().is_ok_and(|store| matches!(store.layer(layer.name()), Ok(None))) => {
-                Problem::not_found(format!("the layer `{}` was removed meanwhile", layer.name()))
-            }
-            error => error.into(),
-        }
     }
 }
 

@@ -9,18 +9,19 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::images::png;
 use crate::geo::{Bounds, TileCoord};
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, fitting};
 use crate::http::parameters::fields::Fields;
+use crate::http::parameters::layer_style::LayerStyle;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::parameters::picture::{LayerStyle, RenderRequest, SpanReply};
 use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SIZE, TITLE, ZOOM};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::etag::{etag, png_response};
 use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, parameter_set};
@@ -68,7 +69,7 @@ parameter_set! {
     }
 }
 
-/// What a legend was asked for: the picture whose colors it explains, the title and the pixel ratio.
+/// Reads the picture whose colors a legend explains, the title and the pixel ratio.
 fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
@@ -79,19 +80,23 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
         if bounds.is_some() {
             return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
         }
-        let style = TileStyle::read(app, &layer, &mut fields)?;
+        let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
         fields.finish()?;
-        return Ok((style.request(app, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?, title, ratio));
+        return Ok((
+            style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?,
+            title,
+            ratio,
+        ));
     }
     let SizeOptions { size } = fields.read()?;
     let size = size.unwrap_or_default();
-    let style = LayerStyle::read(app, &layer, &mut fields)?;
+    let style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = match bounds {
-        Some(bounds) => canvas(app, style.projection, bounds, size, Beyond::Empty)?,
-        None => fitting(app, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
+        Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, Beyond::Empty)?,
+        None => fitting(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
     };
-    Ok((style.on(app, &layer, canvas)?, title, ratio))
+    Ok((style.on(&app.config.limits, &layer, canvas)?, title, ratio))
 }
 
 /// The legend of a layer's picture, as a picture
@@ -126,7 +131,7 @@ pub(crate) async fn legend_png(
     };
     let (bytes, was_there) = app.bytes.get_or_make(&key, draw).await?;
     app.metrics.cache(was_there);
-    Ok(png(&headers, bytes, &tag, &app.config.server.cache_control))
+    Ok(png_response(&headers, bytes, &tag, &app.config.server.cache_control))
 }
 
 /// The legend of a layer's picture, as numbers
@@ -159,12 +164,7 @@ pub(crate) async fn legend_json(
             };
             let reply = LegendReply {
                 title,
-                span: scale.ends.map(|[vmin, vmax]| SpanReply {
-                    vmin,
-                    vmax,
-                    unit: scale.unit,
-                    curve: scale.style.curve.to_string(),
-                }),
+                span: scale.span,
                 ticks: scale
                     .ticks
                     .into_iter()

@@ -41,7 +41,7 @@ use crate::http::server::App;
         super::jobs::jobs,
         super::jobs::run,
         super::health::health,
-        crate::http::server::metrics::metrics,
+        super::metrics::metrics,
         super::bridge::bridge,
         openapi,
     ),

@@ -8,62 +8,32 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::images::{now_s, png};
-use crate::color::Scheme;
 use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::area::Area;
+use crate::http::parameters::body::body_fields;
 use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground, fitting, ground_of, usual_projection};
-use crate::http::parameters::fields::Fields;
+use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::{InQuery, request_body};
-use crate::http::parameters::picture::{RenderRequest, Scale, SpanReply, Subject, legend_url};
+use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::http::parameters::shared::{BOUNDS, LAYER, PIXEL_RATIO, POLYGON, ProjectionOptions, RawJson, SIZE, TITLE};
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::clock::now_s;
+use crate::http::server::corners::{Corners, corners};
+use crate::http::server::etag::{etag, png_response};
+use crate::http::server::overlay_cache::Overlay;
 use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::scale::{Scale, SpanReply};
 use crate::images::ImageName;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
-use crate::parameters::{Declaration, Kind, parameter_set};
-use crate::source::{PointWithin, Query, Resident, read};
-
-/// Corners as Leaflet has them: `[[south, west], [north, east]]`, in degrees.
-pub(crate) type Corners = [[f64; 2]; 2];
-
-/// A picture that was written.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Overlay {
-    /// The picture's name under /imgs; the Unix time comes first.
-    #[schema(example = "1732158000-67e5504410b1426f9247bb680e5fe0c8.png")]
-    filename: String,
-    /// Where the picture is.
-    #[schema(example = "/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png")]
-    url: String,
-    /// The ground that it shows, for `L.imageOverlay(url, bounds)`.
-    #[schema(value_type = Vec<Vec<f64>>, example = json!([[35.0, -12.0], [60.0, 32.0]]))]
-    bounds: Corners,
-    /// Width and height in pixels.
-    #[schema(value_type = Vec<u32>, example = json!([800, 600]))]
-    size: [u32; 2],
-    /// What the colors stand for; null for the classic blend, whose colors are absolute.
-    span: Option<SpanReply>,
-    /// Where the legend is, as a PNG; null where there is none.
-    legend: Option<String>,
-    /// Points whose dots reach into the picture.
-    points_drawn: u64,
-    /// When the picture may be gone, in Unix seconds.
-    #[schema(example = 1_732_161_600)]
-    expires_at: u64,
-    /// The first rows of the request's `points` that are no points, and why; at most five.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rejected: Vec<String>,
-}
+use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
+use crate::raster::Curve;
+use crate::source::{Query, Resident, read};
 
 /// The points themselves, where `png` is false.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -147,14 +117,14 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<axum::body::Body>> {
-    let mut fields = fields(&headers, &body)?;
+    let mut fields = body_fields(&headers, &body)?;
     let OverlayOptions { layer, points: given, bounds, size, png, polygon } = fields.read()?;
     let ProjectionOptions { projection } = fields.read()?;
     let style: StyleOptions = fields.read()?;
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let area = match polygon {
-        Some(polygon) => Some(Area::read(&app, polygon.0).await?),
+        Some(polygon) => Some(Area::read(&app.pool, polygon.0).await?),
         None => None,
     };
     let filter = filter.within(area);
@@ -181,16 +151,16 @@ pub(crate) async fn create(
         }
     };
     let options = style.or(defaults);
-    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
+    let scheme = app.schemes.find(options.scheme.as_deref())?;
     if !png.unwrap_or(true) {
         let bounds = bounds.or_else(|| subject.extent().bounds(projection.wraps())).unwrap_or(Bounds::WORLD);
         return answer_points(&app, subject, &filter, bounds, projection).await;
     }
     let size = size.unwrap_or_default();
     let canvas = if let Some(bounds) = bounds {
-        canvas(&app, projection, bounds, size, Beyond::Cut)?
+        canvas(&app.config.limits, projection, bounds, size, Beyond::Cut)?
     } else {
-        fitting(&app, subject.extent(), projection, size, &options, &scheme)?
+        fitting(&app.config.limits, subject.extent(), projection, size, &options, &scheme)?
     };
     let request = RenderRequest { subject, filter, options, scheme, canvas };
     let rejected = request.rejected();
@@ -198,24 +168,6 @@ pub(crate) async fn create(
     let (location, overlay) = (overlay.url.clone(), Overlay { rejected, ..Overlay::clone(&overlay) });
     Ok((status, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())], Json(overlay))
         .into_response())
-}
-
-/// The parameters of a body: a JSON object, or a form.
-pub(crate) fn fields(headers: &HeaderMap, body: &[u8]) -> Answer<Fields> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match media_type.as_str() {
-        // Clients that name no type mean JSON.
-        "application/json" | "text/plain" | "" => Fields::from_json(body),
-        media_type if media_type.ends_with("+json") => Fields::from_json(body),
-        // curl calls everything a form.
-        "application/x-www-form-urlencoded" if body.trim_ascii_start().starts_with(b"{") => Fields::from_json(body),
-        "application/x-www-form-urlencoded" => {
-            let text = std::str::from_utf8(body).map_err(|_| Problem::body("the form is not UTF-8"))?;
-            Fields::from_query(text)
-        }
-        other => Err(Problem::media_type(format!("`{other}` is not read; send application/json"))),
-    }
 }
 
 /// The points of a request.
@@ -244,8 +196,8 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
 
 /// The picture as it was written, drawn now unless the same was drawn before.
 pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(Arc<Overlay>, StatusCode)> {
-    request.check(app)?;
-    let key = request.key();
+    request.check(&app.config.limits)?;
+    let key = request.cache_key();
     let ttl_s = app.config.images.ttl.as_secs();
     let is_there = |overlay: &Arc<Overlay>| {
         let name: Option<ImageName> = overlay.filename.parse().ok();
@@ -294,55 +246,7 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(A
     Ok((overlay, StatusCode::CREATED))
 }
 
-/// Pictures that were written, by what they show. They are few bytes each, and as many are kept as fit some megabytes.
-#[derive(Debug)]
-pub(crate) struct Overlays(Cache<String, Arc<Overlay>, BySize>);
-
-#[derive(Clone, Copy, Debug)]
-struct BySize;
-
-impl Weighter<String, Arc<Overlay>> for BySize {
-    fn weight(&self, key: &String, overlay: &Arc<Overlay>) -> u64 {
-        /// What an entry takes beside its texts.
-        const ENTRY: usize = 500;
-        (key.len() + overlay.legend.as_ref().map_or(0, String::len) + 2 * overlay.url.len() + ENTRY) as u64
-    }
-}
-
-impl Overlays {
-    const MAX_BYTES: u64 = 16 << 20;
-
-    pub(crate) fn new() -> Self {
-        Self(Cache::with_weighter(10_000, Self::MAX_BYTES, BySize))
-    }
-}
-
-impl Overlay {
-    /// The picture's name.
-    pub(crate) fn filename(&self) -> &str {
-        &self.filename
-    }
-}
-
-/// The corners of bounds, rounded to 1e-9 degrees (0.1 mm).
-pub(crate) fn corners(bounds: Bounds) -> Corners {
-    let round = |degrees: f64| (degrees * 1e9).round() / 1e9;
-    [[round(bounds.south), round(bounds.west)], [round(bounds.north), round(bounds.east)]]
-}
-
-/// Points within bounds as longitude, latitude and weight, and how many there are beyond the limit on answers.
-pub(crate) async fn answer_within(
-    app: &Arc<App>,
-    subject: Subject,
-    filter: &Filter,
-    bounds: Bounds,
-    projection: Projection,
-) -> Answer<(Vec<PointWithin>, u64)> {
-    let filter = filter.clone();
-    let (ground, max) = (ground_of(projection), app.config.limits.answer_points as usize);
-    app.pool.run(move |stop| subject.points_within(&filter, ground, bounds, max, stop)).await
-}
-
+/// Responds with the points themselves.
 async fn answer_points(
     app: &Arc<App>,
     subject: Subject,
@@ -350,11 +254,45 @@ async fn answer_points(
     bounds: Bounds,
     projection: Projection,
 ) -> Answer<Response<axum::body::Body>> {
-    let (found, total) = answer_within(app, subject, filter, bounds, projection).await?;
+    let (found, total) = subject.answer_within(app, filter, bounds, projection).await?;
     let points: Vec<(f64, f64, f32)> = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
     let truncated = (points.len() as u64) < total;
     let reply = PointsReply { points, total, truncated, bounds: corners(bounds) };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
+}
+
+/// The address of the legend of a picture; `None` where only the picture's own points could tell it.
+fn legend_url(app: &App, request: &RenderRequest, span: &SpanReply) -> Option<String> {
+    let mut options = StyleOptions { vmin: None, vmax: None, ..request.options.clone() };
+    let mut query: Vec<(&str, String)> = Vec::new();
+    let path = match &request.subject {
+        _ if span.curve != Curve::EqHist.to_string() => {
+            query.extend([
+                ("vmin", span.vmin.to_string()),
+                ("vmax", span.vmax.to_string()),
+                ("unit", span.unit.clone()),
+            ]);
+            // What the span has settled.
+            options =
+                StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
+            "overlays/legend.png".to_owned()
+        }
+        // A polygon is too long for an address.
+        Subject::Layer(_) if request.filter.area().is_some() => return None,
+        Subject::Layer(layer) => {
+            let canvas = &request.canvas;
+            let Bounds { west, south, east, north } = canvas.bounds();
+            query.push(("bounds", format!("{west},{south},{east},{north}")));
+            query.push(("size", format!("{}x{}", canvas.width(), canvas.height())));
+            query.push(("projection", canvas.projection().to_string()));
+            (options.vmin, options.vmax) = (request.options.vmin, request.options.vmax);
+            query.extend(request.filter.pairs());
+            format!("{}/legend.png", layer.name())
+        }
+        Subject::Given(_) => return None,
+    };
+    query.extend(options.pairs());
+    Some(app.url(&format!("{path}?{}", query_string(&query))))
 }
 
 /// The legend of a span that is known
@@ -383,7 +321,7 @@ pub(crate) async fn legend(
     let (Some(vmin), Some(vmax)) = (options.vmin, options.vmax) else {
         return Err(Problem::parameter(if options.vmin.is_none() { "vmin" } else { "vmax" }, "it has to be given"));
     };
-    let scheme = app.scheme(options.scheme.as_deref().unwrap_or(Scheme::DEFAULT))?;
+    let scheme = app.schemes.find(options.scheme.as_deref())?;
     let style = options.resolve(|_| Ok(scheme))?;
     let scale = Scale::of_span(style, [vmin, vmax], unit);
     let why = "the scale of eqhist depends on the picture; ask for the layer's legend";
@@ -392,5 +330,5 @@ pub(crate) async fn legend(
     let (bytes, was_there) =
         app.bytes.get_or_make(&key, || app.pool.run(move |_| scale.legend(&title, pixel_ratio))).await?;
     app.metrics.cache(was_there);
-    Ok(png(&headers, bytes, &etag(&key), &app.config.server.cache_control))
+    Ok(png_response(&headers, bytes, &etag(&key), &app.config.server.cache_control))
 }

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::parameters::picture::RenderRequest;
+use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::ZOOM;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
@@ -113,10 +113,10 @@ pub(crate) async fn point(
     let PointOptions { zoom, categories } = fields.read()?;
     let zoom = zoom.unwrap_or_else(usual_zoom);
     let most = categories.unwrap_or(0);
-    let style = TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
+    let style = TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;
     let canvas = pixel_at(lon, lat, zoom)?;
-    let mut request = style.on(&app, &layer, canvas)?;
+    let mut request = style.on(&app.config.limits, &layer, canvas)?;
     if request.options.blend == Some(Blend::Classic) {
         return Err(Problem::parameter("blend", "the classic blend has no values, only colors"));
     }

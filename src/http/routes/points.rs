@@ -11,16 +11,15 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::images::has;
 use crate::error::{Error, Result};
 use crate::geo::Bounds;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::parameters::picture::Subject;
+use crate::http::parameters::render_request::Subject;
 use crate::http::parameters::shared::BOUNDS;
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::etag::{etag, is_cached};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
@@ -33,7 +32,7 @@ pub(crate) const TOTAL: HeaderName = HeaderName::from_static("kiln-total");
 pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("kiln-truncated");
 
 /// Which client the points are for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PointsFormat {
     /// GeoJSON.
     #[default]
@@ -48,12 +47,8 @@ impl FromStr for PointsFormat {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "geojson" => Ok(Self::GeoJson),
-            "heat" => Ok(Self::Heat),
-            "heatmapjs" => Ok(Self::HeatmapJs),
-            _ => Err(Error::invalid(Parameter::FORMAT, format!("`{text}` is not geojson, heat or heatmapjs"))),
-        }
+        let found = [Self::GeoJson, Self::Heat, Self::HeatmapJs].into_iter().find(|format| format.name() == text);
+        found.ok_or_else(|| Error::invalid(Parameter::FORMAT, format!("`{text}` is not geojson, heat or heatmapjs")))
     }
 }
 
@@ -74,11 +69,7 @@ from_str_values!(PointsFormat);
 
 impl fmt::Display for PointsFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::GeoJson => "geojson",
-            Self::Heat => "heat",
-            Self::HeatmapJs => "heatmapjs",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -163,6 +154,15 @@ pub(crate) struct ValueAt {
 }
 
 impl PointsFormat {
+    /// Its name as a parameter.
+    fn name(self) -> &'static str {
+        match self {
+            Self::GeoJson => "geojson",
+            Self::Heat => "heat",
+            Self::HeatmapJs => "heatmapjs",
+        }
+    }
+
     fn content_type(self) -> &'static str {
         match self {
             Self::GeoJson => "application/geo+json",
@@ -230,10 +230,10 @@ pub(crate) async fn points(
     fields.finish()?;
 
     let Bounds { west, south, east, north } = bounds;
-    let edges = [west, south, east, north].map(f64::to_bits);
-    let tag = etag(("points", layer.name(), layer.version(), edges, format, limit, format!("{filter:?}")));
+    let (name, version, format_name) = (layer.name(), layer.version(), format.name());
+    let tag = etag(&format!("points/{name}/{version}/{west},{south},{east},{north}/{format_name}/{limit}?{filter}"));
     let kept = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, app.config.server.cache_control.as_str())];
-    if has(&headers, &tag) {
+    if is_cached(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
     }
     let (ground, weighted, subject) = (layer.ground(), layer.weight().is_some(), Subject::Layer(Arc::clone(&layer)));

@@ -12,15 +12,15 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::images::now_s;
-use super::overlays;
 use crate::error::Result;
 use crate::geo::{Bounds, Points};
 use crate::http::parameters::area::Area;
+use crate::http::parameters::body::body_fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::App;
+use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{FilterOptions, Layer, Origin, SelectedEntry, Selection};
 use crate::parameter::Parameter;
@@ -90,7 +90,7 @@ request_body! {
         (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer<Response<Body>> {
-    let mut fields = overlays::fields(&headers, &body)?;
+    let mut fields = body_fields(&headers, &body)?;
     let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
     let name = layer.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
     let filter = Filter::read(&mut fields)?;
@@ -108,7 +108,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
         (None, polygon) => polygon.map(|polygon| polygon.0),
     };
     let area = match geojson {
-        Some(geojson) => Some(Area::read(&app, geojson).await?),
+        Some(geojson) => Some(Area::read(&app.pool, geojson).await?),
         None => None,
     };
     let comparisons = match conditions {

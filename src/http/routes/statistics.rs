@@ -12,16 +12,17 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::overlays::{Corners, corners};
 use crate::error::{Error, Result};
 use crate::geo::{Categories, Extent, Points, TileCoord, Zooms};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
+use crate::http::parameters::layer_style::{LayerStyle, style_key};
 use crate::http::parameters::openapi::InQuery;
-use crate::http::parameters::picture::{LayerStyle, RenderRequest};
 use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
+use crate::http::server::corners::{Corners, corners};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{self, FilterOptions, Layer, StyleOptions};
 use crate::parameter::Parameter;
@@ -186,14 +187,16 @@ pub(crate) async fn statistics(
     let zooms = zooms.unwrap_or(USUAL_ZOOMS);
     // A layer on a plane has no tiles.
     let tiles = layer.ground().wraps();
-    let tiles = tiles.then(|| TileStyle::read_sized(&app, &layer, &mut fields, TileStyle::SIDE_PX)).transpose()?;
+    let tiles =
+        tiles.then(|| TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)).transpose()?;
     let style = match &tiles {
         Some(tiles) => tiles.style.clone(),
-        None => LayerStyle::read(&app, &layer, &mut fields)?,
+        None => LayerStyle::read(&app.schemes, &layer, &mut fields)?,
     };
     fields.finish()?;
-    let LayerStyle { options, filter, .. } = style;
-    let key = format!("statistics/{}/{}/{zooms}/{options:?}{filter:?}", layer.name(), layer.version());
+    let LayerStyle { options, filter, scheme, .. } = style;
+    let style = style_key(&options, &filter, &scheme);
+    let key = format!("statistics/{}/{}/{zooms}?{style}", layer.name(), layer.version());
     let there = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
@@ -219,7 +222,9 @@ fn tiles_of(
     zoom: u8,
     stop: &AtomicBool,
 ) -> Result<Option<ZoomReply>> {
-    let Ok(request) = style.request(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE) else { return Ok(None) };
+    let Ok(request) = style.request(&app.config.limits, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE) else {
+        return Ok(None);
+    };
     let Some((shading, unit)) = request.shading(app, stop)? else { return Ok(None) };
     let mut histogram = shading.histogram(&shading.quantizer);
     if histogram.is_none() {

@@ -10,7 +10,6 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::overlays::{Corners, corners};
 use crate::geo::TileCoord;
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
@@ -18,7 +17,8 @@ use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::tile_style::TileSize;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
-use crate::http::server::digest::lasting_digest;
+use crate::http::server::corners::{Corners, corners};
+use crate::http::server::digest::digest;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions, bounds_with_reach, center, dot_reach};
 use crate::parameters::ParameterSet;
@@ -97,7 +97,7 @@ pub(crate) async fn tile_json(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let style = TileStyle::read(&app, &layer, &mut fields)?;
+    let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     let server = app.absolute_url(&headers)?;
     let reply = describe(&app, &layer, &style, &server)?;
@@ -124,7 +124,7 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> A
         name: layer.title().to_owned(),
         description: format!("{points} points{weighted_by}"),
         // Tiles of another version are other tiles, which is what a minor version stands for.
-        version: format!("1.{}.0", lasting_digest(version) as u32),
+        version: format!("1.{}.0", digest(version) as u32),
         attribution: layer.attribution().map(as_html),
         scheme: "xyz",
         tiles,
@@ -150,7 +150,7 @@ fn as_html(text: &str) -> String {
 
 /// The radius of a dot at a zoom in pixels of the layout, if it may be drawn at all.
 fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<f64> {
-    let request = style.request(app, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+    let request = style.request(&app.config.limits, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
     Ok(request.radius_px()?)
 }
 
@@ -170,22 +170,6 @@ fn bounds(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<
     const ZOOMS_OUT: u8 = 2;
     let zoom = zoom.saturating_sub(ZOOMS_OUT);
     Ok(bounds_with_reach(layer.bounds(), dot_reach(radius_px(app, layer, style, zoom)?, style.side_px, zoom)))
-}
-
-impl App {
-    /// What the addresses of this server begin with for clients elsewhere, without a slash at the end: as the config says
-    /// it, or as the client itself called the server. What a proxy claims is not believed.
-    pub(crate) fn absolute_url(&self, headers: &HeaderMap) -> Answer<String> {
-        const MAX_BYTES: usize = 256;
-        if let Some(base_url) = &self.config.server.base_url {
-            return Ok(base_url.trim_end_matches('/').to_owned());
-        }
-        let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.filter(|host| (1..=MAX_BYTES).contains(&host.len()) && host.bytes().all(is_of_host));
-        let why = "the request has no Host header that an address could begin with; set server.base_url of the config";
-        host.map(|host| format!("http://{host}")).ok_or_else(|| Problem::parameter("host", why))
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `GET /{layer}/{z}/{x}/{y}.png`: a tile of a layer, for `L.tileLayer` and any other slippy map.
 
-use std::fmt::Write;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -8,7 +8,6 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::images::{has, png};
 use crate::config::EmptyTile;
 use crate::geo::TileCoord;
 use crate::http::parameters::area::Area;
@@ -18,7 +17,7 @@ use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::tile_style::NamedTileStyle;
 use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::server::App;
-use crate::http::server::digest::etag;
+use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 
@@ -54,7 +53,7 @@ pub(crate) async fn tile(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let address = Address::read(&z, &x, &y)?;
-    let style = app.tile_styles.read(&app, &layer, query.as_deref().unwrap_or_default())?;
+    let style = app.tile_styles.read(&app.schemes, &layer, query.as_deref().unwrap_or_default())?;
     reply(&app, &layer, &style, address, &headers).await
 }
 
@@ -87,8 +86,8 @@ pub(crate) async fn tile_within(
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let address = Address::read(&z, &x, &y)?;
-    let area = Area::of_body(&app, &headers, body).await?;
-    let style = NamedTileStyle::read(&app, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
+    let area = Area::of_body(&app.pool, &headers, body).await?;
+    let style = NamedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
     // What a body asked for is not kept by clients, so none has it.
     reply(&app, &layer, &style, address, &HeaderMap::new()).await
 }
@@ -101,16 +100,16 @@ async fn reply(
     address: Address,
     headers: &HeaderMap,
 ) -> Answer<Response<Body>> {
-    let key = address.key(style);
-    let tag = etag((style.lasting_digest, style.style.side_px, &address));
+    let key = address.key(style, style.keyed_digest);
+    let tag = etag(&address.key(style, style.digest));
     if let Some(bytes) = app.bytes.get(&key) {
         app.metrics.cache(true);
         return Ok(answer(app, style, headers, bytes, &tag));
     }
-    let request = style.style.request(app, layer, address.tile, address.ratio)?;
+    let request = style.style.request(&app.config.limits, layer, address.tile, address.ratio)?;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
-    if has(headers, &tag) {
-        return Ok(png(headers, Bytes::new(), &tag, cache_control(app, style)));
+    if is_cached(headers, &tag) {
+        return Ok(png_response(headers, Bytes::new(), &tag, cache_control(app, style)));
     }
     let bytes = request.png(app, &key, app.config.server.empty_tile).await?;
     Ok(answer(app, style, headers, bytes, &tag))
@@ -125,7 +124,7 @@ fn cache_control<'a>(app: &'a App, style: &NamedTileStyle) -> &'a str {
 fn answer(app: &App, style: &NamedTileStyle, asked: &HeaderMap, bytes: Bytes, tag: &str) -> Response<Body> {
     let cache_control = cache_control(app, style);
     if !bytes.is_empty() {
-        return png(asked, bytes, tag, cache_control);
+        return png_response(asked, bytes, tag, cache_control);
     }
     if app.config.server.empty_tile == EmptyTile::NotFound {
         return Problem::not_found("there is nothing to see in this tile").kept(cache_control).into_response();
@@ -138,7 +137,7 @@ fn answer(app: &App, style: &NamedTileStyle, asked: &HeaderMap, bytes: Bytes, ta
 }
 
 /// Which tile is asked for, and with how many pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Address {
     tile: TileCoord,
     ratio: PixelRatio,
@@ -159,13 +158,10 @@ impl Address {
         Ok(Self { tile, ratio })
     }
 
-    /// What the tile is kept under.
-    fn key(self, style: &NamedTileStyle) -> String {
-        let mut key = String::with_capacity(72);
+    /// The canonical text of the tile, with a digest of its style.
+    fn key(self, style: &NamedTileStyle, digest: impl fmt::LowerHex) -> String {
         let Self { tile, ratio } = self;
-        // Writing to a string cannot fail.
-        let _ = write!(key, "tile/{:032x}/{}/{tile}@{}", style.digest, style.style.side_px, ratio.pixels(1));
-        key
+        format!("tile/{digest:x}/{}/{tile}@{}", style.style.side_px, ratio.pixels(1))
     }
 }
 

@@ -1,108 +1,56 @@
-//! The state that all requests share, and the server around it.
+//! The state that all requests share.
 
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use axum::http::{HeaderMap, header};
 
+use super::bundled;
 use super::cache::ByteCache;
 use super::metrics::Metrics;
+use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
 use super::problem::{Answer, Problem};
-use super::router::Routes;
+use super::schemes::Schemes;
 use super::write_limiter::WriteLimiter;
-use crate::color::Scheme;
 use crate::config::{Config, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
+use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
-use crate::http::maintenance::store::Maintenance;
-use crate::http::maintenance::{image_gc, scheduler, store};
 use crate::http::parameters::tile_style::TileStyles;
-use crate::http::routes::overlays::Overlays;
 use crate::images::ImageFolder;
-use crate::layer::{Catalog, Layer, SchemeFolders};
+use crate::jobs::Workshop;
+use crate::layer::{Catalog, Layer};
 use crate::live;
 use crate::postgis::Database;
 use crate::spelling::nearest_first;
 use crate::store::Store;
 
-/// What all requests share.
+/// The state that all requests share.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) catalog: Catalog,
     /// The database of the live tables.
-    pub(crate) database: Option<Arc<Database>>,
+    database: Option<Arc<Database>>,
     /// The names of the layers that no request changes.
     pub(crate) input_layers: BTreeSet<String>,
-    pub(crate) schemes: Vec<Scheme>,
+    pub(crate) schemes: Schemes,
     pub(crate) images: ImageFolder,
     pub(crate) pool: Pool,
     pub(crate) write_limiter: WriteLimiter,
-    pub(crate) maintenance: Maintenance,
+    pub(crate) maintenance: MaintenanceQueue,
     pub(crate) scheduler: Scheduler,
-    /// Pictures in memory, by filename or by what they show.
+    /// Pictures in memory, by filename or by their key.
     pub(crate) bytes: ByteCache,
-    /// Pictures that were written, by what they show.
-    pub(crate) overlays: Overlays,
-    /// How tiles are drawn, by the queries that say it.
+    /// Pictures on the disk, by their key.
+    pub(crate) overlays: OverlayCache,
+    /// How tiles are drawn, by their query.
     pub(crate) tile_styles: TileStyles,
     pub(crate) metrics: Metrics,
-    pub(crate) routes: Routes,
 }
 
-/// A server that listens already.
-#[derive(Debug)]
-pub struct Server {
-    app: Arc<App>,
-    listener: TcpListener,
-}
-
-impl Server {
-    /// Reads the layers of `config`, or the bundled ones if neither it nor the store has any, and begins to listen.
-    ///
-    /// # Errors
-    /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
-    pub async fn bind(config: Config) -> Result<Self> {
-        let listen = config.server.listen;
-        // Files and databases are waited for.
-        let app = tokio::task::spawn_blocking(move || App::new(config)).await;
-        let app = Arc::new(app.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??);
-        let refused = |error| Error::io(listen.to_string(), "listen on", error);
-        let listener = TcpListener::bind(listen).await.map_err(refused)?;
-        Ok(Self { app, listener })
-    }
-
-    /// The address that it listens on; its port is the real one where the config says 0.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the system will not say.
-    pub fn address(&self) -> Result<SocketAddr> {
-        self.listener.local_addr().map_err(|error| Error::io("listener", "read the address of", error))
-    }
-
-    /// Its layers by name, with their points.
-    pub fn layers(&self) -> impl Iterator<Item = (String, u64)> {
-        self.app.catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))
-    }
-
-    /// Answers requests until `shutdown` is over, and then finishes those that have begun.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, listener } = self;
-        let sweeper = tokio::spawn(image_gc::sweep_forever(Arc::clone(&app)));
-        let maintenance = tokio::spawn(store::keep_up(Arc::clone(&app)));
-        let jobs = tokio::spawn(scheduler::run_jobs(Arc::clone(&app)));
-        super::serve::serve(Arc::clone(&app), super::router::router(Arc::clone(&app)), listener, shutdown).await;
-        sweeper.abort();
-        maintenance.abort();
-        jobs.abort();
-        app.maintenance.stop();
-    }
-}
-
-/// The layer that a section of the config describes.
+/// The layer of a section of the config.
 fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     Layer::open(config.spec(name)?).map_err(|error| match error {
         Error::Input { input, message } if message.parameters().next().is_some() => {
@@ -112,19 +60,19 @@ fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
     })
 }
 
-/// The store of the config. Its folder need not be there yet: the first layer makes it, by a request or by others.
+/// The store of the config. Its folder may be missing until a request or another process creates the first layer.
 fn open_store(config: &StoreConfig) -> Result<Store> {
     let open = if config.read_only { Store::open } else { Store::open_for_server };
     open(&config.folder)
 }
 
 impl App {
-    fn new(config: Config) -> Result<Self> {
+    /// Opens the layers of `config`, or the bundled ones if there are no others.
+    pub(crate) fn new(config: Config) -> Result<Self> {
         let store = open_store(&config.store)?;
         let database = live::open(&config)?;
         let layers = if config.layers.is_empty() && database.is_none() {
-            // For a first look, where there is nothing else.
-            if store.names()?.is_empty() { super::bundled::layers()? } else { Vec::new() }
+            if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
             let of_inputs = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
             of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
@@ -132,43 +80,34 @@ impl App {
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let live = database.as_ref().map_or(Ok(Vec::new()), |database| live::layers(&config, database))?;
         let catalog = Catalog::new(layers, Some(store)).with_live(live);
-        // A broken scheme file is told, and the others still serve.
-        let mut schemes = Vec::new();
-        for scheme in SchemeFolders::usual(&config.schemes.folders)?.all() {
-            match scheme {
-                Ok(scheme) => schemes.push(scheme),
-                Err(error) => tracing::warn!(%error, "a scheme is left out"),
-            }
-        }
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
         let images = ImageFolder::open(&config.images.folder)?;
         let app = Self {
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
+            schemes: Schemes::read(&config.schemes.folders)?,
             pool: Pool::new(threads, config.server.queue),
             bytes: ByteCache::new(config.cache.size.bytes()),
-            overlays: Overlays::new(),
+            overlays: OverlayCache::new(),
             tile_styles: TileStyles::new(),
             write_limiter: WriteLimiter::new(),
-            maintenance: Maintenance::default(),
+            maintenance: MaintenanceQueue::default(),
             metrics: Metrics::new(),
-            routes: Routes::new(),
             catalog,
             database,
             input_layers,
-            schemes,
             config,
         };
         app.check()?;
         Ok(app)
     }
 
-    /// Makes sure that what the config says of the layers can be done.
+    /// Checks that the layers have what the config names.
     fn check(&self) -> Result<()> {
         for layer in self.catalog.layers() {
             let at_fault = |why: String| Error::config(format!("layers.{}.style", layer.name()), why);
-            let scheme = layer.style().scheme.as_deref().unwrap_or(Scheme::DEFAULT);
-            let scheme = self.scheme(scheme).map_err(|problem| at_fault(problem.detail().to_owned()))?;
+            let scheme = self.schemes.find(layer.style().scheme.as_deref());
+            let scheme = scheme.map_err(|problem| at_fault(problem.detail().to_owned()))?;
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
         }
         for (job, config) in self.scheduler.planner().jobs().map(|(job, ..)| job).zip(&self.config.jobs) {
@@ -190,7 +129,13 @@ impl App {
         }
     }
 
-    /// Threads that draw.
+    /// What jobs use of the server. Each runs on one thread, and several run at a time.
+    pub(crate) fn workshop(&self) -> Workshop<'_> {
+        let (catalog, database) = (&self.catalog, self.database.as_ref());
+        Workshop { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
+    }
+
+    /// The number of threads that render.
     pub(crate) fn render_threads(&self) -> usize {
         self.config.server.render_threads.unwrap_or_else(crate::available_threads)
     }
@@ -198,7 +143,7 @@ impl App {
     /// The layer `name`.
     pub(crate) fn layer(&self, name: &str) -> Answer<Arc<Layer>> {
         self.catalog.find(name)?.ok_or_else(|| {
-            // Longer than any name: not worth a comparison, nor an echo.
+            // A longer name is no layer's: it is neither compared nor repeated.
             const MAX_BYTES: usize = 64;
             if name.len() > MAX_BYTES {
                 return Problem::not_found("there is no layer of such a long name");
@@ -215,22 +160,22 @@ impl App {
         self.catalog.layers().into_iter().next()
     }
 
-    /// The scheme `name`, read when the server started.
-    pub(crate) fn scheme(&self, name: &str) -> Answer<Scheme> {
-        let find = |name: &str| {
-            let exact = self.schemes.iter().find(|scheme| scheme.name() == name);
-            let found = exact.or_else(|| self.schemes.iter().find(|scheme| Scheme::same_name(scheme.name(), name)));
-            found.cloned().map(Ok)
-        };
-        Scheme::resolve(name, find)
-            .unwrap_or_else(|| {
-                Err(Scheme::unknown(name, self.schemes.iter().map(Scheme::name), "GET /catalog lists all"))
-            })
-            .map_err(Into::into)
-    }
-
-    /// The address of something that the server answers, given its path without the first slash.
+    /// The URL of a path, which is given without its first slash.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.config.server.base_url.as_deref().unwrap_or_default().trim_end_matches('/'))
+    }
+
+    /// The base of the server's URLs, without a slash at the end: `server.base_url`, or the request's own `Host`. A proxy's
+    /// forwarding headers are ignored, since any client can send them.
+    pub(crate) fn absolute_url(&self, headers: &HeaderMap) -> Answer<String> {
+        const MAX_BYTES: usize = 256;
+        if let Some(base_url) = &self.config.server.base_url {
+            return Ok(base_url.trim_end_matches('/').to_owned());
+        }
+        let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.filter(|host| (1..=MAX_BYTES).contains(&host.len()) && host.bytes().all(is_of_host));
+        let why = "the request has no Host header that an address could begin with; set server.base_url of the config";
+        host.map(|host| format!("http://{host}")).ok_or_else(|| Problem::parameter("host", why))
     }
 }

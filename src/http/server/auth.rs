@@ -1,14 +1,16 @@
-//! Who may change layers.
+//! Authorization of requests that change something.
 
 use axum::http::{HeaderMap, header};
+use headers::authorization::Bearer;
+use headers::{Authorization, HeaderMapExt, Host, Origin};
 
+use super::app::App;
 use super::problem::{Answer, Problem};
 use crate::error::Error;
-use crate::http::server::App;
 use crate::store::Store;
 
 impl App {
-    /// The store, for whoever sent `headers` to change it, if they [may](Self::may_write).
+    /// The store, if the request [may](Self::may_write) change it.
     pub(crate) fn writable(&self, headers: &HeaderMap) -> Answer<&Store> {
         self.may_write(headers)?;
         let Some(store) = self.catalog.store().filter(|_| !self.config.store.read_only) else {
@@ -21,18 +23,18 @@ impl App {
         Ok(store)
     }
 
-    /// Makes sure that whoever sent `headers` may tell the server what to do.
+    /// Checks that a request with `headers` may change something.
     ///
-    /// Where a token is configured, they have to show it. Where none is, the server has to listen to this machine alone, and
-    /// they have to be on it: what a proxy passes on, or a page of another site has a browser send, is not let in.
+    /// If a token is configured, the request must send it. Otherwise the server must listen to this machine alone, and the
+    /// request must come from it: requests through a proxy, or from a page of another site, are rejected.
     pub(crate) fn may_write(&self, headers: &HeaderMap) -> Answer<()> {
         match &self.config.server.token {
-            Some(token) => match shown(headers) {
+            Some(token) => match bearer_token(headers) {
                 None => {
                     let why = "writes have to show the server's token: Authorization: Bearer TOKEN";
                     return Err(Problem::unauthorized("Bearer realm=\"kiln\"", why));
                 }
-                Some(shown) if !token.is(shown) => {
+                Some(sent) if !token.is(sent.as_bytes()) => {
                     let challenge = "Bearer realm=\"kiln\", error=\"invalid_token\"";
                     return Err(Problem::unauthorized(challenge, "the token is not the one of this server"));
                 }
@@ -43,7 +45,7 @@ impl App {
                            of the config, or KILN_TOKEN";
                 return Err(Problem::forbidden(why));
             }
-            None if !is_from_here(headers) => {
+            None if !is_local(headers) => {
                 let why = "without a token, only programs and pages of this machine may write, at localhost or 127.0.0.1 and \
                            not by a proxy; set server.token of the config, or KILN_TOKEN";
                 return Err(Problem::forbidden(why));
@@ -54,27 +56,22 @@ impl App {
     }
 }
 
-/// The token that a request shows.
-fn shown(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+/// The bearer token of a request.
+fn bearer_token(headers: &HeaderMap) -> Option<String> {
+    headers.typed_get::<Authorization<Bearer>>().map(|authorization| authorization.token().to_owned())
 }
 
-/// Whether a request seems to come from this machine, and from no page of elsewhere.
-fn is_from_here(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let is_here = |authority: &str| {
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-            _ => authority,
-        };
+/// Whether a request seems to come from this machine, and from no page of another site.
+fn is_local(headers: &HeaderMap) -> bool {
+    let is_loopback = |host: &str| {
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     };
-    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or("", |(_, authority)| authority));
-    let is_passed_on = headers.contains_key(header::FORWARDED) || headers.contains_key("x-forwarded-for");
-    text(header::HOST).is_some_and(is_here) && origin.is_none_or(is_here) && !is_passed_on
+    let is_forwarded = headers.contains_key(header::FORWARDED) || headers.contains_key("x-forwarded-for");
+    let origin = headers.typed_try_get::<Origin>();
+    headers.typed_get::<Host>().is_some_and(|host| is_loopback(host.hostname()))
+        && origin.is_ok_and(|origin| origin.is_none_or(|origin| is_loopback(origin.hostname())))
+        && !is_forwarded
 }
 
 #[cfg(test)]
@@ -92,25 +89,25 @@ mod tests {
     fn pages_of_other_sites_and_proxies_are_told_from_this_machine() {
         let host = |host| ("host", host);
         for here in ["localhost:3000", "LOCALHOST", "127.0.0.1:3000", "127.1.2.3", "[::1]:3000", "[::1]"] {
-            assert!(is_from_here(&headers(&[host(here)])), "{here}");
-            assert!(is_from_here(&headers(&[host(here), ("origin", "http://localhost:5173")])), "{here}");
+            assert!(is_local(&headers(&[host(here)])), "{here}");
+            assert!(is_local(&headers(&[host(here), ("origin", "http://localhost:5173")])), "{here}");
             for origin in ["https://maps.example", "null", "http://localhost.example", "http://127.0.0.1.example:80"] {
-                assert!(!is_from_here(&headers(&[host(here), ("origin", origin)])), "{here} {origin}");
+                assert!(!is_local(&headers(&[host(here), ("origin", origin)])), "{here} {origin}");
             }
-            assert!(!is_from_here(&headers(&[host(here), ("x-forwarded-for", "192.0.2.1")])));
-            assert!(!is_from_here(&headers(&[host(here), ("forwarded", "for=192.0.2.1")])));
+            assert!(!is_local(&headers(&[host(here), ("x-forwarded-for", "192.0.2.1")])));
+            assert!(!is_local(&headers(&[host(here), ("forwarded", "for=192.0.2.1")])));
         }
         for there in ["maps.example", "192.0.2.1:3000", "localhost.example", "", "[2001:db8::1]:3000"] {
-            assert!(!is_from_here(&headers(&[host(there)])), "{there}");
+            assert!(!is_local(&headers(&[host(there)])), "{there}");
         }
-        assert!(!is_from_here(&HeaderMap::new()));
+        assert!(!is_local(&HeaderMap::new()));
     }
 
     #[test]
     fn a_token_is_shown_as_a_bearer_does() {
-        let of = |value| shown(&headers(&[("authorization", value)])).map(<[u8]>::to_vec);
-        assert_eq!(of("Bearer abc"), Some(b"abc".to_vec()));
-        assert_eq!(of("bearer  abc "), Some(b"abc".to_vec()));
+        let of = |value| bearer_token(&headers(&[("authorization", value)]));
+        assert_eq!(of("Bearer abc"), Some("abc".to_owned()));
+        assert_eq!(of("bearer  abc"), Some("abc".to_owned()));
         for none in ["abc", "Basic abc", "Bearer", ""] {
             assert_eq!(of(none), None, "{none}");
         }

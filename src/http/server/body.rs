@@ -1,4 +1,4 @@
-//! A body as it comes, for blocking code to read: unpacked, counted, and given up where it is beyond the limit.
+//! A request body as a stream for blocking readers: decompressed, counted, and limited.
 
 use std::hash::Hasher;
 use std::io::{self, BufReader, Cursor, Read};
@@ -13,7 +13,7 @@ use twox_hash::XxHash64;
 
 use super::problem::{Answer, Problem};
 
-/// How a body is packed.
+/// The compression of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     None,
@@ -22,17 +22,17 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
-    /// What gzip begins with.
+    /// The magic bytes of gzip.
     const GZIP: &[u8] = b"\x1F\x8B";
-    /// What Zstandard begins with.
+    /// The magic bytes of Zstandard.
     const ZSTD: &[u8] = b"\x28\xB5\x2F\xFD";
-    /// The most that may be looked back at to unpack Zstandard, as a power of two: what RFC 9659 allows.
+    /// The largest window of Zstandard as a power of two, as RFC 9659 has it.
     const ZSTD_WINDOW: u32 = 23;
 
-    /// What the headers say.
+    /// The compression that `Content-Encoding` names.
     pub(crate) fn of(headers: &HeaderMap) -> Answer<Self> {
-        let told = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
-        match told.map(str::to_ascii_lowercase).as_deref() {
+        let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+        match encoding.map(str::to_ascii_lowercase).as_deref() {
             None | Some("" | "identity") => Ok(Self::None),
             Some("gzip" | "x-gzip") => Ok(Self::Gzip),
             Some("zstd") => Ok(Self::Zstd),
@@ -43,7 +43,7 @@ impl Compression {
         }
     }
 
-    /// What content begins with: files are packed without anybody saying so.
+    /// The compression that content begins with: clients send compressed files without a header.
     fn of_content(head: &[u8]) -> Self {
         match head {
             head if head.starts_with(Self::GZIP) => Self::Gzip,
@@ -52,27 +52,27 @@ impl Compression {
         }
     }
 
-    fn unpack<'r>(self, packed: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+    fn decoder<'r>(self, compressed: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
         const BUFFER_BYTES: usize = 1 << 16;
-        let packed = BufReader::with_capacity(BUFFER_BYTES, packed);
+        let compressed = BufReader::with_capacity(BUFFER_BYTES, compressed);
         Ok(match self {
-            Self::None => Box::new(packed),
-            Self::Gzip => Box::new(MultiGzDecoder::new(packed)),
+            Self::None => Box::new(compressed),
+            Self::Gzip => Box::new(MultiGzDecoder::new(compressed)),
             Self::Zstd => {
-                let mut unpacked = zstd::Decoder::with_buffer(packed)?;
-                unpacked.window_log_max(Self::ZSTD_WINDOW)?;
-                Box::new(unpacked)
+                let mut decoded = zstd::Decoder::with_buffer(compressed)?;
+                decoded.window_log_max(Self::ZSTD_WINDOW)?;
+                Box::new(decoded)
             }
         })
     }
 }
 
-/// What is wrong with a body itself, whatever whoever reads it makes of that.
+/// The first fault of a body, which takes precedence over what its reader reports.
 #[derive(Clone, Debug, Default)]
 struct Fault(Arc<Mutex<Option<Box<Problem>>>>);
 
 impl Fault {
-    /// Takes note of the first fault, and answers an error for whoever reads.
+    /// Keeps the first fault, and returns an error for the reader.
     fn set(&self, problem: Box<Problem>) -> io::Error {
         let error = io::Error::other(problem.detail().to_owned());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
@@ -80,7 +80,7 @@ impl Fault {
     }
 }
 
-/// A body, as far as it is here.
+/// A body, of which the beginning has arrived.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     head: Vec<u8>,
@@ -88,7 +88,7 @@ pub(crate) struct RequestBody {
     fault: Fault,
 }
 
-/// The rest of a body, which comes while the [`RequestBody`] is read.
+/// The rest of a body, which arrives while the [`RequestBody`] is read.
 #[derive(Debug)]
 pub(crate) struct Rest {
     body: Body,
@@ -97,11 +97,11 @@ pub(crate) struct Rest {
 }
 
 impl RequestBody {
-    /// Bytes that are gathered before anybody is kept waiting for more.
+    /// Bytes that are buffered before a reader starts.
     pub(crate) const SMALL_BYTES: usize = 1 << 20;
 
-    /// Takes a body in. One that is small is here as a whole then; where there is more, somebody has to [feed](Rest::feed)
-    /// it to whoever reads.
+    /// Buffers the beginning of a body, which is all of a small one. Otherwise the rest must be [fed](Rest::feed) to the
+    /// reader.
     pub(crate) async fn of(mut body: Body) -> Answer<(Self, Option<Rest>)> {
         const CHUNKS: usize = 4;
         let mut head = Vec::new();
@@ -118,8 +118,8 @@ impl RequestBody {
         Ok((Self { head, rest: None, fault }, None))
     }
 
-    /// Hands a reader of the unpacked content to `read`, and answers what it does with it, unless the content itself is at
-    /// fault. `grown` is asked once before more than [`Self::SMALL_BYTES`] are read.
+    /// Calls `read` with a reader of the decompressed content, and returns its result, unless the content is at fault. `grown` is
+    /// called once before more than [`Self::SMALL_BYTES`] are read.
     pub(crate) fn read<T>(
         self,
         packing: Compression,
@@ -129,23 +129,23 @@ impl RequestBody {
         read: impl FnOnce(&mut dyn Read) -> T,
     ) -> Answer<T> {
         let Self { head, rest, fault } = self;
-        let rest = Piped { receiver: rest, chunk: Bytes::new() };
+        let rest = ChannelReader { receiver: rest, chunk: Bytes::new() };
         let plain = Cursor::new(head).chain(rest);
-        let broken = |error: io::Error| fault.set(Problem::body(format!("the body cannot be unpacked: {error}")));
+        let broken = |error: io::Error| fault.set(Problem::body(format!("the body cannot be decompressed: {error}")));
         let made = || -> io::Result<_> {
-            let mut unpacked = packing.unpack(plain)?;
-            let start = start(&mut unpacked)?;
+            let mut decoded = packing.decoder(plain)?;
+            let start = start(&mut decoded)?;
             let inner = Compression::of_content(&start);
             if packing != Compression::None && inner != Compression::None {
                 return Err(io::Error::other("it is packed twice"));
             }
-            inner.unpack(Cursor::new(start).chain(unpacked))
+            inner.decoder(Cursor::new(start).chain(decoded))
         };
         let answer = match made() {
             Ok(content) => {
                 let fault = fault.clone();
                 Some(read(&mut Content {
-                    unpacked: content,
+                    decoded: content,
                     taken: 0,
                     limit_bytes,
                     digest,
@@ -169,7 +169,7 @@ impl RequestBody {
 }
 
 impl Rest {
-    /// Passes the rest on as it comes, until it ends or nobody reads any more.
+    /// Sends the rest to the reader, until it ends or the reader is dropped.
     pub(crate) async fn feed(mut self) {
         while let Some(frame) = self.body.frame().await {
             let chunk = match frame {
@@ -183,7 +183,7 @@ impl Rest {
                 return;
             }
         }
-        // Without it, the body ended before its end.
+        // Marks the end: a body without it was cut off.
         let _ = self.sender.send(Bytes::new()).await;
     }
 }
@@ -192,20 +192,20 @@ fn cut(error: &axum::Error) -> Box<Problem> {
     Problem::body(format!("the body ended early: {error}"))
 }
 
-/// The first bytes, which tell how the rest is packed.
+/// The first bytes, which show the compression of the rest.
 fn start(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     reader.take(Compression::ZSTD.len() as u64).read_to_end(&mut start)?;
     Ok(start)
 }
 
-/// The chunks of a body, the last of which is empty.
-struct Piped {
+/// Reads the chunks of a body, the last of which is empty.
+struct ChannelReader {
     receiver: Option<Receiver<Bytes>>,
     chunk: Bytes,
 }
 
-impl Read for Piped {
+impl Read for ChannelReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.chunk.is_empty() {
             let Some(receiver) = &mut self.receiver else { return Ok(0) };
@@ -221,9 +221,9 @@ impl Read for Piped {
     }
 }
 
-/// Unpacked content: it is counted and summed up as it passes.
+/// Decompressed content, which is counted and hashed as it is read.
 struct Content<'c> {
-    unpacked: Box<dyn Read + 'c>,
+    decoded: Box<dyn Read + 'c>,
     taken: u64,
     limit_bytes: u64,
     digest: Option<&'c mut XxHash64>,
@@ -234,10 +234,12 @@ struct Content<'c> {
 
 impl Read for Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = match self.unpacked.read(buffer) {
+        let count = match self.decoded.read(buffer) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            Err(error) => return Err(self.fault.set(Problem::body(format!("the body cannot be unpacked: {error}")))),
+            Err(error) => {
+                return Err(self.fault.set(Problem::body(format!("the body cannot be decompressed: {error}"))));
+            }
         };
         self.taken += count as u64;
         if self.taken > self.limit_bytes {

@@ -1,4 +1,4 @@
-//! Rendered bytes, kept while there is room; what is asked for twice at once is made once.
+//! A cache of rendered bytes. Concurrent requests for one key render it once.
 
 use std::future::Future;
 
@@ -8,7 +8,7 @@ use quick_cache::sync::Cache;
 
 use super::problem::Answer;
 
-/// Rendered bytes by key, of which the least used go when there is no more room.
+/// Rendered bytes by key, up to a total size.
 #[derive(Debug)]
 pub(crate) struct ByteCache {
     cache: Cache<String, Bytes, BySize>,
@@ -19,14 +19,14 @@ struct BySize;
 
 impl Weighter<String, Bytes> for BySize {
     fn weight(&self, key: &String, bytes: &Bytes) -> u64 {
-        /// What an entry takes beside its key and its bytes.
+        /// What an entry takes without its key and its bytes.
         const ENTRY: usize = 200;
         (key.len() + bytes.len() + ENTRY) as u64
     }
 }
 
 impl ByteCache {
-    /// A cache of `max_bytes`; what is larger than its share is not kept.
+    /// A cache of `max_bytes`; an entry that is larger than its share is not kept.
     pub(crate) fn new(max_bytes: u64) -> Self {
         const USUAL_BYTES: u64 = 20_000;
         let items = (max_bytes / USUAL_BYTES).clamp(16, 1 << 20) as usize;
@@ -41,8 +41,7 @@ impl ByteCache {
         self.cache.insert(key, bytes);
     }
 
-    /// The bytes of `key`, made by `make` if they are not there; and whether they were there. Others that ask for the same
-    /// at the same time wait for the one that makes it.
+    /// The bytes of `key`, from the cache or by `make`, and whether they were cached. Concurrent callers wait for the first.
     pub(crate) async fn get_or_make<F>(&self, key: &str, make: impl FnOnce() -> F) -> Answer<(Bytes, bool)>
     where
         F: Future<Output = Answer<Bytes>>,
@@ -51,14 +50,14 @@ impl ByteCache {
             Ok(bytes) => Ok((bytes, true)),
             Err(guard) => {
                 let bytes = make().await?;
-                // Refused only where the entry was removed meanwhile, which costs no more than a second making.
+                // Fails only if the entry was removed in between, which costs one more rendering.
                 let _ = guard.insert(bytes.clone());
                 Ok((bytes, false))
             }
         }
     }
 
-    /// Bytes that are held.
+    /// The size of all entries.
     pub(crate) fn bytes(&self) -> u64 {
         self.cache.weight()
     }

@@ -1,14 +1,9 @@
-//! `GET /_/metrics`: what the server did, for Prometheus.
+//! Counters for Prometheus.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Instant;
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{Response, header};
-use axum::response::IntoResponse;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,8 +11,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::problem::{Answer, Problem};
-use crate::http::server::App;
 use crate::images::Swept;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -93,29 +86,29 @@ enum Ending {
 }
 
 /// A number for each job.
-type OfJobs = Family<[(&'static str, String); 1], Gauge>;
-/// How long the runs of each job take.
-type TimesOfJobs = Family<[(&'static str, String); 1], Histogram>;
+type PerJob = Family<[(&'static str, String); 1], Gauge>;
+/// The seconds of each job's runs.
+type SecondsPerJob = Family<[(&'static str, String); 1], Histogram>;
 
 /// A number for each layer.
-type OfLayers = Family<[(&'static str, String); 1], Gauge>;
+type PerLayer = Family<[(&'static str, String); 1], Gauge>;
 
 /// What is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    registry: Registry,
-    layer_points: OfLayers,
-    layer_segments: OfLayers,
-    layer_commits: OfLayers,
+    pub(crate) registry: Registry,
+    pub(crate) layer_points: PerLayer,
+    pub(crate) layer_segments: PerLayer,
+    pub(crate) layer_commits: PerLayer,
     ingested: Family<FateLabels, Counter>,
     repeated: Counter,
     merges: Counter,
     expired: Counter,
-    writing: Gauge<i64, AtomicI64>,
+    pub(crate) writing: Gauge<i64, AtomicI64>,
     job_runs: Family<RunLabels, Counter>,
-    job_seconds: TimesOfJobs,
-    job_running: OfJobs,
-    job_success: OfJobs,
+    job_seconds: SecondsPerJob,
+    pub(crate) job_running: PerJob,
+    pub(crate) job_success: PerJob,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     render_seconds: Histogram,
@@ -123,9 +116,9 @@ pub(crate) struct Metrics {
     removed: Family<ReasonLabels, Counter>,
     removed_bytes: Counter,
     sweep_failures: Counter,
-    working: Gauge<i64, AtomicI64>,
-    waiting: Gauge<i64, AtomicI64>,
-    cache_bytes: Gauge<i64, AtomicI64>,
+    pub(crate) working: Gauge<i64, AtomicI64>,
+    pub(crate) waiting: Gauge<i64, AtomicI64>,
+    pub(crate) cache_bytes: Gauge<i64, AtomicI64>,
     pub(crate) connections: Gauge<i64, AtomicI64>,
     panics: Counter<u64, AtomicU64>,
 }
@@ -260,38 +253,11 @@ impl Metrics {
         self.expired.inc_by(points);
     }
 
-    /// Looks at the layers that there are now.
-    fn look_at(&self, app: &App) {
-        for family in [&self.layer_points, &self.layer_segments, &self.layer_commits] {
-            family.clear();
-        }
-        for layer in app.catalog.layers() {
-            let label = [("layer", layer.name().to_owned())];
-            self.layer_points.get_or_create(&label).set(layer.points() as i64);
-            let Some(snapshot) = layer.snapshot() else { continue };
-            self.layer_segments.get_or_create(&label).set(snapshot.summary().segments as i64);
-            if let Some(stored) = app.catalog.store().and_then(|store| store.layer(layer.name()).ok()?) {
-                self.layer_commits.get_or_create(&label).set(stored.commits() as i64);
-            }
-        }
-    }
-
     /// A run of a job has ended.
     pub(crate) fn job_ended(&self, job: &str, seconds: f64, is_done: bool) {
         let labels = RunLabels { job: job.to_owned(), ending: if is_done { Ending::Done } else { Ending::Failed } };
         self.job_runs.get_or_create(&labels).inc();
         self.job_seconds.get_or_create(&[("job", job.to_owned())]).observe(seconds);
-    }
-
-    /// Looks at how the jobs are now.
-    fn look_at_jobs(&self, app: &App) {
-        for (job, state, running_since, _) in app.scheduler.planner().jobs() {
-            let label = [("job", job.name.clone())];
-            self.job_running.get_or_create(&label).set(i64::from(running_since.is_some()));
-            if let Some(succeeded_s) = state.succeeded_s {
-                self.job_success.get_or_create(&label).set(succeeded_s);
-            }
-        }
     }
 
     /// A request ended in a panic.
@@ -314,25 +280,4 @@ impl Metrics {
     pub(crate) fn sweep_failed(&self) {
         self.sweep_failures.inc();
     }
-}
-
-/// What the server did, for Prometheus
-#[utoipa::path(get, path = "/_/metrics", tag = "server",
-    responses(
-        (status = 200, description = "Counters in the OpenMetrics text format", body = String,
-            content_type = "application/openmetrics-text"),
-        (status = 500, description = "They could not be written", body = Problem, content_type = "application/problem+json"),
-    ))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body>> {
-    let metrics = &app.metrics;
-    metrics.working.set(app.pool.working() as i64);
-    metrics.waiting.set(app.pool.waiting() as i64);
-    metrics.writing.set(app.write_limiter.working() as i64);
-    metrics.look_at(&app);
-    metrics.look_at_jobs(&app);
-    metrics.cache_bytes.set(app.bytes.bytes() as i64);
-    let mut text = String::new();
-    encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be written"))?;
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text).into_response())
 }

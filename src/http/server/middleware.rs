@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, its time, its line in the log, and problems told in one way.
+//! Middleware around every request: its id, its time limit, its line in the log, and problems in one form.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,17 +10,18 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use uuid::Uuid;
 
+use super::app::App;
 use super::problem::Problem;
-use crate::http::server::App;
 
-/// Where a request's id is told.
+/// The header of a request's id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Counts and logs a request, and adds its id to a problem that the log knows more of.
 pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
     let start = Instant::now();
     let method = request.method().clone();
-    let route = app.routes.name(request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str));
+    // The pattern, never the path itself: metrics have few labels.
+    let route: Arc<str> = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
     let id = request_id(&request);
     let logs = tracing::enabled!(tracing::Level::INFO);
     let uri = logs.then(|| request.uri().clone());
@@ -32,7 +33,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     };
     let is_problem = response.status().is_client_error() || response.status().is_server_error();
     if is_problem {
-        response = told(response, &id);
+        response = to_problem(response, &id);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -47,16 +48,16 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     response
 }
 
-/// The id that a request brings, if it is one that a log can bear, or else a new one.
+/// The id that a request sends, if it is fit for a log, or else a new one.
 fn request_id(request: &Request) -> String {
     const MAX_BYTES: usize = 128;
-    let brought = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let brought = brought.filter(|id| !id.is_empty() && id.len() <= MAX_BYTES);
-    brought.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
+    let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let sent = sent.filter(|id| !id.is_empty() && id.len() <= MAX_BYTES);
+    sent.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 
-/// A problem in our own form, whoever noticed it, with the request's id where the log knows more.
-fn told(mut response: Response<Body>, id: &str) -> Response<Body> {
+/// The response of a problem that a handler or another layer made, with the request's id where the log has the cause.
+fn to_problem(mut response: Response<Body>, id: &str) -> Response<Body> {
     let problem = response.extensions_mut().remove::<Box<Problem>>();
     let Some(mut problem) = problem.or_else(|| Problem::of_status(response.status())) else { return response };
     if problem.status().is_server_error() && problem.status() != StatusCode::SERVICE_UNAVAILABLE {
@@ -64,9 +65,8 @@ fn told(mut response: Response<Body>, id: &str) -> Response<Body> {
         tracing::error!(id, status = problem.status().as_u16(), cause, "failed");
         problem.request_id = Some(id.to_owned());
     }
-    let mut answer = problem.to_response();
-    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
-        answer.headers_mut().insert(header::ALLOW, allow);
-    }
-    answer
+    let allow = response.headers_mut().remove(header::ALLOW);
+    let mut response = problem.to_response();
+    response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
+    response
 }

@@ -1,4 +1,4 @@
-//! Where pictures are drawn: so many at a time, so many waiting, and no more.
+//! A bounded thread pool for rendering.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use super::problem::{Answer, Problem};
 use crate::error::Result;
 
-/// A bounded pool for work that keeps a processor busy. A thread that has done its work goes on with the next that waits:
-/// between the two nothing is to be woken.
+/// A bounded pool for work that keeps a processor busy, with a bounded queue. A thread that has done its work takes the next
+/// from the queue, so that no thread has to be woken in between.
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: Arc<Mutex<Queue>>,
@@ -20,16 +20,16 @@ pub(crate) struct Pool {
     max_waiting: usize,
 }
 
-/// What is worked at, and what waits.
+/// The work that runs, and the work that waits.
 #[derive(Default)]
 struct Queue {
     working: usize,
     waiting: VecDeque<(u64, Work)>,
-    /// How many have waited.
+    /// The number of the last work that waited.
     numbered: u64,
 }
 
-/// What a thread does, panics included.
+/// The work of a thread; it catches panics.
 type Work = Box<dyn FnOnce() + Send>;
 
 impl std::fmt::Debug for Queue {
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-/// Tells the work to stop once nobody waits for it any more.
+/// Cancels the work when the future that waits for it is dropped.
 pub(crate) struct StopOnDrop(pub(crate) Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
@@ -48,13 +48,13 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Takes the work of a number out of the queue once nobody waits for it any more.
+/// Removes work from the queue when the future that waits for it is dropped.
 struct LeaveOnDrop<'a>(&'a Pool, u64);
 
 impl Drop for LeaveOnDrop<'_> {
     fn drop(&mut self) {
         let Self(pool, number) = *self;
-        // Dropped after the lock is given back: what the work holds may take its time to go.
+        // Dropped after the lock is released: to free what the work holds may take long.
         let _left = {
             let mut queue = lock(&pool.queue);
             let found = queue.waiting.binary_search_by_key(&number, |(number, _)| *number);
@@ -69,18 +69,18 @@ impl Pool {
         Self { queue: Arc::default(), threads: threads.max(1), max_waiting }
     }
 
-    /// How many work.
+    /// The number of threads that work.
     pub(crate) fn working(&self) -> usize {
         lock(&self.queue).working
     }
 
-    /// How many wait.
+    /// The length of the queue.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.queue).waiting.len()
     }
 
-    /// Does `work` on a thread of its own as soon as there is room. The work is told by its flag once nobody waits for the
-    /// answer any more: the client has left, or the time is over.
+    /// Runs `work` on a blocking thread as soon as one is free. Its flag is set when the returned future is dropped, as when
+    /// the client has disconnected or the time limit is over.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
@@ -90,19 +90,19 @@ impl Pool {
         let (send, receive) = oneshot::channel::<Result<Result<T>, Box<dyn Any + Send>>>();
         let number = self.admit(Box::new(move || {
             let done = catch_unwind(AssertUnwindSafe(|| work(&stop)));
-            // Whoever waited may have left.
+            // The receiver may be dropped.
             let _ = send.send(done);
         }))?;
         let _leave = number.map(|number| LeaveOnDrop(self, number));
         match receive.await {
             Ok(Ok(done)) => Ok(done?),
-            // Told and counted where all panics are.
+            // Reported and counted as all panics are.
             Ok(Err(panic)) => resume_unwind(panic),
             Err(_) => Err(Problem::busy("the server is stopping")),
         }
     }
 
-    /// Begins with the work, or lets it wait; then the number is its own.
+    /// Starts the work, or queues it and returns its number.
     fn admit(&self, work: Work) -> Answer<Option<u64>> {
         let mut queue = lock(&self.queue);
         if queue.working < self.threads {
@@ -122,7 +122,7 @@ impl Pool {
     }
 }
 
-/// Does the work, and what waits, until nothing does.
+/// Runs the work, and then the queue until it is empty.
 fn work_on(queue: &Mutex<Queue>, first: Work) {
     let mut work = first;
     loop {

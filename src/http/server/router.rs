@@ -1,6 +1,5 @@
-//! Which address is answered by what.
+//! The routes, and the middleware around them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,64 +14,17 @@ use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 
+use super::app::App;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
-use super::{App, metrics};
 use crate::http::routes::{
-    bbox, bridge, catalog, frames, health, images, ingest, jobs, layer_changes, legend, openapi, overlays, pages,
-    point, points, queries, statistics, tile_json, tiles,
+    bbox, bridge, catalog, frames, health, images, ingest, jobs, layer_changes, legend, metrics, openapi, overlays,
+    pages, point, points, queries, statistics, tile_json, tiles,
 };
 
-/// The patterns of all addresses, shared by the counters that name them.
-#[derive(Debug)]
-pub(crate) struct Routes {
-    names: HashMap<&'static str, Arc<str>>,
-    other: Arc<str>,
-}
-
-impl Routes {
-    const ALL: [&str; 26] = [
-        "/",
-        "/_/metrics",
-        "/assets/{name}",
-        "/catalog",
-        "/docs",
-        "/docs/",
-        "/favicon.ico",
-        "/health",
-        "/imgs/{filename}",
-        "/jobs",
-        "/jobs/{name}/run",
-        "/lib/heatmap.service.php",
-        "/openapi.json",
-        "/overlays",
-        "/overlays/legend.png",
-        "/queries",
-        "/twine.heatmap.php",
-        "/{layer}",
-        "/{layer}/bbox/{bounds}/{size}",
-        "/{layer}/frames",
-        "/{layer}/legend.json",
-        "/{layer}/legend.png",
-        "/{layer}/point/{place}",
-        "/{layer}/points",
-        "/{layer}/statistics",
-        "/{layer}/{z}/{x}/{y}",
-    ];
-
-    pub(crate) fn new() -> Self {
-        Self { names: Self::ALL.into_iter().map(|route| (route, route.into())).collect(), other: "none".into() }
-    }
-
-    /// The pattern that an address matched.
-    pub(crate) fn name(&self, route: &str) -> Arc<str> {
-        Arc::clone(self.names.get(route).unwrap_or(&self.other))
-    }
-}
-
-/// All addresses, with what surrounds every request.
+/// All routes, with the middleware around every request.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    // What people and programs read is packed; pictures are packed already.
+    // Texts are compressed; pictures are compressed already.
     let texts = Router::new()
         .route("/", get(pages::index))
         .route("/_/metrics", get(metrics::metrics))
@@ -99,7 +51,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete))
         .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
         .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
-        // The limit holds for what comes out of a packed body.
+        // The limit applies to the decompressed body.
         .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::max(usize::try_from(app.config.limits.body.bytes()).unwrap_or(usize::MAX)))
         .layer(CompressionLayer::new());
@@ -110,7 +62,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
         .route("/{layer}/legend.png", get(legend::legend_png))
         .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
-    // These are unpacked as they are read, and have limits of their own.
+    // These bodies are decompressed as they are read, and have limits of their own.
     let points = Router::new()
         .route("/{layer}/points", post(ingest::add))
         .layer(DefaultBodyLimit::disable())

@@ -1,7 +1,8 @@
-//! Connections: taken while there is room, given up on when they are too slow, and let finish at the end.
+//! The server: accepts connections while there is room, closes those that are too slow, and completes requests at shutdown.
 
 use std::future::Future;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,27 +13,83 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 
-use super::write_timeout::WriteTimeoutStream;
-use crate::http::server::App;
+use super::app::App;
+use super::router::router;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::http::maintenance::{image_gc, jobs, store};
 
 /// How long a client may take to send the head of a request, or to send the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Answers connections until `shutdown`, and then those requests that have begun.
-pub(crate) async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+/// A server that listens already.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+}
+
+impl Server {
+    /// Reads the layers of `config`, or the bundled ones if neither it nor the store has any, and begins to listen.
+    ///
+    /// # Errors
+    /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
+    pub async fn bind(config: Config) -> Result<Self> {
+        let listen = config.server.listen;
+        // Opening files and databases blocks.
+        let app = tokio::task::spawn_blocking(move || App::new(config)).await;
+        let app = Arc::new(app.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??);
+        let refused = |error| Error::io(listen.to_string(), "listen on", error);
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        Ok(Self { app, listener })
+    }
+
+    /// The address that it listens on; its port is the real one where the config says 0.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system does not report it.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.listener.local_addr().map_err(|error| Error::io("listener", "read the address of", error))
+    }
+
+    /// Its layers by name, with their points.
+    pub fn layers(&self) -> impl Iterator<Item = (String, u64)> {
+        self.app.catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))
+    }
+
+    /// Serves requests until `shutdown` completes, and then completes those that have begun.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { app, listener } = self;
+        let background = [
+            tokio::spawn(image_gc::run(Arc::clone(&app))),
+            tokio::spawn(store::run(Arc::clone(&app))),
+            tokio::spawn(jobs::run(Arc::clone(&app))),
+        ];
+        serve(Arc::clone(&app), router(Arc::clone(&app)), listener, shutdown).await;
+        for task in background {
+            task.abort();
+        }
+        app.maintenance.stop();
+    }
+}
+
+/// Serves connections until `shutdown`, and then completes those requests that have begun.
+async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(app.config.server.max_connections));
+    let limit = Arc::new(Semaphore::new(app.config.server.max_connections));
+    let timeout = app.config.server.timeout.duration();
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     tokio::pin!(shutdown);
     loop {
         // Beyond the limit, connections wait in the system's own queue.
-        let place = tokio::select! {
-            place = Arc::clone(&room).acquire_owned() => place,
+        let permit = tokio::select! {
+            permit = Arc::clone(&limit).acquire_owned() => permit,
             () = &mut shutdown => break,
         };
-        let Ok(place) = place else { break };
+        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
@@ -41,32 +98,34 @@ pub(crate) async fn serve(app: Arc<App>, router: Router, listener: TcpListener, 
             Ok((stream, _)) => stream,
             Err(error) => {
                 if !matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) {
-                    // Out of files, as a rule: it gets better when some connections have ended.
+                    // Usually out of file descriptors, of which a connection that ends frees one.
                     tracing::error!(%error, "a connection cannot be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 continue;
             }
         };
-        // Answers are written in one piece; waiting for more would only delay them.
+        // Responses are written in one piece; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let stream = WriteTimeoutStream::new(stream, app.config.server.timeout.duration());
+        // A client that stops reading must not keep its connection.
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(timeout));
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
         let app = Arc::clone(&app);
         tokio::spawn(async move {
             app.metrics.connections.inc();
-            // Whatever ends a connection early is the client's doing, and its own concern.
+            // Usually the client closed it.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
             app.metrics.connections.dec();
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
     tracing::info!("stopping: requests that have begun are answered");
-    if tokio::time::timeout(app.config.server.timeout.duration(), graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("stopped before all requests were answered");
     }
 }

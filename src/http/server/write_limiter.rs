@@ -1,4 +1,4 @@
-//! Where requests change layers: so many at a time, and of those that bring much only a few.
+//! Limits concurrent writes, and large ones further.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,39 +10,40 @@ use tokio::task::JoinError;
 use super::pool::StopOnDrop;
 use super::problem::{Answer, Problem};
 
-/// WriteLimiter for work that waits for the disk: it is many at once that share a commit.
+/// Limits concurrent writes. Many are allowed, since writes that wait for the disk share a commit.
 #[derive(Debug)]
 pub(crate) struct WriteLimiter {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
-/// The place of a request, as long as it works.
+/// The permit of a write, held as long as it runs.
 #[derive(Debug)]
 pub(crate) struct WritePermit {
     _small: OwnedSemaphorePermit,
     large: Mutex<Option<OwnedSemaphorePermit>>,
-    places: Arc<Semaphore>,
+    more: Arc<Semaphore>,
     stop: Arc<AtomicBool>,
 }
 
 impl WriteLimiter {
-    /// Requests that change layers at a time; the others wait.
+    /// Concurrent writes; others wait.
     const SMALL: usize = 64;
-    /// Those of them that hold more than a little in memory.
+    /// Those of them that may hold much in memory.
     const LARGE: usize = 4;
 
+    /// A limiter without any writes.
     pub(crate) fn new() -> Self {
         Self { small: Arc::new(Semaphore::new(Self::SMALL)), large: Arc::new(Semaphore::new(Self::LARGE)) }
     }
 
-    /// How many work.
+    /// The number of writes that run.
     pub(crate) fn working(&self) -> usize {
         Self::SMALL - self.small.available_permits()
     }
 
-    /// Does `work` on a thread of its own as soon as there is a place. It is told by the place's flag once nobody waits for
-    /// the answer any more; `meanwhile` goes on as long as it works.
+    /// Runs `work` on a blocking thread as soon as there is a permit, and `meanwhile` as long as it runs. The permit's flag is
+    /// set when the returned future is dropped.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         meanwhile: impl Future<Output = ()>,
@@ -51,9 +52,9 @@ impl WriteLimiter {
         let small = Arc::clone(&self.small).acquire_owned().await.map_err(|_| stopping())?;
         let stop = Arc::new(AtomicBool::new(false));
         let _stop = StopOnDrop(Arc::clone(&stop));
-        let places = Arc::clone(&self.large);
+        let more = Arc::clone(&self.large);
         let mut done = tokio::task::spawn_blocking(move || {
-            work(&WritePermit { _small: small, large: Mutex::default(), places, stop })
+            work(&WritePermit { _small: small, large: Mutex::default(), more, stop })
         });
         tokio::select! {
             answer = &mut done => return ended(answer),
@@ -66,7 +67,7 @@ impl WriteLimiter {
 fn ended<T>(done: Result<Answer<T>, JoinError>) -> Answer<T> {
     match done {
         Ok(answer) => answer,
-        // Told and counted where all panics are.
+        // Reported and counted as all panics are.
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(stopping()),
@@ -79,17 +80,17 @@ fn stopping() -> Box<Problem> {
 }
 
 impl WritePermit {
-    /// Waits until there is room for work that holds more than a little in memory.
+    /// Waits until the write may hold much in memory.
     pub(crate) fn grow(&self) -> std::io::Result<()> {
-        let mut place = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-        if place.is_none() {
-            let large = Handle::current().block_on(Arc::clone(&self.places).acquire_owned());
-            *place = Some(large.map_err(std::io::Error::other)?);
+        let mut permit = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        if permit.is_none() {
+            let large = Handle::current().block_on(Arc::clone(&self.more).acquire_owned());
+            *permit = Some(large.map_err(std::io::Error::other)?);
         }
         Ok(())
     }
 
-    /// Says that nobody waits for the answer any more.
+    /// The flag that cancels the write.
     pub(crate) fn stop(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
     }

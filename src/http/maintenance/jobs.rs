@@ -1,0 +1,74 @@
+//! Runs jobs by their schedules.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use crate::error::{Error, Result};
+use crate::http::server::App;
+use crate::http::server::pool::StopOnDrop;
+use crate::jobs::{Done, Start};
+
+/// Runs the jobs when they are due, as long as the server runs. Those that run when this is dropped are cancelled.
+pub(crate) async fn run(app: Arc<App>) {
+    if app.config.jobs.is_empty() {
+        return;
+    }
+    save(&app).await;
+    let mut runs = JoinSet::new();
+    loop {
+        let (starts, wait) = app.scheduler.due(Timestamp::now());
+        for start in starts {
+            runs.spawn(run_job(Arc::clone(&app), start));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = app.scheduler.woken() => {}
+            // A job that ended may be due again.
+            Some(_) = runs.join_next() => {}
+        }
+    }
+}
+
+async fn save(app: &Arc<App>) {
+    let app = Arc::clone(app);
+    // Errors are reported in the log.
+    let _ = tokio::task::spawn_blocking(move || app.scheduler.save()).await;
+}
+
+/// Runs a job.
+async fn run_job(app: Arc<App>, start: Start) {
+    let name = start.job.name.clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    let _stop = StopOnDrop(Arc::clone(&stop));
+    let slot = app.scheduler.slot().await;
+    let begun = Instant::now();
+    let (shared, job, due) = (Arc::clone(&app), Arc::clone(&start.job), start.due);
+    let work = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        job.run(shared.workshop(), due, &stop)
+    });
+    let outcome = work.await.unwrap_or_else(|_| {
+        app.metrics.panicked();
+        Err(Error::input(&name, "it panicked"))
+    });
+    let took_s = begun.elapsed().as_secs_f64();
+    report(&name, &start, took_s, &outcome);
+    app.metrics.job_ended(&name, took_s, outcome.is_ok());
+    app.scheduler.planner().ended(&start, Timestamp::now(), took_s, &outcome);
+    save(&app).await;
+}
+
+fn report(job: &str, start: &Start, took_s: f64, outcome: &Result<Done>) {
+    let (attempt, due) = (start.attempt, start.due.to_string());
+    match outcome {
+        Ok(Done { files, points, removed }) => {
+            let output = files.first().map(|file| file.display().to_string());
+            tracing::info!(job, due, attempt, took_s, pictures = files.len(), points, removed, output, "job done");
+        }
+        Err(error) => tracing::error!(job, due, attempt, took_s, %error, "job failed"),
+    }
+}

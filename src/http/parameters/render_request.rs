@@ -1,0 +1,240 @@
+//! A picture to render, as a request's parameters describe it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::area::Area;
+use super::canvas_parameters::ground_of;
+use super::filter::Filter;
+use super::layer_style::{LayerStyle, style_key};
+use crate::color::Scheme;
+use crate::config::LimitsConfig;
+use crate::error::Result;
+use crate::geo::{Bounds, Canvas, Extent};
+use crate::http::server::digest::keyed_digest;
+use crate::http::server::problem::{Answer, Problem};
+use crate::layer::{Blend, Layer, Origin, Radius, Style, StyleOptions, Unit};
+use crate::raster::Aggregation;
+use crate::source::{Ground, PointWithin, Query, Resident, points_within};
+
+/// Where the points of a picture come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    /// A layer of the catalog.
+    Layer(Arc<Layer>),
+    /// Points that came with the request.
+    Given(Arc<Resident>),
+}
+
+impl Subject {
+    /// What messages call it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Layer(layer) => layer.name(),
+            Self::Given(_) => "points",
+        }
+    }
+
+    /// A query for the points, with no filter yet.
+    pub(crate) fn query(&self) -> Query<'static> {
+        match self {
+            Self::Layer(layer) => layer.query(),
+            Self::Given(_) => Query::default(),
+        }
+    }
+
+    /// Where `query` is answered the fastest.
+    pub(crate) fn origin(&self, query: &Query<'_>) -> Origin<'_> {
+        match self {
+            Self::Layer(layer) => layer.origin(query),
+            Self::Given(points) => Origin::Source(&**points),
+        }
+    }
+
+    /// Where the points are.
+    pub(crate) fn extent(&self) -> &Extent {
+        match self {
+            Self::Layer(layer) => layer.extent(),
+            Self::Given(points) => points.extent(),
+        }
+    }
+
+    /// The first `max` points within `bounds` that pass `filter`, and how many there are in all.
+    pub(crate) fn points_within(
+        &self,
+        filter: &Filter,
+        ground: Ground,
+        bounds: Bounds,
+        max: usize,
+        stop: &AtomicBool,
+    ) -> Result<(Vec<PointWithin>, u64)> {
+        filter.check(&self.query())?;
+        // Across the antimeridian the east is beyond 180.
+        let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
+        let bounds = Bounds { east: bounds.east + turn, ..bounds };
+        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(self.query()) };
+        points_within(self.origin(&query).source(), &query, bounds, max).map_err(|error| filter.blamed(error))
+    }
+
+    /// How many points there are.
+    pub(crate) fn points(&self) -> u64 {
+        match self {
+            Self::Layer(layer) => layer.points(),
+            Self::Given(points) => points.len() as u64,
+        }
+    }
+
+    /// What the weights count, if there are any.
+    pub(crate) fn weight(&self) -> Option<&str> {
+        match self {
+            Self::Layer(layer) => layer.weight(),
+            Self::Given(points) => points.is_weighted().then_some("weight"),
+        }
+    }
+}
+
+/// A picture to render.
+#[derive(Clone, Debug)]
+pub(crate) struct RenderRequest {
+    pub(crate) subject: Subject,
+    pub(crate) filter: Filter,
+    pub(crate) options: StyleOptions,
+    pub(crate) scheme: Scheme,
+    pub(crate) canvas: Canvas,
+}
+
+impl LayerStyle {
+    /// The request for a picture of the layer on a canvas.
+    pub(crate) fn on(self, limits: &LimitsConfig, layer: &Arc<Layer>, canvas: Canvas) -> Answer<RenderRequest> {
+        let Self { options, scheme, filter, .. } = self;
+        let request = RenderRequest { subject: Subject::Layer(Arc::clone(layer)), filter, options, scheme, canvas };
+        request.check(limits)?;
+        Ok(request)
+    }
+}
+
+impl RenderRequest {
+    /// Checks the parameters that only show their sense together: the style, and what the filter may look at.
+    pub(crate) fn check(&self, limits: &LimitsConfig) -> Answer<()> {
+        let style = self.style()?;
+        let limit = limits.radius_px;
+        let radius_px = style.radius_px(&self.canvas);
+        if radius_px.is_nan() || radius_px > limit {
+            let name = if matches!(style.radius, Radius::DotSize(_)) { "dot_size" } else { "radius" };
+            let why = format!("a dot of {radius_px:.0} pixels is wider than the {limit} that limits.radius_px allows");
+            return Err(Problem::parameter(name, why));
+        }
+        if style.blend == Blend::Add {
+            style.kernel(&self.canvas)?;
+        }
+        self.filter.check(&self.subject.query())?;
+        if let (Subject::Given(_), false) = (&self.subject, self.filter.is_none()) {
+            return Err(Problem::parameter(
+                "points",
+                "start, end, category and polygon filter layers, not points of the request",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The radius of its dots in pixels.
+    pub(crate) fn radius_px(&self) -> Result<f64> {
+        Ok(self.style()?.radius_px(&self.canvas))
+    }
+
+    /// How it is drawn, in its pixels.
+    pub(crate) fn style(&self) -> Result<Style> {
+        Ok(self.options.resolve(|_| Ok(self.scheme.clone()))?.per_pixel(&self.canvas))
+    }
+
+    /// The first rows of the request's points that are none, and why.
+    pub(crate) fn rejected(&self) -> Vec<String> {
+        match &self.subject {
+            Subject::Layer(_) => Vec::new(),
+            Subject::Given(points) => {
+                points.report().rejections.iter().map(|bad| format!("row {}: {}", bad.row, bad.reason)).collect()
+            }
+        }
+    }
+
+    /// The canonical text of the picture: equal for equal pictures, in every process, and different for different ones.
+    pub(crate) fn key(&self) -> String {
+        let subject = match &self.subject {
+            Subject::Layer(layer) => format!("{}/{}", layer.name(), layer.version()),
+            Subject::Given(points) => format!("points/{:016x}", points.fingerprint()),
+        };
+        format!("{subject}?{} {}", style_key(&self.options, &self.filter, &self.scheme), self.canvas)
+    }
+
+    /// The key of the picture in this process's caches. No client can construct points or a polygon that have the key of
+    /// others.
+    pub(crate) fn cache_key(&self) -> String {
+        let points = match &self.subject {
+            Subject::Layer(_) => 0,
+            Subject::Given(points) => keyed_digest(&**points),
+        };
+        let polygon = self.filter.area().map_or(0, Area::keyed_digest);
+        format!("{}/{points:x}/{polygon:x}", self.key())
+    }
+
+    /// The query for its points.
+    pub(crate) fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
+        let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
+        let query = self.filter.applied_to(self.subject.query());
+        Query { ground: ground_of(self.canvas.projection()), weights, stop: Some(stop), ..query }
+    }
+
+    /// The unit of its values.
+    pub(crate) fn unit(&self, style: &Style) -> Unit {
+        Unit::of(&self.canvas, style, self.subject.weight())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::geo::{Projection, TileCoord};
+    use crate::http::parameters::fields::Fields;
+    use crate::layer::LayerSpec;
+    use crate::source::{Inputs, read};
+
+    fn layer(csv: &[u8]) -> Arc<Layer> {
+        let spec = LayerSpec { name: "trips".to_owned(), inputs: vec!["trips.csv".to_owned()], ..LayerSpec::default() };
+        Arc::new(Layer::new(spec, Inputs(vec![read(csv, "trips.csv").unwrap()])).unwrap())
+    }
+
+    fn request(csv: &[u8], query: &str, canvas: Canvas) -> RenderRequest {
+        let mut fields = Fields::from_query(query).unwrap();
+        let options = fields.read::<StyleOptions>().unwrap();
+        let filter = Filter::read(&mut fields).unwrap();
+        let scheme = Scheme::named("fire").unwrap();
+        RenderRequest { subject: Subject::Layer(layer(csv)), filter, options, scheme, canvas }
+    }
+
+    #[test]
+    fn a_key_is_the_same_in_every_process_and_changes_with_all_that_changes_a_picture() {
+        let csv = b"lon,lat,weight,category\n18.07,59.33,2,bus\n17.64,59.86,1,tram\n";
+        let tile = Canvas::tile(TileCoord::new(3, 4, 2).unwrap(), 256).unwrap();
+        let query = "radius=12.5&gradient=blue,red 60%25&category=bus&start=2024-05-01";
+        let expected = "trips/e52a0fc0b73037fc?radius=12.5px&gradient=%230000ffff%200%25,%23ff0000ff%2060%25\
+                        &start=2024-05-01T00:00:00Z&category=%5B%22bus%22%5D&colors=ae7dfc5ee9f5022f \
+                        mercator 256x256+1024+512 2048x2048@0,0";
+        assert_eq!(request(csv, query, tile).key(), expected);
+        assert_eq!(
+            request(csv, "start=1714521600&category=bus&gradient=blue,red+60%25&radius=12.5px", tile).key(),
+            expected
+        );
+        let bounds = Bounds::new(-10.0, 40.0, 20.0, 60.0).unwrap();
+        let other = Canvas::new(Projection::Mercator, bounds, 256, 256).unwrap();
+        for key in [
+            request(b"lon,lat\n18.07,59.33\n", query, tile).key(),
+            request(csv, "radius=12.5&gradient=blue,red 60%25&category=bus", tile).key(),
+            request(csv, "radius=12&gradient=blue,red 60%25&category=bus&start=2024-05-01", tile).key(),
+            request(csv, query, other).key(),
+            RenderRequest { scheme: Scheme::named("heat").unwrap(), ..request(csv, query, tile) }.key(),
+        ] {
+            assert_ne!(key, expected);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `GET /_/metrics`: counters for Prometheus.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Response, header};
+use axum::response::IntoResponse;
+use prometheus_client::encoding::text::encode;
+
+use crate::http::server::App;
+use crate::http::server::problem::{Answer, Problem};
+
+/// What the server did, for Prometheus
+#[utoipa::path(get, path = "/_/metrics", tag = "server",
+    responses(
+        (status = 200, description = "Counters in the OpenMetrics text format", body = String,
+            content_type = "application/openmetrics-text"),
+        (status = 500, description = "They could not be written", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body>> {
+    let metrics = &app.metrics;
+    metrics.working.set(app.pool.working() as i64);
+    metrics.waiting.set(app.pool.waiting() as i64);
+    metrics.writing.set(app.write_limiter.working() as i64);
+    metrics.cache_bytes.set(app.bytes.bytes() as i64);
+    set_layers(&app);
+    set_jobs(&app);
+    let mut text = String::new();
+    encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be written"))?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text).into_response())
+}
+
+/// Sets the gauges of the layers that exist now.
+fn set_layers(app: &App) {
+    let metrics = &app.metrics;
+    for family in [&metrics.layer_points, &metrics.layer_segments, &metrics.layer_commits] {
+        family.clear();
+    }
+    for layer in app.catalog.layers() {
+        let label = [("layer", layer.name().to_owned())];
+        metrics.layer_points.get_or_create(&label).set(layer.points() as i64);
+        let Some(snapshot) = layer.snapshot() else { continue };
+        metrics.layer_segments.get_or_create(&label).set(snapshot.summary().segments as i64);
+        if let Some(stored) = app.catalog.store().and_then(|store| store.layer(layer.name()).ok()?) {
+            metrics.layer_commits.get_or_create(&label).set(stored.commits() as i64);
+        }
+    }
+}
+
+/// Sets the gauges of the jobs.
+fn set_jobs(app: &App) {
+    for (job, state, running_since, _) in app.scheduler.planner().jobs() {
+        let label = [("job", job.name.clone())];
+        app.metrics.job_running.get_or_create(&label).set(i64::from(running_since.is_some()));
+        if let Some(succeeded_s) = state.succeeded_s {
+            app.metrics.job_success.get_or_create(&label).set(succeeded_s);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Conditional requests: entity tags, and responses that need no body.
+
+use std::hash::Hasher;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use headers::{ETag, HeaderMapExt, IfNoneMatch};
+use twox_hash::XxHash64;
+
+/// The `ETag` of what a canonical text describes, or of a file: the same in every process of this version of Kiln.
+pub(crate) fn etag(text: impl AsRef<[u8]>) -> String {
+    etag_of_version(env!("CARGO_PKG_VERSION"), text.as_ref())
+}
+
+fn etag_of_version(version: &str, text: &[u8]) -> String {
+    let mut hasher = XxHash64::with_seed(0);
+    for part in [version.as_bytes(), b"\n", text] {
+        hasher.write(part);
+    }
+    format!("\"{:016x}\"", hasher.finish())
+}
+
+/// Whether the client has the representation that `tag` names (RFC 9110, `If-None-Match`).
+pub(crate) fn is_cached(request: &HeaderMap, tag: &str) -> bool {
+    let Some(listed) = request.typed_get::<IfNoneMatch>() else { return false };
+    tag.parse::<ETag>().is_ok_and(|tag| !listed.precondition_passes(&tag))
+}
+
+/// A PNG, or 304 where the client has it already.
+pub(crate) fn png_response(request: &HeaderMap, bytes: Bytes, tag: &str, cache_control: &str) -> Response<Body> {
+    let mut response = if is_cached(request, tag) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        let mut response = Response::new(Body::from(bytes));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
+        response
+    };
+    for (name, value) in [(header::ETAG, tag), (header::CACHE_CONTROL, cache_control)] {
+        // Only a Cache-Control of the config can be invalid; the response then goes without it.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_follows_the_version_and_the_text_alone() {
+        assert_eq!(etag_of_version("0.1.0", b"tile/1"), "\"7458c1f3e33179c2\"");
+        assert_ne!(etag_of_version("0.1.0", b"tile/1"), etag_of_version("0.1.1", b"tile/1"));
+        assert_ne!(etag("tile/1"), etag("tile/2"));
+    }
+
+    #[test]
+    fn a_listed_tag_is_cached_whether_weak_or_strong() {
+        let cached = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::IF_NONE_MATCH, HeaderValue::from_static(value));
+            }
+            is_cached(&headers, "\"1-a\"")
+        };
+        for listed in [
+            &["\"1-a\""][..],
+            &["W/\"1-a\""],
+            &["*"],
+            &["\"x\", \"1-a\""],
+            &["\"x,y\",W/\"1-a\""],
+            &["\"x\"", "\"1-a\""],
+        ] {
+            assert!(cached(listed), "{listed:?}");
+        }
+        for other in [&[][..], &[""], &["1-a"], &["\"1-b\""], &["\"1-a"], &["\"a b\""]] {
+            assert!(!cached(other), "{other:?}");
+        }
+    }
+}

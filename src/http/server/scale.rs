@@ -1,0 +1,75 @@
+//! What the colors of a picture mean.
+
+use axum::body::Bytes;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::encode::{Legend, Tick, nice_ticks};
+use crate::error::{Error, Result};
+use crate::layer::{Style, Unit};
+use crate::raster::{Curve, Grid, Quantizer, Span};
+
+/// The values that the colors of a picture stand for.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct SpanReply {
+    /// Value of the coldest color.
+    #[schema(example = 0.0)]
+    pub(crate) vmin: f64,
+    /// Value of the hottest color.
+    #[schema(example = 0.058)]
+    pub(crate) vmax: f64,
+    /// What the values count.
+    #[schema(example = "points per km² at 49°N")]
+    pub(crate) unit: String,
+    /// How values between are laid on the colors: linear, sqrt, log or eqhist.
+    #[schema(example = "linear")]
+    pub(crate) curve: String,
+}
+
+impl SpanReply {
+    /// A span of values in their unit.
+    pub(crate) fn new(span: Span, unit: Unit, curve: Curve) -> Self {
+        let [vmin, vmax] = [span.vmin, span.vmax].map(|value| value * unit.factor);
+        Self { vmin, vmax, unit: unit.name, curve: curve.to_string() }
+    }
+}
+
+/// The values of a picture's colors.
+#[derive(Debug)]
+pub(crate) struct Scale {
+    /// Values of the coldest and the hottest color; `None` for the classic blend, whose colors are absolute.
+    pub(crate) span: Option<SpanReply>,
+    pub(crate) ticks: Vec<Tick>,
+    pub(crate) style: Style,
+}
+
+impl Scale {
+    /// The scale of a rendered picture.
+    pub(crate) fn new(style: Style, span: Span, quantizer: &Quantizer, unit: Unit) -> Self {
+        let factor = unit.factor;
+        let span = SpanReply::new(span, unit, style.curve);
+        let ticks = nice_ticks(span.vmin, span.vmax, |value| quantizer.position(value / factor));
+        Self { span: Some(span), ticks, style }
+    }
+
+    /// The scale of a span that is known without any points. `None` for [`Curve::EqHist`], which depends on them, and for an
+    /// empty span.
+    pub(crate) fn of_span(style: Style, [vmin, vmax]: [f64; 2], unit: String) -> Option<Self> {
+        if style.curve == Curve::EqHist || vmin >= vmax {
+            return None;
+        }
+        let span = Span { vmin, vmax };
+        let quantizer = Quantizer::new(&Grid::filled(1, 1, 0.0), style.aggregation, span, style.curve);
+        Some(Self::new(style, span, &quantizer, Unit { name: unit, factor: 1.0 }))
+    }
+
+    /// Draws the legend as a PNG.
+    pub(crate) fn legend(&self, title: &str, pixel_ratio: f32) -> Result<Bytes> {
+        let palette = self.style.legend_palette();
+        let unit = self.span.as_ref().map_or("an absolute scale", |span| &span.unit);
+        let legend = Legend { palette: &palette, ticks: &self.ticks, title, unit, pixel_ratio }.draw()?;
+        let mut png = Vec::new();
+        crate::encode::write_picture(&legend, &mut png).map_err(|error| Error::io("legend", "encode", error))?;
+        Ok(png.into())
+    }
+}
