@@ -85,7 +85,7 @@ pub(crate) async fn picture_within(
 /// The picture, from memory or drawn now.
 async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
     let ending = format.ending();
-    let tag = etag(&format!("bbox/{ending}/{}", request.key()));
+    let tag = etag(format!("bbox/{ending}/{}", request.key()));
     let cache_control = &app.config.server.cache_control;
     // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
     if is_cached(headers, &tag) {

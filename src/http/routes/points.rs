@@ -231,7 +231,7 @@ pub(crate) async fn points(
 
     let Bounds { west, south, east, north } = bounds;
     let (name, version, format_name) = (layer.name(), layer.version(), format.name());
-    let tag = etag(&format!("points/{name}/{version}/{west},{south},{east},{north}/{format_name}/{limit}?{filter}"));
+    let tag = etag(format!("points/{name}/{version}/{west},{south},{east},{north}/{format_name}/{limit}?{filter}"));
     let kept = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, app.config.server.cache_control.as_str())];
     if is_cached(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, kept).into_response());

@@ -101,7 +101,7 @@ async fn reply(
     headers: &HeaderMap,
 ) -> Answer<Response<Body>> {
     let key = address.key(style, style.keyed_digest);
-    let tag = etag(&address.key(style, style.digest));
+    let tag = etag(address.key(style, style.digest));
     if let Some(bytes) = app.bytes.get(&key) {
         app.metrics.cache(true);
         return Ok(answer(app, style, headers, bytes, &tag));
