@@ -1,4 +1,4 @@
-//! Earthquakes, a frame per day, as an animated PNG. It needs the feature `formats`:
+//! Earthquakes, a frame per day, as an animated PNG. It needs the feature `formats`, and the crate `image`:
 //!
 //! ```sh
 //! cargo run --example animate --no-default-features --features formats -- earthquakes.png

@@ -1,8 +1,8 @@
-//! Heat-map tiles as a route of an axum application of your own, beside whatever else it serves. It needs the features
-//! `formats` and `server`, the latter for axum and tokio alone:
+//! Heat-map tiles as a route of an axum application of your own, beside whatever else it serves. It needs the feature `formats`,
+//! and axum and tokio as dependencies of the application:
 //!
 //! ```sh
-//! cargo run --example axum_app -- 127.0.0.1:8080
+//! cargo run --example axum_app --no-default-features --features formats -- 127.0.0.1:8080
 //! ```
 
 use std::sync::Arc;

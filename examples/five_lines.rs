@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let bounds = geo::Bounds::new(17.0, 59.0, 19.0, 60.0)?;
     let canvas = layer::canvas_of(geo::Projection::Mercator, bounds, layer::Size::Longest(512))?;
     let heat = layer::render(&points, &source::Query::default(), &canvas, &layer::Style::new()?, 2)?;
-    encode::png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), Default::default())?;
+    encode::png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), encode::png::PngOptions::default())?;
 
     fs::write(env::args().nth(1).unwrap_or_else(|| "heat.png".into()), png)?;
     println!("drew {} points, {} outside", heat.drawn, heat.outside);

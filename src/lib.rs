@@ -71,8 +71,8 @@ pub mod source {
     pub use kiln_formats::source::*;
 }
 
-#[cfg(feature = "server")]
-use kiln_core::layer_name;
+use kiln_core::parallel;
 #[cfg(test)]
 use kiln_core::simd;
-use kiln_core::{parallel, spelling};
+#[cfg(feature = "server")]
+use kiln_core::{layer_name, spelling};

@@ -34,9 +34,12 @@ pub fn check(config: &Config) -> Result<()> {
     }
     let layer =
         config.layers.iter().find(|(_, layer)| layer.inputs.is_empty()).map(|(name, _)| format!("layers.{name}"));
-    let job = || config.jobs.iter().find(|job| job.query.is_some()).map(|job| format!("jobs.{}.query", job.name));
-    match layer.or_else(job) {
-        Some(place) => Err(Error::config(place, "no database is named; set postgis.url, or DATABASE_URL")),
+    let why = "no database is named; set postgis.url, or DATABASE_URL";
+    if let Some(path) = layer {
+        return Err(config.error(path, why));
+    }
+    match config.jobs.iter().find(|job| job.query.is_some()) {
+        Some(job) => Err(Error::config(format!("jobs.{}.query", job.name), why)),
         None => Ok(()),
     }
 }
@@ -165,7 +168,7 @@ impl Table<'_> {
             attribution: layer.attribution.clone(),
             weight: None,
             comparable: layer.columns.clone(),
-            style: layer.style.clone(),
+            style: layer.style.to_map(),
         });
         let relation = relation.with_description(description);
         let table = LiveTable::open(database, relation, refresh.map(|span| Duration::from_secs(span.as_secs())))?;

@@ -1,4 +1,4 @@
-//! `kiln config`, and the flags that say the same as a configuration.
+//! `kiln config`, and the flags that set keys of the configuration.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,17 +7,22 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::job_layers::check_jobs;
 use super::output::Target;
-use crate::config::Config;
+use super::print_json;
+use crate::config::{Config, ConfigBuilder};
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
 use crate::parameter::Parameter;
 use crate::store::Store;
 
-/// Look at the server's configuration.
+/// Print the default configuration with its documentation, or check a configuration
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    /// Print the JSON schema of a configuration file, with which editors complete and check it
+    #[arg(long)]
+    schema: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,7 +43,7 @@ struct CheckArgs {
     config: ConfigArgs,
 }
 
-/// The flags of whatever needs a configuration.
+/// The flags of commands with a configuration.
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct ConfigArgs {
@@ -48,59 +53,63 @@ pub(super) struct ConfigArgs {
     /// Address and port to listen on, or a port of this machine alone: 0.0.0.0:3000, 3000
     #[arg(short, long, value_name = "ADDR")]
     listen: Option<String>,
-    /// What the URLs in answers begin with, behind a proxy
+    /// Base of the URLs in responses, behind a proxy
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// Threads that draw
+    /// Threads that render
     #[arg(long, value_name = "N")]
     render_threads: Option<String>,
-    /// The folder of the layers that are kept
+    /// Folder of the stored layers
     #[arg(long, value_name = "DIR")]
-    store: Option<PathBuf>,
-    /// Only read the layers that are kept: nothing is added, merged or removed
+    store: Option<String>,
+    /// Only read the stored layers: nothing is added, merged or removed
     #[arg(long)]
     read_only: bool,
-    /// The folder that pictures are written to
+    /// Folder of the rendered images
     #[arg(long, value_name = "DIR")]
-    images: Option<PathBuf>,
-    /// Remove pictures older than this: 90s, 30m, 1h, 2d
+    images: Option<String>,
+    /// Remove images older than this: 90s, 30m, 1h, 2d
     #[arg(long, value_name = "TIME")]
     ttl: Option<String>,
-    /// Keep at most this many pictures; the oldest go first
+    /// Maximum number of images; the oldest are removed first
     #[arg(long, value_name = "N")]
     max_count: Option<String>,
-    /// Keep at most this much: 500MB, 1GB, or bytes; the oldest go first
+    /// Maximum size of all images: 500MB, 1GB, or bytes; the oldest are removed first
     #[arg(long, value_name = "SIZE")]
     max_size: Option<String>,
-    /// Pictures to keep in memory: 64MiB; 0 keeps none
+    /// Maximum size of the images in memory: 64MiB; 0 disables the cache
     #[arg(long, value_name = "SIZE")]
     cache_size: Option<String>,
-    /// A folder of scheme files, beside ./schemes; may be given several times
+    /// Folder of scheme files, in addition to ./schemes; may be given several times
     #[arg(long, value_name = "DIR")]
-    schemes: Vec<PathBuf>,
-    /// The least that is told: error, warn, info, debug or trace
+    schemes: Vec<String>,
+    /// Minimum level of log messages: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// How it is told: text or json
+    /// Format of log messages: text or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Write the whole configuration to this file, and go on
+    /// Write the whole configuration to this file, and continue
     #[arg(long, value_name = "FILE")]
     save_config: Option<String>,
 }
 
 impl ConfigArgs {
     /// The configuration: defaults, file, environment, these flags, and a layer for each of `inputs`. It is checked, and
-    /// saved where that is asked for.
+    /// saved with `--save-config`.
     ///
     /// # Errors
-    /// [`Error::Config`] if something in it makes no sense; [`Error::Io`] if a file cannot be read or written.
+    /// [`Error::Config`] if a key is invalid; [`Error::Io`] if a file cannot be read or written.
     pub(super) fn resolve(&self, inputs: &[String]) -> Result<Config> {
-        let mut config = Config::load(self.config.as_deref(), environment()?)?;
-        for (flag, path, text) in [
+        let mut builder = ConfigBuilder::load(self.config.as_deref(), environment()?)?;
+        let read_only = self.read_only.then(|| "true".to_owned());
+        for (flag, key, text) in [
             ("--listen", "server.listen", &self.listen),
             ("--base-url", "server.base_url", &self.base_url),
             ("--render-threads", "server.render_threads", &self.render_threads),
+            ("--store", "store.folder", &self.store),
+            ("--read-only", "store.read_only", &read_only),
+            ("--images", "images.folder", &self.images),
             ("--ttl", "images.ttl", &self.ttl),
             ("--max-count", "images.max_count", &self.max_count),
             ("--max-size", "images.max_size", &self.max_size),
@@ -108,20 +117,12 @@ impl ConfigArgs {
             ("--log-level", "log.level", &self.log_level),
             ("--log-format", "log.format", &self.log_format),
         ] {
-            if let Some(text) = text {
-                config.set(path, text).map_err(|error| Error::config(flag, error.to_string()))?;
-            }
+            text.iter().try_for_each(|text| builder.set(flag, key, text))?;
         }
-        if let Some(folder) = &self.images {
-            config.images.folder.clone_from(folder);
-        }
-        if let Some(folder) = &self.store {
-            config.store.folder.clone_from(folder);
-        }
-        config.store.read_only |= self.read_only;
         if !self.schemes.is_empty() {
-            config.schemes.folders.clone_from(&self.schemes);
+            builder.set_value("--schemes", "schemes.folders", Some(self.schemes.clone().into()))?;
         }
+        let mut config = builder.build()?;
         config.add_inputs(inputs)?;
         config.check()?;
         if let Some(path) = &self.save_config {
@@ -131,7 +132,7 @@ impl ConfigArgs {
     }
 }
 
-/// The variables that are meant for Kiln.
+/// The environment variables of the configuration.
 pub(super) fn environment() -> Result<Vec<(String, String)>> {
     let mut variables = Vec::new();
     for (name, text) in std::env::vars_os() {
@@ -141,7 +142,7 @@ pub(super) fn environment() -> Result<Vec<(String, String)>> {
         }
         match text.into_string() {
             Ok(text) => variables.push((name, text)),
-            // Its folders are read by whoever looks for schemes.
+            // `SchemeFolders` reads it too, and accepts any path.
             Err(_) if name == SchemeFolders::VARIABLE => {}
             Err(_) => return Err(Error::config(name, "not in UTF-8")),
         }
@@ -163,11 +164,17 @@ fn save(config: &Config, path: &str) -> Result<()> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let Command::Check(args) = &args.command;
-    let config = args.config.resolve(&args.inputs)?;
-    if !config.jobs.is_empty() {
-        check_jobs(&config, &Store::open(&config.store.folder)?)?;
-    }
+    let config = match &args.command {
+        None if args.schema => return print_json(&Config::schema()),
+        None => Config::default(),
+        Some(Command::Check(args)) => {
+            let config = args.config.resolve(&args.inputs)?;
+            if !config.jobs.is_empty() {
+                check_jobs(&config, &Store::open(&config.store.folder)?)?;
+            }
+            config
+        }
+    };
     let mut out = std::io::stdout().lock();
     let written = out.write_all(config.to_toml()?.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| Error::io("-", "write", error))

@@ -1,33 +1,116 @@
-//! Inputs of the command line become layers.
+//! Inputs: files with points, and URLs of databases.
+//!
+//! Nothing else in `config` knows how the URL of a database looks.
 
+use std::fmt;
+use std::ops::Deref;
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+
 use super::layer::{RESERVED, check_name};
-use super::{Config, LayerConfig};
+use super::{Config, LayerConfig, Token};
 use crate::error::{Error, Result};
-use crate::layer_name::{MAX_LEN, is_valid_char};
+use crate::layer_name;
 use crate::postgis::Address;
 
+/// Inputs with points: paths of files, `-` for standard input, or the URL of a database. TOML has `"a.csv"` or a list. Passwords
+/// are neither printed nor saved.
+#[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(from = "OneOrMany")]
+#[schemars(
+    with = "Vec<String>",
+    extend("type" = ["string", "array"], "minItems" = 1, "format" = "input")
+)]
+pub struct Inputs(Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<OneOrMany> for Inputs {
+    fn from(inputs: OneOrMany) -> Self {
+        match inputs {
+            OneOrMany::One(input) => Self(vec![input]),
+            OneOrMany::Many(inputs) => Self(inputs),
+        }
+    }
+}
+
+impl From<Vec<String>> for Inputs {
+    fn from(inputs: Vec<String>) -> Self {
+        Self(inputs)
+    }
+}
+
+impl Deref for Inputs {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Inputs {
+    /// The first input that is the URL of a database.
+    pub(super) fn database(&self) -> Option<&str> {
+        self.iter().map(String::as_str).find(|input| Address::is_meant(input))
+    }
+
+    /// Checks the URL of a database.
+    pub(super) fn check_database(url: &str) -> Result<()> {
+        url.parse::<Address>().map(drop)
+    }
+
+    /// The paths of files.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.0.iter_mut().filter(|input| *input != "-" && !Address::is_meant(input))
+    }
+
+    fn without_passwords(&self) -> Vec<String> {
+        let without = |input: &String| {
+            if Address::is_meant(input) { Address::without_password(input) } else { input.clone() }
+        };
+        self.iter().map(without).collect()
+    }
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.without_passwords().fmt(f)
+    }
+}
+
+impl Serialize for Inputs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.without_passwords()[..] {
+            [only] => only.serialize(serializer),
+            inputs => inputs.serialize(serializer),
+        }
+    }
+}
+
 impl Config {
-    /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables are layers. `NAME=PATH` names it; any other is named after its file: `data/my cities.csv.gz`
-    /// is the layer `my-cities`, standard input `stdin`, and where a name is taken or reserved, the next is `NAME-2`. A
-    /// path with `=` before its first `.` or `/` is written `./a=b.csv`.
+    /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables are layers. `NAME=PATH` names the layer; any
+    /// other is named after its file: `data/my cities.csv.gz` is the layer `my-cities`, standard input `stdin`, and where a
+    /// name is taken or reserved, the next is `NAME-2`. A path with `=` before its first `.` or `/` is written `./a=b.csv`.
     ///
     /// # Errors
-    /// [`Error::Config`] if a `NAME` is none that a layer can have, or there is a layer of that name already.
+    /// [`Error::Config`] if a `NAME` is invalid or taken, or there are two databases.
     pub fn add_inputs(&mut self, inputs: &[String]) -> Result<()> {
-        let (databases, files): (Vec<String>, Vec<String>) =
-            inputs.iter().cloned().partition(|input| Address::is_meant(input));
-        if databases.len() > 1 {
-            return Err(Error::config("database", "only one database can be served"));
+        let (databases, files): (Vec<&String>, Vec<&String>) =
+            inputs.iter().partition(|input| Address::is_meant(input));
+        match &databases[..] {
+            [] => {}
+            [url] => self.postgis.url = Some(Token::from_text((*url).clone())),
+            _ => return Err(Error::config("database", "only one database can be served")),
         }
-        if let Some(database) = databases.into_iter().next() {
-            self.database_url = Some(database);
-            self.database_is_input = true;
-        }
-        let inputs = &files;
-        // Names that were chosen go before names that were made.
-        for (name, path) in inputs.iter().filter_map(|input| named(input)) {
+        // Chosen names take precedence over generated ones.
+        for (name, path) in files.iter().filter_map(|input| named(input)) {
             let refused = |why: &str| Error::config(format!("{name}={path}"), why);
             check_name(name).map_err(|why| refused(&why))?;
             if path.is_empty() {
@@ -38,7 +121,7 @@ impl Config {
             }
             self.add_layer(name.to_owned(), path);
         }
-        for input in inputs.iter().filter(|input| named(input).is_none()) {
+        for input in files.iter().filter(|input| named(input).is_none()) {
             let name = self.free_name(&name_of(input));
             self.add_layer(name, input);
         }
@@ -46,13 +129,14 @@ impl Config {
     }
 
     fn add_layer(&mut self, name: String, input: &str) {
-        self.layers.insert(name, LayerConfig { inputs: vec![input.to_owned()], ..LayerConfig::default() });
+        let inputs = vec![input.to_owned()].into();
+        self.layers.insert(name, LayerConfig { inputs, ..LayerConfig::default() });
     }
 
     /// `name`, or the first of `name-2`, `name-3`, … that no layer has.
     fn free_name(&self, name: &str) -> String {
         let is_free = |name: &String| !self.layers.contains_key(name) && !RESERVED.contains(&name.as_str());
-        let cut = |suffix: &str| format!("{}{suffix}", &name[..name.len().min(MAX_LEN - suffix.len())]);
+        let cut = |suffix: &str| format!("{}{suffix}", &name[..name.len().min(layer_name::MAX_LEN - suffix.len())]);
         let numbered = (2_u64..).map(|number| cut(&format!("-{number}")));
         std::iter::once(cut("")).chain(numbered).find(is_free).unwrap_or_default()
     }
@@ -63,7 +147,7 @@ fn named(input: &str) -> Option<(&str, &str)> {
     input.split_once('=').filter(|(name, _)| !name.contains(['/', '\\', '.']))
 }
 
-/// The name of a layer after its file: its letters are ASCII.
+/// The name of a layer after its file, in ASCII.
 fn name_of(input: &str) -> String {
     if input == "-" {
         return "stdin".into();
@@ -71,7 +155,7 @@ fn name_of(input: &str) -> String {
     let file = Path::new(input).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let unpacked = [".gz", ".zst"].iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(&file);
     let stem = Path::new(unpacked).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
-    let name: String = stem.chars().map(|c| if is_valid_char(c) { c } else { '-' }).collect();
+    let name: String = stem.chars().map(|c| if layer_name::is_valid_char(c) { c } else { '-' }).collect();
     if name.contains(|c: char| c.is_ascii_alphanumeric()) { name } else { "layer".into() }
 }
 
@@ -82,7 +166,7 @@ mod tests {
 
     fn layers(inputs: &[&str]) -> Result<Vec<(String, String)>> {
         let mut config = Config::default();
-        let there = LayerConfig { inputs: vec!["there.csv".into()], ..LayerConfig::default() };
+        let there = LayerConfig { inputs: vec!["there.csv".into()].into(), ..LayerConfig::default() };
         config.layers.insert("there".into(), there);
         config.add_inputs(&inputs.iter().map(|input| (*input).to_owned()).collect::<Vec<_>>())?;
         config.check()?;

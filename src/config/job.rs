@@ -1,223 +1,205 @@
-//! `[[jobs]]`: pictures that are drawn again and again.
+//! `[[jobs]]`: images that are rendered by a schedule.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
+use std::str::FromStr;
 
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::layer::{read_inputs, read_style, style_options, write_inputs};
-use super::{TimeSpan, quantity};
+use super::inputs::Inputs;
+use super::origin::Fault;
+use super::quantity::optional_scalar;
+use super::sections::{ProjectionName, with_defaults};
+use super::style::parts;
+use super::{StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Projection};
 use crate::jobs::{Job, Output, Place, Schedule, Subject, Window};
-use crate::layer::{LayerSpec, Size};
+use crate::layer::LayerSpec;
 use crate::parameter::Parameter;
-use crate::postgis::{Address, TableSpec};
+use crate::postgis::TableSpec;
 use crate::source::{Columns, Ground, parse_time_us};
 
-/// A picture that is drawn again and again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct JobConfig {
-    /// Its name, 1 to 64 letters, digits, `_` or `-`.
-    pub name: String,
-    /// The layer that it draws; or `inputs`, or `query`.
-    pub layer: Option<String>,
-    /// Files that are read anew for each run, or the address of a database with its table; or `layer`. In a file
-    /// `input = "a.csv"`, or a list. Relative to the file.
-    #[serde(
-        rename = "input",
-        serialize_with = "write_inputs",
-        deserialize_with = "read_inputs",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub inputs: Vec<String>,
-    /// A query of the database whose rows are the points, in SQL, asked anew for each run; or `layer`.
-    pub query: Option<String>,
-    /// Column of the inputs' longitude or x. Default: `None`, found by its usual names.
-    pub lon: Option<String>,
-    /// Column of the inputs' latitude or y. Default: `None`, found by its usual names.
-    pub lat: Option<String>,
-    /// Column of the weight, of inputs or of the query. Default: `None`, found by its usual names.
-    pub weight: Option<String>,
-    /// Column of the time, of inputs or of the query. Default: `None`, found by its usual names.
-    pub time: Option<String>,
-    /// When it runs, a cron pattern of five fields. Default: `None`, only when it is asked to.
-    pub schedule: Option<String>,
-    /// The time zone of the schedule. Default: `None`, UTC.
-    pub timezone: Option<String>,
-    /// The ground, as text. Default: `None`, all that has points.
-    #[serde(deserialize_with = "read_bounds")]
-    pub bounds: Option<String>,
-    /// Several grounds, each with a name, in place of `bounds`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub places: Vec<PlaceConfig>,
-    /// How many pixels a picture has, such as `800x600`, or the longer side. Default: `None`, 1024.
-    #[serde(deserialize_with = "read_scalar")]
-    pub size: Option<String>,
-    /// How the ground is laid flat. Default: `None`, as usual for the points.
-    pub projection: Option<String>,
-    /// Parameters of the style, as [`StyleOptions::set`](crate::layer::StyleOptions::set) takes them. Default: the layer's.
-    #[serde(deserialize_with = "read_style", skip_serializing_if = "BTreeMap::is_empty")]
-    pub style: BTreeMap<String, String>,
-    /// Which points, by their times: `last 24h` before it is due. Default: `None`, all, or as `start` and `end` say.
-    pub window: Option<String>,
-    /// The first time of its points. Default: `None`, no first one.
-    #[serde(deserialize_with = "read_scalar")]
-    pub start: Option<String>,
-    /// The time before which its points are. Default: `None`, no end.
-    #[serde(deserialize_with = "read_scalar")]
-    pub end: Option<String>,
-    /// Where the pictures are put: see [`Output`]. Relative to the file.
-    pub output: String,
-    /// How many pictures of each place stay, 1 or more. Default: `None`, all.
-    pub keep: Option<u64>,
-    /// Whether there is a copy of the newest picture named `latest`. Default: false.
-    pub latest: bool,
-    /// How often a scheduled run is tried again after it failed, 0 to 100. Default: 2.
-    pub retries: u32,
-}
+with_defaults! {
+    /// A job: images that are rendered by a schedule.
+    #[schemars(title = "a job")]
+    pub struct JobConfig {
+        /// Name of the job.
+        #[schemars(extend("format" = "name"))]
+        pub name: String,
+        /// Layer to render.
+        #[schemars(extend("format" = "layer"))]
+        pub layer: Option<String>,
+        /// In place of a layer, files with points that are read for each run, relative to this file, or the URL of a database
+        /// with its table.
+        #[serde(rename = "input", skip_serializing_if = "<[String]>::is_empty")]
+        #[schemars(!skip_serializing_if)]
+        pub inputs: Inputs,
+        /// In place of a layer, an SQL query of the database whose rows are the points.
+        pub query: Option<String>,
+        /// Column of the longitude or x, of an input.
+        pub lon: Option<String>,
+        /// Column of the latitude or y, of an input.
+        pub lat: Option<String>,
+        /// Column of the weight, of an input or a query.
+        pub weight: Option<String>,
+        /// Column of the time, of an input or a query.
+        pub time: Option<String>,
+        /// Cron pattern of five fields: minute, hour, day, month, day of the week. If it is missing, the job runs on request.
+        pub schedule: Option<String>,
+        /// Time zone of the schedule. If it is missing, UTC.
+        pub timezone: Option<String>,
+        /// Bounds of the image. If they are missing, those of the points.
+        #[serde(deserialize_with = "optional_scalar")]
+        #[schemars(extend("type" = ["string", "array"], "items" = { "type": "number" }, "format" = "bounds"))]
+        pub bounds: Option<String>,
+        /// Several bounds, each a table of name and bounds, for one image each.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[schemars(!skip_serializing_if, extend("minItems" = 1, "format" = "places"))]
+        pub places: Vec<PlaceConfig>,
+        /// Size of an image. If it is missing, 1024.
+        #[serde(deserialize_with = "optional_scalar")]
+        #[schemars(extend("type" = ["string", "integer"], "format" = "pixels"))]
+        pub size: Option<String>,
+        /// Projection of the image. If it is missing, mercator, or plane for points of a plane.
+        #[schemars(with = "Option<ProjectionName>")]
+        pub projection: Option<String>,
+        /// Parameters of the style, such as { scheme = "fire", radius = 12 }. The others are those of the layer.
+        #[serde(skip_serializing_if = "StyleConfig::is_empty")]
+        #[schemars(!skip_serializing_if)]
+        pub style: StyleConfig,
+        /// Points to render by their times before each run, such as last 24h.
+        pub window: Option<String>,
+        /// Only points from this time on.
+        #[serde(deserialize_with = "optional_scalar")]
+        #[schemars(extend("type" = ["string", "integer"], "format" = "time"))]
+        pub start: Option<String>,
+        /// Only points before this time.
+        #[serde(deserialize_with = "optional_scalar")]
+        #[schemars(extend("type" = ["string", "integer"], "format" = "time"))]
+        pub end: Option<String>,
+        /// Path of the images relative to this file, such as imgs/{job}/{time}.png, or with {place}.
+        pub output: String,
+        /// Number of images of each place to keep. If it is missing, all.
+        #[schemars(range(min = 1, max = 100_000_000))]
+        pub keep: Option<u64>,
+        /// Whether the newest image is also saved as latest, in place of {time}.
+        pub latest: bool,
+        /// Number of retries of a failed run.
+        #[schemars(range(min = 0, max = 100))]
+        pub retries: u32 = 2,
+    }
 
-/// A ground that a job draws.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PlaceConfig {
-    /// Its name, 1 to 64 letters, digits, `_` or `-`.
-    pub name: String,
-    /// The ground, as text.
-    #[serde(deserialize_with = "read_bounds")]
-    pub bounds: Option<String>,
-}
-
-impl Default for JobConfig {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            layer: None,
-            inputs: Vec::new(),
-            query: None,
-            lon: None,
-            lat: None,
-            weight: None,
-            time: None,
-            schedule: None,
-            timezone: None,
-            bounds: None,
-            places: Vec::new(),
-            size: None,
-            projection: None,
-            style: BTreeMap::new(),
-            window: None,
-            start: None,
-            end: None,
-            output: String::new(),
-            keep: None,
-            latest: false,
-            retries: 2,
-        }
+    /// The bounds of an image.
+    #[schemars(title = "a place")]
+    pub struct PlaceConfig {
+        /// Name of the place.
+        #[schemars(extend("format" = "name"))]
+        pub name: String,
+        /// Bounds of the image.
+        #[serde(deserialize_with = "optional_scalar")]
+        #[schemars(extend("type" = ["string", "array"], "items" = { "type": "number" }, "format" = "bounds"))]
+        pub bounds: Option<String>,
     }
 }
-
-/// The key at fault, and what is wrong.
-type Refused = (&'static str, String);
 
 impl JobConfig {
-    /// The job that it describes.
+    /// The job.
     ///
     /// # Errors
-    /// [`Error::Config`] for the first key that makes no sense.
+    /// [`Error::Config`] for the first invalid key.
     pub fn job(&self) -> Result<Job> {
-        self.read().map_err(|(key, message)| Error::config(format!("jobs.{}.{key}", self.name), message))
+        let at = |fault: Fault| Error::config(format!("jobs.{}.{}", self.name, fault.path), fault.message);
+        self.read().map_err(at)
     }
 
-    /// Whether everything in it makes sense.
-    pub(super) fn check(&self) -> Result<(), Refused> {
-        self.read().map(drop)
-    }
-
-    /// Makes paths that are relative to `folder` relative to where Kiln was started.
+    /// Turns paths that are relative to `folder` into paths relative to the working directory.
     pub(super) fn move_to(&mut self, folder: &Path) -> Result<()> {
-        let moved = |path: &String| {
-            let moved = folder.join(path).into_os_string().into_string();
-            moved.map_err(|path| Error::config(path.display().to_string(), "the folder's name is not in UTF-8"))
-        };
-        self.output = moved(&self.output)?;
-        for input in self.inputs.iter_mut().filter(|input| *input != "-" && !Address::is_meant(input)) {
-            *input = moved(input)?;
+        for path in self.inputs.files_mut().chain([&mut self.output]) {
+            *path = folder
+                .join(&*path)
+                .into_os_string()
+                .into_string()
+                .map_err(|path| Error::config(path.display().to_string(), "the folder's name is not in UTF-8"))?;
         }
         Ok(())
     }
 
-    fn read(&self) -> Result<Job, Refused> {
-        let schedule = match (&self.schedule, &self.timezone) {
-            (Some(pattern), zone) => Some(
-                Schedule::new(pattern, zone.as_deref().unwrap_or("UTC")).map_err(|error| said(error, "schedule"))?,
-            ),
-            (None, Some(_)) => return Err(("timezone", "it says nothing without a schedule".into())),
-            (None, None) => None,
-        };
+    fn read(&self) -> Result<Job, Fault> {
         if self.name.is_empty() {
-            return Err(("name", "missing; give the job a name".into()));
+            return Err(Fault::value("name", "missing; give the job a name"));
         }
-        if self.output.is_empty() {
-            return Err(("output", "missing; say where the pictures go, such as \"imgs/{job}/{time}.png\"".into()));
-        }
-        let output = Output::new(&self.output).map_err(|error| said(error, "output"))?;
         let places = self.read_places()?;
-        let needs =
-            |key, part: &str, why: &str| Err((key, format!("`{}` has no {part} in it, so that {why}", self.output)));
-        if places.len() > 1 && !output.has_place() {
-            return needs("output", "{place}", "the places' pictures would have the same name");
-        }
-        if output.has_place() && self.places.is_empty() {
-            return Err(("output", "there is {place} in it, but the job has no places".into()));
-        }
-        if self.latest && !output.has_time() {
-            return needs("latest", "{time}", "there is only the latest picture");
-        }
-        if self.keep.is_some() && !output.has_time() {
-            return needs("keep", "{time}", "there is only one picture");
-        }
-        let parsed = |key: &'static str, text: &Option<String>| {
-            text.as_deref().map(str::parse::<Size>).transpose().map_err(|error| said(error, key))
-        };
-        let projection = self.projection.as_deref().map(str::parse::<Projection>).transpose();
-        let projection = projection.map_err(|error| said(error, "projection"))?;
+        let projection = parse("projection", self.projection.as_ref())?;
         Ok(Job {
             name: self.name.clone(),
             subject: self.subject(projection)?,
-            schedule,
+            schedule: self.read_schedule()?,
+            output: self.read_output(&places)?,
             places,
-            size: parsed("size", &self.size)?.unwrap_or_default(),
+            size: parse("size", self.size.as_ref())?.unwrap_or_default(),
             projection,
-            style: style_options(&self.style).map_err(|(name, why)| ("style", format!("{name}: {why}")))?,
+            style: self.style.options().map_err(|fault| fault.within("style"))?,
             window: self.read_window()?,
-            output,
             keep: self.keep,
             latest: self.latest,
             retries: self.retries,
         })
     }
 
-    fn subject(&self, projection: Option<Projection>) -> Result<Subject, Refused> {
+    fn read_schedule(&self) -> Result<Option<Schedule>, Fault> {
+        let zone = self.timezone.as_deref();
+        let Some(pattern) = &self.schedule else {
+            return match zone {
+                Some(_) => Err(Fault::value("timezone", "it has no effect without a schedule")),
+                None => Ok(None),
+            };
+        };
+        Schedule::new(pattern, zone.unwrap_or("UTC")).map(Some).map_err(|error| match parts(error) {
+            (Some(Parameter::TIMEZONE), message) => Fault::value("timezone", message),
+            (_, message) => Fault::value("schedule", message),
+        })
+    }
+
+    fn read_output(&self, places: &[Place]) -> Result<Output, Fault> {
+        if self.output.is_empty() {
+            return Err(Fault::value("output", "missing; name the images, such as \"imgs/{job}/{time}.png\""));
+        }
+        let output = Output::new(&self.output).map_err(|error| Fault::value("output", parts(error).1))?;
+        let needs = |key: &str, part: &str, why: &str| {
+            Err(Fault::value(key, format!("`{}` has no {part} in it, so that {why}", self.output)))
+        };
+        match (output.has_place(), output.has_time()) {
+            (false, _) if places.len() > 1 => {
+                needs("output", "{place}", "the images of the places would have the same name")
+            }
+            (true, _) if self.places.is_empty() => {
+                Err(Fault::value("output", "there is {place} in it, but the job has no places"))
+            }
+            (_, false) if self.latest => needs("latest", "{time}", "there is only the latest image"),
+            (_, false) if self.keep.is_some() => needs("keep", "{time}", "there is only one image"),
+            _ => Ok(output),
+        }
+    }
+
+    fn subject(&self, projection: Option<Projection>) -> Result<Subject, Fault> {
         let columns = [("lon", &self.lon), ("lat", &self.lat), ("weight", &self.weight), ("time", &self.time)];
         let first = |columns: &[(&'static str, &Option<String>)]| {
             columns.iter().find(|(_, column)| column.is_some()).map(|(key, _)| *key)
         };
-        let is_twice = |key| Err((key, "there is a layer, an input or a query already; leave one of them out".into()));
-        let in_database = || -> Result<(), Refused> {
-            if let Some(key) = first(&columns[..2]) {
-                return Err((key, "the database has the places in one column".into()));
+        let is_twice =
+            |key: &str| Err(Fault::value(key, "there is a layer, an input or a query already; leave one of them out"));
+        let in_database = || match first(&columns[..2]) {
+            Some(key) => Err(Fault::value(key, "the database has the points in one column")),
+            None if projection == Some(Projection::Plane) => {
+                Err(Fault::value("projection", "the points of a database lie on the globe"))
             }
-            if projection == Some(Projection::Plane) {
-                return Err(("projection", "the places of a database lie on the globe".into()));
-            }
-            Ok(())
+            None => Ok(()),
         };
         match (&self.layer, &self.inputs[..], &self.query) {
             (Some(layer), [], None) => match first(&columns) {
-                Some(key) => Err((key, format!("`{layer}` is a layer, whose columns are known"))),
+                Some(key) => Err(Fault::value(key, format!("`{layer}` is a layer, whose columns are known"))),
                 None => Ok(Subject::Layer(layer.clone())),
             },
             (None, [], Some(query)) => {
@@ -232,22 +214,23 @@ impl JobConfig {
             (Some(_), [_, ..], _) => is_twice("input"),
             (_, _, Some(_)) => is_twice("query"),
             (None, [], None) => {
-                Err(("layer", "missing; name a layer, a file with points as input, or a query of the database".into()))
+                let why = "missing; name a layer, a file with points as input, or a query of the database";
+                Err(Fault::value("layer", why))
             }
             (None, inputs, None) => {
                 if inputs.iter().any(|input| input == "-") {
-                    return Err(("input", "standard input can be read only once; name a file".into()));
+                    return Err(Fault::value("input", "standard input can be read only once; name a file"));
                 }
-                if let Some(address) = inputs.iter().find(|input| Address::is_meant(input)) {
-                    address.parse::<Address>().map_err(|error| said(error, "input"))?;
+                if let Some(url) = self.inputs.database() {
+                    Inputs::check_database(url).map_err(|error| Fault::value("input", parts(error).1))?;
                     if inputs.len() > 1 {
-                        return Err(("input", "a database is read by itself, without other inputs".into()));
+                        return Err(Fault::value("input", "a database is read by itself, without other inputs"));
                     }
                     in_database()?;
                 }
                 Ok(Subject::Inputs(Box::new(LayerSpec {
                     name: self.name.clone(),
-                    inputs: self.inputs.clone(),
+                    inputs: inputs.to_vec(),
                     columns: Columns {
                         lon: self.lon.clone(),
                         lat: self.lat.clone(),
@@ -262,107 +245,77 @@ impl JobConfig {
         }
     }
 
-    fn read_places(&self) -> Result<Vec<Place>, Refused> {
-        let read = |text: &str| text.parse::<Bounds>().map_err(|error| said(error, "bounds"));
+    fn read_places(&self) -> Result<Vec<Place>, Fault> {
+        let bounds: Option<Bounds> = parse("bounds", self.bounds.as_ref())?;
         if self.places.is_empty() {
-            let bounds = self.bounds.as_deref().map(read).transpose()?;
             return Ok(vec![Place { name: String::new(), bounds }]);
         }
-        if self.bounds.is_some() {
-            return Err(("bounds", "each of the places has its own; leave it out".into()));
+        if bounds.is_some() {
+            return Err(Fault::value("bounds", "each of the places has its own; leave it out"));
         }
         let mut places: Vec<Place> = Vec::new();
-        for PlaceConfig { name, bounds } in &self.places {
-            let Some(bounds) = bounds else { return Err(("places", format!("`{name}` has no bounds"))) };
+        for (i, PlaceConfig { name, bounds }) in self.places.iter().enumerate() {
+            let invalid = |key: &str, why: String| Err(Fault::value(format!("places[{i}].{key}"), why));
             if name.is_empty() {
-                return Err(("places", "one of them has no name".into()));
+                return invalid("name", "missing; give the place a name".into());
+            }
+            if bounds.is_none() {
+                return invalid("bounds", format!("missing; give `{name}` its bounds"));
             }
             if places.iter().any(|place| place.name == *name) {
-                return Err(("places", format!("there are two of the name `{name}`")));
+                return invalid("name", format!("there are two of the name `{name}`"));
             }
-            places.push(Place { name: name.clone(), bounds: Some(read(bounds)?) });
+            let bounds = parse("bounds", bounds.as_ref()).map_err(|fault| fault.within(&format!("places[{i}]")))?;
+            places.push(Place { name: name.clone(), bounds });
         }
         Ok(places)
     }
 
-    fn read_window(&self) -> Result<Window, Refused> {
-        let moment = |key, text: &Option<String>| match text {
-            Some(text) => parse_time_us(text).map(Some).ok_or_else(|| (key, format!("`{text}` is not a time"))),
+    fn read_window(&self) -> Result<Window, Fault> {
+        let moment = |key: &str, text: &Option<String>| match text {
+            Some(text) => {
+                parse_time_us(text).map(Some).ok_or_else(|| Fault::value(key, format!("`{text}` is not a time")))
+            }
             None => Ok(None),
         };
-        match &self.window {
-            None => match (moment("start", &self.start)?, moment("end", &self.end)?) {
+        let Some(text) = &self.window else {
+            return match (moment("start", &self.start)?, moment("end", &self.end)?) {
                 (None, None) => Ok(Window::All),
-                (Some(start), Some(end)) if start >= end => Err(("start", "it is not before end".into())),
+                (Some(start), Some(end)) if start >= end => Err(Fault::value("start", "it is not before end")),
                 (start, end) => Ok(Window::Between(start, end)),
-            },
-            Some(_) if self.start.is_some() || self.end.is_some() => {
-                Err(("window", "there is start or end already; leave one of them out".into()))
-            }
-            Some(text) => {
-                let span = text.trim().strip_prefix("last ").and_then(|span| span.parse::<TimeSpan>().ok());
-                let span = span.filter(|span| span.as_secs() > 0);
-                span.map(|span| Window::LastSeconds(span.as_secs()))
-                    .ok_or_else(|| ("window", format!("`{text}` is not a window such as `last 24h` or `last 90m`")))
-            }
+            };
+        };
+        if self.start.is_some() || self.end.is_some() {
+            return Err(Fault::value("window", "there is start or end already; leave one of them out"));
         }
+        let span = text.trim().strip_prefix("last ").and_then(|span| span.parse::<TimeSpan>().ok());
+        let span = span.filter(|span| span.as_secs() > 0);
+        let why = || Fault::value("window", format!("`{text}` is not a window such as `last 24h` or `last 90m`"));
+        span.map(|span| Window::LastSeconds(span.as_secs())).ok_or_else(why)
     }
 }
 
-/// Whether jobs go together: their names and their pictures'. Else the number of the one at fault, its key, and why.
-pub(super) fn check_together(jobs: &[JobConfig]) -> Result<(), (usize, &'static str, String)> {
+fn parse<T: FromStr<Err = Error>>(key: &str, text: Option<&String>) -> Result<Option<T>, Fault> {
+    text.map(|text| text.parse()).transpose().map_err(|error| Fault::value(key, parts(error).1))
+}
+
+/// Checks each job, and that neither names nor images collide.
+pub(super) fn check_jobs(jobs: &[JobConfig]) -> Result<(), Fault> {
     let mut taken = HashMap::new();
     for (i, config) in jobs.iter().enumerate() {
+        let within = |fault: Fault| fault.within(&format!("jobs[{i}]"));
+        let job = config.read().map_err(within)?;
         if jobs[..i].iter().any(|other| other.name == config.name) {
-            return Err((i, "name", format!("there is a job `{}` already", config.name)));
+            return Err(within(Fault::value("name", format!("there is a job `{}` already", config.name))));
         }
-        let Ok(job) = config.read() else { continue };
         for series in job.series() {
             if let Some(other) = taken.insert(series, &config.name) {
-                return Err((i, "output", format!("the pictures would go where those of `{other}` go")));
+                let why = format!("the images would replace those of `{other}`");
+                return Err(within(Fault::value("output", why)));
             }
         }
     }
     Ok(())
-}
-
-/// What an error says, and the key that it is about; `key` unless it names another one.
-fn said(error: Error, key: &'static str) -> Refused {
-    match error {
-        Error::Invalid { parameter: Parameter::TIMEZONE, message } => ("timezone", message.with_keys()),
-        Error::Invalid { message, .. } => (key, message.with_keys()),
-        other => (key, other.to_string()),
-    }
-}
-
-/// Reads bounds as a text, or as a list of four numbers.
-fn read_bounds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct Edges;
-    impl<'de> Visitor<'de> for Edges {
-        type Value = Option<String>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("west, south, east and north in degrees")
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Some(text.to_owned()))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut edges = Vec::new();
-            while let Some(edge) = list.next_element::<f64>()? {
-                edges.push(edge.to_string());
-            }
-            Ok(Some(edges.join(",")))
-        }
-    }
-    deserializer.deserialize_any(Edges)
-}
-
-/// Reads a text, or a number as text.
-fn read_scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    quantity::scalar(deserializer).map(Some)
 }
 
 #[cfg(test)]
@@ -378,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_says_what_when_and_where() {
+    fn a_job_has_points_a_schedule_and_an_output() {
         let more = "schedule = \"*/15 * * * *\"\ntimezone = \"Europe/Berlin\"\nbounds = [5, 45.5, 10, 47]\nsize = 800\n\
             style = { radius = 5, scheme = \"fire\" }\nwindow = \"last 24h\"\nkeep = 96\nlatest = true\n";
         let config = read(&format!("{JOB}{more}")).unwrap();
@@ -390,7 +343,10 @@ mod tests {
             job.places,
             [Place { name: String::new(), bounds: Some(Bounds::new(5.0, 45.5, 10.0, 47.0).unwrap()) }]
         );
-        assert_eq!((job.size, job.keep, job.latest, job.retries), (Size::Longest(800), Some(96), true, 2));
+        assert_eq!(
+            (job.size, job.keep, job.latest, job.retries),
+            (crate::layer::Size::Longest(800), Some(96), true, 2)
+        );
         assert_eq!(job.style.radius, Some(crate::layer::Radius::Pixels(5.0)));
         assert_eq!(config.jobs[0].output, "conf/o/{job}/{time}.png", "relative to the file");
         let printed = config.to_toml().unwrap();
@@ -415,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_may_ask_a_database_and_no_password_is_printed() {
+    fn a_job_may_query_a_database_and_no_password_is_printed() {
         let text = "[[jobs]]\nname = \"b\"\nquery = \"SELECT place FROM stops\"\nweight = \"n\"\noutput = \"b.png\"\n\
             [[jobs]]\nname = \"c\"\ninput = \"postgres://ann:s3cret@h/d?table=stops\"\noutput = \"c.png\"\n";
         let config = read(text).unwrap();
@@ -428,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_told_with_its_place() {
+    fn invalid_jobs_are_reported_with_their_position() {
         for (text, place, words) in [
             ("jobs = 5".to_owned(), ":1:8: jobs: ", "write [[jobs]]"),
             ("[jobs.a]\nlayer = \"a\"".to_owned(), ":1:", "write [[jobs]]"),
@@ -476,7 +432,7 @@ mod tests {
                 JOB.replace("{job}/{time}", "x-{time}")
                     + &JOB.replace("rain", "sun").replace("{job}/{time}", "x-{time}"),
                 ":8:10: jobs[1].output: ",
-                "where those of `rain` go",
+                "would replace those of `rain`",
             ),
             (JOB.replace("{time}", "{when}"), ":4:10: jobs[0].output: ", "else in braces"),
             (JOB.replace("{time}", "x") + "keep = 5", ":5:8: jobs[0].keep: ", "has no {time} in it"),

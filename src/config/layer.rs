@@ -1,20 +1,18 @@
-//! `[layers.NAME]`: points to draw, and how.
+//! `[layers.NAME]`: points of files or of a database, and their style.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::{TimeSpan, quantity};
+use super::inputs::Inputs;
+use super::origin::Fault;
+use super::sections::with_defaults;
+use super::{StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
-use crate::layer::{LayerSpec, Style, StyleOptions};
+use crate::layer::{LayerSpec, StyleOptions};
 use crate::layer_name;
-use crate::parameters::ParameterSet;
-use crate::postgis::Address;
 use crate::source::{Columns, Ground};
 
-/// Names that no layer can have, since the server's own pages have them.
+/// Names that no layer can have: the server's own routes use them.
 pub const RESERVED: [&str; 17] = [
     "health",
     "catalog",
@@ -35,74 +33,72 @@ pub const RESERVED: [&str; 17] = [
     "tiles",
 ];
 
-/// Points to draw, and how.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LayerConfig {
-    /// The inputs that hold its points, one or more; `-` is standard input. In a file `input = "a.csv"`, or a list.
-    #[serde(
-        rename = "input",
-        serialize_with = "write_inputs",
-        deserialize_with = "read_inputs",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub inputs: Vec<String>,
-    /// In place of inputs, a table or view of the database, `table` or `schema.table`. Default: `None`.
-    pub table: Option<String>,
-    /// In place of inputs, a query of the database whose rows are the points. Default: `None`.
-    pub sql: Option<String>,
-    /// The table's column of places. Default: `None`, the only one that there is.
-    pub geometry: Option<String>,
-    /// A condition in SQL that the table's rows have to meet. Default: `None`.
-    pub filter: Option<String>,
-    /// The coordinate system of places that do not say it themselves, 1 to 998,999. Default: `None`.
-    pub srid: Option<i32>,
-    /// Columns of the table that requests may compare, beside those of weight, time and category. Default: none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<String>,
-    /// How often the table is looked at anew. Default: `None`, as `postgis.refresh` says.
-    pub refresh: Option<TimeSpan>,
-    /// Its name for people. Default: `None`.
-    pub title: Option<String>,
-    /// Whom the points are owed to. Default: `None`.
-    pub attribution: Option<String>,
-    /// Whether its points lie on the globe or on a plane. Default: the globe.
-    pub projection: GroundConfig,
-    /// Column of the longitude or x. Default: `None`, found by its usual names.
-    pub lon: Option<String>,
-    /// Column of the latitude or y. Default: `None`, found by its usual names.
-    pub lat: Option<String>,
-    /// Column of the weight. Default: `None`, found by its usual names.
-    pub weight: Option<String>,
-    /// Column of the time. Default: `None`, found by its usual names.
-    pub time: Option<String>,
-    /// Column of the category. Default: `None`, found by its usual names.
-    pub category: Option<String>,
-    /// Parameters of the style where a request says nothing, as [`StyleOptions::set`] takes them.
-    #[serde(deserialize_with = "read_style", skip_serializing_if = "BTreeMap::is_empty")]
-    pub style: BTreeMap<String, String>,
+with_defaults! {
+    /// A layer: points of files or of a database, and their style.
+    #[schemars(title = "a layer")]
+    pub struct LayerConfig {
+        /// Files with points; `-` is standard input.
+        #[serde(rename = "input", skip_serializing_if = "<[String]>::is_empty")]
+        #[schemars(!skip_serializing_if)]
+        pub inputs: Inputs,
+        /// In place of an input, a table or view of the database: `table` or `schema.table`.
+        pub table: Option<String>,
+        /// In place of an input, a query of the database whose rows are the points.
+        pub sql: Option<String>,
+        /// Geometry column of the table. If it is missing, the only one.
+        pub geometry: Option<String>,
+        /// SQL condition on the rows of the table.
+        pub filter: Option<String>,
+        /// Coordinate system of geometries without one.
+        #[schemars(range(min = 1, max = 998_999))]
+        pub srid: Option<i32>,
+        /// Columns of the table that requests may compare, in addition to those of weight, time and category.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[schemars(!skip_serializing_if)]
+        pub columns: Vec<String>,
+        /// Interval at which the table is read again. If it is missing, that of `[postgis]`.
+        pub refresh: Option<TimeSpan>,
+        /// Display name of the layer.
+        pub title: Option<String>,
+        /// Attribution of the points.
+        pub attribution: Option<String>,
+        /// Coordinates of the points: degrees on the globe, or units of a plane such as a floor plan.
+        #[serde(with = "GroundName")]
+        pub projection: Ground,
+        /// Column of the longitude or x. This and the following columns are found by their usual names if they are missing.
+        pub lon: Option<String>,
+        /// Column of the latitude or y.
+        pub lat: Option<String>,
+        /// Column of the weight.
+        pub weight: Option<String>,
+        /// Column of the time.
+        pub time: Option<String>,
+        /// Column of the category.
+        pub category: Option<String>,
+        /// Parameters of the style, such as { scheme = "fire", radius = 12 }, for requests that do not set them.
+        #[serde(skip_serializing_if = "StyleConfig::is_empty")]
+        #[schemars(!skip_serializing_if)]
+        pub style: StyleConfig,
+    }
 }
 
-/// What a layer's coordinates are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GroundConfig {
-    /// Degrees of longitude and latitude.
-    #[default]
+/// The names of the coordinates.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Ground", rename_all = "lowercase")]
+enum GroundName {
     Globe,
-    /// Units of a plane, such as a floor plan.
     Plane,
 }
 
 impl LayerConfig {
-    /// What the layer `name` is made of.
+    /// The specification of the layer `name`.
     ///
     /// # Errors
     /// As [`style_options`](Self::style_options).
     pub fn spec(&self, name: &str) -> Result<LayerSpec> {
         Ok(LayerSpec {
             name: name.to_owned(),
-            inputs: self.inputs.clone(),
+            inputs: self.inputs.to_vec(),
             title: self.title.clone(),
             attribution: self.attribution.clone(),
             columns: Columns {
@@ -112,49 +108,61 @@ impl LayerConfig {
                 time: self.time.clone(),
                 category: self.category.clone(),
             },
-            ground: match self.projection {
-                GroundConfig::Globe => Ground::Globe,
-                GroundConfig::Plane => Ground::Plane,
-            },
+            ground: self.projection,
             comparable: Vec::new(),
             style: self.style_options()?,
         })
     }
 
-    /// The style that requests begin with.
+    /// The default style of requests.
     ///
     /// # Errors
-    /// [`Error::Config`] if a parameter is unknown, its text no value of it, or two of them contradict each other.
-    /// A layer of a [checked](super::Config::check) configuration has none of these.
+    /// [`Error::Config`] if a parameter is unknown or invalid, or two contradict each other. A layer of a
+    /// [checked](super::Config::check) configuration has none of these.
     pub fn style_options(&self) -> Result<StyleOptions> {
-        style_options(&self.style).map_err(|(name, message)| Error::config(format!("style.{name}"), message))
+        self.style.options().map_err(|Fault { path, message, .. }| Error::config(format!("style.{path}"), message))
     }
-}
 
-/// The options that a table sets, or the name of the parameter at fault, with the message.
-pub(crate) fn read_options<S: ParameterSet>(table: &BTreeMap<String, String>) -> Result<S, (String, String)> {
-    let mut options = S::default();
-    for (name, text) in table {
-        let is_known = options.set(name, text).map_err(|error| (name.clone(), error.into_message().with_keys()))?;
-        if !is_known {
-            return Err((name.clone(), "no such parameter".into()));
+    /// Whether the keys agree: a schema cannot express that.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let of_table = [
+            ("geometry", self.geometry.is_some()),
+            ("filter", self.filter.is_some()),
+            ("srid", self.srid.is_some()),
+            ("columns", !self.columns.is_empty()),
+            ("refresh", self.refresh.is_some()),
+        ];
+        let of_file = [("lon", self.lon.is_some()), ("lat", self.lat.is_some())];
+        let none = |keys: &[(&str, bool)], why: &str| match keys.iter().find(|(_, is_set)| *is_set) {
+            Some((key, _)) => Err(Fault::key(*key, why)),
+            None => Ok(()),
+        };
+        match (self.inputs.is_empty(), self.table.is_some(), self.sql.is_some()) {
+            (true, false, false) => {
+                let why = "missing; name a file with points, such as \"a.csv\", or a table of the database";
+                return Err(Fault::value("input", why));
+            }
+            (false, false, false) if self.inputs.database().is_some() => {
+                let why = "a database is named by postgis.url, and its table here by table = \"stops\"";
+                return Err(Fault::value("input", why));
+            }
+            (false, false, false) => none(&of_table, "only a table of a database, or sql, has it")?,
+            (true, true, false) | (true, false, true) => {
+                none(&of_file, "a table of a database has one column of points: name it as geometry")?;
+                if self.projection == Ground::Plane {
+                    return Err(Fault::value("projection", "the points of a database lie on the globe"));
+                }
+            }
+            (no_input, is_table, _) => {
+                let key = if is_table && !no_input { "table" } else { "sql" };
+                return Err(Fault::key(key, "a layer has either an input, or a table, or sql"));
+            }
         }
-    }
-    Ok(options)
-}
-
-/// The options that `style` sets, or the name of the parameter at fault, with the message.
-pub(super) fn style_options(style: &BTreeMap<String, String>) -> Result<StyleOptions, (String, String)> {
-    let options: StyleOptions = read_options(style)?;
-    // Any scheme will do to see whether the options agree: the files of schemes are not known here.
-    match options.resolve(|_| Style::new().map(|style| style.scheme)) {
-        Err(Error::Invalid { parameter, message }) => Err((parameter.key().to_owned(), message.with_keys())),
-        Err(other) => Err((String::new(), other.to_string())),
-        Ok(_) => Ok(options),
+        self.style.options().map(drop).map_err(|fault| fault.within("style"))
     }
 }
 
-/// Whether a layer may be called that.
+/// Whether `name` is a valid name of a layer.
 ///
 /// # Errors
 /// What is wrong with the name.
@@ -166,48 +174,6 @@ pub fn check_name(name: &str) -> Result<(), String> {
         return Err(layer_name::RULE.into());
     }
     Ok(())
-}
-
-/// Writes inputs, a single one as a text, and no password of a database.
-pub(super) fn write_inputs<S: Serializer>(inputs: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-    let shown =
-        |input: &String| if Address::is_meant(input) { Address::without_password(input) } else { input.clone() };
-    match inputs.iter().map(shown).collect::<Vec<_>>().as_slice() {
-        [only] => only.serialize(serializer),
-        inputs => inputs.serialize(serializer),
-    }
-}
-
-pub(super) fn read_inputs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    struct Inputs;
-    impl<'de> Visitor<'de> for Inputs {
-        type Value = Vec<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an input or a list of inputs")
-        }
-
-        fn visit_str<E: de::Error>(self, input: &str) -> Result<Vec<String>, E> {
-            Ok(vec![input.to_owned()])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
-            let mut inputs = Vec::new();
-            while let Some(input) = list.next_element()? {
-                inputs.push(input);
-            }
-            Ok(inputs)
-        }
-    }
-    deserializer.deserialize_any(Inputs)
-}
-
-pub(super) fn read_style<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Scalar(#[serde(deserialize_with = "quantity::scalar")] String);
-
-    let parameters = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
-    Ok(parameters.into_iter().map(|(name, Scalar(text))| (name, text)).collect())
 }
 
 #[cfg(test)]

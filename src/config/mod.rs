@@ -1,9 +1,11 @@
-//! What the server can be told, and how it is said.
+//! The configuration: its keys, its layers and its documentation.
 //!
-//! Defaults, then a TOML file, then the environment, each over the one before: [`Config::load`]. The command line's flags
-//! come on top ([`Config::set`]), and the inputs it names become layers ([`Config::add_inputs`]). One table,
-//! `keys`, knows of every key what it is and what it accepts: files, variables and flags are held against it, and
-//! [`Config::to_toml`] prints from it.
+//! The structs declare every key once: name, type, default, range, example and documentation. `schema` derives a JSON schema
+//! from them, which validates files, environment variables and flags, documents the file that [`Config::to_toml`] prints,
+//! and completes keys in editors ([`Config::schema`]).
+//!
+//! Defaults, a TOML file, the environment and the command line's flags each take precedence over the one before:
+//! [`ConfigBuilder`]. The inputs on the command line become layers ([`Config::add_inputs`]).
 //!
 //! A file `kiln.toml`:
 //!
@@ -26,136 +28,143 @@
 //! output = "imgs/{job}/{time}.png"
 //! ```
 //!
-//! Each key that holds one value or a list is also a variable, `KILN_SERVER_LISTEN=3000` or
-//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; those that are said often have a short variable beside it,
-//! `KILN_STORE` and `KILN_TOKEN`. Paths are relative to where Kiln was started; those of
-//! jobs, which run unattended, to the file that names them.
+//! Each key of a section is also a variable, `KILN_SERVER_LISTEN=3000` or
+//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; two have a short variable too, `KILN_STORE` and
+//! `KILN_TOKEN`. Paths are relative to the working directory; those of jobs, which run unattended, to the file.
 
-mod byte_size;
-mod check;
-mod document;
+mod builder;
+mod format;
 mod inputs;
 mod job;
-mod keys;
-mod kind;
 mod layer;
-mod load;
+mod origin;
 mod print;
 mod quantity;
+mod schema;
 mod sections;
+mod style;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
-mod time_span;
 mod token;
 
 #[cfg(test)]
-pub(crate) use layer::read_options;
+#[cfg(test)]
+pub(crate) use style::read_options;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
-pub use byte_size::ByteSize;
+pub use builder::ConfigBuilder;
+pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
-pub use layer::{GroundConfig, LayerConfig, RESERVED, check_name as check_layer_name};
+pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};
+pub use quantity::{ByteSize, TimeSpan};
 pub use sections::{
     BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,
     PostgisConfig, QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,
 };
-pub use time_span::TimeSpan;
+pub use style::StyleConfig;
 pub use token::Token;
 
-/// Everything that the server can be told.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+use crate::error::{Error, Result};
+use crate::spelling::{did_you_mean, nearest};
+use origin::{Fault, Origins};
+use schema::{Schema, normalized};
+
+/// The configuration of Kiln.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(title = "Kiln configuration")]
 pub struct Config {
-    /// How it is reached, and how much it does at once.
+    /// The HTTP server.
     pub server: ServerConfig,
-    /// Layers that are kept on the disk.
+    /// Stored layers.
     pub store: StoreConfig,
-    /// A database whose tables are layers.
+    /// A PostGIS database whose tables are layers.
     pub postgis: PostgisConfig,
-    /// Pictures that are written to a folder.
+    /// Rendered images in a folder.
     pub images: ImagesConfig,
-    /// Pictures that are kept in memory.
+    /// Rendered images in memory.
     pub cache: CacheConfig,
-    /// What one request may ask for.
+    /// Limits of a request.
     pub limits: LimitsConfig,
-    /// Selections of layers that clients make.
+    /// Selections of layers that clients create by POST /queries.
     pub queries: QueriesConfig,
     /// Color schemes from files.
     pub schemes: SchemesConfig,
-    /// The old page's requests.
+    /// Requests of the old page.
     pub bridge: BridgeConfig,
     /// The map page.
     pub page: PageConfig,
-    /// What is told of the work.
+    /// The log on standard error.
     pub log: LogConfig,
-    /// The layers by name.
+    /// Layers by name.
+    #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z0-9_-]{1,64}$" }))]
     pub layers: BTreeMap<String, LayerConfig>,
-    /// Pictures that are drawn again and again.
+    /// Images that are rendered by a schedule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(!skip_serializing_if)]
     pub jobs: Vec<JobConfig>,
-    /// The database that the command line or else `DATABASE_URL` names, an input. It may hold a password, so it is never
-    /// printed nor saved.
     #[serde(skip)]
-    pub database_url: Option<String>,
-    /// Whether the command line names the database.
-    #[serde(skip)]
-    database_is_input: bool,
+    origins: Origins,
 }
 
 impl Config {
-    /// The address of the database: the one that the command line names, else that of the config, else that of
-    /// `DATABASE_URL`.
+    /// The URL of the database.
     pub fn database(&self) -> Option<&str> {
-        let own = self.postgis.url.as_ref().map(Token::reveal);
-        let named = self.database_url.as_deref();
-        if self.database_is_input { named.or(own) } else { own.or(named) }
+        self.postgis.url.as_ref().map(Token::reveal)
     }
 
     /// The layer of the old page's requests: the one that `bridge.layer` names, else the first by name.
     pub fn bridge_layer(&self) -> Option<&str> {
         self.bridge.layer.as_deref().or_else(|| self.layers.keys().next().map(String::as_str))
     }
-}
 
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            server,
-            store,
-            postgis,
-            images,
-            cache,
-            limits,
-            queries,
-            schemes,
-            bridge,
-            page,
-            log,
-            layers,
-            jobs,
-            database_url,
-            database_is_input: _,
-        } = self;
-        f.debug_struct("Config")
-            .field("server", server)
-            .field("store", store)
-            .field("postgis", postgis)
-            .field("images", images)
-            .field("cache", cache)
-            .field("limits", limits)
-            .field("queries", queries)
-            .field("schemes", schemes)
-            .field("bridge", bridge)
-            .field("page", page)
-            .field("log", log)
-            .field("layers", layers)
-            .field("jobs", jobs)
-            .field("database_url", &database_url.as_ref().map(|_| "…"))
-            .finish()
+    /// Checks every key, and that they agree. [`ConfigBuilder`] has checked its layers one by one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for the first invalid key, with its origin and what would be accepted.
+    pub fn check(&self) -> Result<()> {
+        let table = Value::Table(self.table()?);
+        Schema::root().check("", &table).map_err(|fault| self.origins.error(&fault))?;
+        self.check_rules()?;
+        // The tables of a database are not known yet.
+        let is_known = |layer| self.database().is_some() || self.layers.is_empty() || self.layers.contains_key(layer);
+        if let Some(layer) = self.bridge.layer.as_ref().filter(|layer| !is_known(*layer)) {
+            let near = nearest(layer, self.layers.keys().map(String::as_str), normalized);
+            let hint = did_you_mean(&near);
+            let why = format!("there is no layer `{layer}`; {hint}name one of layers or of the inputs");
+            return Err(self.error("bridge.layer", why));
+        }
+        if self.layers.values().flat_map(|layer| layer.inputs.iter()).filter(|input| *input == "-").count() > 1 {
+            return Err(self.error("layers", "standard input, `-`, can be read only once"));
+        }
+        Ok(())
+    }
+
+    /// The error that the value of the key `path`, such as `layers.a.input`, is invalid, with its origin: a position in a file,
+    /// a variable or a flag.
+    pub fn error(&self, path: impl Into<String>, message: impl Into<String>) -> Error {
+        self.origins.error(&Fault::value(path, message))
+    }
+
+    /// Checks the rules of layers and jobs that a schema cannot express.
+    fn check_rules(&self) -> Result<()> {
+        let check_layer = |(name, layer): (&String, &LayerConfig)| {
+            let path = format!("layers.{name}");
+            check_layer_name(name).map_err(|why| Fault::key(&path, why))?;
+            layer.check().map_err(|fault| fault.within(&path))
+        };
+        let checked = self.layers.iter().try_for_each(check_layer).and_then(|()| job::check_jobs(&self.jobs));
+        checked.map_err(|fault| self.origins.error(&fault))
+    }
+
+    /// The configuration as a TOML table.
+    fn table(&self) -> Result<Table> {
+        Table::try_from(self).map_err(|error| Error::config("config", error.to_string()))
     }
 }

@@ -1,91 +1,285 @@
-//! The sections of a configuration, but for the layers.
+//! The sections of a configuration, apart from layers and jobs.
+//!
+//! The doc comment of a key is its documentation in [`Config::to_toml`](super::Config::to_toml) and in the schema.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::de::IntoDeserializer;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ByteSize, TimeSpan, Token, quantity};
-use crate::geo::Projection;
+use super::quantity::scalar;
+use super::{ByteSize, TimeSpan, Token};
+use crate::geo::{Canvas, Projection};
 use crate::images::Keep;
 
-/// `[server]`: how it is reached, and how much it does at once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ServerConfig {
-    /// Address and port to listen on. Default: 127.0.0.1:3000. A port alone is one of 127.0.0.1.
-    #[serde(deserialize_with = "listen")]
-    pub listen: SocketAddr,
-    /// What the URLs in answers begin with, such as `https://maps.example.org/heat`, without a slash at the end. Default:
-    /// `None`, URLs are paths.
-    #[serde(deserialize_with = "base_url")]
-    pub base_url: Option<String>,
-    /// Threads that draw, 1 to 1024. Default: `None`, one per processor.
-    pub render_threads: Option<usize>,
-    /// Pictures that may wait to be drawn, 0 to 100,000. Default: 64.
-    pub queue: usize,
-    /// How long a request may take, 1 second to a day. Default: 30 seconds.
-    pub timeout: TimeSpan,
-    /// Connections at the same time, 1 to 1,000,000. Default: 1024.
-    pub max_connections: usize,
-    /// Origins of the pages that may read answers; `*` are all. Default: `*`.
-    pub cors_origins: Vec<String>,
-    /// The `Cache-Control` header of drawn pictures that are not stored. Default: `public, max-age=60`.
-    pub cache_control: String,
-    /// What a tile is answered with where there is nothing to see. Default: a transparent picture.
-    #[serde(deserialize_with = "read_empty_tile")]
-    pub empty_tile: EmptyTile,
-    /// What clients have to show to write points and layers. It may be set by `KILN_TOKEN`, and is never printed nor saved.
-    /// Default: `None`, writes are let in only while the server listens to this machine alone.
-    pub token: Option<Token>,
+/// Declares structs whose fields have their default beside them, in the syntax of RFC 3681, which is not stable yet. A field
+/// without one has the default of its type.
+macro_rules! with_defaults {
+    ($($(#[$meta:meta])* pub struct $name:ident {
+        $($(#[$key:meta])* pub $field:ident: $type:ty $(= $default:expr)?,)*
+    })*) => {$(
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        $(#[$meta])*
+        pub struct $name {
+            $($(#[$key])* pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: with_defaults!(@ $($default)?),)* }
+            }
+        }
+    )*};
+    (@) => { Default::default() };
+    (@ $default:expr) => { $default };
 }
 
-/// What a tile is answered with where there is nothing to see; written as the HTTP status.
+pub(super) use with_defaults;
+
+with_defaults! {
+    /// `[server]`: the HTTP server.
+    pub struct ServerConfig {
+        /// Address and port to listen on. A port alone listens on 127.0.0.1.
+        #[serde(deserialize_with = "listen")]
+        #[schemars(with = "String", extend("type" = ["string", "integer"], "format" = "address"))]
+        pub listen: SocketAddr = SocketAddr::new(LOOPBACK, 3000),
+        /// Base of the URLs in responses, for a server behind a proxy. If it is missing, URLs are paths.
+        #[serde(deserialize_with = "base_url")]
+        #[schemars(extend("format" = "url"), example = &"https://maps.example.org/heat")]
+        pub base_url: Option<String>,
+        /// Threads that render. If it is missing, one per processor.
+        #[schemars(range(min = 1, max = 1024), example = 4)]
+        pub render_threads: Option<usize>,
+        /// Maximum number of requests that wait for a render thread.
+        #[schemars(range(min = 0, max = 100_000))]
+        pub queue: usize = 64,
+        /// Timeout of a request.
+        pub timeout: TimeSpan = TimeSpan::from_secs(30),
+        /// Maximum number of concurrent connections.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub max_connections: usize = 1024,
+        /// Origins whose pages may read responses (CORS).
+        #[schemars(extend("format" = "origins"))]
+        pub cors_origins: Vec<String> = vec!["*".into()],
+        /// Cache-Control header of rendered images that are not stored.
+        #[schemars(extend("format" = "cache-control"))]
+        pub cache_control: String = "public, max-age=60".into(),
+        /// HTTP status of tiles without data. 200 sends a transparent image.
+        #[serde(deserialize_with = "empty_tile")]
+        #[schemars(with = "serde_json::Value", extend("enum" = ["200", 200, "204", 204, "404", 404]))]
+        pub empty_tile: EmptyTile,
+        /// Bearer token required for write requests. It is never printed. If it is missing, only clients on this machine may
+        /// write, and only while the server listens on a loopback address.
+        #[schemars(extend("format" = "token"), example = &"a-long-random-text")]
+        pub token: Option<Token>,
+    }
+
+    /// `[store]`: stored layers.
+    pub struct StoreConfig {
+        /// Folder of the stored layers. It is created with the first layer.
+        #[schemars(extend("format" = "folder"))]
+        pub folder: PathBuf = "store".into(),
+        /// Whether the store is read-only: no layer changes, and another server may use the store at the same time.
+        pub read_only: bool,
+    }
+
+    /// `[postgis]`: a database whose tables are layers.
+    pub struct PostgisConfig {
+        /// URL of the database. It is never printed. If it is missing, `DATABASE_URL` names the database.
+        #[schemars(extend("format" = "database-url"), example = &"postgres://user@host/name")]
+        pub url: Option<Token>,
+        /// Whether every table and view with points is a layer, or only those under `[layers.NAME]`.
+        pub discover: bool = true,
+        /// Maximum number of concurrent connections, apart from one or two that watch tables for changes.
+        #[schemars(range(min = 1, max = 1000))]
+        pub connections: usize = 8,
+        /// Timeout of a statement.
+        pub timeout: TimeSpan = TimeSpan::from_secs(30),
+        /// Interval at which tables are read again. If it is missing, they are when the database reports changes.
+        #[schemars(example = &"30s")]
+        pub refresh: Option<TimeSpan>,
+    }
+
+    /// `[images]`: rendered images in a folder.
+    pub struct ImagesConfig {
+        /// Folder of the images.
+        #[schemars(extend("format" = "folder"))]
+        pub folder: PathBuf = "imgs".into(),
+        /// Lifetime of an image.
+        #[schemars(range(max = 3650 * 86_400))]
+        pub ttl: TimeSpan = TimeSpan::from_secs(Keep::default().ttl_s),
+        /// Maximum number of images. The oldest are removed first.
+        #[schemars(range(min = 1, max = 100_000_000))]
+        pub max_count: u64 = Keep::default().max_count,
+        /// Maximum size of all images. The oldest are removed first.
+        #[schemars(range(min = 1_000_000, max = 1_u64 << 50))]
+        pub max_size: ByteSize = ByteSize::from_bytes(Keep::default().max_bytes),
+        /// Interval at which old images are removed.
+        pub sweep_every: TimeSpan = TimeSpan::from_secs(60),
+    }
+
+    /// `[cache]`: rendered images in memory.
+    pub struct CacheConfig {
+        /// Maximum size of all cached images. 0 disables the cache.
+        #[schemars(range(min = 0, max = 1_u64 << 40))]
+        pub size: ByteSize = ByteSize::from_bytes(64 << 20),
+    }
+
+    /// `[limits]`: the limits of a request.
+    pub struct LimitsConfig {
+        /// Maximum size of a request body, uncompressed.
+        #[schemars(range(min = 1 << 10, max = 1_u64 << 34))]
+        pub body: ByteSize = ByteSize::from_bytes(16 << 20),
+        /// Maximum number of points in a request.
+        #[schemars(range(min = 1, max = 1_000_000_000))]
+        pub points: u64 = 1_000_000,
+        /// Maximum size of the points that a request adds to a layer, uncompressed.
+        #[schemars(range(min = 1 << 10, max = 1_u64 << 40))]
+        pub ingest_body: ByteSize = ByteSize::from_bytes(256 << 20),
+        /// Maximum number of points that a request adds to a layer.
+        #[schemars(range(min = 1, max = 1_000_000_000))]
+        pub ingest_points: u64 = 10_000_000,
+        /// Maximum number of points in a response.
+        #[schemars(range(min = 1, max = 100_000_000))]
+        pub answer_points: u64 = 50_000,
+        /// Maximum number of pixels of an image.
+        #[schemars(range(min = 1, max = Canvas::MAX_PIXELS))]
+        pub pixels: u64 = 1 << 24,
+        /// Maximum radius of a dot in pixels.
+        #[schemars(range(min = 1, max = 1024))]
+        pub radius_px: f64 = 512.0,
+    }
+
+    /// `[queries]`: selections of layers that clients create by POST /queries.
+    pub struct QueriesConfig {
+        /// Lifetime of a query.
+        pub ttl: TimeSpan = TimeSpan::from_secs(3600),
+        /// Maximum number of queries. The oldest are removed first.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub max_count: usize = 1000,
+    }
+
+    /// `[schemes]`: color schemes from files.
+    pub struct SchemesConfig {
+        /// Folders of scheme files in addition to ./schemes.
+        #[schemars(extend("format" = "folders"))]
+        pub folders: Vec<PathBuf>,
+    }
+
+    /// `[bridge]`: requests of the old page.
+    pub struct BridgeConfig {
+        /// Layer of the requests. If it is missing, the first by name.
+        #[schemars(extend("format" = "layer"), example = &"cities")]
+        pub layer: Option<String>,
+        /// Projection of the images.
+        #[serde(with = "ProjectionName")]
+        pub projection: Projection = Projection::PlateCarree,
+    }
+
+    /// `[page]`: the map page.
+    pub struct PageConfig {
+        /// Tiles of the base map, which browsers request from their server. If it is missing, the page draws outlines of the
+        /// land.
+        #[schemars(extend("format" = "tile-url"), example = &"https://tiles.example.org/{z}/{x}/{y}.png")]
+        pub basemap: Option<String>,
+        /// Attribution of the base map, as HTML. If it is missing, there is none.
+        #[schemars(example = &"© Example Maps")]
+        pub attribution: Option<String>,
+    }
+
+    /// `[log]`: the log on standard error.
+    pub struct LogConfig {
+        /// Minimum level of the messages.
+        pub level: LogLevel,
+        /// Format of the messages.
+        pub format: LogFormat,
+    }
+}
+
+/// The response for a tile without data; written as the HTTP status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EmptyTile {
-    /// `200`: a transparent picture of the tile's size, which every client can show.
+    /// `200`: a transparent image of the tile's size, which every client can draw.
     #[default]
     #[serde(rename = "200")]
     Transparent,
-    /// `204`: no content, which saves the bytes for clients that take it for nothing to show.
+    /// `204`: no content, which saves the bytes for clients that accept it.
     #[serde(rename = "204")]
     NoContent,
-    /// `404`: there is no such tile, upon which some clients show a larger tile of a lower zoom.
+    /// `404`: not found, upon which some clients draw a larger tile of a lower zoom.
     #[serde(rename = "404")]
     NotFound,
 }
 
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::new(HOST, 3000),
-            base_url: None,
-            render_threads: None,
-            queue: 64,
-            timeout: TimeSpan::from_secs(30),
-            max_connections: 1024,
-            cors_origins: vec!["*".into()],
-            cache_control: "public, max-age=60".into(),
-            empty_tile: EmptyTile::default(),
-            token: None,
-        }
+/// The level of a log message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Failures.
+    Error,
+    /// Problems that need attention.
+    Warn,
+    /// Completed work.
+    #[default]
+    Info,
+    /// Details.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// The format of log messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Plain lines.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The names of the projections.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Projection", rename_all = "lowercase")]
+pub(super) enum ProjectionName {
+    Mercator,
+    PlateCarree,
+    Plane,
+}
+
+impl ImagesConfig {
+    /// The limits of the folder.
+    pub fn keep(&self) -> Keep {
+        let (ttl_s, max_bytes) = (self.ttl.as_secs(), self.max_size.bytes());
+        Keep { ttl_s, max_count: self.max_count, max_bytes, ..Keep::default() }
     }
 }
 
-/// The host of a port that is named alone: nobody else's machine gets in unasked.
-const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+impl PageConfig {
+    /// The origin of the base map's tiles for a content security policy; `None` where that is this server.
+    pub fn basemap_origin(&self) -> Option<String> {
+        let (scheme, rest) = self.basemap.as_deref()?.split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
+        // Leaflet's placeholder of a subdomain.
+        Some(format!("{scheme}://{}", host.replace("{s}", "*")))
+    }
+}
+
+/// The host of a port without one: the default must not expose the server.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Reads an address and port, or a port alone as `3000` or `:3000`.
 pub(super) fn read_listen(text: &str) -> Option<SocketAddr> {
-    let port = || Some(SocketAddr::new(HOST, text.strip_prefix(':').unwrap_or(text).parse().ok()?));
+    let port = || Some(SocketAddr::new(LOOPBACK, text.strip_prefix(':').unwrap_or(text).parse().ok()?));
     text.parse().ok().or_else(port)
 }
 
 fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = quantity::scalar(deserializer)?;
-    read_listen(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not an address and a port")))
+    read_listen(&scalar(deserializer)?).ok_or_else(|| serde::de::Error::custom("not an address and a port"))
 }
 
 fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -93,264 +287,7 @@ fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     Ok(url.map(|url| url.trim_end_matches('/').to_owned()))
 }
 
-/// Reads the status as a text or as a number.
-fn read_empty_tile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EmptyTile, D::Error> {
-    EmptyTile::deserialize(quantity::scalar(deserializer)?.as_str().into_deserializer())
-}
-
-/// `[store]`: layers that are kept on the disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreConfig {
-    /// The folder, which need not be there. `KILN_STORE` sets it too. Default: `store`.
-    pub folder: PathBuf,
-    /// Whether the layers are only read: nothing is added, merged or removed, and another server may have the store at the
-    /// same time. Default: false.
-    pub read_only: bool,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self { folder: "store".into(), read_only: false }
-    }
-}
-
-/// `[postgis]`: a database whose tables are layers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PostgisConfig {
-    /// Its address, `postgres://user:password@host:5432/name`. It is never printed nor saved. Default: `None`, the one that
-    /// the command line or `DATABASE_URL` names.
-    pub url: Option<Token>,
-    /// Whether all tables and views of points are layers, or only those that `[layers.NAME]` names. Default: true.
-    pub discover: bool,
-    /// The most connections at the same time, 1 to 1000, beside one or two that look whether tables have changed. Default: 8.
-    pub connections: usize,
-    /// How long a statement may take, 1 second to a day. Default: 30 seconds.
-    pub timeout: TimeSpan,
-    /// How often tables are looked at anew, 1 second to a day. Default: `None`, when the database says that they have changed.
-    pub refresh: Option<TimeSpan>,
-}
-
-impl Default for PostgisConfig {
-    fn default() -> Self {
-        Self { url: None, discover: true, connections: 8, timeout: TimeSpan::from_secs(30), refresh: None }
-    }
-}
-
-/// `[images]`: pictures that are written to a folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ImagesConfig {
-    /// The folder. Default: `imgs`.
-    pub folder: PathBuf,
-    /// How long a picture stays, 1 second to 3650 days. Default: an hour.
-    pub ttl: TimeSpan,
-    /// The most pictures, 1 to 100,000,000; the oldest go first. Default: 10,000.
-    pub max_count: u64,
-    /// The most bytes of all pictures, 1 MB to 1024 TiB; the oldest go first. Default: 1 GiB.
-    pub max_size: ByteSize,
-    /// How often old pictures are removed, 1 second to a day. Default: a minute.
-    pub sweep_every: TimeSpan,
-}
-
-impl ImagesConfig {
-    /// What may stay in the folder.
-    pub fn keep(&self) -> Keep {
-        Keep {
-            ttl_s: self.ttl.as_secs(),
-            max_count: self.max_count,
-            max_bytes: self.max_size.bytes(),
-            ..Keep::default()
-        }
-    }
-}
-
-impl Default for ImagesConfig {
-    fn default() -> Self {
-        let keep = Keep::default();
-        Self {
-            folder: "imgs".into(),
-            ttl: TimeSpan::from_secs(keep.ttl_s),
-            max_count: keep.max_count,
-            max_size: ByteSize::from_bytes(keep.max_bytes),
-            sweep_every: TimeSpan::from_secs(60),
-        }
-    }
-}
-
-/// `[cache]`: pictures that are kept in memory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CacheConfig {
-    /// The most bytes of all pictures, 0 (none are kept) to 1 TiB. Default: 64 MiB.
-    pub size: ByteSize,
-}
-
-impl Default for CacheConfig {
-    fn default() -> Self {
-        Self { size: ByteSize::from_bytes(64 << 20) }
-    }
-}
-
-/// `[limits]`: what one request may ask for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    /// The most bytes of a request's body, unpacked, 1 KiB to 16 GiB. Default: 16 MiB.
-    pub body: ByteSize,
-    /// The most points in a request, 1 to 1,000,000,000. Default: 1,000,000.
-    pub points: u64,
-    /// The most bytes of points that a request adds to a layer, unpacked, 1 KiB to 1 TiB. Default: 256 MiB.
-    pub ingest_body: ByteSize,
-    /// The most points that a request adds to a layer, 1 to 1,000,000,000. Default: 10,000,000.
-    pub ingest_points: u64,
-    /// The most points that are answered in place of a picture, 1 to 100,000,000. Default: 50,000.
-    pub answer_points: u64,
-    /// The most pixels of a picture, 1 to [`Canvas::MAX_PIXELS`](crate::geo::Canvas::MAX_PIXELS). Default: 16,777,216.
-    pub pixels: u64,
-    /// The largest radius of a dot in pixels, 1 to 1024. Default: 512.
-    pub radius_px: f64,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            body: ByteSize::from_bytes(16 << 20),
-            points: 1_000_000,
-            ingest_body: ByteSize::from_bytes(256 << 20),
-            ingest_points: 10_000_000,
-            answer_points: 50_000,
-            pixels: 1 << 24,
-            radius_px: 512.0,
-        }
-    }
-}
-
-/// `[queries]`: selections of layers that clients make.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct QueriesConfig {
-    /// How long one can be asked for, 1 second to a day. Default: an hour.
-    pub ttl: TimeSpan,
-    /// The most of them, 1 to 1,000,000; the oldest go first. Default: 1000.
-    pub max_count: usize,
-}
-
-impl Default for QueriesConfig {
-    fn default() -> Self {
-        Self { ttl: TimeSpan::from_secs(3600), max_count: 1000 }
-    }
-}
-
-/// `[schemes]`: color schemes from files.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SchemesConfig {
-    /// Folders of scheme files beside `./schemes`; `KILN_SCHEMES` lists them too. Default: none.
-    pub folders: Vec<PathBuf>,
-}
-
-/// `[bridge]`: the old page's requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BridgeConfig {
-    /// The layer that they are about. Default: `None`, [the first by name](super::Config::bridge_layer).
-    pub layer: Option<String>,
-    /// The projection of the pictures. Default: plate carrée.
-    #[serde(serialize_with = "write_projection", deserialize_with = "read_projection")]
-    pub projection: Projection,
-}
-
-impl Default for BridgeConfig {
-    fn default() -> Self {
-        Self { layer: None, projection: Projection::PlateCarree }
-    }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn write_projection<S: Serializer>(projection: &Projection, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(projection)
-}
-
-fn read_projection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Projection, D::Error> {
-    quantity::scalar(deserializer)?.parse().map_err(serde::de::Error::custom)
-}
-
-/// `[page]`: the map page.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PageConfig {
-    /// The address of the tiles that lie below the heat, with `{z}`, `{x}`, `{y}` and perhaps `{s}` in it. Browsers ask them of
-    /// their server. Default: `None`, outlines of the land that come from here.
-    pub basemap: Option<String>,
-    /// Whom that map is owed to, as HTML. Default: `None`.
-    pub attribution: Option<String>,
-}
-
-impl PageConfig {
-    /// Where browsers find the tiles, as a content security policy names it; `None` where that is this server.
-    pub fn basemap_origin(&self) -> Option<String> {
-        let (scheme, rest) = self.basemap.as_deref()?.split_once("://")?;
-        let host = rest.split('/').next().unwrap_or_default();
-        // One of several servers, by Leaflet's custom.
-        Some(format!("{scheme}://{}", host.replace("{s}", "*")))
-    }
-}
-
-/// `[log]`: what is told of the work.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    /// The least that is told. Default: `info`.
-    pub level: LogLevel,
-    /// How it is told. Default: `text`.
-    pub format: LogFormat,
-}
-
-/// How much is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// What failed.
-    Error,
-    /// And what should not have been.
-    Warn,
-    /// And what was done.
-    #[default]
-    Info,
-    /// And how.
-    Debug,
-    /// And each step of it.
-    Trace,
-}
-
-impl LogLevel {
-    /// Its name in lower case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-impl fmt::Display for LogLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Lines for people.
-    #[default]
-    Text,
-    /// One JSON object a line, for programs.
-    Json,
+/// Reads the status as a string or a number.
+fn empty_tile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EmptyTile, D::Error> {
+    EmptyTile::deserialize(scalar(deserializer)?.as_str().into_deserializer())
 }

@@ -1,4 +1,4 @@
-//! What holds for configurations as a whole.
+//! Tests of whole configurations.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Config> {
     Config::load(Some(&file), env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
 }
 
-/// The one line that refuses it.
+/// The one line of the error.
 fn refused(outcome: Result<Config>) -> String {
     let error = outcome.unwrap_err();
     assert!(error.is_usage(), "{error}");
@@ -27,7 +27,7 @@ fn refused(outcome: Result<Config>) -> String {
 }
 
 #[test]
-fn nothing_said_is_the_defaults() {
+fn without_a_file_and_variables_all_is_default() {
     let config = load("", &[("PATH", "/bin"), ("KILN_BLESS", "1"), ("KILN_SCHEMES", "")]).unwrap();
     assert_eq!(config, Config::default());
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:3000");
@@ -37,7 +37,7 @@ fn nothing_said_is_the_defaults() {
 }
 
 #[test]
-fn a_file_goes_over_defaults_the_environment_over_the_file() {
+fn a_file_overrides_the_defaults_and_the_environment_the_file() {
     let file = "[images]\nttl = \"2h\"\nmax_count = 7\n[server]\nlisten = 8080\nbase_url = \"https://a.example/x/\"\n";
     let env = [("KILN_IMAGES_TTL", "30m"), ("KILN_SCHEMES", "a:b"), ("DATABASE_URL", "postgres://kiln:pw@db/kiln")];
     let config = load(file, &env).unwrap();
@@ -47,7 +47,7 @@ fn a_file_goes_over_defaults_the_environment_over_the_file() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.base_url.as_deref(), Some("https://a.example/x"));
     assert_eq!(config.schemes.folders, [PathBuf::from("a"), PathBuf::from("b")]);
-    assert_eq!(config.database_url.as_deref(), Some("postgres://kiln:pw@db/kiln"));
+    assert_eq!(config.database(), Some("postgres://kiln:pw@db/kiln"));
     assert!(!format!("{config:?}{}", config.to_toml().unwrap()).contains("pw"));
 }
 
@@ -95,7 +95,8 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_LOG_LEVEL", "debug"),
         ("KILN_LOG_FORMAT", "json"),
     ];
-    assert_eq!(variables.len(), keys::KEYS.len());
+    let keys = || Schema::sections().flat_map(|(section, keys)| keys.keys().map(move |(name, _)| (section, name)));
+    assert_eq!(variables.len(), keys().count());
     for (variable, text) in variables {
         let config = load("", &[(variable, text)]).unwrap();
         assert_ne!(config, defaults, "{variable}");
@@ -103,10 +104,10 @@ fn every_key_can_be_set_by_its_variable() {
         // What is secret is not printed.
         let expected = if config.server.token.is_some() || config.postgis.url.is_some() { &defaults } else { &config };
         assert_eq!(&reread, expected, "{variable}");
-        let key = keys::KEYS.iter().find(|key| key.variable() == variable).unwrap();
-        let mut set = defaults.clone();
-        set.set(&key.path(), text).unwrap();
-        assert_eq!(set, config, "{variable}");
+        let (section, name) = keys().find(|(section, name)| builder::variable_of(section, name) == variable).unwrap();
+        let mut flag = ConfigBuilder::default();
+        flag.set("--flag", &format!("{section}.{name}"), text).unwrap();
+        assert_eq!(flag.build().unwrap(), config, "{variable}");
     }
     let unset = load("[server]\nrender_threads = 3\n", &[("KILN_SERVER_RENDER_THREADS", "")]).unwrap();
     assert_eq!(unset, defaults);
@@ -119,10 +120,71 @@ fn some_keys_have_a_short_variable_too() {
     assert!(config.server.token.as_ref().unwrap().is(b"s3cret"));
     let both = load("", &[("KILN_STORE_FOLDER", "long"), ("KILN_STORE", "short")]).unwrap();
     assert_eq!(both.store.folder, PathBuf::from("long"));
+    let names = Schema::sections().flat_map(|(section, keys)| keys.keys().map(move |(name, _)| (section, name)));
+    let mut names: Vec<_> = names.map(|(section, name)| builder::variable_of(section, name)).collect();
+    names.extend(builder::SHORT_VARIABLES.map(|(variable, _)| variable.to_owned()));
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count, "no two variables have the same name");
 }
 
 #[test]
-fn the_token_is_never_told() {
+fn the_command_line_precedes_the_configured_database_and_that_precedes_database_url() {
+    let file = "[postgis]\nurl = \"postgres://file\"\n";
+    let (own, other) = (("KILN_POSTGIS_URL", "postgres://own"), ("DATABASE_URL", "postgres://other with/pass word"));
+    for (file, env, expected) in [
+        ("", &[][..], None),
+        ("", &[other], Some("postgres://other with/pass word")),
+        ("", &[other, own], Some("postgres://own")),
+        (file, &[other], Some("postgres://file")),
+        (file, &[other, own], Some("postgres://own")),
+        ("", &[other, ("KILN_POSTGIS_URL", "")], Some("postgres://other with/pass word")),
+        ("", &[("DATABASE_URL", "")], None),
+    ] {
+        let mut config = load(file, env).unwrap();
+        assert_eq!(config.database(), expected);
+        config.check().unwrap();
+        config.add_inputs(&["postgres://input".into()]).unwrap();
+        assert_eq!(config.database(), Some("postgres://input"));
+    }
+}
+
+#[test]
+fn a_variable_or_a_flag_leaves_passwords_of_jobs_as_they_are() {
+    let url = "postgres://ann:s3cret@h/d?table=stops";
+    let file = format!("[[jobs]]\nname = \"a\"\ninput = \"{url}\"\noutput = \"a.png\"\n");
+    let config = load(&file, &[("KILN_IMAGES_TTL", "30m")]).unwrap();
+    assert_eq!(config.jobs[0].inputs[0], url);
+    assert!(!format!("{config:?}{}", config.to_toml().unwrap()).contains("s3cret"));
+}
+
+#[test]
+fn rules_over_several_keys_are_reported_at_the_origin_of_the_value() {
+    let file = "[bridge]\nlayer = \"a\"\n[layers.b]\ninput = \"b.csv\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kiln.toml");
+    std::fs::write(&path, file).unwrap();
+    let load = |env: &[(&str, &str)]| {
+        ConfigBuilder::load(Some(&path), env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
+    };
+    let line = load(&[]).unwrap().build().unwrap().check().unwrap_err().to_string();
+    assert!(line.starts_with(&format!("{}:2:9: bridge.layer: there is no layer `a`", path.display())), "{line}");
+    let line = load(&[("KILN_BRIDGE_LAYER", "c")]).unwrap().build().unwrap().check().unwrap_err().to_string();
+    assert!(line.starts_with("KILN_BRIDGE_LAYER: bridge.layer: there is no layer `c`"), "{line}");
+    let mut builder = load(&[("KILN_BRIDGE_LAYER", "c")]).unwrap();
+    builder.set("--bridge", "bridge.layer", "d").unwrap();
+    let config = builder.build().unwrap();
+    let line = config.check().unwrap_err().to_string();
+    assert!(line.starts_with("--bridge: bridge.layer: there is no layer `d`"), "{line}");
+    let place = |key: &str| config.error(key, "why").to_string();
+    assert_eq!(place("layers.b.input"), format!("{}:4:9: layers.b.input: why", path.display()));
+    assert_eq!(place("layers.b.style"), format!("{}:3:9: layers.b.style: why", path.display()));
+    assert_eq!(place("images.ttl"), "images.ttl: why");
+}
+
+#[test]
+fn the_token_is_never_printed() {
     let config = load("[server]\ntoken = \"s3cret\"\nqueue = 5\n", &[("KILN_IMAGES_TTL", "30m")]).unwrap();
     assert!(config.server.token.as_ref().unwrap().is(b"s3cret"));
     assert!(!format!("{config:?}{}", config.to_toml().unwrap()).contains("s3cret"));
@@ -130,6 +192,8 @@ fn the_token_is_never_told() {
         load("[server]\ntoken = \"s3cret with spaces\"", &[]),
         load("[server]\ntoken = \"s3cret\ntoken = 5", &[]),
         load("[server]\ntoken = [\"s3cret\"]", &[]),
+        load("server = \"s3cret\"", &[]),
+        load("[[jobs]]\nname = \"a\"\ninput = [\"postgres://ann:s3cret@h/d\", 5]", &[]),
         load("", &[("KILN_TOKEN", "s3cret with spaces")]),
     ] {
         let line = refused(outcome);
@@ -139,12 +203,12 @@ fn the_token_is_never_told() {
 }
 
 #[test]
-fn unknown_keys_are_told_with_their_place_and_the_nearest() {
+fn unknown_keys_are_reported_with_their_position_and_similar_keys() {
     for (text, place, words) in [
         (
             "[images]\n\n  tttl = \"1h\"",
             "kiln.toml:3:3: images.tttl: ",
-            "did you mean ttl? images has folder, ttl, max_",
+            "did you mean ttl? images has folder, ttl, max_count, max_size, sweep_every",
         ),
         ("[imagess]\n", "kiln.toml:1:2: imagess: ", "did you mean images?"),
         ("listen = 80", "kiln.toml:1:1: listen: ", "did you mean server.listen?"),
@@ -164,7 +228,7 @@ fn unknown_keys_are_told_with_their_place_and_the_nearest() {
 }
 
 #[test]
-fn values_that_make_no_sense_are_told_with_what_would() {
+fn invalid_values_are_reported_with_what_would_be_accepted() {
     let layer = |rest: &str| format!("[layers.a]\ninput = \"a.csv\"\n{rest}");
     for (text, place, words) in [
         (
@@ -191,7 +255,9 @@ fn values_that_make_no_sense_are_told_with_what_would() {
             "kiln.toml:3:30: layers.a.style.vmin: ",
             "not below vmax",
         ),
-        (&layer("style.radius = [5]"), "kiln.toml:3:16: layers.a.style.radius: ", "neither"),
+        (&layer("style.radius = [5]"), "kiln.toml:3:16: layers.a.style.radius: ", "[5] is not a string or a number"),
+        (&layer("style = 5"), "kiln.toml:3:9: layers.a.style: ", "write [layers.a.style]"),
+        ("layers.a = 5", "kiln.toml:1:12: layers.a: ", "write [layers.a]"),
         (&layer("projection = \"mercator\""), "kiln.toml:3:14: layers.a.projection: ", "globe, plane"),
         ("[images]\nttl = ", "kiln.toml:2:7: ", "not TOML"),
         ("[images]\nttl = 1\nttl = 2", "kiln.toml:3:1: ", "not TOML"),
@@ -203,7 +269,7 @@ fn values_that_make_no_sense_are_told_with_what_would() {
 }
 
 #[test]
-fn variables_that_make_no_sense_are_told_by_their_names() {
+fn invalid_variables_are_reported_by_name() {
     for (variable, text, words) in [
         ("KILN_IMAGES_TTL", "soon", "KILN_IMAGES_TTL: images.ttl: \"soon\" is not a time"),
         ("KILN_SERVER_LITSEN", "80", "did you mean KILN_SERVER_LISTEN? server has KILN_SERVER_LISTEN, "),
@@ -219,13 +285,13 @@ fn variables_that_make_no_sense_are_told_by_their_names() {
 }
 
 #[test]
-fn a_missing_file_is_no_configuration() {
+fn a_missing_file_is_an_error() {
     let error = Config::load(Some(Path::new("/nowhere/kiln.toml")), []).unwrap_err();
     assert!(error.to_string().starts_with("/nowhere/kiln.toml: cannot read"), "{error}");
 }
 
 #[test]
-fn what_is_printed_reads_back_the_same() {
+fn a_printed_configuration_reads_back_the_same() {
     let text = r#"
         [server]
         base_url = "https://maps.example.org/heat"
@@ -248,7 +314,6 @@ fn what_is_printed_reads_back_the_same() {
     "#;
     let config = read(text).unwrap();
     config.check().unwrap();
-    assert_eq!(config.layers["b"].style["opacity"], "0.5");
     assert_eq!(config.layers["b"].style_options().unwrap().radius, Some(crate::layer::Radius::Pixels(5.0)));
     assert_eq!(config.bridge_layer(), Some("b"));
     let printed = config.to_toml().unwrap();
@@ -256,27 +321,51 @@ fn what_is_printed_reads_back_the_same() {
     assert_eq!(read(&printed).unwrap().to_toml().unwrap(), printed);
     for config in [Config::default(), config] {
         let printed = config.to_toml().unwrap();
-        for key in keys::KEYS {
-            let said = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{} = ", key.name));
-            assert!(printed.lines().any(said), "{} is missing:\n{printed}", key.path());
+        for (section, keys) in Schema::sections() {
+            for (name, key) in keys.keys() {
+                let is_key = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
+                assert!(printed.lines().any(is_key), "{section}.{name} is missing:\n{printed}");
+                assert!(printed.contains(&format!("# {}\n# Accepts", key.description().replace('\n', " "))), "{name}");
+            }
         }
     }
 }
 
 #[test]
-fn the_bridge_needs_a_layer_that_is_there() {
+fn the_examples_of_the_printed_defaults_are_valid() {
+    let printed = Config::default().to_toml().unwrap();
+    let examples: String = printed
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = ") && !line.contains(". ")).unwrap_or(line))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let config = read(&examples).unwrap();
+    assert_eq!(config.server.render_threads, Some(4), "{examples}");
+    assert!(config.server.token.is_some() && config.page.attribution.is_some());
+}
+
+#[test]
+fn the_committed_schema_is_that_of_the_code() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kiln.schema.json");
+    let committed: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert!(committed == Config::schema(), "write it anew: kiln config --schema > docs/kiln.schema.json");
+}
+
+#[test]
+fn the_layer_of_the_bridge_must_exist() {
     let config = read("[bridge]\nlayer = \"citys\"\n[layers.cities]\ninput = \"a.csv\"").unwrap();
     let line = config.check().unwrap_err().to_string();
-    assert!(line.starts_with("bridge.layer: ") && line.contains("did you mean cities?"), "{line}");
+    assert!(line.starts_with("kiln.toml:2:9: bridge.layer: ") && line.contains("did you mean cities?"), "{line}");
     assert_eq!(read("[layers.b]\ninput = \"b\"\n[layers.a]\ninput = \"a\"").unwrap().bridge_layer(), Some("a"));
 }
 
 #[test]
 fn unknown_keys_cannot_be_set() {
-    let mut config = Config::default();
+    let mut builder = ConfigBuilder::default();
     for (path, words) in [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl or queries.ttl?")] {
-        let line = config.set(path, "1h").unwrap_err().to_string();
-        assert!(line.starts_with(path) && line.contains(words), "{line}");
+        let line = builder.set("--flag", path, "1h").unwrap_err().to_string();
+        assert!(line.starts_with(&format!("--flag: {path}: ")) && line.contains(words), "{line}");
     }
-    assert_eq!(config, Config::default());
+    let line = builder.set("--ttl", "images.ttl", "soon").unwrap_err().to_string();
+    assert!(line.starts_with("--ttl: images.ttl: \"soon\" is not a time from 1s to 3650d"), "{line}");
+    assert_eq!(builder.build().unwrap(), Config::default());
 }

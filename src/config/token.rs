@@ -1,35 +1,42 @@
-//! Texts that nobody is to see: what writes have to show, and the address of a database.
+//! Secrets: the bearer token of write requests, and the URL of a database.
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A secret text. It is never printed: whoever shows a configuration shows `…` in its place.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A secret text. Neither its `Debug` text nor a printed configuration contains it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("writeOnly" = true))]
 pub struct Token(String);
 
 impl Token {
     /// The longest token, in bytes.
     pub const MAX_BYTES: usize = 512;
 
-    /// The token that `text` is; `None` if it is none: a header cannot hold it.
+    /// The bearer token `text`; `None` if a header cannot hold it.
     pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_BYTES).contains(&text.len());
         (fits && text.chars().all(|c| c.is_ascii_graphic())).then(|| Self(text.to_owned()))
     }
 
-    /// The text itself, for whoever it is meant for.
+    /// A secret that need not fit into a header.
+    pub(super) fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether somebody shows the same token. How long that takes does not depend on where they differ.
-    pub fn is(&self, shown: &[u8]) -> bool {
+    /// Whether `other` is the same token. The time that the comparison takes does not depend on where they differ.
+    pub fn is(&self, other: &[u8]) -> bool {
         let own = self.0.as_bytes();
-        // Every byte is looked at, and nothing is decided before the last one.
-        let different = (0..own.len()).fold(own.len() ^ shown.len(), |different, at| {
-            different | usize::from(own[at] ^ std::hint::black_box(shown.get(at).copied().unwrap_or(0)))
+        // Every byte is compared before the result is known.
+        let different = (0..own.len()).fold(own.len() ^ other.len(), |different, at| {
+            different | usize::from(own[at] ^ std::hint::black_box(other.get(at).copied().unwrap_or(0)))
         });
         std::hint::black_box(different) == 0
     }

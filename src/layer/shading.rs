@@ -185,14 +185,15 @@ fn ranks(sample: &Grid<f32>, style: &Style) -> Vec<f32> {
 /// What a shading depends on beside the layer, as a text.
 pub(super) fn key(query: &Query<'_>, projection: Projection, steps: [i32; 2], radius_px: f64, style: &Style) -> String {
     let Style { shape, aggregation, normalization, vmin, vmax, curve, .. } = style;
-    let filter = filter_key(query);
-    format!("{projection}{steps:?}{radius_px}{shape}{aggregation}{normalization}{vmin:?}{vmax:?}{curve}{filter}")
+    let end = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let (vmin, vmax, [x, y], filter) = (end(*vmin), end(*vmax), steps, filter_key(query));
+    format!("{projection} {x} {y} {radius_px} {shape} {aggregation} {normalization} {vmin};{vmax} {curve} {filter}")
 }
 
 /// Which points a query lets through, as a text.
 pub(super) fn filter_key(query: &Query<'_>) -> String {
     let (weights, filter) = (query.columns.weights, &query.filter);
-    format!("{weights}{filter:?}")
+    format!("{weights} {filter}")
 }
 
 impl Style {

@@ -1,4 +1,4 @@
-//! Somebody sets the server up, and wants to know what it will do.
+//! Configuring the server: files, variables and flags.
 
 use std::ffi::OsString;
 use std::fs;
@@ -87,7 +87,35 @@ fn the_whole_configuration_is_printed_and_saved_and_read_again() {
 }
 
 #[test]
-fn flags_go_over_variables_and_variables_over_the_file() {
+fn the_default_configuration_and_its_schema_are_printed_whatever_is_configured() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        printed(kiln_with_env(
+            home.path(),
+            [&["config"], args].concat(),
+            &[("KILN_IMAGES_TTL", "3h"), ("KILN_SEVER", "1")],
+        ))
+    };
+    let defaults = printed(check(home.path(), &[]));
+    fs::write(home.path().join("kiln.toml"), "[images]\nttl = \"2h\"\n").unwrap();
+    assert_eq!(run(&[]), defaults);
+    for line in [
+        "# Lifetime of an image.",
+        "# Accepts a time from 1s to 3650d, such as 90s, 30m, 1h or 2d. Default: \"1h\".",
+        "# base_url = \"https://maps.example.org/heat\"",
+    ] {
+        assert!(says(&defaults, line), "{line} is missing:\n{defaults}");
+    }
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kiln.schema.json");
+    assert!(
+        run(&["--schema"]) == fs::read_to_string(committed).unwrap(),
+        "docs/kiln.schema.json is of another version"
+    );
+    kiln(home.path(), ["config", "--schema", "check"]).failed(2, &["--schema"]);
+}
+
+#[test]
+fn flags_override_variables_and_variables_the_file() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("kiln.toml"), "[images]\nttl = \"2h\"\nmax_count = 5\nfolder = \"here\"\n").unwrap();
     let env = [
@@ -104,10 +132,17 @@ fn flags_go_over_variables_and_variables_over_the_file() {
     assert!(!text.contains("secret"));
     let run = kiln_with_env(home.path(), ["config", "check"], &[("KILN_SERVER_PORT", "80")]);
     run.failed(2, &["KILN_SERVER_PORT", "KILN_SERVER_LISTEN"]);
+    // What only shows when the layers are put together is reported where it was set.
+    fs::write(home.path().join("kiln.toml"), "[bridge]\nlayer = \"citys\"\n[layers.cities]\ninput = \"a.csv\"\n")
+        .unwrap();
+    check(home.path(), &[])
+        .failed(2, &["kiln.toml:2:9: bridge.layer: there is no layer `citys`", "did you mean cities?"]);
+    let run = kiln_with_env(home.path(), ["config", "check"], &[("KILN_BRIDGE_LAYER", "city")]);
+    run.failed(2, &["KILN_BRIDGE_LAYER: bridge.layer: there is no layer `city`"]);
 }
 
 #[test]
-fn mistakes_are_told_in_one_line() {
+fn invalid_configurations_are_reported_in_one_line() {
     let home = tempfile::tempdir().unwrap();
     let path = |name: &str| home.path().join(name);
     fs::write(path("typo.toml"), "# mine\n[imags]\nttl = 1\n").unwrap();
@@ -121,6 +156,8 @@ fn mistakes_are_told_in_one_line() {
     check(home.path(), &["-c", "binary.toml"]).failed(2, &["binary.toml", "UTF-8"]);
     check(home.path(), &["-c", "none.toml"]).failed(1, &["none.toml", "cannot read"]);
     check(home.path(), &["--ttl", "soon"]).failed(2, &["--ttl: images.ttl: \"soon\" is not a time"]);
+    check(home.path(), &["--store", ""]).failed(2, &["--store: store.folder: \"\" is not the path of a folder"]);
+    check(home.path(), &["--schemes", "a", "--schemes", ""]).failed(2, &["--schemes: schemes.folders"]);
     check(home.path(), &["-l", "everywhere"]).failed(2, &["--listen: server.listen", "127.0.0.1:3000"]);
     check(home.path(), &["--images", ""]).failed(2, &["--images"]);
     check(home.path(), &["docs=p.csv"]).failed(2, &["docs=p.csv: ", "server's own"]);

@@ -28,8 +28,7 @@ fn paths(text: &str) -> BTreeSet<String> {
         let first = path.split('/').next().unwrap_or_default();
         path.contains('/')
             && !path.contains([' ', '{', '*', '<', '=', ':'])
-            && (path.ends_with(".rs")
-                || path.ends_with(".toml")
+            && (Path::new(path).extension().is_some_and(|ending| ending == "rs" || ending == "toml")
                 || ["src", "crates", "examples", "fuzz", "tests", "docs", "schemes", "scripts", "benches"]
                     .contains(&first))
     };

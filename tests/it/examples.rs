@@ -135,3 +135,27 @@ fn tiles_of_an_axum_application_are_those_of_the_server() {
         assert_same("examples/axum_app", &Picture::decode(std::io::Cursor::new(served.body)).unwrap(), &own);
     }
 }
+
+#[test]
+fn the_library_alone_has_no_server_database_or_file_formats() {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args([
+        "tree",
+        "--offline",
+        "--no-default-features",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--manifest-path",
+    ]);
+    let tree = tree.args(["--format", "{p}"]).arg(manifest("Cargo.toml")).output().unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let crates: HashSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(crates.contains("kiln-core"), "{crates:?}");
+    for heavy in ["arrow-array", "axum", "clap", "libsqlite3-sys", "parquet", "rustls", "tokio", "tokio-postgres"] {
+        assert!(!crates.contains(heavy), "{heavy} is a dependency of the library alone");
+    }
+    assert!(crates.len() <= 60, "{} crates: {crates:?}", crates.len());
+}

@@ -25,6 +25,7 @@ mod kiln;
 mod layer_addresses;
 mod old_page;
 mod overlays;
+mod parameter_names;
 mod picture_rules;
 mod polygons;
 mod postgis;

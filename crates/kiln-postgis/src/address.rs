@@ -1,43 +1,45 @@
-//! Where a database is.
+//! Database URLs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Host, SslMode};
 
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
-/// How sure a connection is to be of the server.
+/// How the certificate of a server is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// Encrypted or not, whoever answers.
-    Anybody,
-    /// The server's certificate is issued by one of these authorities, or by one that this machine trusts, and is for its
-    /// name.
-    Verified { authorities: Option<PathBuf> },
+pub(super) enum Verification {
+    /// Any certificate is accepted.
+    None,
+    /// The certificate must be for the server's name, and issued by an authority of the PEM file or, without one, by an
+    /// authority that the operating system trusts.
+    Full { authorities: Option<PathBuf> },
 }
 
-/// Where a database is, and who asks: `postgres://user:password@host:5432/name`.
+/// The URL of a database: `postgres://user:password@host:5432/name`.
 ///
-/// Of the parameters behind `?`, `sslmode` is `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`;
-/// the last two hold the server's certificate against the file that `sslrootcert` names, or against the authorities that this
-/// machine trusts. `table` is the one table that is meant. It is shown without the password.
+/// Of the parameters after `?`, `sslmode` is `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`; the
+/// last two verify the server's certificate by the authorities in the file `sslrootcert`, or by those that the operating
+/// system trusts. `table` selects one table. [`Display`](fmt::Display) omits the password.
 #[derive(Clone)]
 pub struct Address {
     pub(super) config: tokio_postgres::Config,
-    pub(super) trust: Trust,
+    pub(super) verification: Verification,
     table: Option<String>,
 }
 
 impl Address {
-    /// Whether a text is meant as the address of a database.
+    /// Whether a text is the URL of a database, by its scheme.
     pub fn is_meant(text: &str) -> bool {
         ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
     }
 
-    /// The text of an address, without the password that may be in it.
+    /// The text of a URL without its password.
     pub fn without_password(text: &str) -> String {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
         let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
@@ -49,7 +51,7 @@ impl Address {
         format!("{scheme}://{}{place}{query}", user.unwrap_or_default())
     }
 
-    /// The table that is meant, as `schema.table` or `table`, if one is named.
+    /// The table that the URL selects, as `schema.table` or `table`.
     pub fn table(&self) -> Option<&str> {
         self.table.as_deref()
     }
@@ -58,10 +60,10 @@ impl Address {
 impl FromStr for Address {
     type Err = Error;
 
-    /// Reads the address of a database.
+    /// Parses the URL of a database.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is none. The message does not repeat the text: a password may be in it.
+    /// [`Error::Invalid`] if it is invalid. The message does not repeat the text, which may contain a password.
     fn from_str(text: &str) -> Result<Self> {
         let refused = |why: String| Error::invalid(Parameter::DATABASE, why);
         if !Self::is_meant(text) {
@@ -85,36 +87,24 @@ impl FromStr for Address {
         let why = "not an address such as postgres://user:password@host:5432/name, with % signs before what is special in \
                    the password";
         let mut config: tokio_postgres::Config = plain.parse().map_err(|_| refused(why.into()))?;
-        let verified = |authorities| (SslMode::Require, Trust::Verified { authorities });
-        let (ssl, trust) = match mode.as_deref() {
-            Some("disable") => (SslMode::Disable, Trust::Anybody),
-            None | Some("prefer" | "allow") => (SslMode::Prefer, Trust::Anybody),
-            Some("require") => (SslMode::Require, Trust::Anybody),
+        let verified = |authorities| (SslMode::Require, Verification::Full { authorities });
+        let (ssl, verification) = match mode.as_deref() {
+            Some("disable") => (SslMode::Disable, Verification::None),
+            None | Some("prefer" | "allow") => (SslMode::Prefer, Verification::None),
+            Some("require") => (SslMode::Require, Verification::None),
             Some("verify-ca" | "verify-full") => verified(authorities),
             Some(_) => {
                 return Err(refused("sslmode is disable, prefer, require, verify-ca or verify-full".into()));
             }
         };
         config.ssl_mode(ssl).application_name("kiln");
-        Ok(Self { config, trust, table })
+        Ok(Self { config, verification, table })
     }
 }
 
-/// A part of an address with its `%` signs resolved.
+/// A percent-decoded part of a URL; `None` if it is not UTF-8.
 fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        let hex = behind.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        if let Some(meant) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| byte == b'%') {
-            bytes.push(meant);
-            rest = &behind[2..];
-        } else {
-            bytes.push(byte);
-            rest = behind;
-        }
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 impl fmt::Display for Address {
@@ -156,7 +146,7 @@ mod tests {
         assert_eq!(address.to_string(), "postgres://ann@db.example:5433/maps");
         assert_eq!(format!("{address:?}"), address.to_string());
         assert_eq!(address.table(), Some("a.b c"));
-        assert_eq!(address.trust, Trust::Verified { authorities: None });
+        assert_eq!(address.verification, Verification::Full { authorities: None });
         assert_eq!(address.config.get_password(), Some(&b"s3cret@x"[..]));
     }
 

@@ -1,10 +1,10 @@
-//! Points summed per cell of a canvas: in the database where there are many, one by one where there are few.
+//! Points aggregated per cell of a canvas: by the database if there are many, after fetching them if there are few.
 
 use std::ops::ControlFlow;
 
-use super::cuts::Cuts;
 use super::database::all;
-use super::rows::{Wants, fetch};
+use super::pixel_edges::PixelEdges;
+use super::rows::{ColumnSelection, fetch};
 use super::snapshot::LiveSnapshot;
 use super::sql::Sql;
 use super::window::Window;
@@ -15,7 +15,7 @@ use kiln_core::raster::lattice::{CellSums, FEW_POINTS, OUTSIDE, Placement, Resam
 use kiln_core::raster::{Cells, Grid, Tally};
 use kiln_core::source::{Query, ScanReport};
 
-/// Points of a column and a row of cuts.
+/// The points of a column and a row of pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Group {
     pub(super) column: usize,
@@ -26,11 +26,11 @@ pub(super) struct Group {
 }
 
 impl LiveSnapshot {
-    /// The points that pass `query` per cell of `canvas`, which lies on the globe, as fine as a kernel of `radius_px` pixels
-    /// can tell that smooths them. Those of an embedded layer with the same points are the same to the byte.
+    /// Aggregates the points that match `query` per cell of a geographic `canvas`, at the resolution that a kernel of
+    /// `radius_px` pixels needs. The result is the same, to the byte, as that of an embedded layer of the same points.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the query asks for times or categories and there is no such column, [`Error::Database`],
+    /// [`Error::Invalid`] if the query filters by a time or category that the table lacks, [`Error::Database`],
     /// [`Error::Cancelled`].
     pub fn cells(
         &self,
@@ -47,7 +47,7 @@ impl LiveSnapshot {
             ));
         }
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
-        let grid = |is_wanted: bool, nothing: f32| is_wanted.then(|| Grid::filled(width, height, nothing));
+        let grid = |is_used: bool, empty: f32| is_used.then(|| Grid::filled(width, height, empty));
         let mut counts = grid(matches!(tally, Tally::Count | Tally::CountAndSum), 0.0);
         let mut sums = grid(matches!(tally, Tally::Sum | Tally::CountAndSum), 0.0);
         let mut max = grid(tally == Tally::Max, f32::NEG_INFINITY);
@@ -89,18 +89,18 @@ impl LiveSnapshot {
         tally: Tally,
         tallies: &mut Tallies,
     ) -> Result<()> {
-        let cuts = Cuts::of_canvas(canvas, placement);
-        let Some(extent) = self.area.filter(|_| !cuts.is_empty()) else { return Ok(()) };
-        let window = Window::new(&cuts, extent);
+        let edges = PixelEdges::of_canvas(canvas, placement);
+        let Some(extent) = self.area.filter(|_| !edges.is_empty()) else { return Ok(()) };
+        let window = Window::new(&edges, extent);
         if window.boxes.is_empty() {
             return Ok(());
         }
         let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
-        // The database does not know the arithmetic of a polygon's edges that all pictures share.
+        // The edges of a polygon follow the arithmetic of all other layers, which PostGIS does not have.
         if query.filter.polygon.is_some() || self.estimate(&window.boxes) <= pixels {
             return self.add_points(query, canvas, placement, &window, tallies);
         }
-        let groups = self.groups(query, &cuts, &window, tally)?;
+        let groups = self.groups(query, &edges, &window, tally)?;
         let rows = placement.rows(0..canvas.height());
         let (mut at, mut n) = (Vec::with_capacity(groups.len()), Vec::with_capacity(groups.len()));
         let sum: Vec<f64> = groups.iter().map(|group| group.sum).collect();
@@ -110,8 +110,8 @@ impl LiveSnapshot {
             let columns = placement.columns(turn);
             at.clear();
             at.extend(groups.iter().map(|group| {
-                let row = rows.at(cuts.rows[group.row] as u32);
-                let column = columns.at(cuts.columns[group.column] as u32);
+                let row = rows.at(edges.rows[group.row] as u32);
+                let column = columns.at(edges.columns[group.column] as u32);
                 if row >= OUTSIDE || column >= OUTSIDE { tallies.outside() } else { row + column }
             }));
             let weights = (query.columns.weights && self.relation.weight.is_some()).then_some((&sum[..], &max[..]));
@@ -120,24 +120,30 @@ impl LiveSnapshot {
         Ok(())
     }
 
-    /// The points of each column and row that has any, summed up by the database, in the order of the columns and rows.
-    pub(super) fn groups(&self, query: &Query<'_>, cuts: &Cuts, window: &Window, tally: Tally) -> Result<Vec<Group>> {
+    /// The points of each column and row that has any, aggregated by the database, ordered by row and column.
+    pub(super) fn groups(
+        &self,
+        query: &Query<'_>,
+        edges: &PixelEdges,
+        window: &Window,
+        tally: Tally,
+    ) -> Result<Vec<Group>> {
         let relation = &self.relation;
         let rows = window.lat.len() as u64 + 1;
         let weight = relation.rounded_weight().filter(|_| query.columns.weights);
-        let wants_sum = weight.is_some() && matches!(tally, Tally::Sum | Tally::CountAndSum);
-        let wants_max = weight.is_some() && tally == Tally::Max;
+        let select_sum = weight.is_some() && matches!(tally, Tally::Sum | Tally::CountAndSum);
+        let select_max = weight.is_some() && tally == Tally::Max;
         let mut sql = Sql::default();
-        // 32 bits are faster, where they are enough.
+        // int4 is faster if it is wide enough.
         let kind = if (window.lon.len() as u64 + 1) * rows < 1 << 31 { "int4" } else { "int8" };
         sql.push(&format!("SELECT (width_bucket({}, ", relation.lon())).value(window.lon.clone(), "float8[]");
         sql.push(&format!(")::{kind} * ")).push(&rows.to_string());
         sql.push(&format!(" + width_bucket({}, ", relation.lat())).value(window.lat.clone(), "float8[]");
         sql.push("))::int8, count(*)");
         if let Some(weight) = weight {
-            if wants_sum {
+            if select_sum {
                 sql.push(&format!(", sum({weight})"));
-            } else if wants_max {
+            } else if select_max {
                 sql.push(&format!(", max({weight})"));
             }
         }
@@ -149,9 +155,9 @@ impl LiveSnapshot {
         }
         sql.push(" GROUP BY 1");
         let found: Vec<(Option<i64>, i64, Option<f64>)> =
-            self.database.run(query.scan.stop, move |mut lease| async move {
-                all(&mut lease, &sql.text, &sql.values, |row| {
-                    let weight = if wants_sum || wants_max { row.try_get(2)? } else { None };
+            self.database.run(query.scan.stop, move |mut connection| async move {
+                all(&mut connection, &sql.text, &sql.values, |row| {
+                    let weight = if select_sum || select_max { row.try_get(2)? } else { None };
                     Ok((row.try_get(0)?, row.try_get(1)?, weight))
                 })
                 .await
@@ -166,13 +172,13 @@ impl LiveSnapshot {
                 Some(Group { column, row, n, sum: weight, max: weight as f32 })
             })
             .collect();
-        // Those of several turns around the world come in one order.
+        // Copies of the world are merged into one order.
         groups.sort_by_key(|group| (group.row, group.column));
-        debug_assert!(groups.iter().all(|group| group.column < cuts.columns.len() && group.row < cuts.rows.len()));
+        debug_assert!(groups.iter().all(|group| group.column < edges.columns.len() && group.row < edges.rows.len()));
         Ok(groups)
     }
 
-    /// Adds the points of a window one by one.
+    /// Fetches the points of a window and adds them.
     fn add_points(
         &self,
         query: &Query<'_>,
@@ -182,8 +188,10 @@ impl LiveSnapshot {
         tallies: &mut Tallies,
     ) -> Result<()> {
         let mut found: Vec<(u64, f32)> = Vec::new();
-        self.each_passing(query, window.boxes(self.area.unwrap_or_default()), |key, weight| found.push((key, weight)))?;
-        // In one order, so that sums are the same each time.
+        self.for_each_point(query, window.boxes(self.area.unwrap_or_default()), |key, weight| {
+            found.push((key, weight));
+        })?;
+        // A fixed order makes sums reproducible.
         found.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
         let rows = placement.rows(0..canvas.height());
         let shift = placement.shift();
@@ -203,14 +211,14 @@ impl LiveSnapshot {
         Ok(())
     }
 
-    /// Gives the place, as a key of the Z-order, and the weight of each point that passes `query`, its polygon too.
-    pub(super) fn each_passing(
+    /// Passes the Morton key and the weight of each point that matches `query`, its polygon included, to `each`.
+    pub(super) fn for_each_point(
         &self,
         query: &Query<'_>,
         boxes: Option<&[[f64; 4]]>,
         mut each: impl FnMut(u64, f32),
     ) -> Result<()> {
-        let wants = Wants { weight: self.relation.weight.is_some(), ..Wants::default() };
+        let columns = ColumnSelection { weight: self.relation.weight.is_some(), ..ColumnSelection::default() };
         let within;
         let boxes = match &query.filter.polygon {
             Some(polygon) => {
@@ -223,7 +231,7 @@ impl LiveSnapshot {
             return Ok(());
         }
         let (mut x, mut y) = (Vec::new(), Vec::new());
-        fetch(&self.database, &self.relation, query, wants, boxes, |batch| {
+        fetch(&self.database, &self.relation, query, columns, boxes, |batch| {
             let points = batch.points();
             x.clear();
             y.clear();

@@ -1,19 +1,19 @@
-//! Which column is what.
+//! The roles of columns.
 
 use super::relation::{Column, Kind};
 use kiln_core::source::Role;
 
-/// A column as the database tells of it.
+/// A column of a relation.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct CatalogColumn {
     pub(super) name: String,
-    /// The name of its type; of an enumeration it is its own.
+    /// The name of its type; an enumeration has a name of its own.
     pub(super) type_name: String,
     pub(super) is_enum: bool,
 }
 
-impl Found {
-    /// What it holds, if that is of use.
+impl CatalogColumn {
+    /// The kind of its values, if it is supported.
     pub(super) fn kind(&self) -> Option<Kind> {
         Some(match self.type_name.as_str() {
             "int2" => Kind::Small,
@@ -33,17 +33,17 @@ impl Found {
     }
 }
 
-/// The column that `named` names for a role, or the one that has a usual name and a fitting type.
+/// The column `named` for a role, or the one with a usual name and a suitable type.
 ///
 /// # Errors
-/// Says that there is no column of that name, or that its type does not fit.
-pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[Found]) -> Result<Option<Column>, String> {
+/// A message if there is no column of that name, or its type is unsuitable.
+pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColumn]) -> Result<Option<Column>, String> {
     let fits = |kind: Kind| match role {
         Role::Weight => kind.is_number(),
         Role::Time => kind.is_time(),
         _ => true,
     };
-    let column = |found: &Found| {
+    let column = |found: &CatalogColumn| {
         let kind = found.kind().filter(|kind| fits(*kind))?;
         Some(Column { name: found.name.clone(), kind })
     };
@@ -56,7 +56,7 @@ pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[Found]) -> 
     }
     let usual = role.usual_names().iter().find_map(|usual| {
         let found = columns.iter().find(|found| found.name.eq_ignore_ascii_case(usual))?;
-        // Numbers are categories only where somebody says so.
+        // Numbers are categories only if a column is named.
         column(found).filter(|column| role != Role::Category || column.kind == Kind::Text)
     });
     let only = || {

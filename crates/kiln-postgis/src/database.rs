@@ -1,4 +1,4 @@
-//! A database, and the thread that talks to it.
+//! A database, and the thread that drives its connections.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,18 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::lease::{Lease, Pool, Value};
-use super::tls::Tls;
-use super::{Address, fault};
+use super::pool::{Pool, PooledConnection};
+use super::sql::Value;
+use super::{Address, fault, tls};
 use kiln_core::error::{DatabaseFault, Error, Result};
 
-/// How a database is used.
+/// Limits for the use of a database.
 #[derive(Clone, Debug)]
 pub struct DatabaseOptions {
-    /// The most connections at the same time. Default: 8.
+    /// The maximum number of connections. Default: 8.
     pub connections: usize,
-    /// How long a statement may take. Default: 30 seconds.
+    /// The statement timeout. Default: 30 seconds.
     pub timeout: Duration,
 }
 
@@ -28,37 +29,39 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// A PostGIS database. Whatever waits for it blocks; nothing writes to it.
+/// A PostGIS database. Its methods block, and never write to it.
 pub struct Database {
     pool: Arc<Pool>,
     connections: usize,
-    /// For what may take as long as it needs: a look at a whole table.
-    patient: Arc<Pool>,
+    /// Connections without a statement timeout, for statements that read a whole table.
+    unlimited_pool: Arc<Pool>,
     address: Address,
-    tls: Tls,
+    tls: MakeRustlsConnect,
     runtime: Mutex<Option<Runtime>>,
     handle: Handle,
 }
 
-/// How often a waiting thread looks whether it still is to wait.
-const LOOK: Duration = Duration::from_millis(20);
+/// The interval at which a waiting thread checks for cancellation.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Database {
-    /// Connects to a database, and makes sure that it has PostGIS.
+    /// Connects to a database, and checks that it has PostGIS.
     ///
     /// # Errors
-    /// [`Error::Database`] if it cannot be reached, lets nobody in, or has no PostGIS.
+    /// [`Error::Database`] if it is unreachable, denies access, or has no PostGIS.
     pub fn open(address: &Address, options: &DatabaseOptions) -> Result<Arc<Self>> {
+        const UNLIMITED_CONNECTIONS: usize = 2;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("kiln-postgis").enable_all().build();
         let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
-        let tls = Tls::new(&address.trust)?;
+        let tls = tls::connector(&address.verification)?;
+        let name = address.to_string();
         let pool = |connections, timeout| {
-            Pool::new(address.to_string(), address.config.clone(), tls.clone(), connections, timeout)
+            Pool::new(&name, address.config.clone(), tls.clone(), connections, timeout).map(Arc::new)
         };
         let database = Arc::new(Self {
-            pool: pool(options.connections, options.timeout),
+            pool: pool(options.connections, options.timeout)?,
             connections: options.connections,
-            patient: pool(2, Duration::ZERO),
+            unlimited_pool: pool(UNLIMITED_CONNECTIONS, Duration::ZERO)?,
             address: address.clone(),
             tls: tls.clone(),
             handle: runtime.handle().clone(),
@@ -68,7 +71,7 @@ impl Database {
         Ok(database)
     }
 
-    /// The most connections at the same time.
+    /// The maximum number of connections.
     pub(super) fn connections(&self) -> usize {
         self.connections
     }
@@ -83,58 +86,57 @@ impl Database {
         Ok(())
     }
 
-    /// What messages call it: its address without the password.
+    /// The name in messages: the address without the password.
     pub fn name(&self) -> &str {
-        &self.pool.name
+        self.pool.name()
     }
 
-    /// Where it is.
+    /// The address.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// What a connection of its own is made with.
-    pub(super) fn listening(&self) -> (tokio_postgres::Config, Tls) {
+    /// The configuration and the TLS connector of a connection outside of the pools.
+    pub(super) fn connection_config(&self) -> (tokio_postgres::Config, MakeRustlsConnect) {
         (self.address.config.clone(), self.tls.clone())
     }
 
-    /// Where its tasks run.
+    /// The runtime of its tasks.
     pub(super) fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Connections for work that has a time limit.
+    /// Connections with a statement timeout.
     pub(super) fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
 
-    /// Connections for work that may take as long as it needs.
-    pub(super) fn patient(&self) -> &Arc<Pool> {
-        &self.patient
+    /// Connections without a statement timeout.
+    pub(super) fn unlimited_pool(&self) -> &Arc<Pool> {
+        &self.unlimited_pool
     }
 
-    /// Does `work` with a connection, within the time that a statement may take. Once `stop` is set, the statement is canceled.
+    /// Runs `work` with a connection, within the statement timeout. Cancels the statement once `stop` is set.
     pub(super) fn run<T, F>(
         &self,
         stop: Option<&AtomicBool>,
-        work: impl FnOnce(Lease) -> F + Send + 'static,
+        work: impl FnOnce(PooledConnection) -> F + Send + 'static,
     ) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send,
     {
-        /// The server itself ends a statement in time; a server that says nothing more is given up.
+        /// The server itself ends a statement in time; a server that stays silent is given up.
         const GRACE: Duration = Duration::from_secs(5);
-        let (pool, name) = (Arc::clone(&self.pool), self.name().to_owned());
-        let limit = pool.timeout + GRACE;
+        let pool = Arc::clone(&self.pool);
         self.wait(stop, async move {
-            let all = async { work(pool.lease().await?).await };
-            let silent = |_| Error::database(name, DatabaseFault::Timeout, "it does not answer in time");
-            tokio::time::timeout(limit, all).await.map_err(silent)?
+            let all = async { work(pool.get().await?).await };
+            let silent = |_| Error::database(pool.name(), DatabaseFault::Timeout, "it does not answer in time");
+            tokio::time::timeout(pool.timeout + GRACE, all).await.map_err(silent)?
         })
     }
 
-    /// Waits for a task; once `stop` is set, it is dropped.
+    /// Waits for a task; drops it once `stop` is set.
     pub(super) fn wait<T: Send + 'static>(
         &self,
         stop: Option<&AtomicBool>,
@@ -143,11 +145,11 @@ impl Database {
         let (send, receive) = sync_channel(1);
         let task = self.handle.spawn(async move {
             let outcome = task.await;
-            // Whoever waited may have left.
+            // The receiver is gone if the caller was stopped.
             let _ = send.send(outcome);
         });
         loop {
-            match receive.recv_timeout(LOOK) {
+            match receive.recv_timeout(POLL_INTERVAL) {
                 Ok(outcome) => return outcome,
                 Err(RecvTimeoutError::Timeout) if !stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) => {}
                 Err(RecvTimeoutError::Timeout) => {
@@ -167,35 +169,28 @@ impl Database {
         read: impl Fn(&tokio_postgres::Row) -> Result<T, tokio_postgres::Error> + Send + 'static,
     ) -> Result<Vec<T>> {
         let text = text.into();
-        self.run(None, move |mut lease| async move { all(&mut lease, &text, &values, read).await })
+        self.run(None, move |mut connection| async move { all(&mut connection, &text, &values, read).await })
     }
 }
 
 /// All rows of a statement.
 pub(super) async fn all<T>(
-    lease: &mut Lease,
+    connection: &mut PooledConnection,
     text: &str,
     values: &[Value],
     read: impl Fn(&tokio_postgres::Row) -> Result<T, tokio_postgres::Error>,
 ) -> Result<Vec<T>> {
-    use futures_util::TryStreamExt;
-    let name = lease.name();
-    let mut rows = lease.rows(text, values).await?;
+    let mut rows = connection.rows(text, values).await?;
     let mut found = Vec::new();
-    loop {
-        match rows.try_next().await {
-            Ok(Some(row)) => found.push(read(&row).map_err(|error| fault::told(&name, &error))?),
-            Ok(None) => break,
-            Err(error) => return Err(lease.failed(&name, &error)),
-        }
+    while let Some(row) = connection.next(&mut rows).await? {
+        found.push(read(&row).map_err(|error| fault::to_error(connection.name(), &error))?);
     }
-    lease.done();
     Ok(found)
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // It may be dropped where nothing may block.
+        // A runtime must not be dropped where blocking is not allowed.
         if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
             runtime.shutdown_background();
         }

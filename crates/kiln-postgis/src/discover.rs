@@ -1,25 +1,25 @@
-//! Which tables and views of a database hold points.
+//! Discovery of tables and views of points.
 
 use super::database::{Database, all};
 use super::relation::{Relation, TableName, TableSpec};
 use super::resolve::resolve;
 use kiln_core::error::{DatabaseFault, Error, Result};
 
-/// What was found in a database.
+/// The tables and views of points in a database.
 #[derive(Debug, Default)]
 pub struct Discovery {
-    /// Tables and views of points, each with the name that it may have as a layer.
+    /// Supported tables and views, each with a name for its layer.
     pub found: Vec<(String, Relation)>,
-    /// Those that are left out.
+    /// Unsupported ones.
     pub skipped: Vec<Skipped>,
 }
 
-/// A table or view that is left out.
+/// An unsupported table or view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// The table, and the column if there are several.
     pub label: String,
-    /// Why it is left out.
+    /// The reason.
     pub reason: String,
 }
 
@@ -30,12 +30,12 @@ struct Candidate {
 }
 
 impl Database {
-    /// Looks for tables and views of points, in the order of their names.
+    /// Finds tables and views of points, ordered by name.
     ///
     /// # Errors
-    /// [`Error::Database`] if the catalog cannot be read. What is wrong with a single table is told in what is skipped.
+    /// [`Error::Database`] if the catalog cannot be read. A table that cannot be read is skipped with the reason.
     pub fn discover(&self) -> Result<Discovery> {
-        self.run(None, |mut lease| async move {
+        self.run(None, |mut connection| async move {
             let sql = "SELECT n.nspname::text, c.relname::text, a.attname::text, \
                        has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT') \
                        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
@@ -44,7 +44,7 @@ impl Database {
                        AND t.typname IN ('geometry', 'geography') AND a.attnum > 0 AND NOT a.attisdropped \
                        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tiger', 'topology') \
                        AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2, a.attnum";
-            let candidates = all(&mut lease, sql, &[], |row| {
+            let candidates = all(&mut connection, sql, &[], |row| {
                 let table = TableName { schema: row.try_get(0)?, name: row.try_get(1)? };
                 Ok(Candidate { table, column: row.try_get(2)?, may_read: row.try_get(3)? })
             });
@@ -62,7 +62,7 @@ impl Database {
                 }
                 let quoted = [&table.schema, &table.name].map(|name| super::quote::identifier(name)).join(".");
                 let spec = TableSpec { table: Some(quoted), geometry: Some(column.clone()), ..TableSpec::default() };
-                match resolve(&mut lease, &label, &spec).await {
+                match resolve(&mut connection, &label, &spec).await {
                     Ok(Ok(relation)) => {
                         let base = if table.schema == "public" {
                             table.name.clone()
@@ -73,7 +73,7 @@ impl Database {
                         discovery.found.push((name, relation));
                     }
                     Ok(Err(reason)) => skip(reason),
-                    // One table that cannot be looked at is no reason to leave out the others.
+                    // The other tables may be readable.
                     Err(Error::Database { fault, message, .. }) if fault != DatabaseFault::Unreachable => skip(message),
                     Err(error) => return Err(error),
                 }
@@ -82,14 +82,14 @@ impl Database {
         })
     }
 
-    /// The rows that a spec means; `label` is what messages call them.
+    /// Resolves a specification; `label` is the name in messages.
     ///
     /// # Errors
-    /// [`Error::Input`] if they are no points; [`Error::Database`] if the database says so.
+    /// [`Error::Input`] if it does not select points; [`Error::Database`] for errors of the database.
     pub fn relation(&self, label: &str, spec: &TableSpec) -> Result<Relation> {
         let (label, spec) = (label.to_owned(), spec.clone());
-        self.run(None, move |mut lease| async move {
-            resolve(&mut lease, &label, &spec).await?.map_err(|unfit| Error::input(&label, unfit))
+        self.run(None, move |mut connection| async move {
+            resolve(&mut connection, &label, &spec).await?.map_err(|unfit| Error::input(&label, unfit))
         })
     }
 }

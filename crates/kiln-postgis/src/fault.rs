@@ -1,17 +1,17 @@
-//! What an error of the database means.
+//! Classification of database errors.
 
 use tokio_postgres::error::SqlState;
 
 use kiln_core::error::{DatabaseFault, Error};
 
-/// The error that tells what went wrong with the database called `name`.
-pub(super) fn told(name: &str, error: &tokio_postgres::Error) -> Error {
+/// Converts an error of the database called `name` in messages.
+pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
     let Some(db) = error.as_db_error() else {
         let mut message = error.to_string();
         if let Some(source) = std::error::Error::source(error) {
             message = format!("{message}: {source}");
         }
-        // What the answers hold that is not understood is no fault of the connection.
+        // A value that cannot be decoded is no fault of the connection.
         let is_decoding = message.contains("deserializing") || message.contains("serializing parameter");
         let fault = if is_decoding { DatabaseFault::Failed } else { DatabaseFault::Unreachable };
         return Error::database(name, fault, message);

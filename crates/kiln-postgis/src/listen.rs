@@ -1,10 +1,11 @@
-//! The database says that a table has changed.
+//! Notifications of changed tables, by LISTEN and NOTIFY.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio_postgres::AsyncMessage;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::database::Database;
 use super::quote::{identifier, literal};
@@ -13,10 +14,10 @@ use super::table::LiveTable;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
-/// The channel that is listened to. What comes along is the table's name, `schema.table`.
+/// The channel of the notifications. The payload is the table's name, `schema.table`.
 const CHANNEL: &str = "kiln";
 
-/// The SQL that makes a table say that it has changed, once for each statement that changes it.
+/// The SQL of a trigger that sends a notification for each statement that changes a table.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the name is none: `table` or `schema.table`, in quotes where it is not in lower case.
@@ -69,26 +70,26 @@ fn name(text: &str) -> Option<(String, &str)> {
 }
 
 impl Database {
-    /// Listens for as long as there is any of the tables, and looks at each anew that has changed. A lost connection is made
-    /// again, and all tables are looked at then.
+    /// Listens while any of the tables exists, and refreshes each that has changed. Reconnects after a lost connection, and
+    /// then refreshes all tables.
     pub fn watch(self: &Arc<Self>, tables: &[Arc<LiveTable>]) {
         let tables: Vec<Weak<LiveTable>> = tables.iter().map(Arc::downgrade).collect();
         let database = Arc::downgrade(self);
         self.handle().spawn(async move {
-            const PAUSE: Duration = Duration::from_secs(1);
+            const RECONNECT_DELAY: Duration = Duration::from_secs(1);
             let mut is_first = true;
             loop {
                 let Some(database) = database.upgrade() else { return };
-                let (config, tls) = database.listening();
+                let (config, tls) = database.connection_config();
                 drop(database);
                 if tables.iter().all(|table| table.strong_count() == 0) {
                     return;
                 }
                 if let Err(error) = listen(config, tls, &tables, is_first).await {
-                    tracing::debug!(%error, "nothing is heard from the database");
+                    tracing::debug!(%error, "listening for notifications failed");
                 }
                 is_first = false;
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RECONNECT_DELAY).await;
             }
         });
     }
@@ -97,14 +98,14 @@ impl Database {
 /// Listens until the connection ends.
 async fn listen(
     config: tokio_postgres::Config,
-    tls: super::tls::Tls,
+    tls: MakeRustlsConnect,
     tables: &[Weak<LiveTable>],
     is_first: bool,
 ) -> Result<(), tokio_postgres::Error> {
-    /// Many changes at once are one.
-    const GATHER: Duration = Duration::from_millis(100);
+    /// Notifications within this time are handled together.
+    const DEBOUNCE: Duration = Duration::from_millis(100);
     let (client, mut connection) = config.connect(tls).await?;
-    let (send, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let (send, mut payloads) = tokio::sync::mpsc::unbounded_channel();
     let driver = tokio::spawn(async move {
         while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
             match message {
@@ -120,19 +121,19 @@ async fn listen(
     });
     client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
     if !is_first {
-        look(tables, |_| true).await;
+        refresh(tables, |_| true).await;
     }
-    while let Some(payload) = heard.recv().await {
-        let mut payloads = vec![payload];
-        tokio::time::sleep(GATHER).await;
-        while let Ok(payload) = heard.try_recv() {
-            payloads.push(payload);
+    while let Some(payload) = payloads.recv().await {
+        let mut changed = vec![payload];
+        tokio::time::sleep(DEBOUNCE).await;
+        while let Ok(payload) = payloads.try_recv() {
+            changed.push(payload);
         }
-        look(tables, |table| {
-            // Views and queries do not tell which tables they read.
+        refresh(tables, |table| {
+            // The tables that a view or a query reads are unknown.
             let own = table.relation().table.as_ref().map(ToString::to_string);
             let is_view = own.is_none() || table.relation().is_view;
-            is_view || payloads.iter().any(|payload| payload.is_empty() || Some(payload) == own.as_ref())
+            is_view || changed.iter().any(|payload| payload.is_empty() || Some(payload) == own.as_ref())
         })
         .await;
     }
@@ -140,9 +141,9 @@ async fn listen(
     Ok(())
 }
 
-async fn look(tables: &[Weak<LiveTable>], is_meant: impl Fn(&LiveTable) -> bool) {
-    for table in tables.iter().filter_map(Weak::upgrade).filter(|table| is_meant(table)) {
-        table.look_again().await;
+async fn refresh(tables: &[Weak<LiveTable>], is_changed: impl Fn(&LiveTable) -> bool) {
+    for table in tables.iter().filter_map(Weak::upgrade).filter(|table| is_changed(table)) {
+        table.refresh().await;
     }
 }
 

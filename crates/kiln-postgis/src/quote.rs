@@ -1,11 +1,11 @@
-//! Names and texts as SQL has them.
+//! Quoting of identifiers and literals.
 
-/// A name that the catalog gave, as an identifier.
+/// Quotes an identifier.
 pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A text as a literal.
+/// Quotes a string literal.
 pub(super) fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leads_out_of_quotes() {
+    fn quotes_and_backslashes_are_escaped() {
         assert_eq!(identifier("a\"; drop table b; --"), "\"a\"\"; drop table b; --\"");
         assert_eq!(literal("o'brien"), "'o''brien'");
         assert_eq!(literal("\\' or 1=1"), "E'\\\\'' or 1=1'");

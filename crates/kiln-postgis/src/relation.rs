@@ -1,4 +1,4 @@
-//! A table, a view or a query of the database, as SQL.
+//! A table, a view or a query, as SQL.
 
 use super::quote::identifier;
 use super::sql::{Instant, Sql};
@@ -7,14 +7,14 @@ use kiln_core::geo::Points;
 use kiln_core::parameter::Parameter;
 use kiln_core::source::{Comparison, Description, Operand, Query, parse_time_us};
 
-/// What a live layer is made of, as its owner says it.
+/// The specification of a live layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableSpec {
     /// The table or view, as `schema.table` or `table`.
     pub table: Option<String>,
-    /// Or a query of the server's owner, whose rows are the points.
+    /// Or a query of the administrator, whose rows are the points.
     pub sql: Option<String>,
-    /// The column of the points; `None`: the only one that there is.
+    /// The geometry column; `None`: the only one.
     pub geometry: Option<String>,
     /// The column of the weight; `None`: found by its usual names.
     pub weight: Option<String>,
@@ -22,18 +22,18 @@ pub struct TableSpec {
     pub time: Option<String>,
     /// The column of the category; `None`: found by its usual names.
     pub category: Option<String>,
-    /// A condition of the server's owner that rows have to meet, in SQL.
+    /// A condition of the administrator, in SQL.
     pub filter: Option<String>,
-    /// The coordinate system of points that do not say it themselves.
+    /// The SRID of geometries without one.
     pub srid: Option<i32>,
 }
 
-/// A table's name, as the catalog has it.
+/// A table's name in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableName {
-    /// The schema that it is in.
+    /// The schema.
     pub schema: String,
-    /// Its own name.
+    /// The name within the schema.
     pub name: String,
 }
 
@@ -43,14 +43,14 @@ impl std::fmt::Display for TableName {
     }
 }
 
-/// What a column holds, as far as it is of use.
+/// The kind of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Whole numbers that single precision holds.
+    /// Integers that `float4` represents exactly.
     Small,
-    /// Other whole numbers.
+    /// Other integers.
     Whole,
-    /// Numbers in single precision.
+    /// `float4`.
     Single,
     /// Other numbers.
     Number,
@@ -58,7 +58,7 @@ pub(super) enum Kind {
     Zoned,
     /// Instants or dates without one: UTC.
     Unzoned,
-    /// Anything that is a text, or has one.
+    /// Text, or a type that casts to text.
     Text,
 }
 
@@ -71,7 +71,7 @@ impl Kind {
         matches!(self, Self::Zoned | Self::Unzoned)
     }
 
-    /// What the database calls an instant of this kind.
+    /// The SQL type of an instant of this kind.
     fn instant(self) -> &'static str {
         if self == Self::Zoned { "timestamptz" } else { "timestamp" }
     }
@@ -90,30 +90,30 @@ impl Column {
     }
 }
 
-/// The column of the points.
+/// The geometry column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub(super) name: String,
     pub(super) is_geography: bool,
-    /// The coordinate system that the values name, and the one that they are in.
+    /// The declared SRID, and the actual one.
     pub(super) stored_srid: i32,
     pub(super) srid: i32,
-    /// Whether a row may hold several points, or something else.
+    /// Whether a row may contain several points, or other geometries.
     pub(super) is_mixed: bool,
 }
 
 /// Degrees of longitude and latitude.
 pub(super) const DEGREES: i32 = 4326;
 
-/// Rows of a database that are points: where they come from, and which column is what.
+/// Rows that are points: their FROM item, and the roles of their columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
-    /// What messages call it.
+    /// The name in messages.
     pub(super) label: String,
-    /// The item of FROM that gives the rows, called `k`.
+    /// The FROM item, with the alias `k`.
     pub(super) from: String,
     pub(super) table: Option<TableName>,
-    /// Whether other tables hold its rows.
+    /// Whether its rows come from other tables.
     pub(super) is_view: bool,
     pub(super) geometry: Geometry,
     pub(super) weight: Option<Column>,
@@ -122,7 +122,7 @@ pub struct Relation {
     /// All columns that may be compared.
     pub(super) columns: Vec<Column>,
     pub(super) filter: Option<String>,
-    /// Whether an index finds points by their place; `None` where that is not known.
+    /// Whether there is a spatial index; `None` if unknown.
     pub(super) is_indexed: Option<bool>,
     /// How a layer of the rows is named and drawn.
     pub(super) description: Description,
@@ -132,12 +132,12 @@ pub struct Relation {
 pub(super) type Box4 = [f64; 4];
 
 impl Relation {
-    /// What messages call it.
+    /// The name in messages.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// Which column is what, for people.
+    /// A description of the columns' roles.
     pub fn described(&self) -> String {
         let mut text = format!("points of {}", self.geometry.name);
         for (word, column) in [("weight", &self.weight), ("time", &self.time), ("category", &self.category)] {
@@ -166,7 +166,7 @@ impl Relation {
         description
     }
 
-    /// The names of the columns of weight, time and category, as far as there are such.
+    /// The names of the columns of weight, time and category.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         [&self.weight, &self.time, &self.category].into_iter().flatten().map(|column| column.name.as_str())
     }
@@ -176,7 +176,7 @@ impl Relation {
         self.table.as_ref().map(|table| table.name.as_str())
     }
 
-    /// The table's name with its schema, as SQL reads it; `None` for a query.
+    /// The table's name with its schema, quoted for SQL; `None` for a query.
     pub fn quoted_name(&self) -> Option<String> {
         let is_plain = |name: &str| {
             name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
@@ -186,7 +186,7 @@ impl Relation {
         self.table.as_ref().map(|table| format!("{}.{}", part(&table.schema), part(&table.name)))
     }
 
-    /// Which places of which table it is; `None` for a query.
+    /// The table and the geometry column; `None` for a query.
     pub fn source_key(&self) -> Option<String> {
         self.table.as_ref().map(|table| format!("{table}.{}", self.geometry.name))
     }
@@ -200,7 +200,7 @@ impl Relation {
         self.geometry.srid != DEGREES
     }
 
-    /// The items of FROM.
+    /// The FROM items.
     pub(super) fn items(&self) -> String {
         let Geometry { is_mixed, stored_srid, srid, .. } = self.geometry;
         let column = self.geometry_sql();
@@ -240,35 +240,35 @@ impl Relation {
         format!("ST_Y({})", self.point_sql())
     }
 
-    /// The weight as the database keeps it, in double precision.
+    /// The stored weight, as `float8`.
     pub(super) fn weight_sql(&self) -> Option<String> {
         self.weight.as_ref().map(|column| format!("{}::float8", column.sql()))
     }
 
-    /// The weight rounded to single precision, as points have it, in double precision.
+    /// The weight rounded to single precision, as `float8`.
     pub(super) fn rounded_weight(&self) -> Option<String> {
         let column = self.weight.as_ref()?;
         let sql = column.sql();
         Some(match column.kind {
             Kind::Small | Kind::Single => format!("{sql}::float8"),
             Kind::Whole => format!("{sql}::float4::float8"),
-            // What single precision takes for 0 is an error to the database.
+            // PostgreSQL rejects a cast that underflows.
             _ => format!("(CASE WHEN abs({sql}) < 1e-37 THEN 0 ELSE {sql}::float4 END)::float8"),
         })
     }
 
-    /// The condition that a row has a weight that points may have.
+    /// The condition that the weight is valid.
     pub(super) fn has_weight(&self) -> Option<String> {
         let column = self.weight.as_ref()?;
         let most = f64::from(Points::MAX_WEIGHT);
         Some(match column.kind {
             Kind::Small => format!("{} IS NOT NULL", column.sql()),
-            // The planner takes BETWEEN for something that hardly any row meets.
+            // The planner underestimates the rows that match BETWEEN.
             _ => format!("abs({}::float8) <= {most}", column.sql()),
         })
     }
 
-    /// The time as the database's own type of an instant.
+    /// The time, as a timestamp.
     pub(super) fn time_sql(&self) -> Option<String> {
         self.time.as_ref().map(|column| format!("{}::{}", column.sql(), column.kind.instant()))
     }
@@ -277,7 +277,7 @@ impl Relation {
         self.category.as_ref().map(|column| format!("NULLIF({}::text, '')", column.sql()))
     }
 
-    /// Adds the conditions of a query: which rows, which times, which categories, which places. A polygon is not among them.
+    /// Appends the WHERE clause of a query, without its polygon.
     pub(super) fn push_conditions(&self, sql: &mut Sql, query: &Query<'_>, boxes: Option<&[Box4]>) {
         let mut word = " WHERE ";
         let mut next = |sql: &mut Sql| {
@@ -286,7 +286,7 @@ impl Relation {
         };
         if let Some(filter) = &self.filter {
             next(sql);
-            // What follows a comment is on a line of its own.
+            // The newline ends a trailing comment of the filter.
             sql.push(&format!("({filter}\n)"));
         }
         if self.geometry.is_mixed {
@@ -316,7 +316,7 @@ impl Relation {
             next(sql);
             self.push_comparison(sql, comparison);
         }
-        if let Some(boxes) = boxes.filter(|boxes| self.finds(boxes)) {
+        if let Some(boxes) = boxes.filter(|boxes| self.supports(boxes)) {
             next(sql);
             sql.push("(");
             for (place, bounds) in boxes.iter().enumerate() {
@@ -327,10 +327,10 @@ impl Relation {
         }
     }
 
-    /// Makes sure that the rows have the column that a comparison names, and that it can be compared like that.
+    /// Checks the column and the operand of a comparison.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `where` if not.
+    /// [`Error::Invalid`] for `where` if the column is unknown, or has another type.
     pub fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
         let Comparison { column: name, operand, .. } = comparison;
         let refused = |why: String| Err(Error::invalid(Parameter::WHERE, why));
@@ -344,7 +344,7 @@ impl Relation {
                 None => refused(format!("the column `{name}` holds times, and `{text}` is none")),
             },
             Operand::Text(text) if column.kind == Kind::Text => {
-                // The database cannot hold it.
+                // Texts of PostgreSQL contain no NUL.
                 if text.contains('\0') { refused(format!("the column `{name}` holds no such text")) } else { Ok(()) }
             }
             Operand::Number(_) => refused(format!("the column `{name}` holds no numbers: give a text")),
@@ -371,36 +371,36 @@ impl Relation {
             (Some(found), Operand::Text(text)) if found.kind == Kind::Text => {
                 sql.push(&format!("{}::text {operator} ", found.sql())).value(text.clone(), "text");
             }
-            // Whoever made the query has checked it.
+            // The comparison was checked when the query was made.
             _ => {
                 sql.push("false");
             }
         }
     }
 
-    /// Whether the database can look for points in such boxes.
-    fn finds(&self, boxes: &[Box4]) -> bool {
-        /// On the sphere, wider boxes are no boxes any more.
-        const WIDEST_DEG: f64 = 60.0;
-        !self.geometry.is_geography || boxes.iter().all(|[west, _, east, _]| east - west <= WIDEST_DEG)
+    /// Whether the boxes can be a condition.
+    fn supports(&self, boxes: &[Box4]) -> bool {
+        /// The edges of wider boxes bend too much on the sphere.
+        const MAX_WIDTH_DEG: f64 = 60.0;
+        !self.geometry.is_geography || boxes.iter().all(|[west, _, east, _]| east - west <= MAX_WIDTH_DEG)
     }
 
-    /// The condition that a row's box meets a box, in the coordinates of the table, so that its index is of use.
+    /// Appends the condition that a geometry's box overlaps a box in the coordinate system of the table, as its index needs it.
     fn push_box(&self, sql: &mut Sql, [west, south, east, north]: Box4) {
-        /// Edges become curves: each is cut into so many parts, and some of its length is added.
-        const PARTS: f64 = 16.0;
-        const MORE: f64 = 1.0 / 64.0;
-        const LEAST_DEG: f64 = 1e-7;
+        /// Transformed edges are curves: each is divided into segments, and the box is enlarged by a margin.
+        const SEGMENTS: f64 = 16.0;
+        const MARGIN: f64 = 1.0 / 64.0;
+        const MIN_MARGIN_DEG: f64 = 1e-7;
         let Geometry { name, is_geography, stored_srid, srid, .. } = &self.geometry;
         let is_plain = *srid == DEGREES && !is_geography;
         let size = (east - west).max(north - south);
-        let more = if is_plain { LEAST_DEG } else { (size * MORE).max(LEAST_DEG) };
-        let south = (south - more).max(-90.0);
-        let north = (north + more).min(90.0);
+        let margin = if is_plain { MIN_MARGIN_DEG } else { (size * MARGIN).max(MIN_MARGIN_DEG) };
+        let south = (south - margin).max(-90.0);
+        let north = (north + margin).min(90.0);
         sql.push(&format!("k.{} && ", identifier(name)));
         let envelope = |sql: &mut Sql, srid: i32| {
             sql.push("ST_MakeEnvelope(");
-            for edge in [west - more, south, east + more, north] {
+            for edge in [west - margin, south, east + margin, north] {
                 sql.value(edge, "float8").push(", ");
             }
             sql.push(&format!("{srid})"));
@@ -411,7 +411,7 @@ impl Relation {
         }
         sql.push(if *is_geography { "ST_Segmentize(" } else { "ST_SetSRID(ST_Transform(ST_Segmentize(" });
         envelope(sql, DEGREES);
-        sql.push(", ").value((size + 2.0 * more) / PARTS, "float8");
+        sql.push(", ").value((size + 2.0 * margin) / SEGMENTS, "float8");
         if *is_geography {
             sql.push(")::geography");
         } else {

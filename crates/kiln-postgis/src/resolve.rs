@@ -1,19 +1,19 @@
-//! From what is said of a layer to its rows.
+//! Resolution of a table specification to a relation.
 
 use tokio_postgres::types::Kind as TypeKind;
 
-use super::columns::{Found, column_for};
+use super::columns::{CatalogColumn, column_for};
 use super::database::all;
-use super::lease::Lease;
+use super::pool::PooledConnection;
 use super::quote::identifier;
 use super::relation::{Column, DEGREES, Geometry, Relation, TableName, TableSpec};
 use kiln_core::error::Result;
 use kiln_core::source::{Description, Role};
 
-/// Why something is no layer of points.
+/// The reason why a relation cannot be a layer.
 pub(super) type Unfit = String;
 
-/// What a column of the points says of itself: its type, such as `Point`, and its coordinate system, 0 if it says none.
+/// The declaration of a geometry column: its type, such as `Point`, and its SRID, 0 if it has none.
 #[derive(Clone, Debug)]
 pub(super) struct Declared {
     pub(super) shape: String,
@@ -22,13 +22,17 @@ pub(super) struct Declared {
     pub(super) is_view: bool,
 }
 
-/// The rows that a spec means.
+/// Resolves a specification.
 ///
 /// # Errors
-/// Those of the database. The inner one says why it is no layer of points.
-pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) -> Result<Result<Relation, Unfit>> {
+/// Those of the database. The inner error is the reason why the relation cannot be a layer.
+pub(super) async fn resolve(
+    connection: &mut PooledConnection,
+    label: &str,
+    spec: &TableSpec,
+) -> Result<Result<Relation, Unfit>> {
     let (from, table) = match (&spec.table, &spec.sql) {
-        (Some(table), None) => match find(lease, table).await? {
+        (Some(table), None) => match find(connection, table).await? {
             Some(table) => (format!("{}.{} AS k", identifier(&table.schema), identifier(&table.name)), Some(table)),
             None => return Ok(Err(format!("there is no table or view `{table}`"))),
         },
@@ -38,11 +42,11 @@ pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) ->
         }
         _ => return Ok(Err("it needs a table, or sql, but not both".into())),
     };
-    let statement = lease.statement(&format!("SELECT k.* FROM {from} LIMIT 0")).await?;
-    let columns: Vec<Found> = statement
+    let statement = connection.statement(&format!("SELECT k.* FROM {from} LIMIT 0")).await?;
+    let columns: Vec<CatalogColumn> = statement
         .columns()
         .iter()
-        .map(|column| Found {
+        .map(|column| CatalogColumn {
             name: column.name().to_owned(),
             type_name: column.type_().name().to_owned(),
             is_enum: matches!(column.type_().kind(), TypeKind::Enum(_)),
@@ -53,12 +57,12 @@ pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) ->
         Err(unfit) => return Ok(Err(unfit)),
     };
     let declared = match &table {
-        Some(table) => declared(lease, table, &geometry.name).await?,
+        Some(table) => declared(connection, table, &geometry.name).await?,
         None => None,
     };
     let is_indexed = declared.as_ref().map(|declared| declared.is_indexed).filter(|_| table.is_some());
     let is_view = declared.as_ref().is_some_and(|declared| declared.is_view);
-    let shape = match shape(lease, &from, spec, geometry, declared).await? {
+    let shape = match shape(connection, &from, spec, geometry, declared).await? {
         Ok(shape) => shape,
         Err(unfit) => return Ok(Err(unfit)),
     };
@@ -89,17 +93,17 @@ pub(super) async fn resolve(lease: &mut Lease, label: &str, spec: &TableSpec) ->
     }))
 }
 
-/// The table that a text names, as SQL would read it.
-pub(super) async fn find(lease: &mut Lease, text: &str) -> Result<Option<TableName>> {
+/// The table of a name that is quoted as in SQL.
+pub(super) async fn find(connection: &mut PooledConnection, text: &str) -> Result<Option<TableName>> {
     let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                WHERE c.oid = to_regclass($1::text) AND c.relkind IN ('r', 'v', 'm', 'f', 'p')";
     let values = [Box::new(text.to_owned()) as _];
-    let found = all(lease, sql, &values, |row| Ok(TableName { schema: row.try_get(0)?, name: row.try_get(1)? }));
+    let found = all(connection, sql, &values, |row| Ok(TableName { schema: row.try_get(0)?, name: row.try_get(1)? }));
     Ok(found.await?.into_iter().next())
 }
 
-fn geometry_column<'c>(spec: &TableSpec, columns: &'c [Found]) -> Result<&'c Found, Unfit> {
-    let of_points: Vec<&Found> = columns.iter().filter(|column| column.is_geometry()).collect();
+fn geometry_column<'c>(spec: &TableSpec, columns: &'c [CatalogColumn]) -> Result<&'c CatalogColumn, Unfit> {
+    let of_points: Vec<&CatalogColumn> = columns.iter().filter(|column| column.is_geometry()).collect();
     let names = || of_points.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
     match (&spec.geometry, &of_points[..]) {
         (_, []) => Err("no column is of the type geometry or geography".into()),
@@ -112,7 +116,7 @@ fn geometry_column<'c>(spec: &TableSpec, columns: &'c [Found]) -> Result<&'c Fou
     }
 }
 
-async fn declared(lease: &mut Lease, table: &TableName, column: &str) -> Result<Option<Declared>> {
+async fn declared(connection: &mut PooledConnection, table: &TableName, column: &str) -> Result<Option<Declared>> {
     let sql = "SELECT postgis_typmod_type(a.atttypmod)::text, postgis_typmod_srid(a.atttypmod), \
                c.relkind IN ('v', 'f') OR EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid \
                JOIN pg_am m ON m.oid = x.relam WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum \
@@ -120,7 +124,7 @@ async fn declared(lease: &mut Lease, table: &TableName, column: &str) -> Result<
                FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
                WHERE n.nspname = $1::text AND c.relname = $2::text AND a.attname = $3::text";
     let values = [table.schema.clone(), table.name.clone(), column.to_owned()].map(|value| Box::new(value) as _);
-    let found = all(lease, sql, &values, |row| {
+    let found = all(connection, sql, &values, |row| {
         Ok(Declared {
             shape: row.try_get(0)?,
             srid: row.try_get(1)?,
@@ -131,12 +135,12 @@ async fn declared(lease: &mut Lease, table: &TableName, column: &str) -> Result<
     Ok(found.await?.into_iter().next())
 }
 
-/// What the values of the column are.
+/// The type and the coordinate system of the values.
 async fn shape(
-    lease: &mut Lease,
+    connection: &mut PooledConnection,
     from: &str,
     spec: &TableSpec,
-    column: &Found,
+    column: &CatalogColumn,
     declared: Option<Declared>,
 ) -> Result<Result<Geometry, Unfit>> {
     let is_geography = column.type_name == "geography";
@@ -151,7 +155,7 @@ async fn shape(
     }
     geometry.stored_srid = if is_geography && declared_srid <= 0 { DEGREES } else { declared_srid.max(0) };
     if shape.is_empty() || shape == "geometry" || geometry.stored_srid == 0 {
-        match probe(lease, from, spec, column).await? {
+        match probe(connection, from, spec, column).await? {
             Ok(Some((srid, is_mixed))) => (geometry.stored_srid, geometry.is_mixed) = (srid, is_mixed),
             Ok(None) => {}
             Err(unfit) => return Ok(Err(unfit)),
@@ -171,12 +175,12 @@ async fn shape(
     Ok(Ok(geometry))
 }
 
-/// Looks at some values: their coordinate system, and whether there are others than single points.
+/// Samples some values for their coordinate system, and for others than single points.
 async fn probe(
-    lease: &mut Lease,
+    connection: &mut PooledConnection,
     from: &str,
     spec: &TableSpec,
-    column: &Found,
+    column: &CatalogColumn,
 ) -> Result<Result<Option<(i32, bool)>, Unfit>> {
     let place = format!("k.{}", identifier(&column.name));
     let filter = spec.filter.as_ref().map(|filter| format!(" AND ({filter}\n)")).unwrap_or_default();
@@ -184,7 +188,7 @@ async fn probe(
         "SELECT ST_SRID(g), GeometryType(g), count(*) FROM (SELECT {place}::geometry AS g FROM {from} \
          WHERE {place} IS NOT NULL{filter} LIMIT 1000) AS s GROUP BY 1, 2 ORDER BY 3 DESC"
     );
-    let found: Vec<(i32, String)> = all(lease, &sql, &[], |row| Ok((row.try_get(0)?, row.try_get(1)?))).await?;
+    let found: Vec<(i32, String)> = all(connection, &sql, &[], |row| Ok((row.try_get(0)?, row.try_get(1)?))).await?;
     let Some((srid, _)) = found.first() else { return Ok(Ok(None)) };
     if let Some((other, _)) = found.iter().find(|(other, _)| other != srid) {
         return Ok(Err(format!("its places are in several coordinate systems, SRID {srid} and {other} among them")));
@@ -194,6 +198,6 @@ async fn probe(
     if of_points == 0 {
         return Ok(Err(format!("its places are of the type {}, not points", found[0].1.to_lowercase())));
     }
-    // Rows that were not looked at may hold anything.
+    // Rows outside of the sample may have any type.
     Ok(Ok(Some((*srid, true))))
 }

@@ -1,16 +1,16 @@
-//! Points one by one, as the database sends them.
+//! Rows of points, streamed from the database.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, TrySendError, sync_channel};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use tokio_postgres::Row;
 
-use super::database::Database;
+use super::database::{Database, POLL_INTERVAL};
 use super::fault;
-use super::lease::Pool;
+use super::pool::Pool;
 use super::relation::{Box4, Relation};
 use super::sql::{Instant, Sql};
 use kiln_core::error::{Error, Result};
@@ -27,23 +27,24 @@ pub(super) struct Batch {
     pub(super) codes: Option<Vec<u32>>,
     pub(super) names: Vec<Box<str>>,
     numbers: HashMap<Box<str>, u32>,
-    /// Rows, whatever became of them.
+    /// Rows read, rejected ones among them.
     pub(super) read: u64,
-    /// Those that are no points, and why the first ones are none.
+    /// Rows rejected.
     pub(super) rejected: u64,
+    /// The first rejected rows, counted from 1, and the reasons.
     pub(super) reasons: Vec<(u64, &'static str)>,
 }
 
-/// Which columns are asked for.
+/// The optional columns that are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wants {
+pub(super) struct ColumnSelection {
     pub(super) weight: bool,
     pub(super) time: bool,
     pub(super) category: bool,
 }
 
-impl Wants {
-    /// What a query asks for, as far as the rows have it.
+impl ColumnSelection {
+    /// The columns that a query needs and the relation has.
     pub(super) fn of(relation: &Relation, query: &Query<'_>) -> Self {
         Self {
             weight: relation.weight.is_some(),
@@ -52,15 +53,15 @@ impl Wants {
         }
     }
 
-    /// The columns of SELECT.
+    /// The SELECT clause.
     pub(super) fn select(self, relation: &Relation) -> String {
         let mut columns = format!("SELECT {} AS lon, {} AS lat", relation.lon(), relation.lat());
-        for (wanted, column) in [
+        for (is_selected, column) in [
             (self.weight, relation.weight_sql()),
             (self.time, relation.time_sql()),
             (self.category, relation.category_sql()),
         ] {
-            if let Some(column) = column.filter(|_| wanted) {
+            if let Some(column) = column.filter(|_| is_selected) {
                 columns.push_str(", ");
                 columns.push_str(&column);
             }
@@ -69,7 +70,7 @@ impl Wants {
     }
 }
 
-/// A row, as it is understood.
+/// The values of a row.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fields<'r> {
     pub(super) place: Option<(f64, f64)>,
@@ -79,32 +80,32 @@ pub(super) struct Fields<'r> {
 }
 
 impl Batch {
-    /// Rows that go on together.
+    /// Rows per batch.
     pub(super) const ROWS: usize = 8192;
-    /// The most reasons that are kept.
-    const REASONS: usize = 5;
+    /// Rejected rows of a batch whose reasons are kept.
+    const MAX_REASONS: usize = 5;
 
-    pub(super) fn new(wants: Wants) -> Self {
+    pub(super) fn new(columns: ColumnSelection) -> Self {
         Self {
-            weight: wants.weight.then(Vec::new),
-            time_us: wants.time.then(Vec::new),
-            codes: wants.category.then(Vec::new),
+            weight: columns.weight.then(Vec::new),
+            time_us: columns.time.then(Vec::new),
+            codes: columns.category.then(Vec::new),
             ..Self::default()
         }
     }
 
-    /// One for points that have the columns of others, and categories of the same names.
+    /// An empty batch with the columns and the category names of `points`.
     pub(super) fn like(points: &Points<'_>) -> Self {
         let names = points.category().map(|category| category.names.to_vec()).unwrap_or_default();
-        let wants = Wants {
+        let columns = ColumnSelection {
             weight: points.weight().is_some(),
             time: points.time_us().is_some(),
             category: points.category().is_some(),
         };
-        Self { names, ..Self::new(wants) }
+        Self { names, ..Self::new(columns) }
     }
 
-    /// Takes in a row.
+    /// Adds a row, or rejects it.
     pub(super) fn add(&mut self, row: Fields<'_>) {
         self.read += 1;
         let is_place = |(lon, lat): (f64, f64)| lon.abs() <= 360.0 && lat.abs() <= 90.0;
@@ -120,7 +121,7 @@ impl Batch {
         };
         if let Some(why) = why {
             self.rejected += 1;
-            if self.reasons.len() < Self::REASONS {
+            if self.reasons.len() < Self::MAX_REASONS {
                 self.reasons.push((self.read, why));
             }
             return;
@@ -154,7 +155,7 @@ impl Batch {
 
     /// The points.
     pub(super) fn points(&self) -> Points<'_> {
-        // All columns grow together and every code was given with its name, so no call can fail.
+        // All columns have the same length and every code has a name, so no call can fail.
         let mut points = Points::new(&self.lon, &self.lat).unwrap_or_default();
         if let Some(weight) = &self.weight {
             points = points.with_weight(weight).unwrap_or_default();
@@ -168,19 +169,19 @@ impl Batch {
         points
     }
 
-    fn add_row(&mut self, row: &Row, wants: Wants) -> Result<(), tokio_postgres::Error> {
+    fn add_row(&mut self, row: &Row, columns: ColumnSelection) -> Result<(), tokio_postgres::Error> {
         let (lon, lat): (Option<f64>, Option<f64>) = (row.try_get(0)?, row.try_get(1)?);
         let mut fields = Fields { place: lon.zip(lat), ..Fields::default() };
         let mut column = 1;
-        if wants.weight {
+        if columns.weight {
             column += 1;
             fields.weight = row.try_get(column)?;
         }
-        if wants.time {
+        if columns.time {
             column += 1;
             fields.time_us = row.try_get::<_, Option<Instant>>(column)?.map(|Instant(us)| us);
         }
-        if wants.category {
+        if columns.category {
             column += 1;
             fields.category = row.try_get(column)?;
         }
@@ -189,43 +190,36 @@ impl Batch {
     }
 }
 
-/// Gives the points that pass `query` to `each`, some at a time, until it has had enough. Those that the polygon of the query
-/// leaves out are among them.
+/// Passes the points that match `query` to `each` in batches until it breaks. The polygon of the query is not applied.
 pub(super) fn fetch(
     database: &Database,
     relation: &Relation,
     query: &Query<'_>,
-    wants: Wants,
+    columns: ColumnSelection,
     boxes: Option<&[Box4]>,
     mut each: impl FnMut(Batch) -> ControlFlow<()>,
 ) -> Result<()> {
     let mut sql = Sql::default();
-    sql.push(&wants.select(relation)).push(" FROM ").push(&relation.items());
+    sql.push(&columns.select(relation)).push(" FROM ").push(&relation.items());
     relation.push_conditions(&mut sql, query, boxes);
     stream(
         database,
         database.pool(),
         query,
-        |lease_pool, send| async move {
-            let mut lease = lease_pool.lease().await?;
-            let name = lease.name();
-            let mut rows = lease.rows(&sql.text, &sql.values).await?;
-            let mut batch = Batch::new(wants);
-            loop {
-                match rows.try_next().await {
-                    Ok(Some(row)) => batch.add_row(&row, wants).map_err(|error| fault::told(&name, &error))?,
-                    Ok(None) => break,
-                    Err(error) => return Err(lease.failed(&name, &error)),
-                }
+        |pool, send| async move {
+            let mut connection = pool.get().await?;
+            let mut rows = connection.rows(&sql.text, &sql.values).await?;
+            let mut batch = Batch::new(columns);
+            while let Some(row) = connection.next(&mut rows).await? {
+                batch.add_row(&row, columns).map_err(|error| fault::to_error(connection.name(), &error))?;
                 if batch.read as usize >= Batch::ROWS {
-                    let full = std::mem::replace(&mut batch, Batch::new(wants));
+                    let full = std::mem::replace(&mut batch, Batch::new(columns));
                     if send.send(full).await.is_break() {
                         return Ok(());
                     }
                 }
             }
-            lease.done();
-            // Whether anybody wants it makes no difference any more.
+            // The task ends here, received or not.
             let _ = send.send(batch).await;
             Ok(())
         },
@@ -233,11 +227,11 @@ pub(super) fn fetch(
     )
 }
 
-/// Where a task puts what it has read; it waits while there is enough.
+/// The sending end of a bounded channel from a task to a blocking thread.
 pub(super) struct Sender<T>(std::sync::mpsc::SyncSender<T>);
 
 impl<T> Sender<T> {
-    /// Breaks where nobody wants more.
+    /// Waits while the channel is full; breaks once the receiver is gone.
     pub(super) async fn send(&self, item: T) -> ControlFlow<()> {
         const PAUSE: Duration = Duration::from_micros(500);
         let mut item = item;
@@ -252,23 +246,22 @@ impl<T> Sender<T> {
     }
 }
 
-/// Runs a task that reads, and gives what it sends to `each` as it comes.
+/// Spawns a task that reads with a connection of `pool`, and passes the items that it sends to `each` until that breaks.
 pub(super) fn stream<T, F>(
     database: &Database,
-    pool: &std::sync::Arc<Pool>,
+    pool: &Arc<Pool>,
     query: &Query<'_>,
-    task: impl FnOnce(std::sync::Arc<Pool>, Sender<T>) -> F,
+    task: impl FnOnce(Arc<Pool>, Sender<T>) -> F,
     each: &mut dyn FnMut(T) -> ControlFlow<()>,
 ) -> Result<()>
 where
     T: Send + 'static,
     F: Future<Output = Result<()>> + Send + 'static,
 {
-    const AHEAD: usize = 8;
-    const LOOK: Duration = Duration::from_millis(20);
-    let (send, receive) = sync_channel(AHEAD);
+    const CAPACITY: usize = 8;
+    let (send, receive) = sync_channel(CAPACITY);
     let (finish, finished) = sync_channel(1);
-    let work = task(std::sync::Arc::clone(pool), Sender(send));
+    let work = task(Arc::clone(pool), Sender(send));
     let task = database.handle().spawn(async move {
         let _ = finish.send(work.await);
     });
@@ -277,7 +270,7 @@ where
             task.abort();
             return Err(Error::Cancelled);
         }
-        match receive.recv_timeout(LOOK) {
+        match receive.recv_timeout(POLL_INTERVAL) {
             Ok(item) => {
                 if each(item).is_break() {
                     task.abort();

@@ -1,18 +1,18 @@
-//! The points of a table, one by one, as a source.
+//! The points of a snapshot as a source.
 
 use std::ops::ControlFlow;
 
-use super::rows::{Batch, Wants, fetch};
+use super::rows::{Batch, ColumnSelection, fetch};
 use super::snapshot::LiveSnapshot;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Points, fixed, morton};
 use kiln_core::source::{Gathered, Query, ScanReport, Sink, Source};
 
-/// So many points come in one order. More of them come as they are in the table.
-const MOST_SORTED: usize = 2_000_000;
+/// The maximum number of points that are sorted. More points come in the order of the table.
+const MAX_SORTED: usize = 2_000_000;
 
 impl Source for LiveSnapshot {
-    /// Points come in Z-order, at the places where an embedded layer keeps them, unless they are very many.
+    /// Points come in Z-order, at the coordinates that an embedded layer stores, unless there are very many.
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         self.check(query)?;
         let Some(sink) = sinks.first_mut() else { return Ok(ScanReport::default()) };
@@ -21,7 +21,7 @@ impl Source for LiveSnapshot {
             (Some(polygon), boxes) => Some(self.boxes_of(polygon.bounds(), boxes.as_deref())),
             (None, boxes) => boxes,
         };
-        let wants = Wants::of(&self.relation, query);
+        let columns = ColumnSelection::of(&self.relation, query);
         let mut report = ScanReport::default();
         if self.area.is_none() || boxes.as_ref().is_some_and(Vec::is_empty) {
             return Ok(report);
@@ -29,7 +29,7 @@ impl Source for LiveSnapshot {
         let mut gathered = Some(Gathered::default());
         let mut stopped = false;
         let mut kept = Gathered::default();
-        fetch(&self.database, &self.relation, query, wants, boxes.as_deref(), |batch| {
+        fetch(&self.database, &self.relation, query, columns, boxes.as_deref(), |batch| {
             report.read += batch.read;
             report.rejected += batch.rejected;
             kept.clear();
@@ -37,7 +37,7 @@ impl Source for LiveSnapshot {
             let points = if query.columns.weights { kept.points() } else { kept.points().without_weight() };
             if let Some(all) = &mut gathered {
                 all.add(points);
-                if all.len() <= MOST_SORTED {
+                if all.len() <= MAX_SORTED {
                     return ControlFlow::Continue(());
                 }
             }
@@ -61,7 +61,7 @@ impl Source for LiveSnapshot {
     }
 }
 
-/// Adds the points of a batch that the map shows and the polygon lets through, and answers how many it left out.
+/// Adds the points of a batch that are on the map and in the polygon, and returns the number of the others.
 fn keep(batch: &Batch, query: &Query<'_>, kept: &mut Gathered) -> u64 {
     let points = batch.points();
     let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
@@ -83,7 +83,7 @@ fn keep(batch: &Batch, query: &Query<'_>, kept: &mut Gathered) -> u64 {
 }
 
 impl Batch {
-    /// Adds a point of others at a place of its own. The names of the categories are the same.
+    /// Adds a point of `points`, which has the same category names, at another location.
     fn take(&mut self, points: &Points<'_>, i: usize, (lon, lat): (f64, f64)) {
         self.lon.push(lon);
         self.lat.push(lat);
@@ -99,14 +99,14 @@ impl Batch {
     }
 }
 
-/// Gives points in Z-order to a sink.
+/// Passes points in Z-order to a sink.
 fn sorted(all: &Gathered, sink: &mut Sink<'_>) -> ControlFlow<()> {
     let points = all.points();
     let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
     fixed::to_fixed(points, &mut x, &mut y);
     let mut order: Vec<(u64, u32)> =
         x.iter().zip(&y).zip(0..).map(|((&x, &y), place)| (morton::key(x, y), place)).collect();
-    // Points at one place come in the order of their weights.
+    // Points at the same location are ordered by weight.
     let weight = |place: u32| points.weight().map_or(0.0, |weight| weight[place as usize]);
     order.sort_unstable_by(|one, other| {
         one.0.cmp(&other.0).then_with(|| weight(one.1).total_cmp(&weight(other.1))).then(one.1.cmp(&other.1))

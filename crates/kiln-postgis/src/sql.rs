@@ -1,11 +1,12 @@
-//! Statements with their values.
+//! Statements with parameters.
 
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use super::lease::Value;
+/// A value of a statement's parameter.
+pub(super) type Value = Box<dyn ToSql + Sync + Send>;
 
-/// A statement that is put together. Values are never part of its text.
+/// A statement under construction. Values are never part of its text.
 #[derive(Default)]
 pub(super) struct Sql {
     pub(super) text: String,
@@ -13,13 +14,13 @@ pub(super) struct Sql {
 }
 
 impl Sql {
-    /// Adds text of our own, or identifiers of the catalog.
+    /// Appends trusted text: constants, and quoted identifiers of the catalog.
     pub(super) fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
         self
     }
 
-    /// Adds a value of the type that the text calls `kind`.
+    /// Appends a parameter of the SQL type `kind`.
     pub(super) fn value(&mut self, value: impl ToSql + Sync + Send + 'static, kind: &str) -> &mut Self {
         self.values.push(Box::new(value));
         let number = self.values.len().to_string();
@@ -34,12 +35,12 @@ type Boxed = Box<dyn std::error::Error + Sync + Send>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Instant(pub(super) i64);
 
-/// 2000-01-01, from which the database counts.
+/// 2000-01-01, the epoch of the server's timestamps.
 const EPOCH_US: i64 = 946_684_800_000_000;
 
 impl ToSql for Instant {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Boxed> {
-        // The ends of its numbers are the infinities.
+        // The minimum and the maximum are the infinities.
         out.put_i64(self.0.saturating_sub(EPOCH_US));
         Ok(IsNull::No)
     }
@@ -61,7 +62,7 @@ impl FromSql<'_> for Instant {
     }
 }
 
-/// An instant as the database sends it, in microseconds since 1970; [`i64::MIN`] for what is no instant of a calendar.
+/// Decodes a binary timestamp to microseconds since 1970; [`i64::MIN`] for the infinities.
 pub(super) fn instant_us(raw: &[u8]) -> Option<i64> {
     match i64::from_be_bytes(raw.try_into().ok()?) {
         i64::MIN | i64::MAX => Some(i64::MIN),

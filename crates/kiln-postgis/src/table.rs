@@ -1,4 +1,4 @@
-//! A live table, which is looked at anew when it changes.
+//! A live table, whose statistics are refreshed when it changes.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::database::Database;
 use super::relation::Relation;
 use super::snapshot::LiveSnapshot;
-use super::survey::survey;
 use kiln_core::error::Result;
 
 /// A table whose points are a layer.
@@ -19,7 +18,7 @@ pub struct LiveTable {
 }
 
 impl LiveTable {
-    /// Looks at a table's rows for the first time. With `refresh` it does so again and again.
+    /// Reads the statistics of a table, and refreshes them at the interval `refresh`.
     ///
     /// # Errors
     /// Those of the database.
@@ -28,51 +27,53 @@ impl LiveTable {
         let relation = Arc::clone(&first.relation);
         let snapshot = RwLock::new(Arc::new(first));
         let table = Arc::new(Self { database: Arc::clone(database), relation, snapshot });
-        if let Some(pause) = refresh {
+        if let Some(interval) = refresh {
             let watched = Arc::downgrade(&table);
             database.handle().spawn(async move {
                 loop {
-                    tokio::time::sleep(pause).await;
+                    tokio::time::sleep(interval).await;
                     let Some(table) = watched.upgrade() else { return };
-                    table.look_again().await;
+                    table.refresh().await;
                 }
             });
         }
         Ok(table)
     }
 
-    /// What is known of it.
+    /// The current snapshot.
     pub fn snapshot(&self) -> Arc<LiveSnapshot> {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Its rows.
+    /// The relation.
     pub fn relation(&self) -> &Relation {
         &self.relation
     }
 
-    /// Looks at the rows anew, and waits for that. Where it fails, what was known stays.
+    /// Refreshes the snapshot, and waits for it. The old one stays if that fails.
     ///
     /// # Errors
-    /// Those of the database; [`Error::Cancelled`](kiln_core::Error::Cancelled) once `stop` says so.
+    /// Those of the database; [`Error::Cancelled`](kiln_core::Error::Cancelled) once `stop` is set.
     pub fn renew(&self, stop: &AtomicBool) -> Result<()> {
-        LiveSnapshot::look(&self.database, &self.relation, Some(stop)).map(|found| self.keep(found))
+        LiveSnapshot::read(&self.database, &self.relation, Some(stop)).map(|snapshot| self.replace(snapshot))
     }
 
-    /// Looks at the rows anew. Where that fails, what was known stays.
-    pub(super) async fn look_again(&self) {
-        match survey(&self.database, &self.relation).await {
-            Ok(found) => self.keep(found),
-            Err(error) => tracing::warn!(%error, table = self.relation.label(), "the table cannot be looked at"),
+    /// Refreshes the snapshot. The old one stays if that fails.
+    pub(super) async fn refresh(&self) {
+        match LiveSnapshot::read_async(&self.database, &self.relation).await {
+            Ok(snapshot) => self.replace(snapshot),
+            Err(error) => {
+                tracing::warn!(%error, table = self.relation.label(), "the statistics of the table cannot be read");
+            }
         }
     }
 
-    fn keep(&self, found: LiveSnapshot) {
-        let mut known = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        // What is drawn already is as good as before.
-        if found.version() != known.version() {
-            tracing::debug!(table = self.relation.label(), version = found.version(), "the points have changed");
-            *known = Arc::new(found);
+    fn replace(&self, snapshot: LiveSnapshot) {
+        let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        // Pictures of the same version stay valid.
+        if snapshot.version() != current.version() {
+            tracing::debug!(table = self.relation.label(), version = snapshot.version(), "the points have changed");
+            *current = Arc::new(snapshot);
         }
     }
 }

@@ -8,7 +8,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Required};
 
-use crate::parameters::{Declaration, Location, ParameterSet};
+use crate::parameters::{Declaration, Kind, Location, ParameterSet};
 
 /// The parameters of a set in the query string, for the `params` of an operation.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl<S: ParameterSet> IntoParams for InQuery<S> {
                 .required(if declaration.is_required { Required::True } else { Required::False })
                 .description(Some(declaration.description()))
                 .schema(Some(as_schema(declaration.kind.schema(Location::Query))))
-                .example(declaration.example.map(Value::from))
+                .example(example_of(declaration))
                 .build()
         };
         S::declarations().map(parameter).collect()
@@ -40,7 +40,7 @@ pub(crate) fn body(
     let object = declarations.into_iter().fold(empty, |object, declaration| {
         let mut schema = declaration.kind.schema(Location::Body);
         schema["description"] = declaration.description().into();
-        if let Some(example) = declaration.example {
+        if let Some(example) = example_of(declaration) {
             schema["examples"] = json!([example]);
         }
         let name = declaration.parameter.key();
@@ -69,6 +69,13 @@ macro_rules! request_body {
 }
 pub(crate) use request_body;
 
+/// The example of a parameter: a number where it takes numbers.
+fn example_of(declaration: &Declaration) -> Option<Value> {
+    let number = |text| serde_json::from_str(text).ok();
+    let is_number = matches!(declaration.kind, Kind::Number { .. } | Kind::Integer { .. });
+    declaration.example.map(|text| number(text).filter(|_| is_number).unwrap_or_else(|| text.into()))
+}
+
 /// A JSON schema in utoipa's types.
 fn as_schema(schema: Value) -> RefOr<Schema> {
     // A test makes sure that the schemas of all kinds are read without loss.
@@ -79,7 +86,6 @@ fn as_schema(schema: Value) -> RefOr<Schema> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::parameters::Kind;
 
     #[test]
     fn schemas_are_those_of_the_kinds() {

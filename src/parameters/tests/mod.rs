@@ -62,11 +62,14 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
     misspelled.read::<Lemonade>().unwrap();
     assert!(misspelled.finish().unwrap_err().detail().contains("did you mean fizz_level?"));
     // TOML.
-    let table: BTreeMap<String, String> = toml::from_str("fizz_level = '4'").unwrap();
-    assert_eq!(read_options::<Lemonade>(&table), Ok(four.clone()));
-    let table: BTreeMap<String, String> = toml::from_str("fizz_level = 'much'").unwrap();
+    let read = |toml: &str| {
+        let table: BTreeMap<String, String> = toml::from_str(toml).unwrap();
+        let table = table.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        read_options::<Lemonade>(table).map_err(|fault| (fault.path, fault.message))
+    };
+    assert_eq!(read("fizz_level = '4'"), Ok(four.clone()));
     let message = "`much` is not a number from 0 to 9".to_owned();
-    assert_eq!(read_options::<Lemonade>(&table), Err(("fizz_level".to_owned(), message)));
+    assert_eq!(read("fizz_level = 'much'"), Err(("fizz_level".to_owned(), message)));
     // Flags.
     assert_eq!(flags(&["--fizz-level", "4"]).unwrap(), four);
     let refused = flags(&["--fizz-level", "12"]).unwrap_err();
@@ -77,14 +80,14 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
     let parameters = InQuery::<Lemonade>::into_params(|| None);
     let description = "How much it fizzes. Also as `fizzLevel`. Default: 3.";
     let expected = json!([{
-        "name": "fizz_level", "in": "query", "required": false, "description": description, "example": "4",
+        "name": "fizz_level", "in": "query", "required": false, "description": description, "example": 4,
         "schema": {"type": "number", "minimum": 0, "maximum": 9},
     }]);
     assert_eq!(serde_json::to_value(parameters).unwrap(), expected);
     let schema = serde_json::to_value(Glass::schema()).unwrap();
     let expected = json!({
         "type": ["number", "string", "null"], "minimum": 0, "maximum": 9, "description": description,
-        "examples": ["4"],
+        "examples": [4],
     });
     assert_eq!(schema["properties"]["fizz_level"], expected);
     // TypeScript.

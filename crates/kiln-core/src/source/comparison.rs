@@ -54,6 +54,17 @@ impl FromStr for Operator {
     }
 }
 
+impl fmt::Display for Comparison {
+    /// Writes the column, the operator and the operand; texts as Rust writes string literals.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"{}", self.column.escape_default(), self.operator)?;
+        match &self.operand {
+            Operand::Number(number) => write!(f, "{number}"),
+            Operand::Text(text) => write!(f, "\"{}\"", text.escape_default()),
+        }
+    }
+}
+
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

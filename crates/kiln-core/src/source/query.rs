@@ -1,5 +1,6 @@
 //! What a scan delivers: which columns, which points, and under which conditions it runs.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,6 +130,24 @@ impl Filter {
     }
 }
 
+impl fmt::Display for Filter {
+    /// Writes the canonical text: the same for equal filters in every process, and different for different ones.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, time_us) in [("start", self.start_us), ("end", self.end_us)] {
+            if let Some(time_us) = time_us {
+                write!(f, "{name}={time_us};")?;
+            }
+        }
+        for category in &self.categories {
+            write!(f, "category=\"{}\";", category.escape_default())?;
+        }
+        for (part, [south, north]) in self.polygon.iter().flat_map(|polygon| polygon.edges()) {
+            write!(f, "edge={part},{},{},{},{};", south[0], south[1], north[0], north[1])?;
+        }
+        self.comparisons.iter().try_for_each(|comparison| write!(f, "where={comparison};"))
+    }
+}
+
 impl<'a> Query<'a> {
     /// Whether the caller has cancelled the scan.
     pub fn is_stopped(&self) -> bool {
@@ -255,6 +274,28 @@ impl<'a> Query<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Operand, Operator};
+
+    #[test]
+    fn the_text_of_a_filter_is_canonical() {
+        assert_eq!(Filter::default().to_string(), "");
+        let polygon = Polygon::new(&[vec![vec![[0.0, 0.5], [9.0, 0.5], [9.0, 9.0], [0.0, 0.5]]]]).map(Arc::new).ok();
+        let comparison =
+            Comparison { column: "a\"b".into(), operator: Operator::AtLeast, operand: Operand::Number(0.1) };
+        let filter = Filter {
+            start_us: Some(-1),
+            end_us: Some(2),
+            categories: vec!["x;y".into(), "z".into()],
+            polygon,
+            comparisons: vec![comparison],
+        };
+        let expected =
+            r#"start=-1;end=2;category="x;y";category="z";edge=0,9,0.5,9,9;edge=0,0,0.5,9,9;where="a\"b">=0.1;"#;
+        assert_eq!(filter.to_string(), expected);
+        let one = Filter { categories: vec!["x\";category=\"y".into()], ..Filter::default() };
+        let two = Filter { categories: vec!["x".into(), "y".into()], ..Filter::default() };
+        assert_ne!(one.to_string(), two.to_string());
+    }
 
     #[test]
     fn what_passes_passes_both_filters() {

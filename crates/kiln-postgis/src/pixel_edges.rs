@@ -1,24 +1,24 @@
-//! Where the pixels of a canvas begin, in cells.
+//! The edges of a canvas's pixels, in cells.
 
 use std::ops::Range;
 
 use kiln_core::geo::Canvas;
 use kiln_core::raster::lattice::{OUTSIDE, Placement};
 
-/// Cells of a level, as the columns and rows of a window: each reaches from one cut to the next.
+/// Edges of columns and rows of pixels, in cells of a level: each pixel reaches from one edge to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cuts {
+pub(super) struct PixelEdges {
     pub(super) level: u32,
-    /// Columns of cells, rising.
+    /// Edges of columns, ascending.
     pub(super) columns: Vec<u64>,
-    /// The stretches of columns that show; what lies between them does not.
+    /// The visible ranges of columns.
     pub(super) spans: Vec<Range<u64>>,
-    /// Rows of cells, rising.
+    /// Edges of rows, ascending.
     pub(super) rows: Vec<u64>,
 }
 
-impl Cuts {
-    /// Those of the pixels of a canvas, in whatever copy of the world they are: within them a cell makes no difference.
+impl PixelEdges {
+    /// The edges of a canvas's pixels, in all copies of the world. All cells between two edges belong to the same pixel.
     pub(super) fn of_canvas(canvas: &Canvas, placement: &Placement) -> Self {
         let all = 0..canvas.height();
         let rows = placement.rows(all.clone());
@@ -37,11 +37,10 @@ impl Cuts {
         }
         columns.sort_unstable();
         columns.dedup();
-        Self { level: placement.level, columns, spans: joined(spans), rows: down }
+        Self { level: placement.level, columns, spans: merged(spans), rows: down }
     }
 
-    /// Those of the cells of a level that a node of the quadtree holds, which is `depth` levels down and has the place `x`,
-    /// `y` there.
+    /// The edges of the cells at `level` within the quadtree node `x`, `y` at `depth`.
     pub(super) fn of_node(depth: u32, [x, y]: [u32; 2], level: u32) -> Self {
         let cells = |at: u32| {
             let first = u64::from(at) << (level - depth);
@@ -52,18 +51,18 @@ impl Cuts {
         Self { level, columns, spans, rows: cells(y) }
     }
 
-    /// A cell of a level that fits the cuts, as its first unit.
+    /// The first fixed-point unit of a cell.
     pub(super) fn unit(&self, cell: u64) -> u64 {
         cell << (32 - self.level)
     }
 
-    /// Whether nothing shows.
+    /// Whether there is no pixel.
     pub(super) fn is_empty(&self) -> bool {
         self.columns.len() < 2 || self.rows.len() < 2
     }
 }
 
-/// The cells at which what `at` answers changes, where it answers anything, and the one behind the last.
+/// The cells at which the value of `at` changes, where it is not [`OUTSIDE`], and the end of the last range.
 fn changes([first, end]: [u64; 2], at: impl Fn(u32) -> u32) -> Vec<u64> {
     let mut found = Vec::new();
     let mut cell = first;
@@ -91,8 +90,8 @@ fn changes([first, end]: [u64; 2], at: impl Fn(u32) -> u32) -> Vec<u64> {
     found
 }
 
-/// Stretches that meet or overlap, as one.
-fn joined(mut spans: Vec<Range<u64>>) -> Vec<Range<u64>> {
+/// Merges ranges that touch or overlap.
+fn merged(mut spans: Vec<Range<u64>>) -> Vec<Range<u64>> {
     spans.sort_unstable_by_key(|span| span.start);
     let mut all: Vec<Range<u64>> = Vec::new();
     for span in spans {
@@ -111,32 +110,32 @@ mod tests {
     use kiln_core::geo::{Bounds, Projection, TileCoord};
 
     #[test]
-    fn a_tile_is_cut_at_its_cells_and_around_the_world() {
+    fn edges_of_a_tile_are_its_cells_in_all_copies_of_the_world() {
         let canvas = Canvas::tile(TileCoord::new(3, 2, 5).unwrap(), 256).unwrap();
-        let cuts = Cuts::of_canvas(&canvas, &Placement::new(&canvas));
-        assert_eq!(cuts.level, 11);
-        assert_eq!((cuts.columns.len(), cuts.rows.len()), (257, 257));
-        assert_eq!((cuts.columns[0], cuts.rows[0]), (512, 1280));
-        assert_eq!(cuts.spans.first().zip(cuts.spans.get(1)), None);
-        assert_eq!(cuts.spans[0], 512..768);
+        let edges = PixelEdges::of_canvas(&canvas, &Placement::new(&canvas));
+        assert_eq!(edges.level, 11);
+        assert_eq!((edges.columns.len(), edges.rows.len()), (257, 257));
+        assert_eq!((edges.columns[0], edges.rows[0]), (512, 1280));
+        assert_eq!(edges.spans.first().zip(edges.spans.get(1)), None);
+        assert_eq!(edges.spans[0], 512..768);
         let west = Canvas::tile(TileCoord::new(2, 0, 0).unwrap(), 256).unwrap().grow(10);
-        let cuts = Cuts::of_canvas(&west, &Placement::new(&west));
-        assert_eq!(cuts.spans, [0..266, 1014..1024]);
-        assert_eq!((cuts.rows[0], cuts.rows.len()), (0, 267));
+        let edges = PixelEdges::of_canvas(&west, &Placement::new(&west));
+        assert_eq!(edges.spans, [0..266, 1014..1024]);
+        assert_eq!((edges.rows[0], edges.rows.len()), (0, 267));
     }
 
     #[test]
-    fn pixels_that_are_no_cells_are_cut_where_the_next_begins() {
+    fn edges_of_other_pixels_are_where_the_next_pixel_begins() {
         let bounds = Bounds::new(10.0, 50.0, 11.0, 51.0).unwrap();
         let canvas = Canvas::new(Projection::PlateCarree, bounds, 100, 90).unwrap();
         let placement = Placement::new(&canvas);
-        let cuts = Cuts::of_canvas(&canvas, &placement);
-        assert_eq!((cuts.columns.len(), cuts.rows.len()), (101, 91));
+        let edges = PixelEdges::of_canvas(&canvas, &placement);
+        assert_eq!((edges.columns.len(), edges.rows.len()), (101, 91));
         let (columns, rows) = (placement.columns(0), placement.rows(0..90));
         for i in 0..100 {
-            assert_eq!(columns.at(cuts.columns[i] as u32), i as u32);
-            assert_eq!(columns.at(cuts.columns[i + 1] as u32 - 1), i as u32);
+            assert_eq!(columns.at(edges.columns[i] as u32), i as u32);
+            assert_eq!(columns.at(edges.columns[i + 1] as u32 - 1), i as u32);
         }
-        assert!((0..90).all(|i| rows.at(cuts.rows[i] as u32) == 100 * i as u32));
+        assert!((0..90).all(|i| rows.at(edges.rows[i] as u32) == 100 * i as u32));
     }
 }

@@ -1,0 +1,65 @@
+//! The formats of the schema: what the texts of a configuration stand for.
+
+use super::layer::check_name;
+use super::sections::read_listen;
+use super::token::Token;
+use crate::geo::Bounds;
+use crate::layer::Size;
+use crate::layer_name;
+use crate::source::parse_time_us;
+
+/// A `format` of the schema: its name, the accepted values as the end of a sentence, and whether a text has it. The items of
+/// a list are lines.
+pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
+
+/// The formats, apart from those of numbers.
+pub(super) const FORMATS: [Format; 16] = [
+    ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
+        read_listen(text).is_some()
+    }),
+    ("url", "a URL such as https://maps.example.org/heat", |text| behind_scheme(text).is_some()),
+    ("tile-url", "a URL of tiles such as https://tiles.example.org/{z}/{x}/{y}.png", is_tile_url),
+    ("origins", r#"a list of origins such as ["https://example.org"], or ["*"] for all"#, |text| {
+        text == "*" || text.lines().all(is_origin)
+    }),
+    ("cache-control", "a Cache-Control header such as public, max-age=60", is_header_value),
+    ("token", "a token of 1 to 512 letters, digits and punctuation marks, without spaces", |text| {
+        Token::new(text).is_some()
+    }),
+    ("database-url", "the URL of a database such as postgres://user@host/name", |_| true),
+    ("folder", "the path of a folder", |_| true),
+    ("folders", "a list of folders", |_| true),
+    ("input", r#"a file with points such as "a.csv", or a list of them"#, |_| true),
+    ("layer", "the name of a layer", |text| check_name(text).is_ok()),
+    ("name", "a name of 1 to 64 letters A-Z, a-z, digits, _ or -", layer_name::is_valid),
+    ("bounds", "west, south, east, north in degrees, such as [5.9, 45.8, 10.5, 47.8]", |text| {
+        text.replace('\n', ",").parse::<Bounds>().is_ok()
+    }),
+    ("places", r#"a list of tables such as { name = "bern", bounds = [7.3, 46.9, 7.6, 47.0] }"#, |_| true),
+    ("pixels", "a size such as \"800x600\" or 1024, the longer side", |text| text.parse::<Size>().is_ok()),
+    ("time", "a time such as \"2024-05-01\" or \"2024-05-01T12:00:00Z\"", |text| parse_time_us(text).is_some()),
+];
+
+/// The part of a URL behind `http://` or `https://`.
+fn behind_scheme(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let is_plain = rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '?' | '#'));
+    (is_plain && !rest.is_empty() && !rest.starts_with(['/', ':'])).then_some(rest)
+}
+
+/// Whether it is a URL, or a path of this server, with the placeholders of a tile.
+fn is_tile_url(text: &str) -> bool {
+    let path = behind_scheme(text.split(['?', '#']).next().unwrap_or_default());
+    let is_here = text.starts_with('/') && !text.starts_with("//");
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | ';' | ','));
+    (path.is_some() || is_here) && is_plain && ["{z}", "{x}", "{y}"].iter().all(|part| text.contains(part))
+}
+
+/// Whether it is a scheme, a host and perhaps a port, as browsers send it.
+fn is_origin(text: &str) -> bool {
+    behind_scheme(text).is_some_and(|rest| !rest.contains(['/', '@', '*', ',']))
+}
+
+fn is_header_value(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic() || c == ' ') && text.trim() == text
+}

@@ -1,0 +1,47 @@
+//! A message names parameters as its reader writes them.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::kiln::{data, kiln};
+use crate::server::Server;
+
+#[test]
+fn a_span_without_a_value_names_the_other_end_as_a_flag_and_as_a_parameter() {
+    let home = tempfile::tempdir().unwrap();
+    let cities = data("cities.parquet");
+    let cities = cities.to_str().unwrap();
+    let args = ["render", cities, "-o", "a.png", "--vmin", "1e12"];
+    kiln(home.path(), args).failed(2, &["--vmin: no value in the picture lies above it; give --vmax too"]);
+    let args = ["render", cities, "-o", "a.png", "--true-scale", "86"];
+    kiln(home.path(), args).failed(2, &["'--true-scale <DEGREES>': `86` is not a number from -85 to 85"]);
+
+    let server = Server::start();
+    let reply = server.get("/cities/bbox/0,40,10,50/32x32.png?vmin=1e12");
+    assert_eq!(reply.ok(400).json()["detail"], "vmin: no value in the picture lies above it; give vmax too");
+    let problem = server.post("/overlays", &json!({"layer": "cities", "true_scale": 86})).ok(400).json();
+    assert_eq!(problem["parameter"], "true_scale");
+    assert_eq!(problem["title"], "Bad Request");
+}
+
+#[test]
+fn a_missing_column_is_named_by_a_flag_a_key_or_a_parameter() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("a.csv"), "east,north,sort\n1,2,bus\n").unwrap();
+    let render = |more: &[&str]| kiln(home.path(), [&["render", "a.csv", "-o", "a.png"], more].concat());
+    render(&[]).failed(1, &["name one with --lon: \"east\", \"north\", \"sort\""]);
+    let named = ["--lon", "east", "--lat", "north", "--category", "bus"];
+    render(&named).failed(1, &["name one with --category-column: "]);
+
+    let config = "[layers.a]\ninput = \"a.csv\"\n";
+    fs::write(home.path().join("kiln.toml"), config).unwrap();
+    kiln(home.path(), ["serve", "-l", "0"])
+        .failed(1, &["name one with lon: ", ", as a key of [layers.a] in kiln.toml"]);
+
+    let server = Server::start();
+    server.send("PUT", "/trips", &[], b"").ok(201);
+    let csv = [("Content-Type", "text/csv")];
+    let reply = server.send("POST", "/trips/points", &csv, b"east,north\n1,2\n");
+    reply.refused(400, &["name one with lon: "]);
+}
