@@ -98,7 +98,7 @@ fn paths_and_queries_are_held_to_the_same_limits() {
         ("/cities/bbox/-12,35,32,60/64x64.png?scheme=%ff", 400, "UTF-8"),
         ("/cities/bbox/-12,35,32,60/64x64.png?scheme=%5", 400, "hexadecimal"),
         ("/town/bbox/-12,35,32,60/64x64.png", 404, "no layer"),
-        ("/cities/legend.png?pixel_ratio=100", 400, "between 0.5 and 8"),
+        ("/cities/legend.png?pixel_ratio=100", 400, "from 0.5 to 8"),
         ("/cities/legend.json?size=100000x100000", 400, ""),
         ("/overlays/legend.png?vmin=0", 400, "vmax"),
         ("/overlays/legend.png?vmin=0&vmax=5&curve=eqhist", 400, "eqhist"),
