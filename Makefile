@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test check contract parameters bench pictures clean
+.PHONY: help page build serve test check contract fuzz audit parameters bench pictures clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,18 +21,24 @@ serve: build ## A map of the bundled points, kept in a store, at http://127.0.0.
 	target/release/kiln serve --store target/demo $(ARGS)
 
 test: tools page ## All tests; installs what they need where it is missing
-	$(CARGO) test --all-targets
-	$(CARGO) test --doc
+	$(CARGO) test --workspace --all-targets
+	$(CARGO) test --workspace --doc
 	KILN=$(abspath $(TARGET)/debug/kiln) scripts/page.sh test
 
-check: ## Format, lints, documentation, licenses of dependencies
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
-	python3 scripts/licenses.py
+check: ## Format, lints, documentation, licenses and sources of dependencies; needs no network
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	python3 scripts/dependencies.py
 
 contract: build ## The server held against its own OpenAPI contract, by schemathesis
 	scripts/contract.sh
+
+fuzz: ## Each fuzz target for some seconds, SECONDS_EACH=10; needs a C++ compiler
+	scripts/fuzz.sh
+
+audit: ## Advisories, licenses and bans of dependencies, by cargo-deny, which needs a network
+	$(CARGO) deny check
 
 parameters: ## docs/parameters.md and the TypeScript type of a style, written anew from the declarations
 	KILN_BLESS=1 $(CARGO) test --lib parameters::tests

@@ -40,7 +40,7 @@ fn scan(path: &Path, workers: usize, weights: bool) -> u64 {
     ];
     let mut sinks: Vec<&mut Sink<'_>> = sinks.iter_mut().map(|sink| sink as &mut Sink<'_>).collect();
     let csv = Csv::open(path, String::new()).unwrap();
-    csv.scan(&Query { weights, ..Query::default() }, &mut sinks).unwrap().read
+    csv.scan(&Query::default().with_weights(weights), &mut sinks).unwrap().read
 }
 
 fn csv(criterion: &mut Criterion) {

@@ -65,7 +65,7 @@ fn store_at(folder: &Path) -> Store {
 
 fn import(store: &Store, name: &str, cloud: &Cloud, threads: usize) -> Arc<Snapshot> {
     let layer = store.create(name, Description::default()).expect("a new layer");
-    let query = Query { weights: true, times: true, ..Query::default() };
+    let query = Query::default().with_weights(true).with_times(true);
     layer
         .import(&Memory(cloud.points()), &query, Existing::Kept, None, threads, &Progress::default())
         .expect("room in the temporary folder");
@@ -86,9 +86,9 @@ fn tiles(cloud: &Cloud) -> Vec<Canvas> {
 }
 
 fn draw(layer: &Layer, canvas: &Canvas, style: &Style, threads: usize) -> Vec<u8> {
-    let query = Query { weights: true, ..Query::default() };
+    let query = Query::default().with_weights(true);
     let shading = layer.shading(&query, canvas, style, threads).expect("a style that fits");
-    let heat = render_shaded(layer.origin(&query), &query, canvas, style, shading.as_deref(), threads)
+    let heat = render_shaded(&**layer.point_set(), &query, canvas, style, shading.as_deref(), threads)
         .expect("a style that fits");
     let mut bytes = Vec::new();
     png::write_indexed(&mut bytes, &heat.indices, heat.palette.colors(), png::PngOptions::default()).expect("memory");
@@ -109,7 +109,7 @@ fn stored(criterion: &mut Criterion) {
         group.sample_size(10);
 
         group.throughput(Throughput::Elements(tiles.len() as u64));
-        let layer = Layer::stored(LayerSpec::default(), Arc::clone(&snapshot));
+        let layer = Layer::new(LayerSpec::default(), Arc::<Snapshot>::clone(&snapshot));
         group.bench_function("mixed tiles, one thread", |bencher| {
             bencher.iter(|| tiles.iter().map(|tile| draw(&layer, tile, &style, 1).len()).sum::<usize>());
         });
@@ -117,12 +117,12 @@ fn stored(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(count as u64));
         let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 1024, 1024).expect("a size in range");
         group.bench_function(format!("the world in 1024 x 1024, nothing cached, {threads} threads"), |bencher| {
-            let fresh = || Layer::stored(LayerSpec::default(), Arc::clone(&snapshot));
+            let fresh = || Layer::new(LayerSpec::default(), Arc::<Snapshot>::clone(&snapshot));
             bencher.iter_batched(fresh, |layer| draw(&layer, &world, &style, threads).len(), BatchSize::PerIteration);
         });
         let tile = Canvas::tile(TileCoord::new(0, 0, 0).expect("the world's tile"), 256).expect("a side in range");
         group.bench_function("a week of two years, tile 0/0/0, one thread", |bencher| {
-            let query = Query { weights: true, start_us: Some(WEEK_US), end_us: Some(2 * WEEK_US), ..Query::default() };
+            let query = Query::default().with_weights(true).with_start(Some(WEEK_US)).with_end(Some(2 * WEEK_US));
             bencher.iter(|| snapshot.cells(&query, &tile.grow(33), Tally::Sum, 20.0, 1).expect("times").0.inside);
         });
         group.finish();

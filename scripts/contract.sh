@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Holds the server against its own contract: schemathesis makes requests of all that /openapi.json allows, and of what it
-# does not, and looks for answers that the contract does not list, and for failures. Needs Python 3.
+# does not, and looks for answers that the contract does not list, and for failures. Needs Python 3. KILN names the binary,
+# EXAMPLES the number of requests per operation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=target/schemathesis
@@ -9,7 +10,7 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
   "$venv/bin/pip" install --quiet 'schemathesis>=4,<5'
 fi
 folder=$(mktemp -d)
-target/release/kiln serve -l 127.0.0.1:0 --images "$folder/imgs" --log-level warn 2> "$folder/log" &
+"${KILN:-target/release/kiln}" serve -l 127.0.0.1:0 --images "$folder/imgs" --store "$folder/store" --log-level warn 2> "$folder/log" &
 server=$!
 trap 'kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT
 for _ in $(seq 100); do
@@ -17,7 +18,8 @@ for _ in $(seq 100); do
   [ -n "$url" ] && break
   sleep 0.1
 done
-"$venv/bin/schemathesis" run "${url}openapi.json" --url "$url" --max-examples "${EXAMPLES:-100}" --no-color \
+PYTHONPATH=scripts PYTHONDONTWRITEBYTECODE=1 SCHEMATHESIS_HOOKS=contract_hooks \
+  "$venv/bin/schemathesis" run "${url}openapi.json" --url "$url" --max-examples "${EXAMPLES:-100}" --no-color \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance
 if grep -q panic "$folder/log"; then
   cat "$folder/log"

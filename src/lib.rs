@@ -22,36 +22,57 @@
 //! # Ok::<(), kiln::Error>(())
 //! ```
 //!
+//! The features of the crate, of which the default is all: `formats` reads and writes files, `store` keeps layers on disk,
+//! `postgis` draws live tables, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the command
+//! line. Without any, there is what the example needs: points in memory, or a [`source::Source`] of one's own, to pictures.
+//!
 //! What holds for every picture: its bytes depend on the points, the canvas and the style alone, not on the threads, the
 //! machine, or the order of the points; and windows of one canvas, such as neighboring tiles, meet without a seam. (The
 //! classic blend alone depends on the order of the points, as the library that it repeats does.)
 
+#[cfg(feature = "cli")]
 pub mod cli;
-pub mod color;
+#[cfg(feature = "server")]
 pub mod config;
-pub mod encode;
-pub mod error;
+#[cfg(feature = "export")]
 pub mod export;
-pub mod geo;
+#[cfg(feature = "server")]
 pub mod http;
+#[cfg(any(feature = "export", feature = "server"))]
 pub mod images;
+#[cfg(feature = "server")]
+pub mod inputs;
+#[cfg(feature = "server")]
 pub mod jobs;
 pub mod layer;
+#[cfg(feature = "server")]
 pub mod live;
-mod parallel;
-pub mod parameter;
 pub mod parameters;
-pub mod postgis;
-pub mod raster;
-mod simd;
-pub mod source;
-mod spelling;
-pub mod store;
 
-pub use error::{Error, Result};
-pub use parameter::{Message, Parameter};
+pub use kiln_core::{
+    Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, raster,
+};
+#[cfg(feature = "postgis")]
+pub use kiln_postgis as postgis;
+#[cfg(feature = "store")]
+pub use kiln_store as store;
 
-/// The number of threads that work in parallel on this machine; 1 if it will not say.
-pub fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+pub mod encode {
+    //! From pictures to bytes: the indexed PNG, and with the feature `formats` those of files.
+    pub use kiln_core::encode::*;
+    #[cfg(feature = "formats")]
+    pub use kiln_formats::encode::*;
 }
+
+pub mod source {
+    //! Where points come from: memory, and with the feature `formats` files.
+    pub use kiln_core::source::*;
+    #[cfg(feature = "formats")]
+    pub use kiln_formats::source::*;
+}
+
+use kiln_core::parallel;
+#[cfg(test)]
+use kiln_core::simd;
+#[cfg(feature = "server")]
+use kiln_core::{layer_name, spelling};

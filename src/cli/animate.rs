@@ -98,13 +98,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let stop = AtomicBool::new(false);
-    let query = args.rows.filtered(Query {
-        columns: layer.query().columns,
-        ground: layer.ground(),
-        weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
-        stop: Some(&stop),
-        ..query
-    });
+    let query = args.rows.filtered(
+        query
+            .with_names(layer.query().columns.names)
+            .with_ground(layer.ground())
+            .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
+            .with_stop(Some(&stop)),
+    );
     let frames = Frames::of(&layer, &query, every_us)?;
     let projection = if layer.ground() == Ground::Globe { Projection::Mercator } else { Projection::Plane };
     let size = args.size.unwrap_or(Size::Longest(800));
@@ -169,7 +169,7 @@ impl Film<'_> {
     }
 
     fn unit(&self, style: &Style) -> Unit {
-        Unit::of(&self.canvas, style, self.layer.weight().filter(|_| self.query.weights))
+        Unit::of(&self.canvas, style, self.layer.weight().filter(|_| self.query.columns.weights))
     }
 
     fn animation(&self, format: AnimationFormat, style: &Style, unit: &Unit, done: &AtomicU64) -> Result<u64> {
@@ -212,7 +212,7 @@ impl Film<'_> {
     /// A frame on its sheet.
     fn sheet(&self, frame: usize, style: &Style, unit: &Unit) -> Result<RgbaImage> {
         let query = self.frames.query(frame, &self.query);
-        let heat = render_shaded(self.layer.origin(&query), &query, &self.canvas, style, None, self.threads)?;
+        let heat = render_shaded(&**self.layer.point_set(), &query, &self.canvas, style, None, self.threads)?;
         let Args { title, attribution, .. } = self.args;
         let title = title.as_deref().unwrap_or(self.layer.title());
         let attribution = attribution.as_deref().or(self.layer.attribution()).unwrap_or_default();

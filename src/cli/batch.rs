@@ -8,18 +8,19 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 
+use super::job_layers::check_layers;
 use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::summary::plural;
 use super::{described, say};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
-use crate::jobs::{Done, Job, Subject, Workshop};
-use crate::layer::{Catalog, Layer, LiveEntry};
+use crate::jobs::{Job, JobContext, JobReport, Subject};
+use crate::layer::{Catalog, Layer};
 use crate::live;
-use crate::parallel::each;
+use crate::parallel::try_map;
 use crate::parameter::Parameter;
-use crate::postgis::Database;
+use crate::postgis::{Database, LiveTables};
 use crate::source::parse_time_us;
 use crate::spelling::{did_you_mean, nearest};
 use crate::store::Store;
@@ -67,10 +68,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let jobs = chosen(&config, &args.jobs)?;
     let store = args.store.open()?;
     let Live { database, layers: live, away } = Live::of(&config, &jobs, &store)?;
-    let catalog = Catalog::new(input_layers(&config, &jobs)?, Some(store)).with_live(live);
+    let catalog =
+        Catalog::new(input_layers(&config, &jobs)?).with_provider(Arc::new(live)).with_provider(Arc::new(store));
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let at_once = threads.min(jobs.len());
-    let workshop = Workshop {
+    let context = JobContext {
         catalog: &catalog,
         database: database.as_ref(),
         scheme_folders: &config.schemes.folders,
@@ -79,9 +81,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let due = args.at.unwrap_or_else(Timestamp::now);
     let stop = AtomicBool::new(false);
     let batch =
-        Batch { config: &config, jobs: &jobs, workshop, away: away.as_ref(), due, stop: &stop, quiet: args.quiet };
+        Batch { config: &config, jobs: &jobs, context, away: away.as_ref(), due, stop: &stop, quiet: args.quiet };
     for job in jobs.iter().filter(|job| batch.away(job).is_none()) {
-        job.check(workshop).map_err(|error| of_job(error, &job.name))?;
+        job.check(context).map_err(|error| of_job(error, &job.name))?;
     }
     let failed = stoppable(|| stop.store(true, Ordering::Relaxed), || batch.run(at_once))?;
     if stop.load(Ordering::Relaxed) {
@@ -98,7 +100,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 struct Batch<'a> {
     config: &'a Config,
     jobs: &'a [Job],
-    workshop: Workshop<'a>,
+    context: JobContext<'a>,
     /// Why the database cannot be asked.
     away: Option<&'a Error>,
     due: Timestamp,
@@ -114,7 +116,7 @@ impl Batch<'_> {
             Subject::Query(_) => false,
             Subject::Layer(name) if self.config.layers.get(name).is_some_and(|layer| layer.inputs.is_empty()) => false,
             // One that cannot be read is told by the job.
-            Subject::Layer(name) => self.workshop.catalog.find(name).map_or(true, |layer| layer.is_some()),
+            Subject::Layer(name) => self.context.catalog.find(name).map_or(true, |layer| layer.is_some()),
         };
         self.away.filter(|_| !is_there())
     }
@@ -122,13 +124,13 @@ impl Batch<'_> {
     /// Runs all jobs, so many at a time, and answers the names of those that failed, in their order.
     fn run(&self, at_once: usize) -> Result<Vec<String>> {
         let ended = AtomicUsize::new(0);
-        let failed = each(self.jobs, at_once, |job| {
+        let failed = try_map(self.jobs, at_once, |job| {
             let start = Instant::now();
             let run;
             let outcome = if let Some(away) = self.away(job) {
                 Err(away)
             } else {
-                run = job.run(self.workshop, self.due, self.stop);
+                run = job.run(self.context, self.due, self.stop);
                 run.as_ref()
             };
             let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
@@ -143,10 +145,10 @@ impl Batch<'_> {
 }
 
 /// What became of a job, in one line.
-fn told(outcome: Result<&Done, &Error>, start: Instant) -> String {
+fn told(outcome: Result<&JobReport, &Error>, start: Instant) -> String {
     let seconds = start.elapsed().as_secs_f64();
     match outcome {
-        Ok(Done { files, points, removed }) => {
+        Ok(JobReport { files, points, removed }) => {
             let first = files.first().map(|file| file.display().to_string()).unwrap_or_default();
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
             let removed =
@@ -174,45 +176,11 @@ fn chosen(config: &Config, names: &[String]) -> Result<Vec<Job>> {
     config.jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).map(JobConfig::job).collect()
 }
 
-/// Makes sure that the layers that `jobs` draw are among those of the configuration, of the store, and of its database,
-/// `tables`.
-fn check_layers<'j>(
-    jobs: impl IntoIterator<Item = (&'j str, &'j str)>,
-    config: &Config,
-    stored: &[String],
-    tables: &[live::Table<'_>],
-) -> Result<()> {
-    let known = || {
-        let tables = tables.iter().map(|table| table.name.as_str()).filter(|name| !config.layers.contains_key(*name));
-        config.layers.keys().chain(stored).map(String::as_str).chain(tables)
-    };
-    for (job, layer) in jobs {
-        if !known().any(|name| name == layer) {
-            let hint = did_you_mean(&nearest(layer, known(), str::to_lowercase));
-            let all = known().collect::<Vec<_>>().join(", ");
-            let all = if all.is_empty() { "none at all" } else { &all };
-            let why = format!("there is no layer `{layer}`; {hint}there are {all}");
-            return Err(Error::config(format!("jobs.{job}.layer"), why));
-        }
-    }
-    Ok(())
-}
-
-/// Makes sure that the jobs of a configuration have layers to draw, as far as that is seen without asking its database.
-pub(super) fn check_jobs(config: &Config, store: &Store) -> Result<()> {
-    live::check(config)?;
-    if config.database().is_some() {
-        return Ok(());
-    }
-    let jobs = config.jobs.iter().filter_map(|job| Some((job.name.as_str(), job.layer.as_deref()?)));
-    check_layers(jobs, config, &store.names()?, &[])
-}
-
 /// What jobs draw of the database.
 #[derive(Default)]
 struct Live {
     database: Option<Arc<Database>>,
-    layers: Vec<LiveEntry>,
+    layers: LiveTables,
     /// Why it cannot be asked.
     away: Option<Error>,
 }
@@ -240,8 +208,8 @@ impl Live {
             let tables = live::tables(config, &database)?;
             check(&tables)?;
             let tables = tables.into_iter().filter(|table| drawn.contains_key(table.name.as_str()));
-            let layers = tables.map(|table| table.open(&database)).collect::<Result<_>>()?;
-            Ok(Some(Self { database: Some(database), layers, away: None }))
+            let layers = tables.map(|table| Ok((table.name.clone(), table.open(&database)?))).collect::<Result<_>>()?;
+            Ok(Some(Self { database: Some(database), layers: LiveTables(layers), away: None }))
         };
         match look() {
             Ok(Some(live)) => Ok(live),

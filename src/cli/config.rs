@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::batch::check_jobs;
+use super::job_layers::check_jobs;
 use super::output::Target;
 use super::print_json;
 use crate::config::{Config, ConfigBuilder};

@@ -14,7 +14,7 @@ use super::subject::Subject;
 use super::summary::plural;
 use super::{progress, say, summary};
 use crate::error::{Error, Result};
-use crate::export::{BinsExport, Export, ExportedBins, Format, Progress};
+use crate::export::{BinsExport, BinsExportReport, Format, Progress, TileExport};
 use crate::geo::{Bounds, Zooms};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
-    let export = Export { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
+    let export = TileExport { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();
     let target = Path::new(output.trim_end_matches(['/', std::path::MAIN_SEPARATOR]));
     let work = || progress::shown_export(args.quiet, &progress, "tiles", || export.write(target, format, &progress));
@@ -108,7 +108,7 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
         other => other,
     })?;
     if !args.quiet {
-        let ExportedBins { cells, points, bytes } = exported;
+        let BinsExportReport { cells, points, bytes } = exported;
         let (cells, points, size) = (plural(cells, "cell"), plural(points, "point"), HumanBytes(bytes));
         let (name, zoom, seconds) = (layer.name(), args.zoom, start.elapsed().as_secs_f64());
         say(&format!("summed up {points} of {name}, zoom {zoom}: {cells}, {size}; in {seconds:.3} s: {output}"));

@@ -11,10 +11,11 @@ use super::store::{StoreArgs, read_name};
 use super::{progress, say, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
-use crate::layer::{OpenInputs, StyleOptions};
+use crate::inputs::OpenInputs;
+use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source::{self, Query};
+use crate::source;
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
 /// Bring points from files into a layer that is kept on the disk.
@@ -149,7 +150,7 @@ impl Args {
         let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
-        let query = Query { progress: Some(&read), ..self.rows.query() };
+        let query = self.rows.query().with_progress(Some(&read));
         let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
         let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
         if imported.points > 0 {

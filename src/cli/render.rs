@@ -15,7 +15,8 @@ use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
-use crate::layer::{Blend, Fit, Heat, OpenInputs, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::inputs::OpenInputs;
+use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
 use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
@@ -147,14 +148,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
 /// Draws the picture, and answers it with the style as it was applied.
 fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Result<(Heat, Style)> {
     let (ground, source) = (&args.ground, &opened.inputs);
-    let query = Query {
-        ground: if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe },
-        weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
-        ..args.rows.query()
-    };
+    let query = args
+        .rows
+        .query()
+        .with_ground(if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe })
+        .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
     let render_all = |canvas: &Canvas, style: &Style| {
         progress::shown(args.quiet, |progress| {
-            render(source, &Query { progress, ..query.clone() }, canvas, style, threads)
+            render(source, &query.clone().with_progress(progress), canvas, style, threads)
         })
     };
     let size = ground.size.unwrap_or_default();
@@ -168,7 +169,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
     // A classic picture depends on the order of the points, which only a single worker keeps.
     let in_order = if style.blend == Blend::Classic { 1 } else { threads };
     let survey =
-        progress::shown(args.quiet, |progress| Survey::of(source, &Query { progress, ..query.clone() }, in_order))?;
+        progress::shown(args.quiet, |progress| Survey::of(source, &query.clone().with_progress(progress), in_order))?;
     survey.report.require_points(&opened.names)?;
     if survey.report.rejected + survey.report.filtered == survey.report.read {
         let why =
@@ -179,7 +180,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
     let style = style.per_pixel(&canvas);
     let mut heat = match survey.kept() {
         Some(kept) => {
-            let all = Query { ground: query.ground, weights: query.weights, ..Query::default() };
+            let all = Query::default().with_ground(query.columns.ground).with_weights(query.columns.weights);
             render(&kept, &all, &canvas, &style, threads)?
         }
         None => render_all(&canvas, &style)?,

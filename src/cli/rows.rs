@@ -43,11 +43,11 @@ impl RowArgs {
     /// `query` with the filters that are given, for points that are read again.
     pub(super) fn filtered<'q>(&self, query: Query<'q>) -> Query<'q> {
         let FilterOptions { start_us, end_us, categories } = self.filter.0.clone();
-        Query { start_us, end_us, in_categories: categories.unwrap_or_default(), ..query }
+        query.with_start(start_us).with_end(end_us).with_category_filter(categories.unwrap_or_default())
     }
 
     /// The query of these columns and rows.
     pub(super) fn query(&self) -> Query<'static> {
-        self.filtered(Query { columns: self.columns(), ..Query::default() })
+        self.filtered(Query::default().with_names(self.columns()))
     }
 }

@@ -10,6 +10,7 @@ use super::config::environment;
 use super::signals::stoppable;
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
+use crate::layer_name;
 use crate::spelling::{did_you_mean, nearest};
 use crate::store::{Progress, Store, StoredLayer};
 
@@ -46,7 +47,8 @@ pub(super) fn read_name(name: &str) -> Result<String, String> {
 
 /// The layer `name` of a store.
 pub(super) fn layer(store: &Store, name: &str) -> Result<Arc<StoredLayer>> {
-    store.layer(name)?.ok_or_else(|| missing(store, name))
+    let layer = if layer_name::is_valid(name) { store.layer(name)? } else { None };
+    layer.ok_or_else(|| missing(store, name))
 }
 
 /// That there is no layer `name` in a store, and which one may have been meant.

@@ -8,10 +8,12 @@ use super::rows::RowArgs;
 use super::store::{StoreArgs, missing};
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
-use crate::layer::{Catalog, Layer, LayerSpec, OpenInputs};
+use crate::inputs::OpenInputs;
+use crate::layer::{Catalog, Layer, LayerSpec};
 use crate::live;
 use crate::postgis::Address;
 use crate::source::{Columns, Query};
+use crate::store::Store;
 
 /// What is to be drawn.
 pub(super) struct Subject {
@@ -34,12 +36,13 @@ impl Subject {
                 format!("`{name}` is a layer, whose columns are known; leave the flag out"),
             ));
         }
-        let catalog = Catalog::new([], Some(store.open()?));
+        let folder = Arc::new(store.open()?);
+        let catalog = Catalog::new([]).with_provider(Arc::<Store>::clone(&folder));
         let layer = match catalog.find(name)? {
             None => of_config(&store.load()?, name)?,
             stored => stored,
         };
-        let layer = layer.ok_or_else(|| catalog.store().map_or(Error::Cancelled, |store| missing(store, name)))?;
+        let layer = layer.ok_or_else(|| missing(&folder, name))?;
         Ok(Self { layer, query: rows.query() })
     }
 
@@ -51,10 +54,11 @@ impl Subject {
         let is_table = files.iter().any(|input| Address::is_meant(input));
         let stem = if is_table { None } else { Path::new(first).file_stem() };
         let name = stem.map_or(first.into(), |stem| stem.to_string_lossy());
-        let columns = Columns { weight: query.columns.weight.clone().or(opened.weight), ..query.columns.clone() };
+        let columns =
+            Columns { weight: query.columns.names.weight.clone().or(opened.weight), ..query.columns.names.clone() };
         let spec = LayerSpec { name: name.into_owned(), inputs: opened.names.clone(), columns, ..LayerSpec::default() };
         let inputs = spec.inputs.join(", ");
-        let layer = Layer::filtered(spec, opened.inputs, &query)?;
+        let layer = Layer::filtered(spec, Box::new(opened.inputs), &query)?;
         if layer.points() == 0 {
             return Err(Error::input(inputs, "no row passes --start, --end and --category"));
         }
@@ -65,8 +69,9 @@ impl Subject {
 
 /// The layer `name` of the configuration or of its database.
 fn of_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
-    match config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
-        Some(layer) => Ok(Some(Arc::new(Layer::open(layer.spec(name)?)?))),
-        None => Catalog::new([], None).with_live(live::find(config, name)?).find(name),
+    if let Some(layer) = config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
+        return Ok(Some(Arc::new(Layer::open(layer.spec(name)?)?)));
     }
+    let table = live::find(config, name)?;
+    table.map(|table| Layer::described(name, table.snapshot()).map(Arc::new)).transpose()
 }

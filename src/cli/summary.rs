@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-use crate::export::Exported;
+use crate::export::TileExportReport;
 use crate::geo::Zooms;
 use crate::layer::{Blend, Heat, Style, Unit};
 use crate::source::ScanReport;
@@ -52,8 +52,14 @@ pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed:
 }
 
 /// The summary of an export.
-pub(super) fn exported(exported: &Exported, name: &str, zooms: Zooms, output: &str, elapsed: Duration) -> String {
-    let Exported { tiles, distinct, bytes, resumed } = *exported;
+pub(super) fn exported(
+    exported: &TileExportReport,
+    name: &str,
+    zooms: Zooms,
+    output: &str,
+    elapsed: Duration,
+) -> String {
+    let TileExportReport { tiles, distinct, bytes, resumed } = *exported;
     let mut line = format!("exported {name}, zoom {zooms}: {}", plural(tiles, "tile"));
     if distinct < tiles {
         append(&mut line, format_args!(", {} of them different", grouped(distinct)));

@@ -1,10 +1,11 @@
 //! The formats of the schema: what the texts of a configuration stand for.
 
-use super::layer::{check_name, is_name};
+use super::layer::check_name;
 use super::sections::read_listen;
 use super::token::Token;
 use crate::geo::Bounds;
 use crate::layer::Size;
+use crate::layer_name;
 use crate::source::parse_time_us;
 
 /// A `format` of the schema: its name, the accepted values as the end of a sentence, and whether a text has it. The items of
@@ -30,7 +31,7 @@ pub(super) const FORMATS: [Format; 16] = [
     ("folders", "a list of folders", |_| true),
     ("input", r#"a file with points such as "a.csv", or a list of them"#, |_| true),
     ("layer", "the name of a layer", |text| check_name(text).is_ok()),
-    ("name", "a name of 1 to 64 letters A-Z, a-z, digits, _ or -", is_name),
+    ("name", "a name of 1 to 64 letters A-Z, a-z, digits, _ or -", layer_name::is_valid),
     ("bounds", "west, south, east, north in degrees, such as [5.9, 45.8, 10.5, 47.8]", |text| {
         text.replace('\n', ",").parse::<Bounds>().is_ok()
     }),

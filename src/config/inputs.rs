@@ -9,9 +9,10 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::layer::{MAX_NAME, RESERVED, check_name, is_name_char};
+use super::layer::{RESERVED, check_name};
 use super::{Config, LayerConfig, Token};
 use crate::error::{Error, Result};
+use crate::layer_name;
 use crate::postgis::Address;
 
 /// Inputs with points: paths of files, `-` for standard input, or the URL of a database. TOML has `"a.csv"` or a list. Passwords
@@ -135,7 +136,7 @@ impl Config {
     /// `name`, or the first of `name-2`, `name-3`, … that no layer has.
     fn free_name(&self, name: &str) -> String {
         let is_free = |name: &String| !self.layers.contains_key(name) && !RESERVED.contains(&name.as_str());
-        let cut = |suffix: &str| format!("{}{suffix}", &name[..name.len().min(MAX_NAME - suffix.len())]);
+        let cut = |suffix: &str| format!("{}{suffix}", &name[..name.len().min(layer_name::MAX_LEN - suffix.len())]);
         let numbered = (2_u64..).map(|number| cut(&format!("-{number}")));
         std::iter::once(cut("")).chain(numbered).find(is_free).unwrap_or_default()
     }
@@ -154,7 +155,7 @@ fn name_of(input: &str) -> String {
     let file = Path::new(input).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let unpacked = [".gz", ".zst"].iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(&file);
     let stem = Path::new(unpacked).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
-    let name: String = stem.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect();
+    let name: String = stem.chars().map(|c| if layer_name::is_valid_char(c) { c } else { '-' }).collect();
     if name.contains(|c: char| c.is_ascii_alphanumeric()) { name } else { "layer".into() }
 }
 

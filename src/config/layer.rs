@@ -9,6 +9,7 @@ use super::sections::with_defaults;
 use super::{StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
 use crate::layer::{LayerSpec, StyleOptions};
+use crate::layer_name;
 use crate::source::{Columns, Ground};
 
 /// Names that no layer can have: the server's own routes use them.
@@ -169,23 +170,10 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if RESERVED.contains(&name) {
         return Err(format!("the name is one of the server's own, so no layer can have it: {}", RESERVED.join(", ")));
     }
-    if !is_name(name) {
-        return Err(format!("a layer's name has 1 to {MAX_NAME} letters A-Z, a-z, digits, _ or -"));
+    if !layer_name::is_valid(name) {
+        return Err(layer_name::RULE.into());
     }
     Ok(())
-}
-
-/// Whether `name` is 1 to [`MAX_NAME`] valid characters.
-pub(super) fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_name_char)
-}
-
-/// The maximum length of a layer's name.
-pub(super) const MAX_NAME: usize = 64;
-
-/// Whether the name of a layer may contain `c`.
-pub(super) fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
 #[cfg(test)]

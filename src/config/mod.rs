@@ -48,6 +48,10 @@ mod style;
 mod tests;
 mod token;
 
+#[cfg(test)]
+#[cfg(test)]
+pub(crate) use style::read_options;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 
 /// An invalid key or value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// The key with the tables around it, separated by dots.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Whether the key itself is invalid rather than its value.
     is_key: bool,
     /// What is wrong and what would be accepted.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 impl Fault {

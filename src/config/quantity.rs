@@ -7,8 +7,6 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::parameter::Parameter;
-
 /// A duration in whole seconds, written `90s`, `30m`, `1h` or `2d`; a number without a unit counts seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(
@@ -125,13 +123,17 @@ pub(super) fn optional_scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Res
 
 /// Reads, prints and (de)serializes `$type`.
 macro_rules! quantity {
-    ($type:ident, $parameter:expr, $example:literal) => {
+    ($type:ident, $parameter:literal, $example:literal) => {
         impl std::str::FromStr for $type {
             type Err = crate::error::Error;
 
             fn from_str(text: &str) -> crate::error::Result<Self> {
-                let why =
-                    || crate::error::Error::invalid($parameter, format!(concat!("`{}` is not a ", $example), text));
+                let why = || {
+                    crate::error::Error::invalid(
+                        const { crate::parameter::Parameter::new($parameter) },
+                        format!(concat!("`{}` is not a ", $example), text),
+                    )
+                };
                 read(text, &Self::UNITS).map(Self).ok_or_else(why)
             }
         }
@@ -155,8 +157,8 @@ macro_rules! quantity {
         }
     };
 }
-quantity!(TimeSpan, Parameter::TIME, "time such as 90s, 30m, 1h or 2d");
-quantity!(ByteSize, Parameter::SIZE, "size such as 500MB or 1GiB");
+quantity!(TimeSpan, "time", "time such as 90s, 30m, 1h or 2d");
+quantity!(ByteSize, "size", "size such as 500MB or 1GiB");
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

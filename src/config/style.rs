@@ -11,13 +11,13 @@ use super::schema::normalized;
 use crate::error::Error;
 use crate::layer::{Style, StyleOptions};
 use crate::parameter::Parameter;
-use crate::parameters::ParameterSet;
+use crate::parameters::{Declaration, ParameterSet};
 use crate::spelling::{did_you_mean, nearest};
 
-/// Parameters of a style by name, each as [`ParameterSet::set`] takes it.
+/// Parameters of a style by name, each as [`StyleOptions::set`] takes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-#[schemars(schema_with = "schema::<StyleOptions>")]
+#[schemars(schema_with = "schema")]
 pub struct StyleConfig(BTreeMap<String, Scalar>);
 
 /// A string, or a number as a string.
@@ -25,18 +25,15 @@ pub struct StyleConfig(BTreeMap<String, Scalar>);
 #[serde(transparent)]
 struct Scalar(#[serde(deserialize_with = "scalar")] String);
 
-/// The schema of a table with the parameters of a set.
-fn schema<S: ParameterSet>(_: &mut SchemaGenerator) -> Schema {
-    let properties: BTreeMap<_, _> = S::declarations()
-        .map(|declaration| {
-            let description = declaration.description();
-            let schema = json_schema!({ "type": ["string", "number"], "description": description });
-            (declaration.parameter.key(), schema)
-        })
-        .collect();
+fn schema(_: &mut SchemaGenerator) -> Schema {
+    let value = || json_schema!({ "type": ["string", "number"] });
+    let described = |declaration: &Declaration| {
+        let schema = json_schema!({ "type": ["string", "number"], "description": declaration.description() });
+        (declaration.parameter.key(), schema)
+    };
+    let properties: BTreeMap<_, _> = StyleOptions::declarations().map(described).collect();
     // Aliases are valid too, but editors need not suggest them.
-    let other = json_schema!({ "type": ["string", "number"] });
-    json_schema!({ "type": "object", "title": "a style", "properties": properties, "additionalProperties": other })
+    json_schema!({ "type": "object", "title": "a style", "properties": properties, "additionalProperties": value() })
 }
 
 impl StyleConfig {
@@ -45,39 +42,41 @@ impl StyleConfig {
         self.0.is_empty()
     }
 
+    /// The parameters by name, as text.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(name, Scalar(text))| (name.clone(), text.clone())).collect()
+    }
+
     /// The options that the parameters set.
     pub(super) fn options(&self) -> Result<StyleOptions, Fault> {
-        let options: StyleOptions = self.read()?;
+        let options: StyleOptions =
+            read_options(self.0.iter().map(|(name, Scalar(text))| (name.as_str(), text.as_str())))?;
         // Any scheme serves to check whether the options agree: the files of schemes are not known here.
         match options.resolve(|_| Style::new().map(|style| style.scheme)).map_err(parts) {
             Ok(_) => Ok(options),
             Err((parameter, message)) => Err(Fault::value(parameter.map_or("", Parameter::key), message)),
         }
     }
+}
 
-    /// The options of a set, one by one.
-    pub(super) fn read<S: ParameterSet>(&self) -> Result<S, Fault> {
-        let mut options = S::default();
-        for (name, Scalar(text)) in &self.0 {
-            match options.set(name, text) {
-                Ok(true) => {}
-                Ok(false) => {
-                    let hint = did_you_mean(&nearest(name, S::names(), normalized));
-                    let names = S::names().collect::<Vec<_>>().join(", ");
-                    return Err(Fault::key(name, format!("no such parameter; {hint}a style has {names}")));
-                }
-                Err(error) => return Err(Fault::value(name, parts(error).1)),
+/// The options that a table sets.
+pub(crate) fn read_options<'t, S: ParameterSet>(
+    table: impl IntoIterator<Item = (&'t str, &'t str)>,
+) -> Result<S, Fault> {
+    let mut options = S::default();
+    for (name, text) in table {
+        match options.set(name, text) {
+            Ok(true) => {}
+            Ok(false) => {
+                let names: Vec<_> = S::names().collect();
+                let hint = did_you_mean(&nearest(name, names.iter().copied(), normalized));
+                let names = names.join(", ");
+                return Err(Fault::key(name, format!("no such parameter; {hint}a style has {names}")));
             }
+            Err(error) => return Err(Fault::value(name, parts(error).1)),
         }
-        Ok(options)
     }
-
-    /// The options of a table in TOML, or the key at fault with the message.
-    #[cfg(test)]
-    pub(crate) fn read_toml<S: ParameterSet>(text: &str) -> Result<S, (String, String)> {
-        let table: Self = toml::from_str(text).map_err(|error| (String::new(), error.to_string()))?;
-        table.read().map_err(|fault| (fault.path, fault.message))
-    }
+    Ok(options)
 }
 
 /// The parameter that `error` is about, if any, and its message.

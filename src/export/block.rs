@@ -1,4 +1,4 @@
-//! Squares of tiles that are drawn together, so that neighbors share what lies around them.
+//! Squares of tiles that are rendered together, so that neighbors share the points around them.
 
 use super::TILE_PX;
 use crate::encode::pmtiles::tile_id;
@@ -15,8 +15,8 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// A block has 2^2 × 2^2 tiles, or the whole world where that is fewer. So little is drawn twice, and the memory that a block
-    /// takes serves the next one: what is larger is asked of the system and given back each time, which took ten times as long.
+    /// A block has 2^2 × 2^2 tiles, or the whole world where that is fewer. Larger blocks would render fewer points twice, but their
+    /// buffers were returned to the system after each block rather than reused for the next one: ten times as slow.
     const SIDE_BITS: u8 = 2;
 
     /// The block of the world at zoom 0.
@@ -26,7 +26,7 @@ impl Block {
         self.zoom.min(Self::SIDE_BITS)
     }
 
-    /// The blocks that show the same ground a zoom deeper.
+    /// The blocks of the same area a zoom deeper.
     pub(super) fn children(self) -> Vec<Self> {
         let zoom = self.zoom + 1;
         if zoom <= Self::SIDE_BITS {
@@ -36,12 +36,12 @@ impl Block {
         (0..4).map(child).collect()
     }
 
-    /// Whether the blocks of a zoom are smaller, on the ground, than those of the zoom before.
+    /// Whether the blocks of a zoom cover a smaller area than those of the zoom before.
     pub(super) fn splits(zoom: u8) -> bool {
         zoom > Self::SIDE_BITS
     }
 
-    /// Blocks of a zoom in the order that their tiles have in an archive.
+    /// Sorts blocks of a zoom into the order of their tiles in an archive.
     pub(super) fn sort(blocks: &mut [Self]) -> Result<()> {
         let mut keyed = Vec::with_capacity(blocks.len());
         for block in blocks.iter() {
@@ -52,7 +52,7 @@ impl Block {
         Ok(())
     }
 
-    /// Its tiles that `cover` has, in the order of an archive.
+    /// The tiles of the block within `cover`, in archive order.
     pub(super) fn tiles(self, cover: &Cover) -> Result<Vec<TileCoord>> {
         let side = 1u32 << self.bits();
         let mut tiles = Vec::new();
@@ -67,8 +67,8 @@ impl Block {
     }
 }
 
-/// The smallest canvas that shows all of some tiles of one zoom, of `side_px` pixels each; `None` where there are none. With it
-/// come the column and the row of its first tile.
+/// The smallest canvas of all of `tiles`, of one zoom and `side_px` pixels each, with the column and the row of its first tile;
+/// `None` without tiles.
 pub(super) fn canvas_of(tiles: &[TileCoord], side_px: u32) -> Result<Option<(Canvas, [u32; 2])>> {
     let ends =
         |of: fn(TileCoord) -> u32| Some((tiles.iter().map(|t| of(*t)).min()?, tiles.iter().map(|t| of(*t)).max()?));

@@ -1,18 +1,18 @@
-//! The spool as a cloud-optimized `GeoTIFF`: each zoom is a picture of the same ground.
+//! The tiles as a cloud-optimized `GeoTIFF`: each zoom is a picture of the same bounds.
 
 use std::collections::HashMap;
 use std::f64::consts::PI;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
 
 use super::TILE_PX;
-use super::spool::Spool;
+use super::block_record::StoredTile;
+use super::export_journal::ExportJournal;
 use crate::encode::geotiff::{Cog, Crs, GeoReference};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Cover, EARTH_RADIUS_M, Zooms};
 use crate::parameter::Parameter;
 
-/// Which zooms the pictures are, and which tiles.
+/// The pictures of the file: their zooms and tiles.
 #[derive(Debug)]
 pub(super) struct Pyramid {
     cog: Cog,
@@ -22,20 +22,20 @@ pub(super) struct Pyramid {
 }
 
 impl Pyramid {
-    /// The pictures of `ground` from the last of the zooms to the first, or to that at which one picture is no wider and no higher
-    /// than two tiles. One zoom alone is the finest, and the others are found.
-    pub(super) fn new(ground: Bounds, zooms: Zooms) -> Result<Self> {
+    /// The pictures of `bounds` from the last of the zooms to the first, or to the one whose picture is no wider and no higher than
+    /// two tiles. A single zoom is the finest; the others follow from that limit.
+    pub(super) fn new(bounds: Bounds, zooms: Zooms) -> Result<Self> {
         const FEW: u32 = 2;
-        /// An index of more could not be held.
+        /// The index of all tiles is in memory.
         const MOST_TILES: u64 = 1 << 26;
         let Zooms { first, last } = zooms;
         let first = if first == last { 0 } else { first };
         let is_small = |zoom: &u8| {
-            let cover = Cover::of(ground, *zoom);
+            let cover = Cover::of(bounds, *zoom);
             cover.columns() <= FEW && cover.rows().len() <= FEW as usize
         };
         let zoom = (first..=last).rev().find(is_small).unwrap_or(first);
-        let cover = Cover::of(ground, zoom);
+        let cover = Cover::of(bounds, zoom);
         let (columns, rows) = (cover.columns(), cover.rows().len() as u32);
         let side = |tiles: u32, zoom_in: u8| tiles.checked_shl(zoom_in.into()).filter(|side| side >> zoom_in == tiles);
         let too_many =
@@ -66,32 +66,32 @@ impl Pyramid {
         self.zoom
     }
 
-    /// How much stands in front of the tiles.
+    /// The length of the head in front of the tiles.
     pub(super) fn head_bytes(&self) -> Result<u64> {
         Ok(self.cog.head(|_, _, _| None)?.len() as u64)
     }
 }
 
-pub(super) fn finish(mut spool: Spool, target: &Path, pyramid: Option<&Pyramid>) -> Result<()> {
-    let Some(Pyramid { cog, zoom, corner }) = pyramid else { return Ok(()) };
+/// Writes the head of the file, and returns the name of the file in the staging directory.
+pub(super) fn finish(journal: &mut ExportJournal, pyramid: &Pyramid) -> Result<&'static str> {
+    let Pyramid { cog, zoom, corner } = pyramid;
     let head_bytes = cog.head(|_, _, _| None)?.len() as u64;
-    let places: HashMap<_, _> = spool
-        .stored()
-        .iter()
-        .map(|stored| {
-            let zoom_in = stored.tile.zoom() - zoom;
-            let across = 1u32 << stored.tile.zoom();
-            // Beyond the antimeridian columns go on at 0.
-            let column = (stored.tile.x() + across - (corner[0] << zoom_in)) % across;
-            let row = stored.tile.y().wrapping_sub(corner[1] << zoom_in);
+    let locations: HashMap<_, _> = journal
+        .tiles()?
+        .into_iter()
+        .map(|StoredTile { tile, offset, length }| {
+            let zoom_in = tile.zoom() - zoom;
+            let across = 1u32 << tile.zoom();
+            // Beyond the antimeridian, columns continue at 0.
+            let column = (tile.x() + across - (corner[0] << zoom_in)) % across;
+            let row = tile.y().wrapping_sub(corner[1] << zoom_in);
             let level = cog.levels.len() - 1 - usize::from(zoom_in);
-            ((level, column, row), (head_bytes + stored.offset, stored.length))
+            ((level, column, row), (head_bytes + offset, length))
         })
         .collect();
-    let head = cog.head(|level, column, row| places.get(&(level, column, row)).copied())?;
-    let path = spool.path("tiles");
-    let file = spool.tiles_file();
+    let head = cog.head(|level, column, row| locations.get(&(level, column, row)).copied())?;
+    let (file, path) = journal.tiles_file();
     let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&head));
     written.map_err(|error| Error::io(path, "write", error))?;
-    spool.commit("tiles", target)
+    Ok(ExportJournal::TILES)
 }

@@ -1,4 +1,4 @@
-//! The spool as a folder of tiles with a `TileJSON` beside them.
+//! The tiles as a folder with a `TileJSON` file.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,15 +6,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::About;
-use super::spool::Spool;
+use super::export_journal::ExportJournal;
+use super::staging_dir::StagingDir;
+use super::tileset_metadata::TilesetMetadata;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-const ABOUT: &str = "tiles.json";
+const TILEJSON: &str = "tiles.json";
 const GENERATOR: &str = "generator";
+const NEW: &str = "out";
 
-/// Makes sure that what is at `target` may be replaced: nothing, an empty folder, or an earlier export and nothing else.
+/// Checks that `target` can be replaced: it does not exist, is empty, or has an earlier export and nothing else.
 pub(super) fn check(target: &Path) -> Result<()> {
     let names = match fs::read_dir(target) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>(),
@@ -23,24 +25,28 @@ pub(super) fn check(target: &Path) -> Result<()> {
     };
     let names = names.map_err(|error| Error::io(target, "write", error))?;
     let is_zoom = |name: &str| name.parse::<u8>().is_ok() && target.join(name).is_dir();
-    let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == ABOUT || is_zoom(name)));
-    let may_go = names.is_empty() || is_known && is_ours(target);
-    if !may_go {
+    let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == TILEJSON || is_zoom(name)));
+    let is_replaceable = names.is_empty() || is_known && is_export(target);
+    if !is_replaceable {
         let why = format!("{} holds something else than an earlier export; name a new folder", target.display());
         return Err(Error::invalid(Parameter::OUTPUT, why));
     }
     Ok(())
 }
 
-fn is_ours(target: &Path) -> bool {
-    let about = fs::read(target.join(ABOUT)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+fn is_export(target: &Path) -> bool {
+    let about = fs::read(target.join(TILEJSON)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     about.is_some_and(|about| about[GENERATOR].as_str().is_some_and(|by| by.starts_with("kiln ")))
 }
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
-    spool.clear("out")?;
-    spool.clear("old")?;
-    let root = spool.path("out");
+/// Writes the folder, and returns its name in the staging directory.
+pub(super) fn finish(
+    journal: &mut ExportJournal,
+    staging: &StagingDir,
+    metadata: &TilesetMetadata<'_>,
+) -> Result<&'static str> {
+    staging.remove(NEW)?;
+    let root = staging.path(NEW);
     let refused = |path: &Path| {
         let path = path.to_owned();
         move |error| Error::io(path, "write", error)
@@ -48,7 +54,7 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
     fs::create_dir(&root).map_err(refused(&root))?;
     let mut first_at = HashMap::new();
     let (mut bytes, mut made) = (Vec::new(), None);
-    for stored in spool.stored().to_vec() {
+    for stored in journal.tiles()? {
         let tile = stored.tile;
         let folder = root.join(tile.zoom().to_string()).join(tile.x().to_string());
         if made.as_ref() != Some(&folder) {
@@ -56,38 +62,34 @@ pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Resu
             made = Some(folder.clone());
         }
         let path = folder.join(format!("{}.png", tile.y()));
-        // One file under several names, where the system can have that.
+        // Identical tiles are hard links, where the file system supports them.
         if let Some(there) = first_at.get(&stored.offset)
             && fs::hard_link(there, &path).is_ok()
         {
             continue;
         }
-        spool.read(stored, &mut bytes)?;
+        journal.read(stored, &mut bytes)?;
         fs::write(&path, &bytes).map_err(refused(&path))?;
         first_at.insert(stored.offset, path);
     }
-    let (lon, lat, zoom) = about.center;
-    let mut told = json!({
+    let (lon, lat, zoom) = metadata.center;
+    let mut tilejson = json!({
         "tilejson": "3.0.0",
-        "name": about.title,
-        "description": about.description,
+        "name": metadata.title,
+        "description": metadata.description,
         "scheme": "xyz",
         "tiles": ["{z}/{x}/{y}.png"],
-        "minzoom": about.zooms.first,
-        "maxzoom": about.zooms.last,
-        "bounds": about.bounds_deg,
+        "minzoom": metadata.zooms.first,
+        "maxzoom": metadata.zooms.last,
+        "bounds": metadata.bounds_deg,
         "center": [lon, lat, f64::from(zoom)],
         GENERATOR: concat!("kiln ", env!("CARGO_PKG_VERSION")),
     });
-    if let (Some(attribution), Some(told)) = (about.attribution, told.as_object_mut()) {
-        told.insert("attribution".into(), attribution.into());
+    if let (Some(attribution), Some(members)) = (metadata.attribution, tilejson.as_object_mut()) {
+        members.insert("attribution".into(), attribution.into());
     }
-    let path = root.join(ABOUT);
-    fs::write(&path, format!("{told:#}\n")).map_err(refused(&path))?;
-    // The old one stays until the new one is whole.
-    if target.exists() {
-        check(target)?;
-        fs::rename(target, spool.path("old")).map_err(refused(target))?;
-    }
-    spool.commit("out", target)
+    let path = root.join(TILEJSON);
+    fs::write(&path, format!("{tilejson:#}\n")).map_err(refused(&path))?;
+    check(staging.target())?;
+    Ok(NEW)
 }

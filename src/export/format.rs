@@ -1,16 +1,16 @@
-//! What an export is written as.
+//! The formats of an export.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// What an export is written as.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// One file that web maps read from any web server: `.pmtiles`.
+    /// A file that web maps read from any web server: `.pmtiles`.
     PmTiles,
-    /// One `SQLite` file, for programs: `.mbtiles`.
+    /// An `SQLite` file for programs: `.mbtiles`.
     MbTiles,
     /// A folder of `{z}/{x}/{y}.png`.
     Folder,
@@ -19,10 +19,20 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a target's name stands for: without an ending, or with a slash behind it, it is a folder.
+    /// The name of the format.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::PmTiles => "pmtiles",
+            Self::MbTiles => "mbtiles",
+            Self::Folder => "folder",
+            Self::Cog => "cog",
+        }
+    }
+
+    /// The format of a target by its file extension; a folder without one or with a slash at the end.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it has another ending.
+    /// [`Error::Invalid`] if the extension is unknown.
     pub fn of(target: &str) -> Result<Self> {
         if target.ends_with(['/', std::path::MAIN_SEPARATOR]) {
             return Ok(Self::Folder);

@@ -1,92 +1,63 @@
-//! Work that is shared out to threads, and taken in its order.
+//! Parallel work whose results are used in order.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::error::{Error, Result};
 
-/// What the threads share.
-struct Shared<T> {
-    /// The next job that nobody is at.
-    next: usize,
-    /// The next outcome to be taken.
-    wanted: usize,
-    ready: BTreeMap<usize, Result<T>>,
-    is_over: bool,
-}
-
-/// Does `work` for each number below `count`, on `threads` threads, and gives the outcomes to `take` in the order of the numbers.
-/// No thread works further ahead than a few jobs, so that few outcomes wait. The first error ends it.
+/// Calls `work` for each number below `count` on `threads` threads, and `take` on this thread with the results in the order of the
+/// numbers. Few results wait for an earlier one: workers start at most a few jobs ahead of it. The first error ends all work.
 pub(super) fn in_order<T: Send>(
     count: usize,
     threads: usize,
     work: impl Fn(usize) -> Result<T> + Sync,
     mut take: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    /// Jobs that may be ahead of the one that is awaited, per thread.
+    /// Jobs per thread that may be ahead of the awaited one.
     const AHEAD: usize = 4;
     let threads = threads.clamp(1, count.max(1));
-    let shared = Mutex::new(Shared { next: 0, wanted: 0, ready: BTreeMap::new(), is_over: false });
-    let (is_ready, has_room) = (Condvar::new(), Condvar::new());
-    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let wait =
-        |on: &Condvar, guard| -> MutexGuard<'_, Shared<T>> { on.wait(guard).unwrap_or_else(PoisonError::into_inner) };
-    let run = || loop {
-        let mut state = lock();
-        while !state.is_over && state.next < count && state.next >= state.wanted + AHEAD * threads {
-            state = wait(&has_room, state);
-        }
-        if state.is_over || state.next >= count {
-            return;
-        }
-        let job = state.next;
-        state.next += 1;
-        drop(state);
-        let mut outcome = Ended { shared: &shared, is_ready: &is_ready, job, outcome: Some(Err(Error::Cancelled)) };
-        outcome.outcome = Some(work(job));
-    };
-    std::thread::scope(|scope| {
-        (0..threads).for_each(|_| drop(scope.spawn(run)));
-        let mut taken = Ok(());
-        for job in 0..count {
-            let mut state = lock();
-            let outcome = loop {
-                match state.ready.remove(&job) {
-                    Some(outcome) => break outcome,
-                    None => state = wait(&is_ready, state),
-                }
-            };
-            state.wanted = job + 1;
-            drop(state);
-            has_room.notify_all();
-            taken = outcome.and_then(|outcome| take(job, outcome));
-            if taken.is_err() {
-                break;
+    let (jobs, queue) = mpsc::channel();
+    let queue = Mutex::new(queue);
+    let (sender, results) = mpsc::channel();
+    let run = |sender: mpsc::Sender<_>| {
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        while let Ok(job) = next() {
+            // A panic is a result too: this thread waits for one.
+            let result = catch_unwind(AssertUnwindSafe(|| work(job)));
+            if sender.send((job, result)).is_err() {
+                return;
             }
         }
-        lock().is_over = true;
-        has_room.notify_all();
-        taken
-    })
-}
-
-/// Hands an outcome over, even that of work that came to a sudden end.
-struct Ended<'a, T> {
-    shared: &'a Mutex<Shared<T>>,
-    is_ready: &'a Condvar,
-    job: usize,
-    outcome: Option<Result<T>>,
-}
-
-impl<T> Drop for Ended<'_, T> {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outcome) = self.outcome.take() {
-            state.ready.insert(self.job, outcome);
+    };
+    std::thread::scope(|scope| {
+        // The end of this closure, also by an error or a panic, drops them, which ends the workers.
+        let (jobs, results) = (jobs, results);
+        for _ in 0..threads {
+            let sender = sender.clone();
+            scope.spawn(|| run(sender));
         }
-        drop(state);
-        self.is_ready.notify_all();
-    }
+        let start = |job| {
+            if job < count {
+                // The queue has a receiver as long as this thread runs.
+                let _ = jobs.send(job);
+            }
+        };
+        (0..AHEAD * threads).for_each(start);
+        let mut early = BTreeMap::new();
+        for job in 0..count {
+            let result = loop {
+                if let Some(result) = early.remove(&job) {
+                    break result;
+                }
+                let (job, result) = results.recv().map_err(|_| Error::Cancelled)?;
+                early.insert(job, result);
+            };
+            start(job + AHEAD * threads);
+            take(job, result.unwrap_or_else(|panic| resume_unwind(panic))?)?;
+        }
+        Ok(())
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_come_in_order_and_few_wait() {
+    fn results_come_in_order_and_few_wait() {
         for threads in [0, 1, 2, 7] {
             let (taken, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let work = |job: usize| {
@@ -129,5 +100,12 @@ mod tests {
         assert_eq!((error.unwrap_err().to_string(), taken), ("points: no".into(), 20));
         let error = in_order(1000, 3, Ok, |job, _| if job == 5 { Err(failed()) } else { Ok(()) });
         assert!(error.is_err());
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_reaches_the_caller() {
+        let work = |job| if job == 20 { resume_unwind(Box::new("job 20")) } else { Ok(job) };
+        let panic = catch_unwind(AssertUnwindSafe(|| in_order(1000, 3, work, |_, _| Ok(())))).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"job 20"));
     }
 }

@@ -1,12 +1,15 @@
-//! The spool as an `MBTiles` file: version 1.3, identical tiles once.
+//! The tiles as an `MBTiles` file: version 1.3, identical tiles once.
 
 use std::path::Path;
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use super::About;
-use super::spool::Spool;
-use crate::error::{Error, Result};
+use super::block_record::StoredTile;
+use super::export_journal::ExportJournal;
+use super::sqlite::{self, Failure};
+use super::staging_dir::StagingDir;
+use super::tileset_metadata::TilesetMetadata;
+use crate::error::Result;
 
 /// Rows are counted from the south, and `tiles` is a view: the usual way to keep identical tiles once.
 const SCHEMA: &str = "
@@ -26,47 +29,34 @@ const INDEX: &str = "
     COMMIT;
 ";
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
-    spool.clear("out")?;
-    let path = spool.path("out");
-    fill(&mut spool, about).map_err(|error| match error {
-        Failure::Kiln(error) => error,
-        Failure::Sqlite(error) => Error::io(&path, "write", std::io::Error::other(error)),
-    })?;
-    spool.commit("out", target)
+const FILE: &str = "out";
+
+/// Writes the file, and returns its name in the staging directory.
+pub(super) fn finish(
+    journal: &mut ExportJournal,
+    staging: &StagingDir,
+    metadata: &TilesetMetadata<'_>,
+) -> Result<&'static str> {
+    staging.remove(FILE)?;
+    let path = staging.path(FILE);
+    write(journal, &path, metadata).map_err(|failure| failure.into_error(&path))?;
+    Ok(FILE)
 }
 
-enum Failure {
-    Kiln(Error),
-    Sqlite(rusqlite::Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Kiln(error)
-    }
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-fn fill(spool: &mut Spool, about: &About<'_>) -> Result<(), Failure> {
-    let database = Connection::open(spool.path("out"))?;
+fn write(journal: &mut ExportJournal, path: &Path, metadata: &TilesetMetadata<'_>) -> Result<(), Failure> {
+    let database = sqlite::open(path)?;
     database.execute_batch(SCHEMA)?;
-    let [west, south, east, north] = about.bounds_deg;
-    let (lon, lat, zoom) = about.center;
+    let [west, south, east, north] = metadata.bounds_deg;
+    let (lon, lat, zoom) = metadata.center;
     for (name, value) in [
-        ("name", about.title.to_owned()),
+        ("name", metadata.title.to_owned()),
         ("format", "png".to_owned()),
         ("type", "overlay".to_owned()),
         ("version", "1".to_owned()),
-        ("description", about.description.clone()),
-        ("attribution", about.attribution.unwrap_or_default().to_owned()),
-        ("minzoom", about.zooms.first.to_string()),
-        ("maxzoom", about.zooms.last.to_string()),
+        ("description", metadata.description.clone()),
+        ("attribution", metadata.attribution.unwrap_or_default().to_owned()),
+        ("minzoom", metadata.zooms.first.to_string()),
+        ("maxzoom", metadata.zooms.last.to_string()),
         ("bounds", format!("{west},{south},{east},{north}")),
         ("center", format!("{lon},{lat},{zoom}")),
     ] {
@@ -76,18 +66,19 @@ fn fill(spool: &mut Spool, about: &About<'_>) -> Result<(), Failure> {
     }
     {
         let mut image = database.prepare("INSERT OR IGNORE INTO images VALUES (?1, ?2)")?;
-        let mut place = database.prepare("INSERT INTO map VALUES (?1, ?2, ?3, ?4)")?;
+        let mut location = database.prepare("INSERT INTO map VALUES (?1, ?2, ?3, ?4)")?;
         let mut bytes = Vec::new();
         let mut end = 0;
-        for stored in spool.stored().to_vec() {
-            // What lies further in front is there already.
-            if stored.offset >= end {
-                spool.read(stored, &mut bytes)?;
-                image.execute(params![stored.offset as i64, bytes])?;
-                end = stored.offset + u64::from(stored.length);
+        for stored in journal.tiles()? {
+            let StoredTile { tile, offset, length } = stored;
+            // A tile that lies further in front was inserted before.
+            if offset >= end {
+                journal.read(stored, &mut bytes)?;
+                image.execute(params![offset as i64, bytes])?;
+                end = offset + u64::from(length);
             }
-            let (zoom, across) = (stored.tile.zoom(), 1u32 << stored.tile.zoom());
-            place.execute(params![zoom, stored.tile.x(), across - 1 - stored.tile.y(), stored.offset as i64])?;
+            let (zoom, across) = (tile.zoom(), 1u32 << tile.zoom());
+            location.execute(params![zoom, tile.x(), across - 1 - tile.y(), offset as i64])?;
         }
     }
     database.execute_batch(INDEX)?;

@@ -1,35 +1,35 @@
-//! The spool as a `PMTiles` file: only its head and its directories are missing.
-
-use std::path::Path;
+//! The tiles as a `PMTiles` file: the file of the tiles lacks only its head and its directories.
 
 use serde_json::json;
 
-use super::About;
-use super::spool::{Spool, Stored};
+use super::block_record::StoredTile;
+use super::export_journal::ExportJournal;
+use super::tileset_metadata::TilesetMetadata;
 use crate::encode::pmtiles::{Entry, Header, finish as write, tile_id};
 use crate::error::Result;
 
-pub(super) fn finish(mut spool: Spool, target: &Path, about: &About<'_>) -> Result<()> {
-    let entry = |&Stored { tile, offset, length }: &Stored| Entry { id: tile_id(tile), offset, length };
-    let entries: Vec<Entry> = spool.stored().iter().map(entry).collect();
+/// Writes the head and the directories, and returns the name of the file in the staging directory.
+pub(super) fn finish(journal: &mut ExportJournal, metadata: &TilesetMetadata<'_>) -> Result<&'static str> {
+    let entry = |StoredTile { tile, offset, length }| Entry { id: tile_id(tile), offset, length };
+    let entries: Vec<Entry> = journal.tiles()?.into_iter().map(entry).collect();
     let header = Header {
-        min_zoom: about.zooms.first,
-        max_zoom: about.zooms.last,
-        bounds_deg: about.bounds_deg,
-        center: about.center,
+        min_zoom: metadata.zooms.first,
+        max_zoom: metadata.zooms.last,
+        bounds_deg: metadata.bounds_deg,
+        center: metadata.center,
     };
-    let mut metadata = json!({
-        "name": about.title,
-        "description": about.description,
+    let mut members = json!({
+        "name": metadata.title,
+        "description": metadata.description,
         "type": "overlay",
         "format": "png",
         "generator": concat!("kiln ", env!("CARGO_PKG_VERSION")),
     });
-    if let (Some(attribution), Some(metadata)) = (about.attribution, metadata.as_object_mut()) {
-        metadata.insert("attribution".into(), attribution.into());
+    if let (Some(attribution), Some(members)) = (metadata.attribution, members.as_object_mut()) {
+        members.insert("attribution".into(), attribution.into());
     }
-    let (tiles_bytes, path) = (spool.tiles_bytes(), spool.path("tiles"));
-    write(spool.tiles_file(), &entries, tiles_bytes, &header, &metadata.to_string())
-        .map_err(|error| error.for_path(&path))?;
-    spool.commit("tiles", target)
+    let tiles_bytes = journal.tiles_bytes();
+    let (file, path) = journal.tiles_file();
+    write(file, &entries, tiles_bytes, &header, &members.to_string()).map_err(|error| error.for_path(path))?;
+    Ok(ExportJournal::TILES)
 }

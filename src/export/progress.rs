@@ -1,8 +1,8 @@
-//! How far an export is.
+//! The progress of an export.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// How far an export is, shared with whoever shows it; and where it is told to stop.
+/// The progress of an export and its stop flag, shared between the export and a progress bar.
 #[derive(Debug, Default)]
 pub struct Progress {
     tiles: AtomicU64,
@@ -13,19 +13,19 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Tiles or cells that are finished, and those of them that an earlier run had finished; steps that are done, and about how many
-    /// there are in all.
+    /// Finished tiles or cells and those of them that an earlier run had finished; finished steps, and the estimated number of all
+    /// steps.
     pub fn snapshot(&self) -> ([u64; 2], u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ([read(&self.tiles), read(&self.resumed)], read(&self.done), read(&self.total))
     }
 
-    /// Tells the work to stop; it ends with [`Error::Cancelled`](crate::Error::Cancelled), and can be gone on with later.
+    /// Stops the export: it returns [`Error::Cancelled`](crate::Error::Cancelled) and can be resumed later.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// What says that the work is told to stop.
+    /// The stop flag.
     pub(super) fn stopped(&self) -> &AtomicBool {
         &self.stopped
     }
@@ -40,7 +40,7 @@ impl Progress {
         self.done.fetch_add(steps, Ordering::Relaxed);
     }
 
-    /// About how many steps are left.
+    /// Sets the estimated number of steps that are left.
     pub(super) fn expect(&self, left: u64) {
         self.total.store(self.done.load(Ordering::Relaxed) + left, Ordering::Relaxed);
     }

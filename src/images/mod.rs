@@ -1,15 +1,14 @@
-//! Pictures on disk: their names, how they are written, and how they go away again.
+//! Pictures on disk: their names, atomic writes, and expiry.
 //!
-//! A folder of pictures is left to Kiln's care: [`ImageFolder::write`] puts whole files into it, and
-//! [`ImageFolder::sweep`] removes them when they are old or too many. Files whose names Kiln did not make are never
-//! touched, nor is a picture that was just handed out.
+//! [`ImageFolder::write`] writes whole files into a folder, and [`ImageFolder::sweep`] removes those that are too old or too many.
+//! It never removes a file whose name Kiln did not make, nor a picture whose URL was just returned.
 
-mod atomic;
-mod folder;
-mod name;
+mod atomic_file;
+mod image_folder;
+mod image_name;
 mod sweep;
 
-pub use atomic::{AtomicFile, sync_folder};
-pub use folder::ImageFolder;
-pub use name::ImageName;
+pub use atomic_file::{AtomicFile, sync_folder};
+pub use image_folder::ImageFolder;
+pub use image_name::ImageName;
 pub use sweep::{Keep, Swept};

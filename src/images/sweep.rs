@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 
-use super::folder::Picture;
+use super::image_folder::Picture;
 use super::{ImageFolder, ImageName};
 use crate::error::Result;
 

@@ -3,14 +3,14 @@
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
+use super::job_context::JobContext;
 use super::output::{Output, Series};
 use super::schedule::Schedule;
-use super::subject::{Subject, Subjected};
+use super::subject::{JobPoints, Subject};
 use super::window::Window;
 use crate::color::Scheme;
 use crate::encode::geotiff::{self, GeoReference};
@@ -19,9 +19,8 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::images::AtomicFile;
 use crate::layer::{
-    Blend, Catalog, Fit, Heat, Layer, SchemeFolders, Size, Style, StyleOptions, canvas_for, canvas_of, render_shaded,
+    Blend, Fit, Heat, Layer, SchemeFolders, Size, Style, StyleOptions, canvas_for, canvas_of, render_shaded,
 };
-use crate::postgis::Database;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
 
@@ -63,22 +62,9 @@ pub struct Place {
     pub bounds: Option<Bounds>,
 }
 
-/// What all jobs draw with.
-#[derive(Clone, Copy, Debug)]
-pub struct Workshop<'a> {
-    /// The layers.
-    pub catalog: &'a Catalog,
-    /// What queries are asked of.
-    pub database: Option<&'a Arc<Database>>,
-    /// Folders of scheme files, as [`SchemeFolders::usual`] takes them.
-    pub scheme_folders: &'a [PathBuf],
-    /// Threads for one job.
-    pub threads: usize,
-}
-
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Done {
+pub struct JobReport {
     /// The pictures that were written.
     pub files: Vec<PathBuf>,
     /// How many points reach into them, added up.
@@ -94,31 +80,31 @@ impl Job {
     /// # Errors
     /// The first that occurred: the layer is gone, an input cannot be read, the style does not fit, or a picture cannot be
     /// written. [`Error::Cancelled`] once `stop` says so.
-    pub fn run(&self, workshop: Workshop<'_>, due: Timestamp, stop: &AtomicBool) -> Result<Done> {
+    pub fn run(&self, context: JobContext<'_>, due: Timestamp, stop: &AtomicBool) -> Result<JobReport> {
         let (start_us, end_us) = self.window.at(due);
-        let window = Query { start_us, end_us, stop: Some(stop), ..Query::default() };
+        let window = Query::default().with_start(start_us).with_end(end_us).with_stop(Some(stop));
         let is_framed = self.places.iter().all(|place| place.bounds.is_some());
-        let Subjected { layer, query, extent } = self.subject.points(&self.name, &window, is_framed, workshop, stop)?;
-        let mut done = Done::default();
+        let JobPoints { layer, query, extent } = self.subject.points(&self.name, &window, is_framed, context, stop)?;
+        let mut report = JobReport::default();
         let mut first_error = None;
         for place in &self.places {
-            let drawn = self.draw(workshop, &layer, &query, &extent, place);
-            match drawn.and_then(|heat| self.put(&heat, place, due, workshop.threads, &mut done)) {
+            let drawn = self.draw(context, &layer, &query, &extent, place);
+            match drawn.and_then(|heat| self.put(&heat, place, due, context.threads, &mut report)) {
                 Ok(()) => {}
                 Err(Error::Cancelled) if stop.load(Ordering::Relaxed) => return Err(Error::Cancelled),
                 Err(error) => drop(first_error.get_or_insert(error)),
             }
         }
-        first_error.map_or(Ok(done), Err)
+        first_error.map_or(Ok(report), Err)
     }
 
     /// Makes sure that the job can be done, as far as that can be seen without reading its inputs.
     ///
     /// # Errors
     /// [`Error::Invalid`] for the key at fault.
-    pub fn check(&self, workshop: Workshop<'_>) -> Result<()> {
-        let usual = self.subject.check(&self.name, self.projection, workshop)?;
-        resolved(&self.style.clone().or(usual), workshop).map(drop)
+    pub fn check(&self, context: JobContext<'_>) -> Result<()> {
+        let usual = self.subject.check(&self.name, self.projection, context)?;
+        resolved(&self.style.clone().or(usual), context).map(drop)
     }
 
     /// The pictures of its places.
@@ -128,13 +114,13 @@ impl Job {
 
     fn draw(
         &self,
-        workshop: Workshop<'_>,
+        context: JobContext<'_>,
         layer: &Layer,
         query: &Query<'_>,
         extent: &Extent,
         place: &Place,
     ) -> Result<Heat> {
-        let style = resolved(&self.style.clone().or(layer.style().clone()), workshop)?;
+        let style = resolved(&self.style.clone().or(layer.style().clone()), context)?;
         let is_globe = layer.ground().wraps();
         let usual = if is_globe { Projection::Mercator } else { Projection::Plane };
         let projection = self.projection.unwrap_or(usual);
@@ -143,17 +129,16 @@ impl Job {
             None => canvas_for(projection, extent, self.size, &style, Fit::Padded)?,
         };
         let style = style.per_pixel(&canvas);
-        let query = Query {
-            ground: if is_globe { Ground::Globe } else { Ground::Plane },
-            weights: style.aggregation != Aggregation::Count && style.blend == Blend::Add,
-            ..query.clone()
-        };
-        let shading = layer.shading(&query, &canvas, &style, workshop.threads)?;
-        render_shaded(layer.origin(&query), &query, &canvas, &style, shading.as_deref(), workshop.threads)
+        let query = query
+            .clone()
+            .with_ground(if is_globe { Ground::Globe } else { Ground::Plane })
+            .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
+        let shading = layer.shading(&query, &canvas, &style, context.threads)?;
+        render_shaded(&**layer.point_set(), &query, &canvas, &style, shading.as_deref(), context.threads)
     }
 
     /// Writes a picture, and removes those that are too many.
-    fn put(&self, heat: &Heat, place: &Place, due: Timestamp, threads: usize, done: &mut Done) -> Result<()> {
+    fn put(&self, heat: &Heat, place: &Place, due: Timestamp, threads: usize, report: &mut JobReport) -> Result<()> {
         let series = self.output.series(&self.name, &place.name);
         let bytes = self.encoded(heat, threads)?;
         let path = series.path_of(due);
@@ -161,10 +146,10 @@ impl Job {
         if self.latest {
             write(&series.latest(), &bytes)?;
         }
-        done.files.push(path);
-        done.points += heat.drawn;
+        report.files.push(path);
+        report.points += heat.drawn;
         if let Some(keep) = self.keep {
-            done.removed += series.prune(keep)?;
+            report.removed += series.prune(keep)?;
         }
         Ok(())
     }
@@ -189,9 +174,9 @@ impl Job {
     }
 }
 
-/// The style of some options, its colors from the workshop's schemes.
-fn resolved(options: &StyleOptions, workshop: Workshop<'_>) -> Result<Style> {
-    let find = |name: &str| -> Result<Scheme> { SchemeFolders::usual(workshop.scheme_folders)?.find(name) };
+/// The style of some options, with the colors from the context's scheme folders.
+fn resolved(options: &StyleOptions, context: JobContext<'_>) -> Result<Style> {
+    let find = |name: &str| -> Result<Scheme> { SchemeFolders::usual(context.scheme_folders)?.find(name) };
     options.resolve(find)
 }
 
@@ -209,7 +194,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::layer::LayerSpec;
+    use crate::layer::{Catalog, LayerSpec};
 
     impl Job {
         /// A job that draws a layer `spots`.
@@ -240,19 +225,19 @@ mod tests {
         fs::write(&path, "lon,lat,time\n5,5,1970-01-01T00:10:00Z\n6,5,1970-01-01T01:10:00Z\n").unwrap();
         let inputs = vec![path.to_str().unwrap().to_owned()];
         let spec = LayerSpec { name: "spots".into(), inputs, ..LayerSpec::default() };
-        Catalog::new([Layer::open(spec).unwrap()], None)
+        Catalog::new([Layer::open(spec).unwrap()])
     }
 
-    fn workshop(catalog: &Catalog) -> Workshop<'_> {
-        Workshop { catalog, database: None, scheme_folders: &[], threads: 1 }
+    fn context(catalog: &Catalog) -> JobContext<'_> {
+        JobContext { catalog, database: None, scheme_folders: &[], threads: 1 }
     }
 
     fn output(home: &Path, name: &str) -> Output {
         Output::new(home.join(name).to_str().unwrap()).unwrap()
     }
 
-    fn run(job: &Job, catalog: &Catalog, second: i64) -> Result<Done> {
-        job.run(workshop(catalog), at(second), &AtomicBool::new(false))
+    fn run(job: &Job, catalog: &Catalog, second: i64) -> Result<JobReport> {
+        job.run(context(catalog), at(second), &AtomicBool::new(false))
     }
 
     #[test]
@@ -261,7 +246,7 @@ mod tests {
         let catalog = catalog(home.path());
         let output = output(home.path(), "out/{job}/{time}.png");
         let job = Job { output, keep: Some(2), latest: true, window: Window::LastSeconds(3600), ..Job::example() };
-        job.check(workshop(&catalog)).unwrap();
+        job.check(context(&catalog)).unwrap();
         let folder = home.path().join("out/example");
         let mut drawn = Vec::new();
         for second in [3600, 7200, 10_800, 14_400] {
@@ -278,7 +263,7 @@ mod tests {
     #[test]
     fn inputs_are_read_anew_and_every_picture_shows_the_same_ground() {
         let home = tempfile::tempdir().unwrap();
-        let none = Catalog::new([], None);
+        let none = Catalog::new([]);
         let path = home.path().join("a.csv");
         let spec = LayerSpec { inputs: vec![path.to_str().unwrap().to_owned()], ..LayerSpec::default() };
         let job = Job {
@@ -307,9 +292,9 @@ mod tests {
         let before = fs::read(home.path().join("out.png")).unwrap();
         let gone = Job { subject: Subject::Layer("gone".into()), ..good.clone() };
         assert!(run(&gone, &catalog, 0).unwrap_err().to_string().contains("no such layer"));
-        let why = gone.check(workshop(&catalog)).unwrap_err().to_string();
+        let why = gone.check(context(&catalog)).unwrap_err().to_string();
         assert!(why.starts_with("layer: there is no layer `gone`; ") && why.ends_with("there are spots"), "{why}");
-        let stopped = good.run(workshop(&catalog), at(0), &AtomicBool::new(true));
+        let stopped = good.run(context(&catalog), at(0), &AtomicBool::new(true));
         assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
         assert_eq!(fs::read(home.path().join("out.png")).unwrap(), before);
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "nothing half is left");

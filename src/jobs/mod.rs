@@ -1,14 +1,15 @@
-//! Pictures that are drawn again and again: what they show, when they are due, and where they are put.
+//! Pictures that are rendered on a schedule: their points, their due times and their files.
 //!
 //! ```text
-//! Schedule ── due ──> Planner ── start ──> Job ── drawn by layer ──> Output ── the newest stay
+//! Schedule ── due ──> Planner ── start ──> Job ── rendered by layer ──> Output ── the newest are kept
 //!                        └── ended: history, retries ── StateFile
 //! ```
 //!
-//! A [`Job`] draws; it knows no clock, but is told the time that it is due. The [`Planner`] decides what is to start: it knows
-//! no clock either, draws nothing, and is told what ended how. So both are tried with any times.
+//! A [`Job`] renders and writes the pictures that are due at a given time. The [`Planner`] decides which jobs start: it gets the
+//! current time and the results of the runs from its caller. Neither reads a clock, so tests run both at any time.
 
 mod job;
+mod job_context;
 mod output;
 mod planner;
 mod schedule;
@@ -16,7 +17,8 @@ mod state;
 mod subject;
 mod window;
 
-pub use job::{Done, Job, Place, Workshop};
+pub use job::{Job, JobReport, Place};
+pub use job_context::JobContext;
 pub use output::{Output, Series};
 pub use planner::{Planner, Refusal, Start};
 pub use schedule::Schedule;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::job::{Done, Job};
+use super::job::{Job, JobReport};
 use super::state::{JobState, Outcome, Run, State};
 use crate::error::{Error, Result};
 
@@ -93,7 +93,7 @@ impl Planner {
     }
 
     /// A run has ended at `now` after `took_s` seconds. One that was stopped is as if it had not begun.
-    pub fn ended(&mut self, start: &Start, now: Timestamp, took_s: f64, outcome: &Result<Done>) {
+    pub fn ended(&mut self, start: &Start, now: Timestamp, took_s: f64, outcome: &Result<JobReport>) {
         const NAMED: usize = 10;
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.job.name == start.job.name) else { return };
         entry.running = None;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn ended(planner: &mut Planner, start: &Start, now: Timestamp, is_well: bool) {
-        let outcome = if is_well { Ok(Done::default()) } else { Err(Error::input("disk", "it is full")) };
+        let outcome = if is_well { Ok(JobReport::default()) } else { Err(Error::input("disk", "it is full")) };
         planner.ended(start, now, 1.0, &outcome);
     }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::job::Workshop;
+use super::job_context::JobContext;
 use crate::error::{DatabaseFault, Error, Result};
 use crate::geo::{Extent, Projection};
-use crate::layer::{Layer, LayerSpec, OpenInputs, StyleOptions};
+use crate::inputs::OpenInputs;
+use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
 use crate::source::{Columns, Query};
@@ -23,7 +24,7 @@ pub enum Subject {
 }
 
 /// The points of a run.
-pub(super) struct Subjected<'a> {
+pub(super) struct JobPoints<'a> {
     pub(super) layer: Arc<Layer>,
     /// Which of them are to be drawn.
     pub(super) query: Query<'a>,
@@ -40,12 +41,12 @@ impl Subject {
         &self,
         name: &str,
         projection: Option<Projection>,
-        workshop: Workshop<'_>,
+        context: JobContext<'_>,
     ) -> Result<StyleOptions> {
         match self {
             Self::Layer(name) => {
-                let Some(layer) = workshop.catalog.find(name)? else {
-                    let layers = workshop.catalog.layers();
+                let Some(layer) = context.catalog.find(name)? else {
+                    let layers = context.catalog.layers();
                     let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                     let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);
                     let hint = crate::spelling::did_you_mean(&near);
@@ -62,7 +63,7 @@ impl Subject {
                 }
                 Ok(layer.style().clone())
             }
-            Self::Query(spec) => match relation(name, spec, workshop) {
+            Self::Query(spec) => match relation(name, spec, context) {
                 // It may be there again when the job is due.
                 Ok(_) | Err(Error::Database { fault: DatabaseFault::Unreachable, .. }) => Ok(StyleOptions::default()),
                 Err(Error::Input { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
@@ -80,27 +81,21 @@ impl Subject {
         name: &str,
         window: &Query<'a>,
         is_framed: bool,
-        workshop: Workshop<'_>,
+        context: JobContext<'_>,
         stop: &AtomicBool,
-    ) -> Result<Subjected<'a>> {
-        let within = |query: Query<'static>| Query {
-            start_us: window.start_us,
-            end_us: window.end_us,
-            stop: window.stop,
-            ..query
+    ) -> Result<JobPoints<'a>> {
+        let within = |query: Query<'static>| {
+            query.with_start(window.filter.start_us).with_end(window.filter.end_us).with_stop(window.scan.stop)
         };
         let layer = match self {
             Self::Layer(name) => {
-                let layer = workshop.catalog.find_anew(name, stop)?;
+                let layer = context.catalog.find_refreshed(name, stop)?;
                 layer.ok_or_else(|| Error::input(name, "there is no such layer any more"))?
             }
             Self::Query(spec) => {
-                let (database, relation) = relation(name, spec, workshop)?;
-                let weight = relation.weight().map(str::to_owned);
+                let (database, relation) = relation(name, spec, context)?;
                 let snapshot = LiveSnapshot::of(database, relation, Some(stop))?;
-                let columns = Columns { weight, ..Columns::default() };
-                let spec = LayerSpec { name: name.to_owned(), columns, ..LayerSpec::default() };
-                Arc::new(Layer::live(spec, Arc::new(snapshot)))
+                Arc::new(Layer::described(name, Arc::new(snapshot))?)
             }
             Self::Inputs(spec) => {
                 let open = || -> Result<_> {
@@ -109,29 +104,34 @@ impl Subject {
                     Ok((LayerSpec { inputs: names, columns, ..LayerSpec::clone(spec) }, inputs))
                 };
                 // Of which ground there are points does not depend on the window: each picture is to show the same.
-                let all = if is_framed { None } else { Some(open().and_then(|(spec, all)| Layer::new(spec, all))?) };
+                let all = if is_framed {
+                    None
+                } else {
+                    Some(open().and_then(|(spec, all)| Layer::of_source(spec, Box::new(all)))?)
+                };
                 let extent = all.as_ref().map(|layer| layer.extent().clone()).unwrap_or_default();
-                let is_all = window.start_us.is_none() && window.end_us.is_none();
+                let is_all = window.filter.start_us.is_none() && window.filter.end_us.is_none();
                 let layer = if let Some(all) = all.filter(|_| is_all) {
                     all
                 } else {
                     let (spec, inputs) = open()?;
-                    Layer::filtered(spec, inputs, window)?
+                    Layer::filtered(spec, Box::new(inputs), window)?
                 };
                 // A layer in memory holds only what passes; a larger one is filtered again as it is read.
                 let query = layer.query();
-                let query = if layer.is_reread() { within(query) } else { Query { stop: window.stop, ..query } };
-                return Ok(Subjected { layer: Arc::new(layer), query, extent });
+                let query =
+                    if layer.point_set().is_reread() { within(query) } else { query.with_stop(window.scan.stop) };
+                return Ok(JobPoints { layer: Arc::new(layer), query, extent });
             }
         };
         let (query, extent) = (within(layer.query()), layer.extent().clone());
-        Ok(Subjected { layer, query, extent })
+        Ok(JobPoints { layer, query, extent })
     }
 }
 
 /// The rows that a query of the database answers.
-fn relation<'w>(job: &str, spec: &TableSpec, workshop: Workshop<'w>) -> Result<(&'w Arc<Database>, Relation)> {
+fn relation<'w>(job: &str, spec: &TableSpec, context: JobContext<'w>) -> Result<(&'w Arc<Database>, Relation)> {
     let why = || Error::invalid(Parameter::QUERY, "no database is named; set postgis.url, or DATABASE_URL");
-    let database = workshop.database.ok_or_else(why)?;
+    let database = context.database.ok_or_else(why)?;
     Ok((database, database.relation(job, spec)?))
 }

@@ -5,22 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Layer, LayerSpec, Selection, StyleOptions};
-use crate::error::{Error, Result};
-use crate::parameter::Parameter;
-use crate::parameters::ParameterSet;
-use crate::postgis::LiveTable;
-use crate::source::{Columns, Ground};
-use crate::store::{Snapshot, Store};
-
-/// A live table that is a layer.
-#[derive(Debug)]
-pub struct LiveEntry {
-    /// What the layer is called, and how it is drawn.
-    pub spec: LayerSpec,
-    /// Its points.
-    pub table: Arc<LiveTable>,
-}
+use super::Layer;
+use crate::error::Result;
+use crate::source::{Filter, Provider};
 
 /// Some of a layer's points that are a layer for a while.
 #[derive(Clone, Debug)]
@@ -28,60 +15,54 @@ pub struct SelectedEntry {
     /// The name of the layer that they are of.
     pub of: String,
     /// Which points.
-    pub selection: Selection,
+    pub filter: Filter,
     /// How many there were when they were counted.
     pub points: u64,
-    /// When they are gone, in Unix seconds.
+    /// When they are removed, in Unix seconds.
     pub expires_s: u64,
 }
 
-/// All layers: those of inputs, which stay as they are, live tables, which change, and those of a store, which come, change
-/// and go.
+/// All layers: those of files, which stay as they are, and those of providers, such as a store or the tables of a database,
+/// which come, change and go.
 #[derive(Debug, Default)]
 pub struct Catalog {
     layers: BTreeMap<String, Arc<Layer>>,
-    live: BTreeMap<String, LiveEntry>,
+    providers: Vec<Arc<dyn Provider>>,
     selected: RwLock<BTreeMap<String, SelectedEntry>>,
-    store: Option<Store>,
-    /// The layers of the store and the live tables as they were last seen.
-    seen: RwLock<BTreeMap<String, Arc<Layer>>>,
+    /// The layers of the providers as they were last found.
+    found: RwLock<BTreeMap<String, Arc<Layer>>>,
 }
 
 impl Catalog {
-    /// The layers of inputs, of which each has a name of its own, and those of a store. Where both have a name, it is the
-    /// one of the inputs.
-    pub fn new(layers: impl IntoIterator<Item = Layer>, store: Option<Store>) -> Self {
+    /// A catalog of layers that stay as they are, each with a name of its own.
+    pub fn new(layers: impl IntoIterator<Item = Layer>) -> Self {
         let layers = layers.into_iter().map(|layer| (layer.name().to_owned(), Arc::new(layer))).collect();
-        Self { layers, store, ..Self::default() }
+        Self { layers, ..Self::default() }
     }
 
-    /// The same with live tables, of which each has a name of its own.
+    /// The same with the layers of a provider. Where several have a name, the layers of [`new`](Self::new) win, then the
+    /// provider that was added first.
     #[must_use]
-    pub fn with_live(self, tables: impl IntoIterator<Item = LiveEntry>) -> Self {
-        let live = tables.into_iter().map(|entry| (entry.spec.name.clone(), entry)).collect();
-        Self { live, ..self }
+    pub fn with_provider(mut self, provider: Arc<dyn Provider>) -> Self {
+        self.providers.push(provider);
+        self
     }
 
-    /// The store, if there is one.
-    pub fn store(&self) -> Option<&Store> {
-        self.store.as_ref()
-    }
-
-    /// All layers, by name. Those of the store that cannot be read are told in the log, and left out.
+    /// All layers, by name. Those that cannot be read are logged and left out.
     pub fn layers(&self) -> Vec<Arc<Layer>> {
-        let stored = self.store.iter().flat_map(|store| {
-            store.names().unwrap_or_else(|error| {
-                tracing::error!(%error, "the store cannot be read");
+        let provided = self.providers.iter().flat_map(|provider| {
+            provider.names().unwrap_or_else(|error| {
+                tracing::error!(%error, "layers cannot be listed");
                 Vec::new()
             })
         });
-        let mut names: Vec<String> = self.layers.keys().chain(self.live.keys()).cloned().chain(stored).collect();
+        let mut names: Vec<String> = self.layers.keys().cloned().chain(provided).collect();
         names.sort_unstable();
         names.dedup();
         // A layer that was removed takes room on the disk as long as somebody has it open.
         let selected = self.selected.read().unwrap_or_else(PoisonError::into_inner);
         let is_there = |name: &String| names.binary_search(name).is_ok() || selected.contains_key(name);
-        self.seen.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| is_there(name));
+        self.found.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| is_there(name));
         drop(selected);
         names
             .iter()
@@ -104,10 +85,10 @@ impl Catalog {
         rest.sort_unstable();
         rest.truncate((rest.len() + 1).saturating_sub(most.max(1)));
         gone.extend(rest.into_iter().map(|(_, name)| name));
-        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
         for name in gone {
             selected.remove(&name);
-            seen.remove(&name);
+            found.remove(&name);
         }
     }
 
@@ -116,63 +97,59 @@ impl Catalog {
         let entry = self.selected.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         let Some(entry) = entry.filter(|entry| entry.expires_s > now_s) else { return Ok(None) };
         let Some(of) = self.find(&entry.of)? else { return Ok(None) };
-        let is_same = |layer: &Layer| layer.selected_of().is_some_and(|seen| Arc::ptr_eq(seen, &of));
-        let make = || Ok(Layer::selected(name, Arc::clone(&of), entry.selection.clone(), entry.points));
-        self.seen(name, is_same, make).map(Some)
+        let is_same = |layer: &Layer| layer.selected_of().is_some_and(|found| Arc::ptr_eq(found, &of));
+        let make = || Ok(Layer::selected(name, Arc::clone(&of), entry.filter.clone(), entry.points));
+        self.found(name, is_same, make).map(Some)
     }
 
     /// The layer `name` as it is now; `None` if there is none.
     ///
     /// # Errors
-    /// If it is in the store, and cannot be read.
+    /// If it cannot be read.
     pub fn find(&self, name: &str) -> Result<Option<Arc<Layer>>> {
         if let Some(layer) = self.layers.get(name) {
             return Ok(Some(Arc::clone(layer)));
         }
-        if let Some(LiveEntry { spec, table }) = self.live.get(name) {
-            let snapshot = table.snapshot();
-            let is_same = |layer: &Layer| layer.live_snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
-            return self.seen(name, is_same, || Ok(Layer::live(spec.clone(), Arc::clone(&snapshot)))).map(Some);
+        for provider in &self.providers {
+            if let Some(points) = provider.find(name)? {
+                let is_same = |layer: &Layer| std::ptr::addr_eq(Arc::as_ptr(layer.point_set()), Arc::as_ptr(&points));
+                return self.found(name, is_same, || Layer::described(name, Arc::clone(&points))).map(Some);
+            }
         }
         if self.selected.read().unwrap_or_else(PoisonError::into_inner).contains_key(name) {
             return self.selected(name, now_s());
         }
-        let Some(store) = &self.store else { return Ok(None) };
-        let Some(stored) = store.layer(name)? else {
-            self.seen.write().unwrap_or_else(PoisonError::into_inner).remove(name);
-            return Ok(None);
-        };
-        let snapshot = stored.snapshot();
-        let is_same = |layer: &Layer| layer.snapshot().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot));
-        self.seen(name, is_same, || Ok(Layer::stored(spec(name, &snapshot)?, Arc::clone(&snapshot)))).map(Some)
+        self.found.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(None)
     }
 
-    /// The layer `name`; a live table is looked at anew. `None` if there is none.
+    /// The layer `name` with its newest points; `None` if there is none.
     ///
     /// # Errors
-    /// As [`find`](Self::find), and if the database of a live table does not answer; [`Error::Cancelled`] once `stop` says so.
-    pub fn find_anew(&self, name: &str, stop: &AtomicBool) -> Result<Option<Arc<Layer>>> {
-        if let Some(entry) = self.live.get(name).filter(|_| !self.layers.contains_key(name)) {
-            entry.table.renew(stop)?;
+    /// As [`find`](Self::find), and if the points cannot be read anew; [`Error::Cancelled`](crate::Error::Cancelled) once
+    /// `stop` is set.
+    pub fn find_refreshed(&self, name: &str, stop: &AtomicBool) -> Result<Option<Arc<Layer>>> {
+        if !self.layers.contains_key(name) {
+            self.providers.iter().try_for_each(|provider| provider.refresh(name, stop))?;
         }
         self.find(name)
     }
 
-    /// The layer `name` as it was last seen, if `is_same`, else a new one.
-    fn seen(
+    /// The layer `name` as it was last found, if `is_same`, else a new one.
+    fn found(
         &self,
         name: &str,
         is_same: impl Fn(&Layer) -> bool,
         make: impl FnOnce() -> Result<Layer>,
     ) -> Result<Arc<Layer>> {
-        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        if let Some(seen) = seen.filter(|layer| is_same(layer)) {
-            return Ok(seen);
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(found) = found.filter(|layer| is_same(layer)) {
+            return Ok(found);
         }
-        let mut all = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        // Others may have been faster, and nobody's shadings are to be lost.
-        if let Some(seen) = all.get(name).filter(|layer| is_same(layer)) {
-            return Ok(Arc::clone(seen));
+        let mut all = self.found.write().unwrap_or_else(PoisonError::into_inner);
+        // A concurrent call may have made it, with shadings that are not to be computed again.
+        if let Some(found) = all.get(name).filter(|layer| is_same(layer)) {
+            return Ok(Arc::clone(found));
         }
         let layer = Arc::new(make()?);
         all.insert(name.to_owned(), Arc::clone(&layer));
@@ -184,45 +161,23 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// What a stored layer is called, and how it is drawn.
-fn spec(name: &str, snapshot: &Snapshot) -> Result<LayerSpec> {
-    let description = snapshot.description();
-    let mut style = StyleOptions::default();
-    for (parameter, text) in &description.style {
-        if !style.set(parameter, text)? {
-            return Err(Error::invalid(
-                Parameter::STYLE,
-                format!("the layer `{name}` has a style with an unknown `{parameter}`"),
-            ));
-        }
-    }
-    Ok(LayerSpec {
-        name: name.to_owned(),
-        inputs: Vec::new(),
-        title: description.title.clone(),
-        attribution: description.attribution.clone(),
-        columns: Columns { weight: description.weight.clone(), ..Columns::default() },
-        ground: Ground::Globe,
-        comparable: Vec::new(),
-        style,
-    })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::Description;
+    use crate::store::{Description, Store};
 
     #[test]
     fn layers_of_a_store_that_were_removed_are_let_go() {
         let folder = tempfile::tempdir().unwrap();
         let elsewhere = Store::open(folder.path()).unwrap();
-        let catalog = Catalog::new([], Some(Store::open(folder.path()).unwrap()));
+        let store = Arc::new(Store::open(folder.path()).unwrap());
+        let provider: Arc<dyn Provider> = Arc::<Store>::clone(&store);
+        let catalog = Catalog::new([]).with_provider(provider);
         let names = ["asked-for", "listed"];
         let held = names.map(|name| {
             elsewhere.create(name, Description::default()).unwrap();
-            let stored = catalog.store().unwrap().layer(name).unwrap().unwrap();
+            let stored = store.layer(name).unwrap().unwrap();
             (Arc::downgrade(&catalog.find(name).unwrap().unwrap()), Arc::downgrade(&stored))
         });
         assert!(held.iter().all(|(layer, stored)| layer.strong_count() > 0 && stored.strong_count() > 0));

@@ -1,7 +1,5 @@
 //! A layer as a series of pictures, one for each stretch of time, whose colors all mean the same.
 
-use std::ops::ControlFlow;
-
 use super::{Blend, Layer, Style, render_shaded};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Points};
@@ -56,7 +54,7 @@ impl Frames {
         if every_us <= 0 {
             return Self::new(0, 1, every_us);
         }
-        let (start_us, end_us) = match (query.start_us, query.end_us) {
+        let (start_us, end_us) = match (query.filter.start_us, query.filter.end_us) {
             (Some(start_us), Some(end_us)) => (start_us, end_us),
             (start_us, end_us) => {
                 let times = layer.times(query)?;
@@ -85,7 +83,7 @@ impl Frames {
     /// A query for the points of a frame.
     pub fn query<'q>(&self, frame: usize, query: &Query<'q>) -> Query<'q> {
         let [start_us, end_us] = self.at(frame);
-        Query { start_us: Some(start_us), end_us: Some(end_us), ..query.clone() }
+        query.clone().with_start(Some(start_us)).with_end(Some(end_us))
     }
 
     /// How many points of a layer that pass `query` each frame has.
@@ -94,7 +92,7 @@ impl Frames {
     /// If the points cannot be read.
     pub fn points(&self, layer: &Layer, query: &Query<'_>) -> Result<Vec<u64>> {
         let mut counts = vec![0; self.count];
-        let query = Query { start_us: Some(self.first_us), end_us: Some(self.end_us), ..query.clone() };
+        let query = query.clone().with_start(Some(self.first_us)).with_end(Some(self.end_us));
         each_time(layer, &query, |time_us| {
             let frame = (i128::from(time_us) - i128::from(self.first_us)) / i128::from(self.every_us);
             if let Some(count) = usize::try_from(frame).ok().and_then(|frame| counts.get_mut(frame)) {
@@ -129,7 +127,7 @@ impl Frames {
         let mut span: Option<Span> = None;
         for frame in 0..self.count {
             let query = self.query(frame, query);
-            let heat = render_shaded(layer.origin(&query), &query, canvas, &free, None, threads)?;
+            let heat = render_shaded(&**layer.point_set(), &query, canvas, &free, None, threads)?;
             if let Some(values) = heat.values.filter(|_| heat.drawn > 0) {
                 span = Some(wider(span, values.span));
             }
@@ -197,10 +195,8 @@ impl Layer {
     /// # Errors
     /// If the points cannot be read.
     pub fn times(&self, query: &Query<'_>) -> Result<Option<[i64; 2]>> {
-        let Query { start_us, end_us, in_categories, polygon, .. } = query;
-        let is_all = start_us.is_none() && end_us.is_none() && in_categories.is_empty() && polygon.is_none();
-        if let Some(snapshot) = self.snapshot().filter(|_| is_all) {
-            return Ok(snapshot.summary().time_us);
+        if let (Some(totals), false) = (self.totals(), query.filter.is_active()) {
+            return Ok(totals.time_us);
         }
         let mut times: Option<[i64; 2]> = None;
         each_time(self, query, |time| {
@@ -213,13 +209,13 @@ impl Layer {
 
 /// Calls `each` with the time of each point that passes and has one.
 fn each_time(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(i64) + Send) -> Result<()> {
-    let query = Query { weights: false, times: true, ..query.clone() };
+    let query = query.clone().with_weights(false).with_times(true);
     let mut sink = |batch: Points<'_>| {
         let times = batch.time_us().into_iter().flatten().copied();
         times.filter(|time| *time != Points::NO_TIME).for_each(&mut each);
-        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        query.flow()
     };
-    layer.origin(&query).source().scan(&query, &mut [&mut sink])?;
+    layer.point_set().scan(&query, &mut [&mut sink])?;
     if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
@@ -261,10 +257,13 @@ mod tests {
         let frames = Frames::of(&layer, &query, DAY_US).unwrap();
         assert_eq!(frames.points(&layer, &query).unwrap(), [1, 0, 2]);
         assert_eq!(frames.at(0)[0].rem_euclid(DAY_US), 0);
-        let later = Query { start_us: Some(frames.at(1)[0] + 5), ..layer.query() };
+        let later = layer.query().with_start(Some(frames.at(1)[0] + 5));
         let frames = Frames::of(&layer, &later, DAY_US).unwrap();
-        assert_eq!((frames.at(0)[0], frames.points(&layer, &later).unwrap()), (later.start_us.unwrap(), vec![1, 1]));
-        let none = Query { end_us: Some(0), ..layer.query() };
+        assert_eq!(
+            (frames.at(0)[0], frames.points(&layer, &later).unwrap()),
+            (later.filter.start_us.unwrap(), vec![1, 1])
+        );
+        let none = layer.query().with_end(Some(0));
         assert!(Frames::of(&layer, &none, DAY_US).unwrap_err().to_string().contains("there are no frames"));
     }
 

@@ -3,31 +3,28 @@
 mod catalog;
 mod fit;
 mod frames;
-mod inputs;
-mod named;
+mod input_points;
+#[allow(clippy::module_inception, reason = "the main type stands in a file of its name")]
+mod layer;
 mod options;
-mod origin;
 mod render;
 mod rows;
 mod schemes;
-mod selection;
 mod shading;
 mod shown;
 mod style;
 mod survey;
 mod unit;
 
-pub use catalog::{Catalog, LiveEntry, SelectedEntry};
+pub use catalog::{Catalog, SelectedEntry};
 pub use fit::{Fit, Size, canvas_for, canvas_of};
 pub use frames::Frames;
-pub use inputs::OpenInputs;
-pub use named::{Layer, LayerSpec, Totals};
+pub use input_points::InputPoints;
+pub use layer::{Layer, LayerSpec};
 pub use options::StyleOptions;
-pub use origin::Origin;
 pub use render::{Heat, Values, is_occupied, render, render_occupied, render_shaded};
 pub use rows::{ColumnOptions, FilterOptions};
 pub use schemes::SchemeFolders;
-pub use selection::Selection;
 pub use shading::Shading;
 pub use shown::{bounds_with_reach, center, dot_reach};
 pub use style::{Blend, Radius, Style};

@@ -1,15 +1,12 @@
 //! The flow from points to a picture.
 
-use std::ops::ControlFlow;
-
-use super::origin::Origin;
 use super::shading::Shading;
 use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Canvas, Points, Projection};
+use crate::geo::{Bounds, Canvas, Projection};
 use crate::raster::{Cells, Grid, Kernel, Quantizer, Span, Tally, classic, density};
-use crate::source::{Query, ScanReport, Sink, Source};
+use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
 
 /// A drawn picture: a byte per pixel, and what the bytes mean.
 #[derive(Debug)]
@@ -51,7 +48,11 @@ pub struct Values {
 /// # Errors
 /// If the input cannot be read, or the style does not fit the canvas.
 pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &Style, threads: usize) -> Result<Heat> {
-    render_shaded(Origin::Source(source), query, canvas, style, None, threads)
+    if style.blend == Blend::Classic {
+        return render_classic(source, query, canvas, style, threads);
+    }
+    let (kernel, cells, report) = gather(|q, c, t, _| scan_cells(source, q, c, t, threads), query, canvas, style)?;
+    paint(kernel, &cells, report, query, canvas, style, None, threads)
 }
 
 /// Draws points as [`render`] does; with `shading` the colors mean what they mean in every picture that it is given for.
@@ -59,7 +60,7 @@ pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &S
 /// # Errors
 /// As [`render`].
 pub fn render_shaded(
-    origin: Origin<'_>,
+    points: &dyn PointSet,
     query: &Query<'_>,
     canvas: &Canvas,
     style: &Style,
@@ -67,9 +68,9 @@ pub fn render_shaded(
     threads: usize,
 ) -> Result<Heat> {
     if style.blend == Blend::Classic {
-        return render_classic(origin.source(), query, canvas, style, threads);
+        return render_classic(points, query, canvas, style, threads);
     }
-    let (kernel, cells, report) = gather(origin, query, canvas, style, threads)?;
+    let (kernel, cells, report) = gather(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
     paint(kernel, &cells, report, query, canvas, style, shading, threads)
 }
 
@@ -79,7 +80,7 @@ pub fn render_shaded(
 /// # Errors
 /// As [`render`].
 pub fn render_occupied(
-    origin: Origin<'_>,
+    points: &dyn PointSet,
     query: &Query<'_>,
     canvas: &Canvas,
     style: &Style,
@@ -87,10 +88,10 @@ pub fn render_occupied(
     threads: usize,
 ) -> Result<Option<Heat>> {
     if style.blend == Blend::Classic {
-        let heat = render_classic(origin.source(), query, canvas, style, threads)?;
+        let heat = render_classic(points, query, canvas, style, threads)?;
         return Ok(Some(heat).filter(|heat| heat.drawn > 0));
     }
-    let (kernel, cells, report) = gather(origin, query, canvas, style, threads)?;
+    let (kernel, cells, report) = gather(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
     if cells.inside == 0 {
         return Ok(None);
     }
@@ -101,24 +102,23 @@ pub fn render_occupied(
 ///
 /// # Errors
 /// If the points cannot be read.
-pub fn is_occupied(origin: Origin<'_>, query: &Query<'_>, canvas: &Canvas, reach_px: u32) -> Result<bool> {
-    let query = Query { weights: false, ..query.clone() };
+pub fn is_occupied(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, reach_px: u32) -> Result<bool> {
+    let query = query.clone().with_weights(false);
     // Cells that any kernel may smooth are no finer than needed.
-    let (cells, _) = origin.cells(&query, &canvas.grow(reach_px), Tally::Count, f64::MAX, 1)?;
+    let (cells, _) = points.cells(&query, &canvas.grow(reach_px), Tally::Count, f64::MAX, 1)?;
     Ok(cells.inside > 0)
 }
 
-/// Sums the points of a picture up per cell, those around it included.
+/// The points of a picture per cell, those around it included; `cells` sums those of a query, canvas and tally.
 fn gather(
-    origin: Origin<'_>,
+    cells: impl Fn(&Query<'_>, &Canvas, Tally, f64) -> Result<(Cells, ScanReport)>,
     query: &Query<'_>,
     canvas: &Canvas,
     style: &Style,
-    threads: usize,
 ) -> Result<(Kernel, Cells, ScanReport)> {
     let kernel = style.kernel(canvas)?;
     let (grown, tally) = (canvas.grow(kernel.reach_px()), style.aggregation.tally());
-    let (cells, report) = origin.cells(query, &grown, tally, kernel.radius_px(), threads)?;
+    let (cells, report) = cells(query, &grown, tally, kernel.radius_px())?;
     stopped(query)?;
     Ok((kernel, cells, report))
 }
@@ -155,19 +155,6 @@ fn stopped(query: &Query<'_>) -> Result<()> {
     if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
-/// Scans `source` with one worker thread per state, each of which takes its worker's batches.
-pub(super) fn scan_each<S: Send>(
-    source: &dyn Source,
-    query: &Query<'_>,
-    states: &mut [S],
-    take: impl Fn(&mut S, Points<'_>) -> ControlFlow<()> + Sync,
-) -> Result<ScanReport> {
-    let take = &take;
-    let mut sinks: Vec<_> = states.iter_mut().map(|state| move |points: Points<'_>| take(state, points)).collect();
-    let mut sinks: Vec<&mut Sink<'_>> = sinks.iter_mut().map(|sink| sink as &mut Sink<'_>).collect();
-    source.scan(query, &mut sinks)
-}
-
 /// The old library's picture. The points are gathered in the order of the input, since their dots do not commute.
 ///
 /// On a plane the positions are the old library's own, in `f32` and to the corner of a pixel, so that the picture is the
@@ -192,7 +179,7 @@ fn render_classic(
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let Bounds { west, south, east, north } = canvas.bounds();
     let near = Some(canvas.grow(margin_px + 1).bounds());
-    let query = Query { weights: false, near, ..query.clone() };
+    let query = query.clone().with_weights(false).with_near(near);
     let mut positions = (Vec::new(), Vec::new());
     let report = scan_each(source, &query, std::slice::from_mut(&mut positions), |(px, py), points| {
         if is_plane {
@@ -206,7 +193,7 @@ fn render_classic(
                 py.push((row - 0.5 + shift as f64) as f32);
             });
         }
-        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        query.flow()
     })?;
     stopped(&query)?;
     let dots = classic::Dots::new(&positions.0, &positions.1, dot_size)?;
@@ -222,7 +209,7 @@ fn render_classic(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::geo::TileCoord;
+    use crate::geo::{Points, TileCoord};
     use crate::layer::Radius;
     use crate::raster::{Aggregation, Curve, Shape};
     use crate::simd::at_each_width;
@@ -235,7 +222,7 @@ mod tests {
         let lat: Vec<f64> = (0..points).map(|i| ((f64::from(i) * 0.414_214).fract() - 0.5) * 175.0).collect();
         let weight: Vec<f32> = (0..points).map(|i| (i % 17) as f32 * 0.37 - 2.0).collect();
         let points = Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap();
-        let query = Query { weights: true, ..Query::default() };
+        let query = Query::default().with_weights(true);
         let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 333, 333).unwrap();
         let flat = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 401, 200).unwrap();
         let deep = Canvas::tile(TileCoord::new(9, 275, 175).unwrap(), 256).unwrap().grow(900);

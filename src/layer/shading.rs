@@ -6,16 +6,13 @@
 //! one tile is the world, the sample is the whole picture.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
-use super::origin::Origin;
 use super::style::Style;
 use crate::error::Result;
-use crate::geo::{Canvas, Points, Projection};
-use crate::parallel::each;
+use crate::geo::{Canvas, Projection};
+use crate::parallel::try_map;
 use crate::raster::{Curve, Grid, Kernel, Quantizer, Span, density};
-use crate::source::{Query, Source};
-use crate::store::Decimated;
+use crate::source::{PointSet, Query};
 
 /// From values to colors, for all pictures of a layer at one scale.
 #[derive(Clone, Debug)]
@@ -72,7 +69,7 @@ impl Shading {
     /// Finds it in the tiles around `places`, degrees of longitude and latitude, at the scale that `steps` says.
     #[allow(clippy::too_many_arguments, reason = "all of it makes the sample")]
     pub(super) fn find(
-        origin: Origin<'_>,
+        points: &dyn PointSet,
         query: &Query<'_>,
         places: &[(f64, f64)],
         projection: Projection,
@@ -85,7 +82,7 @@ impl Shading {
         let kernel = Kernel::new(style.shape, radius_px)?;
         let draw = |tile: &Canvas, threads: usize| {
             let (grown, tally) = (tile.grow(kernel.reach_px()), style.aggregation.tally());
-            let (cells, _) = origin.cells(query, &grown, tally, radius_px, threads)?;
+            let (cells, _) = points.cells(query, &grown, tally, radius_px, threads)?;
             density(&cells, kernel, style.aggregation, threads)
         };
         let side = Self::side_px(scale) as usize;
@@ -94,7 +91,7 @@ impl Shading {
         let drawn = match &tiles[..] {
             [(tile, _)] => vec![draw(tile, threads)?],
             // Each is drawn by one thread: there are enough of them.
-            _ => each(&tiles, threads, |(tile, _)| draw(tile, 1))?,
+            _ => try_map(&tiles, threads, |(tile, _)| draw(tile, 1))?,
         };
         let mut values = Vec::new();
         for (density, (_, times)) in drawn.iter().zip(&tiles) {
@@ -188,25 +185,15 @@ fn ranks(sample: &Grid<f32>, style: &Style) -> Vec<f32> {
 /// What a shading depends on beside the layer, as a text.
 pub(super) fn key(query: &Query<'_>, projection: Projection, steps: [i32; 2], radius_px: f64, style: &Style) -> String {
     let Style { shape, aggregation, normalization, vmin, vmax, curve, .. } = style;
-    let filter = filter_key(query);
-    format!("{projection}{steps:?}{radius_px}{shape}{aggregation}{normalization}{vmin:?}{vmax:?}{curve}{filter}")
+    let end = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let (vmin, vmax, [x, y], filter) = (end(*vmin), end(*vmax), steps, filter_key(query));
+    format!("{projection} {x} {y} {radius_px} {shape} {aggregation} {normalization} {vmin};{vmax} {curve} {filter}")
 }
 
 /// Which points a query lets through, as a text.
 pub(super) fn filter_key(query: &Query<'_>) -> String {
-    let Query { weights, start_us, end_us, in_categories, polygon, comparisons, .. } = query;
-    format!("{weights}{start_us:?}{end_us:?}{in_categories:?}{polygon:?}{comparisons:?}")
-}
-
-/// Places of the points of a source that pass a query, picked evenly.
-pub(super) fn places(source: &dyn Source, query: &Query<'_>) -> Result<Vec<(f64, f64)>> {
-    let mut kept = Decimated::new(Shading::SAMPLE);
-    let mut sink = |points: Points<'_>| {
-        points.lon().iter().copied().zip(points.lat().iter().copied()).for_each(|place| kept.add(place));
-        ControlFlow::Continue(())
-    };
-    source.scan(query, &mut [&mut sink])?;
-    Ok(kept.picked())
+    let (weights, filter) = (query.columns.weights, &query.filter);
+    format!("{weights} {filter}")
 }
 
 impl Style {

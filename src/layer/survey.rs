@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::render::scan_each;
 use crate::error::Result;
 use crate::geo::Extent;
-use crate::source::{Gathered, Memory, Query, ScanReport, Source};
+use crate::source::{Gathered, Memory, Query, ScanReport, Source, scan_each};
 
 /// A look at all points before they are drawn: where they are, and the points themselves while they are few.
 #[derive(Debug, Default)]
@@ -73,7 +72,7 @@ mod tests {
     fn a_survey_keeps_what_it_saw() {
         let (lon, lat, weight) = ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [0.5f32, 1.5, 2.5]);
         let points = Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap();
-        let query = Query { weights: true, ..Query::default() };
+        let query = Query::default().with_weights(true);
         let survey = Survey::of(&Memory(points), &query, 2).unwrap();
         let kept = survey.kept().unwrap().0;
         assert_eq!((kept.lon(), kept.lat(), kept.weight()), (&lon[..], &lat[..], Some(&weight[..])));

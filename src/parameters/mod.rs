@@ -18,4 +18,6 @@ pub use kind::{Kind, Location};
 pub(crate) use set::parameter_set;
 pub use set::{Entry, ParameterSet};
 pub use value::Value;
-pub(crate) use value::{from_str_values, time_text};
+pub(crate) use value::from_str_values;
+#[cfg(feature = "server")]
+pub(crate) use value::time_text;

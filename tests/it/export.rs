@@ -274,24 +274,38 @@ print(json.dumps([db.execute(f'select count(*) from {table}').fetchone()[0] for 
     assert_eq!(sizes, json!([256, count("tile_contents_count")]));
 }
 
-/// How many bytes the record of what is finished has; `None` without one.
-fn finished(home: &Path, output: &str) -> Option<u64> {
-    Some(fs::metadata(home.join(format!(".{output}.part/blocks"))).ok()?.len())
+/// The length of the journal's write-ahead log; `None` without one.
+fn log_bytes(home: &Path, output: &str) -> Option<u64> {
+    Some(fs::metadata(home.join(format!(".{output}.part/journal.sqlite-wal"))).ok()?.len())
+}
+
+/// The numbers of finished blocks and of their tiles in the journal, read from a copy: `SQLite` changes the files that it opens.
+fn finished(home: &Path, output: &str) -> [i64; 2] {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["journal.sqlite", "journal.sqlite-wal"] {
+        let _ = fs::copy(home.join(format!(".{output}.part/{name}")), copy.path().join(name));
+    }
+    let journal = rusqlite::Connection::open(copy.path().join("journal.sqlite")).unwrap();
+    // Before its first commit the journal has no tables.
+    ["SELECT count(*) FROM block", "SELECT count(*) FROM tile"]
+        .map(|sql| journal.query_row(sql, [], |row| row.get(0)).unwrap_or(0))
 }
 
 #[test]
 fn killed_exports_go_on_and_come_to_the_same_bytes() {
     let home = home();
     let home = home.path();
-    // A COG of so little ground has one zoom, whose record is short.
-    for (output, step) in [("out.pmtiles", 300), ("out.mbtiles", 300), ("out", 300), ("out.tif", 30)] {
+    // A commit of a block is about 2 KB; a COG of so little ground has the blocks of one zoom.
+    for (output, step) in [("out.pmtiles", 6000), ("out.mbtiles", 6000), ("out", 6000), ("out.tif", 2000)] {
         export(home, output, &PINNED).done();
         let whole = all_files(&home.join(output));
-        let mut kills = 0;
+        let (mut kills, mut most_tiles) = (0, 0);
         // Killed once for each block and more, at whatever it is at then.
         for kill in 0..8u64 {
             let remove = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             remove(&home.join(output)).unwrap();
+            let [mut blocks, mut tiles] = [0; 2];
+            let mut is_written = false;
             for more in [kill * step, kill * step + 1] {
                 let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
                     .args([&["export", "spots", "-q", "-o", output][..], &PINNED].concat())
@@ -301,20 +315,46 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
                     .stderr(Stdio::null())
                     .spawn()
                     .unwrap();
-                let is_time = || finished(home, output).is_some_and(|bytes| bytes >= more);
+                let is_time = || log_bytes(home, output).is_some_and(|bytes| bytes >= more);
                 while child.try_wait().unwrap().is_none() && !is_time() {
                     std::thread::yield_now();
                 }
                 child.kill().unwrap();
                 kills += usize::from(child.wait().unwrap().code().is_none());
+                let blocks_before = blocks;
+                [blocks, tiles] = finished(home, output);
+                most_tiles = most_tiles.max(tiles);
+                // Where the output is written, the journal is being removed.
+                is_written = home.join(output).exists();
+                assert!(blocks >= blocks_before || is_written, "{output}: blocks are lost, killed at {kill}");
             }
-            export(home, output, &PINNED).done();
+            let told = export(home, output, &PINNED).done();
+            let resumed = format!("; {tiles} were there from before");
+            assert!(told.contains(&resumed) == (tiles > 0) || is_written, "{output}: {tiles} tiles: {told}");
             assert!(all_files(&home.join(output)) == whole, "{output}: killed at {kill}");
-            assert!(finished(home, output).is_none(), "{output}: something is left behind");
+            assert!(!home.join(format!(".{output}.part")).exists(), "{output}: something is left behind");
         }
-        assert!(kills > 4, "{output}: only {kills} were killed");
-        println!("{output}: {kills} killed");
+        assert!(kills > 4 && most_tiles > 0, "{output}: only {kills} were killed, after {most_tiles} tiles");
+        println!("{output}: {kills} killed, after {most_tiles} tiles at most");
     }
+}
+
+#[test]
+fn the_unfinished_export_of_an_older_version_is_started_again() {
+    let home = home();
+    let home = home.path();
+    export(home, "whole.pmtiles", &PINNED).done();
+    let part = home.join(".out.pmtiles.part");
+    fs::create_dir_all(part.join("out/0")).unwrap();
+    for (name, bytes) in [("lock", ""), ("key", "0.1.0 PmTiles spots"), ("blocks", "block")] {
+        fs::write(part.join(name), bytes).unwrap();
+    }
+    fs::write(part.join("tiles"), vec![7; 40_000]).unwrap();
+    let told = export(home, "out.pmtiles", &PINNED).done();
+    assert!(!told.contains("from before"), "{told}");
+    assert!(!part.exists());
+    let read = |name: &str| fs::read(home.join(name)).unwrap();
+    assert!(read("out.pmtiles") == read("whole.pmtiles"));
 }
 
 #[test]
@@ -366,7 +406,7 @@ fn what_is_finished_of_something_else_is_not_gone_on_with() {
             .current_dir(home)
             .output();
         assert!(!run.unwrap().status.success());
-        assert!(finished(home, "out.pmtiles").unwrap() > 0);
+        assert!(finished(home, "out.pmtiles")[1] > 0);
     };
     leave(&["--zoom", "0-2"]);
     let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();

@@ -9,6 +9,8 @@ mod classic_color;
 mod clean;
 mod cleanup;
 mod config;
+mod documents;
+mod examples;
 mod export;
 mod faults;
 mod geotiff;

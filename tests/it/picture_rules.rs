@@ -14,7 +14,7 @@ fn draw(points: &[Point], canvas: &Canvas, style: &Style, threads: usize) -> Hea
     let weight: Vec<f32> = points.iter().map(|p| p.2).collect();
     let points = Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap();
     let ground = if canvas.projection() == Projection::Plane { Ground::Plane } else { Ground::Globe };
-    let query = Query { ground, weights: true, ..Query::default() };
+    let query = Query::default().with_ground(ground).with_weights(true);
     render(&Memory(points), &query, canvas, style, threads).unwrap()
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::error::{Error, Result};
 use crate::http::server::App;
 use crate::http::server::pool::StopOnDrop;
-use crate::jobs::{Done, Start};
+use crate::jobs::{JobReport, Start};
 
 /// Runs the jobs when they are due, as long as the server runs. Those that run when this is dropped are cancelled.
 pub(crate) async fn run(app: Arc<App>) {
@@ -49,7 +49,7 @@ async fn run_job(app: Arc<App>, start: Start) {
     let (shared, job, due) = (Arc::clone(&app), Arc::clone(&start.job), start.due);
     let work = tokio::task::spawn_blocking(move || {
         let _slot = slot;
-        job.run(shared.workshop(), due, &stop)
+        job.run(shared.job_context(), due, &stop)
     });
     let outcome = work.await.unwrap_or_else(|_| {
         app.metrics.panicked();
@@ -62,10 +62,10 @@ async fn run_job(app: Arc<App>, start: Start) {
     save(&app).await;
 }
 
-fn report(job: &str, start: &Start, took_s: f64, outcome: &Result<Done>) {
+fn report(job: &str, start: &Start, took_s: f64, outcome: &Result<JobReport>) {
     let (attempt, due) = (start.attempt, start.due.to_string());
     match outcome {
-        Ok(Done { files, points, removed }) => {
+        Ok(JobReport { files, points, removed }) => {
             let output = files.first().map(|file| file.display().to_string());
             tracing::info!(job, due, attempt, took_s, pictures = files.len(), points, removed, output, "job done");
         }

@@ -8,7 +8,7 @@ use super::queue::{MaintenanceQueue, MergeQueue};
 use crate::error::{Error, Result};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
-use crate::store::{Progress, Store, StoredLayer};
+use crate::store::{Progress, StoredLayer};
 
 /// Merges of more points take long, and must not delay the smaller ones.
 const SMALL_ROWS: u64 = 1 << 22;
@@ -17,7 +17,7 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Maintains the store as long as the server runs.
 pub(crate) async fn run(app: Arc<App>) {
-    if app.config.store.read_only || app.catalog.store().is_none() {
+    if app.config.store.read_only {
         return;
     }
     tokio::join!(
@@ -87,7 +87,7 @@ async fn verify(app: &Arc<App>) {
 /// The layers of the store.
 async fn layer_names(app: &Arc<App>) -> Vec<String> {
     let app = Arc::clone(app);
-    let names = tokio::task::spawn_blocking(move || app.catalog.store().map_or(Ok(Vec::new()), Store::names));
+    let names = tokio::task::spawn_blocking(move || app.store.names());
     match names.await {
         Ok(Ok(names)) => names,
         Ok(Err(error)) => {
@@ -106,13 +106,13 @@ async fn work_on<T: Send + 'static>(
 ) -> Option<T> {
     let app = Arc::clone(app);
     let done = tokio::task::spawn_blocking(move || {
-        let Some(layer) = app.catalog.store().map_or(Ok(None), |store| store.layer(&name))? else {
+        let Some(layer) = app.store.layer(&name)? else {
             return Ok(None);
         };
         match work(&app.maintenance.progress, &layer).map(Some) {
             // A concurrent change cancels the work; the next change or tick starts it again.
             Err(Error::Cancelled) => Ok(None),
-            Err(error) if app.catalog.store().is_some_and(|store| matches!(store.layer(&name), Ok(None))) => {
+            Err(error) if matches!(app.store.layer(&name), Ok(None)) => {
                 tracing::debug!(layer = name, %error, "the layer was removed");
                 Ok(None)
             }

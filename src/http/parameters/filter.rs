@@ -7,10 +7,10 @@ use super::area::Area;
 use super::fields::{Fields, query_string};
 use crate::error::{Error, Result};
 use crate::http::server::problem::Answer;
-use crate::layer::{FilterOptions, Selection};
+use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source::{Comparison, Query};
+use crate::source::{self, Comparison, Query};
 
 /// Which points of a layer are used.
 #[derive(Clone, Debug, Default)]
@@ -48,12 +48,13 @@ impl Filter {
 
     /// The query with this filter.
     pub(crate) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
-        query.narrowed(self.start_us, self.end_us, &self.categories, self.area.as_ref().map(Area::polygon))
+        let filter = query.filter.clone().and(&self.clone().selection(Vec::new()));
+        query.with_filter(filter)
     }
 
     /// Makes sure that there are not two polygons.
     pub(crate) fn check(&self, query: &Query<'_>) -> Result<()> {
-        if self.area.is_some() && query.polygon.is_some() {
+        if self.area.is_some() && query.filter.polygon.is_some() {
             return Err(Error::invalid(
                 Parameter::POLYGON,
                 "the query behind this layer has bounds or a polygon of its own",
@@ -63,10 +64,10 @@ impl Filter {
     }
 
     /// The points of a layer that pass, and `comparisons` too.
-    pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> Selection {
+    pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> source::Filter {
         let polygon = self.area.map(|area| Arc::clone(area.polygon()));
         let Self { start_us, end_us, categories, .. } = self;
-        Selection { start_us, end_us, categories, polygon, comparisons }
+        source::Filter { start_us, end_us, categories, polygon, comparisons }
     }
 
     /// The error of an input that has no column to filter by is one of the request.

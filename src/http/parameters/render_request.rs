@@ -13,9 +13,9 @@ use crate::error::Result;
 use crate::geo::{Bounds, Canvas, Extent};
 use crate::http::server::digest::keyed_digest;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Blend, Layer, Origin, Radius, Style, StyleOptions, Unit};
+use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Unit};
 use crate::raster::Aggregation;
-use crate::source::{Ground, PointWithin, Query, Resident, points_within};
+use crate::source::{Ground, PointSet, PointWithin, Query, Resident, points_within};
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -43,11 +43,11 @@ impl Subject {
         }
     }
 
-    /// Where `query` is answered the fastest.
-    pub(crate) fn origin(&self, query: &Query<'_>) -> Origin<'_> {
+    /// The point set that pictures are rendered from.
+    pub(crate) fn point_set(&self) -> &dyn PointSet {
         match self {
-            Self::Layer(layer) => layer.origin(query),
-            Self::Given(points) => Origin::Source(&**points),
+            Self::Layer(layer) => &**layer.point_set(),
+            Self::Given(points) => &**points,
         }
     }
 
@@ -72,8 +72,8 @@ impl Subject {
         // Across the antimeridian the east is beyond 180.
         let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
         let bounds = Bounds { east: bounds.east + turn, ..bounds };
-        let query = Query { ground, weights: true, stop: Some(stop), ..filter.applied_to(self.query()) };
-        points_within(self.origin(&query).source(), &query, bounds, max).map_err(|error| filter.blamed(error))
+        let query = filter.applied_to(self.query()).with_ground(ground).with_weights(true).with_stop(Some(stop));
+        points_within(self.point_set(), &query, bounds, max).map_err(|error| filter.blamed(error))
     }
 
     /// How many points there are.
@@ -181,7 +181,7 @@ impl RenderRequest {
     pub(crate) fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
         let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
         let query = self.filter.applied_to(self.subject.query());
-        Query { ground: ground_of(self.canvas.projection()), weights, stop: Some(stop), ..query }
+        query.with_ground(ground_of(self.canvas.projection())).with_weights(weights).with_stop(Some(stop))
     }
 
     /// The unit of its values.
@@ -197,16 +197,16 @@ mod tests {
     use crate::geo::{Projection, TileCoord};
     use crate::http::parameters::fields::Fields;
     use crate::layer::LayerSpec;
-    use crate::source::{Inputs, read};
+    use crate::source::read;
 
     fn layer(csv: &[u8]) -> Arc<Layer> {
         let spec = LayerSpec { name: "trips".to_owned(), inputs: vec!["trips.csv".to_owned()], ..LayerSpec::default() };
-        Arc::new(Layer::new(spec, Inputs(vec![read(csv, "trips.csv").unwrap()])).unwrap())
+        Arc::new(Layer::of_source(spec, read(csv, "trips.csv").unwrap()).unwrap())
     }
 
     fn request(csv: &[u8], query: &str, canvas: Canvas) -> RenderRequest {
         let mut fields = Fields::from_query(query).unwrap();
-        let options = fields.read::<StyleOptions>().unwrap();
+        let options = fields.read().unwrap();
         let filter = Filter::read(&mut fields).unwrap();
         let scheme = Scheme::named("fire").unwrap();
         RenderRequest { subject: Subject::Layer(layer(csv)), filter, options, scheme, canvas }

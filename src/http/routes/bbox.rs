@@ -8,8 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::config::EmptyTile;
 use crate::geo::Bounds;
-use crate::http::parameters::area::Area;
-use crate::http::parameters::area::PolygonBody;
+use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::canvas_parameters::{Beyond, canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;

@@ -14,21 +14,17 @@ use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::geo::TileCoord;
 use crate::http::parameters::fields::{Fields, query_string};
-
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::ZOOM;
-use crate::http::parameters::tile_style::TileSize;
-use crate::http::parameters::tile_style::TileStyle;
+use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
 use crate::parameter::Parameter;
-use crate::parameters::ParameterSet;
-use crate::parameters::time_text;
-use crate::parameters::{Declaration, Kind, parameter_set};
+use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set, time_text};
 
 /// A layer through time.
 #[derive(Clone, Debug, Serialize, ToSchema)]

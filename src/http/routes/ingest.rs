@@ -224,15 +224,13 @@ impl IngestRequest {
         let mut grow = || permit.grow();
         let read = |content: &mut dyn Read| -> Result<IngestBatch, Error> {
             let source = read_as(content, self.media_type.as_deref(), NAME)?;
-            let query = Query {
-                columns: self.columns.clone(),
-                weights: true,
-                times: true,
-                categories: true,
-                max_rejections: MAX_REJECTIONS,
-                stop: Some(&stop),
-                ..Query::default()
-            };
+            let query = Query::default()
+                .with_names(self.columns.clone())
+                .with_weights(true)
+                .with_times(true)
+                .with_categories(true)
+                .with_max_rejections(MAX_REJECTIONS)
+                .with_stop(Some(&stop));
             let mut taken = IngestBatch::default();
             let (batch, beyond_map) = (&mut taken.batch, &mut taken.beyond_map);
             let mut failed = None;

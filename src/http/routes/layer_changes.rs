@@ -19,8 +19,7 @@ use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
-use crate::parameters::ParameterSet;
-use crate::parameters::{Declaration, Kind, parameter_set};
+use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 use crate::store::{Description, StoredLayer};
 
 parameter_set! {
@@ -140,7 +139,7 @@ pub(crate) async fn delete(
     app.writable(&headers)?;
     app.stored(&name)?;
     let there = Arc::clone(&app);
-    let work = move |_: &_| Ok(there.store()?.remove(&name)?);
+    let work = move |_: &_| Ok(there.store.remove(&name)?);
     let was_there = app.write_limiter.run(std::future::ready(()), work).await?;
     if was_there { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
 }
@@ -169,7 +168,7 @@ fn description(app: &App, body: &[u8]) -> Answer<Description> {
 impl App {
     /// Makes the layer, or describes it. Answers whether it is new.
     fn put(&self, name: &str, description: Option<Description>) -> Answer<(StoredReply, bool)> {
-        let store = self.store()?;
+        let store = &self.store;
         if store.layer(name)?.is_none() {
             match store.create(name, description.clone().unwrap_or_default()) {
                 Ok(layer) => return Ok((reply(&layer), true)),

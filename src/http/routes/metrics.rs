@@ -41,9 +41,11 @@ fn set_layers(app: &App) {
     for layer in app.catalog.layers() {
         let label = [("layer", layer.name().to_owned())];
         metrics.layer_points.get_or_create(&label).set(layer.points() as i64);
-        let Some(snapshot) = layer.snapshot() else { continue };
-        metrics.layer_segments.get_or_create(&label).set(snapshot.summary().segments as i64);
-        if let Some(stored) = app.catalog.store().and_then(|store| store.layer(layer.name()).ok()?) {
+        if app.input_layers.contains(layer.name()) || layer.point_set().is_remote() {
+            continue;
+        }
+        if let Ok(Some(stored)) = app.store.layer(layer.name()) {
+            metrics.layer_segments.get_or_create(&label).set(stored.snapshot().summary().segments as i64);
             metrics.layer_commits.get_or_create(&label).set(stored.commits() as i64);
         }
     }

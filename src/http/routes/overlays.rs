@@ -33,7 +33,7 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 use crate::raster::Curve;
-use crate::source::{Query, Resident, read};
+use crate::source::{PointSet, Query, Resident, read};
 
 /// The points themselves, where `png` is false.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -175,11 +175,11 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     let (json, limit) = (json.to_owned(), app.config.limits.points);
     let ground = ground_of(projection);
     let loaded = app.pool.run(move |stop| {
-        let query = Query { ground, weights: true, stop: Some(stop), ..Query::default() };
+        let query = Query::default().with_ground(ground).with_weights(true).with_stop(Some(stop));
         let load = || {
             let source = read(json.as_bytes(), "points.json")?;
             let resident = Resident::load(&*source, &query, limit as usize)?;
-            resident.report().require_points(&["points".to_owned()])?;
+            PointSet::report(&resident).require_points(&["points".to_owned()])?;
             Ok(resident)
         };
         Ok(load())

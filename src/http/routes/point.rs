@@ -22,11 +22,11 @@ use crate::http::parameters::shared::ZOOM;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{Blend, FilterOptions, Origin, StyleOptions, center};
+use crate::layer::{Blend, FilterOptions, StyleOptions, center};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::raster::Tally;
-use crate::source::{Query, Sink};
+use crate::source::{PointSet, Query, Sink};
 
 /// What a layer's picture says at a place.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -176,10 +176,10 @@ fn pixel_at(lon: f64, lat: f64, zoom: u8) -> Answer<Canvas> {
 /// The points no further than the radius from the middle of the picture's one pixel.
 fn points_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> Result<u64> {
     let canvas = &request.canvas;
-    let query = Query { stop: Some(stop), ..request.filter.applied_to(request.subject.query()) };
-    let origin = request.subject.origin(&query);
-    if origin.has_sums() {
-        return points_of_cells(origin, &query, canvas, radius_px).map_err(|error| request.filter.blamed(error));
+    let query = request.filter.applied_to(request.subject.query()).with_stop(Some(stop));
+    let points = request.subject.point_set();
+    if points.is_aggregated() {
+        return points_of_cells(points, &query, canvas, radius_px).map_err(|error| request.filter.blamed(error));
     }
     let mut count = 0;
     scan_around(request, radius_px, false, stop, |points, is_near| {
@@ -220,7 +220,7 @@ fn scan_around(
     let canvas = &request.canvas;
     let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
     let query = request.filter.applied_to(request.subject.query());
-    let query = Query { near: Some(around), categories, stop: Some(stop), ..query };
+    let query = query.with_near(Some(around)).with_categories(categories).with_stop(Some(stop));
     let ([x, y], [scale, _]) = (canvas.world_at(0.5, 0.5), canvas.scale());
     let is_near = |lon: f64, lat: f64| {
         // Most points are too far north or south, which is seen without knowing where exactly they are.
@@ -236,15 +236,15 @@ fn scan_around(
         each(batch, &is_near);
         if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let scanned = request.subject.origin(&query).source().scan(&query, &mut [sink]);
+    let scanned = request.subject.point_set().scan(&query, &mut [sink]);
     scanned.map(drop).map_err(|error| request.filter.blamed(error))
 }
 
 /// The points of the pixels whose middles are no further than the radius from that of the canvas's one: there may be too many
 /// to look at each.
-fn points_of_cells(origin: Origin<'_>, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
+fn points_of_cells(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
     let reach = radius_px.floor() as u32;
-    let (cells, _) = origin.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
+    let (cells, _) = points.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
     let middle = f64::from(reach);
     let counts = cells.counts.iter().flat_map(|counts| counts.cells().chunks(cells.width).enumerate());
     let near = counts.flat_map(|(row, counts)| {

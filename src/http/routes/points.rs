@@ -47,8 +47,12 @@ impl FromStr for PointsFormat {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let found = [Self::GeoJson, Self::Heat, Self::HeatmapJs].into_iter().find(|format| format.name() == text);
-        found.ok_or_else(|| Error::invalid(Parameter::FORMAT, format!("`{text}` is not geojson, heat or heatmapjs")))
+        match text {
+            "geojson" => Ok(Self::GeoJson),
+            "heat" => Ok(Self::Heat),
+            "heatmapjs" => Ok(Self::HeatmapJs),
+            _ => Err(Error::invalid(Parameter::FORMAT, format!("`{text}` is not geojson, heat or heatmapjs"))),
+        }
     }
 }
 
@@ -69,7 +73,11 @@ from_str_values!(PointsFormat);
 
 impl fmt::Display for PointsFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Self::GeoJson => "geojson",
+            Self::Heat => "heat",
+            Self::HeatmapJs => "heatmapjs",
+        })
     }
 }
 
@@ -154,15 +162,6 @@ pub(crate) struct ValueAt {
 }
 
 impl PointsFormat {
-    /// Its name as a parameter.
-    fn name(self) -> &'static str {
-        match self {
-            Self::GeoJson => "geojson",
-            Self::Heat => "heat",
-            Self::HeatmapJs => "heatmapjs",
-        }
-    }
-
     fn content_type(self) -> &'static str {
         match self {
             Self::GeoJson => "application/geo+json",
@@ -230,8 +229,8 @@ pub(crate) async fn points(
     fields.finish()?;
 
     let Bounds { west, south, east, north } = bounds;
-    let (name, version, format_name) = (layer.name(), layer.version(), format.name());
-    let tag = etag(format!("points/{name}/{version}/{west},{south},{east},{north}/{format_name}/{limit}?{filter}"));
+    let (name, version) = (layer.name(), layer.version());
+    let tag = etag(format!("points/{name}/{version}/{west},{south},{east},{north}/{format}/{limit}?{filter}"));
     let kept = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, app.config.server.cache_control.as_str())];
     if is_cached(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, kept).into_response());

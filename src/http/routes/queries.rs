@@ -1,6 +1,5 @@
 //! `POST /queries`: some of a layer's points, as a layer for a while.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::Result;
-use crate::geo::{Bounds, Points};
+use crate::geo::Bounds;
 use crate::http::parameters::area::Area;
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::filter::Filter;
@@ -22,10 +21,10 @@ use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{FilterOptions, Layer, Origin, SelectedEntry, Selection};
+use crate::layer::{FilterOptions, Layer, SelectedEntry};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
-use crate::source::{Comparison, Operand, Query, Sink};
+use crate::source::{self, Comparison, Operand};
 
 /// A query that can be asked for as a layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -124,7 +123,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
     let server = app.absolute_url(&headers)?;
     let id = uuid::Uuid::new_v4().to_string();
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
-    let entry = SelectedEntry { of: name, selection, points, expires_s };
+    let entry = SelectedEntry { of: name, filter: selection, points, expires_s };
     app.catalog.select(&id, entry, now_s(), app.config.queries.max_count);
     let tilejson = format!("{server}/{id}");
     let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];
@@ -150,9 +149,6 @@ fn comparisons(layer: &Layer, json: &str) -> Answer<Vec<Comparison>> {
     if conditions.len() > MOST {
         return Err(refused(format!("there are more than {MOST} comparisons")));
     }
-    let Some(table) = layer.live_snapshot() else {
-        return Err(refused("only the columns of a live table can be compared".into()));
-    };
     let compared = conditions.into_iter().map(|Condition { column, op, value }| {
         let operand = match value {
             serde_json::Value::Number(number) => Operand::Number(number.as_f64().unwrap_or(f64::NAN)),
@@ -160,31 +156,21 @@ fn comparisons(layer: &Layer, json: &str) -> Answer<Vec<Comparison>> {
             serde_json::Value::Bool(flag) => Operand::Text(flag.to_string()),
             other => return Err(refused(format!("{other} is neither a number nor a text"))),
         };
-        if !layer.comparable().contains(&column) {
+        if !layer.comparable().is_empty() && !layer.comparable().contains(&column) {
             let names = layer.comparable().join(", ");
             return Err(refused(format!("the column `{column}` is not one that can be compared: {names}")));
         }
         let operator = op.parse().map_err(|_| refused(format!("`{op}` is not =, !=, <, <=, > or >=")))?;
         let comparison = Comparison { column, operator, operand };
-        table.relation().check_comparison(&comparison)?;
+        layer.point_set().check_comparison(&comparison)?;
         Ok(comparison)
     });
     compared.collect()
 }
 
-/// How many points are meant.
-fn count(layer: &Layer, selection: &Selection, stop: &AtomicBool) -> Result<u64> {
-    let query = Query { stop: Some(stop), ..selection.of(layer.query()) };
-    match layer.origin(&query) {
-        Origin::Live(snapshot) => snapshot.count(&query),
-        origin => {
-            let mut count = 0;
-            let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
-                count += batch.len() as u64;
-                if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            origin.source().scan(&query, &mut [sink])?;
-            Ok(count)
-        }
-    }
+/// The number of points of a layer that pass a filter.
+fn count(layer: &Layer, filter: &source::Filter, stop: &AtomicBool) -> Result<u64> {
+    let query = layer.query();
+    let filter = query.filter.clone().and(filter);
+    layer.point_set().count(&query.with_filter(filter).with_stop(Some(stop)))
 }

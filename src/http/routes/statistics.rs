@@ -1,7 +1,6 @@
 //! `GET /{layer}/statistics`: what a layer's points amount to.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -24,11 +23,10 @@ use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::problem::{Answer, Problem};
-use crate::layer::{self, FilterOptions, Layer, StyleOptions};
+use crate::layer::{FilterOptions, Layer, StyleOptions};
 use crate::parameter::Parameter;
-use crate::parameters::time_text;
-use crate::parameters::{Declaration, Kind, parameter_set};
-use crate::source::{Query, Sink};
+use crate::parameters::{Declaration, Kind, parameter_set, time_text};
+use crate::source::{self, CategoryList, Query, Sink};
 
 /// What a layer's points amount to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -245,10 +243,10 @@ fn tiles_of(
 
 fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
-        let (names, total) = layer.categories(stop)?.unwrap_or_default();
-        return Ok(known(layer, &totals, CategoriesReply::new(names, total)));
+        let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
+        return Ok(known(layer, &totals, CategoriesReply::new(first, total)));
     }
-    let query = Query { weights: true, stop: Some(stop), ..filter.applied_to(layer.query()) };
+    let query = filter.applied_to(layer.query()).with_weights(true).with_stop(Some(stop));
     let mut totals = Totals::default();
     scan(layer, &query, |batch| totals.add(batch))?;
     let Totals { points, extent, sum, weights } = totals;
@@ -257,7 +255,7 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
         WeightReply { sum, min, max, mean: sum / points as f64 }
     });
     // By itself: points whose time cannot be read are no less points.
-    let query = Query { weights: false, times: true, categories: true, ..query };
+    let query = query.with_weights(false).with_times(true).with_categories(true);
     let mut times: Option<[i64; 2]> = None;
     let mut names: BTreeSet<String> = BTreeSet::new();
     scan(layer, &query, |batch| {
@@ -291,7 +289,7 @@ fn look(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsR
 }
 
 /// What is known of points without looking at them.
-fn known(layer: &Layer, summary: &layer::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
+fn known(layer: &Layer, summary: &source::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
     StatisticsReply {
         points: summary.points,
         weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),
@@ -307,9 +305,9 @@ fn known(layer: &Layer, summary: &layer::Totals, categories: Option<CategoriesRe
 fn scan(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(Points<'_>) + Send) -> Result<()> {
     let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
         each(batch);
-        if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        query.flow()
     };
-    layer.origin(query).source().scan(query, &mut [sink]).map(drop)
+    layer.point_set().scan(query, &mut [sink]).map(drop)
 }
 
 #[cfg(test)]

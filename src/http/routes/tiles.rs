@@ -10,12 +10,10 @@ use axum::response::IntoResponse;
 
 use crate::config::EmptyTile;
 use crate::geo::TileCoord;
-use crate::http::parameters::area::Area;
-use crate::http::parameters::area::PolygonBody;
+use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::tile_style::NamedTileStyle;
-use crate::http::parameters::tile_style::{TileSize, TileVersion};
+use crate::http::parameters::tile_style::{NamedTileStyle, TileSize, TileVersion};
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{Answer, Problem};

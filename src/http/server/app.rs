@@ -19,7 +19,7 @@ use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
 use crate::http::parameters::tile_style::TileStyles;
 use crate::images::ImageFolder;
-use crate::jobs::Workshop;
+use crate::jobs::JobContext;
 use crate::layer::{Catalog, Layer};
 use crate::live;
 use crate::postgis::Database;
@@ -30,6 +30,7 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) store: Arc<Store>,
     pub(crate) catalog: Catalog,
     /// The database of the live tables.
     database: Option<Arc<Database>>,
@@ -78,11 +79,16 @@ impl App {
             of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
-        let live = database.as_ref().map_or(Ok(Vec::new()), |database| live::layers(&config, database))?;
-        let catalog = Catalog::new(layers, Some(store)).with_live(live);
+        let mut catalog = Catalog::new(layers);
+        if let Some(database) = &database {
+            catalog = catalog.with_provider(Arc::new(live::layers(&config, database)?));
+        }
+        let store = Arc::new(store);
+        let catalog = catalog.with_provider(Arc::<Store>::clone(&store));
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
         let images = ImageFolder::open(&config.images.folder)?;
         let app = Self {
+            store,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
             schemes: Schemes::read(&config.schemes.folders)?,
@@ -111,7 +117,7 @@ impl App {
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
         }
         for (job, config) in self.scheduler.planner().jobs().map(|(job, ..)| job).zip(&self.config.jobs) {
-            job.check(self.workshop()).map_err(|error| match error {
+            job.check(self.job_context()).map_err(|error| match error {
                 Error::Invalid { parameter, message } => {
                     Error::config(format!("jobs.{}.{}", config.name, parameter.key()), message.with_keys())
                 }
@@ -130,9 +136,9 @@ impl App {
     }
 
     /// What jobs use of the server. Each runs on one thread, and several run at a time.
-    pub(crate) fn workshop(&self) -> Workshop<'_> {
+    pub(crate) fn job_context(&self) -> JobContext<'_> {
         let (catalog, database) = (&self.catalog, self.database.as_ref());
-        Workshop { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
+        JobContext { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
     }
 
     /// The number of threads that render.

@@ -13,14 +13,14 @@ impl App {
     /// The store, if the request [may](Self::may_write) change it.
     pub(crate) fn writable(&self, headers: &HeaderMap) -> Answer<&Store> {
         self.may_write(headers)?;
-        let Some(store) = self.catalog.store().filter(|_| !self.config.store.read_only) else {
+        if self.config.store.read_only {
             return Err(Problem::forbidden("the server only reads its store: store.read_only of the config"));
-        };
-        store.claim().map_err(|error| match error {
+        }
+        self.store.claim().map_err(|error| match error {
             Error::Input { message, .. } => Problem::conflict(message.with_keys()),
             error => error.into(),
         })?;
-        Ok(store)
+        Ok(&self.store)
     }
 
     /// Checks that a request with `headers` may change something.

@@ -51,7 +51,7 @@ impl RenderRequest {
                 Subject::Layer(layer) => layer.shading(&query, &self.canvas, &style, threads)?,
                 Subject::Given(_) => None,
             };
-            render_shaded(self.subject.origin(&query), &query, &self.canvas, &style, shading.as_deref(), threads)
+            render_shaded(self.subject.point_set(), &query, &self.canvas, &style, shading.as_deref(), threads)
         };
         let heat = draw().map_err(|error| self.filter.blamed(error))?;
         let unit = self.unit(&style);
@@ -63,7 +63,7 @@ impl RenderRequest {
         const SMALL_PIXELS: u64 = 1 << 20;
         const FEW_POINTS: u64 = 2_000_000;
         let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        let has_sums = matches!(&self.subject, Subject::Layer(layer) if layer.has_sums()) && self.filter.is_none();
+        let has_sums = self.subject.point_set().is_aggregated() && self.filter.is_none();
         let is_quick = has_sums || self.subject.points() <= FEW_POINTS;
         if pixels <= SMALL_PIXELS && is_quick { 1 } else { app.render_threads() }
     }

@@ -6,14 +6,10 @@ use super::app::App;
 use super::problem::{Answer, Problem};
 use crate::config::check_layer_name;
 use crate::error::Error;
-use crate::store::{Store, StoredLayer};
+use crate::layer_name;
+use crate::store::StoredLayer;
 
 impl App {
-    /// The store.
-    pub(crate) fn store(&self) -> Answer<&Store> {
-        self.catalog.store().ok_or_else(|| Problem::forbidden("the server has no store"))
-    }
-
     /// Rejects the name of a layer of inputs.
     pub(crate) fn not_of_inputs(&self, name: &str) -> Answer<()> {
         if self.input_layers.contains(name) {
@@ -27,7 +23,9 @@ impl App {
     /// The layer `name` of the store.
     pub(crate) fn stored(&self, name: &str) -> Answer<Arc<StoredLayer>> {
         self.not_of_inputs(name)?;
-        if let Some(layer) = self.store()?.layer(name)? {
+        if layer_name::is_valid(name)
+            && let Some(layer) = self.store.layer(name)?
+        {
             return Ok(layer);
         }
         let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was there a moment ago"));
@@ -38,7 +36,7 @@ impl App {
     /// The problem of a layer that could not be changed.
     pub(crate) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
         match error {
-            Error::Input { .. } if self.store().is_ok_and(|store| matches!(store.layer(layer.name()), Ok(None))) => {
+            Error::Input { .. } if matches!(self.store.layer(layer.name()), Ok(None)) => {
                 Problem::not_found(format!("the layer `{}` was removed meanwhile", layer.name()))
             }
             error => error.into(),

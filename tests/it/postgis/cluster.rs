@@ -123,6 +123,23 @@ impl Cluster {
         self.folder.path().join("data")
     }
 
+    /// The TCP port of the server on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Writes a file into the data folder that only the server's user may read, as it requires of private keys.
+    #[cfg(unix)]
+    pub(crate) fn write_private(&self, name: &str, contents: &[u8]) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.data().join(name);
+        std::fs::write(&path, contents).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if is_root() {
+            done(Command::new("chown").arg("postgres").arg(&path));
+        }
+    }
+
     /// What the server has told.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap()).into_owned()

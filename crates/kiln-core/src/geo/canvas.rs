@@ -1,0 +1,343 @@
+//! Which ground a picture shows, and with how many pixels.
+
+use std::fmt;
+
+use super::{Bounds, Points, Projection, TileCoord};
+use crate::error::{Error, Result};
+use crate::parameter::Parameter;
+
+/// A window on a pixel grid that is laid over the projected world.
+///
+/// The grid is fixed by its origin and scale; the window is given in whole pixels of it. Two canvases on one grid
+/// therefore agree on every pixel they share: a [`window`](Self::window) of a canvas shows exactly that part of its
+/// picture, and neighboring tiles meet without a seam.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Canvas {
+    projection: Projection,
+    /// World coordinates of the grid's own corner, pixel (0, 0).
+    origin: [f64; 2],
+    /// Pixels per world unit, to the east and to the south.
+    scale: [f64; 2],
+    /// The window's north-western pixel on the grid.
+    col: i64,
+    row: i64,
+    width: u32,
+    height: u32,
+}
+
+impl Canvas {
+    /// The longest side of a picture in pixels.
+    pub const MAX_SIDE_PX: u32 = 32_768;
+    /// The most pixels of a picture.
+    pub const MAX_PIXELS: u64 = 100_000_000;
+    /// The finest pixel: 2^40 pixels around the world are 36 µm each, beyond what longitudes in `f64` resolve.
+    const MAX_SCALE: f64 = (1u64 << 40) as f64;
+
+    /// The canvas that shows exactly `bounds` with `width` × `height` pixels.
+    ///
+    /// Latitudes are cut to what the projection can show. The pixels are square on the map only if the size fits the
+    /// bounds: see [`aspect`](Self::aspect) and [`height_for`](Self::height_for).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the size is zero or beyond the limits, or the bounds show no ground.
+    pub fn new(projection: Projection, bounds: Bounds, width: u32, height: u32) -> Result<Self> {
+        check_size(width, height)?;
+        let [[x0, y0], [x1, y1]] = world_corners(projection, bounds)?;
+        let scale = [f64::from(width) / (x1 - x0), f64::from(height) / (y1 - y0)];
+        check_scale(projection, scale)?;
+        Ok(Self { projection, origin: [x0, y0], scale, col: 0, row: 0, width, height })
+    }
+
+    /// The canvas whose north-western corner lies at the world coordinates `corner`, with `scale` pixels per world unit.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the size is zero or beyond the limits, or the scale is.
+    pub fn around(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
+        check_size(width, height)?;
+        check_scale(projection, [scale; 2])?;
+        Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })
+    }
+
+    /// A pixel of the grid that begins at the corner of the world, with `scale` pixels per world unit; its windows are what is
+    /// asked for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the scale is beyond the limits.
+    pub fn on_grid(projection: Projection, scale: [f64; 2]) -> Result<Self> {
+        check_scale(projection, scale)?;
+        Ok(Self { projection, origin: [0.0, 0.0], scale, col: 0, row: 0, width: 1, height: 1 })
+    }
+
+    /// The canvas whose pixels are cells of a level, of which there are 2^`level` around the Web Mercator world. It may be larger
+    /// than a picture may be.
+    pub fn of_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
+        let scale = [(1u64 << level) as f64; 2];
+        Self { projection: Projection::Mercator, origin: [0.0, 0.0], scale, col, row, width, height }
+    }
+
+    /// The canvas of a Web Mercator tile of `side_px` × `side_px` pixels.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the side is zero or beyond the limits.
+    pub fn tile(tile: TileCoord, side_px: u32) -> Result<Self> {
+        check_size(side_px, side_px)?;
+        let scale = f64::from(side_px) * (1u64 << tile.zoom()) as f64;
+        let at = |index: u32| i64::from(index) * i64::from(side_px);
+        Ok(Self {
+            projection: Projection::Mercator,
+            origin: [0.0, 0.0],
+            scale: [scale, scale],
+            col: at(tile.x()),
+            row: at(tile.y()),
+            width: side_px,
+            height: side_px,
+        })
+    }
+
+    /// The part of this canvas (or beyond it: offsets may be negative) that starts `col`, `row` pixels from its
+    /// north-western corner, on the same grid.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the size is zero or beyond the limits.
+    pub fn window(&self, col: i64, row: i64, width: u32, height: u32) -> Result<Self> {
+        check_size(width, height)?;
+        Ok(Self { col: self.col + col, row: self.row + row, width, height, ..*self })
+    }
+
+    /// This canvas with `halo_px` more pixels on every side. It may be larger than a picture may be.
+    #[must_use]
+    pub fn grow(&self, halo_px: u32) -> Self {
+        let halo = i64::from(halo_px);
+        let (width, height) = (self.width + 2 * halo_px, self.height + 2 * halo_px);
+        Self { col: self.col - halo, row: self.row - halo, width, height, ..*self }
+    }
+
+    /// The height in pixels that makes the pixels of a picture of `bounds` square on the map, given its width; at
+    /// least 1.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the bounds show no ground.
+    pub fn height_for(projection: Projection, bounds: Bounds, width: u32) -> Result<u32> {
+        let [[x0, y0], [x1, y1]] = world_corners(projection, bounds)?;
+        Ok((f64::from(width) * (y1 - y0) / (x1 - x0)).round().max(1.0) as u32)
+    }
+
+    /// The projection.
+    pub fn projection(&self) -> Projection {
+        self.projection
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Pixels per world unit, to the east and to the south.
+    pub fn scale(&self) -> [f64; 2] {
+        self.scale
+    }
+
+    /// World coordinates of the grid's corner.
+    pub fn origin(&self) -> [f64; 2] {
+        self.origin
+    }
+
+    /// The window's north-western pixel on its grid.
+    pub fn offset(&self) -> [i64; 2] {
+        [self.col, self.row]
+    }
+
+    /// Where the window shows the world all the way around in whole pixels: the world column of its first column, and
+    /// the canvas that shows the same rows once around the world, from column 0 of the grid.
+    pub fn one_turn(&self) -> Option<(u32, Self)> {
+        let around = self.scale[0];
+        let whole = self.projection.wraps() && around.fract() == 0.0 && around <= f64::from(self.width);
+        let around = around as u32;
+        // The grid may begin anywhere; a turn that begins with the world itself holds each point in its first copy.
+        let corner = (self.origin[0] * self.scale[0]).ceil() as i64;
+        let first = (self.col + corner).rem_euclid(i64::from(around.max(1)));
+        whole.then(|| (first as u32, Self { col: -corner, width: around, ..*self }))
+    }
+
+    /// How many times wider than tall a pixel is on the map; 1 is square.
+    pub fn aspect(&self) -> f64 {
+        self.scale[1] / self.scale[0]
+    }
+
+    /// World coordinates of the north-western corner of the window's pixel (`col`, `row`).
+    pub fn world_at(&self, col: f64, row: f64) -> [f64; 2] {
+        [
+            self.origin[0] + (self.col as f64 + col) / self.scale[0],
+            self.origin[1] + (self.row as f64 + row) / self.scale[1],
+        ]
+    }
+
+    /// Gives the position of each of `points` in pixels from the window's north-western corner, once for every copy of
+    /// the world that lies within `margin_px` of the window's columns.
+    ///
+    /// Positions are rounded to 1/256 pixel of the grid, so that they are the same in every window, in `f32` too.
+    pub fn place(&self, points: Points<'_>, margin_px: u32, mut each: impl FnMut(f64, f64)) {
+        const STEPS_PER_PX: f64 = 256.0;
+        let wide = self.grow(margin_px);
+        let turns = if self.projection.wraps() {
+            let west = wide.world_at(0.0, 0.0)[0].floor() as i64;
+            west..wide.world_at(f64::from(wide.width), 0.0)[0].ceil() as i64
+        } else {
+            0..1
+        };
+        let on_grid = |world: f64, axis: usize, offset: i64| {
+            let px = (world - self.origin[axis]) * self.scale[axis];
+            (px * STEPS_PER_PX).round() / STEPS_PER_PX - offset as f64
+        };
+        for (&lon, &lat) in points.lon().iter().zip(points.lat()) {
+            let (x, y) = self.projection.forward(lon, lat);
+            let x = if self.projection.wraps() { x.rem_euclid(1.0) } else { x };
+            let row = on_grid(y, 1, self.row);
+            for turn in turns.clone() {
+                each(on_grid(x + turn as f64, 0, self.col), row);
+            }
+        }
+    }
+
+    /// The ground that the window shows. Across the antimeridian `east` is beyond 180.
+    pub fn bounds(&self) -> Bounds {
+        let [x0, y0] = self.world_at(0.0, 0.0);
+        let [x1, y1] = self.world_at(f64::from(self.width), f64::from(self.height));
+        let (west, north) = self.projection.inverse(x0, y0);
+        let (east, south) = self.projection.inverse(x1, y1);
+        Bounds { west, south, east, north }
+    }
+
+    /// Latitude of the window's middle row in degrees (y in plane units on a plane).
+    pub fn center_lat(&self) -> f64 {
+        let [x, y] = self.world_at(f64::from(self.width) / 2.0, f64::from(self.height) / 2.0);
+        self.projection.inverse(x, y).1
+    }
+
+    /// Ground covered by a pixel at latitude `lat_deg`, to the east and to the south, in meters; `None` on a plane.
+    pub fn pixel_size_m(&self, lat_deg: f64) -> Option<[f64; 2]> {
+        let x = self.projection.meters_per_unit_x(lat_deg)?;
+        let y = self.projection.meters_per_unit_y(lat_deg)?;
+        Some([x / self.scale[0], y / self.scale[1]])
+    }
+}
+
+/// World coordinates of the north-western and south-eastern corners of bounds.
+fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]> {
+    let Bounds { west, south, east, north } = Bounds::new(bounds.west, bounds.south, bounds.east, bounds.north)?;
+    let (lowest, highest) = projection.lat_range();
+    let (south, north) = (south.max(lowest), north.min(highest));
+    if south >= north {
+        return Err(Error::invalid(
+            Parameter::BOUNDS,
+            format!("{bounds} lie beyond what {projection} can show (±{highest}°)"),
+        ));
+    }
+    let mut width = east - west;
+    if projection.wraps() {
+        if west.abs() > 540.0 || width.abs() > 1080.0 {
+            return Err(Error::invalid(
+                Parameter::BOUNDS,
+                format!("{bounds} reach more than three times around the world"),
+            ));
+        }
+        if width <= 0.0 {
+            width += 360.0;
+        }
+    }
+    if width <= 0.0 {
+        return Err(Error::invalid(Parameter::BOUNDS, format!("west ({west}) must be less than east ({east})")));
+    }
+    let (x0, y0) = projection.forward(west, north);
+    let (x1, y1) = projection.forward(west + width, south);
+    Ok([[x0, y0], [x1, y1]])
+}
+
+fn check_scale(projection: Projection, scale: [f64; 2]) -> Result<()> {
+    let drawable = scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
+    if !drawable || projection.wraps() && scale.iter().any(|&scale| scale > Canvas::MAX_SCALE) {
+        return Err(Error::invalid(Parameter::BOUNDS, "they are too small or too large for that many pixels"));
+    }
+    Ok(())
+}
+
+fn check_size(width: u32, height: u32) -> Result<()> {
+    let (side, pixels) = (Canvas::MAX_SIDE_PX, Canvas::MAX_PIXELS);
+    if width == 0 || height == 0 {
+        Err(Error::invalid(Parameter::SIZE, format!("{width}x{height} has no pixels")))
+    } else if width > side || height > side || u64::from(width) * u64::from(height) > pixels {
+        Err(Error::invalid(
+            Parameter::SIZE,
+            format!("{width}x{height} is over the limit of {side} a side and {pixels} pixels"),
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+impl fmt::Display for Canvas {
+    /// Writes the canonical text: equal for equal canvases, in every process, and different for different ones.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { projection, origin: [x, y], scale: [across, down], col, row, width, height } = self;
+        write!(f, "{projection} {width}x{height}{col:+}{row:+} {across}x{down}@{x},{y}")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_come_back() {
+        for projection in [Projection::Mercator, Projection::PlateCarree, Projection::Plane] {
+            let asked = Bounds::new(-10.0, 35.5, 30.0, 60.25).unwrap();
+            let shown = Canvas::new(projection, asked, 300, 200).unwrap().bounds();
+            for (a, b) in [(asked.west, shown.west), (asked.south, shown.south), (asked.north, shown.north)] {
+                assert!((a - b).abs() < 1e-9, "{projection}: {asked} {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_canvas_has_all_of_it() {
+        let bounds = Bounds::new(-10.0, -20.0, 30.0, 60.0).unwrap();
+        let canvas = Canvas::new(Projection::Plane, bounds, 400, 800).unwrap();
+        assert_eq!(canvas.to_string(), "plane 400x800+0+0 10x10@-10,-60");
+        assert_eq!(canvas.window(-3, 5, 7, 9).unwrap().to_string(), "plane 7x9-3+5 10x10@-10,-60");
+        let tile = Canvas::tile(TileCoord::new(3, 4, 2).unwrap(), 256).unwrap();
+        assert_eq!(tile.to_string(), "mercator 256x256+1024+512 2048x2048@0,0");
+    }
+
+    #[test]
+    fn the_world_is_the_tile_at_zoom_0() {
+        let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 256, 256).unwrap();
+        assert_eq!(world, Canvas::tile(TileCoord::new(0, 0, 0).unwrap(), 256).unwrap());
+    }
+
+    #[test]
+    fn across_the_antimeridian() {
+        let fiji = Canvas::new(Projection::Mercator, Bounds::new(176.0, -20.0, -178.0, -15.0).unwrap(), 600, 500);
+        let shown = fiji.unwrap().bounds();
+        assert!((shown.west - 176.0).abs() < 1e-9 && (shown.east - 182.0).abs() < 1e-9, "{shown}");
+    }
+
+    #[test]
+    fn absurd_canvases_are_refused() {
+        let somewhere = Bounds::new(0.0, 0.0, 1.0, 1.0).unwrap();
+        for (width, height) in [(0, 5), (5, 0), (100_000, 5), (20_000, 20_000)] {
+            assert!(Canvas::new(Projection::Mercator, somewhere, width, height).is_err());
+        }
+        for (west, south, east, north) in [(0.0, 86.0, 1.0, 89.0), (0.0, 0.0, 1e-12, 1e-12), (0.0, 0.0, 2000.0, 1.0)] {
+            let bounds = Bounds { west, south, east, north };
+            assert!(Canvas::new(Projection::Mercator, bounds, 100, 100).is_err(), "{bounds}");
+        }
+        let flat = Bounds { west: 5.0, south: 0.0, east: 5.0, north: 1.0 };
+        assert!(Canvas::new(Projection::Plane, flat, 100, 100).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Where things are: degrees, world units and pixels. No I/O, no color.
+//!
+//! [`Points`] are columns of coordinates; a [`Canvas`] says which ground a picture shows and with how many pixels;
+//! a [`Projection`] leads from one to the other.
+
+mod bounds;
+mod canvas;
+mod cells;
+mod cover;
+mod extent;
+pub mod fixed;
+pub mod morton;
+mod points;
+mod polygon;
+mod projection;
+mod sample;
+mod tile;
+mod zooms;
+
+pub use bounds::Bounds;
+pub use canvas::Canvas;
+pub use cells::CellMapper;
+pub use cover::Cover;
+pub use extent::Extent;
+pub use points::{Categories, Points};
+pub use polygon::Polygon;
+pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
+pub use sample::SystematicSample;
+pub use tile::TileCoord;
+pub use zooms::Zooms;

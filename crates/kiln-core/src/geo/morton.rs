@@ -1,0 +1,85 @@
+//! Z-order: the bits of x and y interleaved, so that each square of the quadtree is one range of keys.
+
+use crate::simd::wide;
+
+/// Bits of a key.
+pub const KEY_BITS: u32 = 64;
+
+/// The key of a place: y's bits are the higher ones of each pair.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+pub fn key(x: u32, y: u32) -> u64 {
+    spread(x) | spread(y) << 1
+}
+
+/// The place of a key.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+pub fn place(key: u64) -> (u32, u32) {
+    (gather(key), gather(key >> 1))
+}
+
+/// A number's bits, each followed by a 0 to its left.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn spread(bits: u32) -> u64 {
+    let mut bits = u64::from(bits);
+    bits = (bits | bits << 16) & 0x0000_ffff_0000_ffff;
+    bits = (bits | bits << 8) & 0x00ff_00ff_00ff_00ff;
+    bits = (bits | bits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    bits = (bits | bits << 2) & 0x3333_3333_3333_3333;
+    (bits | bits << 1) & 0x5555_5555_5555_5555
+}
+
+/// Every other bit.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn gather(bits: u64) -> u32 {
+    let mut bits = bits & 0x5555_5555_5555_5555;
+    bits = (bits | bits >> 1) & 0x3333_3333_3333_3333;
+    bits = (bits | bits >> 2) & 0x0f0f_0f0f_0f0f_0f0f;
+    bits = (bits | bits >> 4) & 0x00ff_00ff_00ff_00ff;
+    bits = (bits | bits >> 8) & 0x0000_ffff_0000_ffff;
+    (bits | bits >> 16) as u32
+}
+
+wide! {
+    /// The keys of many places.
+    pub fn keys(x: &[u32], y: &[u32], keys: &mut [u64]) {
+        for ((key_of, &x), &y) in keys.iter_mut().zip(x).zip(y) {
+            *key_of = key(x, y);
+        }
+    }
+}
+
+wide! {
+    /// The places of many keys.
+    pub fn places(keys: &[u64], x: &mut [u32], y: &mut [u32]) {
+        for ((&key, x), y) in keys.iter().zip(x).zip(y) {
+            (*x, *y) = place(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_places_agree_and_squares_are_ranges() {
+        let places_in: Vec<(u32, u32)> =
+            (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761), i.wrapping_mul(40_503).rotate_left(13))).collect();
+        let (x, y): (Vec<u32>, Vec<u32>) = places_in.iter().copied().unzip();
+        let mut found = vec![0; x.len()];
+        keys(&x, &y, &mut found);
+        let (mut x2, mut y2) = (vec![0; x.len()], vec![0; x.len()]);
+        places(&found, &mut x2, &mut y2);
+        assert_eq!((x2, y2), (x.clone(), y.clone()));
+        // The square of level 9 around a place.
+        for (i, &(px, py)) in places_in.iter().enumerate() {
+            let square = found[i] >> (KEY_BITS - 2 * 9);
+            assert_eq!(place(square), (px >> 23, py >> 23));
+        }
+        assert!(key(0, 1) > key(1, 0));
+    }
+}

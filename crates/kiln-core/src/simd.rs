@@ -1,0 +1,69 @@
+//! Wide vectors, chosen when the program runs.
+//!
+//! The binary is built for the oldest x86-64 (or any aarch64), and loops that vectorize are compiled again for AVX2 and
+//! AVX-512. All versions give the same bits: they run the same IEEE operations in the same order, and nothing is ever
+//! contracted into a fused multiply-add.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Declares a function whose body is compiled for each vector width and dispatched by what the processor has.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! wide {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments, clippy::inline_always)]
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            fn body($($arg: $ty),*) $(-> $ret)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                fn avx512($($arg: $ty),*) $(-> $ret)? {
+                    body($($arg),*)
+                }
+                #[target_feature(enable = "avx2")]
+                fn avx2($($arg: $ty),*) $(-> $ret)? {
+                    body($($arg),*)
+                }
+                if $crate::simd::most_bits() >= 512
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                {
+                    // SAFETY: the four features that the function is compiled for were just detected.
+                    #[allow(unsafe_code)]
+                    return unsafe { avx512($($arg),*) };
+                }
+                if $crate::simd::most_bits() >= 256 && is_x86_feature_detected!("avx2") {
+                    // SAFETY: the feature that the function is compiled for was just detected.
+                    #[allow(unsafe_code)]
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            body($($arg),*)
+        }
+    };
+}
+pub use crate::wide;
+
+/// The widest vectors to use, in bits.
+static MOST_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// The widest vectors to use, in bits: all that the processor has, unless a test compares the versions.
+#[inline]
+pub fn most_bits() -> u32 {
+    MOST_BITS.load(Ordering::Relaxed)
+}
+
+/// What `work` makes with each width of vectors there is, narrowest first. Other tests that run meanwhile get the same
+/// results as ever, unless they are about to fail.
+pub fn at_each_width<R>(mut work: impl FnMut() -> R) -> Vec<R> {
+    let results = [128, 256, u32::MAX].map(|bits| {
+        MOST_BITS.store(bits, Ordering::Relaxed);
+        work()
+    });
+    results.into()
+}

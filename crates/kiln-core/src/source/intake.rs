@@ -1,0 +1,251 @@
+//! What every reader hands its rows to: the check of coordinates, the filters, the batches and the counting.
+
+use std::ops::ControlFlow;
+
+use super::batch::{Batch, Has, Row};
+use super::{Ground, Query, Rejection, ScanReport, Sink};
+use crate::geo::Points;
+use crate::simd::wide;
+
+/// Takes the rows of one part of an input, in order, and passes the valid points that pass the query to a sink.
+///
+/// Every row is told exactly once, by [`row`](Self::row), [`columns`](Self::columns) or [`reject`](Self::reject), so
+/// that the running count is the row's number within its part.
+pub struct Intake<'i, 's> {
+    query: &'i Query<'i>,
+    sink: &'i mut Sink<'s>,
+    /// Points on their way to the sink.
+    batch: Batch,
+    /// Which rows of a slice pass the query.
+    passing: Vec<bool>,
+    report: ScanReport,
+    told_progress: u64,
+}
+
+impl<'i, 's> Intake<'i, 's> {
+    /// An intake without a row yet. `has`: what every row will have.
+    pub fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: Has) -> Self {
+        // What rows have for the filters' sake alone goes no further.
+        let has = Has {
+            weight: has.weight,
+            time: has.time && query.columns.times,
+            category: has.category && query.columns.categories,
+        };
+        Self {
+            query,
+            sink,
+            batch: Batch::new(has),
+            passing: Vec::new(),
+            report: ScanReport::default(),
+            told_progress: 0,
+        }
+    }
+
+    /// Takes one row.
+    #[inline]
+    pub fn row(&mut self, row: Row<'_>) -> ControlFlow<()> {
+        if !passes(self.query, row.time_us, row.category) {
+            self.filter(1);
+            return ControlFlow::Continue(());
+        }
+        let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
+        if !(is_valid(self.query.columns.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
+            self.reject(|| flaw(self.query.columns.ground, row.lon, row.lat, weight));
+            return ControlFlow::Continue(());
+        }
+        if self.query.filter.polygon.as_ref().is_some_and(|polygon| !polygon.contains(row.lon, row.lat)) {
+            self.filter(1);
+            return ControlFlow::Continue(());
+        }
+        self.report.read += 1;
+        self.batch.push(row);
+        if self.batch.is_full() { self.flush() } else { ControlFlow::Continue(()) }
+    }
+
+    /// Takes rows as columns, without a copy where all of them are valid and pass.
+    pub fn columns(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        let mut start = 0;
+        while start < points.len() {
+            let slice = points.slice(start..start + Batch::ROWS);
+            start += slice.len();
+            self.slice(slice)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes rows that are no more than a batch holds.
+    fn slice(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        if !all_valid(self.query.columns.ground, points) {
+            return (0..points.len()).try_for_each(|i| self.row(Row::of(points, i)));
+        }
+        // A few rows are gathered with those to come, so that sinks see no tiny batches.
+        let is_tiny = points.len() < Batch::ROWS / 4;
+        if !is_tiny && !self.query.filter.is_active() {
+            return self.pass_on(points);
+        }
+        let mut passing = std::mem::take(&mut self.passing);
+        find_passing(self.query, points, &mut passing);
+        let count: usize = passing.iter().map(|&passes| usize::from(passes)).sum();
+        if !is_tiny && count == points.len() {
+            self.passing = passing;
+            return self.pass_on(points);
+        }
+        self.filter(points.len() - count);
+        self.report.read += count as u64;
+        if self.batch.len() + count > Batch::ROWS {
+            self.flush()?;
+        }
+        self.batch.extend(points, &passing);
+        self.passing = passing;
+        if self.batch.is_full() {
+            return self.flush();
+        }
+        // A sink that sees nothing cannot stop.
+        if self.query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Passes valid points on as they are.
+    fn pass_on(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        self.flush()?;
+        self.report.read += points.len() as u64;
+        let points = if self.batch.has.time { points } else { points.without_time() };
+        let points = if self.batch.has.category { points } else { points.without_category() };
+        (self.sink)(points)
+    }
+
+    /// Counts rows that do not pass.
+    fn filter(&mut self, rows: usize) {
+        self.report.read += rows as u64;
+        self.report.filtered += rows as u64;
+    }
+
+    /// Counts a row that holds no valid point; `reason` is asked for only while reasons are kept.
+    #[cold]
+    pub fn reject(&mut self, reason: impl FnOnce() -> String) {
+        self.report.read += 1;
+        self.report.rejected += 1;
+        if self.report.rejections.len() < self.query.scan.max_rejections {
+            let row = self.report.read;
+            self.report.rejections.push(Rejection { input: String::new(), row, reason: reason() });
+        }
+    }
+
+    /// Rows told so far.
+    pub fn rows(&self) -> u64 {
+        self.report.read
+    }
+
+    /// Tells the query's progress that `bytes` more were read, with the rows told since the last time.
+    pub fn advance(&mut self, bytes: u64) {
+        if let Some(progress) = self.query.scan.progress {
+            progress.advance(bytes, self.report.read - self.told_progress);
+            self.told_progress = self.report.read;
+        }
+    }
+
+    /// Passes the last batch on and answers the counts; rows in them are numbered from 1 within the part.
+    pub fn finish(mut self) -> (ScanReport, ControlFlow<()>) {
+        let flow = self.flush();
+        (self.report, flow)
+    }
+
+    fn flush(&mut self) -> ControlFlow<()> {
+        if self.batch.len() == 0 {
+            return ControlFlow::Continue(());
+        }
+        // The columns of a batch grow together, so there always are points.
+        let Ok(points) = self.batch.points() else { return ControlFlow::Break(()) };
+        let flow = (self.sink)(points);
+        self.batch.clear();
+        flow
+    }
+}
+
+/// Whether a row's time and category pass the query. A row without a time passes no time range.
+fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bool {
+    let after_start = query.filter.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
+    let before_end = query.filter.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
+    let is_in = |category: &str| query.filter.categories.iter().any(|wanted| wanted == category);
+    after_start && before_end && (!query.filter.filters_category() || category.is_some_and(is_in))
+}
+
+/// Tells which of some valid points pass the query, in place of what `passing` held.
+fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut Vec<bool>) {
+    passing.clear();
+    if let Some(polygon) = &query.filter.polygon {
+        polygon.contains_all(points.lon(), points.lat(), passing);
+    }
+    // All of them where there is no polygon.
+    passing.resize(points.len(), true);
+    if query.filter.filters_time() {
+        // Points without a time are before every start.
+        let first = query.filter.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
+        let last = query.filter.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
+        match points.time_us() {
+            Some(time_us) => keep_times_within(passing, time_us, first, last),
+            None => passing.fill(false),
+        }
+    }
+    if query.filter.filters_category() {
+        let name = |index| points.category().and_then(|category| category.name(index));
+        for (index, passes) in passing.iter_mut().enumerate().filter(|(_, passes)| **passes) {
+            *passes = name(index).is_some_and(|name| query.filter.categories.iter().any(|wanted| wanted == name));
+        }
+    }
+}
+
+wide! {
+    fn keep_times_within(passing: &mut [bool], time_us: &[i64], first: i64, last: i64) {
+        for (passes, time) in passing.iter_mut().zip(time_us) {
+            *passes &= (first..=last).contains(time);
+        }
+    }
+}
+
+#[inline]
+fn is_valid(ground: Ground, lon: f64, lat: f64) -> bool {
+    match ground {
+        // NaN compares false, so it is invalid too.
+        Ground::Globe => lon.abs() <= 360.0 && lat.abs() <= 90.0,
+        Ground::Plane => lon.is_finite() && lat.is_finite(),
+    }
+}
+
+fn all_valid(ground: Ground, points: Points<'_>) -> bool {
+    let (most_x, most_y) = match ground {
+        Ground::Globe => (360.0, 90.0),
+        Ground::Plane => (f64::MAX, f64::MAX),
+    };
+    all_within(points.lon(), most_x)
+        && all_within(points.lat(), most_y)
+        && points.weight().is_none_or(|weight| all_weights_within(weight, Points::MAX_WEIGHT))
+}
+
+wide! {
+    fn all_within(values: &[f64], most: f64) -> bool {
+        // No early exit, so that the loop vectorizes; NaN compares false.
+        values.iter().fold(true, |ok, value| ok & (value.abs() <= most))
+    }
+}
+
+wide! {
+    fn all_weights_within(values: &[f32], most: f32) -> bool {
+        values.iter().fold(true, |ok, value| ok & (value.abs() <= most))
+    }
+}
+
+/// Says what is wrong with a row that is not valid.
+fn flaw(ground: Ground, lon: f64, lat: f64, weight: f32) -> String {
+    if !lon.is_finite() || !lat.is_finite() {
+        format!("the coordinates {lon}, {lat} are not finite")
+    } else if ground == Ground::Globe && lat.abs() > 90.0 {
+        let swapped = if lon.abs() <= 90.0 { "; are longitude and latitude swapped?" } else { "" };
+        format!("latitude {lat} is beyond ±90{swapped}")
+    } else if ground == Ground::Globe && lon.abs() > 360.0 {
+        format!("longitude {lon} is beyond ±360")
+    } else if weight.is_finite() {
+        format!("the weight {weight} is beyond ±{:e}; divide the weights by some number", Points::MAX_WEIGHT)
+    } else {
+        format!("the weight {weight} is not a finite number")
+    }
+}

@@ -1,0 +1,183 @@
+//! Points that are in memory already.
+
+use super::batch::Has;
+use super::parts::scan_parts;
+use super::{Query, ScanReport, Sink, Source};
+use crate::error::{Error, Result};
+use crate::geo::Points;
+use crate::parameter::Parameter;
+
+/// Borrowed columns as a [`Source`]. A query that filters by time or category is an error where there is no such column.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory<'a>(pub Points<'a>);
+
+impl Memory<'_> {
+    /// Points a worker takes at a time.
+    const PART_POINTS: usize = 1 << 17;
+}
+
+impl Source for Memory<'_> {
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        check_filters(self.0, query)?;
+        let points = if query.columns.weights { self.0 } else { self.0.without_weight() };
+        let parts = points.len().div_ceil(Self::PART_POINTS);
+        scan_parts("", parts, query, has(points), sinks, |part, intake| {
+            let start = part * Self::PART_POINTS;
+            Ok(intake.columns(points.slice(start..start + Self::PART_POINTS)))
+        })
+    }
+}
+
+/// What each of `points` has.
+pub(super) fn has(points: Points<'_>) -> Has {
+    Has { weight: points.weight().is_some(), time: points.time_us().is_some(), category: points.category().is_some() }
+}
+
+/// Makes sure that `points` have what `query` filters by.
+pub(super) fn check_filters(points: Points<'_>, query: &Query<'_>) -> Result<()> {
+    let lack = match has(points) {
+        Has { time: false, .. } if query.filter.filters_time() => "time",
+        Has { category: false, .. } if query.filter.filters_category() => "category",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(Parameter::POINTS, format!("these points in memory have no {lack} to filter by")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+
+    use super::super::testing;
+    use super::*;
+    use crate::geo::{Categories, Polygon};
+    use crate::source::Ground;
+
+    fn scan(points: Points<'_>, workers: usize) -> (Vec<(f64, f64, f32)>, ScanReport) {
+        let mut seen = vec![Vec::new(); workers];
+        let mut closures: Vec<_> = seen
+            .iter_mut()
+            .map(|seen| {
+                move |batch: Points<'_>| {
+                    let weight = |i: usize| batch.weight().map_or(1.0, |w| w[i]);
+                    seen.extend((0..batch.len()).map(|i| (batch.lon()[i], batch.lat()[i], weight(i))));
+                    ControlFlow::Continue(())
+                }
+            })
+            .collect();
+        let mut sinks: Vec<&mut Sink<'_>> = closures.iter_mut().map(|c| c as &mut Sink<'_>).collect();
+        let report = Memory(points).scan(&Query::default().with_weights(true), &mut sinks).unwrap();
+        drop(sinks);
+        (seen.concat(), report)
+    }
+
+    #[test]
+    fn valid_points_arrive_once_and_the_others_are_explained() {
+        let lon: Vec<f64> = (0..300_000).map(|i| (i % 360) as f64 - 180.0).collect();
+        let mut lat = vec![45.0; lon.len()];
+        lat[7] = f64::NAN;
+        lat[200_000] = 120.0;
+        let mut weight = vec![2.0f32; lon.len()];
+        weight[299_999] = f32::INFINITY;
+        for workers in 1..=3 {
+            let (seen, report) = scan(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap(), workers);
+            assert_eq!((seen.len(), report.read, report.rejected), (299_997, 300_000, 3));
+            let rows: Vec<u64> = report.rejections.iter().map(|r| r.row).collect();
+            assert_eq!(rows, [8, 200_001, 300_000]);
+            assert!(report.rejections[1].reason.contains("beyond ±90"), "{}", report.rejections[1].reason);
+        }
+    }
+
+    #[test]
+    fn times_and_categories_come_along_and_filter() {
+        let count = 20_000;
+        let lon: Vec<f64> = (0..count).map(|i| f64::from(i) / 100.0).collect();
+        let times: Vec<i64> = (0..count).map(|i| if i % 3 == 0 { Points::NO_TIME } else { i64::from(i) }).collect();
+        let names: [Box<str>; 3] = ["x".into(), "a".into(), "b".into()];
+        let codes: Vec<u32> = (0..count as u32).map(|i| [1, 2, Categories::NONE][i as usize % 3]).collect();
+        let mut lat = vec![0.0; lon.len()];
+        lat[9000] = f64::NAN;
+        let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
+        let points = points.with_category(Categories { codes: &codes, names: &names }).unwrap();
+        let mark = |i: i32| {
+            let time_us = (i % 3 != 0).then_some(i64::from(i));
+            (f64::from(i) / 100.0, time_us, [Some("a"), Some("b"), None][i as usize % 3])
+        };
+        let expected = |passes: &dyn Fn(i32) -> bool| {
+            let all = (0..count).filter(|&i| i != 9000 && passes(i)).map(mark);
+            testing::marks(&all.collect::<Vec<_>>())
+        };
+        let seen = |query: &Query<'_>| testing::scan_marked(&Memory(points), query).unwrap();
+        assert!(seen(&testing::marked()).0 == expected(&|_| true));
+        let query = testing::marked().with_start(Some(100)).with_end(Some(15_001));
+        let (in_time, report) = seen(&query);
+        assert!(in_time == expected(&|i| i % 3 != 0 && (100..=15_000).contains(&i)));
+        assert_eq!((report.read, report.rejected, report.valid()), (20_000, 0, in_time.len() as u64));
+        let query = query.with_category_filter(vec!["b".to_owned(), "c".to_owned()]);
+        assert!(seen(&query).0 == expected(&|i| i % 3 == 1 && (100..=15_000).contains(&i)));
+        assert!(seen(&testing::marked().with_end(Some(i64::MIN))).0.is_empty());
+        let (gathered, _) = testing::gather(&Memory(points), &query.with_times(false)).unwrap();
+        assert!(gathered.points().time_us().is_none() && gathered.points().category().is_some());
+    }
+
+    #[test]
+    fn points_outside_of_a_polygon_are_filtered_and_bad_ones_rejected() {
+        let ring = vec![[10.0, -1.0], [20.0, -1.0], [20.0, 1.0], [10.0, 1.0], [10.0, -1.0]];
+        let polygon = Some(Arc::new(Polygon::new(&[vec![ring]]).unwrap()));
+        let count = 30_000;
+        let lon: Vec<f64> = (0..count).map(|i| f64::from(i) / 1000.0).collect();
+        let mut lat = vec![0.0; lon.len()];
+        (lat[15_000], lat[25_000]) = (f64::NAN, 95.0);
+        let times: Vec<i64> = (0..i64::from(count)).collect();
+        let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
+        let query = testing::marked().with_polygon(polygon);
+        let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
+        let inside: Vec<_> =
+            (10_000..20_000).filter(|&i| i != 15_000).map(|i| (lon[i], Some(times[i]), None)).collect();
+        assert!(seen == inside);
+        assert_eq!((report.read, report.filtered, report.rejected), (30_000, 19_999, 2));
+        let query = query.with_start(Some(12_000)).with_end(Some(12_345));
+        let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
+        assert!(seen == inside[2000..2345]);
+        assert_eq!((report.valid(), report.rejected), (345, 0));
+        let plane = query.with_ground(Ground::Plane);
+        let message = testing::gather(&Memory(points), &plane).unwrap_err().to_string();
+        assert_eq!(message, "polygon: it is in degrees, so that it cannot filter points on a plane");
+    }
+
+    #[test]
+    fn a_scan_that_nobody_wants_any_more_ends_though_no_row_passes() {
+        use std::sync::atomic::AtomicBool;
+        let lon = vec![0.0; 1_000_000];
+        let times = vec![0; lon.len()];
+        let points = Points::new(&lon, &lon).unwrap().with_time(&times).unwrap();
+        let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
+        let query = |stop| Query::default().with_start(Some(1)).with_stop(Some(stop));
+        assert_eq!(testing::gather(&Memory(points), &query(&no)).unwrap().1.filtered, 1_000_000);
+        assert!(matches!(testing::gather(&Memory(points), &query(&yes)), Err(Error::Cancelled)));
+    }
+
+    #[test]
+    fn a_filter_by_what_is_not_there_is_an_error() {
+        let points = Points::new(&[1.0], &[2.0]).unwrap().with_time(&[3]).unwrap();
+        let query = Query::default().with_end(Some(9));
+        assert_eq!(testing::gather(&Memory(points), &query).unwrap().0.len(), 1);
+        let query = query.with_category_filter(vec!["a".to_owned()]);
+        let message = testing::gather(&Memory(points), &query).unwrap_err().to_string();
+        assert_eq!(message, "points: these points in memory have no category to filter by");
+    }
+
+    #[test]
+    fn a_sink_that_breaks_stops_the_scan() {
+        let lon = vec![0.0; 1_000_000];
+        let mut batches = 0;
+        let mut sink = |_: Points<'_>| {
+            batches += 1;
+            ControlFlow::Break(())
+        };
+        let stopped = Memory(Points::new(&lon, &lon).unwrap()).scan(&Query::default(), &mut [&mut sink]);
+        assert!(matches!(stopped, Err(Error::Cancelled)));
+        assert_eq!(batches, 1);
+    }
+}

@@ -1,0 +1,81 @@
+//! Points in: what every source of points is, and those in memory.
+//!
+//! A [`Source`] is scanned by as many worker threads as it is given sinks. Each sink belongs to one worker, so a sink
+//! needs no lock; with a single sink the points come in the order of the input. A sink that answers
+//! [`ControlFlow::Break`] stops the scan.
+
+pub mod batch;
+mod comparison;
+mod gathered;
+pub mod intake;
+pub mod labels;
+mod memory;
+pub mod parts;
+mod point_set;
+mod progress;
+mod query;
+mod report;
+mod resident;
+pub mod role;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, dead_code, reason = "the tests of the readers in kiln-formats use the same file")]
+mod testing;
+pub mod time;
+
+pub use comparison::{Comparison, Operand, Operator};
+pub use gathered::Gathered;
+pub use memory::Memory;
+pub use point_set::{
+    CategoryList, Description, PointSet, Provider, Totals, scan_cells, scan_count, scan_each, scan_sample,
+};
+pub use progress::Progress;
+pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};
+pub use report::{Rejection, ScanReport};
+pub use resident::{PointWithin, Resident, points_within};
+pub use role::Role;
+pub use time::parse_time_us;
+
+use std::ops::ControlFlow;
+
+use crate::error::{Error, Result};
+use crate::geo::Points;
+
+/// What takes the batches of one worker thread.
+pub type Sink<'s> = dyn FnMut(Points<'_>) -> ControlFlow<()> + Send + 's;
+
+/// Where points come from.
+pub trait Source: Send + Sync {
+    /// Pushes every valid point that passes `query` into `sinks`, one worker thread per sink.
+    ///
+    /// Points that are pushed have passed the check of `query.columns.ground`; the others are counted in the report.
+    ///
+    /// # Errors
+    /// If the input cannot be read or does not hold what `query` needs. Single bad rows are no error: they are
+    /// counted and the first of them are explained in the [`ScanReport`].
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport>;
+}
+
+/// Which coordinates are valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ground {
+    /// Degrees: |latitude| ≤ 90, |longitude| ≤ 360, both finite.
+    #[default]
+    Globe,
+    /// Plane units: any finite number.
+    Plane,
+}
+
+impl Ground {
+    /// Whether x comes around to where it began.
+    pub fn wraps(self) -> bool {
+        self == Self::Globe
+    }
+}
+
+/// What an error while `name` is read means: a file that ends too early has changed.
+pub fn read_error(name: &str, error: std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::UnexpectedEof {
+        return Error::input(name, "the file changed while it was read");
+    }
+    Error::io(name, "read", error)
+}

@@ -1,0 +1,293 @@
+//! The points of an input, kept in memory for pictures of many places.
+
+use std::hash::{Hash, Hasher};
+use std::ops::ControlFlow;
+
+use twox_hash::XxHash64;
+
+use super::memory::{check_filters, has};
+use super::parts::scan_parts;
+use super::{Gathered, PointSet, Query, ScanReport, Sink, Source, scan_cells, scan_count, scan_sample};
+use crate::error::Result;
+use crate::geo::{Bounds, Canvas, Categories, Extent, Points};
+use crate::raster::{Cells, Tally};
+
+/// The points of an input in memory, in the order of the input: 16 bytes each, and with weights 4 more, with times 8, with
+/// categories 4.
+///
+/// They have times and categories if they were loaded by a query that wants these. A query that filters by what they do
+/// not have is an error: it has to go to the input itself.
+#[derive(Debug, Default)]
+pub struct Resident {
+    points: Gathered,
+    /// Where the points of each block are. Inputs tend to hold neighbors side by side.
+    blocks: Vec<Extent>,
+    block_points: usize,
+    extent: Extent,
+    report: ScanReport,
+    /// Whether times and categories were wanted.
+    times: bool,
+    categories: bool,
+}
+
+impl Resident {
+    /// Points that are passed over together where they are far from a picture; more of them where there would be more
+    /// blocks than are looked through in no time.
+    const BLOCK_POINTS: usize = 256;
+    const MAX_BLOCKS: usize = 1 << 14;
+
+    /// Reads all points of `source` that pass `query`.
+    ///
+    /// # Errors
+    /// If the input cannot be read; [`Error::Cancelled`](crate::Error::Cancelled) once there are more than `max_points`.
+    pub fn load(source: &dyn Source, query: &Query<'_>, max_points: usize) -> Result<Self> {
+        let mut points = Gathered::default();
+        let mut sink = |batch: Points<'_>| {
+            if points.len() + batch.len() > max_points {
+                return ControlFlow::Break(());
+            }
+            points.add(batch);
+            ControlFlow::Continue(())
+        };
+        let report = source.scan(query, &mut [&mut sink])?;
+        let (mut extent, mut blocks) = (Extent::default(), Vec::new());
+        let block_points = (points.len() / Self::MAX_BLOCKS).max(Self::BLOCK_POINTS);
+        for start in (0..points.len()).step_by(block_points) {
+            let mut block = Extent::default();
+            block.add(points.slice(start..points.len().min(start + block_points)));
+            extent.merge(&block);
+            blocks.push(block);
+        }
+        let (times, categories) = (query.columns.times, query.columns.categories);
+        Ok(Self { points, blocks, block_points, extent, report, times, categories })
+    }
+
+    /// How many points there are.
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Whether there is no point at all.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// Whether a scan for `query` finds here what it would find in the input: times and categories are here only if they
+    /// were wanted.
+    pub fn serves(&self, query: &Query<'_>) -> bool {
+        let time = query.columns.times || query.filter.filters_time();
+        let category = query.columns.categories || query.filter.filters_category();
+        (self.times || !time) && (self.categories || !category)
+    }
+
+    /// A number that changes with the points, and is the same in every process.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = XxHash64::with_seed(0);
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl Hash for Resident {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let points = self.points.points();
+        for (lon, lat) in points.lon().iter().zip(points.lat()) {
+            hasher.write_u64(lon.to_bits());
+            hasher.write_u64(lat.to_bits());
+        }
+        for weight in points.weight().into_iter().flatten() {
+            hasher.write_u32(weight.to_bits());
+        }
+        points.time_us().hash(hasher);
+        if let Some(Categories { codes, names }) = points.category() {
+            (codes, names).hash(hasher);
+        }
+    }
+}
+
+impl Source for Resident {
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        /// Blocks that a worker takes at a time.
+        const PART_BLOCKS: usize = 256;
+        let all = self.points.points();
+        check_filters(all, query)?;
+        let all = if query.columns.weights { all } else { all.without_weight() };
+        let near =
+            |block: &Extent| query.scan.near.is_none_or(|bounds| block.meets(bounds, query.columns.ground.wraps()));
+        let near: Vec<usize> = (0..self.blocks.len()).filter(|index| near(&self.blocks[*index])).collect();
+        let parts: Vec<&[usize]> = near.chunks(PART_BLOCKS).collect();
+        let mut report = scan_parts("", parts.len(), query, has(all), sinks, |part, intake| {
+            let mut rest = parts[part];
+            while let Some(&first) = rest.first() {
+                // Blocks that follow each other go together.
+                let together = rest.iter().enumerate().take_while(|(i, index)| **index == first + i).count();
+                rest = &rest[together..];
+                let (start, end) = (first * self.block_points, (first + together) * self.block_points);
+                if intake.columns(all.slice(start..end)).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        // Blocks far away were not looked at, but their points are there.
+        report.read = self.len() as u64;
+        Ok(report)
+    }
+}
+
+impl PointSet for Resident {
+    fn version(&self) -> String {
+        format!("{:016x}", self.fingerprint())
+    }
+
+    fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    fn points(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn is_weighted(&self) -> bool {
+        self.points.is_weighted()
+    }
+
+    fn report(&self) -> ScanReport {
+        self.report.clone()
+    }
+
+    fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        _radius_px: f64,
+        threads: usize,
+    ) -> Result<(Cells, ScanReport)> {
+        scan_cells(self, query, canvas, tally, threads)
+    }
+
+    fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
+        scan_sample(self, query, count)
+    }
+
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        scan_count(self, query)
+    }
+}
+
+/// A point as longitude, latitude and weight.
+pub type PointWithin = (f64, f64, f32);
+
+/// The first `max` points of `source` that lie within `bounds`, edges included, in the order of the input; and how many
+/// there are in all.
+///
+/// # Errors
+/// If the input cannot be read.
+pub fn points_within(
+    source: &dyn Source,
+    query: &Query<'_>,
+    bounds: Bounds,
+    max: usize,
+) -> Result<(Vec<PointWithin>, u64)> {
+    let wraps = query.columns.ground.wraps();
+    let width = bounds.east - bounds.west;
+    let (mut found, mut all) = (Vec::new(), 0);
+    let mut sink = |batch: Points<'_>| {
+        for i in 0..batch.len() {
+            let (lon, lat) = (batch.lon()[i], batch.lat()[i]);
+            // In the copy of the world that the bounds are in.
+            let turns = if wraps { ((lon - bounds.west) / 360.0).floor() } else { 0.0 };
+            let lon = lon - 360.0 * turns;
+            if (0.0..=width).contains(&(lon - bounds.west)) && (bounds.south..=bounds.north).contains(&lat) {
+                all += 1;
+                if found.len() < max {
+                    found.push((lon, lat, batch.weight().map_or(1.0, |weight| weight[i])));
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    source.scan(&query.clone().with_near(Some(bounds)), &mut [&mut sink])?;
+    Ok((found, all))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::source::{Ground, Memory};
+
+    fn resident(lon: &[f64], lat: &[f64]) -> Resident {
+        Resident::load(&Memory(Points::new(lon, lat).unwrap()), &Query::default(), usize::MAX).unwrap()
+    }
+
+    fn scanned(points: &Resident, query: &Query<'_>) -> (usize, ScanReport) {
+        let mut count = 0;
+        let mut sink = |batch: Points<'_>| {
+            count += batch.len();
+            ControlFlow::Continue(())
+        };
+        let report = points.scan(query, &mut [&mut sink]).unwrap();
+        (count, report)
+    }
+
+    #[test]
+    fn only_blocks_near_the_picture_are_looked_at() {
+        let lon: Vec<f64> = (0..36_000).map(|i| f64::from(i) / 100.0 - 180.0).collect();
+        let points = resident(&lon, &vec![10.0; lon.len()]);
+        assert_eq!(scanned(&points, &Query::default()).0, 36_000);
+        let near = |west, south, east, north| Query::default().with_near(Some(Bounds { west, south, east, north }));
+        for (west, east) in [(10.0, 12.0), (370.0, 372.0), (-350.0, -348.0)] {
+            let (looked_at, report) = scanned(&points, &near(west, 0.0, east, 20.0));
+            assert!((200..=3 * 256).contains(&looked_at), "{looked_at}");
+            assert_eq!(report.read, 36_000);
+        }
+        assert_eq!(scanned(&points, &near(10.0, 20.0, 12.0, 30.0)).0, 0);
+        let across = scanned(&points, &near(179.0, 0.0, 181.0, 20.0)).0;
+        assert!((200..=3 * 256).contains(&across), "{across}");
+        assert_eq!(scanned(&points, &near(-300.0, 0.0, 300.0, 20.0)).0, 36_000);
+        let plane = near(370.0, 0.0, 372.0, 20.0).with_ground(Ground::Plane);
+        assert_eq!(scanned(&points, &plane).0, 0);
+    }
+
+    #[test]
+    fn times_and_categories_stay_with_the_points_if_they_were_wanted() {
+        let names = ["bus".into(), "tram".into()];
+        let points = Points::new(&[1.0, 2.0, 3.0], &[0.0; 3]).unwrap().with_time(&[5, Points::NO_TIME, 7]).unwrap();
+        let points = points.with_category(Categories { codes: &[0, 1, 1], names: &names }).unwrap();
+        let query = Query::default().with_times(true).with_categories(true);
+        let resident = Resident::load(&Memory(points), &query, 9).unwrap();
+        let trams = Query::default().with_category_filter(vec!["tram".to_owned()]);
+        let (count, report) = scanned(&resident, &trams);
+        assert_eq!((count, report.filtered), (2, 1));
+        assert_eq!(scanned(&resident, &trams.clone().with_start(Some(6))).0, 1);
+        let bare = Resident::load(&Memory(points), &Query::default(), 9).unwrap();
+        let with_all = trams.clone().with_times(true);
+        assert!(resident.serves(&with_all) && bare.serves(&Query::default()));
+        assert!(!bare.serves(&with_all) && !bare.serves(&trams));
+        assert_ne!(bare.fingerprint(), resident.fingerprint());
+        let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
+        let refused = bare.scan(&Query::default().with_end(Some(6)), &mut [&mut nobody]).unwrap_err();
+        assert_eq!(refused.to_string(), "points: these points in memory have no time to filter by");
+    }
+
+    #[test]
+    fn points_within_bounds_are_counted_beyond_the_cap() {
+        let points = resident(&[10.0, 11.0, 12.0, 179.0, -179.0], &[0.0; 5]);
+        let bounds = |west, east| Bounds { west, south: -1.0, east, north: 0.0 };
+        let within = |west, east, max| points_within(&points, &Query::default(), bounds(west, east), max).unwrap();
+        assert_eq!(within(10.0, 12.0, 2), (vec![(10.0, 0.0, 1.0), (11.0, 0.0, 1.0)], 3));
+        assert_eq!(within(178.0, 182.0, 9), (vec![(179.0, 0.0, 1.0), (181.0, 0.0, 1.0)], 2));
+    }
+
+    #[test]
+    fn too_many_points_are_refused_and_other_points_have_another_fingerprint() {
+        let (lon, lat) = ([1.0, 2.0], [3.0, 4.0]);
+        let source = Memory(Points::new(&lon, &lat).unwrap());
+        assert!(matches!(Resident::load(&source, &Query::default(), 1), Err(Error::Cancelled)));
+        assert_ne!(resident(&lon, &lat).fingerprint(), resident(&lat, &lon).fingerprint());
+        assert_eq!(resident(&lon, &lat).fingerprint(), resident(&lon, &lat).fingerprint());
+    }
+}

@@ -1,0 +1,348 @@
+//! The `GeoTIFF`: density or colors with their place on the earth, for GIS programs.
+//!
+//! Tiles of [`TILE_PX`] squared, deflated, each on whichever thread is free; the bytes are the same at any number of
+//! threads. A file that could outgrow the 4 GB of a classic TIFF is written as `BigTIFF`.
+
+mod cog;
+mod georeference;
+mod tiles;
+
+use std::io::{self, Seek, Write};
+
+use tiff::TiffError;
+use tiff::encoder::{DirectoryEncoder, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard};
+use tiff::tags::{
+    CompressionMethod, ExtraSamples, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
+};
+
+pub use self::cog::{Cog, ColorTiles};
+pub use self::georeference::{Crs, GeoReference};
+pub use self::tiles::TILE_PX;
+use self::tiles::{MOST_TILE_BYTES, ROW_BYTES, deflate_in_order, spread_colors, spread_floats};
+use super::{sides, unwritable};
+use kiln_core::Result;
+use kiln_core::raster::Grid;
+
+/// Writes `density` as one band of 32-bit floats.
+///
+/// Cells that equal `nodata` (or are NaN, when it is NaN) are marked as holding nothing. Up to `threads` threads
+/// compress (0 counts as 1). Give it a buffered writer: headers are written in small pieces.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](kiln_core::Error::Invalid) when a side is 0 or above [`MAX_SIDE_PX`](kiln_core::encode::MAX_SIDE_PX) or `reference` is no place, and
+/// [`Error::Io`](kiln_core::Error::Io) when `out` refuses the bytes.
+pub fn write_density(
+    out: impl Write + Seek,
+    density: &Grid<f32>,
+    nodata: Option<f32>,
+    reference: &GeoReference,
+    threads: usize,
+) -> Result<()> {
+    let image = Image {
+        sides: sides(density.width(), density.height())?,
+        bits_per_sample: &[32],
+        format: SampleFormat::IEEEFP,
+        photometric: PhotometricInterpretation::BlackIsZero,
+        predictor: Predictor::FloatingPoint,
+        alpha: false,
+        nodata,
+        reference,
+    };
+    image.write(out, threads, |row, columns, bytes| spread_floats(&density.row(row)[columns], bytes))
+}
+
+/// Writes `indices` in the colors of `palette` (RGBA, alpha not premultiplied) as four bands of bytes.
+///
+/// Up to `threads` threads compress (0 counts as 1). Give it a buffered writer: headers are written in small pieces.
+///
+/// # Errors
+///
+/// As [`write_density`].
+pub fn write_colors(
+    out: impl Write + Seek,
+    indices: &Grid<u8>,
+    palette: &[[u8; 4]; 256],
+    reference: &GeoReference,
+    threads: usize,
+) -> Result<()> {
+    let image = Image {
+        sides: sides(indices.width(), indices.height())?,
+        bits_per_sample: &[8; 4],
+        format: SampleFormat::Uint,
+        photometric: PhotometricInterpretation::RGB,
+        predictor: Predictor::Horizontal,
+        alpha: true,
+        nodata: None,
+        reference,
+    };
+    image.write(out, threads, |row, columns, bytes| spread_colors(&indices.row(row)[columns], palette, bytes))
+}
+
+/// What the tags say of a picture, whatever its pixels are.
+struct Image<'a> {
+    sides: (u32, u32),
+    bits_per_sample: &'a [u16],
+    format: SampleFormat,
+    photometric: PhotometricInterpretation,
+    predictor: Predictor,
+    alpha: bool,
+    nodata: Option<f32>,
+    reference: &'a GeoReference,
+}
+
+impl Image<'_> {
+    /// Writes the whole file; `fill(row, columns, bytes)` puts those cells of a row into the zeroed row of a tile.
+    fn write<F>(&self, out: impl Write + Seek, threads: usize, fill: F) -> Result<()>
+    where
+        F: Fn(usize, std::ops::Range<usize>, &mut [u8]) + Sync,
+    {
+        self.reference.check()?;
+        let written = if self.most_bytes() > u64::from(u32::MAX) {
+            self.write_as::<TiffKindBig, _>(out, threads, fill)
+        } else {
+            self.write_as::<TiffKindStandard, _>(out, threads, fill)
+        };
+        written.map_err(|error| match error {
+            TiffError::IoError(source) => unwritable(source),
+            other => unwritable(io::Error::other(other)),
+        })
+    }
+
+    /// Tiles from west to east, and from north to south.
+    fn tiles(&self) -> (usize, usize) {
+        ((self.sides.0 as usize).div_ceil(TILE_PX), (self.sides.1 as usize).div_ceil(TILE_PX))
+    }
+
+    /// No file is larger, even if nothing in it can be compressed.
+    fn most_bytes(&self) -> u64 {
+        let (columns, rows) = self.tiles();
+        // Each tile also has its offset, its length and its padding.
+        let per_tile = MOST_TILE_BYTES as u64 + 24;
+        (columns as u64).saturating_mul(rows as u64).saturating_mul(per_tile).saturating_add(4096)
+    }
+
+    fn write_as<K: TiffKind, F>(&self, out: impl Write + Seek, threads: usize, fill: F) -> Result<(), TiffError>
+    where
+        F: Fn(usize, std::ops::Range<usize>, &mut [u8]) + Sync,
+    {
+        let mut tiff = TiffEncoder::<_, K>::new_generic(out)?;
+        let mut directory = tiff.image_directory()?;
+        self.write_tags(&mut directory)?;
+
+        let (width, height) = (self.sides.0 as usize, self.sides.1 as usize);
+        let (columns, rows) = self.tiles();
+        let fill_tile = |tile: usize, bytes: &mut [u8]| {
+            let (west, north) = (tile % columns * TILE_PX, tile / columns * TILE_PX);
+            let cells = west..width.min(west + TILE_PX);
+            for (row, bytes) in (north..height).zip(bytes.chunks_exact_mut(ROW_BYTES)) {
+                fill(row, cells.clone(), bytes);
+            }
+        };
+        let (mut offsets, mut byte_counts) = (Vec::new(), Vec::new());
+        deflate_in_order(columns * rows, threads, fill_tile, |tile| {
+            offsets.push(K::convert_offset(aligned(&mut directory)?)?);
+            byte_counts.push(u32::try_from(tile.len())?);
+            directory.write_data(tile)?;
+            Ok(())
+        })?;
+        aligned(&mut directory)?;
+        directory.write_tag(Tag::TileOffsets, K::convert_slice(&offsets))?;
+        directory.write_tag(Tag::TileByteCounts, &byte_counts[..])?;
+        aligned(&mut directory)?;
+        directory.finish()
+    }
+
+    fn write_tags<W: Write + Seek, K: TiffKind>(
+        &self,
+        directory: &mut DirectoryEncoder<'_, W, K>,
+    ) -> Result<(), TiffError> {
+        directory.write_tag(Tag::ImageWidth, self.sides.0)?;
+        directory.write_tag(Tag::ImageLength, self.sides.1)?;
+        directory.write_tag(Tag::TileWidth, TILE_PX as u32)?;
+        directory.write_tag(Tag::TileLength, TILE_PX as u32)?;
+        directory.write_tag(Tag::SamplesPerPixel, self.bits_per_sample.len() as u16)?;
+        directory.write_tag(Tag::BitsPerSample, self.bits_per_sample)?;
+        directory.write_tag(Tag::SampleFormat, &vec![self.format.to_u16(); self.bits_per_sample.len()][..])?;
+        directory.write_tag(Tag::PlanarConfiguration, PlanarConfiguration::Chunky.to_u16())?;
+        directory.write_tag(Tag::PhotometricInterpretation, self.photometric.to_u16())?;
+        if self.alpha {
+            directory.write_tag(Tag::ExtraSamples, ExtraSamples::UnassociatedAlpha.to_u16())?;
+        }
+        directory.write_tag(Tag::Compression, CompressionMethod::Deflate.to_u16())?;
+        directory.write_tag(Tag::Predictor, self.predictor.to_u16())?;
+
+        let GeoReference { crs, west, north, pixel_width, pixel_height } = *self.reference;
+        aligned(directory)?;
+        directory.write_tag(Tag::ModelPixelScaleTag, &[pixel_width, pixel_height, 0.0][..])?;
+        directory.write_tag(Tag::ModelTiepointTag, &[0.0, 0.0, 0.0, west, north, 0.0][..])?;
+        if let Some((keys, citations)) = crs.keys() {
+            directory.write_tag(Tag::GeoKeyDirectoryTag, &keys[..])?;
+            directory.write_tag(Tag::GeoAsciiParamsTag, citations)?;
+        }
+        if let Some(nodata) = self.nodata {
+            aligned(directory)?;
+            let text = if nodata.is_nan() { "nan".to_owned() } else { f64::from(nodata).to_string() };
+            directory.write_tag(Tag::GdalNodata, text.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// Pads the file to the next multiple of 8 bytes, where any value may begin, and says where that is.
+fn aligned<W: Write + Seek, K: TiffKind>(directory: &mut DirectoryEncoder<'_, W, K>) -> Result<u64, TiffError> {
+    let end = directory.write_data(&[0_u8; 0][..])?;
+    let padding = end.wrapping_neg() % 8;
+    directory.write_data(&[0_u8; 8][..padding as usize])?;
+    Ok(end + padding)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::io::Cursor;
+
+    use tiff::ColorType;
+    use tiff::decoder::{Decoder, DecodingResult};
+
+    use super::*;
+    use kiln_core::Error;
+
+    const MERCATOR: GeoReference =
+        GeoReference { crs: Crs::Epsg3857, west: -1000.5, north: 2000.25, pixel_width: 10.0, pixel_height: 20.0 };
+
+    /// Every cell of its own value, some of them NaN, negative or tiny.
+    fn density(width: usize, height: usize) -> Grid<f32> {
+        let cells = (0..width * height).map(|i| match i % 11 {
+            3 => f32::NAN,
+            5 => -(i as f32),
+            7 => 1e-30 * i as f32,
+            _ => i as f32 / 3.0,
+        });
+        Grid::from_cells(width, height, cells.collect()).unwrap()
+    }
+
+    fn palette() -> [[u8; 4]; 256] {
+        std::array::from_fn(|i| [i as u8, 255 - i as u8, (i * 7) as u8, (i / 2) as u8])
+    }
+
+    fn density_bytes(density: &Grid<f32>, nodata: Option<f32>, reference: &GeoReference, threads: usize) -> Vec<u8> {
+        let mut file = Cursor::new(Vec::new());
+        write_density(&mut file, density, nodata, reference, threads).unwrap();
+        file.into_inner()
+    }
+
+    fn floats(bytes: &[u8]) -> Vec<u32> {
+        let mut decoder = Decoder::new(Cursor::new(bytes)).unwrap();
+        let DecodingResult::F32(cells) = decoder.read_image().unwrap() else { panic!("not floats") };
+        cells.into_iter().map(f32::to_bits).collect()
+    }
+
+    #[test]
+    fn every_cell_comes_back_whatever_the_shape() {
+        for (width, height) in [(1, 1), (256, 256), (257, 1), (1, 300), (300, 517)] {
+            let density = density(width, height);
+            let bits: Vec<_> = density.cells().iter().map(|cell| cell.to_bits()).collect();
+            assert_eq!(floats(&density_bytes(&density, None, &MERCATOR, 2)), bits, "{width}x{height}");
+
+            let indices = Grid::from_cells(width, height, (0..width * height).map(|i| (i * 5 / 3) as u8).collect());
+            let indices = indices.unwrap();
+            let mut file = Cursor::new(Vec::new());
+            write_colors(&mut file, &indices, &palette(), &MERCATOR, 2).unwrap();
+            let mut decoder = Decoder::new(Cursor::new(file.into_inner())).unwrap();
+            assert_eq!(decoder.colortype().unwrap(), ColorType::RGBA(8));
+            let DecodingResult::U8(samples) = decoder.read_image().unwrap() else { panic!("not bytes") };
+            let expected: Vec<_> = indices.cells().iter().flat_map(|&index| palette()[usize::from(index)]).collect();
+            assert!(samples == expected, "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn tags_say_where_it_lies() {
+        for crs in [Crs::Epsg3857, Crs::Epsg4326, Crs::Plane] {
+            let bytes = density_bytes(&density(3, 2), None, &GeoReference { crs, ..MERCATOR }, 1);
+            assert_eq!(bytes[..4], [b'I', b'I', 42, 0]);
+            let mut decoder = Decoder::new(Cursor::new(&bytes)).unwrap();
+            assert_eq!(decoder.get_tag_f64_vec(Tag::ModelPixelScaleTag).unwrap(), [10.0, 20.0, 0.0]);
+            let tie_point = decoder.get_tag_f64_vec(Tag::ModelTiepointTag).unwrap();
+            assert_eq!(tie_point, [0.0, 0.0, 0.0, -1000.5, 2000.25, 0.0]);
+
+            let keys = decoder.find_tag(Tag::GeoKeyDirectoryTag).unwrap().map(|keys| keys.into_u16_vec().unwrap());
+            assert_eq!(keys, crs.keys().map(|(keys, _)| keys));
+            let citations = decoder.find_tag(Tag::GeoAsciiParamsTag).unwrap().map(|text| text.into_string().unwrap());
+            assert_eq!(citations.as_deref(), crs.keys().map(|(_, citations)| citations));
+        }
+    }
+
+    #[test]
+    fn nodata_is_written_to_the_last_bit() {
+        for (nodata, text) in
+            [(Some(f32::NAN), "nan"), (Some(-9999.0), "-9999"), (Some(0.1), "0.10000000149011612"), (Some(0.0), "0")]
+        {
+            let bytes = density_bytes(&density(2, 2), nodata, &MERCATOR, 1);
+            let mut decoder = Decoder::new(Cursor::new(&bytes)).unwrap();
+            assert_eq!(decoder.get_tag_ascii_string(Tag::GdalNodata).unwrap(), text);
+        }
+        let mut decoder = Decoder::new(Cursor::new(density_bytes(&density(2, 2), None, &MERCATOR, 1))).unwrap();
+        assert!(decoder.find_tag(Tag::GdalNodata).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_bytes_do_not_depend_on_the_threads() {
+        let density = density(1000, 700);
+        let alone = density_bytes(&density, None, &MERCATOR, 0);
+        assert!([1, 2, 3, 64].into_iter().all(|threads| density_bytes(&density, None, &MERCATOR, threads) == alone));
+    }
+
+    #[test]
+    fn the_large_form_holds_the_same_cells() {
+        let density = density(300, 260);
+        let image = |sides| Image {
+            sides,
+            bits_per_sample: &[32],
+            format: SampleFormat::IEEEFP,
+            photometric: PhotometricInterpretation::BlackIsZero,
+            predictor: Predictor::FloatingPoint,
+            alpha: false,
+            nodata: Some(f32::NAN),
+            reference: &MERCATOR,
+        };
+        let mut file = Cursor::new(Vec::new());
+        let fill = |row, columns: std::ops::Range<usize>, bytes: &mut [u8]| {
+            spread_floats(&density.row(row)[columns], bytes);
+        };
+        image((300, 260)).write_as::<TiffKindBig, _>(&mut file, 2, fill).unwrap();
+        let bytes = file.into_inner();
+        assert_eq!(bytes[..4], [b'I', b'I', 43, 0]);
+        assert_eq!(floats(&bytes), floats(&density_bytes(&density, None, &MERCATOR, 1)));
+
+        assert!(image((32_000, 32_000)).most_bytes() < 1 << 32);
+        assert!(image((32_768, 32_768)).most_bytes() > 1 << 32);
+    }
+
+    #[test]
+    fn what_is_no_place_or_no_picture_is_refused() {
+        let refused = |width, height, reference: &GeoReference| {
+            write_density(Cursor::new(Vec::new()), &Grid::filled(width, height, 0.0), None, reference, 1).unwrap_err()
+        };
+        assert!(matches!(refused(0, 3, &MERCATOR), Error::Invalid { parameter: kiln_core::Parameter::SIZE, .. }));
+        for reference in [
+            GeoReference { west: f64::NAN, ..MERCATOR },
+            GeoReference { north: f64::INFINITY, ..MERCATOR },
+            GeoReference { pixel_width: 0.0, ..MERCATOR },
+            GeoReference { pixel_height: -1.0, ..MERCATOR },
+        ] {
+            assert!(matches!(
+                refused(3, 3, &reference),
+                Error::Invalid { parameter: kiln_core::Parameter::BOUNDS, .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_io_error() {
+        let mut room = [0_u8; 600];
+        let error = write_density(Cursor::new(&mut room[..]), &density(300, 300), None, &MERCATOR, 2).unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    }
+}

@@ -1,0 +1,254 @@
+//! Which columns are read, and what they may hold.
+
+use arrow_array::builder::{ListBuilder, PrimitiveRunBuilder, StringBuilder};
+use arrow_array::types::{Float64Type, Int16Type};
+use arrow_array::{FixedSizeListArray, StructArray, UnionArray};
+use arrow_buffer::{Buffer, ScalarBuffer};
+use arrow_schema::{Field, UnionFields};
+
+use super::*;
+use crate::source::Ground;
+
+#[test]
+fn every_kind_of_number_is_read() {
+    let halves = ScalarBuffer::from(Buffer::from_vec(vec![0x3C00u16, 0xC000]));
+    let kinds: Vec<ArrayRef> = vec![
+        Arc::new(Int8Array::from(vec![1, -2])),
+        Arc::new(Int16Array::from(vec![1, -2])),
+        Arc::new(Int32Array::from(vec![1, -2])),
+        Arc::new(Int64Array::from(vec![1, -2])),
+        Arc::new(Float32Array::from(vec![1.0, -2.0])),
+        floats([1.0, -2.0]),
+        Arc::new(Float16Array::new(halves, None)),
+    ];
+    for column in kinds {
+        let rows = batch(vec![("Lon", column.clone()), ("LATITUDE", column.clone()), ("value", column)]);
+        for file in both(&[rows]) {
+            assert_eq!(scan(&file, &weighted(None)).unwrap().0, [(1.0, 1.0, 1.0), (-2.0, -2.0, -2.0)]);
+        }
+    }
+    let unsigned: ArrayRef = Arc::new(UInt8Array::from(vec![7, 200]));
+    let large: ArrayRef = Arc::new(UInt64Array::from(vec![7, u64::MAX]));
+    let file = file_with(&[batch(vec![("x", unsigned.clone()), ("y", unsigned), ("w", large)])], packed(None));
+    let plane = weighted(None).with_ground(Ground::Plane);
+    let (points, report) = scan(&file, &plane).unwrap();
+    assert_eq!(points, [(7.0, 7.0, 7.0)]);
+    assert!(rejections(&report)[0].1.contains("18446744"), "{report:?}");
+}
+
+#[test]
+fn nulls_are_rejected_with_their_row() {
+    let lon: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(3.0), Some(4.0)]));
+    let lat: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), Some(2), None, Some(4)]));
+    let weight: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2), Some(3), None]));
+    let rows = batch(vec![("lon", lon), ("lat", lat), ("weight", weight)]);
+    for file in both(&[rows.clone(), rows]) {
+        let (points, report) = scan(&file, &weighted(None)).unwrap();
+        assert_eq!(points, [(1.0, 1.0, 1.0), (1.0, 1.0, 1.0)]);
+        let expected = [
+            (2, "the longitude is null"),
+            (3, "the latitude is null"),
+            (4, "the weight is null"),
+            (6, "the longitude is null"),
+            (7, "the latitude is null"),
+        ];
+        assert_eq!(rejections(&report), expected);
+        assert_eq!(report.rejections[0].input, "points.arrow");
+        assert_eq!(scan(&file, &Query::default()).unwrap().1.rejected, 4);
+    }
+}
+
+#[test]
+fn times_are_read_however_they_are_stored() {
+    let day_us = 86_400_000_000i64;
+    let days = [Some(9), Some(10), None, Some(19), Some(20)];
+    let ticks = |scale: i64| days.map(|day| day.map(|day: i64| day * scale));
+    let texts = ["1970-01-10T23:59:59Z", "1970-01-11T00:00:00Z", "", "1970-01-20", "1970-01-21T00:00:00Z"];
+    let texts = texts.map(|text| (!text.is_empty()).then_some(text));
+    let kinds: Vec<ArrayRef> = vec![
+        Arc::new(TimestampSecondArray::from_iter(ticks(86_400))),
+        Arc::new(TimestampMillisecondArray::from_iter(ticks(86_400_000)).with_timezone("Europe/Berlin")),
+        Arc::new(TimestampMicrosecondArray::from_iter(ticks(day_us)).with_timezone_utc()),
+        Arc::new(TimestampNanosecondArray::from_iter(ticks(day_us * 1000))),
+        Arc::new(Date32Array::from_iter(days.map(|day| day.map(|day| day as i32)))),
+        Arc::new(Date64Array::from_iter(ticks(86_400_000))),
+        Arc::new(Int64Array::from_iter(ticks(86_400))),
+        Arc::new(Int32Array::from_iter(days.map(|day| day.map(|day| day as i32 * 86_400)))),
+        Arc::new(Float64Array::from_iter(ticks(86_400).map(|s| s.map(|s| s as f64)))),
+        Arc::new(StringArray::from_iter(texts)),
+        Arc::new(LargeStringArray::from_iter(texts)),
+        Arc::new(StringViewArray::from_iter(texts)),
+    ];
+    for time in kinds {
+        let held = time.data_type().clone();
+        let place = || floats((0..5).map(f64::from));
+        let file = file_with(&[batch(vec![("x", place()), ("y", place()), ("time", time)])], packed(None));
+        let query = marked().with_start(Some(10 * day_us)).with_end(Some(20 * day_us));
+        let (seen, report) = scan_marked(&file, &query);
+        assert_eq!(seen, marks(&[(1.0, Some(10 * day_us), None), (3.0, Some(19 * day_us), None)]), "{held}");
+        assert_eq!((report.read, report.filtered, report.rejected), (5, 3, 0), "{held}");
+        assert_eq!(scan_marked(&file, &marked()).0[2], (2.0, None, None), "{held}");
+    }
+}
+
+#[test]
+fn a_time_that_is_none_is_rejected_with_its_text() {
+    let place = || floats([1.0, 2.0, 3.0]);
+    let time: ArrayRef = Arc::new(StringArray::from(vec!["yesterday", "1970-01-02", "now"]));
+    let kind: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
+    let rows = batch(vec![("x", place()), ("y", place()), ("date", time), ("kind", kind)]);
+    let (seen, report) = scan_marked(&file_with(&[rows], packed(None)), &marked());
+    assert_eq!(seen, marks(&[(2.0, Some(86_400_000_000), Some("b"))]));
+    let expected = [(1, "the time `yesterday` is not one in ISO 8601"), (3, "the time `now` is not one in ISO 8601")];
+    assert_eq!(rejections(&report), expected);
+    let rows = batch(vec![("x", place()), ("y", place()), ("time", floats([f64::NAN, 1.0, 1e300]))]);
+    let (_, report) = scan_marked(&file_with(&[rows], packed(None)), &marked());
+    assert_eq!(rejections(&report)[0], (1, "the time NaN is not a Unix time"));
+    assert_eq!(report.rejected, 2);
+}
+
+#[test]
+fn categories_are_texts_dictionaries_integers_or_truth_values() {
+    let texts = [Some("a"), None, Some("b"), Some("a")];
+    let numbers = [Some(-1i64), None, Some(2), Some(-1)];
+    let kinds: Vec<(ArrayRef, [&str; 2])> = vec![
+        (Arc::new(StringArray::from_iter(texts)), ["a", "b"]),
+        (Arc::new(LargeStringArray::from_iter(texts)), ["a", "b"]),
+        (Arc::new(StringViewArray::from_iter(texts)), ["a", "b"]),
+        (Arc::new(DictionaryArray::<Int8Type>::from_iter(texts)), ["a", "b"]),
+        (Arc::new(DictionaryArray::<UInt32Type>::from_iter(texts)), ["a", "b"]),
+        (Arc::new(Int64Array::from_iter(numbers)), ["-1", "2"]),
+        (Arc::new(Int8Array::from_iter(numbers.map(|n| n.map(|n| n as i8)))), ["-1", "2"]),
+        (Arc::new(UInt64Array::from_iter(numbers.map(|n| n.map(|n| n as u64)))), ["18446744073709551615", "2"]),
+        (Arc::new(BooleanArray::from_iter(numbers.map(|n| n.map(|n| n > 0)))), ["false", "true"]),
+    ];
+    for (category, [a, b]) in kinds {
+        let held = category.data_type().clone();
+        let place = || floats((0..4).map(f64::from));
+        let rows = batch(vec![("x", place()), ("y", place()), ("category", category)]);
+        for file in both(&[rows.clone(), rows]) {
+            let expected = [(0.0, None, Some(a)), (1.0, None, None), (2.0, None, Some(b)), (3.0, None, Some(a))];
+            assert_eq!(scan_marked(&file, &marked()).0, marks(&[expected, expected].concat()), "{held}");
+            let query = Query::default().with_category_filter(vec!["other".to_owned(), a.to_owned()]);
+            let (points, report) = scan(&file, &query).unwrap();
+            assert_eq!((points.len(), report.filtered), (4, 4), "{held}");
+        }
+    }
+}
+
+#[test]
+fn a_dictionary_may_change_within_a_stream() {
+    let part = |names: [&str; 3]| {
+        let kind: ArrayRef = Arc::new(DictionaryArray::<UInt32Type>::from_iter(names));
+        let other: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::from_iter(["x", "y", names[0]]));
+        batch(vec![("other", other), ("x", floats([1.0, 2.0, 3.0])), ("y", floats([0.0; 3])), ("kind", kind)])
+    };
+    let names = [["a", "b", "a"], ["c", "c", "d"], ["a", "b", "a"]];
+    let expected: Vec<_> =
+        names.iter().flatten().zip([1.0, 2.0, 3.0].repeat(3)).map(|(name, lon)| (lon, None, Some(*name))).collect();
+    let replaced = stream_with(&names.map(part), packed(Some(CompressionType::ZSTD)));
+    let grown: Vec<RecordBatch> = (1..=3).map(|parts| part_of_growing(&names[..parts])).collect();
+    let deltas = IpcWriteOptions::default().with_dictionary_handling(DictionaryHandling::Delta);
+    for stream in [replaced, stream_with(&grown, deltas)] {
+        let file = testing::file(&stream);
+        let source = Arrow::open(file.path(), "points.arrow".to_owned()).unwrap();
+        assert_eq!(testing::scan_marked(&source, &marked()).unwrap().0, marks(&expected));
+        // Where no category is needed, no dictionary is.
+        assert_eq!(testing::scan(&source, &Query::default(), 2).unwrap().0.len(), 9);
+        let query = Query::default().with_category_filter(vec!["d".to_owned()]);
+        assert_eq!(testing::scan(&source, &query, 2).unwrap().0, [(3.0, 0.0, 1.0)]);
+    }
+}
+
+/// The last three of some rows, with a dictionary of the names of all.
+fn part_of_growing(names: &[[&str; 3]]) -> RecordBatch {
+    let all = DictionaryArray::<UInt32Type>::from_iter(names.iter().flatten().copied());
+    let kind: ArrayRef = Arc::new(all.slice(names.len() * 3 - 3, 3));
+    batch(vec![("x", floats([1.0, 2.0, 3.0])), ("y", floats([0.0; 3])), ("kind", kind)])
+}
+
+#[test]
+fn columns_of_any_type_may_be_in_between() {
+    let mut list = ListBuilder::new(StringBuilder::new());
+    list.append_value([Some("a long text that no view holds"), None]);
+    list.append_value([Some("b")]);
+    let mut runs = PrimitiveRunBuilder::<Int16Type, Float64Type>::new();
+    runs.extend([Some(1.0), Some(1.0)]);
+    let fields = UnionFields::from_fields(vec![Field::new("a", DataType::Utf8, true)]);
+    let union = |offsets| {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+        UnionArray::try_new(fields.clone(), ScalarBuffer::from(vec![0i8, 0]), offsets, vec![texts]).unwrap()
+    };
+    let pair = Arc::new(Field::new("item", DataType::Float64, true));
+    let strings: ArrayRef = Arc::new(StringViewArray::from(vec!["short", "a text that is too long for a view"]));
+    let odd: Vec<(&str, ArrayRef)> = vec![
+        ("null", Arc::new(NullArray::new(2))),
+        ("list", Arc::new(list.finish())),
+        ("views", strings.clone()),
+        ("struct", Arc::new(StructArray::from(vec![(Arc::new(Field::new("v", DataType::Utf8View, true)), strings)]))),
+        ("runs", Arc::new(runs.finish())),
+        ("sparse", Arc::new(union(None))),
+        ("dense", Arc::new(union(Some(ScalarBuffer::from(vec![0i32, 1]))))),
+        ("pairs", Arc::new(FixedSizeListArray::new(pair, 2, floats([1.0, 2.0, 3.0, 4.0]), None))),
+        ("bytes", Arc::new(BinaryArray::from_vec(vec![b"\0", b"\xFF"]))),
+        ("decimal", Arc::new(Decimal128Array::from(vec![1, 2]))),
+        ("flag", Arc::new(BooleanArray::from(vec![true, false]))),
+        ("names", Arc::new(DictionaryArray::<Int8Type>::from_iter(["a", "b"]))),
+    ];
+    for (name, column) in &odd {
+        let wanted = |name: &'static str, value: f64| (name, floats([value, value + 1.0]));
+        let columns =
+            vec![wanted("x", 1.0), (name, column.clone()), wanted("y", 3.0), (name, column.clone()), wanted("w", 5.0)];
+        for file in both(&[batch(columns)]) {
+            assert_eq!(scan(&file, &weighted(None)).unwrap().0, [(1.0, 3.0, 5.0), (2.0, 4.0, 6.0)], "{name}");
+        }
+    }
+    let all: Vec<(&str, ArrayRef)> =
+        odd.into_iter().chain([("y", floats([3.0, 4.0])), ("x", floats([1.0, 2.0]))]).collect();
+    let file = stream_with(&[batch(all)], packed(Some(CompressionType::LZ4_FRAME)));
+    assert_eq!(scan(&file, &Query::default()).unwrap().0, [(1.0, 3.0, 1.0), (2.0, 4.0, 1.0)]);
+}
+
+#[test]
+fn columns_are_named_by_the_user_or_explained() {
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["8"]));
+    let time: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]));
+    let decimal: ArrayRef = Arc::new(Decimal128Array::from(vec![0]));
+    let rows =
+        vec![("Easting", floats([8.0])), ("northing", floats([9.0])), ("lon", text), ("w", time), ("d", decimal)];
+    let file = file_with(&[batch(rows)], packed(None));
+    let named = |lon: Option<&str>, lat: Option<&str>, weight: Option<&str>| {
+        let own = |name: Option<&str>| name.map(str::to_owned);
+        let columns = Columns { lon: own(lon), lat: own(lat), weight: own(weight), ..Columns::default() };
+        Query::default().with_names(columns).with_weights(true)
+    };
+    // A timestamp is no weight, even if it is called like one.
+    assert_eq!(scan(&file, &named(Some("easting"), Some("northing"), None)).unwrap().0, [(8.0, 9.0, 1.0)]);
+    let fails = |query: &Query<'_>, expected: &str| {
+        let message = error(&file, query);
+        assert!(message.starts_with("points.arrow: ") && message.contains(expected), "{message}");
+    };
+    let flaw = "its column `lon` holds Utf8, not numbers; name another with lon";
+    fails(&Query::default(), flaw);
+    fails(&named(Some("lon"), Some("northing"), None), flaw);
+    fails(&named(Some("d"), Some("northing"), None), "its column `d` holds Decimal128, not numbers");
+    fails(
+        &named(Some("Easting"), None, None),
+        "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \"Easting\", \"northing\"",
+    );
+    fails(
+        &named(Some("Easting"), Some("North"), None),
+        "there is no column \"North\" for the latitude; there are \"northing\", ",
+    );
+    fails(
+        &named(Some("Easting"), Some("northing"), Some("w")),
+        "`w` holds Timestamp, not numbers; name another with weight",
+    );
+    let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
+    fails(&query, "no column is called as a time usually is (time, timestamp, date, datetime); name one with time: ");
+    let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
+    fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
+    // What is only wished for need not be there.
+    let wished = named(Some("Easting"), Some("northing"), None).with_times(true).with_categories(true);
+    assert_eq!(scan_marked(&file, &wished).0, marks(&[(8.0, None, None)]));
+}

@@ -1,0 +1,416 @@
+//! Inputs as users name them: a path or `-`, in whatever format and compression it turns out to be.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempPath};
+
+use super::format::Format;
+use super::packing::Packing;
+use super::{Csv, Query, ScanReport, Sink, Source};
+use kiln_core::error::{Error, Result};
+
+/// Opens the input that `spec` names: a file, or `-` for standard input.
+///
+/// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
+/// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; each with or without
+/// `.gz` or `.zst`) where the content does not say otherwise, and without a known extension from the content alone. What
+/// cannot be read twice (standard input, pipes, what is packed by gzip or zstd) is copied to a temporary file without a
+/// name, so that it takes room on the disk and not in memory; but not before its first 4 KiB are in a format that can be
+/// read.
+///
+/// # Errors
+/// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
+/// that can be read.
+pub fn open(spec: &str) -> Result<Box<dyn Source>> {
+    if spec == "-" {
+        return read(io::stdin().lock(), spec);
+    }
+    let unreadable = |error| Error::io(spec, "read", error);
+    let metadata = std::fs::metadata(spec).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(Error::input(spec, "it is a folder; name the files in it"));
+    }
+    let mut file = File::open(spec).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return read(file, spec);
+    }
+    let head = read_head(&mut file).map_err(unreadable)?;
+    if Packing::of(&head).is_some() {
+        return read(head.chain(file), spec);
+    }
+    let extension = extension(Path::new(spec));
+    Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec)
+}
+
+/// Opens what `reader` delivers, in whatever format and packing it turns out to be. Messages call it `name`, whose
+/// extension counts as that of a file. It is copied to a temporary file without a name.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read.
+pub fn read(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
+    let unreadable = |error| Error::io(name, "read", error);
+    let head = read_head(&mut reader).map_err(unreadable)?;
+    let extension = extension(Path::new(name));
+    let Some(packing) = Packing::of(&head) else {
+        let format = Format::of(&head, extension.as_deref(), name)?;
+        return open_copy(format, &head, reader, name, unreadable);
+    };
+    let broken = |error| Error::input(name, format!("broken {}: {error}", packing.name()));
+    let mut unpacked = packing.unpack(head.chain(reader)).map_err(broken)?;
+    let head = read_head(&mut unpacked).map_err(broken)?;
+    let inner = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
+    open_copy(Format::of(&head, inner.as_deref(), name)?, &head, unpacked, name, broken)
+}
+
+/// Opens what `reader` delivers, the body of a request, in the format of `media_type`: one of
+/// [`MEDIA_TYPES`](super::MEDIA_TYPES), in any case; its parameters, such as `; charset=utf-8`, are ignored. Without one,
+/// or with `application/octet-stream`, the content tells the format. Messages call it `name`. It is copied to a temporary
+/// file without a name, and takes there as many bytes as are read of it: what is packed is not unpacked.
+///
+/// # Errors
+/// [`Error::MediaType`] if `media_type` is none of those; [`Error::Io`] if the body cannot be read or copied;
+/// [`Error::Input`] if it is empty, packed, or not in the format.
+pub fn read_as(mut reader: impl Read, media_type: Option<&str>, name: &str) -> Result<Box<dyn Source>> {
+    let format = media_type.map_or(Ok(None), Format::of_media_type)?;
+    let unreadable = |error| Error::io(name, "read", error);
+    let head = read_head(&mut reader).map_err(unreadable)?;
+    if let Some(packing) = Packing::of(&head) {
+        let packing = packing.name();
+        let message = format!("it is packed by {packing}; send it plain, or by gzip with `Content-Encoding: gzip`");
+        return Err(Error::input(name, message));
+    }
+    let format = match format {
+        Some(format) => format.check(&head, name).map(|()| format)?,
+        None => Format::of(&head, extension(Path::new(name)).as_deref(), name)?,
+    };
+    open_copy(format, &head, reader, name, unreadable)
+}
+
+/// Several inputs as one: they are scanned in turn, each by all the workers.
+pub struct Inputs(pub Vec<Box<dyn Source>>);
+
+impl Source for Inputs {
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        let mut whole = ScanReport::default();
+        for input in &self.0 {
+            whole.join(input.scan(query, sinks)?, query);
+        }
+        Ok(whole)
+    }
+}
+
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Inputs({})", self.0.len())
+    }
+}
+
+/// Bytes that tell the format.
+const HEAD_BYTES: usize = 4096;
+
+/// Opens a copy of `head` and the `rest` behind it, once the head has told that it can be in `format`.
+fn open_copy(
+    format: Format,
+    head: &[u8],
+    rest: impl Read,
+    name: &str,
+    unreadable: impl Fn(io::Error) -> Error,
+) -> Result<Box<dyn Source>> {
+    if format == Format::Csv {
+        Csv::check_head(head, head.len() < HEAD_BYTES, name)?;
+    }
+    let spool = Spool::of(head.chain(rest), unreadable)?;
+    Ok(Box::new(Spooled { source: format.open(&spool.path, name)?, _spool: spool }))
+}
+
+/// The first bytes, fewer than [`HEAD_BYTES`] only if there are no more.
+fn read_head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    reader.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// The extension in lower case.
+fn extension(path: &Path) -> Option<String> {
+    path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase())
+}
+
+/// A source that reads a temporary copy, kept as long as the source.
+struct Spooled {
+    source: Box<dyn Source>,
+    _spool: Spool,
+}
+
+impl Source for Spooled {
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        self.source.scan(query, sinks)
+    }
+}
+
+/// A temporary file that goes with this value.
+struct Spool {
+    file: File,
+    path: PathBuf,
+    /// Where a file without a name cannot be opened again, it has one, and is removed in the end.
+    _named: Option<TempPath>,
+}
+
+impl Spool {
+    /// Copies what `reader` delivers.
+    fn of(mut reader: impl Read, unreadable: impl Fn(io::Error) -> Error) -> Result<Self> {
+        let failed = |error| Error::io(std::env::temp_dir(), "write the temporary copy", error);
+        let mut spool = Self::create().map_err(failed)?;
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(spool),
+                Ok(n) => spool.file.write_all(&buffer[..n]).map_err(failed)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(unreadable(error)),
+            }
+        }
+    }
+
+    fn create() -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+            let file = tempfile::tempfile()?;
+            let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+            // There may be no /proc.
+            if File::open(&path).is_ok() {
+                return Ok(Self { file, path, _named: None });
+            }
+        }
+        let (file, named) = NamedTempFile::new()?.into_parts();
+        Ok(Self { file, path: named.to_path_buf(), _named: Some(named) })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::super::MEDIA_TYPES;
+    use super::super::testing::{rejections, scan};
+    use super::*;
+
+    const ROWS: &str = "[[1,2],[3,4]]";
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(content: &[u8]) -> Vec<u8> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// The path of a new file in `folder`.
+    fn write(folder: &tempfile::TempDir, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn message<T>(result: Result<T>) -> String {
+        result.err().unwrap().to_string()
+    }
+
+    #[test]
+    fn what_is_no_input_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().to_str().unwrap();
+        assert_eq!(message(open(here)), format!("{here}: it is a folder; name the files in it"));
+        let missing = format!("{here}/missing.csv");
+        assert!(matches!(open(&missing), Err(Error::Io { .. })));
+        assert!(message(open(&missing)).starts_with(&format!("{missing}: cannot read: ")));
+        let empty = write(&folder, "empty.json", "");
+        assert!(message(open(&empty)).contains("there is nothing in it"));
+    }
+
+    #[test]
+    fn a_stream_is_kept_for_several_scans() {
+        let source = read(ROWS.as_bytes(), "-").unwrap();
+        for workers in 1..=2 {
+            let (points, _) = scan(&*source, &Query::default(), workers).unwrap();
+            assert_eq!(points, [(1.0, 2.0, 1.0), (3.0, 4.0, 1.0)]);
+        }
+        let error = message(read(io::empty(), "-"));
+        assert_eq!(error, "-: there is nothing in it; expected CSV, GeoJSON, JSON, Parquet or Arrow");
+        let broken = read(&b"[[1,2],[3,"[..], "-").unwrap();
+        assert!(message(scan(&*broken, &Query::default(), 1)).starts_with("-: broken JSON at line 1, column "));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_before_it_is_copied() {
+        /// Counts what is read of a long stream.
+        struct Counted<R>(R, usize);
+        impl<R: Read> Read for Counted<R> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let n = self.0.read(buffer)?;
+                self.1 += n;
+                Ok(n)
+            }
+        }
+        const BYTES: usize = 4 << 20;
+        let stream = |piece: &[u8]| piece.repeat(BYTES / piece.len());
+        for (stream, reason) in [
+            (
+                stream(b"\x00\xFF"),
+                "-: it is neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet or Arrow",
+            ),
+            (stream(b"y\n"), "-: the first line is one column, \"y\"; columns are parted by , ; | or a tab"),
+            (stream(b"<html>"), "-: it is XML or a web page; expected CSV, GeoJSON, JSON, Parquet or Arrow"),
+        ] {
+            let mut plain = Counted(&stream[..], 0);
+            assert_eq!(message(read(&mut plain, "-")), reason);
+            assert_eq!(plain.1, HEAD_BYTES);
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+            encoder.write_all(&stream).unwrap();
+            let packed = encoder.finish().unwrap();
+            let mut packed = Counted(&packed[..], 0);
+            assert_eq!(message(read(&mut packed, "-")), reason);
+            assert!(packed.1 < BYTES / 8, "{} bytes were read", packed.1);
+        }
+        // The start of a first line that is longer than the head is no reason to refuse.
+        let long = format!("lon,lat{}\n1,2\n", ",column".repeat(1000));
+        assert_eq!(scan(&*read(long.as_bytes(), "-").unwrap(), &Query::default(), 1).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        type Pack = fn(&[u8]) -> Vec<u8>;
+        let folder = tempfile::tempdir().unwrap();
+        let packings: [(Pack, &str, &str); 2] = [(gzip, "gz", "gzip"), (zstd, "zst", "zstd")];
+        for (pack, extension, packing) in packings {
+            let write = |name: &str, content: Vec<u8>| write(&folder, &name.replace("EXT", extension), content);
+            let count = |spec: &str| scan(&*open(spec).unwrap(), &Query::default(), 2).unwrap().0.len();
+            let packed = pack(ROWS.as_bytes());
+            for name in ["rows.json.EXT", "ROWS.JSON.EXT", "rows.EXT", "rows.json", "rows"] {
+                assert_eq!(count(&write(name, packed.clone())), 2, "{name} by {packing}");
+            }
+            // Members after each other are one text.
+            let twice = [pack(b"[1,2]\n"), pack(b"[3,4]\n")].concat();
+            assert_eq!(count(&write("lines.ndjson.EXT", twice)), 2);
+            // Larger than any buffer.
+            let rows = "17.25,48.5\n".repeat(100_000);
+            assert_eq!(count(&write("large.csv.EXT", pack(format!("lon,lat\n{rows}").as_bytes()))), 100_000);
+            // The name tells that a broken first line is one row.
+            let broken = open(&write("broken.ndjson.EXT", pack(b"[1,\n[3,4]\n"))).unwrap();
+            assert_eq!(scan(&*broken, &Query::default(), 1).unwrap().1.rejected, 1);
+            let cut = write("cut.json.EXT", packed[..packed.len() - 9].to_vec());
+            assert!(message(open(&cut)).starts_with(&format!("{cut}: broken {packing}: ")));
+            let mut spoiled = pack(rows.as_bytes());
+            let middle = spoiled.len() / 2;
+            spoiled[middle..middle + 4].copy_from_slice(&[0xFF; 4]);
+            let spoiled = write("spoiled.csv.EXT", spoiled);
+            assert!(message(open(&spoiled)).starts_with(&format!("{spoiled}: broken {packing}: ")));
+            let empty = write("empty.csv.EXT", pack(b""));
+            assert!(message(open(&empty)).contains("there is nothing in it"));
+        }
+    }
+
+    #[test]
+    fn several_inputs_are_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let a = write(&folder, "a.json", "[[1,2],[500,2],[3,4]]");
+        let b = write(&folder, "b.geojson", r#"{"type":"MultiPoint","coordinates":[[5,6],[7,99],[8,9]]}"#);
+        let inputs = Inputs(vec![open(&a).unwrap(), open(&b).unwrap()]);
+        for workers in 1..=2 {
+            let (mut points, report) = scan(&inputs, &Query::default(), workers).unwrap();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            assert_eq!(points.iter().map(|point| point.0).collect::<Vec<_>>(), [1.0, 3.0, 5.0, 8.0]);
+            assert_eq!((report.read, report.rejected), (6, 2));
+            assert_eq!(rejections(&report).iter().map(|(row, _)| *row).collect::<Vec<_>>(), [2, 2]);
+            assert_eq!(report.rejections.iter().map(|r| &r.input).collect::<Vec<_>>(), [&a, &b]);
+        }
+        let many = write(&folder, "many.json", format!("[{}]", ["[0,99]"; 9].join(",")));
+        let inputs = Inputs(vec![open(&a).unwrap(), open(&many).unwrap()]);
+        let (_, report) = scan(&inputs, &Query::default(), 1).unwrap();
+        assert_eq!((report.rejected, report.rejections.len()), (10, 5));
+        for (max_rejections, kept) in [(0, 0), (7, 7), (100, 10)] {
+            let (_, report) = scan(&inputs, &Query::default().with_max_rejections(max_rejections), 2).unwrap();
+            assert_eq!((report.rejected, report.rejections.len()), (10, kept), "at most {max_rejections}");
+            let rows = report.rejections.iter().map(|rejection| rejection.row);
+            assert!(rows.eq([2].into_iter().chain(1..10).take(kept)));
+        }
+    }
+
+    #[test]
+    fn a_media_type_tells_the_format() {
+        let lon = |body: &[u8], media_type: Option<&str>| {
+            let (points, _) = scan(&*read_as(body, media_type, "the body")?, &Query::default(), 1)?;
+            Ok(points.iter().map(|point| point.0).collect::<Vec<_>>())
+        };
+        let is_read = |body: &[u8], media_type: &str| {
+            assert_eq!(lon(body, Some(media_type)).unwrap(), [1.0, 3.0], "{media_type}");
+        };
+        let features = br#"{"type":"MultiPoint","coordinates":[[1,2],[3,4]]}"#;
+        is_read(features, "application/geo+json");
+        is_read(features, "application/json");
+        is_read(ROWS.as_bytes(), "Application/JSON; charset=utf-8");
+        is_read(br#"[{"x":1,"y":2},{"x":3,"y":4}]"#, "application/json");
+        is_read(b"lon,lat\n1,2\n3,4\n", " text/csv;header=present ; charset=UTF-8");
+        is_read(b"[1,2]\n[3,4]", "application/x-ndjson");
+        for rows in [ROWS.as_bytes(), features, b"lon,lat\n1,2\n3,4\n"] {
+            is_read(rows, "application/octet-stream");
+            assert_eq!(lon(rows, None).unwrap(), [1.0, 3.0]);
+        }
+        // It counts for more than the content and the name.
+        let csv = |body: &[u8]| message(lon(body, Some("text/csv")));
+        assert!(csv(ROWS.as_bytes()).starts_with("the body: "));
+        assert_eq!(csv(b""), "the body: there is nothing in it");
+        for media_type in ["application/vnd.apache.parquet", "application/x-parquet"] {
+            let error = message(lon(b"lon,lat\n1,2\n", Some(media_type)));
+            assert_eq!(error, "the body: not a Parquet file: it does not begin with `PAR1`");
+        }
+        for media_type in ["application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"] {
+            let error = message(lon(b"lon,lat\n1,2\n", Some(media_type)));
+            assert!(error.starts_with("the body: not an Arrow file: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_packed_is_not_unpacked() {
+        for media_type in [None, Some("application/json"), Some("application/octet-stream")] {
+            for (packed, name) in [(gzip(ROWS.as_bytes()), "gzip"), (zstd(ROWS.as_bytes()), "zstd")] {
+                let message = message(read_as(&packed[..], media_type, "-"));
+                let start = format!("-: it is packed by {name}; send it plain, ");
+                assert!(message.starts_with(&start), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_broken_is_one_row_of_ndjson() {
+        for body in ["{\"x\":1,\n[3,4]", "[1,2"] {
+            let source = read_as(body.as_bytes(), Some("application/x-ndjson"), "-").unwrap();
+            let (points, report) = scan(&*source, &Query::default(), 1).unwrap();
+            assert_eq!(report.rejected, 1, "{body}");
+            assert_eq!(points.len() as u64, report.read - 1);
+            assert!(rejections(&report)[0].1.contains("was the line cut off?"), "{report:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_media_type_is_told_with_those_that_are_known() {
+        for unknown in ["text/html", "application/x-www-form-urlencoded", "text/csv2", "", "csv; charset=utf-8"] {
+            let error = read_as(ROWS.as_bytes(), Some(unknown), "-").err().unwrap();
+            assert!(error.is_usage() && matches!(&error, Error::MediaType { media_type, .. } if media_type == unknown));
+            let message = error.to_string();
+            assert!(MEDIA_TYPES.iter().all(|known| message.contains(known)), "{message}");
+        }
+        for known in MEDIA_TYPES {
+            let read = read_as(io::empty(), Some(known), "-").err().unwrap();
+            assert!(read.to_string().starts_with("-: there is nothing in it"), "{known}: {read}");
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! Files written here and read back.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
+
+mod columns;
+mod geometry;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::basic::{Compression, Encoding};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType,
+    Int32Type, Int64Type, Int96, Int96Type,
+};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::parser::parse_message_type;
+
+use super::*;
+use crate::source::{Columns, Ground, Progress, read_as, testing};
+use kiln_core::geo::Points;
+
+/// Writes the cells of one column of a row group.
+type Column = Box<dyn Fn(&mut SerializedColumnWriter<'_>)>;
+
+fn column<T: DataType>(cells: impl IntoIterator<Item = Option<T::T>>) -> Column {
+    let cells: Vec<Option<T::T>> = cells.into_iter().collect();
+    Box::new(move |writer| {
+        let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
+        let values: Vec<T::T> = cells.iter().flatten().cloned().collect();
+        writer.typed::<T>().write_batch(&values, Some(&levels), None).unwrap();
+    })
+}
+
+fn full<T: DataType>(cells: impl IntoIterator<Item = T::T>) -> Column {
+    column::<T>(cells.into_iter().map(Some))
+}
+
+fn bytes(cells: impl IntoIterator<Item = Vec<u8>>) -> Column {
+    full::<ByteArrayType>(cells.into_iter().map(ByteArray::from))
+}
+
+fn texts(cells: &[&str]) -> Column {
+    bytes(cells.iter().map(|cell| cell.as_bytes().to_vec()))
+}
+
+fn doubles(cells: &[f64]) -> Column {
+    full::<DoubleType>(cells.iter().copied())
+}
+
+/// A file of `groups` with the columns `fields`.
+fn write(properties: WriterPropertiesBuilder, fields: &str, groups: &[Vec<Column>]) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type(&format!("message points {{ {fields} }}")).unwrap());
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties.build())).unwrap();
+    for group in groups {
+        let mut row_group = file.next_row_group().unwrap();
+        for write in group {
+            let mut writer = row_group.next_column().unwrap().unwrap();
+            write(&mut writer);
+            writer.close().unwrap();
+        }
+        row_group.close().unwrap();
+    }
+    file.into_inner().unwrap()
+}
+
+fn plain(fields: &str, columns: Vec<Column>) -> Vec<u8> {
+    write(WriterProperties::builder(), fields, &[columns])
+}
+
+fn geo_metadata(geo: &str) -> WriterPropertiesBuilder {
+    let pair = KeyValue::new("geo".to_owned(), geo.to_owned());
+    WriterProperties::builder().set_key_value_metadata(Some(vec![pair]))
+}
+
+type Seen = Vec<(f64, f64, f32)>;
+
+fn scan_path(path: &Path, query: &Query<'_>, workers: usize) -> Result<(Seen, ScanReport)> {
+    let mut seen = vec![Vec::new(); workers];
+    let mut closures: Vec<_> = seen
+        .iter_mut()
+        .map(|seen| {
+            move |batch: Points<'_>| {
+                let weight = |i: usize| batch.weight().map_or(1.0, |w| w[i]);
+                seen.extend((0..batch.len()).map(|i| (batch.lon()[i], batch.lat()[i], weight(i))));
+                ControlFlow::Continue(())
+            }
+        })
+        .collect();
+    let mut sinks: Vec<&mut Sink<'_>> = closures.iter_mut().map(|c| c as &mut Sink<'_>).collect();
+    let report = Parquet::open(path, "points.parquet".to_owned())?.scan(query, &mut sinks)?;
+    drop(sinks);
+    Ok((seen.concat(), report))
+}
+
+fn scan_with(file: &[u8], query: &Query<'_>, workers: usize) -> Result<(Seen, ScanReport)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("points.parquet");
+    fs::write(&path, file).unwrap();
+    scan_path(&path, query, workers)
+}
+
+fn scan(file: &[u8], query: &Query<'_>) -> Result<(Seen, ScanReport)> {
+    scan_with(file, query, 1)
+}
+
+fn weighted() -> Query<'static> {
+    Query::default().with_weights(true)
+}
+
+fn error(file: &[u8], query: &Query<'_>) -> String {
+    scan(file, query).unwrap_err().to_string()
+}
+
+fn reasons(report: &ScanReport) -> Vec<(u64, &str)> {
+    report.rejections.iter().map(|rejection| (rejection.row, rejection.reason.as_str())).collect()
+}
+
+#[test]
+fn every_kind_of_number_is_read() {
+    let fields =
+        "optional float Longitude; required int32 LAT (DECIMAL(9, 3)); optional int64 value (INTEGER(64, false));";
+    let file = plain(
+        fields,
+        vec![
+            full::<FloatType>([1.5, -2.25]),
+            Box::new(|writer| {
+                writer.typed::<Int32Type>().write_batch(&[45_125, -45_125], None, None).unwrap();
+            }),
+            full::<Int64Type>([7, -1]),
+        ],
+    );
+    let (seen, report) = scan(&file, &weighted()).unwrap();
+    assert_eq!(seen, [(1.5, 45.125, 7.0)]);
+    // Read without its sign, the second weight is greater than a weight may be.
+    assert_eq!((report.read, report.rejected), (2, 1));
+    assert!(reasons(&report)[0].1.contains("18446744"), "{report:?}");
+
+    let fields = "optional int64 lon (DECIMAL(18, 6)); optional fixed_len_byte_array(5) lat (DECIMAL(10, 2)); \
+                  optional int32 w (INTEGER(8, true));";
+    let fixed = |value: i64| FixedLenByteArray::from(value.to_be_bytes()[3..].to_vec());
+    let lat = full::<FixedLenByteArrayType>([fixed(8999), fixed(-8999)]);
+    let file = plain(fields, vec![full::<Int64Type>([12_500_000, -12_500_000]), lat, full::<Int32Type>([100, -100])]);
+    assert_eq!(scan(&file, &weighted()).unwrap().0, [(12.5, 89.99, 100.0), (-12.5, -89.99, -100.0)]);
+
+    let fields = "optional fixed_len_byte_array(2) x (FLOAT16); optional binary y (DECIMAL(4, 1)); \
+                  optional int32 count (INTEGER(32, false));";
+    let half = |bits: u16| FixedLenByteArray::from(bits.to_le_bytes().to_vec());
+    let x = full::<FixedLenByteArrayType>([half(0x3C00), half(0xC580)]);
+    let file = plain(fields, vec![x, bytes([vec![0xFF], vec![1, 0]]), full::<Int32Type>([1, -1])]);
+    assert_eq!(scan(&file, &weighted()).unwrap().0, [(1.0, -0.1, 1.0), (-5.5, 25.6, u32::MAX as f32)]);
+}
+
+#[test]
+fn nulls_are_rejected_with_their_row() {
+    let fields = "optional double lon; optional double lat; optional float weight;";
+    let group = |weight: Option<f32>| {
+        vec![
+            column::<DoubleType>([Some(1.0), None, Some(3.0), Some(4.0)]),
+            column::<DoubleType>([Some(1.0), Some(2.0), None, Some(4.0)]),
+            column::<FloatType>([Some(1.0), Some(2.0), Some(3.0), weight]),
+        ]
+    };
+    let file = write(WriterProperties::builder(), fields, &[group(Some(4.0)), group(None)]);
+    for workers in 1..=3 {
+        let (mut seen, report) = scan_with(&file, &weighted(), workers).unwrap();
+        seen.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(seen, [(1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (4.0, 4.0, 4.0)]);
+        assert_eq!((report.read, report.rejected), (8, 5));
+        let expected = [
+            (2, "the longitude is null"),
+            (3, "the latitude is null"),
+            (6, "the longitude is null"),
+            (7, "the latitude is null"),
+            (8, "the weight is null"),
+        ];
+        assert_eq!(reasons(&report), expected);
+        assert_eq!(report.rejections[0].input, "points.parquet");
+    }
+    // Without weights a null among them does not matter.
+    assert_eq!(scan(&file, &Query::default()).unwrap().1.rejected, 4);
+}
+
+#[test]
+fn codecs_encodings_page_versions_and_dictionaries_agree() {
+    let rows = 20_000;
+    let fields = "optional double lon; optional double lat; optional float w;";
+    let columns = || {
+        vec![
+            column::<DoubleType>((0..rows).map(|i| (i % 7 != 0).then_some((i % 180) as f64))),
+            full::<DoubleType>((0..rows).map(|i| (i % 90) as f64 + 0.5)),
+            full::<FloatType>((0..rows).map(|i| (i % 3) as f32)),
+        ]
+    };
+    let reference = scan(&plain(fields, columns()), &weighted()).unwrap();
+    assert_eq!(reference.0.len(), 17_142);
+    assert_eq!(reference.1.rejected, 2858);
+    let codecs = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(parquet::basic::GzipLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(parquet::basic::ZstdLevel::default()),
+    ];
+    for codec in codecs {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            for encoding in [None, Some(Encoding::PLAIN), Some(Encoding::BYTE_STREAM_SPLIT)] {
+                let builder = WriterProperties::builder()
+                    .set_compression(codec)
+                    .set_writer_version(version)
+                    .set_dictionary_enabled(encoding.is_none())
+                    .set_data_page_row_count_limit(3001)
+                    .set_write_batch_size(1000);
+                let builder = encoding.map_or(builder.clone(), |encoding| builder.set_encoding(encoding));
+                let file = write(builder, fields, &[columns()]);
+                assert_eq!(scan(&file, &weighted()).unwrap(), reference, "{codec} {version:?} {encoding:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_single_row_group_is_shared_and_every_row_arrives_once() {
+    let rows = 300_000u32;
+    let fields = "optional double lon; optional double lat; optional int32 w;";
+    let builder = || WriterProperties::builder().set_data_page_row_count_limit(7000).set_write_batch_size(500);
+    let columns = vec![
+        full::<DoubleType>((0..rows).map(|i| f64::from(i) / 1000.0)),
+        column::<DoubleType>((0..rows).map(|i| (i % 1000 != 999).then_some(f64::from(i % 50)))),
+        full::<Int32Type>((0..rows).map(|i| i as i32 % 11)),
+    ];
+    let file = write(builder().set_column_data_page_size_limit("lat".into(), 3000), fields, &[columns]);
+    let progress = Progress::default();
+    let query = weighted().with_progress(Some(&progress));
+    let reference = scan(&file, &query).unwrap();
+    let (total, done, points) = progress.snapshot();
+    assert_eq!((total, points), (done, 300_000));
+    assert_eq!((reference.1.read, reference.1.rejected), (300_000, 300));
+    assert_eq!(reference.1.rejections[1].row, 2000);
+    for workers in 2..=4 {
+        let (mut seen, report) = scan_with(&file, &weighted(), workers).unwrap();
+        seen.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert!(seen == reference.0, "{workers} workers");
+        assert_eq!(report, reference.1);
+    }
+}
+
+#[test]
+fn a_row_group_is_cut_at_pages() {
+    let rows = 300_000u32;
+    let builder = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_data_page_row_count_limit(7000)
+        .set_write_batch_size(500);
+    let columns = || vec![full::<DoubleType>((0..rows).map(f64::from)), full::<DoubleType>((0..rows).map(f64::from))];
+    let fields = "optional double x; optional double y;";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("points.parquet");
+    fs::write(&path, write(builder, fields, &[columns()])).unwrap();
+    let file = Parquet::open(&path, String::new()).unwrap();
+    let wanted = file.wanted(&Query::default()).unwrap();
+    assert_eq!(file.parts(&wanted, 1).unwrap().len(), 1);
+    let parts = file.parts(&wanted, 2).unwrap();
+    assert_eq!(parts.len(), 4);
+    assert_eq!((parts[0].rows.start, parts[3].rows.end), (0, 300_000));
+    assert!(parts.windows(2).all(|pair| pair[0].rows.end == pair[1].rows.start && pair[1].rows.start % 7000 == 0));
+}
+
+#[test]
+fn a_file_without_rows_is_no_error() {
+    let fields = "optional double lon; optional double lat;";
+    let groups = [vec![], vec![vec![doubles(&[]), doubles(&[])]]];
+    for groups in groups {
+        for workers in 1..=2 {
+            let file = write(WriterProperties::builder(), fields, &groups);
+            assert_eq!(scan_with(&file, &Query::default(), workers).unwrap(), (vec![], ScanReport::default()));
+        }
+    }
+}
+
+#[test]
+fn media_types_are_known() {
+    let file = plain("required double x; required double y;", vec![doubles(&[1.5]), doubles(&[2.5])]);
+    for media_type in ["application/vnd.apache.parquet", "application/x-parquet", "application/octet-stream"] {
+        let source = read_as(&file[..], Some(media_type), "-").unwrap();
+        let (points, _) = testing::scan(&*source, &Query::default(), 1).unwrap();
+        assert_eq!(points, [(1.5, 2.5, 1.0)], "{media_type}");
+    }
+}
+
+#[test]
+fn files_that_are_none_or_are_cut_short_say_so() {
+    assert!(error(b"lon,lat\n1,2\n", &Query::default()).contains("not a Parquet file"));
+    assert!(error(b"", &Query::default()).contains("not a Parquet file"));
+    let whole = plain("optional double lon; optional double lat;", vec![doubles(&[1.0]), doubles(&[1.0])]);
+    let message = error(&whole[..whole.len() - 1], &Query::default());
+    assert!(message.contains("not a complete Parquet file: "), "{message}");
+    assert!(message.contains("was it still being written?"), "{message}");
+    let missing = Parquet::open(Path::new("/nowhere/points.parquet"), String::new()).unwrap_err();
+    assert!(matches!(missing, Error::Io { action: "read", .. }));
+}
+
+#[test]
+fn a_page_that_does_not_match_its_checksum_is_an_error() {
+    // Twelve rows with checksums, plain and not compressed, as Arrow's C++ writer has them.
+    let file = include_bytes!("tests/checksums.parquet");
+    let rows: Vec<(f64, f64, f32)> = (0..12).map(|i| (f64::from(i) + 0.5, f64::from(i) * 2.0, 1.0)).collect();
+    assert_eq!(scan(file, &Query::default()).unwrap().0, rows);
+    let values =
+        |of: fn(&(f64, f64, f32)) -> f64| -> Vec<u8> { rows.iter().flat_map(|row| of(row).to_le_bytes()).collect() };
+    for (column, values) in [("lon", values(|row| row.0)), ("lat", values(|row| row.1))] {
+        let start = file.windows(values.len()).position(|window| window == values).unwrap();
+        for offset in start..start + values.len() {
+            let mut spoiled = file.to_vec();
+            spoiled[offset] ^= 1;
+            let message = error(&spoiled, &Query::default());
+            let expected = format!("points.parquet: row group 0 cannot be read: column `{column}`: Page CRC");
+            assert!(message.starts_with(&expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_changes_between_scans_is_an_error() {
+    let fields = "optional double lon; optional double lat;";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("points.parquet");
+    let whole = plain(fields, vec![doubles(&[1.0]), doubles(&[1.0])]);
+    for changed in [&whole[..whole.len() - 1], &[&whole[..], b"more"].concat()] {
+        fs::write(&path, &whole).unwrap();
+        let file = Parquet::open(&path, "points.parquet".to_owned()).unwrap();
+        fs::write(&path, changed).unwrap();
+        let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
+        let error = file.scan(&Query::default(), &mut [&mut nobody]).unwrap_err();
+        assert_eq!(error.to_string(), "points.parquet: the file changed while it was read");
+    }
+}
+
+#[test]
+fn damage_anywhere_is_an_error_or_harmless() {
+    let fields = "optional double lon; required double lat; optional float w; optional binary kind (STRING);";
+    let rows = 60;
+    let columns = || -> Vec<Column> {
+        vec![
+            column::<DoubleType>((0..rows).map(|i| (i % 5 != 0).then_some(i as f64))),
+            Box::new(move |writer| {
+                let values: Vec<f64> = (0..rows).map(|i| i as f64).collect();
+                writer.typed::<DoubleType>().write_batch(&values, None, None).unwrap();
+            }),
+            full::<FloatType>((0..rows).map(|i| (i % 3) as f32)),
+            bytes((0..rows).map(|i| vec![b'a' + i as u8 % 3])),
+        ]
+    };
+    let query = weighted().with_category_filter(vec!["a".to_owned()]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("points.parquet");
+    let try_scan = |file: &[u8]| {
+        fs::write(&path, file).unwrap();
+        match scan_path(&path, &query, 2) {
+            Ok(_) | Err(Error::Input { .. }) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        let builder = WriterProperties::builder()
+            .set_writer_version(version)
+            .set_compression(Compression::SNAPPY)
+            .set_data_page_row_count_limit(25)
+            .set_write_batch_size(10);
+        let file = write(builder, fields, &[columns(), columns()]);
+        for offset in (0..file.len()).step_by(2) {
+            if offset % 16 == 0 {
+                try_scan(&file[..offset]);
+            }
+            let mut spoiled = file.clone();
+            spoiled[offset] ^= [0x01, 0x80, 0xFF][offset % 3];
+            try_scan(&spoiled);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Which columns are read, and what they may hold.
+
+use super::*;
+use crate::source::testing;
+
+#[test]
+fn times_are_filtered_however_they_are_stored() {
+    let day_us = 86_400_000_000i64;
+    let query = Query::default().with_start(Some(10 * day_us)).with_end(Some(20 * day_us));
+    let days: Vec<i64> = vec![9, 10, 19, 20];
+    let ticks = |scale: i64| full::<Int64Type>(days.iter().map(move |day| day * scale));
+    let julian = |day: i64| {
+        let mut value = Int96::new();
+        value.set_data(0, 0, (day + 2_440_588) as u32);
+        value
+    };
+    let kinds: Vec<(&str, Column)> = vec![
+        ("optional int64 time (TIMESTAMP(MILLIS, true))", ticks(86_400_000)),
+        ("optional int64 time (TIMESTAMP(MICROS, false))", ticks(day_us)),
+        ("optional int64 time (TIMESTAMP(NANOS, true))", ticks(day_us * 1000)),
+        ("optional int64 timestamp (TIMESTAMP_MILLIS)", ticks(86_400_000)),
+        ("optional int32 date (DATE)", full::<Int32Type>(days.iter().map(|&day| day as i32))),
+        ("optional int96 time", full::<Int96Type>(days.iter().map(|&day| julian(day)))),
+        ("optional int64 time", ticks(86_400)),
+        ("optional double datetime", full::<DoubleType>(days.iter().map(|&day| (day * 86_400) as f64))),
+        (
+            "optional binary time (STRING)",
+            texts(&["1970-01-10T23:59:59Z", "1970-01-11T00:00:00Z", "1970-01-20T23:59:59Z", "1970-01-21T00:00:00Z"]),
+        ),
+    ];
+    for (field, time) in kinds {
+        let fields = format!("optional double lon; optional double lat; {field};");
+        let place = || doubles(&[0.0, 1.0, 2.0, 3.0]);
+        let (seen, report) = scan(&plain(&fields, vec![place(), place(), time]), &query).unwrap();
+        assert_eq!(seen, [(1.0, 1.0, 1.0), (2.0, 2.0, 1.0)], "{field}");
+        assert_eq!((report.read, report.filtered, report.rejected), (4, 2, 0), "{field}");
+    }
+}
+
+/// The points of a file with their times and categories.
+fn scan_marked(file: &[u8], query: &Query<'_>) -> (Vec<testing::Marked>, ScanReport) {
+    let file = testing::file(file);
+    let source = Parquet::open(file.path(), "points.parquet".to_owned()).unwrap();
+    testing::scan_marked(&source, query).unwrap()
+}
+
+#[test]
+fn times_and_categories_come_along() {
+    let rows = 20_000i32;
+    let names = ["a", "b", ""];
+    let category = || column::<ByteArrayType>((0..rows).map(|i| (i % 4 != 3).then(|| names[i as usize % 4].into())));
+    let times = || (0..rows).map(|i| (i % 5 != 0).then(|| i64::from(i)));
+    let kinds: Vec<(&str, Column)> = vec![
+        ("optional int64 time (TIMESTAMP(MICROS, true))", column::<Int64Type>(times())),
+        (
+            "optional int64 time (TIMESTAMP(NANOS, true))",
+            column::<Int64Type>(times().map(|us| us.map(|us| us * 1000 + 1))),
+        ),
+        (
+            "optional binary time (STRING)",
+            column::<ByteArrayType>(
+                times().map(|us| us.map(|us| format!("1970-01-01T00:00:00.{us:06}Z").as_str().into())),
+            ),
+        ),
+    ];
+    let expected = |passes: &dyn Fn(i32) -> bool| {
+        let mark = |i: i32| {
+            let name = if i % 4 > 1 { None } else { Some(names[i as usize % 4]) };
+            (f64::from(i) / 100.0, (i % 5 != 0).then_some(i64::from(i)), name)
+        };
+        testing::marks(&(0..rows).filter(|&i| passes(i)).map(mark).collect::<Vec<_>>())
+    };
+    for (field, time) in kinds {
+        let fields = format!("optional double lon; optional double lat; {field}; optional binary kind (STRING);");
+        let place = || full::<DoubleType>((0..rows).map(|i| f64::from(i) / 100.0));
+        let nowhere = full::<DoubleType>((0..rows).map(|_| 0.0));
+        let file = plain(&fields, vec![place(), nowhere, time, category()]);
+        assert!(scan_marked(&file, &testing::marked()).0 == expected(&|_| true), "{field}");
+        let query = testing::marked().with_start(Some(77)).with_end(Some(15_000));
+        let in_time = |i: i32| i % 5 != 0 && (77..15_000).contains(&i);
+        assert!(scan_marked(&file, &query).0 == expected(&in_time), "{field}");
+        let query = query.with_category_filter(vec!["b".to_owned()]);
+        let (seen, report) = scan_marked(&file, &query);
+        assert!(seen == expected(&|i| in_time(i) && i % 4 == 1), "{field}");
+        assert_eq!((report.read, report.rejected, report.valid()), (20_000, 0, seen.len() as u64));
+    }
+}
+
+#[test]
+fn integers_without_a_unit_are_unix_times() {
+    let fields = "optional double lon; optional double lat; optional int64 time;";
+    let place = || doubles(&[1.0; 4]);
+    let time = column::<Int64Type>([Some(1_706_702_400), Some(1_706_702_400_000), None, Some(-1)]);
+    let (seen, _) = scan_marked(&plain(fields, vec![place(), place(), time]), &testing::marked());
+    let noon_us = Some(1_706_702_400_000_000);
+    assert_eq!(seen.iter().map(|mark| mark.1).collect::<Vec<_>>(), [noon_us, noon_us, None, Some(-1_000_000)]);
+}
+
+#[test]
+fn rows_told_one_by_one_keep_their_times_and_categories() {
+    let fields = "optional double lon; optional double lat; optional binary date (STRING); optional int32 class;";
+    let lon = column::<DoubleType>([Some(1.0), None, Some(3.0), Some(4.0), Some(5.0)]);
+    let time = column::<ByteArrayType>(
+        [Some("1970-01-02"), Some("1970-01-03"), Some("soon"), None, Some("1970-01-04")].map(|t| t.map(Into::into)),
+    );
+    let class = column::<Int32Type>([Some(7), Some(8), Some(7), Some(9), None]);
+    let file = plain(fields, vec![lon, doubles(&[0.0; 5]), time, class]);
+    let (seen, report) = scan_marked(&file, &testing::marked());
+    let day_us = |day: i64| Some(day * 86_400_000_000);
+    assert_eq!(seen, testing::marks(&[(1.0, day_us(1), Some("7")), (4.0, None, Some("9")), (5.0, day_us(3), None)]));
+    let expected = [(2, "the longitude is null"), (3, "the time `soon` is not one in ISO 8601")];
+    assert_eq!(reasons(&report), expected);
+}
+
+#[test]
+fn row_groups_out_of_the_time_range_are_not_read() {
+    let fields = "optional double lon; optional double lat; optional int64 time (TIMESTAMP(MICROS, true));";
+    let group = |hour: i64| {
+        vec![doubles(&[hour as f64; 3]), doubles(&[0.0; 3]), full::<Int64Type>((0..3).map(|i| hour * 1000 + i))]
+    };
+    let mut file = write(WriterProperties::builder(), fields, &[group(1), group(2), group(3)]);
+    // The first group is spoiled: it can only be passed over.
+    file[4..60].fill(0xFF);
+    let query = |start_us| Query::default().with_start(Some(start_us)).with_end(Some(3001));
+    let (seen, report) = scan(&file, &query(2001)).unwrap();
+    assert_eq!(seen.len(), 3);
+    assert_eq!((report.read, report.filtered), (9, 6));
+    assert!(error(&file, &query(1000)).contains("row group 0 cannot be read: column `lon`"));
+}
+
+#[test]
+fn categories_are_text_integers_or_truth_values() {
+    let kinds: Vec<(&str, Column, &str)> = vec![
+        ("optional binary category (STRING)", texts(&["a", "b", "a"]), "a"),
+        ("optional binary Kind", texts(&["a", "b", "a"]), "a"),
+        ("optional int32 class", full::<Int32Type>([-1, 2, -1]), "-1"),
+        ("optional int64 type", full::<Int64Type>([7, 8, 7]), "7"),
+        ("optional boolean category", full::<BoolType>([true, false, true]), "true"),
+        ("optional binary category (STRING)", column::<ByteArrayType>([Some("a".into()), None, Some("a".into())]), "a"),
+    ];
+    for (field, category, name) in kinds {
+        let fields = format!("optional double lon; optional double lat; {field};");
+        let place = || doubles(&[1.0, 2.0, 3.0]);
+        let query = Query::default().with_category_filter(vec!["other".to_owned(), name.to_owned()]);
+        let (seen, report) = scan(&plain(&fields, vec![place(), place(), category]), &query).unwrap();
+        assert_eq!(seen, [(1.0, 1.0, 1.0), (3.0, 3.0, 1.0)], "{field}");
+        assert_eq!(report.filtered, 1);
+    }
+}
+
+#[test]
+fn a_time_that_is_none_is_rejected_with_its_text() {
+    let fields = "optional double lon; optional double lat; optional binary time (STRING);";
+    let file = plain(fields, vec![doubles(&[1.0]), doubles(&[1.0]), texts(&["yesterday"])]);
+    let (_, report) = scan(&file, &Query::default().with_start(Some(0))).unwrap();
+    assert_eq!(reasons(&report), [(1, "the time `yesterday` is not one in ISO 8601")]);
+}
+
+#[test]
+fn columns_are_named_by_the_user_or_explained() {
+    let fields = "optional double Easting; optional double northing; optional binary lon (STRING); \
+                  optional group pos { optional double a; } repeated double many; optional int64 w (TIMESTAMP(MICROS, true));";
+    let many: Column = Box::new(|writer| {
+        writer.typed::<DoubleType>().write_batch(&[1.0, 2.0], Some(&[1, 1]), Some(&[0, 1])).unwrap();
+    });
+    let pos: Column = Box::new(|writer| {
+        writer.typed::<DoubleType>().write_batch(&[5.0], Some(&[2]), None).unwrap();
+    });
+    let file = plain(fields, vec![doubles(&[8.0]), doubles(&[9.0]), texts(&["8"]), pos, many, full::<Int64Type>([0])]);
+    let named = |lon: Option<&str>, lat: Option<&str>, weight: Option<&str>| {
+        let own = |name: Option<&str>| name.map(str::to_owned);
+        let columns = Columns { lon: own(lon), lat: own(lat), weight: own(weight), ..Columns::default() };
+        Query::default().with_names(columns).with_weights(weight.is_some()).with_ground(Ground::Plane)
+    };
+    let (seen, _) = scan(&file, &named(Some("easting"), Some("pos.a"), None)).unwrap();
+    assert_eq!(seen, [(8.0, 5.0, 1.0)]);
+    // A timestamp is no weight, even if it is called like one.
+    let query = named(Some("easting"), Some("northing"), None).with_weights(true);
+    assert_eq!(scan(&file, &query).unwrap().0, [(8.0, 9.0, 1.0)]);
+
+    let fails = |query: &Query<'_>, message: &str| {
+        let error = error(&file, query);
+        assert!(error.starts_with("points.parquet: ") && error.contains(message), "{error}");
+    };
+    let flaw = "its column `lon` holds String (BYTE_ARRAY), not numbers; name another with lon";
+    fails(&Query::default(), flaw);
+    fails(&named(Some("lon"), Some("northing"), None), flaw);
+    let flaw = "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \
+                \"Easting\", \"northing\", \"lon\", \"pos.a\", \"many\", \"w\"";
+    fails(&named(Some("Easting"), None, None), flaw);
+    fails(
+        &named(Some("Easting"), Some("North"), None),
+        "there is no column \"North\" for the latitude; there are \"northing\", ",
+    );
+    fails(&named(Some("Easting"), Some("pos"), None), "its column `pos` has fields; name one of them, such as `pos.a`");
+    fails(
+        &named(Some("Easting"), Some("many"), None),
+        "its column `many` is a list; there has to be one latitude per row",
+    );
+    let flaw = "its column `w` holds Timestamp (INT64), not numbers; name another with weight";
+    fails(&named(Some("Easting"), Some("northing"), Some("w")), flaw);
+    let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
+    fails(
+        &query,
+        "no column is called as a time usually is (time, timestamp, date, datetime); name one with time: \"Easting\"",
+    );
+    let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
+    fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
+}
+
+#[test]
+fn a_name_that_two_columns_have_is_an_error() {
+    let fields = "optional double lon; optional double lat; optional double lat; optional double w; optional double w;";
+    let file = plain(fields, (0..5).map(|i| doubles(&[f64::from(i)])).collect());
+    let message = error(&file, &Query::default());
+    assert!(message.contains("more than one column is called \"lat\""), "{message}");
+    // A name that nobody asks for may be there as often as it likes.
+    let columns = Columns { lat: Some("lon".to_owned()), ..Columns::default() };
+    let query = Query::default().with_names(columns);
+    assert_eq!(scan(&file, &query).unwrap().0, [(0.0, 0.0, 1.0)]);
+    let message = error(&file, &query.with_weights(true));
+    assert!(message.contains("more than one column is called \"w\""), "{message}");
+}

@@ -1,0 +1,74 @@
+//! Geometry columns.
+
+use super::*;
+
+fn wkb_point(x: f64, y: f64) -> Vec<u8> {
+    [&[1, 1, 0, 0, 0][..], &x.to_le_bytes(), &y.to_le_bytes()].concat()
+}
+
+#[test]
+fn geometries_are_points_or_rejected_by_name() {
+    let fields = "optional binary place; optional double weight;";
+    let multi = [&[1, 4, 0, 0, 0, 2, 0, 0, 0][..], &wkb_point(3.0, 4.0), &wkb_point(5.0, 6.0)].concat();
+    let line = vec![1, 2, 0, 0, 0, 0, 0, 0, 0];
+    let columns = || {
+        vec![
+            column::<ByteArrayType>(
+                [Some(wkb_point(1.0, 2.0)), Some(line.clone()), None, Some(multi.clone())]
+                    .map(|cell| cell.map(ByteArray::from)),
+            ),
+            doubles(&[1.0, 2.0, 3.0, 4.0]),
+        ]
+    };
+    let geo = r#"{"version": "1.1.0", "primary_column": "place", "columns": {"place": {"encoding": "WKB"}}}"#;
+    let (seen, report) = scan(&write(geo_metadata(geo), fields, &[columns()]), &weighted()).unwrap();
+    assert_eq!(seen, [(1.0, 2.0, 1.0), (3.0, 4.0, 4.0), (5.0, 6.0, 4.0)]);
+    assert_eq!(reasons(&report), [(2, "the geometry is a LineString, not a point"), (3, "the geometry is null")]);
+
+    // Without metadata a column is found by its type, or by its name.
+    for fields in ["optional binary place (GEOMETRY); optional double w;", "optional binary GEOM; optional double w;"] {
+        let (seen, _) = scan(&plain(fields, columns()), &Query::default()).unwrap();
+        assert_eq!(seen.len(), 3, "{fields}");
+    }
+    assert!(error(&plain(fields, columns()), &Query::default()).contains("name one with lon: \"place\", \"weight\""));
+}
+
+#[test]
+fn geometry_in_another_reference_system_is_refused_on_the_globe() {
+    let geo = r#"{"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB",
+        "crs": {"name": "WGS 84 / Pseudo-Mercator", "id": {"authority": "EPSG", "code": 3857}}}}}"#;
+    let fields = "optional binary geometry;";
+    let file = write(geo_metadata(geo), fields, &[vec![bytes([wkb_point(1e6, 6e6)])]]);
+    let message = error(&file, &Query::default());
+    assert!(message.contains("its geometry is in EPSG:3857 (WGS 84 / Pseudo-Mercator)"), "{message}");
+    assert!(message.contains("reproject it first"), "{message}");
+    let plane = Query::default().with_ground(Ground::Plane);
+    assert_eq!(scan(&file, &plane).unwrap().0, [(1e6, 6e6, 1.0)]);
+    let polygons = geo.replace("WKB", "polygon");
+    let file = write(geo_metadata(&polygons), fields, &[vec![bytes([vec![]])]]);
+    assert!(error(&file, &plane).contains("is encoded as polygon; points or WKB can be read"));
+}
+
+#[test]
+fn geoarrow_points_are_read_and_plain_columns_come_first() {
+    let fields = "optional group geometry { required double x; required double y; } optional binary geom; ";
+    let inner = |value: f64| -> Column {
+        Box::new(move |writer| {
+            writer.typed::<DoubleType>().write_batch(&[value], Some(&[1, 0]), None).unwrap();
+        })
+    };
+    let geo = r#"{"primary_column": "geometry", "columns": {"geometry": {"encoding": "point"}}}"#;
+    let geom = || bytes([wkb_point(7.0, 8.0), wkb_point(7.0, 8.0)]);
+    let file = write(geo_metadata(geo), fields, &[vec![inner(1.0), inner(2.0), geom()]]);
+    let (seen, report) = scan(&file, &Query::default()).unwrap();
+    assert_eq!(seen, [(1.0, 2.0, 1.0)]);
+    assert_eq!(reasons(&report), [(2, "the longitude is null")]);
+
+    let file = plain(
+        "optional binary geom; optional double lon; optional double lat;",
+        vec![geom(), doubles(&[1.0, 1.0]), doubles(&[2.0, 2.0])],
+    );
+    assert_eq!(scan(&file, &Query::default()).unwrap().0, [(1.0, 2.0, 1.0); 2]);
+    let file = plain("optional binary geom; optional double lon;", vec![geom(), doubles(&[1.0, 1.0])]);
+    assert_eq!(scan(&file, &Query::default()).unwrap().0, [(7.0, 8.0, 1.0); 2]);
+}

@@ -1,0 +1,172 @@
+//! Database URLs.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::config::{Host, SslMode};
+
+use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
+
+/// How the certificate of a server is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verification {
+    /// Any certificate is accepted.
+    None,
+    /// The certificate must be for the server's name, and issued by an authority of the PEM file or, without one, by an
+    /// authority that the operating system trusts.
+    Full { authorities: Option<PathBuf> },
+}
+
+/// The URL of a database: `postgres://user:password@host:5432/name`.
+///
+/// Of the parameters after `?`, `sslmode` is `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`; the
+/// last two verify the server's certificate by the authorities in the file `sslrootcert`, or by those that the operating
+/// system trusts. `table` selects one table. [`Display`](fmt::Display) omits the password.
+#[derive(Clone)]
+pub struct Address {
+    pub(super) config: tokio_postgres::Config,
+    pub(super) verification: Verification,
+    table: Option<String>,
+}
+
+impl Address {
+    /// Whether a text is the URL of a database, by its scheme.
+    pub fn is_meant(text: &str) -> bool {
+        ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
+    }
+
+    /// The text of a URL without its password.
+    pub fn without_password(text: &str) -> String {
+        let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
+        let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        let user = user.split(':').next().filter(|user| !user.is_empty()).map(|user| format!("{user}@"));
+        let query: Vec<&str> =
+            query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("password=")).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{scheme}://{}{place}{query}", user.unwrap_or_default())
+    }
+
+    /// The table that the URL selects, as `schema.table` or `table`.
+    pub fn table(&self) -> Option<&str> {
+        self.table.as_deref()
+    }
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    /// Parses the URL of a database.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is invalid. The message does not repeat the text, which may contain a password.
+    fn from_str(text: &str) -> Result<Self> {
+        let refused = |why: String| Error::invalid(Parameter::DATABASE, why);
+        if !Self::is_meant(text) {
+            return Err(refused("not an address such as postgres://user@host/name".into()));
+        }
+        let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        let (mut table, mut mode, mut authorities, mut others) = (None, None, None, Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "table" => table = Some(decoded(value).ok_or_else(|| refused("its table is not UTF-8".into()))?),
+                "sslmode" => mode = Some(value.to_owned()),
+                "sslrootcert" => {
+                    let path = decoded(value).ok_or_else(|| refused("its sslrootcert is not UTF-8".into()))?;
+                    authorities = Some(PathBuf::from(path));
+                }
+                _ => others.push(pair),
+            }
+        }
+        let plain = if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) };
+        let why = "not an address such as postgres://user:password@host:5432/name, with % signs before what is special in \
+                   the password";
+        let mut config: tokio_postgres::Config = plain.parse().map_err(|_| refused(why.into()))?;
+        let verified = |authorities| (SslMode::Require, Verification::Full { authorities });
+        let (ssl, verification) = match mode.as_deref() {
+            Some("disable") => (SslMode::Disable, Verification::None),
+            None | Some("prefer" | "allow") => (SslMode::Prefer, Verification::None),
+            Some("require") => (SslMode::Require, Verification::None),
+            Some("verify-ca" | "verify-full") => verified(authorities),
+            Some(_) => {
+                return Err(refused("sslmode is disable, prefer, require, verify-ca or verify-full".into()));
+            }
+        };
+        config.ssl_mode(ssl).application_name("kiln");
+        Ok(Self { config, verification, table })
+    }
+}
+
+/// A percent-decoded part of a URL; `None` if it is not UTF-8.
+fn decoded(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://")?;
+        if let Some(user) = self.config.get_user() {
+            write!(f, "{user}@")?;
+        }
+        match self.config.get_hosts().first() {
+            Some(Host::Tcp(host)) => f.write_str(host)?,
+            #[cfg(unix)]
+            Some(Host::Unix(folder)) => write!(f, "{}", folder.display())?,
+            None => f.write_str("localhost")?,
+        }
+        if let Some(port) = self.config.get_ports().first() {
+            write!(f, ":{port}")?;
+        }
+        write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let address: Address =
+            "postgres://ann:s3cret%40x@db.example:5433/maps?sslmode=verify-full&table=a.b%20c&connect_timeout=3"
+                .parse()
+                .unwrap();
+        assert_eq!(address.to_string(), "postgres://ann@db.example:5433/maps");
+        assert_eq!(format!("{address:?}"), address.to_string());
+        assert_eq!(address.table(), Some("a.b c"));
+        assert_eq!(address.verification, Verification::Full { authorities: None });
+        assert_eq!(address.config.get_password(), Some(&b"s3cret@x"[..]));
+    }
+
+    #[test]
+    fn the_text_of_an_address_loses_its_password_and_nothing_else() {
+        for (text, shown) in [
+            ("postgres://ann:s3cret@h:5432/d?table=a.b&password=x", "postgres://ann@h:5432/d?table=a.b"),
+            ("postgresql://ann@h/d?sslmode=require", "postgresql://ann@h/d?sslmode=require"),
+            ("postgres://h/d", "postgres://h/d"),
+            ("postgres://:s3cret@h/d", "postgres://h/d"),
+        ] {
+            assert_eq!(Address::without_password(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_repeating_it() {
+        for bad in ["mysql://a:s3cret@h/d", "postgres://a:s3cret@h:port/d", "postgres://a:s3cret@h/d?sslmode=maybe"] {
+            let error = bad.parse::<Address>().unwrap_err();
+            assert!(error.is_usage() && !error.to_string().contains("s3cret"), "{error}");
+        }
+    }
+}

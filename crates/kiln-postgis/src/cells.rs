@@ -1,0 +1,254 @@
+//! Points aggregated per cell of a canvas: by the database if there are many, after fetching them if there are few.
+
+use std::ops::ControlFlow;
+
+use super::database::all;
+use super::pixel_edges::PixelEdges;
+use super::rows::{ColumnSelection, fetch};
+use super::snapshot::LiveSnapshot;
+use super::sql::Sql;
+use super::window::Window;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::{Canvas, Projection, fixed, morton};
+use kiln_core::parameter::Parameter;
+use kiln_core::raster::lattice::{CellSums, FEW_POINTS, OUTSIDE, Placement, Resampling, Tallies};
+use kiln_core::raster::{Cells, Grid, Tally};
+use kiln_core::source::{Query, ScanReport};
+
+/// The points of a column and a row of pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Group {
+    pub(super) column: usize,
+    pub(super) row: usize,
+    pub(super) n: u64,
+    sum: f64,
+    max: f32,
+}
+
+impl LiveSnapshot {
+    /// Aggregates the points that match `query` per cell of a geographic `canvas`, at the resolution that a kernel of
+    /// `radius_px` pixels needs. The result is the same, to the byte, as that of an embedded layer of the same points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the query filters by a time or category that the table lacks, [`Error::Database`],
+    /// [`Error::Cancelled`].
+    pub fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        radius_px: f64,
+    ) -> Result<(Cells, ScanReport)> {
+        self.check(query)?;
+        if canvas.projection() == Projection::Plane {
+            return Err(Error::invalid(
+                Parameter::PROJECTION,
+                "a table's points lie on the globe: give mercator or platecarree",
+            ));
+        }
+        let (width, height) = (canvas.width() as usize, canvas.height() as usize);
+        let grid = |is_used: bool, empty: f32| is_used.then(|| Grid::filled(width, height, empty));
+        let mut counts = grid(matches!(tally, Tally::Count | Tally::CountAndSum), 0.0);
+        let mut sums = grid(matches!(tally, Tally::Sum | Tally::CountAndSum), 0.0);
+        let mut max = grid(tally == Tally::Max, f32::NEG_INFINITY);
+        let points = self.summary().points;
+        let placement = Placement::new(canvas);
+        let resampling = (!placement.is_exact() && points > FEW_POINTS).then(|| Resampling::new(canvas, radius_px));
+        let part = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
+        let mut inside = 0;
+        for first in (0..height).step_by(part.max(1)) {
+            let rows = first as u32..(first + part).min(height) as u32;
+            let cells = first * width..rows.end as usize * width;
+            let counts = counts.as_mut().map(|grid| &mut grid.cells_mut()[cells.clone()]);
+            let sums = sums.as_mut().map(|grid| &mut grid.cells_mut()[cells.clone()]);
+            let max = max.as_mut().map(|grid| &mut grid.cells_mut()[cells.clone()]);
+            if let Some(resampling) = &resampling {
+                let (cells, fresh) = resampling.cells(rows.clone());
+                let mut tallies = Tallies::new(tally, cells.width(), cells.height());
+                tallies.count_only(fresh);
+                self.sum(query, &cells, &Placement::new(&cells), tally, &mut tallies)?;
+                resampling.spread(&rows, &tallies, counts, sums, max);
+                inside += tallies.inside;
+            } else {
+                let mut tallies = Tallies::new(tally, canvas.width(), canvas.height());
+                self.sum(query, canvas, &placement, tally, &mut tallies)?;
+                tallies.write_to(counts, sums, max);
+                inside += tallies.inside;
+            }
+        }
+        let weighted = query.columns.weights && self.relation.weight.is_some();
+        let cells = Cells { width, height, counts, sums, max, points, inside, weighted };
+        Ok((cells, ScanReport { read: points, ..ScanReport::default() }))
+    }
+
+    fn sum(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        placement: &Placement,
+        tally: Tally,
+        tallies: &mut Tallies,
+    ) -> Result<()> {
+        let edges = PixelEdges::of_canvas(canvas, placement);
+        let Some(extent) = self.area.filter(|_| !edges.is_empty()) else { return Ok(()) };
+        let window = Window::new(&edges, extent);
+        if window.boxes.is_empty() {
+            return Ok(());
+        }
+        let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
+        // The edges of a polygon follow the arithmetic of all other layers, which PostGIS does not have.
+        if query.filter.polygon.is_some() || self.estimate(&window.boxes) <= pixels {
+            return self.add_points(query, canvas, placement, &window, tallies);
+        }
+        let groups = self.groups(query, &edges, &window, tally)?;
+        let rows = placement.rows(0..canvas.height());
+        let (mut at, mut n) = (Vec::with_capacity(groups.len()), Vec::with_capacity(groups.len()));
+        let sum: Vec<f64> = groups.iter().map(|group| group.sum).collect();
+        let max: Vec<f32> = groups.iter().map(|group| group.max).collect();
+        n.extend(groups.iter().map(|group| u32::try_from(group.n).unwrap_or(u32::MAX)));
+        for &turn in &placement.turns {
+            let columns = placement.columns(turn);
+            at.clear();
+            at.extend(groups.iter().map(|group| {
+                let row = rows.at(edges.rows[group.row] as u32);
+                let column = columns.at(edges.columns[group.column] as u32);
+                if row >= OUTSIDE || column >= OUTSIDE { tallies.outside() } else { row + column }
+            }));
+            let weights = (query.columns.weights && self.relation.weight.is_some()).then_some((&sum[..], &max[..]));
+            tallies.add_cells(&at, CellSums { n: &n, weights });
+        }
+        Ok(())
+    }
+
+    /// The points of each column and row that has any, aggregated by the database, ordered by row and column.
+    pub(super) fn groups(
+        &self,
+        query: &Query<'_>,
+        edges: &PixelEdges,
+        window: &Window,
+        tally: Tally,
+    ) -> Result<Vec<Group>> {
+        let relation = &self.relation;
+        let rows = window.lat.len() as u64 + 1;
+        let weight = relation.rounded_weight().filter(|_| query.columns.weights);
+        let select_sum = weight.is_some() && matches!(tally, Tally::Sum | Tally::CountAndSum);
+        let select_max = weight.is_some() && tally == Tally::Max;
+        let mut sql = Sql::default();
+        // int4 is faster if it is wide enough.
+        let kind = if (window.lon.len() as u64 + 1) * rows < 1 << 31 { "int4" } else { "int8" };
+        sql.push(&format!("SELECT (width_bucket({}, ", relation.lon())).value(window.lon.clone(), "float8[]");
+        sql.push(&format!(")::{kind} * ")).push(&rows.to_string());
+        sql.push(&format!(" + width_bucket({}, ", relation.lat())).value(window.lat.clone(), "float8[]");
+        sql.push("))::int8, count(*)");
+        if let Some(weight) = weight {
+            if select_sum {
+                sql.push(&format!(", sum({weight})"));
+            } else if select_max {
+                sql.push(&format!(", max({weight})"));
+            }
+        }
+        sql.push(" FROM ").push(&relation.items());
+        relation.push_conditions(&mut sql, query, window.boxes(self.area.unwrap_or_default()));
+        let has_condition = sql.text.contains(" WHERE ");
+        if let Some(has_weight) = relation.has_weight() {
+            sql.push(if has_condition { " AND " } else { " WHERE " }).push(&has_weight);
+        }
+        sql.push(" GROUP BY 1");
+        let found: Vec<(Option<i64>, i64, Option<f64>)> =
+            self.database.run(query.scan.stop, move |mut connection| async move {
+                all(&mut connection, &sql.text, &sql.values, |row| {
+                    let weight = if select_sum || select_max { row.try_get(2)? } else { None };
+                    Ok((row.try_get(0)?, row.try_get(1)?, weight))
+                })
+                .await
+            })?;
+        let mut groups: Vec<Group> = found
+            .into_iter()
+            .filter_map(|(key, n, weight)| {
+                let key = u64::try_from(key?).ok()?;
+                let [column, row] = window.cell((key / rows) as usize, (key % rows) as usize)?;
+                let n = u64::try_from(n).unwrap_or_default();
+                let weight = weight.unwrap_or(n as f64);
+                Some(Group { column, row, n, sum: weight, max: weight as f32 })
+            })
+            .collect();
+        // Copies of the world are merged into one order.
+        groups.sort_by_key(|group| (group.row, group.column));
+        debug_assert!(groups.iter().all(|group| group.column < edges.columns.len() && group.row < edges.rows.len()));
+        Ok(groups)
+    }
+
+    /// Fetches the points of a window and adds them.
+    fn add_points(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        placement: &Placement,
+        window: &Window,
+        tallies: &mut Tallies,
+    ) -> Result<()> {
+        let mut found: Vec<(u64, f32)> = Vec::new();
+        self.for_each_point(query, window.boxes(self.area.unwrap_or_default()), |key, weight| {
+            found.push((key, weight));
+        })?;
+        // A fixed order makes sums reproducible.
+        found.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+        let rows = placement.rows(0..canvas.height());
+        let shift = placement.shift();
+        let weight: Vec<f32> = found.iter().map(|(_, weight)| *weight).collect();
+        let weight = (query.columns.weights && self.relation.weight.is_some()).then_some(&weight[..]);
+        let mut at = Vec::with_capacity(found.len());
+        for &turn in &placement.turns {
+            let columns = placement.columns(turn);
+            at.clear();
+            at.extend(found.iter().map(|(key, _)| {
+                let (x, y) = morton::place(*key);
+                let (column, row) = (columns.at(x >> shift), rows.at(y >> shift));
+                if row >= OUTSIDE || column >= OUTSIDE { tallies.outside() } else { row + column }
+            }));
+            tallies.add_points(&at, weight);
+        }
+        Ok(())
+    }
+
+    /// Passes the Morton key and the weight of each point that matches `query`, its polygon included, to `each`.
+    pub(super) fn for_each_point(
+        &self,
+        query: &Query<'_>,
+        boxes: Option<&[[f64; 4]]>,
+        mut each: impl FnMut(u64, f32),
+    ) -> Result<()> {
+        let columns = ColumnSelection { weight: self.relation.weight.is_some(), ..ColumnSelection::default() };
+        let within;
+        let boxes = match &query.filter.polygon {
+            Some(polygon) => {
+                within = self.boxes_of(polygon.bounds(), boxes);
+                Some(&within[..])
+            }
+            None => boxes,
+        };
+        if boxes.is_some_and(<[_]>::is_empty) {
+            return Ok(());
+        }
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        fetch(&self.database, &self.relation, query, columns, boxes, |batch| {
+            let points = batch.points();
+            x.clear();
+            y.clear();
+            fixed::to_fixed(points, &mut x, &mut y);
+            for i in 0..points.len() {
+                if !fixed::is_on_map(points.lat()[i]) {
+                    continue;
+                }
+                if let Some(polygon) = &query.filter.polygon {
+                    let (lon, lat) = fixed::from_fixed(x[i], y[i]);
+                    if !polygon.contains(lon, lat) {
+                        continue;
+                    }
+                }
+                each(morton::key(x[i], y[i]), points.weight().map_or(1.0, |weight| weight[i]));
+            }
+            ControlFlow::Continue(())
+        })
+    }
+}

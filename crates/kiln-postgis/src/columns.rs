@@ -1,0 +1,67 @@
+//! The roles of columns.
+
+use super::relation::{Column, Kind};
+use kiln_core::source::Role;
+
+/// A column of a relation.
+#[derive(Clone, Debug)]
+pub(super) struct CatalogColumn {
+    pub(super) name: String,
+    /// The name of its type; an enumeration has a name of its own.
+    pub(super) type_name: String,
+    pub(super) is_enum: bool,
+}
+
+impl CatalogColumn {
+    /// The kind of its values, if it is supported.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        Some(match self.type_name.as_str() {
+            "int2" => Kind::Small,
+            "int4" | "int8" => Kind::Whole,
+            "float4" => Kind::Single,
+            "float8" | "numeric" => Kind::Number,
+            "timestamptz" => Kind::Zoned,
+            "timestamp" | "date" => Kind::Unzoned,
+            "text" | "varchar" | "bpchar" | "name" | "bool" | "uuid" | "citext" => Kind::Text,
+            _ if self.is_enum => Kind::Text,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn is_geometry(&self) -> bool {
+        matches!(self.type_name.as_str(), "geometry" | "geography")
+    }
+}
+
+/// The column `named` for a role, or the one with a usual name and a suitable type.
+///
+/// # Errors
+/// A message if there is no column of that name, or its type is unsuitable.
+pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColumn]) -> Result<Option<Column>, String> {
+    let fits = |kind: Kind| match role {
+        Role::Weight => kind.is_number(),
+        Role::Time => kind.is_time(),
+        _ => true,
+    };
+    let column = |found: &CatalogColumn| {
+        let kind = found.kind().filter(|kind| fits(*kind))?;
+        Some(Column { name: found.name.clone(), kind })
+    };
+    if let Some(name) = named {
+        let names = columns.iter().map(|column| column.name.as_str());
+        let found = columns.iter().find(|found| found.name == name);
+        let found = found.ok_or_else(|| role.unknown("column", name, names))?;
+        let why = || format!("the column {name} is of the type {}, which is no {}", found.type_name, role.word());
+        return column(found).map(Some).ok_or_else(why);
+    }
+    let usual = role.usual_names().iter().find_map(|usual| {
+        let found = columns.iter().find(|found| found.name.eq_ignore_ascii_case(usual))?;
+        // Numbers are categories only if a column is named.
+        column(found).filter(|column| role != Role::Category || column.kind == Kind::Text)
+    });
+    let only = || {
+        let mut times = columns.iter().filter_map(column);
+        times.next().filter(|_| role == Role::Time && times.next().is_none())
+    };
+    Ok(usual.or_else(only))
+}

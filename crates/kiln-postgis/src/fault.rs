@@ -1,0 +1,37 @@
+//! Classification of database errors.
+
+use tokio_postgres::error::SqlState;
+
+use kiln_core::error::{DatabaseFault, Error};
+
+/// Converts an error of the database called `name` in messages.
+pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
+    let Some(db) = error.as_db_error() else {
+        let mut message = error.to_string();
+        if let Some(source) = std::error::Error::source(error) {
+            message = format!("{message}: {source}");
+        }
+        // A value that cannot be decoded is no fault of the connection.
+        let is_decoding = message.contains("deserializing") || message.contains("serializing parameter");
+        let fault = if is_decoding { DatabaseFault::Failed } else { DatabaseFault::Unreachable };
+        return Error::database(name, fault, message);
+    };
+    let code = db.code();
+    let fault = match code {
+        &SqlState::QUERY_CANCELED => DatabaseFault::Timeout,
+        &SqlState::ADMIN_SHUTDOWN
+        | &SqlState::CRASH_SHUTDOWN
+        | &SqlState::CANNOT_CONNECT_NOW
+        | &SqlState::TOO_MANY_CONNECTIONS => DatabaseFault::Unreachable,
+        &SqlState::INVALID_PASSWORD
+        | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+        | &SqlState::INSUFFICIENT_PRIVILEGE
+        | &SqlState::INVALID_CATALOG_NAME => DatabaseFault::Refused,
+        &SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN | &SqlState::INVALID_SCHEMA_NAME => {
+            DatabaseFault::Missing
+        }
+        code if code.code().starts_with("08") => DatabaseFault::Unreachable,
+        _ => DatabaseFault::Failed,
+    };
+    Error::database(name, fault, db.message())
+}

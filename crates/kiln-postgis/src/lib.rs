@@ -1,0 +1,51 @@
+//! Live tables: layers whose points stay in a PostGIS database.
+//!
+//! ```text
+//! Address ── pool of read-only connections ──> Database ── discover ──> Relation: a table's columns as SQL
+//!                                                                           │ statistics, refreshed by NOTIFY
+//! Cells, locations, points  <── push-down, sample, scan ───────────── LiveSnapshot
+//! ```
+//!
+//! The database aggregates the points of a picture: one `GROUP BY` over the columns and rows of pixels, whose edges are passed
+//! as arrays of degrees. Each edge is the first number that lies in its pixel by the arithmetic of the embedded store
+//! ([`fixed`](kiln_core::geo::fixed)), so both return the same bytes for the same points. A window with fewer points than pixels
+//! fetches the points instead.
+//!
+//! Text from a request never becomes SQL: identifiers come from the database's catalog, values are parameters.
+//!
+//! All functions block; one thread drives the connections.
+
+mod address;
+mod binary_copy;
+mod cells;
+mod columns;
+mod database;
+mod discover;
+mod export;
+mod fault;
+mod listen;
+mod pixel_edges;
+mod point_set;
+mod pool;
+mod quote;
+mod relation;
+mod resolve;
+mod rows;
+mod sample;
+mod scan;
+mod snapshot;
+mod sql;
+mod statistics;
+mod table;
+mod tls;
+mod window;
+
+pub use address::Address;
+pub use database::{Database, DatabaseOptions};
+pub use discover::{Discovery, Skipped};
+pub use export::Export;
+pub use listen::trigger;
+pub use point_set::LiveTables;
+pub use relation::{Relation, TableName, TableSpec};
+pub use snapshot::{LiveSnapshot, LiveSummary};
+pub use table::LiveTable;

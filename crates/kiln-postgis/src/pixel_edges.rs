@@ -1,0 +1,141 @@
+//! The edges of a canvas's pixels, in cells.
+
+use std::ops::Range;
+
+use kiln_core::geo::Canvas;
+use kiln_core::raster::lattice::{OUTSIDE, Placement};
+
+/// Edges of columns and rows of pixels, in cells of a level: each pixel reaches from one edge to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PixelEdges {
+    pub(super) level: u32,
+    /// Edges of columns, ascending.
+    pub(super) columns: Vec<u64>,
+    /// The visible ranges of columns.
+    pub(super) spans: Vec<Range<u64>>,
+    /// Edges of rows, ascending.
+    pub(super) rows: Vec<u64>,
+}
+
+impl PixelEdges {
+    /// The edges of a canvas's pixels, in all copies of the world. All cells between two edges belong to the same pixel.
+    pub(super) fn of_canvas(canvas: &Canvas, placement: &Placement) -> Self {
+        let all = 0..canvas.height();
+        let rows = placement.rows(all.clone());
+        let (mut columns, mut spans, mut down) = (Vec::new(), Vec::new(), Vec::new());
+        for &turn in &placement.turns {
+            let [across, window] = placement.window(turn, all.clone());
+            let of_turn = placement.columns(turn);
+            let found = changes(across, |cell| of_turn.at(cell));
+            if let (Some(&first), Some(&last)) = (found.first(), found.last()) {
+                spans.push(first..last);
+            }
+            columns.extend(found);
+            if down.is_empty() {
+                down = changes(window, |cell| rows.at(cell));
+            }
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        Self { level: placement.level, columns, spans: merged(spans), rows: down }
+    }
+
+    /// The edges of the cells at `level` within the quadtree node `x`, `y` at `depth`.
+    pub(super) fn of_node(depth: u32, [x, y]: [u32; 2], level: u32) -> Self {
+        let cells = |at: u32| {
+            let first = u64::from(at) << (level - depth);
+            (first..=first + (1 << (level - depth))).collect::<Vec<u64>>()
+        };
+        let columns = cells(x);
+        let spans = columns.first().zip(columns.last()).map(|(first, last)| *first..*last).into_iter().collect();
+        Self { level, columns, spans, rows: cells(y) }
+    }
+
+    /// The first fixed-point unit of a cell.
+    pub(super) fn unit(&self, cell: u64) -> u64 {
+        cell << (32 - self.level)
+    }
+
+    /// Whether there is no pixel.
+    pub(super) fn is_empty(&self) -> bool {
+        self.columns.len() < 2 || self.rows.len() < 2
+    }
+}
+
+/// The cells at which the value of `at` changes, where it is not [`OUTSIDE`], and the end of the last range.
+fn changes([first, end]: [u64; 2], at: impl Fn(u32) -> u32) -> Vec<u64> {
+    let mut found = Vec::new();
+    let mut cell = first;
+    while cell < end {
+        let here = at(cell as u32);
+        // The first cell that differs lies between these two.
+        let (mut same, mut step) = (cell, 1);
+        while same + step < end && at((same + step) as u32) == here {
+            same += step;
+            step *= 2;
+        }
+        let mut other = (same + step).min(end);
+        while same + 1 < other {
+            let middle = same + (other - same) / 2;
+            if at(middle as u32) == here { same = middle } else { other = middle }
+        }
+        if here < OUTSIDE {
+            found.push(cell);
+            if other == end || at(other as u32) >= OUTSIDE {
+                found.push(other);
+            }
+        }
+        cell = other;
+    }
+    found
+}
+
+/// Merges ranges that touch or overlap.
+fn merged(mut spans: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    spans.sort_unstable_by_key(|span| span.start);
+    let mut all: Vec<Range<u64>> = Vec::new();
+    for span in spans {
+        match all.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => all.push(span),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use kiln_core::geo::{Bounds, Projection, TileCoord};
+
+    #[test]
+    fn edges_of_a_tile_are_its_cells_in_all_copies_of_the_world() {
+        let canvas = Canvas::tile(TileCoord::new(3, 2, 5).unwrap(), 256).unwrap();
+        let edges = PixelEdges::of_canvas(&canvas, &Placement::new(&canvas));
+        assert_eq!(edges.level, 11);
+        assert_eq!((edges.columns.len(), edges.rows.len()), (257, 257));
+        assert_eq!((edges.columns[0], edges.rows[0]), (512, 1280));
+        assert_eq!(edges.spans.first().zip(edges.spans.get(1)), None);
+        assert_eq!(edges.spans[0], 512..768);
+        let west = Canvas::tile(TileCoord::new(2, 0, 0).unwrap(), 256).unwrap().grow(10);
+        let edges = PixelEdges::of_canvas(&west, &Placement::new(&west));
+        assert_eq!(edges.spans, [0..266, 1014..1024]);
+        assert_eq!((edges.rows[0], edges.rows.len()), (0, 267));
+    }
+
+    #[test]
+    fn edges_of_other_pixels_are_where_the_next_pixel_begins() {
+        let bounds = Bounds::new(10.0, 50.0, 11.0, 51.0).unwrap();
+        let canvas = Canvas::new(Projection::PlateCarree, bounds, 100, 90).unwrap();
+        let placement = Placement::new(&canvas);
+        let edges = PixelEdges::of_canvas(&canvas, &placement);
+        assert_eq!((edges.columns.len(), edges.rows.len()), (101, 91));
+        let (columns, rows) = (placement.columns(0), placement.rows(0..90));
+        for i in 0..100 {
+            assert_eq!(columns.at(edges.columns[i] as u32), i as u32);
+            assert_eq!(columns.at(edges.columns[i + 1] as u32 - 1), i as u32);
+        }
+        assert!((0..90).all(|i| rows.at(edges.rows[i] as u32) == 100 * i as u32));
+    }
+}

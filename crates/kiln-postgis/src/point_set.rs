@@ -1,0 +1,102 @@
+//! Live tables as point sets, and all of them as their provider.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use kiln_core::error::Result;
+use kiln_core::geo::{Canvas, Extent};
+use kiln_core::raster::{Cells, Tally};
+use kiln_core::source::{CategoryList, Comparison, Description, PointSet, Provider, Query, ScanReport, Totals};
+
+use super::{LiveSnapshot, LiveSummary, LiveTable};
+
+impl PointSet for LiveSnapshot {
+    fn version(&self) -> String {
+        self.version().to_owned()
+    }
+
+    fn extent(&self) -> &Extent {
+        self.extent()
+    }
+
+    fn points(&self) -> u64 {
+        self.summary().points
+    }
+
+    fn is_weighted(&self) -> bool {
+        self.weight().is_some()
+    }
+
+    fn description(&self) -> Description {
+        self.relation.description()
+    }
+
+    fn report(&self) -> ScanReport {
+        let LiveSummary { points, rejected, .. } = *self.summary();
+        ScanReport { read: points + rejected, rejected, ..ScanReport::default() }
+    }
+
+    fn totals(&self) -> Option<Totals> {
+        let LiveSummary { points, weight, time_us, .. } = *self.summary();
+        Some(Totals { points, weight, time_us })
+    }
+
+    fn categories(&self, stop: Option<&AtomicBool>) -> Result<Option<CategoryList>> {
+        let (first, total) = self.categories(stop)?;
+        Ok(Some(CategoryList { first, total }))
+    }
+
+    fn is_aggregated(&self) -> bool {
+        true
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    fn concurrency(&self, threads: usize) -> usize {
+        threads.max(self.connections() / 2)
+    }
+
+    fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        radius_px: f64,
+        _threads: usize,
+    ) -> Result<(Cells, ScanReport)> {
+        self.cells(query, canvas, tally, radius_px)
+    }
+
+    fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
+        self.sample(query, count, level)
+    }
+
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        self.count(query)
+    }
+
+    fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
+        self.relation.check_comparison(comparison)
+    }
+}
+
+/// The tables of a database that are layers, by the layers' names.
+#[derive(Debug, Default)]
+pub struct LiveTables(pub BTreeMap<String, Arc<LiveTable>>);
+
+impl Provider for LiveTables {
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(self.0.keys().cloned().collect())
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Arc<dyn PointSet>>> {
+        Ok(self.0.get(name).map(|table| table.snapshot() as Arc<dyn PointSet>))
+    }
+
+    fn refresh(&self, name: &str, stop: &AtomicBool) -> Result<()> {
+        self.0.get(name).map_or(Ok(()), |table| table.renew(stop))
+    }
+}

@@ -1,0 +1,203 @@
+//! Resolution of a table specification to a relation.
+
+use tokio_postgres::types::Kind as TypeKind;
+
+use super::columns::{CatalogColumn, column_for};
+use super::database::all;
+use super::pool::PooledConnection;
+use super::quote::identifier;
+use super::relation::{Column, DEGREES, Geometry, Relation, TableName, TableSpec};
+use kiln_core::error::Result;
+use kiln_core::source::{Description, Role};
+
+/// The reason why a relation cannot be a layer.
+pub(super) type Unfit = String;
+
+/// The declaration of a geometry column: its type, such as `Point`, and its SRID, 0 if it has none.
+#[derive(Clone, Debug)]
+pub(super) struct Declared {
+    pub(super) shape: String,
+    pub(super) srid: i32,
+    pub(super) is_indexed: bool,
+    pub(super) is_view: bool,
+}
+
+/// Resolves a specification.
+///
+/// # Errors
+/// Those of the database. The inner error is the reason why the relation cannot be a layer.
+pub(super) async fn resolve(
+    connection: &mut PooledConnection,
+    label: &str,
+    spec: &TableSpec,
+) -> Result<Result<Relation, Unfit>> {
+    let (from, table) = match (&spec.table, &spec.sql) {
+        (Some(table), None) => match find(connection, table).await? {
+            Some(table) => (format!("{}.{} AS k", identifier(&table.schema), identifier(&table.name)), Some(table)),
+            None => return Ok(Err(format!("there is no table or view `{table}`"))),
+        },
+        (None, Some(query)) => {
+            let query = query.trim().trim_end_matches(';');
+            (format!("({query}\n) AS k"), None)
+        }
+        _ => return Ok(Err("it needs a table, or sql, but not both".into())),
+    };
+    let statement = connection.statement(&format!("SELECT k.* FROM {from} LIMIT 0")).await?;
+    let columns: Vec<CatalogColumn> = statement
+        .columns()
+        .iter()
+        .map(|column| CatalogColumn {
+            name: column.name().to_owned(),
+            type_name: column.type_().name().to_owned(),
+            is_enum: matches!(column.type_().kind(), TypeKind::Enum(_)),
+        })
+        .collect();
+    let geometry = match geometry_column(spec, &columns) {
+        Ok(found) => found,
+        Err(unfit) => return Ok(Err(unfit)),
+    };
+    let declared = match &table {
+        Some(table) => declared(connection, table, &geometry.name).await?,
+        None => None,
+    };
+    let is_indexed = declared.as_ref().map(|declared| declared.is_indexed).filter(|_| table.is_some());
+    let is_view = declared.as_ref().is_some_and(|declared| declared.is_view);
+    let shape = match shape(connection, &from, spec, geometry, declared).await? {
+        Ok(shape) => shape,
+        Err(unfit) => return Ok(Err(unfit)),
+    };
+    let column = |role: Role, named: &Option<String>| column_for(role, named.as_deref(), &columns);
+    let read = || -> Result<_, Unfit> {
+        Ok((
+            column(Role::Weight, &spec.weight)?,
+            column(Role::Time, &spec.time)?,
+            column(Role::Category, &spec.category)?,
+        ))
+    };
+    Ok(read().map(|(weight, time, category)| Relation {
+        label: label.to_owned(),
+        from,
+        table,
+        is_view,
+        geometry: shape,
+        weight,
+        time,
+        category,
+        columns: columns
+            .iter()
+            .filter_map(|found| Some(Column { name: found.name.clone(), kind: found.kind()? }))
+            .collect(),
+        filter: spec.filter.clone(),
+        is_indexed,
+        description: Description::default(),
+    }))
+}
+
+/// The table of a name that is quoted as in SQL.
+pub(super) async fn find(connection: &mut PooledConnection, text: &str) -> Result<Option<TableName>> {
+    let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.oid = to_regclass($1::text) AND c.relkind IN ('r', 'v', 'm', 'f', 'p')";
+    let values = [Box::new(text.to_owned()) as _];
+    let found = all(connection, sql, &values, |row| Ok(TableName { schema: row.try_get(0)?, name: row.try_get(1)? }));
+    Ok(found.await?.into_iter().next())
+}
+
+fn geometry_column<'c>(spec: &TableSpec, columns: &'c [CatalogColumn]) -> Result<&'c CatalogColumn, Unfit> {
+    let of_points: Vec<&CatalogColumn> = columns.iter().filter(|column| column.is_geometry()).collect();
+    let names = || of_points.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (&spec.geometry, &of_points[..]) {
+        (_, []) => Err("no column is of the type geometry or geography".into()),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(format!("there are several columns of places; name one as its geometry: {}", names())),
+        (Some(name), _) => {
+            let found = of_points.iter().find(|column| column.name == *name);
+            found.copied().ok_or_else(|| format!("no column `{name}` holds places; there are {}", names()))
+        }
+    }
+}
+
+async fn declared(connection: &mut PooledConnection, table: &TableName, column: &str) -> Result<Option<Declared>> {
+    let sql = "SELECT postgis_typmod_type(a.atttypmod)::text, postgis_typmod_srid(a.atttypmod), \
+               c.relkind IN ('v', 'f') OR EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid \
+               JOIN pg_am m ON m.oid = x.relam WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum \
+               AND m.amname IN ('gist', 'spgist', 'brin')), c.relkind = 'v' \
+               FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE n.nspname = $1::text AND c.relname = $2::text AND a.attname = $3::text";
+    let values = [table.schema.clone(), table.name.clone(), column.to_owned()].map(|value| Box::new(value) as _);
+    let found = all(connection, sql, &values, |row| {
+        Ok(Declared {
+            shape: row.try_get(0)?,
+            srid: row.try_get(1)?,
+            is_indexed: row.try_get(2)?,
+            is_view: row.try_get(3)?,
+        })
+    });
+    Ok(found.await?.into_iter().next())
+}
+
+/// The type and the coordinate system of the values.
+async fn shape(
+    connection: &mut PooledConnection,
+    from: &str,
+    spec: &TableSpec,
+    column: &CatalogColumn,
+    declared: Option<Declared>,
+) -> Result<Result<Geometry, Unfit>> {
+    let is_geography = column.type_name == "geography";
+    let mut geometry = Geometry { name: column.name.clone(), is_geography, stored_srid: 0, srid: 0, is_mixed: false };
+    let (shape, declared_srid) = declared.map_or((String::new(), 0), |declared| (declared.shape, declared.srid));
+    let shape = shape.to_ascii_lowercase();
+    let shape = shape.trim_end_matches(['z', 'm']);
+    match shape {
+        "point" => {}
+        "multipoint" | "geometry" | "" => geometry.is_mixed = true,
+        other => return Ok(Err(format!("its places are of the type {other}, not points"))),
+    }
+    geometry.stored_srid = if is_geography && declared_srid <= 0 { DEGREES } else { declared_srid.max(0) };
+    if shape.is_empty() || shape == "geometry" || geometry.stored_srid == 0 {
+        match probe(connection, from, spec, column).await? {
+            Ok(Some((srid, is_mixed))) => (geometry.stored_srid, geometry.is_mixed) = (srid, is_mixed),
+            Ok(None) => {}
+            Err(unfit) => return Ok(Err(unfit)),
+        }
+    }
+    geometry.srid = match (geometry.stored_srid, spec.srid) {
+        (0, Some(srid)) => srid,
+        (0, None) => {
+            let why = "its coordinate system is not known (SRID 0); name it by srid = … under [layers.NAME]";
+            return Ok(Err(why.into()));
+        }
+        (stored, Some(srid)) if stored != srid => {
+            return Ok(Err(format!("its places say themselves that their SRID is {stored}, not {srid}")));
+        }
+        (stored, _) => stored,
+    };
+    Ok(Ok(geometry))
+}
+
+/// Samples some values for their coordinate system, and for others than single points.
+async fn probe(
+    connection: &mut PooledConnection,
+    from: &str,
+    spec: &TableSpec,
+    column: &CatalogColumn,
+) -> Result<Result<Option<(i32, bool)>, Unfit>> {
+    let place = format!("k.{}", identifier(&column.name));
+    let filter = spec.filter.as_ref().map(|filter| format!(" AND ({filter}\n)")).unwrap_or_default();
+    let sql = format!(
+        "SELECT ST_SRID(g), GeometryType(g), count(*) FROM (SELECT {place}::geometry AS g FROM {from} \
+         WHERE {place} IS NOT NULL{filter} LIMIT 1000) AS s GROUP BY 1, 2 ORDER BY 3 DESC"
+    );
+    let found: Vec<(i32, String)> = all(connection, &sql, &[], |row| Ok((row.try_get(0)?, row.try_get(1)?))).await?;
+    let Some((srid, _)) = found.first() else { return Ok(Ok(None)) };
+    if let Some((other, _)) = found.iter().find(|(other, _)| other != srid) {
+        return Ok(Err(format!("its places are in several coordinate systems, SRID {srid} and {other} among them")));
+    }
+    let is_points = |kind: &str| kind.trim_end_matches(['Z', 'M']) == "POINT";
+    let of_points = found.iter().filter(|(_, kind)| is_points(kind) || kind.starts_with("MULTIPOINT")).count();
+    if of_points == 0 {
+        return Ok(Err(format!("its places are of the type {}, not points", found[0].1.to_lowercase())));
+    }
+    // Rows outside of the sample may have any type.
+    Ok(Ok(Some((*srid, true))))
+}

@@ -1,0 +1,189 @@
+//! The last known state of a live table.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use tokio_postgres::Row;
+
+use super::database::{Database, all};
+use super::relation::{Box4, Relation};
+use super::sql::Sql;
+use super::statistics::{CellStatistics, TableStatistics};
+use super::window::intersection;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::{Bounds, Extent, Points, fixed};
+use kiln_core::parameter::Parameter;
+use kiln_core::source::Query;
+
+/// The statistics of a live table when they were last read. The points themselves are always the current ones.
+#[derive(Debug)]
+pub struct LiveSnapshot {
+    pub(super) database: Arc<Database>,
+    pub(super) relation: Arc<Relation>,
+    /// Points per coarse cell, in Z-order.
+    pub(super) coarse: Vec<CellStatistics>,
+    /// West, south, east and north of all points, as they are stored.
+    pub(super) area: Option<Box4>,
+    summary: LiveSummary,
+    extent: Extent,
+    version: String,
+    categories: OnceLock<(Vec<String>, u64)>,
+}
+
+/// A summary of a live table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LiveSummary {
+    /// Points.
+    pub points: u64,
+    /// Rows without a valid geometry or weight.
+    pub rejected: u64,
+    /// Points beyond 85.05° north or south, the edge of Web Mercator, which are not counted in `points`.
+    pub beyond_map: u64,
+    /// Sum, minimum and maximum of the weights; `None` without a weight column or without points.
+    pub weight: Option<[f64; 3]>,
+    /// First and last instant in microseconds since 1970-01-01 UTC; `None` if no point has one.
+    pub time_us: Option<[i64; 2]>,
+}
+
+impl LiveSnapshot {
+    /// Reads the statistics of a relation.
+    ///
+    /// # Errors
+    /// Those of the database; [`Error::Cancelled`] once `stop` is set.
+    pub fn of(database: &Arc<Database>, relation: Relation, stop: Option<&AtomicBool>) -> Result<Self> {
+        Self::read(database, &Arc::new(relation), stop)
+    }
+
+    pub(super) fn read(database: &Arc<Database>, relation: &Arc<Relation>, stop: Option<&AtomicBool>) -> Result<Self> {
+        let (own_database, own_relation) = (Arc::clone(database), Arc::clone(relation));
+        database.wait(stop, async move { Self::read_async(&own_database, &own_relation).await })
+    }
+
+    pub(super) async fn read_async(database: &Arc<Database>, relation: &Arc<Relation>) -> Result<Self> {
+        let statistics = TableStatistics::read(database, relation).await?;
+        Ok(Self::new(Arc::clone(database), Arc::clone(relation), statistics))
+    }
+
+    fn new(database: Arc<Database>, relation: Arc<Relation>, statistics: TableStatistics) -> Self {
+        let TableStatistics { coarse, rejected, beyond_map, version } = statistics;
+        let mut summary = LiveSummary { rejected, beyond_map, ..LiveSummary::default() };
+        let (mut extent, mut area) = (Extent::default(), None::<Box4>);
+        for cell in &coarse {
+            summary.points += cell.n;
+            let [west, south, east, north] = cell.area;
+            // Points are drawn at fixed-point coordinates, up to half a unit away from the stored ones.
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            fixed::to_fixed(Points::new(&[west, east], &[south, north]).unwrap_or_default(), &mut x, &mut y);
+            for (&x, &y) in x.iter().zip(&y) {
+                let (lon, lat) = fixed::from_fixed(x, y);
+                extent.add(Points::new(&[lon], &[lat]).unwrap_or_default());
+            }
+            let all = area.get_or_insert(cell.area);
+            *all = [all[0].min(west), all[1].min(south), all[2].max(east), all[3].max(north)];
+            if let Some([sum, least, most]) = cell.weight {
+                let weight = summary.weight.get_or_insert([0.0, least, most]);
+                *weight = [weight[0] + sum, weight[1].min(least), weight[2].max(most)];
+            }
+            if let Some([first, last]) = cell.time_us {
+                let time = summary.time_us.get_or_insert([first, last]);
+                *time = [time[0].min(first), time[1].max(last)];
+            }
+        }
+        Self { database, relation, coarse, area, summary, extent, version, categories: OnceLock::new() }
+    }
+
+    /// The summary.
+    pub fn summary(&self) -> &LiveSummary {
+        &self.summary
+    }
+
+    /// The first 1000 categories in alphabetical order, and the number of all. The result is cached.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells).
+    pub fn categories(&self, stop: Option<&AtomicBool>) -> Result<(Vec<String>, u64)> {
+        const MAX_NAMES: usize = 1000;
+        if let Some(known) = self.categories.get() {
+            return Ok(known.clone());
+        }
+        let Some(category) = self.relation.category_sql() else { return Ok((Vec::new(), 0)) };
+        let mut sql = Sql::default();
+        sql.push(&format!("SELECT category, count(*) OVER () FROM (SELECT DISTINCT {category} AS category FROM "));
+        sql.push(&self.relation.items());
+        self.relation.push_conditions(&mut sql, &Query::default(), None);
+        sql.push(") AS names WHERE category IS NOT NULL ORDER BY category COLLATE \"C\" LIMIT ")
+            .push(&MAX_NAMES.to_string());
+        let read = |row: &Row| Ok((row.try_get::<_, String>(0)?, row.try_get::<_, i64>(1)?));
+        let found: Vec<(String, i64)> = self
+            .database
+            .run(stop, move |mut connection| async move { all(&mut connection, &sql.text, &sql.values, read).await })?;
+        let total = found.first().map_or(0, |(_, total)| u64::try_from(*total).unwrap_or_default());
+        let names = found.into_iter().map(|(name, _)| name).collect();
+        Ok(self.categories.get_or_init(|| (names, total)).clone())
+    }
+
+    /// The extent of the points.
+    pub fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    /// A digest of the points.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The name of the weight's column; `None` if every point has the weight 1.
+    pub fn weight(&self) -> Option<&str> {
+        self.relation.weight()
+    }
+
+    /// The maximum number of concurrent statements.
+    pub fn connections(&self) -> usize {
+        self.database.connections()
+    }
+
+    /// The relation.
+    pub fn relation(&self) -> &Relation {
+        &self.relation
+    }
+
+    /// Checks that the relation has the columns that a query filters by.
+    pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
+        if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
+            return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
+        }
+        if self.relation.category.is_none() && !query.filter.categories.is_empty() {
+            return Err(Error::invalid(Parameter::CATEGORY, "the layer's points have no categories to filter by"));
+        }
+        Ok(())
+    }
+
+    /// The estimated number of points in boxes, without any filter.
+    pub(super) fn estimate(&self, boxes: &[Box4]) -> u64 {
+        let share = |cell: &CellStatistics, found: &Box4| {
+            let Some(both) = intersection(cell.area, *found) else { return 0.0 };
+            let part = |axis: usize| {
+                let whole = cell.area[axis + 2] - cell.area[axis];
+                if whole > 0.0 { (both[axis + 2] - both[axis]) / whole } else { 1.0 }
+            };
+            part(0) * part(1)
+        };
+        let pairs = self.coarse.iter().flat_map(|cell| boxes.iter().map(move |found| (cell, found)));
+        pairs.map(|(cell, found)| cell.n as f64 * share(cell, found)).sum::<f64>() as u64
+    }
+
+    /// The boxes of a window's points in all copies of the world, intersected with `boxes`.
+    pub(super) fn boxes_of(&self, window: Bounds, boxes: Option<&[Box4]>) -> Vec<Box4> {
+        let Some(area) = self.area else { return Vec::new() };
+        let Bounds { west, south, east, north } = window;
+        let east = if east < west { east + 360.0 } else { east };
+        let copies = (-3..=3).map(|turn| f64::from(turn) * 360.0);
+        let copies = copies.filter_map(|turn| intersection([west + turn, south, east + turn, north], area));
+        match boxes {
+            Some(boxes) => {
+                copies.flat_map(|copy| boxes.iter().filter_map(move |own| intersection(copy, *own))).collect()
+            }
+            None => copies.collect(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Points appended to a layer, with one commit for all writes that arrive at the same time.
+
+use super::layer::{Change, StoredLayer};
+use super::merge::{SegmentOptions, write_segment};
+use super::queue::{Appended, PendingPoints, PendingWrite};
+use super::requests::Request;
+use super::rows::Rows;
+use super::segment::SegmentEntry;
+use super::staging::StagingDir;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::Points;
+use kiln_core::parameter::Parameter;
+
+/// Points to append to a layer.
+#[derive(Debug, Default)]
+pub struct Batch(pub(super) Rows);
+
+impl Batch {
+    /// Adds points, and returns how many of them are left out since they lie beyond the edge of the Web Mercator world,
+    /// 85.05° north or south.
+    pub fn add(&mut self, points: Points<'_>) -> usize {
+        self.0.add(points)
+    }
+
+    /// The number of points.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no point.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl StoredLayer {
+    /// Appends points, and returns when they are on disk. Concurrent writes share a commit.
+    ///
+    /// A `request` whose key is known already appends nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body; [`Error::Io`] if the store cannot be
+    /// written: no point was appended then.
+    pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<Appended> {
+        /// Points that are written as a segment of their own.
+        const MANY_ROWS: usize = 1 << 17;
+        let points = if batch.len() < MANY_ROWS {
+            PendingPoints::Rows(batch.0)
+        } else {
+            let staging = self.staging_dir()?;
+            let entry = write_segment(&staging, batch.0, true, &options(request.as_slice()))?;
+            PendingPoints::Segment(entry, staging)
+        };
+        self.queue.submit(PendingWrite { points, request }, |writes| self.commit_writes(writes))
+    }
+
+    /// Commits writes together, and returns the outcome of each.
+    fn commit_writes(&self, writes: Vec<PendingWrite>) -> Vec<Result<Appended>> {
+        // The newest snapshot, even where an older one is served: a request that it does not know counts as a new one.
+        let snapshot = match self.refresh() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return writes.iter().map(|_| Err(error.duplicate())).collect(),
+        };
+        let mut outcomes = Vec::with_capacity(writes.len());
+        let (mut few, mut segments) = (Rows::default(), Vec::new());
+        let (mut requests, mut requests_of_few) = (Vec::<Request>::new(), Vec::new());
+        for PendingWrite { points, request } in writes {
+            let known = request.as_ref().and_then(|request| {
+                let in_this_commit = requests.iter().find(|other| other.key == request.key);
+                let before = in_this_commit.or_else(|| snapshot.request(&request.key))?;
+                Some((before.clone(), before.digest == request.digest))
+            });
+            if let Some((before, is_same_body)) = known {
+                let reused = || Error::invalid(Parameter::IDEMPOTENCY_KEY, "it was used for another body already");
+                outcomes.push(if is_same_body { Ok(Appended::Before(before)) } else { Err(reused()) });
+                continue;
+            }
+            outcomes.push(Ok(Appended::New));
+            requests.extend(request.clone().filter(|_| points.len() > 0));
+            match points {
+                PendingPoints::Rows(rows) => {
+                    requests_of_few.extend(request.filter(|_| !rows.is_empty()));
+                    few.append(rows);
+                }
+                PendingPoints::Segment(entry, staging) => segments.push((entry, staging)),
+            }
+        }
+        if let Err(error) = self.commit_points(few, &requests_of_few, segments) {
+            for outcome in &mut outcomes {
+                let depends_on_commit = match outcome {
+                    Ok(Appended::New) => true,
+                    // Its first request may have been part of this commit.
+                    Ok(Appended::Before(before)) => requests.iter().any(|request| request.key == before.key),
+                    Err(_) => false,
+                };
+                if depends_on_commit {
+                    *outcome = Err(error.duplicate());
+                }
+            }
+        }
+        outcomes
+    }
+
+    fn commit_points(&self, few: Rows, requests: &[Request], segments: Vec<(SegmentEntry, StagingDir)>) -> Result<()> {
+        let (mut added, mut staged): (Vec<_>, Vec<_>) = segments.into_iter().unzip();
+        if !few.is_empty() {
+            /// Points that are summed fast enough without bins, which the next merge adds. (The tests want bins soon.)
+            const FEW_ROWS: usize = if cfg!(test) { 1 << 13 } else { 1 << 15 };
+            let (staging, with_bins) = (self.staging_dir()?, few.len() > FEW_ROWS);
+            added.push(write_segment(&staging, few, with_bins, &options(requests))?);
+            staged.push(staging);
+        }
+        if added.is_empty() {
+            return Ok(());
+        }
+        self.commit(Change { added, ..Change::default() }, &staged)
+    }
+}
+
+fn options(requests: &[Request]) -> SegmentOptions<'_> {
+    SegmentOptions { requests, threads: 1, progress: None }
+}

@@ -1,0 +1,292 @@
+//! The bins of a segment: an Arrow IPC file of blocks.
+//!
+//! A block is a square of 64 × 64 cells, a node of the quadtree over the points. It is kept where it holds more points than
+//! [`MOST_POINTS`]; where there are fewer, the points themselves are read. So no block costs more than that many reads, however
+//! many points there are.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, Float32Array, Float64Array, ListArray, RecordBatch, UInt8Array, UInt16Array, UInt32Array,
+    UInt64Array,
+};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
+
+use super::arrow_file::{ArrowFile, ArrowWriter, Written};
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::morton;
+
+/// As many points as a block has cells.
+pub(super) const MOST_POINTS: u64 = 1 << (2 * SIDE_BITS);
+pub(super) use kiln_core::raster::lattice::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
+
+/// The occupied cells of a block, in Z-order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Cells {
+    /// row · 64 + column.
+    pub(super) cell: Vec<u16>,
+    /// Points.
+    pub(super) n: Vec<u32>,
+    /// Sums of weights; empty where every point weighs 1.
+    pub(super) sum: Vec<f64>,
+    /// Greatest weights; empty where every point weighs 1.
+    pub(super) max: Vec<f32>,
+}
+
+impl Cells {
+    /// Adds to the last cell if it is this one, else appends it.
+    #[inline]
+    pub(super) fn add(&mut self, cell: u16, n: u32, weights: Option<(f64, f32)>) {
+        if self.cell.last() == Some(&cell) {
+            let last = self.cell.len() - 1;
+            self.n[last] = self.n[last].saturating_add(n);
+            if let Some((sum, max)) = weights {
+                self.sum[last] += sum;
+                self.max[last] = self.max[last].max(max);
+            }
+            return;
+        }
+        self.cell.push(cell);
+        self.n.push(n);
+        if let Some((sum, max)) = weights {
+            self.sum.push(sum);
+            self.max.push(max);
+        }
+    }
+
+    fn append(&mut self, other: &Self) {
+        self.cell.extend_from_slice(&other.cell);
+        self.n.extend_from_slice(&other.n);
+        self.sum.extend_from_slice(&other.sum);
+        self.max.extend_from_slice(&other.max);
+    }
+}
+
+/// Writes blocks, in any order.
+pub(super) struct BlocksWriter {
+    file: ArrowWriter,
+    weighted: bool,
+    level: Vec<u8>,
+    column: Vec<u32>,
+    row: Vec<u32>,
+    first_point: Vec<u64>,
+    points: Vec<u64>,
+    lengths: Vec<usize>,
+    cells: Cells,
+}
+
+const ABOUT: &str = "Points summed per cell. A row is a block of 64 x 64 cells of a level, which has 2^level cells around \
+    the Web Mercator world: block_x and block_y count blocks from the north-western corner, and a cell is row * 64 + \
+    column within its block. Blocks of fewer than 4097 points are left out: their points are in the file of points, \
+    the rows from first_point on.";
+
+impl BlocksWriter {
+    /// Cells of a batch, more or less.
+    const BATCH_CELLS: usize = 1 << 16;
+
+    pub(super) fn create(path: &Path, weighted: bool) -> Result<Self> {
+        let mut fields = vec![
+            Field::new("level", DataType::UInt8, false),
+            Field::new("block_x", DataType::UInt32, false),
+            Field::new("block_y", DataType::UInt32, false),
+            Field::new("first_point", DataType::UInt64, false),
+            Field::new("points", DataType::UInt64, false),
+            Field::new("cell", DataType::List(item(DataType::UInt16)), false),
+            Field::new("n", DataType::List(item(DataType::UInt32)), false),
+        ];
+        if weighted {
+            fields.push(Field::new("sum", DataType::List(item(DataType::Float64)), false));
+            fields.push(Field::new("max", DataType::List(item(DataType::Float32)), false));
+        }
+        let about = HashMap::from([("kiln".to_owned(), ABOUT.to_owned())]);
+        let file = ArrowWriter::create(path, Schema::new(fields).with_metadata(about))?;
+        Ok(Self {
+            file,
+            weighted,
+            level: Vec::new(),
+            column: Vec::new(),
+            row: Vec::new(),
+            first_point: Vec::new(),
+            points: Vec::new(),
+            lengths: Vec::new(),
+            cells: Cells::default(),
+        })
+    }
+
+    /// Writes a block: the node `key` of the quadtree, whose cells are of `level`.
+    pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &Cells) -> Result<()> {
+        let (column, row) = morton::place(key);
+        self.level.push(level as u8);
+        self.column.push(column);
+        self.row.push(row);
+        self.first_point.push(rows.start);
+        self.points.push(rows.end - rows.start);
+        self.lengths.push(cells.cell.len());
+        self.cells.append(cells);
+        if self.cells.cell.len() >= Self::BATCH_CELLS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let cells = std::mem::take(&mut self.cells);
+        let offsets = OffsetBuffer::from_lengths(std::mem::take(&mut self.lengths));
+        let list = |values: ArrayRef| -> ArrayRef {
+            let of = item(values.data_type().clone());
+            Arc::new(ListArray::new(of, offsets.clone(), values, None))
+        };
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt8Array::from(std::mem::take(&mut self.level))),
+            Arc::new(UInt32Array::from(std::mem::take(&mut self.column))),
+            Arc::new(UInt32Array::from(std::mem::take(&mut self.row))),
+            Arc::new(UInt64Array::from(std::mem::take(&mut self.first_point))),
+            Arc::new(UInt64Array::from(std::mem::take(&mut self.points))),
+            list(Arc::new(UInt16Array::from(cells.cell))),
+            list(Arc::new(UInt32Array::from(cells.n))),
+        ];
+        if self.weighted {
+            columns.push(list(Arc::new(Float64Array::from(cells.sum))));
+            columns.push(list(Arc::new(Float32Array::from(cells.max))));
+        }
+        self.file.write(columns)
+    }
+
+    pub(super) fn finish(mut self, durable: bool) -> Result<Written> {
+        if !self.level.is_empty() {
+            self.flush()?;
+        }
+        self.file.finish(durable)
+    }
+}
+
+fn item(of: DataType) -> FieldRef {
+    Arc::new(Field::new_list_field(of, false))
+}
+
+/// A file of blocks that is open for reading.
+#[derive(Debug)]
+pub(super) struct BlocksFile {
+    file: ArrowFile,
+    batches: Vec<Batch>,
+    /// The blocks of each level by their key, from [`MIN_LEVEL`] on.
+    levels: Vec<Vec<Block>>,
+}
+
+/// The location of a block in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    key: u64,
+    first_row: u64,
+    rows: u64,
+    batch: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Block {
+    /// The rows of its points.
+    pub(super) fn rows(&self) -> Range<u64> {
+        self.first_row..self.first_row + self.rows
+    }
+}
+
+/// The cells of the blocks of a record batch.
+#[derive(Debug)]
+struct Batch {
+    cell: ScalarBuffer<u16>,
+    n: ScalarBuffer<u32>,
+    weights: Option<(ScalarBuffer<f64>, ScalarBuffer<f32>)>,
+}
+
+/// The cells of a block, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BlockCells<'a> {
+    pub(super) cell: &'a [u16],
+    pub(super) n: &'a [u32],
+    /// Sums and greatest weights; `None` where every point weighs 1.
+    pub(super) weights: Option<(&'a [f64], &'a [f32])>,
+}
+
+impl BlocksFile {
+    /// Opens the blocks of a segment of `rows` points.
+    pub(super) fn open(path: &Path, written: Written, rows: u64) -> Result<Self> {
+        let file = ArrowFile::open(path, written.bytes)?;
+        let damaged = || Error::input(path, "it is damaged: its columns are not those of bins");
+        let mut levels = vec![Vec::new(); (MAX_LEVEL - MIN_LEVEL + 1) as usize];
+        let mut batches = Vec::with_capacity(file.batches.len());
+        for (index, batch) in file.batches.iter().enumerate() {
+            let read = Batch::read(batch, index as u32, rows, &mut levels).ok_or_else(damaged)?;
+            batches.push(read);
+        }
+        for level in &mut levels {
+            level.sort_unstable_by_key(|block| block.key);
+        }
+        file.release_all();
+        Ok(Self { file, batches, levels })
+    }
+
+    pub(super) fn verify(&self, written: Written) -> Result<()> {
+        self.file.verify(written)
+    }
+
+    /// The block that is the node `key` with cells of `level`, if the file has it.
+    pub(super) fn find(&self, level: u32, key: u64) -> Option<&Block> {
+        let blocks = self.levels.get(level.checked_sub(MIN_LEVEL)? as usize)?;
+        blocks.binary_search_by_key(&key, |block| block.key).ok().map(|place| &blocks[place])
+    }
+
+    pub(super) fn cells(&self, block: &Block) -> BlockCells<'_> {
+        let batch = &self.batches[block.batch as usize];
+        let range = block.start as usize..block.end as usize;
+        BlockCells {
+            cell: &batch.cell[range.clone()],
+            n: &batch.n[range.clone()],
+            weights: batch.weights.as_ref().map(|(sum, max)| (&sum[range.clone()], &max[range])),
+        }
+    }
+}
+
+impl Batch {
+    /// Reads the cells of a batch, and appends its blocks to `levels`.
+    fn read(batch: &RecordBatch, index: u32, rows: u64, levels: &mut [Vec<Block>]) -> Option<Self> {
+        let column = |name: &str| batch.column_by_name(name);
+        let level = column("level")?.as_primitive_opt::<UInt8Type>()?;
+        let block_x = column("block_x")?.as_primitive_opt::<UInt32Type>()?;
+        let block_y = column("block_y")?.as_primitive_opt::<UInt32Type>()?;
+        let first_point = column("first_point")?.as_primitive_opt::<UInt64Type>()?;
+        let points = column("points")?.as_primitive_opt::<UInt64Type>()?;
+        let list = |name: &str| column(name)?.as_list_opt::<i32>();
+        let cell_list = list("cell")?;
+        let same = |other: &ListArray| other.offsets() == cell_list.offsets();
+        let n_list = list("n").filter(|other| same(other))?;
+        let cell = cell_list.values().as_primitive_opt::<UInt16Type>()?.values().clone();
+        let n = n_list.values().as_primitive_opt::<UInt32Type>()?.values().clone();
+        let weights = match (list("sum"), list("max")) {
+            (Some(sum), Some(max)) if same(sum) && same(max) => Some((
+                sum.values().as_primitive_opt::<Float64Type>()?.values().clone(),
+                max.values().as_primitive_opt::<Float32Type>()?.values().clone(),
+            )),
+            (None, None) => None,
+            _ => return None,
+        };
+        for i in 0..batch.num_rows() {
+            let (first_row, points) = (first_point.value(i), points.value(i));
+            if first_row.checked_add(points)? > rows {
+                return None;
+            }
+            let offsets = &cell_list.offsets()[i..=i + 1];
+            let (start, end) = (offsets[0] as u32, offsets[1] as u32);
+            let key = morton::key(block_x.value(i), block_y.value(i));
+            let level = u32::from(level.value(i)).checked_sub(MIN_LEVEL)?;
+            levels.get_mut(level as usize)?.push(Block { key, first_row, rows: points, batch: index, start, end });
+        }
+        let cells = cell.len();
+        let whole =
+            n.len() == cells && weights.as_ref().is_none_or(|(sum, max)| (sum.len(), max.len()) == (cells, cells));
+        whole.then_some(Self { cell, n, weights })
+    }
+}

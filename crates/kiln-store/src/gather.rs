@@ -1,0 +1,289 @@
+//! The points of segments summed per cell of a canvas: from blocks where there are many, one by one where there are few.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::blocks::{BlockCells, MAX_LEVEL, MOST_POINTS, SIDE_BITS};
+use super::filter::Filter;
+use super::segment::Segment;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::Canvas;
+use kiln_core::geo::morton::{self, KEY_BITS};
+use kiln_core::parallel::for_each;
+use kiln_core::raster::lattice::{CellSums, Columns, FEW_POINTS, Lattice, Placement, Resampling, Rows, Tallies};
+use kiln_core::raster::{Cells, Grid, Tally};
+use kiln_core::simd::wide;
+
+/// A request for the sums of a canvas.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CellRequest<'a> {
+    pub(super) canvas: &'a Canvas,
+    pub(super) tally: Tally,
+    /// Whether weights count; if not, every point weighs 1.
+    pub(super) weights: bool,
+    /// The radius of the kernel that will smooth the cells, in pixels.
+    pub(super) radius_px: f64,
+    pub(super) stop: Option<&'a AtomicBool>,
+}
+
+impl CellRequest<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+}
+
+/// Some rows of the sums.
+struct Part<'a> {
+    rows: Range<u32>,
+    counts: Option<&'a mut [f32]>,
+    sums: Option<&'a mut [f32]>,
+    max: Option<&'a mut [f32]>,
+}
+
+/// Sums the points of segments per cell of the canvas, each segment with its filter, if it has one. `points` is their total.
+///
+/// The threads share the rows of the canvas, so that each cell is summed in one order, whatever their number.
+pub(super) fn gather(
+    segments: &[(&Segment, Option<Filter<'_>>)],
+    request: CellRequest<'_>,
+    points: u64,
+    threads: usize,
+) -> Result<Cells> {
+    /// Parts per thread: points are not spread evenly.
+    const PARTS: usize = 8;
+    let canvas = request.canvas;
+    let (width, height) = (canvas.width() as usize, canvas.height() as usize);
+    let grid = |is_kept: bool, nothing: f32| is_kept.then(|| Grid::filled(width, height, nothing));
+    let mut counts = grid(matches!(request.tally, Tally::Count | Tally::CountAndSum), 0.0);
+    let mut sums = grid(matches!(request.tally, Tally::Sum | Tally::CountAndSum), 0.0);
+    let mut max = grid(request.tally == Tally::Max, f32::NEG_INFINITY);
+    let placement = Placement::new(canvas);
+    let resampling = (!placement.is_exact() && points > FEW_POINTS).then(|| Resampling::new(canvas, request.radius_px));
+    let most_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
+    let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height }.min(most_rows);
+    let inside = AtomicU64::new(0);
+    {
+        let mut rest = [&mut counts, &mut sums, &mut max].map(|grid| grid.as_mut().map(Grid::cells_mut));
+        let parts = placement.parts(part_rows as u32).into_iter().map(|rows| {
+            let [counts, sums, max] = rest.each_mut().map(|rest| {
+                let (part, others) = rest.take()?.split_at_mut(rows.len() * width);
+                *rest = Some(others);
+                Some(part)
+            });
+            Part { rows, counts, sums, max }
+        });
+        let sum = |placement: &Placement, rows: Range<u32>, tallies: &mut Tallies| {
+            for (segment, filter) in segments {
+                Walk::new(segment, filter.as_ref(), request, placement, rows.clone(), tallies).all();
+            }
+            inside.fetch_add(tallies.inside, Ordering::Relaxed);
+        };
+        for_each(parts, threads, |Part { rows, counts, sums, max }| {
+            if let Some(resampling) = &resampling {
+                let (cells, fresh) = resampling.cells(rows.clone());
+                let mut tallies = Tallies::new(request.tally, cells.width(), cells.height());
+                tallies.count_only(fresh);
+                sum(&Placement::new(&cells), 0..cells.height(), &mut tallies);
+                resampling.spread(&rows, &tallies, counts, sums, max);
+            } else {
+                let mut tallies = Tallies::new(request.tally, canvas.width(), rows.end - rows.start);
+                sum(&placement, rows, &mut tallies);
+                tallies.write_to(counts, sums, max);
+            }
+        });
+    }
+    if request.is_stopped() {
+        return Err(Error::Cancelled);
+    }
+    let weighted = request.weights && segments.iter().any(|(segment, _)| segment.points.is_weighted());
+    let inside = inside.into_inner();
+    Ok(Cells { width, height, counts, sums, max, points, inside, weighted })
+}
+
+/// A walk down the quadtree of a segment, over the nodes that are visible in some rows of a canvas.
+struct Walk<'a> {
+    segment: &'a Segment,
+    filter: Option<&'a Filter<'a>>,
+    request: CellRequest<'a>,
+    placement: &'a Placement,
+    rows: Rows,
+    band: Range<u32>,
+    tallies: &'a mut Tallies,
+}
+
+/// One copy of the world on the canvas.
+struct WorldCopy {
+    columns: Columns,
+    /// A faster mapping, where pixels are cells.
+    lattice: Option<Lattice>,
+    /// The visible cells: columns `[first, end)`, rows `[first, end)`.
+    window: [[u64; 2]; 2],
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        segment: &'a Segment,
+        filter: Option<&'a Filter<'a>>,
+        request: CellRequest<'a>,
+        placement: &'a Placement,
+        band: Range<u32>,
+        tallies: &'a mut Tallies,
+    ) -> Self {
+        Self { segment, filter, request, placement, rows: placement.rows(band.clone()), band, tallies }
+    }
+
+    fn all(&mut self) {
+        for &turn in &self.placement.turns {
+            let window = self.placement.window(turn, self.band.clone());
+            let columns = self.placement.columns(turn);
+            let copy = WorldCopy { columns, lattice: Lattice::of(&columns, &self.rows), window };
+            self.node(&copy, 0, 0, self.segment.all());
+        }
+    }
+
+    /// Adds the node `key` of a depth, whose points are `rows`.
+    fn node(&mut self, copy: &WorldCopy, depth: u32, key: u64, rows: Range<u64>) {
+        /// Rows that are faster to filter one by one than to split by location.
+        const FILTERED_ROWS: u64 = 1 << 14;
+        if rows.is_empty() || self.request.is_stopped() {
+            return;
+        }
+        let Some(is_whole) = self.shows(copy, depth, key) else { return };
+        let count = rows.end - rows.start;
+        let level = self.placement.level;
+        if let Some(filter) = self.filter {
+            if is_whole || count <= FILTERED_ROWS || depth == level {
+                self.filtered(copy, filter, rows);
+                return;
+            }
+        } else if count <= MOST_POINTS {
+            self.points(copy, rows);
+            return;
+        } else if depth + SIDE_BITS == level {
+            let block = self.segment.blocks.as_ref().and_then(|blocks| Some(blocks.cells(blocks.find(level, key)?)));
+            match block {
+                Some(cells) => self.block(copy, key, cells, count),
+                None => self.points(copy, rows),
+            }
+            return;
+        }
+        for child in key << 2..(key << 2) + 4 {
+            if self.shows(copy, depth + 1, child).is_some() {
+                let rows = self.rows_of(depth + 1, child, &rows);
+                self.node(copy, depth + 1, child, rows);
+            }
+        }
+    }
+
+    /// Whether all of a node is visible; `None` if nothing is.
+    fn shows(&self, copy: &WorldCopy, depth: u32, key: u64) -> Option<bool> {
+        let (x, y) = morton::place(key);
+        let side_bits = self.placement.level - depth;
+        let mut is_whole = true;
+        for (at, [first, end]) in [x, y].into_iter().zip(copy.window) {
+            let start = u64::from(at) << side_bits;
+            let node_end = (u64::from(at) + 1) << side_bits;
+            if start >= end || node_end <= first {
+                return None;
+            }
+            is_whole &= start >= first && node_end <= end;
+        }
+        Some(is_whole)
+    }
+
+    /// The rows of a child of a node with the rows `within`.
+    fn rows_of(&self, depth: u32, key: u64, within: &Range<u64>) -> Range<u64> {
+        let blocks = self.segment.blocks.as_ref();
+        if let Some(block) = blocks.and_then(|blocks| blocks.find(depth + SIDE_BITS, key)) {
+            return block.rows();
+        }
+        let points = &self.segment.points;
+        let shift = KEY_BITS - 2 * depth;
+        let start = points.first_at(key << shift, within.clone());
+        let is_last = (key + 1) >> (2 * depth) != 0;
+        let end = if is_last { within.end } else { points.first_at((key + 1) << shift, start..within.end) };
+        start..end
+    }
+
+    fn block(&mut self, copy: &WorldCopy, key: u64, cells: BlockCells<'_>, points: u64) {
+        const SIDE: usize = 1 << SIDE_BITS;
+        const CELLS: usize = SIDE * SIDE;
+        let (x, y) = morton::place(key);
+        let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.request.weights) };
+        let whole = copy.lattice.as_ref().and_then(|lattice| lattice.block(x << SIDE_BITS, y << SIDE_BITS));
+        if whole.is_some_and(|first| self.tallies.add_whole_block(first, cells.cell, sums, points)) {
+            return;
+        }
+        let columns: [u32; SIDE] = std::array::from_fn(|i| copy.columns.at(x << SIDE_BITS | i as u32));
+        let rows: [u32; SIDE] = std::array::from_fn(|i| self.rows.at(y << SIDE_BITS | i as u32));
+        let mut at = [0; CELLS];
+        let count = cells.cell.len().min(CELLS);
+        block_cells(&cells.cell[..count], &columns, &rows, self.tallies.outside(), &mut at[..count]);
+        self.tallies.add_cells(&at[..count], sums);
+    }
+
+    fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {
+        for (batch, range) in self.segment.points.stretches(rows) {
+            let weight = batch.weight.as_ref().filter(|_| self.request.weights).map(|weight| &weight[range.clone()]);
+            self.add(copy, &batch.x[range.clone()], &batch.y[range], weight);
+        }
+    }
+
+    fn filtered(&mut self, copy: &WorldCopy, filter: &Filter<'_>, rows: Range<u64>) {
+        let points = &self.segment.points;
+        let mut passed = super::filter::Passed::default();
+        for (batch, range) in points.stretches(rows) {
+            if self.request.is_stopped() {
+                return;
+            }
+            filter.select(batch, range, self.request.weights, &mut passed, |passed| {
+                let weight = (!passed.weight.is_empty()).then_some(&*passed.weight);
+                self.add(copy, &passed.x, &passed.y, weight);
+            });
+        }
+    }
+
+    /// Adds points by their locations.
+    fn add(&mut self, copy: &WorldCopy, x: &[u32], y: &[u32], weight: Option<&[f32]>) {
+        const CHUNK: usize = 1024;
+        let mut at = [0; CHUNK];
+        let (shift, outside) = (self.placement.shift(), self.tallies.outside());
+        for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
+            let at = &mut at[..x.len()];
+            match &copy.lattice {
+                Some(lattice) => lattice_cells(x, y, shift, lattice, outside, at),
+                None => point_cells(x, y, shift, &copy.columns, &self.rows, outside, at),
+            }
+            let weight = weight.map(|weight| &weight[i * CHUNK..i * CHUNK + x.len()]);
+            self.tallies.add_points(at, weight);
+        }
+    }
+}
+
+wide! {
+    fn block_cells(cells: &[u16], columns: &[u32; 64], rows: &[u32; 64], outside: u32, at: &mut [u32]) {
+        for (at, &cell) in at.iter_mut().zip(cells) {
+            let cell = usize::from(cell);
+            // A block has 64 × 64 cells; a damaged file must not lead beyond.
+            *at = (rows[cell >> SIDE_BITS & 63] + columns[cell & 63]).min(outside);
+        }
+    }
+}
+
+wide! {
+    fn lattice_cells(x: &[u32], y: &[u32], shift: u32, lattice: &Lattice, outside: u32, at: &mut [u32]) {
+        for ((at, &x), &y) in at.iter_mut().zip(x).zip(y) {
+            *at = lattice.at(x >> shift, y >> shift, outside);
+        }
+    }
+}
+
+wide! {
+    fn point_cells(x: &[u32], y: &[u32], shift: u32, columns: &Columns, rows: &Rows, outside: u32, at: &mut [u32]) {
+        for ((at, &x), &y) in at.iter_mut().zip(x).zip(y) {
+            *at = (rows.at(y >> shift) + columns.at(x >> shift)).min(outside);
+        }
+    }
+}
+
+const _: () = assert!(MAX_LEVEL == 32);

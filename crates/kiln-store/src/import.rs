@@ -1,0 +1,159 @@
+//! Import: from a source to one new segment, in bounded memory.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::layer::{Change, Existing, StoredLayer};
+use super::manifest::Description;
+use super::merge::{SegmentOptions, merge, write_segment};
+use super::progress::{Progress, Stage};
+use super::rows::Rows;
+use super::segment::{Segment, SegmentEntry, SegmentWriter};
+use super::staging::StagingDir;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::Points;
+use kiln_core::parallel::try_map;
+use kiln_core::source::{Query, ScanReport, Sink, Source};
+
+/// The outcome of an import.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Imported {
+    /// The report of the scan.
+    pub report: ScanReport,
+    /// Valid points that were left out since they lie beyond the edge of the Web Mercator world, 85.05° north or south.
+    pub beyond_map: u64,
+    /// Points that were added.
+    pub points: u64,
+}
+
+/// Points that are sorted in memory at a time, by all workers together.
+const SORTED_ROWS: usize = 1 << 23;
+
+impl StoredLayer {
+    /// Imports all points of `source` that pass `query`, all of them or none, on up to `threads` threads, and sets the
+    /// layer's description in the same commit, where one is given. Memory is bounded whatever the size. Where no point
+    /// passes, the layer stays as it is, whatever `existing` says.
+    ///
+    /// # Errors
+    /// If the source cannot be read or the store not be written, [`Error::Cancelled`] if `progress` was stopped: the layer
+    /// is unchanged then.
+    pub fn import(
+        &self,
+        source: &dyn Source,
+        query: &Query<'_>,
+        existing: Existing,
+        description: Option<Description>,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<Imported> {
+        let staging = self.staging_dir()?;
+        progress.enter(Stage::Reading, 0);
+        let stop = query.scan.stop.or(Some(progress.stopped()));
+        let query = query.clone().with_weights(true).with_times(true).with_categories(true).with_stop(stop);
+        let threads = threads.max(1);
+        let beyond = AtomicU64::new(0);
+        let runs = AtomicUsize::new(0);
+        let mut workers: Vec<Worker> = (0..threads).map(|_| Worker::default()).collect();
+        let scanned = {
+            let take = |worker: &mut Worker, points: Points<'_>| -> Result<()> {
+                beyond.fetch_add(worker.rows.add(points) as u64, Ordering::Relaxed);
+                progress.advance(points.len() as u64);
+                if worker.rows.len() >= SORTED_ROWS / threads {
+                    let rows = std::mem::take(&mut worker.rows);
+                    worker.runs.push(write_run(&staging, runs.fetch_add(1, Ordering::Relaxed), rows)?);
+                }
+                Ok(())
+            };
+            let take = &take;
+            let mut sinks: Vec<_> = workers
+                .iter_mut()
+                .map(|worker| {
+                    move |points: Points<'_>| {
+                        if progress.is_stopped() {
+                            return ControlFlow::Break(());
+                        }
+                        match take(worker, points) {
+                            Ok(()) => ControlFlow::Continue(()),
+                            Err(error) => {
+                                worker.failed = Some(error);
+                                ControlFlow::Break(())
+                            }
+                        }
+                    }
+                })
+                .collect();
+            let mut sinks: Vec<&mut Sink<'_>> = sinks.iter_mut().map(|sink| sink as &mut Sink<'_>).collect();
+            source.scan(&query, &mut sinks)
+        };
+        // An error while a run was written stopped the scan.
+        if let Some(error) = workers.iter_mut().find_map(|worker| worker.failed.take()) {
+            return Err(error);
+        }
+        let report = scanned?;
+        if progress.is_stopped() {
+            return Err(Error::Cancelled);
+        }
+        let options = SegmentOptions { requests: &[], threads, progress: Some(progress) };
+        let entry = finish(&staging, workers, &runs, &options)?;
+        let points = entry.as_ref().map_or(0, |entry| entry.rows);
+        let imported = Imported { report, beyond_map: beyond.into_inner(), points };
+        if progress.is_stopped() {
+            return Err(Error::Cancelled);
+        }
+        if let Some(entry) = entry {
+            let change = Change { added: vec![entry], existing, description, ..Change::default() };
+            self.commit(change, &[staging])?;
+        }
+        Ok(imported)
+    }
+}
+
+/// The points of one thread.
+#[derive(Default)]
+struct Worker {
+    rows: Rows,
+    runs: Vec<(String, SegmentEntry)>,
+    failed: Option<Error>,
+}
+
+/// Sorts points and writes them as a run, to be merged later.
+fn write_run(staging: &StagingDir, number: usize, mut rows: Rows) -> Result<(String, SegmentEntry)> {
+    rows.sort();
+    let name = format!("run-{number}");
+    let mut writer = SegmentWriter::create(staging.path(), &name, rows.columns(), &[])?;
+    writer.push(rows)?;
+    let entry = writer.finish(false, false, 1, None)?;
+    Ok((name, entry))
+}
+
+/// Makes one segment of the points of all workers; none if there is no point.
+fn finish(
+    staging: &StagingDir,
+    workers: Vec<Worker>,
+    next_run: &AtomicUsize,
+    options: &SegmentOptions<'_>,
+) -> Result<Option<SegmentEntry>> {
+    let is_small = workers.iter().all(|worker| worker.runs.is_empty())
+        && workers.iter().map(|worker| worker.rows.len()).sum::<usize>() <= SORTED_ROWS / 2;
+    if is_small {
+        let mut all = Rows::default();
+        for worker in workers {
+            all.append(worker.rows);
+        }
+        if all.is_empty() {
+            return Ok(None);
+        }
+        return write_segment(staging, all, true, options).map(Some);
+    }
+    let runs = try_map(workers, options.threads, |Worker { rows, mut runs, .. }| {
+        if !rows.is_empty() {
+            runs.push(write_run(staging, next_run.fetch_add(1, Ordering::Relaxed), rows)?);
+        }
+        Ok(runs)
+    })?;
+    let runs = runs.concat();
+    let open = |(name, entry): &(String, SegmentEntry)| Segment::open(staging.path(), name, entry);
+    let segments: Vec<Segment> = runs.iter().map(open).collect::<Result<_>>()?;
+    let segments: Vec<&Segment> = segments.iter().collect();
+    merge(&segments, staging, None, options).map(Some)
+}

@@ -1,0 +1,308 @@
+//! A stored layer: readers get snapshots, writers commit changes.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::lock::lock_layer;
+use super::manifest::{self, Description, Manifest, now_s, sync_folder};
+use super::queue::WriteQueue;
+use super::segment::{self, Segment, SegmentEntry};
+use super::snapshot::{Damage, Snapshot};
+use super::staging::StagingDir;
+use super::sweep::sweep_layer;
+use kiln_core::error::{Error, Result};
+
+/// A layer of a store.
+///
+/// Any number of threads and processes read it, each the snapshot that it began with. A change is prepared in a staging folder
+/// and committed under the layer's lock, as a whole or not at all.
+#[derive(Debug)]
+pub struct StoredLayer {
+    name: String,
+    folder: PathBuf,
+    /// The folder of the staging folders.
+    staging: PathBuf,
+    current: RwLock<Current>,
+    /// Held by the thread that opens a new snapshot.
+    opening: Mutex<()>,
+    pub(super) queue: WriteQueue,
+    commits: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Current {
+    snapshot: Arc<Snapshot>,
+    stamp: Stamp,
+    checked_at: Instant,
+}
+
+/// The identity of a manifest file: it differs from that of the file that replaces it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(folder: &Path) -> Result<Self> {
+        let path = folder.join(manifest::FILE);
+        let metadata = fs::metadata(&path).map_err(|error| Error::io(&path, "read", error))?;
+        Ok(Self {
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(&metadata),
+        })
+    }
+}
+
+/// The points of a layer that exist before an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// They stay, and the new ones are added.
+    #[default]
+    Kept,
+    /// The new ones replace them in the same commit.
+    Replaced,
+}
+
+/// A change of a layer.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// New segments, each in a staging folder of its own.
+    pub(super) added: Vec<SegmentEntry>,
+    /// Segments to remove. The commit is cancelled if one of them is missing.
+    pub(super) removed: Vec<u64>,
+    /// The id of the layer of the removed segments: a new layer of the same name has segments of the same numbers.
+    pub(super) removed_of: Option<String>,
+    pub(super) existing: Existing,
+    /// Whether the points stay the same, in other segments.
+    pub(super) same_points: bool,
+    pub(super) description: Option<Description>,
+}
+
+impl StoredLayer {
+    /// Opens the layer `name` of the store in a folder; `None` if there is none. The caller has checked the name.
+    pub(super) fn open(store: &Path, name: &str) -> Result<Option<Self>> {
+        let folder = store.join(name);
+        let Some((snapshot, stamp)) = read(&folder, None)? else { return Ok(None) };
+        let current = Current { snapshot: Arc::new(snapshot), stamp, checked_at: Instant::now() };
+        Ok(Some(Self {
+            name: name.to_owned(),
+            folder,
+            staging: store.to_owned(),
+            current: RwLock::new(current),
+            opening: Mutex::new(()),
+            queue: WriteQueue::default(),
+            commits: AtomicU64::new(0),
+        }))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The number of commits that this process has made to it.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// The layer's current snapshot. Commits of other processes become visible within [`Self::REFRESH_INTERVAL`].
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let (snapshot, is_fresh) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            (Arc::clone(&current.snapshot), current.checked_at.elapsed() < Self::REFRESH_INTERVAL)
+        };
+        if is_fresh {
+            return snapshot;
+        }
+        // While one thread refreshes it, the others go on with the snapshot that there is.
+        let Ok(_opening) = self.opening.try_lock() else { return snapshot };
+        match self.refresh() {
+            Ok(newer) => newer,
+            Err(error) => {
+                tracing::warn!(layer = self.name, %error, "the layer cannot be read anew; the last state is served");
+                self.current.write().unwrap_or_else(PoisonError::into_inner).checked_at = Instant::now();
+                snapshot
+            }
+        }
+    }
+
+    /// The interval at which the manifest is checked for commits of other processes.
+    pub const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
+
+    /// The newest snapshot: reads the manifest again if it has changed.
+    pub(super) fn refresh(&self) -> Result<Arc<Snapshot>> {
+        let stamp = Stamp::of(&self.folder)?;
+        let before = {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            current.checked_at = Instant::now();
+            if current.stamp == stamp {
+                return Ok(Arc::clone(&current.snapshot));
+            }
+            Arc::clone(&current.snapshot)
+        };
+        let Some((snapshot, stamp)) = read(&self.folder, Some(&before))? else {
+            return Err(Error::input(&self.folder, "the layer was removed"));
+        };
+        Ok(self.set(snapshot, stamp))
+    }
+
+    fn set(&self, snapshot: Snapshot, stamp: Stamp) -> Arc<Snapshot> {
+        let snapshot = Arc::new(snapshot);
+        for damage in snapshot.damaged() {
+            tracing::error!(layer = self.name, points = damage.points, "{}", damage.reason);
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Current { snapshot: Arc::clone(&snapshot), stamp, checked_at: Instant::now() };
+        snapshot
+    }
+
+    /// Creates a folder for new files.
+    pub(super) fn staging_dir(&self) -> Result<StagingDir> {
+        StagingDir::new(&self.staging)
+    }
+
+    /// Commits a change under the layer's lock. `staged` are the folders of the new segments, in their order.
+    pub(super) fn commit(&self, change: Change, staged: &[StagingDir]) -> Result<()> {
+        let gone = || Error::input(&self.folder, "the layer was removed meanwhile");
+        let _lock = match lock_layer(&self.folder) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(gone()),
+            lock => lock?,
+        };
+        let mut manifest = Manifest::read(&self.folder)?.ok_or_else(gone)?;
+        let is_there = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
+        let is_same_layer = change.removed_of.as_ref().is_none_or(|id| *id == manifest.id);
+        if !is_same_layer || !change.removed.iter().all(is_there) {
+            self.take_over(manifest);
+            return Err(Error::Cancelled);
+        }
+        let mut gone: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
+        match change.existing {
+            Existing::Kept => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
+            Existing::Replaced => manifest.segments.clear(),
+        }
+        gone.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
+        if !change.same_points {
+            manifest.changed_s = now_s();
+        }
+        let described = change.description.filter(|description| *description != manifest.description);
+        if !change.same_points || described.is_some() {
+            manifest.version += 1;
+        }
+        manifest.description = described.unwrap_or(manifest.description);
+        if let Err(error) = self.write(&mut manifest, change.added, staged) {
+            // Files that were moved already, but are in no manifest, waste space.
+            sweep_layer(&self.folder);
+            return Err(error);
+        }
+        // From here on the change is committed.
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.take_over(manifest);
+        for id in gone {
+            segment::remove(&self.folder, &Manifest::segment_name(id));
+        }
+        Ok(())
+    }
+
+    /// Moves new segments into the layer's folder, and replaces the manifest by one that lists them.
+    fn write(&self, manifest: &mut Manifest, added: Vec<SegmentEntry>, staged: &[StagingDir]) -> Result<()> {
+        for (mut entry, staging) in added.into_iter().zip(staged) {
+            entry.id = manifest.next_segment;
+            manifest.next_segment += 1;
+            move_segment(staging, &self.folder, &Manifest::segment_name(entry.id), &entry)?;
+            manifest.segments.push(entry);
+        }
+        sync_folder(&self.folder).map_err(|error| Error::io(&self.folder, "write to", error))?;
+        manifest.write(&self.folder)
+    }
+
+    /// Opens the snapshot of a manifest that is the newest one, since the layer is locked.
+    fn take_over(&self, manifest: Manifest) {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).snapshot);
+        let opened = Snapshot::open(&self.folder, manifest, Some(&current), true);
+        match opened.and_then(|snapshot| Ok((snapshot, Stamp::of(&self.folder)?))) {
+            Ok((snapshot, stamp)) => drop(self.set(snapshot, stamp)),
+            // The manifest differs from that of the current snapshot, so the next refresh reads it.
+            Err(error) => {
+                tracing::warn!(layer = self.name, %error, "the layer is changed, but cannot be read anew yet");
+            }
+        }
+    }
+
+    /// Changes the description of the layer.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the store cannot be written.
+    pub fn describe(&self, description: Description) -> Result<()> {
+        let change = Change { description: Some(description), same_points: true, ..Change::default() };
+        self.commit(change, &[])
+    }
+
+    /// Reads all files, leaves out segments whose files differ from what was written, and returns the damage.
+    pub fn verify(&self) -> Vec<Damage> {
+        for segment in &self.snapshot().segments {
+            // The snapshot lists the damage of what it leaves out.
+            let _ = self.leave_out(segment, segment.verify());
+        }
+        self.snapshot().damaged().to_vec()
+    }
+
+    /// Leaves a segment out of the snapshot if it was `verified` and is damaged.
+    pub(super) fn leave_out(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
+        verified.inspect_err(|error| {
+            tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
+            let damage = Damage { segment: segment.entry.id, points: segment.entry.rows, reason: error.to_string() };
+            let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            // It may have been merged into another one by now.
+            if current.snapshot.segments.iter().any(|there| Arc::ptr_eq(there, segment)) {
+                current.snapshot = Arc::new(current.snapshot.without(damage));
+            }
+        })
+    }
+}
+
+/// The snapshot of the layer in a folder, read again where the layer changes during that; `None` if there is none.
+fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, Stamp)>> {
+    let mut is_newest = false;
+    let mut last: Option<Manifest> = None;
+    loop {
+        // Taken before the manifest is read, so that the next refresh sees a change in between.
+        let stamp = match Stamp::of(folder) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            stamp => stamp?,
+        };
+        let Some(manifest) = Manifest::read(folder)? else { return Ok(None) };
+        is_newest |= last.as_ref() == Some(&manifest);
+        match Snapshot::open(folder, manifest.clone(), before, is_newest) {
+            // A file of it is gone: unless it is damaged, the manifest is an older one by now.
+            Err(Error::Io { .. }) if !is_newest => last = Some(manifest),
+            snapshot => return snapshot.map(|snapshot| Some((snapshot, stamp))),
+        }
+    }
+}
+
+/// Moves the files of a staged segment to the folder of its layer, under its name there.
+fn move_segment(staging: &StagingDir, to: &Path, name: &str, entry: &SegmentEntry) -> Result<()> {
+    let (from, staged) = (staging.path(), StagingDir::SEGMENT);
+    let rename = |from: PathBuf, to: PathBuf| fs::rename(&from, &to).map_err(|error| Error::io(&to, "write", error));
+    rename(segment::points_path(from, staged), segment::points_path(to, name))?;
+    if entry.bins.is_some() {
+        rename(segment::bins_path(from, staged), segment::bins_path(to, name))?;
+    }
+    Ok(())
+}

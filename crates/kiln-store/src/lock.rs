@@ -1,0 +1,69 @@
+//! Locks between processes: files that one of them holds at a time.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use kiln_core::error::{Error, Result};
+
+/// Locks the file at `path`, waiting while another process holds it, and creates it where it is missing. The lock is held
+/// until the file is dropped, or the process has ended.
+pub(super) fn lock_file(path: &Path) -> io::Result<File> {
+    loop {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        file.lock()?;
+        // The previous holder may have removed the file: then this lock is one that no other process can see.
+        if is_at(&file, path) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Locks a layer, which a process does while it replaces the manifest.
+pub(super) fn lock_layer(folder: &Path) -> Result<File> {
+    let path = folder.join(".lock");
+    lock_file(&path).map_err(|error| Error::io(&path, "lock", error))
+}
+
+/// Whether an open file is still the one at `path`.
+fn is_at(file: &File, path: &Path) -> bool {
+    let Ok(there) = fs::metadata(path) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, there);
+        true
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn waiting_for_a_lock_file_that_is_removed_locks_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = lock_file(&path).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| lock_file(&path).unwrap());
+            // However long the other one takes to get there, it must not end up with a lock that nobody else can see.
+            std::thread::sleep(Duration::from_millis(50));
+            fs::remove_file(&path).unwrap();
+            drop(first);
+            let second = second.join().unwrap();
+            assert!(is_at(&second, &path));
+            assert!(File::open(&path).unwrap().try_lock().is_err());
+        });
+        fs::remove_file(&path).unwrap();
+        fs::remove_dir(folder.path()).unwrap();
+        assert_eq!(lock_file(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,176 @@
+//! The manifest of a layer: a small JSON file that lists its segments and is replaced atomically.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::segment::{self, SegmentEntry};
+use kiln_core::error::{Error, Result};
+
+/// The file name in the folder of a layer.
+pub(super) const FILE: &str = "manifest.json";
+/// The file name of a manifest that is being written.
+pub(super) const UNFINISHED: &str = "manifest.json.part";
+
+/// The description of a layer, and how long its points are kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Description {
+    /// The title. Default: the layer's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The attribution of the points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<String>,
+    /// The name of the weights, such as `population`. Default: `weight`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// Default style parameters, by name.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub style: std::collections::BTreeMap<String, String>,
+    /// The maximum age of points, in seconds; older ones are removed in the background. Default: unlimited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_s: Option<u64>,
+}
+
+/// The segments and the description of a layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// The version of the folder's format.
+    pub(super) format: u32,
+    /// Distinguishes layers that had the same name one after the other.
+    pub(super) id: String,
+    /// Increases whenever the points or the description change.
+    pub(super) version: u64,
+    /// The number of the next segment.
+    pub(super) next_segment: u64,
+    /// The times of its creation and last change, in Unix seconds.
+    pub(super) created_s: u64,
+    pub(super) changed_s: u64,
+    pub(super) description: Description,
+    pub(super) segments: Vec<SegmentEntry>,
+}
+
+/// The manifest as it is written: with a checksum of its text, which reveals damage.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    crc32: u32,
+    layer: Box<RawValue>,
+}
+
+/// The part that all versions of the format have.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+impl Manifest {
+    /// The version that is written.
+    const FORMAT: u32 = 1;
+
+    /// The manifest of a layer without points.
+    pub(super) fn new(description: Description, now_s: u64) -> Self {
+        Self {
+            format: Self::FORMAT,
+            id: uuid::Uuid::new_v4().simple().to_string()[..8].to_owned(),
+            version: 0,
+            next_segment: 1,
+            created_s: now_s,
+            changed_s: now_s,
+            description,
+            segments: Vec::new(),
+        }
+    }
+
+    /// The base name of a segment's files.
+    pub(super) fn segment_name(id: u64) -> String {
+        format!("{id:08}")
+    }
+
+    /// The names of the segments' files.
+    pub(super) fn files(&self) -> HashSet<String> {
+        let of = |entry: &SegmentEntry| {
+            let name = Self::segment_name(entry.id);
+            let (points, bins) = (segment::points_name(&name), segment::bins_name(&name));
+            [Some(points), entry.bins.map(|_| bins)]
+        };
+        self.segments.iter().flat_map(of).flatten().collect()
+    }
+
+    /// Reads the manifest of the layer in `folder`; `None` if there is no layer.
+    pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(Error::input(&path, "it is damaged: it is not UTF-8"));
+            }
+            Err(error) => return Err(Error::io(&path, "read", error)),
+        };
+        let damaged = |why: &str| Error::input(&path, format!("it is damaged: {why}"));
+        let sealed: Sealed = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
+        if crc32fast::hash(sealed.layer.get().as_bytes()) != sealed.crc32 {
+            return Err(damaged("its checksum is not the one that it was written with"));
+        }
+        let invalid = |error: serde_json::Error| damaged(&error.to_string());
+        let Format { format } = serde_json::from_str(sealed.layer.get()).map_err(invalid)?;
+        if format != Self::FORMAT {
+            let why = format!("a newer Kiln wrote it, in format {format}; this one reads format {}", Self::FORMAT);
+            return Err(Error::input(&path, why));
+        }
+        serde_json::from_str(sealed.layer.get()).map(Some).map_err(invalid)
+    }
+
+    /// Replaces the manifest in `folder` atomically; it is on disk then.
+    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+        let (path, unfinished) = (folder.join(FILE), folder.join(UNFINISHED));
+        let refused = |error| Error::io(&path, "write", error);
+        let text = serde_json::to_string(self).map_err(|error| refused(error.into()))?;
+        let crc32 = crc32fast::hash(text.as_bytes());
+        let layer = RawValue::from_string(text).map_err(|error| refused(error.into()))?;
+        let text = serde_json::to_string(&Sealed { crc32, layer }).map_err(|error| refused(error.into()))?;
+        let write = || {
+            let mut file = File::create(&unfinished)?;
+            file.write_all(text.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            sync_folder(folder)
+        };
+        write().map_err(refused)
+    }
+}
+
+/// Creates a folder and its parents where they are missing; their names are on disk then.
+pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(parent)?;
+    match fs::create_dir(folder) {
+        // Another process was faster.
+        Err(_) if folder.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(parent)
+}
+
+/// Syncs the names in a folder to disk.
+pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// The current time in Unix seconds.
+pub(super) fn now_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

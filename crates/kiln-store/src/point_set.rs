@@ -1,0 +1,82 @@
+//! Snapshots of stored layers as point sets, and the store as their provider.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use kiln_core::error::Result;
+use kiln_core::geo::{Canvas, Extent};
+use kiln_core::layer_name;
+use kiln_core::raster::{Cells, Tally};
+use kiln_core::source::{self, CategoryList, PointSet, Provider, Query, ScanReport, Totals, scan_count};
+
+use super::{Description, Snapshot, Store, Summary};
+
+impl PointSet for Snapshot {
+    fn version(&self) -> String {
+        self.version()
+    }
+
+    fn extent(&self) -> &Extent {
+        self.extent()
+    }
+
+    fn points(&self) -> u64 {
+        self.points()
+    }
+
+    fn is_weighted(&self) -> bool {
+        self.is_weighted()
+    }
+
+    fn description(&self) -> source::Description {
+        let Description { title, attribution, weight, style, .. } = self.description().clone();
+        source::Description { title, attribution, weight, comparable: Vec::new(), style }
+    }
+
+    fn totals(&self) -> Option<Totals> {
+        let Summary { points, weight, time_us, .. } = self.summary();
+        Some(Totals { points, weight, time_us })
+    }
+
+    fn categories(&self, _stop: Option<&AtomicBool>) -> Result<Option<CategoryList>> {
+        let first = self.summary().categories;
+        let total = first.len() as u64;
+        Ok(Some(CategoryList { first, total }))
+    }
+
+    fn is_aggregated(&self) -> bool {
+        true
+    }
+
+    fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        radius_px: f64,
+        threads: usize,
+    ) -> Result<(Cells, ScanReport)> {
+        self.cells(query, canvas, tally, radius_px, threads)
+    }
+
+    fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
+        self.sample(query, count)
+    }
+
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        scan_count(self, query)
+    }
+}
+
+impl Provider for Store {
+    fn names(&self) -> Result<Vec<String>> {
+        self.names()
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Arc<dyn PointSet>>> {
+        if !layer_name::is_valid(name) {
+            return Ok(None);
+        }
+        Ok(self.layer(name)?.map(|layer| layer.snapshot() as Arc<dyn PointSet>))
+    }
+}

@@ -1,0 +1,309 @@
+//! The points of a segment: an Arrow IPC file in Z-order.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, TimestampMicrosecondType, UInt32Type};
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Float32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+
+use super::arrow_file::{ArrowFile, ArrowWriter, Written};
+use super::requests::{self, Request};
+use super::rows::{Columns, Names, Rows};
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::Points;
+use kiln_core::geo::morton;
+use kiln_core::parameter::Parameter;
+
+/// Rows of a batch, but for the last one.
+pub(super) const BATCH_ROWS: usize = 1 << 16;
+
+/// Writes points in Z-order.
+pub(super) struct PointsWriter {
+    file: ArrowWriter,
+    columns: Columns,
+    names: Option<ArrayRef>,
+    pending: Rows,
+}
+
+/// The description in the schema, for other readers of the file.
+const ABOUT: &str = "Points in Z-order. x and y are Web Mercator (EPSG:3857) in units of 2^-32 of the world's width: \
+    lon = (x + 0.5) / 2^32 * 360 - 180, lat = degrees(atan(sinh(pi * (1 - 2 * (y + 0.5) / 2^32)))). \
+    Without the column weight every point weighs 1.";
+
+impl PointsWriter {
+    pub(super) fn create(path: &Path, columns: Columns, requests: &[Request]) -> Result<Self> {
+        let mut fields = vec![Field::new("x", DataType::UInt32, false), Field::new("y", DataType::UInt32, false)];
+        if columns.weighted {
+            fields.push(Field::new("weight", DataType::Float32, false));
+        }
+        if columns.timed {
+            let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+            fields.push(Field::new("time", utc, true));
+        }
+        if columns.names.is_some() {
+            let dictionary = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
+            fields.push(Field::new("category", dictionary, true));
+        }
+        let names = columns.names.as_ref().map(|names| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(names.list.iter().map(|name| &**name)))
+        });
+        let mut about = HashMap::from([("kiln".to_owned(), ABOUT.to_owned())]);
+        if !requests.is_empty() {
+            about.insert(requests::METADATA.to_owned(), requests::to_text(requests));
+        }
+        let file = ArrowWriter::create(path, Schema::new(fields).with_metadata(about))?;
+        Ok(Self { file, columns, names, pending: Rows::default() })
+    }
+
+    /// Writes the next points, whose categories are those that the writer was created with.
+    pub(super) fn push(&mut self, rows: Rows) -> Result<()> {
+        let mut rows = rows;
+        if !self.pending.is_empty() {
+            let mut pending = std::mem::take(&mut self.pending);
+            pending.append_columns(&rows);
+            rows = pending;
+        }
+        let full = rows.len() / BATCH_ROWS * BATCH_ROWS;
+        for start in (0..full).step_by(BATCH_ROWS) {
+            self.write(&rows, start..start + BATCH_ROWS)?;
+        }
+        self.pending = rows.tail(full);
+        Ok(())
+    }
+
+    fn write(&mut self, rows: &Rows, range: Range<usize>) -> Result<()> {
+        let count = range.len();
+        let (mut x, mut y) = (vec![0; count], vec![0; count]);
+        morton::places(&rows.keys[range.clone()], &mut x, &mut y);
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(x)), Arc::new(UInt32Array::from(y))];
+        if self.columns.weighted {
+            let weight = rows.weight.get(range.clone()).map_or_else(|| vec![1.0; count], <[f32]>::to_vec);
+            columns.push(Arc::new(Float32Array::from(weight)));
+        }
+        if self.columns.timed {
+            let time = rows.time_us.get(range.clone()).map_or_else(|| vec![Points::NO_TIME; count], <[i64]>::to_vec);
+            let nulls = nulls(&time, Points::NO_TIME);
+            columns.push(Arc::new(TimestampMicrosecondArray::new(time.into(), nulls).with_timezone("UTC")));
+        }
+        if let Some(names) = &self.names {
+            let codes = rows.category.get(range).map_or_else(|| vec![Rows::NO_CATEGORY; count], <[u32]>::to_vec);
+            let nulls = nulls(&codes, Rows::NO_CATEGORY);
+            // Some readers require a valid dictionary key even for null values.
+            let numbers: Vec<u32> =
+                codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
+            let codes = UInt32Array::new(numbers.into(), nulls);
+            let dictionary = DictionaryArray::<UInt32Type>::try_new(codes, Arc::clone(names));
+            columns.push(Arc::new(dictionary.map_err(|error| Error::invalid(Parameter::CATEGORY, error.to_string()))?));
+        }
+        self.file.write(columns)
+    }
+
+    pub(super) fn finish(mut self, durable: bool) -> Result<Written> {
+        let pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            self.write(&pending, 0..pending.len())?;
+        }
+        self.file.finish(durable)
+    }
+}
+
+/// The null mask of values; `None` where none is null.
+fn nulls<T: PartialEq + Copy>(values: &[T], none: T) -> Option<NullBuffer> {
+    values.contains(&none).then(|| values.iter().map(|value| *value != none).collect())
+}
+
+/// A file of points that is open for reading.
+#[derive(Debug)]
+pub(super) struct PointsFile {
+    file: ArrowFile,
+    pub(super) batches: Vec<Batch>,
+    pub(super) rows: u64,
+    pub(super) names: Names,
+}
+
+/// A record batch of a file.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) first_row: u64,
+    first_key: u64,
+    pub(super) x: ScalarBuffer<u32>,
+    pub(super) y: ScalarBuffer<u32>,
+    pub(super) weight: Option<ScalarBuffer<f32>>,
+    /// [`Points::NO_TIME`] where there is none.
+    pub(super) time_us: Option<ScalarBuffer<i64>>,
+    pub(super) category: Option<Codes>,
+}
+
+/// Categories by their numbers.
+#[derive(Debug)]
+pub(super) struct Codes {
+    numbers: ScalarBuffer<u32>,
+    /// Which points have one; `None` where all have.
+    there: Option<NullBuffer>,
+}
+
+impl Codes {
+    /// The number of a row's category; [`Rows::NO_CATEGORY`] where there is none.
+    pub(super) fn at(&self, row: usize) -> u32 {
+        if self.there.as_ref().is_none_or(|there| there.is_valid(row)) { self.numbers[row] } else { Rows::NO_CATEGORY }
+    }
+}
+
+impl Batch {
+    fn read(batch: &RecordBatch, first_row: u64) -> Option<Self> {
+        let units = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>()?.values().clone());
+        let (x, y) = (units("x")?, units("y")?);
+        let weight = match batch.column_by_name("weight") {
+            Some(column) => Some(column.as_primitive_opt::<Float32Type>()?.values().clone()),
+            None => None,
+        };
+        let time_us = match batch.column_by_name("time") {
+            Some(column) => Some(column.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone()),
+            None => None,
+        };
+        let category = match batch.column_by_name("category") {
+            Some(column) => {
+                let codes = column.as_dictionary_opt::<UInt32Type>()?.keys();
+                Some(Codes { numbers: codes.values().clone(), there: codes.nulls().cloned() })
+            }
+            None => None,
+        };
+        let first_key = morton::key(*x.first()?, *y.first()?);
+        Some(Self { first_row, first_key, x, y, weight, time_us, category })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    fn key(&self, row: usize) -> u64 {
+        morton::key(self.x[row], self.y[row])
+    }
+
+    /// The first of `rows` whose key is not below `key`.
+    fn first_at(&self, key: u64, rows: Range<usize>) -> usize {
+        let (mut low, mut high) = (rows.start, rows.end);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.key(middle) < key {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+impl PointsFile {
+    pub(super) fn open(path: &Path, written: Written) -> Result<Self> {
+        let file = ArrowFile::open(path, written.bytes)?;
+        let damaged = || Error::input(path, "it is damaged: its columns are not those of a segment");
+        let (mut batches, mut rows) = (Vec::with_capacity(file.batches.len()), 0);
+        for batch in &file.batches {
+            batches.push(Batch::read(batch, rows).ok_or_else(damaged)?);
+            rows += batch.num_rows() as u64;
+        }
+        let full = batches.split_last().is_none_or(|(_, full)| full.iter().all(|batch| batch.len() == BATCH_ROWS));
+        if !full || batches.iter().any(|batch| batch.len() > BATCH_ROWS) {
+            return Err(damaged());
+        }
+        let names = file.batches.first().and_then(|batch| batch.column_by_name("category"));
+        let names = names.and_then(|column| column.as_dictionary_opt::<UInt32Type>()).map(|dictionary| {
+            let values = dictionary.values().as_string_opt::<i32>();
+            values.into_iter().flatten().map(|name| name.unwrap_or_default().into()).collect()
+        });
+        file.release_all();
+        Ok(Self { file, batches, rows, names: names.unwrap_or_default() })
+    }
+
+    pub(super) fn is_weighted(&self) -> bool {
+        self.batches.first().is_some_and(|batch| batch.weight.is_some())
+    }
+
+    pub(super) fn is_timed(&self) -> bool {
+        self.batches.first().is_some_and(|batch| batch.time_us.is_some())
+    }
+
+    pub(super) fn has_categories(&self) -> bool {
+        self.batches.first().is_some_and(|batch| batch.category.is_some())
+    }
+
+    /// The requests that sent the points.
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.file.schema.metadata().get(requests::METADATA).map(|text| requests::from_text(text)).unwrap_or_default()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    pub(super) fn verify(&self, written: Written) -> Result<()> {
+        self.file.verify(written)
+    }
+
+    /// The first of `rows` whose key is not below `key`; their end where all are.
+    pub(super) fn first_at(&self, key: u64, rows: Range<u64>) -> u64 {
+        if rows.is_empty() {
+            return rows.end;
+        }
+        let (first, last) = ((rows.start as usize) / BATCH_ROWS, (rows.end as usize - 1) / BATCH_ROWS);
+        // The last batch that begins below the key contains the row, or ends just before it.
+        let within = self.batches[first..=last].partition_point(|batch| batch.first_key < key);
+        if within == 0 {
+            return rows.start;
+        }
+        let batch = &self.batches[first + within - 1];
+        let local = |row: u64| (row.max(batch.first_row) - batch.first_row).min(batch.len() as u64) as usize;
+        batch.first_row + batch.first_at(key, local(rows.start)..local(rows.end)) as u64
+    }
+
+    /// The stretches of rows within batches.
+    pub(super) fn stretches(&self, rows: Range<u64>) -> impl Iterator<Item = (&Batch, Range<usize>)> {
+        let batches = (rows.start as usize) / BATCH_ROWS..(rows.end as usize).div_ceil(BATCH_ROWS);
+        let batches = if rows.is_empty() { 0..0 } else { batches };
+        self.batches[batches].iter().map(move |batch| {
+            let local = |row: u64| (row.max(batch.first_row) - batch.first_row).min(batch.len() as u64) as usize;
+            (batch, local(rows.start)..local(rows.end))
+        })
+    }
+
+    /// Keys of the rows where batches begin.
+    pub(super) fn first_keys(&self) -> impl Iterator<Item = u64> {
+        self.batches.iter().map(|batch| batch.first_key)
+    }
+
+    /// Releases the memory of all rows.
+    pub(super) fn release_all(&self) {
+        self.file.release_all();
+    }
+
+    /// Releases the memory of rows, called for all rows in their order: that of the batches that end among them.
+    pub(super) fn release(&self, rows: Range<u64>) {
+        let end = if rows.end == self.rows { self.batches.len() } else { rows.end as usize / BATCH_ROWS };
+        for batch in rows.start as usize / BATCH_ROWS..end {
+            self.file.release_batch(batch);
+        }
+    }
+
+    /// A copy of some rows.
+    pub(super) fn rows(&self, range: Range<u64>) -> Rows {
+        let mut rows = Rows { names: self.names.clone(), ..Rows::default() };
+        for (batch, range) in self.stretches(range) {
+            let before = rows.keys.len();
+            rows.keys.resize(before + range.len(), 0);
+            morton::keys(&batch.x[range.clone()], &batch.y[range.clone()], &mut rows.keys[before..]);
+            rows.weight.extend(batch.weight.iter().flat_map(|weight| &weight[range.clone()]));
+            rows.time_us.extend(batch.time_us.iter().flat_map(|time| &time[range.clone()]));
+            rows.category.extend(batch.category.iter().flat_map(|codes| range.clone().map(|row| codes.at(row))));
+        }
+        rows
+    }
+}

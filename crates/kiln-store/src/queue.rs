@@ -1,0 +1,111 @@
+//! Group commit: writes that arrive while another one commits share the next commit.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::requests::Request;
+use super::rows::Rows;
+use super::segment::SegmentEntry;
+use super::staging::StagingDir;
+use kiln_core::error::Result;
+
+/// The writes of a layer that wait for their commit.
+#[derive(Debug, Default)]
+pub(super) struct WriteQueue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<(Ticket, PendingWrite)>,
+    next_ticket: Ticket,
+    is_committing: bool,
+    outcomes: HashMap<Ticket, Result<Appended>>,
+}
+
+type Ticket = u64;
+
+/// A write before its commit.
+#[derive(Debug)]
+pub(super) struct PendingWrite {
+    pub(super) points: PendingPoints,
+    pub(super) request: Option<Request>,
+}
+
+/// The points of a write.
+#[derive(Debug)]
+pub(super) enum PendingPoints {
+    /// Few points, which share a segment with those of other writes.
+    Rows(Rows),
+    /// A segment of their own, already written, so that no other write waits for it.
+    Segment(SegmentEntry, StagingDir),
+}
+
+impl PendingPoints {
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Rows(rows) => rows.len() as u64,
+            Self::Segment(entry, _) => entry.rows,
+        }
+    }
+}
+
+/// The outcome of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Its points are on disk, and in the layer's newest snapshot.
+    New,
+    /// An earlier request with the same key added them already.
+    Before(Request),
+}
+
+impl WriteQueue {
+    /// Queues a write and returns its outcome. The first thread that finds no commit in progress calls `commit` with all
+    /// waiting writes; `commit` returns their outcomes in the same order.
+    pub(super) fn submit(
+        &self,
+        write: PendingWrite,
+        commit: impl Fn(Vec<PendingWrite>) -> Vec<Result<Appended>>,
+    ) -> Result<Appended> {
+        let mut state = self.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiting.push((ticket, write));
+        loop {
+            if let Some(outcome) = state.outcomes.remove(&ticket) {
+                return outcome;
+            }
+            if state.is_committing {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            // One commit per turn: the writes that arrive during it are committed by one of their own threads.
+            state.is_committing = true;
+            let (tickets, writes): (Vec<_>, Vec<_>) = state.take_batch().into_iter().unzip();
+            drop(state);
+            let outcomes = commit(writes);
+            state = self.lock();
+            state.is_committing = false;
+            state.outcomes.extend(tickets.into_iter().zip(outcomes));
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The writes of one commit: all that wait, up to about as many points as are sorted in a moment.
+    fn take_batch(&mut self) -> Vec<(Ticket, PendingWrite)> {
+        const MAX_ROWS: u64 = 1 << 20;
+        let (mut rows, mut count) = (0, 0);
+        while rows < MAX_ROWS && count < self.waiting.len() {
+            rows += self.waiting[count].1.points.len();
+            count += 1;
+        }
+        self.waiting.drain(..count).collect()
+    }
+}

@@ -1,0 +1,59 @@
+//! A systematic sample of a layer's points.
+
+use super::Snapshot;
+use super::filter::Passed;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::{SystematicSample, fixed};
+use kiln_core::source::Query;
+
+impl Snapshot {
+    /// The locations, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, evenly spaced in
+    /// their order.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells).
+    pub fn sample(&self, query: &Query<'_>, count: usize) -> Result<Vec<(f64, f64)>> {
+        self.check(query)?;
+        let segments = self.passing(query);
+        let is_filtered = segments.iter().any(|(_, filter)| filter.is_some());
+        let units = if is_filtered {
+            let mut sample = SystematicSample::new(count);
+            let mut passed = Passed::default();
+            for (segment, filter) in &segments {
+                let everything = super::filter::Filter::everything();
+                let filter = filter.as_ref().unwrap_or(&everything);
+                for (batch, range) in segment.points.stretches(segment.all()) {
+                    if query.is_stopped() {
+                        return Err(Error::Cancelled);
+                    }
+                    filter.select(batch, range, false, &mut passed, |passed| {
+                        passed.x.iter().zip(&passed.y).for_each(|(&x, &y)| sample.push((x, y)));
+                    });
+                }
+            }
+            sample.items()
+        } else {
+            let total: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
+            let picked = (0..(count as u64).min(total)).map(|i| (2 * i + 1) * total / (2 * (count as u64).min(total)));
+            let mut units = Vec::with_capacity(count);
+            for rank in picked {
+                let mut before = 0;
+                for (segment, _) in &segments {
+                    if rank < before + segment.entry.rows {
+                        units.extend(
+                            segment
+                                .points
+                                .stretches(rank - before..rank - before + 1)
+                                .next()
+                                .map(|(batch, range)| (batch.x[range.start], batch.y[range.start])),
+                        );
+                        break;
+                    }
+                    before += segment.entry.rows;
+                }
+            }
+            units
+        };
+        Ok(units.into_iter().map(|(x, y)| fixed::from_fixed(x, y)).collect())
+    }
+}

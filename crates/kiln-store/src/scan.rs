@@ -1,0 +1,198 @@
+//! The points of a layer, one by one, as a source.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Snapshot;
+use super::filter::{Filter, Passed};
+use super::points::{BATCH_ROWS, Batch, Codes};
+use super::segment::Segment;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::{Bounds, Categories, Points, fixed};
+use kiln_core::parallel::for_each;
+use kiln_core::source::{Query, ScanReport, Sink, Source};
+
+impl Source for Snapshot {
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        /// Rows that a thread takes at a time.
+        const PART_ROWS: u64 = BATCH_ROWS as u64;
+        self.check(query)?;
+        let segments = self.passing(query);
+        let windows = query.scan.near.map(windows);
+        let mut parts = Vec::new();
+        for (place, (segment, _)) in segments.iter().enumerate() {
+            for rows in near(segment, windows.as_deref()) {
+                parts.extend(
+                    rows.clone().step_by(PART_ROWS as usize).map(|at| (place, at..(at + PART_ROWS).min(rows.end))),
+                );
+            }
+        }
+        let parts = Mutex::new(parts.into_iter());
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let (stopped, failed) = (AtomicBool::new(false), Mutex::new(None));
+        let workers = sinks.len();
+        for_each(sinks, workers, |sink| {
+            while let Some((place, rows)) = next() {
+                if stopped.load(Ordering::Relaxed) || query.is_stopped() {
+                    stopped.store(true, Ordering::Relaxed);
+                    break;
+                }
+                let (segment, filter) = &segments[place];
+                match push(segment, filter.as_ref(), rows, query, sink) {
+                    Ok(ControlFlow::Continue(())) => {}
+                    Ok(ControlFlow::Break(())) => stopped.store(true, Ordering::Relaxed),
+                    Err(error) => {
+                        *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        stopped.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        });
+        if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        if stopped.into_inner() {
+            return Err(Error::Cancelled);
+        }
+        let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
+        let unweighted = if query.columns.weights && !self.is_weighted() { passing } else { 0 };
+        Ok(ScanReport { read: self.points(), filtered: self.points() - passing, unweighted, ..ScanReport::default() })
+    }
+}
+
+/// Pushes the points of some rows that pass a filter into a sink.
+fn push(
+    segment: &Segment,
+    filter: Option<&Filter<'_>>,
+    rows: Range<u64>,
+    query: &Query<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<ControlFlow<()>> {
+    /// Points of a batch.
+    const CHUNK: usize = 8192;
+    let everything = Filter::everything();
+    let filter = filter.unwrap_or(&everything);
+    let (mut passed, mut columns) = (Passed::default(), Columns::default());
+    let names = &segment.points.names.list;
+    for (batch, range) in segment.points.stretches(rows) {
+        for start in range.clone().step_by(CHUNK) {
+            let mut outcome = Ok(ControlFlow::Continue(()));
+            filter.select(batch, start..(start + CHUNK).min(range.end), query.columns.weights, &mut passed, |passed| {
+                if matches!(outcome, Ok(ControlFlow::Continue(()))) {
+                    columns.fill(batch, passed, query);
+                    outcome = columns.points(passed, names).map(&mut *sink);
+                }
+            });
+            if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
+                return outcome;
+            }
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// The columns of a batch for a sink.
+#[derive(Default)]
+struct Columns {
+    lon: Vec<f64>,
+    lat: Vec<f64>,
+    time: Option<Vec<i64>>,
+    codes: Option<Vec<u32>>,
+}
+
+impl Columns {
+    fn fill(&mut self, batch: &Batch, passed: &Passed, query: &Query<'_>) {
+        let places = passed.x.iter().zip(&passed.y).map(|(&x, &y)| fixed::from_fixed(x, y));
+        (self.lon, self.lat) = places.unzip();
+        let of = |times: &[i64]| passed.rows.iter().map(|&row| times[row as usize]).collect();
+        self.time = batch.time_us.as_ref().filter(|_| query.columns.times).map(|times| of(times));
+        let of = |codes: &Codes| passed.rows.iter().map(|&row| codes.at(row as usize)).collect();
+        self.codes = batch.category.as_ref().filter(|_| query.columns.categories).map(of);
+    }
+
+    fn points<'a>(&'a self, passed: &'a Passed, names: &'a [Box<str>]) -> Result<Points<'a>> {
+        let mut points = Points::new(&self.lon, &self.lat)?;
+        if !passed.weight.is_empty() {
+            points = points.with_weight(&passed.weight)?;
+        }
+        if let Some(time) = &self.time {
+            points = points.with_time(time)?;
+        }
+        match &self.codes {
+            Some(codes) => points.with_category(Categories { codes, names }),
+            None => Ok(points),
+        }
+    }
+}
+
+/// Bounds as windows in fixed-point units, `[[west, east], [north, south]]`, edges included: two of them across the
+/// antimeridian.
+fn windows(bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
+    let place = |lon: f64, lat: f64| {
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        fixed::to_fixed(Points::new(&[lon], &[lat.clamp(-89.9, 89.9)]).unwrap_or_default(), &mut x, &mut y);
+        [x[0], y[0]]
+    };
+    let [north_west, south_east] = [place(bounds.west, bounds.north), place(bounds.east, bounds.south)];
+    // A unit more on each side, for rounding.
+    let y = [north_west[1].saturating_sub(1), south_east[1].saturating_add(1)];
+    let width = bounds.east - bounds.west;
+    if !(0.0..360.0).contains(&width) {
+        return vec![[[0, u32::MAX], y]];
+    }
+    let [west, east] = [north_west[0].saturating_sub(1), south_east[0].saturating_add(1)];
+    if west <= east { vec![[[west, east], y]] } else { vec![[[west, u32::MAX], y], [[0, east], y]] }
+}
+
+/// Ranges of rows that include all rows within some windows.
+fn near(segment: &Segment, windows: Option<&[[[u32; 2]; 2]]>) -> Vec<Range<u64>> {
+    let Some(windows) = windows else { return vec![segment.all()] };
+    let mut found: Vec<Range<u64>> = Vec::new();
+    descend(segment, windows, 0, 0, segment.all(), &mut found);
+    found
+}
+
+fn descend(
+    segment: &Segment,
+    windows: &[[[u32; 2]; 2]],
+    depth: u32,
+    key: u64,
+    rows: Range<u64>,
+    found: &mut Vec<Range<u64>>,
+) {
+    /// Rows that are faster to filter one by one than to split by location.
+    const FEW_ROWS: u64 = 1 << 13;
+    if rows.is_empty() {
+        return;
+    }
+    let (x, y) = kiln_core::geo::morton::place(key);
+    let side_bits = 32 - depth;
+    let meets = |at: u32, [first, last]: [u32; 2]| {
+        let start = u64::from(at) << side_bits;
+        let end = (u64::from(at) + 1) << side_bits;
+        (start <= u64::from(last) && end > u64::from(first), start >= u64::from(first) && end <= u64::from(last) + 1)
+    };
+    let mut meeting =
+        windows.iter().map(|window| (meets(x, window[0]), meets(y, window[1]))).filter(|(x, y)| x.0 && y.0);
+    let Some(first) = meeting.next() else { return };
+    let is_whole = first.0.1 && first.1.1 || meeting.any(|(x, y)| x.1 && y.1);
+    if is_whole || rows.end - rows.start <= FEW_ROWS || depth == 32 {
+        match found.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => found.push(rows),
+        }
+        return;
+    }
+    let mut start = rows.start;
+    for child in key << 2..(key << 2) + 4 {
+        let end = if child & 3 == 3 {
+            rows.end
+        } else {
+            segment.points.first_at((child + 1) << (64 - 2 * (depth + 1)), start..rows.end)
+        };
+        descend(segment, windows, depth + 1, child, start..end, found);
+        start = end;
+    }
+}

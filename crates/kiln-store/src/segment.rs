@@ -1,0 +1,218 @@
+//! An immutable part of a layer: points in Z-order, and their bins.
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::arrow_file::Written;
+use super::blocks::BlocksFile;
+use super::build::build;
+use super::points::{PointsFile, PointsWriter};
+use super::progress::Progress;
+use super::requests::Request;
+use super::rows::{Columns, Rows};
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::{Extent, Points, fixed};
+
+/// The entry of a segment in the manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SegmentEntry {
+    /// Its number, from which its files are named.
+    pub(super) id: u64,
+    /// The number of its points.
+    pub(super) rows: u64,
+    /// The file of points.
+    pub(super) points: Written,
+    /// The file of bins, if there are any.
+    pub(super) bins: Option<Written>,
+    /// The totals of its points.
+    pub(super) totals: Totals,
+}
+
+/// The totals of a segment's points.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Totals {
+    /// The least and the greatest of x and y in fixed-point units, as `[[x, y], [x, y]]`; `None` without a point.
+    pub(super) extent: Option<[[u32; 2]; 2]>,
+    /// The greatest x of the western half of the world, and the least of the eastern half.
+    pub(super) halves: [Option<u32>; 2],
+    /// Sum, least and greatest of the weights; `None` where every point weighs 1.
+    pub(super) weight: Option<[f64; 3]>,
+    /// First and last instant in microseconds; `None` where no point has one.
+    pub(super) time_us: Option<[i64; 2]>,
+    /// Points without a time, in a segment where others may have one.
+    pub(super) untimed: u64,
+    /// Whether points have categories.
+    pub(super) categories: bool,
+}
+
+impl Totals {
+    /// Adds points.
+    pub(super) fn add(&mut self, rows: &Rows) {
+        const MIDDLE: u32 = 1 << 31;
+        for &key in &rows.keys {
+            let (x, y) = kiln_core::geo::morton::place(key);
+            let [least, most] = self.extent.get_or_insert([[x, y], [x, y]]);
+            *least = [least[0].min(x), least[1].min(y)];
+            *most = [most[0].max(x), most[1].max(y)];
+            if x < MIDDLE {
+                self.halves[0] = Some(self.halves[0].map_or(x, |west| west.max(x)));
+            } else {
+                self.halves[1] = Some(self.halves[1].map_or(x, |east| east.min(x)));
+            }
+        }
+        for &weight in &rows.weight {
+            let weight = f64::from(weight);
+            let [sum, least, most] = self.weight.get_or_insert([0.0, weight, weight]);
+            (*sum, *least, *most) = (*sum + weight, least.min(weight), most.max(weight));
+        }
+        for &time in &rows.time_us {
+            if time == Points::NO_TIME {
+                self.untimed += 1;
+            } else {
+                let [first, last] = self.time_us.get_or_insert([time, time]);
+                (*first, *last) = ((*first).min(time), (*last).max(time));
+            }
+        }
+        self.categories |= !rows.category.is_empty();
+    }
+
+    /// Adds the extent of the points to another one.
+    pub(super) fn add_extent_to(&self, extent: &mut Extent) {
+        let Some([least, most]) = self.extent else { return };
+        let halves = self.halves.into_iter().flatten();
+        for x in [least[0], most[0]].into_iter().chain(halves) {
+            for y in [least[1], most[1]] {
+                let (lon, lat) = fixed::from_fixed(x, y);
+                extent.add(Points::new(&[lon], &[lat]).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// A segment whose files are being written.
+pub(super) struct SegmentWriter {
+    folder: PathBuf,
+    name: String,
+    points: PointsWriter,
+    totals: Totals,
+    rows: u64,
+}
+
+/// The name of the file of a segment's points.
+pub(super) fn points_name(name: &str) -> String {
+    format!("{name}.points.arrow")
+}
+
+/// The name of the file of a segment's bins.
+pub(super) fn bins_name(name: &str) -> String {
+    format!("{name}.bins.arrow")
+}
+
+/// The path of a segment's points in a folder.
+pub(super) fn points_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(points_name(name))
+}
+
+/// The path of a segment's bins in a folder.
+pub(super) fn bins_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(bins_name(name))
+}
+
+impl SegmentWriter {
+    /// Creates the files of a segment in a folder.
+    pub(super) fn create(folder: &Path, name: &str, columns: Columns, requests: &[Request]) -> Result<Self> {
+        let points = PointsWriter::create(&points_path(folder, name), columns, requests)?;
+        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), points, totals: Totals::default(), rows: 0 })
+    }
+
+    /// Writes the next points, in Z-order.
+    pub(super) fn push(&mut self, rows: Rows) -> Result<()> {
+        self.totals.add(&rows);
+        self.rows += rows.len() as u64;
+        self.points.push(rows)
+    }
+
+    /// Finishes the points, and builds the bins if `with_bins`. The commit assigns the segment's number.
+    pub(super) fn finish(
+        self,
+        with_bins: bool,
+        durable: bool,
+        threads: usize,
+        progress: Option<&Progress>,
+    ) -> Result<SegmentEntry> {
+        let Self { folder, name, points, totals, rows } = self;
+        let points = points.finish(durable)?;
+        let bins = if with_bins {
+            let file = PointsFile::open(&points_path(&folder, &name), points)?;
+            build(&file, &bins_path(&folder, &name), threads, durable, progress)?
+        } else {
+            None
+        };
+        Ok(SegmentEntry { id: 0, rows, points, bins, totals })
+    }
+}
+
+/// A segment that is open for reading.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) entry: SegmentEntry,
+    pub(super) points: PointsFile,
+    pub(super) blocks: Option<BlocksFile>,
+    /// The requests that sent the points, by key.
+    pub(super) requests: HashMap<String, Request>,
+}
+
+impl Segment {
+    /// Opens the segment of an entry, whose files in `folder` have the base name `name`.
+    pub(super) fn open(folder: &Path, name: &str, entry: &SegmentEntry) -> Result<Self> {
+        let points = PointsFile::open(&points_path(folder, name), entry.points)?;
+        if points.rows != entry.rows {
+            let why = format!("it is damaged: {} points instead of {}", points.rows, entry.rows);
+            return Err(Error::input(points.path(), why));
+        }
+        let blocks = match entry.bins {
+            Some(bins) => Some(BlocksFile::open(&bins_path(folder, name), bins, entry.rows)?),
+            None => None,
+        };
+        let requests = points.requests().into_iter().map(|request| (request.key.clone(), request)).collect();
+        Ok(Self { entry: entry.clone(), points, blocks, requests })
+    }
+
+    /// Verifies the checksums of the files, which reads all of them.
+    pub(super) fn verify(&self) -> Result<()> {
+        self.points.verify(self.entry.points)?;
+        match (&self.blocks, self.entry.bins) {
+            (Some(blocks), Some(bins)) => blocks.verify(bins),
+            _ => Ok(()),
+        }
+    }
+
+    /// The size of its files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.entry.points.bytes + self.entry.bins.map_or(0, |bins| bins.bytes)
+    }
+
+    /// All its rows.
+    pub(super) fn all(&self) -> Range<u64> {
+        0..self.entry.rows
+    }
+
+    /// Its columns.
+    pub(super) fn columns(&self) -> Columns {
+        Columns {
+            weighted: self.points.is_weighted(),
+            timed: self.points.is_timed(),
+            names: self.points.has_categories().then(|| self.points.names.clone()),
+        }
+    }
+}
+
+/// Removes the files of a segment that no manifest lists any more. A sweep removes what cannot be removed now.
+pub(super) fn remove(folder: &Path, name: &str) {
+    let _ = fs::remove_file(points_path(folder, name));
+    let _ = fs::remove_file(bins_path(folder, name));
+}

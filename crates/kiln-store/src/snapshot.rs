@@ -1,0 +1,234 @@
+//! A layer at one moment.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::filter::Filter;
+use super::gather::{CellRequest, gather};
+use super::manifest::{Description, Manifest};
+use super::requests::Request;
+use super::segment::Segment;
+use kiln_core::error::{Error, Result};
+use kiln_core::geo::{Canvas, Extent, Projection};
+use kiln_core::parameter::Parameter;
+use kiln_core::raster::{Cells, Tally};
+use kiln_core::source::{Query, ScanReport};
+
+/// A layer's points at one moment. Later commits do not change it.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(super) manifest: Manifest,
+    pub(super) segments: Vec<Arc<Segment>>,
+    damaged: Vec<Damage>,
+    extent: Extent,
+}
+
+/// A segment that cannot be read: its points are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub(super) segment: u64,
+    /// How many points it holds.
+    pub points: u64,
+    /// The file, and what is wrong with it.
+    pub reason: String,
+}
+
+/// Statistics of the points of a layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Points.
+    pub points: u64,
+    /// Sum, least and greatest of the weights; `None` where every point weighs 1.
+    pub weight: Option<[f64; 3]>,
+    /// First and last instant in microseconds since 1970-01-01 UTC; `None` where no point has one.
+    pub time_us: Option<[i64; 2]>,
+    /// Points that have no time, where others have one.
+    pub untimed: u64,
+    /// Segments.
+    pub segments: usize,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// The categories, in the order of the alphabet.
+    pub categories: Vec<String>,
+}
+
+impl Snapshot {
+    /// Opens the segments of a manifest, except those that `before` has open already. Where the manifest is known to be the
+    /// newest, a missing file counts as damage, else it is an error.
+    pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>, is_newest: bool) -> Result<Self> {
+        // A layer that was removed and created again has other segments of the same numbers.
+        let before = before.filter(|before| before.manifest.id == manifest.id);
+        let mut segments = Vec::with_capacity(manifest.segments.len());
+        let mut damaged = Vec::new();
+        for entry in &manifest.segments {
+            let known = before.and_then(|before| before.segments.iter().find(|segment| segment.entry == *entry));
+            let broken = before.and_then(|before| before.damaged.iter().find(|damage| damage.segment == entry.id));
+            if let Some(segment) = known {
+                segments.push(Arc::clone(segment));
+            } else if let Some(damage) = broken {
+                damaged.push(damage.clone());
+            } else {
+                match Segment::open(folder, &Manifest::segment_name(entry.id), entry).and_then(checked) {
+                    Ok(segment) => segments.push(Arc::new(segment)),
+                    // Trying again would not help.
+                    Err(error) if matches!(error, Error::Input { .. }) || is_newest && is_missing(&error) => {
+                        damaged.push(Damage { segment: entry.id, points: entry.rows, reason: error.to_string() });
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        let mut extent = Extent::default();
+        for segment in &segments {
+            segment.entry.totals.add_extent_to(&mut extent);
+        }
+        Ok(Self { manifest, segments, damaged, extent })
+    }
+
+    /// The snapshot without a damaged segment.
+    pub(super) fn without(&self, damage: Damage) -> Self {
+        let mut segments = self.segments.clone();
+        segments.retain(|segment| segment.entry.id != damage.segment);
+        let mut extent = Extent::default();
+        for segment in &segments {
+            segment.entry.totals.add_extent_to(&mut extent);
+        }
+        let mut damaged = self.damaged.clone();
+        damaged.push(damage);
+        Self { manifest: self.manifest.clone(), segments, damaged, extent }
+    }
+
+    /// The request with a key, if it is remembered.
+    pub(super) fn request(&self, key: &str) -> Option<&Request> {
+        self.segments.iter().find_map(|segment| segment.requests.get(key))
+    }
+
+    /// The version, which changes with the points that are served and with the description.
+    pub fn version(&self) -> String {
+        let Manifest { id, version, .. } = &self.manifest;
+        let lost = if self.damaged.is_empty() { String::new() } else { format!("-{}", self.damaged.len()) };
+        format!("{id}-{version}{lost}")
+    }
+
+    /// Its description.
+    pub fn description(&self) -> &Description {
+        &self.manifest.description
+    }
+
+    /// The times of its creation and of the last change of its points, in Unix seconds.
+    pub fn created_and_changed_s(&self) -> [u64; 2] {
+        [self.manifest.created_s, self.manifest.changed_s]
+    }
+
+    /// Segments that cannot be read.
+    pub fn damaged(&self) -> &[Damage] {
+        &self.damaged
+    }
+
+    /// The extent of the points.
+    pub fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    /// The number of points.
+    pub fn points(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.entry.rows).sum()
+    }
+
+    /// Whether any point has a weight; else each weighs 1.
+    pub fn is_weighted(&self) -> bool {
+        self.segments.iter().any(|segment| segment.points.is_weighted())
+    }
+
+    /// Statistics of the points.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { segments: self.segments.len(), ..Summary::default() };
+        for segment in &self.segments {
+            let totals = &segment.entry.totals;
+            summary.points += segment.entry.rows;
+            summary.bytes += segment.bytes();
+            summary.untimed += if totals.time_us.is_some() { totals.untimed } else { segment.entry.rows };
+            if let Some([first, last]) = totals.time_us {
+                let [from, to] = summary.time_us.get_or_insert([first, last]);
+                (*from, *to) = ((*from).min(first), (*to).max(last));
+            }
+            summary.categories.extend(segment.points.names.list.iter().map(std::string::ToString::to_string));
+        }
+        if self.is_weighted() {
+            for segment in &self.segments {
+                let ones = segment.entry.rows as f64;
+                let [sum, least, most] = segment.entry.totals.weight.unwrap_or([ones, 1.0, 1.0]);
+                let weight = summary.weight.get_or_insert([0.0, least, most]);
+                *weight = [weight[0] + sum, weight[1].min(least), weight[2].max(most)];
+            }
+        }
+        if summary.time_us.is_none() {
+            summary.untimed = 0;
+        }
+        summary.categories.sort_unstable();
+        summary.categories.dedup();
+        summary
+    }
+
+    /// Sums the points that pass `query` per cell of `canvas`, which lies on the globe, as finely as a kernel of `radius_px`
+    /// pixels can resolve. The bytes of the sums depend on the points, the canvas and the radius alone.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the query asks for times or categories and no point has one, [`Error::Cancelled`].
+    pub fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        radius_px: f64,
+        threads: usize,
+    ) -> Result<(Cells, ScanReport)> {
+        self.check(query)?;
+        if canvas.projection() == Projection::Plane {
+            return Err(Error::invalid(
+                Parameter::PROJECTION,
+                "a stored layer lies on the globe: give mercator or platecarree",
+            ));
+        }
+        let request = CellRequest { canvas, tally, weights: query.columns.weights, radius_px, stop: query.scan.stop };
+        let segments = self.passing(query);
+        let points = self.points();
+        let cells = gather(&segments, request, points, threads)?;
+        let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
+        let report = ScanReport { read: points, filtered: points - passing, ..ScanReport::default() };
+        Ok((cells, report))
+    }
+
+    /// Checks that the points have the columns that the query filters by.
+    pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
+        if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
+            let timed = self.segments.iter().any(|segment| segment.points.is_timed());
+            if !timed && !self.segments.is_empty() {
+                return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
+            }
+        }
+        let categories = || self.segments.iter().any(|segment| segment.points.has_categories());
+        if !query.filter.categories.is_empty() && !self.segments.is_empty() && !categories() {
+            return Err(Error::invalid(Parameter::CATEGORY, "the layer's points have no categories to filter by"));
+        }
+        Ok(())
+    }
+
+    /// The segments that may contain points that pass, each with its filter.
+    pub(super) fn passing<'q>(&'q self, query: &'q Query<'_>) -> Vec<(&'q Segment, Option<Filter<'q>>)> {
+        self.segments.iter().filter_map(|segment| Some((&**segment, Filter::of(query, segment)?))).collect()
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// Verifies a small segment when it is opened. Large ones are verified later: see [`StoredLayer::verify`](super::StoredLayer::verify).
+fn checked(segment: Segment) -> Result<Segment> {
+    const AT_ONCE_BYTES: u64 = 32 << 20;
+    if segment.bytes() <= AT_ONCE_BYTES {
+        segment.verify()?;
+    }
+    Ok(segment)
+}

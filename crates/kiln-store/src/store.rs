@@ -1,0 +1,204 @@
+//! A folder of layers.
+
+use kiln_core::parameter::Parameter;
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::layer::StoredLayer;
+use super::lock::lock_layer;
+use super::manifest::{self, Description, Manifest, create_folder, now_s, sync_folder};
+use super::staging::StagingDir;
+use super::sweep::sweep;
+use kiln_core::error::{Error, Result};
+use kiln_core::layer_name;
+
+/// A folder of layers.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    layers: RwLock<BTreeMap<String, Arc<StoredLayer>>>,
+    /// The lock of the server that serves the store.
+    server: Mutex<Option<File>>,
+}
+
+impl Store {
+    /// Opens the store in a folder. The folder may be missing: the first layer creates it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the path is not a folder.
+    pub fn open(folder: &Path) -> Result<Self> {
+        if folder.exists() && !folder.is_dir() {
+            return Err(Error::input(folder, "it is not a folder, so no store"));
+        }
+        let folder = folder.to_owned();
+        Ok(Self { folder, layers: RwLock::default(), server: Mutex::default() })
+    }
+
+    /// Opens the store for the one server that serves it: a second server is rejected until the first has ended. A missing
+    /// folder is not created, so that serving files alone leaves nothing on disk; layers that other processes create in it
+    /// later are served, and the first server to [claim](Self::claim) it owns it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if another server has claimed it; [`Error::Io`] if the folder cannot be written.
+    pub fn open_for_server(folder: &Path) -> Result<Self> {
+        let store = Self::open(folder)?;
+        if folder.exists() {
+            store.claim()?;
+            store.sweep();
+        }
+        Ok(store)
+    }
+
+    /// Claims the store: no other server can open it as long as this value exists. Creates the folder where it is missing.
+    ///
+    /// # Errors
+    /// As [`open_for_server`](Self::open_for_server).
+    pub fn claim(&self) -> Result<()> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if server.is_some() {
+            return Ok(());
+        }
+        let path = self.folder.join("server.lock");
+        let failed = |error| Error::io(&path, "lock", error);
+        create_folder(&self.folder).map_err(failed)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let why = "another server has this store; stop it, or serve it here with --read-only";
+                return Err(Error::input(&self.folder, why));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        *server = Some(lock);
+        Ok(())
+    }
+
+    /// Removes the files of processes that were killed. Files in use stay.
+    pub fn sweep(&self) {
+        sweep(&self.folder);
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The names of all layers, sorted.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let failed = |error| Error::io(&self.folder, "read", error);
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if layer_name::is_valid(&name) && entry.path().join(manifest::FILE).exists() {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        // Removed layers are closed, which frees their space on disk.
+        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
+        layers.retain(|name, _| names.binary_search(name).is_ok());
+        Ok(names)
+    }
+
+    /// The layer `name`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the [name](layer_name) is not valid; [`Error::Input`] if the manifest is damaged; [`Error::Io`]
+    /// if it cannot be read.
+    pub fn layer(&self, name: &str) -> Result<Option<Arc<StoredLayer>>> {
+        let exists = self.layer_folder(name)?.join(manifest::FILE).exists();
+        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
+        if !exists {
+            layers.remove(name);
+            return Ok(None);
+        }
+        if let Some(layer) = layers.get(name) {
+            return Ok(Some(Arc::clone(layer)));
+        }
+        let Some(layer) = StoredLayer::open(&self.folder, name)? else { return Ok(None) };
+        let layer = Arc::new(layer);
+        layers.insert(name.to_owned(), Arc::clone(&layer));
+        Ok(Some(layer))
+    }
+
+    /// Creates a layer without points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name is not valid, or taken; [`Error::Io`] if the folder cannot be written.
+    pub fn create(&self, name: &str, description: Description) -> Result<Arc<StoredLayer>> {
+        self.create_with(name, description, |_| Ok(()))?;
+        let missing = || Error::input(self.folder.join(name), "the layer was removed meanwhile");
+        self.layer(name)?.ok_or_else(missing)
+    }
+
+    /// Creates a layer that `fill` adds points to before it becomes visible: it appears with all of them, or, where `fill`
+    /// fails or the process ends, not at all. Returns the result of `fill`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name is not valid, or taken; [`Error::Io`] if the folder cannot be written; those of `fill`.
+    pub fn create_with<T>(
+        &self,
+        name: &str,
+        description: Description,
+        fill: impl FnOnce(&StoredLayer) -> Result<T>,
+    ) -> Result<T> {
+        let folder = self.layer_folder(name)?;
+        let taken = || Error::invalid(Parameter::LAYER, format!("there is a layer `{name}` already"));
+        if folder.join(manifest::FILE).exists() {
+            return Err(taken());
+        }
+        let failed = |error: io::Error| match error.kind() {
+            _ if folder.join(manifest::FILE).exists() => taken(),
+            ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                Error::input(&folder, "there is something else than a layer already; remove it, or choose another name")
+            }
+            _ => Error::io(&folder, "create", error),
+        };
+        let staging = StagingDir::new(&self.folder)?;
+        let staged = staging.path().join(name);
+        fs::create_dir(&staged).map_err(failed)?;
+        Manifest::new(description, now_s()).write(&staged)?;
+        let layer = StoredLayer::open(staging.path(), name)?;
+        let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed meanwhile"))?)?;
+        fs::rename(&staged, &folder).map_err(failed)?;
+        sync_folder(&self.folder).map_err(failed)?;
+        Ok(filled)
+    }
+
+    /// Removes a layer with all its points; whoever has it open can still read it. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name is not valid; [`Error::Io`] if the folder cannot be written.
+    pub fn remove(&self, name: &str) -> Result<bool> {
+        let folder = self.layer_folder(name)?;
+        if !folder.is_dir() {
+            return Ok(false);
+        }
+        let failed = |error| Error::io(&folder, "remove", error);
+        let _lock = lock_layer(&folder)?;
+        let staging = StagingDir::new(&self.folder)?;
+        fs::rename(&folder, staging.path().join(name)).map_err(failed)?;
+        sync_folder(&self.folder).map_err(failed)?;
+        self.layers.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(true)
+    }
+
+    /// The folder of the layer `name`. Every path made of a name comes from here, so none leads out of the store.
+    fn layer_folder(&self, name: &str) -> Result<PathBuf> {
+        layer_name::check(name)?;
+        Ok(self.folder.join(name))
+    }
+}

@@ -1,0 +1,35 @@
+//! Removal of files that killed processes left behind.
+
+use std::fs;
+use std::path::Path;
+
+use super::lock::lock_layer;
+use super::manifest::{self, Manifest};
+use super::staging::StagingDir;
+
+/// Removes abandoned staging folders from a store, and files that no manifest lists.
+pub(super) fn sweep(store: &Path) {
+    StagingDir::sweep(store);
+    for entry in fs::read_dir(store).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        if folder.join(manifest::FILE).exists()
+            && let Ok(_lock) = lock_layer(&folder)
+        {
+            sweep_layer(&folder);
+        }
+    }
+}
+
+/// Removes the files of a layer that its manifest does not list. The caller holds the layer's lock.
+pub(super) fn sweep_layer(folder: &Path) {
+    // Without a readable manifest, no file is known to be unused.
+    let Ok(Some(manifest)) = Manifest::read(folder) else { return };
+    let listed = manifest.files();
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = file.file_name().into_string() else { continue };
+        let is_own = name == manifest::UNFINISHED || name.ends_with(".points.arrow") || name.ends_with(".bins.arrow");
+        if is_own && !listed.contains(&name) {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line of the `kiln` binary.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use super::console::{described, say};
+use super::{
+    animate, batch, clean, compact, config, drop, expire, export, import, layer, layers, postgis, render, schemes,
+    serve,
+};
+use crate::error::Error;
+
+/// Fires points into heat: weighted points in, heat-map pictures out.
+#[derive(Debug, Parser)]
+#[command(name = "kiln", version, about, max_term_width = 100, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Render(Box<render::Args>),
+    Export(Box<export::Args>),
+    Animate(Box<animate::Args>),
+    Batch(batch::Args),
+    Serve(Box<serve::Args>),
+    Import(Box<import::Args>),
+    Layers(layers::Args),
+    Layer(layer::Args),
+    Compact(compact::Args),
+    Expire(expire::Args),
+    Drop(drop::Args),
+    Postgis(postgis::Args),
+    Schemes(schemes::Args),
+    Clean(clean::Args),
+    Config(config::Args),
+}
+
+/// Runs the command in the arguments of the process and returns the exit code.
+pub fn run() -> ExitCode {
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.command,
+        Err(error) => return refused(&error),
+    };
+    let outcome = match command {
+        Command::Render(args) => render::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Animate(args) => animate::run(&args),
+        Command::Batch(args) => batch::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Layers(args) => layers::run(&args),
+        Command::Layer(args) => layer::run(&args),
+        Command::Compact(args) => compact::run(&args),
+        Command::Expire(args) => expire::run(&args),
+        Command::Drop(args) => drop::run(&args),
+        Command::Postgis(args) => postgis::run(&args),
+        Command::Schemes(args) => schemes::run(&args),
+        Command::Clean(args) => clean::run(&args),
+        Command::Config(args) => config::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe may close it early, as `head` does.
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("kiln: {}", described(&error)));
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Prints the help, or an invalid usage in one line, and returns the exit code.
+fn refused(error: &clap::Error) -> ExitCode {
+    if error.exit_code() == 0 || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nothing can be done if help cannot be printed.
+        let _ = error.print();
+        return ExitCode::from(error.exit_code() as u8);
+    }
+    let text = error.render().to_string();
+    // The rest repeats the usage, which `--help` has in full.
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
+    say(&format!("kiln: {}", line.trim_start_matches("error: ")));
+    ExitCode::from(2)
+}

@@ -1,0 +1,179 @@
+//! The points of a layer summed per cell, for data frames and databases.
+
+use std::collections::HashMap;
+use std::io::BufWriter;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::TILE_PX;
+use super::block::{Block, canvas_of};
+use super::in_order::in_order;
+use super::progress::Progress;
+use crate::encode::{Bin, BinsWriter};
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Cover, Points, Projection, TileCoord, Zooms};
+use crate::images::AtomicFile;
+use crate::layer::{Layer, is_occupied};
+use crate::parameter::Parameter;
+use crate::source::{Ground, Query};
+
+/// The cells to be exported.
+#[derive(Debug)]
+pub struct BinsExport<'a> {
+    /// The layer.
+    pub layer: &'a Layer,
+    /// The filters of its points. Columns, weights and the stop flag are set by the export.
+    pub query: Query<'a>,
+    /// The zooms whose pixels are the cells, at 256 pixels a tile.
+    pub zooms: Zooms,
+    /// The bounds of the centers of the cells; `None`: all cells.
+    pub bounds: Option<Bounds>,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// The result of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BinsExportReport {
+    /// Cells with points.
+    pub cells: u64,
+    /// Points in the cells of the deepest zoom.
+    pub points: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Number of points and sum of weights of the cells of a block, by row and column from the north-western corner of the world.
+type Sums = HashMap<[u32; 2], (u64, f64)>;
+
+impl BinsExport<'_> {
+    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. Until all cells are written, the target stays as
+    /// it was.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the layer lies on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if
+    /// `progress` was stopped.
+    pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
+        if !self.layer.ground().wraps() {
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "the cells are those of a map, and this layer lies on a plane",
+            ));
+        }
+        let query = self
+            .query
+            .clone()
+            .with_names(self.layer.query().columns.names)
+            .with_ground(Ground::Globe)
+            .with_weights(self.layer.weight().is_some())
+            .with_stop(Some(progress.stopped()));
+        let mut file = AtomicFile::create(target)?;
+        let mut writer = BinsWriter::new(BufWriter::new(file.file())).map_err(|error| error.for_path(target))?;
+        let mut exported = BinsExportReport::default();
+        let mut blocks = vec![Block::WORLD];
+        for zoom in 0..=self.zooms.last {
+            Block::sort(&mut blocks)?;
+            let cover = Cover::of(self.bounds.unwrap_or(Bounds::WORLD), zoom);
+            let is_exported = self.zooms.first <= zoom;
+            progress.expect(blocks.len() as u64);
+            let mut occupied = Vec::new();
+            in_order(
+                blocks.len(),
+                self.threads,
+                |job| {
+                    if is_exported {
+                        self.sums(blocks[job], &cover, &query)
+                    } else {
+                        self.probe(blocks[job], &cover, &query)
+                    }
+                },
+                |job, summed: Option<Sums>| {
+                    if query.is_stopped() {
+                        return Err(Error::Cancelled);
+                    }
+                    progress.advance(summed.as_ref().map_or(0, |sums| sums.len() as u64), 1);
+                    let Some(sums) = summed else { return Ok(()) };
+                    occupied.push(blocks[job]);
+                    let mut cells: Vec<_> = sums.into_iter().collect();
+                    cells.sort_unstable_by_key(|(cell, _)| *cell);
+                    for (cell, (count, weight)) in cells {
+                        let bin = bin(cell, zoom, count, weight);
+                        if self.bounds.is_none_or(|bounds| contains(bounds, bin.lon, bin.lat)) {
+                            exported.cells += 1;
+                            exported.points += if zoom == self.zooms.last { count } else { 0 };
+                            writer.push(bin).map_err(|error| error.for_path(target))?;
+                        }
+                    }
+                    Ok(())
+                },
+            )?;
+            blocks = occupied.into_iter().flat_map(Block::children).collect();
+        }
+        writer.finish().map_err(|error| error.for_path(target))?;
+        exported.bytes = file.file().metadata().map_err(|error| Error::io(target, "write", error))?.len();
+        file.commit_durably()?;
+        Ok(exported)
+    }
+
+    /// No sums if a block has points; `None` if it has none.
+    fn probe(&self, block: Block, cover: &Cover, query: &Query<'_>) -> Result<Option<Sums>> {
+        const COARSE_PX: u32 = 16;
+        let tiles = block.tiles(cover)?;
+        let Some((canvas, _)) = canvas_of(&tiles, COARSE_PX)? else { return Ok(None) };
+        let is_occupied = is_occupied(&**self.layer.point_set(), query, &canvas, 1)?;
+        Ok(is_occupied.then(Sums::new))
+    }
+
+    /// The sums of a block; `None` if it has no points.
+    fn sums(&self, block: Block, cover: &Cover, query: &Query<'_>) -> Result<Option<Sums>> {
+        let tiles = block.tiles(cover)?;
+        let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(None) };
+        let [west, north] = first.map(|tiles| tiles * TILE_PX);
+        let around = around(block.zoom);
+        let (columns, rows) = (west..west + canvas.width(), north..north + canvas.height());
+        let mut sums = Sums::new();
+        let query = query.clone().with_near(Some(canvas.grow(1).bounds()));
+        // One by one, so that a sum does not depend on the threads.
+        let mut sink = |points: Points<'_>| {
+            for (i, (lon, lat)) in points.lon().iter().zip(points.lat()).enumerate() {
+                let (x, y) = Projection::Mercator.forward(*lon, *lat);
+                let [column, row] = [x.rem_euclid(1.0), y].map(|share| (share * around).floor());
+                // A point beyond the map, or with a coordinate that is not finite, is in no row.
+                let is_on_map = (0.0..around).contains(&row) && (0.0..around).contains(&column);
+                let (column, row) = (column as u32, row as u32);
+                if is_on_map && columns.contains(&column) && rows.contains(&row) {
+                    let (count, sum) = sums.entry([row, column]).or_default();
+                    *count += 1;
+                    *sum += points.weight().map_or(1.0, |weights| f64::from(weights[i]));
+                }
+            }
+            if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        self.layer.point_set().scan(&query, &mut [&mut sink])?;
+        Ok((!sums.is_empty()).then_some(sums))
+    }
+}
+
+/// The number of cells of a zoom around the world.
+fn around(zoom: u8) -> f64 {
+    f64::from(TILE_PX) * f64::from(1_u32 << zoom)
+}
+
+/// A cell by its row and column.
+fn bin([row, column]: [u32; 2], zoom: u8, count: u64, weight: f64) -> Bin {
+    let around = around(zoom);
+    let center = |cell: u32| (f64::from(cell) + 0.5) / around;
+    let (lon, lat) = Projection::Mercator.inverse(center(column), center(row));
+    Bin { lon, lat, zoom, width_deg: 360.0 / around, count, weight }
+}
+
+/// Whether bounds contain a point, across the antimeridian too.
+fn contains(bounds: Bounds, lon: f64, lat: f64) -> bool {
+    let Bounds { west, south, east, north } = bounds;
+    let east = if east < west { east + 360.0 } else { east };
+    let is_between = [lon - 360.0, lon, lon + 360.0].iter().any(|lon| (west..=east).contains(lon));
+    is_between && (south..=north).contains(&lat)
+}
+
+// A row or a column of the deepest zoom fits 32 bits.
+const _: () = assert!(TileCoord::MAX_ZOOM as u32 + TILE_PX.trailing_zeros() <= 32);

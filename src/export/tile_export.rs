@@ -1,0 +1,150 @@
+//! The export of a layer's tiles.
+
+use crate::parameter::Parameter;
+use std::path::Path;
+
+use super::export_journal::ExportJournal;
+use super::export_key::ExportKey;
+use super::pyramid_walk::PyramidWalk;
+use super::staging_dir::StagingDir;
+use super::tile_renderer::Encoding;
+use super::tileset_metadata::TilesetMetadata;
+use super::{Format, Progress, TILE_PX, cog, folder, mbtiles, pmtiles};
+use crate::encode::pmtiles::HEAD_BYTES;
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
+use crate::layer::{Blend, InputPoints, Layer, Style};
+use crate::raster::Aggregation;
+use crate::source::{Ground, Query};
+
+/// The tiles to be exported.
+#[derive(Debug)]
+pub struct TileExport<'a> {
+    /// The layer.
+    pub layer: &'a Layer,
+    /// The filters of its points. Columns, weights and the stop flag are set by the export.
+    pub query: Query<'a>,
+    /// The style. `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) of the values. Without a latitude of true scale it is
+    /// the middle of the layer, as for tiles of the server.
+    pub style: Style,
+    /// The zooms of the tiles. For a COG a single zoom is that of the finest picture.
+    pub zooms: Zooms,
+    /// The bounds of the tiles; `None`: all tiles with points.
+    pub bounds: Option<Bounds>,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// The result of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TileExportReport {
+    /// Tiles that are not empty.
+    pub tiles: u64,
+    /// Distinct tiles.
+    pub distinct: u64,
+    /// Bytes of the distinct tiles.
+    pub bytes: u64,
+    /// Tiles that an earlier run had finished.
+    pub resumed: u64,
+}
+
+impl TileExport<'_> {
+    /// Writes the tiles to `target`, replacing an earlier export. Until all tiles are finished, the target stays as it was.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the style does not fit the zooms, or the target cannot be replaced; [`Error::Io`] if it cannot be
+    /// written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export resumes: it renders only what
+    /// is missing.
+    pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
+        if !self.layer.ground().wraps() {
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "tiles are for layers on the globe, and this one lies on a plane",
+            ));
+        }
+        if self.layer.point_set().is_reread() {
+            let why = format!(
+                "{} points are more than the {} that fit the memory; `kiln import` them, and export the layer",
+                self.layer.points(),
+                InputPoints::MAX_RESIDENT
+            );
+            return Err(Error::input(self.layer.name(), why));
+        }
+        let mut style = self.style.clone();
+        style.true_scale_lat_deg.get_or_insert_with(|| self.layer.middle_lat_deg());
+        for zoom in self.zooms.all() {
+            style.reach_px(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?)?;
+        }
+        self.write_styled(&style, target, format, progress)
+    }
+
+    fn write_styled(
+        &self,
+        style: &Style,
+        target: &Path,
+        format: Format,
+        progress: &Progress,
+    ) -> Result<TileExportReport> {
+        let mut metadata = TilesetMetadata::of(self.layer, style, self.zooms, self.bounds)?;
+        let [west, south, east, north] = metadata.bounds_deg;
+        let bounds = self.bounds.unwrap_or(Bounds { west, south, east, north });
+        let pyramid = (format == Format::Cog).then(|| cog::Pyramid::new(bounds, self.zooms)).transpose()?;
+        let (encoding, head_bytes) = match &pyramid {
+            Some(pyramid) => (Encoding::Colors, pyramid.head_bytes()?),
+            None => (Encoding::Png, HEAD_BYTES),
+        };
+        if let Some(pyramid) = &pyramid {
+            metadata.zooms.first = pyramid.first_zoom();
+        }
+        if format == Format::Folder {
+            folder::check(target)?;
+        } else if target.is_dir() {
+            return Err(Error::io(target, "write", std::io::ErrorKind::IsADirectory.into()));
+        }
+        let key = ExportKey::new(format, self.layer, &self.query, style, metadata.zooms, self.bounds).to_text()?;
+        let staging = StagingDir::open(target)?;
+        let mut journal = ExportJournal::open(&staging, &key, head_bytes)?;
+        progress.resume(journal.tile_count());
+        let walk = PyramidWalk {
+            layer: self.layer,
+            query: self
+                .query
+                .clone()
+                .with_names(self.layer.query().columns.names)
+                .with_ground(Ground::Globe)
+                .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
+                .with_stop(Some(progress.stopped())),
+            style,
+            zooms: metadata.zooms.all(),
+            // Without bounds, tiles beyond the bounds of the metadata have dots at coarse zooms. A COG is a picture with an edge.
+            bounds: if pyramid.is_some() { bounds } else { self.bounds.unwrap_or(Bounds::WORLD) },
+            encoding,
+            threads: self.threads,
+            progress,
+        };
+        if let Err(error) = walk.render_missing(&mut journal) {
+            let is_empty = journal.is_empty();
+            drop(journal);
+            if is_empty {
+                staging.discard();
+            }
+            return Err(error);
+        }
+        let ([_, resumed], ..) = progress.snapshot();
+        let report = TileExportReport {
+            tiles: journal.tile_count(),
+            distinct: journal.distinct(),
+            bytes: journal.tiles_bytes(),
+            resumed,
+        };
+        let finished = match (format, &pyramid) {
+            (_, Some(pyramid)) => cog::finish(&mut journal, pyramid),
+            (Format::MbTiles, _) => mbtiles::finish(&mut journal, &staging, &metadata),
+            (Format::Folder, _) => folder::finish(&mut journal, &staging, &metadata),
+            (Format::PmTiles | Format::Cog, None) => pmtiles::finish(&mut journal, &metadata),
+        }?;
+        drop(journal);
+        staging.commit(finished)?;
+        Ok(report)
+    }
+}

@@ -1,0 +1,49 @@
+//! The description of a set of tiles in the metadata of an archive.
+
+use super::TILE_PX;
+use crate::error::Result;
+use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
+use crate::layer::{Layer, Style, bounds_with_reach, center, dot_reach};
+
+/// The description of a set of tiles in the metadata of an archive.
+pub(super) struct TilesetMetadata<'a> {
+    pub(super) title: &'a str,
+    pub(super) attribution: Option<&'a str>,
+    pub(super) description: String,
+    pub(super) zooms: Zooms,
+    /// West, south, east and north in degrees, never across the antimeridian.
+    pub(super) bounds_deg: [f64; 4],
+    /// Longitude, latitude and zoom of a map that shows all tiles.
+    pub(super) center: (f64, f64, u8),
+}
+
+impl<'a> TilesetMetadata<'a> {
+    /// Describes the tiles of a layer within `bounds`, or of all its points.
+    pub(super) fn of(layer: &'a Layer, style: &Style, zooms: Zooms, bounds: Option<Bounds>) -> Result<Self> {
+        /// The further a map is zoomed out, the further dots reach; the bounds have room for them at so many zooms.
+        const ZOOMS_OUT: u8 = 2;
+        let Zooms { first, last } = zooms;
+        let extent = bounds.unwrap_or_else(|| layer.bounds());
+        let (lon, lat, zoom) = center(extent, TILE_PX, last);
+        let zoom = zoom.max(first);
+        let Bounds { west, south, east, north } = extent;
+        let bounds_deg = if bounds.is_some() && -180.0 <= west && west < east && east <= 180.0 {
+            [west, south, east, north]
+        } else if bounds.is_some() {
+            bounds_with_reach(extent, 0.0)
+        } else {
+            let widest = zoom.saturating_sub(ZOOMS_OUT).clamp(first, last);
+            let tile = Canvas::tile(TileCoord::new(widest, 0, 0)?, TILE_PX)?;
+            bounds_with_reach(extent, dot_reach(style.radius_px(&tile), TILE_PX, widest))
+        };
+        let weighted_by = layer.weight().map(|weight| format!(", weighted by {weight}")).unwrap_or_default();
+        Ok(Self {
+            title: layer.title(),
+            attribution: layer.attribution(),
+            description: format!("{} points{weighted_by}", layer.points()),
+            zooms,
+            bounds_deg,
+            center: (lon, lat, zoom),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! The points of files as a point set.
+
+use std::sync::Arc;
+
+use super::{Layer, LayerSpec, Survey};
+use crate::error::{Error, Result};
+use crate::geo::{Canvas, Extent};
+use crate::raster::{Cells, Tally};
+use crate::source::{PointSet, Query, Resident, ScanReport, Sink, Source, scan_cells, scan_count, scan_sample};
+
+/// The points of a source. They are held in memory, where a picture reads only those near to it; a query that filters by time
+/// or category goes back to the source, and a source of more than [`Self::MAX_RESIDENT`] points is read for each picture.
+pub struct InputPoints {
+    all: Box<dyn Source>,
+    resident: Option<Resident>,
+    report: ScanReport,
+    extent: Extent,
+    version: String,
+    /// Whether a column of weights is named: only this is known of a source that is not in memory.
+    names_weight: bool,
+}
+
+impl InputPoints {
+    /// The most points that are held in memory: 1 GB with weights.
+    pub const MAX_RESIDENT: usize = 50_000_000;
+
+    /// The points of `all` that pass `query`, by its columns; `names` are the names of the inputs in messages.
+    ///
+    /// # Errors
+    /// If an input cannot be read, or holds no valid point.
+    pub fn load(all: Box<dyn Source>, names: &[String], query: &Query<'_>) -> Result<Self> {
+        let query = query.clone().with_weights(true);
+        let resident = match Resident::load(&*all, &query, Self::MAX_RESIDENT) {
+            Ok(resident) => Some(resident),
+            Err(Error::Cancelled) => None,
+            Err(error) => return Err(error),
+        };
+        let (extent, report, version) = if let Some(resident) = &resident {
+            (resident.extent().clone(), resident.report(), resident.version())
+        } else {
+            let Survey { extent, report, .. } = Survey::of(&*all, &query, crate::available_threads())?;
+            let version = format!("{:016x}", report.read);
+            (extent, report, version)
+        };
+        report.require_points(names)?;
+        let names_weight = query.columns.names.weight.is_some();
+        Ok(Self { all, resident, report, extent, version, names_weight })
+    }
+
+    /// Where `query` is answered the fastest.
+    fn source(&self, query: &Query<'_>) -> &dyn Source {
+        match &self.resident {
+            Some(resident) if resident.serves(query) => resident,
+            _ => &*self.all,
+        }
+    }
+}
+
+impl Source for InputPoints {
+    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        self.source(query).scan(query, sinks)
+    }
+}
+
+impl PointSet for InputPoints {
+    fn version(&self) -> String {
+        self.version.clone()
+    }
+
+    fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    fn points(&self) -> u64 {
+        self.report.valid()
+    }
+
+    fn is_weighted(&self) -> bool {
+        self.resident.as_ref().map_or(self.names_weight, PointSet::is_weighted)
+    }
+
+    fn report(&self) -> ScanReport {
+        self.report.clone()
+    }
+
+    fn is_reread(&self) -> bool {
+        self.resident.is_none()
+    }
+
+    fn cells(
+        &self,
+        query: &Query<'_>,
+        canvas: &Canvas,
+        tally: Tally,
+        _radius_px: f64,
+        threads: usize,
+    ) -> Result<(Cells, ScanReport)> {
+        scan_cells(self.source(query), query, canvas, tally, threads)
+    }
+
+    fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
+        scan_sample(self.source(query), query, count)
+    }
+
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        scan_count(self.source(query), query)
+    }
+}
+
+impl std::fmt::Debug for InputPoints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InputPoints").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl Layer {
+    /// The layer of the files that `spec` names.
+    ///
+    /// # Errors
+    /// If an input cannot be read, or holds no valid point.
+    #[cfg(feature = "formats")]
+    pub fn open(spec: LayerSpec) -> Result<Self> {
+        let open = |input: &String| crate::source::open(input);
+        let inputs = crate::source::Inputs(spec.inputs.iter().map(open).collect::<Result<_>>()?);
+        Self::of_source(spec, Box::new(inputs))
+    }
+
+    /// The layer of the points of a source; `spec` has the names of its inputs for messages.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn of_source(spec: LayerSpec, source: Box<dyn Source>) -> Result<Self> {
+        Self::filtered(spec, source, &Query::default())
+    }
+
+    /// The layer of those points of a source that pass the filter of `query`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn filtered(spec: LayerSpec, source: Box<dyn Source>, query: &Query<'_>) -> Result<Self> {
+        let query = query.clone().with_names(spec.columns.clone()).with_ground(spec.ground);
+        let points = InputPoints::load(source, &spec.inputs, &query)?;
+        Ok(Self::new(spec, Arc::new(points)))
+    }
+}

@@ -1,0 +1,157 @@
+//! The connection pool: its limit, its reuse of connections, and its back-off.
+
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::cluster::{Cluster, Database};
+use crate::server::{Server, eventually};
+
+fn stops(cluster: &Arc<Cluster>) -> Database {
+    let database = cluster.database();
+    database.sql(
+        "CREATE TABLE stops (geom geometry(Point, 4326));
+         INSERT INTO stops SELECT ST_SetSRID(ST_MakePoint(x, 50), 4326) FROM generate_series(1, 50) x",
+    );
+    database
+}
+
+/// A TCP proxy that counts connections and can make its database unreachable.
+struct Proxy {
+    port: u16,
+    state: Arc<ProxyState>,
+}
+
+#[derive(Default)]
+struct ProxyState {
+    is_down: AtomicBool,
+    connections: AtomicUsize,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Proxy {
+    fn start(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(ProxyState::default());
+        let shared = Arc::clone(&state);
+        // The thread ends with the test process.
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                if shared.is_down.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let server = TcpStream::connect(("127.0.0.1", target)).unwrap();
+                let mut open = shared.open.lock().unwrap();
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || {
+                        let _ = io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+                open.extend([client, server]);
+            }
+        });
+        Self { port, state }
+    }
+
+    /// Closes all open connections, and every new one at once.
+    fn go_down(&self) {
+        self.state.is_down.store(true, Ordering::SeqCst);
+        for stream in self.state.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn come_back(&self) {
+        self.state.is_down.store(false, Ordering::SeqCst);
+    }
+
+    fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+}
+
+/// A server whose database is behind a proxy.
+fn server_behind(proxy: &Proxy, database: &Database) -> Server {
+    Server::with(&[&format!("postgres://kiln@127.0.0.1:{}/{}", proxy.port, database.name())], "")
+}
+
+#[test]
+fn connection_attempts_to_an_unreachable_database_back_off_until_it_recovers() {
+    const REQUESTS: usize = 300;
+    let cluster = Cluster::shared();
+    let database = stops(&cluster);
+    let proxy = Proxy::start(cluster.port());
+    let server = server_behind(&proxy, &database);
+    let tile = |number: usize| server.get(&format!("/stops/5/16/10.png?vmin=0&vmax={}", number + 1));
+    tile(0).ok(200);
+    proxy.go_down();
+    let (before, start) = (proxy.connections(), Instant::now());
+    for number in 1..=REQUESTS {
+        let reply = tile(number);
+        reply.refused(503, &["ask again"]);
+    }
+    let (tries, seconds) = (proxy.connections() - before, start.elapsed().as_secs() as usize);
+    // The back-off doubles from 100 ms to 5 s; the listener reconnects once per second.
+    let most = 10 + 2 * seconds;
+    assert!(tries <= most && most < REQUESTS, "{tries} tries for {REQUESTS} requests in {seconds} s");
+    proxy.come_back();
+    eventually("the database is used again", || tile(REQUESTS + 1).status == 200);
+}
+
+#[test]
+fn the_number_of_connections_is_limited_and_connections_are_reused() {
+    const CLIENTS: usize = 8;
+    const LIMIT: usize = 3;
+    let cluster = Cluster::shared();
+    let database = stops(&cluster);
+    // Statements are slow enough for clients to queue for connections.
+    database.sql("CREATE VIEW slow AS SELECT geom FROM stops, (SELECT pg_sleep(0.02) OFFSET 0) AS pause");
+    let proxy = Proxy::start(cluster.port());
+    let config = format!(
+        "[postgis]\nurl = \"postgres://kiln@127.0.0.1:{}/{}\"\nconnections = {LIMIT}\n",
+        proxy.port,
+        database.name()
+    );
+    let server = Server::with(&[], &config);
+    let open_connections = || -> usize {
+        let sql =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'kiln' AND datname = current_database()";
+        database.sql(sql).trim().parse().unwrap()
+    };
+    let is_over = AtomicBool::new(false);
+    let mut most = 0;
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let server = &server;
+                scope.spawn(move || {
+                    for number in 1..=10 {
+                        server.get(&format!("/slow/5/16/10.png?vmin=0&vmax={number}.{client}")).ok(200);
+                    }
+                })
+            })
+            .collect();
+        let watch = scope.spawn(|| {
+            let mut most = 0;
+            while !is_over.load(Ordering::SeqCst) {
+                most = most.max(open_connections());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            most
+        });
+        for client in clients {
+            client.join().unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+        most = watch.join().unwrap();
+    });
+    // Table statistics have up to two connections of their own, and one more listens for changes.
+    assert!((LIMIT..=LIMIT + 3).contains(&most), "{most} connections at once");
+    assert!(proxy.connections() <= LIMIT + 3, "{} connections were made", proxy.connections());
+}
