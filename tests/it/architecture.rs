@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("export", &["images", "layer", "parameters"]),
     ("jobs", &["inputs", "images", "layer", "parameters"]),
     ("config", &["jobs", "layer", "images", "parameters"]),
+    ("inputs", &[]),
     ("live", &["config", "layer"]),
     ("http", &["live", "config", "jobs", "images", "layer", "parameters"]),
     ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer", "parameters"]),
@@ -114,8 +115,8 @@ fn every_module_uses_only_what_its_arrows_allow() {
     let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     let mut seen = BTreeSet::new();
     for (name, text) in source_files("src") {
-        let Some((module, rest)) = name.split_once('/') else { continue };
-        if rest.starts_with("tests/") {
+        let (module, rest) = name.split_once('/').unwrap_or((name.trim_end_matches(".rs"), ""));
+        if ["lib", "main"].contains(&module) || rest.starts_with("tests/") {
             continue;
         }
         let allowed = arrows.get(module).unwrap_or_else(|| panic!("{name}: the module {module} has no arrows"));

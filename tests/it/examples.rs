@@ -149,7 +149,7 @@ fn the_library_alone_has_no_server_database_or_file_formats() {
         "none",
         "--manifest-path",
     ]);
-    let tree = tree.args(["--format", "{p}"]).arg(manifest("Cargo.toml")).output().unwrap();
+    let tree = tree.arg(manifest("Cargo.toml")).args(["--format", "{p}"]).output().unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8(tree.stdout).unwrap();
     let crates: HashSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
