@@ -8,7 +8,7 @@
 mod declaration;
 mod kind;
 mod set;
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod value;
