@@ -96,9 +96,9 @@ impl Value for Radius {
     }
 }
 
-const AGGREGATIONS: [&str; 4] = names(&Aggregation::ALL);
-const CURVES: [&str; 4] = names(&Curve::ALL);
-const SHAPES: [&str; 6] = names(&Shape::ALL);
+const AGGREGATIONS: [&str; Aggregation::ALL.len()] = names(&Aggregation::ALL);
+const CURVES: [&str; Curve::ALL.len()] = names(&Curve::ALL);
+const SHAPES: [&str; Shape::ALL.len()] = names(&Shape::ALL);
 
 const fn names<T, const N: usize>(all: &[(&'static str, T); N]) -> [&'static str; N] {
     let mut names = [""; N];

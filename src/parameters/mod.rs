@@ -1,6 +1,6 @@
 //! Parameters, each declared once.
 //!
-//! [`parameter_set!`] declares a struct of options: for each parameter its name, type, default and description. From these
+//! `parameter_set!` declares a struct of options: for each parameter its name, type, default and description. From these
 //! declarations come the query string, forms and JSON (`http`), the tables of a style in TOML (`config`), the flags (`cli`),
 //! the parameters and schemas of `OpenAPI`, the TypeScript type of a style and `docs/parameters.md`. The last two are files
 //! that a test compares, and writes when `KILN_BLESS` is set.
@@ -8,7 +8,7 @@
 mod declaration;
 mod kind;
 mod set;
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod value;

@@ -4,7 +4,7 @@ use super::{Declaration, Kind};
 use crate::error::{Error, Result};
 use crate::parameter::{Message, Parameter};
 
-/// Options that are read from parameters. [`parameter_set!`](super::parameter_set) implements it.
+/// Options that are read from parameters. The macro `parameter_set!` implements it.
 pub trait ParameterSet: Default + 'static {
     /// The parameters, in the order in which they are listed and read.
     const ENTRIES: &'static [Entry<Self>];

@@ -140,7 +140,7 @@ enum Part {
     Parameter(Parameter),
 }
 
-/// A [`Message`](crate::parameter::Message) of texts and parameters:
+/// A [`Message`] of texts and parameters:
 /// `message!("it is not before ", Parameter::END)`.
 #[macro_export]
 macro_rules! message {

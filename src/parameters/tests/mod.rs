@@ -16,98 +16,101 @@ use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::parameter::Parameter;
 
-const FIZZ_LEVEL: Parameter = Parameter::new("fizz_level");
+const MADE_UP: Parameter = Parameter::new("made_up_level");
 
 parameter_set! {
-    /// What nobody else declares.
+    /// Options that only this test declares.
     #[derive(Clone, Debug, Default, PartialEq)]
-    struct Lemonade {
-        /// How much it
-        /// fizzes.
-        level: f64 = Declaration::new(FIZZ_LEVEL, Kind::Number { least: 0.0, most: 9.0 })
-            .aliases(&["fizzLevel"])
+    struct MadeUpOptions {
+        /// A level that
+        /// nothing uses.
+        level: f64 = Declaration::new(MADE_UP, Kind::Number { least: 0.0, most: 9.0 })
+            .aliases(&["madeUpLevel"])
             .default("3")
             .example("4"),
     }
 }
 
 request_body! {
-    /// A glass of lemonade.
-    Glass(Lemonade),
-    example: { "fizz_level": 4 }
+    /// A body with the made-up parameter.
+    MadeUpRequest(MadeUpOptions),
+    example: { "made_up_level": 4 }
 }
 
-fn flags(args: &[&str]) -> Result<Lemonade, String> {
-    let command = Flags::<Lemonade>::augment_args(clap::Command::new("kiln"));
+fn flags(args: &[&str]) -> Result<MadeUpOptions, String> {
+    let command = Flags::<MadeUpOptions>::augment_args(clap::Command::new("kiln"));
     let matches = command.try_get_matches_from([&["kiln"], args].concat()).map_err(|error| error.to_string())?;
     Flags::from_arg_matches(&matches).map(|Flags(options)| options).map_err(|error| error.to_string())
 }
 
 #[test]
 fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
-    let four = Lemonade { level: Some(4.0) };
+    let four = MadeUpOptions { level: Some(4.0) };
     // Query strings, forms and JSON, by every name.
     for mut fields in [
-        Fields::from_query("fizz_level=4").unwrap(),
-        Fields::from_query("fizzLevel=+4").unwrap(),
-        Fields::from_json(br#"{"fizz_level": 4}"#).unwrap(),
-        Fields::from_json(br#"{"fizzLevel": "4"}"#).unwrap(),
+        Fields::from_query("made_up_level=4").unwrap(),
+        Fields::from_query("madeUpLevel=+4").unwrap(),
+        Fields::from_json(br#"{"made_up_level": 4}"#).unwrap(),
+        Fields::from_json(br#"{"madeUpLevel": "4"}"#).unwrap(),
     ] {
-        assert_eq!(fields.read::<Lemonade>().unwrap(), four);
+        assert_eq!(fields.read::<MadeUpOptions>().unwrap(), four);
         fields.finish().unwrap();
     }
-    let refused = Fields::from_query("fizzLevel=12").unwrap().read::<Lemonade>().unwrap_err();
-    assert_eq!(refused.detail(), "fizzLevel: `12` is not a number from 0 to 9");
-    let mut misspelled = Fields::from_query("fizz_lavel=4").unwrap();
-    misspelled.read::<Lemonade>().unwrap();
-    assert!(misspelled.finish().unwrap_err().detail().contains("did you mean fizz_level?"));
+    let refused = Fields::from_query("madeUpLevel=12").unwrap().read::<MadeUpOptions>().unwrap_err();
+    assert_eq!(refused.detail(), "madeUpLevel: `12` is not a number from 0 to 9");
+    let mut misspelled = Fields::from_query("made_up_lavel=4").unwrap();
+    misspelled.read::<MadeUpOptions>().unwrap();
+    assert!(misspelled.finish().unwrap_err().detail().contains("did you mean made_up_level?"));
     // TOML.
     let read = |toml: &str| {
         let table: BTreeMap<String, String> = toml::from_str(toml).unwrap();
         let table = table.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        read_options::<Lemonade>(table).map_err(|fault| (fault.path, fault.message))
+        read_options::<MadeUpOptions>(table).map_err(|fault| (fault.path, fault.message))
     };
-    assert_eq!(read("fizz_level = '4'"), Ok(four.clone()));
+    assert_eq!(read("made_up_level = '4'"), Ok(four.clone()));
     let message = "`much` is not a number from 0 to 9".to_owned();
-    assert_eq!(read("fizz_level = 'much'"), Err(("fizz_level".to_owned(), message)));
+    assert_eq!(read("made_up_level = 'much'"), Err(("made_up_level".to_owned(), message)));
     // Flags.
-    assert_eq!(flags(&["--fizz-level", "4"]).unwrap(), four);
-    let refused = flags(&["--fizz-level", "12"]).unwrap_err();
-    assert!(refused.contains("'--fizz-level <VALUE>': `12` is not a number from 0 to 9"), "{refused}");
-    let help = Flags::<Lemonade>::augment_args(clap::Command::new("kiln")).render_help().to_string();
-    assert!(help.contains("--fizz-level <VALUE>  How much it fizzes [default: 3]"), "{help}");
+    assert_eq!(flags(&["--made-up-level", "4"]).unwrap(), four);
+    let refused = flags(&["--made-up-level", "12"]).unwrap_err();
+    assert!(refused.contains("'--made-up-level <VALUE>': `12` is not a number from 0 to 9"), "{refused}");
+    let help = Flags::<MadeUpOptions>::augment_args(clap::Command::new("kiln")).render_help().to_string();
+    assert!(help.contains("--made-up-level <VALUE>  A level that nothing uses [default: 3]"), "{help}");
     // OpenAPI.
-    let parameters = InQuery::<Lemonade>::into_params(|| None);
-    let description = "How much it fizzes. Also as `fizzLevel`. Default: 3.";
+    let parameters = InQuery::<MadeUpOptions>::into_params(|| None);
+    let description = "A level that nothing uses. Also as `madeUpLevel`. Default: 3.";
     let expected = json!([{
-        "name": "fizz_level", "in": "query", "required": false, "description": description, "example": 4,
+        "name": "made_up_level", "in": "query", "required": false, "description": description, "example": 4,
         "schema": {"type": "number", "minimum": 0, "maximum": 9},
     }]);
     assert_eq!(serde_json::to_value(parameters).unwrap(), expected);
-    let schema = serde_json::to_value(Glass::schema()).unwrap();
+    let schema = serde_json::to_value(MadeUpRequest::schema()).unwrap();
     let expected = json!({
         "type": ["number", "string", "null"], "minimum": 0, "maximum": 9, "description": description,
         "examples": [4],
     });
-    assert_eq!(schema["properties"]["fizz_level"], expected);
+    assert_eq!(schema["properties"]["made_up_level"], expected);
     // TypeScript.
-    let interface = typescript::interface("Lemonade", "A drink.", Lemonade::declarations());
-    assert!(interface.contains("  /** How much it fizzes. Default: 3. */\n  fizz_level?: number;\n"), "{interface}");
+    let interface = typescript::interface("MadeUpOptions", "Made up.", MadeUpOptions::declarations());
+    assert!(
+        interface.contains("  /** A level that nothing uses. Default: 3. */\n  made_up_level?: number;\n"),
+        "{interface}"
+    );
     // The table of the docs.
-    let table = docs::table(Lemonade::declarations(), true);
-    let row = "| `fizz_level`, `fizzLevel` | `--fizz-level` | a number from 0 to 9 | 3 | How much it fizzes. |\n";
+    let table = docs::table(MadeUpOptions::declarations(), true);
+    let row = "| `made_up_level`, `madeUpLevel` | `--made-up-level` | a number from 0 to 9 | 3 | A level that nothing uses. |\n";
     assert!(table.ends_with(row), "{table}");
 }
 
 #[test]
 fn options_are_written_as_they_are_read() {
-    let four = Lemonade { level: Some(4.0) };
-    assert_eq!(four.pairs(), [("fizz_level", "4".to_owned())]);
-    assert_eq!(Lemonade::default().over(four.clone()), four);
-    assert_eq!(four.clone().without(&[FIZZ_LEVEL]), Lemonade::default());
-    assert_eq!((four.first(), Lemonade::default().first()), (Some(FIZZ_LEVEL), None));
-    let error = Lemonade { level: Some(f64::NAN) }.check_ranges().unwrap_err();
-    assert_eq!(error.to_string(), "fizz_level: `NaN` is not a number from 0 to 9");
+    let four = MadeUpOptions { level: Some(4.0) };
+    assert_eq!(four.pairs(), [("made_up_level", "4".to_owned())]);
+    assert_eq!(MadeUpOptions::default().over(four.clone()), four);
+    assert_eq!(four.clone().without(&[MADE_UP]), MadeUpOptions::default());
+    assert_eq!((four.first(), MadeUpOptions::default().first()), (Some(MADE_UP), None));
+    let error = MadeUpOptions { level: Some(f64::NAN) }.check_ranges().unwrap_err();
+    assert_eq!(error.to_string(), "made_up_level: `NaN` is not a number from 0 to 9");
     assert_eq!(Kind::NUMBER.schema(Location::Query), json!({"type": "number"}));
 }
 
