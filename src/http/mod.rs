@@ -6,7 +6,7 @@
 //!               limits    each      RenderRequest     scheduled jobs
 //! ```
 //!
-//! Everything asynchronous is here. `server` accepts connections and holds the state that requests share ([`App`](server::App)):
+//! Everything asynchronous is here. `server` accepts connections and holds the state that requests share (`App`):
 //! layers, pool, caches, metrics. `routes` has a file for each route, which `server/router.rs` lists. A route reads `Fields`,
 //! checks them into a `RenderRequest`, and renders it on the pool with the blocking code that the command line uses. Every
 //! error becomes a `Problem`. `maintenance` works in the background.

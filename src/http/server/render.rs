@@ -33,7 +33,7 @@ pub(crate) struct RenderedImage {
 
 impl RenderRequest {
     /// What the colors of the layer's pictures mean at the scale of this one, and the unit of its values. `None` for points of
-    /// the request, and as [`Layer::shading`] has it.
+    /// the request, and as [`Layer::shading`](crate::layer::Layer::shading) has it.
     pub(crate) fn shading(&self, app: &App, stop: &AtomicBool) -> Result<Option<(Arc<Shading>, Unit)>> {
         let Subject::Layer(layer) = &self.subject else { return Ok(None) };
         let style = self.style()?;
