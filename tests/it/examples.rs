@@ -139,17 +139,8 @@ fn tiles_of_an_axum_application_are_those_of_the_server() {
 #[test]
 fn the_library_alone_has_no_server_database_or_file_formats() {
     let mut tree = Command::new(env!("CARGO"));
-    tree.args([
-        "tree",
-        "--offline",
-        "--no-default-features",
-        "--edges",
-        "normal,build",
-        "--prefix",
-        "none",
-        "--manifest-path",
-    ]);
-    let tree = tree.arg(manifest("Cargo.toml")).args(["--format", "{p}"]).output().unwrap();
+    tree.args(["tree", "--offline", "--no-default-features", "--edges", "normal,build", "--prefix", "none"]);
+    let tree = tree.args(["--format", "{p}", "--manifest-path"]).arg(manifest("Cargo.toml")).output().unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8(tree.stdout).unwrap();
     let crates: HashSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
