@@ -40,8 +40,10 @@ fuzz: ## Each fuzz target for some seconds, SECONDS_EACH=10; needs a C++ compile
 audit: ## Advisories, licenses and bans of dependencies, by cargo-deny, which needs a network
 	$(CARGO) deny check
 
-parameters: ## docs/parameters.md and the TypeScript type of a style, written anew from the declarations
+parameters: ## docs/parameters.md, the TypeScript type of a style and the schema of kiln.toml, written from the declarations
 	KILN_BLESS=1 $(CARGO) test --lib parameters::tests
+	$(CARGO) run --quiet -- config --schema > target/kiln.schema.json
+	mv target/kiln.schema.json docs/kiln.schema.json
 
 bench: ## Benchmarks, reported by criterion under target/criterion
 	$(CARGO) bench

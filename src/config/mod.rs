@@ -49,7 +49,6 @@ mod tests;
 mod token;
 
 #[cfg(test)]
-#[cfg(test)]
 pub(crate) use style::read_options;
 
 use std::collections::BTreeMap;

@@ -58,6 +58,22 @@ impl<'a> ExportKey<'a> {
         zooms: Zooms,
         bounds: Option<Bounds>,
     ) -> Self {
+        // Without `..`: a new field has to become part of the key. The palette stands for those that are not used.
+        let Style {
+            blend,
+            shape,
+            radius,
+            true_scale_lat_deg,
+            aggregation,
+            normalization,
+            vmin,
+            vmax,
+            curve,
+            scheme: _,
+            opacity: _,
+            transparent_low: _,
+            background: _,
+        } = style;
         Self {
             kiln: env!("CARGO_PKG_VERSION"),
             format: format.name(),
@@ -71,15 +87,15 @@ impl<'a> ExportKey<'a> {
             categories: &query.filter.categories,
             polygon: query.filter.polygon.as_deref().map(polygon_digest),
             comparisons: query.filter.comparisons.iter().map(comparison).collect(),
-            blend: style.blend.to_string(),
-            kernel: style.shape.to_string(),
-            radius: style.radius.to_string(),
-            true_scale_lat_deg: style.true_scale_lat_deg,
-            aggregation: style.aggregation.to_string(),
-            normalization: style.normalization.to_string(),
-            vmin: style.vmin,
-            vmax: style.vmax,
-            curve: style.curve.to_string(),
+            blend: blend.to_string(),
+            kernel: shape.to_string(),
+            radius: radius.to_string(),
+            true_scale_lat_deg: *true_scale_lat_deg,
+            aggregation: aggregation.to_string(),
+            normalization: normalization.to_string(),
+            vmin: *vmin,
+            vmax: *vmax,
+            curve: curve.to_string(),
             palette: digest(style.palette().colors().as_flattened()),
         }
     }

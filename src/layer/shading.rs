@@ -184,7 +184,23 @@ fn ranks(sample: &Grid<f32>, style: &Style) -> Vec<f32> {
 
 /// What a shading depends on beside the layer, as a text.
 pub(super) fn key(query: &Query<'_>, projection: Projection, steps: [i32; 2], radius_px: f64, style: &Style) -> String {
-    let Style { shape, aggregation, normalization, vmin, vmax, curve, .. } = style;
+    // Without `..`: whether a new field changes values has to be decided here. These change colors alone, or are in the other
+    // arguments.
+    let Style {
+        shape,
+        aggregation,
+        normalization,
+        vmin,
+        vmax,
+        curve,
+        blend: _,
+        radius: _,
+        true_scale_lat_deg: _,
+        scheme: _,
+        opacity: _,
+        transparent_low: _,
+        background: _,
+    } = style;
     let end = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let (vmin, vmax, [x, y], filter) = (end(*vmin), end(*vmax), steps, filter_key(query));
     format!("{projection} {x} {y} {radius_px} {shape} {aggregation} {normalization} {vmin};{vmax} {curve} {filter}")
