@@ -53,15 +53,17 @@ impl Export {
         self.relation.weight()
     }
 
-    /// Adds the counts and the rejected rows of a batch to the report.
+    /// Adds the counts and the rejected rows of a batch to the report. Batches may come in any order: the report keeps the
+    /// first rejected rows of all.
     fn add_to(&self, report: &mut ScanReport, first_row: u64, batch: &Batch, query: &Query<'_>) {
-        let room = query.scan.max_rejections.saturating_sub(report.rejections.len());
         let input = || self.relation.label.clone();
-        report.rejections.extend(batch.reasons.iter().take(room).map(|(row, reason)| Rejection {
+        report.rejections.extend(batch.reasons.iter().map(|(row, reason)| Rejection {
             input: input(),
             row: first_row + row,
             reason: (*reason).to_owned(),
         }));
+        report.rejections.sort_by_key(|rejection| rejection.row);
+        report.rejections.truncate(query.scan.max_rejections);
         report.read += batch.read;
         report.rejected += batch.rejected;
     }
@@ -140,8 +142,12 @@ impl Export {
                     if let Some(progress) = query.scan.progress {
                         progress.advance(bytes as u64, batch.read);
                     }
-                    let report = &mut outcome.lock().unwrap_or_else(PoisonError::into_inner).0;
-                    self.add_to(report, first_row, &batch, query);
+                    self.add_to(
+                        &mut outcome.lock().unwrap_or_else(PoisonError::into_inner).0,
+                        first_row,
+                        &batch,
+                        query,
+                    );
                     if push(&batch, query, sink).is_break() { Err(Error::Cancelled) } else { Ok(()) }
                 });
                 if let Err(error) = pushed {
