@@ -1,5 +1,6 @@
 //! The origin of each value: a position in a file, an environment variable or a flag.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -54,11 +55,15 @@ impl Origins {
     /// [`Error::Config`] with line and column if it is not TOML.
     pub(super) fn read(&mut self, file: &Path, text: &str) -> Result<Table> {
         let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        // Line and column count from 1; columns count characters.
+        // Line and column count from 1; columns count characters. Those of a long list on one line are counted on from the last.
+        let last = Cell::new((0, 0));
         let position = |byte: usize| {
             let line = starts.partition_point(|start| *start <= byte);
-            let before = text.get(starts[line - 1]..byte).unwrap_or_default();
-            format!("{}:{line}:{}", file.display(), before.chars().count() + 1)
+            let start = starts[line - 1];
+            let (from, column) = Some(last.get()).filter(|(at, _)| (start..=byte).contains(at)).unwrap_or((start, 0));
+            let column = column + text.get(from..byte).unwrap_or_default().chars().count();
+            last.set((byte, column));
+            format!("{}:{line}:{}", file.display(), column + 1)
         };
         let not_toml = |error: &toml::de::Error| {
             let at = error.span().map_or(0, |span| span.start);

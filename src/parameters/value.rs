@@ -99,7 +99,7 @@ impl Value for bool {
 impl Value for f64 {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
         let number: Self = text.trim().parse().map_err(|_| unaccepted(text, kind))?;
-        number.check(kind).map(|()| number)
+        number.check(kind).map(|()| number).map_err(|_| unaccepted(text, kind))
     }
 
     fn write(&self) -> Option<String> {

@@ -85,6 +85,11 @@ impl Fields {
         for entry in S::ENTRIES {
             for name in entry.declaration.names() {
                 let Some(value) = self.take(name) else { continue };
+                // A field of a form that nobody filled in.
+                if entry.declaration.kind == Kind::Json && matches!(&value, Value::Text(text) if text.trim().is_empty())
+                {
+                    continue;
+                }
                 let text = value.into_text(name, entry.declaration.kind)?;
                 entry.set(&mut options, &text).map_err(|error| named(name, error))?;
             }
@@ -299,6 +304,16 @@ mod tests {
             assert!(told(&decoded(bad).unwrap_err()).contains(word), "{bad}");
         }
         assert_eq!(encoded("a b-._~,:+&=/%é[]").to_string(), "a%20b-._~,:%2B%26%3D%2F%25%C3%A9%5B%5D");
+    }
+
+    #[test]
+    fn a_blank_field_of_a_form_is_no_polygon() {
+        let pairs = |form: &str| {
+            let options = Fields::from_query(form).unwrap().read::<crate::http::routes::queries::QueryOptions>();
+            options.unwrap().pairs().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(pairs("layer=a&polygon=+"), ["layer"]);
+        assert_eq!(pairs("layer=a&polygon=%5B"), ["layer", "polygon"]);
     }
 
     #[test]
