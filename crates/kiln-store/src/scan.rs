@@ -11,7 +11,7 @@ use super::points::{BATCH_ROWS, Batch, Codes};
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Bounds, Categories, Points, fixed};
-use kiln_core::parallel::for_each;
+use kiln_core::parallel::spawn_each;
 use kiln_core::source::{Query, ScanReport, Sink, Source};
 
 impl Source for Snapshot {
@@ -32,8 +32,7 @@ impl Source for Snapshot {
         let parts = Mutex::new(parts.into_iter());
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let (stopped, failed) = (AtomicBool::new(false), Mutex::new(None));
-        let workers = sinks.len();
-        for_each(sinks, workers, |sink| {
+        spawn_each(sinks, |sink| {
             while let Some((place, rows)) = next() {
                 if stopped.load(Ordering::Relaxed) || query.is_stopped() {
                     stopped.store(true, Ordering::Relaxed);

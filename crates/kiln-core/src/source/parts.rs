@@ -8,7 +8,7 @@ use super::batch::Has;
 use super::intake::Intake;
 use super::{Ground, Query, ScanReport, Sink};
 use crate::error::{Error, Result};
-use crate::parallel::for_each;
+use crate::parallel::spawn_each;
 use crate::parameter::Parameter;
 
 /// What a reader does with one part: tell all its rows to the intake. `Break` is the intake's answer passed on.
@@ -36,7 +36,7 @@ pub fn scan_parts(
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
     let outcomes: Mutex<Vec<(usize, Result<ScanReport>)>> = Mutex::new(Vec::new());
-    for_each(sinks, parts, |sink| {
+    spawn_each(sinks.iter_mut().take(parts.max(1)), |sink| {
         while !stopped.load(Ordering::Relaxed) {
             let part = next.fetch_add(1, Ordering::Relaxed);
             if part >= parts {
