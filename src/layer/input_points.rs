@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::{Layer, LayerSpec, Survey};
 use crate::error::{Error, Result};
-use crate::geo::{Canvas, Extent};
-use crate::raster::{Cells, Tally};
-use crate::source::{PointSet, Query, Resident, ScanReport, Sink, Source, scan_cells, scan_count, scan_sample};
+use crate::geo::Extent;
+use crate::source::{PointSet, Query, Resident, ScanReport, Sink, Source};
 
 /// The points of a source. They are held in memory, where a picture reads only those near to it; a query that filters by time
 /// or category goes back to the source, and a source of more than [`Self::MAX_RESIDENT`] points is read for each picture.
@@ -85,25 +84,6 @@ impl PointSet for InputPoints {
 
     fn is_reread(&self) -> bool {
         self.resident.is_none()
-    }
-
-    fn cells(
-        &self,
-        query: &Query<'_>,
-        canvas: &Canvas,
-        tally: Tally,
-        _radius_px: f64,
-        threads: usize,
-    ) -> Result<(Cells, ScanReport)> {
-        scan_cells(self.source(query), query, canvas, tally, threads)
-    }
-
-    fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
-        scan_sample(self.source(query), query, count)
-    }
-
-    fn count(&self, query: &Query<'_>) -> Result<u64> {
-        scan_count(self.source(query), query)
     }
 }
 

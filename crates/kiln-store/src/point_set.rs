@@ -7,7 +7,7 @@ use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent};
 use kiln_core::layer_name;
 use kiln_core::raster::{Cells, Tally};
-use kiln_core::source::{self, CategoryList, PointSet, Provider, Query, ScanReport, Totals, scan_count};
+use kiln_core::source::{self, CategoryList, PointSet, Provider, Query, ScanReport, Totals};
 
 use super::{Description, Snapshot, Store, Summary};
 
@@ -61,10 +61,6 @@ impl PointSet for Snapshot {
 
     fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
         self.sample(query, count)
-    }
-
-    fn count(&self, query: &Query<'_>) -> Result<u64> {
-        scan_count(self, query)
     }
 }
 

@@ -84,20 +84,28 @@ pub trait PointSet: Source + Debug {
         tally: Tally,
         radius_px: f64,
         threads: usize,
-    ) -> Result<(Cells, ScanReport)>;
+    ) -> Result<(Cells, ScanReport)> {
+        let _ = radius_px;
+        scan_cells(self, query, canvas, tally, threads)
+    }
 
     /// The positions, in degrees of longitude and latitude, of up to `count` points that pass `query`, picked evenly; where
     /// exact positions are expensive, only as exact as the squares of a level of the quadtree, 0 to 32.
     ///
     /// # Errors
     /// As [`cells`](Self::cells).
-    fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>>;
+    fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
+        let _ = level;
+        scan_sample(self, query, count)
+    }
 
     /// The number of points that pass `query`.
     ///
     /// # Errors
     /// As [`cells`](Self::cells).
-    fn count(&self, query: &Query<'_>) -> Result<u64>;
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        scan_count(self, query)
+    }
 
     /// Whether points can be filtered by `comparison`.
     ///

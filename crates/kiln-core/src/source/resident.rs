@@ -7,10 +7,9 @@ use twox_hash::XxHash64;
 
 use super::memory::{check_filters, has};
 use super::parts::scan_parts;
-use super::{Gathered, PointSet, Query, ScanReport, Sink, Source, scan_cells, scan_count, scan_sample};
+use super::{Gathered, PointSet, Query, ScanReport, Sink, Source};
 use crate::error::Result;
-use crate::geo::{Bounds, Canvas, Categories, Extent, Points};
-use crate::raster::{Cells, Tally};
+use crate::geo::{Bounds, Categories, Extent, Points};
 
 /// The points of an input in memory, in the order of the input: 16 bytes each, and with weights 4 more, with times 8, with
 /// categories 4.
@@ -154,25 +153,6 @@ impl PointSet for Resident {
 
     fn report(&self) -> ScanReport {
         self.report.clone()
-    }
-
-    fn cells(
-        &self,
-        query: &Query<'_>,
-        canvas: &Canvas,
-        tally: Tally,
-        _radius_px: f64,
-        threads: usize,
-    ) -> Result<(Cells, ScanReport)> {
-        scan_cells(self, query, canvas, tally, threads)
-    }
-
-    fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
-        scan_sample(self, query, count)
-    }
-
-    fn count(&self, query: &Query<'_>) -> Result<u64> {
-        scan_count(self, query)
     }
 }
 
