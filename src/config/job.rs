@@ -237,6 +237,7 @@ impl JobConfig {
                         weight: self.weight.clone(),
                         time: self.time.clone(),
                         category: None,
+                        geometry: None,
                     },
                     ground: if projection == Some(Projection::Plane) { Ground::Plane } else { Ground::Globe },
                     ..LayerSpec::default()

@@ -107,6 +107,7 @@ impl LayerConfig {
                 weight: self.weight.clone(),
                 time: self.time.clone(),
                 category: self.category.clone(),
+                geometry: None,
             },
             ground: self.projection,
             comparable: Vec::new(),

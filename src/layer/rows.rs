@@ -46,7 +46,7 @@ impl ColumnOptions {
     /// The columns that are named.
     pub fn columns(&self) -> Columns {
         let Self { lon, lat, weight, time, category } = self.clone();
-        Columns { lon, lat, weight, time, category }
+        Columns { lon, lat, weight, time, category, geometry: None }
     }
 }
 

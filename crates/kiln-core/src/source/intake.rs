@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::batch::{Batch, Has, Row};
-use super::{Ground, Query, Rejection, ScanReport, Sink};
+use super::{Ground, Ignored, Query, Rejection, Role, ScanReport, Sink};
 use crate::geo::Points;
 use crate::simd::wide;
 
@@ -58,6 +58,7 @@ impl<'i, 's> Intake<'i, 's> {
             return ControlFlow::Continue(());
         }
         self.report.read += 1;
+        self.report.wrapped += u64::from(self.query.columns.ground.wraps() && row.lon.abs() > 180.0);
         self.batch.push(row);
         if self.batch.is_full() { self.flush() } else { ControlFlow::Continue(()) }
     }
@@ -92,6 +93,7 @@ impl<'i, 's> Intake<'i, 's> {
         }
         self.filter(points.len() - count);
         self.report.read += count as u64;
+        self.report.wrapped += self.count_wrapped(points, Some(&passing));
         if self.batch.len() + count > Batch::ROWS {
             self.flush()?;
         }
@@ -108,9 +110,20 @@ impl<'i, 's> Intake<'i, 's> {
     fn pass_on(&mut self, points: Points<'_>) -> ControlFlow<()> {
         self.flush()?;
         self.report.read += points.len() as u64;
+        self.report.wrapped += self.count_wrapped(points, None);
         let points = if self.batch.has.time { points } else { points.without_time() };
         let points = if self.batch.has.category { points } else { points.without_category() };
         (self.sink)(points)
+    }
+
+    /// The number of points beyond ±180° of longitude among those that are `passing`, or all.
+    fn count_wrapped(&self, points: Points<'_>, passing: Option<&[bool]>) -> u64 {
+        if !self.query.columns.ground.wraps() || all_within(points.lon(), 180.0) {
+            return 0;
+        }
+        let passes = |index: usize| passing.is_none_or(|passing| passing[index]);
+        let wrapped = points.lon().iter().enumerate().filter(|&(index, lon)| lon.abs() > 180.0 && passes(index));
+        wrapped.count() as u64
     }
 
     /// Counts rows that do not pass.
@@ -128,6 +141,19 @@ impl<'i, 's> Intake<'i, 's> {
             let row = self.report.read;
             self.report.rejections.push(Rejection { input: String::new(), row, reason: reason() });
         }
+    }
+
+    /// Counts a value of the row that comes next that is left out of its point; `describe` returns the column's name and what
+    /// is wrong with the value, for the first one of a role.
+    #[cold]
+    pub fn ignore(&mut self, role: Role, describe: impl FnOnce() -> (String, String)) {
+        if let Some(ignored) = self.report.ignored.iter_mut().find(|ignored| ignored.role == role) {
+            ignored.values += 1;
+            return;
+        }
+        let (column, reason) = describe();
+        let row = self.report.read + 1;
+        self.report.ignored.push(Ignored { input: String::new(), column, role, values: 1, row, reason });
     }
 
     /// Rows told so far.

@@ -14,6 +14,7 @@ pub mod parts;
 mod point_set;
 mod progress;
 mod query;
+mod reading;
 mod report;
 mod resident;
 pub mod role;
@@ -30,7 +31,8 @@ pub use point_set::{
 };
 pub use progress::Progress;
 pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};
-pub use report::{Rejection, ScanReport};
+pub use reading::{AxisOrder, Quote, ReadOptions};
+pub use report::{Ignored, Notice, Rejection, ScanReport};
 pub use resident::{PointWithin, Resident, points_within};
 pub use role::Role;
 pub use time::parse_time_us;

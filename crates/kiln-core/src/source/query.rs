@@ -37,7 +37,9 @@ pub struct ColumnSelection {
     pub categories: bool,
 }
 
-/// The names of the columns (CSV headers, Parquet columns, GeoJSON properties); `None`: found by their usual names.
+/// The columns (CSV headers, Parquet columns, GeoJSON properties), each by its name, or by its number from 1 where no
+/// column has that name; `None`: found by their usual names. A weight, time or category called [`Columns::NO_COLUMN`] is not
+/// read.
 ///
 /// In JSON and GeoJSON the usual names are searched in the first 1000 rows; a member that comes later must be named.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +54,13 @@ pub struct Columns {
     pub time: Option<String>,
     /// Category: `category`, `type`, `class`, `kind`.
     pub category: Option<String>,
+    /// Geometry, in place of longitude and latitude: `geometry`, `geom`, `wkt`, `location` and the like.
+    pub geometry: Option<String>,
+}
+
+impl Columns {
+    /// The name that stands for no column: `none`.
+    pub const NO_COLUMN: &str = "none";
 }
 
 /// Which points pass. The default passes all.

@@ -1,7 +1,9 @@
 //! What a scan found.
 
-use super::Query;
+use super::{Query, Role};
 use crate::error::{Error, Result};
+use crate::message;
+use crate::parameter::Message;
 
 /// What a scan met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +16,14 @@ pub struct ScanReport {
     pub rejected: u64,
     /// Points of inputs without weights, although weights were wanted: each weighs 1.
     pub unweighted: u64,
+    /// Points whose longitude lies beyond ±180° and was wrapped around by 360°.
+    pub wrapped: u64,
     /// The first rejected rows, at most [`ScanContext::max_rejections`](super::ScanContext), in order.
     pub rejections: Vec<Rejection>,
+    /// Values that were left out of points that stayed, one entry per input and role.
+    pub ignored: Vec<Ignored>,
+    /// How an input was read where that is not evident, in the order of the inputs.
+    pub notices: Vec<Notice>,
 }
 
 impl ScanReport {
@@ -50,6 +58,10 @@ impl ScanReport {
             input.clone_into(&mut rejection.input);
             rejection.row += self.read;
         }
+        for ignored in &mut next.ignored {
+            input.clone_into(&mut ignored.input);
+            ignored.row += self.read;
+        }
         self.join(next, query);
     }
 
@@ -61,7 +73,74 @@ impl ScanReport {
         self.filtered += next.filtered;
         self.rejected += next.rejected;
         self.unweighted += next.unweighted;
+        self.wrapped += next.wrapped;
+        for ignored in next.ignored {
+            let same = |known: &&mut Ignored| known.input == ignored.input && known.role == ignored.role;
+            match self.ignored.iter_mut().find(same) {
+                Some(known) => known.values += ignored.values,
+                None => self.ignored.push(ignored),
+            }
+        }
+        self.notices.extend(next.notices);
     }
+
+    /// What a user should know of the points that were read, one sentence each: how inputs were read, which values were left
+    /// out, and how many longitudes were wrapped.
+    pub fn remarks(&self) -> Vec<Message> {
+        let notices = self.notices.iter().map(|notice| message!(format!("{}: ", notice.input), notice.message.clone()));
+        let ignored = self.ignored.iter().map(Ignored::message);
+        let wrapped = (self.wrapped > 0).then(|| {
+            let (points, lie) = if self.wrapped == 1 {
+                ("1 point".to_owned(), "lies")
+            } else {
+                (format!("{} points", self.wrapped), "lie")
+            };
+            Message::from(format!("{points} with a longitude beyond ±180° {lie} 360° further east or west"))
+        });
+        notices.chain(ignored).chain(wrapped).collect()
+    }
+}
+
+/// Values of a column found by its usual name that could not be read. The points stay without them: a point without a weight
+/// weighs 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// Which input, as the user named it.
+    pub input: String,
+    /// The column, as it is called in the input.
+    pub column: String,
+    /// What the column is to the points.
+    pub role: Role,
+    /// The number of values.
+    pub values: u64,
+    /// The row of the first one, counted as in [`Rejection::row`].
+    pub row: u64,
+    /// What is wrong with the first one.
+    pub reason: String,
+}
+
+impl Ignored {
+    /// One sentence on the values: how many, the first one, and how to read or skip the column.
+    fn message(&self) -> Message {
+        let Self { input, column, role, values, row, reason } = self;
+        let left_out = if *values == 1 { "1 value is".to_owned() } else { format!("{values} values are") };
+        let effect = if *role == Role::Weight { " and those points weigh 1" } else { "" };
+        let text = format!(
+            "{input}: {left_out} left out of the {} column `{column}`{effect} (row {row}: {reason}); ",
+            role.word()
+        );
+        message!(text, "name another column or `none` with ", role.parameter())
+    }
+}
+
+/// How an input was read, where that is not evident and may have to be set: an assumed order of day and month, a reference
+/// system taken as WGS 84.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Which input, as the user named it.
+    pub input: String,
+    /// What was assumed, and which parameter sets it.
+    pub message: Message,
 }
 
 /// Why a row holds no valid point.

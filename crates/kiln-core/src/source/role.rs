@@ -18,6 +18,8 @@ pub enum Role {
     Time,
     /// Category.
     Category,
+    /// Geometry, in place of longitude and latitude.
+    Geometry,
 }
 
 /// How much a query needs a column.
@@ -43,6 +45,26 @@ impl Role {
             Self::Weight => &["weight", "value", "w", "count"],
             Self::Time => &["time", "timestamp", "date", "datetime"],
             Self::Category => &["category", "type", "class", "kind"],
+            Self::Geometry => &[
+                "geometry",
+                "geom",
+                "the_geom",
+                "wkt",
+                "wkb",
+                "wkb_geometry",
+                "geojson",
+                "shape",
+                "point",
+                "location",
+                "latlng",
+                "lat_lng",
+                "latlon",
+                "lat_lon",
+                "coordinates",
+                "coords",
+                "geo_point",
+                "geo",
+            ],
         }
     }
 
@@ -54,6 +76,7 @@ impl Role {
             Self::Weight => "weight",
             Self::Time => "time",
             Self::Category => "category",
+            Self::Geometry => "geometry",
         }
     }
 
@@ -65,13 +88,18 @@ impl Role {
             Self::Weight => Parameter::WEIGHT,
             Self::Time => Parameter::TIME,
             Self::Category => Parameter::CATEGORY_COLUMN,
+            Self::Geometry => Parameter::GEOMETRY,
         }
     }
 
     /// How much `query` needs the column.
     pub fn need(self, query: &Query<'_>) -> Need {
+        let is_none = self.named(&query.columns.names) == Some(Columns::NO_COLUMN);
+        if is_none && !matches!(self, Self::Lon | Self::Lat) {
+            return Need::No;
+        }
         let (must, if_there) = match self {
-            Self::Lon | Self::Lat => (true, true),
+            Self::Lon | Self::Lat | Self::Geometry => (true, true),
             Self::Weight => (false, query.columns.weights),
             Self::Time => (query.filter.filters_time(), query.columns.times),
             Self::Category => (query.filter.filters_category(), query.columns.categories),
@@ -91,6 +119,7 @@ impl Role {
             Self::Weight => &columns.weight,
             Self::Time => &columns.time,
             Self::Category => &columns.category,
+            Self::Geometry => &columns.geometry,
         }
         .as_deref()
     }

@@ -4,6 +4,14 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
+/// How the times of a column are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum TimeFormat {
+    /// Found out from each value.
+    #[default]
+    Auto,
+}
+
 /// The time that `text` writes, in microseconds since 1970-01-01 UTC; `None` if it is none.
 ///
 /// ISO 8601 and RFC 3339 are read (`2024-01-31T12:00:00Z`, with an offset, with a space for the `T`, with fractions of

@@ -93,7 +93,7 @@ impl Columns<'_> {
         let (fits, wants) = match role {
             Role::Lon | Role::Lat | Role::Weight => (is_number(field.data_type()), "numbers"),
             Role::Time => (is_time(field.data_type()), "instants"),
-            Role::Category => (is_label(field.data_type()), "labels"),
+            Role::Category | Role::Geometry => (is_label(field.data_type()), "labels"),
         };
         if fits {
             return Ok(());
