@@ -7,22 +7,37 @@ mod arrow;
 mod builder;
 mod csv;
 mod document;
+#[cfg(feature = "flatgeobuf")]
+mod flatgeobuf;
 mod format;
 mod geojson;
 mod geometry;
+#[cfg(feature = "geopackage")]
+mod geopackage;
+#[cfg(feature = "xml")]
+mod gpx;
 mod input;
 mod json;
+#[cfg(feature = "xml")]
+mod kml;
 mod packing;
 mod parquet;
 mod record;
 mod rows;
+mod shapefile;
 #[allow(dead_code, reason = "readers move to it one by one")]
 mod table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod table_testing;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 #[path = "../../../kiln-core/src/source/testing.rs"]
 mod testing;
 mod value;
+mod values;
+#[cfg(feature = "xml")]
+mod xml;
 
 pub use arrow::Arrow;
 pub use csv::Csv;

@@ -1,0 +1,165 @@
+//! GPX: the points of tracks and routes, and waypoints.
+//!
+//! The crate `gpx` keeps whole files in memory and knows no extensions, where heart rates and speeds are.
+
+use std::path::Path;
+
+use arrow_schema::Schema;
+
+use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::values::ValueRows;
+use super::xml::{Attributes, Document, Fields, Visitor};
+use kiln_core::error::Result;
+
+/// A GPX file: a row per point, with a column for each element in it that has no other elements in it.
+///
+/// `type` is `trkpt`, `rtept` or `wpt`; what GPX itself calls the type of a waypoint, a track or a route is `category`.
+/// Points without a `name` have that of their track or route. Elements within `extensions`, such as `hr` and `speed`, are
+/// columns like the others.
+#[derive(Debug)]
+pub(super) struct Gpx {
+    document: Document,
+    schema: Schema,
+}
+
+impl Gpx {
+    const COLUMNS: [&str; 6] = ["lon", "lat", "ele", "time", "name", "type"];
+
+    /// Opens the file at `path`, which messages call `name`.
+    pub(super) fn open(path: &Path, name: String) -> Result<Self> {
+        let document = Document::open(path, name, "gpx")?;
+        let schema = Fields::sample(&Self::COLUMNS, |fields, request, rows| read(&document, fields, request, rows))?;
+        Ok(Self { document, schema })
+    }
+}
+
+impl Table for Gpx {
+    fn name(&self) -> &str {
+        self.document.name()
+    }
+
+    fn nouns(&self) -> Nouns {
+        Nouns { row: "point", column: "element" }
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
+        Ok(Box::new(Scan { document: &self.document, request }))
+    }
+}
+
+struct Scan<'t> {
+    document: &'t Document,
+    request: &'t Request<'t>,
+}
+
+impl TableScan for Scan<'_> {
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn bytes(&self) -> u64 {
+        self.document.bytes()
+    }
+
+    fn read_part(&self, _: usize, rows: &mut dyn RowSink) -> PartResult {
+        read(self.document, &mut Fields::requested(self.request), self.request, rows)
+    }
+}
+
+fn read(document: &Document, fields: &mut Fields, request: &Request<'_>, rows: &mut dyn RowSink) -> PartResult {
+    let rows = ValueRows::new(document.name(), &Schema::empty(), request, rows);
+    let mut points = Points { rows, fields, path: Vec::new(), name: String::new(), category: String::new() };
+    if document.read(&mut points)?.is_break() {
+        return Ok(std::ops::ControlFlow::Break(()));
+    }
+    points.rows.flush()
+}
+
+/// The points of a file as they are read.
+struct Points<'r, 'f> {
+    rows: ValueRows<'r>,
+    fields: &'f mut Fields,
+    /// The elements from the track, the route or the point on.
+    path: Vec<Step>,
+    /// The name and the type of the track or route.
+    name: String,
+    category: String,
+}
+
+/// What an element is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// A track or route.
+    Line,
+    Point,
+    Extensions,
+    Other,
+}
+
+impl Visitor for Points<'_, '_> {
+    fn start(&mut self, name: &str, attributes: Attributes<'_>) -> PartResult {
+        let step = match name {
+            "trk" | "rte" => Step::Line,
+            "trkpt" | "rtept" | "wpt" => Step::Point,
+            "extensions" => Step::Extensions,
+            _ => Step::Other,
+        };
+        match step {
+            Step::Line => {
+                self.name.clear();
+                self.category.clear();
+            }
+            Step::Point => {
+                self.fields.clear();
+                self.fields.set("type", name);
+                for coordinate in ["lon", "lat"] {
+                    self.fields.set(coordinate, attributes.get(coordinate).as_deref().unwrap_or_default().trim());
+                }
+            }
+            Step::Extensions | Step::Other => {}
+        }
+        if !self.path.is_empty() || matches!(step, Step::Line | Step::Point) {
+            self.path.push(step);
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    }
+
+    fn end(&mut self, name: &str, text: Option<&str>) -> PartResult {
+        let step = self.path.pop();
+        match (self.path.as_slice(), text) {
+            _ if step == Some(Step::Point) => {
+                self.fields.set("name", &self.name);
+                self.fields.set("category", &self.category);
+                return self.rows.push(|place| self.fields.get(place));
+            }
+            ([.., Step::Point], Some(text)) => self.fields.set(if name == "type" { "category" } else { name }, text),
+            ([Step::Line], Some(text)) if name == "name" => text.clone_into(&mut self.name),
+            ([Step::Line], Some(text)) if name == "type" => text.clone_into(&mut self.category),
+            (path, Some(text)) if is_extension(path) => self.fields.set(name, text),
+            _ => {}
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.rows.advance(bytes);
+    }
+}
+
+/// Whether an element at this path is within the extensions of a point.
+fn is_extension(path: &[Step]) -> bool {
+    let point = path.iter().rposition(|&step| step == Step::Point);
+    point.is_some_and(|point| path.get(point + 1) == Some(&Step::Extensions))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
