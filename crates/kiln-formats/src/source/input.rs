@@ -8,7 +8,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::format::Format;
 use super::packing::Packing;
-use super::{Csv, Query, ScanReport, Sink, Source};
+use super::{Csv, Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
 
 /// Opens the input that `spec` names: a file, or `-` for standard input.
@@ -41,7 +41,7 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>> {
         return read(head.chain(file), spec);
     }
     let extension = extension(Path::new(spec));
-    Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec)
+    Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec, &ReadOptions::default())
 }
 
 /// Opens what `reader` delivers, in whatever format and packing it turns out to be. Messages call it `name`, whose
@@ -122,7 +122,7 @@ fn open_copy(
         Csv::check_head(head, head.len() < HEAD_BYTES, name)?;
     }
     let spool = Spool::of(head.chain(rest), unreadable)?;
-    Ok(Box::new(Spooled { source: format.open(&spool.path, name)?, _spool: spool }))
+    Ok(Box::new(Spooled { source: format.open(&spool.path, name, &ReadOptions::default())?, _spool: spool }))
 }
 
 /// The first bytes, fewer than [`HEAD_BYTES`] only if there are no more.

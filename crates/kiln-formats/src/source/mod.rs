@@ -1,10 +1,12 @@
 //! Rows in: points from files and standard input, pushed as columnar batches.
 //!
-//! Each format is a [`Source`]; [`open`] picks the one that an input is in.
+//! Each format is a [table](table::Table) of Arrow record batches; [`columns`] turns their columns into points. [`open`]
+//! picks the format that an input is in.
 
 mod arrow;
-#[allow(dead_code, reason = "readers move to it one by one")]
 mod builder;
+mod columns;
+mod crs;
 mod csv;
 mod document;
 mod format;
@@ -12,11 +14,12 @@ mod geojson;
 mod geometry;
 mod input;
 mod json;
+mod nested;
 mod packing;
 mod parquet;
+mod place;
 mod record;
 mod rows;
-#[allow(dead_code, reason = "readers move to it one by one")]
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -24,20 +27,18 @@ mod table;
 mod testing;
 mod value;
 
-pub use arrow::Arrow;
 pub use csv::Csv;
 pub use format::MEDIA_TYPES;
 pub use geojson::GeoJson;
 pub use input::{Inputs, open, read, read_as};
 pub use json::Json;
-pub use parquet::Parquet;
 
 #[cfg(test)]
 use kiln_core::error::Result;
 #[cfg(test)]
 use kiln_core::geo::Points;
 #[cfg(test)]
-use kiln_core::source::{Columns, Gathered};
+use kiln_core::source::Gathered;
 use kiln_core::source::{
-    Ground, Progress, Query, ScanReport, Sink, Source, batch, intake, labels, parts, read_error, role, time,
+    AxisOrder, Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts, read_error, role, time,
 };
