@@ -1,236 +1,289 @@
 //! Times in text and numbers, as microseconds since 1970-01-01 UTC.
+//!
+//! A [`TimeSample`] takes values of a column and finds what a single one cannot show: the order of day and month in
+//! `05/01/2024`, and whether ten digits are a date with an hour. The [`TimeReader`] that it returns reads the column.
+//! Nothing is guessed: what can be two times is an error that names the parameters that settle it.
+//!
+//! | written as | read as |
+//! |---|---|
+//! | `2024-05-01`, `2024-5-1 3:05`, `2024-05-01T15:15:00.25+02:00`, `2024-05`, `2024/05/01`, `2024.05.01` | ISO 8601 and what resembles it |
+//! | `2024-05-01T15:15[Europe/Berlin]` | RFC 9557 |
+//! | `1.5.2024` | the day first |
+//! | `05/01/2024 03:15 PM`, `01-05-24` | day or month first, by [`TimeSample`]; two digits are a year from 1970 to 2069 |
+//! | `1 May 2024`, `02-Jun-2024`, `Jul 3, 2024`, `May 2024` | English names of months |
+//! | `Wed, 01 May 2024 15:15:00 GMT`, `Wed May  1 15:15:00 +0000 2024` | RFC 2822, ctime |
+//! | `2024`, `20240501`, `2024050115`, `202405011515`, `20240501151500`, `20240501T1515Z` | dates in digits |
+//! | `1714576500`, `1714576500.25`, `1714576500000` | Unix seconds, milliseconds, microseconds or nanoseconds from 1971 to 2100 |
+//!
+//! A time without a zone is UTC. What is finer than a microsecond is cut off.
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+mod format;
+mod iso;
+mod number;
+#[cfg(test)]
+mod tests;
+mod text;
 
-/// The time that `text` writes, in microseconds since 1970-01-01 UTC; `None` if it is none.
-///
-/// ISO 8601 and RFC 3339 are read (`2024-01-31T12:00:00Z`, with an offset, with a space for the `T`, with fractions of
-/// a second, a date alone; UTC where there is no offset). Of bare numbers, four digits from 1000 to 9999 are a year
-/// (`2024` is 2024-01-01T00:00:00Z) and eight digits that are a date are that date (`20240131`); all others are Unix times
-/// in seconds, milliseconds or microseconds, told apart by their magnitude.
-///
-/// So are the texts of an input read, the fields of a CSV among them. A number of JSON or Parquet is a Unix time always.
+pub use format::TimeFormat;
+pub use number::{from_unix_integer, from_unix_number};
+
+use std::fmt;
+
+use jiff::Zoned;
+use jiff::fmt::rfc2822;
+
+use crate::message;
+use crate::parameter::{Message, Parameter};
+use format::{excel_us, pattern_us, timestamp_us};
+use iso::{DAY_US, date_days, usual_time_us};
+use text::{Written, time_of_day_us};
+
+/// The time that `text` writes by itself, in microseconds since 1970-01-01 UTC; `None` if it is none, or may be two.
 pub fn parse_time_us(text: &str) -> Option<i64> {
     let text = text.trim();
-    usual_time_us(text.as_bytes()).or_else(|| any_time_us(text))
+    usual_time_us(text.as_bytes()).or_else(|| {
+        // With the hours of 24, no order is assumed.
+        let mut sample = TimeSample { has_24_hours: true, ..TimeSample::default() };
+        sample.add(text);
+        sample.reader().parse(text).ok()?
+    })
 }
 
-/// The time that a number of Unix seconds, milliseconds, microseconds or nanoseconds means, in microseconds since
-/// 1970-01-01 UTC.
-///
-/// The unit follows from the magnitude: below 10¹¹ (the year 5138) seconds, below 10¹⁴ milliseconds, below 10¹⁷
-/// microseconds, beyond that nanoseconds. `None` if that is more than an `i64` holds, or not finite.
-pub fn from_unix_number(value: f64) -> Option<i64> {
-    let us = match value.abs() {
-        magnitude if magnitude < 1e11 => value * 1e6,
-        magnitude if magnitude < 1e14 => value * 1e3,
-        magnitude if magnitude < 1e17 => value,
-        magnitude if magnitude < i64::MAX as f64 => value / 1e3,
-        _ => return None,
-    };
-    Some(us.round() as i64)
+/// Whether `text` is a time of day with a colon or AM or PM: `15:30`, `3 PM`.
+pub fn is_time_of_day(text: &str) -> bool {
+    text.contains([':', 'm', 'M']) && time_of_day_us(text.trim()).is_some()
 }
 
-/// The same of an integer, which always means one. What is finer than a microsecond is cut off towards the past.
-pub fn from_unix_integer(value: i64) -> i64 {
-    match value.unsigned_abs() {
-        magnitude if magnitude < 100_000_000_000 => value * 1_000_000,
-        magnitude if magnitude < 100_000_000_000_000 => value * 1000,
-        magnitude if magnitude < 100_000_000_000_000_000 => value,
-        _ => value.div_euclid(1000),
-    }
+/// What a column of times is read with. The default reads what needs no decision: see [`TimeSample`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TimeReader {
+    format: TimeFormat,
+    /// Whether a date does not have its day, month or year first.
+    excluded: [bool; 3],
+    ten_digits_are_dates: bool,
 }
 
-/// The shape that nearly all times have: `2024-01-31T12:00:00`, maybe with a fraction, then nothing, `Z` or `±00:00`.
-fn usual_time_us(text: &[u8]) -> Option<i64> {
-    let (date, time) = text.split_first_chunk::<10>()?;
-    let [year_1, year_2, year_3, year_4, b'-', month_1, month_2, b'-', day_1, day_2] = *date else { return None };
-    let year = two_digits(year_1, year_2)? * 100 + two_digits(year_3, year_4)?;
-    let (month, day) = (two_digits(month_1, month_2)?, two_digits(day_1, day_2)?);
-    if !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
-        return None;
-    }
-    let midnight_us = days_since_1970(year, month, day) * 86_400_000_000;
-    if time.is_empty() {
-        return Some(midnight_us);
-    }
-    let (clock, rest) = time.split_first_chunk::<9>()?;
-    let [b'T' | b't' | b' ', hour_1, hour_2, b':', minute_1, minute_2, b':', second_1, second_2] = *clock else {
-        return None;
-    };
-    let (hour, minute) = (two_digits(hour_1, hour_2)?, two_digits(minute_1, minute_2)?);
-    let second = two_digits(second_1, second_2)?;
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let (fraction_us, zone) = match rest {
-        [b'.', digits @ ..] => fraction_us(digits)?,
-        _ => (0, rest),
-    };
-    let offset_minutes = match *zone {
-        [] | [b'Z' | b'z'] => 0,
-        [sign @ (b'+' | b'-'), hour_1, hour_2, b':', minute_1, minute_2] => {
-            let (hours, minutes) = (two_digits(hour_1, hour_2)?, two_digits(minute_1, minute_2)?);
-            if hours > 23 || minutes > 59 {
-                return None;
-            }
-            (hours * 60 + minutes) * if sign == b'-' { -1 } else { 1 }
+impl TimeReader {
+    /// The time that `text` writes, in microseconds since 1970-01-01 UTC; `None` if it is blank or a usual word for a
+    /// missing value, such as `NA`, `null` or `-`.
+    ///
+    /// # Errors
+    /// If it is no time in the format of the column, or may be two.
+    pub fn parse(&self, text: &str) -> Result<Option<i64>, TimeError> {
+        let text = text.trim();
+        let is_auto = self.format == TimeFormat::Auto;
+        if is_auto && let Some(us) = usual_time_us(text.as_bytes()) {
+            return Ok(Some(us));
         }
-        _ => return None,
-    };
-    let seconds = (hour * 60 + minute - offset_minutes) * 60 + second;
-    Some(midnight_us + seconds * 1_000_000 + fraction_us)
-}
+        if is_missing(text) {
+            return Ok(None);
+        }
+        if let TimeFormat::Pattern(pattern) = &self.format {
+            return pattern_us(pattern, text).map(Some).ok_or(TimeError::Format);
+        }
+        if let Ok(value) = text.parse() {
+            let year_days = if is_auto && text.len() == 4 && value >= 1000 { date_days(value, 1, 1) } else { None };
+            return year_days.map_or_else(|| self.integer(value), |days| Ok(days * DAY_US)).map(Some);
+        }
+        if let Ok(value) = fast_float2::parse(text) {
+            return self.number(value);
+        }
+        match Written::read(text) {
+            _ if !is_auto => Err(TimeError::Format),
+            Some(written) => Ok(Some(self.days(written.days)? * DAY_US + written.time_us)),
+            None => rare_time_us(text).map(Some).ok_or(TimeError::NotATime),
+        }
+    }
 
-/// Every other way to write a time.
-fn any_time_us(text: &str) -> Option<i64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let date = match text.len() {
-            4 if !text.starts_with('0') => Date::new(text.parse().ok()?, 1, 1).ok(),
-            8 => text.parse().ok(),
-            _ => None,
+    /// The same of a number; `None` if it is NaN.
+    ///
+    /// # Errors
+    /// Those of [`integer`](Self::integer).
+    pub fn number(&self, value: f64) -> Result<Option<i64>, TimeError> {
+        let time = match &self.format {
+            _ if value.is_nan() => return Ok(None),
+            _ if value.fract() == 0.0 && value.abs() < i64::MAX as f64 => return self.integer(value as i64).map(Some),
+            TimeFormat::Auto => number::decimal_us(value).ok_or(TimeError::NotInRange),
+            format => format.number_us(value).ok_or(TimeError::Format),
         };
-        if let Some(date) = date {
-            return utc_us(date.into());
-        }
+        time.map(Some)
     }
-    if let Ok(number) = fast_float2::parse(text) {
-        return from_unix_number(number);
-    }
-    let timestamp = text.parse::<Timestamp>().ok().map(Timestamp::as_microsecond);
-    timestamp.or_else(|| utc_us(text.parse().ok()?))
-}
 
-fn utc_us(time: DateTime) -> Option<i64> {
-    Some(TimeZone::UTC.to_timestamp(time).ok()?.as_microsecond())
-}
-
-fn two_digits(tens: u8, ones: u8) -> Option<i64> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') as i64 * 10 + (ones - b'0') as i64)
-}
-
-/// The digits of a fraction of a second, at most nine, as microseconds, and what follows them.
-fn fraction_us(text: &[u8]) -> Option<(i64, &[u8])> {
-    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(count);
-    let digit = |i: usize| digits.get(i).map_or(0, |digit| (digit - b'0') as i64);
-    (1..=9).contains(&count).then(|| ((0..6).fold(0, |us, i| us * 10 + digit(i)), rest))
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 => 28 + is_leap as i64,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar. Years are taken to begin in March, so that a leap day is
-/// the last of its year.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    let day_of_year = (153 * month + 2) / 5 + day - 1;
-    year * 365 + leap_days + day_of_year - 719_468
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const NOON_US: i64 = 1_706_702_400_000_000;
-
-    #[test]
-    fn every_usual_way_to_write_a_time_is_read() {
-        for text in [
-            "2024-01-31T12:00:00Z",
-            "2024-01-31t12:00:00z",
-            "2024-01-31 12:00:00",
-            " 2024-01-31T12:00:00 ",
-            "2024-01-31T12:00:00.000Z",
-            "2024-01-31T13:30:00+01:30",
-            "2024-01-31T04:00:00-08:00",
-            "2024-01-31T04:00:00-08",
-            "2024-01-31T13:30:00+0130",
-            "2024-01-31 12:00",
-            "20240131T120000Z",
-            "1706702400",
-            "1706702400.0",
-            "1706702400000",
-            "1706702400000000",
-            "1706702400000000000",
-        ] {
-            assert_eq!(parse_time_us(text), Some(NOON_US), "{text}");
+    /// The same of an integer. Four digits are a year from 1971 to 2100 only, where a text may have any year.
+    ///
+    /// # Errors
+    /// If it is no time in the format of the column: by itself, neither a date in digits nor a Unix time from 1971 to 2100.
+    pub fn integer(&self, value: i64) -> Result<i64, TimeError> {
+        match &self.format {
+            TimeFormat::Auto => number::integer_us(value, self.ten_digits_are_dates).ok_or(TimeError::NotInRange),
+            format => format.integer_us(value).ok_or(TimeError::Format),
         }
     }
 
-    #[test]
-    fn dates_alone_begin_at_midnight_utc_and_fractions_count() {
-        assert_eq!(parse_time_us("2024-01-31"), Some(NOON_US - 43_200_000_000));
-        assert_eq!(parse_time_us("20240131"), Some(NOON_US - 43_200_000_000));
-        assert_eq!(parse_time_us("2024-01-31T12:00:00.25"), Some(NOON_US + 250_000));
-        assert_eq!(parse_time_us("2024-01-31T12:00:00.123456789Z"), Some(NOON_US + 123_456));
-        assert_eq!(parse_time_us("1706702400.5"), Some(NOON_US + 500_000));
-        assert_eq!(parse_time_us("1969-12-31T23:59:59.999999Z"), Some(-1));
-        assert_eq!(parse_time_us("-1"), Some(-1_000_000));
-        assert_eq!(parse_time_us("2024-02-29"), Some(NOON_US + 28 * 86_400_000_000 + 43_200_000_000));
+    /// The time of a date and of a time of day in two columns; `None` if the date is missing. The format is that of the
+    /// date. A time of day in the date counts only where the other is missing. With [`TimeFormat::Excel`] the time of
+    /// day may be a fraction of a day.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse) for the date, [`TimeError::NotATimeOfDay`] for the other.
+    pub fn date_and_time(&self, date: &str, time: &str) -> Result<Option<i64>, TimeError> {
+        let time = time.trim();
+        let Some(date_us) = self.parse(date)? else { return Ok(None) };
+        let time_us = match fast_float2::parse(time) {
+            _ if is_missing(time) => return Ok(Some(date_us)),
+            Ok(day) if self.format == TimeFormat::Excel && (0.0..1.0).contains(&day) => excel_us(day),
+            _ => time_of_day_us(time).ok_or(TimeError::NotATimeOfDay)?,
+        };
+        Ok(Some(date_us.div_euclid(DAY_US) * DAY_US + time_us))
     }
 
-    #[test]
-    fn four_digits_are_a_year_and_other_bare_numbers_are_unix_times() {
-        let year_us = |year| days_since_1970(year, 1, 1) * 86_400_000_000;
-        for (text, year) in [("2024", 2024), ("1000", 1000), ("9999", 9999), (" 1970 ", 1970)] {
-            assert_eq!(parse_time_us(text), Some(year_us(year)), "{text}");
-        }
-        for (text, seconds) in [("999", 999), ("0999", 999), ("10000", 10_000), ("2024.0", 2024), ("-2024", -2024)] {
-            assert_eq!(parse_time_us(text), Some(seconds * 1_000_000), "{text}");
-        }
-        // No date, so it is a number.
-        assert_eq!(parse_time_us("20241301"), Some(20_241_301_000_000));
-        assert_eq!(from_unix_number(2024.0), Some(2_024_000_000));
+    /// The date in the order of the column. An order that is not decided does not matter if all give one date.
+    fn days(&self, days: [Option<i64>; 3]) -> Result<i64, TimeError> {
+        let mut possible =
+            days.into_iter().zip(self.excluded).filter_map(|(days, excluded)| days.filter(|_| !excluded));
+        let first = possible.next().ok_or(TimeError::DayOrMonth)?;
+        if possible.all(|other| other == first) { Ok(first) } else { Err(TimeError::DayOrMonth) }
+    }
+}
+
+/// Values of a column of times, which decide how it is read. More can be added until the [`order`](Self::order) of day
+/// and month is decided.
+#[derive(Clone, Debug, Default)]
+pub struct TimeSample {
+    format: TimeFormat,
+    day_first: Option<bool>,
+    /// See [`TimeReader`].
+    excluded: [bool; 3],
+    is_ambiguous: bool,
+    has_24_hours: bool,
+    ten_digits_are_dates: Option<bool>,
+}
+
+/// The order of day and month in the dates of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateOrder {
+    /// Known, or of no importance so far.
+    Decided,
+    /// Not shown by any value; the month is taken to be first because every time has AM or PM.
+    AssumedMonthFirst,
+    /// Not shown by any value. Those that may be two dates are errors.
+    Undecided,
+    /// Some values have the day first, others the month. Those that may be two dates are errors.
+    Contradictory,
+}
+
+impl TimeSample {
+    /// An empty sample of a column whose format and order are those given, if any.
+    pub fn new(format: TimeFormat, day_first: Option<bool>) -> Self {
+        Self { format, day_first, ..Self::default() }
     }
 
-    #[test]
-    fn what_is_no_time_is_none() {
-        for text in ["", "yesterday", "2023-02-29", "2024-13-01", "2024-01-31T25:00:00Z", "2024-01-31T12:60:00", "nan"]
-        {
-            assert_eq!(parse_time_us(text), None, "{text}");
+    /// Adds a value. One that is no time, or shows nothing, changes nothing.
+    pub fn add(&mut self, text: &str) {
+        let text = text.trim();
+        if self.format != TimeFormat::Auto || usual_time_us(text.as_bytes()).is_some() {
+            return;
         }
-        assert_eq!(from_unix_number(f64::INFINITY), None);
-        assert_eq!(from_unix_number(1e19), None);
+        if let Ok(value) = fast_float2::parse::<f64, _>(text) {
+            return self.add_integer(value as i64);
+        }
+        let Some(Written { days, has_meridiem, .. }) = Written::read(text) else { return };
+        if days != [days[0]; 3] {
+            (0..3).for_each(|order| self.excluded[order] |= days[order].is_none());
+            let mut dates = days.into_iter().flatten();
+            let first = dates.next();
+            self.is_ambiguous |= dates.any(|date| Some(date) != first);
+            self.has_24_hours |= !has_meridiem;
+        }
     }
 
-    #[test]
-    fn integers_mean_what_other_numbers_do() {
-        let powers = (0..=18).map(|power| 10i64.pow(power));
-        // Those that a float holds exactly.
-        let less_one = (1..=15).map(|power| 10i64.pow(power) - 1);
-        let magnitudes: Vec<i64> = powers.chain(less_one).chain([i64::MAX]).collect();
-        for integer in magnitudes.into_iter().flat_map(|magnitude| [magnitude, -magnitude]) {
-            let us = from_unix_integer(integer);
-            match from_unix_number(integer as f64) {
-                // Beyond 2^53 a float is that far off.
-                Some(number) => assert!((us - number).abs() <= 16, "{integer}: {us} {number}"),
-                None => assert_eq!(integer.abs(), i64::MAX),
+    /// Adds an integer. Ten digits are dates with an hour if all of them are such in the years from 1971 to 2100.
+    pub fn add_integer(&mut self, value: i64) {
+        if (1_000_000_000..=9_999_999_999).contains(&value) {
+            let others_are = self.ten_digits_are_dates.unwrap_or(true);
+            self.ten_digits_are_dates = Some(others_are && number::date_hour_us(value).is_some());
+        }
+    }
+
+    /// What the values so far show.
+    pub fn order(&self) -> DateOrder {
+        match self.excluded {
+            _ if self.day_first.is_some() => DateOrder::Decided,
+            [true, true, true] => DateOrder::Contradictory,
+            [false, false, _] if self.is_ambiguous && !self.has_24_hours => DateOrder::AssumedMonthFirst,
+            [false, false, _] | [false, _, false] | [_, false, false] if self.is_ambiguous => DateOrder::Undecided,
+            _ => DateOrder::Decided,
+        }
+    }
+
+    /// The reader that the values so far decide on.
+    pub fn reader(&self) -> TimeReader {
+        let excluded = match (self.day_first, self.order()) {
+            (Some(day_first), _) => [!day_first, day_first, true],
+            (_, DateOrder::Contradictory) => [false; 3],
+            (_, DateOrder::AssumedMonthFirst) => [true, false, true],
+            _ => self.excluded,
+        };
+        let ten_digits_are_dates = self.ten_digits_are_dates == Some(true);
+        TimeReader { format: self.format.clone(), excluded, ten_digits_are_dates }
+    }
+}
+
+/// What is wrong with a value that is read as a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeError {
+    /// The text is no time.
+    NotATime,
+    /// The text, which stands beside a date, is no time of day.
+    NotATimeOfDay,
+    /// The number is neither a date nor a Unix time from 1971 to 2100.
+    NotInRange,
+    /// The value does not have the format that is set for its column.
+    Format,
+    /// The date has day and month in an order that is not known, or not that of its column.
+    DayOrMonth,
+}
+
+impl TimeError {
+    /// What is wrong and what would be accepted, to follow the value: `is not a time such as …`.
+    pub fn message(self) -> Message {
+        let format = Parameter::TIME_FORMAT;
+        match self {
+            Self::NotATime => {
+                message!("is not a time such as 2024-01-31T12:00:00Z or Unix seconds; set another format by ", format)
+            }
+            Self::NotATimeOfDay => "is not a time of day such as 15:30:00 or 3:30 PM".into(),
+            Self::NotInRange => {
+                let text =
+                    "is neither a date such as 20240131 nor a Unix time from 1971 to 2100; set another format by ";
+                message!(text, format)
+            }
+            Self::Format => message!("is not a time in the format set by ", format),
+            Self::DayOrMonth => {
+                message!("has day and month in an unknown order; set it by ", Parameter::DAY_FIRST, " or ", format)
             }
         }
-        assert_eq!(from_unix_integer(-1_706_702_400_000_000_001), -1_706_702_400_000_001);
     }
+}
 
-    proptest! {
-        #[test]
-        fn the_usual_shape_means_what_the_general_reader_says(
-            text in "[0-2][0-9]{3}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,6})?(Z|[+-][01][0-9]:[0-5][0-9])?"
-        ) {
-            if let Some(usual) = usual_time_us(text.as_bytes()) {
-                prop_assert_eq!(Some(usual), any_time_us(&text));
-            }
-        }
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message().fmt(f)
     }
+}
+
+impl std::error::Error for TimeError {}
+
+/// Whether `text` is blank, or what databases and programs write for a missing time.
+fn is_missing(text: &str) -> bool {
+    let words = ["", "-", "--", "\\N", "NA", "N/A", "#N/A", "<NA>", "NaN", "NaT", "None", "null"];
+    words.iter().any(|word| word.eq_ignore_ascii_case(text)) || text.starts_with("0000-00-00")
+}
+
+/// Times with the name of a zone in brackets, with a sign and six digits for the year, or of RFC 2822 with zones such as
+/// `EST`.
+fn rare_time_us(text: &str) -> Option<i64> {
+    let rfc2822 = rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    let zoned = text.parse().map(|zoned: Zoned| zoned.timestamp());
+    zoned.or_else(|_| text.parse()).or_else(|_| rfc2822.parse_timestamp(text)).ok().map(timestamp_us)
 }
