@@ -12,11 +12,11 @@ use super::job_layers::check_layers;
 use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::summary::plural;
-use super::{described, say};
+use super::{described, note, say};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Job, JobContext, JobReport, Subject};
-use crate::layer::{Catalog, Layer};
+use crate::layer::{Catalog, Layer, remarks};
 use crate::live;
 use crate::parallel::try_map;
 use crate::parameter::Parameter;
@@ -68,8 +68,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let jobs = chosen(&config, &args.jobs)?;
     let store = args.store.open()?;
     let Live { database, layers: live, away } = Live::of(&config, &jobs, &store)?;
-    let catalog =
-        Catalog::new(input_layers(&config, &jobs)?).with_provider(Arc::new(live)).with_provider(Arc::new(store));
+    let layers = input_layers(&config, &jobs)?;
+    if !args.quiet {
+        for layer in &layers {
+            note(&remarks(&layer.report(), Parameter::key));
+        }
+    }
+    let catalog = Catalog::new(layers).with_provider(Arc::new(live)).with_provider(Arc::new(store));
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let at_once = threads.min(jobs.len());
     let context = JobContext {
@@ -134,6 +139,11 @@ impl Batch<'_> {
                 run.as_ref()
             };
             let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
+            if let Ok(report) = outcome
+                && !self.quiet
+            {
+                note(&report.remarks);
+            }
             if !self.quiet || outcome.is_err() {
                 say(&format!("[{ended}/{count}] {}: {}", job.name, told(outcome, start)));
             }
@@ -148,7 +158,7 @@ impl Batch<'_> {
 fn told(outcome: Result<&JobReport, &Error>, start: Instant) -> String {
     let seconds = start.elapsed().as_secs_f64();
     match outcome {
-        Ok(JobReport { files, points, removed }) => {
+        Ok(JobReport { files, points, removed, .. }) => {
             let first = files.first().map(|file| file.display().to_string()).unwrap_or_default();
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
             let removed =

@@ -12,6 +12,13 @@ pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Prints remarks on standard error, each in a line of its own.
+pub(super) fn note(remarks: &[String]) {
+    for remark in remarks {
+        say(&format!("kiln: note: {remark}"));
+    }
+}
+
 /// Prints a value as JSON on standard output.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from);

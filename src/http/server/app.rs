@@ -20,8 +20,9 @@ use crate::http::maintenance::scheduler::Scheduler;
 use crate::http::parameters::tile_style::TileStyles;
 use crate::images::ImageFolder;
 use crate::jobs::JobContext;
-use crate::layer::{Catalog, Layer};
+use crate::layer::{Catalog, Layer, remarks};
 use crate::live;
+use crate::parameter::Parameter;
 use crate::postgis::Database;
 use crate::spelling::nearest_first;
 use crate::store::Store;
@@ -53,12 +54,16 @@ pub(crate) struct App {
 
 /// The layer of a section of the config.
 fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
-    Layer::open(config.spec(name)?).map_err(|error| match error {
+    let layer = Layer::open(config.spec(name)?).map_err(|error| match error {
         Error::Input { input, message } if message.parameters().next().is_some() => {
             Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
         }
         other => other,
-    })
+    })?;
+    for remark in remarks(&layer.report(), Parameter::key) {
+        tracing::warn!(layer = name, "{remark}");
+    }
+    Ok(layer)
 }
 
 /// The store of the config. Its folder may be missing until a request or another process creates the first layer.

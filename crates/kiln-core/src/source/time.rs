@@ -12,6 +12,20 @@ pub enum TimeFormat {
     Auto,
 }
 
+impl std::str::FromStr for TimeFormat {
+    type Err = crate::error::Error;
+
+    fn from_str(_: &str) -> crate::error::Result<Self> {
+        Ok(Self::Auto)
+    }
+}
+
+impl std::fmt::Display for TimeFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("auto")
+    }
+}
+
 /// The time that `text` writes, in microseconds since 1970-01-01 UTC; `None` if it is none.
 ///
 /// ISO 8601 and RFC 3339 are read (`2024-01-31T12:00:00Z`, with an offset, with a space for the `T`, with fractions of

@@ -8,7 +8,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::format::Format;
 use super::packing::Packing;
-use super::{Csv, Query, ScanReport, Sink, Source};
+use super::{Csv, Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
 
 /// Opens the input that `spec` names: a file, or `-` for standard input.
@@ -23,9 +23,9 @@ use kiln_core::error::{Error, Result};
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
 /// that can be read.
-pub fn open(spec: &str) -> Result<Box<dyn Source>> {
+pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     if spec == "-" {
-        return read(io::stdin().lock(), spec);
+        return read(io::stdin().lock(), spec, options);
     }
     let unreadable = |error| Error::io(spec, "read", error);
     let metadata = std::fs::metadata(spec).map_err(unreadable)?;
@@ -34,11 +34,11 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>> {
     }
     let mut file = File::open(spec).map_err(unreadable)?;
     if !metadata.is_file() {
-        return read(file, spec);
+        return read(file, spec, options);
     }
     let head = read_head(&mut file).map_err(unreadable)?;
     if Packing::of(&head).is_some() {
-        return read(head.chain(file), spec);
+        return read(head.chain(file), spec, options);
     }
     let extension = extension(Path::new(spec));
     Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec)
@@ -49,7 +49,8 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>> {
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read.
-pub fn read(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
+pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
+    let _ = options;
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
     let extension = extension(Path::new(name));
@@ -72,7 +73,13 @@ pub fn read(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
 /// # Errors
 /// [`Error::MediaType`] if `media_type` is none of those; [`Error::Io`] if the body cannot be read or copied;
 /// [`Error::Input`] if it is empty, packed, or not in the format.
-pub fn read_as(mut reader: impl Read, media_type: Option<&str>, name: &str) -> Result<Box<dyn Source>> {
+pub fn read_as(
+    mut reader: impl Read,
+    media_type: Option<&str>,
+    name: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn Source>> {
+    let _ = options;
     let format = media_type.map_or(Ok(None), Format::of_media_type)?;
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;

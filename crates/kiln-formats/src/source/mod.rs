@@ -39,5 +39,6 @@ use kiln_core::geo::Points;
 #[cfg(test)]
 use kiln_core::source::{Columns, Gathered};
 use kiln_core::source::{
-    Ground, Progress, Query, ScanReport, Sink, Source, batch, intake, labels, parts, read_error, role, time,
+    Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts, read_error, role,
+    time,
 };
