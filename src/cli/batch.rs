@@ -12,7 +12,7 @@ use super::job_layers::check_layers;
 use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::summary::plural;
-use super::{described, note, say};
+use super::{note, say, spelled};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Job, JobContext, JobReport, Subject};
@@ -165,7 +165,7 @@ fn told(outcome: Result<&JobReport, &Error>, start: Instant) -> String {
                 if *removed > 0 { format!(", {} removed", plural(*removed, "old picture")) } else { String::new() };
             format!("drew {}{removed} in {seconds:.3} s: {first}{more}", plural(*points, "point"))
         }
-        Err(error) => format!("failed after {seconds:.3} s: {}", described(error)),
+        Err(error) => format!("failed after {seconds:.3} s: {}", spelled(error, Parameter::key)),
     }
 }
 
@@ -236,7 +236,7 @@ fn input_layers(config: &Config, jobs: &[Job]) -> Result<Vec<Layer>> {
     let is_drawn =
         |name: &String| jobs.iter().any(|job| matches!(&job.subject, Subject::Layer(drawn) if drawn == name));
     let layers = config.layers.iter().filter(|(name, layer)| !layer.inputs.is_empty() && is_drawn(name));
-    layers.map(|(name, layer)| Layer::open(layer.spec(name)?)).collect()
+    layers.map(|(name, layer)| config.open_layer(name, layer)).collect()
 }
 
 /// An error of a job, with the key at fault.

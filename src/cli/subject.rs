@@ -75,7 +75,7 @@ impl Subject {
 /// The layer `name` of the configuration or of its database.
 fn of_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
     if let Some(layer) = config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
-        return Ok(Some(Arc::new(Layer::open(layer.spec(name)?)?)));
+        return Ok(Some(Arc::new(config.open_layer(name, layer)?)));
     }
     let table = live::find(config, name)?;
     table.map(|table| Layer::described(name, table.snapshot()).map(Arc::new)).transpose()

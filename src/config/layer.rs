@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::inputs::Inputs;
 use super::origin::Fault;
 use super::sections::with_defaults;
-use super::{ReadConfig, StyleConfig, TimeSpan};
+use super::{Config, ReadConfig, StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
-use crate::layer::{LayerSpec, StyleOptions};
+use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::layer_name;
 use crate::source::{Columns, Ground, ReadOptions};
 
@@ -176,6 +176,24 @@ impl LayerConfig {
         }
         self.read.options()?;
         self.style.options().map(drop).map_err(|fault| fault.within("style"))
+    }
+}
+
+impl Config {
+    /// Opens the layer `name` of inputs, as its section `layer` describes it.
+    ///
+    /// # Errors
+    /// Those of [`Layer::open`], which name a key of the layer where they are about a parameter.
+    pub fn open_layer(&self, name: &str, layer: &LayerConfig) -> Result<Layer> {
+        Layer::open(layer.spec(name)?).map_err(|error| match error {
+            Error::Input { input, message } if message.parameters().next().is_some() => {
+                Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
+            }
+            Error::Invalid { parameter, message } => {
+                self.error(format!("layers.{name}.{}", parameter.key()), message.with_keys())
+            }
+            other => other,
+        })
     }
 }
 

@@ -52,14 +52,9 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
 }
 
-/// The layer of a section of the config.
-fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
-    let layer = Layer::open(config.spec(name)?).map_err(|error| match error {
-        Error::Input { input, message } if message.parameters().next().is_some() => {
-            Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
-        }
-        other => other,
-    })?;
+/// Opens a layer of inputs, and logs what there is to know of them.
+fn open(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
+    let layer = config.open_layer(name, layer)?;
     for remark in remarks(&layer.report(), Parameter::key) {
         tracing::warn!(layer = name, "{remark}");
     }
@@ -81,7 +76,7 @@ impl App {
             if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
             let of_inputs = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
-            of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
+            of_inputs.map(|(name, layer)| open(&config, name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let mut catalog = Catalog::new(layers);
