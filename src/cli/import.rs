@@ -8,14 +8,14 @@ use super::inputs::expanded;
 use super::rows::RowArgs;
 use super::signals::stoppable;
 use super::store::{StoreArgs, read_name};
-use super::{progress, say, summary};
+use super::{note, progress, say, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
-use crate::layer::StyleOptions;
+use crate::layer::{StyleOptions, remarks};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source;
+use crate::source::{self, Columns};
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
 /// Bring points from files into a layer that is kept on the disk.
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         );
         return Err(Error::invalid(Parameter::LAYER, why));
     }
-    let opened = OpenInputs::open(&expanded(&args.inputs)?, &args.rows.columns())?;
+    let opened = OpenInputs::open(&expanded(&args.inputs)?, &args.rows.columns(), &args.rows.read_options())?;
 
     let stages = Progress::default();
     let import = || args.import(&store, before.as_deref(), &opened, &stages);
@@ -114,6 +114,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         other => other,
     })?;
     if !args.quiet {
+        note(&remarks(&imported.report, Parameter::flag));
         say(&args.summary(&store, &imported, start)?);
     }
     Ok(())
@@ -178,10 +179,13 @@ impl Args {
     /// What is said of the layer, over what is known of it.
     fn description(&self, mut known: Description) -> Description {
         known.style.extend(self.style.iter().cloned());
+        // The weights that the layer has keep their name.
+        let is_kept = self.append && known.weight.is_some();
+        let weight = self.rows.weight().filter(|name| !is_kept || *name != Columns::NO_COLUMN).map(str::to_owned);
         Description {
             title: self.title.clone().or(known.title),
             attribution: self.attribution.clone().or(known.attribution),
-            weight: self.rows.weight().map(str::to_owned).or(known.weight),
+            weight: weight.or(known.weight),
             keep_s: self.keep.map(TimeSpan::as_secs).or(known.keep_s),
             ..known
         }

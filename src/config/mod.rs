@@ -40,6 +40,7 @@ mod layer;
 mod origin;
 mod print;
 mod quantity;
+mod read;
 mod schema;
 mod sections;
 mod style;
@@ -62,6 +63,7 @@ pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
 pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};
 pub use quantity::{ByteSize, TimeSpan};
+pub use read::ReadConfig;
 pub use sections::{
     BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,
     PostgisConfig, QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,

@@ -465,8 +465,9 @@ mod tests {
     #[test]
     fn layers_jobs_and_places_have_the_keys_of_the_schema() {
         let table = |toml: &str| toml.parse::<Table>().unwrap();
-        let columns = "lon = \"x\"\nlat = \"x\"\nweight = \"x\"\ntime = \"x\"\nstyle.scheme = \"fire\"\n";
-        let layer = "input = \"a.csv\"\ntable = \"x\"\nsql = \"x\"\ngeometry = \"x\"\nfilter = \"x\"\nsrid = 3857\n\
+        let columns = "lon = \"x\"\nlat = \"x\"\ngeometry = \"x\"\nweight = \"x\"\ntime = \"x\"\ncrs = \"x\"\norder = \"lat-lon\"\n\
+            time_format = \"x\"\nday_first = true\nencoding = \"x\"\nquote = \"none\"\nrecords = \"x\"\nstyle.scheme = \"fire\"\n";
+        let layer = "input = \"a.csv\"\ntable = \"x\"\nsql = \"x\"\nfilter = \"x\"\nsrid = 3857\n\
             columns = [\"size\"]\nrefresh = \"1s\"\ntitle = \"x\"\nattribution = \"x\"\nprojection = \"plane\"\ncategory = \"x\"\n";
         let place = "name = \"x\"\nbounds = \"world\"\n";
         let job = "layer = \"x\"\ninput = \"a.csv\"\nquery = \"x\"\nschedule = \"x\"\ntimezone = \"x\"\nsize = 800\n\

@@ -7,11 +7,13 @@ use std::sync::atomic::AtomicBool;
 use quick_cache::sync::Cache;
 
 use super::shading::{self, Shading};
-use super::{Blend, Style, StyleOptions};
+use super::{Blend, Style, StyleOptions, Unit};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Points};
 use crate::parameters::ParameterSet;
-use crate::source::{CategoryList, Columns, Description, Filter, Ground, PointSet, Query, ScanReport, Totals};
+use crate::source::{
+    CategoryList, Columns, Description, Filter, Ground, PointSet, Query, ReadOptions, ScanReport, Totals,
+};
 
 /// How a layer is named, read and drawn.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,8 @@ pub struct LayerSpec {
     pub attribution: Option<String>,
     /// The columns by name.
     pub columns: Columns,
+    /// How the inputs are read.
+    pub read: ReadOptions,
     /// Which coordinates are valid.
     pub ground: Ground,
     /// Columns that requests may compare, of a live table.
@@ -137,7 +141,7 @@ impl Layer {
 
     /// What the weights count; `None` where every point weighs 1.
     pub fn weight(&self) -> Option<&str> {
-        self.points.is_weighted().then(|| self.spec.columns.weight.as_deref().unwrap_or("weight"))
+        self.points.is_weighted().then(|| Unit::weight_label(self.spec.columns.weight.as_deref()))
     }
 
     /// The number of valid points.

@@ -19,6 +19,7 @@ mod import;
 mod ingest;
 mod ingest_faults;
 mod ingest_refused;
+mod inputs;
 mod jobs;
 mod kills;
 mod kiln;

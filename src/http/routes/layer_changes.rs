@@ -30,7 +30,7 @@ parameter_set! {
         title: String = Declaration::new(Parameter::TITLE, Kind::Label).default("its name"),
         /// Attribution of the points.
         attribution: String = Declaration::new(Parameter::ATTRIBUTION, Kind::Label),
-        /// Column that the weights are read from, which names their unit.
+        /// Column that the weights are read from, which names their unit; `none` for points without weights.
         weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the usual columns"),
         /// Age, by their own times, at which points are removed: `90s`, `30m`, `1h`, `30d`.
         keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("any age").example("30d"),

@@ -33,7 +33,7 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 use crate::raster::Curve;
-use crate::source::{PointSet, Query, Resident, read};
+use crate::source::{PointSet, Query, ReadOptions, Resident, read};
 
 /// The points themselves, where `png` is false.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -177,7 +177,7 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     let loaded = app.pool.run(move |stop| {
         let query = Query::default().with_ground(ground).with_weights(true).with_stop(Some(stop));
         let load = || {
-            let source = read(json.as_bytes(), "points.json")?;
+            let source = read(json.as_bytes(), "points.json", &ReadOptions::default())?;
             let resident = Resident::load(&*source, &query, limit as usize)?;
             PointSet::report(&resident).require_points(&["points".to_owned()])?;
             Ok(resident)

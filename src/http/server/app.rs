@@ -20,8 +20,9 @@ use crate::http::maintenance::scheduler::Scheduler;
 use crate::http::parameters::tile_style::TileStyles;
 use crate::images::ImageFolder;
 use crate::jobs::JobContext;
-use crate::layer::{Catalog, Layer};
+use crate::layer::{Catalog, Layer, remarks};
 use crate::live;
+use crate::parameter::Parameter;
 use crate::postgis::Database;
 use crate::spelling::nearest_first;
 use crate::store::Store;
@@ -51,14 +52,13 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
 }
 
-/// The layer of a section of the config.
-fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
-    Layer::open(config.spec(name)?).map_err(|error| match error {
-        Error::Input { input, message } if message.parameters().next().is_some() => {
-            Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
-        }
-        other => other,
-    })
+/// Opens a layer of inputs, and logs what there is to know of them.
+fn open(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
+    let layer = config.open_layer(name, layer)?;
+    for remark in remarks(&layer.report(), Parameter::key) {
+        tracing::warn!(layer = name, "{remark}");
+    }
+    Ok(layer)
 }
 
 /// The store of the config. Its folder may be missing until a request or another process creates the first layer.
@@ -76,7 +76,7 @@ impl App {
             if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
             let of_inputs = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
-            of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
+            of_inputs.map(|(name, layer)| open(&config, name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let mut catalog = Catalog::new(layers);

@@ -112,8 +112,16 @@ impl Table for Arrow {
         let parts = self.parts(changes && !dictionaries.is_empty());
         // All record batches of a part have the same dictionaries, or there is just one part that begins without any.
         let first = if parts.len() > 1 { batches[0].dictionaries } else { 0 };
-        let mut scan =
-            Scan { arrow: self, file: self.reopen()?, paths, roots, dictionaries, parts, first, shared: Dictionaries::new() };
+        let mut scan = Scan {
+            arrow: self,
+            file: self.reopen()?,
+            paths,
+            roots,
+            dictionaries,
+            parts,
+            first,
+            shared: Dictionaries::new(),
+        };
         let mut shared = Dictionaries::new();
         scan.add_dictionaries(0..first, &mut shared)?;
         scan.shared = shared;

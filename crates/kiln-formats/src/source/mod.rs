@@ -40,5 +40,6 @@ use kiln_core::geo::Points;
 #[cfg(test)]
 use kiln_core::source::Gathered;
 use kiln_core::source::{
-    AxisOrder, Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts, read_error, role, time,
+    AxisOrder, Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts,
+    read_error, role, time,
 };

@@ -93,7 +93,8 @@ impl Parquet {
             }
             let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
             let end = start.checked_add(chunk.compressed_size());
-            let in_file = start >= 0 && chunk.compressed_size() >= 0 && end.is_some_and(|end| end as u64 <= self.file_bytes);
+            let in_file =
+                start >= 0 && chunk.compressed_size() >= 0 && end.is_some_and(|end| end as u64 <= self.file_bytes);
             if !in_file {
                 return Err(self.input_error(format!(
                     "its footer places column `{column}` outside of the file; was the file cut or overwritten?"
@@ -146,7 +147,8 @@ impl Table for Parquet {
         let are_wanted = request.time_range.as_ref().and_then(|range| self.are_wanted(range, paths[range.column]));
         let groups = self.row_groups();
         let workers = request.workers as u64;
-        let pieces = if workers > 1 { (workers * Self::PARTS_PER_WORKER).div_ceil(groups.len().max(1) as u64) } else { 1 };
+        let pieces =
+            if workers > 1 { (workers * Self::PARTS_PER_WORKER).div_ceil(groups.len().max(1) as u64) } else { 1 };
         let mut parts = Vec::new();
         for (index, group) in groups.iter().enumerate().filter(|(_, group)| group.num_rows() > 0) {
             let rows = group.num_rows() as u64;
@@ -192,8 +194,7 @@ struct Scan<'p> {
 }
 
 impl Scan<'_> {
-    fn reader(&self, part: &Part) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, String> {
-        let file = self.parquet.reopen().map_err(|error| error.to_string())?;
+    fn reader(&self, file: File, part: &Part) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, String> {
         let rows = (part.rows.end - part.rows.start) as usize;
         guarded(|| {
             let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.parquet.metadata.clone());
@@ -227,7 +228,7 @@ impl TableScan for Scan<'_> {
             let message = format!("row group {} cannot be read: {reason}; is the file damaged?", part.group);
             self.parquet.input_error(message)
         };
-        let mut reader = self.reader(part).map_err(flaw)?;
+        let mut reader = self.reader(self.parquet.reopen()?, part).map_err(flaw)?;
         let (mut read, mut read_bytes) = (0, 0);
         while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from)).map_err(flaw)? {
             let batch = select(&batch, &self.paths).map_err(|error| flaw(error.to_string()))?;

@@ -82,7 +82,8 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
             return self.one_by_one(batch, &columns);
         }
         let Columns { place, weight, time_us } = &columns;
-        let weight: Option<Vec<f32>> = weight.as_ref().map(|weight| weight.iter().map(|&weight| weight as f32).collect());
+        let weight: Option<Vec<f32>> =
+            weight.as_ref().map(|weight| weight.iter().map(|&weight| weight as f32).collect());
         let category = plan.category.map(|_| self.categories.categories());
         // Columns of one batch are equally long, so there always are points.
         let points = points(place, weight.as_deref(), time_us.as_deref(), category);

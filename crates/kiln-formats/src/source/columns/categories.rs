@@ -65,6 +65,10 @@ fn fill_plain(array: &ArrayRef, codes: &mut Vec<u32>, labels: &mut Labels) {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             for_each_text(array, |name| codes.push(labels.code(name.map(str::trim))));
         }
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => match cast(array, &DataType::Utf8) {
+            Ok(texts) => fill_plain(&texts, codes, labels),
+            Err(_) => codes.resize(array.len(), Categories::NONE),
+        },
         DataType::Float64 => {
             codes.extend(array.as_primitive::<Float64Type>().values().iter().map(|value| number(labels, value)));
         }

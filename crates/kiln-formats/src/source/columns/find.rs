@@ -117,7 +117,8 @@ impl<'t> Finder<'t> {
             }
             _ => String::new(),
         };
-        let text = format!("its {} `{name}` holds {held}, not {needs}; name another{inner} with ", self.table.nouns().column);
+        let text =
+            format!("its {} `{name}` holds {held}, not {needs}; name another{inner} with ", self.table.nouns().column);
         Err(message!(text, role.parameter()))
     }
 
@@ -224,9 +225,8 @@ impl<'t> Finder<'t> {
             names.filter_map(|(index, name)| Some((index, stem(name, words)?))).collect::<Vec<_>>()
         };
         let lats = of(&["latitude", "lat"]);
-        let pair = |(lon, stem): (usize, String)| {
-            lats.iter().find(|(_, other)| *other == stem).map(|&(lat, _)| (lon, lat))
-        };
+        let pair =
+            |(lon, stem): (usize, String)| lats.iter().find(|(_, other)| *other == stem).map(|&(lat, _)| (lon, lat));
         of(&["longitude", "long", "lng", "lon"]).into_iter().filter_map(pair).collect()
     }
 
@@ -274,7 +274,10 @@ fn is_time(data_type: &DataType) -> bool {
 }
 
 fn is_category(data_type: &DataType) -> bool {
-    is_text(data_type) || is_number(data_type) || matches!(values_type(data_type), DataType::Boolean | DataType::Date32)
+    let data_type = values_type(data_type);
+    // Bytes are texts of writers that do not say so.
+    let bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+    bytes || is_text(data_type) || is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Date32)
 }
 
 fn is_geometry(field: &Field) -> bool {

@@ -87,7 +87,9 @@ impl Place {
             PlaceColumns::Axes { lon, lat } => lon.explain(batch, row).or_else(|| lat.explain(batch, row)),
             PlaceColumns::Geometry(geometry) => geometry.explain(batch.column(geometry.column), row),
         };
-        flaw.unwrap_or_else(|| "the coordinates are outside of the area in which their reference system is valid".to_owned())
+        flaw.unwrap_or_else(|| {
+            "the coordinates are outside of the area in which their reference system is valid".to_owned()
+        })
     }
 }
 
@@ -121,7 +123,10 @@ impl AxisColumn {
             && numbers(one.column(self.column), |text| coordinate::parse(text, self.axis).ok())[0].is_finite()
         {
             let letters = if self.axis == Axis::Lon { "E or W" } else { "N or S" };
-            return Some(format!("{name}: its hemisphere {} is not {letters}", shown_value(batch.column(hemisphere), row)));
+            return Some(format!(
+                "{name}: its hemisphere {} is not {letters}",
+                shown_value(batch.column(hemisphere), row)
+            ));
         }
         if is_text(array.data_type()) && !is_blank(array, row) {
             let text = super::values::value_text(array, row);
@@ -211,8 +216,14 @@ impl Positions {
 
 /// Geometries as GeoArrow stores them: coordinates in a structure or interleaved in a list, one or a list of them per row.
 enum Native {
-    Separate { x: Vec<f64>, y: Vec<f64> },
-    Interleaved { values: Vec<f64>, dimensions: usize },
+    Separate {
+        x: Vec<f64>,
+        y: Vec<f64>,
+    },
+    Interleaved {
+        values: Vec<f64>,
+        dimensions: usize,
+    },
     /// The offsets of the positions of each row.
     Many(Vec<usize>, Box<Native>),
 }

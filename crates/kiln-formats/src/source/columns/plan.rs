@@ -203,7 +203,14 @@ impl Planner<'_> {
             Some([date, time]) => (vec![time], vec![date]),
             None => (of(Role::Time)?, finder.usual_dates()),
         };
-        Ok(Candidates { place, hemispheres, weight: of(Role::Weight)?, time, dates, category: of(Role::Category)?.into_iter().next() })
+        Ok(Candidates {
+            place,
+            hemispheres,
+            weight: of(Role::Weight)?,
+            time,
+            dates,
+            category: of(Role::Category)?.into_iter().next(),
+        })
     }
 
     /// The columns of a date and of a time of day that the user names together, as in `day+hour`.
@@ -245,7 +252,12 @@ impl Planner<'_> {
         role.named(&self.query.columns.names).is_some()
     }
 
-    fn place(&mut self, candidates: &Candidates, sample: &Sample, columns: &mut Vec<Requested>) -> Result<Place, Message> {
+    fn place(
+        &mut self,
+        candidates: &Candidates,
+        sample: &Sample,
+        columns: &mut Vec<Requested>,
+    ) -> Result<Place, Message> {
         let geometry = match &candidates.place {
             find::Place::Columns { lon, lat } => {
                 let swaps = self.options.order == Some(AxisOrder::LatLon) && self.table.is_positional();
@@ -287,7 +299,12 @@ impl Planner<'_> {
         let srid = sample.values(geometry).next().and_then(place::srid);
         let declared = field.and_then(declared_crs).or_else(|| srid.map(|srid| format!("EPSG:{srid}")));
         let crs = self.crs(declared)?;
-        let column = GeometryColumn { name: geometry.name.clone(), order, encoding: Encoding::Wkb, column: add(columns, geometry.clone()) };
+        let column = GeometryColumn {
+            name: geometry.name.clone(),
+            order,
+            encoding: Encoding::Wkb,
+            column: add(columns, geometry.clone()),
+        };
         Ok(Place { columns: PlaceColumns::Geometry(column), crs })
     }
 
@@ -303,16 +320,24 @@ impl Planner<'_> {
         }
         let Some(text) = given.or(declared) else { return Ok(None) };
         let crs = Crs::parse(&text).map_err(|error| {
-            let source = if is_given { message!(Parameter::CRS, ": ") } else { "its coordinate reference system: ".into() };
+            let source =
+                if is_given { message!(Parameter::CRS, ": ") } else { "its coordinate reference system: ".into() };
             message!(source, error)
         })?;
         if let Some(name) = crs.taken_as_wgs84() {
-            self.notices.push(format!("its coordinates are in {name}, taken as WGS 84, from which it is some 2 m off at most").into());
+            self.notices.push(
+                format!("its coordinates are in {name}, taken as WGS 84, from which it is some 2 m off at most").into(),
+            );
         }
         Ok(crs.needs_transform().then_some(crs))
     }
 
-    fn weight(&mut self, candidates: &Candidates, sample: &Sample, columns: &mut Vec<Requested>) -> Option<WeightColumn> {
+    fn weight(
+        &mut self,
+        candidates: &Candidates,
+        sample: &Sample,
+        columns: &mut Vec<Requested>,
+    ) -> Option<WeightColumn> {
         let is_named = self.is_named(Role::Weight);
         let decimal_comma = self.table.schema().metadata().contains_key(DECIMAL_COMMA);
         let is_number = |text: &str| {
@@ -334,11 +359,19 @@ impl Planner<'_> {
     /// Says that a column found by its usual name is not read.
     fn not_read(&self, column: &Requested, role: Role, why: &str, sample: &Sample, effect: &str) -> Message {
         let (noun, name, first) = (self.table.nouns().column, &column.name, sample.first(column));
-        let text = format!("the {noun} `{name}` {why}, such as {first}: it is not read as the {}, and {effect}; name another with ", role.word());
+        let text = format!(
+            "the {noun} `{name}` {why}, such as {first}: it is not read as the {}, and {effect}; name another with ",
+            role.word()
+        );
         message!(text, role.parameter())
     }
 
-    fn time(&mut self, candidates: &Candidates, sample: &Sample, columns: &mut Vec<Requested>) -> Result<Option<TimeColumn>> {
+    fn time(
+        &mut self,
+        candidates: &Candidates,
+        sample: &Sample,
+        columns: &mut Vec<Requested>,
+    ) -> Result<Option<TimeColumn>> {
         let is_named = self.is_named(Role::Time);
         let refuse = |message: Message| Error::input(self.table.name(), message);
         let is_of_day = |column: &Requested| {
@@ -347,7 +380,8 @@ impl Planner<'_> {
         };
         let mut unread = None;
         for column in &candidates.time {
-            let date = if is_of_day(column) { candidates.dates.iter().find(|date| date.name != column.name) } else { None };
+            let date =
+                if is_of_day(column) { candidates.dates.iter().find(|date| date.name != column.name) } else { None };
             let reader = self.time_reader(date.unwrap_or(column), sample)?;
             let reads = |text: &str| reader.parse(text).is_ok_and(|time| time.is_some());
             let mut values = sample.values(date.unwrap_or(column)).peekable();
@@ -391,8 +425,12 @@ impl Planner<'_> {
         }
         let text = match times.order() {
             DateOrder::Decided => return Ok(times.reader()),
-            DateOrder::AssumedMonthFirst => "no date shows whether day or month comes first; with AM and PM the month is taken to come first",
-            DateOrder::Undecided => "no date shows whether day or month comes first, so that dates which may be two are not read",
+            DateOrder::AssumedMonthFirst => {
+                "no date shows whether day or month comes first; with AM and PM the month is taken to come first"
+            }
+            DateOrder::Undecided => {
+                "no date shows whether day or month comes first, so that dates which may be two are not read"
+            }
             DateOrder::Contradictory => {
                 "some dates have the day first and others the month, so that dates which may be two are not read"
             }

@@ -28,7 +28,9 @@ impl TimeColumn {
         let array = batch.column(self.column);
         match self.date {
             None => times(array, &self.reader),
-            Some(date) => (0..array.len()).map(|row| or_missing(self.date_and_time(batch.column(date), array, row))).collect(),
+            Some(date) => {
+                (0..array.len()).map(|row| or_missing(self.date_and_time(batch.column(date), array, row))).collect()
+            }
         }
     }
 
@@ -42,7 +44,10 @@ impl TimeColumn {
         let (array, name) = (batch.column(self.column), &self.name);
         let (shown, error) = if let Some(date) = self.date {
             let date = batch.column(date);
-            (format!("{} {}", shown_value(date, row), shown_value(array, row)), self.date_and_time(date, array, row).err())
+            (
+                format!("{} {}", shown_value(date, row), shown_value(array, row)),
+                self.date_and_time(date, array, row).err(),
+            )
         } else if is_blank(array, row) {
             (String::new(), None)
         } else {
@@ -62,9 +67,10 @@ impl TimeColumn {
 
     /// Whether rows whose times lie between two values may have one from `start` to before `end`.
     pub(super) fn may_hold(&self, first: &ArrayRef, last: &ArrayRef, start: Option<i64>, end: Option<i64>) -> bool {
-        let is_instant =
-            matches!(first.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64) && self.date.is_none();
-        let known = |array: &ArrayRef| times(array, &self.reader).first().copied().filter(|&us| us > Points::NO_TIME + 1);
+        let is_instant = matches!(first.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+            && self.date.is_none();
+        let known =
+            |array: &ArrayRef| times(array, &self.reader).first().copied().filter(|&us| us > Points::NO_TIME + 1);
         let (true, Some(first), Some(last)) = (is_instant, known(first), known(last)) else { return true };
         start.is_none_or(|start| last >= start) && end.is_none_or(|end| first < end)
     }

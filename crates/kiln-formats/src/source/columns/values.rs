@@ -95,10 +95,10 @@ pub(super) fn times(array: &ArrayRef, reader: &TimeReader) -> Vec<i64> {
     const DAY_US: i64 = 86_400_000_000;
     let array = &unpacked(array);
     match array.data_type() {
-        DataType::Timestamp(TimeUnit::Second, _) => {
-            each::<TimestampSecondType>(array, |s| s.checked_mul(1_000_000))
+        DataType::Timestamp(TimeUnit::Second, _) => each::<TimestampSecondType>(array, |s| s.checked_mul(1_000_000)),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            each::<TimestampMillisecondType>(array, |ms| ms.checked_mul(1000))
         }
-        DataType::Timestamp(TimeUnit::Millisecond, _) => each::<TimestampMillisecondType>(array, |ms| ms.checked_mul(1000)),
         DataType::Timestamp(TimeUnit::Microsecond, _) => each::<TimestampMicrosecondType>(array, Some),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             each::<TimestampNanosecondType>(array, |ns| Some(ns.div_euclid(1000)))
@@ -118,7 +118,9 @@ pub(super) fn times(array: &ArrayRef, reader: &TimeReader) -> Vec<i64> {
         data_type if data_type.is_integer() => {
             each::<Int64Type>(&cast_or_null(array, &DataType::Int64), |value| reader.integer(value).ok())
         }
-        _ => each::<Float64Type>(&cast_or_null(array, &DataType::Float64), |value| Some(or_missing(reader.number(value)))),
+        _ => each::<Float64Type>(&cast_or_null(array, &DataType::Float64), |value| {
+            Some(or_missing(reader.number(value)))
+        }),
     }
 }
 

@@ -48,11 +48,15 @@ fn declare_primary(columns: &mut Nested, text: &str) -> Result<(), String> {
         "wkb" => "geoarrow.wkb",
         "point" => "geoarrow.point",
         "multipoint" => "geoarrow.multipoint",
-        _ => return Err(format!("its geometry `{name}` is encoded as {encoding}; points, multipoints or WKB can be read")),
+        _ => {
+            return Err(format!(
+                "its geometry `{name}` is encoded as {encoding}; points, multipoints or WKB can be read"
+            ));
+        }
     };
     let index = columns.paths.iter().position(|path| path.len() == 1 && path[0].eq_ignore_ascii_case(name));
-    let index = index
-        .ok_or_else(|| format!("its `geo` metadata names a geometry `{name}`, but no such column can be read"))?;
+    let index =
+        index.ok_or_else(|| format!("its `geo` metadata names a geometry `{name}`, but no such column can be read"))?;
     // Without a `crs` it is OGC:CRS84; with `null` it is unknown, and the coordinates are taken as they are.
     set(columns, index, extension, column.get("crs").filter(|crs| !crs.is_null()).cloned());
     Ok(())
