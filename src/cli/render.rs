@@ -123,7 +123,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
     let (heat, style) = draw(args, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
-    let weight = weight.then(|| Unit::weight_label(args.rows.weight().or(opened.weight.as_deref())));
+    let column = args.rows.weight().or(opened.weight.as_deref()).or(heat.report.weight.as_deref());
+    let weight = weight.then(|| Unit::weight_label(column));
     let unit = Unit::of(&heat.canvas, &style, weight);
     let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;

@@ -61,6 +61,8 @@ impl LayerSpec {
 pub struct Layer {
     spec: LayerSpec,
     points: Arc<dyn PointSet>,
+    /// What the weights count, if there are any.
+    weight: String,
     version: String,
     extent: Extent,
     selection: Option<Selection>,
@@ -111,7 +113,9 @@ impl Layer {
         const MAX_SHADINGS: usize = 512;
         const MAX_FILTERS: usize = 64;
         let (shadings, samples) = (Cache::new(MAX_SHADINGS), Cache::new(MAX_FILTERS));
-        Self { spec, points, version, extent, selection, shadings, samples }
+        let column = spec.columns.weight.clone().or_else(|| points.report().weight);
+        let weight = Unit::weight_label(column.as_deref()).to_owned();
+        Self { spec, points, weight, version, extent, selection, shadings, samples }
     }
 
     /// Its name in URLs.
@@ -141,7 +145,7 @@ impl Layer {
 
     /// What the weights count; `None` where every point weighs 1.
     pub fn weight(&self) -> Option<&str> {
-        self.points.is_weighted().then(|| Unit::weight_label(self.spec.columns.weight.as_deref()))
+        self.points.is_weighted().then_some(&*self.weight)
     }
 
     /// The number of valid points.

@@ -120,7 +120,7 @@ fn a_file_of_pyarrow_is_read() {
     // Sixty rows in two record batches, packed by LZ4, with a dictionary.
     let file = include_bytes!("tests/stops.feather");
     let mut query = marked().with_weights(true);
-    query.columns.names.weight = Some("weight".to_owned());
+    query.columns.names.weight = Some("count".to_owned());
     let (seen, report) = scan_marked(file, &query);
     let expected: Vec<(f64, Option<i64>, Option<&str>)> = (0..60)
         .filter(|i| *i != 7)
@@ -130,7 +130,7 @@ fn a_file_of_pyarrow_is_read() {
         })
         .collect();
     assert_eq!(seen, marks(&expected));
-    assert_eq!(rejections(&report), [(8, "weight is empty")]);
+    assert_eq!(rejections(&report), [(8, "count is empty")]);
     let trams = marked().with_category_filter(vec!["tram".to_owned()]).with_start(Some(1_700_000_000_000_030));
     let (seen, report) = scan_marked(file, &trams);
     assert_eq!(seen.iter().map(|mark| mark.0).collect::<Vec<_>>(), [7.75, 9.25, 10.75, 11.5, 12.25, 13.0, 14.5]);

@@ -55,6 +55,7 @@ impl Source for Points {
         })?;
         plan.check(&report)?;
         report.notices = plan.notices();
+        report.weight = plan.weight.as_ref().map(|weight| weight.name.clone());
         Ok(report)
     }
 }
