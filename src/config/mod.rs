@@ -39,6 +39,7 @@ mod job;
 mod layer;
 mod origin;
 mod print;
+mod proxy_range;
 mod quantity;
 mod schema;
 mod sections;
@@ -61,6 +62,7 @@ pub use builder::ConfigBuilder;
 pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
 pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};
+pub use proxy_range::ProxyRange;
 pub use quantity::{ByteSize, TimeSpan};
 pub use sections::{
     BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Response, header};
+use axum::http::{Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,6 +20,7 @@ use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::ZOOM;
 use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{Answer, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
@@ -88,7 +89,7 @@ pub(crate) async fn frames(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    base: BaseUrl,
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
@@ -99,7 +100,7 @@ pub(crate) async fn frames(
         every.ok_or_else(|| Problem::parameter("every", "missing; say how long a frame is, such as 1h or 1d"))?;
     let zoom = zoom.unwrap_or_else(|| center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2);
     let request = style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
-    let server = app.absolute_url(&headers)?;
+    let server = base.absolute()?;
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
     let shared = Arc::clone(&app);
     let make = || {

@@ -2,6 +2,7 @@
 
 mod app;
 mod auth;
+pub(crate) mod base_url;
 pub(crate) mod body;
 mod bundled;
 mod cache;
