@@ -16,6 +16,7 @@ pub(crate) mod overlay_cache;
 pub(crate) mod pool;
 pub(crate) mod problem;
 mod render;
+mod request_uri;
 mod router;
 pub(crate) mod scale;
 pub(crate) mod schemes;

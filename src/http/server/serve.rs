@@ -20,6 +20,7 @@ use tokio_io_timeout::TimeoutWriter;
 
 use super::app::App;
 use super::base_url::Peer;
+use super::request_uri::normalize;
 use super::router::router;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -117,6 +118,7 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
         let routes = TowerToHyperService::new(router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            normalize(&mut request);
             routes.call(request)
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
