@@ -132,11 +132,21 @@ impl Args {
         let Some(layer) = before else {
             let known = Description { weight: opened.weight.clone(), ..Description::default() };
             let description = self.description(known);
-            let fill = |layer: &StoredLayer| self.fill(layer, None, opened, stages);
+            let fill = |layer: &StoredLayer| {
+                let imported = self.fill(layer, None, opened, stages)?;
+                self.require_points(&imported, opened).map(|()| imported)
+            };
             return store.create_with(&self.layer, description, fill);
         };
         let description = self.describes().then(|| self.description(layer.snapshot().description().clone()));
-        self.fill(layer, description, opened, stages)
+        let imported = self.fill(layer, description.clone(), opened, stages)?;
+        if self.append && imported.report.read == 0 {
+            // A day without rows is no failure of whatever appends daily.
+            description.map_or(Ok(()), |description| layer.describe(description))?;
+        } else {
+            self.require_points(&imported, opened)?;
+        }
+        Ok(imported)
     }
 
     fn fill(
@@ -146,16 +156,20 @@ impl Args {
         opened: &OpenInputs,
         stages: &Progress,
     ) -> Result<Imported> {
-        /// More files than that are named by what was said.
-        const NAMED: usize = 4;
         let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = self.rows.query().with_progress(Some(&read));
         let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
-        let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
+        progress::shown_stages(self.quiet, &read, stages, import)
+    }
+
+    /// Makes sure that points were added.
+    fn require_points(&self, imported: &Imported, opened: &OpenInputs) -> Result<()> {
+        /// More files than that are named by what was said.
+        const NAMED: usize = 4;
         if imported.points > 0 {
-            return Ok(imported);
+            return Ok(());
         }
         let named = if opened.names.len() <= NAMED { &opened.names } else { &self.inputs };
         imported.report.require_points(named)?;

@@ -39,6 +39,7 @@ mod job;
 mod layer;
 mod origin;
 mod print;
+mod proxy_range;
 mod quantity;
 mod read;
 mod schema;
@@ -62,6 +63,7 @@ pub use builder::ConfigBuilder;
 pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
 pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};
+pub use proxy_range::ProxyRange;
 pub use quantity::{ByteSize, TimeSpan};
 pub use read::ReadConfig;
 pub use sections::{

@@ -57,6 +57,7 @@ fn every_key_can_be_set_by_its_variable() {
     let variables = [
         ("KILN_SERVER_LISTEN", "[::1]:80"),
         ("KILN_SERVER_BASE_URL", "https://a.example"),
+        ("KILN_SERVER_TRUSTED_PROXIES", "10.0.0.0/8, ::1,private"),
         ("KILN_SERVER_RENDER_THREADS", "3"),
         ("KILN_SERVER_QUEUE", "0"),
         ("KILN_SERVER_TIMEOUT", "5"),
@@ -241,6 +242,11 @@ fn invalid_values_are_reported_with_what_would_be_accepted() {
         ("[limits]\npixels = 100000001", "kiln.toml:2:10: limits.pixels: ", "100_000_000"),
         ("[limits]\nradius_px = nan", "kiln.toml:2:13: limits.radius_px: ", "from 1 to 1024"),
         ("[server]\nlisten = true", "kiln.toml:2:10: server.listen: ", "127.0.0.1:3000"),
+        (
+            "[server]\ntrusted_proxies = [\"private\", \"10.0.0.0/99\"]",
+            "kiln.toml:2:19: server.trusted_proxies: ",
+            "ranges such as \"10.0.0.0/8\"",
+        ),
         ("[server]\nempty_tile = 500", "kiln.toml:2:14: server.empty_tile: ", "one of 200, 204, 404"),
         ("[log]\nlevel = \"loud\"", "kiln.toml:2:9: log.level: ", "error, warn, info, debug, trace"),
         ("images = 5", "kiln.toml:1:10: images: ", "write [images]"),

@@ -8,6 +8,7 @@ mod classic;
 mod classic_color;
 mod clean;
 mod cleanup;
+mod clients;
 mod config;
 mod documents;
 mod examples;

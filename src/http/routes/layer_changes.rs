@@ -16,6 +16,7 @@ use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::RawJson;
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
@@ -98,6 +99,7 @@ pub(crate) struct StoredReply {
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<Body>> {
@@ -109,7 +111,7 @@ pub(crate) async fn put(
     let work = move |_: &_| shared.put(&name, description);
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
     app.maintenance.described();
-    let location = is_new.then(|| [(header::LOCATION, app.url(&reply.name))]);
+    let location = is_new.then(|| [(header::LOCATION, base.url(&reply.name))]);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, location, [(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

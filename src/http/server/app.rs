@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
-
 use super::bundled;
 use super::cache::ByteCache;
 use super::metrics::Metrics;
@@ -164,24 +162,5 @@ impl App {
     /// The first layer by name.
     pub(crate) fn first_layer(&self) -> Option<Arc<Layer>> {
         self.catalog.layers().into_iter().next()
-    }
-
-    /// The URL of a path, which is given without its first slash.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.config.server.base_url.as_deref().unwrap_or_default().trim_end_matches('/'))
-    }
-
-    /// The base of the server's URLs, without a slash at the end: `server.base_url`, or the request's own `Host`. A proxy's
-    /// forwarding headers are ignored, since any client can send them.
-    pub(crate) fn absolute_url(&self, headers: &HeaderMap) -> Answer<String> {
-        const MAX_BYTES: usize = 256;
-        if let Some(base_url) = &self.config.server.base_url {
-            return Ok(base_url.trim_end_matches('/').to_owned());
-        }
-        let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.filter(|host| (1..=MAX_BYTES).contains(&host.len()) && host.bytes().all(is_of_host));
-        let why = "the request has no Host header that an address could begin with; set server.base_url of the config";
-        host.map(|host| format!("http://{host}")).ok_or_else(|| Problem::parameter("host", why))
     }
 }
