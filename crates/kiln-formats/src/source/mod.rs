@@ -12,6 +12,8 @@ mod input;
 mod json;
 mod packing;
 mod parquet;
+#[allow(dead_code, reason = "the adapter of columns calls it")]
+mod place;
 mod record;
 mod rows;
 #[cfg(test)]
