@@ -6,7 +6,6 @@
 mod arrow;
 mod builder;
 mod columns;
-mod crs;
 mod csv;
 mod document;
 mod format;

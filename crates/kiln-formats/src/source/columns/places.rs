@@ -9,9 +9,9 @@ use arrow_schema::DataType;
 use super::adapter::explain;
 use super::values::{for_each_bytes, for_each_text, is_blank, is_text, numbers, shown_value, unpacked};
 use crate::source::AxisOrder;
-use crate::source::crs::Crs;
 use crate::source::place::coordinate::{self, Axis};
-use crate::source::place::{self, Encoding};
+use crate::source::place::crs::Crs;
+use crate::source::place::geometry::{self, Encoding};
 
 /// How the coordinates of rows are read.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Place {
 
 impl AxisColumn {
     fn read<'b>(&self, batch: &'b RecordBatch) -> Cow<'b, [f64]> {
-        let mut degrees = numbers(batch.column(self.column), |text| coordinate::parse(text, self.axis).ok());
+        let mut degrees = numbers(batch.column(self.column), |text| coordinate::parse(text, self.axis, true).ok());
         if self.scale != 1.0 {
             degrees.to_mut().iter_mut().for_each(|degrees| *degrees *= self.scale);
         }
@@ -104,8 +104,8 @@ impl AxisColumn {
             for_each_text(&unpacked(batch.column(hemisphere)), |text| {
                 if let Some(degrees) = degrees_of.next() {
                     // Without a letter, nobody knows.
-                    let sign = text.and_then(|text| coordinate::hemisphere(text, self.axis));
-                    *degrees = sign.map_or(f64::NAN, |sign| degrees.abs() * sign);
+                    let sign = text.and_then(coordinate::hemisphere).filter(|(axis, _)| *axis == self.axis);
+                    *degrees = sign.map_or(f64::NAN, |(_, sign)| degrees.abs() * sign);
                 }
             });
         }
@@ -120,9 +120,9 @@ impl AxisColumn {
         }
         let (array, name) = (batch.column(self.column), &self.name);
         if let Some(hemisphere) = self.hemisphere
-            && numbers(one.column(self.column), |text| coordinate::parse(text, self.axis).ok())[0].is_finite()
+            && numbers(one.column(self.column), |text| coordinate::parse(text, self.axis, true).ok())[0].is_finite()
         {
-            let letters = if self.axis == Axis::Lon { "E or W" } else { "N or S" };
+            let letters = if self.axis == Axis::Longitude { "E or W" } else { "N or S" };
             return Some(format!(
                 "{name}: its hemisphere {} is not {letters}",
                 shown_value(batch.column(hemisphere), row)
@@ -130,7 +130,7 @@ impl AxisColumn {
         }
         if is_text(array.data_type()) && !is_blank(array, row) {
             let text = super::values::value_text(array, row);
-            if let Err(flaw) = coordinate::parse(&text, self.axis) {
+            if let Err(flaw) = coordinate::parse(&text, self.axis, true) {
                 return Some(format!("{name}: {} {flaw}", shown_value(array, row)));
             }
         }
@@ -142,9 +142,6 @@ impl GeometryColumn {
     fn read(&self, array: &ArrayRef) -> Coordinates<'static> {
         let mut positions = Positions::with_capacity(array.len());
         self.each(array, |row, read| positions.push(row, read.unwrap_or_default()));
-        if self.order == Some(AxisOrder::LatLon) && !is_text(array.data_type()) {
-            std::mem::swap(&mut positions.lon, &mut positions.lat);
-        }
         let Positions { lon, lat, rows, is_one_each } = positions;
         Coordinates { lon: lon.into(), lat: lat.into(), rows: (!is_one_each).then_some(rows) }
     }
@@ -173,6 +170,9 @@ impl GeometryColumn {
                 if array.is_valid(row) {
                     native.positions(row, &mut positions);
                 }
+                if self.order == Some(AxisOrder::LatLon) {
+                    positions.iter_mut().for_each(|position| position.reverse());
+                }
                 take(row, Ok(&positions));
             }
             return;
@@ -181,7 +181,8 @@ impl GeometryColumn {
         let mut row = 0;
         for_each_bytes(&unpacked(array), |bytes| {
             positions.clear();
-            let read = bytes.map_or(Ok(()), |bytes| place::read(encoding, bytes, self.order, &mut positions));
+            let read =
+                bytes.map_or(Ok(()), |bytes| geometry::read(encoding, bytes, self.order, &mut positions).map(drop));
             take(row, read.map(|()| &positions[..]).map_err(|flaw| flaw.to_string()));
             row += 1;
         });

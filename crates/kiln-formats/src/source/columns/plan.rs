@@ -12,9 +12,9 @@ use super::times::TimeColumn;
 use super::values::{is_number, is_text};
 use super::{EXTENSION_METADATA, EXTENSION_NAME};
 use crate::source::batch::Has;
-use crate::source::crs::Crs;
 use crate::source::place::coordinate::{self, Axis};
-use crate::source::place::{self, Encoding};
+use crate::source::place::crs::Crs;
+use crate::source::place::geometry::{self, Encoding, TextEncoding};
 use crate::source::role::{Need, Role, shown};
 use crate::source::table::{Request, Requested, Table, TimeRange};
 use crate::source::{AxisOrder, Columns, Ground, Query, ReadOptions, ScanReport};
@@ -265,9 +265,10 @@ impl Planner<'_> {
                 let hemispheres = candidates.hemispheres.as_ref().filter(|[ns, ew]| {
                     let all = |column, axis| {
                         let mut letters = sample.values(column).peekable();
-                        letters.peek().is_some() && letters.all(|letter| coordinate::hemisphere(letter, axis).is_some())
+                        letters.peek().is_some()
+                            && letters.all(|letter| coordinate::hemisphere(letter).is_some_and(|(of, _)| of == axis))
                     };
-                    all(ns, Axis::Lat) && all(ew, Axis::Lon)
+                    all(ns, Axis::Latitude) && all(ew, Axis::Longitude)
                 });
                 let mut axis = |column: &Requested, axis, hemisphere: Option<&Requested>| AxisColumn {
                     name: column.name.clone(),
@@ -276,8 +277,8 @@ impl Planner<'_> {
                     column: add(columns, column.clone()),
                     hemisphere: hemisphere.map(|column| add(columns, column.clone())),
                 };
-                let lon = axis(lon, Axis::Lon, hemispheres.map(|[_, ew]| ew));
-                let lat = axis(lat, Axis::Lat, hemispheres.map(|[ns, _]| ns));
+                let lon = axis(lon, Axis::Longitude, hemispheres.map(|[_, ew]| ew));
+                let lat = axis(lat, Axis::Latitude, hemispheres.map(|[ns, _]| ns));
                 return Ok(Place { columns: PlaceColumns::Axes { lon, lat }, crs: self.crs(None)? });
             }
             find::Place::Geometry(column) => column,
@@ -285,19 +286,21 @@ impl Planner<'_> {
                 let fits = |column: &&Requested| {
                     let field = self.finder.field(column);
                     field.is_some_and(|field| !is_text(field.data_type()))
-                        || sample.values(column).next().is_some_and(|text| place::sniff(text).is_some())
+                        || sample.values(column).next().is_some_and(|text| geometry::sniff(text).is_some())
                 };
                 found.iter().find(fits).ok_or_else(|| self.finder.missing(Role::Lon))?
             }
         };
         let field = self.finder.field(geometry);
         let order = self.options.order;
-        if order.is_none() && sample.values(geometry).next().and_then(place::sniff) == Some(place::TextEncoding::Pair) {
+        if order.is_none() && sample.values(geometry).next().and_then(geometry::sniff) == Some(TextEncoding::Pair) {
             let text = format!("the pairs in `{}` are taken as latitude and longitude; set ", geometry.name);
             self.notices.push(message!(text, Parameter::ORDER, " to lon-lat for the other order"));
         }
-        let srid = sample.values(geometry).next().and_then(place::srid);
-        let declared = field.and_then(declared_crs).or_else(|| srid.map(|srid| format!("EPSG:{srid}")));
+        let declared = match field.and_then(declared_crs) {
+            None => self.srid(geometry)?.map(|srid| format!("EPSG:{srid}")),
+            declared => declared,
+        };
         let crs = self.crs(declared)?;
         let column = GeometryColumn {
             name: geometry.name.clone(),
@@ -324,12 +327,33 @@ impl Planner<'_> {
                 if is_given { message!(Parameter::CRS, ": ") } else { "its coordinate reference system: ".into() };
             message!(source, error)
         })?;
-        if let Some(name) = crs.taken_as_wgs84() {
-            self.notices.push(
-                format!("its coordinates are in {name}, taken as WGS 84, from which it is some 2 m off at most").into(),
-            );
-        }
-        Ok(crs.needs_transform().then_some(crs))
+        Ok(match crs {
+            Crs::Wgs84 => None,
+            Crs::Near(name) => {
+                let text = format!("its coordinates are in {name}, which is taken as WGS 84, a few meters off at most");
+                self.notices.push(text.into());
+                None
+            }
+            Crs::Projected(_) => Some(crs),
+        })
+    }
+
+    /// The number of the reference system that the first geometry holds, as EWKB and EWKT have it.
+    fn srid(&self, column: &Requested) -> Result<Option<u32>, Message> {
+        let (mut srid, mut positions) = (None, Vec::new());
+        let read = read_texts(self.table, vec![column.clone()], |batch| {
+            let array = super::values::unpacked(batch.column(0));
+            let encoding = if is_text(array.data_type()) { Encoding::Text } else { Encoding::Wkb };
+            let mut is_known = false;
+            super::values::for_each_bytes(&array, |bytes| {
+                if let (Some(bytes), false) = (bytes, is_known) {
+                    let read = geometry::read(encoding, bytes, None, &mut positions);
+                    (srid, is_known) = (read.ok().flatten(), true);
+                }
+            });
+            is_known
+        });
+        read.map(|_| srid).map_err(|error| error.to_string().into())
     }
 
     fn weight(
