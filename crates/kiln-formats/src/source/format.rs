@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::arrow::Arrow;
-use super::columns::Points;
+use super::columns::TablePoints;
 use super::parquet::Parquet;
 use super::{Csv, GeoJson, Json, ReadOptions, Source};
 use kiln_core::error::{Error, Result};
@@ -111,8 +111,8 @@ impl Format {
         let name = name.to_owned();
         Ok(match self {
             Self::Csv => Box::new(Csv::open(path, name)?),
-            Self::Parquet => Box::new(Points::of(Parquet::open(path, name)?, options)),
-            Self::Arrow => Box::new(Points::of(Arrow::open(path, name)?, options)),
+            Self::Parquet => Box::new(TablePoints::of(Parquet::open(path, name)?, options)),
+            Self::Arrow => Box::new(TablePoints::of(Arrow::open(path, name)?, options)),
             Self::GeoJson => Box::new(GeoJson::open(path, name)?),
             Self::Json => Box::new(Json::open(path, name)?),
             Self::JsonLines => Box::new(Json::open_lines(path, name)?),

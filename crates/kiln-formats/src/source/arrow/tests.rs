@@ -19,7 +19,7 @@ use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
 
 use super::*;
-use crate::source::columns::Points as PointSource;
+use crate::source::columns::TablePoints;
 use crate::source::testing::{self, Marked, Scanned, marked, marks, rejections, weighted};
 use crate::source::{Columns, Progress, Query, ReadOptions, ScanReport, Sink, Source, read_as};
 use kiln_core::geo::Points;
@@ -59,8 +59,8 @@ fn packed(codec: Option<CompressionType>) -> IpcWriteOptions {
     IpcWriteOptions::default().try_with_compression(codec).unwrap()
 }
 
-fn source(path: &Path) -> Result<PointSource> {
-    Ok(PointSource::of(Arrow::open(path, "points.arrow".to_owned())?, &ReadOptions::default()))
+fn source(path: &Path) -> Result<TablePoints> {
+    Ok(TablePoints::of(Arrow::open(path, "points.arrow".to_owned())?, &ReadOptions::default()))
 }
 
 fn scan_with(file: &[u8], query: &Query<'_>, workers: usize) -> Scanned {

@@ -32,7 +32,7 @@ impl CategoryColumn {
             && !dictionary.values().is_empty()
         {
             let mut of_values = Vec::with_capacity(dictionary.values().len());
-            for_each_text(dictionary.values(), |name| of_values.push(labels.code(name)));
+            for_each_text(dictionary.values(), |name| of_values.push(labels.code(name.map(str::trim))));
             let code = |key: usize| of_values.get(key).copied().unwrap_or(Categories::NONE);
             codes.extend(dictionary.normalized_keys().into_iter().map(code));
         } else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
 
-use super::Points as PointSource;
+use super::TablePoints;
 use crate::source::table::{PartResult, Request, RowSink, Table, TableScan};
 use crate::source::testing::{self, marks, rejections};
 use crate::source::{AxisOrder, Columns, Query, ReadOptions, ScanReport};
@@ -86,11 +86,11 @@ fn two(name: &str, column: ArrayRef) -> Rows {
 }
 
 fn scan(rows: &Rows, query: &Query<'_>) -> testing::Scanned {
-    testing::scan(&PointSource::of(rows.clone(), &ReadOptions::default()), query, 1)
+    testing::scan(&TablePoints::of(rows.clone(), &ReadOptions::default()), query, 1)
 }
 
 fn marked(rows: &Rows, query: &Query<'_>, options: &ReadOptions) -> (Vec<testing::Marked>, ScanReport) {
-    testing::scan_marked(&PointSource::of(rows.clone(), options), query).unwrap()
+    testing::scan_marked(&TablePoints::of(rows.clone(), options), query).unwrap()
 }
 
 fn named(set: impl FnOnce(&mut Columns)) -> Query<'static> {
@@ -231,11 +231,11 @@ fn columns_without_names_may_have_the_latitude_first() {
     let mut table = rows(vec![("x", numbers(&[59.0])), ("y", numbers(&[18.0]))]);
     table.is_positional = true;
     let options = ReadOptions { order: Some(AxisOrder::LatLon), ..ReadOptions::default() };
-    let source = PointSource::of(table.clone(), &options);
+    let source = TablePoints::of(table.clone(), &options);
     assert_eq!(testing::scan(&source, &Query::default(), 1).unwrap().0, [(18.0, 59.0, 1.0)]);
     // Names tell the order.
     table.is_positional = false;
-    let source = PointSource::of(table, &options);
+    let source = TablePoints::of(table, &options);
     assert_eq!(testing::scan(&source, &Query::default(), 1).unwrap().0, [(59.0, 18.0, 1.0)]);
 }
 

@@ -21,7 +21,7 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::*;
-use crate::source::columns::Points as PointSource;
+use crate::source::columns::TablePoints;
 use crate::source::{Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, read_as, testing};
 use kiln_core::geo::Points;
 
@@ -80,8 +80,8 @@ fn geo_metadata(geo: &str) -> WriterPropertiesBuilder {
 
 type Seen = Vec<(f64, f64, f32)>;
 
-fn source(path: &Path) -> Result<PointSource> {
-    Ok(PointSource::of(Parquet::open(path, "points.parquet".to_owned())?, &ReadOptions::default()))
+fn source(path: &Path) -> Result<TablePoints> {
+    Ok(TablePoints::of(Parquet::open(path, "points.parquet".to_owned())?, &ReadOptions::default()))
 }
 
 fn scan_path(path: &Path, query: &Query<'_>, workers: usize) -> Result<(Seen, ScanReport)> {
