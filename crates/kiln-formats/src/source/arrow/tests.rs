@@ -21,7 +21,7 @@ use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamW
 use super::*;
 use crate::source::columns::TablePoints;
 use crate::source::testing::{self, Marked, Scanned, marked, marks, rejections, weighted};
-use crate::source::{Columns, Progress, Query, ReadOptions, ScanReport, Sink, Source, read_as};
+use crate::source::{Columns, Progress, Query, ReadOptions, ScanReport, Source, read_as};
 use kiln_core::geo::Points;
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
