@@ -17,13 +17,13 @@ use kiln::encode::{Animation, AnimationFormat};
 use kiln::geo::{Bounds, Points, Projection};
 use kiln::layer::{Heat, Radius, Size, Style, canvas_of, render};
 use kiln::raster::Curve;
-use kiln::source::{Columns, Query, Sink, Source, open};
+use kiln::source::{Columns, Query, ReadOptions, Sink, Source, open};
 
 const DAY_US: i64 = 86_400_000_000;
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let output = env::args().nth(1).unwrap_or_else(|| "earthquakes.png".into());
-    let source = open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/earthquakes.geojson"))?;
+    let source = open(concat!(env!("CARGO_MANIFEST_DIR"), "/data/earthquakes.geojson"), &ReadOptions::default())?;
     let columns = Columns { weight: Some("mag".into()), ..Columns::default() };
     let query = Query::default().with_names(columns).with_weights(true);
     let (first_us, last_us) = times(&*source, &query)?.ok_or("no point has a time")?;

@@ -4,19 +4,19 @@ use std::ops::ControlFlow;
 use std::sync::Once;
 
 use kiln_core::geo::{Bounds, Points, Polygon};
-use kiln_core::source::{Filter, Ground, Query, Sink, Source};
+use kiln_core::source::{Filter, Ground, Query, ReadOptions, Sink, Source};
 use kiln_formats::source::{read, read_as};
 
 /// Reads `data` as the body of a request with this media type, and scans it.
 pub fn scan_as(data: &[u8], media_type: &str) {
-    if let Ok(source) = read_as(data, Some(media_type), "body") {
+    if let Ok(source) = read_as(data, Some(media_type), "body", &ReadOptions::default()) {
         scan(&*source);
     }
 }
 
 /// Reads `data` as standard input, whatever it holds, and scans it.
 pub fn scan_any(data: &[u8]) {
-    if let Ok(source) = read(data, "-") {
+    if let Ok(source) = read(data, "-", &ReadOptions::default()) {
         scan(&*source);
     }
 }

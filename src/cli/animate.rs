@@ -19,7 +19,7 @@ use super::store::StoreArgs;
 use super::style::StyleArgs;
 use super::subject::Subject;
 use super::summary::{plural, short};
-use super::{progress, say};
+use super::{note, progress, say};
 use crate::config::TimeSpan;
 use crate::encode::{Animation, AnimationFormat, write_picture};
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let format = Format::of(&args.output)?;
     let every_us = i64::try_from(args.every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
     let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
-    let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
+    let Subject { layer, query, remarks } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let stop = AtomicBool::new(false);
     let query = args.rows.filtered(
@@ -124,6 +124,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         other => other,
     })?;
     if !args.quiet {
+        note(&remarks);
         let size = HumanBytes(bytes);
         let seconds = start.elapsed().as_secs_f64();
         let count = plural(frames.len() as u64, "frame");

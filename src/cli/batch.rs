@@ -12,11 +12,11 @@ use super::job_layers::check_layers;
 use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::summary::plural;
-use super::{described, say};
+use super::{note, say, spelled};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Job, JobContext, JobReport, Subject};
-use crate::layer::{Catalog, Layer};
+use crate::layer::{Catalog, Layer, remarks};
 use crate::live;
 use crate::parallel::try_map;
 use crate::parameter::Parameter;
@@ -68,8 +68,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let jobs = chosen(&config, &args.jobs)?;
     let store = args.store.open()?;
     let Live { database, layers: live, away } = Live::of(&config, &jobs, &store)?;
-    let catalog =
-        Catalog::new(input_layers(&config, &jobs)?).with_provider(Arc::new(live)).with_provider(Arc::new(store));
+    let layers = input_layers(&config, &jobs)?;
+    if !args.quiet {
+        for layer in &layers {
+            note(&remarks(&layer.report(), Parameter::key));
+        }
+    }
+    let catalog = Catalog::new(layers).with_provider(Arc::new(live)).with_provider(Arc::new(store));
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let at_once = threads.min(jobs.len());
     let context = JobContext {
@@ -134,6 +139,11 @@ impl Batch<'_> {
                 run.as_ref()
             };
             let (ended, count) = (ended.fetch_add(1, Ordering::Relaxed) + 1, self.jobs.len());
+            if let Ok(report) = outcome
+                && !self.quiet
+            {
+                note(&report.remarks);
+            }
             if !self.quiet || outcome.is_err() {
                 say(&format!("[{ended}/{count}] {}: {}", job.name, told(outcome, start)));
             }
@@ -148,14 +158,14 @@ impl Batch<'_> {
 fn told(outcome: Result<&JobReport, &Error>, start: Instant) -> String {
     let seconds = start.elapsed().as_secs_f64();
     match outcome {
-        Ok(JobReport { files, points, removed }) => {
+        Ok(JobReport { files, points, removed, .. }) => {
             let first = files.first().map(|file| file.display().to_string()).unwrap_or_default();
             let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
             let removed =
                 if *removed > 0 { format!(", {} removed", plural(*removed, "old picture")) } else { String::new() };
             format!("drew {}{removed} in {seconds:.3} s: {first}{more}", plural(*points, "point"))
         }
-        Err(error) => format!("failed after {seconds:.3} s: {}", described(error)),
+        Err(error) => format!("failed after {seconds:.3} s: {}", spelled(error, Parameter::key)),
     }
 }
 
@@ -226,7 +236,7 @@ fn input_layers(config: &Config, jobs: &[Job]) -> Result<Vec<Layer>> {
     let is_drawn =
         |name: &String| jobs.iter().any(|job| matches!(&job.subject, Subject::Layer(drawn) if drawn == name));
     let layers = config.layers.iter().filter(|(name, layer)| !layer.inputs.is_empty() && is_drawn(name));
-    layers.map(|(name, layer)| Layer::open(layer.spec(name)?)).collect()
+    layers.map(|(name, layer)| config.open_layer(name, layer)).collect()
 }
 
 /// An error of a job, with the key at fault.

@@ -56,6 +56,9 @@ pub(super) struct ConfigArgs {
     /// Base of the URLs in responses, behind a proxy
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    /// Proxies whose X-Forwarded-Proto, -Host and -Prefix give that base: 10.0.0.7,192.168.0.0/16,loopback,private
+    #[arg(long, value_name = "LIST")]
+    trusted_proxies: Option<String>,
     /// Threads that render
     #[arg(long, value_name = "N")]
     render_threads: Option<String>,
@@ -106,6 +109,7 @@ impl ConfigArgs {
         for (flag, key, text) in [
             ("--listen", "server.listen", &self.listen),
             ("--base-url", "server.base_url", &self.base_url),
+            ("--trusted-proxies", "server.trusted_proxies", &self.trusted_proxies),
             ("--render-threads", "server.render_threads", &self.render_threads),
             ("--store", "store.folder", &self.store),
             ("--read-only", "store.read_only", &read_only),

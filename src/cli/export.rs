@@ -12,7 +12,7 @@ use super::store::StoreArgs;
 use super::style::StyleArgs;
 use super::subject::Subject;
 use super::summary::plural;
-use super::{progress, say, summary};
+use super::{note, progress, say, summary};
 use crate::error::{Error, Result};
 use crate::export::{BinsExport, BinsExportReport, Format, Progress, TileExport};
 use crate::geo::{Bounds, Zooms};
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let output = args.output.as_deref().unwrap_or_default();
     let format = Format::of(output)?;
-    let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
+    let Subject { layer, query, remarks } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = TileExport { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
@@ -85,6 +85,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         other => other,
     })?;
     if !args.quiet {
+        note(&remarks);
         say(&summary::exported(&exported, layer.name(), args.zoom, output, start.elapsed()));
     }
     Ok(())
@@ -98,7 +99,7 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     if args.style.options() != StyleOptions::default() {
         return Err(Error::invalid(Parameter::BINS, "sums are not drawn: leave out what says how"));
     }
-    let Subject { layer, query } = Subject::find(&args.subject, &args.store, &args.rows)?;
+    let Subject { layer, query, remarks } = Subject::find(&args.subject, &args.store, &args.rows)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = BinsExport { layer: &layer, query, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();
@@ -108,6 +109,7 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
         other => other,
     })?;
     if !args.quiet {
+        note(&remarks);
         let BinsExportReport { cells, points, bytes } = exported;
         let (cells, points, size) = (plural(cells, "cell"), plural(points, "point"), HumanBytes(bytes));
         let (name, zoom, seconds) = (layer.name(), args.zoom, start.elapsed().as_secs_f64());

@@ -59,6 +59,7 @@ fn flag<S: ParameterSet>(entry: &'static Entry<S>) -> Arg {
         .allow_hyphen_values(kind.allows_hyphen())
         .action(if kind == Kind::Texts { ArgAction::Append } else { ArgAction::Set });
     let arg = if kind == Kind::Texts { arg } else { arg.value_parser(ValueParser::new(check)) };
+    let arg = if kind == Kind::Boolean { arg.num_args(0..=1).default_missing_value("true") } else { arg };
     match conflict {
         Some(other) => arg.conflicts_with(other.name()),
         None => arg,

@@ -8,14 +8,14 @@ use super::inputs::expanded;
 use super::rows::RowArgs;
 use super::signals::stoppable;
 use super::store::{StoreArgs, read_name};
-use super::{progress, say, summary};
+use super::{note, progress, say, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
-use crate::layer::StyleOptions;
+use crate::layer::{StyleOptions, remarks};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source;
+use crate::source::{self, Columns};
 use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
 
 /// Bring points from files into a layer that is kept on the disk.
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         );
         return Err(Error::invalid(Parameter::LAYER, why));
     }
-    let opened = OpenInputs::open(&expanded(&args.inputs)?, &args.rows.columns())?;
+    let opened = OpenInputs::open(&expanded(&args.inputs)?, &args.rows.columns(), &args.rows.read_options())?;
 
     let stages = Progress::default();
     let import = || args.import(&store, before.as_deref(), &opened, &stages);
@@ -114,6 +114,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         other => other,
     })?;
     if !args.quiet {
+        note(&remarks(&imported.report, Parameter::flag));
         say(&args.summary(&store, &imported, start)?);
     }
     Ok(())
@@ -131,11 +132,21 @@ impl Args {
         let Some(layer) = before else {
             let known = Description { weight: opened.weight.clone(), ..Description::default() };
             let description = self.description(known);
-            let fill = |layer: &StoredLayer| self.fill(layer, None, opened, stages);
+            let fill = |layer: &StoredLayer| {
+                let imported = self.fill(layer, None, opened, stages)?;
+                self.require_points(&imported, opened).map(|()| imported)
+            };
             return store.create_with(&self.layer, description, fill);
         };
         let description = self.describes().then(|| self.description(layer.snapshot().description().clone()));
-        self.fill(layer, description, opened, stages)
+        let imported = self.fill(layer, description.clone(), opened, stages)?;
+        if self.append && imported.report.read == 0 {
+            // A day without rows is no failure of whatever appends daily.
+            description.map_or(Ok(()), |description| layer.describe(description))?;
+        } else {
+            self.require_points(&imported, opened)?;
+        }
+        Ok(imported)
     }
 
     fn fill(
@@ -145,16 +156,20 @@ impl Args {
         opened: &OpenInputs,
         stages: &Progress,
     ) -> Result<Imported> {
-        /// More files than that are named by what was said.
-        const NAMED: usize = 4;
         let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = self.rows.query().with_progress(Some(&read));
         let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
-        let imported = progress::shown_stages(self.quiet, &read, stages, import)?;
+        progress::shown_stages(self.quiet, &read, stages, import)
+    }
+
+    /// Makes sure that points were added.
+    fn require_points(&self, imported: &Imported, opened: &OpenInputs) -> Result<()> {
+        /// More files than that are named by what was said.
+        const NAMED: usize = 4;
         if imported.points > 0 {
-            return Ok(imported);
+            return Ok(());
         }
         let named = if opened.names.len() <= NAMED { &opened.names } else { &self.inputs };
         imported.report.require_points(named)?;
@@ -178,10 +193,13 @@ impl Args {
     /// What is said of the layer, over what is known of it.
     fn description(&self, mut known: Description) -> Description {
         known.style.extend(self.style.iter().cloned());
+        // The weights that the layer has keep their name.
+        let is_kept = self.append && known.weight.is_some();
+        let weight = self.rows.weight().filter(|name| !is_kept || *name != Columns::NO_COLUMN).map(str::to_owned);
         Description {
             title: self.title.clone().or(known.title),
             attribution: self.attribution.clone().or(known.attribution),
-            weight: self.rows.weight().map(str::to_owned).or(known.weight),
+            weight: weight.or(known.weight),
             keep_s: self.keep.map(TimeSpan::as_secs).or(known.keep_s),
             ..known
         }

@@ -12,6 +12,7 @@ use super::store::{self, StoreArgs, second_of, time_of};
 use super::summary::{grouped, plural, short};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
+use crate::layer::Unit;
 use crate::store::{Damage, Snapshot, StoredLayer};
 
 /// Say what is known of a layer that is kept on the disk.
@@ -138,7 +139,7 @@ impl Facts {
             }),
             columns,
             weight: summary.weight.map(|[sum, min, max]| Weights {
-                name: description.weight.clone().unwrap_or_else(|| "weight".into()),
+                name: Unit::weight_label(description.weight.as_deref()).to_owned(),
                 sum,
                 min,
                 max,

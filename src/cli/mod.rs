@@ -33,4 +33,4 @@ mod subject;
 mod summary;
 
 pub use command_line::run;
-use console::{described, print_json, say};
+use console::{note, print_json, say, spelled};

@@ -10,13 +10,13 @@ use super::output::{Output, Target};
 use super::rows::RowArgs;
 use super::sheet::{self, SheetArgs};
 use super::style::StyleArgs;
-use super::{progress, say, summary};
+use super::{note, progress, say, summary};
 use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::inputs::OpenInputs;
-use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, render};
+use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, remarks, render};
 use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{Ground, Query};
@@ -118,12 +118,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
         beside.push((flag, file));
     }
-    let opened = OpenInputs::open(&args.inputs, &args.rows.columns())?;
+    let opened = OpenInputs::open(&args.inputs, &args.rows.columns(), &args.rows.read_options())?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
     let (heat, style) = draw(args, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
-    let weight = weight.then(|| args.rows.weight().or(opened.weight.as_deref()).unwrap_or("weight"));
+    let column = args.rows.weight().or(opened.weight.as_deref()).or(heat.report.weight.as_deref());
+    let weight = weight.then(|| Unit::weight_label(column));
     let unit = Unit::of(&heat.canvas, &style, weight);
     let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;
@@ -140,6 +141,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
+        note(&remarks(&heat.report, Parameter::flag));
         say(&summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
     }
     Ok(())

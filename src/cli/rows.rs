@@ -4,17 +4,19 @@ use clap::Args as ClapArgs;
 
 use super::flags::Flags;
 use crate::error::Result;
-use crate::layer::{ColumnOptions, FilterOptions};
+use crate::layer::{ColumnOptions, FilterOptions, InputOptions};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source::{Columns, Query};
+use crate::source::{Columns, Query, ReadOptions};
 
-/// Which columns hold what, and which rows count.
+/// Which columns hold what, how inputs are read, and which rows count.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Rows")]
 pub(super) struct RowArgs {
     #[command(flatten)]
     columns: Flags<ColumnOptions>,
+    #[command(flatten)]
+    input: Flags<InputOptions>,
     #[command(flatten)]
     filter: Flags<FilterOptions>,
 }
@@ -35,9 +37,14 @@ impl RowArgs {
         self.columns.0.weight.as_deref()
     }
 
-    /// The first parameter that names a column, if one does.
-    pub(super) fn first_column(&self) -> Option<Parameter> {
-        self.columns.0.first()
+    /// How inputs are read.
+    pub(super) fn read_options(&self) -> ReadOptions {
+        self.input.0.read_options()
+    }
+
+    /// The first parameter about inputs, which points that are known already do not have.
+    pub(super) fn first_of_inputs(&self) -> Option<Parameter> {
+        self.columns.0.first().or_else(|| self.input.0.first())
     }
 
     /// `query` with the filters that are given, for points that are read again.

@@ -9,8 +9,9 @@ use super::store::{StoreArgs, missing};
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
-use crate::layer::{Catalog, Layer, LayerSpec};
+use crate::layer::{Catalog, Layer, LayerSpec, remarks};
 use crate::live;
+use crate::parameter::Parameter;
 use crate::postgis::Address;
 use crate::source::{Columns, Query};
 use crate::store::Store;
@@ -20,6 +21,8 @@ pub(super) struct Subject {
     pub(super) layer: Arc<Layer>,
     /// Which of its points.
     pub(super) query: Query<'static>,
+    /// Remarks on the inputs that were read.
+    pub(super) remarks: Vec<String>,
 }
 
 impl Subject {
@@ -30,10 +33,10 @@ impl Subject {
         if check_layer_name(name).is_err() || Path::new(name).is_file() {
             return Self::of_files(names, rows);
         }
-        if let Some(flag) = rows.first_column() {
+        if let Some(flag) = rows.first_of_inputs() {
             return Err(Error::invalid(
                 flag,
-                format!("`{name}` is a layer, whose columns are known; leave the flag out"),
+                format!("`{name}` is a layer, whose points are known; leave the flag out"),
             ));
         }
         let folder = Arc::new(store.open()?);
@@ -43,12 +46,13 @@ impl Subject {
             stored => stored,
         };
         let layer = layer.ok_or_else(|| missing(&folder, name))?;
-        Ok(Self { layer, query: rows.query() })
+        let remarks = remarks(&layer.report(), Parameter::key);
+        Ok(Self { layer, query: rows.query(), remarks })
     }
 
     fn of_files(inputs: &[String], rows: &RowArgs) -> Result<Self> {
         let files = expanded(inputs)?;
-        let opened = OpenInputs::open(&files, &rows.columns())?;
+        let opened = OpenInputs::open(&files, &rows.columns(), &rows.read_options())?;
         let query = rows.query();
         let first = opened.names.first().map(String::as_str).unwrap_or_default();
         let is_table = files.iter().any(|input| Address::is_meant(input));
@@ -62,15 +66,16 @@ impl Subject {
         if layer.points() == 0 {
             return Err(Error::input(inputs, "no row passes --start, --end and --category"));
         }
+        let remarks = remarks(&layer.report(), Parameter::flag);
         // Its points have passed the filters.
-        Ok(Self { layer: Arc::new(layer), query: Query::default() })
+        Ok(Self { layer: Arc::new(layer), query: Query::default(), remarks })
     }
 }
 
 /// The layer `name` of the configuration or of its database.
 fn of_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
     if let Some(layer) = config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
-        return Ok(Some(Arc::new(Layer::open(layer.spec(name)?)?)));
+        return Ok(Some(Arc::new(config.open_layer(name, layer)?)));
     }
     let table = live::find(config, name)?;
     table.map(|table| Layer::described(name, table.snapshot()).map(Arc::new)).transpose()

@@ -81,7 +81,11 @@ pub(super) fn imported(imported: &Imported, name: &str, layer: &Summary, elapsed
     if report.filtered > 0 {
         append(&mut line, format_args!(", {} filtered out", grouped(report.filtered)));
     }
-    append(&mut line, format_args!(", added {} to {name}", plural(imported.points, "point")));
+    if report.read == 0 {
+        append(&mut line, format_args!(", nothing added to {name}"));
+    } else {
+        append(&mut line, format_args!(", added {} to {name}", plural(imported.points, "point")));
+    }
     if imported.beyond_map > 0 {
         append(&mut line, format_args!(", {} beyond 85.05° left out", grouped(imported.beyond_map)));
     }

@@ -1,5 +1,6 @@
 //! The formats of the schema: what the texts of a configuration stand for.
 
+use super::ProxyRange;
 use super::layer::check_name;
 use super::sections::read_listen;
 use super::token::Token;
@@ -13,7 +14,7 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, apart from those of numbers.
-pub(super) const FORMATS: [Format; 16] = [
+pub(super) const FORMATS: [Format; 17] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
@@ -21,6 +22,9 @@ pub(super) const FORMATS: [Format; 16] = [
     ("tile-url", "a URL of tiles such as https://tiles.example.org/{z}/{x}/{y}.png", is_tile_url),
     ("origins", r#"a list of origins such as ["https://example.org"], or ["*"] for all"#, |text| {
         text == "*" || text.lines().all(is_origin)
+    }),
+    ("proxies", r#"a list of IP addresses, ranges such as "10.0.0.0/8", "loopback" and "private""#, |text| {
+        text.lines().all(|line| line.parse::<ProxyRange>().is_ok())
     }),
     ("cache-control", "a Cache-Control header such as public, max-age=60", is_header_value),
     ("token", "a token of 1 to 512 letters, digits and punctuation marks, without spaces", |text| {

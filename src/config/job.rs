@@ -12,7 +12,7 @@ use super::origin::Fault;
 use super::quantity::optional_scalar;
 use super::sections::{ProjectionName, with_defaults};
 use super::style::parts;
-use super::{StyleConfig, TimeSpan};
+use super::{ReadConfig, StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Projection};
 use crate::jobs::{Job, Output, Place, Schedule, Subject, Window};
@@ -42,10 +42,15 @@ with_defaults! {
         pub lon: Option<String>,
         /// Column of the latitude or y, of an input.
         pub lat: Option<String>,
-        /// Column of the weight, of an input or a query.
+        /// Column of geometries, of a query, or of an input in place of lon and lat.
+        pub geometry: Option<String>,
+        /// Column of the weight, of an input or a query, or none.
         pub weight: Option<String>,
-        /// Column of the time, of an input or a query.
+        /// Column of the time, of an input or a query, or none.
         pub time: Option<String>,
+        /// How inputs are read.
+        #[serde(flatten)]
+        pub read: ReadConfig,
         /// Cron pattern of five fields: minute, hour, day, month, day of the week. If it is missing, the job runs on request.
         pub schedule: Option<String>,
         /// Time zone of the schedule. If it is missing, UTC.
@@ -184,21 +189,25 @@ impl JobConfig {
     }
 
     fn subject(&self, projection: Option<Projection>) -> Result<Subject, Fault> {
-        let columns = [("lon", &self.lon), ("lat", &self.lat), ("weight", &self.weight), ("time", &self.time)];
+        let Self { lon, lat, geometry, weight, time, .. } = self;
+        let columns = [("lon", lon), ("lat", lat), ("geometry", geometry), ("weight", weight), ("time", time)];
         let first = |columns: &[(&'static str, &Option<String>)]| {
             columns.iter().find(|(_, column)| column.is_some()).map(|(key, _)| *key)
         };
+        let read = self.read.options()?;
         let is_twice =
             |key: &str| Err(Fault::value(key, "there is a layer, an input or a query already; leave one of them out"));
-        let in_database = || match first(&columns[..2]) {
-            Some(key) => Err(Fault::value(key, "the database has the points in one column")),
-            None if projection == Some(Projection::Plane) => {
+        let of_files = "a table of a database declares it; only files have this key";
+        let in_database = || match (first(&columns[..2]), self.read.first()) {
+            (Some(key), _) => Err(Fault::value(key, "the database has the points in one column: name it as geometry")),
+            (None, Some(key)) => Err(Fault::value(key, of_files)),
+            _ if projection == Some(Projection::Plane) => {
                 Err(Fault::value("projection", "the points of a database lie on the globe"))
             }
-            None => Ok(()),
+            _ => Ok(()),
         };
         match (&self.layer, &self.inputs[..], &self.query) {
-            (Some(layer), [], None) => match first(&columns) {
+            (Some(layer), [], None) => match first(&columns).or(self.read.first()) {
                 Some(key) => Err(Fault::value(key, format!("`{layer}` is a layer, whose columns are known"))),
                 None => Ok(Subject::Layer(layer.clone())),
             },
@@ -206,6 +215,7 @@ impl JobConfig {
                 in_database()?;
                 Ok(Subject::Query(Box::new(TableSpec {
                     sql: Some(query.clone()),
+                    geometry: self.geometry.clone(),
                     weight: self.weight.clone(),
                     time: self.time.clone(),
                     ..TableSpec::default()
@@ -237,8 +247,9 @@ impl JobConfig {
                         weight: self.weight.clone(),
                         time: self.time.clone(),
                         category: None,
-                        geometry: None,
+                        geometry: self.geometry.clone(),
                     },
+                    read,
                     ground: if projection == Some(Projection::Plane) { Ground::Plane } else { Ground::Globe },
                     ..LayerSpec::default()
                 })))
@@ -422,6 +433,13 @@ mod tests {
                 "sslmode is",
             ),
             (format!("{JOB}weight = \"w\""), ":5:10: jobs[0].weight: ", "columns are known"),
+            (format!("{JOB}crs = \"EPSG:25832\""), ":5:7: jobs[0].crs: ", "columns are known"),
+            (
+                JOB.replace("layer = \"a\"", "query = \"SELECT 1\"\nday_first = true"),
+                ":4:13: jobs[0].day_first: ",
+                "only files",
+            ),
+            (JOB.replace("layer", "input") + "order = \"xy\"", ":5:9: jobs[0].order: ", "one of lon-lat, lat-lon"),
             (format!("{JOB}keep = 0"), ":5:8: jobs[0].keep: ", "from 1"),
             (
                 format!("{JOB}places = [{{ name = \"x\", bonds = 5 }}]"),

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::inputs::Inputs;
 use super::origin::Fault;
 use super::sections::with_defaults;
-use super::{StyleConfig, TimeSpan};
+use super::{Config, ReadConfig, StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
-use crate::layer::{LayerSpec, StyleOptions};
+use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::layer_name;
-use crate::source::{Columns, Ground};
+use crate::source::{Columns, Ground, ReadOptions};
 
 /// Names that no layer can have: the server's own routes use them.
 pub const RESERVED: [&str; 17] = [
@@ -45,8 +45,6 @@ with_defaults! {
         pub table: Option<String>,
         /// In place of an input, a query of the database whose rows are the points.
         pub sql: Option<String>,
-        /// Geometry column of the table. If it is missing, the only one.
-        pub geometry: Option<String>,
         /// SQL condition on the rows of the table.
         pub filter: Option<String>,
         /// Coordinate system of geometries without one.
@@ -69,12 +67,17 @@ with_defaults! {
         pub lon: Option<String>,
         /// Column of the latitude or y.
         pub lat: Option<String>,
-        /// Column of the weight.
+        /// Column of geometries, of a table or in place of lon and lat.
+        pub geometry: Option<String>,
+        /// Column of the weight, or none.
         pub weight: Option<String>,
-        /// Column of the time.
+        /// Column of the time, or none.
         pub time: Option<String>,
-        /// Column of the category.
+        /// Column of the category, or none.
         pub category: Option<String>,
+        /// How inputs are read.
+        #[serde(flatten)]
+        pub read: ReadConfig,
         /// Parameters of the style, such as { scheme = "fire", radius = 12 }, for requests that do not set them.
         #[serde(skip_serializing_if = "StyleConfig::is_empty")]
         #[schemars(!skip_serializing_if)]
@@ -94,7 +97,8 @@ impl LayerConfig {
     /// The specification of the layer `name`.
     ///
     /// # Errors
-    /// As [`style_options`](Self::style_options).
+    /// [`Error::Config`] if an option of reading or of the style is invalid. A layer of a [checked](super::Config::check)
+    /// configuration has none of these.
     pub fn spec(&self, name: &str) -> Result<LayerSpec> {
         Ok(LayerSpec {
             name: name.to_owned(),
@@ -107,8 +111,9 @@ impl LayerConfig {
                 weight: self.weight.clone(),
                 time: self.time.clone(),
                 category: self.category.clone(),
-                geometry: None,
+                geometry: self.geometry.clone(),
             },
+            read: self.read_options()?,
             ground: self.projection,
             comparable: Vec::new(),
             style: self.style_options()?,
@@ -124,10 +129,17 @@ impl LayerConfig {
         self.style.options().map_err(|Fault { path, message, .. }| Error::config(format!("style.{path}"), message))
     }
 
+    /// How inputs are read.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a value is invalid. A layer of a [checked](super::Config::check) configuration has none.
+    fn read_options(&self) -> Result<ReadOptions> {
+        self.read.options().map_err(|Fault { path, message, .. }| Error::config(path, message))
+    }
+
     /// Whether the keys agree: a schema cannot express that.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let of_table = [
-            ("geometry", self.geometry.is_some()),
             ("filter", self.filter.is_some()),
             ("srid", self.srid.is_some()),
             ("columns", !self.columns.is_empty()),
@@ -150,6 +162,9 @@ impl LayerConfig {
             (false, false, false) => none(&of_table, "only a table of a database, or sql, has it")?,
             (true, true, false) | (true, false, true) => {
                 none(&of_file, "a table of a database has one column of points: name it as geometry")?;
+                if let Some(key) = self.read.first() {
+                    return Err(Fault::key(key, "a table of a database declares it; only an input has this key"));
+                }
                 if self.projection == Ground::Plane {
                     return Err(Fault::value("projection", "the points of a database lie on the globe"));
                 }
@@ -159,7 +174,26 @@ impl LayerConfig {
                 return Err(Fault::key(key, "a layer has either an input, or a table, or sql"));
             }
         }
+        self.read.options()?;
         self.style.options().map(drop).map_err(|fault| fault.within("style"))
+    }
+}
+
+impl Config {
+    /// Opens the layer `name` of inputs, as its section `layer` describes it.
+    ///
+    /// # Errors
+    /// Those of [`Layer::open`], which name a key of the layer where they are about a parameter.
+    pub fn open_layer(&self, name: &str, layer: &LayerConfig) -> Result<Layer> {
+        Layer::open(layer.spec(name)?).map_err(|error| match error {
+            Error::Input { input, message } if message.parameters().next().is_some() => {
+                Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
+            }
+            Error::Invalid { parameter, message } => {
+                self.error(format!("layers.{name}.{}", parameter.key()), message.with_keys())
+            }
+            other => other,
+        })
     }
 }
 

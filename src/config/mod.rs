@@ -39,7 +39,9 @@ mod job;
 mod layer;
 mod origin;
 mod print;
+mod proxy_range;
 mod quantity;
+mod read;
 mod schema;
 mod sections;
 mod style;
@@ -61,7 +63,9 @@ pub use builder::ConfigBuilder;
 pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
 pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};
+pub use proxy_range::ProxyRange;
 pub use quantity::{ByteSize, TimeSpan};
+pub use read::ReadConfig;
 pub use sections::{
     BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,
     PostgisConfig, QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,

@@ -465,8 +465,9 @@ mod tests {
     #[test]
     fn layers_jobs_and_places_have_the_keys_of_the_schema() {
         let table = |toml: &str| toml.parse::<Table>().unwrap();
-        let columns = "lon = \"x\"\nlat = \"x\"\nweight = \"x\"\ntime = \"x\"\nstyle.scheme = \"fire\"\n";
-        let layer = "input = \"a.csv\"\ntable = \"x\"\nsql = \"x\"\ngeometry = \"x\"\nfilter = \"x\"\nsrid = 3857\n\
+        let columns = "lon = \"x\"\nlat = \"x\"\ngeometry = \"x\"\nweight = \"x\"\ntime = \"x\"\ncrs = \"x\"\norder = \"lat-lon\"\n\
+            time_format = \"x\"\nday_first = true\nencoding = \"x\"\nquote = \"none\"\nrecords = \"x\"\nstyle.scheme = \"fire\"\n";
+        let layer = "input = \"a.csv\"\ntable = \"x\"\nsql = \"x\"\nfilter = \"x\"\nsrid = 3857\n\
             columns = [\"size\"]\nrefresh = \"1s\"\ntitle = \"x\"\nattribution = \"x\"\nprojection = \"plane\"\ncategory = \"x\"\n";
         let place = "name = \"x\"\nbounds = \"world\"\n";
         let job = "layer = \"x\"\ninput = \"a.csv\"\nquery = \"x\"\nschedule = \"x\"\ntimezone = \"x\"\nsize = 800\n\
@@ -520,6 +521,6 @@ mod tests {
         let with_default: Vec<_> =
             server.keys().filter(|(_, key)| key.default().is_some()).map(|(name, _)| name).collect();
         assert_eq!(with_default, printed);
-        assert_eq!((names[1], names[9], names.len()), ("base_url", "token", 10));
+        assert_eq!((names[1], names[10], names.len()), ("base_url", "token", 11));
     }
 }

@@ -10,7 +10,7 @@ use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::quantity::scalar;
-use super::{ByteSize, TimeSpan, Token};
+use super::{ByteSize, ProxyRange, TimeSpan, Token};
 use crate::geo::{Canvas, Projection};
 use crate::images::Keep;
 
@@ -46,10 +46,14 @@ with_defaults! {
         #[serde(deserialize_with = "listen")]
         #[schemars(with = "String", extend("type" = ["string", "integer"], "format" = "address"))]
         pub listen: SocketAddr = SocketAddr::new(LOOPBACK, 3000),
-        /// Base of the URLs in responses, for a server behind a proxy. If it is missing, URLs are paths.
+        /// Base of the URLs in responses, for a server behind a proxy. If it is missing, a trusted proxy's headers give it.
         #[serde(deserialize_with = "base_url")]
         #[schemars(extend("format" = "url"), example = &"https://maps.example.org/heat")]
         pub base_url: Option<String>,
+        /// Proxies whose headers X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix, or Forwarded, give the base of the
+        /// URLs in responses. The proxy has to set or remove all of them. Headers of other peers are ignored.
+        #[schemars(extend("format" = "proxies"))]
+        pub trusted_proxies: Vec<ProxyRange>,
         /// Threads that render. If it is missing, one per processor.
         #[schemars(range(min = 1, max = 1024), example = 4)]
         pub render_threads: Option<usize>,

@@ -71,6 +71,8 @@ pub struct JobReport {
     pub points: u64,
     /// How many old pictures were removed.
     pub removed: u64,
+    /// Remarks on inputs that were read for the run, with keys of the configuration.
+    pub remarks: Vec<String>,
 }
 
 impl Job {
@@ -84,8 +86,9 @@ impl Job {
         let (start_us, end_us) = self.window.at(due);
         let window = Query::default().with_start(start_us).with_end(end_us).with_stop(Some(stop));
         let is_framed = self.places.iter().all(|place| place.bounds.is_some());
-        let JobPoints { layer, query, extent } = self.subject.points(&self.name, &window, is_framed, context, stop)?;
-        let mut report = JobReport::default();
+        let JobPoints { layer, query, extent, remarks } =
+            self.subject.points(&self.name, &window, is_framed, context, stop)?;
+        let mut report = JobReport { remarks, ..JobReport::default() };
         let mut first_error = None;
         for place in &self.places {
             let drawn = self.draw(context, &layer, &query, &extent, place);

@@ -7,7 +7,7 @@ use super::job_context::JobContext;
 use crate::error::{DatabaseFault, Error, Result};
 use crate::geo::{Extent, Projection};
 use crate::inputs::OpenInputs;
-use crate::layer::{Layer, LayerSpec, StyleOptions};
+use crate::layer::{Layer, LayerSpec, StyleOptions, remarks};
 use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
 use crate::source::{Columns, Query};
@@ -30,6 +30,8 @@ pub(super) struct JobPoints<'a> {
     pub(super) query: Query<'a>,
     /// Where all of them are, whatever their times.
     pub(super) extent: Extent,
+    /// Remarks on inputs that were read for the run.
+    pub(super) remarks: Vec<String>,
 }
 
 impl Subject {
@@ -99,7 +101,8 @@ impl Subject {
             }
             Self::Inputs(spec) => {
                 let open = || -> Result<_> {
-                    let OpenInputs { inputs, names, weight } = OpenInputs::open(&spec.inputs, &spec.columns)?;
+                    let OpenInputs { inputs, names, weight } =
+                        OpenInputs::open(&spec.inputs, &spec.columns, &spec.read)?;
                     let columns = Columns { weight: spec.columns.weight.clone().or(weight), ..spec.columns.clone() };
                     Ok((LayerSpec { inputs: names, columns, ..LayerSpec::clone(spec) }, inputs))
                 };
@@ -121,11 +124,12 @@ impl Subject {
                 let query = layer.query();
                 let query =
                     if layer.point_set().is_reread() { within(query) } else { query.with_stop(window.scan.stop) };
-                return Ok(JobPoints { layer: Arc::new(layer), query, extent });
+                let remarks = remarks(&layer.report(), Parameter::key);
+                return Ok(JobPoints { layer: Arc::new(layer), query, extent, remarks });
             }
         };
         let (query, extent) = (within(layer.query()), layer.extent().clone());
-        Ok(JobPoints { layer, query, extent })
+        Ok(JobPoints { layer, query, extent, remarks: Vec::new() })
     }
 }
 

@@ -133,85 +133,132 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     const LONE_WORLD: [f64; 2] = [0.02 / 360.0, 1.0];
     /// Points that are no further apart than this, as a share of the world (4 cm) or of their own coordinates, are one.
     const SAME: f64 = 1e-9;
-    /// Times around the world that a picture may show.
-    const MAX_TURNS: f64 = 3.0;
     let (lowest, highest) = projection.lat_range();
     let lat = |lat: f64| lat.clamp(lowest, highest);
-    let (x0, y0) = projection.forward(bounds.west, lat(bounds.north));
-    let (x1, y1) = projection.forward(bounds.east, lat(bounds.south));
-    let (mut world_width, mut world_height) = (x1 - x0, y1 - y0);
-    let far = [x0, y0, x1, y1].into_iter().fold(1.0, |far: f64, edge| far.max(edge.abs()));
+    let (west, north) = projection.forward(bounds.west, lat(bounds.north));
+    let (east, south) = projection.forward(bounds.east, lat(bounds.south));
+    let far = [west, north, east, south].into_iter().fold(1.0, |far: f64, edge| far.max(edge.abs()));
     if far > f64::MAX / 4.0 {
         return Err(Error::invalid(
             Parameter::BOUNDS,
             message!(format!("the points span {bounds}, too much to be shown; give "), Parameter::BOUNDS),
         ));
     }
-    if world_width <= SAME * far && world_height <= SAME * far {
+    let rows = [highest, lowest].map(|lat| projection.forward(0.0, lat).1);
+    let mut area = Area {
+        projection,
+        middle: [west.midpoint(east), north.midpoint(south)],
+        width: east - west,
+        height: south - north,
+        rows,
+    };
+    if area.width <= SAME * far && area.height <= SAME * far {
         let lone = LONE_WORLD[usize::from(!projection.wraps())] * far;
-        (world_width, world_height) = (lone, lone);
+        (area.width, area.height) = (lone, lone);
     }
-    let (wide, high, longest) = match size {
-        Size::Exact(width, height) => (f64::from(width), f64::from(height), f64::from(width.max(height))),
-        Size::Longest(side) => (f64::from(side), f64::from(side), f64::from(side)),
-    };
-    let exact = matches!(size, Size::Exact(..));
-    // One pixel more than the radius, for the pixel that the outermost point itself lies in.
-    let margin = (margin_px + 1.0).min(wide.min(high) / 4.0);
-    let inner = |outer: f64| (outer - 2.0 * margin).max(outer / 2.0);
-    // Beyond the poles no dot needs room: the world's own height is enough.
-    let (lowest_y, highest_y) = (projection.forward(0.0, lowest).1, projection.forward(0.0, highest).1);
-    let all_the_world = if exact && projection.wraps() { high / (lowest_y - highest_y) } else { 0.0 };
-    let fitting = |scale: f64| scale.min((inner(high) / world_height).max(all_the_world));
-    // A whole number of pixels around the world, where that makes no difference to speak of, lets pictures of the whole
-    // world be drawn in one turn.
-    let whole = |scale: f64| if projection.wraps() && scale > 256.0 && !exact { scale.floor() } else { scale };
-    let scale = whole(fitting(inner(wide) / world_width));
-    if projection.wraps() && matches!(size, Size::Longest(_)) && world_width * scale + 2.0 * margin > scale {
-        // All the way around there is no edge that needs room: a dot at the antimeridian shows on both sides.
-        let scale = whole(fitting(wide));
-        let height = (world_height * scale + 2.0 * margin).round().clamp(1.0, high);
-        let (north, height) = within(projection, size, scale, f64::midpoint(y0, y1) - height / scale / 2.0, height);
-        return Canvas::around(projection, [0.0, north], scale, scale as u32, height as u32);
+    match size {
+        Size::Exact(width, height) => area.within_size(width, height, margin_px),
+        Size::Longest(side) => area.with_longest(side, margin_px),
     }
-    let (width, height) = match size {
-        Size::Exact(..) => (wide, high),
-        Size::Longest(_) => {
-            let side = |world: f64| (world * scale + 2.0 * margin).round().clamp(1.0, longest);
-            (side(world_width), side(world_height))
-        }
-    };
-    if projection.wraps() && width > MAX_TURNS * scale {
-        let turns = width / scale;
-        let turns = format!("{width}x{height} would show the world {turns:.0} times side by side; give ");
-        let why = message!(turns, Parameter::BOUNDS, " as well");
-        return Err(Error::invalid(Parameter::SIZE, why));
-    }
-    let (middle_x, middle_y) = (f64::midpoint(x0, x1), f64::midpoint(y0, y1));
-    let (half_x, half_y) = (width / scale / 2.0, height / scale / 2.0);
-    let (north, height) = within(projection, size, scale, middle_y - half_y, height);
-    Canvas::around(projection, [middle_x - half_x, north], scale, width as u32, height as u32)
 }
 
-/// The northern edge and the height of a picture without the rows beyond what the projection shows: a map such as Leaflet's
-/// has no place for them. Where the height is given, the picture moves instead, as far as it has room.
-fn within(projection: Projection, size: Size, scale: f64, north: f64, height: f64) -> (f64, f64) {
-    if !projection.wraps() {
-        return (north, height);
-    }
-    let (lowest, highest) = projection.lat_range();
-    let [first, last] = [highest, lowest].map(|lat| projection.forward(0.0, lat).1);
-    match size {
-        Size::Longest(_) => {
-            let above = ((first - north) * scale).ceil().max(0.0);
-            let below = ((north + height / scale - last) * scale).ceil().max(0.0);
-            (north + above / scale, (height - above - below).max(1.0))
+/// What a picture has to show, in world coordinates.
+#[derive(Clone, Copy, Debug)]
+struct Area {
+    projection: Projection,
+    middle: [f64; 2],
+    width: f64,
+    height: f64,
+    /// The northern and the southern end of what the projection shows: a map such as Leaflet's has no place for rows beyond.
+    rows: [f64; 2],
+}
+
+impl Area {
+    /// The canvas of `width_px` × `height_px` pixels.
+    fn within_size(&self, width_px: u32, height_px: u32, margin_px: f64) -> Result<Canvas> {
+        /// Times around the world that a picture may show.
+        const MAX_TURNS: f64 = 3.0;
+        let (wide, high) = (f64::from(width_px), f64::from(height_px));
+        let wraps = self.projection.wraps();
+        let margin = margin_of(margin_px, wide.min(high));
+        let [first, last] = self.rows;
+        // Beyond the poles no dot needs room: the world's own height is enough.
+        let all_the_world = if wraps { high / (last - first) } else { 0.0 };
+        let highest = ((high - 2.0 * margin) / self.height).max(all_the_world);
+        let scale = ((wide - 2.0 * margin) / self.width).min(highest);
+        if wraps && wide > MAX_TURNS * scale {
+            let turns =
+                format!("{width_px}x{height_px} would show the world {:.0} times side by side; give ", wide / scale);
+            let why = message!(turns, Parameter::BOUNDS, " as well");
+            return Err(Error::invalid(Parameter::SIZE, why));
         }
-        Size::Exact(..) if height / scale <= (last - first) * (1.0 + 1e-9) => {
-            (north.clamp(first, (last - height / scale).max(first)), height)
+        let [x, y] = self.middle;
+        let mut north = y - high / scale / 2.0;
+        // As far as there is room, the picture moves away from the poles.
+        if wraps && high / scale <= (last - first) * (1.0 + 1e-9) {
+            north = north.min(last - high / scale).max(first);
         }
-        Size::Exact(..) => (north, height),
+        Canvas::around(self.projection, [x - wide / scale / 2.0, north], scale, width_px, height_px)
     }
+
+    /// The canvas whose longer side has exactly `side_px` pixels.
+    fn with_longest(&self, side_px: u32, margin_px: f64) -> Result<Canvas> {
+        /// Less than this of a pixel is an error of rounding.
+        const NOTHING: f64 = 1e-6;
+        let side = f64::from(side_px);
+        let wraps = self.projection.wraps();
+        let margin = margin_of(margin_px, side);
+        let ([x, y], [first, last]) = (self.middle, self.rows);
+        let (top, bottom) = (y - self.height / 2.0, y + self.height / 2.0);
+        // The scale at which the picture is as wide as it may be. All the way around there is no edge that needs room: a dot at
+        // the antimeridian shows on both sides.
+        let widest = ((side - 2.0 * margin) / self.width).max(if wraps { side } else { 0.0 });
+        // The scale at which it is as high, with room to the north and to the south, but not beyond what the map shows.
+        let highest = if wraps {
+            let heights = [(bottom - top, 2.0), (last - top, 1.0), (bottom - first, 1.0), (last - first, 0.0)];
+            heights.into_iter().map(|(world, rooms)| (side - rooms * margin) / world).fold(0.0, f64::max)
+        } else {
+            (side - 2.0 * margin) / self.height
+        };
+        let mut scale = widest.min(highest);
+        let is_around = wraps && self.width * scale + 2.0 * margin > scale;
+        if is_around {
+            scale = side;
+        } else if wraps && scale > 256.0 {
+            // A whole number of pixels around the world, where that makes no difference to speak of, lets pictures of nearly the
+            // whole world be drawn in one turn.
+            scale = scale.floor();
+        }
+        let pixels = |world: f64| (world * scale + 2.0 * margin).round().max(1.0);
+        let mut height = pixels(self.height);
+        let mut north = y - height / scale / 2.0;
+        if wraps {
+            let (top, bottom) = (north.max(first), (north + height / scale).min(last));
+            height = ((bottom - top) * scale + NOTHING).floor();
+            north = if top > first && bottom >= last { last - height / scale } else { top };
+        }
+        let (width, west) = if is_around {
+            (side, 0.0)
+        } else {
+            let width = if widest <= highest { side } else { pixels(self.width).min(side) };
+            (width, x - width / scale / 2.0)
+        };
+        if highest < widest || height > side {
+            // The rows that rounding has added or removed.
+            north -= (side - height) / scale / 2.0;
+            height = side;
+        }
+        if wraps {
+            north = north.min(last - height / scale).max(first);
+        }
+        Canvas::around(self.projection, [west, north], scale, width as u32, height.max(1.0) as u32)
+    }
+}
+
+/// The room for dots at each edge of a picture: one pixel more than the radius, for the pixel that the outermost point itself
+/// lies in, but at most half of the picture.
+fn margin_of(radius_px: f64, side_px: f64) -> f64 {
+    (radius_px + 1.0).min(side_px / 4.0)
 }
 
 #[cfg(test)]
@@ -292,6 +339,52 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_longer_side_has_exactly_as_many_pixels_as_were_asked_for() {
+        let style = Style { radius: Radius::Pixels(20.0), ..Style::new().unwrap() };
+        // Three longitudes, so that a wide extent does not lie across the antimeridian.
+        let lons = [
+            [-75.0, 30.0, 152.0],
+            [-179.9, 0.0, 179.9],
+            [-170.0, -20.0, 140.0],
+            [150.0, 160.0, -170.0],
+            [5.0, 5.0, 5.0],
+            [10.0, 10.7, 10.1],
+            [-60.0, 0.0, 35.3],
+        ];
+        let lats =
+            [[-35.0, 59.3], [-89.0, 89.0], [84.0, 89.9], [-85.0, 10.0], [-84.7, 84.9], [12.0, 12.0], [40.0, 41.3]];
+        for projection in [Projection::Mercator, Projection::PlateCarree, Projection::Plane] {
+            for (lon, lat) in lons.iter().flat_map(|lon| lats.iter().map(move |lat| (lon, lat))) {
+                for side in [64, 100, 256, 333, 1000, 1024, 4096] {
+                    let extent = extent(&[*lon, *lon].concat(), &[lat[0], lat[1], lat[0], lat[1], lat[0], lat[1]]);
+                    let canvas = canvas_for(projection, &extent, Size::Longest(side), &style, Fit::Padded).unwrap();
+                    let case = format!("{projection} {lon:?} {lat:?} {side}: {canvas}");
+                    assert_eq!(canvas.width().max(canvas.height()), side, "{case}");
+                    assert!((canvas.aspect() - 1.0).abs() < 1e-12, "{case}");
+                    let bounds = canvas.bounds();
+                    let (lowest, highest) = projection.lat_range();
+                    assert!(bounds.south >= lowest - 1e-9 && bounds.north <= highest + 1e-9, "{case}");
+                    assert!(!projection.wraps() || bounds.east - bounds.west <= 360.0 + 1e-9, "{case}");
+                    // No point that the map shows is left out, but for the last row where that would be partly beyond the map.
+                    let row = bounds.south - canvas.window(0, 0, 1, canvas.height() + 1).unwrap().bounds().south;
+                    let slack = if bounds.north >= highest - 1e-9 { row } else { 1e-9 };
+                    let [south, north] = lat.map(|lat: f64| lat.clamp(lowest, highest));
+                    assert!(bounds.south <= south + slack && bounds.north >= north - 1e-9, "{case}");
+                }
+            }
+        }
+        // Whole pixels around the world, so that such pictures are drawn in one turn.
+        let world = canvas_for(
+            Projection::Mercator,
+            &extent(&[-179.9, 0.0, 179.9], &[-89.0, 0.0, 89.0]),
+            Size::Longest(1024),
+            &style,
+            Fit::Padded,
+        );
+        assert_eq!(world.unwrap(), Canvas::new(Projection::Mercator, Bounds::WORLD, 1024, 1024).unwrap());
     }
 
     #[test]

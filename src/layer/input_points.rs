@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Layer, LayerSpec, Survey};
 use crate::error::{Error, Result};
 use crate::geo::Extent;
-use crate::source::{PointSet, Query, Resident, ScanReport, Sink, Source};
+use crate::source::{Columns, PointSet, Query, Resident, ScanReport, Sink, Source};
 
 /// The points of a source. They are held in memory, where a picture reads only those near to it; a query that filters by time
 /// or category goes back to the source, and a source of more than [`Self::MAX_RESIDENT`] points is read for each picture.
@@ -42,7 +42,7 @@ impl InputPoints {
             (extent, report, version)
         };
         report.require_points(names)?;
-        let names_weight = query.columns.names.weight.is_some();
+        let names_weight = query.columns.names.weight.as_deref().is_some_and(|name| name != Columns::NO_COLUMN);
         Ok(Self { all, resident, report, extent, version, names_weight })
     }
 
@@ -100,7 +100,7 @@ impl Layer {
     /// If an input cannot be read, or holds no valid point.
     #[cfg(feature = "formats")]
     pub fn open(spec: LayerSpec) -> Result<Self> {
-        let open = |input: &String| crate::source::open(input);
+        let open = |input: &String| crate::source::open(input, &spec.read);
         let inputs = crate::source::Inputs(spec.inputs.iter().map(open).collect::<Result<_>>()?);
         Self::of_source(spec, Box::new(inputs))
     }

@@ -7,11 +7,13 @@ use std::sync::atomic::AtomicBool;
 use quick_cache::sync::Cache;
 
 use super::shading::{self, Shading};
-use super::{Blend, Style, StyleOptions};
+use super::{Blend, Style, StyleOptions, Unit};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Points};
 use crate::parameters::ParameterSet;
-use crate::source::{CategoryList, Columns, Description, Filter, Ground, PointSet, Query, ScanReport, Totals};
+use crate::source::{
+    CategoryList, Columns, Description, Filter, Ground, PointSet, Query, ReadOptions, ScanReport, Totals,
+};
 
 /// How a layer is named, read and drawn.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,8 @@ pub struct LayerSpec {
     pub attribution: Option<String>,
     /// The columns by name.
     pub columns: Columns,
+    /// How the inputs are read.
+    pub read: ReadOptions,
     /// Which coordinates are valid.
     pub ground: Ground,
     /// Columns that requests may compare, of a live table.
@@ -57,6 +61,8 @@ impl LayerSpec {
 pub struct Layer {
     spec: LayerSpec,
     points: Arc<dyn PointSet>,
+    /// What the weights count, if there are any.
+    weight: String,
     version: String,
     extent: Extent,
     selection: Option<Selection>,
@@ -107,7 +113,9 @@ impl Layer {
         const MAX_SHADINGS: usize = 512;
         const MAX_FILTERS: usize = 64;
         let (shadings, samples) = (Cache::new(MAX_SHADINGS), Cache::new(MAX_FILTERS));
-        Self { spec, points, version, extent, selection, shadings, samples }
+        let column = spec.columns.weight.clone().or_else(|| points.report().weight);
+        let weight = Unit::weight_label(column.as_deref()).to_owned();
+        Self { spec, points, weight, version, extent, selection, shadings, samples }
     }
 
     /// Its name in URLs.
@@ -137,7 +145,7 @@ impl Layer {
 
     /// What the weights count; `None` where every point weighs 1.
     pub fn weight(&self) -> Option<&str> {
-        self.points.is_weighted().then(|| self.spec.columns.weight.as_deref().unwrap_or("weight"))
+        self.points.is_weighted().then_some(&*self.weight)
     }
 
     /// The number of valid points.

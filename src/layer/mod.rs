@@ -7,6 +7,7 @@ mod input_points;
 #[allow(clippy::module_inception, reason = "the main type stands in a file of its name")]
 mod layer;
 mod options;
+mod remarks;
 mod render;
 mod rows;
 mod schemes;
@@ -22,8 +23,9 @@ pub use frames::Frames;
 pub use input_points::InputPoints;
 pub use layer::{Layer, LayerSpec};
 pub use options::StyleOptions;
+pub use remarks::remarks;
 pub use render::{Heat, Values, is_occupied, render, render_occupied, render_shaded};
-pub use rows::{ColumnOptions, FilterOptions};
+pub use rows::{ColumnOptions, FilterOptions, InputOptions};
 pub use schemes::SchemeFolders;
 pub use shading::Shading;
 pub use shown::{bounds_with_reach, center, dot_reach};

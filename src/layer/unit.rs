@@ -3,6 +3,7 @@
 use super::Style;
 use crate::geo::Canvas;
 use crate::raster::Aggregation;
+use crate::source::Columns;
 
 /// The unit that a picture's values are told in: amounts per ground area, or the weight's own unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,12 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// What weights from the column called `column` are called: `weight` where it has no name of its own.
+    pub fn weight_label(column: Option<&str>) -> &str {
+        let is_name = |name: &&str| *name != Columns::NO_COLUMN && !name.bytes().all(|byte| byte.is_ascii_digit());
+        column.filter(is_name).unwrap_or("weight")
+    }
+
     /// The unit of values on `canvas`. `weight` names the weights; `None` where every point weighs 1.
     ///
     /// Amounts are kept per pixel and told per km² of ground at the style's latitude of true scale; Mercator's pixels
@@ -44,6 +51,12 @@ impl Unit {
 mod tests {
     use super::*;
     use crate::geo::{Bounds, Projection};
+
+    #[test]
+    fn weights_are_called_by_the_name_of_their_column_if_it_has_one() {
+        let labels = [None, Some("none"), Some("3"), Some("mag"), Some("2024 sum")].map(Unit::weight_label);
+        assert_eq!(labels, ["weight", "weight", "weight", "mag", "2024 sum"]);
+    }
 
     #[test]
     fn amounts_are_per_area_and_means_are_not() {

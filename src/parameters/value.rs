@@ -52,6 +52,9 @@ from_str_values!(
     crate::raster::Curve,
     crate::raster::Normalization,
     crate::raster::Shape,
+    crate::source::AxisOrder,
+    crate::source::Quote,
+    crate::source::time::TimeFormat,
 );
 
 impl Value for String {

@@ -49,6 +49,8 @@ fn the_whole_configuration_is_printed_and_saved_and_read_again() {
         "3",
         "--base-url",
         "https://a.example/",
+        "--trusted-proxies",
+        "10.0.0.0/8,loopback",
         "--schemes",
         "a",
         "--schemes",
@@ -72,6 +74,7 @@ fn the_whole_configuration_is_printed_and_saved_and_read_again() {
         "size = \"0B\"",
         "render_threads = 3",
         "base_url = \"https://a.example\"",
+        "trusted_proxies = [\"10.0.0.0/8\", \"loopback\"]",
         "folders = [\"a\", \"b\"]",
         "level = \"debug\"",
         "format = \"json\"",
@@ -159,6 +162,8 @@ fn invalid_configurations_are_reported_in_one_line() {
     check(home.path(), &["--store", ""]).failed(2, &["--store: store.folder: \"\" is not the path of a folder"]);
     check(home.path(), &["--schemes", "a", "--schemes", ""]).failed(2, &["--schemes: schemes.folders"]);
     check(home.path(), &["-l", "everywhere"]).failed(2, &["--listen: server.listen", "127.0.0.1:3000"]);
+    check(home.path(), &["--trusted-proxies", "nginx"])
+        .failed(2, &["--trusted-proxies: server.trusted_proxies", "private"]);
     check(home.path(), &["--images", ""]).failed(2, &["--images"]);
     check(home.path(), &["docs=p.csv"]).failed(2, &["docs=p.csv: ", "server's own"]);
     check(home.path(), &["p.csv", "--save-config", "p.csv"]).failed(2, &["--save-config: p.csv is an input"]);

@@ -6,7 +6,7 @@ use std::path::Path;
 /// Where a path may begin: at the root, or in the sources of a crate that the sentence is about.
 const ROOTS: [&str; 4] = ["", "src", "crates/kiln-core/src", "crates/kiln-formats/src"];
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "README.md",
@@ -16,6 +16,7 @@ const DOCUMENTS: [&str; 9] = [
     "docs/adr/0003-arrow-segments.md",
     "docs/adr/0004-own-csv-reader.md",
     "docs/adr/0005-no-query-engine.md",
+    "docs/inputs.md",
 ];
 
 fn root() -> &'static Path {

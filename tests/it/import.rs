@@ -244,6 +244,37 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn an_input_without_rows_can_be_appended_but_makes_no_layer() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
+    fs::write(home.join("bad.csv"), "lon,lat\n1,95\n").unwrap();
+    fs::write(home.join("none.csv"), "").unwrap();
+    fs::write(home.join("head.csv"), "lon,lat\n").unwrap();
+    fs::write(home.join("none.geojson"), r#"{"type": "FeatureCollection", "features": []}"#).unwrap();
+    fs::write(home.join("none.json"), "[]").unwrap();
+    kiln(home, ["import", "a.csv", "--layer", "daily"]).done();
+    let before = (files(home), layer(home, "daily"));
+    let none = ["head.csv", "none.geojson", "none.json"];
+    for file in none {
+        let summary = kiln(home, ["import", file, "--layer", "daily", "--append"]).done();
+        assert!(summary.starts_with("read 0 rows, nothing added to daily; "), "{summary}");
+        kiln(home, ["import", file, "--layer", "daily", "--replace"]).failed(1, &[file, "no rows"]);
+        kiln(home, ["import", file, "--layer", "new", "--append"]).failed(1, &[file, "no rows"]);
+        kiln(home, ["import", file, "--layer", "new"]).failed(1, &[file, "no rows"]);
+    }
+    assert!(kiln(home, ["import", "head.csv", "none.json", "--layer", "daily", "--append"]).done().contains("nothing"));
+    // Rows of which none is a point are a failure, and so is a file without a byte: whatever writes it has failed.
+    kiln(home, ["import", "bad.csv", "--layer", "daily", "--append"]).failed(1, &["bad.csv", "none of the 1 rows"]);
+    kiln(home, ["import", "none.csv", "--layer", "daily", "--append"]).failed(1, &["none.csv", "nothing in it"]);
+    kiln(home, ["import", "a.csv", "--layer", "daily", "--append", "--start", "2024"]).failed(1, &["a.csv"]);
+    assert_eq!((files(home), layer(home, "daily")), before);
+    // What is said of the layer holds all the same.
+    kiln(home, ["import", "head.csv", "--layer", "daily", "--append", "--title", "Daily"]).done();
+    assert_eq!((&layer(home, "daily")["title"], &layer(home, "daily")["points"]), (&"Daily".into(), &1.into()));
+}
+
+#[test]
 fn the_store_is_where_one_says() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();

@@ -80,7 +80,7 @@ fn a_layer_comes_is_filled_and_seen_at_once_and_goes() {
     let before = tile();
 
     let reply = server.points("trips", "text/csv; charset=utf-8", csv(500)).ok(200).json();
-    let expected = json!({"accepted": 500, "rejected": 0, "rejections": [], "beyond_map": 0, "repeated": false,
+    let expected = json!({"accepted": 500, "rejected": 0, "rejections": [], "remarks": [], "beyond_map": 0, "repeated": false,
         "version": reply["version"]});
     assert_eq!(reply, expected);
     // Whoever asks next sees them: the tile itself, its tag, its address, the catalog and the counters.

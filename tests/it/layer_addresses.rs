@@ -173,7 +173,7 @@ fn the_servers_own_pages_are_no_layers() {
     }
     server.get("/overlays").refused(405, &["Allow"]);
     server.get("/robots.txt").refused(404, &["no layer `robots.txt`"]);
-    server.get("/cities/").refused(404, &["no such address"]);
+    server.get("/cities/nothing").refused(404, &["no such address"]);
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
         ("a,b", ["lon", "`a`"]),
         ("18.1,inf", ["lat", "`inf`"]),
         ("18.1,59.4?z=25", ["z", "24"]),
-        ("18.1,59.4?z=-1", ["z", "whole number"]),
+        ("18.1,59.4?z=-1", ["z", "0 to 24"]),
         ("18.1,59.4?size=512", ["size", "no such parameter"]),
         ("18.1,59.4?radius=9999", ["radius", "limits.radius_px"]),
         ("18.1,59.4?blend=classic", ["blend", "no values"]),

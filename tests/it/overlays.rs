@@ -230,3 +230,22 @@ fn a_floor_plan_lies_on_a_plane_and_a_layer_may_be_drawn_the_classic_way() {
     let classic = json!({"layer": "cities", "blend": "classic", "dot_size": 30, "size": 200});
     assert_eq!(bundled.post("/overlays", &classic).ok(201).json()["span"], Value::Null);
 }
+
+#[test]
+fn one_number_as_the_size_is_the_longer_side_exactly() {
+    let server = Server::start();
+    for (points, bounds) in [
+        (json!([[18.07, 59.33], [-74, 40.7], [151.2, -33.9]]), Value::Null),
+        (json!([[0, 85.05], [-180, 10], [180, 10], [17, 40]]), Value::Null),
+        (json!([[17, 84.9], [18, -20]]), Value::Null),
+        (json!([[17, 40]]), json!([-10, -89, 33.3, 61])),
+    ] {
+        for size in [256, 333] {
+            let ask = json!({"points": points, "bounds": bounds, "size": size});
+            let overlay = server.post("/overlays", &ask).ok(201).json();
+            let drawn = picture(&server.get(overlay["url"].as_str().unwrap()).ok(200).body);
+            assert_eq!(drawn.width.max(drawn.height), size, "{ask}: {}", overlay["size"]);
+            assert_eq!(overlay["size"], json!([drawn.width, drawn.height]));
+        }
+    }
+}

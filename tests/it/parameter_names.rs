@@ -39,6 +39,13 @@ fn a_missing_column_is_named_by_a_flag_a_key_or_a_parameter() {
     kiln(home.path(), ["serve", "-l", "0"])
         .failed(1, &["name one with lon: ", ", as a key of [layers.a] in kiln.toml"]);
 
+    let job = "[[jobs]]\nname = \"a\"\noutput = \"a.png\"\n";
+    fs::write(home.path().join("kiln.toml"), format!("{job}input = \"a.csv\"\n")).unwrap();
+    let told = kiln(home.path(), ["batch"]).stderr;
+    assert!(told.contains("name one with lon: "), "{told}");
+    fs::write(home.path().join("kiln.toml"), format!("{config}{job}layer = \"a\"\n")).unwrap();
+    kiln(home.path(), ["batch"]).failed(1, &["name one with lon: ", ", as a key of [layers.a] in kiln.toml"]);
+
     let server = Server::start();
     server.send("PUT", "/trips", &[], b"").ok(201);
     let csv = [("Content-Type", "text/csv")];

@@ -327,3 +327,25 @@ fn the_old_library_is_a_style() {
         &crate::classic_color::shown(drawn),
     );
 }
+
+#[test]
+fn one_number_as_the_size_is_the_longer_side_exactly() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    std::fs::write(home.join("far.csv"), "lon,lat\n18.07,59.33\n-74,40.7\n151.2,-33.9\n0,51.5\n").unwrap();
+    std::fs::write(home.join("poles.csv"), "lon,lat\n0,90\n0,85.05\n-180,10\n180,10\n17,40\n0,-90\n").unwrap();
+    std::fs::write(home.join("tall.csv"), "lon,lat\n17,84.9\n18,-20\n").unwrap();
+    for input in ["far.csv", "poles.csv", "tall.csv"] {
+        for size in ["1024", "256", "333"] {
+            for more in
+                [&[][..], &["--projection", "platecarree"], &["--radius", "300km"], &["--bounds=-10,-89,33.3,61"]]
+            {
+                let args = ["render", input, "--size", size, "-o", "out.png"];
+                kiln(home, args.iter().chain(more)).done();
+                let picture = Picture::read(&home.join("out.png")).unwrap();
+                let side = picture.width.max(picture.height).to_string();
+                assert_eq!(side, size, "{input} {more:?}: {}x{}", picture.width, picture.height);
+            }
+        }
+    }
+}

@@ -76,9 +76,12 @@ impl Reply {
         let problem = self.json();
         assert_eq!(problem["status"], status, "{text}");
         assert!(problem["type"].as_str().unwrap().starts_with("urn:kiln:"), "{text}");
+        let detail = problem["detail"].as_str().unwrap();
         for word in words {
-            assert!(problem["detail"].as_str().unwrap().contains(word), "`{word}` is missing: {text}");
+            assert!(detail.contains(word), "`{word}` is missing: {text}");
         }
+        // A client knows parameters and keys, and no flags of the command line.
+        assert!(!detail.contains(" --") && !detail.contains("`--"), "{text}");
     }
 
     pub(crate) fn ok(self, status: u16) -> Self {

@@ -127,3 +127,55 @@ fn what_was_done_is_counted() {
         assert!(text.contains(line), "`{line}` is missing:\n{text}");
     }
 }
+
+#[test]
+fn a_trusted_proxy_gives_the_base_of_every_url() {
+    let forwarded = [
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "maps.example"),
+        ("x-forwarded-prefix", "/heat"),
+        ("x-forwarded-for", "192.0.2.7"),
+    ];
+    let base = "https://maps.example/heat/";
+    let begins = |url: &serde_json::Value, base: &str| {
+        assert!(url.as_str().unwrap().starts_with(base), "{url} does not begin with {base}");
+    };
+    let config = "[server]\ntoken = \"s3cret\"\n";
+    let server = Server::with(&["--trusted-proxies", "192.0.2.0/24,loopback"], config);
+    let tile_json = server.get_from("kiln:3000", "/cities", &forwarded).ok(200).json();
+    begins(&tile_json["tiles"][0], base);
+    begins(&tile_json["legend"], base);
+    begins(&server.get_from("kiln:3000", "/cities", &forwarded[..1]).ok(200).json()["legend"], "https://kiln:3000/");
+    let rfc_7239 = [("forwarded", "for=192.0.2.7;proto=https;host=maps.example")];
+    begins(&server.get_from("kiln:3000", "/cities", &rfc_7239).ok(200).json()["tiles"][0], "https://maps.example/");
+    begins(&server.get_from("kiln:3000", "/cities", &[]).ok(200).json()["tiles"][0], "http://kiln:3000/");
+
+    // A picture that exists has the URL by which each client reaches the server.
+    let overlay = serde_json::json!({"layer": "cities", "size": 64}).to_string();
+    let post = |headers: &[(&str, &str)]| {
+        let headers = [headers, &[("content-type", "application/json")]].concat();
+        let reply = server.send("POST", "/overlays", &headers, overlay.as_bytes());
+        assert_eq!(reply.header("location"), reply.json()["url"].as_str());
+        reply.json()
+    };
+    let (through, direct) = (post(&forwarded), post(&[]));
+    begins(&through["url"], &format!("{base}imgs/"));
+    begins(&through["legend"], &format!("{base}overlays/legend.png?"));
+    begins(&direct["url"], "/imgs/");
+    assert_eq!(through["filename"], direct["filename"]);
+    let query = serde_json::json!({"layer": "cities"}).to_string();
+    let query = server.send("POST", "/queries", &forwarded, query.as_bytes()).ok(201);
+    begins(&query.json()["tiles"][0], base);
+    assert!(query.header("location").unwrap().starts_with(base));
+    let token = [&forwarded[..], &[("authorization", "Bearer s3cret")]].concat();
+    assert_eq!(server.send("PUT", "/some", &token, b"").ok(201).header("location"), Some(&*format!("{base}some")));
+    // The contract and the pages refer to themselves by relative URLs, which hold behind any prefix.
+    let contract = server.get_from("kiln:3000", "/openapi.json", &forwarded).ok(200).json();
+    assert_eq!(contract["servers"][0]["url"], ".");
+    assert_eq!(server.get_from("kiln:3000", "/docs/", &forwarded).header("location"), Some("../docs"));
+
+    let stranger = Server::with(&["--trusted-proxies", "192.0.2.0/24,private"], "");
+    begins(&stranger.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "http://kiln:3000/");
+    let fixed = Server::with(&["--trusted-proxies", "loopback", "--base-url", "https://own.example"], "");
+    begins(&fixed.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "https://own.example/");
+}

@@ -1,7 +1,7 @@
 //! The roles of columns.
 
 use super::relation::{Column, Kind};
-use kiln_core::source::Role;
+use kiln_core::source::{Columns, Role};
 
 /// A column of a relation.
 #[derive(Clone, Debug)]
@@ -33,11 +33,15 @@ impl CatalogColumn {
     }
 }
 
-/// The column `named` for a role, or the one with a usual name and a suitable type.
+/// The column `named` for a role, or the one with a usual name and a suitable type; none if `named` is
+/// [`Columns::NO_COLUMN`].
 ///
 /// # Errors
 /// A message if there is no column of that name, or its type is unsuitable.
 pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColumn]) -> Result<Option<Column>, String> {
+    if named == Some(Columns::NO_COLUMN) {
+        return Ok(None);
+    }
     let fits = |kind: Kind| match role {
         Role::Weight => kind.is_number(),
         Role::Time => kind.is_time(),
@@ -64,4 +68,22 @@ pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColu
         times.next().filter(|_| role == Role::Time && times.next().is_none())
     };
     Ok(usual.or_else(only))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_stands_for_no_column() {
+        let columns = ["value", "none"].map(|name| CatalogColumn {
+            name: name.to_owned(),
+            type_name: "int4".to_owned(),
+            is_enum: false,
+        });
+        let weight = |named| column_for(Role::Weight, named, &columns).unwrap().map(|column| column.name);
+        assert_eq!(weight(None).as_deref(), Some("value"));
+        assert_eq!(weight(Some("none")), None);
+    }
 }

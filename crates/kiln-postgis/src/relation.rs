@@ -16,7 +16,7 @@ pub struct TableSpec {
     pub sql: Option<String>,
     /// The geometry column; `None`: the only one.
     pub geometry: Option<String>,
-    /// The column of the weight; `None`: found by its usual names.
+    /// The column of the weight; `None`: found by its usual names. For this and the next two, `none` stands for no column.
     pub weight: Option<String>,
     /// The column of the time; `None`: found by its usual names, or the only one of such a type.
     pub time: Option<String>,

@@ -1,6 +1,5 @@
 //! A folder of layers.
 
-use kiln_core::parameter::Parameter;
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -14,6 +13,8 @@ use super::staging::StagingDir;
 use super::sweep::sweep;
 use kiln_core::error::{Error, Result};
 use kiln_core::layer_name;
+use kiln_core::message;
+use kiln_core::parameter::Parameter;
 
 /// A folder of layers.
 #[derive(Debug)]
@@ -68,7 +69,8 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let why = "another server has this store; stop it, or serve it here with --read-only";
+                let why =
+                    message!("another server has this store; stop it, or serve it here with ", Parameter::READ_ONLY);
                 return Err(Error::input(&self.folder, why));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),

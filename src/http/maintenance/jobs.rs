@@ -65,7 +65,10 @@ async fn run_job(app: Arc<App>, start: Start) {
 fn report(job: &str, start: &Start, took_s: f64, outcome: &Result<JobReport>) {
     let (attempt, due) = (start.attempt, start.due.to_string());
     match outcome {
-        Ok(JobReport { files, points, removed }) => {
+        Ok(JobReport { files, points, removed, remarks }) => {
+            for remark in remarks {
+                tracing::warn!(job, "{remark}");
+            }
             let output = files.first().map(|file| file.display().to_string());
             tracing::info!(job, due, attempt, took_s, pictures = files.len(), points, removed, output, "job done");
         }

@@ -197,11 +197,12 @@ mod tests {
     use crate::geo::{Projection, TileCoord};
     use crate::http::parameters::fields::Fields;
     use crate::layer::LayerSpec;
-    use crate::source::read;
+    use crate::source::{ReadOptions, read};
 
     fn layer(csv: &[u8]) -> Arc<Layer> {
         let spec = LayerSpec { name: "trips".to_owned(), inputs: vec!["trips.csv".to_owned()], ..LayerSpec::default() };
-        Arc::new(Layer::of_source(spec, read(csv, "trips.csv").unwrap()).unwrap())
+        let source = read(csv, "trips.csv", &ReadOptions::default()).unwrap();
+        Arc::new(Layer::of_source(spec, source).unwrap())
     }
 
     fn request(csv: &[u8], query: &str, canvas: Canvas) -> RenderRequest {

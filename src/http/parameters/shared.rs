@@ -19,7 +19,7 @@ pub(crate) const SIZE: Declaration = Declaration::new(Parameter::SIZE, Kind::Siz
      beyond the poles of the map, an overlay is lower by as much.",
 );
 
-pub(crate) const ZOOM: Kind = Kind::Integer { least: 0, most: TileCoord::MAX_ZOOM as u64 };
+pub(crate) const ZOOM: Kind = Kind::Number { least: 0.0, most: TileCoord::MAX_ZOOM as f64 };
 
 pub(crate) const TITLE: Declaration =
     Declaration::new(Parameter::TITLE, Kind::Label).doc("Title above the colors of the legend.");
@@ -59,5 +59,19 @@ impl Value for RawJson {
 
     fn write(&self) -> Option<String> {
         Some(self.0.clone())
+    }
+}
+
+/// A zoom of tiles. A map between two zooms reports a fraction, and shows the tiles of the nearest whole one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Zoom(pub(crate) u8);
+
+impl Value for Zoom {
+    fn read(text: &str, kind: Kind) -> Result<Self, Message> {
+        f64::read(text, kind).map(|zoom| Self(zoom.round() as u8))
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.0.to_string())
     }
 }

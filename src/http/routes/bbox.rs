@@ -23,7 +23,7 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 
 /// A picture of any bounds
 ///
-/// Exactly of the size that is asked for; `@2x` before `.png` doubles the pixels, for dense screens. With `.tif` behind it is a
+/// Exactly of the size that is asked for; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels a side, for dense screens. With `.tif` behind it is a
 /// `GeoTIFF` of the values, as 32-bit floats: a sum or count is that of each pixel.
 #[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(

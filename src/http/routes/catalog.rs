@@ -1,5 +1,6 @@
 //! `GET /catalog`: which layers and color schemes there are.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,7 +12,10 @@ use utoipa::ToSchema;
 
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
+use crate::layer::remarks;
+use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
+use crate::source::ScanReport;
 
 /// What the server has.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -46,6 +50,9 @@ struct LayerReply {
     points: u64,
     /// Rows of the inputs that hold no valid point.
     rejected: u64,
+    /// What else there is to know of the inputs, such as values that were left out of points; missing if there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
     /// Where the points are: `[[south, west], [north, east]]` in degrees; across the antimeridian the east is beyond 180.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
@@ -69,6 +76,17 @@ struct SchemeReply {
     family: &'static str,
 }
 
+/// The report with inputs called by the names of their files: where they lie is no concern of clients.
+fn without_folders(mut report: ScanReport) -> ScanReport {
+    let of_ignored = report.ignored.iter_mut().map(|ignored| &mut ignored.input);
+    for input in of_ignored.chain(report.notices.iter_mut().map(|notice| &mut notice.input)) {
+        if let Some(name) = Path::new(&*input).file_name() {
+            *input = name.to_string_lossy().into_owned();
+        }
+    }
+    report
+}
+
 /// The layers and color schemes
 #[utoipa::path(get, path = "/catalog", tag = "server",
     responses((status = 200, description = "What the server has", body = CatalogReply)))]
@@ -79,6 +97,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
         attribution: layer.attribution().map(str::to_owned),
         points: layer.points(),
         rejected: layer.report().rejected,
+        remarks: remarks(&without_folders(layer.report()), Parameter::key),
         bounds: corners(layer.bounds()),
         weight: layer.weight().map(str::to_owned),
         version: layer.version().to_owned(),
@@ -96,4 +115,26 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
     let page = PageReply { basemap: page.basemap.clone(), attribution: page.attribution.clone() };
     let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), page };
     ([(header::CACHE_CONTROL, "no-cache")], Json(reply))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Ignored, Notice, Role};
+
+    #[test]
+    fn clients_do_not_learn_the_folders_of_inputs() {
+        let ignored = Ignored {
+            input: "/srv/secret/a.csv".into(),
+            column: "value".into(),
+            role: Role::Weight,
+            values: 1,
+            row: 1,
+            reason: "\"low\" is not a number".into(),
+        };
+        let notice = Notice { input: "../b.csv".into(), message: "the day comes before the month".into() };
+        let report = ScanReport { ignored: vec![ignored], notices: vec![notice], ..ScanReport::default() };
+        let remarks = remarks(&without_folders(report), Parameter::key);
+        assert!(remarks[0].starts_with("b.csv: ") && remarks[1].starts_with("a.csv: "), "{remarks:?}");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Response, header};
+use axum::http::{Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,9 +17,10 @@ use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
-use crate::http::parameters::shared::ZOOM;
+use crate::http::parameters::shared::{ZOOM, Zoom};
 use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{Answer, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
@@ -66,8 +67,8 @@ parameter_set! {
     pub(crate) struct FramesOptions {
         /// Duration of a frame: `30m`, `1h`, `1d`, `7d`. There may be up to 10,000 frames.
         every: TimeSpan = Declaration::new(Parameter::EVERY, Kind::Duration).example("1d").required(),
-        /// Zoom of the tiles that the span is for.
-        zoom: u8 = Declaration::new(Parameter::ZOOM, ZOOM).default("that of TileJSON's `center`").example("3"),
+        /// Zoom of the tiles that the span is for; a fraction is rounded to the nearest whole zoom.
+        zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).default("that of TileJSON's `center`").example("3"),
     }
 }
 
@@ -88,7 +89,7 @@ pub(crate) async fn frames(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    base: BaseUrl,
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
@@ -97,9 +98,10 @@ pub(crate) async fn frames(
     fields.finish()?;
     let every =
         every.ok_or_else(|| Problem::parameter("every", "missing; say how long a frame is, such as 1h or 1d"))?;
-    let zoom = zoom.unwrap_or_else(|| center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2);
+    let usual_zoom = || center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2;
+    let zoom = zoom.map_or_else(usual_zoom, |Zoom(zoom)| zoom);
     let request = style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
-    let server = app.absolute_url(&headers)?;
+    let server = base.absolute()?;
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
     let shared = Arc::clone(&app);
     let make = || {

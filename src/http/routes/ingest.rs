@@ -26,8 +26,9 @@ use crate::http::server::body::{Compression, RequestBody};
 use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
 use crate::http::server::write_limiter::WritePermit;
-use crate::layer::ColumnOptions;
-use crate::source::{Columns, Query, ScanReport, read_as};
+use crate::layer::{ColumnOptions, InputOptions, remarks};
+use crate::parameter::Parameter;
+use crate::source::{Columns, Query, ReadOptions, ScanReport, read_as};
 use crate::store::{Appended, Batch, Request as KeyedRequest, StoredLayer};
 
 /// By which a request is known when it comes again.
@@ -44,6 +45,9 @@ pub(crate) struct IngestReply {
     rejected: u64,
     /// Which rows they are, and why; the first 1000 of them.
     rejections: Vec<RejectionReply>,
+    /// What else there is to know: which values were left out of points, and how the body was read where that is not evident.
+    #[schema(example = json!(["2 points with a longitude beyond ±180° lie 360° further east or west"]))]
+    remarks: Vec<String>,
     /// Valid points that were left out, since they lie beyond 85.05° north or south, where web maps end.
     #[schema(example = 1)]
     beyond_map: u64,
@@ -95,7 +99,8 @@ pub(crate) struct PointRows(Vec<String>);
         ("Idempotency-Key" = Option<String>, Header, description = "A text of the client's choice, 1 to 255 printable ASCII \
             characters; the same request has the same one", example = "7f3a"),
         ("Content-Encoding" = Option<String>, Header, description = "gzip or zstd, where the body is packed", example = "identity"),
-        InQuery<ColumnOptions>),
+        InQuery<ColumnOptions>,
+        InQuery<InputOptions>),
     request_body(content((PointRows = "application/json"), (PointRows = "application/x-ndjson"), (String = "text/csv"),
         (super::points::FeatureCollection = "application/geo+json"), (Vec<u8> = "application/vnd.apache.parquet"),
         (Vec<u8> = "application/vnd.apache.arrow.stream"))),
@@ -146,6 +151,7 @@ struct IngestRequest {
     /// The query, which is part of the request that a key stands for.
     query: String,
     columns: Columns,
+    options: ReadOptions,
     limit_bytes: u64,
     limit_points: u64,
 }
@@ -163,6 +169,7 @@ impl IngestRequest {
     fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> Answer<Self> {
         let mut fields = Fields::from_query(&query)?;
         let mut columns = fields.read::<ColumnOptions>()?.columns();
+        let options = fields.read::<InputOptions>()?.read_options();
         fields.finish()?;
         columns.weight = columns.weight.or_else(|| layer.snapshot().description().weight.clone());
         let limit_bytes = app.config.limits.ingest_body.bytes();
@@ -176,6 +183,7 @@ impl IngestRequest {
             key: key(headers)?,
             query,
             columns,
+            options,
             limit_bytes,
             limit_points: app.config.limits.ingest_points,
         })
@@ -200,6 +208,7 @@ impl IngestRequest {
             }
         };
         app.metrics.ingested(if repeated { 0 } else { accepted }, rejected, beyond_map, repeated);
+        let remarks = remarks(&report, Parameter::key);
         let rejections = report.rejections.into_iter();
         Ok(IngestReply {
             accepted,
@@ -207,6 +216,7 @@ impl IngestRequest {
             rejections: rejections
                 .map(|rejection| RejectionReply { row: rejection.row, reason: rejection.reason })
                 .collect(),
+            remarks,
             beyond_map,
             repeated,
             version: layer.snapshot().version(),
@@ -223,7 +233,7 @@ impl IngestRequest {
         let stop = permit.stop();
         let mut grow = || permit.grow();
         let read = |content: &mut dyn Read| -> Result<IngestBatch, Error> {
-            let source = read_as(content, self.media_type.as_deref(), NAME)?;
+            let source = read_as(content, self.media_type.as_deref(), NAME, &self.options)?;
             let query = Query::default()
                 .with_names(self.columns.clone())
                 .with_weights(true)

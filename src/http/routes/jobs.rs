@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{Answer, Problem};
 use crate::jobs::{Job, JobState, Outcome, Refusal, Run, Subject};
 use crate::spelling::nearest_first;
@@ -115,13 +116,14 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
 pub(crate) async fn run(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    base: BaseUrl,
     headers: HeaderMap,
 ) -> Answer<Response<Body>> {
     app.may_write(&headers)?;
     match app.scheduler.start(&name) {
         Ok(due) => {
             let reply = StartedReply { name, due: second(due) };
-            let headers = [(header::LOCATION, app.url("jobs")), (header::CACHE_CONTROL, "no-store".to_owned())];
+            let headers = [(header::LOCATION, base.url("jobs")), (header::CACHE_CONTROL, "no-store".to_owned())];
             Ok((StatusCode::ACCEPTED, headers, Json(reply)).into_response())
         }
         Err(Refusal::Running) => Err(Problem::conflict(format!("the job `{name}` runs already"))),

@@ -16,6 +16,7 @@ use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::RawJson;
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
@@ -30,7 +31,7 @@ parameter_set! {
         title: String = Declaration::new(Parameter::TITLE, Kind::Label).default("its name"),
         /// Attribution of the points.
         attribution: String = Declaration::new(Parameter::ATTRIBUTION, Kind::Label),
-        /// Column that the weights are read from, which names their unit.
+        /// Column that the weights are read from, which names their unit; `none` for points without weights.
         weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the usual columns"),
         /// Age, by their own times, at which points are removed: `90s`, `30m`, `1h`, `30d`.
         keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("any age").example("30d"),
@@ -98,6 +99,7 @@ pub(crate) struct StoredReply {
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<Body>> {
@@ -109,7 +111,7 @@ pub(crate) async fn put(
     let work = move |_: &_| shared.put(&name, description);
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
     app.maintenance.described();
-    let location = is_new.then(|| [(header::LOCATION, app.url(&reply.name))]);
+    let location = is_new.then(|| [(header::LOCATION, base.url(&reply.name))]);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, location, [(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

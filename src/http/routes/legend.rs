@@ -16,7 +16,7 @@ use crate::http::parameters::layer_style::LayerStyle;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
-use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SIZE, TITLE, ZOOM};
+use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SIZE, TITLE, ZOOM, Zoom};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, png_response};
@@ -55,8 +55,8 @@ parameter_set! {
     pub(crate) struct LegendOptions {
         title: String = TITLE.default("the layer's title"),
         pixel_ratio: f64 = PIXEL_RATIO,
-        /// Zoom of the tiles that the legend is for, in place of a picture.
-        zoom: u8 = Declaration::new(Parameter::ZOOM, ZOOM).example("10"),
+        /// Zoom of the tiles that the legend is for, in place of a picture; a fraction is rounded to the nearest whole zoom.
+        zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).example("10"),
         bounds: Bounds = BOUNDS.default("what fits the layer"),
     }
 }
@@ -76,7 +76,7 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
     let LegendOptions { title, pixel_ratio, zoom, bounds } = fields.read()?;
     let title = title.unwrap_or_else(|| layer.title().to_owned());
     let ratio = pixel_ratio.unwrap_or(1.0) as f32;
-    if let Some(zoom) = zoom {
+    if let Some(Zoom(zoom)) = zoom {
         if bounds.is_some() {
             return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
         }

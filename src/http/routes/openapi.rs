@@ -92,9 +92,9 @@ fn specify(contract: &mut Value, layers: &[&str]) {
             Some("lon") => json!({"type": "number", "minimum": -540, "maximum": 540}),
             Some("lat") => json!({"type": "number", "minimum": -MAX_MERCATOR_LAT_DEG, "maximum": MAX_MERCATOR_LAT_DEG}),
             Some("x") => json!({"type": "integer", "minimum": 0, "maximum": (1 << TileCoord::MAX_ZOOM) - 1}),
-            Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@2x)?$"}),
+            Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@[2-4]x)?$"}),
             Some("size") => {
-                json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}((@2x)?\\.png|\\.tif)$"})
+                json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}((@[2-4]x)?\\.png|\\.tif)$"})
             }
             Some("name") => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
             Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),

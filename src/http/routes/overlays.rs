@@ -22,6 +22,7 @@ use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::http::parameters::shared::{BOUNDS, LAYER, PIXEL_RATIO, POLYGON, ProjectionOptions, RawJson, SIZE, TITLE};
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::clock::now_s;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::etag::{etag, png_response};
@@ -33,7 +34,7 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 use crate::raster::Curve;
-use crate::source::{PointSet, Query, Resident, read};
+use crate::source::{PointSet, Query, ReadOptions, Resident, read};
 
 /// The points themselves, where `png` is false.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -114,6 +115,7 @@ parameter_set! {
     ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
+    base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<axum::body::Body>> {
@@ -165,9 +167,9 @@ pub(crate) async fn create(
     let request = RenderRequest { subject, filter, options, scheme, canvas };
     let rejected = request.rejected();
     let (overlay, status) = overlay(&app, request).await?;
-    let (location, overlay) = (overlay.url.clone(), Overlay { rejected, ..Overlay::clone(&overlay) });
-    Ok((status, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())], Json(overlay))
-        .into_response())
+    let overlay = Overlay { rejected, ..overlay.at(&base) };
+    let headers = [(header::LOCATION, overlay.url.clone()), (header::CACHE_CONTROL, "no-store".to_owned())];
+    Ok((status, headers, Json(overlay)).into_response())
 }
 
 /// The points of a request.
@@ -177,7 +179,7 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     let loaded = app.pool.run(move |stop| {
         let query = Query::default().with_ground(ground).with_weights(true).with_stop(Some(stop));
         let load = || {
-            let source = read(json.as_bytes(), "points.json")?;
+            let source = read(json.as_bytes(), "points.json", &ReadOptions::default())?;
             let resident = Resident::load(&*source, &query, limit as usize)?;
             PointSet::report(&resident).require_points(&["points".to_owned()])?;
             Ok(resident)
@@ -194,7 +196,7 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     }
 }
 
-/// The picture as it was written, drawn now unless the same was drawn before.
+/// The picture as it was written, drawn now unless the same was drawn before. Its URLs are paths without a base yet.
 pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(Arc<Overlay>, StatusCode)> {
     request.check(&app.config.limits)?;
     let key = request.cache_key();
@@ -232,10 +234,10 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(A
     app.bytes.insert(filename.clone(), drawn.png);
     let canvas = &request.canvas;
     let overlay = Arc::new(Overlay {
-        url: app.url(&format!("imgs/{filename}")),
+        url: format!("imgs/{filename}"),
         bounds: corners(canvas.bounds()),
         size: [canvas.width(), canvas.height()],
-        legend: drawn.span.as_ref().and_then(|span| legend_url(app, &request, span)),
+        legend: drawn.span.as_ref().and_then(|span| legend_path(&request, span)),
         span: drawn.span,
         points_drawn: drawn.points,
         expires_at: name.created_s() + ttl_s,
@@ -261,8 +263,8 @@ async fn answer_points(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-/// The URL of the legend of a picture; `None` where it depends on the points of the request.
-fn legend_url(app: &App, request: &RenderRequest, span: &SpanReply) -> Option<String> {
+/// The path of the legend of a picture, with its query; `None` where it depends on the points of the request.
+fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
     let mut options = StyleOptions { vmin: None, vmax: None, ..request.options.clone() };
     let mut query: Vec<(&str, String)> = Vec::new();
     let path = match &request.subject {
@@ -292,7 +294,7 @@ fn legend_url(app: &App, request: &RenderRequest, span: &SpanReply) -> Option<St
         Subject::Given(_) => return None,
     };
     query.extend(options.pairs());
-    Some(app.url(&format!("{path}?{}", query_string(&query))))
+    Some(format!("{path}?{}", query_string(&query)))
 }
 
 /// The legend of a span that is known

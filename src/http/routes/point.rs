@@ -18,7 +18,7 @@ use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::render_request::RenderRequest;
-use crate::http::parameters::shared::ZOOM;
+use crate::http::parameters::shared::{ZOOM, Zoom};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{Answer, Problem};
@@ -76,8 +76,8 @@ parameter_set! {
     /// The tiles whose value is requested.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct PointOptions {
-        /// Zoom of the tiles, at 256 pixels each.
-        zoom: u8 = Declaration::new(Parameter::Z, ZOOM).default("that of TileJSON's `center`").example("10"),
+        /// Zoom of the tiles, at 256 pixels each; a fraction is rounded to the nearest whole zoom.
+        zoom: Zoom = Declaration::new(Parameter::Z, ZOOM).default("that of TileJSON's `center`").example("10"),
         /// How many of the most frequent categories within the radius to list.
         categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { least: 0, most: MOST_CATEGORIES })
             .default("0")
@@ -111,7 +111,7 @@ pub(crate) async fn point(
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let usual_zoom = || center(layer.bounds(), TileStyle::SIDE_PX, TileCoord::MAX_ZOOM).2;
     let PointOptions { zoom, categories } = fields.read()?;
-    let zoom = zoom.unwrap_or_else(usual_zoom);
+    let zoom = zoom.map_or_else(usual_zoom, |Zoom(zoom)| zoom);
     let most = categories.unwrap_or(0);
     let style = TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;

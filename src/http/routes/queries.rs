@@ -19,6 +19,7 @@ use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{FilterOptions, Layer, SelectedEntry};
@@ -88,7 +89,12 @@ request_body! {
         (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answer<Response<Body>> {
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    base: BaseUrl,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<Body>> {
     let mut fields = body_fields(&headers, &body)?;
     let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
     let name = layer.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
@@ -120,7 +126,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body
     let (of, counted) = (Arc::clone(&layer), selection.clone());
     let count = app.pool.run(move |stop| count(&of, &counted, stop).map_err(|error| of_request.request_error(error)));
     let points = count.await?;
-    let server = app.absolute_url(&headers)?;
+    let server = base.absolute()?;
     let id = uuid::Uuid::new_v4().to_string();
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
     let entry = SelectedEntry { of: name, filter: selection, points, expires_s };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Response, header};
+use axum::http::{Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::digest::digest;
 use crate::http::server::problem::{Answer, Problem};
@@ -92,13 +93,13 @@ pub(crate) async fn tile_json(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    base: BaseUrl,
 ) -> Answer<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
-    let server = app.absolute_url(&headers)?;
+    let server = base.absolute()?;
     let reply = describe(&app, &layer, &style, &server)?;
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(reply)).into_response())
 }

@@ -24,15 +24,15 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A tile of a layer
 ///
-/// Tiles are numbered from the north-west, as OpenStreetMap's are, in Web Mercator. `@2x` before `.png` doubles the pixels,
-/// for dense screens; `size=512` is what MapLibre takes a tile for: the same ground as at 256, drawn as a map a zoom
+/// Tiles are numbered from the north-west, as OpenStreetMap's are, in Web Mercator. `@2x` before `.png` doubles the pixels
+/// a side, for dense screens, and `@3x` and `@4x` go further; `size=512` is what MapLibre takes a tile for: the same ground as at 256, drawn as a map a zoom
 /// deeper. Kilometers in `radius`, `vmin` and `vmax` hold at the layer's middle latitude unless `true_scale` says another.
 #[utoipa::path(get, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x behind it twice the pixels", example = "2"),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x, @3x or @4x behind it so many times the pixels a side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>,
@@ -63,7 +63,7 @@ pub(crate) async fn tile(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x behind it twice the pixels", example = "2"),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x, @3x or @4x behind it so many times the pixels a side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
@@ -150,6 +150,10 @@ impl Address {
             }
             return Err(Problem::not_found("no such address; a tile's ends with .png: /{layer}/{z}/{x}/{y}.png"));
         };
+        if row.contains('@') {
+            let why = format!("`{row}` has an unknown pixel ratio; expected @2x, @3x or @4x behind the row");
+            return Err(Problem::parameter("y", why));
+        }
         let (zoom, column, row) = (whole("z", zoom)?, whole("x", column)?, whole("y", row)?);
         let tile = TileCoord::new(u8::try_from(zoom).unwrap_or(u8::MAX), column, row);
         let tile = tile.map_err(|error| Problem::not_found(format!("there is no such tile: {error}")))?;
@@ -181,6 +185,7 @@ mod tests {
         let read = |zoom: &str, column: &str, row: &str| Address::read(zoom, column, row);
         let address = read("24", "16777215", "0@2x.png").unwrap();
         assert_eq!((address.tile, address.ratio.pixels(256)), (TileCoord::new(24, 16_777_215, 0).unwrap(), 512));
+        assert_eq!(read("0", "0", "0@3x.png").unwrap().ratio.pixels(256), 768);
         for (zoom, column, row, status, word) in [
             ("25", "0", "0.png", 404, "zoom 25"),
             ("999999999999", "0", "0.png", 404, "no such tile"),
@@ -189,7 +194,8 @@ mod tests {
             ("0", "0", "0", 404, ".png"),
             ("0", "0", "0@2x", 404, ".png"),
             ("0", "0", "0.webp", 400, "tiles are PNG"),
-            ("0", "0", "0@3x.png", 400, "y: `0@3x`"),
+            ("0", "0", "0@5x.png", 400, "y: `0@5x` has an unknown pixel ratio; expected @2x, @3x or @4x"),
+            ("0", "0", "0@2x@2x.png", 400, "pixel ratio"),
             ("+0", "0", "0.png", 400, "z: `+0`"),
             ("0", "-1", "0.png", 400, "x: `-1`"),
             ("0", "0", ".png", 400, "y: ``"),

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
-
 use super::bundled;
 use super::cache::ByteCache;
 use super::metrics::Metrics;
@@ -20,8 +18,9 @@ use crate::http::maintenance::scheduler::Scheduler;
 use crate::http::parameters::tile_style::TileStyles;
 use crate::images::ImageFolder;
 use crate::jobs::JobContext;
-use crate::layer::{Catalog, Layer};
+use crate::layer::{Catalog, Layer, remarks};
 use crate::live;
+use crate::parameter::Parameter;
 use crate::postgis::Database;
 use crate::spelling::nearest_first;
 use crate::store::Store;
@@ -51,14 +50,13 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
 }
 
-/// The layer of a section of the config.
-fn open(name: &str, config: &LayerConfig) -> Result<Layer> {
-    Layer::open(config.spec(name)?).map_err(|error| match error {
-        Error::Input { input, message } if message.parameters().next().is_some() => {
-            Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
-        }
-        other => other,
-    })
+/// Opens a layer of inputs, and logs what there is to know of them.
+fn open(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
+    let layer = config.open_layer(name, layer)?;
+    for remark in remarks(&layer.report(), Parameter::key) {
+        tracing::warn!(layer = name, "{remark}");
+    }
+    Ok(layer)
 }
 
 /// The store of the config. Its folder may be missing until a request or another process creates the first layer.
@@ -76,7 +74,7 @@ impl App {
             if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
             let of_inputs = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
-            of_inputs.map(|(name, layer)| open(name, layer)).collect::<Result<Vec<_>>>()?
+            of_inputs.map(|(name, layer)| open(&config, name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let mut catalog = Catalog::new(layers);
@@ -164,24 +162,5 @@ impl App {
     /// The first layer by name.
     pub(crate) fn first_layer(&self) -> Option<Arc<Layer>> {
         self.catalog.layers().into_iter().next()
-    }
-
-    /// The URL of a path, which is given without its first slash.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.config.server.base_url.as_deref().unwrap_or_default().trim_end_matches('/'))
-    }
-
-    /// The base of the server's URLs, without a slash at the end: `server.base_url`, or the request's own `Host`. A proxy's
-    /// forwarding headers are ignored, since any client can send them.
-    pub(crate) fn absolute_url(&self, headers: &HeaderMap) -> Answer<String> {
-        const MAX_BYTES: usize = 256;
-        if let Some(base_url) = &self.config.server.base_url {
-            return Ok(base_url.trim_end_matches('/').to_owned());
-        }
-        let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.filter(|host| (1..=MAX_BYTES).contains(&host.len()) && host.bytes().all(is_of_host));
-        let why = "the request has no Host header that an address could begin with; set server.base_url of the config";
-        host.map(|host| format!("http://{host}")).ok_or_else(|| Problem::parameter("host", why))
     }
 }

@@ -1,6 +1,6 @@
 //! Authorization of requests that change something.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use headers::authorization::Bearer;
 use headers::{Authorization, HeaderMapExt, Host, Origin};
 
@@ -67,7 +67,8 @@ fn is_local(headers: &HeaderMap) -> bool {
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     };
-    let is_forwarded = headers.contains_key(header::FORWARDED) || headers.contains_key("x-forwarded-for");
+    let is_of_proxy = |name: &HeaderName| *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-");
+    let is_forwarded = headers.keys().any(is_of_proxy);
     let origin = headers.typed_try_get::<Origin>();
     headers.typed_get::<Host>().is_some_and(|host| is_loopback(host.hostname()))
         && origin.is_ok_and(|origin| origin.is_none_or(|origin| is_loopback(origin.hostname())))
@@ -94,7 +95,11 @@ mod tests {
             for origin in ["https://maps.example", "null", "http://localhost.example", "http://127.0.0.1.example:80"] {
                 assert!(!is_local(&headers(&[host(here), ("origin", origin)])), "{here} {origin}");
             }
-            assert!(!is_local(&headers(&[host(here), ("x-forwarded-for", "192.0.2.1")])));
+            for (name, value) in
+                [("x-forwarded-for", "192.0.2.1"), ("x-forwarded-host", "a"), ("x-forwarded-proto", "http")]
+            {
+                assert!(!is_local(&headers(&[host(here), (name, value)])), "{here} {name}");
+            }
             assert!(!is_local(&headers(&[host(here), ("forwarded", "for=192.0.2.1")])));
         }
         for there in ["maps.example", "192.0.2.1:3000", "localhost.example", "", "[2001:db8::1]:3000"] {

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::parameters::ParameterSet;
-use crate::source::{Columns, read};
+use crate::source::{Columns, ReadOptions, read};
 
 /// A layer whose file is part of the binary.
 struct Bundled {
@@ -57,7 +57,7 @@ impl Bundled {
             style,
             ..LayerSpec::default()
         };
-        Layer::of_source(spec, read(self.file, self.name)?)
+        Layer::of_source(spec, read(self.file, self.name, &ReadOptions::default())?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod app;
 mod auth;
+pub(crate) mod base_url;
 pub(crate) mod body;
 mod bundled;
 mod cache;
@@ -15,6 +16,7 @@ pub(crate) mod overlay_cache;
 pub(crate) mod pool;
 pub(crate) mod problem;
 mod render;
+mod request_uri;
 mod router;
 pub(crate) mod scale;
 pub(crate) mod schemes;

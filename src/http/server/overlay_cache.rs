@@ -7,6 +7,7 @@ use quick_cache::sync::Cache;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::base_url::BaseUrl;
 use super::corners::Corners;
 use super::scale::SpanReply;
 
@@ -39,7 +40,15 @@ pub(crate) struct Overlay {
     pub(crate) rejected: Vec<String>,
 }
 
-/// Overlays by the keys of their pictures.
+impl Overlay {
+    /// The overlay with URLs that begin with `base`, in place of the paths of the cache.
+    pub(crate) fn at(&self, base: &BaseUrl) -> Self {
+        let legend = self.legend.as_ref().map(|legend| base.url(legend));
+        Self { url: base.url(&self.url), legend, ..self.clone() }
+    }
+}
+
+/// Overlays by the keys of their pictures. Their URLs are paths without a base: clients may reach the server by several.
 #[derive(Debug)]
 pub(crate) struct OverlayCache(pub(crate) Cache<String, Arc<Overlay>, BySize>);
 

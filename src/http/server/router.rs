@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, Response, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use super::app::App;
@@ -86,12 +86,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), access))
         .layer(cors)
+        .layer(from_fn(vary_preflight))
         .with_state(app)
 }
 
-/// Which other sites' pages may read the answers.
+/// Which other sites' pages may read the answers. They may send any header: no credentials of the browser are sent with it.
 fn cors(origins: &[String]) -> CorsLayer {
-    let allowed = if origins.iter().any(|origin| origin == "*") {
+    let is_any = origins.iter().any(|origin| origin == "*");
+    let allowed = if is_any {
         AllowOrigin::any()
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
@@ -100,13 +102,20 @@ fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::CONTENT_ENCODING,
-            ingest::IDEMPOTENCY_KEY,
-            REQUEST_ID,
-        ])
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed)
+        // Of the answers to other requests only the origin makes a difference. Some caches keep none that varies by more.
+        .vary(if is_any { vec![] } else { vec![header::ORIGIN] })
         .max_age(std::time::Duration::from_secs(3600))
+}
+
+/// Marks the answer to a preflight request, which allows the headers that were asked for, as different for other headers.
+async fn vary_preflight(request: Request, next: Next) -> Response<Body> {
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if is_preflight {
+        let varies = HeaderValue::from_name(header::ACCESS_CONTROL_REQUEST_HEADERS);
+        response.headers_mut().append(header::VARY, varies);
+    }
+    response
 }

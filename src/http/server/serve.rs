@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -16,6 +19,8 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutWriter;
 
 use super::app::App;
+use super::base_url::Peer;
+use super::request_uri::normalize;
 use super::router::router;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -94,8 +99,8 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, Peer(peer.ip())),
             Err(error) => {
                 if !matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) {
                     // Usually out of file descriptors, of which a connection that ends frees one.
@@ -110,7 +115,12 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
         // A client that stops reading must not keep its connection.
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(timeout));
-        let service = TowerToHyperService::new(router.clone());
+        let routes = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            normalize(&mut request);
+            routes.call(request)
+        });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
         let app = Arc::clone(&app);
         tokio::spawn(async move {

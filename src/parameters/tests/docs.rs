@@ -10,7 +10,7 @@ use crate::http::routes::point::PointOptions;
 use crate::http::routes::points::PointsOptions;
 use crate::http::routes::queries::QueryOptions;
 use crate::http::routes::statistics::StatisticsOptions;
-use crate::layer::{ColumnOptions, FilterOptions, StyleOptions};
+use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
 use crate::parameters::{Declaration, ParameterSet};
 
 const INTRODUCTION: &str = "\
@@ -60,6 +60,12 @@ fn the_table_of_parameters_is_generated() {
             "Columns",
             "Which columns of an input make a point: on the command line, and in the query of `POST /{layer}/points`.",
             of::<ColumnOptions>(),
+        ),
+        (
+            "Inputs",
+            "How inputs are read: on the command line, in the query of `POST /{layer}/points`, and as keys of a layer or a job in \
+             `kiln.toml`. [Inputs](inputs.md) has the whole story.",
+            of::<InputOptions>(),
         ),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();

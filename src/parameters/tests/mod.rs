@@ -4,6 +4,7 @@ mod docs;
 mod typescript;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::{Args, FromArgMatches};
 use serde_json::json;
@@ -11,10 +12,13 @@ use utoipa::{IntoParams, PartialSchema};
 
 use super::{Declaration, Kind, Location, ParameterSet, parameter_set};
 use crate::cli::flags::Flags;
-use crate::config::read_options;
+use crate::config::{Config, read_options};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::{InQuery, request_body};
+use crate::jobs::Subject;
+use crate::layer::InputOptions;
 use crate::parameter::Parameter;
+use crate::source::{AxisOrder, Quote};
 
 const MADE_UP: Parameter = Parameter::new("made_up_level");
 
@@ -37,8 +41,8 @@ request_body! {
     example: { "made_up_level": 4 }
 }
 
-fn flags(args: &[&str]) -> Result<MadeUpOptions, String> {
-    let command = Flags::<MadeUpOptions>::augment_args(clap::Command::new("kiln"));
+fn flags<S: ParameterSet>(args: &[&str]) -> Result<S, String> {
+    let command = Flags::<S>::augment_args(clap::Command::new("kiln"));
     let matches = command.try_get_matches_from([&["kiln"], args].concat()).map_err(|error| error.to_string())?;
     Flags::from_arg_matches(&matches).map(|Flags(options)| options).map_err(|error| error.to_string())
 }
@@ -71,8 +75,8 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
     let message = "`much` is not a number from 0 to 9".to_owned();
     assert_eq!(read("made_up_level = 'much'"), Err(("made_up_level".to_owned(), message)));
     // Flags.
-    assert_eq!(flags(&["--made-up-level", "4"]).unwrap(), four);
-    let refused = flags(&["--made-up-level", "12"]).unwrap_err();
+    assert_eq!(flags::<MadeUpOptions>(&["--made-up-level", "4"]).unwrap(), four);
+    let refused = flags::<MadeUpOptions>(&["--made-up-level", "12"]).unwrap_err();
     assert!(refused.contains("'--made-up-level <VALUE>': `12` is not a number from 0 to 9"), "{refused}");
     let help = Flags::<MadeUpOptions>::augment_args(clap::Command::new("kiln")).render_help().to_string();
     assert!(help.contains("--made-up-level <VALUE>  A level that nothing uses [default: 3]"), "{help}");
@@ -100,6 +104,48 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
     let table = docs::table(MadeUpOptions::declarations(), true);
     let row = "| `made_up_level`, `madeUpLevel` | `--made-up-level` | a number from 0 to 9 | 3 | A level that nothing uses. |\n";
     assert!(table.ends_with(row), "{table}");
+}
+
+#[test]
+fn inputs_are_read_by_the_same_options_wherever_they_are_given() {
+    let given = InputOptions {
+        crs: Some("EPSG:25832".into()),
+        order: Some(AxisOrder::LatLon),
+        time_format: Some("%d.%m.%Y %H:%M".parse().unwrap()),
+        day_first: Some(true),
+        encoding: Some("windows-1252".into()),
+        quote: Some(Quote::None),
+        records: Some("data.items".into()),
+    };
+    let args = "--crs EPSG:25832 --order lat-lon --day-first --encoding windows-1252 --quote none --records data.items";
+    let args: Vec<&str> = args.split(' ').chain(["--time-format", "%d.%m.%Y %H:%M"]).collect();
+    assert_eq!(flags::<InputOptions>(&args).unwrap(), given);
+    let query = "crs=EPSG:25832&order=Lat-Lon&day_first=true&encoding=windows-1252&quote=none&records=data.items\
+                 &time_format=%25d.%25m.%25Y+%25H:%25M";
+    let mut fields = Fields::from_query(query).unwrap();
+    assert_eq!(fields.read::<InputOptions>().unwrap(), given);
+    fields.finish().unwrap();
+    let keys = "crs = 'EPSG:25832'\norder = 'lat-lon'\nday_first = true\nencoding = 'windows-1252'\nquote = 'none'\n\
+                records = 'data.items'\ntime_format = '%d.%m.%Y %H:%M'\ngeometry = 'place'\n";
+    let text =
+        format!("[layers.a]\ninput = 'a.csv'\n{keys}[[jobs]]\nname = 'a'\ninput = 'a.csv'\noutput = 'a.png'\n{keys}");
+    let config = Config::from_toml(Path::new("kiln.toml"), &text).unwrap();
+    let of_layer = config.layers["a"].spec("a").unwrap();
+    let Subject::Inputs(of_job) = config.jobs[0].job().unwrap().subject else { unreachable!() };
+    for spec in [of_layer, *of_job] {
+        assert_eq!((spec.read, spec.columns.geometry.as_deref()), (given.read_options(), Some("place")));
+    }
+    let printed = config.to_toml().unwrap();
+    assert_eq!(Config::from_toml(Path::new("kiln.toml"), &printed).unwrap(), config, "{printed}");
+}
+
+#[test]
+fn a_boolean_flag_alone_means_true() {
+    let day_first = |args: &[&str]| flags::<InputOptions>(args).map(|options| options.day_first);
+    assert_eq!(day_first(&[]), Ok(None));
+    assert_eq!(day_first(&["--day-first"]), Ok(Some(true)));
+    assert_eq!(day_first(&["--day-first", "false"]), Ok(Some(false)));
+    assert!(day_first(&["--day-first", "maybe"]).unwrap_err().contains("`maybe` is neither true nor false"));
 }
 
 #[test]

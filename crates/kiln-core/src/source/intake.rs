@@ -156,6 +156,11 @@ impl<'i, 's> Intake<'i, 's> {
         self.report.ignored.push(Ignored { input: String::new(), column, role, values: 1, row, reason });
     }
 
+    /// Whether the reader is to go on after a row that went no further.
+    pub fn flow(&self) -> ControlFlow<()> {
+        self.query.flow()
+    }
+
     /// Rows told so far.
     pub fn rows(&self) -> u64 {
         self.report.read

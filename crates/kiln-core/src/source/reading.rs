@@ -59,7 +59,7 @@ macro_rules! words {
 
             fn from_str(text: &str) -> Result<Self> {
                 match text {
-                    $($word => Ok(Self::$variant),)+
+                    $(_ if text.eq_ignore_ascii_case($word) => Ok(Self::$variant),)+
                     _ => {
                         let words = Self::WORDS.join(" or ");
                         Err(Error::invalid(Parameter::$parameter, format!("`{text}` is invalid; expected {words}")))

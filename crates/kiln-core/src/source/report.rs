@@ -16,6 +16,8 @@ pub struct ScanReport {
     pub rejected: u64,
     /// Points of inputs without weights, although weights were wanted: each weighs 1.
     pub unweighted: u64,
+    /// The column of the weights, of the first input that has one.
+    pub weight: Option<String>,
     /// Points whose longitude lies beyond ±180° and was wrapped around by 360°.
     pub wrapped: u64,
     /// The first rejected rows, at most [`ScanContext::max_rejections`](super::ScanContext), in order.
@@ -74,6 +76,7 @@ impl ScanReport {
         self.rejected += next.rejected;
         self.unweighted += next.unweighted;
         self.wrapped += next.wrapped;
+        self.weight = self.weight.take().or(next.weight);
         for ignored in next.ignored {
             let same = |known: &&mut Ignored| known.input == ignored.input && known.role == ignored.role;
             match self.ignored.iter_mut().find(same) {

@@ -1,14 +1,11 @@
-//! Points from Arrow IPC: files (Feather version 2) and streams.
+//! Arrow IPC as tables: files (Feather version 2) and streams.
 //!
-//! Of each record batch the wanted columns are read, so one batch of them is held in memory. A part is some record batches
-//! after each other; where a stream replaces the dictionary of its categories as it goes, all of it is one part.
+//! Of each record batch the requested columns are read, so one batch of them is held in memory. A part is some record
+//! batches after each other; where a stream replaces a dictionary as it goes, all of it is one part.
 
 mod body;
-mod cells;
-mod columns;
 mod flaw;
 mod layout;
-mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -17,30 +14,24 @@ use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field, Schema};
 
 use self::body::{Dictionaries, add_dictionary, read_batch};
-use self::columns::Wanted;
 use self::flaw::{Flaw, guarded};
 use self::layout::{CONTINUATION, Layout, MAGIC};
-use self::rows::Rows;
-use super::intake::Intake;
-use super::parts::{PartResult, scan_parts};
-use super::{Query, ScanReport, Sink, Source, read_error};
+use super::nested::{Nested, select};
+use super::read_error;
+use super::table::{PartResult, Request, RowSink, Table, TableScan};
 use kiln_core::error::{Error, Result};
 
-/// A file of Arrow IPC as a [`Source`], in the file format or in the streaming format.
-///
-/// Longitude, latitude and weight are columns of integers or floats; a time is a timestamp of any unit, a date, a number of
-/// Unix seconds, milliseconds, microseconds or nanoseconds, or a text in ISO 8601; a category is a text, a dictionary of
-/// texts, an integer or a truth value. A row with a null for a coordinate or a weight is rejected, and so is one with a time
-/// that cannot be read; a null for a time or a category is none.
+/// A file of Arrow IPC, in the file format or in the streaming format.
 #[derive(Debug)]
-pub struct Arrow {
+pub(super) struct Arrow {
     path: PathBuf,
     name: String,
     file_bytes: u64,
     layout: Layout,
+    columns: Nested,
 }
 
 impl Arrow {
@@ -56,7 +47,7 @@ impl Arrow {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it is not a whole file or stream of Arrow IPC.
-    pub fn open(path: &Path, name: String) -> Result<Self> {
+    pub(super) fn open(path: &Path, name: String) -> Result<Self> {
         let failed = |error| read_error(&name, error);
         let file = File::open(path).map_err(failed)?;
         let file_bytes = file.metadata().map_err(failed)?.len();
@@ -68,14 +59,8 @@ impl Arrow {
         let layout =
             guarded(|| if is_file { Layout::of_file(&file, file_bytes) } else { Layout::of_stream(&file, file_bytes) });
         let layout = layout.map_err(|flaw| flaw.of(&name))?;
-        Ok(Self { path: path.to_owned(), name, file_bytes, layout })
-    }
-
-    /// The number of the dictionary that the categories are in, if they are.
-    #[allow(deprecated)] // There is no other way to it.
-    fn dictionary(&self, wanted: &Wanted) -> Option<i64> {
-        let field = self.layout.schema.field(wanted.category?);
-        if matches!(field.data_type(), DataType::Dictionary(..)) { field.dict_id() } else { None }
+        let columns = Nested::of(&layout.schema);
+        Ok(Self { path: path.to_owned(), name, file_bytes, layout, columns })
     }
 
     /// Record batches that follow each other and are worth a part, all of them if `together`.
@@ -104,78 +89,120 @@ impl Arrow {
     }
 }
 
-impl Source for Arrow {
-    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+impl Table for Arrow {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.columns.schema
+    }
+
+    fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
+        let paths: Vec<&[String]> = request.indexes().map(|index| &self.columns.paths[index][..]).collect();
         let Layout { schema, batches, .. } = &self.layout;
-        let wanted = Wanted::find(schema, query).map_err(|message| Error::input(&self.name, message))?;
-        if let Some(progress) = query.scan.progress {
-            progress.expect_bytes(batches.iter().map(|batch| batch.message.body_bytes).sum());
+        let mut roots: Vec<usize> = paths.iter().filter_map(|path| schema.index_of(&path[0]).ok()).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        let mut dictionaries = Vec::new();
+        for root in &roots {
+            dictionary_ids(schema.field(*root), &mut dictionaries);
         }
-        let scan = Scan {
-            arrow: self,
-            file: self.reopen()?,
-            wanted,
-            places: wanted.places(),
-            dictionary: self.dictionary(&wanted),
-        };
         let changes = batches.windows(2).any(|pair| pair[0].dictionaries != pair[1].dictionaries);
-        let parts = self.parts(changes && scan.dictionary.is_some());
+        let parts = self.parts(changes && !dictionaries.is_empty());
         // All record batches of a part have the same dictionaries, or there is just one part that begins without any.
         let first = if parts.len() > 1 { batches[0].dictionaries } else { 0 };
+        let mut scan = Scan {
+            arrow: self,
+            file: self.reopen()?,
+            paths,
+            roots,
+            dictionaries,
+            parts,
+            first,
+            shared: Dictionaries::new(),
+        };
         let mut shared = Dictionaries::new();
         scan.add_dictionaries(0..first, &mut shared)?;
-        scan_parts(&self.name, parts.len(), query, wanted.has(), sinks, |part, intake| {
-            scan.read_part(&parts[part], shared.clone(), first, intake)
-        })
+        scan.shared = shared;
+        Ok(Box::new(scan))
     }
 }
 
-/// One scan of a file.
+/// Adds the numbers of the dictionaries that a column uses.
+#[allow(deprecated, reason = "there is no other way to them")]
+fn dictionary_ids(field: &Field, ids: &mut Vec<i64>) {
+    ids.extend(field.dict_id());
+    match field.data_type() {
+        DataType::Struct(children) => children.iter().for_each(|child| dictionary_ids(child, ids)),
+        DataType::List(child)
+        | DataType::LargeList(child)
+        | DataType::FixedSizeList(child, _)
+        | DataType::Map(child, _)
+        | DataType::RunEndEncoded(_, child) => dictionary_ids(child, ids),
+        _ => {}
+    }
+}
+
+/// One pass over some columns.
 struct Scan<'a> {
     arrow: &'a Arrow,
     file: File,
-    wanted: Wanted,
-    places: Vec<usize>,
-    dictionary: Option<i64>,
+    paths: Vec<&'a [String]>,
+    /// The columns at the top that hold them, in the order of the schema.
+    roots: Vec<usize>,
+    /// The numbers of the dictionaries that these columns use.
+    dictionaries: Vec<i64>,
+    parts: Vec<Range<usize>>,
+    /// How many of the file's dictionaries every part begins with, and these.
+    first: usize,
+    shared: Dictionaries,
 }
 
 impl Scan<'_> {
-    /// Reads those of the file's dictionaries in `range` that are wanted.
+    /// Reads those of the file's dictionaries in `range` that are used.
     fn add_dictionaries(&self, range: Range<usize>, dictionaries: &mut Dictionaries) -> Result<()> {
-        let (Layout { schema, dictionaries: messages, .. }, Some(id)) = (&self.arrow.layout, self.dictionary) else {
+        let Layout { schema, dictionaries: messages, .. } = &self.arrow.layout;
+        if self.dictionaries.is_empty() {
             return Ok(());
-        };
+        }
         for message in &messages[range] {
-            guarded(|| add_dictionary(&self.file, message, schema, id, dictionaries))
+            guarded(|| add_dictionary(&self.file, message, schema, &self.dictionaries, dictionaries))
                 .map_err(|flaw| self.failed(flaw))?;
         }
         Ok(())
     }
 
-    /// Reads the record batches in `part`; `known` of the file's dictionaries are in `dictionaries` already.
-    fn read_part(
-        &self,
-        part: &Range<usize>,
-        mut dictionaries: Dictionaries,
-        mut known: usize,
-        intake: &mut Intake<'_, '_>,
-    ) -> PartResult {
-        let Layout { schema, batches, .. } = &self.arrow.layout;
-        let mut rows = Rows::default();
-        for batch in &batches[part.clone()] {
-            self.add_dictionaries(known..batch.dictionaries, &mut dictionaries)?;
-            known = batch.dictionaries;
-            let read = guarded(|| read_batch(&self.file, &batch.message, schema, &self.places, &dictionaries));
-            let read = read.map_err(|flaw| self.failed(flaw))?;
-            if rows.tell(&read, &self.wanted, intake).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            intake.advance(batch.message.body_bytes);
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
     fn failed(&self, flaw: Flaw) -> Error {
         flaw.of(&self.arrow.name)
+    }
+}
+
+impl TableScan for Scan<'_> {
+    fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.arrow.layout.batches.iter().map(|batch| batch.message.body_bytes).sum()
+    }
+
+    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+        let Layout { schema, batches, .. } = &self.arrow.layout;
+        let (mut dictionaries, mut known) = (self.shared.clone(), self.first);
+        for batch in &batches[self.parts[part].clone()] {
+            self.add_dictionaries(known..batch.dictionaries, &mut dictionaries)?;
+            known = batch.dictionaries;
+            let read = || {
+                let read = read_batch(&self.file, &batch.message, schema, &self.roots, &dictionaries)?;
+                Ok(select(&read, &self.paths)?)
+            };
+            let read = guarded(read).map_err(|flaw| self.failed(flaw))?;
+            if rows.batch(&read).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            rows.advance(batch.message.body_bytes);
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{Arrow, Csv, GeoJson, Json, Parquet, Source};
+use super::arrow::Arrow;
+use super::columns::TablePoints;
+use super::parquet::Parquet;
+use super::{Csv, GeoJson, Json, ReadOptions, Source};
 use kiln_core::error::{Error, Result};
 
 /// A format that points are read from.
@@ -104,12 +107,12 @@ impl Format {
     }
 
     /// Opens the file at `path`, which messages call `name`.
-    pub(super) fn open(self, path: &Path, name: &str) -> Result<Box<dyn Source>> {
+    pub(super) fn open(self, path: &Path, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
         let name = name.to_owned();
         Ok(match self {
             Self::Csv => Box::new(Csv::open(path, name)?),
-            Self::Parquet => Box::new(Parquet::open(path, name)?),
-            Self::Arrow => Box::new(Arrow::open(path, name)?),
+            Self::Parquet => Box::new(TablePoints::of(Parquet::open(path, name)?, options)),
+            Self::Arrow => Box::new(TablePoints::of(Arrow::open(path, name)?, options)),
             Self::GeoJson => Box::new(GeoJson::open(path, name)?),
             Self::Json => Box::new(Json::open(path, name)?),
             Self::JsonLines => Box::new(Json::open_lines(path, name)?),

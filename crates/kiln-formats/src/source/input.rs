@@ -8,7 +8,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::format::Format;
 use super::packing::Packing;
-use super::{Csv, Query, ScanReport, Sink, Source};
+use super::{Csv, Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
 
 /// Opens the input that `spec` names: a file, or `-` for standard input.
@@ -23,9 +23,9 @@ use kiln_core::error::{Error, Result};
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
 /// that can be read.
-pub fn open(spec: &str) -> Result<Box<dyn Source>> {
+pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     if spec == "-" {
-        return read(io::stdin().lock(), spec);
+        return read(io::stdin().lock(), spec, options);
     }
     let unreadable = |error| Error::io(spec, "read", error);
     let metadata = std::fs::metadata(spec).map_err(unreadable)?;
@@ -34,14 +34,14 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>> {
     }
     let mut file = File::open(spec).map_err(unreadable)?;
     if !metadata.is_file() {
-        return read(file, spec);
+        return read(file, spec, options);
     }
     let head = read_head(&mut file).map_err(unreadable)?;
     if Packing::of(&head).is_some() {
-        return read(head.chain(file), spec);
+        return read(head.chain(file), spec, options);
     }
     let extension = extension(Path::new(spec));
-    Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec)
+    Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec, options)
 }
 
 /// Opens what `reader` delivers, in whatever format and packing it turns out to be. Messages call it `name`, whose
@@ -49,19 +49,19 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>> {
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read.
-pub fn read(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
+pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
     let extension = extension(Path::new(name));
     let Some(packing) = Packing::of(&head) else {
         let format = Format::of(&head, extension.as_deref(), name)?;
-        return open_copy(format, &head, reader, name, unreadable);
+        return open_copy(format, options, &head, reader, name, unreadable);
     };
     let broken = |error| Error::input(name, format!("broken {}: {error}", packing.name()));
     let mut unpacked = packing.unpack(head.chain(reader)).map_err(broken)?;
     let head = read_head(&mut unpacked).map_err(broken)?;
     let inner = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
-    open_copy(Format::of(&head, inner.as_deref(), name)?, &head, unpacked, name, broken)
+    open_copy(Format::of(&head, inner.as_deref(), name)?, options, &head, unpacked, name, broken)
 }
 
 /// Opens what `reader` delivers, the body of a request, in the format of `media_type`: one of
@@ -72,7 +72,12 @@ pub fn read(mut reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
 /// # Errors
 /// [`Error::MediaType`] if `media_type` is none of those; [`Error::Io`] if the body cannot be read or copied;
 /// [`Error::Input`] if it is empty, packed, or not in the format.
-pub fn read_as(mut reader: impl Read, media_type: Option<&str>, name: &str) -> Result<Box<dyn Source>> {
+pub fn read_as(
+    mut reader: impl Read,
+    media_type: Option<&str>,
+    name: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn Source>> {
     let format = media_type.map_or(Ok(None), Format::of_media_type)?;
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
@@ -85,7 +90,7 @@ pub fn read_as(mut reader: impl Read, media_type: Option<&str>, name: &str) -> R
         Some(format) => format.check(&head, name).map(|()| format)?,
         None => Format::of(&head, extension(Path::new(name)).as_deref(), name)?,
     };
-    open_copy(format, &head, reader, name, unreadable)
+    open_copy(format, options, &head, reader, name, unreadable)
 }
 
 /// Several inputs as one: they are scanned in turn, each by all the workers.
@@ -113,6 +118,7 @@ const HEAD_BYTES: usize = 4096;
 /// Opens a copy of `head` and the `rest` behind it, once the head has told that it can be in `format`.
 fn open_copy(
     format: Format,
+    options: &ReadOptions,
     head: &[u8],
     rest: impl Read,
     name: &str,
@@ -122,7 +128,7 @@ fn open_copy(
         Csv::check_head(head, head.len() < HEAD_BYTES, name)?;
     }
     let spool = Spool::of(head.chain(rest), unreadable)?;
-    Ok(Box::new(Spooled { source: format.open(&spool.path, name)?, _spool: spool }))
+    Ok(Box::new(Spooled { source: format.open(&spool.path, name, options)?, _spool: spool }))
 }
 
 /// The first bytes, fewer than [`HEAD_BYTES`] only if there are no more.
@@ -199,6 +205,18 @@ mod tests {
     use super::*;
 
     const ROWS: &str = "[[1,2],[3,4]]";
+
+    fn open(spec: &str) -> Result<Box<dyn Source>> {
+        super::open(spec, &ReadOptions::default())
+    }
+
+    fn read(reader: impl Read, name: &str) -> Result<Box<dyn Source>> {
+        super::read(reader, name, &ReadOptions::default())
+    }
+
+    fn read_as(reader: impl Read, media_type: Option<&str>, name: &str) -> Result<Box<dyn Source>> {
+        super::read_as(reader, media_type, name, &ReadOptions::default())
+    }
 
     fn gzip(content: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

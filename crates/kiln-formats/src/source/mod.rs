@@ -1,10 +1,11 @@
 //! Rows in: points from files and standard input, pushed as columnar batches.
 //!
-//! Each format is a [`Source`]; [`open`] picks the one that an input is in.
+//! Each format is a [table](table::Table) of Arrow record batches; [`columns`] turns their columns into points. [`open`]
+//! picks the format that an input is in.
 
 mod arrow;
-#[allow(dead_code, reason = "readers move to it one by one")]
 mod builder;
+mod columns;
 mod csv;
 mod document;
 #[cfg(feature = "flatgeobuf")]
@@ -20,12 +21,13 @@ mod input;
 mod json;
 #[cfg(feature = "xml")]
 mod kml;
+mod nested;
 mod packing;
 mod parquet;
+mod place;
 mod record;
 mod rows;
 mod shapefile;
-#[allow(dead_code, reason = "readers move to it one by one")]
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
@@ -39,20 +41,19 @@ mod values;
 #[cfg(feature = "xml")]
 mod xml;
 
-pub use arrow::Arrow;
 pub use csv::Csv;
 pub use format::MEDIA_TYPES;
 pub use geojson::GeoJson;
 pub use input::{Inputs, open, read, read_as};
 pub use json::Json;
-pub use parquet::Parquet;
 
 #[cfg(test)]
 use kiln_core::error::Result;
 #[cfg(test)]
 use kiln_core::geo::Points;
 #[cfg(test)]
-use kiln_core::source::{Columns, Gathered};
+use kiln_core::source::Gathered;
 use kiln_core::source::{
-    Ground, Progress, Query, ScanReport, Sink, Source, batch, intake, labels, parts, read_error, role, time,
+    AxisOrder, Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts,
+    read_error, role, time,
 };

@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::Schema;
 
 pub(super) use kiln_core::source::parts::PartResult;
@@ -97,6 +97,13 @@ pub(super) struct Request<'q> {
     pub(super) time_range: Option<TimeRange<'q>>,
 }
 
+impl Request<'_> {
+    /// The places of the columns in the schema, for tables that are not [open](Table::is_open).
+    pub(super) fn indexes(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().filter_map(|column| column.index)
+    }
+}
+
 /// A column that is to be read.
 #[derive(Clone, Debug)]
 pub(super) struct Requested {
@@ -121,8 +128,8 @@ pub(super) enum Form {
 pub(super) struct TimeRange<'q> {
     /// The time column among the requested ones.
     pub(super) column: usize,
-    /// Whether a column chunk with these smallest and largest values (an array of two) may hold a time within the range.
-    pub(super) may_hold: Box<dyn Fn(&dyn arrow_array::Array) -> bool + Sync + 'q>,
+    /// Whether rows whose times lie between two values, each an array of one, may hold a time within the range.
+    pub(super) may_hold: Box<dyn Fn(&ArrayRef, &ArrayRef) -> bool + Sync + 'q>,
 }
 
 impl std::fmt::Debug for TimeRange<'_> {

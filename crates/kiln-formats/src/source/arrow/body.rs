@@ -37,19 +37,19 @@ pub(super) fn read_batch(
     Ok(decoder.with_projection(Some(wanted)).read_record_batch()?)
 }
 
-/// Puts the dictionary in `message` among `dictionaries`, if it is the one called `wanted`.
+/// Puts the dictionary in `message` among `dictionaries`, if it is one of those called `wanted`.
 pub(super) fn add_dictionary(
     file: &File,
     message: &Message,
     schema: &Schema,
-    wanted: i64,
+    wanted: &[i64],
     dictionaries: &mut Dictionaries,
 ) -> Result<(), Flaw> {
     let head = head(file, message)?;
     let head = parse(&head)?;
     let dictionary = head.header_as_dictionary_batch();
     let dictionary = dictionary.ok_or_else(|| damaged("a message is not the dictionary it should be"))?;
-    if dictionary.id() != wanted {
+    if !wanted.contains(&dictionary.id()) {
         return Ok(());
     }
     let values = dictionary.data().ok_or_else(|| damaged("a dictionary is empty"))?;

@@ -19,8 +19,9 @@ use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
 
 use super::*;
+use crate::source::columns::TablePoints;
 use crate::source::testing::{self, Marked, Scanned, marked, marks, rejections, weighted};
-use crate::source::{Columns, Progress, read_as};
+use crate::source::{Columns, Progress, Query, ReadOptions, ScanReport, Source, read_as};
 use kiln_core::geo::Points;
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -58,9 +59,13 @@ fn packed(codec: Option<CompressionType>) -> IpcWriteOptions {
     IpcWriteOptions::default().try_with_compression(codec).unwrap()
 }
 
+fn source(path: &Path) -> Result<TablePoints> {
+    Ok(TablePoints::of(Arrow::open(path, "points.arrow".to_owned())?, &ReadOptions::default()))
+}
+
 fn scan_with(file: &[u8], query: &Query<'_>, workers: usize) -> Scanned {
     let file = testing::file(file);
-    testing::scan(&Arrow::open(file.path(), "points.arrow".to_owned())?, query, workers)
+    testing::scan(&source(file.path())?, query, workers)
 }
 
 fn scan(file: &[u8], query: &Query<'_>) -> Scanned {
@@ -69,7 +74,7 @@ fn scan(file: &[u8], query: &Query<'_>) -> Scanned {
 
 fn scan_marked(file: &[u8], query: &Query<'_>) -> (Vec<Marked>, ScanReport) {
     let file = testing::file(file);
-    testing::scan_marked(&Arrow::open(file.path(), "points.arrow".to_owned()).unwrap(), query).unwrap()
+    testing::scan_marked(&source(file.path()).unwrap(), query).unwrap()
 }
 
 fn error(file: &[u8], query: &Query<'_>) -> String {
@@ -89,16 +94,16 @@ fn files_and_streams_packed_or_not_agree() {
         ])
     };
     let batches: Vec<RecordBatch> = (0..5).map(|i| part(i * rows / 5)).collect();
-    let reference = scan(&file_with(&batches, IpcWriteOptions::default()), &weighted(None)).unwrap();
+    let reference = scan(&file_with(&batches, IpcWriteOptions::default()), &weighted(Some("w"))).unwrap();
     assert_eq!((reference.0.len(), reference.1.rejected), (49_950, 50));
     assert_eq!(reference.0[8], (-179.1, -89.1, 4.0));
     for codec in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
         for file in [file_with(&batches, packed(codec)), stream_with(&batches, packed(codec))] {
-            assert!(scan(&file, &weighted(None)).unwrap() == reference, "{codec:?}");
+            assert!(scan(&file, &weighted(Some("w"))).unwrap() == reference, "{codec:?}");
         }
     }
     let progress = Progress::default();
-    let query = weighted(None).with_progress(Some(&progress));
+    let query = weighted(Some("w")).with_progress(Some(&progress));
     for workers in 2..=3 {
         let (mut points, report) = scan_with(&stream_with(&batches, packed(None)), &query, workers).unwrap();
         let mut expected = reference.0.clone();
@@ -114,7 +119,9 @@ fn files_and_streams_packed_or_not_agree() {
 fn a_file_of_pyarrow_is_read() {
     // Sixty rows in two record batches, packed by LZ4, with a dictionary.
     let file = include_bytes!("tests/stops.feather");
-    let (seen, report) = scan_marked(file, &marked().with_weights(true));
+    let mut query = marked().with_weights(true);
+    query.columns.names.weight = Some("count".to_owned());
+    let (seen, report) = scan_marked(file, &query);
     let expected: Vec<(f64, Option<i64>, Option<&str>)> = (0..60)
         .filter(|i| *i != 7)
         .map(|i| {
@@ -123,7 +130,7 @@ fn a_file_of_pyarrow_is_read() {
         })
         .collect();
     assert_eq!(seen, marks(&expected));
-    assert_eq!(rejections(&report), [(8, "the weight is null")]);
+    assert_eq!(rejections(&report), [(8, "count is empty")]);
     let trams = marked().with_category_filter(vec!["tram".to_owned()]).with_start(Some(1_700_000_000_000_030));
     let (seen, report) = scan_marked(file, &trams);
     assert_eq!(seen.iter().map(|mark| mark.0).collect::<Vec<_>>(), [7.75, 9.25, 10.75, 11.5, 12.25, 13.0, 14.5]);
@@ -140,7 +147,7 @@ fn media_types_of_files_and_streams_are_known() {
         (&stream, "application/vnd.apache.arrow.stream"),
         (&stream, "application/octet-stream"),
     ] {
-        let source = read_as(&body[..], Some(media_type), "-").unwrap();
+        let source = read_as(&body[..], Some(media_type), "-", &ReadOptions::default()).unwrap();
         let (points, _) = testing::scan(&*source, &Query::default(), 1).unwrap();
         assert_eq!(points, [(1.5, 2.5, 1.0)], "{media_type}");
     }
@@ -156,7 +163,7 @@ fn small_record_batches_are_passed_on_together() {
         ControlFlow::Continue(())
     };
     let file = testing::file(stream_with(&batches, packed(None)));
-    let source = Arrow::open(file.path(), "points.arrow".to_owned()).unwrap();
+    let source = source(file.path()).unwrap();
     source.scan(&Query::default(), &mut [&mut sink]).unwrap();
     assert_eq!(sizes, [1000]);
 }
@@ -165,7 +172,7 @@ fn small_record_batches_are_passed_on_together() {
 fn a_sink_that_breaks_stops_the_scan() {
     let column = || floats((0..100_000).map(|_| 0.0));
     let file = testing::file(file_with(&[batch(vec![("x", column()), ("y", column())])], packed(None)));
-    let source = Arrow::open(file.path(), "points.arrow".to_owned()).unwrap();
+    let source = source(file.path()).unwrap();
     let mut stop = |_: Points<'_>| ControlFlow::Break(());
     assert!(matches!(source.scan(&Query::default(), &mut [&mut stop]), Err(Error::Cancelled)));
 }

@@ -25,7 +25,7 @@ fn files_that_are_none_or_are_cut_short_say_so() {
 fn a_file_that_changes_between_scans_is_an_error() {
     let rows = batch(vec![("x", floats([1.0, 2.0])), ("y", floats([3.0, 4.0]))]);
     let file = testing::file(file_with(&[rows], packed(None)));
-    let source = Arrow::open(file.path(), "points.arrow".to_owned()).unwrap();
+    let source = source(file.path()).unwrap();
     let bytes = file.as_file().metadata().unwrap().len();
     for changed in [bytes - 1, bytes + 1, 0] {
         file.as_file().set_len(changed).unwrap();

@@ -23,7 +23,16 @@ fn geometries_are_points_or_rejected_by_name() {
     let geo = r#"{"version": "1.1.0", "primary_column": "place", "columns": {"place": {"encoding": "WKB"}}}"#;
     let (seen, report) = scan(&write(geo_metadata(geo), fields, &[columns()]), &weighted()).unwrap();
     assert_eq!(seen, [(1.0, 2.0, 1.0), (3.0, 4.0, 4.0), (5.0, 6.0, 4.0)]);
-    assert_eq!(reasons(&report), [(2, "the geometry is a LineString, not a point"), (3, "the geometry is null")]);
+    assert_eq!(
+        reasons(&report),
+        [
+            (
+                2,
+                "place: LineString is not a point; turn it into Point or MultiPoint first, for example its centroid or its vertices"
+            ),
+            (3, "place: the geometry is empty")
+        ]
+    );
 
     // Without metadata a column is found by its type, or by its name.
     for fields in ["optional binary place (GEOMETRY); optional double w;", "optional binary GEOM; optional double w;"] {
@@ -34,19 +43,18 @@ fn geometries_are_points_or_rejected_by_name() {
 }
 
 #[test]
-fn geometry_in_another_reference_system_is_refused_on_the_globe() {
+fn geometry_in_another_reference_system_is_transformed_on_the_globe() {
     let geo = r#"{"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB",
         "crs": {"name": "WGS 84 / Pseudo-Mercator", "id": {"authority": "EPSG", "code": 3857}}}}}"#;
     let fields = "optional binary geometry;";
     let file = write(geo_metadata(geo), fields, &[vec![bytes([wkb_point(1e6, 6e6)])]]);
-    let message = error(&file, &Query::default());
-    assert!(message.contains("its geometry is in EPSG:3857 (WGS 84 / Pseudo-Mercator)"), "{message}");
-    assert!(message.contains("reproject it first"), "{message}");
+    let (seen, _) = scan(&file, &Query::default()).unwrap();
+    assert!((seen[0].0 - 8.983_152_84).abs() < 1e-6 && (seen[0].1 - 47.353_705).abs() < 1e-6, "{seen:?}");
     let plane = Query::default().with_ground(Ground::Plane);
     assert_eq!(scan(&file, &plane).unwrap().0, [(1e6, 6e6, 1.0)]);
     let polygons = geo.replace("WKB", "polygon");
     let file = write(geo_metadata(&polygons), fields, &[vec![bytes([vec![]])]]);
-    assert!(error(&file, &plane).contains("is encoded as polygon; points or WKB can be read"));
+    assert!(error(&file, &plane).contains("is encoded as polygon; points, multipoints or WKB can be read"));
 }
 
 #[test]
@@ -62,7 +70,7 @@ fn geoarrow_points_are_read_and_plain_columns_come_first() {
     let file = write(geo_metadata(geo), fields, &[vec![inner(1.0), inner(2.0), geom()]]);
     let (seen, report) = scan(&file, &Query::default()).unwrap();
     assert_eq!(seen, [(1.0, 2.0, 1.0)]);
-    assert_eq!(reasons(&report), [(2, "the longitude is null")]);
+    assert_eq!(reasons(&report), [(2, "geometry: the geometry is empty")]);
 
     let file = plain(
         "optional binary geom; optional double lon; optional double lat;",

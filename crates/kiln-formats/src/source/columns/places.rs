@@ -1,0 +1,289 @@
+//! Coordinates: two columns of numbers or texts, or one column of geometries.
+
+use std::borrow::Cow;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
+
+use super::adapter::explain;
+use super::values::{for_each_bytes, for_each_text, is_blank, is_text, numbers, shown_value, unpacked};
+use crate::source::AxisOrder;
+use crate::source::place::coordinate::{self, Axis};
+use crate::source::place::crs::Crs;
+use crate::source::place::geometry::{self, Encoding};
+
+/// How the coordinates of rows are read.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) columns: PlaceColumns,
+    /// The coordinate reference system that the coordinates are in; `None`: they are taken as they are.
+    pub(super) crs: Option<Crs>,
+}
+
+#[derive(Debug)]
+pub(super) enum PlaceColumns {
+    Axes { lon: AxisColumn, lat: AxisColumn },
+    Geometry(GeometryColumn),
+}
+
+/// A column of longitudes or of latitudes.
+#[derive(Debug)]
+pub(super) struct AxisColumn {
+    /// Its place among the columns of a batch.
+    pub(super) column: usize,
+    pub(super) name: String,
+    pub(super) axis: Axis,
+    /// What its numbers are multiplied by: 1, or 1e-7.
+    pub(super) scale: f64,
+    /// The column that says whether the number counts north or south, east or west.
+    pub(super) hemisphere: Option<usize>,
+}
+
+/// A column of geometries.
+#[derive(Debug)]
+pub(super) struct GeometryColumn {
+    /// Its place among the columns of a batch.
+    pub(super) column: usize,
+    pub(super) name: String,
+    /// The order of coordinates that the user gives.
+    pub(super) order: Option<AxisOrder>,
+    /// Whether bytes begin with the header of GeoPackage.
+    pub(super) encoding: Encoding,
+}
+
+/// The coordinates of some rows.
+pub(super) struct Coordinates<'b> {
+    /// NaN where a row holds no position, here or in `lat`.
+    pub(super) lon: Cow<'b, [f64]>,
+    pub(super) lat: Cow<'b, [f64]>,
+    /// The row of each position; `None`: there is one position per row.
+    pub(super) rows: Option<Vec<u32>>,
+}
+
+impl Coordinates<'_> {
+    /// The row of a position.
+    pub(super) fn row(&self, index: usize) -> usize {
+        self.rows.as_ref().map_or(index, |rows| rows[index] as usize)
+    }
+}
+
+impl Place {
+    /// The coordinates of the rows of a batch.
+    pub(super) fn read<'b>(&self, batch: &'b RecordBatch) -> Coordinates<'b> {
+        let mut coordinates = match &self.columns {
+            PlaceColumns::Axes { lon, lat } => Coordinates { lon: lon.read(batch), lat: lat.read(batch), rows: None },
+            PlaceColumns::Geometry(geometry) => geometry.read(batch.column(geometry.column)),
+        };
+        if let Some(crs) = &self.crs {
+            crs.to_degrees(coordinates.lon.to_mut(), coordinates.lat.to_mut());
+        }
+        coordinates
+    }
+
+    /// Says why a row has no coordinates.
+    pub(super) fn explain(&self, batch: &RecordBatch, row: usize) -> String {
+        let flaw = match &self.columns {
+            PlaceColumns::Axes { lon, lat } => lon.explain(batch, row).or_else(|| lat.explain(batch, row)),
+            PlaceColumns::Geometry(geometry) => geometry.explain(batch.column(geometry.column), row),
+        };
+        flaw.unwrap_or_else(|| {
+            "the coordinates are outside of the area in which their reference system is valid".to_owned()
+        })
+    }
+}
+
+impl AxisColumn {
+    fn read<'b>(&self, batch: &'b RecordBatch) -> Cow<'b, [f64]> {
+        let mut degrees = numbers(batch.column(self.column), |text| coordinate::parse(text, self.axis, true).ok());
+        if self.scale != 1.0 {
+            degrees.to_mut().iter_mut().for_each(|degrees| *degrees *= self.scale);
+        }
+        if let Some(hemisphere) = self.hemisphere {
+            let mut degrees_of = degrees.to_mut().iter_mut();
+            for_each_text(&unpacked(batch.column(hemisphere)), |text| {
+                if let Some(degrees) = degrees_of.next() {
+                    // Without a letter, nobody knows.
+                    let sign = text.and_then(coordinate::hemisphere).filter(|(axis, _)| *axis == self.axis);
+                    *degrees = sign.map_or(f64::NAN, |(_, sign)| degrees.abs() * sign);
+                }
+            });
+        }
+        degrees
+    }
+
+    /// Says why a row has no such coordinate, if it has none.
+    fn explain(&self, batch: &RecordBatch, row: usize) -> Option<String> {
+        let one = batch.slice(row, 1);
+        if !self.read(&one)[0].is_nan() {
+            return None;
+        }
+        let (array, name) = (batch.column(self.column), &self.name);
+        if let Some(hemisphere) = self.hemisphere
+            && numbers(one.column(self.column), |text| coordinate::parse(text, self.axis, true).ok())[0].is_finite()
+        {
+            let letters = if self.axis == Axis::Longitude { "E or W" } else { "N or S" };
+            return Some(format!(
+                "{name}: its hemisphere {} is not {letters}",
+                shown_value(batch.column(hemisphere), row)
+            ));
+        }
+        if is_text(array.data_type()) && !is_blank(array, row) {
+            let text = super::values::value_text(array, row);
+            if let Err(flaw) = coordinate::parse(&text, self.axis, true) {
+                return Some(format!("{name}: {} {flaw}", shown_value(array, row)));
+            }
+        }
+        Some(explain(array, name, row, "a number"))
+    }
+}
+
+impl GeometryColumn {
+    fn read(&self, array: &ArrayRef) -> Coordinates<'static> {
+        let mut positions = Positions::with_capacity(array.len());
+        self.each(array, |row, read| positions.push(row, read.unwrap_or_default()));
+        let Positions { lon, lat, rows, is_one_each } = positions;
+        Coordinates { lon: lon.into(), lat: lat.into(), rows: (!is_one_each).then_some(rows) }
+    }
+
+    /// Says why a row has no position.
+    fn explain(&self, array: &ArrayRef, row: usize) -> Option<String> {
+        let mut flaw = None;
+        self.each(&array.slice(row, 1), |_, read| {
+            flaw = match read {
+                Err(flaw) => Some(flaw),
+                Ok(positions) if positions.iter().all(|[lon, lat]| lon.is_nan() || lat.is_nan()) => {
+                    Some("the geometry is empty".to_owned())
+                }
+                Ok(_) => None,
+            };
+        });
+        Some(format!("{}: {}", self.name, flaw?))
+    }
+
+    /// Calls `take` with the positions of each geometry of a column, or with what is wrong with it.
+    fn each(&self, array: &ArrayRef, mut take: impl FnMut(usize, Result<&[[f64; 2]], String>)) {
+        let mut positions = Vec::new();
+        if let Some(native) = Native::of(array) {
+            for row in 0..array.len() {
+                positions.clear();
+                if array.is_valid(row) {
+                    native.positions(row, &mut positions);
+                }
+                if self.order == Some(AxisOrder::LatLon) {
+                    positions.iter_mut().for_each(|position| position.reverse());
+                }
+                take(row, Ok(&positions));
+            }
+            return;
+        }
+        let encoding = if is_text(array.data_type()) { Encoding::Text } else { self.encoding };
+        let mut row = 0;
+        for_each_bytes(&unpacked(array), |bytes| {
+            positions.clear();
+            let read =
+                bytes.map_or(Ok(()), |bytes| geometry::read(encoding, bytes, self.order, &mut positions).map(drop));
+            take(row, read.map(|()| &positions[..]).map_err(|flaw| flaw.to_string()));
+            row += 1;
+        });
+    }
+}
+
+/// The positions of some geometries.
+struct Positions {
+    lon: Vec<f64>,
+    lat: Vec<f64>,
+    rows: Vec<u32>,
+    is_one_each: bool,
+}
+
+impl Positions {
+    fn with_capacity(rows: usize) -> Self {
+        let column = || Vec::with_capacity(rows);
+        Self { lon: column(), lat: column(), rows: Vec::with_capacity(rows), is_one_each: true }
+    }
+
+    /// Adds the positions of a row; without any, one that is none.
+    fn push(&mut self, row: usize, positions: &[[f64; 2]]) {
+        let positions = if positions.is_empty() { &[[f64::NAN; 2]] } else { positions };
+        self.is_one_each &= positions.len() == 1;
+        for &[lon, lat] in positions {
+            self.lon.push(lon);
+            self.lat.push(lat);
+            self.rows.push(row as u32);
+        }
+    }
+}
+
+/// Geometries as GeoArrow stores them: coordinates in a structure or interleaved in a list, one or a list of them per row.
+enum Native {
+    Separate {
+        x: Vec<f64>,
+        y: Vec<f64>,
+    },
+    Interleaved {
+        values: Vec<f64>,
+        dimensions: usize,
+    },
+    /// The offsets of the positions of each row.
+    Many(Vec<usize>, Box<Native>),
+}
+
+impl Native {
+    /// The geometries of a column, unless they are in texts or bytes.
+    fn of(array: &ArrayRef) -> Option<Self> {
+        let numbers = |array: &ArrayRef| numbers(array, |_| None).into_owned();
+        Some(match array.data_type() {
+            DataType::Struct(_) => {
+                let fields = array.as_struct();
+                let of = |name| fields.column_by_name(name).map(numbers);
+                Self::Separate { x: of("x")?, y: of("y")? }
+            }
+            DataType::FixedSizeList(_, dimensions) => {
+                let list = array.as_fixed_size_list();
+                Self::Interleaved { values: numbers(list.values()), dimensions: (*dimensions).max(2) as usize }
+            }
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                let offsets = list.value_offsets().iter().map(|&offset| offset as usize).collect();
+                Self::list(offsets, list.values())?
+            }
+            DataType::LargeList(_) => {
+                let list = array.as_list::<i64>();
+                let offsets = list.value_offsets().iter().map(|&offset| offset as usize).collect();
+                Self::list(offsets, list.values())?
+            }
+            _ => return None,
+        })
+    }
+
+    fn list(offsets: Vec<usize>, values: &ArrayRef) -> Option<Self> {
+        let inner = match Self::of(values) {
+            Some(inner) => inner,
+            // A list of numbers is one position.
+            None => {
+                let pairs = offsets.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
+                let values = numbers(values, |_| None);
+                let of = |(start, count): (usize, usize), at: usize| {
+                    if count > at { values[start + at] } else { f64::NAN }
+                };
+                let (x, y) = pairs.map(|pair| (of(pair, 0), of(pair, 1))).unzip();
+                return Some(Self::Separate { x, y });
+            }
+        };
+        Some(Self::Many(offsets, Box::new(inner)))
+    }
+
+    /// Adds the positions of a row.
+    fn positions(&self, row: usize, positions: &mut Vec<[f64; 2]>) {
+        match self {
+            Self::Separate { x, y } => positions.push([x[row], y[row]]),
+            Self::Interleaved { values, dimensions } => {
+                positions.push([values[row * dimensions], values[row * dimensions + 1]]);
+            }
+            Self::Many(offsets, inner) => {
+                (offsets[row]..offsets[row + 1]).for_each(|index| inner.positions(index, positions));
+            }
+        }
+    }
+}

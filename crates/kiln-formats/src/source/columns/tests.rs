@@ -1,0 +1,256 @@
+//! What becomes of columns, whatever format they come from.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_schema::{Field, Schema};
+
+use super::TablePoints;
+use crate::source::table::{PartResult, Request, RowSink, Table, TableScan};
+use crate::source::testing::{self, marks, rejections};
+use crate::source::{AxisOrder, Columns, Query, ReadOptions, ScanReport};
+
+/// Batches in memory.
+#[derive(Clone)]
+struct Rows {
+    schema: Schema,
+    batches: Vec<RecordBatch>,
+    is_open: bool,
+    is_positional: bool,
+}
+
+impl Table for Rows {
+    fn name(&self) -> &str {
+        "rows"
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    fn is_positional(&self) -> bool {
+        self.is_positional
+    }
+
+    fn scan<'t>(&'t self, request: &'t Request<'t>) -> kiln_core::error::Result<Box<dyn TableScan + 't>> {
+        Ok(Box::new(Scan(self, request)))
+    }
+}
+
+struct Scan<'t>(&'t Rows, &'t Request<'t>);
+
+impl TableScan for Scan<'_> {
+    fn parts(&self) -> usize {
+        self.0.batches.len()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+        let batch = &self.0.batches[part];
+        let columns = self.1.columns.iter().map(|column| match column.index {
+            Some(index) => Arc::clone(batch.column(index)),
+            None => Arc::new(StringArray::new_null(batch.num_rows())) as ArrayRef,
+        });
+        let columns: Vec<_> = columns.collect();
+        let fields: Vec<_> = columns.iter().map(|column| Field::new("", column.data_type().clone(), true)).collect();
+        let batch = RecordBatch::try_new(Schema::new(fields).into(), columns).unwrap();
+        Ok(if rows.batch(&batch).is_break() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+}
+
+fn texts(values: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from_iter(values.iter().map(|value| (!value.is_empty()).then_some(*value))))
+}
+
+fn numbers(values: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from_iter_values(values.iter().copied()))
+}
+
+fn rows(columns: Vec<(&str, ArrayRef)>) -> Rows {
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
+    let batch = batch.unwrap();
+    Rows { schema: Schema::clone(&batch.schema()), batches: vec![batch], is_open: false, is_positional: false }
+}
+
+/// Two points at 1, 10 and 2, 20 with one more column.
+fn two(name: &str, column: ArrayRef) -> Rows {
+    rows(vec![("lon", numbers(&[1.0, 2.0])), ("lat", numbers(&[10.0, 20.0])), (name, column)])
+}
+
+fn scan(rows: &Rows, query: &Query<'_>) -> testing::Scanned {
+    testing::scan(&TablePoints::of(rows.clone(), &ReadOptions::default()), query, 1)
+}
+
+fn marked(rows: &Rows, query: &Query<'_>, options: &ReadOptions) -> (Vec<testing::Marked>, ScanReport) {
+    testing::scan_marked(&TablePoints::of(rows.clone(), options), query).unwrap()
+}
+
+fn named(set: impl FnOnce(&mut Columns)) -> Query<'static> {
+    let mut query = Query::default().with_weights(true).with_times(true).with_categories(true);
+    set(&mut query.columns.names);
+    query
+}
+
+fn remarks(report: &ScanReport) -> Vec<String> {
+    report.remarks().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_weight_that_nobody_named_costs_no_point() {
+    let some = two("count", texts(&["X", "7"]));
+    let (points, report) = scan(&some, &testing::weighted(None)).unwrap();
+    assert_eq!(points, [(1.0, 10.0, 1.0), (2.0, 20.0, 7.0)]);
+    assert_eq!(
+        remarks(&report),
+        [
+            "rows: 1 value is left out of the weight column `count` and those points weigh 1 (row 1: count: \"X\" is not a \
+          number); name another column or `none` with weight"
+        ]
+    );
+    let (points, report) = scan(&some, &testing::weighted(Some("count"))).unwrap();
+    assert_eq!((points, rejections(&report)), (vec![(2.0, 20.0, 7.0)], vec![(1, "count: \"X\" is not a number")]));
+
+    let (points, report) = scan(&two("value", texts(&["low", "high"])), &testing::weighted(None)).unwrap();
+    assert_eq!((points.len(), report.unweighted), (2, 2));
+    assert_eq!(
+        remarks(&report),
+        [
+            "rows: the column `value` holds no numbers, such as \"low\": it is not read as the weight, and every point weighs 1; \
+          name another with weight"
+        ]
+    );
+    let (points, report) = scan(&some, &testing::weighted(Some("none"))).unwrap();
+    assert_eq!((points[1].2, report.unweighted, report.remarks().len()), (1.0, 2, 0));
+}
+
+#[test]
+fn a_usual_name_without_numbers_gives_way_to_the_next() {
+    let columns =
+        vec![("x", numbers(&[1.0])), ("y", numbers(&[2.0])), ("value", texts(&["low"])), ("count", texts(&["3"]))];
+    let (points, report) = scan(&rows(columns), &testing::weighted(None)).unwrap();
+    assert_eq!((points, report.remarks().len()), (vec![(1.0, 2.0, 3.0)], 0));
+}
+
+#[test]
+fn the_order_of_day_and_month_is_found_wherever_it_shows() {
+    let mut table = two("date", texts(&["05/01/2024", "06/01/2024"]));
+    let (seen, report) = marked(&table, &testing::marked(), &ReadOptions::default());
+    assert_eq!(seen, marks(&[(1.0, None, None), (2.0, None, None)]));
+    assert!(remarks(&report)[0].contains("set day_first to true or false"), "{report:?}");
+    // The first value that shows it stands behind the sample.
+    let filler = two("date", texts(&["05/01/2024"; 2])).batches[0].clone();
+    table.batches = vec![filler; 600];
+    table.batches.push(two("date", texts(&["13/01/2024", ""])).batches[0].clone());
+    let (seen, report) = marked(&table, &testing::marked(), &ReadOptions::default());
+    let day_us = |day: i64| Some(1_704_067_200_000_000 + (day - 1) * 86_400_000_000);
+    assert_eq!((seen[0].1, seen[1200].1, seen[1201].1), (day_us(5), day_us(13), None));
+    assert_eq!(report.remarks().len(), 0);
+    let first = ReadOptions { day_first: Some(false), ..ReadOptions::default() };
+    let (seen, _) = marked(&two("date", texts(&["01/05/2024", "01/06/2024"])), &testing::marked(), &first);
+    assert_eq!((seen[0].1, seen[1].1), (day_us(5), day_us(6)));
+}
+
+#[test]
+fn a_date_and_a_time_of_day_are_one_time() {
+    let with = |date: &str, time: &str| {
+        let columns = vec![
+            ("lon", numbers(&[1.0, 2.0])),
+            ("lat", numbers(&[1.0, 2.0])),
+            (date, texts(&["2024-01-01", "2024-01-02"])),
+            (time, texts(&["12:00:00", ""])),
+        ];
+        rows(columns)
+    };
+    let expected = [Some(1_704_110_400_000_000), Some(1_704_153_600_000_000)];
+    let times = |rows: &Rows, query: &Query<'_>| {
+        marked(rows, query, &ReadOptions::default()).0.iter().map(|mark| mark.1).collect::<Vec<_>>()
+    };
+    assert_eq!(times(&with("date", "time"), &testing::marked()), expected);
+    let query = named(|names| names.time = Some("seen+at".to_owned()));
+    assert_eq!(times(&with("seen", "at"), &query), expected);
+}
+
+#[test]
+fn a_time_that_is_needed_and_cannot_be_read_is_an_error() {
+    let table = two("time", texts(&["soon", "later"]));
+    let message = scan(&table, &Query::default().with_start(Some(0))).unwrap_err().to_string();
+    assert!(message.starts_with("rows: the column `time` holds no times: \"soon\" is not a time such as"), "{message}");
+    let none = named(|names| names.time = Some("none".to_owned())).with_start(Some(0));
+    let message = scan(&table, &none).unwrap_err().to_string();
+    assert_eq!(message, "rows: points cannot be filtered by their time, which is set to none by time");
+}
+
+#[test]
+fn coordinates_are_found_by_a_pair_of_names() {
+    let with = |names: &[&str]| {
+        let values = [59.0, 18.0, 40.0, -74.0];
+        rows(names.iter().zip(values).map(|(name, value)| (*name, numbers(&[value]))).collect())
+    };
+    for names in [["stop_lat", "stop_lon"], ["decimalLatitude", "decimalLongitude"], ["Lat (deg)", "Lon (deg)"]] {
+        assert_eq!(scan(&with(&names), &Query::default()).unwrap().0, [(18.0, 59.0, 1.0)], "{names:?}");
+    }
+    let e7 = rows(vec![("latitudeE7", numbers(&[593_300_000.0])), ("longitudeE7", numbers(&[180_700_000.0]))]);
+    let (points, _) = scan(&e7, &Query::default()).unwrap();
+    assert!((points[0].0 - 18.07).abs() < 1e-9 && (points[0].1 - 59.33).abs() < 1e-9, "{points:?}");
+    let two_pairs = with(&["start_lat", "start_lng", "end_lat", "end_lng"]);
+    assert_eq!(
+        scan(&two_pairs, &Query::default()).unwrap_err().to_string(),
+        "rows: 2 pairs of columns could hold the coordinates; name one with lon \"start_lng\" and lat \"start_lat\", or lon \
+         \"end_lng\" and lat \"end_lat\""
+    );
+    // The other of a pair, and numbers from 1.
+    let query = named(|names| names.lon = Some("end_lng".to_owned()));
+    assert_eq!(scan(&two_pairs, &query).unwrap().0, [(-74.0, 40.0, 1.0)]);
+    let query = named(|names| (names.lon, names.lat) = (Some("4".to_owned()), Some("3".to_owned())));
+    assert_eq!(scan(&two_pairs, &query).unwrap().0, [(-74.0, 40.0, 1.0)]);
+}
+
+#[test]
+fn columns_of_hemispheres_give_the_sign() {
+    let columns = vec![
+        ("LATITUDE", numbers(&[59.33, 33.87, 1.0])),
+        ("N/S", texts(&["N", "S", ""])),
+        ("LONGITUDE", numbers(&[18.07, 151.2, 1.0])),
+        ("E/W", texts(&["E", "W", "E"])),
+    ];
+    let (points, report) = scan(&rows(columns), &Query::default()).unwrap();
+    assert_eq!(points, [(18.07, 59.33, 1.0), (-151.2, -33.87, 1.0)]);
+    assert_eq!(rejections(&report), [(3, "LATITUDE: its hemisphere \"\" is not N or S")]);
+}
+
+#[test]
+fn columns_without_names_may_have_the_latitude_first() {
+    let mut table = rows(vec![("x", numbers(&[59.0])), ("y", numbers(&[18.0]))]);
+    table.is_positional = true;
+    let options = ReadOptions { order: Some(AxisOrder::LatLon), ..ReadOptions::default() };
+    let source = TablePoints::of(table.clone(), &options);
+    assert_eq!(testing::scan(&source, &Query::default(), 1).unwrap().0, [(18.0, 59.0, 1.0)]);
+    // Names tell the order.
+    table.is_positional = false;
+    let source = TablePoints::of(table, &options);
+    assert_eq!(testing::scan(&source, &Query::default(), 1).unwrap().0, [(59.0, 18.0, 1.0)]);
+}
+
+#[test]
+fn wrapped_longitudes_are_counted() {
+    let table = rows(vec![("lon", numbers(&[-201.2, 190.0, 180.0])), ("lat", numbers(&[1.0; 3]))]);
+    let (points, report) = scan(&table, &Query::default()).unwrap();
+    assert_eq!((points.len(), report.wrapped), (3, 2));
+    assert!(remarks(&report)[0].starts_with("2 points with a longitude beyond ±180°"), "{report:?}");
+}
+
+#[test]
+fn a_column_that_no_row_of_an_open_table_has_is_an_error() {
+    let mut table = two("kind", texts(&["a", "b"]));
+    table.is_open = true;
+    let message = scan(&table, &testing::weighted(Some("kund"))).unwrap_err().to_string();
+    assert_eq!(message, "rows: no row has a column \"kund\"; there are \"kind\", \"lon\", \"lat\"");
+}

@@ -1,0 +1,79 @@
+//! Columns within structures, by their paths.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, make_array};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
+
+/// The columns of a schema and those within its structures.
+#[derive(Debug)]
+pub(super) struct Nested {
+    /// All columns, each named by its dotted path.
+    pub(super) schema: Schema,
+    /// The names on the way to each of them.
+    pub(super) paths: Vec<Vec<String>>,
+}
+
+impl Nested {
+    /// Structures below this depth are not looked into.
+    const MAX_DEPTH: usize = 8;
+
+    /// Lists the columns of `schema`.
+    pub(super) fn of(schema: &Schema) -> Self {
+        let (mut fields, mut paths) = (Vec::new(), Vec::new());
+        for field in schema.fields() {
+            list(field, &[], &mut fields, &mut paths);
+        }
+        Self { schema: Schema::new_with_metadata(fields, schema.metadata().clone()), paths }
+    }
+}
+
+fn list(field: &FieldRef, above: &[String], fields: &mut Vec<FieldRef>, paths: &mut Vec<Vec<String>>) {
+    let path: Vec<String> = above.iter().chain([field.name()]).cloned().collect();
+    let name = path.join(".");
+    let is_named = above.is_empty();
+    fields.push(if is_named { Arc::clone(field) } else { Arc::new(Field::clone(field).with_name(name)) });
+    paths.push(path.clone());
+    if let DataType::Struct(children) = field.data_type()
+        && path.len() < Nested::MAX_DEPTH
+    {
+        for child in children {
+            list(child, &path, fields, paths);
+        }
+    }
+}
+
+/// The columns that `paths` lead to, in this order.
+///
+/// # Errors
+/// If there is no such column.
+pub(super) fn select(batch: &RecordBatch, paths: &[&[String]]) -> Result<RecordBatch, ArrowError> {
+    let column = |path: &&[String]| {
+        let [name, rest @ ..] = path else { return Err(missing("")) };
+        descend(batch.column_by_name(name).ok_or_else(|| missing(name))?, rest)
+    };
+    let columns: Vec<ArrayRef> = paths.iter().map(column).collect::<Result<_, _>>()?;
+    let fields: Vec<Field> = columns.iter().map(|column| Field::new("", column.data_type().clone(), true)).collect();
+    RecordBatch::try_new(Schema::new(fields).into(), columns)
+}
+
+/// The column within `array` that `path` leads to, null where a structure around it is.
+fn descend(array: &ArrayRef, path: &[String]) -> Result<ArrayRef, ArrowError> {
+    let [name, rest @ ..] = path else { return Ok(Arc::clone(array)) };
+    let parent: &StructArray = array.as_struct_opt().ok_or_else(|| missing(name))?;
+    let child = parent.column_by_name(name).ok_or_else(|| missing(name))?;
+    let child = match parent.nulls() {
+        Some(nulls) if nulls.null_count() > 0 => {
+            let nulls = NullBuffer::union(Some(nulls), child.logical_nulls().as_ref());
+            make_array(child.to_data().into_builder().nulls(nulls).build()?)
+        }
+        _ => Arc::clone(child),
+    };
+    descend(&child, rest)
+}
+
+fn missing(name: &str) -> ArrowError {
+    ArrowError::SchemaError(format!("there is no column `{name}`"))
+}

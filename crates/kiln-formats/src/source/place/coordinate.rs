@@ -1,0 +1,120 @@
+//! One coordinate as text: decimal degrees, or degrees, minutes and seconds, with a sign or a hemisphere.
+
+/// A coordinate of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum Axis {
+    Longitude,
+    Latitude,
+}
+
+/// The reason why a text is no coordinate, as a message to put behind the text: "`18°75'E` has …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::source) enum Flaw {
+    #[error("is not in degrees; expected a text like 18.07, 18.07E or 18°04'12\"E")]
+    Malformed,
+    #[error("has a decimal comma; expected a decimal point")]
+    Comma,
+    #[error("has minutes or seconds of 60 or more")]
+    Sixty,
+    #[error("has both a sign and the opposite hemisphere; expected one of them")]
+    Sign,
+    #[error("has the hemisphere of a latitude; expected E or W")]
+    Latitude,
+    #[error("has the hemisphere of a longitude; expected N or S")]
+    Longitude,
+}
+
+/// Degrees, minutes and seconds: how many are in a degree, the highest valid number, and the spellings of the unit, longer ones
+/// first. 60 seconds are valid because some programs round up to them.
+const PARTS: [(f64, f64, &[&str]); 3] = [
+    (1.0, f64::MAX, &["degrees", "deg", "°", "º", "˚", "d"]),
+    (60.0, 60.0_f64.next_down(), &["min", "'", "′", "’", "‘", "´", "m"]),
+    (3600.0, 60.0, &["sec", "\"", "″", "”", "“", "''", "′′", "’’", "s"]),
+];
+
+/// Returns the degrees that `text` gives, north and east positive. Their range is not checked.
+///
+/// With `decimal_comma` a comma between digits is taken for a decimal point.
+///
+/// # Errors
+///
+/// A [`Flaw`] if the text is no coordinate of this axis.
+pub(in crate::source) fn parse(text: &str, axis: Axis, decimal_comma: bool) -> Result<f64, Flaw> {
+    match (angle(text, decimal_comma)?, axis) {
+        ((_, Some(Axis::Latitude)), Axis::Longitude) => Err(Flaw::Latitude),
+        ((_, Some(Axis::Longitude)), Axis::Latitude) => Err(Flaw::Longitude),
+        ((degrees, _), _) => Ok(degrees),
+    }
+}
+
+/// Returns the degrees that `text` gives, and the axis that its hemisphere belongs to.
+pub(super) fn angle(text: &str, decimal_comma: bool) -> Result<(f64, Option<Axis>), Flaw> {
+    let text = text.trim();
+    if let Ok(degrees) = fast_float2::parse::<f64, _>(text) {
+        return if degrees.is_finite() { Ok((degrees, None)) } else { Err(Flaw::Malformed) };
+    }
+    let (before, rest) = split_letters(text);
+    let negative = rest.starts_with(['-', '−']);
+    let mut rest = rest.strip_prefix(['-', '−', '+']).unwrap_or(rest).trim_start();
+    let (mut degrees, mut last) = (0.0, 0.0_f64);
+    for (per_degree, most, units) in PARTS {
+        let (number, behind) = split_number(rest, decimal_comma)?;
+        if number > most {
+            return Err(Flaw::Sixty);
+        }
+        // Only the last part can have a fraction.
+        if last.fract() != 0.0 {
+            return Err(Flaw::Malformed);
+        }
+        last = number;
+        degrees += number / per_degree;
+        rest = behind.trim_start();
+        // Where minutes have no m, an s stands for the south.
+        let mut units = units.iter().filter(|&&unit| unit != "s" || text.contains('m'));
+        rest = units.find_map(|unit| rest.strip_prefix(unit)).unwrap_or(rest).trim_start();
+        if !rest.starts_with(|next: char| next.is_ascii_digit()) {
+            break;
+        }
+    }
+    let ((letters, "") | ("", letters)) = (before, rest) else { return Err(Flaw::Malformed) };
+    if letters.is_empty() {
+        return Ok((if negative { -degrees } else { degrees }, None));
+    }
+    let (axis, sign) = hemisphere(letters).ok_or(Flaw::Malformed)?;
+    if negative && sign > 0.0 { Err(Flaw::Sign) } else { Ok((sign * degrees, Some(axis))) }
+}
+
+/// Returns the axis of a hemisphere and its sign: `N`, `south`, `E.` and the like.
+pub(in crate::source) fn hemisphere(text: &str) -> Option<(Axis, f64)> {
+    let text = text.trim().trim_end_matches('.');
+    [
+        (["n", "north"], (Axis::Latitude, 1.0)),
+        (["s", "south"], (Axis::Latitude, -1.0)),
+        (["e", "east"], (Axis::Longitude, 1.0)),
+        (["w", "west"], (Axis::Longitude, -1.0)),
+    ]
+    .into_iter()
+    .find_map(|(names, side)| names.iter().any(|name| text.eq_ignore_ascii_case(name)).then_some(side))
+}
+
+/// Splits the letters at the beginning from what follows them.
+fn split_letters(text: &str) -> (&str, &str) {
+    let end = text.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+/// Splits a number without a sign from what follows it.
+fn split_number(text: &str, decimal_comma: bool) -> Result<(f64, &str), Flaw> {
+    let end = text.find(|digit: char| !(digit.is_ascii_digit() || matches!(digit, '.' | ','))).unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    if number.contains(',') && !decimal_comma {
+        return Err(Flaw::Comma);
+    }
+    let number = number.replace(',', ".").parse();
+    number.map(|number| (number, rest)).map_err(|_| Flaw::Malformed)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "tests/coordinate.rs"]
+mod tests;

@@ -1,0 +1,96 @@
+//! Points in well-known text, with or without the `SRID=…;` of PostGIS.
+
+use std::borrow::Cow;
+
+use geozero::GeozeroGeometry;
+use geozero::wkt::Wkt;
+
+use super::geometry::{Flaw, MAX_DEPTH};
+use super::points::Points;
+
+/// The geometries of WKT; the first three are made of points.
+const NAMES: [&str; 16] = [
+    "Point",
+    "MultiPoint",
+    "GeometryCollection",
+    "LineString",
+    "LinearRing",
+    "Polygon",
+    "MultiLineString",
+    "MultiPolygon",
+    "CircularString",
+    "CompoundCurve",
+    "CurvePolygon",
+    "MultiCurve",
+    "MultiSurface",
+    "PolyhedralSurface",
+    "TIN",
+    "Triangle",
+];
+
+/// Adds the points of WKT or EWKT to `out` and returns the SRID.
+///
+/// The `wkt` crate 0.14 recurses into collections without a bound, ignores text behind a geometry, and reads neither curves nor
+/// positions of three numbers without a `Z`. These are handled here first.
+pub(super) fn read(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, Flaw> {
+    let (srid, text) = split_srid(text);
+    let name = name(text).ok_or(Flaw::Wkt)?;
+    if !NAMES[..3].contains(&name) {
+        return Err(Flaw::NotAPoint(name.into()));
+    }
+    check_parentheses(text)?;
+    let mut points = Points::new(out);
+    let read = Wkt(with_dimension(text).as_bytes()).process_geom(&mut points);
+    points.finish(read, Flaw::Wkt)?;
+    Ok(srid)
+}
+
+/// The geometry that `text` names at its beginning.
+pub(super) fn name(text: &str) -> Option<&'static str> {
+    let text = split_srid(text).1;
+    let end = text.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(text.len());
+    let is_name = |name: &str| {
+        let (start, dimension) = text[..end].split_at_checked(name.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(name) && ["", "Z", "M", "ZM"].iter().any(|tag| tag.eq_ignore_ascii_case(dimension))
+    };
+    NAMES.into_iter().find(|name| is_name(name))
+}
+
+/// Splits `SRID=4326;` from what follows it.
+fn split_srid(text: &str) -> (Option<u32>, &str) {
+    let srid = |(head, rest)| {
+        let (key, value) = str::split_once(head, '=')?;
+        key.trim().eq_ignore_ascii_case("SRID").then_some((value.trim().parse().ok(), str::trim_start(rest)))
+    };
+    text.split_once(';').and_then(srid).unwrap_or((None, text))
+}
+
+/// Checks that each parenthesis has its counterpart, at a depth that can be followed, and that nothing follows the last.
+fn check_parentheses(text: &str) -> Result<(), Flaw> {
+    let mut depth = 0_usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' if depth > MAX_DEPTH => return Err(Flaw::TooDeep),
+            b'(' => depth += 1,
+            b')' => depth = depth.checked_sub(1).ok_or(Flaw::Wkt)?,
+            _ => continue,
+        }
+        if depth == 0 && !text[at + 1..].trim().is_empty() {
+            return Err(Flaw::Wkt);
+        }
+    }
+    if depth == 0 { Ok(()) } else { Err(Flaw::Wkt) }
+}
+
+/// Adds the `Z` or `ZM` that the standard has, and PostGIS leaves out, where positions have three or four numbers.
+fn with_dimension(text: &str) -> Cow<'_, str> {
+    let Some((name, positions)) = text.split_once('(') else { return text.into() };
+    let first = positions.trim_start_matches(['(', ' ']).split([',', ')']).next().unwrap_or_default();
+    let tag = match first.split_ascii_whitespace().count() {
+        3 => "Z",
+        4 => "ZM",
+        _ => return text.into(),
+    };
+    let is_plain = NAMES[..2].iter().any(|plain| plain.eq_ignore_ascii_case(name.trim()));
+    if is_plain { format!("{name} {tag}({positions}").into() } else { text.into() }
+}

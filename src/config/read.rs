@@ -1,0 +1,56 @@
+//! `crs`, `order`, … of a layer or a job: how its inputs are read.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::origin::Fault;
+use super::sections::with_defaults;
+use super::style::read_options;
+use crate::layer::InputOptions;
+use crate::source::{AxisOrder, Quote, ReadOptions};
+
+with_defaults! {
+    /// How inputs are read: keys of a layer or a job.
+    pub struct ReadConfig {
+        /// Coordinate reference system of the inputs, such as EPSG:25832. If it is missing, the one that they declare, else WGS 84.
+        pub crs: Option<String>,
+        /// Order of the coordinates in pairs without names. If it is missing, that of the format.
+        #[schemars(extend("enum" = AxisOrder::WORDS))]
+        pub order: Option<String>,
+        /// Format of the times: a pattern such as %d.%m.%Y %H:%M, excel, unix-s, unix-ms, unix-us or unix-ns. If it is missing, it
+        /// is found out from the column.
+        pub time_format: Option<String>,
+        /// Whether the day comes before the month in dates such as 05/01/2024. If it is missing, it is found out from the column.
+        pub day_first: Option<bool>,
+        /// Character encoding of the inputs, such as windows-1252. If it is missing, that of the byte order mark, else UTF-8.
+        pub encoding: Option<String>,
+        /// Quoting of the fields of a CSV: none if quotes are text. If it is missing, it is found out from the file.
+        #[schemars(extend("enum" = Quote::WORDS))]
+        pub quote: Option<String>,
+        /// Path of the list of records within a JSON document, such as data.items. If it is missing, the document, or its only
+        /// list of objects.
+        pub records: Option<String>,
+    }
+}
+
+impl ReadConfig {
+    /// The keys that are set, with their texts.
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let Self { crs, order, time_format, day_first, encoding, quote, records } = self;
+        let day_first = day_first.map(|day_first| if day_first { "true" } else { "false" });
+        let texts = [crs, order, time_format, encoding, quote, records].map(Option::as_deref);
+        let names = ["crs", "order", "time_format", "encoding", "quote", "records"];
+        let pairs = names.into_iter().zip(texts).chain([("day_first", day_first)]);
+        pairs.filter_map(|(name, text)| Some((name, text?)))
+    }
+
+    /// The first key that is set.
+    pub(super) fn first(&self) -> Option<&str> {
+        self.pairs().next().map(|(name, _)| name)
+    }
+
+    /// The options that the keys set, or the key at fault.
+    pub(super) fn options(&self) -> Result<ReadOptions, Fault> {
+        read_options::<InputOptions>(self.pairs()).map(|options| options.read_options())
+    }
+}

@@ -1,0 +1,62 @@
+//! Remarks on inputs, as texts for people.
+
+use crate::parameter::Parameter;
+use crate::source::ScanReport;
+
+/// The [remarks](ScanReport::remarks) of a report, each in one line; `spell` writes the parameters that they mention. Of many
+/// there are the first ones and the number of the others.
+pub fn remarks<S: AsRef<str>>(report: &ScanReport, spell: impl Fn(Parameter) -> S) -> Vec<String> {
+    const MOST: usize = 10;
+    let all = report.remarks();
+    let mut texts: Vec<String> = all.iter().take(MOST).map(|remark| one_line(&remark.spelled(&spell))).collect();
+    if all.len() > MOST {
+        texts.push(format!("{} more remarks on the inputs are left out", all.len() - MOST));
+    }
+    texts
+}
+
+/// A text without control characters, and not too long: names of columns and values come from the input.
+fn one_line(text: &str) -> String {
+    const MOST: usize = 500;
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let start: String = text.chars().take(MOST).map(visible).collect();
+    if text.chars().nth(MOST).is_some() { start + "…" } else { start }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Ignored, Role};
+
+    fn report(inputs: usize, column: &str) -> ScanReport {
+        let ignored = |input: usize| Ignored {
+            input: format!("{input}.csv"),
+            column: column.to_owned(),
+            role: Role::Category,
+            values: 1,
+            row: 7,
+            reason: "it is not a text".to_owned(),
+        };
+        ScanReport { ignored: (0..inputs).map(ignored).collect(), ..ScanReport::default() }
+    }
+
+    #[test]
+    fn a_remark_is_one_line_that_is_spelled_for_its_reader_and_not_too_long() {
+        let [flag, key] = [
+            remarks(&report(1, "a\nb"), Parameter::flag).concat(),
+            remarks(&report(1, "a\nb"), |parameter| parameter.key().to_owned()).concat(),
+        ];
+        assert!(flag.starts_with("0.csv: ") && flag.contains("`a b`") && flag.ends_with("--category-column"), "{flag}");
+        assert!(key.ends_with(" category"), "{key}");
+        let long = remarks(&report(1, &"å".repeat(10_000)), Parameter::flag).concat();
+        assert!(long.chars().count() == 501 && long.ends_with('…'), "{long}");
+    }
+
+    #[test]
+    fn many_remarks_are_counted() {
+        let texts = remarks(&report(25, "kind"), Parameter::flag);
+        assert_eq!((texts.len(), texts[10].as_str()), (11, "15 more remarks on the inputs are left out"));
+        assert_eq!(remarks(&report(10, "kind"), Parameter::flag).len(), 10);
+        assert!(remarks(&ScanReport::default(), Parameter::flag).is_empty());
+    }
+}
