@@ -14,9 +14,11 @@ use ::flatgeobuf::{
 };
 use arrow_schema::{DataType, Field, Schema};
 
+use super::format::Format;
+use super::place::geometry::Flaw;
 use super::read_error;
 use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
-use super::values::{Value, ValueRows, not_a_point, wkb_field, write_wkb};
+use super::values::{Value, ValueRows, wkb_field, write_wkb};
 use kiln_core::error::{Error, Result};
 
 /// A `FlatGeobuf` file: a row per feature.
@@ -36,10 +38,8 @@ pub(super) struct FlatGeobuf {
 }
 
 impl FlatGeobuf {
-    /// How a file of version 3 begins.
-    pub(super) const MAGIC: &[u8] = b"fgb\x03fgb";
     /// Bytes of the magic numbers, with that of the patch.
-    const MAGIC_BYTES: usize = 8;
+    const MAGIC_BYTES: u64 = 8;
     /// Largest header and feature that are read.
     const MAX_MESSAGE_BYTES: u64 = 64 << 20;
     /// Bytes of a node of the index.
@@ -52,14 +52,10 @@ impl FlatGeobuf {
         let bytes = file.metadata().map_err(failed)?.len();
         let damaged = |what: &str| Error::input(&name, format!("{what}; is the file damaged?"));
         let mut magic = Vec::new();
-        file.by_ref().take(Self::MAGIC_BYTES as u64).read_to_end(&mut magic).map_err(failed)?;
-        if magic.len() < Self::MAGIC_BYTES || !magic.starts_with(Self::MAGIC) {
-            return Err(Error::input(
-                &name,
-                "not a FlatGeobuf file of version 3: it does not begin with `fgb`, 3, `fgb`",
-            ));
-        }
-        let mut messages = Messages { source: file, left: bytes - Self::MAGIC_BYTES as u64, message: Vec::new() };
+        file.by_ref().take(Self::MAGIC_BYTES).read_to_end(&mut magic).map_err(failed)?;
+        Format::FlatGeobuf.check(&magic, &name)?;
+        let mut messages =
+            Messages { source: file, left: bytes.saturating_sub(Self::MAGIC_BYTES), message: Vec::new() };
         if !messages.next().map_err(|error| error.of(&name))? {
             return Err(damaged("its header is missing"));
         }
@@ -136,7 +132,7 @@ impl TableScan for Scan<'_> {
             let is_read = find_values(properties, types, &mut spans).is_some();
             let flow = match geometry {
                 None => rows.reject(&|| "it is no valid feature".to_owned()),
-                Some(Err(kind)) => rows.reject(&|| not_a_point(kind)),
+                Some(Err(kind)) => rows.reject(&|| Flaw::NotAPoint(kind.into()).to_string()),
                 Some(Ok(_)) if !is_read => rows.reject(&|| "its properties are invalid".to_owned()),
                 Some(Ok(has_place)) => rows.push(|place| match self.request.columns.get(place).and_then(|c| c.index) {
                     Some(0) if has_place => Value::Bytes(&wkb),
@@ -173,12 +169,12 @@ struct Messages<R> {
 }
 
 /// Why there is no next message.
-enum Flaw {
+enum Broken {
     Io(std::io::Error),
     Size(u64),
 }
 
-impl Flaw {
+impl Broken {
     /// The error of the input called `name`.
     fn of(self, name: &str) -> Error {
         match self {
@@ -193,21 +189,21 @@ impl Flaw {
 
 impl<R: Read> Messages<R> {
     /// Reads the next message, its size included; `false` if there is none.
-    fn next(&mut self) -> std::result::Result<bool, Flaw> {
+    fn next(&mut self) -> std::result::Result<bool, Broken> {
         let mut size = [0; 4];
         if self.left < size.len() as u64 {
             return Ok(false);
         }
-        self.source.read_exact(&mut size).map_err(Flaw::Io)?;
+        self.source.read_exact(&mut size).map_err(Broken::Io)?;
         self.left -= size.len() as u64;
         let bytes = u64::from(u32::from_le_bytes(size));
         if bytes > self.left || bytes > FlatGeobuf::MAX_MESSAGE_BYTES {
-            return Err(Flaw::Size(bytes));
+            return Err(Broken::Size(bytes));
         }
         self.message.resize(size.len() + bytes as usize, 0);
         let (prefix, rest) = self.message.split_at_mut(size.len());
         prefix.copy_from_slice(&size);
-        self.source.read_exact(rest).map_err(Flaw::Io)?;
+        self.source.read_exact(rest).map_err(Broken::Io)?;
         self.left -= bytes;
         Ok(true)
     }

@@ -1,10 +1,11 @@
-//! GeoPackage, and other SQLite databases: points from one of their tables.
+//! GeoPackage, and other `SQLite` databases: points from one of their tables.
 
 use std::ffi::OsString;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use arrow_schema::{DataType, Field, Schema};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
@@ -15,8 +16,9 @@ use super::values::{Value, ValueRows, wkb_field};
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::Parameter;
+use kiln_core::source::ReadOptions;
 
-/// A table of a GeoPackage, or of another SQLite database.
+/// A table of a GeoPackage, or of another `SQLite` database.
 #[derive(Debug)]
 pub(super) struct GeoPackage {
     path: PathBuf,
@@ -29,19 +31,17 @@ pub(super) struct GeoPackage {
 }
 
 impl GeoPackage {
-    /// How a database begins.
-    pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
     /// Parts per worker, as rows may lie unevenly.
     const PARTS_PER_WORKER: usize = 4;
     /// Longest text or geometry that is read.
     const MAX_VALUE_BYTES: i32 = 64 << 20;
 
-    /// Opens the database at `path`, which messages call `name`, to read the table called `table`. Default: its only table of
-    /// features, or its only table if it is no GeoPackage.
-    pub(super) fn open(path: &Path, name: String, table: Option<&str>) -> Result<Self> {
+    /// Opens the database at `path`, which messages call `name`, to read the table whose name the options have for `records`.
+    /// Default: its only table of features, or its only table if it is no GeoPackage.
+    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
         let bytes = std::fs::metadata(path).map_err(|error| Error::io(&name, "read", error))?.len();
         let connection = connect(path).map_err(|error| broken(&name, &error))?;
-        let table = choose(&connection, &name, table)?;
+        let table = choose(&connection, &name, options.records.as_deref())?;
         let columns = columns(&connection, &table).map_err(|error| broken(&name, &error))?;
         let is_free = |id: &&str| !columns.iter().any(|column| column.name().eq_ignore_ascii_case(id));
         let Some(row_id) = ["rowid", "_rowid_", "oid"].into_iter().find(is_free) else {
@@ -171,16 +171,9 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     };
     // Without these two, nobody is writing, and no lock and no file beside it is needed.
     let immutable = if has("-wal") || has("-journal") { "" } else { "&immutable=1" };
-    let mut uri = String::from(if path.is_absolute() { "file://" } else { "file:" });
-    for &byte in path.as_os_str().as_encoded_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
-            uri.push(byte.into());
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    let path = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(format!("{uri}?mode=ro{immutable}"), flags)?;
+    let connection = Connection::open_with_flags(format!("file:{path}?mode=ro{immutable}"), flags)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     for config in [
         DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER,
@@ -211,10 +204,8 @@ fn choose(connection: &Connection, name: &str, named: Option<&str>) -> Result<St
         list().map_err(|error| broken(name, &error))
     };
     let mut tables = list("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT ?1")?;
-    if let Some(named) = named {
-        if tables.iter().any(|table| table == named) {
-            return Ok(named.to_owned());
-        }
+    if let Some(named) = named.filter(|named| tables.iter().any(|table| table == named)) {
+        return Ok(named.to_owned());
     }
     let is_package = tables.iter().any(|table| table == "gpkg_geometry_columns");
     if is_package {

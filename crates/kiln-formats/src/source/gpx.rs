@@ -10,6 +10,7 @@ use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
 use super::values::ValueRows;
 use super::xml::{Attributes, Document, Fields, Visitor};
 use kiln_core::error::Result;
+use kiln_core::source::ReadOptions;
 
 /// A GPX file: a row per point, with a column for each element in it that has no other elements in it.
 ///
@@ -26,8 +27,8 @@ impl Gpx {
     const COLUMNS: [&str; 6] = ["lon", "lat", "ele", "time", "name", "type"];
 
     /// Opens the file at `path`, which messages call `name`.
-    pub(super) fn open(path: &Path, name: String) -> Result<Self> {
-        let document = Document::open(path, name, "gpx")?;
+    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
+        let document = Document::open(path, name, "gpx", options)?;
         let schema = Fields::sample(&Self::COLUMNS, |fields, request, rows| read(&document, fields, request, rows))?;
         Ok(Self { document, schema })
     }

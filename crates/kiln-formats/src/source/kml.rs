@@ -8,10 +8,12 @@ use std::path::Path;
 
 use arrow_schema::Schema;
 
+use super::place::geometry::Flaw;
 use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
-use super::values::{Value, ValueRows, not_a_point};
+use super::values::{Value, ValueRows};
 use super::xml::{Attributes, Document, Fields, Visitor};
 use kiln_core::error::Result;
+use kiln_core::source::ReadOptions;
 
 /// A KML file: a row per point of a placemark, with a column for each element of the placemark that has no other elements
 /// in it, and for each of its extended data.
@@ -27,8 +29,8 @@ impl Kml {
     const COLUMNS: [&str; 4] = ["lon", "lat", "name", "time"];
 
     /// Opens the file at `path`, which messages call `name`.
-    pub(super) fn open(path: &Path, name: String) -> Result<Self> {
-        let document = Document::open(path, name, "kml")?;
+    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
+        let document = Document::open(path, name, "kml", options)?;
         let schema = Fields::sample(&Self::COLUMNS, |fields, request, rows| read(&document, fields, request, rows))?;
         Ok(Self { document, schema })
     }
@@ -201,7 +203,7 @@ impl Visitor for Placemarks<'_, '_> {
             _ if self.inside.other.is_some() => {}
             "LineString" | "LinearRing" | "Polygon" | "Model" => {
                 self.inside.other = Some(*depth);
-                return self.add(Place::Flaw(not_a_point(name)));
+                return self.add(Place::Flaw(Flaw::NotAPoint(name.to_owned().into()).to_string()));
             }
             "Track" => self.inside.track = Some(VecDeque::new()),
             "Data" | "SimpleData" => self.inside.data = attributes.get("name").map(|name| name.trim().to_owned()),

@@ -13,13 +13,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use arrow_schema::{DataType, Field, Schema};
-use encoding_rs::Encoding;
 
+use super::place::geometry::Flaw;
 use super::read_error;
 use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
-use super::values::{Value, ValueRows, not_a_point, wkb_field};
+use super::values::{Value, ValueRows, wkb_field};
 use dbf::{Dbf, Records};
 use kiln_core::error::{Error, Result};
+use kiln_core::source::ReadOptions;
 use shp::{Shape, Shapes};
 
 /// A shapefile of points: a row per shape.
@@ -34,15 +35,13 @@ pub(super) struct Shapefile {
 }
 
 impl Shapefile {
-    /// How a `.shp` file begins.
-    pub(super) const MAGIC: &[u8] = &[0, 0, 0x27, 0x0A];
     const GEOMETRY: &str = "geometry";
     /// Most bytes that are read of a `.prj` or `.cpg` file.
     const MAX_TEXT_BYTES: u64 = 1 << 16;
 
     /// Opens the `.shp` file at `path`, which messages call `name`, and the `.dbf`, `.cpg` and `.prj` files beside it that are
-    /// there. `encoding` is that of the texts, which otherwise the `.cpg` or the `.dbf` file names.
-    pub(super) fn open(path: &Path, name: String, encoding: Option<&'static Encoding>) -> Result<Self> {
+    /// there. The texts are in the encoding that the options name, else the `.cpg` or the `.dbf` file.
+    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
         let failed = |error| Error::io(&name, "read", error);
         let file = File::open(path).map_err(failed)?;
         let file_bytes = file.metadata().map_err(failed)?.len();
@@ -59,7 +58,8 @@ impl Shapefile {
             file.take(Self::MAX_TEXT_BYTES).read_to_end(&mut text).ok()?;
             Some(String::from_utf8_lossy(&text).trim().to_owned())
         };
-        let encoding = encoding.or_else(|| dbf::encoding_of_label(&text("cpg")?));
+        let label = options.encoding.clone().or_else(|| text("cpg"));
+        let encoding = label.and_then(|label| dbf::encoding_of_label(&label));
         let dbf = sibling(path, "dbf").map(|path| Dbf::open(path, encoding)).transpose()?;
         let mut fields = vec![wkb_field(Self::GEOMETRY, text("prj").as_deref())];
         let columns = dbf.iter().flat_map(Dbf::columns);
@@ -133,7 +133,7 @@ impl TableScan for Scan<'_> {
             let is_deleted = records.as_mut().map_or(Ok(false), Records::next)?;
             let flow = match shape {
                 _ if is_deleted => rows.reject(&|| "its record in the .dbf file is deleted".to_owned()),
-                Shape::Other(kind) => rows.reject(&|| not_a_point(kind)),
+                Shape::Other(kind) => rows.reject(&|| Flaw::NotAPoint(kind.into()).to_string()),
                 Shape::Null | Shape::Points(_) => rows.push(|place| match (&shape, &records) {
                     (Shape::Points(wkb), _) if self.request.columns[place].index == Some(0) => Value::Bytes(wkb),
                     (_, records) => records.as_ref().map_or(Value::Null, |records| records.get(place)),

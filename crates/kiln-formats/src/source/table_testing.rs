@@ -8,19 +8,22 @@ use arrow_array::types::Float64Type;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
+use super::input::read;
 use super::table::{Form, Request, Requested, RowSink, Table};
+use super::testing::{Marked, marked, scan_marked};
 use kiln_core::error::Result;
+use kiln_core::source::ReadOptions;
 
 /// The rows of a scan, in order: their values as text, or why they were rejected.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Rows {
+pub(super) struct Scanned {
     pub(super) rows: Vec<std::result::Result<Vec<String>, String>>,
     pub(super) bytes: u64,
-    /// Rows after which the reading is stopped.
+    /// Scanned after which the reading is stopped.
     limit: Option<usize>,
 }
 
-impl Rows {
+impl Scanned {
     fn flow(&self) -> ControlFlow<()> {
         if self.limit.is_some_and(|limit| self.rows.len() >= limit) {
             ControlFlow::Break(())
@@ -30,7 +33,7 @@ impl Rows {
     }
 }
 
-impl RowSink for Rows {
+impl RowSink for Scanned {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         let row = |row| Ok(batch.columns().iter().map(|column| text(column, row)).collect());
         self.rows.extend((0..batch.num_rows()).map(row));
@@ -71,12 +74,12 @@ pub(super) fn columns(table: &dyn Table) -> Vec<String> {
 }
 
 /// The rows of `table` with the columns called `names`; a number is requested with `#` before its name.
-pub(super) fn scan(table: &dyn Table, names: &[&str], workers: usize) -> Result<Rows> {
+pub(super) fn scan(table: &dyn Table, names: &[&str], workers: usize) -> Result<Scanned> {
     scan_some(table, names, workers, None)
 }
 
 /// The first rows of `table`, after `limit` of which the reading is stopped.
-pub(super) fn scan_some(table: &dyn Table, names: &[&str], workers: usize, limit: Option<usize>) -> Result<Rows> {
+pub(super) fn scan_some(table: &dyn Table, names: &[&str], workers: usize, limit: Option<usize>) -> Result<Scanned> {
     let requested = |name: &&str| {
         let (name, form) = name.strip_prefix('#').map_or((*name, Form::Text), |name| (name, Form::Number));
         let index = table.schema().fields().iter().position(|field| field.name() == name);
@@ -85,7 +88,7 @@ pub(super) fn scan_some(table: &dyn Table, names: &[&str], workers: usize, limit
     };
     let request = Request { columns: names.iter().map(requested).collect(), workers, time_range: None };
     let scan = table.scan(&request)?;
-    let mut rows = Rows { limit, ..Rows::default() };
+    let mut rows = Scanned { limit, ..Scanned::default() };
     for part in 0..scan.parts() {
         if scan.read_part(part, &mut rows)?.is_break() {
             return Ok(rows);
@@ -96,8 +99,15 @@ pub(super) fn scan_some(table: &dyn Table, names: &[&str], workers: usize, limit
 }
 
 /// The values of `rows`, none of which may be rejected, each row as one text.
-pub(super) fn values(rows: &Rows) -> Vec<String> {
+pub(super) fn values(rows: &Scanned) -> Vec<String> {
     rows.rows.iter().map(|row| row.as_ref().unwrap().join(" ")).collect()
+}
+
+/// The points of a file called `name` with times in microseconds and categories, and the reasons of rejected rows.
+pub(super) fn points(content: &[u8], name: &str) -> (Vec<Marked>, Vec<String>) {
+    let source = read(content, name, &ReadOptions::default()).unwrap();
+    let (points, report) = scan_marked(&*source, &marked()).unwrap();
+    (points, report.rejections.into_iter().map(|rejection| rejection.reason).collect())
 }
 
 /// Hands damaged copies of `original` to `read`, which returns whether a copy could be read. Some can and some cannot.

@@ -9,12 +9,17 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema};
 
 use super::builder::ColumnBuilder;
+use super::columns::{EXTENSION_METADATA, EXTENSION_NAME};
 use super::table::{Form, PartResult, Request, Requested, RowSink};
 use kiln_core::error::Error;
 use kiln_core::source::batch::Batch;
 
 /// A value of one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    not(any(feature = "flatgeobuf", feature = "geopackage")),
+    allow(dead_code, reason = "the others have texts")
+)]
 pub(super) enum Value<'v> {
     /// No value.
     Null,
@@ -116,18 +121,11 @@ impl Column {
 
 /// The field of a column of geometries in WKB, with the name of the coordinate reference system or its definition in WKT.
 pub(super) fn wkb_field(name: &str, crs: Option<&str>) -> Field {
-    let mut metadata = HashMap::from([("ARROW:extension:name".to_owned(), "geoarrow.wkb".to_owned())]);
+    let mut metadata = HashMap::from([(EXTENSION_NAME.to_owned(), "geoarrow.wkb".to_owned())]);
     if let Some(crs) = crs {
-        metadata.insert("ARROW:extension:metadata".to_owned(), serde_json::json!({ "crs": crs }).to_string());
+        metadata.insert(EXTENSION_METADATA.to_owned(), serde_json::json!({ "crs": crs }).to_string());
     }
     Field::new(name, DataType::Binary, true).with_metadata(metadata)
-}
-
-/// The reason to reject a geometry that is no point.
-pub(super) fn not_a_point(geometry: &str) -> String {
-    format!(
-        "{geometry} is not a point; turn it into Point or MultiPoint first, for example its centroid or its vertices"
-    )
 }
 
 /// Replaces `wkb` by a `MultiPoint`, or by the first of `points` as a Point. Coordinates are little-endian, x first.

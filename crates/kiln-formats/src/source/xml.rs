@@ -18,6 +18,7 @@ use super::read_error;
 use super::table::{PartResult, Request, RowSink};
 use super::values::Value;
 use kiln_core::error::{Error, Result};
+use kiln_core::source::ReadOptions;
 use kiln_core::source::batch::Batch;
 
 /// An XML document with a certain root element.
@@ -68,13 +69,15 @@ impl Document {
     const MAX_DEPTH: usize = 1000;
 
     /// Opens the document at `path`, which messages call `name`, and whose root element is to be `root`.
-    pub(super) fn open(path: &Path, name: String, root: &'static str) -> Result<Self> {
+    pub(super) fn open(path: &Path, name: String, root: &'static str, options: &ReadOptions) -> Result<Self> {
         let unreadable = |error| Error::io(&name, "read", error);
         let file = File::open(path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
         let mut head = Vec::new();
         file.take(Self::DECLARATION_BYTES).read_to_end(&mut head).map_err(unreadable)?;
-        Ok(Self { path: path.to_owned(), name, root, bytes, encoding: declared_encoding(&head) })
+        // From an encoding that the options name, it is converted by now.
+        let encoding = if options.encoding.is_some() { UTF_8 } else { declared_encoding(&head) };
+        Ok(Self { path: path.to_owned(), name, root, bytes, encoding })
     }
 
     /// What messages call the document.

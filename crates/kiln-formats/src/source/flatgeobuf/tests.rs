@@ -1,7 +1,7 @@
 use ::flatgeobuf::geozero::{ColumnValue, GeomProcessor, GeozeroGeometry, PropertyProcessor};
 use ::flatgeobuf::{FgbCrs, FgbWriter, FgbWriterOptions};
 
-use super::super::table_testing::{columns, damage, scan, values};
+use super::super::table_testing::{columns, damage, points, scan, values};
 use super::super::testing::file;
 use super::*;
 
@@ -155,7 +155,7 @@ fn a_file_that_was_cut_off_is_an_error() {
         (3000, "index exceeds the file"),
         (100, "cut off?"),
         (8, "header is missing"),
-        (7, "not a FlatGeobuf"),
+        (6, "not a FlatGeobuf"),
     ];
     for (length, expected) in lengths {
         let message = message(&whole[..length]);
@@ -189,4 +189,14 @@ fn damaged_files_only_give_errors() {
             scan(&table, &names, 1).is_ok()
         });
     }
+}
+
+#[test]
+fn points_have_their_times() {
+    let shapes = [Shape::Point(500_000.0, 5_539_109.0), Shape::Point(500_000.0, 5_539_109.0)];
+    let (points, rejected) = points(&content(GeometryType::Point, &shapes, false), "a.fgb");
+    assert_eq!(rejected, Vec::<String>::new());
+    // The central meridian of UTM zone 32.
+    assert!(points.iter().all(|point| (point.0 - 9.0).abs() < 1e-9), "{points:?}");
+    assert_eq!(points.iter().map(|point| point.1).collect::<Vec<_>>(), [None, Some(1_714_521_600_000_000)]);
 }

@@ -1,7 +1,7 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::table_testing::{columns, damage, scan, scan_some, values};
+use super::super::table_testing::{columns, damage, points, scan, scan_some, values};
 use super::super::testing::file;
 use super::*;
 
@@ -14,7 +14,8 @@ fn database(folder: &TempDir, sql: &str) -> PathBuf {
 }
 
 fn open(path: &Path, table: Option<&str>) -> Result<GeoPackage> {
-    GeoPackage::open(path, "x.gpkg".to_owned(), table)
+    let options = ReadOptions { records: table.map(str::to_owned), ..ReadOptions::default() };
+    GeoPackage::open(path, "x.gpkg".to_owned(), &options)
 }
 
 fn message(path: &Path, table: Option<&str>) -> String {
@@ -125,7 +126,7 @@ fn rows_that_are_only_in_the_log_are_read() {
 
 #[test]
 fn what_is_no_database_says_so() {
-    let text = file([GeoPackage::MAGIC, b"lon,lat\n1,2\n"].concat());
+    let text = file(b"SQLite format 3\0lon,lat\n1,2\n");
     assert_eq!(message(text.path(), None), "x.gpkg: the database cannot be read: file is not a database");
     let folder = tempfile::tempdir().unwrap();
     assert!(message(&database(&folder, "PRAGMA user_version = 1"), None).ends_with("it has no table with points"));
@@ -154,4 +155,17 @@ fn damaged_files_only_give_errors() {
         let names: Vec<_> = package.schema().fields().iter().map(|field| field.name().as_str()).collect();
         scan(&package, &names, 2).is_ok()
     });
+}
+
+#[test]
+fn points_of_a_copy_have_degrees() {
+    let folder = tempfile::tempdir().unwrap();
+    // 10° E, 50° N in UTM zone 32.
+    let rows = "DELETE FROM places;";
+    let insert = "INSERT INTO places (geom, at, name) VALUES
+        (X'4750000100000000010100000052B81EE524722141E926317449215541', '2024-05-01', 'a');";
+    let content = std::fs::read(database(&folder, &[PACKAGE, rows, insert].concat())).unwrap();
+    let (points, rejected) = points(&content, "a.gpkg");
+    assert_eq!(rejected, Vec::<String>::new());
+    assert!((points[0].0 - 10.0).abs() < 1e-6, "{points:?}");
 }

@@ -1,13 +1,13 @@
-use super::super::table_testing::{Rows, columns, damage, scan, scan_some, values};
+use super::super::table_testing::{Scanned, columns, damage, points, scan, scan_some, values};
 use super::super::testing::file;
 use super::*;
 
 fn open(content: impl AsRef<[u8]>) -> Result<(Gpx, tempfile::NamedTempFile)> {
     let file = file(content);
-    Ok((Gpx::open(file.path(), "x.gpx".to_owned())?, file))
+    Ok((Gpx::open(file.path(), "x.gpx".to_owned(), &ReadOptions::default())?, file))
 }
 
-fn read(content: impl AsRef<[u8]>, names: &[&str]) -> Rows {
+fn read(content: impl AsRef<[u8]>, names: &[&str]) -> Scanned {
     let (gpx, _file) = open(content).unwrap();
     scan(&gpx, names, 1).unwrap()
 }
@@ -123,4 +123,21 @@ fn damaged_files_only_give_errors() {
         let Ok((gpx, _file)) = open(copy) else { return false };
         scan(&gpx, &["#lon", "#lat", "time", "name", "hr"], 1).is_ok()
     });
+}
+
+#[test]
+fn points_have_their_times_and_categories() {
+    let (points, rejected) = points(FILE.as_bytes(), "a.gpx");
+    let category = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        points,
+        [
+            (9.25, None, category("food")),
+            (1.0, None, None),
+            (3.0, None, None),
+            (-179.5, Some(1_714_564_800_000_000), category("running")),
+            (7.0, None, None),
+        ]
+    );
+    assert_eq!(rejected.len(), 2);
 }

@@ -1,13 +1,13 @@
-use super::super::table_testing::{Rows, columns, damage, scan, values};
+use super::super::table_testing::{Scanned, columns, damage, points, scan, values};
 use super::super::testing::file;
 use super::*;
 
 fn open(content: impl AsRef<[u8]>) -> Result<(Kml, tempfile::NamedTempFile)> {
     let file = file(content);
-    Ok((Kml::open(file.path(), "x.kml".to_owned())?, file))
+    Ok((Kml::open(file.path(), "x.kml".to_owned(), &ReadOptions::default())?, file))
 }
 
-fn read(content: impl AsRef<[u8]>, names: &[&str]) -> Rows {
+fn read(content: impl AsRef<[u8]>, names: &[&str]) -> Scanned {
     let (kml, _file) = open(content).unwrap();
     scan(&kml, names, 1).unwrap()
 }
@@ -100,4 +100,14 @@ fn damaged_files_only_give_errors() {
         let Ok((kml, _file)) = open(copy) else { return false };
         scan(&kml, &["#lon", "#lat", "time", "name", "mag"], 1).is_ok()
     });
+}
+
+#[test]
+fn points_have_their_times() {
+    let (points, rejected) = points(FILE.as_bytes(), "a.kml");
+    let (first, second) = (1_704_067_200_000_000, 1_704_067_201_000_000);
+    let (may, june) = (1_714_521_600_000_000, 1_717_200_000_000_000);
+    let expected = [(9.25, may), (1.0, june), (3.0, june), (5.0, first), (-7.5, second)];
+    assert_eq!(points, expected.map(|(lon, time)| (lon, Some(time), None)));
+    assert_eq!(rejected.len(), 5);
 }

@@ -162,16 +162,13 @@ impl Column {
             (Kind::Integer, _) => {
                 value.extend(bytes.first_chunk().map(|bytes| i32::from_le_bytes(*bytes).to_string()));
             }
-            (_, []) => {}
-            // A number with more digits than the column has.
-            (Kind::Number, [b'*', ..]) => {}
-            (Kind::Date, [b'0', b'0', b'0', b'0', ..]) => {}
+            (Kind::Logical, [b'T' | b't' | b'Y' | b'y']) => value.push_str("true"),
+            (Kind::Logical, [b'F' | b'f' | b'N' | b'n']) => value.push_str("false"),
+            // Stars stand for a number with more digits than the column has, zeros for no date.
+            (Kind::Logical, _) | (Kind::Number, [b'*', ..]) | (Kind::Date, [b'0', b'0', b'0', b'0', ..]) => {}
             (Kind::Date, [year @ .., m1, m2, d1, d2]) if trimmed.len() == 8 && trimmed.is_ascii() => {
                 value.extend(year.iter().chain([b'-', *m1, *m2, b'-', *d1, *d2].iter()).map(|&byte| char::from(byte)));
             }
-            (Kind::Logical, [b'T' | b't' | b'Y' | b'y']) => value.push_str("true"),
-            (Kind::Logical, [b'F' | b'f' | b'N' | b'n']) => value.push_str("false"),
-            (Kind::Logical, _) => {}
             (Kind::Text | Kind::Number | Kind::Date, _) => value.push_str(&text(trimmed, encoding)),
         }
     }

@@ -9,12 +9,15 @@ use crate::source::values::write_wkb;
 /// Bytes of the header of a file.
 const HEADER_BYTES: usize = 100;
 
+/// The number that a file begins with.
+const FILE_CODE: [u8; 4] = 9994_u32.to_be_bytes();
+
 /// The size of a file as its header states it; `None` if it has no header.
 pub(super) fn declared_bytes(file: File) -> io::Result<Option<u64>> {
     let mut header = Vec::new();
     file.take(HEADER_BYTES as u64).read_to_end(&mut header)?;
     Ok(match header.as_chunks::<4>().0 {
-        [code, _, _, _, _, _, words, ..] if header.len() == HEADER_BYTES && code == super::Shapefile::MAGIC => {
+        [code, _, _, _, _, _, words, ..] if header.len() == HEADER_BYTES && *code == FILE_CODE => {
             Some(u64::from(u32::from_be_bytes(*words)) * 2)
         }
         _ => None,

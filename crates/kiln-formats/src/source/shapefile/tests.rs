@@ -2,14 +2,14 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use super::super::table_testing::{columns, damage, scan, scan_some, values};
+use super::super::table_testing::{columns, damage, points, scan, scan_some, values};
 use super::*;
 
 const POINT: &str = "0101000000000000000000f03f0000000000000040";
 
 /// A shape of this kind with `content` behind it.
 fn shape(kind: i32, content: &[u8]) -> Vec<u8> {
-    let words = (content.len() as i32 + 4) / 2;
+    let words = content.len() as i32 / 2 + 2;
     [&1_i32.to_be_bytes(), &words.to_be_bytes(), &kind.to_le_bytes(), content].concat()
 }
 
@@ -27,7 +27,7 @@ fn shp(shapes: &[Vec<u8>]) -> Vec<u8> {
     let shapes = shapes.concat();
     let mut header = vec![0; 100];
     header[..4].copy_from_slice(&9994_i32.to_be_bytes());
-    header[24..28].copy_from_slice(&((100 + shapes.len() as i32) / 2).to_be_bytes());
+    header[24..28].copy_from_slice(&(shapes.len() as i32 / 2 + 50).to_be_bytes());
     [header, shapes].concat()
 }
 
@@ -61,7 +61,7 @@ fn write(folder: &TempDir, files: &[(&str, &[u8])]) -> PathBuf {
 }
 
 fn open(path: &Path) -> Result<Shapefile> {
-    Shapefile::open(path, "x.shp".to_owned(), None)
+    Shapefile::open(path, "x.shp".to_owned(), &ReadOptions::default())
 }
 
 /// A record of [`COLUMNS`].
@@ -118,7 +118,7 @@ fn shapes_have_the_values_of_their_records() {
             row(format!("{POINT} e - - - -")),
             row(format!("010400000002000000{POINT}{POINT} f - - - -")),
             row(format!("010400000001000000{POINT} g - - - -")),
-            Err(not_a_point("LineString")),
+            Err(Flaw::NotAPoint("LineString".into()).to_string()),
             row(format!("{POINT} - - - - -")),
         ]
     );
@@ -157,7 +157,8 @@ fn texts_are_in_the_encoding_that_a_file_or_the_caller_names() {
         let records = dbf(driver, &COLUMNS[..1], &[record]);
         let path = write(&folder, &[("a.shp", &shapes), ("a.dbf", &records), ("a.cpg", label.as_bytes())]);
         assert_eq!(values(&scan(&open(&path).unwrap(), &["name"], 1).unwrap()), [expected], "{driver:x} {label}");
-        let named = Shapefile::open(&path, String::new(), Some(encoding_rs::KOI8_R)).unwrap();
+        let options = ReadOptions { encoding: Some("koi8-r".to_owned()), ..ReadOptions::default() };
+        let named = Shapefile::open(&path, String::new(), &options).unwrap();
         assert_eq!(values(&scan(&named, &["name"], 1).unwrap()), [encoding_rs::KOI8_R.decode(text).0]);
     }
 }
@@ -208,4 +209,17 @@ fn damaged_files_only_give_errors() {
             scan(&shapefile, &names, 1).is_ok()
         });
     }
+}
+
+#[test]
+fn points_of_a_body_have_their_places() {
+    let shapes = [
+        shape(1, &ordinates(&[1.0, 2.0])),
+        shape(8, &several(&[3.0, 4.0, 5.0, 6.0])),
+        shape(5, &[7; 60]),
+        shape(0, &[]),
+    ];
+    let (points, rejected) = points(&shp(&shapes), "body");
+    assert_eq!(points, [1.0, 3.0, 5.0].map(|lon| (lon, None, None)));
+    assert_eq!(rejected.len(), 2);
 }
