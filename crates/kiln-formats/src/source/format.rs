@@ -8,13 +8,11 @@ use super::columns::TablePoints;
 use super::flatgeobuf::FlatGeobuf;
 #[cfg(feature = "geopackage")]
 use super::geopackage::GeoPackage;
-#[cfg(feature = "xml")]
-use super::gpx::Gpx;
-#[cfg(feature = "xml")]
-use super::kml::Kml;
 use super::parquet::Parquet;
 use super::shapefile::Shapefile;
 use super::{Csv, GeoJson, Json, ReadOptions, Source};
+#[cfg(feature = "xml")]
+use super::{gpx::Gpx, kml::Kml, xml::XmlTable};
 use kiln_core::error::{Error, Result};
 
 /// A format that points are read from.
@@ -157,9 +155,9 @@ impl Format {
             Self::JsonLines => Box::new(Json::open_lines(path, name)?),
             Self::Shapefile => Box::new(TablePoints::of(Shapefile::open(path, name, options)?, options)),
             #[cfg(feature = "xml")]
-            Self::Gpx => Box::new(TablePoints::of(Gpx::open(path, name, options)?, options)),
+            Self::Gpx => Box::new(TablePoints::of(XmlTable::<Gpx>::open(path, name, options)?, options)),
             #[cfg(feature = "xml")]
-            Self::Kml => Box::new(TablePoints::of(Kml::open(path, name, options)?, options)),
+            Self::Kml => Box::new(TablePoints::of(XmlTable::<Kml>::open(path, name, options)?, options)),
             #[cfg(feature = "geopackage")]
             Self::GeoPackage => Box::new(TablePoints::of(GeoPackage::open(path, name, options)?, options)),
             #[cfg(feature = "flatgeobuf")]

@@ -2,92 +2,33 @@
 //!
 //! The crate `gpx` keeps whole files in memory and knows no extensions, where heart rates and speeds are.
 
-use std::path::Path;
+use std::ops::ControlFlow;
 
-use arrow_schema::Schema;
-
-use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::table::PartResult;
 use super::values::ValueRows;
-use super::xml::{Attributes, Document, Fields, Visitor};
-use kiln_core::error::Result;
-use kiln_core::source::ReadOptions;
+use super::xml::{Attributes, Document, Fields, Grammar, Visitor};
 
-/// A GPX file: a row per point, with a column for each element in it that has no other elements in it.
+/// GPX: a row per point, with a column for each element in it that has no other elements in it.
 ///
 /// `type` is `trkpt`, `rtept` or `wpt`; what GPX itself calls the type of a waypoint, a track or a route is `category`.
 /// Points without a `name` have that of their track or route. Elements within `extensions`, such as `hr` and `speed`, are
 /// columns like the others.
 #[derive(Debug)]
-pub(super) struct Gpx {
-    document: Document,
-    schema: Schema,
-}
+pub(super) enum Gpx {}
 
-impl Gpx {
-    const COLUMNS: [&str; 6] = ["lon", "lat", "ele", "time", "name", "type"];
+impl Grammar for Gpx {
+    const ROOT: &str = "gpx";
+    const COLUMNS: &[&str] = &["lon", "lat", "ele", "time", "name", "type"];
 
-    /// Opens the file at `path`, which messages call `name`.
-    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
-        let document = Document::open(path, name, "gpx", options)?;
-        let schema = Fields::sample(&Self::COLUMNS, |fields, request, rows| read(&document, fields, request, rows))?;
-        Ok(Self { document, schema })
+    fn read(document: &Document, fields: &mut Fields, rows: &mut ValueRows<'_>) -> PartResult {
+        document.read(&mut Points { rows, fields, path: Vec::new(), name: String::new(), category: String::new() })
     }
-}
-
-impl Table for Gpx {
-    fn name(&self) -> &str {
-        self.document.name()
-    }
-
-    fn nouns(&self) -> Nouns {
-        Nouns { row: "point", column: "element" }
-    }
-
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn is_open(&self) -> bool {
-        true
-    }
-
-    fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
-        Ok(Box::new(Scan { document: &self.document, request }))
-    }
-}
-
-struct Scan<'t> {
-    document: &'t Document,
-    request: &'t Request<'t>,
-}
-
-impl TableScan for Scan<'_> {
-    fn parts(&self) -> usize {
-        1
-    }
-
-    fn bytes(&self) -> u64 {
-        self.document.bytes()
-    }
-
-    fn read_part(&self, _: usize, rows: &mut dyn RowSink) -> PartResult {
-        read(self.document, &mut Fields::requested(self.request), self.request, rows)
-    }
-}
-
-fn read(document: &Document, fields: &mut Fields, request: &Request<'_>, rows: &mut dyn RowSink) -> PartResult {
-    let rows = ValueRows::new(document.name(), &Schema::empty(), request, rows);
-    let mut points = Points { rows, fields, path: Vec::new(), name: String::new(), category: String::new() };
-    if document.read(&mut points)?.is_break() {
-        return Ok(std::ops::ControlFlow::Break(()));
-    }
-    points.rows.flush()
 }
 
 /// The points of a file as they are read.
-struct Points<'r, 'f> {
-    rows: ValueRows<'r>,
-    fields: &'f mut Fields,
+struct Points<'p, 'r> {
+    rows: &'p mut ValueRows<'r>,
+    fields: &'p mut Fields,
     /// The elements from the track, the route or the point on.
     path: Vec<Step>,
     /// The name and the type of the track or route.
@@ -130,7 +71,7 @@ impl Visitor for Points<'_, '_> {
         if !self.path.is_empty() || matches!(step, Step::Line | Step::Point) {
             self.path.push(step);
         }
-        Ok(std::ops::ControlFlow::Continue(()))
+        Ok(ControlFlow::Continue(()))
     }
 
     fn end(&mut self, name: &str, text: Option<&str>) -> PartResult {
@@ -147,7 +88,7 @@ impl Visitor for Points<'_, '_> {
             (path, Some(text)) if is_extension(path) => self.fields.set(name, text),
             _ => {}
         }
-        Ok(std::ops::ControlFlow::Continue(()))
+        Ok(ControlFlow::Continue(()))
     }
 
     fn advance(&mut self, bytes: u64) {

@@ -4,93 +4,39 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::path::Path;
-
-use arrow_schema::Schema;
 
 use super::place::geometry::Flaw;
-use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::table::PartResult;
 use super::values::{Value, ValueRows};
-use super::xml::{Attributes, Document, Fields, Visitor};
-use kiln_core::error::Result;
-use kiln_core::source::ReadOptions;
+use super::xml::{Attributes, Document, Fields, Grammar, Visitor};
 
-/// A KML file: a row per point of a placemark, with a column for each element of the placemark that has no other elements
-/// in it, and for each of its extended data.
+/// KML: a row per point of a placemark, with a column for each element of the placemark that has no other elements in it, and
+/// for each of its extended data.
 ///
 /// `time` is the time of a point of a track, else the placemark's time stamp or the begin of its time span.
 #[derive(Debug)]
-pub(super) struct Kml {
-    document: Document,
-    schema: Schema,
-}
+pub(super) enum Kml {}
 
-impl Kml {
-    const COLUMNS: [&str; 4] = ["lon", "lat", "name", "time"];
+impl Grammar for Kml {
+    const ROOT: &str = "kml";
+    const COLUMNS: &[&str] = &["lon", "lat", "name", "time"];
 
-    /// Opens the file at `path`, which messages call `name`.
-    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
-        let document = Document::open(path, name, "kml", options)?;
-        let schema = Fields::sample(&Self::COLUMNS, |fields, request, rows| read(&document, fields, request, rows))?;
-        Ok(Self { document, schema })
+    fn read(document: &Document, fields: &mut Fields, rows: &mut ValueRows<'_>) -> PartResult {
+        document.read(&mut Placemarks {
+            rows,
+            fields,
+            depth: None,
+            inside: Inside::default(),
+            places: Vec::new(),
+            seen: 0,
+        })
     }
-}
-
-impl Table for Kml {
-    fn name(&self) -> &str {
-        self.document.name()
-    }
-
-    fn nouns(&self) -> Nouns {
-        Nouns { row: "point", column: "element" }
-    }
-
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn is_open(&self) -> bool {
-        true
-    }
-
-    fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
-        Ok(Box::new(Scan { document: &self.document, request }))
-    }
-}
-
-struct Scan<'t> {
-    document: &'t Document,
-    request: &'t Request<'t>,
-}
-
-impl TableScan for Scan<'_> {
-    fn parts(&self) -> usize {
-        1
-    }
-
-    fn bytes(&self) -> u64 {
-        self.document.bytes()
-    }
-
-    fn read_part(&self, _: usize, rows: &mut dyn RowSink) -> PartResult {
-        read(self.document, &mut Fields::requested(self.request), self.request, rows)
-    }
-}
-
-fn read(document: &Document, fields: &mut Fields, request: &Request<'_>, rows: &mut dyn RowSink) -> PartResult {
-    let rows = ValueRows::new(document.name(), &Schema::empty(), request, rows);
-    let mut placemarks =
-        Placemarks { rows, fields, depth: None, inside: Inside::default(), places: Vec::new(), seen: 0 };
-    if document.read(&mut placemarks)?.is_break() {
-        return Ok(ControlFlow::Break(()));
-    }
-    placemarks.rows.flush()
 }
 
 /// The placemarks of a file as they are read.
-struct Placemarks<'r, 'f> {
-    rows: ValueRows<'r>,
-    fields: &'f mut Fields,
+struct Placemarks<'p, 'r> {
+    rows: &'p mut ValueRows<'r>,
+    fields: &'p mut Fields,
     /// How deep the element at hand is within a placemark, whose own elements are 1 deep.
     depth: Option<usize>,
     inside: Inside,

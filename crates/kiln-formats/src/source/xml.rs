@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,99 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use super::read_error;
-use super::table::{PartResult, Request, RowSink};
-use super::values::Value;
+use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::values::{Value, ValueRows};
 use kiln_core::error::{Error, Result};
 use kiln_core::source::ReadOptions;
 use kiln_core::source::batch::Batch;
+
+/// A format within XML.
+pub(super) trait Grammar: 'static {
+    /// The root element.
+    const ROOT: &'static str;
+    /// The columns that each document has.
+    const COLUMNS: &'static [&'static str];
+
+    /// Reads the points of `document`, by way of `fields`, into `rows`.
+    fn read(document: &Document, fields: &mut Fields, rows: &mut ValueRows<'_>) -> PartResult;
+}
+
+/// The points of an XML document: a row per point, with a column for each of its simple elements.
+#[derive(Debug)]
+pub(super) struct XmlTable<G> {
+    document: Document,
+    schema: Schema,
+    grammar: PhantomData<fn(G)>,
+}
+
+impl<G: Grammar> XmlTable<G> {
+    /// Opens the file at `path`, which messages call `name`.
+    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
+        let document = Document::open(path, name, G::ROOT, options)?;
+        let known = G::COLUMNS.iter().map(|&name| name.to_owned()).collect();
+        let mut fields = Fields { requested: Vec::new(), sample: Some(known) };
+        let request = Request { columns: Vec::new(), workers: 1, time_range: None };
+        let mut sink = SampleSink::default();
+        // A sample breaks off on purpose.
+        let _ = G::read(
+            &document,
+            &mut fields,
+            &mut ValueRows::new(&document.name, &Schema::empty(), &request, &mut sink),
+        )?;
+        let column = |name: String| {
+            let is_number = matches!(name.as_str(), "lon" | "lat" | "ele");
+            Field::new(name, if is_number { DataType::Float64 } else { DataType::Utf8 }, true)
+        };
+        let columns: Vec<_> = fields.sample.unwrap_or_default().into_iter().map(column).collect();
+        Ok(Self { document, schema: Schema::new(columns), grammar: PhantomData })
+    }
+}
+
+impl<G: Grammar> Table for XmlTable<G> {
+    fn name(&self) -> &str {
+        &self.document.name
+    }
+
+    fn nouns(&self) -> Nouns {
+        Nouns { row: "point", column: "element" }
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
+        Ok(Box::new(Scan { table: self, request }))
+    }
+}
+
+struct Scan<'t, G> {
+    table: &'t XmlTable<G>,
+    request: &'t Request<'t>,
+}
+
+impl<G: Grammar> TableScan for Scan<'_, G> {
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn bytes(&self) -> u64 {
+        self.table.document.bytes
+    }
+
+    fn read_part(&self, _: usize, rows: &mut dyn RowSink) -> PartResult {
+        let document = &self.table.document;
+        let mut rows = ValueRows::new(&document.name, &self.table.schema, self.request, rows);
+        if G::read(document, &mut Fields::requested(self.request), &mut rows)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        rows.flush()
+    }
+}
 
 /// An XML document with a certain root element.
 #[derive(Debug)]
@@ -69,7 +158,7 @@ impl Document {
     const MAX_DEPTH: usize = 1000;
 
     /// Opens the document at `path`, which messages call `name`, and whose root element is to be `root`.
-    pub(super) fn open(path: &Path, name: String, root: &'static str, options: &ReadOptions) -> Result<Self> {
+    fn open(path: &Path, name: String, root: &'static str, options: &ReadOptions) -> Result<Self> {
         let unreadable = |error| Error::io(&name, "read", error);
         let file = File::open(path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
@@ -78,16 +167,6 @@ impl Document {
         // From an encoding that the options name, it is converted by now.
         let encoding = if options.encoding.is_some() { UTF_8 } else { declared_encoding(&head) };
         Ok(Self { path: path.to_owned(), name, root, bytes, encoding })
-    }
-
-    /// What messages call the document.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The size of the document.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// Hands the elements to `visitor`.
@@ -254,28 +333,11 @@ impl Fields {
     const MAX_COLUMNS: usize = 1000;
 
     /// No value of the columns of `request`.
-    pub(super) fn requested(request: &Request<'_>) -> Self {
+    fn requested(request: &Request<'_>) -> Self {
         Self {
             requested: request.columns.iter().map(|column| (column.name.clone(), String::new())).collect(),
             sample: None,
         }
-    }
-
-    /// The columns of a document: those that are `known` and those that `read` sets in the first rows.
-    pub(super) fn sample(
-        known: &[&str],
-        read: impl FnOnce(&mut Self, &Request<'_>, &mut dyn RowSink) -> PartResult,
-    ) -> Result<Schema> {
-        let known = known.iter().map(|&name| name.to_owned()).collect();
-        let mut fields = Self { requested: Vec::new(), sample: Some(known) };
-        let request = Request { columns: Vec::new(), workers: 1, time_range: None };
-        // A sample breaks off on purpose.
-        let _ = read(&mut fields, &request, &mut SampleSink::default())?;
-        let column = |name: String| {
-            let is_number = matches!(name.as_str(), "lon" | "lat" | "ele");
-            Field::new(name, if is_number { DataType::Float64 } else { DataType::Utf8 }, true)
-        };
-        Ok(Schema::new(fields.sample.unwrap_or_default().into_iter().map(column).collect::<Vec<_>>()))
     }
 
     /// Sets the value of the columns called `name`, unless they have one or it is empty.

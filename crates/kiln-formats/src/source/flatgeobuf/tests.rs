@@ -183,7 +183,7 @@ fn damaged_files_only_give_errors() {
         if kind == GeometryType::Unknown {
             shapes.extend([Shape::MultiPoint(vec![(1.0, 2.0), (3.0, 4.0)]), Shape::LineString]);
         }
-        damage(&content(kind, &shapes, write_index), 3000, |copy| {
+        damage(&content(kind, &shapes, write_index), 1000, |copy| {
             let Ok((table, _file)) = open(copy) else { return false };
             let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().as_str()).collect();
             scan(&table, &names, 1).is_ok()

@@ -149,7 +149,7 @@ fn damaged_files_only_give_errors() {
     let more = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
         INSERT INTO places SELECT NULL, X'4750000100000000', i, 'some text', i, i, X'00', i FROM n;";
     let original = std::fs::read(database(&folder, &[PACKAGE, more].concat())).unwrap();
-    damage(&original, 1500, |copy| {
+    damage(&original, 1000, |copy| {
         let file = file(copy);
         let Ok(package) = open(file.path(), None) else { return false };
         let names: Vec<_> = package.schema().fields().iter().map(|field| field.name().as_str()).collect();

@@ -202,7 +202,7 @@ fn damaged_files_only_give_errors() {
     let records = dbf(0, &COLUMNS, &vec![record(' ', "first", "1700000001", "1.5", "20240501", 'T'); 4]);
     for (name, original) in [("a.shp", &shapes), ("a.dbf", &records)] {
         write(&folder, &[("a.shp", &shapes), ("a.dbf", &records)]);
-        damage(original, 3000, |copy| {
+        damage(original, 1000, |copy| {
             std::fs::write(folder.path().join(name), copy).unwrap();
             let Ok(shapefile) = open(&folder.path().join("a.shp")) else { return false };
             let names: Vec<_> = shapefile.schema().fields().iter().map(|field| field.name().as_str()).collect();
