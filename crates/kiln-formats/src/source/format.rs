@@ -21,40 +21,57 @@ pub(super) enum Format {
     Arrow,
 }
 
-/// The media types that [`read_as`](super::read_as) knows. Of the last one, the content tells the format.
-pub const MEDIA_TYPES: [&str; 9] = [
-    "application/geo+json",
-    "application/json",
-    "application/x-ndjson",
-    "text/csv",
-    "application/vnd.apache.arrow.stream",
-    "application/vnd.apache.arrow.file",
-    "application/vnd.apache.parquet",
-    "application/x-parquet",
-    BYTES,
+/// The media types that [`read_as`](super::read_as) knows, each with its format; without one, the content tells. Browsers and
+/// tools call a CSV file by several of them, on Windows `application/vnd.ms-excel`.
+const TYPES: [(&str, Option<Format>); 25] = [
+    ("application/geo+json", Some(Format::GeoJson)),
+    ("application/geo+json-seq", Some(Format::GeoJson)),
+    ("application/vnd.geo+json", Some(Format::GeoJson)),
+    ("application/json", Some(Format::Json)),
+    ("application/json-seq", Some(Format::Json)),
+    ("application/x-ndjson", Some(Format::JsonLines)),
+    ("application/ndjson", Some(Format::JsonLines)),
+    ("application/jsonl", Some(Format::JsonLines)),
+    ("application/x-jsonlines", Some(Format::JsonLines)),
+    ("text/csv", Some(Format::Csv)),
+    ("application/csv", Some(Format::Csv)),
+    ("text/x-csv", Some(Format::Csv)),
+    ("text/tab-separated-values", Some(Format::Csv)),
+    ("text/tsv", Some(Format::Csv)),
+    ("application/vnd.apache.arrow.stream", Some(Format::Arrow)),
+    ("application/vnd.apache.arrow.file", Some(Format::Arrow)),
+    ("application/vnd.apache.parquet", Some(Format::Parquet)),
+    ("application/x-parquet", Some(Format::Parquet)),
+    ("application/octet-stream", None),
+    ("text/plain", None),
+    ("application/vnd.ms-excel", None),
+    ("application/gzip", None),
+    ("application/x-gzip", None),
+    ("application/zstd", None),
+    ("application/x-zstd", None),
 ];
 
-/// The media type that tells no format.
-const BYTES: &str = "application/octet-stream";
+/// The media types that [`read_as`](super::read_as) knows.
+pub const MEDIA_TYPES: [&str; TYPES.len()] = {
+    let mut names = [""; TYPES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = TYPES[at].0;
+        at += 1;
+    }
+    names
+};
 
 impl Format {
     /// The format of a media type, in whatever case and with whatever parameters (`text/csv; charset=utf-8`); `None` for
-    /// the one that tells none.
+    /// those that tell none.
     pub(super) fn of_media_type(media_type: &str) -> Result<Option<Self>> {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        Ok(Some(match essence.as_str() {
-            "application/geo+json" => Self::GeoJson,
-            "application/json" => Self::Json,
-            "application/x-ndjson" => Self::JsonLines,
-            "text/csv" => Self::Csv,
-            "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Self::Arrow,
-            "application/vnd.apache.parquet" | "application/x-parquet" => Self::Parquet,
-            BYTES => return Ok(None),
-            _ => {
-                let expected = MEDIA_TYPES.join(", ");
-                return Err(Error::MediaType { media_type: media_type.to_owned(), expected });
-            }
-        }))
+        let known = TYPES.iter().find(|(known, _)| *known == essence);
+        known.map(|(_, format)| *format).ok_or_else(|| {
+            let expected = MEDIA_TYPES.join(", ");
+            Error::MediaType { media_type: media_type.to_owned(), expected }
+        })
     }
 
     /// Makes sure that what begins with `head` can be in this format, as far as its first bytes tell.
