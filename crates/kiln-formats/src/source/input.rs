@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
+use super::csv::Csv;
+use super::encoding::{decode, foreign_encoding};
 use super::format::Format;
 use super::packing::Packing;
-use super::{Csv, Query, ReadOptions, ScanReport, Sink, Source};
+use super::{Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
 
 /// Opens the input that `spec` names: a file, or `-` for standard input.
@@ -16,13 +18,13 @@ use kiln_core::error::{Error, Result};
 /// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
 /// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; each with or without
 /// `.gz` or `.zst`) where the content does not say otherwise, and without a known extension from the content alone. What
-/// cannot be read twice (standard input, pipes, what is packed by gzip or zstd) is copied to a temporary file without a
-/// name, so that it takes room on the disk and not in memory; but not before its first 4 KiB are in a format that can be
-/// read.
+/// cannot be read twice (standard input, pipes, what is packed by gzip or zstd) and texts in other encodings than UTF-8 are
+/// copied to a temporary file without a name, so that the copy takes room on the disk and not in memory; but not before
+/// its first 4 KiB are in a format that can be read.
 ///
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
-/// that can be read.
+/// that can be read; [`Error::Invalid`] if the options name an unknown encoding.
 pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     if spec == "-" {
         return read(io::stdin().lock(), spec, options);
@@ -37,31 +39,33 @@ pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
         return read(file, spec, options);
     }
     let head = read_head(&mut file).map_err(unreadable)?;
-    if Packing::of(&head).is_some() {
+    if Packing::of(&head).is_some() || foreign_encoding(&head, options)?.is_some() {
         return read(head.chain(file), spec, options);
     }
     let extension = extension(Path::new(spec));
     Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec, options)
 }
 
-/// Opens what `reader` delivers, in whatever format and packing it turns out to be. Messages call it `name`, whose
+/// Opens what `reader` delivers, in whatever format, packing and encoding it turns out to be. Messages call it `name`, whose
 /// extension counts as that of a file. It is copied to a temporary file without a name.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read.
+/// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read;
+/// [`Error::Invalid`] if the options name an unknown encoding.
 pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
     let extension = extension(Path::new(name));
     let Some(packing) = Packing::of(&head) else {
-        let format = Format::of(&head, extension.as_deref(), name)?;
-        return open_copy(format, options, &head, reader, name, unreadable);
+        let format = |head: &[u8]| Format::of(head, extension.as_deref(), name);
+        return open_copy(format, head, reader, name, options, unreadable);
     };
     let broken = |error| Error::input(name, format!("broken {}: {error}", packing.name()));
     let mut unpacked = packing.unpack(head.chain(reader)).map_err(broken)?;
     let head = read_head(&mut unpacked).map_err(broken)?;
     let inner = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
-    open_copy(Format::of(&head, inner.as_deref(), name)?, options, &head, unpacked, name, broken)
+    let format = |head: &[u8]| Format::of(head, inner.as_deref(), name);
+    open_copy(format, head, unpacked, name, options, broken)
 }
 
 /// Opens what `reader` delivers, the body of a request, in the format of `media_type`: one of
@@ -71,7 +75,7 @@ pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<
 ///
 /// # Errors
 /// [`Error::MediaType`] if `media_type` is none of those; [`Error::Io`] if the body cannot be read or copied;
-/// [`Error::Input`] if it is empty, packed, or not in the format.
+/// [`Error::Input`] if it is empty, packed, or not in the format; [`Error::Invalid`] if the options name an unknown encoding.
 pub fn read_as(
     mut reader: impl Read,
     media_type: Option<&str>,
@@ -86,11 +90,11 @@ pub fn read_as(
         let message = format!("it is packed by {packing}; send it plain, or by gzip with `Content-Encoding: gzip`");
         return Err(Error::input(name, message));
     }
-    let format = match format {
-        Some(format) => format.check(&head, name).map(|()| format)?,
-        None => Format::of(&head, extension(Path::new(name)).as_deref(), name)?,
+    let format = |head: &[u8]| match format {
+        Some(format) => format.check(head, name).map(|()| format),
+        None => Format::of(head, extension(Path::new(name)).as_deref(), name),
     };
-    open_copy(format, options, &head, reader, name, unreadable)
+    open_copy(format, head, reader, name, options, unreadable)
 }
 
 /// Several inputs as one: they are scanned in turn, each by all the workers.
@@ -115,17 +119,24 @@ impl std::fmt::Debug for Inputs {
 /// Bytes that tell the format.
 const HEAD_BYTES: usize = 4096;
 
-/// Opens a copy of `head` and the `rest` behind it, once the head has told that it can be in `format`.
+/// Opens a copy of `head` and the `rest` behind it, as UTF-8 if it is a text, once the head has told that it can be in the
+/// format that `format` finds.
 fn open_copy(
-    format: Format,
-    options: &ReadOptions,
-    head: &[u8],
+    format: impl Fn(&[u8]) -> Result<Format>,
+    mut head: Vec<u8>,
     rest: impl Read,
     name: &str,
+    options: &ReadOptions,
     unreadable: impl Fn(io::Error) -> Error,
 ) -> Result<Box<dyn Source>> {
+    let mut rest: Box<dyn Read + '_> = Box::new(rest);
+    if let Some(encoding) = foreign_encoding(&head, options)? {
+        rest = Box::new(decode(io::Cursor::new(head).chain(rest), encoding));
+        head = read_head(&mut rest).map_err(&unreadable)?;
+    }
+    let format = format(&head)?;
     if format == Format::Csv {
-        Csv::check_head(head, head.len() < HEAD_BYTES, name)?;
+        Csv::check_head(&head, head.len() < HEAD_BYTES, name, options)?;
     }
     let spool = Spool::of(head.chain(rest), unreadable)?;
     Ok(Box::new(Spooled { source: format.open(&spool.path, name, options)?, _spool: spool }))
@@ -246,7 +257,7 @@ mod tests {
     fn what_is_no_input_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path().to_str().unwrap();
-        assert_eq!(message(open(here)), format!("{here}: it is a folder; name the files in it"));
+        assert_eq!(message(open(here, &ReadOptions::default())), format!("{here}: it is a folder; name the files in it"));
         let missing = format!("{here}/missing.csv");
         assert!(matches!(open(&missing), Err(Error::Io { .. })));
         assert!(message(open(&missing)).starts_with(&format!("{missing}: cannot read: ")));

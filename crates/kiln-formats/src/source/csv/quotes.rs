@@ -1,13 +1,15 @@
-//! Quoted fields: where text is quoted, also when reading starts in the middle of a file.
+//! Quoted fields: where they begin and end, also when reading starts in the middle of a file.
 //!
-//! A quote opens a field only as its first byte, as RFC 4180 has it; anywhere else outside a quoted field it is plain
-//! text (`5" pipe`). Inside, two quotes are one quote of text, and a single one closes.
+//! The rules are those of `csv-core`: a quote opens a field only as its first byte, as RFC 4180 has it; anywhere else outside
+//! a quoted field it is plain text (`5" pipe`). Inside, two quotes are one quote of text, and a single one closes.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use memchr::{memchr, memchr_iter, memchr2_iter};
+
 /// What the bytes so far mean for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quoting {
+pub(super) enum QuoteState {
     /// The next byte is not quoted.
     Outside,
     /// The next byte is within a quoted field.
@@ -16,12 +18,12 @@ pub(super) enum Quoting {
     Closing,
 }
 
-impl Quoting {
+impl QuoteState {
     const ALL: [Self; 3] = [Self::Outside, Self::Inside, Self::Closing];
 
     /// The state behind `byte`, which follows `previous`.
     #[inline]
-    pub(super) fn after(self, byte: u8, previous: u8, delimiter: u8) -> Self {
+    fn after(self, byte: u8, previous: u8, delimiter: u8) -> Self {
         match (self, byte) {
             (Self::Outside, b'"') if previous == delimiter || previous == b'\n' => Self::Inside,
             (Self::Inside, b'"') => Self::Closing,
@@ -29,49 +31,21 @@ impl Quoting {
             (Self::Outside | Self::Closing, _) => Self::Outside,
         }
     }
-
-    /// Moves over 64 bytes and answers which of them are quoted, the opening quote included and the closing one not.
-    ///
-    /// `quotes` has a bit for every quote, `opens` one for every byte behind a separator.
-    pub(super) fn quoted(&mut self, quotes: u64, opens: u64) -> u64 {
-        let (mut quoted, mut at) = (0, 0);
-        // Each turn moves on to the next byte that changes the state.
-        while at < 64 {
-            let left = !0 << at;
-            let next = match self {
-                Self::Outside => (quotes & opens & left).trailing_zeros(),
-                Self::Inside => (quotes & left).trailing_zeros(),
-                Self::Closing => at,
-            };
-            if *self == Self::Inside {
-                quoted |= left & !u64::MAX.checked_shl(next).unwrap_or(0);
-            }
-            if next == 64 {
-                break;
-            }
-            let is_quote = quotes >> next & 1 == 1;
-            (*self, at) = match self {
-                Self::Outside => (Self::Inside, next + 1),
-                Self::Inside => (Self::Closing, next + 1),
-                Self::Closing if is_quote => (Self::Inside, next + 1),
-                // The byte itself is outside again; it is no quote, so it opens nothing.
-                Self::Closing => (Self::Outside, next + 1),
-            };
-        }
-        quoted
-    }
 }
 
-/// What a stretch of text does to the [`Quoting`] before it: the state behind it, for each state before it.
+/// What a stretch of text does to the [`QuoteState`] before it: the state behind it, for each state before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Effect([Quoting; 3]);
+pub(super) struct Transition([QuoteState; 3]);
 
-impl Effect {
-    /// The effect of `text`, which follows the byte `previous`.
+impl Transition {
+    /// The transition of a text in which quotes mean nothing.
+    pub(super) const NONE: Self = Self(QuoteState::ALL);
+
+    /// The transition of `text`, which follows the byte `previous`.
     pub(super) fn of(text: &[u8], previous: u8, delimiter: u8) -> Self {
-        let mut states = Quoting::ALL;
+        let mut states = QuoteState::ALL;
         let mut next = 0;
-        for quote in memchr::memchr_iter(b'"', text) {
+        for quote in memchr_iter(b'"', text) {
             let before = if quote == 0 { previous } else { text[quote - 1] };
             if quote > next {
                 states = states.map(|state| state.after(before, 0, delimiter));
@@ -90,80 +64,149 @@ impl Effect {
         Self(states)
     }
 
-    fn on(self, before: Quoting) -> Quoting {
+    /// The state behind the text, where `before` is the one before it.
+    pub(super) fn apply(self, before: QuoteState) -> QuoteState {
         self.0[before as usize]
     }
 }
 
-/// Where the first row begins in `text`, which follows the byte `previous` and the state `quoting`.
-pub(super) fn first_row(text: &[u8], previous: u8, mut quoting: Quoting, delimiter: u8) -> Option<usize> {
-    if previous == b'\n' && quoting == Quoting::Outside {
+/// Where the first row begins in `text`, which follows the byte `previous` and the state `state`.
+pub(super) fn first_row(text: &[u8], previous: u8, mut state: QuoteState, delimiter: u8) -> Option<usize> {
+    if previous == b'\n' && state == QuoteState::Outside {
         return Some(0);
     }
     let mut next = 0;
-    for at in memchr::memchr2_iter(b'"', b'\n', text) {
+    for at in memchr2_iter(b'"', b'\n', text) {
         let before = if at == 0 { previous } else { text[at - 1] };
         if at > next {
-            quoting = quoting.after(before, 0, delimiter);
+            state = state.after(before, 0, delimiter);
         }
-        quoting = quoting.after(text[at], before, delimiter);
+        state = state.after(text[at], before, delimiter);
         next = at + 1;
-        if text[at] == b'\n' && quoting == Quoting::Outside {
+        if text[at] == b'\n' && state == QuoteState::Outside {
             return Some(next);
         }
     }
     None
 }
 
-/// Hands the state at the end of each part on to the next part, while the parts are read by different threads.
+/// What is known where a part starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PartStart {
+    pub(super) state: QuoteState,
+    /// The number of line ends before it.
+    pub(super) lines: u64,
+}
+
+/// The starts of the parts of a file, each computed from the parts before it, while these are read by different threads.
 ///
-/// Every part tells its effect as soon as it is in memory, before it asks for its own start; parts are taken in order.
-/// So whoever waits here waits for parts that are being read, and for nobody who waits.
+/// Every part is published as soon as it is in memory, before its reader waits for its own start; parts are taken in order.
+/// So a thread waits here only for parts that are being read, never for one that waits.
 #[derive(Debug)]
-pub(super) struct Relay {
-    line: Mutex<Line>,
-    told: Condvar,
+pub(super) struct PartStarts {
+    known: Mutex<Known>,
+    changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Line {
-    /// The states at the start of the first parts, as far as they are known.
-    starts: Vec<Quoting>,
-    /// The effects of the parts that were told.
-    effects: Vec<Option<Effect>>,
+struct Known {
+    /// The starts of the first parts, as far as they are known.
+    starts: Vec<PartStart>,
+    /// What the published parts do to the start: their transition and their line ends.
+    parts: Vec<Option<(Transition, u64)>>,
     /// Whether a part could not be read.
-    broken: bool,
+    is_broken: bool,
 }
 
-impl Relay {
-    /// A relay for `parts` parts; the first one starts with a row.
-    pub(super) fn new(parts: usize) -> Self {
-        let line = Line { starts: vec![Quoting::Outside], effects: vec![None; parts], broken: false };
-        Self { line: Mutex::new(line), told: Condvar::new() }
+impl PartStarts {
+    /// The starts of `parts` parts; the first one starts with a row behind `lines` line ends.
+    pub(super) fn new(parts: usize, lines: u64) -> Self {
+        let first = PartStart { state: QuoteState::Outside, lines };
+        let known = Known { starts: vec![first], parts: vec![None; parts], is_broken: false };
+        Self { known: Mutex::new(known), changed: Condvar::new() }
     }
 
-    /// Tells the effect of a part; `None`: it could not be read.
-    pub(super) fn tell(&self, part: usize, effect: Option<Effect>) {
-        let mut line = self.line();
-        line.broken |= effect.is_none();
-        line.effects[part] = effect;
-        while let (Some(&start), Some(&Some(effect))) = (line.starts.last(), line.effects.get(line.starts.len() - 1)) {
-            line.starts.push(effect.on(start));
+    /// Publishes the transition and the number of line ends of a part; `None`: it could not be read.
+    pub(super) fn publish(&self, part: usize, effect: Option<(Transition, u64)>) {
+        let mut known = self.lock();
+        known.is_broken |= effect.is_none();
+        known.parts[part] = effect;
+        while let (Some(&start), Some(&Some((transition, lines)))) =
+            (known.starts.last(), known.parts.get(known.starts.len() - 1))
+        {
+            known.starts.push(PartStart { state: transition.apply(start.state), lines: start.lines + lines });
         }
-        drop(line);
-        self.told.notify_all();
+        drop(known);
+        self.changed.notify_all();
     }
 
-    /// The state at the start of a part, once it is known; `None`: a part before it could not be read.
-    pub(super) fn start_of(&self, part: usize) -> Option<Quoting> {
-        let mut line = self.line();
-        while line.starts.len() <= part && !line.broken {
-            line = self.told.wait(line).unwrap_or_else(PoisonError::into_inner);
+    /// The start of a part, once it is known; `None`: a part before it could not be read.
+    pub(super) fn wait(&self, part: usize) -> Option<PartStart> {
+        let mut known = self.lock();
+        while known.starts.len() <= part && !known.is_broken {
+            known = self.changed.wait(known).unwrap_or_else(PoisonError::into_inner);
         }
-        line.starts.get(part).copied()
+        known.starts.get(part).copied()
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A search for the first quoted field that is none, more likely than not: it contains a delimiter and a line end, or it is
+/// not closed.
+#[derive(Debug)]
+pub(super) struct UnbalancedQuote {
+    delimiter: u8,
+    state: QuoteState,
+    /// The last byte of the text so far.
+    previous: u8,
+    /// The number of line ends so far.
+    lines: u64,
+    /// The line, from 0, in which the last quoted field begins.
+    field_line: u64,
+    has_delimiter: bool,
+    has_line_end: bool,
+}
+
+impl UnbalancedQuote {
+    /// A search in text behind `lines` line ends.
+    pub(super) fn new(delimiter: u8, lines: u64) -> Self {
+        let (state, previous) = (QuoteState::Outside, b'\n');
+        Self { delimiter, state, previous, lines, field_line: lines, has_delimiter: false, has_line_end: false }
+    }
+
+    /// Searches `text`, which follows the text so far, and returns the number of the line, from 1, if it found the quote.
+    pub(super) fn find(&mut self, text: &[u8]) -> Option<u64> {
+        let mut next = 0;
+        for at in memchr_iter(b'"', text).chain([text.len()]) {
+            let between = &text[next..at];
+            if self.state == QuoteState::Inside {
+                self.has_delimiter |= memchr(self.delimiter, between).is_some();
+                self.has_line_end |= memchr(b'\n', between).is_some();
+            } else if self.state == QuoteState::Closing && !between.is_empty() {
+                if self.has_delimiter && self.has_line_end {
+                    return Some(self.field_line + 1);
+                }
+                self.state = QuoteState::Outside;
+            }
+            self.lines += memchr_iter(b'\n', between).count() as u64;
+            self.previous = between.last().copied().unwrap_or(self.previous);
+            if at < text.len() {
+                let state = self.state.after(b'"', self.previous, self.delimiter);
+                if self.state == QuoteState::Outside && state == QuoteState::Inside {
+                    (self.field_line, self.has_delimiter, self.has_line_end) = (self.lines, false, false);
+                }
+                (self.state, self.previous) = (state, b'"');
+            }
+            next = at + 1;
+        }
+        None
+    }
+
+    /// The same at the end of the text.
+    pub(super) fn finish(&self) -> Option<u64> {
+        (self.state == QuoteState::Inside).then_some(self.field_line + 1)
     }
 }
