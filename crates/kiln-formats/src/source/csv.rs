@@ -21,7 +21,7 @@ use arrow_schema::{DataType, Field, Schema};
 use memchr::memchr_iter;
 
 use self::header::Header;
-use self::quotes::{PartStarts, QuoteState, Transition, UnbalancedQuote, first_row};
+use self::quotes::{PartStarts, QuoteState, Transition, first_row, unbalanced_quote};
 use self::record::Record;
 use self::text::{Text, TextFile};
 use super::builder::BatchBuilder;
@@ -54,6 +54,8 @@ impl Csv {
     const PART_BYTES: usize = 1 << 20;
     /// Bytes read beyond a part, so that the row that reaches out of it is there.
     const BEHIND_BYTES: usize = 4 << 10;
+    /// Longest start of a file that has no whole line.
+    const LONGEST_HEAD_BYTES: usize = 1 << 20;
     /// Longest row: beyond it a quote was left open, more likely than not.
     const LONGEST_ROW_BYTES: usize = 4 << 20;
 
@@ -75,42 +77,27 @@ impl Csv {
         }
         let mut file = TextFile { file, bytes: metadata.len(), has_carriage_returns: false };
         let mut text = Text::default();
-        for longest in [Self::PART_BYTES / 16, Header::LONGEST_BYTES] {
-            let is_whole = text.fill(&file, longest).map_err(failed)?;
-            let header = |quote| Header::of(&name, text.filled(), is_whole, quote);
-            let Some(mut found) = header(options.quote)? else { continue };
-            file.has_carriage_returns = found.has_carriage_returns;
-            if found.dialect.delimiter == b'\t'
-                && options.quote.is_none()
-                && let Some(line) = unbalanced_quote(&file, &found).map_err(failed)?
-                && let Some(unquoted) = header(Some(Quote::None))?
-            {
-                found = unquoted;
-                let text = format!("quotes are text, because the one in line {line} has no partner in its field; set ");
-                found.notices.push(message!(text, Parameter::QUOTE, " to `double` if they enclose fields"));
-            }
-            let fields = found.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
-            let schema = Schema::new(fields.collect::<Vec<_>>());
-            return Ok(Self { file, name, header: found, schema, part_bytes: Self::PART_BYTES });
+        let is_whole = text.fill(&file, Self::LONGEST_HEAD_BYTES).map_err(failed)?;
+        let header = |quote| Header::of(&name, text.filled(), is_whole, quote);
+        let Some(mut found) = header(options.quote)? else {
+            let limit = Self::LONGEST_HEAD_BYTES >> 20;
+            let message = format!("the first line is longer than {limit} MiB: this does not look like CSV");
+            return Err(Error::input(&name, message));
+        };
+        file.has_carriage_returns = found.has_carriage_returns;
+        let (start, lines, delimiter) = (found.rows_start as u64, found.lines, found.dialect.delimiter);
+        if delimiter == b'\t'
+            && options.quote.is_none()
+            && let Some(line) = unbalanced_quote(&file, start, lines, delimiter, Self::PART_BYTES).map_err(failed)?
+            && let Some(unquoted) = header(Some(Quote::None))?
+        {
+            found = unquoted;
+            let text = format!("quotes are text, because the one in line {line} has no partner in its field; set ");
+            found.notices.push(message!(text, Parameter::QUOTE, " to `double` if they enclose fields"));
         }
-        let limit = Header::LONGEST_BYTES >> 20;
-        Err(Error::input(&name, format!("the first line is longer than {limit} MiB: this does not look like CSV")))
-    }
-}
-
-/// The line of the first quote without a partner.
-fn unbalanced_quote(file: &TextFile, header: &Header) -> std::io::Result<Option<u64>> {
-    let mut search = UnbalancedQuote::new(header.dialect.delimiter, header.lines);
-    let mut text = Text::default();
-    let mut start = header.rows_start as u64;
-    loop {
-        text.restart(start);
-        let is_whole = text.fill(file, Csv::PART_BYTES)?;
-        let found = search.find(text.filled());
-        if found.is_some() || is_whole {
-            return Ok(found.or_else(|| search.finish()));
-        }
-        start += Csv::PART_BYTES as u64;
+        let fields = found.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
+        let schema = Schema::new(fields.collect::<Vec<_>>());
+        Ok(Self { file, name, header: found, schema, part_bytes: Self::PART_BYTES })
     }
 }
 
@@ -138,7 +125,7 @@ impl Table for Csv {
         }
         let rows_bytes = self.file.bytes.saturating_sub(self.header.rows_start as u64);
         let parts = rows_bytes.div_ceil(self.part_bytes as u64) as usize;
-        let starts = PartStarts::new(parts, self.header.lines);
+        let starts = PartStarts::new(self.header.lines);
         Ok(Box::new(Scan { csv: self, request, parts, starts, scratch: Mutex::default() }))
     }
 }
@@ -187,38 +174,37 @@ impl Scan<'_> {
     fn read_part_into(&self, scratch: &mut ScratchBuffers, part: usize, rows: &mut dyn RowSink) -> PartResult {
         let ScratchBuffers { text, record, batch } = scratch;
         let Csv { file, name, header, part_bytes, .. } = self.csv;
-        let delimiter = header.dialect.delimiter;
         let failed = |error| read_error(name, error);
         let start = header.rows_start as u64 + (part * part_bytes) as u64;
         let part_bytes = (*part_bytes as u64).min(file.bytes - start);
 
-        // The byte before the part comes along: it tells whether a row, or a quoted field, starts with the part.
-        if part == 0 {
-            text.restart(start);
-            text.push_line_end();
-        } else {
-            text.restart(start - 1);
-        }
-        let limit = part_bytes as usize + 1;
+        // The byte before a part comes along: it tells whether a row, or a quoted field, starts with the part.
+        let before = u64::from(part > 0);
+        let limit = (before + part_bytes) as usize;
+        text.restart(start - before);
         let filled = text.fill(file, limit + Csv::BEHIND_BYTES);
-        let effect = filled.is_ok().then(|| {
-            let (previous, own) = (text.filled()[0], &text.filled()[1..limit]);
-            let quotes = header.dialect.quotes;
-            let transition = if quotes { Transition::of(own, previous, delimiter) } else { Transition::NONE };
-            (transition, memchr_iter(b'\n', own).count() as u64)
-        });
-        self.starts.publish(part, effect);
+        let (previous, own) = match text.filled() {
+            [previous, own @ ..] if part > 0 => (*previous, own),
+            own => (b'\n', own),
+        };
+        let own = &own[..own.len().min(part_bytes as usize)];
+        // The parts behind one that cannot be read are of no use, but they do not wait for it.
+        self.starts.publish(
+            part,
+            Transition::of(own, previous, header.dialect),
+            memchr_iter(b'\n', own).count() as u64,
+        );
         let mut is_whole = filled.map_err(failed)?;
-        let part_start = self.starts.wait(part).ok_or(Error::Cancelled)?;
-        let (previous, own) = (text.filled()[0], &text.filled()[1..limit]);
-        let mut at = first_row(own, previous, part_start.state, delimiter).map_or(limit, |row| row + 1);
+        let part_start = self.starts.wait(part);
+        let first_row = first_row(own, previous, part_start.state, header.dialect);
+        let mut at = before as usize + first_row.unwrap_or(own.len());
         while at < limit {
             let rest = &text.filled()[at..];
             if rest[0] == b'\n' {
                 at += 1;
                 continue;
             }
-            let line = || part_start.lines + 1 + memchr_iter(b'\n', &text.filled()[1..at]).count() as u64;
+            let line = || part_start.lines + 1 + memchr_iter(b'\n', &text.filled()[before as usize..at]).count() as u64;
             if let Some(length) = record.read(rest, is_whole) {
                 let is_last = is_whole && length == rest.len();
                 if self.take(record, &rest[..length], is_last, &line, batch, rows)?.is_break() {
@@ -227,7 +213,8 @@ impl Scan<'_> {
                 at += length;
             } else if rest.len() > Csv::LONGEST_ROW_BYTES {
                 let (line, limit) = (line(), Csv::LONGEST_ROW_BYTES >> 20);
-                let text = format!("the row in line {line} is longer than {limit} MiB: is a quote (\") left open? set ");
+                let text =
+                    format!("the row in line {line} is longer than {limit} MiB: is a quote (\") left open? set ");
                 return Err(Error::input(name, message!(text, Parameter::QUOTE, " to `none` if quotes are text")));
             } else {
                 is_whole = text.fill(file, text.filled().len() * 2).map_err(failed)?;
@@ -261,18 +248,22 @@ impl Scan<'_> {
         };
         if header.dialect.quotes && (record.lines() > 1 || is_last) {
             let advice = "set `quote` to `none` if quotes are text";
-            let transition = Transition::of(raw, b'\n', header.dialect.delimiter);
+            let transition = Transition::of(raw, b'\n', header.dialect);
             if is_last && transition.apply(QuoteState::Outside) == QuoteState::Inside {
                 let lines = record.lines();
                 return reject(&|| {
                     let line = line();
-                    format!("a quote (\") in line {line} is left open until the end of the file, {lines} lines later; {advice}")
+                    format!(
+                        "a quote (\") in line {line} is left open until the end of the file, {lines} lines later; {advice}"
+                    )
                 });
             }
             if let Some(lines) = self.enclosed_rows(raw) {
                 return reject(&|| {
                     let line = line();
-                    format!("a quoted field that begins in line {line} contains {lines} lines that look like rows; {advice}")
+                    format!(
+                        "a quoted field that begins in line {line} contains {lines} lines that look like rows; {advice}"
+                    )
                 });
             }
         }
@@ -292,7 +283,8 @@ impl Scan<'_> {
     fn enclosed_rows(&self, raw: &[u8]) -> Option<usize> {
         let Header { dialect, names, .. } = &self.csv.header;
         let text = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let is_row: Vec<bool> = text.split(|&byte| byte == b'\n').map(|l| dialect.fields_of(l) == names.len()).collect();
+        let is_row: Vec<bool> =
+            text.split(|&byte| byte == b'\n').map(|l| dialect.fields_of(l) == names.len()).collect();
         let [_, inner @ .., _] = &is_row[..] else { return None };
         let rows = |lines: &[bool]| lines.iter().filter(|is_row| **is_row).count();
         let is_likely = rows(inner) >= 2 && rows(inner) * 2 >= inner.len() || rows(&is_row) == is_row.len();

@@ -33,14 +33,14 @@ fn by_label(label: &str) -> Result<&'static Encoding> {
     })
 }
 
-/// UTF-16, if one byte of each of the first pairs is zero.
+/// UTF-16, if the first pairs of bytes are ASCII in it.
 fn without_mark(head: &[u8]) -> Option<&'static Encoding> {
     const PAIRS: usize = 32;
     let pairs = || head.as_chunks::<2>().0.iter().take(PAIRS);
     let all = |is_it: fn(&[u8; 2]) -> bool| pairs().len() >= 2 && pairs().all(is_it);
     match () {
-        () if all(|pair| pair[0] != 0 && pair[1] == 0) => Some(UTF_16LE),
-        () if all(|pair| pair[0] == 0 && pair[1] != 0) => Some(UTF_16BE),
+        () if all(|pair| matches!(pair, [1..=0x7F, 0])) => Some(UTF_16LE),
+        () if all(|pair| matches!(pair, [0, 1..=0x7F])) => Some(UTF_16BE),
         () => None,
     }
 }

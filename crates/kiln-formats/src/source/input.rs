@@ -214,6 +214,7 @@ mod tests {
     use super::super::MEDIA_TYPES;
     use super::super::testing::{rejections, scan};
     use super::*;
+    use crate::source::Columns;
 
     const ROWS: &str = "[[1,2],[3,4]]";
 
@@ -257,7 +258,7 @@ mod tests {
     fn what_is_no_input_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path().to_str().unwrap();
-        assert_eq!(message(open(here, &ReadOptions::default())), format!("{here}: it is a folder; name the files in it"));
+        assert_eq!(message(open(here)), format!("{here}: it is a folder; name the files in it"));
         let missing = format!("{here}/missing.csv");
         assert!(matches!(open(&missing), Err(Error::Io { .. })));
         assert!(message(open(&missing)).starts_with(&format!("{missing}: cannot read: ")));
@@ -296,7 +297,10 @@ mod tests {
                 stream(b"\x00\xFF"),
                 "-: it is neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet or Arrow",
             ),
-            (stream(b"y\n"), "-: the first line is one column, \"y\"; columns are parted by , ; | or a tab"),
+            (
+                stream(b"y\n"),
+                "-: the first line is one column, \"y\"; expected columns separated by , ; | tabs or spaces",
+            ),
             (stream(b"<html>"), "-: it is XML or a web page; expected CSV, GeoJSON, JSON, Parquet or Arrow"),
         ] {
             let mut plain = Counted(&stream[..], 0);
@@ -345,6 +349,48 @@ mod tests {
             let empty = write("empty.csv.EXT", pack(b""));
             assert!(message(open(&empty)).contains("there is nothing in it"));
         }
+    }
+
+    #[test]
+    fn texts_in_other_encodings_are_read_as_utf_8() {
+        let utf_16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+        let points = |content: &[u8], encoding: Option<&str>, name: &str, columns: Columns| {
+            let folder = tempfile::tempdir().unwrap();
+            let options = ReadOptions { encoding: encoding.map(str::to_owned), ..ReadOptions::default() };
+            let from_file = super::open(&write(&folder, name, content), &options)?;
+            let from_stream = super::read(content, name, &options)?;
+            let query = Query::default().with_names(columns);
+            let [points, same] = [from_file, from_stream].map(|source| scan(&*source, &query, 2));
+            assert_eq!(points.as_ref().ok().map(|points| &points.0), same.as_ref().ok().map(|points| &points.0));
+            points.map(|(points, _)| points.len())
+        };
+        // Longer than the head, with an odd byte at its end.
+        let rows = format!("lon,lat\n{}", "1,2\n".repeat(2000));
+        let marked = format!("\u{FEFF}{rows}");
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            for text in [&rows, &marked] {
+                assert_eq!(points(&utf_16(text, bytes), None, "a.csv", Columns::default()).unwrap(), 2000);
+                assert_eq!(points(&gzip(&utf_16(text, bytes)), None, "a.csv.gz", Columns::default()).unwrap(), 2000);
+            }
+            assert_eq!(points(&utf_16(ROWS, bytes), None, "a.json", Columns::default()).unwrap(), 2);
+        }
+        let named =
+            |lon: &str, lat: &str| Columns { lon: Some(lon.into()), lat: Some(lat.into()), ..Columns::default() };
+        let gbk = b"\xbe\xad\xb6\xc8,\xce\xb3\xb6\xc8\n18.07,59.33\n";
+        assert_eq!(points(gbk, Some("gbk"), "a.csv", named("经度", "纬度")).unwrap(), 1);
+        let latin = b"L\xe4nge;Breite\n18.07;59.33\n";
+        for encoding in [None, Some("latin1"), Some("windows-1252")] {
+            assert_eq!(points(latin, encoding, "a.csv", named("Länge", "Breite")).unwrap(), 1);
+        }
+        // A byte order mark counts more than what the user names, and bytes are no text.
+        assert_eq!(points(marked.as_bytes(), Some("gbk"), "a.csv", Columns::default()).unwrap(), 2000);
+        let archive = message(points(b"PK\x03\x04", Some("utf-16"), "a.csv", Columns::default()));
+        assert!(archive.contains("it is a zip archive"), "{archive}");
+        let unknown = points(latin, Some("cp-99"), "a.csv", Columns::default());
+        assert_eq!(
+            message(unknown),
+            "encoding: `cp-99` is unknown; expected a label such as `windows-1252`, `utf-16le` or `gbk`"
+        );
     }
 
     #[test]

@@ -38,9 +38,6 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Longest start of a file that has no whole line.
-    pub(super) const LONGEST_BYTES: usize = 1 << 20;
-
     /// The layout of the file called `name` that starts with `head`, and `is_whole` if that is all of it; `None`: more of the
     /// file is needed.
     pub(super) fn of(name: &str, head: &[u8], is_whole: bool, quote: Option<Quote>) -> Result<Option<Self>> {
@@ -54,35 +51,26 @@ impl Header {
         if declared.is_some() {
             start += memchr(b'\n', &head[start..]).map_or(head.len() - start, |end| end + 1);
         }
-        let text = &head[start..];
         let quotes = quote != Some(Quote::None);
-        let sample = |delimiter| Sample::of(text, is_whole, Dialect { delimiter, quotes, comments: false });
-        let first = sample(declared.unwrap_or(b','));
-        if first.rows.is_empty() {
+        let sample = |delimiter| Sample::of(&head, start, is_whole, Dialect { delimiter, quotes, comments: false });
+        let lines = sample(Dialect::ONE_COLUMN);
+        let Some(line) = lines.rows.first().map(|row| shown(&String::from_utf8_lossy(&row.fields[0]))) else {
             return if is_whole { Err(Error::input(name, "the file is empty")) } else { Ok(None) };
-        }
-        let one_column = sample(Dialect::ONE_COLUMN);
-        let line = String::from_utf8_lossy(one_column.rows.first().map_or(&[][..], |row| row.field(0))).into_owned();
-        let found = match declared {
-            Some(_) => Some(first),
-            None => {
-                let separated = DELIMITERS.map(sample).into_iter().filter(Sample::is_separated);
-                // The first of equals.
-                let best = separated.min_by_key(|sample| (sample.first, Reverse(sample.rows[sample.first].fields.len())));
-                best.or_else(|| Some(sample(b' ')).filter(Sample::is_spaced))
-                    .or_else(|| Some(one_column).filter(Sample::is_geometries))
-            }
         };
-        let Some(found) = found else {
-            let line = shown(&line);
-            let message = format!("the first line is one column, {line}; expected columns separated by , ; | tabs or spaces");
-            return Err(Error::input(name, message));
+        let found = if let Some(delimiter) = declared {
+            Some(sample(delimiter))
+        } else {
+            let separated = DELIMITERS.map(sample).into_iter().filter(Sample::is_separated);
+            // The first of equals.
+            let best = separated.min_by_key(|sample| (sample.first, Reverse(sample.rows[sample.first].fields.len())));
+            let spaced = || Some(sample(b' ')).filter(Sample::is_spaced);
+            best.or_else(spaced).or_else(|| Some(lines).filter(Sample::is_geometries))
         };
-        let mut header = found.into_header(text);
-        header.rows_start += start;
-        header.lines = memchr_iter(b'\n', &head[..header.rows_start]).count() as u64;
-        header.has_carriage_returns = has_carriage_returns;
-        Ok(Some(header))
+        let expected = "expected columns separated by , ; | tabs or spaces";
+        let found = found.filter(|sample| !sample.rows.is_empty());
+        let found =
+            found.ok_or_else(|| Error::input(name, format!("the first line is one column, {line}; {expected}")))?;
+        Ok(Some(Self { has_carriage_returns, ..found.into_header(&head) }))
     }
 }
 
@@ -91,10 +79,8 @@ fn declared_delimiter(text: &[u8]) -> Option<u8> {
     let line = text.split(|&byte| byte == b'\n').next()?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
-    match line {
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] => Some(*delimiter),
-        _ => None,
-    }
+    let (delimiter, declaration) = line.split_last()?;
+    declaration.eq_ignore_ascii_case(b"sep=").then_some(*delimiter)
 }
 
 /// A record of the first lines.
@@ -111,139 +97,132 @@ impl Row {
     fn field(&self, column: usize) -> &[u8] {
         self.fields.get(column).map_or(&[], Vec::as_slice)
     }
+
+    /// Whether these are the names of the columns of `row`.
+    fn are_names_of(&self, row: &Row) -> bool {
+        let begins = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || b"_#".contains(byte);
+        self.fields.len() == row.len && self.fields.iter().all(|field| field.first().is_some_and(begins))
+    }
 }
 
-/// What the first row of the sample is.
-#[derive(Debug, PartialEq)]
-enum FirstRow {
-    /// The names of the columns.
-    Names,
-    /// Names, more likely than not, although there are numbers among them.
-    NamesWithNumbers,
-    /// A row of points, behind a comment with the names of the columns.
-    BehindNames(usize),
-    /// Numbers alone.
-    Numbers,
-    /// A row of points with texts in it.
-    Values,
+/// Where the names of the columns are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Names {
+    /// In the first row, where numbers make that doubtful or do not.
+    First { is_doubtful: bool },
+    /// In a comment before the first row.
+    Comment(usize),
+    /// Nowhere: the first row is numbers alone.
+    Positional,
+    /// Nowhere: the first row has texts in it.
+    Numbered,
 }
 
 /// The first records of a file, split by one delimiter.
 struct Sample {
     dialect: Dialect,
     rows: Vec<Row>,
+    /// Lines that begin with `#`, which their first fields are without.
     comments: Vec<Row>,
     /// The row that is the header, or the first one of points.
     first: usize,
-    kind: FirstRow,
+    names: Names,
     /// The number of fields that most rows have.
     columns: usize,
 }
 
 impl Sample {
-    fn of(text: &[u8], is_whole: bool, dialect: Dialect) -> Self {
-        let (mut rows, mut comments) = (Vec::new(), Vec::new());
-        let mut record = Record::new(dialect);
-        let mut start = 0;
-        while rows.len() + comments.len() < SAMPLED_RECORDS && start < text.len() {
-            if text[start] == b'\n' {
-                start += 1;
+    /// The first records of `head` from `at` on.
+    fn of(head: &[u8], mut at: usize, is_whole: bool, dialect: Dialect) -> Self {
+        let (mut rows, mut comments, mut record) = (Vec::new(), Vec::new(), Record::new(dialect));
+        while rows.len() + comments.len() < SAMPLED_RECORDS && at < head.len() {
+            if head[at] == b'\n' {
+                at += 1;
                 continue;
             }
-            let Some(length) = record.read(&text[start..], is_whole) else { break };
-            let end = start + length;
-            if !record.is_blank() {
-                let fields = (0..record.len()).map(|index| record.field(index).trim_ascii().to_vec()).collect();
-                let kind = if text[start] == b'#' { &mut comments } else { &mut rows };
-                kind.push(Row { fields, start, end, len: record.len_without_trailing() });
+            let Some(length) = record.read(&head[at..], is_whole) else { break };
+            let fields = (0..record.len()).map(|index| record.field(index).trim_ascii().to_vec()).collect();
+            let mut row = Row { fields, start: at, end: at + length, len: record.len_without_trailing() };
+            at = row.end;
+            if record.is_blank() {
+                continue;
             }
-            start = end;
+            if head[row.start] == b'#' {
+                match row.fields[0].strip_prefix(b"#").map(<[u8]>::trim_ascii_start) {
+                    Some([]) if dialect.delimiter == b' ' => drop(row.fields.remove(0)),
+                    // A name may be a mark and nothing else.
+                    Some([]) | None => {}
+                    Some(name) => row.fields[0] = name.to_vec(),
+                }
+                comments.push(row);
+            } else {
+                rows.push(row);
+            }
         }
-        // Without a row, the header is the line that begins with `#`.
         if rows.is_empty() && is_whole {
             std::mem::swap(&mut rows, &mut comments);
-            rows.iter_mut().for_each(|row| without_mark(&mut row.fields, dialect));
         }
-        let columns = most_frequent(rows.iter().map(|row| row.len));
-        let mut sample = Self { dialect, rows, comments, first: 0, kind: FirstRow::Names, columns };
-        let has_number = |row: &Row| row.fields.iter().any(|field| is_number(field) && !is_year(field));
+        // The number that comes most often, the first of equals.
+        let frequency = |row: &Row| rows.iter().filter(|other| other.len == row.len).count();
+        let columns = rows.iter().min_by_key(|row| Reverse(frequency(row))).map_or(0, |row| row.len);
         // Lines with fewer fields are a title if a line with names follows.
-        if let Some(first) = sample.rows.iter().position(|row| row.len >= columns)
-            && !has_number(&sample.rows[first])
-        {
-            sample.first = first;
-        }
-        sample.kind = sample.kind_of_first();
+        let is_number = |field: &Vec<u8>| is_number(field) && !is_year(field);
+        let first = rows.iter().position(|row| row.len >= columns).unwrap_or(0);
+        let first = if rows.get(first).is_some_and(|row| row.fields.iter().any(is_number)) { 0 } else { first };
+        let mut sample = Self { dialect, rows, comments, first, names: Names::Positional, columns };
+        sample.names = sample.find_names();
         sample
     }
 
-    fn kind_of_first(&self) -> FirstRow {
-        let Some((first, following)) = self.rows[self.first.min(self.rows.len())..].split_first() else {
-            return FirstRow::Names;
+    fn find_names(&self) -> Names {
+        let Some((first, following)) = self.rows.get(self.first..).and_then(<[Row]>::split_first) else {
+            return Names::First { is_doubtful: false };
         };
-        let numbers = || first.fields.iter().filter(|field| is_number(field));
-        let has_numbers = numbers().any(|field| !is_year(field));
-        if has_numbers && let Some(comment) = self.comments.iter().position(|comment| self.are_names(comment, first)) {
-            return FirstRow::BehindNames(comment);
-        }
-        if numbers().count() == first.fields.len() && first.fields.len() >= 2 {
-            return FirstRow::Numbers;
-        }
-        let is_geometry = self.dialect.delimiter == Dialect::ONE_COLUMN && is_geometry(first.field(0));
-        if is_geometry {
-            return FirstRow::Values;
-        }
-        // A column of numbers under a text has a name. Two numbers over numbers are no names, if they look like values.
-        let are_numbers = |column: usize| {
-            let mut values = following.iter().map(|row| row.field(column)).filter(|field| !field.is_empty()).peekable();
-            values.peek().is_some() && values.all(is_number)
-        };
+        let is_value = |field: &&Vec<u8>| is_number(field) && !is_year(field);
         let (mut values, mut repeats) = (Vec::new(), false);
         for (column, field) in first.fields.iter().enumerate().filter(|(_, field)| !field.is_empty()) {
-            match (is_number(field), are_numbers(column)) {
-                (true, true) if !is_year(field) => values.push(field),
-                (false, true) => return FirstRow::Names,
-                (false, false) => repeats |= following.iter().any(|row| row.field(column) == field),
-                _ => {}
+            let mut below = following.iter().map(|row| row.field(column)).filter(|field| !field.is_empty()).peekable();
+            let are_numbers = below.peek().is_some() && below.all(is_number);
+            // A column of numbers under a text has a name; a text with digits may be a code.
+            if are_numbers && !field.iter().any(u8::is_ascii_digit) {
+                return Names::First { is_doubtful: false };
             }
+            values.extend(Some(field).filter(is_value).filter(|_| are_numbers));
+            repeats |= !is_number(field) && following.iter().any(|row| row.field(column) == field);
         }
+        let comment =
+            self.comments.iter().position(|comment| comment.start < first.start && comment.are_names_of(first));
+        if let (Some(comment), true) = (comment, first.fields.iter().any(|field| is_value(&field))) {
+            return Names::Comment(comment);
+        }
+        if first.fields.len() >= 2 && first.fields.iter().all(|field| is_number(field)) {
+            return Names::Positional;
+        }
+        // Two numbers over numbers are no names if they look like values.
         let fractions = values.iter().filter(|field| field.contains(&b'.') || field.contains(&b',')).count();
-        let repeats = repeats || (1..values.len()).any(|i| values[..i].contains(&values[i]));
-        match values.len() {
-            0 | 1 => FirstRow::Names,
-            _ if fractions >= 2 || repeats => FirstRow::Values,
-            _ => FirstRow::NamesWithNumbers,
+        repeats |= (1..values.len()).any(|i| values[..i].contains(&values[i]));
+        let is_geometry = self.dialect.delimiter == Dialect::ONE_COLUMN && is_geometry(first.field(0));
+        if is_geometry || values.len() >= 2 && (fractions >= 2 || repeats) {
+            return Names::Numbered;
         }
+        Names::First { is_doubtful: values.len() >= 2 }
     }
 
-    /// Whether a comment has the names of the columns of `first`.
-    fn are_names(&self, comment: &Row, first: &Row) -> bool {
-        let mut fields = comment.fields.clone();
-        without_mark(&mut fields, self.dialect);
-        let is_name = |(index, field): (usize, &Vec<u8>)| {
-            let begins = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || *byte == b'_';
-            field.first().is_some_and(begins) || index == 0 && field == b"#"
-        };
-        comment.start < first.start && fields.len() == first.len && fields.iter().enumerate().all(is_name)
-    }
-
-    /// Whether the delimiter separates the fields of most rows.
+    /// Whether the delimiter is in the header and in at least half of the rows.
     fn is_separated(&self) -> bool {
         let Some(first) = self.rows.get(self.first) else { return false };
+        // Where there are other delimiters, a comma between two digits is a decimal comma.
         let has_digits_around = |pair: &[Vec<u8>]| {
             pair[0].last().is_some_and(u8::is_ascii_digit) && pair[1].first().is_some_and(u8::is_ascii_digit)
         };
-        // Where there are other delimiters, a comma between two digits is a decimal comma.
-        let are_decimal_commas = || {
-            let others = |byte: &u8| DELIMITERS[1..].contains(byte);
-            self.dialect.delimiter == b','
-                && first.fields.iter().any(|field| field.iter().any(|byte| others(byte)))
-                && first.fields.windows(2).all(has_digits_around)
-        };
-        self.columns >= 2 && first.len >= 2 && !are_decimal_commas()
+        let are_decimal_commas = self.dialect.delimiter == b','
+            && first.fields.iter().flatten().any(|byte| DELIMITERS[1..].contains(byte))
+            && first.fields.windows(2).all(has_digits_around);
+        let separated = self.rows.iter().filter(|row| row.fields.len() >= 2).count();
+        first.fields.len() >= 2 && 2 * separated >= self.rows.len() && !are_decimal_commas
     }
 
-    /// Whether every row has the same number of words.
+    /// Whether every row has the same number of words, and not because they are geometries.
     fn is_spaced(&self) -> bool {
         let is_closed = |row: &Row| row.fields.last().is_some_and(|field| field.ends_with(b")"));
         self.columns >= 2
@@ -254,84 +233,66 @@ impl Sample {
 
     /// Whether the rows are one column of geometries or of pairs of coordinates.
     fn is_geometries(&self) -> bool {
-        let values = &self.rows[usize::from(self.kind != FirstRow::Values)..];
+        let values = &self.rows[usize::from(self.names != Names::Numbered)..];
         !values.is_empty() && values.iter().all(|row| is_geometry(row.field(0)))
     }
 
-    fn into_header(self, text: &[u8]) -> Header {
-        let Self { mut dialect, rows, mut comments, first: first_index, kind, columns } = self;
-        let first = &rows[first_index];
-        let is_before = |comment: &&Row| comment.start < first.start;
-        dialect.comments = comments.iter().filter(is_before).count() > usize::from(matches!(kind, FirstRow::BehindNames(_)));
-        let line = |row: &Row| memchr_iter(b'\n', &text[..row.start]).count() + 1;
+    fn into_header(self, head: &[u8]) -> Header {
+        let Self { mut dialect, rows, comments, first: title_rows, names, columns } = self;
+        let first = &rows[title_rows];
+        let lines = |end: usize| memchr_iter(b'\n', &head[..end]).count() as u64;
+        let line = lines(first.start) + 1;
         let mut notices = Vec::new();
-        if first_index > 0 {
-            let (title, header) = (shown(&String::from_utf8_lossy(rows[0].field(0))), line(first));
-            notices.push(format!("the lines before line {header}, {title} and so on, are skipped as a title").into());
+        if title_rows > 0 {
+            let title = shown(&String::from_utf8_lossy(rows[0].field(0)));
+            notices.push(format!("the lines before line {line}, {title} and so on, are skipped as a title").into());
         }
-        let mut is_positional = false;
-        let number = |index: usize| (index + 1).to_string();
-        let names: Vec<String> = match kind {
-            FirstRow::Numbers => {
-                is_positional = true;
-                let name = |index| ["x", "y", "weight"].get(index).map_or_else(|| number(index), ToString::to_string);
-                (0..first.fields.len()).map(name).collect()
+        match names {
+            Names::Numbered => notices
+                .push(format!("line {line} is a row and no header; columns are named by their numbers, from 1").into()),
+            Names::First { is_doubtful: true } => {
+                notices.push(format!("line {line} is the header, although there are numbers in it").into());
             }
-            FirstRow::Values => {
-                let row = line(first);
-                notices.push(format!("line {row} is a row and no header; columns are named by their numbers, from 1").into());
-                (0..columns.max(first.fields.len())).map(number).collect()
-            }
-            FirstRow::BehindNames(index) => {
-                without_mark(&mut comments[index].fields, dialect);
-                decode(&comments[index].fields, &mut notices)
-            }
-            FirstRow::Names => decode(&first.fields, &mut notices),
-            FirstRow::NamesWithNumbers => {
-                let header = line(first);
-                notices.push(format!("line {header} is the header, although there are numbers in it").into());
-                decode(&first.fields, &mut notices)
-            }
+            _ => {}
+        }
+        let is_positional = names == Names::Positional;
+        let number = |index: usize| match ["x", "y", "weight"].get(index) {
+            Some(name) if is_positional => (*name).to_owned(),
+            _ => (index + 1).to_string(),
         };
-        let is_header = matches!(kind, FirstRow::Names | FirstRow::NamesWithNumbers);
-        let rows_start = if is_header { first.end } else { first.start };
-        Header { dialect, has_carriage_returns: false, names, is_positional, rows_start, lines: 0, notices }
+        let (texts, rows_start) = match names {
+            Names::First { .. } => (Some(&first.fields), first.end),
+            Names::Comment(index) => (Some(&comments[index].fields), first.start),
+            Names::Positional | Names::Numbered => (None, first.start),
+        };
+        let names = match texts {
+            Some(texts) => texts.iter().map(|text| decode(text, &mut notices)).collect(),
+            None => (0..first.fields.len().max(columns)).map(number).collect(),
+        };
+        let before = comments.iter().filter(|comment| comment.start < first.start).count();
+        dialect.comments = before > usize::from(texts.is_some() && rows_start == first.start);
+        let lines = lines(rows_start);
+        Header { dialect, has_carriage_returns: false, names, is_positional, rows_start, lines, notices }
     }
 }
 
-/// The texts of the names; those that are not UTF-8 are taken as Windows-1252.
-fn decode(names: &[Vec<u8>], notices: &mut Vec<Message>) -> Vec<String> {
-    let decoded: Vec<Cow<'_, str>> = names
-        .iter()
-        .map(|name| {
-            str::from_utf8(name).map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(name).0, Cow::Borrowed)
-        })
-        .collect();
-    if let Some(index) = names.iter().position(|name| str::from_utf8(name).is_err()) {
-        let name = shown(&decoded[index]);
-        let text = format!("the header is not UTF-8: names such as {name} are read as windows-1252; set another with ");
-        notices.push(message!(text, Parameter::ENCODING));
+/// The text of a name; one that is not UTF-8 is read as Windows-1252, and a notice says so.
+fn decode(name: &[u8], notices: &mut Vec<Message>) -> String {
+    if let Ok(name) = str::from_utf8(name) {
+        return name.to_owned();
     }
-    decoded.into_iter().map(Cow::into_owned).collect()
-}
-
-/// Removes the `#` before the first of the names; a name that is nothing else stays, unless spaces separate names.
-fn without_mark(names: &mut Vec<Vec<u8>>, dialect: Dialect) {
-    let Some(name) = names.first_mut() else { return };
-    let rest = name.strip_prefix(b"#").map(<[u8]>::trim_ascii_start);
-    match rest {
-        Some([]) if dialect.delimiter == b' ' => drop(names.remove(0)),
-        Some([]) | None => {}
-        Some(rest) => *name = rest.to_vec(),
-    }
+    let name = WINDOWS_1252.decode_without_bom_handling(name).0.into_owned();
+    let text = format!("the name {} is not UTF-8 and read as windows-1252; set another with ", shown(&name));
+    notices.push(message!(text, Parameter::ENCODING));
+    name
 }
 
 /// Whether a field is a number, also one with a decimal comma.
-fn is_number(field: impl AsRef<[u8]>) -> bool {
-    let field = field.as_ref();
-    let has_digit = field.iter().any(u8::is_ascii_digit);
+fn is_number(field: &[u8]) -> bool {
+    let is_float = |text: &[u8]| fast_float2::parse::<f64, _>(text).is_ok();
     let with_point = || field.iter().map(|&byte| if byte == b',' { b'.' } else { byte }).collect::<Vec<_>>();
-    has_digit && (fast_float2::parse::<f64, _>(field).is_ok() || fast_float2::parse::<f64, _>(with_point()).is_ok())
+    // `nan` and `inf` are names.
+    field.iter().any(u8::is_ascii_digit) && (is_float(field) || is_float(&with_point()))
 }
 
 /// Whether a number may be a year, which names a column more often than other numbers.
@@ -344,10 +305,4 @@ fn is_geometry(text: &[u8]) -> bool {
     const POINT_DIGITS: usize = 42;
     let is_hex = text.len() >= POINT_DIGITS && text.iter().all(u8::is_ascii_hexdigit);
     is_hex || text.ends_with(b")") || text.starts_with(b"{") || text.contains(&b',')
-}
-
-/// The number that comes most often, the first of equals.
-fn most_frequent(counts: impl Iterator<Item = usize> + Clone) -> usize {
-    let frequency = |count: usize| counts.clone().filter(|&other| other == count).count();
-    counts.clone().min_by_key(|&count| Reverse(frequency(count))).unwrap_or(0)
 }

@@ -3,9 +3,14 @@
 //! The rules are those of `csv-core`: a quote opens a field only as its first byte, as RFC 4180 has it; anywhere else outside
 //! a quoted field it is plain text (`5" pipe`). Inside, two quotes are one quote of text, and a single one closes.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use memchr::{memchr, memchr_iter, memchr2_iter};
+
+use super::record::Dialect;
+use super::text::{Text, TextFile};
 
 /// What the bytes so far mean for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +43,13 @@ impl QuoteState {
 pub(super) struct Transition([QuoteState; 3]);
 
 impl Transition {
-    /// The transition of a text in which quotes mean nothing.
-    pub(super) const NONE: Self = Self(QuoteState::ALL);
-
     /// The transition of `text`, which follows the byte `previous`.
-    pub(super) fn of(text: &[u8], previous: u8, delimiter: u8) -> Self {
+    pub(super) fn of(text: &[u8], previous: u8, dialect: Dialect) -> Self {
+        let Dialect { delimiter, quotes, .. } = dialect;
         let mut states = QuoteState::ALL;
+        if !quotes {
+            return Self(states);
+        }
         let mut next = 0;
         for quote in memchr_iter(b'"', text) {
             let before = if quote == 0 { previous } else { text[quote - 1] };
@@ -71,9 +77,13 @@ impl Transition {
 }
 
 /// Where the first row begins in `text`, which follows the byte `previous` and the state `state`.
-pub(super) fn first_row(text: &[u8], previous: u8, mut state: QuoteState, delimiter: u8) -> Option<usize> {
+pub(super) fn first_row(text: &[u8], previous: u8, mut state: QuoteState, dialect: Dialect) -> Option<usize> {
+    let Dialect { delimiter, quotes, .. } = dialect;
     if previous == b'\n' && state == QuoteState::Outside {
         return Some(0);
+    }
+    if !quotes {
+        return memchr(b'\n', text).map(|end| end + 1);
     }
     let mut next = 0;
     for at in memchr2_iter(b'"', b'\n', text) {
@@ -112,41 +122,40 @@ pub(super) struct PartStarts {
 struct Known {
     /// The starts of the first parts, as far as they are known.
     starts: Vec<PartStart>,
-    /// What the published parts do to the start: their transition and their line ends.
-    parts: Vec<Option<(Transition, u64)>>,
-    /// Whether a part could not be read.
-    is_broken: bool,
+    /// The transitions and line ends of parts that were published before one in front of them.
+    pending: BTreeMap<usize, (Transition, u64)>,
 }
 
 impl PartStarts {
-    /// The starts of `parts` parts; the first one starts with a row behind `lines` line ends.
-    pub(super) fn new(parts: usize, lines: u64) -> Self {
-        let first = PartStart { state: QuoteState::Outside, lines };
-        let known = Known { starts: vec![first], parts: vec![None; parts], is_broken: false };
-        Self { known: Mutex::new(known), changed: Condvar::new() }
+    /// The starts of the parts, of which the first one starts with a row behind `lines` line ends.
+    pub(super) fn new(lines: u64) -> Self {
+        let starts = vec![PartStart { state: QuoteState::Outside, lines }];
+        Self { known: Mutex::new(Known { starts, pending: BTreeMap::new() }), changed: Condvar::new() }
     }
 
-    /// Publishes the transition and the number of line ends of a part; `None`: it could not be read.
-    pub(super) fn publish(&self, part: usize, effect: Option<(Transition, u64)>) {
+    /// Publishes the transition and the number of line ends of a part.
+    pub(super) fn publish(&self, part: usize, transition: Transition, lines: u64) {
         let mut known = self.lock();
-        known.is_broken |= effect.is_none();
-        known.parts[part] = effect;
-        while let (Some(&start), Some(&Some((transition, lines)))) =
-            (known.starts.last(), known.parts.get(known.starts.len() - 1))
+        let Known { starts, pending } = &mut *known;
+        pending.insert(part, (transition, lines));
+        while let (Some(&PartStart { state, lines }), Some((transition, more))) =
+            (starts.last(), pending.remove(&(starts.len() - 1)))
         {
-            known.starts.push(PartStart { state: transition.apply(start.state), lines: start.lines + lines });
+            starts.push(PartStart { state: transition.apply(state), lines: lines + more });
         }
         drop(known);
         self.changed.notify_all();
     }
 
-    /// The start of a part, once it is known; `None`: a part before it could not be read.
-    pub(super) fn wait(&self, part: usize) -> Option<PartStart> {
+    /// The start of a part, once it is known.
+    pub(super) fn wait(&self, part: usize) -> PartStart {
         let mut known = self.lock();
-        while known.starts.len() <= part && !known.is_broken {
+        loop {
+            if let Some(start) = known.starts.get(part) {
+                return *start;
+            }
             known = self.changed.wait(known).unwrap_or_else(PoisonError::into_inner);
         }
-        known.starts.get(part).copied()
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -154,59 +163,46 @@ impl PartStarts {
     }
 }
 
-/// A search for the first quoted field that is none, more likely than not: it contains a delimiter and a line end, or it is
-/// not closed.
-#[derive(Debug)]
-pub(super) struct UnbalancedQuote {
+/// The line, counted behind `lines` others, of the first quoted field that is none, more likely than not: it contains
+/// a delimiter and a line end, or it is not closed. `file` is searched from `start` on, a block at a time.
+pub(super) fn unbalanced_quote(
+    file: &TextFile,
+    mut start: u64,
+    mut lines: u64,
     delimiter: u8,
-    state: QuoteState,
-    /// The last byte of the text so far.
-    previous: u8,
-    /// The number of line ends so far.
-    lines: u64,
-    /// The line, from 0, in which the last quoted field begins.
-    field_line: u64,
-    has_delimiter: bool,
-    has_line_end: bool,
-}
-
-impl UnbalancedQuote {
-    /// A search in text behind `lines` line ends.
-    pub(super) fn new(delimiter: u8, lines: u64) -> Self {
-        let (state, previous) = (QuoteState::Outside, b'\n');
-        Self { delimiter, state, previous, lines, field_line: lines, has_delimiter: false, has_line_end: false }
-    }
-
-    /// Searches `text`, which follows the text so far, and returns the number of the line, from 1, if it found the quote.
-    pub(super) fn find(&mut self, text: &[u8]) -> Option<u64> {
+    block_bytes: usize,
+) -> io::Result<Option<u64>> {
+    let (mut block, mut state, mut previous) = (Text::default(), QuoteState::Outside, b'\n');
+    let (mut field_line, mut has_delimiter, mut has_line_end) = (0, false, false);
+    loop {
+        block.restart(start);
+        let is_last = block.fill(file, block_bytes)?;
+        let text = block.filled();
         let mut next = 0;
         for at in memchr_iter(b'"', text).chain([text.len()]) {
             let between = &text[next..at];
-            if self.state == QuoteState::Inside {
-                self.has_delimiter |= memchr(self.delimiter, between).is_some();
-                self.has_line_end |= memchr(b'\n', between).is_some();
-            } else if self.state == QuoteState::Closing && !between.is_empty() {
-                if self.has_delimiter && self.has_line_end {
-                    return Some(self.field_line + 1);
+            if state == QuoteState::Inside {
+                has_delimiter |= memchr(delimiter, between).is_some();
+                has_line_end |= memchr(b'\n', between).is_some();
+            } else if state == QuoteState::Closing && (!between.is_empty() || is_last && at == text.len()) {
+                if has_delimiter && has_line_end {
+                    return Ok(Some(field_line));
                 }
-                self.state = QuoteState::Outside;
+                state = QuoteState::Outside;
             }
-            self.lines += memchr_iter(b'\n', between).count() as u64;
-            self.previous = between.last().copied().unwrap_or(self.previous);
+            lines += memchr_iter(b'\n', between).count() as u64;
+            previous = between.last().copied().unwrap_or(previous);
             if at < text.len() {
-                let state = self.state.after(b'"', self.previous, self.delimiter);
-                if self.state == QuoteState::Outside && state == QuoteState::Inside {
-                    (self.field_line, self.has_delimiter, self.has_line_end) = (self.lines, false, false);
+                if state == QuoteState::Outside {
+                    (field_line, has_delimiter, has_line_end) = (lines + 1, false, false);
                 }
-                (self.state, self.previous) = (state, b'"');
+                (state, previous) = (state.after(b'"', previous, delimiter), b'"');
             }
             next = at + 1;
         }
-        None
-    }
-
-    /// The same at the end of the text.
-    pub(super) fn finish(&self) -> Option<u64> {
-        (self.state == QuoteState::Inside).then_some(self.field_line + 1)
+        if is_last {
+            return Ok((state == QuoteState::Inside).then_some(field_line));
+        }
+        start += block_bytes as u64;
     }
 }

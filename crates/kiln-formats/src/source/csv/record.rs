@@ -28,6 +28,7 @@ impl Dialect {
 }
 
 /// A record, and what reads one after the other.
+#[derive(Debug)]
 pub(super) struct Record {
     reader: Reader,
     is_spaced: bool,
@@ -46,8 +47,7 @@ impl Record {
         let terminator = Terminator::Any(b'\n');
         let reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).terminator(terminator).build();
         let is_spaced = delimiter == b' ';
-        let mut record =
-            Self { reader, is_spaced, text: vec![0; 1 << 10], ends: vec![0; 1 << 6], len: 0, lines: 0 };
+        let mut record = Self { reader, is_spaced, text: vec![0; 1 << 10], ends: vec![0; 1 << 6], len: 0, lines: 0 };
         record.restart();
         record
     }
@@ -127,11 +127,5 @@ impl Record {
     pub(super) fn len_without_trailing(&self) -> usize {
         let has_trailing = self.len > 1 && self.field(self.len - 1).trim_ascii().is_empty();
         self.len - usize::from(has_trailing)
-    }
-}
-
-impl std::fmt::Debug for Record {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries((0..self.len).map(|index| String::from_utf8_lossy(self.field(index)))).finish()
     }
 }

@@ -9,6 +9,7 @@ use arrow_array::{Array, RecordBatch};
 use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
+use super::record::Dialect;
 use super::*;
 use crate::source::table::{Form, Requested};
 
@@ -34,6 +35,8 @@ struct Seen {
     events: Events,
     bytes: u64,
     batches: usize,
+    /// The types of the columns in the last batch.
+    types: Vec<DataType>,
     /// The batch after which to stop.
     last_batch: Option<usize>,
 }
@@ -41,6 +44,7 @@ struct Seen {
 impl RowSink for Seen {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         self.batches += 1;
+        self.types = batch.columns().iter().map(|column| column.data_type().clone()).collect();
         let value = |column: &dyn Array, row| match column.as_primitive_opt::<Float64Type>() {
             _ if column.is_null(row) => "-".to_owned(),
             Some(numbers) => numbers.value(row).to_string(),
@@ -142,6 +146,7 @@ fn every_delimiter_is_detected() {
         assert_reads(text, &["lon", "lat", "w"], &["2.5|48.25|3", "4|5|6"]);
     }
     assert_reads("\"city, country\";lon\nA, B;2.5\n", &["city, country", "lon"], &["A, B|2.5"]);
+    assert_reads("name,w\na,\nb,\nc,1\n", &["name", "w"], &["a|-", "b|-", "c|1"]);
     assert_reads("id,lon,tags\n1,2,a;b\n2,3,c;d\n", &["id", "lon", "tags"], &["1|2|a;b", "2|3|c;d"]);
     assert_reads("id,lon,list\n1,2,a|b|c|d\n2,3,e|f|g|h\n", &["id", "lon", "list"], &["1|2|a|b|c|d", "2|3|e|f|g|h"]);
     assert_reads("lon;lat\n18,07;59,33\n-0,12;51,5\n", &["lon", "lat"], &["18,07|59,33", "-0,12|51,5"]);
@@ -190,9 +195,11 @@ fn lines_before_the_header_are_skipped() {
     assert_reads("\n \r\nlon,lat\n\n1,2\n\n \n3,4", &["lon", "lat"], &expected);
     for title in ["Stations\n\n", "Stations, all\nof 2024\n"] {
         let csv = open(format!("{title}lon,lat,w\n1,2,3\n3,4,5\n")).unwrap();
-        assert_eq!((names(&csv), rows_of(&csv)), (vec!["lon", "lat", "w"], vec!["1|2|3".to_owned(), "3|4|5".to_owned()]));
-        let title = title.lines().next().unwrap();
-        assert_eq!(notices(&csv), [format!("the lines before line 3, {title:?} and so on, are skipped as a title")]);
+        assert_eq!(
+            (names(&csv), rows_of(&csv)),
+            (vec!["lon", "lat", "w"], vec!["1|2|3".to_owned(), "3|4|5".to_owned()])
+        );
+        assert_eq!(notices(&csv), ["the lines before line 3, \"Stations\" and so on, are skipped as a title"]);
     }
     // A mark in the middle of a file without comments is text.
     assert_reads("name,lon\n#1,2\n#2,3\n", &["name", "lon"], &["#1|2", "#2|3"]);
@@ -222,6 +229,7 @@ fn a_first_line_like_the_rows_is_a_row() {
         ("0\tX\t\t59.33\t18.07\tPPL\tSE\t\n1\tY\t\t51.5\t-0.12\tPPL\tGB\t\n", 8),
         ("Rome;41.9;12.5\nOslo;59.9;10.7\n", 3),
         ("a,5,5\na,7,8\n", 3),
+        ("Oslo,1A,59.9,10.7\nRome,12,41.9,12.5\n", 4),
     ] {
         let csv = open(text).unwrap();
         assert_eq!(names(&csv).len(), columns, "{text}");
@@ -252,7 +260,7 @@ fn names_are_kept_as_they_are() {
     assert_reads("lon, Lat ,lon,\n1,2,3,4\n", &["lon", "Lat", "lon", ""], &["1|2|3|4"]);
     let csv = open(b"L\xe4nge;Breite\n1;2\n").unwrap();
     assert_eq!(names(&csv), ["Länge", "Breite"]);
-    let said = "the header is not UTF-8: names such as \"Länge\" are read as windows-1252; set another with encoding";
+    let said = "the name \"Länge\" is not UTF-8 and read as windows-1252; set another with encoding";
     assert_eq!(notices(&csv), [said]);
 }
 
@@ -278,11 +286,9 @@ fn quoted_text_may_hold_anything() {
 
 #[test]
 fn a_tab_separated_text_with_unbalanced_quotes_has_no_quoted_fields() {
-    let mut text = "id\tname\tlon\n".to_owned();
-    for row in 0..100 {
-        let name = ["\"open", "plain", "close\"", "\"both\""][if row < 10 { 1 } else { row % 4 }];
-        writeln!(text, "{row}\t{name}\t{row}").unwrap();
-    }
+    let names = |row: usize| ["\"open", "plain", "close\"", "\"both\""][if row < 10 { 1 } else { row % 4 }];
+    let rows_of_text: Vec<String> = (0..100).map(|row| format!("{row}\t{}\t{row}", names(row))).collect();
+    let text = format!("id\tname\tlon\n{}\n", rows_of_text.join("\n"));
     let csv = open(&text).unwrap();
     let read = rows_of(&csv);
     assert_eq!((read.len(), &*read[12], &*read[10]), (100, "12|\"open|12", "10|close\"|10"));
@@ -302,7 +308,7 @@ fn a_tab_separated_text_with_unbalanced_quotes_has_no_quoted_fields() {
 #[test]
 fn a_quote_that_encloses_rows_is_rejected_with_its_line() {
     let rejected = |text: &str| events(text).into_iter().filter_map(Result::err).collect::<Vec<_>>();
-    let lines: String = (0..50).map(|row| format!("{row},name,{row}\n")).collect();
+    let lines = "5,name,5\n".repeat(50);
     let text = format!("id,name,lon\n\n1,\"a\nb\",2\n5,\"open,5\n{lines}51,close\",51\n52,name,52\n");
     let said = "a quoted field that begins in line 5 contains 51 lines that look like rows; set `quote` to `none` if \
                 quotes are text";
@@ -341,31 +347,17 @@ fn columns_of_numbers_are_numbers_as_long_as_all_values_are() {
     let numbers = scan(&csv, Form::Number, false).unwrap();
     let expected = [["1.5", "1"], ["20", "-"], ["-", "x"], ["3", "4.0"]];
     assert_eq!(numbers, expected.map(|row| Ok(row.map(str::to_owned).to_vec())));
-    struct Types(Vec<Vec<DataType>>);
-    impl RowSink for Types {
-        fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
-            self.0.push(batch.columns().iter().map(|column| column.data_type().clone()).collect());
-            ControlFlow::Continue(())
-        }
-        fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
-            panic!("{}", reason())
-        }
-        fn skip(&mut self, _: u64) -> ControlFlow<()> {
-            ControlFlow::Break(())
-        }
-        fn advance(&mut self, _: u64) {}
-    }
     let request = Request { columns: columns(&csv, Form::Number), workers: 1, time_range: None };
-    let mut types = Types(Vec::new());
-    assert!(csv.scan(&request).unwrap().read_part(0, &mut types).unwrap().is_continue());
-    assert_eq!(types.0, [[DataType::Float64, DataType::Utf8]]);
+    let mut seen = Seen::default();
+    assert!(csv.scan(&request).unwrap().read_part(0, &mut seen).unwrap().is_continue());
+    assert_eq!(seen.types, [DataType::Float64, DataType::Utf8]);
     assert_eq!(rows(b"a,b\n\xff\xfe,\x00\n"), ["\u{fffd}\u{fffd}|\0"]);
 }
 
 #[test]
 fn requested_columns_come_in_the_order_of_the_request() {
     let csv = open("a,b,c\n1,2,3\n").unwrap();
-    let column = |index, form| columns(&csv, form)[index].clone();
+    let column = |index: usize, form| columns(&csv, form)[index].clone();
     let request =
         Request { columns: vec![column(2, Form::Text), column(0, Form::Number)], workers: 1, time_range: None };
     let mut seen = Seen::default();
@@ -472,7 +464,7 @@ fn parts_of_any_size_hold_each_row_once() {
                 0 => format!("{i},{i}.5,{i},\"line{end}of \"\"{i}\"\",1,2\"{end}"),
                 1 => format!("\"{i}\",{i}.5,{i},\"\"{end}{end}"),
                 2 => format!("{i},text,{i},6\" pipe{end}"),
-                3 => format!("{i},{i}.5,{i},\"5,6,7,8{end}1,2,3,4{end}5,6,7,8\"{end}"),
+                3 => format!("{i},{i}.5,{i},\"x{end}1,2,3,4{end}5,6,7,8{end}y\"{end}"),
                 _ => format!("{i},-{i}.5,{i},plain{end}"),
             };
             text.push_str(&row);
@@ -487,9 +479,12 @@ fn parts_of_any_size_hold_each_row_once() {
     assert_parts_agree("a  b \n1 2\n\n 3   4\n", 1..14);
 }
 
+const COMMAS: Dialect = Dialect { delimiter: b',', quotes: true, comments: false };
+const TABS: Dialect = Dialect { delimiter: b'\t', ..COMMAS };
+
 /// Where the records of a text start, as `csv-core` splits it.
-fn record_starts(text: &[u8]) -> Vec<usize> {
-    let mut record = Record::new(record::Dialect { delimiter: b',', quotes: true, comments: false });
+fn record_starts(text: &[u8], dialect: Dialect) -> Vec<usize> {
+    let mut record = Record::new(dialect);
     let (mut starts, mut at) = (Vec::new(), 0);
     while at < text.len() {
         if text[at] == b'\n' {
@@ -510,13 +505,13 @@ proptest! {
     }
 
     #[test]
-    fn rows_start_where_csv_core_starts_records(text in "[a,\"\n\r]{0,60}") {
-        let text = text.as_bytes();
-        let starts = record_starts(text);
+    fn rows_start_where_csv_core_starts_records(text in "[a,\"\n\r]{0,60}", quotes in any::<bool>()) {
+        let (text, dialect) = (text.as_bytes(), Dialect { quotes, ..COMMAS });
+        let starts = record_starts(text, dialect);
         for cut in 1..text.len() {
             let (before, behind) = text.split_at(cut);
-            let state = Transition::of(before, b'\n', b',').apply(QuoteState::Outside);
-            let found = first_row(behind, before[cut - 1], state, b',').map(|row| cut + row);
+            let state = Transition::of(before, b'\n', dialect).apply(QuoteState::Outside);
+            let found = first_row(behind, before[cut - 1], state, dialect).map(|row| cut + row);
             let line_ends = |at: usize| text[at..].iter().take_while(|&&byte| byte == b'\n').count();
             let found = found.map(|at| at + line_ends(at)).filter(|&at| at < text.len());
             prop_assert_eq!(found, starts.iter().copied().find(|&start| start >= cut), "cut at {}", cut);
@@ -525,26 +520,23 @@ proptest! {
 
     #[test]
     fn an_unbalanced_quote_is_found_in_blocks_of_any_size(text in "[a\t\"\n]{0,60}", block_bytes in 1_usize..9) {
-        let find = |bytes| {
-            let mut search = UnbalancedQuote::new(b'\t', 0);
-            text.as_bytes().chunks(bytes).find_map(|block| search.find(block)).or_else(|| search.finish())
-        };
-        // Quotes are balanced if no record of lines holds a field with a tab and a line end.
-        let mut record = Record::new(record::Dialect { delimiter: b'\t', quotes: true, comments: false });
-        let (mut at, mut is_balanced) = (0, true);
-        while at < text.len() {
-            if text.as_bytes()[at] == b'\n' {
-                at += 1;
-                continue;
-            }
-            let length = record.read(&text.as_bytes()[at..], true).unwrap();
-            let raw = &text.as_bytes()[at..at + length];
+        let (file, bytes) = (file(&text), text.len() as u64);
+        let file = TextFile { file: file.reopen().unwrap(), bytes, has_carriage_returns: false };
+        let find = |block_bytes| unbalanced_quote(&file, 0, 0, b'\t', block_bytes).unwrap();
+        // It is one of a record with a tab and a line end in a field, or of one that is not closed.
+        let text = text.as_bytes();
+        let mut record = Record::new(TABS);
+        let is_unbalanced = |start: &usize| {
+            let length = record.read(&text[*start..], true).unwrap();
             let holds = |field: &[u8]| field.contains(&b'\t') && field.contains(&b'\n');
-            is_balanced &= !(0..record.len()).any(|index| holds(record.field(index)));
-            is_balanced &= Transition::of(raw, b'\n', b'\t').apply(QuoteState::Outside) != QuoteState::Inside;
-            at += length;
-        }
-        prop_assert_eq!(find(60).is_none(), is_balanced);
-        prop_assert_eq!(find(block_bytes), find(60));
+            let end = Transition::of(&text[*start..start + length], b'\n', TABS).apply(QuoteState::Outside);
+            end == QuoteState::Inside || (0..record.len()).any(|index| holds(record.field(index)))
+        };
+        let start = record_starts(text, TABS).into_iter().find(is_unbalanced);
+        let lines = |end| memchr_iter(b'\n', &text[..end]).count() as u64;
+        let found = find(block_bytes);
+        prop_assert_eq!(found.is_some(), start.is_some());
+        prop_assert!(found.is_none_or(|line| line > lines(start.unwrap_or(0))));
+        prop_assert_eq!(found, find(60));
     }
 }

@@ -30,16 +30,11 @@ impl Text {
         (self.filled, self.next) = (0, start);
     }
 
-    /// Adds a line end that is not in the file.
-    pub(super) fn push_line_end(&mut self) {
-        self.reserve(self.filled + 1);
-        self.bytes[self.filled] = b'\n';
-        self.filled += 1;
-    }
-
     /// Reads until there are `wanted` bytes, and returns whether the end of the file came first.
     pub(super) fn fill(&mut self, from: &TextFile, wanted: usize) -> io::Result<bool> {
-        self.reserve(wanted);
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
+        }
         while self.filled < wanted {
             let left = from.bytes.saturating_sub(self.next);
             if left == 0 {
@@ -65,12 +60,6 @@ impl Text {
     /// What was read.
     pub(super) fn filled(&self) -> &[u8] {
         &self.bytes[..self.filled]
-    }
-
-    fn reserve(&mut self, wanted: usize) {
-        if self.bytes.len() < wanted {
-            self.bytes.resize(wanted, 0);
-        }
     }
 }
 
