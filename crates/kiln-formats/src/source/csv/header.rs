@@ -276,14 +276,16 @@ impl Sample {
     }
 }
 
-/// The text of a name; one that is not UTF-8 is read as Windows-1252, and a notice says so.
+/// The text of a name; one that is not UTF-8 is read as Windows-1252, and one notice says so.
 fn decode(name: &[u8], notices: &mut Vec<Message>) -> String {
     if let Ok(name) = str::from_utf8(name) {
         return name.to_owned();
     }
     let name = WINDOWS_1252.decode_without_bom_handling(name).0.into_owned();
-    let text = format!("the name {} is not UTF-8 and read as windows-1252; set another with ", shown(&name));
-    notices.push(message!(text, Parameter::ENCODING));
+    if !notices.iter().flat_map(Message::parameters).any(|parameter| parameter == Parameter::ENCODING) {
+        let text = format!("names such as {} are not UTF-8 and read as windows-1252; set another with ", shown(&name));
+        notices.push(message!(text, Parameter::ENCODING));
+    }
     name
 }
 

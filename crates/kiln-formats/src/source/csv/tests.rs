@@ -258,9 +258,9 @@ fn numbers_may_be_names() {
 #[test]
 fn names_are_kept_as_they_are() {
     assert_reads("lon, Lat ,lon,\n1,2,3,4\n", &["lon", "Lat", "lon", ""], &["1|2|3|4"]);
-    let csv = open(b"L\xe4nge;Breite\n1;2\n").unwrap();
-    assert_eq!(names(&csv), ["Länge", "Breite"]);
-    let said = "the name \"Länge\" is not UTF-8 and read as windows-1252; set another with encoding";
+    let csv = open(b"L\xe4nge;H\xf6he\n1;2\n").unwrap();
+    assert_eq!(names(&csv), ["Länge", "Höhe"]);
+    let said = "names such as \"Länge\" are not UTF-8 and read as windows-1252; set another with encoding";
     assert_eq!(notices(&csv), [said]);
 }
 
