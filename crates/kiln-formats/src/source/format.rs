@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::arrow::Arrow;
 use super::columns::TablePoints;
+use super::csv::Csv;
 use super::parquet::Parquet;
-use super::{Csv, GeoJson, Json, ReadOptions, Source};
+use super::{GeoJson, Json, ReadOptions, Source};
 use kiln_core::error::{Error, Result};
 
 /// A format that points are read from.
@@ -87,6 +88,11 @@ impl Format {
         }
     }
 
+    /// Whether what begins with `head` is a format of bytes, and no text in any encoding.
+    pub(super) fn is_binary(head: &[u8]) -> bool {
+        head.starts_with(b"PAR1") || Arrow::begins(head) || STRANGERS.iter().any(|(start, _)| head.starts_with(start))
+    }
+
     /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.
     pub(super) fn of(head: &[u8], extension: Option<&str>, name: &str) -> Result<Self> {
         let unreadable = |what: &str| Err(Error::input(name, what));
@@ -127,7 +133,7 @@ impl Format {
     pub(super) fn open(self, path: &Path, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
         let name = name.to_owned();
         Ok(match self {
-            Self::Csv => Box::new(Csv::open(path, name)?),
+            Self::Csv => Box::new(TablePoints::of(Csv::open(path, name, options)?, options)),
             Self::Parquet => Box::new(TablePoints::of(Parquet::open(path, name)?, options)),
             Self::Arrow => Box::new(TablePoints::of(Arrow::open(path, name)?, options)),
             Self::GeoJson => Box::new(GeoJson::open(path, name)?),
@@ -145,13 +151,11 @@ const NO_ARROW: &str = "not an Arrow file: it begins neither with `ARROW1` nor a
 const KNOWN: &str = "CSV, GeoJSON, JSON, Parquet or Arrow";
 
 /// How formats begin that people have points in too, and what to say of them.
-const STRANGERS: [(&[u8], &str); 6] = [
+const STRANGERS: [(&[u8], &str); 4] = [
     (b"BZh", "it is packed by bzip2; unpack it first: `bzip2 -dc FILE | kiln render -`"),
     (b"\xFD7zXZ", "it is packed by xz; unpack it first: `xz -dc FILE | kiln render -`"),
     (b"PK\x03\x04", "it is a zip archive or a spreadsheet; unpack it first, or save it as CSV"),
     (b"FEA1", "it is Feather of version 1; write it again as version 2"),
-    (b"\xFF\xFE", "it is UTF-16; save it as UTF-8"),
-    (b"\xFE\xFF", "it is UTF-16; save it as UTF-8"),
 ];
 
 /// Whether a text begins as XML or a web page does; a column's name may well be in angle brackets.
@@ -232,7 +236,6 @@ mod tests {
         says(b"PK\x03\x04", "zip archive");
         says(b"BZh91AY&SY", "bzip2 -dc");
         says(b"\xFD7zXZ\0", "xz -dc");
-        says(b"\xFF\xFEl\0", "UTF-16; save it as UTF-8");
         says(b"\xEF\xBB\xBF \n<?xml version", "XML or a web page");
         says(b"FEA1", "write it again as version 2");
         says(

@@ -8,6 +8,7 @@ mod builder;
 mod columns;
 mod csv;
 mod document;
+mod encoding;
 mod format;
 mod geojson;
 mod geometry;
@@ -26,7 +27,6 @@ mod table;
 mod testing;
 mod value;
 
-pub use csv::Csv;
 pub use format::MEDIA_TYPES;
 pub use geojson::GeoJson;
 pub use input::{Inputs, open, read, read_as};
