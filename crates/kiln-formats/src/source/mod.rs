@@ -6,30 +6,22 @@ mod arrow;
 #[allow(dead_code, reason = "readers move to it one by one")]
 mod builder;
 mod csv;
-mod document;
 mod format;
-mod geojson;
-mod geometry;
 mod input;
 mod json;
 mod packing;
 mod parquet;
-mod record;
-mod rows;
 #[allow(dead_code, reason = "readers move to it one by one")]
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 #[path = "../../../kiln-core/src/source/testing.rs"]
 mod testing;
-mod value;
 
 pub use arrow::Arrow;
 pub use csv::Csv;
 pub use format::MEDIA_TYPES;
-pub use geojson::GeoJson;
 pub use input::{Inputs, open, read, read_as};
-pub use json::Json;
 pub use parquet::Parquet;
 
 #[cfg(test)]
