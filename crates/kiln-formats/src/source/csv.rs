@@ -25,6 +25,7 @@ use self::quotes::{PartStarts, QuoteState, Transition, first_row, unbalanced_quo
 use self::record::Record;
 use self::text::{Text, TextFile};
 use super::builder::BatchBuilder;
+use super::columns::DECIMAL_COMMA;
 use super::read_error;
 use super::table::{PartResult, Request, RowSink, Table, TableScan};
 use crate::source::role::shown;
@@ -96,7 +97,8 @@ impl Csv {
             found.notices.push(message!(text, Parameter::QUOTE, " to `double` if they enclose fields"));
         }
         let fields = found.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
-        let schema = Schema::new(fields.collect::<Vec<_>>());
+        let decimal_comma = (found.dialect.delimiter == b';').then(|| (DECIMAL_COMMA.to_owned(), String::new()));
+        let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), decimal_comma.into_iter().collect());
         Ok(Self { file, name, header: found, schema, part_bytes: Self::PART_BYTES })
     }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::arrow::Arrow;
 use super::columns::TablePoints;
 use super::csv::Csv;
+use super::json::{Dialect, Json};
 use super::parquet::Parquet;
-use super::{GeoJson, Json, ReadOptions, Source};
+use super::{ReadOptions, Source};
 use kiln_core::error::{Error, Result};
 
 /// A format that points are read from.
@@ -132,13 +133,16 @@ impl Format {
     /// Opens the file at `path`, which messages call `name`.
     pub(super) fn open(self, path: &Path, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
         let name = name.to_owned();
+        let json = |dialect| -> Result<Box<dyn Source>> {
+            Ok(Box::new(TablePoints::of(Json::open(path, name.clone(), dialect, options)?, options)))
+        };
         Ok(match self {
             Self::Csv => Box::new(TablePoints::of(Csv::open(path, name, options)?, options)),
             Self::Parquet => Box::new(TablePoints::of(Parquet::open(path, name)?, options)),
             Self::Arrow => Box::new(TablePoints::of(Arrow::open(path, name)?, options)),
-            Self::GeoJson => Box::new(GeoJson::open(path, name)?),
-            Self::Json => Box::new(Json::open(path, name)?),
-            Self::JsonLines => Box::new(Json::open_lines(path, name)?),
+            Self::GeoJson => json(Dialect::GeoJson)?,
+            Self::Json => json(Dialect::Any)?,
+            Self::JsonLines => json(Dialect::Lines)?,
         })
     }
 }

@@ -7,30 +7,22 @@ mod arrow;
 mod builder;
 mod columns;
 mod csv;
-mod document;
 mod encoding;
 mod format;
-mod geojson;
-mod geometry;
 mod input;
 mod json;
 mod nested;
 mod packing;
 mod parquet;
 mod place;
-mod record;
-mod rows;
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 #[path = "../../../kiln-core/src/source/testing.rs"]
 mod testing;
-mod value;
 
 pub use format::MEDIA_TYPES;
-pub use geojson::GeoJson;
 pub use input::{Inputs, open, read, read_as};
-pub use json::Json;
 
 #[cfg(test)]
 use kiln_core::error::Result;
@@ -39,6 +31,6 @@ use kiln_core::geo::Points;
 #[cfg(test)]
 use kiln_core::source::Gathered;
 use kiln_core::source::{
-    AxisOrder, Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts,
-    read_error, role, time,
+    AxisOrder, Columns, Ground, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts, read_error,
+    role,
 };

@@ -10,7 +10,7 @@ use super::places::{AxisColumn, GeometryColumn, Place, PlaceColumns};
 use super::sample::{Sample, read_texts};
 use super::times::TimeColumn;
 use super::values::{is_number, is_text};
-use super::{EXTENSION_METADATA, EXTENSION_NAME};
+use super::{DECIMAL_COMMA, EXTENSION_METADATA, EXTENSION_NAME};
 use crate::source::batch::Has;
 use crate::source::place::coordinate::{self, Axis};
 use crate::source::place::crs::Crs;
@@ -52,9 +52,6 @@ pub(super) struct WeightColumn {
     /// Whether the user names it: a row whose weight cannot be read is then rejected.
     pub(super) is_named: bool,
 }
-
-/// The key in a schema's metadata of a table whose numbers may have a decimal comma.
-pub(in crate::source) const DECIMAL_COMMA: &str = "kiln:decimal_comma";
 
 impl Plan {
     /// Finds the columns of `table` that `query` needs.
