@@ -11,6 +11,7 @@ mod record;
 mod tests;
 mod text;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
@@ -98,7 +99,8 @@ impl Csv {
         }
         let fields = found.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
         let decimal_comma = (found.dialect.delimiter == b';').then(|| (DECIMAL_COMMA.to_owned(), String::new()));
-        let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), decimal_comma.into_iter().collect());
+        let schema =
+            Schema::new_with_metadata(fields.collect::<Vec<_>>(), decimal_comma.into_iter().collect::<HashMap<_, _>>());
         Ok(Self { file, name, header: found, schema, part_bytes: Self::PART_BYTES })
     }
 }
