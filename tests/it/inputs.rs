@@ -11,7 +11,7 @@ use crate::server::Server;
 
 /// Two points, of which one lies beyond ±180°.
 const BEYOND: &str = "lon,lat,time\n200,50,2024-05-01T00:00:00Z\n10,50,2024-05-02T00:00:00Z\n";
-const REMARK: &str = "1 point with a longitude beyond ±180° lies 360° further east or west";
+const REMARK: &str = "1 point with a longitude beyond ±180° was wrapped by 360°";
 
 /// A server of the layers of `config`, which may have `plain.csv` and `beyond.csv` as inputs.
 fn server(config: &str) -> Server {

@@ -48,7 +48,7 @@ pub(crate) struct IngestReply {
     /// Which rows they are, and why; the first 1000 of them.
     rejections: Vec<RejectionReply>,
     /// What else there is to know: which values were left out of points, and how the body was read where that is not evident.
-    #[schema(example = json!(["2 points with a longitude beyond ±180° lie 360° further east or west"]))]
+    #[schema(example = json!(["2 points with a longitude beyond ±180° were wrapped by 360°"]))]
     remarks: Vec<String>,
     /// Valid points that were left out, since they lie beyond 85.05° north or south, where web maps end.
     #[schema(example = 1)]

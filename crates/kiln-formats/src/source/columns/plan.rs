@@ -258,6 +258,11 @@ impl Planner<'_> {
         let geometry = match &candidates.place {
             find::Place::Columns { lon, lat } => {
                 let swaps = self.options.order == Some(AxisOrder::LatLon) && self.table.is_positional();
+                let is_assumed = self.options.order.is_none() && self.query.columns.ground == Ground::Globe;
+                if is_assumed && self.table.is_positional() {
+                    let text = "rows without names are taken as longitude, latitude and weight; set ";
+                    self.notices.push(message!(text, Parameter::ORDER, " to lat-lon if the latitude comes first"));
+                }
                 let (lon, lat) = if swaps { (lat, lon) } else { (lon, lat) };
                 let hemispheres = candidates.hemispheres.as_ref().filter(|[ns, ew]| {
                     let all = |column, axis| {
