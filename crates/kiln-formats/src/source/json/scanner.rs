@@ -195,27 +195,26 @@ impl<'d> Scanner<'d> {
         self.peek()?;
         loop {
             let window = &self.window[self.start..];
+            // At the end of the window a number or a word may go on.
+            let is_whole = |length| self.at_end || length < window.len();
             match Value::read(window) {
-                // At the end of the window a number may go on.
-                Ok(Some((value, length))) if self.at_end || length < window.len() => {
+                Ok(Some((value, length))) if is_whole(length) => {
                     self.start += length;
                     return Ok(take(&value));
                 }
                 Ok(None) if self.at_end => return Err(self.flaw("EOF while parsing a value")),
-                Ok(_) => {}
                 Err(error) if self.at_end || !error.is_eof() => match repair(window) {
-                    Some((repaired, length)) => match Value::read(&repaired) {
+                    Some((repaired, length)) if is_whole(length) => match Value::read(&repaired) {
                         Ok(Some((value, _))) => {
                             self.start += length;
                             return Ok(take(&value));
                         }
-                        Ok(None) => return Err(self.broken(&error)),
-                        Err(error) => return Err(self.broken(&error)),
+                        repaired => return Err(self.broken(&repaired.err().unwrap_or(error))),
                     },
                     None if self.at_end || window.len() > Self::LONGEST_REPAIR_BYTES => return Err(self.broken(&error)),
-                    None => {}
+                    _ => {}
                 },
-                Err(_) => {}
+                _ => {}
             }
             self.fill()?;
         }

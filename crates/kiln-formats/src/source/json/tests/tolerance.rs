@@ -25,7 +25,10 @@ fn what_stands_across_the_borders_of_the_window_is_read_too() {
             r#"[{{"p":"{}"}},{{"x":-12.5,"s":"\u00e9é","y":NaN}},{{"x":  7 ,"y":-Infinity}}]"#,
             "p".repeat(padding)
         );
-        assert_eq!(rows(&text, &["x", "\"s", "y"]), ["- - -", "-12.5 \"éé\" -", "7 - -"], "{padding}");
+        let expected = ["- - -", "-12.5 \"éé\" -", "7 - -"];
+        assert_eq!(rows(&text, &["x", "\"s", "y"]), expected, "{padding}");
+        let within = format!(r#"{{"skipped":[1.5,NaN, {{"a":-Infinity}},"é"],"more":-2.5e3,"rows":{text}}}"#);
+        assert_eq!(rows(&within, &["x", "\"s", "y"]), expected, "{padding}");
     }
 }
 
