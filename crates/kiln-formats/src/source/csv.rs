@@ -285,10 +285,10 @@ impl Scan<'_> {
     /// The number of lines behind the first one of a record that look like rows, if they are more likely rows than text of a
     /// quoted field.
     fn enclosed_rows(&self, raw: &[u8]) -> Option<usize> {
-        let Header { dialect, names, .. } = &self.csv.header;
-        let text = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let is_row: Vec<bool> =
-            text.split(|&byte| byte == b'\n').map(|l| dialect.fields_of(l) == names.len()).collect();
+        let Header { dialect, names, usual_fields, .. } = &self.csv.header;
+        let lines = raw.strip_suffix(b"\n").unwrap_or(raw).split(|&byte| byte == b'\n');
+        let fields = lines.map(|line| dialect.fields_of(line));
+        let is_row: Vec<bool> = fields.map(|fields| fields == names.len() || fields == *usual_fields).collect();
         let [_, inner @ .., _] = &is_row[..] else { return None };
         let rows = |lines: &[bool]| lines.iter().filter(|is_row| **is_row).count();
         let is_likely = rows(inner) >= 2 && rows(inner) * 2 >= inner.len() || rows(&is_row) == is_row.len();

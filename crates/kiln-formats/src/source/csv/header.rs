@@ -28,6 +28,8 @@ pub(super) struct Header {
     /// The names of the columns; without a header `x`, `y`, `weight`, `4`, `5`, … where the first row is numbers alone, else
     /// `1`, `2`, ….
     pub(super) names: Vec<String>,
+    /// The number of fields that most of the first rows have, with an empty one at the end.
+    pub(super) usual_fields: usize,
     /// Whether the names stand for what columns are by their order.
     pub(super) is_positional: bool,
     /// Where the first row begins, in bytes from the start of the file.
@@ -162,9 +164,7 @@ impl Sample {
         if rows.is_empty() && is_whole {
             std::mem::swap(&mut rows, &mut comments);
         }
-        // The number that comes most often, the first of equals.
-        let frequency = |row: &Row| rows.iter().filter(|other| other.len == row.len).count();
-        let columns = rows.iter().min_by_key(|row| Reverse(frequency(row))).map_or(0, |row| row.len);
+        let columns = most_frequent(&rows, |row| row.len);
         // Lines with fewer fields are a title if a line with names follows.
         let is_number = |field: &Vec<u8>| is_number(field) && !is_year(field);
         let first = rows.iter().position(|row| row.len >= columns).unwrap_or(0);
@@ -271,9 +271,16 @@ impl Sample {
         };
         let before = comments.iter().filter(|comment| comment.start < first.start).count();
         dialect.comments = before > usize::from(texts.is_some() && rows_start == first.start);
+        let usual_fields = most_frequent(&rows, |row| row.fields.len());
         let lines = lines(rows_start);
-        Header { dialect, has_carriage_returns: false, names, is_positional, rows_start, lines, notices }
+        Header { dialect, has_carriage_returns: false, names, usual_fields, is_positional, rows_start, lines, notices }
     }
+}
+
+/// The number that most rows have, the first of equals.
+fn most_frequent(rows: &[Row], number: impl Fn(&Row) -> usize) -> usize {
+    let frequency = |row: &Row| rows.iter().filter(|other| number(other) == number(row)).count();
+    rows.iter().min_by_key(|row| Reverse(frequency(row))).map_or(0, number)
 }
 
 /// The text of a name; one that is not UTF-8 is read as Windows-1252, and one notice says so.

@@ -315,6 +315,8 @@ fn a_quote_that_encloses_rows_is_rejected_with_its_line() {
     assert_eq!(rejected(&text), [said]);
     assert_eq!(events(&text).len(), 3);
     assert_eq!(rejected("id,name,lon\n1,\"open,2\n2,close\",3\n").len(), 1);
+    let trailing = "id,name,lon\n1,a,2,\n2,b,3,\n3,\"open,4,\n4,c,5,\n5,close\",6,\n";
+    assert_eq!((rejected(trailing).len(), events(trailing).len()), (1, 3));
     let left_open = rejected("id,name,lon\n1,name,2\n2,\"open,3\n3,name,4\n4,name,5\n");
     let said = "a quote (\") in line 3 is left open until the end of the file, 3 lines later; set `quote` to `none` if \
                 quotes are text";
