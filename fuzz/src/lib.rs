@@ -1,11 +1,12 @@
 //! What the targets share: an input is read as a server reads the body of a request, and what a scan reports must add up.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Once;
 
 use kiln_core::geo::{Bounds, Points, Polygon};
 use kiln_core::source::{Filter, Ground, Query, ReadOptions, Sink, Source};
-use kiln_formats::source::{read, read_as};
+use kiln_formats::source::{open, read, read_as};
 
 /// Reads `data` as the body of a request with this media type, and scans it.
 pub fn scan_as(data: &[u8], media_type: &str) {
@@ -17,6 +18,13 @@ pub fn scan_as(data: &[u8], media_type: &str) {
 /// Reads `data` as standard input, whatever it holds, and scans it.
 pub fn scan_any(data: &[u8]) {
     if let Ok(source) = read(data, "-", &ReadOptions::default()) {
+        scan(&*source);
+    }
+}
+
+/// Reads the file at `path`, and scans it.
+pub fn scan_file(path: &Path) {
+    if let Ok(source) = open(&path.to_string_lossy(), &ReadOptions::default()) {
         scan(&*source);
     }
 }

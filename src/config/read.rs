@@ -27,8 +27,8 @@ with_defaults! {
         /// Quoting of the fields of a CSV: none if quotes are text. If it is missing, it is found out from the file.
         #[schemars(extend("enum" = Quote::WORDS))]
         pub quote: Option<String>,
-        /// Path of the list of records within a JSON document, such as data.items. If it is missing, the document, or its only
-        /// list of objects.
+        /// Path of the list of records within a JSON document, such as data.items, or the table of a GeoPackage. If it is missing,
+        /// the document, or its only list of objects; the only table.
         pub records: Option<String>,
     }
 }

@@ -61,10 +61,10 @@ parameter_set! {
             .example("windows-1252"),
         /// Quoting of the fields of a CSV: `double` for `"…"`, `none` if quotes are text.
         pub quote: Quote = Declaration::new(Parameter::QUOTE, Kind::Choice(Quote::WORDS)).default("found out from the file"),
-        /// Path of the list of records within a JSON document, such as `data.items`.
+        /// Path of the list of records within a JSON document, such as `data.items`, or the table of a GeoPackage.
         pub records: String = Declaration::new(Parameter::RECORDS, Kind::Text)
             .value_name("PATH")
-            .default("the document, or its only list of objects")
+            .default("the document, or its only list of objects; the only table")
             .example("data.items"),
     }
 }

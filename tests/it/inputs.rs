@@ -45,7 +45,7 @@ fn remarks(run: Run, summary: &str) {
 fn none_stands_for_no_column_wherever_inputs_are_read() {
     let home = folder("lon,lat,value,time,kind\n10,50,7,noon,bus\n11,51,8,noon,tram\n");
     let home = home.path();
-    assert!(run(home, "render a.csv -o a.png").done().contains("weight per km²"));
+    assert!(run(home, "render a.csv -o a.png").done().contains("value per km²"));
     assert!(run(home, "render a.csv -o a.png --weight none").done().contains("points per km²"));
     run(home, "import a.csv --layer a --weight none --time none --category-column none").done();
     let told = layer(home, "a");
@@ -74,7 +74,7 @@ fn none_is_a_parameter_of_requests_and_a_key_of_layers() {
         let layers = layers["layers"].as_array().unwrap();
         layers.iter().find(|layer| layer["name"] == name).unwrap()["weight"].clone()
     };
-    assert_eq!((weight("plain"), weight("named")), (Value::Null, json!("weight")));
+    assert_eq!((weight("plain"), weight("named")), (Value::Null, json!("value")));
     server.put("trips", &json!({})).ok(201);
     let csv = [("Content-Type", "text/csv")];
     let body = b"lon,lat,value,time\n10,50,7,noon\n";

@@ -24,8 +24,8 @@ pub struct ReadOptions {
     pub encoding: Option<String>,
     /// Which fields of a CSV are quoted. Default: found out from the file.
     pub quote: Option<Quote>,
-    /// The path of the list of records in a JSON document, such as `data.items`. Default: the document itself, or its only
-    /// list of objects.
+    /// The path of the list of records in a JSON document, such as `data.items`, or the name of the table in a GeoPackage.
+    /// Default: the document itself, or its only list of objects; the only table.
     pub records: Option<String>,
 }
 

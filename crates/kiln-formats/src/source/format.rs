@@ -5,9 +5,16 @@ use std::path::Path;
 use super::arrow::Arrow;
 use super::columns::TablePoints;
 use super::csv::Csv;
+#[cfg(feature = "flatgeobuf")]
+use super::flatgeobuf::FlatGeobuf;
+#[cfg(feature = "geopackage")]
+use super::geopackage::GeoPackage;
 use super::json::{Dialect, Json};
 use super::parquet::Parquet;
+use super::shapefile::Shapefile;
 use super::{ReadOptions, Source};
+#[cfg(feature = "xml")]
+use super::{gpx::Gpx, kml::Kml, xml::XmlTable};
 use kiln_core::error::{Error, Result};
 
 /// A format that points are read from.
@@ -21,11 +28,16 @@ pub(super) enum Format {
     JsonLines,
     Parquet,
     Arrow,
+    Gpx,
+    Kml,
+    GeoPackage,
+    FlatGeobuf,
+    Shapefile,
 }
 
 /// The media types that [`read_as`](super::read_as) knows, each with its format; without one, the content tells. Browsers and
 /// tools call a CSV file by several of them, on Windows `application/vnd.ms-excel`.
-const TYPES: [(&str, Option<Format>); 25] = [
+const TYPES: [(&str, Option<Format>); 30] = [
     ("application/geo+json", Some(Format::GeoJson)),
     ("application/geo+json-seq", Some(Format::GeoJson)),
     ("application/vnd.geo+json", Some(Format::GeoJson)),
@@ -44,6 +56,11 @@ const TYPES: [(&str, Option<Format>); 25] = [
     ("application/vnd.apache.arrow.file", Some(Format::Arrow)),
     ("application/vnd.apache.parquet", Some(Format::Parquet)),
     ("application/x-parquet", Some(Format::Parquet)),
+    ("application/gpx+xml", Some(Format::Gpx)),
+    ("application/vnd.google-earth.kml+xml", Some(Format::Kml)),
+    ("application/geopackage+sqlite3", Some(Format::GeoPackage)),
+    ("application/flatgeobuf", Some(Format::FlatGeobuf)),
+    ("application/vnd.shp", Some(Format::Shapefile)),
     ("application/octet-stream", None),
     ("text/plain", None),
     ("application/vnd.ms-excel", None),
@@ -85,7 +102,10 @@ impl Format {
             // The reader of Parquet has more to say of its other beginnings.
             Self::Parquet if !head.starts_with(b"PAR") => Err(Error::input(name, NO_PARQUET)),
             Self::Arrow if !Arrow::begins(head) => Err(Error::input(name, NO_ARROW)),
-            _ => Ok(()),
+            _ => match BINARIES.iter().find(|(format, ..)| *format == self) {
+                Some((_, magic, _, message)) if !head.starts_with(magic) => Err(Error::input(name, *message)),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -110,14 +130,26 @@ impl Format {
         if let Some((_, what)) = STRANGERS.iter().find(|(start, _)| head.starts_with(start)) {
             return unreadable(what);
         }
-        if matches!(extension, Some("parquet" | "pq" | "geoparquet")) {
+        if let Some((format, ..)) = BINARIES.iter().find(|(_, magic, ..)| head.starts_with(magic)) {
+            return Ok(*format);
+        }
+        let is_named = |extensions: &[&str]| extension.is_some_and(|extension| extensions.contains(&extension));
+        if let Some((format, ..)) = BINARIES.iter().find(|(.., extensions, _)| is_named(extensions)) {
+            return format.check(head, name).map(|()| *format);
+        }
+        if is_named(&["dbf", "shx", "prj", "cpg"]) {
+            return unreadable("it is a part of a shapefile; name the `.shp` file beside it");
+        }
+        if is_named(&["parquet", "pq", "geoparquet"]) {
             return Self::Parquet.check(head, name).map(|()| Self::Parquet);
         }
-        if matches!(extension, Some("arrow" | "arrows" | "feather" | "ipc")) {
+        if is_named(&["arrow", "arrows", "feather", "ipc"]) {
             return unreadable(NO_ARROW);
         }
-        if begins_as_markup(head) {
-            return unexpected("it is XML or a web page");
+        if begins_as_markup(head) || is_named(&["gpx", "kml"]) {
+            let gpx_or_kml = if is_named(&["gpx"]) { Some(Self::Gpx) } else { is_named(&["kml"]).then_some(Self::Kml) };
+            let format = if begins_as_markup(head) { root_element(head).or(gpx_or_kml) } else { gpx_or_kml };
+            return format.map_or_else(|| unexpected("it is XML or a web page"), Ok);
         }
         if head.contains(&0) {
             return unexpected("it is neither Parquet nor Arrow nor text in UTF-8");
@@ -143,6 +175,17 @@ impl Format {
             Self::GeoJson => json(Dialect::GeoJson)?,
             Self::Json => json(Dialect::Any)?,
             Self::JsonLines => json(Dialect::Lines)?,
+            Self::Shapefile => Box::new(TablePoints::of(Shapefile::open(path, name, options)?, options)),
+            #[cfg(feature = "xml")]
+            Self::Gpx => Box::new(TablePoints::of(XmlTable::<Gpx>::open(path, name, options)?, options)),
+            #[cfg(feature = "xml")]
+            Self::Kml => Box::new(TablePoints::of(XmlTable::<Kml>::open(path, name, options)?, options)),
+            #[cfg(feature = "geopackage")]
+            Self::GeoPackage => Box::new(TablePoints::of(GeoPackage::open(path, name, options)?, options)),
+            #[cfg(feature = "flatgeobuf")]
+            Self::FlatGeobuf => Box::new(TablePoints::of(FlatGeobuf::open(path, name)?, options)),
+            #[cfg(not(all(feature = "flatgeobuf", feature = "geopackage", feature = "xml")))]
+            _ => return Err(Error::input(name, "the reader of its format is not built in")),
         })
     }
 }
@@ -152,13 +195,30 @@ const NO_PARQUET: &str = "not a Parquet file: it does not begin with `PAR1`";
 const NO_ARROW: &str = "not an Arrow file: it begins neither with `ARROW1` nor as a stream does";
 
 /// The formats that can be read.
-const KNOWN: &str = "CSV, GeoJSON, JSON, Parquet or Arrow";
+const KNOWN: &str = "CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile";
+
+/// How formats begin that cannot be mistaken for text, their extensions, and what to say where one has another beginning.
+const BINARIES: [(Format, &[u8], &[&str], &str); 3] = [
+    (
+        Format::GeoPackage,
+        b"SQLite format 3\0",
+        &["gpkg", "sqlite", "sqlite3", "db"],
+        "not a GeoPackage or other SQLite file: it does not begin with `SQLite format 3`",
+    ),
+    (
+        Format::FlatGeobuf,
+        b"fgb\x03fgb",
+        &["fgb"],
+        "not a FlatGeobuf file of version 3: it does not begin with `fgb`, 3, `fgb`",
+    ),
+    (Format::Shapefile, b"\0\0\x27\x0A", &["shp"], "not a shapefile: it does not begin with the number 9994"),
+];
 
 /// How formats begin that people have points in too, and what to say of them.
 const STRANGERS: [(&[u8], &str); 4] = [
     (b"BZh", "it is packed by bzip2; unpack it first: `bzip2 -dc FILE | kiln render -`"),
     (b"\xFD7zXZ", "it is packed by xz; unpack it first: `xz -dc FILE | kiln render -`"),
-    (b"PK\x03\x04", "it is a zip archive or a spreadsheet; unpack it first, or save it as CSV"),
+    (b"PK\x03\x04", "it is a zip archive, such as KMZ, or a spreadsheet; unpack it first, or save it as CSV"),
     (b"FEA1", "it is Feather of version 1; write it again as version 2"),
 ];
 
@@ -167,6 +227,20 @@ fn begins_as_markup(head: &[u8]) -> bool {
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
     let begins = |start: &&str| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()));
     ["<?xml", "<!doctype", "<!--", "<html", "<kml", "<gpx"].iter().any(begins)
+}
+
+/// The format whose root element is in `head`, with or without the prefix of a namespace.
+fn root_element(head: &[u8]) -> Option<Format> {
+    let has = |name: &[u8]| {
+        memchr::memmem::find_iter(head, name).any(|start| {
+            let behind = head.get(start + name.len()).is_some_and(|&byte| byte == b'>' || byte.is_ascii_whitespace());
+            behind && head[..start].ends_with(b"<") || head[..start].ends_with(b":")
+        })
+    };
+    [(b"gpx".as_slice(), Format::Gpx), (b"kml", Format::Kml)]
+        .into_iter()
+        .find(|(name, _)| has(name))
+        .map(|(_, format)| format)
 }
 
 /// Whether a text begins as JSON with points in it does, and no CSV.
@@ -230,6 +304,26 @@ mod tests {
     }
 
     #[test]
+    fn formats_of_maps_are_told_by_their_content() {
+        for extension in [None, Some("csv"), Some("kml"), Some("gpx")] {
+            assert_eq!(format("\u{FEFF}<?xml version='1.0'?>\n<gpx version", extension), Some(Format::Gpx));
+            assert_eq!(format("<!-- gpx --><k:kml xmlns:k='x'", extension), Some(Format::Kml));
+            assert_eq!(format("<kml>", extension), Some(Format::Kml));
+            assert_eq!(format("SQLite format 3\0\x10\0", extension), Some(Format::GeoPackage));
+            assert_eq!(format("fgb\x03fgb\0", extension), Some(Format::FlatGeobuf));
+            assert_eq!(format(b"\0\0\x27\x0A\0\0", extension), Some(Format::Shapefile));
+        }
+        assert_eq!(format("<?xml version='1.0'?><!-- a long comment", Some("gpx")), Some(Format::Gpx));
+        assert_eq!(format("<?xml version='1.0'?><!-- gpx ", None), None);
+        let message =
+            |head: &str, extension| Format::of(head.as_bytes(), Some(extension), "x").unwrap_err().to_string();
+        assert!(message("lon,lat\n", "gpkg").contains("not a GeoPackage or other SQLite file"));
+        assert!(message("lon,lat\n", "fgb").contains("not a FlatGeobuf file of version 3"));
+        assert!(message("lon,lat\n", "shp").contains("not a shapefile"));
+        assert!(message("\x03", "dbf").contains("name the `.shp` file beside it"));
+    }
+
+    #[test]
     fn what_is_in_no_format_says_so() {
         let message = |read: Result<Format>| read.unwrap_err().to_string();
         let says = |head: &[u8], what: &str| {
@@ -240,11 +334,11 @@ mod tests {
         says(b"PK\x03\x04", "zip archive");
         says(b"BZh91AY&SY", "bzip2 -dc");
         says(b"\xFD7zXZ\0", "xz -dc");
-        says(b"\xEF\xBB\xBF \n<?xml version", "XML or a web page");
+        says(b"\xEF\xBB\xBF \n<?xml version=\"1.0\"?><rss>", "XML or a web page");
         says(b"FEA1", "write it again as version 2");
         says(
             b"l\0o\0n\0",
-            "neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet or Arrow",
+            "neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX",
         );
         assert_eq!(
             message(Format::of(b"lon,lat\n", Some("feather"), "x")),

@@ -16,11 +16,11 @@ use kiln_core::error::{Error, Result};
 /// Opens the input that `spec` names: a file, or `-` for standard input.
 ///
 /// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
-/// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; each with or without
-/// `.gz` or `.zst`) where the content does not say otherwise, and without a known extension from the content alone. What
-/// cannot be read twice (standard input, pipes, what is packed by gzip or zstd) and texts in other encodings than UTF-8 are
-/// copied to a temporary file without a name, so that the copy takes room on the disk and not in memory; but not before
-/// its first 4 KiB are in a format that can be read.
+/// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; `.gpx`; `.kml`; `.gpkg`,
+/// `.sqlite`, `.sqlite3`, `.db`; `.fgb`; `.shp`; each with or without `.gz` or `.zst`) where the content does not say
+/// otherwise, and without a known extension from the content alone. What cannot be read twice (standard input, pipes, what
+/// is packed by gzip or zstd) and texts in other encodings than UTF-8 are copied to a temporary file, so that the copy takes
+/// room on the disk and not in memory; but not before its first 4 KiB are in a format that can be read.
 ///
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
@@ -138,7 +138,8 @@ fn open_copy(
     if format == Format::Csv {
         Csv::check_head(&head, head.len() < HEAD_BYTES, name, options)?;
     }
-    let spool = Spool::of(head.chain(rest), unreadable)?;
+    // SQLite opens files by their names alone.
+    let spool = Spool::of(head.chain(rest), format == Format::GeoPackage, unreadable)?;
     Ok(Box::new(Spooled { source: format.open(&spool.path, name, options)?, _spool: spool }))
 }
 
@@ -175,10 +176,10 @@ struct Spool {
 }
 
 impl Spool {
-    /// Copies what `reader` delivers.
-    fn of(mut reader: impl Read, unreadable: impl Fn(io::Error) -> Error) -> Result<Self> {
+    /// Copies what `reader` delivers, to a file that has a name where it `needs_name`.
+    fn of(mut reader: impl Read, needs_name: bool, unreadable: impl Fn(io::Error) -> Error) -> Result<Self> {
         let failed = |error| Error::io(std::env::temp_dir(), "write the temporary copy", error);
-        let mut spool = Self::create().map_err(failed)?;
+        let mut spool = Self::create(needs_name).map_err(failed)?;
         let mut buffer = vec![0; 1 << 18];
         loop {
             match reader.read(&mut buffer) {
@@ -190,9 +191,9 @@ impl Spool {
         }
     }
 
-    fn create() -> io::Result<Self> {
+    fn create(needs_name: bool) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
-        {
+        if !needs_name {
             use std::os::fd::AsRawFd;
             let file = tempfile::tempfile()?;
             let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -274,7 +275,10 @@ mod tests {
             assert_eq!(points, [(1.0, 2.0, 1.0), (3.0, 4.0, 1.0)]);
         }
         let error = message(read(io::empty(), "-"));
-        assert_eq!(error, "-: there is nothing in it; expected CSV, GeoJSON, JSON, Parquet or Arrow");
+        assert_eq!(
+            error,
+            "-: there is nothing in it; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile"
+        );
         assert!(message(read(&b"[[1,2],[3,"[..], "-")).starts_with("-: broken JSON at line 1, column "));
     }
 
@@ -294,13 +298,16 @@ mod tests {
         for (stream, reason) in [
             (
                 stream(b"\x00\xFF"),
-                "-: it is neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet or Arrow",
+                "-: it is neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
             ),
             (
                 stream(b"y\n"),
                 "-: the first line is one column, \"y\"; expected columns separated by , ; | tabs or spaces",
             ),
-            (stream(b"<html>"), "-: it is XML or a web page; expected CSV, GeoJSON, JSON, Parquet or Arrow"),
+            (
+                stream(b"<html>"),
+                "-: it is XML or a web page; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
+            ),
         ] {
             let mut plain = Counted(&stream[..], 0);
             assert_eq!(message(read(&mut plain, "-")), reason);

@@ -8,18 +8,33 @@ mod builder;
 mod columns;
 mod csv;
 mod encoding;
+#[cfg(feature = "flatgeobuf")]
+mod flatgeobuf;
 mod format;
+#[cfg(feature = "geopackage")]
+mod geopackage;
+#[cfg(feature = "xml")]
+mod gpx;
 mod input;
 mod json;
+#[cfg(feature = "xml")]
+mod kml;
 mod nested;
 mod packing;
 mod parquet;
 mod place;
+mod shapefile;
 mod table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod table_testing;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 #[path = "../../../kiln-core/src/source/testing.rs"]
 mod testing;
+mod values;
+#[cfg(feature = "xml")]
+mod xml;
 
 pub use format::MEDIA_TYPES;
 pub use input::{Inputs, open, read, read_as};

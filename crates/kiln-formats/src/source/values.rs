@@ -1,0 +1,142 @@
+//! Batches built row by row from the values of formats that have types of their own.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow_array::builder::BinaryBuilder;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{DataType, Field, Schema};
+
+use super::builder::ColumnBuilder;
+use super::columns::{EXTENSION_METADATA, EXTENSION_NAME};
+use super::table::{Form, PartResult, Request, Requested, RowSink};
+use kiln_core::error::Error;
+use kiln_core::source::batch::Batch;
+
+/// A value of one row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    not(any(feature = "flatgeobuf", feature = "geopackage")),
+    allow(dead_code, reason = "the others have texts")
+)]
+pub(super) enum Value<'v> {
+    /// No value.
+    Null,
+    /// An integer, which keeps all of its digits where texts are requested.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// A text; an empty one is no value.
+    Text(&'v str),
+    /// Bytes, such as a geometry in WKB. A column that the schema does not list as binary has no value there.
+    Bytes(&'v [u8]),
+}
+
+/// The rows of a part on their way to a [`RowSink`], gathered into batches of the requested columns.
+pub(super) struct ValueRows<'r> {
+    name: &'r str,
+    requested: &'r [Requested],
+    columns: Vec<Column>,
+    rows: usize,
+    sink: &'r mut dyn RowSink,
+}
+
+enum Column {
+    Values(Form, ColumnBuilder),
+    Bytes(BinaryBuilder),
+}
+
+impl<'r> ValueRows<'r> {
+    /// No row as yet, of the columns of `request`, which `schema` lists. Messages call the input `name`.
+    pub(super) fn new(name: &'r str, schema: &Schema, request: &'r Request<'_>, sink: &'r mut dyn RowSink) -> Self {
+        let is_binary = |column: &Requested| {
+            column
+                .index
+                .is_some_and(|index| schema.fields().get(index).is_some_and(|f| *f.data_type() == DataType::Binary))
+        };
+        let columns = request.columns.iter().map(|column| {
+            if is_binary(column) {
+                Column::Bytes(BinaryBuilder::new())
+            } else {
+                Column::Values(column.form, ColumnBuilder::new(column.form))
+            }
+        });
+        Self { name, requested: &request.columns, columns: columns.collect(), rows: 0, sink }
+    }
+
+    /// Adds a row, of which `value` returns the value of each requested column by its place in the request.
+    pub(super) fn push<'v>(&mut self, mut value: impl FnMut(usize) -> Value<'v>) -> PartResult {
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            match (column, value(place)) {
+                (Column::Bytes(column), Value::Bytes(bytes)) => column.append_value(bytes),
+                (Column::Bytes(column), _) => column.append_null(),
+                (Column::Values(_, column), Value::Null | Value::Bytes(_) | Value::Text("")) => column.push_null(),
+                (Column::Values(Form::Text, column), Value::Integer(integer)) => column.push_text(&integer.to_string()),
+                (Column::Values(Form::Number, column), Value::Integer(integer)) => column.push_number(integer as f64),
+                (Column::Values(_, column), Value::Number(number)) => column.push_number(number),
+                (Column::Values(_, column), Value::Text(text)) => column.push_text(text),
+            }
+        }
+        self.rows += 1;
+        if self.rows >= Batch::ROWS { self.flush() } else { Ok(ControlFlow::Continue(())) }
+    }
+
+    /// Rejects a row, behind the rows before it.
+    pub(super) fn reject(&mut self, reason: &dyn Fn() -> String) -> PartResult {
+        if self.flush()?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(self.sink.reject(reason))
+    }
+
+    /// Hands on the rows of the batch at hand.
+    pub(super) fn flush(&mut self) -> PartResult {
+        if self.rows == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(Column::finish).collect();
+        let typed = self.requested.iter().zip(&arrays);
+        let fields = typed.map(|(column, array)| Field::new(&column.name, array.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
+        let batch = RecordBatch::try_new_with_options(schema, arrays, &options);
+        Ok(self.sink.batch(&batch.map_err(|error| Error::input(self.name, error.to_string()))?))
+    }
+
+    /// Reports that `bytes` more of the input were read.
+    pub(super) fn advance(&mut self, bytes: u64) {
+        self.sink.advance(bytes);
+    }
+}
+
+impl Column {
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Values(_, column) => column.finish(),
+            Self::Bytes(column) => Arc::new(column.finish()),
+        }
+    }
+}
+
+/// The field of a column of geometries in WKB, with the name of the coordinate reference system or its definition in WKT.
+pub(super) fn wkb_field(name: &str, crs: Option<&str>) -> Field {
+    let mut metadata = HashMap::from([(EXTENSION_NAME.to_owned(), "geoarrow.wkb".to_owned())]);
+    if let Some(crs) = crs {
+        metadata.insert(EXTENSION_METADATA.to_owned(), serde_json::json!({ "crs": crs }).to_string());
+    }
+    Field::new(name, DataType::Binary, true).with_metadata(metadata)
+}
+
+/// Replaces `wkb` by a `MultiPoint`, or by the first of `points` as a Point. Coordinates are little-endian, x first.
+pub(super) fn write_wkb(points: &[[u8; 16]], is_multiple: bool, wkb: &mut Vec<u8>) {
+    wkb.clear();
+    if is_multiple {
+        wkb.extend([1, 4, 0, 0, 0]);
+        wkb.extend((points.len() as u32).to_le_bytes());
+    }
+    for point in points.iter().take(if is_multiple { points.len() } else { 1 }) {
+        wkb.extend([1, 1, 0, 0, 0]);
+        wkb.extend(point);
+    }
+}
