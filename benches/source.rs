@@ -8,7 +8,7 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kiln::geo::Points;
-use kiln::source::{Csv, Query, Sink, Source};
+use kiln::source::{Query, ReadOptions, Sink, open};
 
 const ROWS: u64 = 2_000_000;
 
@@ -39,7 +39,7 @@ fn scan(path: &Path, workers: usize, weights: bool) -> u64 {
         workers
     ];
     let mut sinks: Vec<&mut Sink<'_>> = sinks.iter_mut().map(|sink| sink as &mut Sink<'_>).collect();
-    let csv = Csv::open(path, String::new()).unwrap();
+    let csv = open(path.to_str().unwrap(), &ReadOptions::default()).unwrap();
     csv.scan(&Query::default().with_weights(weights), &mut sinks).unwrap().read
 }
 

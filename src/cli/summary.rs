@@ -90,9 +90,11 @@ pub(super) fn imported(imported: &Imported, name: &str, layer: &Summary, elapsed
         append(&mut line, format_args!(", {} beyond 85.05° left out", grouped(imported.beyond_map)));
     }
     append_report(&mut line, report);
-    let seconds = elapsed.as_secs_f64();
-    let rate = grouped((imported.points as f64 / seconds.max(1e-3)) as u64);
-    append(&mut line, format_args!("; in {seconds:.3} s, {rate} points/s"));
+    if report.read > 0 {
+        let seconds = elapsed.as_secs_f64();
+        let rate = grouped((imported.points as f64 / seconds.max(1e-3)) as u64);
+        append(&mut line, format_args!("; in {seconds:.3} s, {rate} points/s"));
+    }
     let (points, segments) = (plural(layer.points, "point"), plural(layer.segments as u64, "segment"));
     append(&mut line, format_args!("; it has {points} in {segments}, {}", HumanBytes(layer.bytes)));
     line

@@ -11,7 +11,7 @@ use crate::server::Server;
 
 /// Two points, of which one lies beyond ±180°.
 const BEYOND: &str = "lon,lat,time\n200,50,2024-05-01T00:00:00Z\n10,50,2024-05-02T00:00:00Z\n";
-const REMARK: &str = "1 point with a longitude beyond ±180° lies 360° further east or west";
+const REMARK: &str = "1 point with a longitude beyond ±180° was wrapped by 360°";
 
 /// A server of the layers of `config`, which may have `plain.csv` and `beyond.csv` as inputs.
 fn server(config: &str) -> Server {
@@ -45,7 +45,7 @@ fn remarks(run: Run, summary: &str) {
 fn none_stands_for_no_column_wherever_inputs_are_read() {
     let home = folder("lon,lat,value,time,kind\n10,50,7,noon,bus\n11,51,8,noon,tram\n");
     let home = home.path();
-    assert!(run(home, "render a.csv -o a.png").done().contains("weight per km²"));
+    assert!(run(home, "render a.csv -o a.png").done().contains("value per km²"));
     assert!(run(home, "render a.csv -o a.png --weight none").done().contains("points per km²"));
     run(home, "import a.csv --layer a --weight none --time none --category-column none").done();
     let told = layer(home, "a");
@@ -74,7 +74,7 @@ fn none_is_a_parameter_of_requests_and_a_key_of_layers() {
         let layers = layers["layers"].as_array().unwrap();
         layers.iter().find(|layer| layer["name"] == name).unwrap()["weight"].clone()
     };
-    assert_eq!((weight("plain"), weight("named")), (Value::Null, json!("weight")));
+    assert_eq!((weight("plain"), weight("named")), (Value::Null, json!("value")));
     server.put("trips", &json!({})).ok(201);
     let csv = [("Content-Type", "text/csv")];
     let body = b"lon,lat,value,time\n10,50,7,noon\n";

@@ -190,7 +190,10 @@ fn points_come_as_each_client_wants_them() {
     );
     let heat = server.get("/stops/points?format=heat&bounds=18.05,59,19,60").ok(200);
     assert_eq!(heat.header("content-type"), Some("application/json"));
-    assert_eq!(heat.json(), json!({"points": [[59.4, 18.1, 5.0], [59.5, 18.2, 3.0]], "total": 2, "truncated": false}));
+    assert_eq!(
+        heat.json(),
+        json!({"columns": ["lat", "lng", "weight"], "points": [[59.4, 18.1, 5.0], [59.5, 18.2, 3.0]], "total": 2, "truncated": false})
+    );
     let map = server.get("/stops/points?format=heatmapjs&limit=2").ok(200);
     assert_eq!(map.header("kiln-truncated"), Some("true"));
     assert_eq!(

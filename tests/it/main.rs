@@ -19,6 +19,7 @@ mod golden;
 mod import;
 mod ingest;
 mod ingest_faults;
+mod ingest_forms;
 mod ingest_refused;
 mod inputs;
 mod jobs;

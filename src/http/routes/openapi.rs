@@ -70,6 +70,7 @@ pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
 
 /// Adds the layers of this server, and the schemas of path parameters.
 fn specify(contract: &mut Value, layers: &[&str]) {
+    super::ingest::add_media_types(&mut contract["paths"]["/{layer}/points"]["post"]["requestBody"]["content"]);
     contract["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
     let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());

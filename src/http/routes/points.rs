@@ -129,6 +129,9 @@ struct Properties {
 pub(crate) enum HeatPoints {
     /// For `L.heatLayer(points)` of Leaflet.heat.
     Heat {
+        /// What the values of each point are.
+        #[schema(value_type = Vec<String>, example = json!(["lat", "lng", "weight"]))]
+        columns: [&'static str; 3],
         /// Latitude, longitude and intensity of each.
         #[schema(value_type = Vec<Vec<f64>>, example = json!([[59.33, 18.07, 1.0]]))]
         points: Vec<(f64, f64, f32)>,
@@ -183,7 +186,7 @@ impl PointsFormat {
             }
             Self::Heat => {
                 let points = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
-                serde_json::to_vec(&HeatPoints::Heat { points, total, truncated })
+                serde_json::to_vec(&HeatPoints::Heat { columns: ["lat", "lng", "weight"], points, total, truncated })
             }
             Self::HeatmapJs => {
                 // Without any point a scale of 1 is as good as any, and one of 0 is none.

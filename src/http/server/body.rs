@@ -80,7 +80,14 @@ impl Fault {
     }
 }
 
-/// A body, of which the beginning has arrived.
+/// How much content a request may have, and how much of it was read, in bytes after decompression.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContentLimit {
+    pub(crate) bytes: u64,
+    pub(crate) taken: u64,
+}
+
+/// A body, of which the beginning may have arrived.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     head: Vec<u8>,
@@ -92,6 +99,12 @@ pub(crate) struct RequestBody {
 #[derive(Debug)]
 pub(crate) struct Rest {
     body: Body,
+    sender: ChunkSender,
+}
+
+/// Sends chunks of a body to its reader.
+#[derive(Debug)]
+pub(crate) struct ChunkSender {
     sender: Sender<Bytes>,
     fault: Fault,
 }
@@ -103,19 +116,24 @@ impl RequestBody {
     /// Buffers the beginning of a body, which is all of a small one. Otherwise the rest must be [fed](Rest::feed) to the
     /// reader.
     pub(crate) async fn of(mut body: Body) -> Answer<(Self, Option<Rest>)> {
-        const CHUNKS: usize = 4;
         let mut head = Vec::new();
-        let fault = Fault::default();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| cut(&error))?;
             head.extend_from_slice(&frame.into_data().unwrap_or_default());
             if head.len() > Self::SMALL_BYTES {
-                let (sender, receiver) = channel(CHUNKS);
-                let rest = Rest { body, sender, fault: fault.clone() };
-                return Ok((Self { head, rest: Some(receiver), fault }, Some(rest)));
+                let (begun, sender) = Self::channel();
+                return Ok((Self { head, ..begun }, Some(Rest { body, sender })));
             }
         }
-        Ok((Self { head, rest: None, fault }, None))
+        Ok((Self { head, rest: None, fault: Fault::default() }, None))
+    }
+
+    /// A body whose chunks are sent while it is read.
+    pub(crate) fn channel() -> (Self, ChunkSender) {
+        const CHUNKS: usize = 4;
+        let (sender, receiver) = channel(CHUNKS);
+        let fault = Fault::default();
+        (Self { head: Vec::new(), rest: Some(receiver), fault: fault.clone() }, ChunkSender { sender, fault })
     }
 
     /// Calls `read` with a reader of the decompressed content, and returns its result, unless the content is at fault. `grown` is
@@ -123,7 +141,7 @@ impl RequestBody {
     pub(crate) fn read<T>(
         self,
         packing: Compression,
-        limit_bytes: u64,
+        limit: &mut ContentLimit,
         digest: Option<&mut XxHash64>,
         grown: &mut dyn FnMut() -> io::Result<()>,
         read: impl FnOnce(&mut dyn Read) -> T,
@@ -144,15 +162,7 @@ impl RequestBody {
         let answer = match made() {
             Ok(content) => {
                 let fault = fault.clone();
-                Some(read(&mut Content {
-                    decoded: content,
-                    taken: 0,
-                    limit_bytes,
-                    digest,
-                    grown,
-                    has_grown: false,
-                    fault,
-                }))
+                Some(read(&mut Content { decoded: content, limit, digest, grown, has_grown: false, fault }))
             }
             Err(error) => {
                 let _ = broken(error);
@@ -174,22 +184,41 @@ impl Rest {
         while let Some(frame) = self.body.frame().await {
             let chunk = match frame {
                 Ok(frame) => frame.into_data().unwrap_or_default(),
-                Err(error) => {
-                    let _ = self.fault.set(cut(&error));
-                    return;
-                }
+                Err(error) => return self.sender.fail(cut(&error)),
             };
-            if !chunk.is_empty() && self.sender.send(chunk).await.is_err() {
+            if !self.sender.send(chunk).await {
                 return;
             }
         }
-        // Marks the end: a body without it was cut off.
+        self.sender.end().await;
+    }
+}
+
+impl ChunkSender {
+    /// Sends a chunk. Returns whether there is still a reader.
+    pub(crate) async fn send(&self, chunk: Bytes) -> bool {
+        chunk.is_empty() || self.sender.send(chunk).await.is_ok()
+    }
+
+    /// Marks the end: a body without it was cut off.
+    pub(crate) async fn end(self) {
         let _ = self.sender.send(Bytes::new()).await;
+    }
+
+    /// Ends the body with what its reader is to report.
+    pub(crate) fn fail(self, problem: Box<Problem>) {
+        let _ = self.fault.set(problem);
     }
 }
 
 fn cut(error: &axum::Error) -> Box<Problem> {
     Problem::body(format!("the body ended early: {error}"))
+}
+
+/// The problem of a body with more content than `limits.ingest_body` allows.
+pub(crate) fn beyond_limit(limit_bytes: u64) -> Box<Problem> {
+    let why = format!("the body holds more than the {limit_bytes} bytes that it allows");
+    Problem::too_large("limits.ingest_body", why)
 }
 
 /// The first bytes, which show the compression of the rest.
@@ -224,8 +253,7 @@ impl Read for ChannelReader {
 /// Decompressed content, which is counted and hashed as it is read.
 struct Content<'c> {
     decoded: Box<dyn Read + 'c>,
-    taken: u64,
-    limit_bytes: u64,
+    limit: &'c mut ContentLimit,
     digest: Option<&'c mut XxHash64>,
     grown: &'c mut dyn FnMut() -> io::Result<()>,
     has_grown: bool,
@@ -241,12 +269,12 @@ impl Read for Content<'_> {
                 return Err(self.fault.set(Problem::body(format!("the body cannot be decompressed: {error}"))));
             }
         };
-        self.taken += count as u64;
-        if self.taken > self.limit_bytes {
-            let why = format!("the body holds more than the {} bytes that it allows", self.limit_bytes);
-            return Err(self.fault.set(Problem::too_large("limits.ingest_body", why)));
+        let ContentLimit { bytes, taken } = &mut *self.limit;
+        *taken += count as u64;
+        if *taken > *bytes {
+            return Err(self.fault.set(beyond_limit(*bytes)));
         }
-        if self.taken > RequestBody::SMALL_BYTES as u64 && !self.has_grown {
+        if *taken > RequestBody::SMALL_BYTES as u64 && !self.has_grown {
             self.has_grown = true;
             (self.grown)()?;
         }

@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod corners;
 pub(crate) mod digest;
 pub(crate) mod etag;
+pub(crate) mod form;
 pub(crate) mod metrics;
 mod middleware;
 pub(crate) mod overlay_cache;

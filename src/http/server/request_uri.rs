@@ -50,7 +50,10 @@ fn name_of(pair: &str) -> &str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use utoipa::OpenApi;
+
     use super::*;
+    use crate::http::routes::openapi::Contract;
 
     #[test]
     fn slashes_at_the_end_and_cache_busters_of_reads_are_removed() {
@@ -78,8 +81,7 @@ mod tests {
 
     #[test]
     fn no_parameter_is_called_as_a_cache_buster() {
-        use utoipa::OpenApi;
-        let contract = serde_json::to_value(crate::http::routes::openapi::Contract::openapi()).unwrap();
+        let contract = serde_json::to_value(Contract::openapi()).unwrap();
         let paths = contract["paths"].as_object().unwrap();
         let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
         let parameters = operations.flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());

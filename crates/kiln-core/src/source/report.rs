@@ -93,12 +93,8 @@ impl ScanReport {
         let notices = self.notices.iter().map(|notice| message!(format!("{}: ", notice.input), notice.message.clone()));
         let ignored = self.ignored.iter().map(Ignored::message);
         let wrapped = (self.wrapped > 0).then(|| {
-            let (points, lie) = if self.wrapped == 1 {
-                ("1 point".to_owned(), "lies")
-            } else {
-                (format!("{} points", self.wrapped), "lie")
-            };
-            Message::from(format!("{points} with a longitude beyond ±180° {lie} 360° further east or west"))
+            let (points, were) = if self.wrapped == 1 { ("point", "was") } else { ("points", "were") };
+            format!("{} {points} with a longitude beyond ±180° {were} wrapped by 360°", self.wrapped).into()
         });
         notices.chain(ignored).chain(wrapped).collect()
     }

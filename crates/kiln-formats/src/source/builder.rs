@@ -1,11 +1,59 @@
 //! Columns built from rows of formats without types.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::builder::{Float64Builder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema};
 
-use super::table::Form;
+use super::table::{Form, PartResult, Requested, RowSink};
+use kiln_core::error::Error;
+use kiln_core::source::batch::Batch;
+
+/// A batch of the requested columns, built row by row.
+#[derive(Debug)]
+pub(super) struct BatchBuilder {
+    columns: Vec<(Requested, ColumnBuilder)>,
+    rows: usize,
+}
+
+impl BatchBuilder {
+    /// A batch without a row.
+    pub(super) fn new(columns: &[Requested]) -> Self {
+        let columns = columns.iter().map(|column| (column.clone(), ColumnBuilder::new(column.form))).collect();
+        Self { columns, rows: 0 }
+    }
+
+    /// Adds a row, of which `field` returns the text of each column.
+    #[inline]
+    pub(super) fn push<'f>(&mut self, field: impl Fn(&Requested) -> &'f [u8]) {
+        for (requested, column) in &mut self.columns {
+            column.push_field(field(requested));
+        }
+        self.rows += 1;
+    }
+
+    /// Whether it has as many rows as serve best.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.rows >= Batch::ROWS
+    }
+
+    /// Hands the rows, if there are any, to `rows`, and starts the next batch. Messages call the input `name`.
+    pub(super) fn flush(&mut self, name: &str, rows: &mut dyn RowSink) -> PartResult {
+        if self.rows == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|(_, column)| column.finish()).collect();
+        let typed = self.columns.iter().zip(&arrays);
+        let fields = typed.map(|((column, _), array)| Field::new(&column.name, array.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
+        let batch = RecordBatch::try_new_with_options(schema, arrays, &options);
+        Ok(rows.batch(&batch.map_err(|error| Error::input(name, error.to_string()))?))
+    }
+}
 
 /// A column of one batch: numbers as long as all of its values are, else texts; null where a row has no value.
 #[derive(Debug)]
@@ -28,7 +76,7 @@ impl ColumnBuilder {
 
     fn start(form: Form) -> Values {
         match form {
-            Form::Number => Values::Numbers(Float64Builder::new()),
+            Form::Number => Values::Numbers(Float64Builder::with_capacity(Batch::ROWS)),
             Form::Text => Values::Texts(StringBuilder::new()),
         }
     }
@@ -48,6 +96,24 @@ impl ColumnBuilder {
         match &mut self.values {
             Values::Numbers(numbers) => numbers.append_value(number),
             Values::Texts(texts) => texts.append_value(number.to_string()),
+        }
+    }
+
+    /// Adds the text of a field without the white space around it: no value if it is empty, and with replacements for what is
+    /// not UTF-8. Quotes around a number, or behind white space (`1, "a"`), do not matter.
+    #[inline]
+    pub(super) fn push_field(&mut self, field: &[u8]) {
+        let text = field.trim_ascii();
+        if let Values::Numbers(numbers) = &mut self.values
+            && let Ok(number) = fast_float2::parse(text)
+        {
+            return numbers.append_value(number);
+        }
+        let may_be_quoted = self.form == Form::Number || field.first().is_some_and(u8::is_ascii_whitespace);
+        let inner = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+        match inner.filter(|inner| may_be_quoted || inner.is_empty()).map_or(text, <[u8]>::trim_ascii) {
+            [] => self.push_null(),
+            text => self.push_text(&String::from_utf8_lossy(text)),
         }
     }
 
@@ -87,15 +153,9 @@ impl ColumnBuilder {
 
     /// The column, and starts the next one.
     pub(super) fn finish(&mut self) -> ArrayRef {
-        match &mut self.values {
+        match &mut std::mem::replace(&mut self.values, Self::start(self.form)) {
             Values::Numbers(numbers) => Arc::new(numbers.finish()),
-            Values::Texts(texts) => {
-                let column = Arc::new(texts.finish());
-                if self.form == Form::Number {
-                    self.values = Self::start(self.form);
-                }
-                column
-            }
+            Values::Texts(texts) => Arc::new(texts.finish()),
         }
     }
 }

@@ -1,271 +1,297 @@
-//! Points from CSV files.
+//! CSV files as tables.
 //!
 //! A file is read in parts of about a megabyte; a part holds the rows that start in it. Whether a part starts within
-//! a quoted field is known once the parts before it have been looked over for quotes ([`quotes`]). Then the fields are
-//! located many at a time ([`index`]), and their numbers read ([`rows`], [`number`]).
+//! a quoted field is known once the parts before it have been searched for quotes ([`quotes`]). `csv-core` then splits the
+//! text into fields ([`record`]), of which the requested ones are built into batches.
 
 mod header;
-mod index;
-mod number;
 mod quotes;
-mod rows;
+mod record;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
-mod wide;
+mod text;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use self::header::{Layout, Wanted};
-use self::index::Index;
-use self::quotes::{Effect, Relay, first_row};
-use self::rows::{RowReader, Rows};
-use super::intake::Intake;
-use super::parts::{PartResult, scan_parts};
-use super::{Query, ScanReport, Sink, Source, read_error};
-use kiln_core::error::{Error, Result};
+use arrow_schema::{DataType, Field, Schema};
+use memchr::memchr_iter;
 
-/// A CSV file as a [`Source`].
+use self::header::Header;
+use self::quotes::{PartStarts, QuoteState, Transition, first_row, unbalanced_quote};
+use self::record::Record;
+use self::text::{Text, TextFile};
+use super::builder::BatchBuilder;
+use super::columns::DECIMAL_COMMA;
+use super::read_error;
+use super::table::{PartResult, Request, RowSink, Table, TableScan};
+use crate::source::role::shown;
+use kiln_core::error::{Error, Result};
+use kiln_core::message;
+use kiln_core::parameter::{Message, Parameter};
+use kiln_core::source::{Quote, ReadOptions};
+
+/// A CSV file.
 ///
-/// - Fields are parted by `,` `;` tab or `|`, whichever the first line has most of, and may be quoted (RFC 4180).
-/// - The first line names the columns. If it holds nothing but numbers, it is the first row, and the columns are
-///   `x`, `y` and `weight`, in that order.
-/// - Numbers are written with a decimal point. Spaces around them, blank lines and a byte order mark do not matter.
-/// - Times are ISO 8601 or RFC 3339 (UTC where there is no offset), or Unix seconds, milliseconds or microseconds; an
-///   empty time is none, and passes no time range.
-/// - Categories are any text; an empty one is none.
-///
-/// A row whose numbers cannot be read, or whose time if times are wanted, is rejected, and so is one with an empty weight when weights are wanted,
-/// or with more fields than there are columns (but for one that is empty behind the last). A column that is needed must
-/// be the only one with its name.
+/// - Fields are separated by `,` `;` tab, `|` or spaces, whichever fits the first lines, and may be quoted (RFC 4180). A
+///   tab-separated file in which a quoted field would contain a tab and a line end has no quoted fields.
+/// - The first line names the columns, unless it is a row itself; a title, blank lines and comments (`#`) may come before it.
+/// - A field that is empty, or missing at the end of a row, is null. A row with more fields than columns is rejected, and so
+///   is one with a quoted field that contains other rows.
 #[derive(Debug)]
-pub struct Csv {
-    file: File,
-    /// How long it was when it was opened: what is added later is not read.
-    file_bytes: u64,
+pub(super) struct Csv {
+    file: TextFile,
     name: String,
-    layout: Layout,
+    header: Header,
+    schema: Schema,
     part_bytes: usize,
 }
 
 impl Csv {
     /// Large enough that opening a part costs nothing, small enough for the second-level cache.
     const PART_BYTES: usize = 1 << 20;
+    /// Bytes read beyond a part, so that the row that reaches out of it is there.
+    const BEHIND_BYTES: usize = 4 << 10;
+    /// Longest start of a file that has no whole line.
+    const LONGEST_HEAD_BYTES: usize = 1 << 20;
     /// Longest row: beyond it a quote was left open, more likely than not.
     const LONGEST_ROW_BYTES: usize = 4 << 20;
 
     /// Whether a file that starts with `head`, and `is_whole` if that is all of it, may be CSV; messages call it `name`.
-    pub(super) fn check_head(head: &[u8], is_whole: bool, name: &str) -> Result<()> {
-        Layout::of(name.as_ref(), head, is_whole).map(drop)
+    pub(super) fn check_head(head: &[u8], is_whole: bool, name: &str, options: &ReadOptions) -> Result<()> {
+        Header::of(name, head, is_whole, options.quote).map(drop)
     }
 
-    /// Opens `path` and reads its first line. `name` is what errors and reports call the file.
+    /// Opens `path` and reads its first lines. `name` is what errors and reports call the file.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::Input`] if it is empty, no regular file or not text.
-    pub fn open(path: &Path, name: String) -> Result<Self> {
+    pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
         let failed = |error| read_error(&name, error);
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(Error::input(&name, "this is no regular file: name a file, or use - to read standard input"));
         }
-        let file_bytes = metadata.len();
+        let mut file = TextFile { file, bytes: metadata.len(), has_carriage_returns: false };
         let mut text = Text::default();
-        for longest in [Self::PART_BYTES / 16, Layout::LONGEST_LINE_BYTES] {
-            let is_whole = text.fill(&file, file_bytes, longest).map_err(failed)?;
-            if let Some(layout) = Layout::of(name.as_ref(), text.filled(), is_whole)? {
-                return Ok(Self { file, file_bytes, name, layout, part_bytes: Self::PART_BYTES });
-            }
+        let is_whole = text.fill(&file, Self::LONGEST_HEAD_BYTES).map_err(failed)?;
+        let header = |quote| Header::of(&name, text.filled(), is_whole, quote);
+        let Some(mut found) = header(options.quote)? else {
+            let limit = Self::LONGEST_HEAD_BYTES >> 20;
+            let message = format!("the first line is longer than {limit} MiB: this does not look like CSV");
+            return Err(Error::input(&name, message));
+        };
+        file.has_carriage_returns = found.has_carriage_returns;
+        let (start, lines, delimiter) = (found.rows_start as u64, found.lines, found.dialect.delimiter);
+        if delimiter == b'\t'
+            && options.quote.is_none()
+            && let Some(line) = unbalanced_quote(&file, start, lines, delimiter, Self::PART_BYTES).map_err(failed)?
+            && let Some(unquoted) = header(Some(Quote::None))?
+        {
+            found = unquoted;
+            let text = format!("quotes are text, because the one in line {line} has no partner in its field; set ");
+            found.notices.push(message!(text, Parameter::QUOTE, " to `double` if they enclose fields"));
         }
-        let limit = Layout::LONGEST_LINE_BYTES >> 20;
-        Err(Error::input(&name, format!("the first line is longer than {limit} MiB: this does not look like CSV")))
+        let fields = found.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
+        let decimal_comma = (found.dialect.delimiter == b';').then(|| (DECIMAL_COMMA.to_owned(), String::new()));
+        let schema =
+            Schema::new_with_metadata(fields.collect::<Vec<_>>(), decimal_comma.into_iter().collect::<HashMap<_, _>>());
+        Ok(Self { file, name, header: found, schema, part_bytes: Self::PART_BYTES })
     }
 }
 
-impl Source for Csv {
-    fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        let wanted = Wanted::of(self.name.as_ref(), &self.layout, query)?;
-        let Self { file, file_bytes, .. } = self;
+impl Table for Csv {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn is_positional(&self) -> bool {
+        self.header.is_positional
+    }
+
+    fn notices(&self) -> Vec<Message> {
+        self.header.notices.clone()
+    }
+
+    fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
         let failed = |error| read_error(&self.name, error);
-        if file.metadata().map_err(failed)?.len() < *file_bytes {
+        if self.file.file.metadata().map_err(failed)?.len() < self.file.bytes {
             return Err(failed(ErrorKind::UnexpectedEof.into()));
         }
-        if let Some(progress) = query.scan.progress {
-            progress.expect_bytes(*file_bytes);
-        }
-        let rows_bytes = file_bytes.saturating_sub(self.layout.rows_start as u64);
+        let rows_bytes = self.file.bytes.saturating_sub(self.header.rows_start as u64);
         let parts = rows_bytes.div_ceil(self.part_bytes as u64) as usize;
-        let scan = Scan {
-            csv: self,
-            reader: RowReader { layout: &self.layout, wanted },
-            relay: Relay::new(parts),
-            desks: Mutex::default(),
-        };
-        scan_parts(&self.name, parts, query, wanted.has(), sinks, |part, intake| scan.read_part(part, intake))
+        let starts = PartStarts::new(self.header.lines);
+        Ok(Box::new(Scan { csv: self, request, parts, starts, scratch: Mutex::default() }))
     }
 }
 
 /// One scan of a file.
-struct Scan<'c> {
-    csv: &'c Csv,
-    reader: RowReader<'c>,
-    relay: Relay,
-    /// What the workers that are between two parts have laid down.
-    desks: Mutex<Vec<Desk>>,
+struct Scan<'t> {
+    csv: &'t Csv,
+    request: &'t Request<'t>,
+    parts: usize,
+    starts: PartStarts,
+    /// The buffers of the workers that are between two parts.
+    scratch: Mutex<Vec<ScratchBuffers>>,
 }
 
 /// The memory a worker needs for a part.
-struct Desk {
+struct ScratchBuffers {
     text: Text,
-    index: Index,
-    rows: Rows,
+    record: Record,
+    batch: BatchBuilder,
 }
 
-impl Scan<'_> {
-    /// Text indexed at a time: its index stays in the first-level cache.
-    const WINDOW_BYTES: usize = 16 << 10;
+impl TableScan for Scan<'_> {
+    fn parts(&self) -> usize {
+        self.parts
+    }
 
-    fn read_part(&self, part: usize, intake: &mut Intake<'_, '_>) -> PartResult {
-        let desk = self.desks.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let new = || Desk { text: Text::default(), index: Index::default(), rows: self.reader.rows() };
-        let mut desk = desk.unwrap_or_else(new);
-        let flow = self.read_part_at(&mut desk, part, intake);
-        // A desk that was left in the middle of a part is not tidy.
+    fn bytes(&self) -> u64 {
+        self.csv.file.bytes
+    }
+
+    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_else(|| {
+            let (record, batch) = (Record::new(self.csv.header.dialect), BatchBuilder::new(&self.request.columns));
+            ScratchBuffers { text: Text::default(), record, batch }
+        });
+        let flow = self.read_part_into(&mut scratch, part, rows);
+        // Buffers that were left in the middle of a part hold a part of a batch.
         if matches!(flow, Ok(ControlFlow::Continue(()))) {
-            self.desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
+            self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         }
         flow
     }
+}
 
-    fn read_part_at(&self, desk: &mut Desk, part: usize, intake: &mut Intake<'_, '_>) -> PartResult {
-        let Desk { text, index, rows } = desk;
-        let Csv { file, file_bytes, name, layout, part_bytes } = self.csv;
+impl Scan<'_> {
+    fn read_part_into(&self, scratch: &mut ScratchBuffers, part: usize, rows: &mut dyn RowSink) -> PartResult {
+        let ScratchBuffers { text, record, batch } = scratch;
+        let Csv { file, name, header, part_bytes, .. } = self.csv;
         let failed = |error| read_error(name, error);
-        let start = layout.rows_start as u64 + (part * part_bytes) as u64;
-        let part_bytes = (*part_bytes as u64).min(file_bytes - start);
+        let start = header.rows_start as u64 + (part * part_bytes) as u64;
+        let part_bytes = (*part_bytes as u64).min(file.bytes - start);
 
-        // The byte before the part comes along: it tells whether a row, or a quoted field, starts with the part.
-        text.restart(start, part == 0);
-        let looked_over = text.fill(file, *file_bytes, part_bytes as usize + 1 + Text::BEHIND_BYTES).map(|is_whole| {
-            let limit = text.filled().len().min(part_bytes as usize + 1);
-            let (previous, own) = text.filled()[..limit].split_first().unwrap_or((&b'\n', &[]));
-            self.relay.tell(part, Some(Effect::of(own, *previous, layout.delimiter)));
-            (is_whole, limit)
-        });
-        if looked_over.is_err() {
-            self.relay.tell(part, None);
-        }
-        let (mut is_whole, limit) = looked_over.map_err(failed)?;
-        let quoting = self.relay.start_of(part).ok_or(Error::Cancelled)?;
-        let (previous, own) = text.filled()[..limit].split_first().unwrap_or((&b'\n', &[]));
-        let mut row_start = first_row(own, *previous, quoting, layout.delimiter).map_or(limit, |row| row + 1);
-
-        let mut window_bytes = Self::WINDOW_BYTES;
-        while row_start < limit {
-            let filled = text.filled().len();
-            let window_end = filled.min(row_start + window_bytes);
-            index.build(text.padded(), row_start, window_end, layout.delimiter);
-            if !index.row_ends().is_empty() {
-                match self.reader.read(text.padded(), index, limit, rows, intake) {
-                    ControlFlow::Continue(next) => row_start = next,
-                    ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
-                }
-                window_bytes = Self::WINDOW_BYTES;
-            } else if window_end < filled {
-                window_bytes *= 4;
-            } else if is_whole {
-                if rows.flush(intake).is_break() {
+        // The byte before a part comes along: it tells whether a row, or a quoted field, starts with the part.
+        let before = u64::from(part > 0);
+        let limit = (before + part_bytes) as usize;
+        text.restart(start - before);
+        let filled = text.fill(file, limit + Csv::BEHIND_BYTES);
+        let (previous, own) = match text.filled() {
+            [previous, own @ ..] if part > 0 => (*previous, own),
+            own => (b'\n', own),
+        };
+        let own = &own[..own.len().min(part_bytes as usize)];
+        // The parts behind one that cannot be read are of no use, but they do not wait for it.
+        self.starts.publish(
+            part,
+            Transition::of(own, previous, header.dialect),
+            memchr_iter(b'\n', own).count() as u64,
+        );
+        let mut is_whole = filled.map_err(failed)?;
+        let part_start = self.starts.wait(part);
+        let first_row = first_row(own, previous, part_start.state, header.dialect);
+        let mut at = before as usize + first_row.unwrap_or(own.len());
+        while at < limit {
+            let rest = &text.filled()[at..];
+            if rest[0] == b'\n' {
+                at += 1;
+                continue;
+            }
+            let line = || part_start.lines + 1 + memchr_iter(b'\n', &text.filled()[before as usize..at]).count() as u64;
+            if let Some(length) = record.read(rest, is_whole) {
+                let is_last = is_whole && length == rest.len();
+                if self.take(record, &rest[..length], is_last, &line, batch, rows)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
-                intake.reject(|| "a quote (\") is left open until the end of the file".to_owned());
-                break;
-            } else if filled - row_start > Csv::LONGEST_ROW_BYTES {
-                let (byte, limit) = (text.next - (filled - row_start) as u64, Csv::LONGEST_ROW_BYTES >> 20);
-                let message = format!("the row at byte {byte} is longer than {limit} MiB: is a quote (\") left open?");
-                return Err(Error::input(name, message));
+                at += length;
+            } else if rest.len() > Csv::LONGEST_ROW_BYTES {
+                let (line, limit) = (line(), Csv::LONGEST_ROW_BYTES >> 20);
+                let text =
+                    format!("the row in line {line} is longer than {limit} MiB: is a quote (\") left open? set ");
+                return Err(Error::input(name, message!(text, Parameter::QUOTE, " to `none` if quotes are text")));
             } else {
-                is_whole = text.fill(file, *file_bytes, filled * 2).map_err(failed)?;
+                is_whole = text.fill(file, text.filled().len() * 2).map_err(failed)?;
             }
         }
-        let flow = rows.flush(intake);
-        intake.advance(part_bytes + if part == 0 { layout.rows_start as u64 } else { 0 });
+        let flow = batch.flush(name, rows)?;
+        rows.advance(part_bytes + if part == 0 { header.rows_start as u64 } else { 0 });
         Ok(flow)
     }
-}
 
-/// A stretch of a file in memory.
-#[derive(Debug, Default)]
-struct Text {
-    /// The stretch, and room behind it.
-    bytes: Vec<u8>,
-    filled: usize,
-    /// Where in the file the next byte comes from.
-    next: u64,
-}
-
-impl Text {
-    /// Bytes read beyond a part, so that the row that reaches out of it is there.
-    const BEHIND_BYTES: usize = 4 << 10;
-
-    /// Starts over with the byte before `start`, or with a line's end if there is none.
-    fn restart(&mut self, start: u64, is_first: bool) {
-        (self.filled, self.next) = (0, start);
-        if is_first {
-            self.reserve(1);
-            self.bytes[0] = b'\n';
-            self.filled = 1;
-        } else {
-            self.next -= 1;
+    /// Adds a record, whose text is `raw`, to the batch, or rejects it.
+    fn take(
+        &self,
+        record: &Record,
+        raw: &[u8],
+        is_last: bool,
+        line: &dyn Fn() -> u64,
+        batch: &mut BatchBuilder,
+        rows: &mut dyn RowSink,
+    ) -> PartResult {
+        let Csv { name, header, .. } = self.csv;
+        let columns = header.names.len();
+        if record.is_blank() || header.dialect.comments && raw[0] == b'#' {
+            return Ok(ControlFlow::Continue(()));
         }
-    }
-
-    /// Reads until there are `wanted` bytes, and answers whether the end of the file, behind `file_bytes` bytes, came
-    /// first. The last line of a file gets an end if it has none.
-    fn fill(&mut self, file: &File, file_bytes: u64, wanted: usize) -> std::io::Result<bool> {
-        self.reserve(wanted);
-        while self.filled < wanted {
-            let left = file_bytes.saturating_sub(self.next);
-            if left == 0 {
-                if self.filled().last().is_some_and(|&last| last != b'\n') {
-                    self.bytes[self.filled] = b'\n';
-                    self.filled += 1;
-                }
-                return Ok(true);
+        let mut reject = |reason: &dyn Fn() -> String| {
+            Ok(match batch.flush(name, rows)? {
+                ControlFlow::Continue(()) => rows.reject(reason),
+                stopped @ ControlFlow::Break(()) => stopped,
+            })
+        };
+        if header.dialect.quotes && (record.lines() > 1 || is_last) {
+            let advice = "set `quote` to `none` if quotes are text";
+            let transition = Transition::of(raw, b'\n', header.dialect);
+            if is_last && transition.apply(QuoteState::Outside) == QuoteState::Inside {
+                let lines = record.lines();
+                return reject(&|| {
+                    let line = line();
+                    format!(
+                        "a quote (\") in line {line} is left open until the end of the file, {lines} lines later; {advice}"
+                    )
+                });
             }
-            let end = wanted.min(self.filled.saturating_add(left as usize));
-            match file.read_at(&mut self.bytes[self.filled..end], self.next) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    self.filled += read;
-                    self.next += read as u64;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            if let Some(lines) = self.enclosed_rows(raw) {
+                return reject(&|| {
+                    let line = line();
+                    format!(
+                        "a quoted field that begins in line {line} contains {lines} lines that look like rows; {advice}"
+                    )
+                });
             }
         }
-        Ok(false)
-    }
-
-    /// What was read.
-    fn filled(&self) -> &[u8] {
-        &self.bytes[..self.filled]
-    }
-
-    /// What was read, and behind it the padding that the index and the numbers need.
-    fn padded(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn reserve(&mut self, wanted: usize) {
-        let room = wanted + 1 + index::PADDING_BYTES.max(number::PADDING_BYTES);
-        if self.bytes.len() < room {
-            self.bytes.resize(room, 0);
+        // With a field too many nobody knows which ones moved.
+        if record.len() > columns && record.len_without_trailing() > columns {
+            return reject(&|| {
+                let (fields, delimiter) = (record.len(), shown(&char::from(header.dialect.delimiter).to_string()));
+                format!("the row has {fields} fields for {columns} columns: is there a bare {delimiter} in its text?")
+            });
         }
+        batch.push(|column| column.index.map_or(&[], |index| record.field(index)));
+        if batch.is_full() { batch.flush(name, rows) } else { Ok(ControlFlow::Continue(())) }
+    }
+
+    /// The number of lines behind the first one of a record that look like rows, if they are more likely rows than text of a
+    /// quoted field.
+    fn enclosed_rows(&self, raw: &[u8]) -> Option<usize> {
+        let Header { dialect, names, usual_fields, .. } = &self.csv.header;
+        let lines = raw.strip_suffix(b"\n").unwrap_or(raw).split(|&byte| byte == b'\n');
+        let fields = lines.map(|line| dialect.fields_of(line));
+        let is_row: Vec<bool> = fields.map(|fields| fields == names.len() || fields == *usual_fields).collect();
+        let [_, inner @ .., _] = &is_row[..] else { return None };
+        let rows = |lines: &[bool]| lines.iter().filter(|is_row| **is_row).count();
+        let is_likely = rows(inner) >= 2 && rows(inner) * 2 >= inner.len() || rows(&is_row) == is_row.len();
+        (names.len() >= 2 && is_likely).then(|| rows(&is_row[1..]))
     }
 }

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use super::arrow::Arrow;
 use super::columns::TablePoints;
+use super::csv::Csv;
 #[cfg(feature = "flatgeobuf")]
 use super::flatgeobuf::FlatGeobuf;
 #[cfg(feature = "geopackage")]
 use super::geopackage::GeoPackage;
+use super::json::{Dialect, Json};
 use super::parquet::Parquet;
 use super::shapefile::Shapefile;
-use super::{Csv, GeoJson, Json, ReadOptions, Source};
+use super::{ReadOptions, Source};
 #[cfg(feature = "xml")]
 use super::{gpx::Gpx, kml::Kml, xml::XmlTable};
 use kiln_core::error::{Error, Result};
@@ -33,50 +35,62 @@ pub(super) enum Format {
     Shapefile,
 }
 
-/// The media types that [`read_as`](super::read_as) knows. Of the last one, the content tells the format.
-pub const MEDIA_TYPES: [&str; 14] = [
-    "application/geo+json",
-    "application/json",
-    "application/x-ndjson",
-    "text/csv",
-    "application/vnd.apache.arrow.stream",
-    "application/vnd.apache.arrow.file",
-    "application/vnd.apache.parquet",
-    "application/x-parquet",
-    "application/gpx+xml",
-    "application/vnd.google-earth.kml+xml",
-    "application/geopackage+sqlite3",
-    "application/flatgeobuf",
-    "application/vnd.shp",
-    BYTES,
+/// The media types that [`read_as`](super::read_as) knows, each with its format; without one, the content tells. Browsers and
+/// tools call a CSV file by several of them, on Windows `application/vnd.ms-excel`.
+const TYPES: [(&str, Option<Format>); 30] = [
+    ("application/geo+json", Some(Format::GeoJson)),
+    ("application/geo+json-seq", Some(Format::GeoJson)),
+    ("application/vnd.geo+json", Some(Format::GeoJson)),
+    ("application/json", Some(Format::Json)),
+    ("application/json-seq", Some(Format::Json)),
+    ("application/x-ndjson", Some(Format::JsonLines)),
+    ("application/ndjson", Some(Format::JsonLines)),
+    ("application/jsonl", Some(Format::JsonLines)),
+    ("application/x-jsonlines", Some(Format::JsonLines)),
+    ("text/csv", Some(Format::Csv)),
+    ("application/csv", Some(Format::Csv)),
+    ("text/x-csv", Some(Format::Csv)),
+    ("text/tab-separated-values", Some(Format::Csv)),
+    ("text/tsv", Some(Format::Csv)),
+    ("application/vnd.apache.arrow.stream", Some(Format::Arrow)),
+    ("application/vnd.apache.arrow.file", Some(Format::Arrow)),
+    ("application/vnd.apache.parquet", Some(Format::Parquet)),
+    ("application/x-parquet", Some(Format::Parquet)),
+    ("application/gpx+xml", Some(Format::Gpx)),
+    ("application/vnd.google-earth.kml+xml", Some(Format::Kml)),
+    ("application/geopackage+sqlite3", Some(Format::GeoPackage)),
+    ("application/flatgeobuf", Some(Format::FlatGeobuf)),
+    ("application/vnd.shp", Some(Format::Shapefile)),
+    ("application/octet-stream", None),
+    ("text/plain", None),
+    ("application/vnd.ms-excel", None),
+    ("application/gzip", None),
+    ("application/x-gzip", None),
+    ("application/zstd", None),
+    ("application/x-zstd", None),
 ];
 
-/// The media type that tells no format.
-const BYTES: &str = "application/octet-stream";
+/// The media types that [`read_as`](super::read_as) knows.
+pub const MEDIA_TYPES: [&str; TYPES.len()] = {
+    let mut names = [""; TYPES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = TYPES[at].0;
+        at += 1;
+    }
+    names
+};
 
 impl Format {
     /// The format of a media type, in whatever case and with whatever parameters (`text/csv; charset=utf-8`); `None` for
-    /// the one that tells none.
+    /// those that tell none.
     pub(super) fn of_media_type(media_type: &str) -> Result<Option<Self>> {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        Ok(Some(match essence.as_str() {
-            "application/geo+json" => Self::GeoJson,
-            "application/json" => Self::Json,
-            "application/x-ndjson" => Self::JsonLines,
-            "text/csv" => Self::Csv,
-            "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Self::Arrow,
-            "application/vnd.apache.parquet" | "application/x-parquet" => Self::Parquet,
-            "application/gpx+xml" => Self::Gpx,
-            "application/vnd.google-earth.kml+xml" => Self::Kml,
-            "application/geopackage+sqlite3" => Self::GeoPackage,
-            "application/flatgeobuf" => Self::FlatGeobuf,
-            "application/vnd.shp" => Self::Shapefile,
-            BYTES => return Ok(None),
-            _ => {
-                let expected = MEDIA_TYPES.join(", ");
-                return Err(Error::MediaType { media_type: media_type.to_owned(), expected });
-            }
-        }))
+        let known = TYPES.iter().find(|(known, _)| *known == essence);
+        known.map(|(_, format)| *format).ok_or_else(|| {
+            let expected = MEDIA_TYPES.join(", ");
+            Error::MediaType { media_type: media_type.to_owned(), expected }
+        })
     }
 
     /// Makes sure that what begins with `head` can be in this format, as far as its first bytes tell.
@@ -93,6 +107,11 @@ impl Format {
                 _ => Ok(()),
             },
         }
+    }
+
+    /// Whether what begins with `head` is a format of bytes, and no text in any encoding.
+    pub(super) fn is_binary(head: &[u8]) -> bool {
+        head.starts_with(b"PAR1") || Arrow::begins(head) || STRANGERS.iter().any(|(start, _)| head.starts_with(start))
     }
 
     /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.
@@ -146,13 +165,16 @@ impl Format {
     /// Opens the file at `path`, which messages call `name`.
     pub(super) fn open(self, path: &Path, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
         let name = name.to_owned();
+        let json = |dialect| -> Result<Box<dyn Source>> {
+            Ok(Box::new(TablePoints::of(Json::open(path, name.clone(), dialect, options)?, options)))
+        };
         Ok(match self {
-            Self::Csv => Box::new(Csv::open(path, name)?),
+            Self::Csv => Box::new(TablePoints::of(Csv::open(path, name, options)?, options)),
             Self::Parquet => Box::new(TablePoints::of(Parquet::open(path, name)?, options)),
             Self::Arrow => Box::new(TablePoints::of(Arrow::open(path, name)?, options)),
-            Self::GeoJson => Box::new(GeoJson::open(path, name)?),
-            Self::Json => Box::new(Json::open(path, name)?),
-            Self::JsonLines => Box::new(Json::open_lines(path, name)?),
+            Self::GeoJson => json(Dialect::GeoJson)?,
+            Self::Json => json(Dialect::Any)?,
+            Self::JsonLines => json(Dialect::Lines)?,
             Self::Shapefile => Box::new(TablePoints::of(Shapefile::open(path, name, options)?, options)),
             #[cfg(feature = "xml")]
             Self::Gpx => Box::new(TablePoints::of(XmlTable::<Gpx>::open(path, name, options)?, options)),
@@ -193,13 +215,11 @@ const BINARIES: [(Format, &[u8], &[&str], &str); 3] = [
 ];
 
 /// How formats begin that people have points in too, and what to say of them.
-const STRANGERS: [(&[u8], &str); 6] = [
+const STRANGERS: [(&[u8], &str); 4] = [
     (b"BZh", "it is packed by bzip2; unpack it first: `bzip2 -dc FILE | kiln render -`"),
     (b"\xFD7zXZ", "it is packed by xz; unpack it first: `xz -dc FILE | kiln render -`"),
     (b"PK\x03\x04", "it is a zip archive, such as KMZ, or a spreadsheet; unpack it first, or save it as CSV"),
     (b"FEA1", "it is Feather of version 1; write it again as version 2"),
-    (b"\xFF\xFE", "it is UTF-16; save it as UTF-8"),
-    (b"\xFE\xFF", "it is UTF-16; save it as UTF-8"),
 ];
 
 /// Whether a text begins as XML or a web page does; a column's name may well be in angle brackets.
@@ -314,7 +334,6 @@ mod tests {
         says(b"PK\x03\x04", "zip archive");
         says(b"BZh91AY&SY", "bzip2 -dc");
         says(b"\xFD7zXZ\0", "xz -dc");
-        says(b"\xFF\xFEl\0", "UTF-16; save it as UTF-8");
         says(b"\xEF\xBB\xBF \n<?xml version=\"1.0\"?><rss>", "XML or a web page");
         says(b"FEA1", "write it again as version 2");
         says(

@@ -6,23 +6,25 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
+use super::csv::Csv;
+use super::encoding::{decode, foreign_encoding};
 use super::format::Format;
 use super::packing::Packing;
-use super::{Csv, Query, ReadOptions, ScanReport, Sink, Source};
+use super::{Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
 
 /// Opens the input that `spec` names: a file, or `-` for standard input.
 ///
 /// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
 /// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; `.gpx`; `.kml`; `.gpkg`,
-/// `.sqlite`, `.sqlite3`, `.db`; `.fgb`; `.shp`; each with or without `.gz` or `.zst`) where the content does not say otherwise, and without a known extension from the content alone. What
-/// cannot be read twice (standard input, pipes, what is packed by gzip or zstd) is copied to a temporary file without a
-/// name, so that it takes room on the disk and not in memory; but not before its first 4 KiB are in a format that can be
-/// read.
+/// `.sqlite`, `.sqlite3`, `.db`; `.fgb`; `.shp`; each with or without `.gz` or `.zst`) where the content does not say
+/// otherwise, and without a known extension from the content alone. What cannot be read twice (standard input, pipes, what
+/// is packed by gzip or zstd) and texts in other encodings than UTF-8 are copied to a temporary file, so that the copy takes
+/// room on the disk and not in memory; but not before its first 4 KiB are in a format that can be read.
 ///
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
-/// that can be read.
+/// that can be read; [`Error::Invalid`] if the options name an unknown encoding.
 pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     if spec == "-" {
         return read(io::stdin().lock(), spec, options);
@@ -37,31 +39,33 @@ pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
         return read(file, spec, options);
     }
     let head = read_head(&mut file).map_err(unreadable)?;
-    if Packing::of(&head).is_some() {
+    if Packing::of(&head).is_some() || foreign_encoding(&head, options)?.is_some() {
         return read(head.chain(file), spec, options);
     }
     let extension = extension(Path::new(spec));
     Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec, options)
 }
 
-/// Opens what `reader` delivers, in whatever format and packing it turns out to be. Messages call it `name`, whose
+/// Opens what `reader` delivers, in whatever format, packing and encoding it turns out to be. Messages call it `name`, whose
 /// extension counts as that of a file. It is copied to a temporary file without a name.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read.
+/// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read;
+/// [`Error::Invalid`] if the options name an unknown encoding.
 pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
     let extension = extension(Path::new(name));
     let Some(packing) = Packing::of(&head) else {
-        let format = Format::of(&head, extension.as_deref(), name)?;
-        return open_copy(format, options, &head, reader, name, unreadable);
+        let format = |head: &[u8]| Format::of(head, extension.as_deref(), name);
+        return open_copy(format, head, reader, name, options, unreadable);
     };
     let broken = |error| Error::input(name, format!("broken {}: {error}", packing.name()));
     let mut unpacked = packing.unpack(head.chain(reader)).map_err(broken)?;
     let head = read_head(&mut unpacked).map_err(broken)?;
     let inner = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
-    open_copy(Format::of(&head, inner.as_deref(), name)?, options, &head, unpacked, name, broken)
+    let format = |head: &[u8]| Format::of(head, inner.as_deref(), name);
+    open_copy(format, head, unpacked, name, options, broken)
 }
 
 /// Opens what `reader` delivers, the body of a request, in the format of `media_type`: one of
@@ -71,7 +75,7 @@ pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<
 ///
 /// # Errors
 /// [`Error::MediaType`] if `media_type` is none of those; [`Error::Io`] if the body cannot be read or copied;
-/// [`Error::Input`] if it is empty, packed, or not in the format.
+/// [`Error::Input`] if it is empty, packed, or not in the format; [`Error::Invalid`] if the options name an unknown encoding.
 pub fn read_as(
     mut reader: impl Read,
     media_type: Option<&str>,
@@ -86,11 +90,11 @@ pub fn read_as(
         let message = format!("it is packed by {packing}; send it plain, or by gzip with `Content-Encoding: gzip`");
         return Err(Error::input(name, message));
     }
-    let format = match format {
-        Some(format) => format.check(&head, name).map(|()| format)?,
-        None => Format::of(&head, extension(Path::new(name)).as_deref(), name)?,
+    let format = |head: &[u8]| match format {
+        Some(format) => format.check(head, name).map(|()| format),
+        None => Format::of(head, extension(Path::new(name)).as_deref(), name),
     };
-    open_copy(format, options, &head, reader, name, unreadable)
+    open_copy(format, head, reader, name, options, unreadable)
 }
 
 /// Several inputs as one: they are scanned in turn, each by all the workers.
@@ -115,17 +119,24 @@ impl std::fmt::Debug for Inputs {
 /// Bytes that tell the format.
 const HEAD_BYTES: usize = 4096;
 
-/// Opens a copy of `head` and the `rest` behind it, once the head has told that it can be in `format`.
+/// Opens a copy of `head` and the `rest` behind it, as UTF-8 if it is a text, once the head has told that it can be in the
+/// format that `format` finds.
 fn open_copy(
-    format: Format,
-    options: &ReadOptions,
-    head: &[u8],
+    format: impl Fn(&[u8]) -> Result<Format>,
+    mut head: Vec<u8>,
     rest: impl Read,
     name: &str,
+    options: &ReadOptions,
     unreadable: impl Fn(io::Error) -> Error,
 ) -> Result<Box<dyn Source>> {
+    let mut rest: Box<dyn Read + '_> = Box::new(rest);
+    if let Some(encoding) = foreign_encoding(&head, options)? {
+        rest = Box::new(decode(io::Cursor::new(head).chain(rest), encoding));
+        head = read_head(&mut rest).map_err(&unreadable)?;
+    }
+    let format = format(&head)?;
     if format == Format::Csv {
-        Csv::check_head(head, head.len() < HEAD_BYTES, name)?;
+        Csv::check_head(&head, head.len() < HEAD_BYTES, name, options)?;
     }
     // SQLite opens files by their names alone.
     let spool = Spool::of(head.chain(rest), format == Format::GeoPackage, unreadable)?;
@@ -204,6 +215,7 @@ mod tests {
     use super::super::MEDIA_TYPES;
     use super::super::testing::{rejections, scan};
     use super::*;
+    use crate::source::Columns;
 
     const ROWS: &str = "[[1,2],[3,4]]";
 
@@ -267,8 +279,7 @@ mod tests {
             error,
             "-: there is nothing in it; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile"
         );
-        let broken = read(&b"[[1,2],[3,"[..], "-").unwrap();
-        assert!(message(scan(&*broken, &Query::default(), 1)).starts_with("-: broken JSON at line 1, column "));
+        assert!(message(read(&b"[[1,2],[3,"[..], "-")).starts_with("-: broken JSON at line 1, column "));
     }
 
     #[test]
@@ -289,7 +300,10 @@ mod tests {
                 stream(b"\x00\xFF"),
                 "-: it is neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
             ),
-            (stream(b"y\n"), "-: the first line is one column, \"y\"; columns are parted by , ; | or a tab"),
+            (
+                stream(b"y\n"),
+                "-: the first line is one column, \"y\"; expected columns separated by , ; | tabs or spaces",
+            ),
             (
                 stream(b"<html>"),
                 "-: it is XML or a web page; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
@@ -341,6 +355,48 @@ mod tests {
             let empty = write("empty.csv.EXT", pack(b""));
             assert!(message(open(&empty)).contains("there is nothing in it"));
         }
+    }
+
+    #[test]
+    fn texts_in_other_encodings_are_read_as_utf_8() {
+        let utf_16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+        let points = |content: &[u8], encoding: Option<&str>, name: &str, columns: Columns| {
+            let folder = tempfile::tempdir().unwrap();
+            let options = ReadOptions { encoding: encoding.map(str::to_owned), ..ReadOptions::default() };
+            let from_file = super::open(&write(&folder, name, content), &options)?;
+            let from_stream = super::read(content, name, &options)?;
+            let query = Query::default().with_names(columns);
+            let [points, same] = [from_file, from_stream].map(|source| scan(&*source, &query, 2));
+            assert_eq!(points.as_ref().ok().map(|points| &points.0), same.as_ref().ok().map(|points| &points.0));
+            points.map(|(points, _)| points.len())
+        };
+        // Longer than the head, with an odd byte at its end.
+        let rows = format!("lon,lat\n{}", "1,2\n".repeat(2000));
+        let marked = format!("\u{FEFF}{rows}");
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            for text in [&rows, &marked] {
+                assert_eq!(points(&utf_16(text, bytes), None, "a.csv", Columns::default()).unwrap(), 2000);
+                assert_eq!(points(&gzip(&utf_16(text, bytes)), None, "a.csv.gz", Columns::default()).unwrap(), 2000);
+            }
+            assert_eq!(points(&utf_16(ROWS, bytes), None, "a.json", Columns::default()).unwrap(), 2);
+        }
+        let named =
+            |lon: &str, lat: &str| Columns { lon: Some(lon.into()), lat: Some(lat.into()), ..Columns::default() };
+        let gbk = b"\xbe\xad\xb6\xc8,\xce\xb3\xb6\xc8\n18.07,59.33\n";
+        assert_eq!(points(gbk, Some("gbk"), "a.csv", named("经度", "纬度")).unwrap(), 1);
+        let latin = b"L\xe4nge;Breite\n18.07;59.33\n";
+        for encoding in [None, Some("latin1"), Some("windows-1252")] {
+            assert_eq!(points(latin, encoding, "a.csv", named("Länge", "Breite")).unwrap(), 1);
+        }
+        // A byte order mark counts more than what the user names, and bytes are no text.
+        assert_eq!(points(marked.as_bytes(), Some("gbk"), "a.csv", Columns::default()).unwrap(), 2000);
+        let archive = message(points(b"PK\x03\x04", Some("utf-16"), "a.csv", Columns::default()));
+        assert!(archive.contains("it is a zip archive"), "{archive}");
+        let unknown = points(latin, Some("cp-99"), "a.csv", Columns::default());
+        assert_eq!(
+            message(unknown),
+            "encoding: `cp-99` is unknown; expected a label such as `windows-1252`, `utf-16le` or `gbk`"
+        );
     }
 
     #[test]

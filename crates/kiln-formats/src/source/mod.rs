@@ -7,12 +7,10 @@ mod arrow;
 mod builder;
 mod columns;
 mod csv;
-mod document;
+mod encoding;
 #[cfg(feature = "flatgeobuf")]
 mod flatgeobuf;
 mod format;
-mod geojson;
-mod geometry;
 #[cfg(feature = "geopackage")]
 mod geopackage;
 #[cfg(feature = "xml")]
@@ -25,8 +23,6 @@ mod nested;
 mod packing;
 mod parquet;
 mod place;
-mod record;
-mod rows;
 mod shapefile;
 mod table;
 #[cfg(test)]
@@ -36,16 +32,12 @@ mod table_testing;
 #[allow(clippy::unwrap_used)]
 #[path = "../../../kiln-core/src/source/testing.rs"]
 mod testing;
-mod value;
 mod values;
 #[cfg(feature = "xml")]
 mod xml;
 
-pub use csv::Csv;
 pub use format::MEDIA_TYPES;
-pub use geojson::GeoJson;
 pub use input::{Inputs, open, read, read_as};
-pub use json::Json;
 
 #[cfg(test)]
 use kiln_core::error::Result;
@@ -54,6 +46,6 @@ use kiln_core::geo::Points;
 #[cfg(test)]
 use kiln_core::source::Gathered;
 use kiln_core::source::{
-    AxisOrder, Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts,
-    read_error, role, time,
+    AxisOrder, Columns, Ground, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts, read_error,
+    role,
 };

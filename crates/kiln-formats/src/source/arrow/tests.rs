@@ -21,8 +21,9 @@ use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamW
 use super::*;
 use crate::source::columns::TablePoints;
 use crate::source::testing::{self, Marked, Scanned, marked, marks, rejections, weighted};
-use crate::source::{Columns, Progress, Query, ReadOptions, ScanReport, Source, read_as};
+use crate::source::{Columns, Query, ReadOptions, ScanReport, Source, read_as};
 use kiln_core::geo::Points;
+use kiln_core::source::Progress;
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()

@@ -92,6 +92,15 @@ impl<'t> Finder<'t> {
             let index = position(name, &self.names).ok()??;
             self.check(role, &self.requested(index, form(role))).err()
         };
+        let is_number = |(index, name): (usize, &&str)| name.parse() == Ok(index + 1);
+        if !self.names.is_empty() && self.names.iter().enumerate().all(is_number) {
+            let text = "the first line is a row and no header, so that columns have no names; give the number of the one of the ";
+            return message!(
+                format!("{text}{} with ", role.word()),
+                role.parameter(),
+                format!(": 1 to {}", self.names.len())
+            );
+        }
         let unnamed = || role.unnamed(self.table.nouns().column, self.names.iter().copied());
         role.usual_names().iter().find_map(unfit).unwrap_or_else(unnamed)
     }

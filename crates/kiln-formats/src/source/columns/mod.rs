@@ -32,6 +32,8 @@ use kiln_core::error::Result;
 
 /// The key in a field's metadata of the name of its extension type.
 pub(super) const EXTENSION_NAME: &str = "ARROW:extension:name";
+/// The key in a schema's metadata of a table whose numbers may have a decimal comma.
+pub(super) const DECIMAL_COMMA: &str = "kiln:decimal_comma";
 /// The key in a field's metadata of a JSON object that holds the coordinate reference system as `crs`.
 pub(super) const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
 

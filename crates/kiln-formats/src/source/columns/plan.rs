@@ -10,7 +10,7 @@ use super::places::{AxisColumn, GeometryColumn, Place, PlaceColumns};
 use super::sample::{Sample, read_texts};
 use super::times::TimeColumn;
 use super::values::{is_number, is_text};
-use super::{EXTENSION_METADATA, EXTENSION_NAME};
+use super::{DECIMAL_COMMA, EXTENSION_METADATA, EXTENSION_NAME};
 use crate::source::batch::Has;
 use crate::source::place::coordinate::{self, Axis};
 use crate::source::place::crs::Crs;
@@ -52,9 +52,6 @@ pub(super) struct WeightColumn {
     /// Whether the user names it: a row whose weight cannot be read is then rejected.
     pub(super) is_named: bool,
 }
-
-/// The key in a schema's metadata of a table whose numbers may have a decimal comma.
-pub(in crate::source) const DECIMAL_COMMA: &str = "kiln:decimal_comma";
 
 impl Plan {
     /// Finds the columns of `table` that `query` needs.
@@ -261,6 +258,11 @@ impl Planner<'_> {
         let geometry = match &candidates.place {
             find::Place::Columns { lon, lat } => {
                 let swaps = self.options.order == Some(AxisOrder::LatLon) && self.table.is_positional();
+                let is_assumed = self.options.order.is_none() && self.query.columns.ground == Ground::Globe;
+                if is_assumed && self.table.is_positional() {
+                    let text = "rows without names are taken as longitude, latitude and weight; set ";
+                    self.notices.push(message!(text, Parameter::ORDER, " to lat-lon if the latitude comes first"));
+                }
                 let (lon, lat) = if swaps { (lat, lon) } else { (lon, lat) };
                 let hemispheres = candidates.hemispheres.as_ref().filter(|[ns, ew]| {
                     let all = |column, axis| {

@@ -1,13 +1,20 @@
-//! Quoted fields: where text is quoted, also when reading starts in the middle of a file.
+//! Quoted fields: where they begin and end, also when reading starts in the middle of a file.
 //!
-//! A quote opens a field only as its first byte, as RFC 4180 has it; anywhere else outside a quoted field it is plain
-//! text (`5" pipe`). Inside, two quotes are one quote of text, and a single one closes.
+//! The rules are those of `csv-core`: a quote opens a field only as its first byte, as RFC 4180 has it; anywhere else outside
+//! a quoted field it is plain text (`5" pipe`). Inside, two quotes are one quote of text, and a single one closes.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use memchr::{memchr, memchr_iter, memchr2_iter};
+
+use super::record::Dialect;
+use super::text::{Text, TextFile};
 
 /// What the bytes so far mean for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quoting {
+pub(super) enum QuoteState {
     /// The next byte is not quoted.
     Outside,
     /// The next byte is within a quoted field.
@@ -16,12 +23,12 @@ pub(super) enum Quoting {
     Closing,
 }
 
-impl Quoting {
+impl QuoteState {
     const ALL: [Self; 3] = [Self::Outside, Self::Inside, Self::Closing];
 
     /// The state behind `byte`, which follows `previous`.
     #[inline]
-    pub(super) fn after(self, byte: u8, previous: u8, delimiter: u8) -> Self {
+    fn after(self, byte: u8, previous: u8, delimiter: u8) -> Self {
         match (self, byte) {
             (Self::Outside, b'"') if previous == delimiter || previous == b'\n' => Self::Inside,
             (Self::Inside, b'"') => Self::Closing,
@@ -29,49 +36,22 @@ impl Quoting {
             (Self::Outside | Self::Closing, _) => Self::Outside,
         }
     }
-
-    /// Moves over 64 bytes and answers which of them are quoted, the opening quote included and the closing one not.
-    ///
-    /// `quotes` has a bit for every quote, `opens` one for every byte behind a separator.
-    pub(super) fn quoted(&mut self, quotes: u64, opens: u64) -> u64 {
-        let (mut quoted, mut at) = (0, 0);
-        // Each turn moves on to the next byte that changes the state.
-        while at < 64 {
-            let left = !0 << at;
-            let next = match self {
-                Self::Outside => (quotes & opens & left).trailing_zeros(),
-                Self::Inside => (quotes & left).trailing_zeros(),
-                Self::Closing => at,
-            };
-            if *self == Self::Inside {
-                quoted |= left & !u64::MAX.checked_shl(next).unwrap_or(0);
-            }
-            if next == 64 {
-                break;
-            }
-            let is_quote = quotes >> next & 1 == 1;
-            (*self, at) = match self {
-                Self::Outside => (Self::Inside, next + 1),
-                Self::Inside => (Self::Closing, next + 1),
-                Self::Closing if is_quote => (Self::Inside, next + 1),
-                // The byte itself is outside again; it is no quote, so it opens nothing.
-                Self::Closing => (Self::Outside, next + 1),
-            };
-        }
-        quoted
-    }
 }
 
-/// What a stretch of text does to the [`Quoting`] before it: the state behind it, for each state before it.
+/// What a stretch of text does to the [`QuoteState`] before it: the state behind it, for each state before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Effect([Quoting; 3]);
+pub(super) struct Transition([QuoteState; 3]);
 
-impl Effect {
-    /// The effect of `text`, which follows the byte `previous`.
-    pub(super) fn of(text: &[u8], previous: u8, delimiter: u8) -> Self {
-        let mut states = Quoting::ALL;
+impl Transition {
+    /// The transition of `text`, which follows the byte `previous`.
+    pub(super) fn of(text: &[u8], previous: u8, dialect: Dialect) -> Self {
+        let Dialect { delimiter, quotes, .. } = dialect;
+        let mut states = QuoteState::ALL;
+        if !quotes {
+            return Self(states);
+        }
         let mut next = 0;
-        for quote in memchr::memchr_iter(b'"', text) {
+        for quote in memchr_iter(b'"', text) {
             let before = if quote == 0 { previous } else { text[quote - 1] };
             if quote > next {
                 states = states.map(|state| state.after(before, 0, delimiter));
@@ -90,80 +70,139 @@ impl Effect {
         Self(states)
     }
 
-    fn on(self, before: Quoting) -> Quoting {
+    /// The state behind the text, where `before` is the one before it.
+    pub(super) fn apply(self, before: QuoteState) -> QuoteState {
         self.0[before as usize]
     }
 }
 
-/// Where the first row begins in `text`, which follows the byte `previous` and the state `quoting`.
-pub(super) fn first_row(text: &[u8], previous: u8, mut quoting: Quoting, delimiter: u8) -> Option<usize> {
-    if previous == b'\n' && quoting == Quoting::Outside {
+/// Where the first row begins in `text`, which follows the byte `previous` and the state `state`.
+pub(super) fn first_row(text: &[u8], previous: u8, mut state: QuoteState, dialect: Dialect) -> Option<usize> {
+    let Dialect { delimiter, quotes, .. } = dialect;
+    if previous == b'\n' && state == QuoteState::Outside {
         return Some(0);
     }
+    if !quotes {
+        return memchr(b'\n', text).map(|end| end + 1);
+    }
     let mut next = 0;
-    for at in memchr::memchr2_iter(b'"', b'\n', text) {
+    for at in memchr2_iter(b'"', b'\n', text) {
         let before = if at == 0 { previous } else { text[at - 1] };
         if at > next {
-            quoting = quoting.after(before, 0, delimiter);
+            state = state.after(before, 0, delimiter);
         }
-        quoting = quoting.after(text[at], before, delimiter);
+        state = state.after(text[at], before, delimiter);
         next = at + 1;
-        if text[at] == b'\n' && quoting == Quoting::Outside {
+        if text[at] == b'\n' && state == QuoteState::Outside {
             return Some(next);
         }
     }
     None
 }
 
-/// Hands the state at the end of each part on to the next part, while the parts are read by different threads.
+/// What is known where a part starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PartStart {
+    pub(super) state: QuoteState,
+    /// The number of line ends before it.
+    pub(super) lines: u64,
+}
+
+/// The starts of the parts of a file, each computed from the parts before it, while these are read by different threads.
 ///
-/// Every part tells its effect as soon as it is in memory, before it asks for its own start; parts are taken in order.
-/// So whoever waits here waits for parts that are being read, and for nobody who waits.
+/// Every part is published as soon as it is in memory, before its reader waits for its own start; parts are taken in order.
+/// So a thread waits here only for parts that are being read, never for one that waits.
 #[derive(Debug)]
-pub(super) struct Relay {
-    line: Mutex<Line>,
-    told: Condvar,
+pub(super) struct PartStarts {
+    known: Mutex<Known>,
+    changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Line {
-    /// The states at the start of the first parts, as far as they are known.
-    starts: Vec<Quoting>,
-    /// The effects of the parts that were told.
-    effects: Vec<Option<Effect>>,
-    /// Whether a part could not be read.
-    broken: bool,
+struct Known {
+    /// The starts of the first parts, as far as they are known.
+    starts: Vec<PartStart>,
+    /// The transitions and line ends of parts that were published before one in front of them.
+    pending: BTreeMap<usize, (Transition, u64)>,
 }
 
-impl Relay {
-    /// A relay for `parts` parts; the first one starts with a row.
-    pub(super) fn new(parts: usize) -> Self {
-        let line = Line { starts: vec![Quoting::Outside], effects: vec![None; parts], broken: false };
-        Self { line: Mutex::new(line), told: Condvar::new() }
+impl PartStarts {
+    /// The starts of the parts, of which the first one starts with a row behind `lines` line ends.
+    pub(super) fn new(lines: u64) -> Self {
+        let starts = vec![PartStart { state: QuoteState::Outside, lines }];
+        Self { known: Mutex::new(Known { starts, pending: BTreeMap::new() }), changed: Condvar::new() }
     }
 
-    /// Tells the effect of a part; `None`: it could not be read.
-    pub(super) fn tell(&self, part: usize, effect: Option<Effect>) {
-        let mut line = self.line();
-        line.broken |= effect.is_none();
-        line.effects[part] = effect;
-        while let (Some(&start), Some(&Some(effect))) = (line.starts.last(), line.effects.get(line.starts.len() - 1)) {
-            line.starts.push(effect.on(start));
+    /// Publishes the transition and the number of line ends of a part.
+    pub(super) fn publish(&self, part: usize, transition: Transition, lines: u64) {
+        let mut known = self.lock();
+        let Known { starts, pending } = &mut *known;
+        pending.insert(part, (transition, lines));
+        while let (Some(&PartStart { state, lines }), Some((transition, more))) =
+            (starts.last(), pending.remove(&(starts.len() - 1)))
+        {
+            starts.push(PartStart { state: transition.apply(state), lines: lines + more });
         }
-        drop(line);
-        self.told.notify_all();
+        drop(known);
+        self.changed.notify_all();
     }
 
-    /// The state at the start of a part, once it is known; `None`: a part before it could not be read.
-    pub(super) fn start_of(&self, part: usize) -> Option<Quoting> {
-        let mut line = self.line();
-        while line.starts.len() <= part && !line.broken {
-            line = self.told.wait(line).unwrap_or_else(PoisonError::into_inner);
+    /// The start of a part, once it is known.
+    pub(super) fn wait(&self, part: usize) -> PartStart {
+        let mut known = self.lock();
+        loop {
+            if let Some(start) = known.starts.get(part) {
+                return *start;
+            }
+            known = self.changed.wait(known).unwrap_or_else(PoisonError::into_inner);
         }
-        line.starts.get(part).copied()
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The line, counted behind `lines` others, of the first quoted field that is none, more likely than not: it contains
+/// a delimiter and a line end, or it is not closed. `file` is searched from `start` on, a block at a time.
+pub(super) fn unbalanced_quote(
+    file: &TextFile,
+    mut start: u64,
+    mut lines: u64,
+    delimiter: u8,
+    block_bytes: usize,
+) -> io::Result<Option<u64>> {
+    let (mut block, mut state, mut previous) = (Text::default(), QuoteState::Outside, b'\n');
+    let (mut field_line, mut has_delimiter, mut has_line_end) = (0, false, false);
+    loop {
+        block.restart(start);
+        let is_last = block.fill(file, block_bytes)?;
+        let text = block.filled();
+        let mut next = 0;
+        for at in memchr_iter(b'"', text).chain([text.len()]) {
+            let between = &text[next..at];
+            if state == QuoteState::Inside {
+                has_delimiter |= memchr(delimiter, between).is_some();
+                has_line_end |= memchr(b'\n', between).is_some();
+            } else if state == QuoteState::Closing && (!between.is_empty() || is_last && at == text.len()) {
+                if has_delimiter && has_line_end {
+                    return Ok(Some(field_line));
+                }
+                state = QuoteState::Outside;
+            }
+            lines += memchr_iter(b'\n', between).count() as u64;
+            previous = between.last().copied().unwrap_or(previous);
+            if at < text.len() {
+                if state == QuoteState::Outside {
+                    (field_line, has_delimiter, has_line_end) = (lines + 1, false, false);
+                }
+                (state, previous) = (state.after(b'"', previous, delimiter), b'"');
+            }
+            next = at + 1;
+        }
+        if is_last {
+            return Ok((state == QuoteState::Inside).then_some(field_line));
+        }
+        start += block_bytes as u64;
     }
 }

@@ -1,17 +1,17 @@
-//! What a user of [`Csv`] sees.
-#![allow(clippy::unwrap_used)]
+//! What the batches of a CSV file hold.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::Write;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{Array, RecordBatch};
 use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
+use super::record::Dialect;
 use super::*;
-use crate::source::testing::{gather, marked, marks, scan_marked};
-use crate::source::{Columns, Ground, Progress};
-use kiln_core::geo::Points;
-
-type Seen = Vec<(f64, f64, Option<f32>)>;
+use crate::source::table::{Form, Requested};
 
 fn file(text: impl AsRef<[u8]>) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
@@ -19,47 +19,118 @@ fn file(text: impl AsRef<[u8]>) -> NamedTempFile {
     file
 }
 
+fn open_with(text: impl AsRef<[u8]>, quote: Option<Quote>) -> Result<Csv> {
+    Csv::open(file(text).path(), "points.csv".to_owned(), &ReadOptions { quote, ..ReadOptions::default() })
+}
+
 fn open(text: impl AsRef<[u8]>) -> Result<Csv> {
-    Csv::open(file(text).path(), "points.csv".to_owned())
+    open_with(text, None)
 }
 
-fn scan(csv: &Csv, query: &Query<'_>, workers: usize) -> Result<(Seen, ScanReport)> {
-    let mut seen = vec![Seen::new(); workers];
-    let mut closures: Vec<_> = seen
-        .iter_mut()
-        .map(|seen| {
-            move |batch: Points<'_>| {
-                let weight = |i: usize| batch.weight().map(|w| w[i]);
-                seen.extend((0..batch.len()).map(|i| (batch.lon()[i], batch.lat()[i], weight(i))));
-                ControlFlow::Continue(())
+/// What a sink was handed: a row, its values in the order of the columns with `-` for null, or the reason of a rejection.
+type Events = Vec<Result<Vec<String>, String>>;
+
+#[derive(Default)]
+struct Seen {
+    events: Events,
+    bytes: u64,
+    batches: usize,
+    /// The types of the columns in the last batch.
+    types: Vec<DataType>,
+    /// The batch after which to stop.
+    last_batch: Option<usize>,
+}
+
+impl RowSink for Seen {
+    fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
+        self.batches += 1;
+        self.types = batch.columns().iter().map(|column| column.data_type().clone()).collect();
+        let value = |column: &dyn Array, row| match column.as_primitive_opt::<Float64Type>() {
+            _ if column.is_null(row) => "-".to_owned(),
+            Some(numbers) => numbers.value(row).to_string(),
+            None => column.as_string::<i32>().value(row).to_owned(),
+        };
+        let row = |row| Ok(batch.columns().iter().map(|column| value(column, row)).collect());
+        self.events.extend((0..batch.num_rows()).map(row));
+        if self.last_batch == Some(self.batches) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
+        self.events.push(Err(reason()));
+        ControlFlow::Continue(())
+    }
+
+    fn skip(&mut self, _: u64) -> ControlFlow<()> {
+        panic!("a CSV has no statistics")
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+}
+
+fn columns(csv: &Csv, form: Form) -> Vec<Requested> {
+    let names = csv.schema().fields().iter().enumerate();
+    names.map(|(index, field)| Requested { index: Some(index), name: field.name().clone(), form }).collect()
+}
+
+/// All columns of `csv`, read by two threads if they are `shared`.
+fn scan(csv: &Csv, form: Form, shared: bool) -> Result<Events> {
+    let request = Request { columns: columns(csv, form), workers: 1, time_range: None };
+    let scan = csv.scan(&request)?;
+    let mut parts: Vec<Seen> = (0..scan.parts()).map(|_| Seen::default()).collect();
+    if shared {
+        let left = Mutex::new(parts.iter_mut().enumerate());
+        let next = || left.lock().unwrap().next();
+        let work = || {
+            while let Some((part, seen)) = next() {
+                assert!(scan.read_part(part, seen)?.is_continue());
             }
-        })
-        .collect();
-    let mut sinks: Vec<&mut Sink<'_>> = closures.iter_mut().map(|c| c as &mut Sink<'_>).collect();
-    let report = csv.scan(query, &mut sinks)?;
-    drop(sinks);
-    Ok((seen.concat(), report))
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(work);
+            work().and(other.join().unwrap())
+        })?;
+    } else {
+        for (part, seen) in parts.iter_mut().enumerate() {
+            assert!(scan.read_part(part, seen)?.is_continue());
+        }
+    }
+    assert_eq!(parts.iter().map(|seen| seen.bytes).sum::<u64>(), if scan.parts() > 0 { scan.bytes() } else { 0 });
+    Ok(parts.into_iter().flat_map(|seen| seen.events).collect())
 }
 
-fn weighted() -> Query<'static> {
-    Query::default().with_weights(true)
+fn events(text: impl AsRef<[u8]>) -> Events {
+    scan(&open(text).unwrap(), Form::Text, false).unwrap()
 }
 
-fn read(text: impl AsRef<[u8]>) -> (Seen, ScanReport) {
-    scan(&open(text).unwrap(), &weighted(), 1).unwrap()
+/// The rows of a file without rejected ones: values separated by `|`.
+fn rows_of(csv: &Csv) -> Vec<String> {
+    let events = scan(csv, Form::Text, false).unwrap();
+    events.into_iter().map(|event| event.unwrap().join("|")).collect()
 }
 
-fn points(text: impl AsRef<[u8]>) -> Seen {
-    let (seen, report) = read(text);
-    assert_eq!(report.rejections, []);
-    seen
+fn rows(text: impl AsRef<[u8]>) -> Vec<String> {
+    rows_of(&open(text).unwrap())
 }
 
-fn reasons(text: &str) -> Vec<(u64, String)> {
-    let (_, report) = read(text);
-    assert_eq!(report.rejected, report.rejections.len() as u64);
-    assert!(report.rejections.iter().all(|rejection| rejection.input == "points.csv"));
-    report.rejections.into_iter().map(|rejection| (rejection.row, rejection.reason)).collect()
+fn names(csv: &Csv) -> Vec<&str> {
+    csv.schema().fields().iter().map(|field| field.name().as_str()).collect()
+}
+
+fn notices(csv: &Csv) -> Vec<String> {
+    csv.notices().iter().map(ToString::to_string).collect()
+}
+
+/// Asserts that a file has these columns and rows, and that nothing has to be said about it.
+fn assert_reads(text: impl AsRef<[u8]>, expected_names: &[&str], expected_rows: &[&str]) {
+    let text = text.as_ref();
+    let csv = open(text).unwrap();
+    let shown = String::from_utf8_lossy(text);
+    assert_eq!(names(&csv), expected_names, "{shown}");
+    assert_eq!(rows_of(&csv), expected_rows, "{shown}");
+    assert_eq!(notices(&csv), [""; 0], "{shown}");
 }
 
 fn failure<T: std::fmt::Debug>(result: Result<T>) -> String {
@@ -69,247 +140,264 @@ fn failure<T: std::fmt::Debug>(result: Result<T>) -> String {
 }
 
 #[test]
-fn columns_are_found_by_their_usual_names_in_any_case_and_order() {
-    let expected = [(2.5, 48.25, Some(3.0))];
-    assert_eq!(points("lon,lat,weight\n2.5,48.25,3\n"), expected);
-    assert_eq!(points("id,Value,Latitude,LONGITUDE\n7,3,48.25,2.5\n"), expected);
-    assert_eq!(points("Y,X,count\n48.25,2.5,3\n"), expected);
-    assert_eq!(points("name,lat,lng\nhere,48.25,2.5\n"), [(2.5, 48.25, None)]);
+fn every_delimiter_is_detected() {
+    for delimiter in [",", ";", "\t", "|", " ", "   "] {
+        let text = "lon,lat,w\n2.5,48.25,3\n4,5,6\n".replace(',', delimiter);
+        assert_reads(text, &["lon", "lat", "w"], &["2.5|48.25|3", "4|5|6"]);
+    }
+    assert_reads("\"city, country\";lon\nA, B;2.5\n", &["city, country", "lon"], &["A, B|2.5"]);
+    assert_reads("name,w\na,\nb,\nc,1\n", &["name", "w"], &["a|-", "b|-", "c|1"]);
+    assert_reads("id,lon,tags\n1,2,a;b\n2,3,c;d\n", &["id", "lon", "tags"], &["1|2|a;b", "2|3|c;d"]);
+    assert_reads("id,lon,list\n1,2,a|b|c|d\n2,3,e|f|g|h\n", &["id", "lon", "list"], &["1|2|a|b|c|d", "2|3|e|f|g|h"]);
+    assert_reads("lon;lat\n18,07;59,33\n-0,12;51,5\n", &["lon", "lat"], &["18,07|59,33", "-0,12|51,5"]);
+    assert_reads("lon;w\n18.07;2,5\n", &["lon", "w"], &["18.07|2,5"]);
+    assert_reads("18,07;59,33;2,5\n-0,12;51,5;3,5\n", &["x", "y", "weight"], &["18,07|59,33|2,5", "-0,12|51,5|3,5"]);
 }
 
 #[test]
-fn every_delimiter_is_detected() {
-    for delimiter in [",", ";", "\t", "|"] {
-        let text = "lon,lat,w\n2.5,48.25,3\n".replace(',', delimiter);
-        assert_eq!(points(&text), [(2.5, 48.25, Some(3.0))], "{text}");
+fn a_line_declares_the_delimiter() {
+    for line in ["sep=;", "SEP=;\r", "\"sep=;\"", "\u{feff}sep=;"] {
+        assert_reads(format!("{line}\na,b;c\n1;2\n"), &["a,b", "c"], &["1|2"]);
     }
-    assert_eq!(points("\"city, country\";lon;lat\nA, B;2.5;48.25\n"), [(2.5, 48.25, None)]);
+}
+
+#[test]
+fn columns_are_separated_by_spaces_where_every_line_has_as_many_words() {
+    let table = "#STN   YY  MM   LAT   LON\nA    2024 05  59.3  18.1\nB    2024 05  51.5  -0.1\n";
+    assert_reads(table, &["STN", "YY", "MM", "LAT", "LON"], &["A|2024|05|59.3|18.1", "B|2024|05|51.5|-0.1"]);
+    let units = table.replacen('\n', "\n#text yr  mo  deg  deg\n", 1);
+    assert_reads(units, &["STN", "YY", "MM", "LAT", "LON"], &["A|2024|05|59.3|18.1", "B|2024|05|51.5|-0.1"]);
+    assert_reads("name  lon lat \r\n \"New York\"  -74 40.7\r\n", &["name", "lon", "lat"], &["New York|-74|40.7"]);
+    assert!(open("18 59 2\n18 59 2\n").unwrap().is_positional());
+    let prose = failure(open("a file of text\nwith lines of\nany length\n"));
+    assert_eq!(
+        prose,
+        "points.csv: the first line is one column, \"a file of text\"; expected columns separated by , ; | tabs or spaces"
+    );
+}
+
+#[test]
+fn one_column_is_read_where_it_holds_geometries() {
+    assert_reads("wkt\nPOINT(1 2)\nPOINT(3 4)\n", &["wkt"], &["POINT(1 2)", "POINT(3 4)"]);
+    assert_reads("place\n\"59.3, 18.1\"\n51.5,-0.1\n", &["place"], &["59.3, 18.1", "51.5,-0.1"]);
+    let csv = open("POINT(1 2)\nPOINT(3 4)\n").unwrap();
+    assert_eq!((names(&csv), rows_of(&csv).len()), (vec!["1"], 2));
+}
+
+#[test]
+fn lines_before_the_header_are_skipped() {
+    let expected = ["1|2", "3|4"];
+    assert_reads("# by a logger, v1\n# units: degrees\nlon,lat\n1,2\n# a pause\n3,4\n", &["lon", "lat"], &expected);
+    assert_reads("#lon,lat\n1,2\n3,4\n", &["lon", "lat"], &expected);
+    assert_reads("# a logger\n# lon,lat\n1,2\n#\n3,4\n", &["lon", "lat"], &expected);
+    assert_reads("#lon,lat\n", &["lon", "lat"], &[]);
+    assert_reads("#,lon,lat\n1,2,3\n", &["#", "lon", "lat"], &["1|2|3"]);
+    assert_reads("\n \r\nlon,lat\n\n1,2\n\n \n3,4", &["lon", "lat"], &expected);
+    for title in ["Stations\n\n", "Stations, all\nof 2024\n"] {
+        let csv = open(format!("{title}lon,lat,w\n1,2,3\n3,4,5\n")).unwrap();
+        assert_eq!(
+            (names(&csv), rows_of(&csv)),
+            (vec!["lon", "lat", "w"], vec!["1|2|3".to_owned(), "3|4|5".to_owned()])
+        );
+        assert_eq!(notices(&csv), ["the lines before line 3, \"Stations\" and so on, are skipped as a title"]);
+    }
+    // A mark in the middle of a file without comments is text.
+    assert_reads("name,lon\n#1,2\n#2,3\n", &["name", "lon"], &["#1|2", "#2|3"]);
+}
+
+#[test]
+fn a_short_header_is_no_title() {
+    let csv = open("lon\tlat\n1\t2.5\t3.5\n2\t3.5\t4.5\n").unwrap();
+    assert_eq!((names(&csv), notices(&csv).len()), (vec!["lon", "lat"], 0));
+    assert!(scan(&csv, Form::Text, false).unwrap()[0].as_ref().unwrap_err().starts_with("the row has 3 fields for 2"));
 }
 
 #[test]
 fn a_file_of_numbers_alone_needs_no_header() {
-    assert_eq!(points("2.5,48.25,3\n4,5,6"), [(2.5, 48.25, Some(3.0)), (4.0, 5.0, Some(6.0))]);
-    assert_eq!(points("\u{feff}2.5\t48.25\n"), [(2.5, 48.25, None)]);
-    let query = weighted().with_names(Columns { lon: Some("y".into()), lat: Some("x".into()), ..Columns::default() });
-    assert_eq!(scan(&open("48,2,1\n").unwrap(), &query, 1).unwrap().0, [(2.0, 48.0, Some(1.0))]);
+    for text in ["2.5,48.25,3,7\n4,5,6,8", "\u{feff}2.5\t48.25\t3\t7\n4\t5\t6\t8\n"] {
+        assert_reads(text, &["x", "y", "weight", "4"], &["2.5|48.25|3|7", "4|5|6|8"]);
+        assert!(open(text).unwrap().is_positional());
+    }
+    assert!(!open("lon,lat\n1,2\n").unwrap().is_positional());
 }
 
 #[test]
-fn files_are_read_as_spreadsheets_and_people_write_them() {
-    let expected = [(2.5, 48.25, Some(3.0)), (1000.0_f64 - 999.0, -5.0, Some(0.5))];
-    for text in [
-        "\u{feff}lon,lat,w\r\n2.5,48.25,3\r\n1,-5,.5\r\n",
-        "\nlon,lat,w\n\n2.5,48.25,3\n\n\n1,-5,0.5",
-        "lon, lat, w\n 2.5 , +48.25 ,3 \n1e0,-0.5e1,5e-1\n  \n",
-        "\"lon\",\"lat\",\"w\"\n\"2.5\",\"48.25\",\"3\"\n\"1\",\" -5 \",\"0.5\"",
-        "lon,lat,w,more\n2.5,48.25,3\n1,-5,0.5,a\n",
-        "lon,lat,w\n2.5,48.25,3,\n1,-5,0.5, \r\n",
+fn a_first_line_like_the_rows_is_a_row() {
+    let said = ["line 1 is a row and no header; columns are named by their numbers, from 1"];
+    for (text, columns) in [
+        ("GSM,240,1,0,1000,18.07,59.33\nLTE,240,1,1,1001,-0.12,51.5\n", 7),
+        ("0\tX\t\t59.33\t18.07\tPPL\tSE\t\n1\tY\t\t51.5\t-0.12\tPPL\tGB\t\n", 8),
+        ("Rome;41.9;12.5\nOslo;59.9;10.7\n", 3),
+        ("a,5,5\na,7,8\n", 3),
+        ("Oslo,1A,59.9,10.7\nRome,12,41.9,12.5\n", 4),
     ] {
-        assert_eq!(points(text), expected, "{text}");
+        let csv = open(text).unwrap();
+        assert_eq!(names(&csv).len(), columns, "{text}");
+        assert_eq!((names(&csv)[1], rows_of(&csv).len(), csv.is_positional()), ("2", 2, false), "{text}");
+        assert_eq!(notices(&csv), said, "{text}");
     }
+}
+
+#[test]
+fn numbers_may_be_names() {
+    for text in [
+        "id,2019,2020\nA,5,6\nB,7,8\n",
+        "lon,lat,0,1,2\n18.1,59.3,7,7,8\n18.2,59.4,9,9,9\n",
+        "lon,lat,0.05,0.5,0.95\n18.1,59.3,7,7,8\n18.2,59.4,9,9,9\n",
+        "name,lon\nlon,5\n",
+    ] {
+        let csv = open(text).unwrap();
+        assert_eq!(names(&csv), text.lines().next().unwrap().split(',').collect::<Vec<_>>());
+        assert_eq!((rows_of(&csv).len(), notices(&csv).len()), (text.lines().count() - 1, 0), "{text}");
+    }
+    let csv = open("id,101,102\nA,5,6\nB,7,8\n").unwrap();
+    assert_eq!(names(&csv), ["id", "101", "102"]);
+    assert_eq!(notices(&csv), ["line 1 is the header, although there are numbers in it"]);
+}
+
+#[test]
+fn names_are_kept_as_they_are() {
+    assert_reads("lon, Lat ,lon,\n1,2,3,4\n", &["lon", "Lat", "lon", ""], &["1|2|3|4"]);
+    let csv = open(b"L\xe4nge;H\xf6he\n1;2\n").unwrap();
+    assert_eq!(names(&csv), ["Länge", "Höhe"]);
+    let said = "names such as \"Länge\" are not UTF-8 and read as windows-1252; set another with encoding";
+    assert_eq!(notices(&csv), [said]);
+}
+
+#[test]
+fn lines_end_as_systems_end_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = "lon,lat\n1,2\n\"3\",\"4\"\n".replace('\n', end);
+        assert_reads(&text, &["lon", "lat"], &["1|2", "3|4"]);
+        assert_reads(text.trim_end(), &["lon", "lat"], &["1|2", "3|4"]);
+    }
+    assert_reads("18.07,59.33\r-0.12,51.5\r", &["x", "y"], &["18.07|59.33", "-0.12|51.5"]);
+    assert_reads("a,b\n1\r2,3\n", &["a", "b"], &["1\r2|3"]);
 }
 
 #[test]
 fn quoted_text_may_hold_anything() {
-    let text = "name,lon,lat\n\"a, \"\"b\"\"\n1,2\n\",3,4\n\"\",5,6\n5\" pipe,7,8\n\"\"\"\",9,10\n";
-    assert_eq!(points(text), [(3.0, 4.0, None), (5.0, 6.0, None), (7.0, 8.0, None), (9.0, 10.0, None)]);
+    let text = "name,lon,lat\n\"a, \"\"b\"\"\n1,2\n\",3,4\n\"\",5,6\n5\" pipe,7,8\n\"\"\"\",9,10\nx, \"1\",\"2\" \n";
+    let expected = ["a, \"b\"\n1,2|3|4", "-|5|6", "5\" pipe|7|8", "\"|9|10", "x|1|2"];
+    assert_reads(text, &["name", "lon", "lat"], &expected);
+    let none = open_with("name,lon\n\"a\nb\",1\n", Some(Quote::None)).unwrap();
+    assert_eq!(rows_of(&none), ["\"a|-", "b\"|1"]);
 }
 
 #[test]
-fn rows_that_hold_no_point_are_explained() {
-    let text = "lon,lat,w\n1,abc,1\n1,2,1\n\n3\n4,5\n,6,1\n1,2,\n";
-    let expected = [
-        (1, "lat: \"abc\" is not a number"),
-        (3, "lat: missing, the row has 1 of 3 fields"),
-        (4, "w: missing, the row has 2 of 3 fields"),
-        (5, "lon: the field is empty"),
-        (6, "w: the field is empty"),
+fn a_tab_separated_text_with_unbalanced_quotes_has_no_quoted_fields() {
+    let names = |row: usize| ["\"open", "plain", "close\"", "\"both\""][if row < 10 { 1 } else { row % 4 }];
+    let rows_of_text: Vec<String> = (0..100).map(|row| format!("{row}\t{}\t{row}", names(row))).collect();
+    let text = format!("id\tname\tlon\n{}\n", rows_of_text.join("\n"));
+    let csv = open(&text).unwrap();
+    let read = rows_of(&csv);
+    assert_eq!((read.len(), &*read[12], &*read[10]), (100, "12|\"open|12", "10|close\"|10"));
+    let said = "quotes are text, because the one in line 14 has no partner in its field; set quote to `double` if they \
+                enclose fields";
+    assert_eq!(notices(&csv), [said]);
+    // The user knows better.
+    let quoted = open_with(&text, Some(Quote::Double)).unwrap();
+    assert_eq!(notices(&quoted), [""; 0]);
+    assert!(scan(&quoted, Form::Text, false).unwrap().iter().any(Result::is_err));
+    // One that is left open.
+    assert_eq!(rows("a\tb\n1\t\"x\n2\ty\n"), ["1|\"x", "2|y"]);
+    // Fields that are quoted.
+    assert_reads("a\tb\n\"1\"\t\"x\ny\"\n\"2\"\t\"\tz\"\n", &["a", "b"], &["1|x\ny", "2|z"]);
+}
+
+#[test]
+fn a_quote_that_encloses_rows_is_rejected_with_its_line() {
+    let rejected = |text: &str| events(text).into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    let lines = "5,name,5\n".repeat(50);
+    let text = format!("id,name,lon\n\n1,\"a\nb\",2\n5,\"open,5\n{lines}51,close\",51\n52,name,52\n");
+    let said = "a quoted field that begins in line 5 contains 51 lines that look like rows; set `quote` to `none` if \
+                quotes are text";
+    assert_eq!(rejected(&text), [said]);
+    assert_eq!(events(&text).len(), 3);
+    assert_eq!(rejected("id,name,lon\n1,\"open,2\n2,close\",3\n").len(), 1);
+    let trailing = "id,name,lon\n1,a,2,\n2,b,3,\n3,\"open,4,\n4,c,5,\n5,close\",6,\n";
+    assert_eq!((rejected(trailing).len(), events(trailing).len()), (1, 3));
+    let left_open = rejected("id,name,lon\n1,name,2\n2,\"open,3\n3,name,4\n4,name,5\n");
+    let said = "a quote (\") in line 3 is left open until the end of the file, 3 lines later; set `quote` to `none` if \
+                quotes are text";
+    assert_eq!(left_open, [said]);
+    assert_eq!(rows("id,note,lon\n1,\"one, two\nthree\nfour, five, six\nseven\",2\n").len(), 1);
+}
+
+#[test]
+fn a_row_with_more_fields_than_columns_is_rejected_and_one_with_fewer_is_filled() {
+    let text = "lon,lat\n1,2\n1,5,2,5\n3,4,\n5,6,x\n5,6,,\n7\n,8\n, \n";
+    let seen = events(text);
+    let reason = |fields| format!("the row has {fields} fields for 2 columns: is there a bare \",\" in its text?");
+    let row = |text: &str| Ok(text.split('|').map(str::to_owned).collect());
+    let expected: Events = vec![
+        row("1|2"),
+        Err(reason(4)),
+        row("3|4"),
+        Err(reason(3)),
+        Err(reason(4)),
+        row("7|-"),
+        row("-|8"),
+        row("-|-"),
     ];
-    assert_eq!(reasons(text), expected.map(|(row, reason)| (row, reason.to_owned())));
-    assert_eq!(reasons("lat;lon\n48,5;2\n")[0].1, "lat: \"48,5\" is not a number: write decimals with a point");
-    assert_eq!(reasons("48,5;2,5\n1,5;2,5\n").len(), 2);
-    assert!(reasons("lon,lat\n1,95\n")[0].1.contains("beyond ±90"));
-    assert!(reasons("lon,lat\n1,nan\n")[0].1.contains("not finite"));
-    assert!(reasons("lon,lat,name\n1,2,a\n1,2,\"b\n3,4,c\n")[0].1.contains("left open"));
-}
-
-#[test]
-fn a_row_with_more_fields_than_columns_is_rejected() {
-    let text = "lon,lat\n1,2\n1,5,2,5\n3,4,\n5,6,x\n5,6,,\n7,8\n";
-    let (seen, report) = read(text);
-    assert_eq!(seen, [(1.0, 2.0, None), (3.0, 4.0, None), (7.0, 8.0, None)]);
-    assert_eq!((report.read, report.rejected), (6, 3));
-    let rows: Vec<u64> = report.rejections.iter().map(|rejection| rejection.row).collect();
-    assert_eq!(rows, [2, 4, 5]);
-    assert_eq!(report.rejections[0].reason, "the row has 4 fields for 2 columns: is there a bare \",\" in its text?");
-    // Neither a time nor a category is looked for in fields that moved.
-    let text = "name;lon;lat;kind\na;1;2;x\na;b;1;2;x\n";
-    let query = Query::default().with_category_filter(vec!["x".into()]);
-    let (seen, report) = scan(&open(text).unwrap(), &query, 1).unwrap();
-    assert_eq!((seen.len(), report.filtered, report.rejected), (1, 0, 1));
-    assert!(report.rejections[0].reason.starts_with("the row has 5 fields for 4 columns"));
-}
-
-#[test]
-fn rows_keep_their_order_and_number_however_many_are_bad() {
-    let text: String = (0..20_000).map(|i| if i % 3 == 1 { format!("{i},no\n") } else { format!("{i},1\n") }).collect();
-    let csv = open(format!("lon,lat\n{text}")).unwrap();
-    let query = Query::default().with_ground(Ground::Plane);
-    let (seen, report) = scan(&csv, &query, 1).unwrap();
-    let expected: Vec<f64> = (0..20_000).filter(|i| i % 3 != 1).map(f64::from).collect();
-    assert_eq!(seen.iter().map(|point| point.0).collect::<Vec<_>>(), expected);
-    assert_eq!(report.rejections.iter().map(|rejection| rejection.row).collect::<Vec<_>>(), [2, 5, 8, 11, 14]);
-}
-
-#[test]
-fn weights_are_read_when_wanted_and_there() {
-    let csv = open("lon,lat,w\n1,2,x\n").unwrap();
-    assert_eq!(scan(&csv, &Query::default(), 1).unwrap().0, [(1.0, 2.0, None)]);
-    assert_eq!(scan(&csv, &weighted(), 1).unwrap().1.rejected, 1);
-    let named = weighted().with_names(Columns { weight: Some("Depth".into()), ..Columns::default() });
-    assert_eq!(scan(&open("lon,lat,w,depth\n1,2,x,9\n").unwrap(), &named, 1).unwrap().0, [(1.0, 2.0, Some(9.0))]);
-    assert_eq!(
-        failure(scan(&csv, &named, 1)),
-        "points.csv: there is no column \"Depth\" for the weight; there are \"lat\", \"lon\", \"w\""
-    );
-}
-
-#[test]
-fn a_missing_column_is_told_with_those_there_are() {
-    let missing = |text: &str| failure(scan(&open(text).unwrap(), &Query::default(), 1));
-    assert_eq!(
-        missing("a,lat\n1,2\n"),
-        "points.csv: no column is called as a longitude usually is (lon, lng, long, longitude, x); name one with lon: \
-         \"a\", \"lat\""
-    );
-    assert!(failure(open("hello\nworld\n")).contains("parted by , ; | or a tab"));
-    assert!(missing(&format!("{}\n", "column,".repeat(500))).ends_with("… (501 in all)"));
-    assert!(missing("a\u{7}b,\"c\nd\"\n").contains(r#""a\u{7}b", "c\nd""#));
-    let timed = Query::default().with_start(Some(0));
-    assert!(
-        failure(scan(&open("lon,lat\n").unwrap(), &timed, 1))
-            .contains("called as a time usually is (time, timestamp, date, datetime); name one with time: ")
-    );
-    let in_category = Query::default().with_category_filter(vec!["a".into()]);
-    assert!(
-        failure(scan(&open("lon,lat\n").unwrap(), &in_category, 1))
-            .contains("name one with category_column: \"lon\", \"lat\"")
-    );
-}
-
-#[test]
-fn a_name_that_two_columns_have_is_an_error() {
-    let csv = open("lon,lat,w,lat,w\n1,2,3,4,5\n").unwrap();
-    let doubled = failure(scan(&csv, &Query::default(), 1));
-    assert!(doubled.starts_with("points.csv: more than one column is called \"lat\"; "), "{doubled}");
-    // A name that nobody asks for may be there as often as it likes.
-    let columns = Columns { lat: Some("lon".into()), ..Columns::default() };
-    let query = Query::default().with_names(columns);
-    assert_eq!(scan(&csv, &query, 1).unwrap().0, [(1.0, 1.0, None)]);
-    let doubled = failure(scan(&csv, &query.with_weights(true), 1));
-    assert!(doubled.contains("called \"w\""), "{doubled}");
-}
-
-#[test]
-fn times_and_categories_filter() {
-    let text = "lon,lat,time,kind\n1,0,2024-01-01T00:00:00Z,a\n2,0,2024-01-02,\"a\"\n3,0,2024-01-03 00:00:00,b\n\
-                4,0,,a\n5,0,1704153600,a\n6,0,soon,a\n";
-    let day_us = |day: i64| Some(1_704_067_200_000_000 + (day - 1) * 86_400_000_000);
-    let lons = |query: Query<'_>| {
-        let (seen, report) = scan(&open(text).unwrap(), &query, 1).unwrap();
-        (seen.iter().map(|point| point.0).collect::<Vec<_>>(), report.filtered, report.rejections)
-    };
-    let (seen, filtered, rejections) = lons(Query::default().with_start(day_us(2)).with_end(day_us(3)));
-    assert_eq!((seen, filtered), (vec![2.0, 5.0], 3));
-    assert_eq!(rejections[0].reason, "time: \"soon\" is not a time such as 2024-01-31T12:00:00Z or Unix seconds");
-    let (seen, filtered, _) = lons(Query::default().with_category_filter(vec!["a".into()]));
-    assert_eq!((seen, filtered), (vec![1.0, 2.0, 4.0, 5.0, 6.0], 1));
-}
-
-#[test]
-fn times_and_categories_come_along() {
-    let text = "kind,lon,lat,time\na,1,0,2024-01-01T00:00:00Z\n\"a\",2,0,\n\"b, \"\"c\"\"\",3,0,1704067200.5\n\
-                ,4,0,soon\n  ,5,0,2024\nb,6,0\na,7,x,2024-01-02\na,8,0, \"2024-01-02\" \n";
-    let csv = open(text).unwrap();
-    let (seen, report) = scan_marked(&csv, &marked()).unwrap();
-    let start_us = 1_704_067_200_000_000;
-    let expected = marks(&[
-        (1.0, Some(start_us), Some("a")),
-        (2.0, None, Some("a")),
-        (3.0, Some(start_us + 500_000), Some("b, \"c\"")),
-        (5.0, Some(start_us), None),
-        (8.0, Some(start_us + 86_400_000_000), Some("a")),
-    ]);
     assert_eq!(seen, expected);
-    let reasons: Vec<&str> = report.rejections.iter().map(|rejection| &*rejection.reason).collect();
-    assert_eq!(
-        reasons,
-        [
-            "time: \"soon\" is not a time such as 2024-01-31T12:00:00Z or Unix seconds",
-            "time: missing, the row has 3 of 4 fields",
-            "lat: \"x\" is not a number"
-        ]
-    );
-    // Filters work together with it, and what is not wanted does not come along.
-    let query = marked().with_category_filter(vec!["a".into()]).with_start(Some(start_us));
-    assert_eq!(scan_marked(&csv, &query).unwrap().0, [expected[0].clone(), expected[4].clone()]);
-    let (gathered, report) = gather(&csv, &query.with_times(false).with_categories(false)).unwrap();
-    assert_eq!((gathered.len(), report.filtered, report.rejected), (2, 3, 3));
-    assert!(gathered.points().time_us().is_none() && gathered.points().category().is_none());
 }
 
 #[test]
-fn times_and_categories_need_not_be_there_unless_they_are_named() {
-    let csv = open("lon,lat\n1,2\n").unwrap();
-    let (gathered, _) = gather(&csv, &marked()).unwrap();
-    assert!(gathered.len() == 1 && gathered.points().time_us().is_none() && gathered.points().category().is_none());
-    let columns = Columns { category: Some("kind".into()), ..Columns::default() };
-    let named = failure(scan(&csv, &marked().with_names(columns), 1));
-    assert_eq!(named, "points.csv: there is no column \"kind\" for the category; there are \"lon\", \"lat\"");
+fn columns_of_numbers_are_numbers_as_long_as_all_values_are() {
+    let csv = open("a,b\n 1.50,1\n+2e1,\n\"\",x\n\"3\",4.0\n").unwrap();
+    let numbers = scan(&csv, Form::Number, false).unwrap();
+    let expected = [["1.5", "1"], ["20", "-"], ["-", "x"], ["3", "4.0"]];
+    assert_eq!(numbers, expected.map(|row| Ok(row.map(str::to_owned).to_vec())));
+    let request = Request { columns: columns(&csv, Form::Number), workers: 1, time_range: None };
+    let mut seen = Seen::default();
+    assert!(csv.scan(&request).unwrap().read_part(0, &mut seen).unwrap().is_continue());
+    assert_eq!(seen.types, [DataType::Float64, DataType::Utf8]);
+    assert_eq!(rows(b"a,b\n\xff\xfe,\x00\n"), ["\u{fffd}\u{fffd}|\0"]);
 }
 
 #[test]
-fn a_category_in_each_row_takes_no_more_memory_than_a_batch() {
-    let rows = 100_000;
-    let text: Vec<String> = (0..rows).map(|i| format!("{i},0,name {i}")).collect();
-    let csv = open(format!("x,y,class\n{}", text.join("\n"))).unwrap();
-    let (mut next, mut most_names) = (0, 0);
-    let mut sink = |batch: Points<'_>| {
-        let category = batch.category().unwrap();
-        most_names = most_names.max(category.names.len());
-        for (i, lon) in batch.lon().iter().enumerate() {
-            assert_eq!((*lon, category.name(i)), (f64::from(next), Some(&*format!("name {next}"))));
-            next += 1;
-        }
-        ControlFlow::Continue(())
-    };
-    csv.scan(&marked().with_ground(Ground::Plane), &mut [&mut sink]).unwrap();
-    assert_eq!(next, rows);
-    assert!(most_names < 40_000, "{most_names}");
+fn requested_columns_come_in_the_order_of_the_request() {
+    let csv = open("a,b,c\n1,2,3\n").unwrap();
+    let column = |index: usize, form| columns(&csv, form)[index].clone();
+    let request =
+        Request { columns: vec![column(2, Form::Text), column(0, Form::Number)], workers: 1, time_range: None };
+    let mut seen = Seen::default();
+    assert!(csv.scan(&request).unwrap().read_part(0, &mut seen).unwrap().is_continue());
+    assert_eq!(seen.events, [Ok(vec!["3".to_owned(), "1".to_owned()])]);
+    let none = Request { columns: Vec::new(), workers: 1, time_range: None };
+    let mut seen = Seen::default();
+    assert!(csv.scan(&none).unwrap().read_part(0, &mut seen).unwrap().is_continue());
+    assert_eq!(seen.events, [Ok(Vec::new())]);
 }
 
 #[test]
 fn empty_files_and_junk_are_told_apart() {
-    for text in ["", "\n\n", "\u{feff}", " \r\n"] {
+    for text in ["", "\n\n", "\u{feff}", " \r\n", "\r"] {
         assert_eq!(failure(open(text)), "points.csv: the file is empty", "{text:?}");
     }
     for text in ["lon,lat", "lon,lat\n", "lon,lat\r\n\r\n"] {
-        assert_eq!(read(text), (Seen::new(), ScanReport::default()), "{text:?}");
+        assert_reads(text, &["lon", "lat"], &[]);
     }
-    assert!(failure(open(b"\xff\xfel\0o\0n\0")).contains("UTF-16"));
+    assert!(failure(open("hello\nworld\n")).contains("the first line is one column, \"hello\"; "));
     assert!(failure(open(vec![b'x'; 2 << 20])).contains("longer than 1 MiB"));
-    assert!(failure(Csv::open(std::env::temp_dir().as_path(), "here".into())).contains("no regular file"));
-    assert!(matches!(Csv::open(Path::new("/no/such/file"), "gone".into()), Err(Error::Io { .. })));
-    let (seen, report) = read(b"lon,lat,name\n1,2,\xff\xfe\n\xc3,\x00,\n3,4,\x80\n");
-    assert_eq!((seen.len(), report.rejected), (2, 1));
+    let folder = Csv::open(std::env::temp_dir().as_path(), "here".into(), &ReadOptions::default());
+    assert!(failure(folder).contains("no regular file"));
+    let gone = Csv::open(Path::new("/no/such/file"), "gone".into(), &ReadOptions::default());
+    assert!(matches!(gone, Err(Error::Io { .. })));
 }
 
 #[test]
 fn an_endless_row_is_an_error_not_a_memory_hog() {
     let mut csv = open(format!("lon,lat\n1,2\n\"{}", "1,2\n".repeat(Csv::LONGEST_ROW_BYTES))).unwrap();
     csv.part_bytes = 1 << 16;
-    for workers in 1..=2 {
-        assert!(failure(scan(&csv, &Query::default(), workers)).contains("the row at byte 12 is longer than 4 MiB"));
+    for shared in [false, true] {
+        let message = failure(scan(&csv, Form::Number, shared));
+        assert_eq!(
+            message,
+            "points.csv: the row in line 3 is longer than 4 MiB: is a quote (\") left open? set quote to `none` if quotes \
+             are text"
+        );
     }
 }
 
@@ -318,17 +406,13 @@ fn what_is_added_to_an_open_file_is_not_read_and_what_is_gone_is_an_error() {
     for text in ["lon,lat\n1,2\n3,4\n", "lon,lat\n1,2\n3,4"] {
         for part_bytes in [1, 5, 1 << 20] {
             let mut file = file(text);
-            let mut csv = Csv::open(file.path(), "points.csv".to_owned()).unwrap();
+            let mut csv = Csv::open(file.path(), "points.csv".to_owned(), &ReadOptions::default()).unwrap();
             csv.part_bytes = part_bytes;
             file.write_all(b"56,7\n8,9\n").unwrap();
-            for workers in 1..=2 {
-                let (seen, report) = scan(&csv, &Query::default(), workers).unwrap();
-                assert_eq!((seen.len(), report.read, report.rejected), (2, 2, 0), "{text:?} in parts of {part_bytes}");
-                assert!(seen.contains(&(3.0, 4.0, None)));
-            }
+            assert_eq!(rows_of(&csv), ["1|2", "3|4"], "{text:?} in parts of {part_bytes}");
             for left in [text.len() as u64 - 1, 3, 0] {
                 file.as_file().set_len(left).unwrap();
-                let message = failure(scan(&csv, &Query::default(), 2));
+                let message = failure(scan(&csv, Form::Number, true));
                 assert_eq!(message, "points.csv: the file changed while it was read");
             }
         }
@@ -338,53 +422,37 @@ fn what_is_added_to_an_open_file_is_not_read_and_what_is_gone_is_an_error() {
 #[test]
 fn a_file_that_shrinks_in_the_middle_of_a_scan_is_an_error() {
     let file = file(format!("lon,lat\n{}", "1,2\n".repeat(100_000)));
-    let mut csv = Csv::open(file.path(), "points.csv".to_owned()).unwrap();
+    let mut csv = Csv::open(file.path(), "points.csv".to_owned(), &ReadOptions::default()).unwrap();
     csv.part_bytes = 1000;
-    let mut cut = |_: Points<'_>| {
-        file.as_file().set_len(50_000).unwrap();
-        ControlFlow::Continue(())
-    };
-    assert_eq!(failure(csv.scan(&Query::default(), &mut [&mut cut])), "points.csv: the file changed while it was read");
+    let request = Request { columns: columns(&csv, Form::Number), workers: 1, time_range: None };
+    let scan = csv.scan(&request).unwrap();
+    assert!(scan.read_part(0, &mut Seen::default()).unwrap().is_continue());
+    file.as_file().set_len(50_000).unwrap();
+    let rest = (1..scan.parts()).find_map(|part| scan.read_part(part, &mut Seen::default()).err()).unwrap();
+    assert_eq!(rest.to_string(), "points.csv: the file changed while it was read");
+    // A part that waits for one that could not be read does not wait forever.
+    assert!(matches!(scan.read_part(scan.parts() - 1, &mut Seen::default()), Err(Error::Input { .. })));
 }
 
 #[test]
-fn progress_ends_with_the_whole_file() {
-    let text = format!("lon,lat\n{}", "1,2\n".repeat(10_000));
-    let mut csv = open(&text).unwrap();
-    csv.part_bytes = 1000;
-    let progress = Progress::default();
-    scan(&csv, &Query::default().with_progress(Some(&progress)), 2).unwrap();
-    assert_eq!(progress.snapshot(), (text.len() as u64, text.len() as u64, 10_000));
+fn a_sink_that_breaks_stops_the_part() {
+    let csv = open(format!("lon,lat\n{}1,2,3\n1,2\n", "1,2\n".repeat(20_000))).unwrap();
+    let request = Request { columns: columns(&csv, Form::Number), workers: 1, time_range: None };
+    for last_batch in 1..=4 {
+        let mut seen = Seen { last_batch: Some(last_batch), ..Seen::default() };
+        assert!(csv.scan(&request).unwrap().read_part(0, &mut seen).unwrap().is_break(), "{last_batch}");
+        assert_eq!(seen.batches, last_batch);
+    }
 }
 
-#[test]
-fn a_sink_that_breaks_stops_the_scan() {
-    let mut csv = open(format!("lon,lat\n{}", "1,2\n".repeat(100_000))).unwrap();
-    csv.part_bytes = 10_000;
-    let mut stop = |_: Points<'_>| ControlFlow::Break(());
-    assert!(matches!(csv.scan(&Query::default(), &mut [&mut stop]), Err(Error::Cancelled)));
-}
-
-/// Asserts that a file reads the same in parts of any size and by any number of workers.
+/// Asserts that a file reads the same in parts of any size and by two threads.
 fn assert_parts_agree(text: &str, part_sizes: impl Iterator<Item = usize>) {
     let Ok(mut csv) = open(text) else { return };
-    let query = weighted().with_ground(Ground::Plane);
-    let Ok((whole, report)) = scan(&csv, &query, 1) else { return };
-    let with_notes = marked().with_names(Columns { category: Some("note".into()), ..Columns::default() });
-    let with_notes = with_notes.with_ground(Ground::Plane);
-    let noted = scan_marked(&csv, &with_notes).ok();
-    let in_order = |mut seen: Seen| {
-        seen.sort_by(|a, b| a.partial_cmp(b).unwrap());
-        seen
-    };
+    let whole = scan(&csv, Form::Text, false).unwrap();
     for part_bytes in part_sizes {
         csv.part_bytes = part_bytes;
-        assert_eq!(scan(&csv, &query, 1).unwrap(), (whole.clone(), report.clone()), "parts of {part_bytes}: {text:?}");
-        assert_eq!(scan_marked(&csv, &with_notes).ok(), noted, "parts of {part_bytes}: {text:?}");
-        for workers in 2..=3 {
-            let (seen, parallel_report) = scan(&csv, &query, workers).unwrap();
-            assert_eq!(in_order(seen), in_order(whole.clone()), "parts of {part_bytes}, {workers} workers: {text:?}");
-            assert_eq!(parallel_report, report);
+        for shared in [false, true] {
+            assert_eq!(scan(&csv, Form::Text, shared).unwrap(), whole, "parts of {part_bytes}: {text:?}");
         }
     }
 }
@@ -398,21 +466,79 @@ fn parts_of_any_size_hold_each_row_once() {
                 0 => format!("{i},{i}.5,{i},\"line{end}of \"\"{i}\"\",1,2\"{end}"),
                 1 => format!("\"{i}\",{i}.5,{i},\"\"{end}{end}"),
                 2 => format!("{i},text,{i},6\" pipe{end}"),
-                3 => format!("{i},{i}.123456789012345678,{i}{end}"),
+                3 => format!("{i},{i}.5,{i},\"x{end}1,2,3,4{end}5,6,7,8{end}y\"{end}"),
                 _ => format!("{i},-{i}.5,{i},plain{end}"),
             };
             text.push_str(&row);
         }
         assert_parts_agree(&text, 1..90);
         assert_parts_agree(text.trim_end(), (1..60).chain([text.len() - 30]));
-        assert_eq!(scan(&open(&text).unwrap(), &weighted(), 1).unwrap().1.read, 60);
+        assert_eq!(events(&text).len(), 60);
+        assert_eq!(events(&text).iter().filter(|event| event.is_err()).count(), 10);
     }
     assert_parts_agree("1,2,3\n4,5,6\n\n7,8,9", 1..24);
+    assert_parts_agree("1,2\r3,4\r\r5,6\r", 1..14);
+    assert_parts_agree("a  b \n1 2\n\n 3   4\n", 1..14);
+}
+
+const COMMAS: Dialect = Dialect { delimiter: b',', quotes: true, comments: false };
+const TABS: Dialect = Dialect { delimiter: b'\t', ..COMMAS };
+
+/// Where the records of a text start, as `csv-core` splits it.
+fn record_starts(text: &[u8], dialect: Dialect) -> Vec<usize> {
+    let mut record = Record::new(dialect);
+    let (mut starts, mut at) = (Vec::new(), 0);
+    while at < text.len() {
+        if text[at] == b'\n' {
+            at += 1;
+            continue;
+        }
+        starts.push(at);
+        at += record.read(&text[at..], true).unwrap();
+    }
+    starts
 }
 
 proptest! {
     #[test]
-    fn parts_agree_on_any_text(rows in "([1-9.,\"a]|\n|\r\n|,\"|\",){0,80}", part_bytes in 1_usize..20) {
+    fn parts_agree_on_any_text(rows in "([1-9.,\"a#]|\n|\r\n|,\"|\",){0,80}", part_bytes in 1_usize..20) {
         assert_parts_agree(&format!("lon,lat\n1,2\n{rows}"), std::iter::once(part_bytes));
+        assert_parts_agree(&format!("lon\tlat\n1\t2\n{}", rows.replace(',', "\t")), std::iter::once(part_bytes));
+    }
+
+    #[test]
+    fn rows_start_where_csv_core_starts_records(text in "[a,\"\n\r]{0,60}", quotes in any::<bool>()) {
+        let (text, dialect) = (text.as_bytes(), Dialect { quotes, ..COMMAS });
+        let starts = record_starts(text, dialect);
+        for cut in 1..text.len() {
+            let (before, behind) = text.split_at(cut);
+            let state = Transition::of(before, b'\n', dialect).apply(QuoteState::Outside);
+            let found = first_row(behind, before[cut - 1], state, dialect).map(|row| cut + row);
+            let line_ends = |at: usize| text[at..].iter().take_while(|&&byte| byte == b'\n').count();
+            let found = found.map(|at| at + line_ends(at)).filter(|&at| at < text.len());
+            prop_assert_eq!(found, starts.iter().copied().find(|&start| start >= cut), "cut at {}", cut);
+        }
+    }
+
+    #[test]
+    fn an_unbalanced_quote_is_found_in_blocks_of_any_size(text in "[a\t\"\n]{0,60}", block_bytes in 1_usize..9) {
+        let (file, bytes) = (file(&text), text.len() as u64);
+        let file = TextFile { file: file.reopen().unwrap(), bytes, has_carriage_returns: false };
+        let find = |block_bytes| unbalanced_quote(&file, 0, 0, b'\t', block_bytes).unwrap();
+        // It is one of a record with a tab and a line end in a field, or of one that is not closed.
+        let text = text.as_bytes();
+        let mut record = Record::new(TABS);
+        let is_unbalanced = |start: &usize| {
+            let length = record.read(&text[*start..], true).unwrap();
+            let holds = |field: &[u8]| field.contains(&b'\t') && field.contains(&b'\n');
+            let end = Transition::of(&text[*start..start + length], b'\n', TABS).apply(QuoteState::Outside);
+            end == QuoteState::Inside || (0..record.len()).any(|index| holds(record.field(index)))
+        };
+        let start = record_starts(text, TABS).into_iter().find(is_unbalanced);
+        let lines = |end| memchr_iter(b'\n', &text[..end]).count() as u64;
+        let found = find(block_bytes);
+        prop_assert_eq!(found.is_some(), start.is_some());
+        prop_assert!(found.is_none_or(|line| line > lines(start.unwrap_or(0))));
+        prop_assert_eq!(found, find(60));
     }
 }

@@ -22,8 +22,9 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 use crate::source::columns::TablePoints;
-use crate::source::{Columns, Ground, Progress, Query, ReadOptions, ScanReport, Sink, Source, read_as, testing};
+use crate::source::{Columns, Ground, Query, ReadOptions, ScanReport, Sink, Source, read_as, testing};
 use kiln_core::geo::Points;
+use kiln_core::source::Progress;
 
 /// Writes the cells of one column of a row group.
 type Column = Box<dyn Fn(&mut SerializedColumnWriter<'_>)>;
