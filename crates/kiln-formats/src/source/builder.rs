@@ -42,17 +42,27 @@ impl BatchBuilder {
 
     /// Hands the rows, if there are any, to `rows`, and starts the next batch. Messages call the input `name`.
     pub(super) fn flush(&mut self, name: &str, rows: &mut dyn RowSink) -> PartResult {
-        if self.rows == 0 {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|(_, column)| column.finish()).collect();
-        let typed = self.columns.iter().zip(&arrays);
-        let fields = typed.map(|((column, _), array)| Field::new(&column.name, array.data_type().clone(), true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
-        let batch = RecordBatch::try_new_with_options(schema, arrays, &options);
-        Ok(rows.batch(&batch.map_err(|error| Error::input(name, error.to_string()))?))
+        let columns = self.columns.iter_mut().map(|(column, values)| (&*column, values.finish()));
+        hand_on(name, columns, std::mem::take(&mut self.rows), rows)
     }
+}
+
+/// Hands a batch of rows, if there are any, to `sink`: the values of each requested column. Messages call the input `name`.
+pub(super) fn hand_on<'c>(
+    name: &str,
+    columns: impl Iterator<Item = (&'c Requested, ArrayRef)>,
+    rows: usize,
+    sink: &mut dyn RowSink,
+) -> PartResult {
+    if rows == 0 {
+        return Ok(ControlFlow::Continue(()));
+    }
+    let field =
+        |(column, array): (&Requested, ArrayRef)| (Field::new(&column.name, array.data_type().clone(), true), array);
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.map(field).unzip();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
+    Ok(sink.batch(&batch.map_err(|error| Error::input(name, error.to_string()))?))
 }
 
 /// A column of one batch: numbers as long as all of its values are, else texts; null where a row has no value.
@@ -139,15 +149,6 @@ impl ColumnBuilder {
                 texts.append_option(number.map(|number| number.to_string()));
             }
             self.values = Values::Texts(texts);
-        }
-    }
-
-    /// The number of rows.
-    pub(super) fn len(&self) -> usize {
-        use arrow_array::builder::ArrayBuilder;
-        match &self.values {
-            Values::Numbers(numbers) => numbers.len(),
-            Values::Texts(texts) => texts.len(),
         }
     }
 

@@ -111,7 +111,9 @@ impl Format {
 
     /// Whether what begins with `head` is a format of bytes, and no text in any encoding.
     pub(super) fn is_binary(head: &[u8]) -> bool {
-        head.starts_with(b"PAR1") || Arrow::begins(head) || STRANGERS.iter().any(|(start, _)| head.starts_with(start))
+        let is_stranger = STRANGERS.iter().any(|(start, _)| head.starts_with(start));
+        let is_map = BINARIES.iter().any(|(_, start, ..)| head.starts_with(start));
+        head.starts_with(b"PAR1") || Arrow::begins(head) || is_stranger || is_map
     }
 
     /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::builder::BinaryBuilder;
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema};
 
-use super::builder::ColumnBuilder;
+use super::builder::{ColumnBuilder, hand_on};
 use super::columns::{EXTENSION_METADATA, EXTENSION_NAME};
 use super::table::{Form, PartResult, Request, Requested, RowSink};
-use kiln_core::error::Error;
 use kiln_core::source::batch::Batch;
 
 /// A value of one row.
@@ -92,16 +91,8 @@ impl<'r> ValueRows<'r> {
 
     /// Hands on the rows of the batch at hand.
     pub(super) fn flush(&mut self) -> PartResult {
-        if self.rows == 0 {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(Column::finish).collect();
-        let typed = self.requested.iter().zip(&arrays);
-        let fields = typed.map(|(column, array)| Field::new(&column.name, array.data_type().clone(), true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
-        let batch = RecordBatch::try_new_with_options(schema, arrays, &options);
-        Ok(self.sink.batch(&batch.map_err(|error| Error::input(self.name, error.to_string()))?))
+        let columns = self.requested.iter().zip(self.columns.iter_mut().map(Column::finish));
+        hand_on(self.name, columns, std::mem::take(&mut self.rows), self.sink)
     }
 
     /// Reports that `bytes` more of the input were read.

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema};
 use encoding_rs::{Encoding, UTF_8};
-use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
+use encoding_rs_io::DecodeReaderBytes;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
+use super::encoding::decode;
 use super::read_error;
 use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
 use super::values::{Value, ValueRows};
@@ -175,7 +176,7 @@ impl Document {
     /// If the document cannot be read, or is not well-formed.
     pub(super) fn read(&self, visitor: &mut impl Visitor) -> PartResult {
         let file = File::open(&self.path).map_err(|error| read_error(&self.name, error))?;
-        let decoded = DecodeReaderBytesBuilder::new().encoding(Some(self.encoding)).build(file);
+        let decoded = decode(file, self.encoding);
         let mut reader = Reader::from_reader(Text::new(BufReader::with_capacity(Self::BUFFER_BYTES, decoded)));
         let config = reader.config_mut();
         config.expand_empty_elements = true;

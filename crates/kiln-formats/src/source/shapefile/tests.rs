@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::super::table_testing::{columns, damage, points, scan, scan_some, values};
+use super::super::testing::{marked, scan_marked};
 use super::*;
 
 const POINT: &str = "0101000000000000000000f03f0000000000000040";
@@ -222,4 +223,16 @@ fn points_of_a_body_have_their_places() {
     let (points, rejected) = points(&shp(&shapes), "body");
     assert_eq!(points, [1.0, 3.0, 5.0].map(|lon| (lon, None, None)));
     assert_eq!(rejected.len(), 2);
+}
+
+#[test]
+fn an_encoding_that_is_named_is_that_of_the_texts_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let shapes = shp(&[shape(1, &ordinates(&[1.0, 2.0]))]);
+    let records = dbf(0, &[("type", b'C', 1)], &[vec![b' ', 0xE9]]);
+    let path = write(&folder, &[("a.shp", &shapes), ("a.dbf", &records)]);
+    let options = ReadOptions { encoding: Some("windows-1251".to_owned()), ..ReadOptions::default() };
+    let source = super::super::open(path.to_str().unwrap(), &options).unwrap();
+    let (points, _) = scan_marked(&*source, &marked()).unwrap();
+    assert_eq!(points, [(1.0, None, Some("й".to_owned()))]);
 }
