@@ -21,6 +21,7 @@ mod ingest;
 mod ingest_faults;
 mod ingest_forms;
 mod ingest_refused;
+mod input_kinds;
 mod inputs;
 mod jobs;
 mod kills;
