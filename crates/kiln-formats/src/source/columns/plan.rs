@@ -346,7 +346,8 @@ impl Planner<'_> {
         let read = read_texts(self.table, vec![column.clone()], |batch| {
             let array = super::values::unpacked(batch.column(0));
             let encoding = if is_text(array.data_type()) { Encoding::Text } else { Encoding::Wkb };
-            let mut is_known = false;
+            // Coordinates as numbers have none.
+            let mut is_known = array.data_type().is_nested();
             super::values::for_each_bytes(&array, |bytes| {
                 if let (Some(bytes), false) = (bytes, is_known) {
                     let read = geometry::read(encoding, bytes, None, &mut positions);

@@ -19,7 +19,8 @@ use kiln_core::error::{Error, Result};
 #[derive(Debug)]
 pub(super) struct Document {
     path: PathBuf,
-    name: String,
+    /// What messages call the document.
+    pub(super) name: String,
     range: Range<u64>,
     /// Whether every line holds whole values, so that the text is cut at line ends.
     pub(super) in_lines: bool,
@@ -54,11 +55,6 @@ impl Document {
         });
         let in_lines = in_lines || first_is_line || is_named_as_lines(&name);
         Ok(Self { path: path.to_owned(), name, range: start as u64..end, in_lines })
-    }
-
-    /// What messages call the document.
-    pub(super) fn name(&self) -> &str {
-        &self.name
     }
 
     /// The size of the text.
@@ -124,7 +120,7 @@ impl Document {
                 return Err(Error::input(&self.name, message).into());
             }
             let line = lossy(line.trim_ascii_end());
-            let read = with_values(&line, |line, values| match &values[..] {
+            let read = with_values(&line, |line, values| match values {
                 [row] if path.is_empty() && !row.is_list_of_rows() => take(Event::Row(row)),
                 _ => Self::read_values(Scanner::over(self, line), path, take),
             });
@@ -133,7 +129,7 @@ impl Document {
                 Err((before, error)) => {
                     let cut_off = if error.is_eof() { "; was the line cut off?" } else { "" };
                     let (column, reason) = (before + error.column(), reason(&error));
-                    take(Event::Broken(format!("broken JSON at column {column}: {reason}{cut_off}")))?;
+                    take(Event::Broken(&format!("broken JSON at column {column}: {reason}{cut_off}")))?;
                 }
             }
         }

@@ -80,7 +80,9 @@ fn add_coordinates(coordinates: &str, level: usize, positions: &mut Vec<Option<[
         Some("") if level == 0 => {}
         Some(inner) if level < 2 && inner.starts_with('[') => {
             if let Value::List(list) = Value::of(coordinates) {
-                list.iter().for_each(|element| add_coordinates(element, level + 1, positions));
+                for element in list {
+                    add_coordinates(element, level + 1, positions);
+                }
             }
         }
         // A comma within a text or a list spoils what is no number anyway.

@@ -1,6 +1,7 @@
 //! Where the rows of a document are, and of which shape.
 
 use super::feature::{is_geojson, is_geometry, not_a_point};
+use super::raw::plain;
 use super::scanner::{Flow, Halt, Scanner};
 use crate::source::role::Role;
 use kiln_core::error::Error;
@@ -141,7 +142,7 @@ impl Finder<'_> {
             let (key, is_top) = (scanner.key()?, self.path.is_empty());
             match scanner.peek()? {
                 Some(b'"') if key == "type" => {
-                    let kind = scanner.value(|kind| kind.plain())?;
+                    let kind = scanner.value(plain)?;
                     if kind == "FeatureCollection" {
                         self.add_list("features", true);
                     }

@@ -33,7 +33,7 @@ use kiln_core::source::ReadOptions;
 
 /// A JSON file as a [`Table`]: objects, lists of values, or GeoJSON, in a list or after each other, at the top or within.
 ///
-/// Of GeoJSON, each position of a Point or MultiPoint is a row. Where the first value takes a line for itself, or the file
+/// Of GeoJSON, each position of a `Point` or `MultiPoint` is a row. Where the first value takes a line for itself, or the file
 /// is named `.ndjson`, `.jsonl` or `.geojsonl`, a line that is not JSON is a rejected row.
 #[derive(Debug)]
 pub(super) struct Json {
@@ -64,16 +64,17 @@ impl Json {
     pub(super) fn open(path: &Path, name: String, dialect: Dialect, options: &ReadOptions) -> Result<Self> {
         let document = Document::open(path, name, dialect == Dialect::Lines)?;
         let records = options.records.as_deref().filter(|records| !records.is_empty());
-        let mut layout = match document.in_lines {
-            true => Layout::given(records),
-            false => Layout::find(document.name(), document.scanner(&Cell::default())?, records)?,
+        let mut layout = if document.in_lines {
+            Layout::given(records)
+        } else {
+            Layout::find(&document.name, document.scanner(&Cell::default())?, records)?
         };
         if dialect == Dialect::GeoJson {
             layout.shape = Shape::Features;
         }
         let path = layout.path.clone();
         let mut sample = Sample::new(layout, records.is_some());
-        let read = document.read(None, &path, &mut |event| sample.take(document.name(), event), &Cell::default());
+        let read = document.read(None, &path, &mut |event| sample.take(&document.name, event), &Cell::default());
         let _ = part_result(read)?;
         let (layout, schema) = sample.finish();
         Ok(Self { document, layout, schema, declares_crs: options.crs.is_none() })
@@ -87,7 +88,7 @@ impl Json {
 
 impl Table for Json {
     fn name(&self) -> &str {
-        self.document.name()
+        &self.document.name
     }
 
     fn nouns(&self) -> Nouns {

@@ -65,11 +65,6 @@ impl<'t> Value<'t> {
         self.get("type").map(text).unwrap_or_default()
     }
 
-    /// The text that it stands for; empty for an object or a list.
-    pub(super) fn plain(&self) -> String {
-        if let Self::Plain(value) = self { text(value).into_owned() } else { String::new() }
-    }
-
     /// Whether it is a list of objects or lists, or an empty one.
     pub(super) fn is_list_of_rows(&self) -> bool {
         matches!(self, Self::List(list) if list.first().is_none_or(|element| element.starts_with(['{', '['])))
@@ -140,6 +135,11 @@ pub(super) fn text(value: &str) -> Cow<'_, str> {
         Some(text) => text.into(),
         None => value.into(),
     }
+}
+
+/// The text that a value stands for; empty for an object or a list.
+pub(super) fn plain(value: &Value<'_>) -> String {
+    if let Value::Plain(value) = value { text(value).into_owned() } else { String::new() }
 }
 
 /// The string with `\ufffd` in place of each half of a surrogate pair.

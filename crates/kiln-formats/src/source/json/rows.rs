@@ -38,14 +38,14 @@ impl<'r> Rows<'r> {
     pub(super) fn take(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Row(row) => self.row(row),
-            Event::Broken(reason) => self.reject(&|| reason.clone()),
+            Event::Broken(reason) => self.reject(&|| reason.to_owned()),
             Event::NoRows => self.reject(&|| format!("there is nothing at `{}`", self.json.layout.path.join("."))),
             Event::Crs(crs) => match self.other_crs(crs) {
                 Some(crs) => {
                     let late = format!(
                         "its member `crs` ({crs}) is behind the features; move it before them, or name it with "
                     );
-                    Err(Error::input(self.json.document.name(), message!(late, Parameter::CRS)).into())
+                    Err(Error::input(&self.json.document.name, message!(late, Parameter::CRS)).into())
                 }
                 None => Ok(()),
             },
@@ -60,7 +60,7 @@ impl<'r> Rows<'r> {
             return Ok(());
         }
         let batch = self.record.finish();
-        let batch = batch.map_err(|error| Error::input(self.json.document.name(), error.to_string()))?;
+        let batch = batch.map_err(|error| Error::input(&self.json.document.name, error.to_string()))?;
         flow(self.sink.batch(&batch))
     }
 

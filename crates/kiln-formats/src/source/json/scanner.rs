@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use super::document::Document;
-use super::raw::{Value, lossy, repair};
+use super::raw::{Value, lossy, plain, repair};
 use crate::source::table::PartResult;
 use kiln_core::error::Error;
 
@@ -35,11 +35,11 @@ pub(super) fn part_result(read: Flow) -> PartResult {
 }
 
 /// What is found in a document.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Event<'e> {
     Row(&'e Value<'e>),
     /// A line that is no JSON, for this reason.
-    Broken(String),
+    Broken(&'e str),
     /// A value at the top that has nothing at the path of the rows.
     NoRows,
     /// The member `columns` of an object that has the rows.
@@ -100,7 +100,7 @@ impl<'d> Scanner<'d> {
                     _ if path.is_empty() => scanner.value(|row| take(Event::Row(row)))?,
                     Some(b'{') => scanner.rows(path, take).map(|found| is_found |= found),
                     _ => scanner.skip(),
-                })?
+                })?;
             }
             (_, []) => self.value(|row| take(Event::Row(row)))??,
             _ => self.skip()?,
@@ -172,7 +172,7 @@ impl<'d> Scanner<'d> {
         if self.peek()?.is_some_and(|byte| byte != b'"') {
             return Err(self.flaw("key must be a string"));
         }
-        let key = self.value(|key| key.plain())?;
+        let key = self.value(plain)?;
         match self.peek()? {
             Some(b':') => self.start += 1,
             Some(_) => return Err(self.flaw("expected `:`")),
@@ -227,7 +227,7 @@ impl<'d> Scanner<'d> {
         self.start = 0;
         if self.window.len() >= Self::LONGEST_VALUE_BYTES {
             let message = format!("a value is longer than {} MiB", Self::LONGEST_VALUE_BYTES >> 20);
-            return Err(Error::input(self.document.name(), message).into());
+            return Err(Error::input(&self.document.name, message).into());
         }
         let most = self.window.len().max(Self::READ_BYTES);
         let read = self.input.by_ref().take(most as u64).read_to_end(&mut self.bytes);
