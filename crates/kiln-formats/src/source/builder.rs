@@ -113,6 +113,9 @@ impl ColumnBuilder {
     /// not UTF-8. Quotes around a number, or behind white space (`1, "a"`), do not matter.
     #[inline]
     pub(super) fn push_field(&mut self, field: &[u8]) {
+        if let (Values::Numbers(numbers), Some(number)) = (&mut self.values, plain_decimal(field)) {
+            return numbers.append_value(number);
+        }
         let text = field.trim_ascii();
         if let Values::Numbers(numbers) = &mut self.values
             && let Ok(number) = fast_float2::parse(text)
@@ -157,6 +160,67 @@ impl ColumnBuilder {
         match &mut std::mem::replace(&mut self.values, Self::start(self.form)) {
             Values::Numbers(numbers) => Arc::new(numbers.finish()),
             Values::Texts(texts) => Arc::new(texts.finish()),
+        }
+    }
+}
+
+/// The plain decimal `text`, such as `-12.345678` or `7`: an optional minus and at most 15 digits, with a point between two of
+/// them or none; `None` for anything else, which may be a number nonetheless.
+///
+/// It is the `f64` nearest to the decimal: the digits make an integer that an `f64` holds exactly, the power of ten is exact
+/// too, so their quotient is rounded once (W. Clinger, How to read floating point numbers accurately, 1990).
+#[inline]
+fn plain_decimal(text: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let (first, last) = (digits.first()?, digits.last()?);
+    if digits.len() > POWERS.len() || !first.is_ascii_digit() || !last.is_ascii_digit() {
+        return None;
+    }
+    let (mut integer, mut decimals, mut points) = (0_u64, 0, 0_usize);
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            integer = integer * 10 + u64::from(digit);
+            decimals += points;
+        } else if byte == b'.' && points == 0 {
+            points = 1;
+        } else {
+            return None;
+        }
+    }
+    if points == 0 && digits.len() == POWERS.len() {
+        return None;
+    }
+    let magnitude = integer as f64 / POWERS[decimals];
+    Some(if is_negative { -magnitude } else { magnitude })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn coordinates_as_people_write_them_are_plain() {
+        for text in ["0", "7", "-120.535318", "14.2", "-0.0", "123456789012345", "0.00000000000001", "12345678.1234567"] {
+            assert_eq!(plain_decimal(text.as_bytes()).map(f64::to_bits), text.parse().ok().map(f64::to_bits), "{text}");
+        }
+        for text in ["", "-", ".", ".5", "5.", "+1", "1e3", "1.2.3", " 1", "1 ", "1-2", "1234567890123456", "nan"] {
+            assert_eq!(plain_decimal(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_decimal_is_what_the_standard_library_reads(text in "-?[0-9]{0,17}(\\.[0-9]{0,17})?") {
+            if let Some(number) = plain_decimal(text.as_bytes()) {
+                prop_assert_eq!(Some(number.to_bits()), text.parse::<f64>().ok().map(f64::to_bits));
+            }
         }
     }
 }

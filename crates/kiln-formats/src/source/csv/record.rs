@@ -1,7 +1,7 @@
 //! The dialect of a file, and records split by it.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr3_iter};
 
 /// How the text of a file is split into records and fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,10 @@ impl Dialect {
 #[derive(Debug)]
 pub(super) struct Record {
     reader: Reader,
-    is_spaced: bool,
-    /// The fields after each other, with room behind them.
+    dialect: Dialect,
+    /// The fields after each other, `gap` bytes apart, with room behind them.
     text: Vec<u8>,
+    gap: usize,
     /// Where in `text` each field ends, behind a zero.
     ends: Vec<usize>,
     len: usize,
@@ -46,8 +47,8 @@ impl Record {
         let Dialect { delimiter, quotes, .. } = dialect;
         let terminator = Terminator::Any(b'\n');
         let reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).terminator(terminator).build();
-        let is_spaced = delimiter == b' ';
-        let mut record = Self { reader, is_spaced, text: vec![0; 1 << 10], ends: vec![0; 1 << 6], len: 0, lines: 0 };
+        let (text, ends) = (vec![0; 1 << 10], vec![0; 1 << 6]);
+        let mut record = Self { reader, dialect, text, gap: 0, ends, len: 0, lines: 0 };
         record.restart();
         record
     }
@@ -55,8 +56,11 @@ impl Record {
     /// Reads the record at the start of `text`, which is not a line end, and returns its length with the line end; `None`:
     /// the text ends before the record does and `is_whole` does not say that the file ends there.
     pub(super) fn read(&mut self, text: &[u8], is_whole: bool) -> Option<usize> {
+        if let Some(length) = self.read_unquoted(text) {
+            return Some(length);
+        }
         let (mut read, mut written) = (0, 0);
-        self.len = 0;
+        (self.len, self.gap) = (0, 0);
         self.reader.set_line(0);
         loop {
             let (output, ends) = (&mut self.text[written..], &mut self.ends[self.len + 1..]);
@@ -75,10 +79,43 @@ impl Record {
             }
         }
         self.lines = self.reader.line();
-        if self.is_spaced {
+        if self.dialect.delimiter == b' ' {
             self.join_spaces();
         }
         Some(read)
+    }
+
+    /// Reads a record that is one line without a quote, which most are, in half of the time.
+    #[inline]
+    fn read_unquoted(&mut self, text: &[u8]) -> Option<usize> {
+        let Dialect { delimiter, quotes, .. } = self.dialect;
+        if delimiter == b' ' {
+            return None;
+        }
+        self.len = 0;
+        for at in memchr3_iter(delimiter, b'\n', b'"', text) {
+            let byte = text[at];
+            if byte == b'"' && delimiter != b'"' {
+                if quotes {
+                    return None;
+                }
+                continue;
+            }
+            self.len += 1;
+            if self.ends.len() <= self.len {
+                self.ends.resize(2 * self.len, 0);
+            }
+            self.ends[self.len] = at;
+            if byte == b'\n' {
+                if self.text.len() < at {
+                    self.text.resize(2 * at, 0);
+                }
+                self.text[..at].copy_from_slice(&text[..at]);
+                (self.gap, self.lines) = (1, 1);
+                return Some(at + 1);
+            }
+        }
+        None
     }
 
     /// Forgets where the reader is. A line end comes first, because a reader at its start drops a byte order mark.
@@ -115,7 +152,11 @@ impl Record {
     /// A field without its quotes; empty beyond the last one.
     #[inline]
     pub(super) fn field(&self, index: usize) -> &[u8] {
-        if index < self.len { &self.text[self.ends[index]..self.ends[index + 1]] } else { &[] }
+        if index >= self.len {
+            return &[];
+        }
+        let gap = if index == 0 { 0 } else { self.gap };
+        &self.text[self.ends[index] + gap..self.ends[index + 1]]
     }
 
     /// Whether the line is blank.
