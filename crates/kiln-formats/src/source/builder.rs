@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn coordinates_as_people_write_them_are_plain() {
-        for text in ["0", "7", "-120.535318", "14.2", "-0.0", "123456789012345", "0.00000000000001", "12345678.1234567"] {
+        for text in ["0", "7", "-120.535318", "14.2", "-0.0", "123456789012345", "0.00000000000001", "12345678.1234567"]
+        {
             assert_eq!(plain_decimal(text.as_bytes()).map(f64::to_bits), text.parse().ok().map(f64::to_bits), "{text}");
         }
         for text in ["", "-", ".", ".5", "5.", "+1", "1e3", "1.2.3", " 1", "1 ", "1-2", "1234567890123456", "nan"] {

@@ -139,22 +139,9 @@ fn value<'r>(row: &'r Row<'_>, column: usize) -> Value<'r> {
         Ok(ValueRef::Integer(integer)) => Value::Integer(integer),
         Ok(ValueRef::Real(number)) => Value::Number(number),
         Ok(ValueRef::Text(text)) => Value::Text(text.utf8_chunks().next().map_or("", |chunk| chunk.valid())),
-        Ok(ValueRef::Blob(bytes)) => Value::Bytes(without_header(bytes)),
+        Ok(ValueRef::Blob(bytes)) => Value::Bytes(bytes),
         Ok(ValueRef::Null) | Err(_) => Value::Null,
     }
-}
-
-/// The WKB of a geometry behind the header that a GeoPackage has before it; what has no such header stays as it is.
-fn without_header(blob: &[u8]) -> &[u8] {
-    let [b'G', b'P', _, flags, ..] = blob else { return blob };
-    let envelope = match flags >> 1 & 7 {
-        0 => 0,
-        1 => 32,
-        2 | 3 => 48,
-        4 => 64,
-        _ => return blob,
-    };
-    blob.get(8 + envelope..).unwrap_or(blob)
 }
 
 /// The error of the input called `name`.

@@ -124,12 +124,15 @@ pub(super) enum Form {
     Text,
 }
 
+/// Whether values from the first to the last, each an array of one, may be wanted.
+pub(super) type MayHold<'q> = Box<dyn Fn(&ArrayRef, &ArrayRef) -> bool + Sync + 'q>;
+
 /// The times that are wanted, and how to tell them from statistics.
 pub(super) struct TimeRange<'q> {
     /// The time column among the requested ones.
     pub(super) column: usize,
     /// Whether rows whose times lie between two values, each an array of one, may hold a time within the range.
-    pub(super) may_hold: Box<dyn Fn(&ArrayRef, &ArrayRef) -> bool + Sync + 'q>,
+    pub(super) may_hold: MayHold<'q>,
 }
 
 impl std::fmt::Debug for TimeRange<'_> {

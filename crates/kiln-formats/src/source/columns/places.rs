@@ -34,8 +34,8 @@ pub(super) struct AxisColumn {
     pub(super) column: usize,
     pub(super) name: String,
     pub(super) axis: Axis,
-    /// What its numbers are multiplied by: 1, or 1e-7.
-    pub(super) scale: f64,
+    /// What its numbers are multiplied by.
+    pub(super) scale: Option<f64>,
     /// The column that says whether the number counts north or south, east or west.
     pub(super) hemisphere: Option<usize>,
 }
@@ -88,7 +88,11 @@ impl Place {
             PlaceColumns::Geometry(geometry) => geometry.explain(batch.column(geometry.column), row),
         };
         flaw.unwrap_or_else(|| {
-            "the coordinates are outside of the area in which their reference system is valid".to_owned()
+            let name = match &self.crs {
+                Some(Crs::Projected(transform)) => &transform.name,
+                _ => "their reference system",
+            };
+            format!("the coordinates are outside of the area of {name}")
         })
     }
 }
@@ -96,8 +100,8 @@ impl Place {
 impl AxisColumn {
     fn read<'b>(&self, batch: &'b RecordBatch) -> Cow<'b, [f64]> {
         let mut degrees = numbers(batch.column(self.column), |text| coordinate::parse(text, self.axis, true).ok());
-        if self.scale != 1.0 {
-            degrees.to_mut().iter_mut().for_each(|degrees| *degrees *= self.scale);
+        if let Some(scale) = self.scale {
+            degrees.to_mut().iter_mut().for_each(|degrees| *degrees *= scale);
         }
         if let Some(hemisphere) = self.hemisphere {
             let mut degrees_of = degrees.to_mut().iter_mut();
@@ -171,7 +175,9 @@ impl GeometryColumn {
                     native.positions(row, &mut positions);
                 }
                 if self.order == Some(AxisOrder::LatLon) {
-                    positions.iter_mut().for_each(|position| position.reverse());
+                    for position in &mut positions {
+                        position.reverse();
+                    }
                 }
                 take(row, Ok(&positions));
             }
@@ -246,32 +252,26 @@ impl Native {
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
                 let offsets = list.value_offsets().iter().map(|&offset| offset as usize).collect();
-                Self::list(offsets, list.values())?
+                Self::list(offsets, list.values())
             }
             DataType::LargeList(_) => {
                 let list = array.as_list::<i64>();
                 let offsets = list.value_offsets().iter().map(|&offset| offset as usize).collect();
-                Self::list(offsets, list.values())?
+                Self::list(offsets, list.values())
             }
             _ => return None,
         })
     }
 
-    fn list(offsets: Vec<usize>, values: &ArrayRef) -> Option<Self> {
-        let inner = match Self::of(values) {
-            Some(inner) => inner,
-            // A list of numbers is one position.
-            None => {
-                let pairs = offsets.windows(2).map(|pair| (pair[0], pair[1] - pair[0]));
-                let values = numbers(values, |_| None);
-                let of = |(start, count): (usize, usize), at: usize| {
-                    if count > at { values[start + at] } else { f64::NAN }
-                };
-                let (x, y) = pairs.map(|pair| (of(pair, 0), of(pair, 1))).unzip();
-                return Some(Self::Separate { x, y });
-            }
-        };
-        Some(Self::Many(offsets, Box::new(inner)))
+    fn list(offsets: Vec<usize>, values: &ArrayRef) -> Self {
+        if let Some(inner) = Self::of(values) {
+            return Self::Many(offsets, Box::new(inner));
+        }
+        // A list of numbers is one position.
+        let values = numbers(values, |_| None);
+        let of = |pair: &[usize], at: usize| if pair[1] - pair[0] > at { values[pair[0] + at] } else { f64::NAN };
+        let (x, y) = offsets.windows(2).map(|pair| (of(pair, 0), of(pair, 1))).unzip();
+        Self::Separate { x, y }
     }
 
     /// Adds the positions of a row.

@@ -22,7 +22,7 @@ use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::{Message, Parameter};
 use kiln_core::source::Notice;
-use kiln_core::source::time::{DateOrder, TimeFormat, TimeReader, TimeSample, is_time_of_day};
+use kiln_core::source::time::{DateOrder, TimeError, TimeFormat, TimeReader, TimeSample, is_time_of_day};
 
 /// Which columns are read, and how.
 pub(super) struct Plan {
@@ -275,7 +275,7 @@ impl Planner<'_> {
                 let mut axis = |column: &Requested, axis, hemisphere: Option<&Requested>| AxisColumn {
                     name: column.name.clone(),
                     axis,
-                    scale: if column.name.to_lowercase().ends_with("e7") { 1e-7 } else { 1.0 },
+                    scale: if column.name.to_lowercase().ends_with("e7") { Some(1e-7) } else { None },
                     column: add(columns, column.clone()),
                     hemisphere: hemisphere.map(|column| add(columns, column.clone())),
                 };
@@ -423,7 +423,7 @@ impl Planner<'_> {
         }
         let Some((column, reader)) = unread else { return Ok(None) };
         let why = sample.values(column).next().and_then(|text| reader.parse(text).err());
-        let why = why.map_or_else(|| "a time".into(), |error| error.message());
+        let why = why.map_or_else(|| "a time".into(), TimeError::message);
         let first = sample.first(column);
         let text = format!("the {} `{}` holds no times: {first} ", self.table.nouns().column, column.name);
         if self.query.filter.filters_time() {

@@ -21,7 +21,7 @@ struct Rows {
 }
 
 impl Table for Rows {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "rows"
     }
 
@@ -67,7 +67,7 @@ impl TableScan for Scan<'_> {
 }
 
 fn texts(values: &[&str]) -> ArrayRef {
-    Arc::new(StringArray::from_iter(values.iter().map(|value| (!value.is_empty()).then_some(*value))))
+    Arc::new(values.iter().map(|value| (!value.is_empty()).then_some(*value)).collect::<StringArray>())
 }
 
 fn numbers(values: &[f64]) -> ArrayRef {

@@ -133,17 +133,6 @@ fn what_is_no_database_says_so() {
 }
 
 #[test]
-fn envelopes_of_all_sizes_are_left_out() {
-    for (flags, bytes) in [(0, 0), (1, 32), (2, 48), (3, 48), (4, 64)] {
-        let blob = [b"GP\0".as_slice(), &[flags << 1 | 1], &[0; 4], &vec![9; bytes], b"wkb"].concat();
-        assert_eq!(without_header(&blob), b"wkb");
-    }
-    for other in [b"GP\0\x0B00000000wkb".as_slice(), b"GP", b"GP\0\x03short", b""] {
-        assert_eq!(without_header(other), other);
-    }
-}
-
-#[test]
 fn damaged_files_only_give_errors() {
     let folder = tempfile::tempdir().unwrap();
     let more = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)

@@ -32,7 +32,7 @@ pub(super) fn declare(columns: &mut Nested, file: &FileMetaData) -> Result<(), S
             serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::from(text))
         });
         if let Some(index) = columns.paths.iter().position(|path| path == leaf.path().parts()) {
-            set(columns, index, "geoarrow.wkb", crs);
+            set(columns, index, "geoarrow.wkb", crs.as_ref());
         }
     }
     Ok(())
@@ -58,15 +58,15 @@ fn declare_primary(columns: &mut Nested, text: &str) -> Result<(), String> {
     let index =
         index.ok_or_else(|| format!("its `geo` metadata names a geometry `{name}`, but no such column can be read"))?;
     // Without a `crs` it is OGC:CRS84; with `null` it is unknown, and the coordinates are taken as they are.
-    set(columns, index, extension, column.get("crs").filter(|crs| !crs.is_null()).cloned());
+    set(columns, index, extension, column.get("crs").filter(|crs| !crs.is_null()));
     Ok(())
 }
 
-fn set(columns: &mut Nested, index: usize, extension: &str, crs: Option<Value>) {
+fn set(columns: &mut Nested, index: usize, extension: &str, crs: Option<&Value>) {
     let with_metadata = |field: &Field| {
         let mut metadata = field.metadata().clone();
         metadata.insert(EXTENSION_NAME.to_owned(), extension.to_owned());
-        if let Some(crs) = &crs {
+        if let Some(crs) = crs {
             metadata.insert(EXTENSION_METADATA.to_owned(), json!({ "crs": crs }).to_string());
         }
         Arc::new(field.clone().with_metadata(metadata))

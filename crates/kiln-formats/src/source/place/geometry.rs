@@ -7,10 +7,8 @@ use super::{AxisOrder, geojson, pair, wkb, wkt};
 /// The encoding of a column of geometries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) enum Encoding {
-    /// Well-known binary of the OGC or of PostGIS (EWKB), in either byte order.
+    /// Well-known binary of the OGC or of PostGIS (EWKB), in either byte order, or behind the header of a `GeoPackage`.
     Wkb,
-    /// The header of the `GeoPackage` standard and WKB behind it.
-    GeoPackage,
     /// Any [`TextEncoding`], detected for each value.
     Text,
 }
@@ -74,8 +72,8 @@ pub(in crate::source) fn read(
 ) -> Result<Option<u32>, Flaw> {
     let start = out.len();
     let read = match encoding {
+        Encoding::Wkb if bytes.starts_with(b"GP") => wkb::read_geopackage(bytes, out),
         Encoding::Wkb => wkb::read(bytes, out),
-        Encoding::GeoPackage => wkb::read_geopackage(bytes, out),
         Encoding::Text => match str::from_utf8(bytes).ok().and_then(|text| Some((sniff(text)?, text.trim()))) {
             Some((TextEncoding::Pair, text)) => {
                 return pair::read(text, order.unwrap_or(AxisOrder::LatLon)).map(|point| {
