@@ -140,7 +140,7 @@ impl Format {
             return format.check(head, name).map(|()| *format);
         }
         if is_named(&["dbf", "shx", "prj", "cpg"]) {
-            return unreadable("it is a part of a shapefile; name the `.shp` file beside it");
+            return unreadable("it is a part of a shapefile; name the `.shp` file");
         }
         if is_named(&["parquet", "pq", "geoparquet"]) {
             return Self::Parquet.check(head, name).map(|()| Self::Parquet);
@@ -322,7 +322,7 @@ mod tests {
         assert!(message("lon,lat\n", "gpkg").contains("not a GeoPackage or other SQLite file"));
         assert!(message("lon,lat\n", "fgb").contains("not a FlatGeobuf file of version 3"));
         assert!(message("lon,lat\n", "shp").contains("not a shapefile"));
-        assert!(message("\x03", "dbf").contains("name the `.shp` file beside it"));
+        assert!(message("\x03", "dbf").contains("name the `.shp` file"));
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         path.push(ending);
         std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
     };
-    // Without these two, nobody is writing, and no lock and no file beside it is needed.
+    // Without these two files there is no writer, and neither a lock nor a file of shared memory is needed.
     let immutable = if has("-wal") || has("-journal") { "" } else { "&immutable=1" };
     let path = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;

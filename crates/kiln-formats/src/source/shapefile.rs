@@ -1,4 +1,4 @@
-//! Shapefiles: points from a `.shp` file, with the columns of the `.dbf` file beside it.
+//! Shapefiles: points from a `.shp` file, with the columns of the `.dbf` file of the same name.
 //!
 //! Own readers, because those of the crates `shapefile` 0.9 and `dbase` 0.8 put wrong values to points: a deleted record in
 //! the `.dbf` file shifts all records behind it, and numbers of the type `F`, such as Unix times, are rounded to 32 bits.
@@ -39,8 +39,8 @@ impl Shapefile {
     /// Most bytes that are read of a `.prj` or `.cpg` file.
     const MAX_TEXT_BYTES: u64 = 1 << 16;
 
-    /// Opens the `.shp` file at `path`, which messages call `name`, and the `.dbf`, `.cpg` and `.prj` files beside it that are
-    /// there. The texts are in the encoding that the options name, else the `.cpg` or the `.dbf` file.
+    /// Opens the `.shp` file at `path`, which messages call `name`, and its `.dbf`, `.cpg` and `.prj` files if there are
+    /// any. The texts are in the encoding that the options name, else the `.cpg` or the `.dbf` file.
     pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
         let failed = |error| Error::io(&name, "read", error);
         let file = File::open(path).map_err(failed)?;
@@ -70,7 +70,7 @@ impl Shapefile {
     }
 }
 
-/// The file beside `path` with another extension, in lower or upper case.
+/// The file with the name of `path` and another extension, in lower or upper case.
 fn sibling(path: &Path, extension: &str) -> Option<PathBuf> {
     let paths = [extension.to_owned(), extension.to_ascii_uppercase()].map(|extension| path.with_extension(extension));
     paths.into_iter().find(|path| path.is_file())

@@ -77,7 +77,7 @@ impl Dbf {
         let encoding = encoding.or_else(|| encoding_of_driver(*head.get(29)?));
         let descriptions = head.get(Self::HEADER_BYTES..first_record.into()).ok_or_else(damaged)?;
         let mut columns = Vec::new();
-        // The first byte of a record says whether it is deleted.
+        // The first byte of a record is a flag for deleted ones.
         let mut start = 1;
         for description in descriptions.as_chunks::<32>().0 {
             if description[0] == Self::END_OF_COLUMNS {

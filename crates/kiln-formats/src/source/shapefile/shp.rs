@@ -50,7 +50,7 @@ impl Shapes {
     const BUFFER_BYTES: usize = 1 << 18;
     /// Largest shape whose points are read.
     const MAX_SHAPE_BYTES: u64 = 64 << 20;
-    /// Bytes of the header of a shape, and of the number that says what it is.
+    /// Bytes of the header of a shape, and of the number of its kind.
     const SHAPE_HEADER_BYTES: u64 = 8;
     const KIND_BYTES: u64 = 4;
     /// Bytes before the number of several points.
