@@ -31,7 +31,7 @@ const PLACES: &[Kind] = &[
     ("a title line", "a.csv", b"Stations of 2024\n\nlon,lat\n-9.14,38.72\n18.42,-33.92\n", &[]),
     ("carriage returns", "a.csv", b"lon,lat\r-9.14,38.72\r18.42,-33.92\r", &[]),
     ("quotes that are text", "a.tsv", b"place\tlon\tlat\n\"A\t-9.14\t38.72\nB\"\t18.42\t-33.92\n", &[]),
-    ("UTF-16", "a.csv", b"\xFF\xFEl\0o\0n\0,\0l\0a\0t\0\n\0-\09\0.\01\04\0,\03\08\0.\07\02\0\n\01\08\0.\04\02\0,\0-\03\03\0.\09\02\0\n\0", &[]),
+    ("UTF-16", "a.csv", b"\xFF\xFEl\x00o\x00n\x00,\x00l\x00a\x00t\x00\n\x00-\x009\x00.\x001\x004\x00,\x003\x008\x00.\x007\x002\x00\n\x001\x008\x00.\x004\x002\x00,\x00-\x003\x003\x00.\x009\x002\x00\n\x00", &[]),
     ("a code page", "a.csv", b"L\xE4nge;Breite\n-9.14;38.72\n18.42;-33.92\n", &["--encoding", "windows-1252", "--lon", "L\u{e4}nge", "--lat", "Breite"]),
     ("records under a key", "a.json", br#"{"now":1,"data":[{"lat":38.72,"lng":-9.14},{"lat":-33.92,"lng":18.42}]}"#, &[]),
     ("records at a path", "a.json", br#"{"a":[{"x":1}],"b":{"c":[{"p":{"lat":38.72,"lon":-9.14}},{"p":{"lat":-33.92,"lon":18.42}}]}}"#, &["--records", "b.c"]),

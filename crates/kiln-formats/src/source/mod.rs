@@ -1,7 +1,7 @@
 //! Rows in: points from files and standard input, pushed as columnar batches.
 //!
-//! Each format is a [table](table::Table) of Arrow record batches; [`columns`] turns their columns into points. [`open`]
-//! picks the format that an input is in.
+//! Each format is a `Table` of Arrow record batches; `columns` turns their columns into points. [`open`] picks the format
+//! that an input is in.
 
 mod arrow;
 mod builder;
