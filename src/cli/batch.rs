@@ -16,7 +16,7 @@ use super::{note, say, spelled};
 use crate::config::{Config, JobConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Job, JobContext, JobReport, Subject};
-use crate::layer::{Catalog, Layer, remarks};
+use crate::layer::{Catalog, Layer, remarks_with_rejections};
 use crate::live;
 use crate::parallel::try_map;
 use crate::parameter::Parameter;
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let layers = input_layers(&config, &jobs)?;
     if !args.quiet {
         for layer in &layers {
-            note(&remarks(&layer.report(), Parameter::key));
+            note(&remarks_with_rejections(&layer.report(), Parameter::key));
         }
     }
     let catalog = Catalog::new(layers).with_provider(Arc::new(live)).with_provider(Arc::new(store));

@@ -23,7 +23,8 @@ use crate::source::{Ground, Query};
 
 /// Draw points from files as one heat-map picture.
 ///
-/// Reads CSV, GeoJSON, JSON, newline-delimited JSON, (Geo)Parquet and Arrow IPC (Feather), packed by gzip or zstd or not.
+/// Reads CSV, GeoJSON, JSON, newline-delimited JSON, (Geo)Parquet, Arrow IPC (Feather), GPX, KML, GeoPackage, FlatGeobuf and
+/// shapefiles, plain, gzip or zstd compressed.
 /// Without --bounds the picture fits the points, with room for their dots.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:

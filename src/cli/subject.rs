@@ -9,7 +9,7 @@ use super::store::{StoreArgs, missing};
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
-use crate::layer::{Catalog, Layer, LayerSpec, remarks};
+use crate::layer::{Catalog, Layer, LayerSpec, remarks_with_rejections};
 use crate::live;
 use crate::parameter::Parameter;
 use crate::postgis::Address;
@@ -46,7 +46,7 @@ impl Subject {
             stored => stored,
         };
         let layer = layer.ok_or_else(|| missing(&folder, name))?;
-        let remarks = remarks(&layer.report(), Parameter::key);
+        let remarks = remarks_with_rejections(&layer.report(), Parameter::key);
         Ok(Self { layer, query: rows.query(), remarks })
     }
 
@@ -66,7 +66,7 @@ impl Subject {
         if layer.points() == 0 {
             return Err(Error::input(inputs, "no row passes --start, --end and --category"));
         }
-        let remarks = remarks(&layer.report(), Parameter::flag);
+        let remarks = remarks_with_rejections(&layer.report(), Parameter::flag);
         // Its points have passed the filters.
         Ok(Self { layer: Arc::new(layer), query: Query::default(), remarks })
     }

@@ -7,7 +7,7 @@ use super::job_context::JobContext;
 use crate::error::{DatabaseFault, Error, Result};
 use crate::geo::{Extent, Projection};
 use crate::inputs::OpenInputs;
-use crate::layer::{Layer, LayerSpec, StyleOptions, remarks};
+use crate::layer::{Layer, LayerSpec, StyleOptions, remarks_with_rejections};
 use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
 use crate::source::{Columns, Query};
@@ -124,7 +124,7 @@ impl Subject {
                 let query = layer.query();
                 let query =
                     if layer.point_set().is_reread() { within(query) } else { query.with_stop(window.scan.stop) };
-                let remarks = remarks(&layer.report(), Parameter::key);
+                let remarks = remarks_with_rejections(&layer.report(), Parameter::key);
                 return Ok(JobPoints { layer: Arc::new(layer), query, extent, remarks });
             }
         };

@@ -1,5 +1,6 @@
 //! The points of files as a point set.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::{Layer, LayerSpec, Survey};
@@ -119,7 +120,11 @@ impl Layer {
     /// As [`open`](Self::open).
     pub fn filtered(spec: LayerSpec, source: Box<dyn Source>, query: &Query<'_>) -> Result<Self> {
         let query = query.clone().with_names(spec.columns.clone()).with_ground(spec.ground);
-        let points = InputPoints::load(source, &spec.inputs, &query)?;
+        let mut points = InputPoints::load(source, &spec.inputs, &query)?;
+        // Positions and weights do not show how times and categories are read.
+        let mut hasher = DefaultHasher::new();
+        format!("{:?} {:?} {:?}", spec.inputs, spec.columns, spec.read).hash(&mut hasher);
+        points.version = format!("{}{:08x}", points.version, hasher.finish() as u32);
         Ok(Self::new(spec, Arc::new(points)))
     }
 }

@@ -23,7 +23,7 @@ pub use frames::Frames;
 pub use input_points::InputPoints;
 pub use layer::{Layer, LayerSpec};
 pub use options::StyleOptions;
-pub use remarks::remarks;
+pub use remarks::{remarks, remarks_with_rejections};
 pub use render::{Heat, Values, is_occupied, render, render_occupied, render_shaded};
 pub use rows::{ColumnOptions, FilterOptions, InputOptions};
 pub use schemes::SchemeFolders;

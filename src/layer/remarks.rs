@@ -15,6 +15,19 @@ pub fn remarks<S: AsRef<str>>(report: &ScanReport, spell: impl Fn(Parameter) -> 
     texts
 }
 
+/// The [`remarks`] behind a sentence on the rejected rows, if there are any, for where no summary has them.
+pub fn remarks_with_rejections<S: AsRef<str>>(report: &ScanReport, spell: impl Fn(Parameter) -> S) -> Vec<String> {
+    const MOST: usize = 3;
+    let mut texts = remarks(report, spell);
+    if report.rejected > 0 {
+        let first = report.rejections.iter().take(MOST);
+        let first = first.map(|rejection| format!("{} row {}: {}", rejection.input, rejection.row, rejection.reason));
+        let first = first.collect::<Vec<_>>().join("; ");
+        texts.insert(0, one_line(&format!("{} of {} rows are rejected ({first})", report.rejected, report.read)));
+    }
+    texts
+}
+
 /// A text without control characters, and not too long: names of columns and values come from the input.
 fn one_line(text: &str) -> String {
     const MOST: usize = 500;

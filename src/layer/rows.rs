@@ -23,7 +23,7 @@ parameter_set! {
         pub weight: String = column(Parameter::WEIGHT)
             .default("that of the layer, else weight, value, w, count if there is one; else every point weighs 1"),
         /// Column of the time; `none` for points without times.
-        pub time: String = column(Parameter::TIME).default("time, timestamp, date, datetime"),
+        pub time: String = column(Parameter::TIME).default("time, timestamp, datetime, date"),
         /// Column of the category; `none` for points without categories.
         pub category: String = column(Parameter::CATEGORY_COLUMN).default("category, type, class, kind"),
     }

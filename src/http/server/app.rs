@@ -18,7 +18,7 @@ use crate::http::maintenance::scheduler::Scheduler;
 use crate::http::parameters::tile_style::TileStyles;
 use crate::images::ImageFolder;
 use crate::jobs::JobContext;
-use crate::layer::{Catalog, Layer, remarks};
+use crate::layer::{Catalog, Layer, remarks_with_rejections};
 use crate::live;
 use crate::parameter::Parameter;
 use crate::postgis::Database;
@@ -53,7 +53,7 @@ pub(crate) struct App {
 /// Opens a layer of inputs, and logs what there is to know of them.
 fn open(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
     let layer = config.open_layer(name, layer)?;
-    for remark in remarks(&layer.report(), Parameter::key) {
+    for remark in remarks_with_rejections(&layer.report(), Parameter::key) {
         tracing::warn!(layer = name, "{remark}");
     }
     Ok(layer)

@@ -50,7 +50,7 @@ pub struct Columns {
     pub lat: Option<String>,
     /// Weight: `weight`, `value`, `w`, `count`.
     pub weight: Option<String>,
-    /// Time: `time`, `timestamp`, `date`, `datetime`.
+    /// Time: `time`, `timestamp`, `datetime`, `date`.
     pub time: Option<String>,
     /// Category: `category`, `type`, `class`, `kind`.
     pub category: Option<String>,

@@ -43,7 +43,7 @@ impl Role {
             Self::Lon => &["lon", "lng", "long", "longitude", "x"],
             Self::Lat => &["lat", "latitude", "y"],
             Self::Weight => &["weight", "value", "w", "count"],
-            Self::Time => &["time", "timestamp", "date", "datetime"],
+            Self::Time => &["time", "timestamp", "datetime", "date"],
             Self::Category => &["category", "type", "class", "kind"],
             Self::Geometry => &[
                 "geometry",

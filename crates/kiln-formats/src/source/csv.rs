@@ -49,6 +49,8 @@ pub(super) struct Csv {
     header: Header,
     schema: Schema,
     part_bytes: usize,
+    /// Whether the user says that quotes enclose fields.
+    are_quotes_given: bool,
 }
 
 impl Csv {
@@ -97,11 +99,25 @@ impl Csv {
             let text = format!("quotes are text, because the one in line {line} has no partner in its field; set ");
             found.notices.push(message!(text, Parameter::QUOTE, " to `double` if they enclose fields"));
         }
+        let flaw = str::from_utf8(text.filled()).err().filter(|error| error.error_len().is_some());
+        let is_said = found.notices.iter().flat_map(Message::parameters).any(|named| named == Parameter::ENCODING);
+        if flaw.is_some() && !is_said {
+            let text =
+                "texts are not UTF-8, and what is not is replaced; set their encoding, such as windows-1252, by ";
+            found.notices.push(message!(text, Parameter::ENCODING));
+        }
         let fields = found.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
-        let decimal_comma = (found.dialect.delimiter == b';').then(|| (DECIMAL_COMMA.to_owned(), String::new()));
+        let decimal_comma = found.decimal_comma.then(|| (DECIMAL_COMMA.to_owned(), String::new()));
         let schema =
             Schema::new_with_metadata(fields.collect::<Vec<_>>(), decimal_comma.into_iter().collect::<HashMap<_, _>>());
-        Ok(Self { file, name, header: found, schema, part_bytes: Self::PART_BYTES })
+        Ok(Self {
+            file,
+            name,
+            header: found,
+            schema,
+            part_bytes: Self::PART_BYTES,
+            are_quotes_given: options.quote == Some(Quote::Double),
+        })
     }
 }
 
@@ -241,7 +257,7 @@ impl Scan<'_> {
     ) -> PartResult {
         let Csv { name, header, .. } = self.csv;
         let columns = header.names.len();
-        if record.is_blank() || header.dialect.comments && raw[0] == b'#' {
+        if record.is_blank() || (header.dialect.comments && raw[0] == b'#' && record.len() != columns) {
             return Ok(ControlFlow::Continue(()));
         }
         let mut reject = |reason: &dyn Fn() -> String| {
@@ -251,7 +267,7 @@ impl Scan<'_> {
             })
         };
         if header.dialect.quotes && (record.lines() > 1 || is_last) {
-            let advice = "set `quote` to `none` if quotes are text";
+            let advice = "set `quote` to `none` if quotes are text, or to `double` if they enclose fields";
             let transition = Transition::of(raw, b'\n', header.dialect);
             if is_last && transition.apply(QuoteState::Outside) == QuoteState::Inside {
                 let lines = record.lines();
@@ -262,7 +278,7 @@ impl Scan<'_> {
                     )
                 });
             }
-            if let Some(lines) = self.enclosed_rows(raw) {
+            if let Some(lines) = self.enclosed_rows(raw).filter(|_| !self.csv.are_quotes_given) {
                 return reject(&|| {
                     let line = line();
                     format!(

@@ -198,7 +198,28 @@ fn choose(connection: &Connection, name: &str, named: Option<&str>) -> Result<St
     if is_package {
         tables = list("SELECT table_name FROM gpkg_geometry_columns LIMIT ?1")?;
     } else {
-        tables.retain(|table| !["sqlite_", "gpkg_", "rtree_"].iter().any(|prefix| table.starts_with(prefix)));
+        tables.retain(|table| {
+            ![
+                "sqlite_",
+                "gpkg_",
+                "rtree_",
+                "idx_",
+                "geometry_columns",
+                "spatial_ref_sys",
+                "views_geometry",
+                "virts_geometry",
+                "spatialite_",
+                "spatialindex",
+                "elementarygeometries",
+                "sql_statements_log",
+                "vector_layers",
+                "raster_coverages",
+                "data_licenses",
+                "knn",
+            ]
+            .iter()
+            .any(|prefix| table.to_lowercase().starts_with(prefix))
+        });
     }
     let message = match (named, tables.as_slice()) {
         (None, [table]) => return Ok(table.clone()),
@@ -220,7 +241,7 @@ fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Field>>
         .query_row(geometry, (MAX_DESCRIPTIONS, table), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
         .unwrap_or_default();
-    let mut statement = connection.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
+    let mut statement = connection.prepare("SELECT name, type FROM pragma_table_xinfo(?1) WHERE hidden <> 1")?;
     let columns = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let field = |(name, declared): (String, String)| {
         let declared = declared.to_ascii_uppercase();
@@ -244,7 +265,8 @@ fn reference_system(connection: &Connection, id: i64) -> Option<String> {
     let row = connection.query_row(sql, (MAX_DESCRIPTIONS, id), |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
     });
-    let (organization, code, definition) = row.ok()?;
+    // Ids of 0 and -1 stand for no system.
+    let Ok((organization, code, definition)) = row else { return (id > 0).then(|| format!("EPSG:{id}")) };
     match organization.to_ascii_uppercase().as_str() {
         "EPSG" if code > 0 => Some(format!("EPSG:{code}")),
         _ if definition.contains('[') => Some(definition),

@@ -15,11 +15,13 @@ pub(super) const UNITS: [(i64, i64); 4] = [(1_000_000, 1), (1000, 1), (1, 1), (1
 pub(super) fn integer_us(value: i64, ten_digits_are_dates: bool) -> Option<i64> {
     let date_us = match value {
         1971..=2100 => compact_us(value * 10_000_000_000 + 101_000_000),
-        10_000_101..=99_991_231 => compact_us(value * 1_000_000),
+        // What stands for no end, or for no value.
+        99_991_231 | 99_999_999 | 99_991_231_000_000..=99_991_231_235_959 | 99_999_999_999_999 => return None,
+        10_000_101..=99_991_230 => compact_us(value * 1_000_000),
         1_000_000_000..=9_999_999_999 if ten_digits_are_dates => return date_hour_us(value),
         // As milliseconds all of these would be in 1976.
         197_101_010_000..=210_012_312_359 => return compact_us(value * 100),
-        10_000_101_000_000..=99_991_231_235_959 => compact_us(value),
+        10_000_101_000_000..=99_991_230_235_959 => compact_us(value),
         10_000_101_000_000_000..=31_001_231_235_959_999 => compact_us(value / 1000).map(|us| us + value % 1000 * 1000),
         _ => None,
     };

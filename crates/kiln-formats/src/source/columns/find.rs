@@ -152,17 +152,13 @@ impl<'t> Finder<'t> {
             };
             return Ok(Place::Columns { lon: find(Role::Lon)?, lat: find(Role::Lat)? });
         }
-        let declared = self.declared();
-        if let Some((column, "geoarrow.point")) = &declared {
-            return Ok(Place::Geometry(column.clone()));
+        if let Some(column) = self.declared() {
+            return Ok(Place::Geometry(column));
         }
         let first = |role| Ok::<_, Message>(self.usual(role)?.into_iter().next());
         let (lon, lat) = (first(Role::Lon)?, first(Role::Lat)?);
         if let (Some(lon), Some(lat)) = (lon, lat) {
             return Ok(Place::Columns { lon, lat });
-        }
-        if let Some((column, _)) = declared {
-            return Ok(Place::Geometry(column));
         }
         match &self.pairs()[..] {
             [] => {}
@@ -218,11 +214,11 @@ impl<'t> Finder<'t> {
         NAMES.iter().find_map(|[ns, ew]| Some([column(ns)?, column(ew)?]))
     }
 
-    /// The geometry that the input declares, and how it is stored.
-    fn declared(&self) -> Option<(Requested, &'t str)> {
+    /// The geometry that the input declares.
+    fn declared(&self) -> Option<Requested> {
         self.table.schema().fields().iter().enumerate().find_map(|(index, field)| {
             let extension = field.metadata().get(EXTENSION_NAME)?;
-            extension.starts_with("geoarrow.").then(|| (self.requested(index, Form::Text), extension.as_str()))
+            extension.starts_with("geoarrow.").then(|| self.requested(index, Form::Text))
         })
     }
 
@@ -278,8 +274,14 @@ fn stem(name: &str, words: &[&str]) -> Option<String> {
 }
 
 fn is_time(data_type: &DataType) -> bool {
-    let temporal = matches!(values_type(data_type), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+    let temporal = matches!(values_type(data_type), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+        || is_of_day(data_type);
     temporal || is_number(data_type) || is_text(data_type)
+}
+
+/// Whether values of a type are times of day.
+pub(super) fn is_of_day(data_type: &DataType) -> bool {
+    matches!(values_type(data_type), DataType::Time32(_) | DataType::Time64(_))
 }
 
 fn is_category(data_type: &DataType) -> bool {

@@ -36,6 +36,8 @@ pub(super) struct AxisColumn {
     pub(super) axis: Axis,
     /// What its numbers are multiplied by.
     pub(super) scale: Option<f64>,
+    /// Whether a comma before three digits is a decimal comma.
+    pub(super) decimal_comma: bool,
     /// The column that says whether the number counts north or south, east or west.
     pub(super) hemisphere: Option<usize>,
 }
@@ -48,6 +50,8 @@ pub(super) struct GeometryColumn {
     pub(super) name: String,
     /// The order of coordinates that the user gives.
     pub(super) order: Option<AxisOrder>,
+    /// The number of the reference system that all geometries have to be in, or none; `None`: whatever they are in.
+    pub(super) srid: Option<Option<u32>>,
     /// Whether bytes begin with the header of GeoPackage.
     pub(super) encoding: Encoding,
 }
@@ -99,9 +103,10 @@ impl Place {
 
 impl AxisColumn {
     fn read<'b>(&self, batch: &'b RecordBatch) -> Cow<'b, [f64]> {
-        let mut degrees = numbers(batch.column(self.column), |text| coordinate::parse(text, self.axis, true).ok());
+        let mut degrees = numbers(batch.column(self.column), |text| self.parse(text).ok());
         if let Some(scale) = self.scale {
-            degrees.to_mut().iter_mut().for_each(|degrees| *degrees *= scale);
+            let scaled = |value: f64| if value.fract() == 0.0 { value * scale } else { f64::NAN };
+            degrees.to_mut().iter_mut().for_each(|degrees| *degrees = scaled(*degrees));
         }
         if let Some(hemisphere) = self.hemisphere {
             let mut degrees_of = degrees.to_mut().iter_mut();
@@ -109,7 +114,8 @@ impl AxisColumn {
                 if let Some(degrees) = degrees_of.next() {
                     // Without a letter, nobody knows.
                     let sign = text.and_then(coordinate::hemisphere).filter(|(axis, _)| *axis == self.axis);
-                    *degrees = sign.map_or(f64::NAN, |(_, sign)| degrees.abs() * sign);
+                    let sign = sign.map(|(_, sign)| sign).filter(|sign| *degrees >= 0.0 || *sign < 0.0);
+                    *degrees = sign.map_or(f64::NAN, |sign| degrees.abs() * sign);
                 }
             });
         }
@@ -124,21 +130,28 @@ impl AxisColumn {
         }
         let (array, name) = (batch.column(self.column), &self.name);
         if let Some(hemisphere) = self.hemisphere
-            && numbers(one.column(self.column), |text| coordinate::parse(text, self.axis, true).ok())[0].is_finite()
+            && numbers(one.column(self.column), |text| self.parse(text).ok())[0].is_finite()
         {
             let letters = if self.axis == Axis::Longitude { "E or W" } else { "N or S" };
+            let (value, hemisphere) = (shown_value(array, row), shown_value(batch.column(hemisphere), row));
             return Some(format!(
-                "{name}: its hemisphere {} is not {letters}",
-                shown_value(batch.column(hemisphere), row)
+                "{name}: the hemisphere {hemisphere} of {value} is not {letters}, or contradicts its sign"
             ));
         }
         if is_text(array.data_type()) && !is_blank(array, row) {
             let text = super::values::value_text(array, row);
-            if let Err(flaw) = coordinate::parse(&text, self.axis, true) {
+            if let Err(flaw) = self.parse(&text) {
                 return Some(format!("{name}: {} {flaw}", shown_value(array, row)));
             }
         }
-        Some(explain(array, name, row, "a number"))
+        let expected = if self.scale.is_some() { "an integer of 10⁻⁷ degrees" } else { "a number" };
+        Some(explain(array, name, row, expected))
+    }
+
+    /// The coordinate that a text writes. A comma before three digits may separate thousands.
+    fn parse(&self, text: &str) -> Result<f64, coordinate::Flaw> {
+        let is_thousands = |text: &str| text.split_once(',').is_some_and(|(_, digits)| digits.trim_end().len() == 3);
+        coordinate::parse(text, self.axis, self.decimal_comma || !is_thousands(text))
     }
 }
 
@@ -165,6 +178,17 @@ impl GeometryColumn {
         Some(format!("{}: {}", self.name, flaw?))
     }
 
+    /// Makes sure that a geometry is in the reference system of the column; one that names none is in WGS 84.
+    fn check_srid(&self, srid: Option<u32>) -> Result<(), String> {
+        const WGS84: u32 = 4326;
+        let Some(expected) = self.srid else { return Ok(()) };
+        let (srid, expected) = (srid.unwrap_or(WGS84), expected.unwrap_or(WGS84));
+        if srid == expected {
+            return Ok(());
+        }
+        Err(format!("the geometry is in EPSG:{srid}, the first one in EPSG:{expected}; all have to be in one system"))
+    }
+
     /// Calls `take` with the positions of each geometry of a column, or with what is wrong with it.
     fn each(&self, array: &ArrayRef, mut take: impl FnMut(usize, Result<&[[f64; 2]], String>)) {
         let mut positions = Vec::new();
@@ -187,9 +211,13 @@ impl GeometryColumn {
         let mut row = 0;
         for_each_bytes(&unpacked(array), |bytes| {
             positions.clear();
-            let read =
-                bytes.map_or(Ok(()), |bytes| geometry::read(encoding, bytes, self.order, &mut positions).map(drop));
-            take(row, read.map(|()| &positions[..]).map_err(|flaw| flaw.to_string()));
+            let read = bytes.map(|bytes| geometry::read(encoding, bytes, self.order, &mut positions));
+            let read = match read {
+                None => Ok(()),
+                Some(Ok(srid)) => self.check_srid(srid),
+                Some(Err(flaw)) => Err(flaw.to_string()),
+            };
+            take(row, read.map(|()| &positions[..]));
             row += 1;
         });
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::Field;
+use arrow_schema::{DataType, Field};
 
 use super::find::{self, Finder};
 use super::places::{AxisColumn, GeometryColumn, Place, PlaceColumns};
@@ -22,7 +22,7 @@ use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::{Message, Parameter};
 use kiln_core::source::Notice;
-use kiln_core::source::time::{DateOrder, TimeError, TimeFormat, TimeReader, TimeSample, is_time_of_day};
+use kiln_core::source::time::{DateOrder, TimeFormat, TimeReader, TimeSample, is_time_of_day};
 
 /// Which columns are read, and how.
 pub(super) struct Plan {
@@ -238,11 +238,16 @@ impl Planner<'_> {
         let all = places.into_iter().chain(hemispheres.iter().flatten().cloned()).chain(weights).chain(times);
         let mut columns: Vec<Requested> = Vec::new();
         for column in all.chain(dates.iter().cloned()) {
-            if !columns.iter().any(|known| known.name == column.name) {
+            if !columns.iter().any(|known| (known.index, &known.name) == (column.index, &column.name)) {
                 columns.push(column);
             }
         }
         columns
+    }
+
+    /// Whether a column has times of day by its type.
+    fn is_clock(&self, column: &Requested) -> bool {
+        self.finder.field(column).is_some_and(|field| find::is_of_day(field.data_type()))
     }
 
     fn is_named(&self, role: Role) -> bool {
@@ -265,17 +270,19 @@ impl Planner<'_> {
                 }
                 let (lon, lat) = if swaps { (lat, lon) } else { (lon, lat) };
                 let hemispheres = candidates.hemispheres.as_ref().filter(|[ns, ew]| {
-                    let all = |column, axis| {
-                        let mut letters = sample.values(column).peekable();
-                        letters.peek().is_some()
-                            && letters.all(|letter| coordinate::hemisphere(letter).is_some_and(|(of, _)| of == axis))
+                    let has_letters = |column, axis| {
+                        let mut letters = sample.values(column);
+                        letters.any(|letter| coordinate::hemisphere(letter).is_some_and(|(of, _)| of == axis))
                     };
-                    all(ns, Axis::Latitude) && all(ew, Axis::Longitude)
+                    has_letters(ns, Axis::Latitude) && has_letters(ew, Axis::Longitude)
                 });
+                let is_projected = self.options.crs.is_some() || self.query.columns.ground == Ground::Plane;
+                let decimal_comma = self.table.schema().metadata().contains_key(DECIMAL_COMMA) && !is_projected;
                 let mut axis = |column: &Requested, axis, hemisphere: Option<&Requested>| AxisColumn {
                     name: column.name.clone(),
                     axis,
-                    scale: if column.name.to_lowercase().ends_with("e7") { Some(1e-7) } else { None },
+                    scale: is_e7(&column.name).then_some(1e-7),
+                    decimal_comma,
                     column: add(columns, column.clone()),
                     hemisphere: hemisphere.map(|column| add(columns, column.clone())),
                 };
@@ -295,18 +302,35 @@ impl Planner<'_> {
         };
         let field = self.finder.field(geometry);
         let order = self.options.order;
-        if order.is_none() && sample.values(geometry).next().and_then(geometry::sniff) == Some(TextEncoding::Pair) {
-            let text = format!("the pairs in `{}` are taken as latitude and longitude; set ", geometry.name);
-            self.notices.push(message!(text, Parameter::ORDER, " to lon-lat for the other order"));
+        let is_list = |field: &Field| {
+            field.metadata().get(EXTENSION_NAME).is_none()
+                && matches!(field.data_type(), DataType::List(_) | DataType::LargeList(_))
+        };
+        let encodings = || sample.values(geometry).filter_map(geometry::sniff);
+        let usual = encodings().find(|encoding| matches!(encoding, TextEncoding::Pair | TextEncoding::Array));
+        let assumed = match usual {
+            _ if order.is_some() => None,
+            Some(TextEncoding::Pair) => Some(("pairs", "latitude and longitude", "lon-lat")),
+            Some(TextEncoding::Array) => Some(("lists", "longitude and latitude", "lat-lon")),
+            _ if field.is_some_and(is_list) => Some(("lists", "longitude and latitude", "lat-lon")),
+            _ => None,
+        };
+        if let Some((values, taken, other)) = assumed {
+            let text = format!("the {values} in `{}` are taken as {taken}; set ", geometry.name);
+            self.notices.push(message!(text, Parameter::ORDER, format!(" to {other} for the other order")));
         }
-        let declared = match field.and_then(declared_crs) {
-            None => self.srid(geometry)?.map(|srid| format!("EPSG:{srid}")),
-            declared => declared,
+        let (declared, srid) = match field.and_then(declared_crs) {
+            None => {
+                let srid = self.srid(geometry)?;
+                (srid.map(|srid| format!("EPSG:{srid}")), self.options.crs.is_none().then_some(srid))
+            }
+            declared => (declared, None),
         };
         let crs = self.crs(declared)?;
         let column = GeometryColumn {
             name: geometry.name.clone(),
             order,
+            srid,
             encoding: Encoding::Wkb,
             column: add(columns, geometry.clone()),
         };
@@ -350,8 +374,10 @@ impl Planner<'_> {
             let mut is_known = array.data_type().is_nested();
             super::values::for_each_bytes(&array, |bytes| {
                 if let (Some(bytes), false) = (bytes, is_known) {
-                    let read = geometry::read(encoding, bytes, None, &mut positions);
-                    (srid, is_known) = (read.ok().flatten(), true);
+                    // A geometry without a point does not tell.
+                    if let Ok(found) = geometry::read(encoding, bytes, None, &mut positions) {
+                        (srid, is_known) = (found, true);
+                    }
                 }
             });
             is_known
@@ -377,7 +403,13 @@ impl Planner<'_> {
         };
         let found = candidates.weight.iter().find(|column| is_named || !has_no_number(column));
         if let (None, Some(column)) = (found, candidates.weight.first()) {
-            self.notices.push(self.not_read(column, Role::Weight, "holds no numbers", sample, "every point weighs 1"));
+            self.notices.push(self.not_read(
+                column,
+                Role::Weight,
+                "holds no numbers in its first rows",
+                sample,
+                "every point weighs 1",
+            ));
         }
         let column = found?.clone();
         Some(WeightColumn { name: column.name.clone(), is_named, column: add(columns, column) })
@@ -401,18 +433,38 @@ impl Planner<'_> {
     ) -> Result<Option<TimeColumn>> {
         let is_named = self.is_named(Role::Time);
         let refuse = |message: Message| Error::input(self.table.name(), message);
+        // Beside dates, most values have to be times of day; `1315` by itself may be a year.
+        let types: Vec<bool> = candidates.time.iter().map(|column| self.is_clock(column)).collect();
+        let is_paired = self.query.columns.names.time.as_ref().is_some_and(|name| {
+            candidates.time.first().is_some_and(|column| *name != column.name && name.contains('+'))
+        });
         let is_of_day = |column: &Requested| {
-            let mut values = sample.values(column).peekable();
-            values.peek().is_some() && values.all(is_time_of_day)
+            let (reader, count) = (TimeReader::default(), sample.values(column).count());
+            let is_one = |text: &&str| is_time_of_day(text) || reader.date_and_time("2024-01-01", text).is_ok();
+            count > 0 && sample.values(column).filter(is_one).count() * 2 >= count
         };
         let mut unread = None;
-        for column in &candidates.time {
-            let date =
-                if is_of_day(column) { candidates.dates.iter().find(|date| date.name != column.name) } else { None };
+        for (column, is_clock) in candidates.time.iter().zip(types) {
+            let has_date = is_paired || is_clock || is_of_day(column);
+            let date = candidates.dates.iter().find(|date| has_date && date.name != column.name);
+            if is_clock && date.is_none() {
+                let noun = self.table.nouns().column;
+                let text = format!(
+                    "the {noun} `{}` holds times of day, and no {noun} `date` the days; name both as date+time with ",
+                    column.name
+                );
+                let message = message!(text, Parameter::TIME);
+                if is_named || self.query.filter.filters_time() {
+                    return Err(refuse(message));
+                }
+                self.notices.push(message);
+                continue;
+            }
             let reader = self.time_reader(date.unwrap_or(column), sample)?;
             let reads = |text: &str| reader.parse(text).is_ok_and(|time| time.is_some());
-            let mut values = sample.values(date.unwrap_or(column)).peekable();
-            let is_readable = values.peek().is_none() || values.any(reads);
+            let values = || sample.values(date.unwrap_or(column));
+            // Words such as `NA` are no values.
+            let is_readable = values().any(reads) || values().all(|text| reader.parse(text).is_ok());
             if !is_readable && !is_named {
                 unread.get_or_insert((column, reader));
                 continue;
@@ -422,9 +474,8 @@ impl Planner<'_> {
             return Ok(Some(TimeColumn { column: add(columns, column.clone()), date, name, is_named, reader }));
         }
         let Some((column, reader)) = unread else { return Ok(None) };
-        let why = sample.values(column).next().and_then(|text| reader.parse(text).err());
-        let why = why.map_or_else(|| "a time".into(), TimeError::message);
-        let first = sample.first(column);
+        let flaw = sample.values(column).find_map(|text| Some((text, reader.parse(text).err()?)));
+        let (first, why) = flaw.map_or_else(Default::default, |(text, error)| (shown(text), error.message()));
         let text = format!("the {} `{}` holds no times: {first} ", self.table.nouns().column, column.name);
         if self.query.filter.filters_time() {
             return Err(refuse(message!(text, why)));
@@ -481,9 +532,14 @@ fn declared_crs(field: &Field) -> Option<String> {
 
 /// The place of a column among those of a batch, which it joins unless it is there.
 fn add(columns: &mut Vec<Requested>, column: Requested) -> usize {
-    let same = |known: &Requested| known.name == column.name && known.form == column.form;
+    let same = |known: &Requested| (known.index, &known.name, known.form) == (column.index, &column.name, column.form);
     columns.iter().position(same).unwrap_or_else(|| {
         columns.push(column);
         columns.len() - 1
     })
+}
+
+/// Whether a name says that numbers are integers of 10⁻⁷ degrees: `latitudeE7`, `lat_e7`.
+fn is_e7(name: &str) -> bool {
+    name.ends_with("E7") || ["_e7", "-e7", " e7"].iter().any(|ending| name.ends_with(ending))
 }

@@ -12,7 +12,7 @@ use kiln_core::source::role::shown;
 /// The values of some columns in the first rows, as texts.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
-    names: Vec<String>,
+    columns: Vec<Requested>,
     values: Vec<Vec<Option<String>>>,
 }
 
@@ -39,12 +39,13 @@ impl Sample {
             }
             sample.values.first().is_some_and(|values| values.len() >= Self::ROWS)
         })
-        .map(|names| Self { names, ..sample })
+        .map(|columns| Self { columns, ..sample })
     }
 
     /// The values of a column that are not blank, without the spaces around them.
     pub(super) fn values(&self, column: &Requested) -> impl Iterator<Item = &str> {
-        let place = self.names.iter().position(|name| *name == column.name);
+        let same = |known: &Requested| (known.index, &known.name) == (column.index, &column.name);
+        let place = self.columns.iter().position(same);
         let values = place.and_then(|place| self.values.get(place)).into_iter().flatten();
         values.filter_map(|value| value.as_deref().map(str::trim)).filter(|value| !value.is_empty())
     }
@@ -55,7 +56,7 @@ impl Sample {
     }
 }
 
-/// Reads `columns` as texts, in the order of the rows, until `take` returns `true`; returns the names of the columns.
+/// Reads `columns` as texts, in the order of the rows, until `take` returns `true`; returns the columns.
 ///
 /// # Errors
 /// If the table cannot be read.
@@ -63,7 +64,7 @@ pub(super) fn read_texts(
     table: &dyn Table,
     columns: Vec<Requested>,
     take: impl FnMut(&RecordBatch) -> bool,
-) -> Result<Vec<String>> {
+) -> Result<Vec<Requested>> {
     struct Sink<T>(T);
     impl<T: FnMut(&RecordBatch) -> bool> RowSink for Sink<T> {
         fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
@@ -80,9 +81,8 @@ pub(super) fn read_texts(
 
         fn advance(&mut self, _: u64) {}
     }
-    let names = columns.iter().map(|column| column.name.clone()).collect();
     if columns.is_empty() {
-        return Ok(names);
+        return Ok(columns);
     }
     let columns = columns.into_iter().map(|column| Requested { form: Form::Text, ..column }).collect();
     let request = Request { columns, workers: 1, time_range: None };
@@ -93,5 +93,6 @@ pub(super) fn read_texts(
             break;
         }
     }
-    Ok(names)
+    drop(scan);
+    Ok(request.columns)
 }

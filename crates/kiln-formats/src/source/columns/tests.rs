@@ -123,7 +123,7 @@ fn a_weight_that_nobody_named_costs_no_point() {
     assert_eq!(
         remarks(&report),
         [
-            "rows: the column `value` holds no numbers, such as \"low\": it is not read as the weight, and every point weighs 1; \
+            "rows: the column `value` holds no numbers in its first rows, such as \"low\": it is not read as the weight, and every point weighs 1; \
           name another with weight"
         ]
     );
@@ -223,7 +223,10 @@ fn columns_of_hemispheres_give_the_sign() {
     ];
     let (points, report) = scan(&rows(columns), &Query::default()).unwrap();
     assert_eq!(points, [(18.07, 59.33, 1.0), (-151.2, -33.87, 1.0)]);
-    assert_eq!(rejections(&report), [(3, "LATITUDE: its hemisphere \"\" is not N or S")]);
+    assert_eq!(
+        rejections(&report),
+        [(3, "LATITUDE: the hemisphere \"\" of 1.0 is not N or S, or contradicts its sign")]
+    );
 }
 
 #[test]
@@ -253,4 +256,73 @@ fn a_column_that_no_row_of_an_open_table_has_is_an_error() {
     table.is_open = true;
     let message = scan(&table, &testing::weighted(Some("kund"))).unwrap_err().to_string();
     assert_eq!(message, "rows: no row has a column \"kund\"; there are \"kind\", \"lon\", \"lat\"");
+}
+
+#[test]
+fn one_odd_time_of_day_costs_its_row_alone() {
+    let with = |times: &[&str], name: &str| {
+        let dates = vec!["2024-01-01"; times.len()];
+        let place = || numbers(&vec![1.0; times.len()]);
+        rows(vec![("lon", place()), ("lat", place()), ("date", texts(&dates)), (name, texts(times))])
+    };
+    let minutes = |rows: &Rows, query: &Query<'_>| {
+        let (seen, report) = marked(rows, query, &ReadOptions::default());
+        let minute = |time_us: i64| (time_us - 1_704_067_200_000_000) / 60_000_000;
+        (seen.iter().map(|mark| mark.1.map(minute)).collect::<Vec<_>>(), report)
+    };
+    let (times, report) = minutes(&with(&["10:30", "n/a", "noon"], "time"), &testing::marked());
+    assert_eq!((times, report.ignored[0].values), (vec![Some(630), Some(0), None], 1));
+    // Digits beside a date are no years.
+    let (times, report) = minutes(&with(&["1315", "0930", "093000"], "time"), &testing::marked());
+    assert_eq!((times, report.ignored.len()), (vec![Some(795), Some(570), Some(570)], 0));
+    let query = named(|names| names.time = Some("date+hour".to_owned()));
+    let (times, report) = minutes(&with(&["15:30", "x"], "hour"), &query);
+    assert_eq!((times, rejections(&report)[0].0), (vec![Some(930)], 2));
+}
+
+#[test]
+fn a_geometry_in_another_system_than_the_first_is_rejected() {
+    let column =
+        texts(&["SRID=3857;POINT EMPTY", "SRID=3857;POINT(2003750.83 0)", "SRID=4326;POINT(18 59)", "POINT(1 2)"]);
+    let (points, report) = scan(&rows(vec![("geom", column)]), &Query::default()).unwrap();
+    assert!(points.len() == 1 && (points[0].0 - 18.0).abs() < 1e-4, "{points:?}");
+    let reason = "geom: the geometry is in EPSG:4326, the first one in EPSG:3857; all have to be in one system";
+    assert_eq!(rejections(&report)[1..], [(3, reason), (4, reason)]);
+}
+
+#[test]
+fn columns_by_number_are_those_columns_whatever_they_are_called() {
+    let table = rows(vec![("name", texts(&["a"])), ("", numbers(&[18.0])), ("", numbers(&[59.0]))]);
+    let query = named(|names| (names.lon, names.lat) = (Some("2".to_owned()), Some("3".to_owned())));
+    assert_eq!(scan(&table, &query).unwrap().0, [(18.0, 59.0, 1.0)]);
+}
+
+#[test]
+fn a_declared_geometry_comes_before_columns() {
+    use super::EXTENSION_NAME;
+    let mut table = two("geom", texts(&["POINT(5 6)", "POINT(7 8)"]));
+    let fields = table.schema.fields().iter().map(|field| Field::clone(field));
+    let mut fields: Vec<Field> = fields.collect();
+    fields[2] = fields[2]
+        .clone()
+        .with_metadata(std::collections::HashMap::from([(EXTENSION_NAME.to_owned(), "geoarrow.wkt".to_owned())]));
+    table.schema = Schema::new(fields);
+    assert_eq!(scan(&table, &Query::default()).unwrap().0, [(5.0, 6.0, 1.0), (7.0, 8.0, 1.0)]);
+}
+
+#[test]
+fn hemispheres_and_scales_that_contradict_their_values_reject_the_row() {
+    let columns = vec![
+        ("lat", numbers(&[33.9, -33.9, 10.0])),
+        ("ns", texts(&["S", "N", "-"])),
+        ("lon", numbers(&[151.2, 1.0, 20.0])),
+        ("ew", texts(&["E", "E", "-"])),
+    ];
+    let (points, report) = scan(&rows(columns), &Query::default()).unwrap();
+    assert_eq!((points, report.rejected), (vec![(151.2, -33.9, 1.0)], 2));
+    let e7 = rows(vec![("latitudeE7", numbers(&[59.33])), ("longitudeE7", numbers(&[18.07]))]);
+    let (_, report) = scan(&e7, &Query::default()).unwrap();
+    assert_eq!(rejections(&report), [(1, "longitudeE7: 18.07 is not an integer of 10⁻⁷ degrees")]);
+    let seven = rows(vec![("latitude7", numbers(&[59.33])), ("longitude7", numbers(&[18.07]))]);
+    assert_eq!(scan(&seven, &Query::default()).unwrap().0, [(18.07, 59.33, 1.0)]);
 }

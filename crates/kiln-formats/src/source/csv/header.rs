@@ -32,6 +32,8 @@ pub(super) struct Header {
     pub(super) usual_fields: usize,
     /// Whether the names stand for what columns are by their order.
     pub(super) is_positional: bool,
+    /// Whether commas in numbers are decimal commas.
+    pub(super) decimal_comma: bool,
     /// Where the first row begins, in bytes from the start of the file.
     pub(super) rows_start: usize,
     /// The number of line ends before that.
@@ -137,7 +139,7 @@ impl Sample {
     /// The first records of `head` from `at` on.
     fn of(head: &[u8], mut at: usize, is_whole: bool, dialect: Dialect) -> Self {
         let (mut rows, mut comments, mut record) = (Vec::new(), Vec::new(), Record::new(dialect));
-        while rows.len() + comments.len() < SAMPLED_RECORDS && at < head.len() {
+        while rows.len() < SAMPLED_RECORDS && at < head.len() {
             if head[at] == b'\n' {
                 at += 1;
                 continue;
@@ -273,7 +275,20 @@ impl Sample {
         dialect.comments = before > usize::from(texts.is_some() && rows_start == first.start);
         let usual_fields = most_frequent(&rows, |row| row.fields.len());
         let lines = lines(rows_start);
-        Header { dialect, has_carriage_returns: false, names, usual_fields, is_positional, rows_start, lines, notices }
+        let has_decimals = |mark| rows.iter().flat_map(|row| &row.fields).any(|field| is_decimal(field, mark));
+        let decimal_comma = dialect.delimiter != b',' && has_decimals(b',') && !has_decimals(b'.');
+        let has_carriage_returns = false;
+        Header {
+            dialect,
+            has_carriage_returns,
+            names,
+            usual_fields,
+            is_positional,
+            decimal_comma,
+            rows_start,
+            lines,
+            notices,
+        }
     }
 }
 
@@ -296,6 +311,15 @@ fn decode(name: &[u8], notices: &mut Vec<Message>) -> String {
     name
 }
 
+/// Whether a field is digits on both sides of `mark`.
+fn is_decimal(field: &[u8], mark: u8) -> bool {
+    let digits = field.strip_prefix(b"-").unwrap_or(field);
+    let mut parts = digits.split(|&byte| byte == mark);
+    let is_digits =
+        |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+    is_digits(parts.next()) && is_digits(parts.next()) && parts.next().is_none()
+}
+
 /// Whether a field is a number, also one with a decimal comma.
 fn is_number(field: &[u8]) -> bool {
     let is_float = |text: &[u8]| fast_float2::parse::<f64, _>(text).is_ok();
@@ -306,7 +330,9 @@ fn is_number(field: &[u8]) -> bool {
 
 /// Whether a number may be a year, which names a column more often than other numbers.
 fn is_year(field: &[u8]) -> bool {
-    field.len() == 4 && matches!(field, [b'1', b'8' | b'9', ..] | [b'2', b'0' | b'1', ..])
+    field.len() == 4
+        && field.iter().all(u8::is_ascii_digit)
+        && matches!(field, [b'1', b'8' | b'9', ..] | [b'2', b'0' | b'1', ..])
 }
 
 /// Whether a text looks like a geometry or a pair of coordinates: WKT, GeoJSON, WKB in hexadecimal, `59.3, 18.1`.

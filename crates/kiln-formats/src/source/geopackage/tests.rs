@@ -63,8 +63,8 @@ fn rows_of_the_only_feature_table_are_read_by_their_values() {
         assert_eq!(
             values(&rows),
             [
-                "1 0101000000000000000000f03f0000000000000040 1.5 a 2024-05-01 1 0102 7",
-                "3 0101000000 x - 0 - - -",
+                "1 47500001000000000101000000000000000000f03f0000000000000040 1.5 a 2024-05-01 1 0102 7",
+                "3 475000030000000000000000000000000000000000000000000000000000000000000000000000000101000000 x - 0 - - -",
                 "9007199254740993 - 2 - - 0 - 9007199254740993",
             ],
             "{workers} workers"
@@ -76,7 +76,7 @@ fn rows_of_the_only_feature_table_are_read_by_their_values() {
 fn reference_systems_without_a_code_are_their_definition_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = database(&folder, PACKAGE);
-    for (id, crs) in [(100_000, Some(r#"{"crs":"GEOGCS[\"y\"]"}"#)), (0, None), (7, None)] {
+    for (id, crs) in [(100_000, Some(r#"{"crs":"GEOGCS[\"y\"]"}"#)), (0, None), (7, Some(r#"{"crs":"EPSG:7"}"#))] {
         let connection = Connection::open(&path).unwrap();
         connection.execute("UPDATE gpkg_geometry_columns SET srs_id = ?1", [id]).unwrap();
         let package = open(&path, None).unwrap();

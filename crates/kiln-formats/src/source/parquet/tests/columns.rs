@@ -217,7 +217,7 @@ fn columns_are_named_by_the_user_or_explained() {
     let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
     fails(
         &query,
-        "no column is called as a time usually is (time, timestamp, date, datetime); name one with time: \"Easting\"",
+        "no column is called as a time usually is (time, timestamp, datetime, date); name one with time: \"Easting\"",
     );
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
     fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
