@@ -50,8 +50,8 @@ pub(super) struct GeometryColumn {
     pub(super) name: String,
     /// The order of coordinates that the user gives.
     pub(super) order: Option<AxisOrder>,
-    /// The number of the reference system that all geometries have to be in, or none; `None`: whatever they are in.
-    pub(super) srid: Option<Option<u32>>,
+    /// The number of the reference system that all geometries have to be in; `None`: whatever they are in.
+    pub(super) srid: Option<u32>,
     /// Whether bytes begin with the header of GeoPackage.
     pub(super) encoding: Encoding,
 }
@@ -156,6 +156,9 @@ impl AxisColumn {
 }
 
 impl GeometryColumn {
+    /// The number of WGS 84 in degrees, in which a geometry is that names no system.
+    pub(super) const WGS84: u32 = 4326;
+
     fn read(&self, array: &ArrayRef) -> Coordinates<'static> {
         let mut positions = Positions::with_capacity(array.len());
         self.each(array, |row, read| positions.push(row, read.unwrap_or_default()));
@@ -180,9 +183,8 @@ impl GeometryColumn {
 
     /// Makes sure that a geometry is in the reference system of the column; one that names none is in WGS 84.
     fn check_srid(&self, srid: Option<u32>) -> Result<(), String> {
-        const WGS84: u32 = 4326;
         let Some(expected) = self.srid else { return Ok(()) };
-        let (srid, expected) = (srid.unwrap_or(WGS84), expected.unwrap_or(WGS84));
+        let srid = srid.unwrap_or(Self::WGS84);
         if srid == expected {
             return Ok(());
         }

@@ -322,7 +322,10 @@ impl Planner<'_> {
         let (declared, srid) = match field.and_then(declared_crs) {
             None => {
                 let srid = self.srid(geometry)?;
-                (srid.map(|srid| format!("EPSG:{srid}")), self.options.crs.is_none().then_some(srid))
+                {
+                    let expected = srid.unwrap_or(GeometryColumn::WGS84);
+                    (srid.map(|srid| format!("EPSG:{srid}")), self.options.crs.is_none().then_some(expected))
+                }
             }
             declared => (declared, None),
         };
