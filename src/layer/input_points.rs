@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Layer, LayerSpec, Survey};
 use crate::error::{Error, Result};
 use crate::geo::Extent;
-use crate::source::{Columns, PointSet, Query, Resident, ScanReport, Sink, Source};
+use crate::source::{Columns, PointSet, Query, ReadOptions, Resident, ScanReport, Sink, Source};
 
 /// The points of a source. They are held in memory, where a picture reads only those near to it; a query that filters by time
 /// or category goes back to the source, and a source of more than [`Self::MAX_RESIDENT`] points is read for each picture.
@@ -122,9 +122,14 @@ impl Layer {
         let query = query.clone().with_names(spec.columns.clone()).with_ground(spec.ground);
         let mut points = InputPoints::load(source, &spec.inputs, &query)?;
         // Positions and weights do not show how times and categories are read.
-        let mut hasher = DefaultHasher::new();
-        format!("{:?} {:?} {:?}", spec.inputs, spec.columns, spec.read).hash(&mut hasher);
-        points.version = format!("{}{:08x}", points.version, hasher.finish() as u32);
+        let reading =
+            |columns: &Columns, read: &ReadOptions| format!("{:?} {:?} {read:?}", columns.time, columns.category);
+        let own = reading(&spec.columns, &spec.read);
+        if own != reading(&Columns::default(), &ReadOptions::default()) {
+            let mut hasher = DefaultHasher::new();
+            own.hash(&mut hasher);
+            points.version = format!("{}{:08x}", points.version, hasher.finish() as u32);
+        }
         Ok(Self::new(spec, Arc::new(points)))
     }
 }
