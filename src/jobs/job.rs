@@ -279,7 +279,11 @@ mod tests {
         assert!(run(&job, &none, 600).is_err());
         fs::write(&path, "lon,lat,time\n5,5,1970-01-01T00:08:20Z\n").unwrap();
         assert_eq!(run(&job, &none, 600).unwrap().points, 1);
-        fs::write(&path, "lon,lat,time\n5,5,1970-01-01T00:08:20Z\n6,5,1970-01-01T01:06:40Z\n7,5,1970-01-01T01:06:41Z\n").unwrap();
+        fs::write(
+            &path,
+            "lon,lat,time\n5,5,1970-01-01T00:08:20Z\n6,5,1970-01-01T01:06:40Z\n7,5,1970-01-01T01:06:41Z\n",
+        )
+        .unwrap();
         assert_eq!(run(&job, &none, 600).unwrap().points, 1);
         let both = run(&job, &none, 4500).unwrap();
         assert_eq!((both.points, both.files.len()), (2, 1));
