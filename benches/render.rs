@@ -8,7 +8,7 @@ use kiln::encode::png::{PngOptions, write_indexed};
 use kiln::geo::{Bounds, Canvas, Points, Projection};
 use kiln::layer::{Style, render};
 use kiln::raster::{Aggregation, Bins, Kernel, Shape, Tally, density};
-use kiln::source::{Memory, Query};
+use kiln::source::{MemorySource, Query};
 
 /// Points in towns: most of them crowd around a few hundred places, the rest lie anywhere.
 fn towns(count: usize) -> (Vec<f64>, Vec<f64>) {
@@ -46,7 +46,7 @@ fn whole_way(c: &mut Criterion) {
             let style = Style { shape, ..Style::new().unwrap() };
             group.bench_function(BenchmarkId::new(name, count), |b| {
                 b.iter(|| {
-                    let heat = render(&Memory(points), &Query::default(), &world, &style, 2).unwrap();
+                    let heat = render(&MemorySource(points), &Query::default(), &world, &style, 2).unwrap();
                     let mut png = Vec::new();
                     write_indexed(&mut png, &heat.indices, heat.palette.colors(), PngOptions::default()).unwrap();
                     black_box(png.len())

@@ -15,7 +15,7 @@ use image::{Rgba, RgbaImage};
 use kiln::color::Scheme;
 use kiln::encode::{Animation, AnimationFormat};
 use kiln::geo::{Bounds, Points, Projection};
-use kiln::layer::{Heat, Radius, Size, Style, canvas_of, render};
+use kiln::layer::{Heatmap, Radius, Size, Style, canvas_of, render};
 use kiln::raster::Curve;
 use kiln::source::{Columns, Query, ReadOptions, Sink, Source, open};
 
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         curve: Curve::Sqrt,
         ..Style::new()?
     };
-    let frame = |day: i64, style: &Style| -> kiln::Result<Heat> {
+    let frame = |day: i64, style: &Style| -> kiln::Result<Heatmap> {
         let of_day = query.clone().with_start(Some(day * DAY_US)).with_end(Some((day + 1) * DAY_US));
         render(&*source, &of_day, &canvas, style, kiln::available_threads())
     };
@@ -76,7 +76,7 @@ fn times(source: &dyn Source, query: &Query<'_>) -> kiln::Result<Option<(i64, i6
 }
 
 /// The colors of a picture.
-fn picture(heat: &Heat) -> RgbaImage {
+fn picture(heat: &Heatmap) -> RgbaImage {
     RgbaImage::from_fn(heat.canvas.width(), heat.canvas.height(), |x, y| {
         Rgba(heat.palette.rgba(heat.indices.row(y as usize)[x as usize]))
     })

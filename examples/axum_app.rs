@@ -22,12 +22,12 @@ use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 
 /// What all requests share: the points, and how they are drawn.
-struct Heat {
+struct Heatmap {
     layer: Layer,
     style: Style,
 }
 
-impl Heat {
+impl Heatmap {
     fn open() -> kiln::Result<Self> {
         let input = concat!(env!("CARGO_MANIFEST_DIR"), "/data/cities.parquet");
         let layer =
@@ -55,7 +55,7 @@ impl Heat {
     }
 }
 
-async fn tile(State(heat): State<Arc<Heat>>, Path((z, x, y)): Path<(u8, u32, u32)>) -> Response {
+async fn tile(State(heat): State<Arc<Heatmap>>, Path((z, x, y)): Path<(u8, u32, u32)>) -> Response {
     let Ok(tile) = TileCoord::new(z, x, y) else { return StatusCode::NOT_FOUND.into_response() };
     // Rendering keeps a processor busy for about a millisecond: not on a thread that answers requests.
     match spawn_blocking(move || heat.tile(tile)).await {
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn error::Error>> {
     let app = Router::new()
         .route("/", get(|| async { Html(PAGE) }))
         .route("/heat/{z}/{x}/{y}", get(tile))
-        .with_state(Arc::new(Heat::open()?));
+        .with_state(Arc::new(Heatmap::open()?));
     let listener = TcpListener::bind(&address).await?;
     println!("http://{}/", listener.local_addr()?);
     axum::serve(listener, app).await?;

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let (lon, lat) = ([18.07, 18.09, 17.64], [59.33, 59.32, 59.86]);
     let mut png = Vec::new();
 
-    let points = source::Memory(geo::Points::new(&lon, &lat)?);
+    let points = source::MemorySource(geo::Points::new(&lon, &lat)?);
     let bounds = geo::Bounds::new(17.0, 59.0, 19.0, 60.0)?;
     let canvas = layer::canvas_of(geo::Projection::Mercator, bounds, layer::Size::Longest(512))?;
     let heat = layer::render(&points, &source::Query::default(), &canvas, &layer::Style::new()?, 2)?;

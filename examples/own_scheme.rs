@@ -13,7 +13,7 @@ use kiln::color::{Family, Gradient, Scheme};
 use kiln::encode::png;
 use kiln::geo::{Bounds, Points, Projection};
 use kiln::layer::{Size, Style, canvas_of, render};
-use kiln::source::{Ground, Memory, Query};
+use kiln::source::{CoordinateSpace, MemorySource, Query};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let folder = PathBuf::from(env::args().nth(1).unwrap_or_else(|| "schemes-out".into()));
@@ -30,9 +30,9 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let stripes = Scheme::new("stripes", Family::Own, Box::new(stripes));
 
     let (lon, lat) = spiral();
-    let points = Memory(Points::new(&lon, &lat)?);
+    let points = MemorySource(Points::new(&lon, &lat)?);
     let canvas = canvas_of(Projection::Plane, Bounds::new(-1.1, -1.1, 1.1, 1.1)?, Size::Longest(400))?;
-    let query = Query::default().with_ground(Ground::Plane);
+    let query = Query::default().with_coordinate_space(CoordinateSpace::Plane);
     for scheme in [lagoon, lava, stripes] {
         let path = folder.join(format!("{}.png", scheme.name()));
         let style = Style { scheme, ..Style::new()? };

@@ -15,7 +15,7 @@ use kiln::color::Scheme;
 use kiln::encode::png;
 use kiln::geo::{Bounds, Points, Projection};
 use kiln::layer::{Size, Style, canvas_of, render};
-use kiln::source::{Memory, Query, ScanReport, Sink, Source};
+use kiln::source::{MemorySource, Query, ScanReport, Sink, Source};
 use kiln::{Error, Result};
 
 /// A log of sensors on the disk.
@@ -55,7 +55,7 @@ impl Source for SensorLog {
                 reading.push(weight);
             }
             // Points in memory are a source as well: it validates and filters them, and shares them out to the sinks.
-            let batch = Memory(Points::new(&lon, &lat)?.with_weight(&reading)?);
+            let batch = MemorySource(Points::new(&lon, &lat)?.with_weight(&reading)?);
             report.append(batch.scan(query, sinks)?, &name, query);
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Once;
 
 use kiln_core::geo::{Bounds, Points, Polygon};
-use kiln_core::source::{Filter, Ground, Query, ReadOptions, Sink, Source};
+use kiln_core::source::{Filter, CoordinateSpace, Query, ReadOptions, Sink, Source};
 use kiln_formats::source::{open, read, read_as};
 
 /// Reads `data` as the body of a request with this media type, and scans it.
@@ -45,7 +45,7 @@ fn scan(source: &dyn Source) {
     if let (Some(whole), Some(filtered)) = (whole, count(source, &filtered)) {
         assert!(filtered <= whole, "filters let {filtered} of {whole} points pass");
     }
-    count(source, &Query::default().with_ground(Ground::Plane));
+    count(source, &Query::default().with_coordinate_space(CoordinateSpace::Plane));
 }
 
 /// How many points a scan delivers, where it comes to its end.
@@ -53,7 +53,7 @@ fn count(source: &dyn Source, query: &Query<'_>) -> Option<u64> {
     let mut points = 0;
     let mut sink = |batch: Points<'_>| {
         points += batch.len() as u64;
-        let is_globe = query.columns.ground == Ground::Globe;
+        let is_globe = query.columns.space == CoordinateSpace::Globe;
         for (&lon, &lat) in batch.lon().iter().zip(batch.lat()) {
             assert!(lon.is_finite() && lat.is_finite(), "a place is not finite: {lon}, {lat}");
             assert!(!is_globe || lon.abs() <= 360.0 && lat.abs() <= 90.0, "a place is beyond the globe: {lon}, {lat}");

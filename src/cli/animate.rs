@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::rows::RowArgs;
-use super::sheet::Drawn;
+use super::sheet::RenderedPicture;
 use super::signals::stoppable;
 use super::store::StoreArgs;
 use super::style::StyleArgs;
@@ -28,7 +28,7 @@ use crate::images::AtomicFile;
 use crate::layer::{Blend, Fit, Frames, Layer, Size, Style, Unit, canvas_for, canvas_of, render_shaded};
 use crate::parameter::Parameter;
 use crate::raster::Aggregation;
-use crate::source::{Ground, Query};
+use crate::source::{CoordinateSpace, Query};
 
 /// Draw a layer through time: an animated PNG or GIF, or a folder of frames.
 ///
@@ -56,7 +56,7 @@ pub(super) struct Args {
     /// How long each frame is shown, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u16).range(10..=60_000))]
     delay: u16,
-    /// Ground to show, in degrees: west,south,east,north, or `world` [default: what fits the points]
+    /// Bounds in degrees: west,south,east,north, or `world` [default: what fits the points]
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
     bounds: Option<Bounds>,
     /// Width x height of the map in pixels, or the longer side [default: 800]
@@ -101,12 +101,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let query = args.rows.filtered(
         query
             .with_names(layer.query().columns.names)
-            .with_ground(layer.ground())
+            .with_coordinate_space(layer.coordinate_space())
             .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
             .with_stop(Some(&stop)),
     );
     let frames = Frames::of(&layer, &query, every_us)?;
-    let projection = if layer.ground() == Ground::Globe { Projection::Mercator } else { Projection::Plane };
+    let projection =
+        if layer.coordinate_space() == CoordinateSpace::Globe { Projection::Mercator } else { Projection::Plane };
     let size = args.size.unwrap_or(Size::Longest(800));
     let canvas = match args.bounds {
         Some(bounds) => canvas_of(projection, bounds, size)?,
@@ -218,7 +219,7 @@ impl Film<'_> {
         let title = title.as_deref().unwrap_or(self.layer.title());
         let attribution = attribution.as_deref().or(self.layer.attribution()).unwrap_or_default();
         let [start_us, end_us] = self.frames.at(frame);
-        Drawn { heat: &heat, style, unit }.sheet(title, &stretch(start_us, end_us), attribution)
+        RenderedPicture { heat: &heat, style, unit }.sheet(title, &stretch(start_us, end_us), attribution)
     }
 }
 

@@ -10,7 +10,7 @@ use super::say;
 use super::summary::plural;
 use crate::config::{ByteSize, Config, TimeSpan};
 use crate::error::{Error, Result};
-use crate::images::{ImageFolder, Keep};
+use crate::images::{ImageFolder, RetentionLimits};
 
 /// Remove old pictures from a folder, once.
 ///
@@ -43,11 +43,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     // A folder that is not there is not made just to be found empty.
     std::fs::read_dir(folder).map_err(|error| Error::io(folder, "read", error))?;
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let keep = Keep {
+    let keep = RetentionLimits {
         ttl_s: args.ttl.unwrap_or(config.ttl).as_secs(),
         max_count: args.max_count.unwrap_or(config.max_count),
         max_bytes: args.max_size.unwrap_or(config.max_size).bytes(),
-        ..Keep::default()
+        ..RetentionLimits::default()
     };
     let swept = ImageFolder::open(folder)?.sweep(&keep, now_s)?;
     say(&format!(

@@ -48,7 +48,7 @@ pub(super) struct Args {
     /// The zooms, 0 to 24: 5, 0-10. Each one more is up to four times as much
     #[arg(short, long, value_name = "ZOOMS")]
     zoom: Zooms,
-    /// Ground, in degrees: west,south,east,north [default: all that has points]
+    /// Bounds, in degrees: west,south,east,north [default: all that has points]
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
     bounds: Option<Bounds>,
     #[command(flatten)]

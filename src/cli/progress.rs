@@ -33,7 +33,7 @@ enum Unit {
     Bytes,
     Points,
     /// Steps that say nothing to people.
-    Steps,
+    Thresholds,
 }
 
 /// Runs `work`, and shows how far its scans are once it takes longer than half a second, if standard error is a
@@ -82,7 +82,7 @@ pub(super) fn shown_export<T>(
     }
     let look = || {
         let ([tiles, resumed], done, total) = progress.snapshot();
-        Step { stage: "", done, total, unit: Unit::Steps, count: tiles - resumed, counted }
+        Step { stage: "", done, total, unit: Unit::Thresholds, count: tiles - resumed, counted }
     };
     watched(look, work)
 }
@@ -94,7 +94,7 @@ pub(super) fn shown_frames<T>(quiet: bool, done: &AtomicU64, total: u64, work: i
     }
     let look = || {
         let done = done.load(Ordering::Relaxed);
-        Step { stage: "", done, total, unit: Unit::Steps, count: done, counted: "frames" }
+        Step { stage: "", done, total, unit: Unit::Thresholds, count: done, counted: "frames" }
     };
     watched(look, work)
 }
@@ -148,11 +148,11 @@ fn new_bar(stage: &'static str, unit: Unit) -> ProgressBar {
         let _ = match unit {
             Unit::Bytes => write!(out, "{}", HumanBytes(total)),
             Unit::Points => write!(out, "{} points", HumanCount(total)),
-            Unit::Steps => Ok(()),
+            Unit::Thresholds => Ok(()),
         };
     };
     let template = match unit {
-        Unit::Steps => "{prefix}{wide_bar} {percent:>3} %  {msg}  {eta} left",
+        Unit::Thresholds => "{prefix}{wide_bar} {percent:>3} %  {msg}  {eta} left",
         Unit::Bytes | Unit::Points => "{prefix}{wide_bar} {percent:>3} % of {size}  {msg}  {eta} left",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {

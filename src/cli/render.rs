@@ -16,10 +16,10 @@ use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::inputs::OpenInputs;
-use crate::layer::{Blend, Fit, Heat, Size, Style, Survey, Unit, canvas_for, canvas_of, remarks, render};
+use crate::layer::{Blend, ExtentScan, Fit, Heatmap, Size, Style, Unit, canvas_for, canvas_of, remarks, render};
 use crate::parameter::Parameter;
 use crate::raster::Aggregation;
-use crate::source::{Ground, Query};
+use crate::source::{CoordinateSpace, Query};
 
 /// Draw points from files as one heat-map picture.
 ///
@@ -50,7 +50,7 @@ pub(super) struct Args {
     #[command(flatten)]
     sheet: SheetArgs,
     #[command(flatten)]
-    ground: GroundArgs,
+    view: ViewArgs,
     #[command(flatten)]
     style: StyleArgs,
     #[command(flatten)]
@@ -65,9 +65,9 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Ground")]
-struct GroundArgs {
-    /// Ground to show, in degrees: west,south,east,north, or `world` [default: what fits the points]
+#[command(next_help_heading = "CoordinateSpace")]
+struct ViewArgs {
+    /// Bounds in degrees: west,south,east,north, or `world` [default: what fits the points]
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
     bounds: Option<Bounds>,
     /// Width x height in pixels, or the longer side [default: 1024]
@@ -110,7 +110,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     args.rows.check()?;
     // Whatever can be refused is refused before the work begins, an unwritable file too.
     let target = Target::new(&args.output, &args.inputs)?;
-    args.sheet.check(content == Content::Png, args.ground.projection)?;
+    args.sheet.check(content == Content::Png, args.view.projection)?;
     let mut beside = Vec::new();
     for (flag, path) in args.sheet.files_beside(&args.output)? {
         let file = Target::new(&path, &args.inputs)?;
@@ -127,7 +127,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let column = args.rows.weight().or(opened.weight.as_deref()).or(heat.report.weight.as_deref());
     let weight = weight.then(|| Unit::weight_label(column));
     let unit = Unit::of(&heat.canvas, &style, weight);
-    let drawn = sheet::Drawn { heat: &heat, style: &style, unit: &unit };
+    let drawn = sheet::RenderedPicture { heat: &heat, style: &style, unit: &unit };
     let mut output = target.begin()?;
     if args.sheet.is_wanted() {
         args.sheet.write(drawn, &mut output).map_err(|error| error.for_path(&args.output))?;
@@ -149,21 +149,25 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// Draws the picture, and answers it with the style as it was applied.
-fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Result<(Heat, Style)> {
-    let (ground, source) = (&args.ground, &opened.inputs);
+fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Result<(Heatmap, Style)> {
+    let (view, source) = (&args.view, &opened.inputs);
     let query = args
         .rows
         .query()
-        .with_ground(if ground.projection == Projection::Plane { Ground::Plane } else { Ground::Globe })
+        .with_coordinate_space(if view.projection == Projection::Plane {
+            CoordinateSpace::Plane
+        } else {
+            CoordinateSpace::Globe
+        })
         .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
     let render_all = |canvas: &Canvas, style: &Style| {
         progress::shown(args.quiet, |progress| {
             render(source, &query.clone().with_progress(progress), canvas, style, threads)
         })
     };
-    let size = ground.size.unwrap_or_default();
-    if let Some(bounds) = ground.bounds {
-        let canvas = canvas_of(ground.projection, bounds, size)?;
+    let size = view.size.unwrap_or_default();
+    if let Some(bounds) = view.bounds {
+        let canvas = canvas_of(view.projection, bounds, size)?;
         let style = style.per_pixel(&canvas);
         let heat = render_all(&canvas, &style)?;
         heat.report.require_points(&opened.names)?;
@@ -171,28 +175,35 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
     }
     // A classic picture depends on the order of the points, which only a single worker keeps.
     let in_order = if style.blend == Blend::Classic { 1 } else { threads };
-    let survey =
-        progress::shown(args.quiet, |progress| Survey::of(source, &query.clone().with_progress(progress), in_order))?;
-    survey.report.require_points(&opened.names)?;
-    if survey.report.rejected + survey.report.filtered == survey.report.read {
+    let extent_scan = progress::shown(args.quiet, |progress| {
+        ExtentScan::of(source, &query.clone().with_progress(progress), in_order)
+    })?;
+    extent_scan.report.require_points(&opened.names)?;
+    if extent_scan.report.rejected + extent_scan.report.filtered == extent_scan.report.read {
         let why =
             "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
         return Err(Error::input(opened.names.join(", "), why));
     }
-    let canvas = canvas_for(ground.projection, &survey.extent, size, style, ground.fit)?;
+    let canvas = canvas_for(view.projection, &extent_scan.extent, size, style, view.fit)?;
     let style = style.per_pixel(&canvas);
-    let mut heat = match survey.kept() {
+    let mut heat = match extent_scan.kept() {
         Some(kept) => {
-            let all = Query::default().with_ground(query.columns.ground).with_weights(query.columns.weights);
+            let all = Query::default().with_coordinate_space(query.columns.space).with_weights(query.columns.weights);
             render(&kept, &all, &canvas, &style, threads)?
         }
         None => render_all(&canvas, &style)?,
     };
-    heat.report = survey.report;
+    heat.report = extent_scan.report;
     Ok((heat, style))
 }
 
-fn write_picture_file(args: &Args, content: Content, heat: &Heat, output: &mut Output, threads: usize) -> Result<()> {
+fn write_picture_file(
+    args: &Args,
+    content: Content,
+    heat: &Heatmap,
+    output: &mut Output,
+    threads: usize,
+) -> Result<()> {
     let reference = GeoReference::of(&heat.canvas);
     let colors = heat.palette.colors();
     match (content, &heat.values) {

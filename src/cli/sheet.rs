@@ -11,7 +11,7 @@ use crate::encode::geotiff::GeoReference;
 use crate::encode::{Legend, Print, kml, nice_ticks, world_file, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::Projection;
-use crate::layer::{Heat, Style, Unit, Values};
+use crate::layer::{Heatmap, Style, Unit, Values};
 use crate::parameter::Parameter;
 
 const PRINT: Parameter = Parameter::new("print");
@@ -44,8 +44,8 @@ pub(super) struct SheetArgs {
 
 /// A picture that is drawn.
 #[derive(Clone, Copy)]
-pub(super) struct Drawn<'a> {
-    pub(super) heat: &'a Heat,
+pub(super) struct RenderedPicture<'a> {
+    pub(super) heat: &'a Heatmap,
     pub(super) style: &'a Style,
     pub(super) unit: &'a Unit,
 }
@@ -97,7 +97,12 @@ impl SheetArgs {
     }
 
     /// Writes a file beside the picture.
-    pub(super) fn write_beside(flag: Parameter, drawn: Drawn<'_>, picture: &str, output: &mut Output) -> Result<()> {
+    pub(super) fn write_beside(
+        flag: Parameter,
+        drawn: RenderedPicture<'_>,
+        picture: &str,
+        output: &mut Output,
+    ) -> Result<()> {
         let name = Path::new(picture).file_name().unwrap_or_default().to_string_lossy();
         let text = match flag {
             Parameter::KML => kml(&drawn.heat.canvas, &stem(&name), &name)?,
@@ -112,7 +117,7 @@ impl SheetArgs {
     }
 
     /// Writes the picture on a sheet.
-    pub(super) fn write(&self, drawn: Drawn<'_>, output: &mut Output) -> Result<()> {
+    pub(super) fn write(&self, drawn: RenderedPicture<'_>, output: &mut Output) -> Result<()> {
         let [title, attribution] = [&self.title, &self.attribution].map(|text| text.as_deref().unwrap_or_default());
         let sheet = drawn.sheet(title, "", attribution)?;
         write_picture(&sheet, BufWriter::new(output.file())).map_err(|error| Error::io("", "write", error))
@@ -135,7 +140,7 @@ fn stem(path: &str) -> String {
     Path::new(path).with_extension("").display().to_string()
 }
 
-impl Drawn<'_> {
+impl RenderedPicture<'_> {
     /// The picture on a sheet, with its legend, a scale bar and a north arrow.
     pub(super) fn sheet(self, title: &str, subtitle: &str, attribution: &str) -> Result<RgbaImage> {
         let Self { heat, style, .. } = self;

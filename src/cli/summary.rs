@@ -7,12 +7,12 @@ use indicatif::HumanBytes;
 
 use crate::export::TileExportReport;
 use crate::geo::Zooms;
-use crate::layer::{Blend, Heat, Style, Unit};
+use crate::layer::{Blend, Heatmap, Style, Unit};
 use crate::source::ScanReport;
 use crate::store::{Imported, Summary};
 
 /// The summary of a drawn picture.
-pub(super) fn of(heat: &Heat, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
+pub(super) fn of(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
     let report = &heat.report;
     let mut line = format!("read {}", plural(report.read, "row"));
     if report.filtered > 0 {

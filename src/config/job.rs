@@ -19,7 +19,7 @@ use crate::jobs::{Job, Output, Place, Schedule, Subject, Window};
 use crate::layer::LayerSpec;
 use crate::parameter::Parameter;
 use crate::postgis::TableSpec;
-use crate::source::{Columns, Ground, parse_time_us};
+use crate::source::{Columns, CoordinateSpace, parse_time_us};
 
 with_defaults! {
     /// A job: images that are rendered by a schedule.
@@ -250,7 +250,11 @@ impl JobConfig {
                         geometry: self.geometry.clone(),
                     },
                     read,
-                    ground: if projection == Some(Projection::Plane) { Ground::Plane } else { Ground::Globe },
+                    space: if projection == Some(Projection::Plane) {
+                        CoordinateSpace::Plane
+                    } else {
+                        CoordinateSpace::Globe
+                    },
                     ..LayerSpec::default()
                 })))
             }

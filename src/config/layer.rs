@@ -10,7 +10,7 @@ use super::{Config, ReadConfig, StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::layer_name;
-use crate::source::{Columns, Ground, ReadOptions};
+use crate::source::{Columns, CoordinateSpace, ReadOptions};
 
 /// Names that no layer can have: the server's own routes use them.
 pub const RESERVED: [&str; 17] = [
@@ -61,8 +61,8 @@ with_defaults! {
         /// Attribution of the points.
         pub attribution: Option<String>,
         /// Coordinates of the points: degrees on the globe, or units of a plane such as a floor plan.
-        #[serde(with = "GroundName")]
-        pub projection: Ground,
+        #[serde(with = "CoordinateSpaceName")]
+        pub projection: CoordinateSpace,
         /// Column of the longitude or x. This and the following columns are found by their usual names if they are missing.
         pub lon: Option<String>,
         /// Column of the latitude or y.
@@ -87,8 +87,8 @@ with_defaults! {
 
 /// The names of the coordinates.
 #[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(remote = "Ground", rename_all = "lowercase")]
-enum GroundName {
+#[serde(remote = "CoordinateSpace", rename_all = "lowercase")]
+enum CoordinateSpaceName {
     Globe,
     Plane,
 }
@@ -114,7 +114,7 @@ impl LayerConfig {
                 geometry: self.geometry.clone(),
             },
             read: self.read_options()?,
-            ground: self.projection,
+            space: self.projection,
             comparable: Vec::new(),
             style: self.style_options()?,
         })
@@ -165,7 +165,7 @@ impl LayerConfig {
                 if let Some(key) = self.read.first() {
                     return Err(Fault::key(key, "a table of a database declares it; only an input has this key"));
                 }
-                if self.projection == Ground::Plane {
+                if self.projection == CoordinateSpace::Plane {
                     return Err(Fault::value("projection", "the points of a database lie on the globe"));
                 }
             }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::quantity::scalar;
 use super::{ByteSize, ProxyRange, TimeSpan, Token};
 use crate::geo::{Canvas, Projection};
-use crate::images::Keep;
+use crate::images::RetentionLimits;
 
 /// Declares structs whose fields have their default beside them, in the syntax of RFC 3681, which is not stable yet. A field
 /// without one has the default of its type.
@@ -114,13 +114,13 @@ with_defaults! {
         pub folder: PathBuf = "imgs".into(),
         /// Lifetime of an image.
         #[schemars(range(max = 3650 * 86_400))]
-        pub ttl: TimeSpan = TimeSpan::from_secs(Keep::default().ttl_s),
+        pub ttl: TimeSpan = TimeSpan::from_secs(RetentionLimits::default().ttl_s),
         /// Maximum number of images. The oldest are removed first.
         #[schemars(range(min = 1, max = 100_000_000))]
-        pub max_count: u64 = Keep::default().max_count,
+        pub max_count: u64 = RetentionLimits::default().max_count,
         /// Maximum size of all images. The oldest are removed first.
         #[schemars(range(min = 1_000_000, max = 1_u64 << 50))]
-        pub max_size: ByteSize = ByteSize::from_bytes(Keep::default().max_bytes),
+        pub max_size: ByteSize = ByteSize::from_bytes(RetentionLimits::default().max_bytes),
         /// Interval at which old images are removed.
         pub sweep_every: TimeSpan = TimeSpan::from_secs(60),
     }
@@ -257,9 +257,9 @@ pub(super) enum ProjectionName {
 
 impl ImagesConfig {
     /// The limits of the folder.
-    pub fn keep(&self) -> Keep {
+    pub fn keep(&self) -> RetentionLimits {
         let (ttl_s, max_bytes) = (self.ttl.as_secs(), self.max_size.bytes());
-        Keep { ttl_s, max_count: self.max_count, max_bytes, ..Keep::default() }
+        RetentionLimits { ttl_s, max_count: self.max_count, max_bytes, ..RetentionLimits::default() }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::geo::{Bounds, Cover, Points, Projection, TileCoord, Zooms};
 use crate::images::AtomicFile;
 use crate::layer::{Layer, is_occupied};
 use crate::parameter::Parameter;
-use crate::source::{Ground, Query};
+use crate::source::{CoordinateSpace, Query};
 
 /// The cells to be exported.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl BinsExport<'_> {
     /// [`Error::Invalid`] if the layer lies on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if
     /// `progress` was stopped.
     pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
-        if !self.layer.ground().wraps() {
+        if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(
                 Parameter::LAYER,
                 "the cells are those of a map, and this layer lies on a plane",
@@ -64,7 +64,7 @@ impl BinsExport<'_> {
             .query
             .clone()
             .with_names(self.layer.query().columns.names)
-            .with_ground(Ground::Globe)
+            .with_coordinate_space(CoordinateSpace::Globe)
             .with_weights(self.layer.weight().is_some())
             .with_stop(Some(progress.stopped()));
         let mut file = AtomicFile::create(target)?;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
 use crate::layer::{Blend, InputPoints, Layer, Style};
 use crate::raster::Aggregation;
-use crate::source::{Ground, Query};
+use crate::source::{CoordinateSpace, Query};
 
 /// The tiles to be exported.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl TileExport<'_> {
     /// written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export resumes: it renders only what
     /// is missing.
     pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
-        if !self.layer.ground().wraps() {
+        if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(
                 Parameter::LAYER,
                 "tiles are for layers on the globe, and this one lies on a plane",
@@ -111,7 +111,7 @@ impl TileExport<'_> {
                 .query
                 .clone()
                 .with_names(self.layer.query().columns.names)
-                .with_ground(Ground::Globe)
+                .with_coordinate_space(CoordinateSpace::Globe)
                 .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
                 .with_stop(Some(progress.stopped())),
             style,

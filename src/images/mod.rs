@@ -6,9 +6,9 @@
 mod atomic_file;
 mod image_folder;
 mod image_name;
-mod sweep;
+mod retention;
 
 pub use atomic_file::{AtomicFile, sync_folder};
 pub use image_folder::ImageFolder;
 pub use image_name::ImageName;
-pub use sweep::{Keep, Swept};
+pub use retention::{RetentionLimits, SweepReport};

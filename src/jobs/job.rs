@@ -19,10 +19,10 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::images::AtomicFile;
 use crate::layer::{
-    Blend, Fit, Heat, Layer, SchemeFolders, Size, Style, StyleOptions, canvas_for, canvas_of, render_shaded,
+    Blend, Fit, Heatmap, Layer, SchemeFolders, Size, Style, StyleOptions, canvas_for, canvas_of, render_shaded,
 };
 use crate::raster::Aggregation;
-use crate::source::{Ground, Query};
+use crate::source::{CoordinateSpace, Query};
 
 /// What is drawn again and again.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub struct Job {
     pub retries: u32,
 }
 
-/// Ground that a job draws.
+/// Bounds that a job renders.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     /// Its name; empty where there is only one.
@@ -122,9 +122,9 @@ impl Job {
         query: &Query<'_>,
         extent: &Extent,
         place: &Place,
-    ) -> Result<Heat> {
+    ) -> Result<Heatmap> {
         let style = resolved(&self.style.clone().or(layer.style().clone()), context)?;
-        let is_globe = layer.ground().wraps();
+        let is_globe = layer.coordinate_space().wraps();
         let usual = if is_globe { Projection::Mercator } else { Projection::Plane };
         let projection = self.projection.unwrap_or(usual);
         let canvas: Canvas = match place.bounds {
@@ -134,14 +134,14 @@ impl Job {
         let style = style.per_pixel(&canvas);
         let query = query
             .clone()
-            .with_ground(if is_globe { Ground::Globe } else { Ground::Plane })
+            .with_coordinate_space(if is_globe { CoordinateSpace::Globe } else { CoordinateSpace::Plane })
             .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
         let shading = layer.shading(&query, &canvas, &style, context.threads)?;
         render_shaded(&**layer.point_set(), &query, &canvas, &style, shading.as_deref(), context.threads)
     }
 
     /// Writes a picture, and removes those that are too many.
-    fn put(&self, heat: &Heat, place: &Place, due: Timestamp, threads: usize, report: &mut JobReport) -> Result<()> {
+    fn put(&self, heat: &Heatmap, place: &Place, due: Timestamp, threads: usize, report: &mut JobReport) -> Result<()> {
         let series = self.output.series(&self.name, &place.name);
         let bytes = self.encoded(heat, threads)?;
         let path = series.path_of(due);
@@ -157,7 +157,7 @@ impl Job {
         Ok(())
     }
 
-    fn encoded(&self, heat: &Heat, threads: usize) -> Result<Vec<u8>> {
+    fn encoded(&self, heat: &Heatmap, threads: usize) -> Result<Vec<u8>> {
         let colors = heat.palette.colors();
         let mut bytes = Vec::new();
         if self.output.is_png() {

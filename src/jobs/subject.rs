@@ -58,9 +58,9 @@ impl Subject {
                         format!("there is no layer `{name}`; {hint}there are {all}"),
                     ));
                 };
-                let ground = layer.ground();
-                if projection.is_some_and(|projection| projection.wraps() != ground.wraps()) {
-                    let why = if ground.wraps() { "on the globe" } else { "on a plane" };
+                let space = layer.coordinate_space();
+                if projection.is_some_and(|projection| projection.wraps() != space.wraps()) {
+                    let why = if space.wraps() { "on the globe" } else { "on a plane" };
                     return Err(Error::invalid(Parameter::PROJECTION, format!("the points of `{name}` lie {why}")));
                 }
                 Ok(layer.style().clone())

@@ -3,16 +3,16 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Layer, LayerSpec, Survey};
+use super::{ExtentScan, Layer, LayerSpec};
 use crate::error::{Error, Result};
 use crate::geo::Extent;
-use crate::source::{Columns, PointSet, Query, ReadOptions, Resident, ScanReport, Sink, Source};
+use crate::source::{Columns, PointSet, Query, ReadOptions, ResidentPoints, ScanReport, Sink, Source};
 
 /// The points of a source. They are held in memory, where a picture reads only those near to it; a query that filters by time
 /// or category goes back to the source, and a source of more than [`Self::MAX_RESIDENT`] points is read for each picture.
 pub struct InputPoints {
     all: Box<dyn Source>,
-    resident: Option<Resident>,
+    resident: Option<ResidentPoints>,
     report: ScanReport,
     extent: Extent,
     version: String,
@@ -30,7 +30,7 @@ impl InputPoints {
     /// If an input cannot be read, or holds no valid point.
     pub fn load(all: Box<dyn Source>, names: &[String], query: &Query<'_>) -> Result<Self> {
         let query = query.clone().with_weights(true);
-        let resident = match Resident::load(&*all, &query, Self::MAX_RESIDENT) {
+        let resident = match ResidentPoints::load(&*all, &query, Self::MAX_RESIDENT) {
             Ok(resident) => Some(resident),
             Err(Error::Cancelled) => None,
             Err(error) => return Err(error),
@@ -38,7 +38,7 @@ impl InputPoints {
         let (extent, report, version) = if let Some(resident) = &resident {
             (resident.extent().clone(), resident.report(), resident.version())
         } else {
-            let Survey { extent, report, .. } = Survey::of(&*all, &query, crate::available_threads())?;
+            let ExtentScan { extent, report, .. } = ExtentScan::of(&*all, &query, crate::available_threads())?;
             let version = format!("{:016x}", report.read);
             (extent, report, version)
         };
@@ -119,7 +119,7 @@ impl Layer {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn filtered(spec: LayerSpec, source: Box<dyn Source>, query: &Query<'_>) -> Result<Self> {
-        let query = query.clone().with_names(spec.columns.clone()).with_ground(spec.ground);
+        let query = query.clone().with_names(spec.columns.clone()).with_coordinate_space(spec.space);
         let mut points = InputPoints::load(source, &spec.inputs, &query)?;
         // Positions and weights do not show how times and categories are read.
         let reading =

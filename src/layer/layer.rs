@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Points};
 use crate::parameters::ParameterSet;
 use crate::source::{
-    CategoryList, Columns, Description, Filter, Ground, PointSet, Query, ReadOptions, ScanReport, Totals,
+    CategoryList, Columns, CoordinateSpace, Description, Filter, PointSet, Query, ReadOptions, ScanReport, Totals,
 };
 
 /// How a layer is named, read and drawn.
@@ -31,7 +31,7 @@ pub struct LayerSpec {
     /// How the inputs are read.
     pub read: ReadOptions,
     /// Which coordinates are valid.
-    pub ground: Ground,
+    pub space: CoordinateSpace,
     /// Columns that requests may compare, of a live table.
     pub comparable: Vec<String>,
     /// The style where a request gives none.
@@ -134,8 +134,8 @@ impl Layer {
     }
 
     /// Which coordinates are valid.
-    pub fn ground(&self) -> Ground {
-        self.spec.ground
+    pub fn coordinate_space(&self) -> CoordinateSpace {
+        self.spec.space
     }
 
     /// The style where a request gives none.
@@ -188,7 +188,7 @@ impl Layer {
 
     /// The smallest rectangle that holds all points; across the antimeridian its `east` is beyond 180.
     pub fn bounds(&self) -> Bounds {
-        self.extent.bounds(self.spec.ground.wraps()).unwrap_or(Bounds::WORLD)
+        self.extent.bounds(self.spec.space.wraps()).unwrap_or(Bounds::WORLD)
     }
 
     /// Where the points are.
@@ -208,7 +208,7 @@ impl Layer {
             let filter = query.filter.clone().and(filter);
             return query.with_filter(filter);
         }
-        Query::default().with_names(self.spec.columns.clone()).with_ground(self.spec.ground)
+        Query::default().with_names(self.spec.columns.clone()).with_coordinate_space(self.spec.space)
     }
 
     /// What the colors of the layer's pictures mean at the scale of `canvas`: see [`Shading`]. `None` for the classic blend,

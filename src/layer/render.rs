@@ -10,7 +10,7 @@ use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
 
 /// A drawn picture: a byte per pixel, and what the bytes mean.
 #[derive(Debug)]
-pub struct Heat {
+pub struct Heatmap {
     /// The ground it shows.
     pub canvas: Canvas,
     /// A palette index per pixel.
@@ -47,7 +47,13 @@ pub struct Values {
 ///
 /// # Errors
 /// If the input cannot be read, or the style does not fit the canvas.
-pub fn render(source: &dyn Source, query: &Query<'_>, canvas: &Canvas, style: &Style, threads: usize) -> Result<Heat> {
+pub fn render(
+    source: &dyn Source,
+    query: &Query<'_>,
+    canvas: &Canvas,
+    style: &Style,
+    threads: usize,
+) -> Result<Heatmap> {
     if style.blend == Blend::Classic {
         return render_classic(source, query, canvas, style, threads);
     }
@@ -66,7 +72,7 @@ pub fn render_shaded(
     style: &Style,
     shading: Option<&Shading>,
     threads: usize,
-) -> Result<Heat> {
+) -> Result<Heatmap> {
     if style.blend == Blend::Classic {
         return render_classic(points, query, canvas, style, threads);
     }
@@ -86,7 +92,7 @@ pub fn render_occupied(
     style: &Style,
     shading: Option<&Shading>,
     threads: usize,
-) -> Result<Option<Heat>> {
+) -> Result<Option<Heatmap>> {
     if style.blend == Blend::Classic {
         let heat = render_classic(points, query, canvas, style, threads)?;
         return Ok(Some(heat).filter(|heat| heat.drawn > 0));
@@ -134,7 +140,7 @@ fn paint(
     style: &Style,
     shading: Option<&Shading>,
     threads: usize,
-) -> Result<Heat> {
+) -> Result<Heatmap> {
     let density = density(cells, kernel, style.aggregation, threads)?;
     stopped(query)?;
     let (span, quantizer) = if let Some(shading) = shading {
@@ -148,7 +154,7 @@ fn paint(
     let drawn = cells.inside.min(cells.points);
     let outside = report.valid().saturating_sub(drawn);
     let values = Some(Values { density, weighted: cells.weighted, span, quantizer });
-    Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
+    Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
 
 fn stopped(query: &Query<'_>) -> Result<()> {
@@ -165,7 +171,7 @@ fn render_classic(
     canvas: &Canvas,
     style: &Style,
     threads: usize,
-) -> Result<Heat> {
+) -> Result<Heatmap> {
     /// Positions are multiples of 1/256 pixel; where half a dot size is one, too, the box around a dot is the same in every
     /// window, however it is rounded.
     const STEPS_PER_PX: f32 = 128.0;
@@ -202,7 +208,7 @@ fn render_classic(
     // A point that shows in several copies of the world is still one.
     let drawn = (dots.tally(window).drawn as u64).min(report.valid());
     let outside = report.valid().saturating_sub(drawn);
-    Ok(Heat { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
+    Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
 }
 
 #[cfg(test)]
@@ -213,7 +219,7 @@ mod tests {
     use crate::layer::Radius;
     use crate::raster::{Aggregation, Curve, Shape};
     use crate::simd::at_each_width;
-    use crate::source::Memory;
+    use crate::source::MemorySource;
 
     #[test]
     fn every_vector_width_draws_the_same_bits() {
@@ -235,7 +241,7 @@ mod tests {
             ] {
                 let style = Style { shape, aggregation, curve, radius: Radius::Pixels(9.0), ..Style::new().unwrap() };
                 let drawn = at_each_width(|| {
-                    let heat = render(&Memory(points), &query, &canvas, &style, 2).unwrap();
+                    let heat = render(&MemorySource(points), &query, &canvas, &style, 2).unwrap();
                     let bits: Vec<u32> = heat.values.unwrap().density.cells().iter().map(|v| v.to_bits()).collect();
                     assert!(heat.drawn > 0);
                     (heat.indices, bits)

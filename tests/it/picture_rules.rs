@@ -1,21 +1,21 @@
 //! What must be true of every picture, whoever draws it and however.
 
 use kiln::geo::{Bounds, Canvas, Points, Projection, TileCoord};
-use kiln::layer::{Blend, Heat, Radius, Style, render};
+use kiln::layer::{Blend, Heatmap, Radius, Style, render};
 use kiln::raster::{Aggregation, Curve, Grid, Shape};
-use kiln::source::{Ground, Memory, Query};
+use kiln::source::{CoordinateSpace, MemorySource, Query};
 use proptest::prelude::*;
 
 type Point = (f64, f64, f32);
 
-fn draw(points: &[Point], canvas: &Canvas, style: &Style, threads: usize) -> Heat {
+fn draw(points: &[Point], canvas: &Canvas, style: &Style, threads: usize) -> Heatmap {
     let lon: Vec<f64> = points.iter().map(|p| p.0).collect();
     let lat: Vec<f64> = points.iter().map(|p| p.1).collect();
     let weight: Vec<f32> = points.iter().map(|p| p.2).collect();
     let points = Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap();
-    let ground = if canvas.projection() == Projection::Plane { Ground::Plane } else { Ground::Globe };
-    let query = Query::default().with_ground(ground).with_weights(true);
-    render(&Memory(points), &query, canvas, style, threads).unwrap()
+    let space = if canvas.projection() == Projection::Plane { CoordinateSpace::Plane } else { CoordinateSpace::Globe };
+    let query = Query::default().with_coordinate_space(space).with_weights(true);
+    render(&MemorySource(points), &query, canvas, style, threads).unwrap()
 }
 
 /// A style whose span does not depend on the picture.

@@ -11,7 +11,7 @@ use super::window::Window;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Canvas, Projection, fixed, morton};
 use kiln_core::parameter::Parameter;
-use kiln_core::raster::lattice::{CellSums, FEW_POINTS, OUTSIDE, Placement, Resampling, Tallies};
+use kiln_core::raster::cell_grid::{CellSums, FEW_POINTS, OUTSIDE, Placement, Resampling, Tallies};
 use kiln_core::raster::{Cells, Grid, Tally};
 use kiln_core::source::{Query, ScanReport};
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use kiln_core::geo::Canvas;
-use kiln_core::raster::lattice::{OUTSIDE, Placement};
+use kiln_core::raster::cell_grid::{OUTSIDE, Placement};
 
 /// Edges of columns and rows of pixels, in cells of a level: each pixel reaches from one edge to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::rows::{Batch, ColumnSelection, fetch};
 use super::snapshot::LiveSnapshot;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Points, fixed, morton};
-use kiln_core::source::{Gathered, Query, ScanReport, Sink, Source};
+use kiln_core::source::{PointColumns, Query, ScanReport, Sink, Source};
 
 /// The maximum number of points that are sorted. More points come in the order of the table.
 const MAX_SORTED: usize = 2_000_000;
@@ -26,9 +26,9 @@ impl Source for LiveSnapshot {
         if self.area.is_none() || boxes.as_ref().is_some_and(Vec::is_empty) {
             return Ok(report);
         }
-        let mut gathered = Some(Gathered::default());
+        let mut gathered = Some(PointColumns::default());
         let mut stopped = false;
-        let mut kept = Gathered::default();
+        let mut kept = PointColumns::default();
         fetch(&self.database, &self.relation, query, columns, boxes.as_deref(), |batch| {
             report.read += batch.read;
             report.rejected += batch.rejected;
@@ -62,7 +62,7 @@ impl Source for LiveSnapshot {
 }
 
 /// Adds the points of a batch that are on the map and in the polygon, and returns the number of the others.
-fn keep(batch: &Batch, query: &Query<'_>, kept: &mut Gathered) -> u64 {
+fn keep(batch: &Batch, query: &Query<'_>, kept: &mut PointColumns) -> u64 {
     let points = batch.points();
     let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
     fixed::to_fixed(points, &mut x, &mut y);
@@ -100,7 +100,7 @@ impl Batch {
 }
 
 /// Passes points in Z-order to a sink.
-fn sorted(all: &Gathered, sink: &mut Sink<'_>) -> ControlFlow<()> {
+fn sorted(all: &PointColumns, sink: &mut Sink<'_>) -> ControlFlow<()> {
     let points = all.points();
     let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
     fixed::to_fixed(points, &mut x, &mut y);

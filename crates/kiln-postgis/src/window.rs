@@ -65,7 +65,7 @@ pub(super) fn intersection(one: Box4, other: Box4) -> Option<Box4> {
 mod tests {
     use super::*;
     use kiln_core::geo::{Canvas, TileCoord};
-    use kiln_core::raster::lattice::Placement;
+    use kiln_core::raster::cell_grid::Placement;
 
     #[test]
     fn buckets_are_columns_and_rows() {

@@ -24,7 +24,7 @@ use kiln_core::geo::morton;
 
 /// As many points as a block has cells.
 pub(super) const MOST_POINTS: u64 = 1 << (2 * SIDE_BITS);
-pub(super) use kiln_core::raster::lattice::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
+pub(super) use kiln_core::raster::cell_grid::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 
 /// The occupied cells of a block, in Z-order.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -10,7 +10,7 @@ use kiln_core::error::{Error, Result};
 use kiln_core::geo::Canvas;
 use kiln_core::geo::morton::{self, KEY_BITS};
 use kiln_core::parallel::for_each;
-use kiln_core::raster::lattice::{CellSums, Columns, FEW_POINTS, Lattice, Placement, Resampling, Rows, Tallies};
+use kiln_core::raster::cell_grid::{AlignedCells, CellSums, Columns, FEW_POINTS, Placement, Resampling, Rows, Tallies};
 use kiln_core::raster::{Cells, Grid, Tally};
 use kiln_core::simd::wide;
 
@@ -115,7 +115,7 @@ struct Walk<'a> {
 struct WorldCopy {
     columns: Columns,
     /// A faster mapping, where pixels are cells.
-    lattice: Option<Lattice>,
+    aligned: Option<AlignedCells>,
     /// The visible cells: columns `[first, end)`, rows `[first, end)`.
     window: [[u64; 2]; 2],
 }
@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         for &turn in &self.placement.turns {
             let window = self.placement.window(turn, self.band.clone());
             let columns = self.placement.columns(turn);
-            let copy = WorldCopy { columns, lattice: Lattice::of(&columns, &self.rows), window };
+            let copy = WorldCopy { columns, aligned: AlignedCells::of(&columns, &self.rows), window };
             self.node(&copy, 0, 0, self.segment.all());
         }
     }
@@ -210,7 +210,7 @@ impl<'a> Walk<'a> {
         const CELLS: usize = SIDE * SIDE;
         let (x, y) = morton::place(key);
         let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.request.weights) };
-        let whole = copy.lattice.as_ref().and_then(|lattice| lattice.block(x << SIDE_BITS, y << SIDE_BITS));
+        let whole = copy.aligned.as_ref().and_then(|aligned| aligned.block(x << SIDE_BITS, y << SIDE_BITS));
         if whole.is_some_and(|first| self.tallies.add_whole_block(first, cells.cell, sums, points)) {
             return;
         }
@@ -250,8 +250,8 @@ impl<'a> Walk<'a> {
         let (shift, outside) = (self.placement.shift(), self.tallies.outside());
         for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
             let at = &mut at[..x.len()];
-            match &copy.lattice {
-                Some(lattice) => lattice_cells(x, y, shift, lattice, outside, at),
+            match &copy.aligned {
+                Some(aligned) => aligned_cells(x, y, shift, aligned, outside, at),
                 None => point_cells(x, y, shift, &copy.columns, &self.rows, outside, at),
             }
             let weight = weight.map(|weight| &weight[i * CHUNK..i * CHUNK + x.len()]);
@@ -271,9 +271,9 @@ wide! {
 }
 
 wide! {
-    fn lattice_cells(x: &[u32], y: &[u32], shift: u32, lattice: &Lattice, outside: u32, at: &mut [u32]) {
+    fn aligned_cells(x: &[u32], y: &[u32], shift: u32, aligned: &AlignedCells, outside: u32, at: &mut [u32]) {
         for ((at, &x), &y) in at.iter_mut().zip(x).zip(y) {
-            *at = lattice.at(x >> shift, y >> shift, outside);
+            *at = aligned.at(x >> shift, y >> shift, outside);
         }
     }
 }

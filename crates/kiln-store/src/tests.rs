@@ -492,7 +492,7 @@ fn an_import_is_all_or_nothing_and_merges_its_runs() {
     let layer = store.create("points", Description::default()).unwrap();
     let columns = some_points(50_000, 9);
     let points = Points::new(&columns.lon, &columns.lat).unwrap().with_weight(&columns.weight).unwrap();
-    let source = kiln_core::source::Memory(points);
+    let source = kiln_core::source::MemorySource(points);
     let progress = Progress::default();
     let imported = layer.import(&source, &Query::default(), Existing::Kept, None, 2, &progress).unwrap();
     assert_eq!((imported.points, imported.report.read, layer.snapshot().points()), (50_000, 50_000, 50_000));
@@ -525,7 +525,7 @@ fn a_layer_is_made_with_all_its_points_or_not_at_all() {
     let (_folder, store) = store();
     let columns = some_points(5000, 4);
     let points = Points::new(&columns.lon, &columns.lat).unwrap();
-    let source = kiln_core::source::Memory(points);
+    let source = kiln_core::source::MemorySource(points);
     let fill = |layer: &StoredLayer| {
         // Nobody sees it yet, nor the name that it will have.
         assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
@@ -554,7 +554,7 @@ fn an_import_of_nothing_changes_nothing() {
     let layer = layer_of(&store, &some_points(100, 4), 1);
     let version = layer.snapshot().version();
     let (lon, lat) = ([0.0, 5.0], [89.0, -86.0]);
-    let polar = kiln_core::source::Memory(Points::new(&lon, &lat).unwrap());
+    let polar = kiln_core::source::MemorySource(Points::new(&lon, &lat).unwrap());
     for existing in [Existing::Kept, Existing::Replaced] {
         let imported = layer.import(&polar, &Query::default(), existing, None, 1, &Progress::default()).unwrap();
         assert_eq!((imported.points, imported.beyond_map, imported.report.read), (0, 2, 2));

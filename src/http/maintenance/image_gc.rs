@@ -7,7 +7,7 @@ use tokio::time::MissedTickBehavior;
 use crate::error::Result;
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
-use crate::images::{Keep, Swept};
+use crate::images::{RetentionLimits, SweepReport};
 
 /// Removes old pictures at once and then periodically, as long as the server runs.
 pub(crate) async fn run(app: Arc<App>) {
@@ -20,7 +20,7 @@ pub(crate) async fn run(app: Arc<App>) {
         match swept {
             Ok(swept) => {
                 app.metrics.swept(&swept);
-                let Swept { expired, evicted, unfinished, failed, bytes } = swept;
+                let SweepReport { expired, evicted, unfinished, failed, bytes } = swept;
                 if expired + evicted + unfinished + failed > 0 {
                     tracing::info!(expired, evicted, unfinished, failed, bytes, "swept");
                 }
@@ -33,9 +33,9 @@ pub(crate) async fn run(app: Arc<App>) {
     }
 }
 
-fn sweep(app: &App) -> Result<Swept> {
+fn sweep(app: &App) -> Result<SweepReport> {
     let keep = app.config.images.keep();
     // A client that got the URL in the picture's last second still has time to fetch it.
-    let keep = Keep { ttl_s: keep.ttl_s + keep.grace_s, ..keep };
+    let keep = RetentionLimits { ttl_s: keep.ttl_s + keep.grace_s, ..keep };
     app.images.sweep(&keep, now_s())
 }

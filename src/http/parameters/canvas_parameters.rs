@@ -5,7 +5,7 @@ use crate::config::LimitsConfig;
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Fit, Layer, Size, StyleOptions, canvas_for, canvas_of};
-use crate::source::Ground;
+use crate::source::CoordinateSpace;
 
 /// What becomes of ground beyond the poles, which a map that is zoomed out far asks for. The pixels are as wide and high
 /// as they were asked for either way.
@@ -89,22 +89,24 @@ fn rows_shown(projection: Projection, bounds: Bounds, height: u32) -> [u32; 2] {
 
 /// The default projection of a layer.
 pub(crate) fn usual_projection(layer: &Layer) -> Projection {
-    if layer.ground().wraps() { Projection::Mercator } else { Projection::Plane }
+    if layer.coordinate_space().wraps() { Projection::Mercator } else { Projection::Plane }
 }
 
 /// Floor plans are drawn on a plane, and the globe is not.
-pub(crate) fn check_ground(ground: Ground, projection: Projection) -> Answer<()> {
-    match (ground, projection) {
-        (Ground::Plane, Projection::Plane) => Ok(()),
-        (Ground::Plane, _) => Err(Problem::parameter("projection", "the layer lies on a plane: give projection=plane")),
-        (Ground::Globe, Projection::Plane) => {
+pub(crate) fn check_coordinate_space(space: CoordinateSpace, projection: Projection) -> Answer<()> {
+    match (space, projection) {
+        (CoordinateSpace::Plane, Projection::Plane) => Ok(()),
+        (CoordinateSpace::Plane, _) => {
+            Err(Problem::parameter("projection", "the layer lies on a plane: give projection=plane"))
+        }
+        (CoordinateSpace::Globe, Projection::Plane) => {
             Err(Problem::parameter("projection", "the layer lies on the globe: give mercator or platecarree"))
         }
-        (Ground::Globe, _) => Ok(()),
+        (CoordinateSpace::Globe, _) => Ok(()),
     }
 }
 
 /// Which coordinates are valid under a projection.
-pub(crate) fn ground_of(projection: Projection) -> Ground {
-    if projection == Projection::Plane { Ground::Plane } else { Ground::Globe }
+pub(crate) fn coordinate_space_of(projection: Projection) -> CoordinateSpace {
+    if projection == Projection::Plane { CoordinateSpace::Plane } else { CoordinateSpace::Globe }
 }

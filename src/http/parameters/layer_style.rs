@@ -1,6 +1,6 @@
 //! How a layer is drawn, as a request's parameters describe it.
 
-use super::canvas_parameters::{check_ground, usual_projection};
+use super::canvas_parameters::{check_coordinate_space, usual_projection};
 use super::fields::{Fields, query_string};
 use super::filter::Filter;
 use super::pixel_ratio::PixelRatio;
@@ -28,7 +28,7 @@ impl LayerStyle {
         let projection = fields.read::<ProjectionOptions>()?.projection.unwrap_or_else(|| usual_projection(layer));
         let options = fields.read::<StyleOptions>()?.or(layer.style().clone());
         let filter = Filter::read(fields)?;
-        check_ground(layer.ground(), projection)?;
+        check_coordinate_space(layer.coordinate_space(), projection)?;
         let scheme = schemes.find(options.scheme.as_deref())?;
         Ok(Self { projection, options, scheme, filter })
     }

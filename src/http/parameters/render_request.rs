@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::area::Area;
-use super::canvas_parameters::ground_of;
+use super::canvas_parameters::coordinate_space_of;
 use super::filter::Filter;
 use super::layer_style::{LayerStyle, style_key};
 use crate::color::Scheme;
@@ -15,7 +15,7 @@ use crate::http::server::digest::keyed_digest;
 use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Unit};
 use crate::raster::Aggregation;
-use crate::source::{Ground, PointSet, PointWithin, Query, Resident, points_within};
+use crate::source::{CoordinateSpace, PointSet, PointWithin, Query, ResidentPoints, points_within};
 
 /// Where the points of a picture come from.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(crate) enum Subject {
     /// A layer of the catalog.
     Layer(Arc<Layer>),
     /// Points that came with the request.
-    Given(Arc<Resident>),
+    Given(Arc<ResidentPoints>),
 }
 
 impl Subject {
@@ -63,16 +63,17 @@ impl Subject {
     pub(crate) fn points_within(
         &self,
         filter: &Filter,
-        ground: Ground,
+        space: CoordinateSpace,
         bounds: Bounds,
         max: usize,
         stop: &AtomicBool,
     ) -> Result<(Vec<PointWithin>, u64)> {
         filter.check(&self.query())?;
         // Across the antimeridian the east is beyond 180.
-        let turn = if ground.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
+        let turn = if space.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
         let bounds = Bounds { east: bounds.east + turn, ..bounds };
-        let query = filter.applied_to(self.query()).with_ground(ground).with_weights(true).with_stop(Some(stop));
+        let query =
+            filter.applied_to(self.query()).with_coordinate_space(space).with_weights(true).with_stop(Some(stop));
         points_within(self.point_set(), &query, bounds, max).map_err(|error| filter.request_error(error))
     }
 
@@ -181,7 +182,10 @@ impl RenderRequest {
     pub(crate) fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
         let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
         let query = self.filter.applied_to(self.subject.query());
-        query.with_ground(ground_of(self.canvas.projection())).with_weights(weights).with_stop(Some(stop))
+        query
+            .with_coordinate_space(coordinate_space_of(self.canvas.projection()))
+            .with_weights(weights)
+            .with_stop(Some(stop))
     }
 
     /// The unit of its values.

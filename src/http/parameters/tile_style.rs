@@ -48,7 +48,7 @@ pub(crate) struct TileStyle {
 
 /// A style with digests of its canonical text.
 #[derive(Debug)]
-pub(crate) struct NamedTileStyle {
+pub(crate) struct KeyedTileStyle {
     pub(crate) style: TileStyle,
     /// Of the layer's version and the style, for cache keys.
     pub(crate) keyed_digest: u128,
@@ -70,7 +70,7 @@ impl TileStyle {
 
     /// Reads the style and the filter of tiles of a given size.
     pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> Answer<Self> {
-        if !layer.ground().wraps() {
+        if !layer.coordinate_space().wraps() {
             let why = "tiles are for layers on the globe, and this one lies on a plane: ask for /{layer}/bbox/…";
             return Err(Problem::parameter("layer", why));
         }
@@ -102,7 +102,7 @@ impl TileStyle {
     }
 }
 
-impl NamedTileStyle {
+impl KeyedTileStyle {
     /// Reads the style of `query`, for the points in `area` if there is one.
     pub(crate) fn read(schemes: &Schemes, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
         let mut fields = Fields::from_query(query)?;
@@ -123,13 +123,13 @@ impl NamedTileStyle {
 
 /// Styles by the query that they were read from.
 #[derive(Debug)]
-pub(crate) struct TileStyles(Cache<String, Arc<NamedTileStyle>, ByLength>);
+pub(crate) struct TileStyles(Cache<String, Arc<KeyedTileStyle>, ByLength>);
 
 #[derive(Clone, Copy, Debug)]
 struct ByLength;
 
-impl Weighter<String, Arc<NamedTileStyle>> for ByLength {
-    fn weight(&self, query: &String, _: &Arc<NamedTileStyle>) -> u64 {
+impl Weighter<String, Arc<KeyedTileStyle>> for ByLength {
+    fn weight(&self, query: &String, _: &Arc<KeyedTileStyle>) -> u64 {
         /// What a style takes without its texts, which are about as long as the query: mostly its colors.
         const STYLE: usize = 2048;
         (2 * query.len() + STYLE) as u64
@@ -144,12 +144,12 @@ impl TileStyles {
     }
 
     /// The style of `query`, from the cache or read now.
-    pub(crate) fn read(&self, schemes: &Schemes, layer: &Layer, query: &str) -> Answer<Arc<NamedTileStyle>> {
+    pub(crate) fn read(&self, schemes: &Schemes, layer: &Layer, query: &str) -> Answer<Arc<KeyedTileStyle>> {
         let key = format!("{}/{}?{query}", layer.name(), layer.version());
         if let Some(style) = self.0.get(&key) {
             return Ok(style);
         }
-        let style = Arc::new(NamedTileStyle::read(schemes, layer, query, None)?);
+        let style = Arc::new(KeyedTileStyle::read(schemes, layer, query, None)?);
         self.0.insert(key, Arc::clone(&style));
         Ok(style)
     }

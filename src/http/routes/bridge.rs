@@ -19,7 +19,7 @@ use super::overlays::overlay;
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::body::{form_text, media_type};
-use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground};
+use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_coordinate_space};
 use crate::http::parameters::fields::pairs;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
@@ -170,10 +170,10 @@ async fn answer(app: &Arc<App>, request: &BridgeRequest) -> Answer<BridgeReply> 
     };
     let projection: Projection = match request.one("projection") {
         Some(name) => name.parse()?,
-        None if layer.ground().wraps() => app.config.bridge.projection,
+        None if layer.coordinate_space().wraps() => app.config.bridge.projection,
         None => Projection::Plane,
     };
-    check_ground(layer.ground(), projection)?;
+    check_coordinate_space(layer.coordinate_space(), projection)?;
     let [south, west] = request.numbers("bounds[0]", "south and west")?;
     let [north, east] = request.numbers("bounds[1]", "north and east")?;
     let bounds = Bounds::new(west, south, east, north)?;

@@ -101,7 +101,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
         bounds: corners(layer.bounds()),
         weight: layer.weight().map(str::to_owned),
         version: layer.version().to_owned(),
-        projections: if layer.ground().wraps() { &["mercator", "platecarree"][..] } else { &["plane"] }
+        projections: if layer.coordinate_space().wraps() { &["mercator", "platecarree"][..] } else { &["plane"] }
             .iter()
             .map(|name| (*name).to_owned())
             .collect(),

@@ -15,7 +15,9 @@ use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::area::Area;
 use crate::http::parameters::body::body_fields;
-use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_ground, fitting, ground_of, usual_projection};
+use crate::http::parameters::canvas_parameters::{
+    Beyond, canvas, check_coordinate_space, coordinate_space_of, fitting, usual_projection,
+};
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::{InQuery, request_body};
@@ -34,7 +36,7 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 use crate::raster::Curve;
-use crate::source::{PointSet, Query, ReadOptions, Resident, read};
+use crate::source::{PointSet, Query, ReadOptions, ResidentPoints, read};
 
 /// The points themselves, where `png` is false.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -136,7 +138,7 @@ pub(crate) async fn create(
         (Some(name), None) => {
             let layer = app.layer(&name)?;
             let projection = projection.unwrap_or_else(|| usual_projection(&layer));
-            check_ground(layer.ground(), projection)?;
+            check_coordinate_space(layer.coordinate_space(), projection)?;
             let style = layer.style().clone();
             (Subject::Layer(layer), projection, style)
         }
@@ -173,14 +175,14 @@ pub(crate) async fn create(
 }
 
 /// The points of a request.
-async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Resident> {
+async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<ResidentPoints> {
     let (json, limit) = (json.to_owned(), app.config.limits.points);
-    let ground = ground_of(projection);
+    let space = coordinate_space_of(projection);
     let loaded = app.pool.run(move |stop| {
-        let query = Query::default().with_ground(ground).with_weights(true).with_stop(Some(stop));
+        let query = Query::default().with_coordinate_space(space).with_weights(true).with_stop(Some(stop));
         let load = || {
             let source = read(json.as_bytes(), "points.json", &ReadOptions::default())?;
-            let resident = Resident::load(&*source, &query, limit as usize)?;
+            let resident = ResidentPoints::load(&*source, &query, limit as usize)?;
             PointSet::report(&resident).require_points(&["points".to_owned()])?;
             Ok(resident)
         };

@@ -238,9 +238,10 @@ pub(crate) async fn points(
     if is_cached(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
     }
-    let (ground, weighted, subject) = (layer.ground(), layer.weight().is_some(), Subject::Layer(Arc::clone(&layer)));
+    let (space, weighted, subject) =
+        (layer.coordinate_space(), layer.weight().is_some(), Subject::Layer(Arc::clone(&layer)));
     let work = move |stop: &_| {
-        let (found, total) = subject.points_within(&filter, ground, bounds, limit, stop)?;
+        let (found, total) = subject.points_within(&filter, space, bounds, limit, stop)?;
         let truncated = (found.len() as u64) < total;
         let bytes = format.write(found, weighted, total, truncated);
         let bytes = bytes.map_err(|error| Error::input(subject.name(), error.to_string()))?;

@@ -104,7 +104,7 @@ pub(crate) async fn create(
     if layer.selected_of().is_some() {
         return Err(Problem::parameter("layer", "it is a query itself: name the layer that it is of"));
     }
-    if !layer.ground().wraps() {
+    if !layer.coordinate_space().wraps() {
         return Err(Problem::parameter("layer", "a query is of a layer on the globe, and this one lies on a plane"));
     }
     let geojson = match (bounds, polygon) {

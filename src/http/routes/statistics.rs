@@ -184,7 +184,7 @@ pub(crate) async fn statistics(
     let StatisticsOptions { zooms } = fields.read()?;
     let zooms = zooms.unwrap_or(USUAL_ZOOMS);
     // A layer on a plane has no tiles.
-    let tiles = layer.ground().wraps();
+    let tiles = layer.coordinate_space().wraps();
     let tiles =
         tiles.then(|| TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)).transpose()?;
     let style = match &tiles {
@@ -280,7 +280,7 @@ fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<Statisti
     Ok(StatisticsReply {
         points,
         weight,
-        bounds: extent.bounds(layer.ground().wraps()).map(corners),
+        bounds: extent.bounds(layer.coordinate_space().wraps()).map(corners),
         time: times.map(TimeReply::new),
         categories: CategoriesReply::new(names, found),
         version: layer.version().to_owned(),
@@ -293,7 +293,7 @@ fn known(layer: &Layer, summary: &source::Totals, categories: Option<CategoriesR
     StatisticsReply {
         points: summary.points,
         weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),
-        bounds: layer.extent().bounds(layer.ground().wraps()).map(corners),
+        bounds: layer.extent().bounds(layer.coordinate_space().wraps()).map(corners),
         time: summary.time_us.map(TimeReply::new),
         categories,
         version: layer.version().to_owned(),

@@ -13,7 +13,7 @@ use crate::geo::TileCoord;
 use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
-use crate::http::parameters::tile_style::{NamedTileStyle, TileSize, TileVersion};
+use crate::http::parameters::tile_style::{KeyedTileStyle, TileSize, TileVersion};
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{Answer, Problem};
@@ -85,7 +85,7 @@ pub(crate) async fn tile_within(
     let layer = app.layer(&layer)?;
     let address = Address::read(&z, &x, &y)?;
     let area = Area::of_body(&app.pool, &headers, body).await?;
-    let style = NamedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
+    let style = KeyedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
     // Clients do not cache the response to a POST, so none has it.
     reply(&app, &layer, &style, address, &HeaderMap::new()).await
 }
@@ -94,7 +94,7 @@ pub(crate) async fn tile_within(
 async fn reply(
     app: &Arc<App>,
     layer: &Arc<Layer>,
-    style: &NamedTileStyle,
+    style: &KeyedTileStyle,
     address: Address,
     headers: &HeaderMap,
 ) -> Answer<Response<Body>> {
@@ -114,12 +114,12 @@ async fn reply(
 }
 
 /// How long a tile may be cached.
-fn cache_control<'a>(app: &'a App, style: &NamedTileStyle) -> &'a str {
+fn cache_control<'a>(app: &'a App, style: &KeyedTileStyle) -> &'a str {
     if style.is_pinned { IMMUTABLE } else { &app.config.server.cache_control }
 }
 
 /// The response with a tile. One without bytes is empty, and its response is no picture.
-fn answer(app: &App, style: &NamedTileStyle, request: &HeaderMap, bytes: Bytes, tag: &str) -> Response<Body> {
+fn answer(app: &App, style: &KeyedTileStyle, request: &HeaderMap, bytes: Bytes, tag: &str) -> Response<Body> {
     let cache_control = cache_control(app, style);
     if !bytes.is_empty() {
         return png_response(request, bytes, tag, cache_control);
@@ -161,7 +161,7 @@ impl Address {
     }
 
     /// The canonical text of the tile, with a digest of its style.
-    fn key(self, style: &NamedTileStyle, digest: impl fmt::LowerHex) -> String {
+    fn key(self, style: &KeyedTileStyle, digest: impl fmt::LowerHex) -> String {
         let Self { tile, ratio } = self;
         format!("tile/{digest:x}/{}/{tile}@{}", style.style.side_px, ratio.pixels(1))
     }

@@ -27,7 +27,7 @@ const BUNDLED: [Bundled; 2] = [
     Bundled {
         name: "earthquakes",
         title: "Earthquakes by magnitude",
-        attribution: "U.S. Geological Survey",
+        attribution: "U.S. Geological ExtentScan",
         weight: "mag",
         style: &[("curve", "log"), ("radius", "20")],
         file: include_bytes!("../../../data/earthquakes.geojson"),

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::images::Swept;
+use crate::images::SweepReport;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -266,7 +266,7 @@ impl Metrics {
     }
 
     /// The cleanup removed files.
-    pub(crate) fn swept(&self, swept: &Swept) {
+    pub(crate) fn swept(&self, swept: &SweepReport) {
         for (reason, count) in
             [(Reason::Expired, swept.expired), (Reason::Evicted, swept.evicted), (Reason::Unfinished, swept.unfinished)]
         {

@@ -14,10 +14,10 @@ use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::Result;
 use crate::geo::{Bounds, Projection};
-use crate::http::parameters::canvas_parameters::ground_of;
+use crate::http::parameters::canvas_parameters::coordinate_space_of;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
-use crate::layer::{Heat, Shading, Style, Unit, render_shaded};
+use crate::layer::{Heatmap, Shading, Style, Unit, render_shaded};
 use crate::source::PointWithin;
 
 /// A rendered picture.
@@ -42,7 +42,7 @@ impl RenderRequest {
     }
 
     /// Renders the picture's values.
-    fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heat, Style, Unit)> {
+    fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heatmap, Style, Unit)> {
         let style = self.style()?;
         let query = self.query(&style, stop);
         let threads = self.threads(app);
@@ -150,13 +150,13 @@ impl Subject {
         projection: Projection,
     ) -> Answer<(Vec<PointWithin>, u64)> {
         let filter = filter.clone();
-        let (ground, max) = (ground_of(projection), app.config.limits.answer_points as usize);
-        app.pool.run(move |stop| self.points_within(&filter, ground, bounds, max, stop)).await
+        let (space, max) = (coordinate_space_of(projection), app.config.limits.answer_points as usize);
+        app.pool.run(move |stop| self.points_within(&filter, space, bounds, max, stop)).await
     }
 }
 
 /// Whether all pixels are of the index that stands for nothing, and that is transparent.
-fn shows_nothing(heat: &Heat, style: &Style) -> bool {
+fn shows_nothing(heat: &Heatmap, style: &Style) -> bool {
     let nothing = style.nothing();
     let cells = heat.indices.cells();
     // A first pixel of nothing, and each as the one before.

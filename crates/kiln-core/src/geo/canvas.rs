@@ -219,7 +219,7 @@ impl Canvas {
         self.projection.inverse(x, y).1
     }
 
-    /// Ground covered by a pixel at latitude `lat_deg`, to the east and to the south, in meters; `None` on a plane.
+    /// Size on the ground of a pixel at latitude `lat_deg`, to the east and to the south, in meters; `None` on a plane.
     pub fn pixel_size_m(&self, lat_deg: f64) -> Option<[f64; 2]> {
         let x = self.projection.meters_per_unit_x(lat_deg)?;
         let y = self.projection.meters_per_unit_y(lat_deg)?;

@@ -2,17 +2,17 @@
 
 mod bands;
 mod bins;
+pub mod cell_grid;
 mod cells;
 pub mod classic;
 mod convolve;
 mod density;
 mod grid;
 mod kernel;
-pub mod lattice;
 mod normalize;
 mod quantize;
 mod splat;
-mod steps;
+mod thresholds;
 
 pub use bins::{Bins, Sums, Tally};
 pub use cells::Cells;

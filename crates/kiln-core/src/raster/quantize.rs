@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::bands::for_each_band;
-use super::steps::Steps;
+use super::thresholds::Thresholds;
 use super::{Aggregation, Grid, Span};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
@@ -66,7 +66,7 @@ impl fmt::Display for Curve {
 #[derive(Clone, Debug)]
 pub struct Quantizer {
     /// The least value of each index from 1 to 255.
-    steps: Steps,
+    thresholds: Thresholds,
     /// Amounts this close to 0 are nothing; negative: only NaN is.
     nothing_within: f32,
     /// Where an index can be had without looking for its threshold.
@@ -117,7 +117,7 @@ impl Quantizer {
             }
             Curve::Log | Curve::EqHist => None,
         };
-        Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
+        Self { thresholds: Thresholds::new(&thresholds), nothing_within, formula, span }
     }
 
     /// The quantizer that gives `factor` times a value the index that this one gives the value.
@@ -127,7 +127,7 @@ impl Quantizer {
             return self.clone();
         }
         let mut thresholds = [0.0; 255];
-        for (threshold, own) in thresholds.iter_mut().zip(self.steps.thresholds()) {
+        for (threshold, own) in thresholds.iter_mut().zip(self.thresholds.thresholds()) {
             *threshold = (f64::from(*own) * factor) as f32;
         }
         let factor_f32 = factor as f32;
@@ -140,7 +140,7 @@ impl Quantizer {
         let nothing_within =
             if self.nothing_within > 0.0 { self.nothing_within * factor_f32 } else { self.nothing_within };
         let span = Span { vmin: self.span.vmin * factor, vmax: self.span.vmax * factor };
-        Self { steps: Steps::new(&thresholds), nothing_within, formula, span }
+        Self { thresholds: Thresholds::new(&thresholds), nothing_within, formula, span }
     }
 
     /// Whether values are amounts that fade into nothing: then no value is the same as 0.
@@ -156,7 +156,7 @@ impl Quantizer {
         let threads = if self.formula.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
         for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
             let values = &density.cells()[first_row * width..first_row * width + band.len()];
-            let lowest = if self.steps.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
+            let lowest = if self.thresholds.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
             match self.formula {
                 Some(Formula::Linear { scale, offset }) => {
                     linear_indices(values, scale, offset, lowest, self.nothing_within, band);
@@ -164,7 +164,7 @@ impl Quantizer {
                 Some(Formula::Sqrt { vmin, scale, offset }) => {
                     sqrt_indices(values, vmin, scale, offset, lowest, self.nothing_within, band);
                 }
-                None => self.steps.reached_all(values, self.nothing_within, band),
+                None => self.thresholds.reached_all(values, self.nothing_within, band),
             }
         });
         indices
@@ -176,7 +176,7 @@ impl Quantizer {
         match self.formula {
             Some(Formula::Linear { .. }) => t,
             Some(Formula::Sqrt { .. }) => t.sqrt(),
-            None => f64::from(self.steps.reached(value as f32)) / 255.0,
+            None => f64::from(self.thresholds.reached(value as f32)) / 255.0,
         }
     }
 }

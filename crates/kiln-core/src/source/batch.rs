@@ -34,7 +34,7 @@ impl<'a> Row<'a> {
 
 /// What rows have besides their place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Has {
+pub struct RowFields {
     /// A weight.
     pub weight: bool,
     /// A time.
@@ -47,7 +47,7 @@ pub struct Has {
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Which columns the rows have.
-    pub has: Has,
+    pub has: RowFields,
     /// Longitudes in degrees, or x.
     pub lon: Vec<f64>,
     /// Latitudes in degrees, or y.
@@ -67,7 +67,7 @@ impl Batch {
     pub const ROWS: usize = 8192;
 
     /// A batch without a row.
-    pub fn new(has: Has) -> Self {
+    pub fn new(has: RowFields) -> Self {
         Self { has, ..Self::default() }
     }
 

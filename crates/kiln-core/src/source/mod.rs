@@ -6,34 +6,34 @@
 
 pub mod batch;
 mod comparison;
-mod gathered;
-pub mod intake;
 pub mod labels;
-mod memory;
+mod memory_source;
 pub mod parts;
+mod point_columns;
 mod point_set;
 mod progress;
 mod query;
-mod reading;
+mod read_options;
 mod report;
-mod resident;
+mod resident_points;
 pub mod role;
+pub mod row_sink;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, dead_code, reason = "the tests of the readers in kiln-formats use the same file")]
 mod testing;
 pub mod time;
 
 pub use comparison::{Comparison, Operand, Operator};
-pub use gathered::Gathered;
-pub use memory::Memory;
+pub use memory_source::MemorySource;
+pub use point_columns::PointColumns;
 pub use point_set::{
     CategoryList, Description, PointSet, Provider, Totals, scan_cells, scan_count, scan_each, scan_sample,
 };
 pub use progress::Progress;
 pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};
-pub use reading::{AxisOrder, Quote, ReadOptions};
+pub use read_options::{AxisOrder, Quote, ReadOptions};
 pub use report::{Ignored, Notice, Rejection, ScanReport};
-pub use resident::{PointWithin, Resident, points_within};
+pub use resident_points::{PointWithin, ResidentPoints, points_within};
 pub use role::Role;
 pub use time::parse_time_us;
 
@@ -49,7 +49,7 @@ pub type Sink<'s> = dyn FnMut(Points<'_>) -> ControlFlow<()> + Send + 's;
 pub trait Source: Send + Sync {
     /// Pushes every valid point that passes `query` into `sinks`, one worker thread per sink.
     ///
-    /// Points that are pushed have passed the check of `query.columns.ground`; the others are counted in the report.
+    /// Points that are pushed have passed the check of `query.columns.space`; the others are counted in the report.
     ///
     /// # Errors
     /// If the input cannot be read or does not hold what `query` needs. Single bad rows are no error: they are
@@ -59,7 +59,7 @@ pub trait Source: Send + Sync {
 
 /// Which coordinates are valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ground {
+pub enum CoordinateSpace {
     /// Degrees: |latitude| ≤ 90, |longitude| ≤ 360, both finite.
     #[default]
     Globe,
@@ -67,7 +67,7 @@ pub enum Ground {
     Plane,
 }
 
-impl Ground {
+impl CoordinateSpace {
     /// Whether x comes around to where it began.
     pub fn wraps(self) -> bool {
         self == Self::Globe

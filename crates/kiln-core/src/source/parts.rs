@@ -4,20 +4,20 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::batch::Has;
-use super::intake::Intake;
-use super::{Ground, Query, ScanReport, Sink};
+use super::batch::RowFields;
+use super::row_sink::RowSink;
+use super::{CoordinateSpace, Query, ScanReport, Sink};
 use crate::error::{Error, Result};
 use crate::parallel::spawn_each;
 use crate::parameter::Parameter;
 
-/// What a reader does with one part: tell all its rows to the intake. `Break` is the intake's answer passed on.
+/// What a reader does with one part: tell all its rows to the row sink. `Break` is the row sink's answer passed on.
 pub type PartResult = Result<ControlFlow<()>>;
 
 /// Reads `parts` parts of the input named `input`, one worker thread per sink; each worker takes the next part that
 /// is left, so with one sink the parts come in order.
 ///
-/// `has` is what every row will have. Rows are numbered within a part by the intake; here they become numbers within the
+/// `has` is what every row will have. Rows are numbered within a part by the row sink; here they become numbers within the
 /// input.
 ///
 /// # Errors
@@ -26,11 +26,11 @@ pub fn scan_parts(
     input: &str,
     parts: usize,
     query: &Query<'_>,
-    has: Has,
+    has: RowFields,
     sinks: &mut [&mut Sink<'_>],
-    read_part: impl Fn(usize, &mut Intake<'_, '_>) -> PartResult + Sync,
+    read_part: impl Fn(usize, &mut RowSink<'_, '_>) -> PartResult + Sync,
 ) -> Result<ScanReport> {
-    if query.filter.polygon.is_some() && query.columns.ground == Ground::Plane {
+    if query.filter.polygon.is_some() && query.columns.space == CoordinateSpace::Plane {
         return Err(Error::invalid(Parameter::POLYGON, "it is in degrees, so that it cannot filter points on a plane"));
     }
     let next = AtomicUsize::new(0);
@@ -42,10 +42,10 @@ pub fn scan_parts(
             if part >= parts {
                 break;
             }
-            let mut intake = Intake::new(query, sink, has);
+            let mut row_sink = RowSink::new(query, sink, has);
             // A sink that sees nothing, because no row passes, cannot stop.
-            let read = if query.is_stopped() { Ok(ControlFlow::Break(())) } else { read_part(part, &mut intake) };
-            let (report, flushed) = intake.finish();
+            let read = if query.is_stopped() { Ok(ControlFlow::Break(())) } else { read_part(part, &mut row_sink) };
+            let (report, flushed) = row_sink.finish();
             let outcome = match read {
                 Ok(ControlFlow::Continue(())) if flushed.is_continue() => Ok(report),
                 Ok(_) => Err(Error::Cancelled),

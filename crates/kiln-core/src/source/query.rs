@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Comparison, Ground, Progress};
+use super::{Comparison, CoordinateSpace, Progress};
 use crate::geo::{Bounds, Polygon};
 
 /// What a scan delivers. The default is the positions of all points on the globe.
@@ -25,7 +25,7 @@ pub struct ColumnSelection {
     /// Columns by name; `None`: found by their usual names.
     pub names: Columns,
     /// Which coordinates are valid.
-    pub ground: Ground,
+    pub space: CoordinateSpace,
     /// Whether batches carry weights. If not, no weight column is read. Default: `false`.
     pub weights: bool,
     /// Whether batches carry times, where the input has them: it is no error if it has none, unless `names` names one. A
@@ -177,8 +177,8 @@ impl<'a> Query<'a> {
 
     /// The query in another coordinate space.
     #[must_use]
-    pub fn with_ground(mut self, ground: Ground) -> Self {
-        self.columns.ground = ground;
+    pub fn with_coordinate_space(mut self, space: CoordinateSpace) -> Self {
+        self.columns.space = space;
         self
     }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use tempfile::NamedTempFile;
 
-use super::{Gathered, Points, Query, Result, ScanReport, Sink, Source};
+use super::{PointColumns, Points, Query, Result, ScanReport, Sink, Source};
 
 /// A temporary file that holds `content`.
 pub(super) fn file(content: impl AsRef<[u8]>) -> NamedTempFile {
@@ -55,8 +55,8 @@ pub(super) fn scan_marked(source: &dyn Source, query: &Query<'_>) -> Result<(Vec
 }
 
 /// The points of `source`, by one worker.
-pub(super) fn gather(source: &dyn Source, query: &Query<'_>) -> Result<(Gathered, ScanReport)> {
-    let mut gathered = Gathered::default();
+pub(super) fn gather(source: &dyn Source, query: &Query<'_>) -> Result<(PointColumns, ScanReport)> {
+    let mut gathered = PointColumns::default();
     let mut sink = |batch: Points<'_>| {
         gathered.add(batch);
         ControlFlow::Continue(())

@@ -80,9 +80,9 @@ pub(super) fn shorten(font: &FontRef<'_>, size: f32, text: &str, width: f32) -> 
 
 impl Sheet {
     /// A sheet of `width` × `height` layout units, all `ground`.
-    pub(super) fn new(width: f32, height: f32, pixel_ratio: f32, ground: [u8; 4]) -> Result<Self> {
+    pub(super) fn new(width: f32, height: f32, pixel_ratio: f32, background: [u8; 4]) -> Result<Self> {
         let pixels = |units: f32| (units * pixel_ratio).ceil() as u32;
-        let image = RgbaImage::from_pixel(pixels(width), pixels(height), Rgba(ground));
+        let image = RgbaImage::from_pixel(pixels(width), pixels(height), Rgba(background));
         Ok(Self { image, pixel_ratio, font: font()? })
     }
 

@@ -22,7 +22,7 @@ pub struct Print<'a> {
     pub attribution: &'a str,
     /// The [legend](super::Legend), drawn with a pixel ratio of 1.
     pub legend: Option<&'a RgbaImage>,
-    /// Ground covered by the width of a pixel, in meters, above 0; without it there is no scale bar.
+    /// Width on the ground of a pixel, in meters, above 0; without it there is no scale bar.
     pub pixel_width_m: Option<f64>,
     /// Where that holds, such as `at 52°N`; may be empty.
     pub scale_note: &'a str,

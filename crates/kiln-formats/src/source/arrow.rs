@@ -21,7 +21,7 @@ use self::flaw::{Flaw, guarded};
 use self::layout::{CONTINUATION, Layout, MAGIC};
 use super::nested::{Nested, select};
 use super::read_error;
-use super::table::{PartResult, Request, RowSink, Table, TableScan};
+use super::table::{BatchSink, PartResult, Request, Table, TableScan};
 use kiln_core::error::{Error, Result};
 
 /// A file of Arrow IPC, in the file format or in the streaming format.
@@ -187,7 +187,7 @@ impl TableScan for Scan<'_> {
         self.arrow.layout.batches.iter().map(|batch| batch.message.body_bytes).sum()
     }
 
-    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let Layout { schema, batches, .. } = &self.arrow.layout;
         let (mut dictionaries, mut known) = (self.shared.clone(), self.first);
         for batch in &batches[self.parts[part].clone()] {

@@ -7,7 +7,7 @@ use arrow_array::builder::{Float64Builder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 
-use super::table::{Form, PartResult, Requested, RowSink};
+use super::table::{BatchSink, Form, PartResult, Requested};
 use kiln_core::error::Error;
 use kiln_core::source::batch::Batch;
 
@@ -41,7 +41,7 @@ impl BatchBuilder {
     }
 
     /// Hands the rows, if there are any, to `rows`, and starts the next batch. Messages call the input `name`.
-    pub(super) fn flush(&mut self, name: &str, rows: &mut dyn RowSink) -> PartResult {
+    pub(super) fn flush(&mut self, name: &str, rows: &mut dyn BatchSink) -> PartResult {
         let columns = self.columns.iter_mut().map(|(column, values)| (&*column, values.finish()));
         hand_on(name, columns, std::mem::take(&mut self.rows), rows)
     }
@@ -52,7 +52,7 @@ pub(super) fn hand_on<'c>(
     name: &str,
     columns: impl Iterator<Item = (&'c Requested, ArrayRef)>,
     rows: usize,
-    sink: &mut dyn RowSink,
+    sink: &mut dyn BatchSink,
 ) -> PartResult {
     if rows == 0 {
         return Ok(ControlFlow::Continue(()));

@@ -28,7 +28,7 @@ use self::text::{Text, TextFile};
 use super::builder::BatchBuilder;
 use super::columns::DECIMAL_COMMA;
 use super::read_error;
-use super::table::{PartResult, Request, RowSink, Table, TableScan};
+use super::table::{BatchSink, PartResult, Request, Table, TableScan};
 use crate::source::role::shown;
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
@@ -176,7 +176,7 @@ impl TableScan for Scan<'_> {
         self.csv.file.bytes
     }
 
-    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_else(|| {
             let (record, batch) = (Record::new(self.csv.header.dialect), BatchBuilder::new(&self.request.columns));
             ScratchBuffers { text: Text::default(), record, batch }
@@ -191,7 +191,7 @@ impl TableScan for Scan<'_> {
 }
 
 impl Scan<'_> {
-    fn read_part_into(&self, scratch: &mut ScratchBuffers, part: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part_into(&self, scratch: &mut ScratchBuffers, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let ScratchBuffers { text, record, batch } = scratch;
         let Csv { file, name, header, part_bytes, .. } = self.csv;
         let failed = |error| read_error(name, error);
@@ -253,7 +253,7 @@ impl Scan<'_> {
         is_last: bool,
         line: &dyn Fn() -> u64,
         batch: &mut BatchBuilder,
-        rows: &mut dyn RowSink,
+        rows: &mut dyn BatchSink,
     ) -> PartResult {
         let Csv { name, header, .. } = self.csv;
         let columns = header.names.len();

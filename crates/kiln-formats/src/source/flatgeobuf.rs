@@ -17,7 +17,7 @@ use arrow_schema::{DataType, Field, Schema};
 use super::format::Format;
 use super::place::geometry::Flaw;
 use super::read_error;
-use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows, wkb_field, write_wkb};
 use kiln_core::error::{Error, Result};
 
@@ -113,7 +113,7 @@ impl TableScan for Scan<'_> {
         self.file.bytes - self.file.start
     }
 
-    fn read_part(&self, _: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, _: usize, rows: &mut dyn BatchSink) -> PartResult {
         let FlatGeobuf { path, name, start, features, geometry_type, types, schema, .. } = self.file;
         let mut rows = ValueRows::new(name, schema, self.request, rows);
         let mut source = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(|e| read_error(name, e))?);

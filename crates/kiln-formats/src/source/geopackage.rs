@@ -11,7 +11,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-use super::table::{PartResult, Request, RowSink, Table, TableScan};
+use super::table::{BatchSink, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows, wkb_field};
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
@@ -109,7 +109,7 @@ impl TableScan for Scan<'_> {
         self.source.bytes
     }
 
-    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let Some(range) = self.parts.get(part) else { return Ok(ControlFlow::Continue(())) };
         let GeoPackage { path, name, bytes, schema, .. } = self.source;
         let failed = |error| broken(name, &error);

@@ -44,8 +44,8 @@ use kiln_core::error::Result;
 #[cfg(test)]
 use kiln_core::geo::Points;
 #[cfg(test)]
-use kiln_core::source::Gathered;
+use kiln_core::source::PointColumns;
 use kiln_core::source::{
-    AxisOrder, Columns, Ground, Query, ReadOptions, ScanReport, Sink, Source, batch, intake, labels, parts, read_error,
-    role,
+    AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport, Sink, Source, batch, labels, parts,
+    read_error, role, row_sink,
 };

@@ -24,7 +24,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::nested::{Nested, select};
-use super::table::{PartResult, Request, RowSink, Table, TableScan, TimeRange};
+use super::table::{BatchSink, PartResult, Request, Table, TableScan, TimeRange};
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Message;
 use kiln_core::source::batch::Batch;
@@ -217,7 +217,7 @@ impl TableScan for Scan<'_> {
         self.parts.iter().map(|part| part.bytes).sum()
     }
 
-    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let part = &self.parts[part];
         let count = part.rows.end - part.rows.start;
         if !part.is_wanted {

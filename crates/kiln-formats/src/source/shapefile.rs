@@ -16,7 +16,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::place::geometry::Flaw;
 use super::read_error;
-use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows, wkb_field};
 use dbf::{Dbf, Records};
 use kiln_core::error::{Error, Result};
@@ -113,7 +113,7 @@ impl TableScan for Scan<'_> {
         self.shapefile.bytes
     }
 
-    fn read_part(&self, _: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, _: usize, rows: &mut dyn BatchSink) -> PartResult {
         let Shapefile { path, name, bytes, dbf, schema } = self.shapefile;
         let mut rows = ValueRows::new(name, schema, self.request, rows);
         let failed = |error: io::Error| match error.kind() {

@@ -66,12 +66,12 @@ pub(super) trait TableScan: Sync {
     /// Hands the rows of a part to `rows`, in order: each row is within a batch, rejected or skipped, exactly once.
     ///
     /// # Errors
-    /// If the input cannot be read on. Single bad rows are [rejected](RowSink::reject) instead.
-    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult;
+    /// If the input cannot be read on. Single bad rows are [rejected](BatchSink::reject) instead.
+    fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult;
 }
 
 /// What takes the rows of a part.
-pub(super) trait RowSink {
+pub(super) trait BatchSink {
     /// Takes rows: a column for each requested one, in the order of the request. The types may differ from batch to batch.
     /// About [`Batch::ROWS`](kiln_core::source::batch::Batch::ROWS) rows serve best.
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()>;

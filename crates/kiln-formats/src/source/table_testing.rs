@@ -9,7 +9,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
 use super::input::read;
-use super::table::{Form, Request, Requested, RowSink, Table};
+use super::table::{BatchSink, Form, Request, Requested, Table};
 use super::testing::{Marked, marked, scan_marked};
 use kiln_core::error::Result;
 use kiln_core::source::ReadOptions;
@@ -33,7 +33,7 @@ impl Scanned {
     }
 }
 
-impl RowSink for Scanned {
+impl BatchSink for Scanned {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         let row = |row| Ok(batch.columns().iter().map(|column| text(column, row)).collect());
         self.rows.extend((0..batch.num_rows()).map(row));

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::builder::{ColumnBuilder, hand_on};
 use super::columns::{EXTENSION_METADATA, EXTENSION_NAME};
-use super::table::{Form, PartResult, Request, Requested, RowSink};
+use super::table::{BatchSink, Form, PartResult, Request, Requested};
 use kiln_core::source::batch::Batch;
 
 /// A value of one row.
@@ -32,13 +32,13 @@ pub(super) enum Value<'v> {
     Bytes(&'v [u8]),
 }
 
-/// The rows of a part on their way to a [`RowSink`], gathered into batches of the requested columns.
+/// The rows of a part on their way to a [`BatchSink`], gathered into batches of the requested columns.
 pub(super) struct ValueRows<'r> {
     name: &'r str,
     requested: &'r [Requested],
     columns: Vec<Column>,
     rows: usize,
-    sink: &'r mut dyn RowSink,
+    sink: &'r mut dyn BatchSink,
 }
 
 enum Column {
@@ -48,7 +48,7 @@ enum Column {
 
 impl<'r> ValueRows<'r> {
     /// No row as yet, of the columns of `request`, which `schema` lists. Messages call the input `name`.
-    pub(super) fn new(name: &'r str, schema: &Schema, request: &'r Request<'_>, sink: &'r mut dyn RowSink) -> Self {
+    pub(super) fn new(name: &'r str, schema: &Schema, request: &'r Request<'_>, sink: &'r mut dyn BatchSink) -> Self {
         let is_binary = |column: &Requested| {
             column
                 .index

@@ -17,7 +17,7 @@ use quick_xml::{Reader, XmlVersion};
 
 use super::encoding::decode;
 use super::read_error;
-use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows};
 use kiln_core::error::{Error, Result};
 use kiln_core::source::ReadOptions;
@@ -101,7 +101,7 @@ impl<G: Grammar> TableScan for Scan<'_, G> {
         self.table.document.bytes
     }
 
-    fn read_part(&self, _: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, _: usize, rows: &mut dyn BatchSink) -> PartResult {
         let document = &self.table.document;
         let mut rows = ValueRows::new(&document.name, &self.table.schema, self.request, rows);
         if G::read(document, &mut Fields::requested(self.request), &mut rows)?.is_break() {
@@ -388,7 +388,7 @@ impl SampleSink {
     }
 }
 
-impl RowSink for SampleSink {
+impl BatchSink for SampleSink {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         self.count(batch.num_rows())
     }

@@ -10,16 +10,16 @@ use super::places::Coordinates;
 use super::plan::Plan;
 use super::values::{UNREADABLE, is_blank, numbers, shown_value};
 use crate::source::batch::{Batch, Row};
-use crate::source::intake::Intake;
 use crate::source::role::Role;
-use crate::source::table::RowSink;
+use crate::source::row_sink::RowSink;
+use crate::source::table::BatchSink;
 use kiln_core::error::Result;
 use kiln_core::geo::{Categories, Points};
 
 /// Turns the batches of one part into points.
 pub(super) struct Adapter<'a, 'i, 's> {
     plan: &'a Plan,
-    intake: &'a mut Intake<'i, 's>,
+    row_sink: &'a mut RowSink<'i, 's>,
     categories: CategoryColumn,
 }
 
@@ -62,8 +62,8 @@ fn points<'c>(
 }
 
 impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
-    pub(super) fn new(plan: &'a Plan, intake: &'a mut Intake<'i, 's>) -> Self {
-        Self { plan, intake, categories: CategoryColumn::default() }
+    pub(super) fn new(plan: &'a Plan, row_sink: &'a mut RowSink<'i, 's>) -> Self {
+        Self { plan, row_sink, categories: CategoryColumn::default() }
     }
 
     /// Takes no more rows than a batch of points holds.
@@ -87,7 +87,7 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
         let category = plan.category.map(|_| self.categories.categories());
         // Columns of one batch are equally long, so there always are points.
         let points = points(place, weight.as_deref(), time_us.as_deref(), category);
-        points.map_or(ControlFlow::Break(()), |points| self.intake.columns(points))
+        points.map_or(ControlFlow::Break(()), |points| self.row_sink.columns(points))
     }
 
     /// Takes rows of which some hold no point, several points, or a value that cannot be read.
@@ -96,13 +96,13 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
         for (index, (&lon, &lat)) in place.lon.iter().zip(&*place.lat).enumerate() {
             let row = place.row(index);
             if lon.is_nan() || lat.is_nan() {
-                self.intake.reject(|| self.plan.place.explain(batch, row));
+                self.row_sink.reject(|| self.plan.place.explain(batch, row));
                 continue;
             }
             let Ok(weight) = self.weight(batch, weight.as_ref().map(|weight| weight[row]), row) else { continue };
             let Ok(time_us) = self.time_us(batch, time_us.as_ref().map(|time_us| time_us[row]), row) else { continue };
             let category = self.plan.category.and_then(|_| self.categories.categories().name(row));
-            self.intake.row(Row { lon, lat, weight, time_us, category })?;
+            self.row_sink.row(Row { lon, lat, weight, time_us, category })?;
         }
         ControlFlow::Continue(())
     }
@@ -110,16 +110,16 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
     /// The weight of a row; an error if the row was rejected for it.
     fn weight(&mut self, batch: &RecordBatch, weight: Option<f64>, row: usize) -> Result<Option<f64>, ()> {
         let (Some(weight), Some(column)) = (weight, &self.plan.weight) else { return Ok(None) };
-        // A weight that is a number, but too large, is explained by the intake.
+        // A weight that is a number, but too large, is explained by the row sink.
         if is_weight(weight) || (column.is_named && weight.is_finite()) {
             return Ok(Some(weight));
         }
         let explain = || explain(batch.column(column.column), &column.name, row, "a number");
         if column.is_named {
-            self.intake.reject(explain);
+            self.row_sink.reject(explain);
             return Err(());
         }
-        self.intake.ignore(Role::Weight, || (column.name.clone(), explain()));
+        self.row_sink.ignore(Role::Weight, || (column.name.clone(), explain()));
         Ok(Some(1.0))
     }
 
@@ -130,15 +130,15 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
             return Ok((time_us != Points::NO_TIME).then_some(time_us));
         }
         if column.is_named {
-            self.intake.reject(|| column.explain(batch, row));
+            self.row_sink.reject(|| column.explain(batch, row));
             return Err(());
         }
-        self.intake.ignore(Role::Time, || (column.name.clone(), column.explain(batch, row)));
+        self.row_sink.ignore(Role::Time, || (column.name.clone(), column.explain(batch, row)));
         Ok(None)
     }
 }
 
-impl RowSink for Adapter<'_, '_, '_> {
+impl BatchSink for Adapter<'_, '_, '_> {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         if batch.num_rows() <= Batch::ROWS {
             return self.rows(batch);
@@ -149,17 +149,17 @@ impl RowSink for Adapter<'_, '_, '_> {
     }
 
     fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
-        self.intake.reject(reason);
-        self.intake.flow()
+        self.row_sink.reject(reason);
+        self.row_sink.flow()
     }
 
     fn skip(&mut self, rows: u64) -> ControlFlow<()> {
         // A row without a time passes no range of times.
-        (0..rows).try_for_each(|_| self.intake.row(Row::default()))
+        (0..rows).try_for_each(|_| self.row_sink.row(Row::default()))
     }
 
     fn advance(&mut self, bytes: u64) {
-        self.intake.advance(bytes);
+        self.row_sink.advance(bytes);
     }
 }
 

@@ -23,10 +23,10 @@ use arrow_array::RecordBatch;
 
 use self::adapter::Adapter;
 use self::plan::Plan;
-use super::batch::Has;
-use super::intake::Intake;
+use super::batch::RowFields;
 use super::parts::scan_parts;
-use super::table::{Request, RowSink, Table};
+use super::row_sink::RowSink;
+use super::table::{BatchSink, Request, Table};
 use super::{Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::Result;
 
@@ -55,36 +55,37 @@ impl TablePoints {
     fn rejected(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<Option<ScanReport>> {
         let request = Request { columns: Vec::new(), workers: sinks.len(), time_range: None };
         let (scan, has_rows) = (self.table.scan(&request)?, AtomicBool::new(false));
-        let report = scan_parts(self.table.name(), scan.parts(), query, Has::default(), sinks, |part, intake| {
-            scan.read_part(part, &mut Rejected { intake, has_rows: &has_rows })
-        })?;
+        let report =
+            scan_parts(self.table.name(), scan.parts(), query, RowFields::default(), sinks, |part, row_sink| {
+                scan.read_part(part, &mut Rejected { row_sink, has_rows: &has_rows })
+            })?;
         Ok((!has_rows.into_inner()).then_some(report))
     }
 }
 
 /// Takes the rejected rows of a part, and notes whether there are others.
 struct Rejected<'a, 'i, 's> {
-    intake: &'a mut Intake<'i, 's>,
+    row_sink: &'a mut RowSink<'i, 's>,
     has_rows: &'a AtomicBool,
 }
 
-impl RowSink for Rejected<'_, '_, '_> {
+impl BatchSink for Rejected<'_, '_, '_> {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         self.has_rows.fetch_or(batch.num_rows() > 0, Ordering::Relaxed);
-        self.intake.flow()
+        self.row_sink.flow()
     }
 
     fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
-        self.intake.reject(reason);
-        self.intake.flow()
+        self.row_sink.reject(reason);
+        self.row_sink.flow()
     }
 
     fn skip(&mut self, _: u64) -> ControlFlow<()> {
-        self.intake.flow()
+        self.row_sink.flow()
     }
 
     fn advance(&mut self, bytes: u64) {
-        self.intake.advance(bytes);
+        self.row_sink.advance(bytes);
     }
 }
 
@@ -103,8 +104,8 @@ impl Source for TablePoints {
             progress.expect_bytes(scan.bytes());
         }
         let name = self.table.name();
-        let mut report = scan_parts(name, scan.parts(), query, plan.has(), sinks, |part, intake| {
-            scan.read_part(part, &mut Adapter::new(&plan, intake))
+        let mut report = scan_parts(name, scan.parts(), query, plan.has(), sinks, |part, row_sink| {
+            scan.read_part(part, &mut Adapter::new(&plan, row_sink))
         })?;
         plan.check(&report)?;
         report.notices = plan.notices();

@@ -11,13 +11,13 @@ use super::sample::{Sample, read_texts};
 use super::times::TimeColumn;
 use super::values::{is_number, is_text};
 use super::{DECIMAL_COMMA, EXTENSION_METADATA, EXTENSION_NAME};
-use crate::source::batch::Has;
+use crate::source::batch::RowFields;
 use crate::source::place::coordinate::{self, Axis};
 use crate::source::place::crs::Crs;
 use crate::source::place::geometry::{self, Encoding, TextEncoding};
 use crate::source::role::{Need, Role, shown};
 use crate::source::table::{Request, Requested, Table, TimeRange};
-use crate::source::{AxisOrder, Columns, Ground, Query, ReadOptions, ScanReport};
+use crate::source::{AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport};
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::{Message, Parameter};
@@ -74,8 +74,8 @@ impl Plan {
     }
 
     /// What every row has.
-    pub(super) fn has(&self) -> Has {
-        Has { weight: self.weight.is_some(), time: self.time.is_some(), category: self.category.is_some() }
+    pub(super) fn has(&self) -> RowFields {
+        RowFields { weight: self.weight.is_some(), time: self.time.is_some(), category: self.category.is_some() }
     }
 
     /// The number that a text writes.
@@ -263,7 +263,7 @@ impl Planner<'_> {
         let geometry = match &candidates.place {
             find::Place::Columns { lon, lat } => {
                 let swaps = self.options.order == Some(AxisOrder::LatLon) && self.table.is_positional();
-                let is_assumed = self.options.order.is_none() && self.query.columns.ground == Ground::Globe;
+                let is_assumed = self.options.order.is_none() && self.query.columns.space == CoordinateSpace::Globe;
                 if is_assumed && self.table.is_positional() {
                     let text = "rows without names are taken as longitude, latitude and weight; set ";
                     self.notices.push(message!(text, Parameter::ORDER, " to lat-lon if the latitude comes first"));
@@ -276,7 +276,7 @@ impl Planner<'_> {
                     };
                     has_letters(ns, Axis::Latitude) && has_letters(ew, Axis::Longitude)
                 });
-                let is_projected = self.options.crs.is_some() || self.query.columns.ground == Ground::Plane;
+                let is_projected = self.options.crs.is_some() || self.query.columns.space == CoordinateSpace::Plane;
                 let decimal_comma = self.table.schema().metadata().contains_key(DECIMAL_COMMA) && !is_projected;
                 let mut axis = |column: &Requested, axis, hemisphere: Option<&Requested>| AxisColumn {
                     name: column.name.clone(),
@@ -344,7 +344,7 @@ impl Planner<'_> {
     fn crs(&mut self, declared: Option<String>) -> Result<Option<Crs>, Message> {
         let given = self.options.crs.clone();
         let is_given = given.is_some();
-        if self.query.columns.ground == Ground::Plane {
+        if self.query.columns.space == CoordinateSpace::Plane {
             return match given {
                 Some(_) => Err(message!(Parameter::CRS, " is for points on the globe, not on a plane")),
                 None => Ok(None),

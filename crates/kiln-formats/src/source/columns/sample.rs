@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use arrow_array::RecordBatch;
 
 use super::values::{for_each_text, is_text, unpacked, value_text};
-use crate::source::table::{Form, Request, Requested, RowSink, Table};
+use crate::source::table::{BatchSink, Form, Request, Requested, Table};
 use kiln_core::error::Result;
 use kiln_core::source::role::shown;
 
@@ -66,7 +66,7 @@ pub(super) fn read_texts(
     take: impl FnMut(&RecordBatch) -> bool,
 ) -> Result<Vec<Requested>> {
     struct Sink<T>(T);
-    impl<T: FnMut(&RecordBatch) -> bool> RowSink for Sink<T> {
+    impl<T: FnMut(&RecordBatch) -> bool> BatchSink for Sink<T> {
         fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
             if (self.0)(batch) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }

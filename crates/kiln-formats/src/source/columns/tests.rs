@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
 
 use super::TablePoints;
-use crate::source::table::{PartResult, Request, RowSink, Table, TableScan};
+use crate::source::table::{BatchSink, PartResult, Request, Table, TableScan};
 use crate::source::testing::{self, marks, rejections};
 use crate::source::{AxisOrder, Columns, Query, ReadOptions, ScanReport};
 
@@ -53,7 +53,7 @@ impl TableScan for Scan<'_> {
         0
     }
 
-    fn read_part(&self, part: usize, rows: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let batch = &self.0.batches[part];
         let columns = self.1.columns.iter().map(|column| match column.index {
             Some(index) => Arc::clone(batch.column(index)),

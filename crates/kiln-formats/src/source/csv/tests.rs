@@ -41,7 +41,7 @@ struct Seen {
     last_batch: Option<usize>,
 }
 
-impl RowSink for Seen {
+impl BatchSink for Seen {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         self.batches += 1;
         self.types = batch.columns().iter().map(|column| column.data_type().clone()).collect();

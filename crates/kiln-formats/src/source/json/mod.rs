@@ -26,7 +26,7 @@ use self::layout::{Layout, Shape};
 use self::rows::Rows;
 use self::sample::Sample;
 use self::scanner::part_result;
-use super::table::{Nouns, PartResult, Request, RowSink, Table, TableScan};
+use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use kiln_core::error::Result;
 use kiln_core::parameter::Message;
 use kiln_core::source::ReadOptions;
@@ -136,7 +136,7 @@ impl TableScan for JsonScan<'_> {
         self.json.document.bytes()
     }
 
-    fn read_part(&self, part: usize, sink: &mut dyn RowSink) -> PartResult {
+    fn read_part(&self, part: usize, sink: &mut dyn BatchSink) -> PartResult {
         let Json { document, layout, .. } = self.json;
         let bytes = Cell::new(0);
         let mut rows = Rows::new(self, &bytes, sink);

@@ -11,7 +11,7 @@ use super::scanner::{Event, Flow, Halt};
 use super::{Json, JsonScan};
 use crate::source::batch::Batch;
 use crate::source::role::shown;
-use crate::source::table::RowSink;
+use crate::source::table::BatchSink;
 use kiln_core::error::Error;
 use kiln_core::message;
 use kiln_core::parameter::Parameter;
@@ -24,12 +24,12 @@ pub(super) struct Rows<'r> {
     positions: Vec<Option<[f64; 2]>>,
     /// The bytes read that have not been reported.
     bytes: &'r Cell<u64>,
-    sink: &'r mut dyn RowSink,
+    sink: &'r mut dyn BatchSink,
 }
 
 impl<'r> Rows<'r> {
     /// No rows yet of a part.
-    pub(super) fn new(scan: &'r JsonScan<'r>, bytes: &'r Cell<u64>, sink: &'r mut dyn RowSink) -> Self {
+    pub(super) fn new(scan: &'r JsonScan<'r>, bytes: &'r Cell<u64>, sink: &'r mut dyn BatchSink) -> Self {
         let record = Record::new(scan.request, scan.json.geometry());
         Self { json: scan.json, scan, record, positions: Vec::new(), bytes, sink }
     }

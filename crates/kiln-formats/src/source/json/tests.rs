@@ -21,7 +21,7 @@ struct Collected {
     bytes: u64,
 }
 
-impl RowSink for Collected {
+impl BatchSink for Collected {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         self.batches += 1;
         let row = |row| batch.columns().iter().map(|column| value(column, row)).collect::<Vec<_>>().join(" ");
@@ -248,7 +248,7 @@ fn batches_are_of_limited_size_and_in_order_with_the_rejected_rows() {
 #[test]
 fn a_sink_that_breaks_stops_the_reading() {
     struct Once(usize);
-    impl RowSink for Once {
+    impl BatchSink for Once {
         fn batch(&mut self, _: &RecordBatch) -> ControlFlow<()> {
             self.0 += 1;
             ControlFlow::Break(())

@@ -22,7 +22,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 use crate::source::columns::TablePoints;
-use crate::source::{Columns, Ground, Query, ReadOptions, ScanReport, Sink, Source, read_as, testing};
+use crate::source::{Columns, CoordinateSpace, Query, ReadOptions, ScanReport, Sink, Source, read_as, testing};
 use kiln_core::geo::Points;
 use kiln_core::source::Progress;
 

@@ -7,7 +7,7 @@ use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_schema::{Field, UnionFields};
 
 use super::*;
-use crate::source::Ground;
+use crate::source::CoordinateSpace;
 use crate::source::role::Role;
 
 #[test]
@@ -31,7 +31,7 @@ fn every_kind_of_number_is_read() {
     let unsigned: ArrayRef = Arc::new(UInt8Array::from(vec![7, 200]));
     let large: ArrayRef = Arc::new(UInt64Array::from(vec![7, u64::MAX]));
     let file = file_with(&[batch(vec![("x", unsigned.clone()), ("y", unsigned), ("w", large)])], packed(None));
-    let plane = weighted(Some("w")).with_ground(Ground::Plane);
+    let plane = weighted(Some("w")).with_coordinate_space(CoordinateSpace::Plane);
     let (points, report) = scan(&file, &plane).unwrap();
     assert_eq!(points, [(7.0, 7.0, 7.0)]);
     assert!(rejections(&report)[0].1.contains("18446744"), "{report:?}");

@@ -183,7 +183,10 @@ fn columns_are_named_by_the_user_or_explained() {
     let named = |lon: Option<&str>, lat: Option<&str>, weight: Option<&str>| {
         let own = |name: Option<&str>| name.map(str::to_owned);
         let columns = Columns { lon: own(lon), lat: own(lat), weight: own(weight), ..Columns::default() };
-        Query::default().with_names(columns).with_weights(weight.is_some()).with_ground(Ground::Plane)
+        Query::default()
+            .with_names(columns)
+            .with_weights(weight.is_some())
+            .with_coordinate_space(CoordinateSpace::Plane)
     };
     let (seen, _) = scan(&file, &named(Some("easting"), Some("pos.a"), None)).unwrap();
     assert_eq!(seen, [(8.0, 5.0, 1.0)]);

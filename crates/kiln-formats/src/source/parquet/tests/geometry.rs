@@ -50,7 +50,7 @@ fn geometry_in_another_reference_system_is_transformed_on_the_globe() {
     let file = write(geo_metadata(geo), fields, &[vec![bytes([wkb_point(1e6, 6e6)])]]);
     let (seen, _) = scan(&file, &Query::default()).unwrap();
     assert!((seen[0].0 - 8.983_152_84).abs() < 1e-6 && (seen[0].1 - 47.353_705).abs() < 1e-6, "{seen:?}");
-    let plane = Query::default().with_ground(Ground::Plane);
+    let plane = Query::default().with_coordinate_space(CoordinateSpace::Plane);
     assert_eq!(scan(&file, &plane).unwrap().0, [(1e6, 6e6, 1.0)]);
     let polygons = geo.replace("WKB", "polygon");
     let file = write(geo_metadata(&polygons), fields, &[vec![bytes([vec![]])]]);

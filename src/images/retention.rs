@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// What may stay in a folder of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub struct RetentionLimits {
     /// Pictures older than this many seconds go. Default: an hour.
     pub ttl_s: u64,
     /// The most pictures; the oldest go first. Default: 10,000.
@@ -21,7 +21,7 @@ pub struct Keep {
     pub grace_s: u64,
 }
 
-impl Default for Keep {
+impl Default for RetentionLimits {
     fn default() -> Self {
         Self { ttl_s: 3600, max_count: 10_000, max_bytes: 1 << 30, grace_s: 30 }
     }
@@ -29,7 +29,7 @@ impl Default for Keep {
 
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Pictures past their time.
     pub expired: u64,
     /// Pictures beyond the count or the size.
@@ -49,8 +49,8 @@ impl ImageFolder {
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if the folder cannot be read. Files that cannot be removed are counted.
-    pub fn sweep(&self, keep: &Keep, now_s: u64) -> Result<Swept> {
-        let mut swept = Swept { unfinished: self.remove_unfinished()?, ..Swept::default() };
+    pub fn sweep(&self, keep: &RetentionLimits, now_s: u64) -> Result<SweepReport> {
+        let mut swept = SweepReport { unfinished: self.remove_unfinished()?, ..SweepReport::default() };
         let pictures = self.pictures()?;
         let age_s = |picture: &Picture| now_s.saturating_sub(picture.name.created_s());
         let (mut count, mut bytes) = (0, 0);
@@ -109,25 +109,28 @@ mod tests {
     #[test]
     fn the_old_go_and_the_young_stay() {
         let (_home, folder, names) = folder(&[10, 3600, 3601, 90_000]);
-        let swept = folder.sweep(&Keep::default(), NOW_S).unwrap();
-        assert_eq!(swept, Swept { expired: 2, bytes: 20, ..Swept::default() });
+        let swept = folder.sweep(&RetentionLimits::default(), NOW_S).unwrap();
+        assert_eq!(swept, SweepReport { expired: 2, bytes: 20, ..SweepReport::default() });
         assert_eq!(left(&folder, &names), [true, true, false, false]);
-        assert_eq!(folder.sweep(&Keep::default(), NOW_S).unwrap(), Swept::default());
+        assert_eq!(folder.sweep(&RetentionLimits::default(), NOW_S).unwrap(), SweepReport::default());
     }
 
     #[test]
     fn the_oldest_go_beyond_a_count_or_a_size() {
-        for keep in [Keep { max_count: 2, ..Keep::default() }, Keep { max_bytes: 25, ..Keep::default() }] {
+        for keep in [
+            RetentionLimits { max_count: 2, ..RetentionLimits::default() },
+            RetentionLimits { max_bytes: 25, ..RetentionLimits::default() },
+        ] {
             let (_home, folder, names) = folder(&[300, 100, 200, 400]);
             let swept = folder.sweep(&keep, NOW_S).unwrap();
-            assert_eq!(swept, Swept { evicted: 2, bytes: 20, ..Swept::default() });
+            assert_eq!(swept, SweepReport { evicted: 2, bytes: 20, ..SweepReport::default() });
             assert_eq!(left(&folder, &names), [false, true, true, false]);
         }
     }
 
     #[test]
     fn what_was_just_handed_out_stays_whatever_the_limits() {
-        let keep = Keep { max_count: 0, max_bytes: 0, ttl_s: 0, grace_s: 30 };
+        let keep = RetentionLimits { max_count: 0, max_bytes: 0, ttl_s: 0, grace_s: 30 };
         let (_home, folder, names) = folder(&[0, 29, 30]);
         folder.sweep(&keep, NOW_S).unwrap();
         assert_eq!(left(&folder, &names), [true, true, false]);
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_removes_nothing() {
         let (_home, folder, names) = folder(&[10, 20]);
-        folder.sweep(&Keep::default(), NOW_S - 100_000).unwrap();
+        folder.sweep(&RetentionLimits::default(), NOW_S - 100_000).unwrap();
         assert_eq!(left(&folder, &names), [true, true]);
     }
 }

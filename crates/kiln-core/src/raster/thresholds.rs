@@ -2,25 +2,25 @@
 
 /// Rising thresholds, and a table that leads near to the right one from a value's leading bits.
 #[derive(Clone, Debug)]
-pub(super) struct Steps {
+pub(super) struct Thresholds {
     /// The thresholds, and a NaN behind them, which no value reaches.
-    thresholds: [f32; 256],
+    padded: [f32; 256],
     /// For each value of the leading bits, how many thresholds have smaller ones.
     below: Box<[u8]>,
     /// The most thresholds that share their leading bits.
     most_within: u32,
 }
 
-impl Steps {
+impl Thresholds {
     /// Sign, exponent and six bits of the fraction: a bucket is as wide as a 64th of an octave.
     const KEY_BITS: u32 = 15;
     /// Where thresholds stand closer together than this, halving finds them sooner than stepping.
     const FEW: u32 = 4;
 
-    /// Steps at `thresholds`, which must not fall. The first may be −∞.
+    /// Thresholds at `thresholds`, which must not fall. The first may be −∞.
     pub(super) fn new(thresholds: &[f32; 255]) -> Self {
-        let mut steps = [f32::NAN; 256];
-        steps[..255].copy_from_slice(thresholds);
+        let mut padded = [f32::NAN; 256];
+        padded[..255].copy_from_slice(thresholds);
         let mut below = vec![0; 1 << Self::KEY_BITS].into_boxed_slice();
         let (mut start, mut most_within) = (0, 0);
         let mut filled = 0;
@@ -33,12 +33,12 @@ impl Steps {
             start = end;
         }
         below[filled..].fill(255);
-        Self { thresholds: steps, below, most_within }
+        Self { padded, below, most_within }
     }
 
     /// The thresholds.
     pub(super) fn thresholds(&self) -> &[f32] {
-        &self.thresholds[..255]
+        &self.padded[..255]
     }
 
     /// How many thresholds lie at or below `value`, which is not NaN.
@@ -53,9 +53,9 @@ impl Steps {
                 *index = if value.abs() > nothing_within { self.reached(value) } else { 0 };
             }
         } else if self.most_within > 2 {
-            step::<{ Self::FEW as usize }>(&self.thresholds, &self.below, values, nothing_within, indices);
+            step::<{ Self::FEW as usize }>(&self.padded, &self.below, values, nothing_within, indices);
         } else {
-            step::<2>(&self.thresholds, &self.below, values, nothing_within, indices);
+            step::<2>(&self.padded, &self.below, values, nothing_within, indices);
         }
     }
 }
@@ -65,7 +65,7 @@ impl Steps {
 fn key(value: f32) -> usize {
     let bits = value.to_bits();
     let ordered = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
-    (ordered >> (32 - Steps::KEY_BITS)) as usize
+    (ordered >> (32 - Thresholds::KEY_BITS)) as usize
 }
 
 fn step<const MOST: usize>(
@@ -75,7 +75,7 @@ fn step<const MOST: usize>(
     nothing_within: f32,
     indices: &mut [u8],
 ) {
-    let Ok(below) = <&[u8; 1 << Steps::KEY_BITS]>::try_from(below) else { return };
+    let Ok(below) = <&[u8; 1 << Thresholds::KEY_BITS]>::try_from(below) else { return };
     for (index, &value) in indices.iter_mut().zip(values) {
         let mut reached = below[key(value)];
         for _ in 0..MOST {
@@ -103,11 +103,11 @@ mod tests {
             thresholds.sort_unstable_by(f32::total_cmp);
             values.extend([f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 0.0, -0.0, f32::MAX]);
             values.extend_from_slice(&thresholds);
-            let steps = Steps::new(&thresholds.try_into().unwrap());
+            let table = Thresholds::new(&thresholds.try_into().unwrap());
             let mut indices = vec![9; values.len()];
-            steps.reached_all(&values, -1.0, &mut indices);
+            table.reached_all(&values, -1.0, &mut indices);
             for (value, index) in values.iter().zip(indices) {
-                let expected = if value.is_nan() { 0 } else { steps.reached(*value) };
+                let expected = if value.is_nan() { 0 } else { table.reached(*value) };
                 prop_assert_eq!(index, expected, "{}", value);
             }
         }
@@ -115,13 +115,13 @@ mod tests {
         #[test]
         fn smooth_curves_take_the_table(top in 1e-6f32..1e6, power in 1.0f32..4.0) {
             let thresholds = std::array::from_fn(|i| top * ((i as f32 + 0.5) / 255.0).powf(power));
-            let steps = Steps::new(&thresholds);
-            prop_assert!(steps.most_within <= Steps::FEW);
+            let table = Thresholds::new(&thresholds);
+            prop_assert!(table.most_within <= Thresholds::FEW);
             let values: Vec<f32> = (0..5000).map(|i| top * (i as f32 / 4900.0)).collect();
             let mut indices = vec![0; values.len()];
-            steps.reached_all(&values, 0.0, &mut indices);
+            table.reached_all(&values, 0.0, &mut indices);
             for (value, index) in values.iter().zip(indices) {
-                prop_assert_eq!(index, if *value > 0.0 { steps.reached(*value) } else { 0 });
+                prop_assert_eq!(index, if *value > 0.0 { table.reached(*value) } else { 0 });
             }
         }
     }

@@ -2,13 +2,13 @@
 //!
 //! `place` leads from cells to pixels, `tally` sums up per pixel, and `resample` spreads cells over pixels that are not cells.
 
-mod place;
+mod cell_sums;
+mod placement;
 mod resample;
-mod tally;
 
-pub use place::{Columns, Lattice, OUTSIDE, Placement, Rows};
+pub use cell_sums::{CellSums, Tallies};
+pub use placement::{AlignedCells, Columns, OUTSIDE, Placement, Rows};
 pub use resample::Resampling;
-pub use tally::{CellSums, Tallies};
 
 /// The coarsest level of cells: 256 of them around the world.
 pub const MIN_LEVEL: u32 = 8;

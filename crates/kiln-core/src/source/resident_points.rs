@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use twox_hash::XxHash64;
 
-use super::memory::{check_filters, has};
+use super::memory_source::{check_filters, has};
 use super::parts::scan_parts;
-use super::{Gathered, PointSet, Query, ScanReport, Sink, Source};
+use super::{PointColumns, PointSet, Query, ScanReport, Sink, Source};
 use crate::error::Result;
 use crate::geo::{Bounds, Categories, Extent, Points};
 
@@ -17,8 +17,8 @@ use crate::geo::{Bounds, Categories, Extent, Points};
 /// They have times and categories if they were loaded by a query that wants these. A query that filters by what they do
 /// not have is an error: it has to go to the input itself.
 #[derive(Debug, Default)]
-pub struct Resident {
-    points: Gathered,
+pub struct ResidentPoints {
+    points: PointColumns,
     /// Where the points of each block are. Inputs tend to hold neighbors side by side.
     blocks: Vec<Extent>,
     block_points: usize,
@@ -29,7 +29,7 @@ pub struct Resident {
     categories: bool,
 }
 
-impl Resident {
+impl ResidentPoints {
     /// Points that are passed over together where they are far from a picture; more of them where there would be more
     /// blocks than are looked through in no time.
     const BLOCK_POINTS: usize = 256;
@@ -40,7 +40,7 @@ impl Resident {
     /// # Errors
     /// If the input cannot be read; [`Error::Cancelled`](crate::Error::Cancelled) once there are more than `max_points`.
     pub fn load(source: &dyn Source, query: &Query<'_>, max_points: usize) -> Result<Self> {
-        let mut points = Gathered::default();
+        let mut points = PointColumns::default();
         let mut sink = |batch: Points<'_>| {
             if points.len() + batch.len() > max_points {
                 return ControlFlow::Break(());
@@ -87,7 +87,7 @@ impl Resident {
     }
 }
 
-impl Hash for Resident {
+impl Hash for ResidentPoints {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let points = self.points.points();
         for (lon, lat) in points.lon().iter().zip(points.lat()) {
@@ -104,7 +104,7 @@ impl Hash for Resident {
     }
 }
 
-impl Source for Resident {
+impl Source for ResidentPoints {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         /// Blocks that a worker takes at a time.
         const PART_BLOCKS: usize = 256;
@@ -112,17 +112,17 @@ impl Source for Resident {
         check_filters(all, query)?;
         let all = if query.columns.weights { all } else { all.without_weight() };
         let near =
-            |block: &Extent| query.scan.near.is_none_or(|bounds| block.meets(bounds, query.columns.ground.wraps()));
+            |block: &Extent| query.scan.near.is_none_or(|bounds| block.meets(bounds, query.columns.space.wraps()));
         let near: Vec<usize> = (0..self.blocks.len()).filter(|index| near(&self.blocks[*index])).collect();
         let parts: Vec<&[usize]> = near.chunks(PART_BLOCKS).collect();
-        let mut report = scan_parts("", parts.len(), query, has(all), sinks, |part, intake| {
+        let mut report = scan_parts("", parts.len(), query, has(all), sinks, |part, row_sink| {
             let mut rest = parts[part];
             while let Some(&first) = rest.first() {
                 // Blocks that follow each other go together.
                 let together = rest.iter().enumerate().take_while(|(i, index)| **index == first + i).count();
                 rest = &rest[together..];
                 let (start, end) = (first * self.block_points, (first + together) * self.block_points);
-                if intake.columns(all.slice(start..end)).is_break() {
+                if row_sink.columns(all.slice(start..end)).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -134,7 +134,7 @@ impl Source for Resident {
     }
 }
 
-impl PointSet for Resident {
+impl PointSet for ResidentPoints {
     fn version(&self) -> String {
         format!("{:016x}", self.fingerprint())
     }
@@ -170,7 +170,7 @@ pub fn points_within(
     bounds: Bounds,
     max: usize,
 ) -> Result<(Vec<PointWithin>, u64)> {
-    let wraps = query.columns.ground.wraps();
+    let wraps = query.columns.space.wraps();
     let width = bounds.east - bounds.west;
     let (mut found, mut all) = (Vec::new(), 0);
     let mut sink = |batch: Points<'_>| {
@@ -197,13 +197,13 @@ pub fn points_within(
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::source::{Ground, Memory};
+    use crate::source::{CoordinateSpace, MemorySource};
 
-    fn resident(lon: &[f64], lat: &[f64]) -> Resident {
-        Resident::load(&Memory(Points::new(lon, lat).unwrap()), &Query::default(), usize::MAX).unwrap()
+    fn resident(lon: &[f64], lat: &[f64]) -> ResidentPoints {
+        ResidentPoints::load(&MemorySource(Points::new(lon, lat).unwrap()), &Query::default(), usize::MAX).unwrap()
     }
 
-    fn scanned(points: &Resident, query: &Query<'_>) -> (usize, ScanReport) {
+    fn scanned(points: &ResidentPoints, query: &Query<'_>) -> (usize, ScanReport) {
         let mut count = 0;
         let mut sink = |batch: Points<'_>| {
             count += batch.len();
@@ -228,7 +228,7 @@ mod tests {
         let across = scanned(&points, &near(179.0, 0.0, 181.0, 20.0)).0;
         assert!((200..=3 * 256).contains(&across), "{across}");
         assert_eq!(scanned(&points, &near(-300.0, 0.0, 300.0, 20.0)).0, 36_000);
-        let plane = near(370.0, 0.0, 372.0, 20.0).with_ground(Ground::Plane);
+        let plane = near(370.0, 0.0, 372.0, 20.0).with_coordinate_space(CoordinateSpace::Plane);
         assert_eq!(scanned(&points, &plane).0, 0);
     }
 
@@ -238,12 +238,12 @@ mod tests {
         let points = Points::new(&[1.0, 2.0, 3.0], &[0.0; 3]).unwrap().with_time(&[5, Points::NO_TIME, 7]).unwrap();
         let points = points.with_category(Categories { codes: &[0, 1, 1], names: &names }).unwrap();
         let query = Query::default().with_times(true).with_categories(true);
-        let resident = Resident::load(&Memory(points), &query, 9).unwrap();
+        let resident = ResidentPoints::load(&MemorySource(points), &query, 9).unwrap();
         let trams = Query::default().with_category_filter(vec!["tram".to_owned()]);
         let (count, report) = scanned(&resident, &trams);
         assert_eq!((count, report.filtered), (2, 1));
         assert_eq!(scanned(&resident, &trams.clone().with_start(Some(6))).0, 1);
-        let bare = Resident::load(&Memory(points), &Query::default(), 9).unwrap();
+        let bare = ResidentPoints::load(&MemorySource(points), &Query::default(), 9).unwrap();
         let with_all = trams.clone().with_times(true);
         assert!(resident.serves(&with_all) && bare.serves(&Query::default()));
         assert!(!bare.serves(&with_all) && !bare.serves(&trams));
@@ -265,8 +265,8 @@ mod tests {
     #[test]
     fn too_many_points_are_refused_and_other_points_have_another_fingerprint() {
         let (lon, lat) = ([1.0, 2.0], [3.0, 4.0]);
-        let source = Memory(Points::new(&lon, &lat).unwrap());
-        assert!(matches!(Resident::load(&source, &Query::default(), 1), Err(Error::Cancelled)));
+        let source = MemorySource(Points::new(&lon, &lat).unwrap());
+        assert!(matches!(ResidentPoints::load(&source, &Query::default(), 1), Err(Error::Cancelled)));
         assert_ne!(resident(&lon, &lat).fingerprint(), resident(&lat, &lon).fingerprint());
         assert_eq!(resident(&lon, &lat).fingerprint(), resident(&lon, &lat).fingerprint());
     }

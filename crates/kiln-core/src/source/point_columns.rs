@@ -7,7 +7,7 @@ use crate::geo::{Categories, Points};
 
 /// Columns that points are gathered in: 16 bytes a point, and with weights 4 more, with times 8, with categories 4.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct PointColumns {
     lon: Vec<f64>,
     lat: Vec<f64>,
     /// This column and those below are there, and as long as the others, once a batch had them.
@@ -17,7 +17,7 @@ pub struct Gathered {
     labels: Labels,
 }
 
-impl Gathered {
+impl PointColumns {
     /// Takes in a batch. Batches with and without weights, times and categories may follow each other; a point without a
     /// weight weighs 1.
     pub fn add(&mut self, batch: Points<'_>) {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn batches_of_any_columns_follow_each_other() {
-        let mut gathered = Gathered::default();
+        let mut gathered = PointColumns::default();
         let place = [1.0, 2.0];
         let bare = Points::new(&place, &place).unwrap();
         let names = |names: [&str; 2]| names.map(Box::from);

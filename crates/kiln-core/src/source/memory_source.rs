@@ -1,6 +1,6 @@
 //! Points that are in memory already.
 
-use super::batch::Has;
+use super::batch::RowFields;
 use super::parts::scan_parts;
 use super::{Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
@@ -9,35 +9,39 @@ use crate::parameter::Parameter;
 
 /// Borrowed columns as a [`Source`]. A query that filters by time or category is an error where there is no such column.
 #[derive(Clone, Copy, Debug)]
-pub struct Memory<'a>(pub Points<'a>);
+pub struct MemorySource<'a>(pub Points<'a>);
 
-impl Memory<'_> {
+impl MemorySource<'_> {
     /// Points a worker takes at a time.
     const PART_POINTS: usize = 1 << 17;
 }
 
-impl Source for Memory<'_> {
+impl Source for MemorySource<'_> {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         check_filters(self.0, query)?;
         let points = if query.columns.weights { self.0 } else { self.0.without_weight() };
         let parts = points.len().div_ceil(Self::PART_POINTS);
-        scan_parts("", parts, query, has(points), sinks, |part, intake| {
+        scan_parts("", parts, query, has(points), sinks, |part, row_sink| {
             let start = part * Self::PART_POINTS;
-            Ok(intake.columns(points.slice(start..start + Self::PART_POINTS)))
+            Ok(row_sink.columns(points.slice(start..start + Self::PART_POINTS)))
         })
     }
 }
 
 /// What each of `points` has.
-pub(super) fn has(points: Points<'_>) -> Has {
-    Has { weight: points.weight().is_some(), time: points.time_us().is_some(), category: points.category().is_some() }
+pub(super) fn has(points: Points<'_>) -> RowFields {
+    RowFields {
+        weight: points.weight().is_some(),
+        time: points.time_us().is_some(),
+        category: points.category().is_some(),
+    }
 }
 
 /// Makes sure that `points` have what `query` filters by.
 pub(super) fn check_filters(points: Points<'_>, query: &Query<'_>) -> Result<()> {
     let lack = match has(points) {
-        Has { time: false, .. } if query.filter.filters_time() => "time",
-        Has { category: false, .. } if query.filter.filters_category() => "category",
+        RowFields { time: false, .. } if query.filter.filters_time() => "time",
+        RowFields { category: false, .. } if query.filter.filters_category() => "category",
         _ => return Ok(()),
     };
     Err(Error::invalid(Parameter::POINTS, format!("these points in memory have no {lack} to filter by")))
@@ -52,7 +56,7 @@ mod tests {
     use super::super::testing;
     use super::*;
     use crate::geo::{Categories, Polygon};
-    use crate::source::Ground;
+    use crate::source::CoordinateSpace;
 
     fn scan(points: Points<'_>, workers: usize) -> (Vec<(f64, f64, f32)>, ScanReport) {
         let mut seen = vec![Vec::new(); workers];
@@ -67,7 +71,7 @@ mod tests {
             })
             .collect();
         let mut sinks: Vec<&mut Sink<'_>> = closures.iter_mut().map(|c| c as &mut Sink<'_>).collect();
-        let report = Memory(points).scan(&Query::default().with_weights(true), &mut sinks).unwrap();
+        let report = MemorySource(points).scan(&Query::default().with_weights(true), &mut sinks).unwrap();
         drop(sinks);
         (seen.concat(), report)
     }
@@ -108,7 +112,7 @@ mod tests {
             let all = (0..count).filter(|&i| i != 9000 && passes(i)).map(mark);
             testing::marks(&all.collect::<Vec<_>>())
         };
-        let seen = |query: &Query<'_>| testing::scan_marked(&Memory(points), query).unwrap();
+        let seen = |query: &Query<'_>| testing::scan_marked(&MemorySource(points), query).unwrap();
         assert!(seen(&testing::marked()).0 == expected(&|_| true));
         let query = testing::marked().with_start(Some(100)).with_end(Some(15_001));
         let (in_time, report) = seen(&query);
@@ -117,7 +121,7 @@ mod tests {
         let query = query.with_category_filter(vec!["b".to_owned(), "c".to_owned()]);
         assert!(seen(&query).0 == expected(&|i| i % 3 == 1 && (100..=15_000).contains(&i)));
         assert!(seen(&testing::marked().with_end(Some(i64::MIN))).0.is_empty());
-        let (gathered, _) = testing::gather(&Memory(points), &query.with_times(false)).unwrap();
+        let (gathered, _) = testing::gather(&MemorySource(points), &query.with_times(false)).unwrap();
         assert!(gathered.points().time_us().is_none() && gathered.points().category().is_some());
     }
 
@@ -132,17 +136,17 @@ mod tests {
         let times: Vec<i64> = (0..i64::from(count)).collect();
         let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
         let query = testing::marked().with_polygon(polygon);
-        let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
+        let (seen, report) = testing::scan_marked(&MemorySource(points), &query).unwrap();
         let inside: Vec<_> =
             (10_000..20_000).filter(|&i| i != 15_000).map(|i| (lon[i], Some(times[i]), None)).collect();
         assert!(seen == inside);
         assert_eq!((report.read, report.filtered, report.rejected), (30_000, 19_999, 2));
         let query = query.with_start(Some(12_000)).with_end(Some(12_345));
-        let (seen, report) = testing::scan_marked(&Memory(points), &query).unwrap();
+        let (seen, report) = testing::scan_marked(&MemorySource(points), &query).unwrap();
         assert!(seen == inside[2000..2345]);
         assert_eq!((report.valid(), report.rejected), (345, 0));
-        let plane = query.with_ground(Ground::Plane);
-        let message = testing::gather(&Memory(points), &plane).unwrap_err().to_string();
+        let plane = query.with_coordinate_space(CoordinateSpace::Plane);
+        let message = testing::gather(&MemorySource(points), &plane).unwrap_err().to_string();
         assert_eq!(message, "polygon: it is in degrees, so that it cannot filter points on a plane");
     }
 
@@ -154,17 +158,17 @@ mod tests {
         let points = Points::new(&lon, &lon).unwrap().with_time(&times).unwrap();
         let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
         let query = |stop| Query::default().with_start(Some(1)).with_stop(Some(stop));
-        assert_eq!(testing::gather(&Memory(points), &query(&no)).unwrap().1.filtered, 1_000_000);
-        assert!(matches!(testing::gather(&Memory(points), &query(&yes)), Err(Error::Cancelled)));
+        assert_eq!(testing::gather(&MemorySource(points), &query(&no)).unwrap().1.filtered, 1_000_000);
+        assert!(matches!(testing::gather(&MemorySource(points), &query(&yes)), Err(Error::Cancelled)));
     }
 
     #[test]
     fn a_filter_by_what_is_not_there_is_an_error() {
         let points = Points::new(&[1.0], &[2.0]).unwrap().with_time(&[3]).unwrap();
         let query = Query::default().with_end(Some(9));
-        assert_eq!(testing::gather(&Memory(points), &query).unwrap().0.len(), 1);
+        assert_eq!(testing::gather(&MemorySource(points), &query).unwrap().0.len(), 1);
         let query = query.with_category_filter(vec!["a".to_owned()]);
-        let message = testing::gather(&Memory(points), &query).unwrap_err().to_string();
+        let message = testing::gather(&MemorySource(points), &query).unwrap_err().to_string();
         assert_eq!(message, "points: these points in memory have no category to filter by");
     }
 
@@ -176,7 +180,7 @@ mod tests {
             batches += 1;
             ControlFlow::Break(())
         };
-        let stopped = Memory(Points::new(&lon, &lon).unwrap()).scan(&Query::default(), &mut [&mut sink]);
+        let stopped = MemorySource(Points::new(&lon, &lon).unwrap()).scan(&Query::default(), &mut [&mut sink]);
         assert!(matches!(stopped, Err(Error::Cancelled)));
         assert_eq!(batches, 1);
     }

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::batch::{Batch, Has, Row};
-use super::{Ground, Ignored, Query, Rejection, Role, ScanReport, Sink};
+use super::batch::{Batch, Row, RowFields};
+use super::{CoordinateSpace, Ignored, Query, Rejection, Role, ScanReport, Sink};
 use crate::geo::Points;
 use crate::simd::wide;
 
@@ -11,7 +11,7 @@ use crate::simd::wide;
 ///
 /// Every row is told exactly once, by [`row`](Self::row), [`columns`](Self::columns) or [`reject`](Self::reject), so
 /// that the running count is the row's number within its part.
-pub struct Intake<'i, 's> {
+pub struct RowSink<'i, 's> {
     query: &'i Query<'i>,
     sink: &'i mut Sink<'s>,
     /// Points on their way to the sink.
@@ -19,14 +19,14 @@ pub struct Intake<'i, 's> {
     /// Which rows of a slice pass the query.
     passing: Vec<bool>,
     report: ScanReport,
-    told_progress: u64,
+    reported_progress: u64,
 }
 
-impl<'i, 's> Intake<'i, 's> {
-    /// An intake without a row yet. `has`: what every row will have.
-    pub fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: Has) -> Self {
+impl<'i, 's> RowSink<'i, 's> {
+    /// A row sink without a row yet. `has`: what every row will have.
+    pub fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: RowFields) -> Self {
         // What rows have for the filters' sake alone goes no further.
-        let has = Has {
+        let has = RowFields {
             weight: has.weight,
             time: has.time && query.columns.times,
             category: has.category && query.columns.categories,
@@ -37,7 +37,7 @@ impl<'i, 's> Intake<'i, 's> {
             batch: Batch::new(has),
             passing: Vec::new(),
             report: ScanReport::default(),
-            told_progress: 0,
+            reported_progress: 0,
         }
     }
 
@@ -49,8 +49,8 @@ impl<'i, 's> Intake<'i, 's> {
             return ControlFlow::Continue(());
         }
         let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
-        if !(is_valid(self.query.columns.ground, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
-            self.reject(|| flaw(self.query.columns.ground, row.lon, row.lat, weight));
+        if !(is_valid(self.query.columns.space, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
+            self.reject(|| flaw(self.query.columns.space, row.lon, row.lat, weight));
             return ControlFlow::Continue(());
         }
         if self.query.filter.polygon.as_ref().is_some_and(|polygon| !polygon.contains(row.lon, row.lat)) {
@@ -58,7 +58,7 @@ impl<'i, 's> Intake<'i, 's> {
             return ControlFlow::Continue(());
         }
         self.report.read += 1;
-        self.report.wrapped += u64::from(self.query.columns.ground.wraps() && row.lon.abs() > 180.0);
+        self.report.wrapped += u64::from(self.query.columns.space.wraps() && row.lon.abs() > 180.0);
         self.batch.push(row);
         if self.batch.is_full() { self.flush() } else { ControlFlow::Continue(()) }
     }
@@ -76,7 +76,7 @@ impl<'i, 's> Intake<'i, 's> {
 
     /// Takes rows that are no more than a batch holds.
     fn slice(&mut self, points: Points<'_>) -> ControlFlow<()> {
-        if !all_valid(self.query.columns.ground, points) {
+        if !all_valid(self.query.columns.space, points) {
             return (0..points.len()).try_for_each(|i| self.row(Row::of(points, i)));
         }
         // A few rows are gathered with those to come, so that sinks see no tiny batches.
@@ -118,7 +118,7 @@ impl<'i, 's> Intake<'i, 's> {
 
     /// The number of points beyond ±180° of longitude among those that are `passing`, or all.
     fn count_wrapped(&self, points: Points<'_>, passing: Option<&[bool]>) -> u64 {
-        if !self.query.columns.ground.wraps() || all_within(points.lon(), 180.0) {
+        if !self.query.columns.space.wraps() || all_within(points.lon(), 180.0) {
             return 0;
         }
         let passes = |index: usize| passing.is_none_or(|passing| passing[index]);
@@ -169,8 +169,8 @@ impl<'i, 's> Intake<'i, 's> {
     /// Tells the query's progress that `bytes` more were read, with the rows told since the last time.
     pub fn advance(&mut self, bytes: u64) {
         if let Some(progress) = self.query.scan.progress {
-            progress.advance(bytes, self.report.read - self.told_progress);
-            self.told_progress = self.report.read;
+            progress.advance(bytes, self.report.read - self.reported_progress);
+            self.reported_progress = self.report.read;
         }
     }
 
@@ -234,18 +234,18 @@ wide! {
 }
 
 #[inline]
-fn is_valid(ground: Ground, lon: f64, lat: f64) -> bool {
-    match ground {
+fn is_valid(space: CoordinateSpace, lon: f64, lat: f64) -> bool {
+    match space {
         // NaN compares false, so it is invalid too.
-        Ground::Globe => lon.abs() <= 360.0 && lat.abs() <= 90.0,
-        Ground::Plane => lon.is_finite() && lat.is_finite(),
+        CoordinateSpace::Globe => lon.abs() <= 360.0 && lat.abs() <= 90.0,
+        CoordinateSpace::Plane => lon.is_finite() && lat.is_finite(),
     }
 }
 
-fn all_valid(ground: Ground, points: Points<'_>) -> bool {
-    let (most_x, most_y) = match ground {
-        Ground::Globe => (360.0, 90.0),
-        Ground::Plane => (f64::MAX, f64::MAX),
+fn all_valid(space: CoordinateSpace, points: Points<'_>) -> bool {
+    let (most_x, most_y) = match space {
+        CoordinateSpace::Globe => (360.0, 90.0),
+        CoordinateSpace::Plane => (f64::MAX, f64::MAX),
     };
     all_within(points.lon(), most_x)
         && all_within(points.lat(), most_y)
@@ -266,13 +266,13 @@ wide! {
 }
 
 /// Says what is wrong with a row that is not valid.
-fn flaw(ground: Ground, lon: f64, lat: f64, weight: f32) -> String {
+fn flaw(space: CoordinateSpace, lon: f64, lat: f64, weight: f32) -> String {
     if !lon.is_finite() || !lat.is_finite() {
         format!("the coordinates {lon}, {lat} are not finite")
-    } else if ground == Ground::Globe && lat.abs() > 90.0 {
+    } else if space == CoordinateSpace::Globe && lat.abs() > 90.0 {
         let swapped = if lon.abs() <= 90.0 { "; are longitude and latitude swapped?" } else { "" };
         format!("latitude {lat} is beyond ±90{swapped}")
-    } else if ground == Ground::Globe && lon.abs() > 360.0 {
+    } else if space == CoordinateSpace::Globe && lon.abs() > 360.0 {
         format!("longitude {lon} is beyond ±360")
     } else if weight.is_finite() {
         format!("the weight {weight} is beyond ±{:e}; divide the weights by some number", Points::MAX_WEIGHT)

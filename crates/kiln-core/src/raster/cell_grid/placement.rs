@@ -19,7 +19,7 @@ pub struct Placement {
     pub level: u32,
     canvas: Canvas,
     /// Whether pixels are cells.
-    is_lattice: bool,
+    is_aligned: bool,
     /// Whole turns around the world to add, for each copy of it that the canvas shows.
     pub turns: Vec<i64>,
 }
@@ -33,17 +33,17 @@ impl Placement {
         let level_of = |scale: f64| scale.log2();
         let is_square = scale[0].to_bits() == scale[1].to_bits() && canvas.projection() == Projection::Mercator;
         let level = level_of(scale[0]);
-        let is_lattice = is_square
+        let is_aligned = is_square
             && canvas.origin() == [0.0, 0.0]
             && level.fract() == 0.0
             && (f64::from(MIN_LEVEL)..=f64::from(MAX_LEVEL)).contains(&level);
-        let level = if is_lattice { level as u32 } else { MAX_LEVEL };
-        Self { level, canvas: *canvas, is_lattice, turns }
+        let level = if is_aligned { level as u32 } else { MAX_LEVEL };
+        Self { level, canvas: *canvas, is_aligned, turns }
     }
 
     /// Whether pixels are cells.
     pub fn is_exact(&self) -> bool {
-        self.is_lattice
+        self.is_aligned
     }
 
     /// The canvas's rows in parts of about so many. Where pixels are cells, parts begin where blocks do, so that no block is in
@@ -54,7 +54,7 @@ impl Placement {
         if rows >= height {
             return std::iter::once(0..height).collect();
         }
-        let (first, rows) = if self.is_lattice {
+        let (first, rows) = if self.is_aligned {
             let into_block = self.canvas.offset()[1].rem_euclid(i64::from(SIDE)) as u32;
             (SIDE - into_block, rows.div_ceil(SIDE).saturating_sub(1).max(1) * SIDE)
         } else {
@@ -92,7 +92,7 @@ impl Placement {
     pub fn columns(&self, turn: i64) -> Columns {
         let width = i64::from(self.canvas.width());
         let [offset, _] = self.canvas.offset();
-        if self.is_lattice {
+        if self.is_aligned {
             return Columns::Shifted { by: offset - (turn << self.level), width };
         }
         let scale = self.canvas.scale()[0];
@@ -107,7 +107,7 @@ impl Placement {
         let [_, offset] = self.canvas.offset();
         let scale = self.canvas.scale()[1];
         let kind = match self.canvas.projection() {
-            _ if self.is_lattice => RowKind::Shifted,
+            _ if self.is_aligned => RowKind::Shifted,
             Projection::Mercator => RowKind::Scaled,
             _ => RowKind::Unprojected,
         };
@@ -161,12 +161,12 @@ impl Columns {
 /// Where pixels are cells, the cell of the band's first pixel and the size of the band: all that is needed, and so small that
 /// it fits in 32 bits.
 #[derive(Clone, Copy, Debug)]
-pub struct Lattice {
+pub struct AlignedCells {
     first: [i32; 2],
     size: [i32; 2],
 }
 
-impl Lattice {
+impl AlignedCells {
     /// `None` where pixels are not cells, or numbers are too large.
     pub fn of(columns: &Columns, rows: &Rows) -> Option<Self> {
         /// Cells are told by 30 bits where a point is within a level of this at most.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::tally::Tallies;
+use super::cell_sums::Tallies;
 use super::{MAX_LEVEL, MIN_LEVEL};
 use crate::geo::{Canvas, Projection};
 use crate::simd::wide;
