@@ -11,6 +11,8 @@
 //!
 //! A block `console checked` shows commands after `$ ` and what they print, which is compared; `…` in it stands for any text.
 //! Other `console` blocks are not run.
+//!
+//! The page of live tables needs a database: `tests/it/postgis/book.rs` runs it.
 
 mod page;
 mod script;
@@ -25,7 +27,7 @@ use super::golden::{Picture, assert_same};
 use super::kiln::kiln;
 
 /// The pages with commands that are not run: how many blocks, and why.
-const NOT_RUN: [(&str, usize, &str); 5] = [
+const NOT_RUN: [(&str, usize, &str); 4] = [
     ("README.md", 1, "`make serve` and `make test` build the program and run all tests"),
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
     (
@@ -33,13 +35,15 @@ const NOT_RUN: [(&str, usize, &str); 5] = [
         1,
         "the server listens beyond loopback, for another host; tests/it/ingest_refused.rs has tokens",
     ),
-    ("docs/postgis.md", 4, "the database is on another host; tests/it/postgis runs these commands with a database"),
     ("docs/quick-start.md", 1, "`make serve` builds the program"),
 ];
 
 /// The languages of blocks; another spelling of `sh` would not be run.
 const LANGUAGES: [&str; 14] =
     ["console", "csv", "html", "java", "js", "json", "nginx", "php", "python", "rust", "sh", "text", "toml", "ts"];
+
+/// The page that needs a database.
+const LIVE_TABLES: &str = "docs/postgis.md";
 
 /// The page whose pictures are compared with those of the repository.
 const GALLERY: &str = "docs/gallery.md";
@@ -66,9 +70,22 @@ fn pages() -> Vec<Page> {
     paths.iter().map(|path| Page::read(root(), path.to_str().unwrap())).collect()
 }
 
+/// Runs the page of live tables with these replacements in its text.
+pub(crate) fn run_live_tables(replacements: &[(&str, &str)]) {
+    let mut page = Page::read(root(), LIVE_TABLES);
+    for block in &mut page.blocks {
+        for (from, to) in replacements {
+            block.text = block.text.replace(from, to);
+        }
+    }
+    let script = Script::of(&page).expect("the page has commands");
+    script.run(tempfile::tempdir().unwrap().path()).unwrap_or_else(|message| panic!("{message}"));
+}
+
 #[test]
 fn every_command_of_the_documents_succeeds() {
-    let scripts: Vec<Script> = pages().iter().filter(|page| page.name != GALLERY).filter_map(Script::of).collect();
+    let elsewhere = |page: &&Page| [GALLERY, LIVE_TABLES].contains(&page.name.as_str());
+    let scripts: Vec<Script> = pages().iter().filter(|page| !elsewhere(page)).filter_map(Script::of).collect();
     assert!(scripts.len() >= 10, "only {} pages have commands", scripts.len());
     let queue = Mutex::new(scripts.iter());
     let failures = Mutex::new(Vec::new());
