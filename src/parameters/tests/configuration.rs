@@ -12,7 +12,8 @@ const INTRODUCTION: &str = r#"<!-- Generated from the output of `kiln config` by
 
 1. the defaults;
 2. `kiln.toml` in the working folder, or the file of `-c FILE`;
-3. environment variables: `KILN_`, the section and the key in upper case, such as `KILN_IMAGES_TTL=10m`;
+3. environment variables: `KILN_`, the section and the key in upper case, such as `KILN_IMAGES_TTL=10m`; `KILN_STORE` is short for
+   `KILN_STORE_FOLDER`, and `KILN_TOKEN` for `KILN_SERVER_TOKEN`;
 4. flags of the command line, such as `--ttl 10m`.
 
 ```toml
