@@ -27,7 +27,7 @@ use super::golden::{Picture, assert_same};
 use super::kiln::kiln;
 
 /// The pages with commands that are not run: how many blocks, and why.
-const NOT_RUN: [(&str, usize, &str); 4] = [
+const NOT_RUN: [(&str, usize, &str); 5] = [
     ("README.md", 1, "`make serve` and `make test` build the program and run all tests"),
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
     (
@@ -35,6 +35,7 @@ const NOT_RUN: [(&str, usize, &str); 4] = [
         1,
         "the server listens beyond loopback, for another host; tests/it/ingest_refused.rs has tokens",
     ),
+    ("docs/performance.md", 7, "measurements with ten million points, and with programs that the tests do not have"),
     ("docs/quick-start.md", 1, "`make serve` builds the program"),
 ];
 
