@@ -118,7 +118,7 @@ fn the_summary_of_the_book_lists_every_page() {
 #[test]
 fn the_readme_is_one_page() {
     let lines = std::fs::read_to_string(root().join("README.md")).unwrap().lines().count();
-    assert!(lines <= 130, "README.md has {lines} lines; details belong into docs/");
+    assert!(lines <= 130, "README.md has {lines} lines; details belong in docs/");
 }
 
 #[test]
