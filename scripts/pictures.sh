@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renders the pictures of the README and the guide from the bundled data, with the binary of `make build`.
+# Draws the README's pictures anew from the bundled data, with the binary that `make build` made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kiln=target/release/kiln
