@@ -76,3 +76,8 @@ use kiln_core::parallel;
 use kiln_core::simd;
 #[cfg(feature = "server")]
 use kiln_core::{layer_name, spelling};
+
+// The programs of the user guide are compiled and run with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+mod library {}

@@ -4,6 +4,7 @@
 mod architecture;
 mod arrow;
 mod bad_requests;
+mod book;
 mod classic;
 mod classic_color;
 mod clean;

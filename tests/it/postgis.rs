@@ -1,5 +1,6 @@
 //! Tables of a PostGIS database as layers, held against a real one.
 
+mod book;
 mod cluster;
 mod connections;
 mod copy;

@@ -18,8 +18,8 @@ const INTRODUCTION: &str = "\
 
 # Parameters
 
-Query strings, forms and JSON bodies, the tables `style` of `kiln.toml` and the flags of the command line take the same
-parameters, under these names. An unknown parameter is an error.
+Query strings, forms and JSON bodies of requests, `style` tables of `kiln.toml` and flags of the command line accept the same
+parameters. An unknown parameter is an error.
 ";
 
 /// A table of parameters, `with_flags` if the command line has them too.
@@ -54,24 +54,24 @@ fn the_table_of_parameters_is_generated() {
     }
     let mut text = INTRODUCTION.to_owned();
     for (title, about, declarations) in [
-        ("Style", "How points are drawn.", of::<StyleOptions>()),
-        ("Filter", "Which points count.", of::<FilterOptions>()),
+        ("Style", "Appearance of a picture: dots, values and colors.", of::<StyleOptions>()),
+        ("Filter", "Selection of points.", of::<FilterOptions>()),
         (
             "Columns",
-            "Which columns of an input make a point: on the command line, and in the query of `POST /{layer}/points`.",
+            "Columns of an input: on the command line, and in the query string of `POST /{layer}/points`.",
             of::<ColumnOptions>(),
         ),
         (
             "Inputs",
-            "How inputs are read: on the command line, in the query of `POST /{layer}/points`, and as keys of a layer or a job in \
-             `kiln.toml`. [Inputs](inputs.md) has the whole story.",
+            "Format of an input: on the command line, in the query string of `POST /{layer}/points`, and as keys of a layer or a job in \
+             `kiln.toml`. [Inputs](inputs.md) describes the formats.",
             of::<InputOptions>(),
         ),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
     }
-    text.push_str("\n## Routes\n\nParameters of single routes. Tiles, pictures, legends, values, statistics and frames take the style and the filter \
-         too, and all routes of points the filter.\n");
+    text.push_str("\n## Routes\n\nParameters of individual routes. Tiles, pictures, legends, values, statistics and frames also accept the style and the \
+         filter; all routes of points accept the filter.\n");
     for (route, declarations) in [
         ("GET /{layer}", of::<TileSize>()),
         ("GET /{layer}/{z}/{x}/{y}.png", [of::<TileSize>(), of::<TileVersion>()].concat()),

@@ -1,6 +1,8 @@
 //! One declaration serves every front end.
 
+mod configuration;
 mod docs;
+mod http_api;
 mod typescript;
 
 use std::collections::BTreeMap;

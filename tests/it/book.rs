@@ -1,0 +1,178 @@
+//! The commands and snippets of the documents: each one is run, or is listed here with the reason why it is not.
+//!
+//! The `sh` blocks of a page are one bash script, run in a fresh folder with the bundled `data/` in it and the tested `kiln`
+//! on the PATH. In that script
+//!
+//! - `kiln serve …` starts a server in the background, waits until it accepts connections, and replaces the one before;
+//! - `localhost:3000` and `127.0.0.1:3000` are that server. A page that uses them without `kiln serve` gets a server of the
+//!   bundled points;
+//! - `curl` fails on an HTTP status of 400 and above;
+//! - a `toml` block that begins with a comment of a file name, such as `# kiln.toml`, is written to that file.
+//!
+//! A block `console checked` shows commands after `$ ` and what they print, which is compared; `…` in it stands for any text.
+//! Other `console` blocks are not run.
+//!
+//! The page of live tables needs a database: `tests/it/postgis/book.rs` runs it.
+
+mod page;
+mod script;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use self::page::Page;
+use self::script::Script;
+use super::golden::{Picture, assert_same};
+use super::kiln::kiln;
+
+/// The pages with commands that are not run: how many blocks, and why.
+const NOT_RUN: [(&str, usize, &str); 5] = [
+    ("README.md", 1, "`make serve` and `make test` build the program and run all tests"),
+    ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
+    (
+        "docs/layers.md",
+        1,
+        "the server listens beyond loopback, for another host; tests/it/ingest_refused.rs has tokens",
+    ),
+    ("docs/performance.md", 7, "measurements with ten million points, and with programs that the tests do not have"),
+    ("docs/quick-start.md", 1, "`make serve` builds the program"),
+];
+
+/// The languages of blocks; another spelling of `sh` would not be run.
+const LANGUAGES: [&str; 14] =
+    ["console", "csv", "html", "java", "js", "json", "nginx", "php", "python", "rust", "sh", "text", "toml", "ts"];
+
+/// The page that needs a database.
+const LIVE_TABLES: &str = "docs/postgis.md";
+
+/// The page whose pictures are compared with those of the repository.
+const GALLERY: &str = "docs/gallery.md";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// README.md and the pages of the user guide, without the decision records.
+fn pages() -> Vec<Page> {
+    let mut paths = vec![PathBuf::from("README.md")];
+    let mut folders = vec![PathBuf::from("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in root().join(&folder).read_dir().unwrap() {
+            let path = folder.join(entry.unwrap().file_name());
+            if root().join(&path).is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") && !path.starts_with("docs/adr") {
+                paths.push(path);
+            }
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| Page::read(root(), path.to_str().unwrap())).collect()
+}
+
+/// Runs the page of live tables with these replacements in its text.
+pub(crate) fn run_live_tables(replacements: &[(&str, &str)]) {
+    let mut page = Page::read(root(), LIVE_TABLES);
+    for block in &mut page.blocks {
+        for (from, to) in replacements {
+            block.text = block.text.replace(from, to);
+        }
+    }
+    let script = Script::of(&page).expect("the page has commands");
+    script.run(tempfile::tempdir().unwrap().path()).unwrap_or_else(|message| panic!("{message}"));
+}
+
+#[test]
+fn every_command_of_the_documents_succeeds() {
+    let elsewhere = |page: &&Page| [GALLERY, LIVE_TABLES].contains(&page.name.as_str());
+    let scripts: Vec<Script> = pages().iter().filter(|page| !elsewhere(page)).filter_map(Script::of).collect();
+    assert!(scripts.len() >= 10, "only {} pages have commands", scripts.len());
+    let queue = Mutex::new(scripts.iter());
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(script) = queue.lock().unwrap().next() else { break };
+                    if let Err(message) = script.run(tempfile::tempdir().unwrap().path()) {
+                        failures.lock().unwrap().push(message);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn commands_that_are_not_run_are_listed_with_a_reason() {
+    let mut skipped = BTreeMap::new();
+    for page in pages() {
+        for block in &page.blocks {
+            let language = block.language.as_str();
+            assert!(LANGUAGES.contains(&language), "{}:{}: unknown language `{language}`", page.name, block.line);
+            if language == "console" && !block.is_checked {
+                *skipped.entry(page.name.clone()).or_insert(0) += 1;
+                let prompt = block.text.lines().any(|line| line.starts_with("$ "));
+                assert!(prompt, "{}:{}: a console block shows its commands after `$ `", page.name, block.line);
+            }
+        }
+    }
+    let listed: BTreeMap<String, usize> = NOT_RUN.iter().map(|(page, count, _)| ((*page).to_owned(), *count)).collect();
+    assert_eq!(skipped, listed, "console blocks by page, and those of NOT_RUN");
+}
+
+#[test]
+fn the_pictures_of_the_gallery_are_what_its_commands_draw() {
+    if !root().join(GALLERY).exists() {
+        assert!(!root().join("docs/gallery").exists(), "docs/gallery has no page");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let page = Page::read(root(), GALLERY);
+    let script = Script::of(&page).expect("the gallery has commands");
+    script.run(folder.path()).unwrap_or_else(|message| panic!("{message}"));
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = folder.join("gallery").read_dir().unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| Path::new(name).extension().is_some_and(|ending| ending == "png"));
+        names.sort();
+        names
+    };
+    let committed = names(&root().join("docs"));
+    assert!(!committed.is_empty());
+    assert_eq!(names(folder.path()), committed, "the pictures that are drawn, and those of docs/gallery");
+    for name in committed {
+        assert!(page.text.contains(&format!("](gallery/{name})")), "docs/gallery.md does not show {name}");
+        let expected = Picture::read(&root().join("docs/gallery").join(&name)).unwrap();
+        let actual = Picture::read(&folder.path().join("gallery").join(&name)).unwrap();
+        assert_same(&format!("gallery/{}", name.trim_end_matches(".png")), &expected, &actual);
+    }
+}
+
+#[test]
+fn every_configuration_of_the_documents_is_valid() {
+    let mut checked = 0;
+    for page in pages() {
+        for block in page.blocks.iter().filter(|block| block.language == "toml") {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("kiln.toml"), &block.text).unwrap();
+            let run = kiln(folder.path(), ["config", "check"]);
+            assert_eq!(run.code, 0, "{}:{}: {}", page.name, block.line, run.stderr);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "only {checked} blocks of TOML");
+}
+
+#[test]
+fn every_json_of_the_documents_is_valid() {
+    for page in pages() {
+        for block in page.blocks.iter().filter(|block| block.language == "json") {
+            let read = serde_json::from_str::<serde_json::Value>(&block.text);
+            assert!(read.is_ok(), "{}:{}: {}", page.name, block.line, read.unwrap_err());
+        }
+    }
+}
