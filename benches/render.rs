@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use kiln::encode::png::{PngOptions, write_indexed};
 use kiln::geo::{Bounds, Canvas, Points, Projection};
 use kiln::layer::{Style, render};
-use kiln::raster::{Aggregation, Bins, Kernel, Shape, Tally, density};
+use kiln::raster::{Aggregation, Bins, Kernel, Reduction, Shape, density};
 use kiln::source::{MemorySource, Query};
 
 /// Points in towns: most of them crowd around a few hundred places, the rest lie anywhere.
@@ -66,15 +66,15 @@ fn stages(c: &mut Criterion) {
         Canvas::new(Projection::Mercator, Bounds::new(-10.0, 35.0, 30.0, 60.0).unwrap(), 30_000, 3000).unwrap();
     let mut group = c.benchmark_group("bin 1M points, 1 thread");
     group.throughput(Throughput::Elements(points.len() as u64));
-    for (name, canvas, points, tally) in [
-        ("count", &world, points, Tally::Count),
-        ("sum", &world, weighted, Tally::Sum),
-        ("max", &world, weighted, Tally::Max),
-        ("count in f64", &street, points, Tally::Count),
+    for (name, canvas, points, reduction) in [
+        ("count", &world, points, Reduction::Count),
+        ("sum", &world, weighted, Reduction::Sum),
+        ("max", &world, weighted, Reduction::Max),
+        ("count in f64", &street, points, Reduction::Count),
     ] {
         group.bench_function(name, |b| {
             b.iter(|| {
-                let mut bins = Bins::new(canvas, tally);
+                let mut bins = Bins::new(canvas, reduction);
                 bins.add(points);
                 black_box(bins.inside())
             });
@@ -85,7 +85,7 @@ fn stages(c: &mut Criterion) {
     for radius_px in [8.0, 20.0, 60.0] {
         for (name, shape) in [("gaussian", Shape::Gaussian), ("quartic", Shape::Quartic)] {
             let kernel = Kernel::new(shape, radius_px).unwrap();
-            let mut bins = Bins::new(&world.grow(kernel.reach_px()), Tally::Count);
+            let mut bins = Bins::new(&world.grow(kernel.reach_px()), Reduction::Count);
             bins.add(points);
             let cells = bins.into_cells();
             group.bench_function(BenchmarkId::new(name, radius_px), |b| {

@@ -9,7 +9,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use kiln::encode::png;
 use kiln::geo::{Bounds, Canvas, Points, Projection, TileCoord};
 use kiln::layer::{Layer, LayerSpec, Style, render_shaded};
-use kiln::raster::Tally;
+use kiln::raster::Reduction;
 use kiln::source::{MemorySource, Query};
 use kiln::store::{Batch, Description, Existing, Progress, Snapshot, Store};
 
@@ -123,7 +123,7 @@ fn stored(criterion: &mut Criterion) {
         let tile = Canvas::tile(TileCoord::new(0, 0, 0).expect("the world's tile"), 256).expect("a side in range");
         group.bench_function("a week of two years, tile 0/0/0, one thread", |bencher| {
             let query = Query::default().with_weights(true).with_start(Some(WEEK_US)).with_end(Some(2 * WEEK_US));
-            bencher.iter(|| snapshot.cells(&query, &tile.grow(33), Tally::Sum, 20.0, 1).expect("times").0.inside);
+            bencher.iter(|| snapshot.cells(&query, &tile.grow(33), Reduction::Sum, 20.0, 1).expect("times").0.inside);
         });
         group.finish();
     }

@@ -21,10 +21,10 @@ pub enum Error {
         message: Message,
     },
     /// The configuration says something that it cannot mean.
-    #[error("{place}: {message}")]
+    #[error("{location}: {message}")]
     Config {
         /// Where it is said: a file with line and column, an environment variable, a flag, or a key such as `images.ttl`.
-        place: String,
+        location: String,
         /// What is wrong with it and what would be accepted.
         message: String,
     },
@@ -60,7 +60,7 @@ pub enum Error {
         /// Its address without the password.
         database: String,
         /// What kind of trouble it is.
-        fault: DatabaseFault,
+        kind: DatabaseErrorKind,
         /// What it says, or what is missing.
         message: String,
     },
@@ -71,23 +71,23 @@ pub enum Error {
 
 /// What kind of trouble there is with a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatabaseFault {
+pub enum DatabaseErrorKind {
     /// It cannot be reached, for now.
     Unreachable,
     /// A statement took longer than it may.
     Timeout,
     /// It lets us not in, or not at what is asked for.
-    Refused,
+    AccessDenied,
     /// A table or a column is not there any more.
     Missing,
     /// Anything else.
-    Failed,
+    Other,
 }
 
 impl Error {
     /// An [`Error::Database`] of the one called `database`.
-    pub fn database(database: impl Into<String>, fault: DatabaseFault, message: impl Into<String>) -> Self {
-        Self::Database { database: database.into(), fault, message: message.into() }
+    pub fn database(database: impl Into<String>, kind: DatabaseErrorKind, message: impl Into<String>) -> Self {
+        Self::Database { database: database.into(), kind, message: message.into() }
     }
 
     /// An [`Error::Invalid`] for `parameter`.
@@ -96,8 +96,8 @@ impl Error {
     }
 
     /// An [`Error::Config`] for what is said at `place`.
-    pub fn config(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Config { place: place.into(), message: message.into() }
+    pub fn config(location: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Config { location: location.into(), message: message.into() }
     }
 
     /// An [`Error::Input`] for the file `input`.
@@ -130,11 +130,11 @@ impl Error {
             }
             Self::Invalid { parameter, message } => Self::invalid(*parameter, message.clone()),
             Self::Input { input, message } => Self::input(input, message.clone()),
-            Self::Config { place, message } => Self::config(place.clone(), message.clone()),
+            Self::Config { location, message } => Self::config(location.clone(), message.clone()),
             Self::MediaType { media_type, expected } => {
                 Self::MediaType { media_type: media_type.clone(), expected: expected.clone() }
             }
-            Self::Database { database, fault, message } => Self::database(database, *fault, message),
+            Self::Database { database, kind, message } => Self::database(database, *kind, message),
             Self::Cancelled => Self::Cancelled,
         }
     }

@@ -27,7 +27,7 @@ macro_rules! wide {
                 fn avx2($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
-                if $crate::simd::most_bits() >= 512
+                if $crate::simd::max_bits() >= 512
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
@@ -37,7 +37,7 @@ macro_rules! wide {
                     #[allow(unsafe_code)]
                     return unsafe { avx512($($arg),*) };
                 }
-                if $crate::simd::most_bits() >= 256 && is_x86_feature_detected!("avx2") {
+                if $crate::simd::max_bits() >= 256 && is_x86_feature_detected!("avx2") {
                     // SAFETY: the feature that the function is compiled for was just detected.
                     #[allow(unsafe_code)]
                     return unsafe { avx2($($arg),*) };
@@ -50,19 +50,19 @@ macro_rules! wide {
 pub use crate::wide;
 
 /// The widest vectors to use, in bits.
-static MOST_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
+static MAX_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 
 /// The widest vectors to use, in bits: all that the processor has, unless a test compares the versions.
 #[inline]
-pub fn most_bits() -> u32 {
-    MOST_BITS.load(Ordering::Relaxed)
+pub fn max_bits() -> u32 {
+    MAX_BITS.load(Ordering::Relaxed)
 }
 
 /// What `work` makes with each width of vectors there is, narrowest first. Other tests that run meanwhile get the same
 /// results as ever, unless they are about to fail.
 pub fn at_each_width<R>(mut work: impl FnMut() -> R) -> Vec<R> {
     let results = [128, 256, u32::MAX].map(|bits| {
-        MOST_BITS.store(bits, Ordering::Relaxed);
+        MAX_BITS.store(bits, Ordering::Relaxed);
         work()
     });
     results.into()

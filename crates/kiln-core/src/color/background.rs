@@ -16,7 +16,7 @@ pub struct Background {
 
 impl Background {
     /// What is seen of a color with straight alpha on this background.
-    pub fn under(self, [r, g, b, alpha]: [u8; 4]) -> [u8; 4] {
+    pub fn composite(self, [r, g, b, alpha]: [u8; 4]) -> [u8; 4] {
         let mix = |over: u8, under: u8| {
             let (over, under, alpha) = (u32::from(over), u32::from(under), u32::from(alpha));
             ((over * alpha + under * (255 - alpha) + 127) / 255) as u8
@@ -56,9 +56,9 @@ mod tests {
     #[test]
     fn colors_are_laid_over_it() {
         let paper: Background = "#102030".parse().unwrap();
-        assert_eq!(paper.under([255, 255, 255, 0]), [16, 32, 48, 255]);
-        assert_eq!(paper.under([255, 0, 9, 255]), [255, 0, 9, 255]);
-        assert_eq!(paper.under([116, 132, 148, 128]), [66, 82, 98, 255]);
+        assert_eq!(paper.composite([255, 255, 255, 0]), [16, 32, 48, 255]);
+        assert_eq!(paper.composite([255, 0, 9, 255]), [255, 0, 9, 255]);
+        assert_eq!(paper.composite([116, 132, 148, 128]), [66, 82, 98, 255]);
         for bad in ["", "nocolor", "transparent", "#00000080"] {
             assert!(bad.parse::<Background>().is_err(), "{bad}");
         }

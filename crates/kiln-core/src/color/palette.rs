@@ -62,7 +62,7 @@ impl Palette {
     #[must_use]
     pub fn on(mut self, background: Background) -> Self {
         for color in self.colors.iter_mut() {
-            *color = background.under(*color);
+            *color = background.composite(*color);
         }
         self
     }

@@ -28,6 +28,6 @@ pub fn sides(width: usize, height: usize) -> Result<(u32, u32)> {
 }
 
 /// The error of a writer that refused its bytes.
-pub fn unwritable(source: io::Error) -> Error {
+pub fn write_error(source: io::Error) -> Error {
     Error::io("", "write", source)
 }

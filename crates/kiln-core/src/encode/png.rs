@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use png::{BitDepth, ColorType, DeflateCompression, Encoder, EncodingError, Filter};
 
-use super::{sides, unwritable};
+use super::{sides, write_error};
 use crate::Result;
 use crate::raster::Grid;
 
@@ -77,7 +77,7 @@ pub fn write_indexed(out: impl Write, indices: &Grid<u8>, palette: &[[u8; 4]; 25
 }
 
 fn refused(error: EncodingError) -> crate::Error {
-    unwritable(match error {
+    write_error(match error {
         EncodingError::IoError(source) => source,
         other => io::Error::other(other),
     })

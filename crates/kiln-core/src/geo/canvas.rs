@@ -52,7 +52,7 @@ impl Canvas {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the size is zero or beyond the limits, or the scale is.
-    pub fn around(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
+    pub fn from_corner(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
         check_size(width, height)?;
         check_scale(projection, [scale; 2])?;
         Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })
@@ -70,7 +70,7 @@ impl Canvas {
 
     /// The canvas whose pixels are cells of a level, of which there are 2^`level` around the Web Mercator world. It may be larger
     /// than a picture may be.
-    pub fn of_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
+    pub fn from_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
         let scale = [(1u64 << level) as f64; 2];
         Self { projection: Projection::Mercator, origin: [0.0, 0.0], scale, col, row, width, height }
     }
@@ -154,7 +154,7 @@ impl Canvas {
 
     /// Where the window shows the world all the way around in whole pixels: the world column of its first column, and
     /// the canvas that shows the same rows once around the world, from column 0 of the grid.
-    pub fn one_turn(&self) -> Option<(u32, Self)> {
+    pub fn single_world(&self) -> Option<(u32, Self)> {
         let around = self.scale[0];
         let whole = self.projection.wraps() && around.fract() == 0.0 && around <= f64::from(self.width);
         let around = around as u32;
@@ -181,7 +181,7 @@ impl Canvas {
     /// the world that lies within `margin_px` of the window's columns.
     ///
     /// Positions are rounded to 1/256 pixel of the grid, so that they are the same in every window, in `f32` too.
-    pub fn place(&self, points: Points<'_>, margin_px: u32, mut each: impl FnMut(f64, f64)) {
+    pub fn for_each_position(&self, points: Points<'_>, margin_px: u32, mut each: impl FnMut(f64, f64)) {
         const STEPS_PER_PX: f64 = 256.0;
         let wide = self.grow(margin_px);
         let turns = if self.projection.wraps() {

@@ -46,7 +46,7 @@ impl Extent {
 
     /// Whether the rectangle and `bounds` may have ground in common. With `wraps`, longitudes a whole turn apart are the
     /// same.
-    pub fn meets(&self, bounds: Bounds, wraps: bool) -> bool {
+    pub fn intersects(&self, bounds: Bounds, wraps: bool) -> bool {
         let Some(own) = self.bounds(wraps) else { return false };
         if own.south > bounds.north || own.north < bounds.south {
             return false;
@@ -105,14 +105,14 @@ mod tests {
         for (west, east) in
             [(170.0, 178.0), (180.5, 182.0), (-190.0, -180.5), (-179.5, 0.0), (-180.0, 180.0), (538.0, 540.0)]
         {
-            assert!(fiji.meets(bounds(west, east), true), "{west} {east}");
+            assert!(fiji.intersects(bounds(west, east), true), "{west} {east}");
         }
         for (west, east) in [(170.0, 176.0), (-178.0, 176.0), (182.0, 200.0)] {
-            assert!(!fiji.meets(bounds(west, east), true), "{west} {east}");
+            assert!(!fiji.intersects(bounds(west, east), true), "{west} {east}");
         }
-        assert!(!fiji.meets(Bounds { south: -15.0, ..bounds(170.0, 190.0) }, true));
-        assert!(!extent(&[5.0], &[-17.0]).meets(bounds(364.0, 366.0), false));
-        assert!(!Extent::default().meets(Bounds::WORLD, true));
+        assert!(!fiji.intersects(Bounds { south: -15.0, ..bounds(170.0, 190.0) }, true));
+        assert!(!extent(&[5.0], &[-17.0]).intersects(bounds(364.0, 366.0), false));
+        assert!(!Extent::default().intersects(Bounds::WORLD, true));
     }
 
     #[test]

@@ -6,7 +6,6 @@
 mod bounds;
 mod canvas;
 mod cells;
-mod cover;
 mod extent;
 pub mod fixed;
 pub mod morton;
@@ -15,16 +14,17 @@ mod polygon;
 mod projection;
 mod sample;
 mod tile;
+mod tile_cover;
 mod zooms;
 
 pub use bounds::Bounds;
 pub use canvas::Canvas;
 pub use cells::CellMapper;
-pub use cover::Cover;
 pub use extent::Extent;
 pub use points::{Categories, Points};
 pub use polygon::Polygon;
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
 pub use sample::SystematicSample;
 pub use tile::TileCoord;
+pub use tile_cover::TileCover;
 pub use zooms::Zooms;

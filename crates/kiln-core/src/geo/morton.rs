@@ -15,7 +15,7 @@ pub fn key(x: u32, y: u32) -> u64 {
 /// The place of a key.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub fn place(key: u64) -> (u32, u32) {
+pub fn decode(key: u64) -> (u32, u32) {
     (gather(key), gather(key >> 1))
 }
 
@@ -54,9 +54,9 @@ wide! {
 
 wide! {
     /// The places of many keys.
-    pub fn places(keys: &[u64], x: &mut [u32], y: &mut [u32]) {
+    pub fn decode_all(keys: &[u64], x: &mut [u32], y: &mut [u32]) {
         for ((&key, x), y) in keys.iter().zip(x).zip(y) {
-            (*x, *y) = place(key);
+            (*x, *y) = decode(key);
         }
     }
 }
@@ -73,12 +73,12 @@ mod tests {
         let mut found = vec![0; x.len()];
         keys(&x, &y, &mut found);
         let (mut x2, mut y2) = (vec![0; x.len()], vec![0; x.len()]);
-        places(&found, &mut x2, &mut y2);
+        decode_all(&found, &mut x2, &mut y2);
         assert_eq!((x2, y2), (x.clone(), y.clone()));
         // The square of level 9 around a place.
         for (i, &(px, py)) in places_in.iter().enumerate() {
             let square = found[i] >> (KEY_BITS - 2 * 9);
-            assert_eq!(place(square), (px >> 23, py >> 23));
+            assert_eq!(decode(square), (px >> 23, py >> 23));
         }
         assert!(key(0, 1) > key(1, 0));
     }

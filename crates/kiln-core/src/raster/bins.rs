@@ -16,7 +16,7 @@ use crate::parameter::Parameter;
 
 /// What is kept per cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tally {
+pub enum Reduction {
     /// The number of points.
     Count,
     /// The sum of weights. (Points without weights weigh 1.)
@@ -27,7 +27,7 @@ pub enum Tally {
     Max,
 }
 
-impl Tally {
+impl Reduction {
     /// Memory that a cell takes.
     pub fn bytes_per_cell(self) -> u64 {
         match self {
@@ -44,7 +44,7 @@ impl Tally {
 /// Bins over the same canvas can be filled apart and [merged](Self::merge).
 #[derive(Debug)]
 pub struct Bins {
-    tally: Tally,
+    reduction: Reduction,
     mapper: CellMapper,
     width: usize,
     height: usize,
@@ -62,15 +62,15 @@ pub struct Bins {
 
 impl Bins {
     /// Empty bins over `canvas` (its halo included, where one is wanted).
-    pub fn new(canvas: &Canvas, tally: Tally) -> Self {
-        let (turn, canvas) = match canvas.one_turn() {
+    pub fn new(canvas: &Canvas, reduction: Reduction) -> Self {
+        let (turn, canvas) = match canvas.single_world() {
             Some((first, turn)) => (Some((first as usize, canvas.width() as usize)), turn),
             None => (None, *canvas),
         };
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
         let mapper = CellMapper::new(&canvas);
         Self {
-            tally,
+            reduction,
             mapper,
             width,
             height,
@@ -93,15 +93,15 @@ impl Bins {
         self.weighted |= points.weight().is_some();
         let cells = self.width * self.height + 1;
         // A sum of ones is a count.
-        let counting = match self.tally {
-            Tally::Count | Tally::CountAndSum => true,
-            Tally::Sum => points.weight().is_none(),
-            Tally::Max => false,
+        let counting = match self.reduction {
+            Reduction::Count | Reduction::CountAndSum => true,
+            Reduction::Sum => points.weight().is_none(),
+            Reduction::Max => false,
         };
-        let summing = self.tally == Tally::CountAndSum || self.tally == Tally::Sum && !counting;
+        let summing = self.reduction == Reduction::CountAndSum || self.reduction == Reduction::Sum && !counting;
         let mut counts = counting.then(|| self.counts.get_or_insert_with(|| Counts::new(cells)));
         let mut sums = summing.then(|| self.sums.get_or_insert_with(|| Sums::new(cells)));
-        let mut max = (self.tally == Tally::Max)
+        let mut max = (self.reduction == Reduction::Max)
             .then(|| self.max.get_or_insert_with(|| vec![f32::NEG_INFINITY; cells]).as_mut_slice());
         let outside = self.mapper.outside();
         let outside_before = counts.as_ref().map_or(0, |counts| counts.count(outside as usize));
@@ -135,7 +135,9 @@ impl Bins {
     /// # Errors
     /// [`Error::Invalid`] if the two differ in size or kind.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        if (self.tally, self.width, self.height, self.turn) != (other.tally, other.width, other.height, other.turn) {
+        if (self.reduction, self.width, self.height, self.turn)
+            != (other.reduction, other.width, other.height, other.turn)
+        {
             return Err(Error::invalid(Parameter::BINS, "bins of different canvases or kinds cannot be merged"));
         }
         match (&mut self.counts, other.counts) {
@@ -159,8 +161,8 @@ impl Bins {
     }
 
     /// What is kept per cell.
-    pub fn tally(&self) -> Tally {
-        self.tally
+    pub fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
     /// Points added.
@@ -180,13 +182,13 @@ impl Bins {
 
     /// What was kept, rounded to `f32`.
     pub fn into_cells(self) -> Cells {
-        let keeps = |tallies: &[Tally]| tallies.contains(&self.tally);
+        let keeps = |tallies: &[Reduction]| tallies.contains(&self.reduction);
         Cells {
             width: self.turn.map_or(self.width, |(_, width)| width),
             height: self.height,
-            counts: keeps(&[Tally::Count, Tally::CountAndSum]).then(|| self.counts()),
-            sums: keeps(&[Tally::Sum, Tally::CountAndSum]).then(|| self.sums()),
-            max: keeps(&[Tally::Max]).then(|| self.max()),
+            counts: keeps(&[Reduction::Count, Reduction::CountAndSum]).then(|| self.counts()),
+            sums: keeps(&[Reduction::Sum, Reduction::CountAndSum]).then(|| self.sums()),
+            max: keeps(&[Reduction::Max]).then(|| self.max()),
             points: self.points,
             inside: self.inside,
             weighted: self.weighted,
@@ -213,7 +215,8 @@ impl Bins {
     /// The number of points per cell. Above 2^24 it is rounded as `f32` does. All 0 where counts are not kept.
     pub fn counts(&self) -> Grid<f32> {
         let mut counts = Grid::filled(self.width, self.height, 0.0);
-        if let (Some(kept), true) = (&self.counts, matches!(self.tally, Tally::Count | Tally::CountAndSum)) {
+        if let (Some(kept), true) = (&self.counts, matches!(self.reduction, Reduction::Count | Reduction::CountAndSum))
+        {
             kept.write_to(counts.cells_mut());
         }
         self.unroll(counts)
@@ -222,7 +225,7 @@ impl Bins {
     /// The sum of weights per cell, rounded to `f32` once. All 0 where sums are not kept.
     pub fn sums(&self) -> Grid<f32> {
         let mut sums = Grid::filled(self.width, self.height, 0.0);
-        let ones = self.counts.as_ref().filter(|_| self.tally == Tally::Sum);
+        let ones = self.counts.as_ref().filter(|_| self.reduction == Reduction::Sum);
         match (&self.sums, ones) {
             (Some(kept), None) => kept.round(sums.cells_mut()),
             (None, Some(ones)) => ones.write_to(sums.cells_mut()),
@@ -269,9 +272,9 @@ mod tests {
     fn counts_carry_and_merge() {
         let canvas = plane(2, 1);
         let (lon, lat) = (vec![0.5; 1000], vec![0.5; 1000]);
-        let mut bins = Bins::new(&canvas, Tally::Count);
+        let mut bins = Bins::new(&canvas, Reduction::Count);
         bins.add(Points::new(&lon, &lat).unwrap());
-        let mut more = Bins::new(&canvas, Tally::Count);
+        let mut more = Bins::new(&canvas, Reduction::Count);
         more.add(Points::new(&[1.5, 0.5, 9.0, -0.1], &[0.5; 4]).unwrap());
         for _ in 0..3 {
             more.add(Points::new(&lon[..90], &lat[..90]).unwrap());
@@ -286,7 +289,7 @@ mod tests {
         let world = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 36, 18).unwrap();
         let points = Points::new(&[-179.0, 0.0, 179.0], &[0.5; 3]).unwrap();
         let row_of = |canvas: &Canvas| {
-            let mut bins = Bins::new(canvas, Tally::Count);
+            let mut bins = Bins::new(canvas, Reduction::Count);
             bins.add(points);
             assert_eq!(bins.inside(), 3);
             let counts = bins.counts();
@@ -302,8 +305,8 @@ mod tests {
     fn points_without_weights_weigh_one() {
         let canvas = plane(2, 1);
         let points = Points::new(&[0.5, 1.5, 1.5], &[0.5; 3]).unwrap();
-        for tally in [Tally::Sum, Tally::CountAndSum] {
-            let mut bins = Bins::new(&canvas, tally);
+        for reduction in [Reduction::Sum, Reduction::CountAndSum] {
+            let mut bins = Bins::new(&canvas, reduction);
             bins.add(points);
             assert_eq!(bins.sums().cells(), [1.0, 2.0]);
             bins.add(points.with_weight(&[0.25, -5.0, 1e-3]).unwrap());
@@ -313,9 +316,9 @@ mod tests {
 
     #[test]
     fn different_bins_do_not_merge() {
-        let mut bins = Bins::new(&plane(2, 1), Tally::Count);
-        assert!(bins.merge(Bins::new(&plane(1, 2), Tally::Count)).is_err());
-        assert!(bins.merge(Bins::new(&plane(2, 1), Tally::Sum)).is_err());
+        let mut bins = Bins::new(&plane(2, 1), Reduction::Count);
+        assert!(bins.merge(Bins::new(&plane(1, 2), Reduction::Count)).is_err());
+        assert!(bins.merge(Bins::new(&plane(2, 1), Reduction::Sum)).is_err());
     }
 
     proptest! {
@@ -332,7 +335,7 @@ mod tests {
                 let lon: Vec<f64> = points.iter().map(|(cell, _)| (cell % 3) as f64 + 0.5).collect();
                 let lat: Vec<f64> = points.iter().map(|(cell, _)| (cell / 3) as f64 + 0.5).collect();
                 let weight: Vec<f32> = points.iter().map(|(_, weight)| *weight).collect();
-                let mut bins = Bins::new(&canvas, Tally::CountAndSum);
+                let mut bins = Bins::new(&canvas, Reduction::CountAndSum);
                 bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
                 bins
             };

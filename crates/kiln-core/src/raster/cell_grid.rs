@@ -1,13 +1,13 @@
 //! Cells of a level of the Web Mercator world on the pixels of a canvas: what rooms share that keep points as such cells.
 //!
-//! `place` leads from cells to pixels, `tally` sums up per pixel, and `resample` spreads cells over pixels that are not cells.
+//! `place` leads from cells to pixels, `reduction` sums up per pixel, and `resample` spreads cells over pixels that are not cells.
 
-mod cell_sums;
-mod placement;
+mod band_accumulator;
+mod cell_to_pixel;
 mod resample;
 
-pub use cell_sums::{CellSums, Tallies};
-pub use placement::{AlignedCells, Columns, OUTSIDE, Placement, Rows};
+pub use band_accumulator::{BandAccumulator, CellSums};
+pub use cell_to_pixel::{AlignedBand, CellToPixelMap, ColumnMap, OUTSIDE, RowMap};
 pub use resample::Resampling;
 
 /// The coarsest level of cells: 256 of them around the world.
@@ -17,4 +17,4 @@ pub const MAX_LEVEL: u32 = 32;
 /// Cells along the side of a block of cells: 2^6.
 pub const SIDE_BITS: u32 = 6;
 /// So few points of a layer are placed as exactly as they are kept: it costs nothing. Of more, cells are.
-pub const FEW_POINTS: u64 = 4_000_000;
+pub const MAX_EXACT_POINTS: u64 = 4_000_000;

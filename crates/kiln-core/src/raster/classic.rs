@@ -78,7 +78,7 @@ impl Window {
 
 /// What becomes of the points in one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct DotCounts {
     /// Points whose dot reaches into the window.
     pub drawn: usize,
     /// Points whose dot lies wholly outside it.
@@ -117,23 +117,23 @@ impl<'a> Dots<'a> {
     }
 
     /// How many of the dots reach into `window`.
-    pub fn tally(&self, window: Window) -> Tally {
+    pub fn count(&self, window: Window) -> DotCounts {
         let field = band::field(window, &self.cone);
-        let mut tally = Tally::default();
+        let mut counts = DotCounts::default();
         for (&px, &py) in self.px.iter().zip(self.py) {
             let not_finite = !(px.is_finite() && py.is_finite());
             let drawn = field.contains(px, py);
-            tally.not_finite += usize::from(not_finite);
-            tally.drawn += usize::from(drawn);
-            tally.outside += usize::from(!drawn && !not_finite);
+            counts.not_finite += usize::from(not_finite);
+            counts.drawn += usize::from(drawn);
+            counts.outside += usize::from(!drawn && !not_finite);
         }
-        tally
+        counts
     }
 
     /// The pixels of `window`, drawn by up to `threads` threads (0 counts as 1).
     ///
     /// The bytes depend on the dots and their order alone: a window holds exactly that part of the whole picture, at
-    /// any number of threads. Positions that are not finite are not drawn; [`Dots::tally`] counts them.
+    /// any number of threads. Positions that are not finite are not drawn; [`Dots::counts`] counts them.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the window ends beyond [`MAX_SIDE_PX`].

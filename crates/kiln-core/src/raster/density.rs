@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::kernel::Scale;
 use super::splat::{Combine, stamp};
-use super::{Cells, Grid, Kernel, Tally, convolve};
+use super::{Cells, Grid, Kernel, Reduction, convolve};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
@@ -29,12 +29,12 @@ impl Aggregation {
         [("sum", Self::Sum), ("count", Self::Count), ("mean", Self::Mean), ("max", Self::Max)];
 
     /// What has to be kept per cell.
-    pub fn tally(self) -> Tally {
+    pub fn reduction(self) -> Reduction {
         match self {
-            Self::Sum => Tally::Sum,
-            Self::Count => Tally::Count,
-            Self::Mean => Tally::CountAndSum,
-            Self::Max => Tally::Max,
+            Self::Sum => Reduction::Sum,
+            Self::Count => Reduction::Count,
+            Self::Mean => Reduction::CountAndSum,
+            Self::Max => Reduction::Max,
         }
     }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Aggregation {
     }
 }
 
-/// Lays `kernel` around every cell of `cells`, which hold what the aggregation's [tally](Aggregation::tally) keeps.
+/// Lays `kernel` around every cell of `cells`, which hold what the aggregation's [reduction](Aggregation::reduction) keeps.
 ///
 /// The picture is smaller than the cells by the kernel's reach on every side: that is the halo, where points outside the
 /// picture reach in. NaN marks pixels without a value (under [`Aggregation::Mean`] and [`Aggregation::Max`], where no point
@@ -133,7 +133,7 @@ mod tests {
         let lon: Vec<f64> = points.iter().map(|p| p.0).collect();
         let lat: Vec<f64> = points.iter().map(|p| p.1).collect();
         let weight: Vec<f32> = points.iter().map(|p| p.2).collect();
-        let mut bins = Bins::new(&canvas.grow(kernel.reach_px()), aggregation.tally());
+        let mut bins = Bins::new(&canvas.grow(kernel.reach_px()), aggregation.reduction());
         bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
         density(&bins.into_cells(), kernel, aggregation, threads).unwrap()
     }

@@ -14,7 +14,7 @@ mod quantize;
 mod splat;
 mod thresholds;
 
-pub use bins::{Bins, Sums, Tally};
+pub use bins::{Bins, Reduction, Sums};
 pub use cells::Cells;
 pub use density::{Aggregation, density};
 pub use grid::Grid;

@@ -1,6 +1,6 @@
 //! Rows gathered as the columns of a batch.
 
-use super::labels::Labels;
+use super::category_dictionary::CategoryDictionary;
 use crate::error::Result;
 use crate::geo::{Categories, Points};
 
@@ -59,7 +59,7 @@ pub struct Batch {
     /// Codes of categories.
     pub codes: Vec<u32>,
     /// The categories that `codes` stand for.
-    pub labels: Labels,
+    pub labels: CategoryDictionary,
 }
 
 impl Batch {
@@ -80,7 +80,7 @@ impl Batch {
     /// Whether it has to go on before another row comes.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.len() >= Self::ROWS || self.labels.are_many()
+        self.len() >= Self::ROWS || self.labels.is_large()
     }
 
     /// Adds a row. Of what it has beyond `has`, nothing is kept.
@@ -144,7 +144,7 @@ impl Batch {
         self.weight.clear();
         self.time_us.clear();
         self.codes.clear();
-        self.labels.forget_many();
+        self.labels.clear_if_large();
     }
 }
 

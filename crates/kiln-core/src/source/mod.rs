@@ -5,8 +5,8 @@
 //! [`ControlFlow::Break`] stops the scan.
 
 pub mod batch;
+pub mod category_dictionary;
 mod comparison;
-pub mod labels;
 mod memory_source;
 pub mod parts;
 mod point_columns;
@@ -32,7 +32,7 @@ pub use point_set::{
 pub use progress::Progress;
 pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};
 pub use read_options::{AxisOrder, Quote, ReadOptions};
-pub use report::{Ignored, Notice, Rejection, ScanReport};
+pub use report::{IgnoredValues, Notice, Rejection, ScanReport};
 pub use resident_points::{PointWithin, ResidentPoints, points_within};
 pub use role::Role;
 pub use time::parse_time_us;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::labels::Labels;
+use super::category_dictionary::CategoryDictionary;
 use crate::geo::{Categories, Points};
 
 /// Columns that points are gathered in: 16 bytes a point, and with weights 4 more, with times 8, with categories 4.
@@ -14,7 +14,7 @@ pub struct PointColumns {
     weight: Option<Vec<f32>>,
     time_us: Option<Vec<i64>>,
     codes: Option<Vec<u32>>,
-    labels: Labels,
+    labels: CategoryDictionary,
 }
 
 impl PointColumns {

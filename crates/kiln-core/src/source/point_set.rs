@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use super::{Comparison, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
-use crate::raster::{Bins, Cells, Tally};
+use crate::raster::{Bins, Cells, Reduction};
 
 /// A set of points that pictures are drawn from, as it is at one moment: files, memory, a snapshot of a stored layer, a
 /// live table.
@@ -81,12 +81,12 @@ pub trait PointSet: Source + Debug {
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        tally: Tally,
+        reduction: Reduction,
         radius_px: f64,
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         let _ = radius_px;
-        scan_cells(self, query, canvas, tally, threads)
+        scan_cells(self, query, canvas, reduction, threads)
     }
 
     /// The positions, in degrees of longitude and latitude, of up to `count` points that pass `query`, picked evenly; where
@@ -199,14 +199,14 @@ pub fn scan_cells(
     source: &(impl Source + ?Sized),
     query: &Query<'_>,
     canvas: &Canvas,
-    tally: Tally,
+    reduction: Reduction,
     threads: usize,
 ) -> Result<(Cells, ScanReport)> {
     /// Memory that the workers' bins may take together, unless one worker alone needs more.
     const MAX_BYTES: u64 = 1 << 30;
-    let bytes = u64::from(canvas.width()) * u64::from(canvas.height()) * tally.bytes_per_cell();
+    let bytes = u64::from(canvas.width()) * u64::from(canvas.height()) * reduction.bytes_per_cell();
     let workers = (threads as u64).min(MAX_BYTES / bytes.max(1)).max(1);
-    let mut workers: Vec<Bins> = (0..workers).map(|_| Bins::new(canvas, tally)).collect();
+    let mut workers: Vec<Bins> = (0..workers).map(|_| Bins::new(canvas, reduction)).collect();
     // One pixel more, for what rounding brings in.
     let query = query.clone().with_near(Some(canvas.grow(1).bounds()));
     let report = scan_each(source, &query, &mut workers, |bins, points| {
@@ -214,7 +214,7 @@ pub fn scan_cells(
         query.flow()
     })?;
     let mut workers = workers.into_iter();
-    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, tally));
+    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, reduction));
     for worker in workers {
         bins.merge(worker)?;
     }

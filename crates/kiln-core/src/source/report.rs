@@ -23,7 +23,7 @@ pub struct ScanReport {
     /// The first rejected rows, at most [`ScanContext::max_rejections`](super::ScanContext), in order.
     pub rejections: Vec<Rejection>,
     /// Values that were left out of points that stayed, one entry per input and role.
-    pub ignored: Vec<Ignored>,
+    pub ignored: Vec<IgnoredValues>,
     /// How an input was read where that is not evident, in the order of the inputs.
     pub notices: Vec<Notice>,
 }
@@ -78,7 +78,7 @@ impl ScanReport {
         self.wrapped += next.wrapped;
         self.weight = self.weight.take().or(next.weight);
         for ignored in next.ignored {
-            let same = |known: &&mut Ignored| known.input == ignored.input && known.role == ignored.role;
+            let same = |known: &&mut IgnoredValues| known.input == ignored.input && known.role == ignored.role;
             match self.ignored.iter_mut().find(same) {
                 Some(known) => known.values += ignored.values,
                 None => self.ignored.push(ignored),
@@ -91,7 +91,7 @@ impl ScanReport {
     /// out, and how many longitudes were wrapped.
     pub fn remarks(&self) -> Vec<Message> {
         let notices = self.notices.iter().map(|notice| message!(format!("{}: ", notice.input), notice.message.clone()));
-        let ignored = self.ignored.iter().map(Ignored::message);
+        let ignored = self.ignored.iter().map(IgnoredValues::message);
         let wrapped = (self.wrapped > 0).then(|| {
             let (points, were) = if self.wrapped == 1 { ("point", "was") } else { ("points", "were") };
             format!("{} {points} with a longitude beyond ±180° {were} wrapped by 360°", self.wrapped).into()
@@ -103,7 +103,7 @@ impl ScanReport {
 /// Values of a column found by its usual name that could not be read. The points stay without them: a point without a weight
 /// weighs 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ignored {
+pub struct IgnoredValues {
     /// Which input, as the user named it.
     pub input: String,
     /// The column, as it is called in the input.
@@ -118,7 +118,7 @@ pub struct Ignored {
     pub reason: String,
 }
 
-impl Ignored {
+impl IgnoredValues {
     /// One sentence on the values: how many, the first one, and how to read or skip the column.
     fn message(&self) -> Message {
         let Self { input, column, role, values, row, reason } = self;

@@ -112,7 +112,7 @@ impl Source for ResidentPoints {
         check_filters(all, query)?;
         let all = if query.columns.weights { all } else { all.without_weight() };
         let near =
-            |block: &Extent| query.scan.near.is_none_or(|bounds| block.meets(bounds, query.columns.space.wraps()));
+            |block: &Extent| query.scan.near.is_none_or(|bounds| block.intersects(bounds, query.columns.space.wraps()));
         let near: Vec<usize> = (0..self.blocks.len()).filter(|index| near(&self.blocks[*index])).collect();
         let parts: Vec<&[usize]> = near.chunks(PART_BLOCKS).collect();
         let mut report = scan_parts("", parts.len(), query, has(all), sinks, |part, row_sink| {

@@ -24,13 +24,13 @@ pub enum Role {
 
 /// How much a query needs a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Requirement {
     /// It is not to be read.
-    No,
+    Unused,
     /// It is to be read if it is there; if the user named it, it has to be.
-    IfThere,
+    Optional,
     /// It has to be there.
-    Must,
+    Required,
 }
 
 impl Role {
@@ -93,10 +93,10 @@ impl Role {
     }
 
     /// How much `query` needs the column.
-    pub fn need(self, query: &Query<'_>) -> Need {
-        let is_none = self.named(&query.columns.names) == Some(Columns::NO_COLUMN);
+    pub fn requirement(self, query: &Query<'_>) -> Requirement {
+        let is_none = self.name_in(&query.columns.names) == Some(Columns::NO_COLUMN);
         if is_none && !matches!(self, Self::Lon | Self::Lat) {
-            return Need::No;
+            return Requirement::Unused;
         }
         let (must, if_there) = match self {
             Self::Lon | Self::Lat | Self::Geometry => (true, true),
@@ -105,14 +105,14 @@ impl Role {
             Self::Category => (query.filter.filters_category(), query.columns.categories),
         };
         match (must, if_there) {
-            (true, _) => Need::Must,
-            (false, true) => Need::IfThere,
-            (false, false) => Need::No,
+            (true, _) => Requirement::Required,
+            (false, true) => Requirement::Optional,
+            (false, false) => Requirement::Unused,
         }
     }
 
     /// The name that the user gave.
-    pub fn named(self, columns: &Columns) -> Option<&str> {
+    pub fn name_in(self, columns: &Columns) -> Option<&str> {
         match self {
             Self::Lon => &columns.lon,
             Self::Lat => &columns.lat,
@@ -126,7 +126,7 @@ impl Role {
 
     /// Says that none of the columns called `known` has the name that the user gave; `what` is `column` or the like.
     pub fn unknown<'n>(self, what: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-        let (name, known) = (shown(name), listing(nearest_first(name, known)));
+        let (name, known) = (quoted(name), list_names(nearest_first(name, known)));
         format!("there is no {what} {name} for the {}; there are {known}", self.word())
     }
 
@@ -134,7 +134,7 @@ impl Role {
     pub fn unnamed<'n>(self, what: &str, known: impl IntoIterator<Item = &'n str>) -> Message {
         let (word, usual) = (self.word(), self.usual_names().join(", "));
         let unnamed = format!("no {what} is called as a {word} usually is ({usual}); name one with ");
-        message!(unnamed, self.parameter(), format!(": {}", listing(known)))
+        message!(unnamed, self.parameter(), format!(": {}", list_names(known)))
     }
 }
 
@@ -148,15 +148,15 @@ pub fn position(name: &str, known: &[impl AsRef<str>]) -> Result<Option<usize>, 
     };
     let exact = places(|known, name| known == name);
     if exact.len() > 1 {
-        return Err(format!("more than one column is called {}; rename all but the one that is meant", shown(name)));
+        return Err(format!("more than one column is called {}; rename all but the one that is meant", quoted(name)));
     }
     let found = if exact.is_empty() { places(str::eq_ignore_ascii_case) } else { exact };
     match found[..] {
         [] => Ok(None),
         [place] => Ok(Some(place)),
         _ => {
-            let names = listing(found.iter().map(|&place| known[place].as_ref()));
-            Err(format!("more than one column is called {}, in upper or lower case: {names}; name one", shown(name)))
+            let names = list_names(found.iter().map(|&place| known[place].as_ref()));
+            Err(format!("more than one column is called {}, in upper or lower case: {names}; name one", quoted(name)))
         }
     }
 }
@@ -170,10 +170,10 @@ pub fn first_found<T, E>(mut searches: impl Iterator<Item = Result<Option<T>, E>
 }
 
 /// Names for a message, not too many.
-pub fn listing<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+pub fn list_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     const MOST: usize = 20;
     let mut names = names.into_iter();
-    let mut listed: Vec<String> = names.by_ref().take(MOST).map(shown).collect();
+    let mut listed: Vec<String> = names.by_ref().take(MOST).map(quoted).collect();
     let more = names.count();
     if more > 0 {
         listed.push(format!("… ({} in all)", MOST + more));
@@ -182,7 +182,7 @@ pub fn listing<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 }
 
 /// A piece of an input in quotes, on one line and not too long.
-pub fn shown(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     const MOST: usize = 40;
     let start: String = text.chars().take(MOST).collect();
     format!("{:?}{}", start, if start.len() < text.len() { "…" } else { "" })
@@ -220,7 +220,7 @@ mod tests {
             "no property is called as a category usually is (category, type, class, kind); name one with \
              category_column: \"id\", \"population\", \"time\""
         );
-        assert!(listing(["a"; 500]).ends_with("\"a\", … (500 in all)"));
-        assert_eq!(shown(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(40)));
+        assert!(list_names(["a"; 500]).ends_with("\"a\", … (500 in all)"));
+        assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(40)));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::batch::{Batch, Row, RowFields};
-use super::{CoordinateSpace, Ignored, Query, Rejection, Role, ScanReport, Sink};
+use super::{CoordinateSpace, IgnoredValues, Query, Rejection, Role, ScanReport, Sink};
 use crate::geo::Points;
 use crate::simd::wide;
 
@@ -153,7 +153,7 @@ impl<'i, 's> RowSink<'i, 's> {
         }
         let (column, reason) = describe();
         let row = self.report.read + 1;
-        self.report.ignored.push(Ignored { input: String::new(), column, role, values: 1, row, reason });
+        self.report.ignored.push(IgnoredValues { input: String::new(), column, role, values: 1, row, reason });
     }
 
     /// Whether the reader is to go on after a row that went no further.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::cell_sums::Tallies;
+use super::band_accumulator::BandAccumulator;
 use super::{MAX_LEVEL, MIN_LEVEL};
 use crate::geo::{Canvas, Projection};
 use crate::simd::wide;
@@ -60,7 +60,7 @@ impl Resampling {
         let cells = all.of(&rows);
         let height = cells.end - cells.start;
         let canvas =
-            Canvas::of_cells(*level, columns.first, all.first + i64::from(cells.start), columns.cells, height.max(1));
+            Canvas::from_cells(*level, columns.first, all.first + i64::from(cells.start), columns.cells, height.max(1));
         let fresh = |row: u32| all.fresh.get(row as usize).copied().unwrap_or(all.cells).max(cells.start) - cells.start;
         let first = if rows.start == 0 { 0 } else { fresh(rows.start) };
         (canvas, first..fresh(rows.end).min(height))
@@ -70,19 +70,19 @@ impl Resampling {
     pub fn spread(
         &self,
         rows: &Range<u32>,
-        tallies: &Tallies,
+        accumulator: &BandAccumulator,
         counts: Option<&mut [f32]>,
         sums: Option<&mut [f32]>,
         max: Option<&mut [f32]>,
     ) {
-        if let (Some(kept), Some(counts)) = (tallies.counts(), counts) {
+        if let (Some(kept), Some(counts)) = (accumulator.counts(), counts) {
             let kept: Vec<f64> = kept.iter().map(|&count| f64::from(count)).collect();
             self.spread_sums(rows, &kept, counts);
         }
-        if let (Some(kept), Some(sums)) = (tallies.sums(), sums) {
+        if let (Some(kept), Some(sums)) = (accumulator.sums(), sums) {
             self.spread_sums(rows, kept, sums);
         }
-        if let (Some(kept), Some(max)) = (tallies.max(), max) {
+        if let (Some(kept), Some(max)) = (accumulator.max(), max) {
             self.spread_max(rows, kept, max);
         }
     }

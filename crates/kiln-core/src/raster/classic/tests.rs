@@ -104,10 +104,10 @@ proptest! {
     #[test]
     fn every_point_is_tallied_once((width, height, px, py, dot_size) in pictures()) {
         let dots = Dots::new(&px, &py, dot_size).unwrap();
-        let tally = dots.tally(Window::whole(width, height));
-        prop_assert_eq!(tally.drawn + tally.outside + tally.not_finite, px.len());
+        let reduction = dots.count(Window::whole(width, height));
+        prop_assert_eq!(reduction.drawn + reduction.outside + reduction.not_finite, px.len());
         let touching = px.iter().zip(&py).filter(|&(&x, &y)| naive(&[x], &[y], dot_size, width, height).iter().any(|&p| p < 255));
-        prop_assert!(tally.drawn >= touching.count());
+        prop_assert!(reduction.drawn >= touching.count());
     }
 }
 
@@ -138,8 +138,8 @@ fn a_dot_larger_than_the_canvas_covers_it() {
 
 #[test]
 fn a_dot_beyond_the_edge_still_reaches_in() {
-    let tally = Dots::new(&[-10.0, -40.0], &[20.0, 20.0], 60.0).unwrap().tally(Window::whole(40, 40));
-    assert_eq!(tally, Tally { drawn: 1, outside: 1, not_finite: 0 });
+    let reduction = Dots::new(&[-10.0, -40.0], &[20.0, 20.0], 60.0).unwrap().count(Window::whole(40, 40));
+    assert_eq!(reduction, DotCounts { drawn: 1, outside: 1, not_finite: 0 });
     assert!(whole(&[-10.0], &[20.0], 60.0, 40, 40).iter().any(|&pixel| pixel < 253));
 }
 

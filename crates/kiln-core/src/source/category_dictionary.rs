@@ -6,7 +6,7 @@ use crate::geo::Categories;
 
 /// Names with a code each, counted from 0 in the order in which they came.
 #[derive(Debug)]
-pub struct Labels {
+pub struct CategoryDictionary {
     names: Vec<Box<str>>,
     codes: HashMap<Box<str>, u32>,
     name_bytes: usize,
@@ -14,7 +14,7 @@ pub struct Labels {
     recent: [u32; LOOKS],
 }
 
-impl Default for Labels {
+impl Default for CategoryDictionary {
     fn default() -> Self {
         Self { names: Vec::new(), codes: HashMap::new(), name_bytes: 0, recent: [Categories::NONE; LOOKS] }
     }
@@ -30,7 +30,7 @@ fn look(name: &[u8]) -> usize {
     (name.len() + first * 7 + middle * 31 + last * 113) % LOOKS
 }
 
-impl Labels {
+impl CategoryDictionary {
     /// Names, and bytes of names, beyond which they are too many to be kept.
     const KEPT_NAMES: usize = 1 << 14;
     const KEPT_BYTES: usize = 1 << 20;
@@ -70,13 +70,13 @@ impl Labels {
     }
 
     /// Whether there are so many names that they should go once their codes are no longer needed.
-    pub fn are_many(&self) -> bool {
+    pub fn is_large(&self) -> bool {
         self.names.len() > Self::KEPT_NAMES || self.name_bytes > Self::KEPT_BYTES
     }
 
     /// Forgets the names if they are many: codes given before mean nothing any more.
-    pub fn forget_many(&mut self) {
-        if self.are_many() {
+    pub fn clear_if_large(&mut self) {
+        if self.is_large() {
             *self = Self::default();
         }
     }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_name_has_one_code_and_an_empty_one_none() {
-        let mut labels = Labels::default();
+        let mut labels = CategoryDictionary::default();
         let codes = [Some("a"), Some("b"), Some("b"), None, Some("a"), Some(""), Some("c")].map(|n| labels.code(n));
         assert_eq!(codes, [0, 1, 1, Categories::NONE, 0, Categories::NONE, 2]);
         assert_eq!(labels.names(), ["a".into(), "b".into(), "c".into()]);
@@ -96,15 +96,15 @@ mod tests {
 
     #[test]
     fn many_names_are_forgotten() {
-        let mut labels = Labels::default();
-        for i in 0..=Labels::KEPT_NAMES {
-            labels.forget_many();
+        let mut labels = CategoryDictionary::default();
+        for i in 0..=CategoryDictionary::KEPT_NAMES {
+            labels.clear_if_large();
             labels.code(Some(&i.to_string()));
         }
-        assert!(labels.are_many());
-        labels.forget_many();
+        assert!(labels.is_large());
+        labels.clear_if_large();
         assert_eq!((labels.code(Some("x")), labels.names().len()), (0, 1));
-        labels.code(Some(&"x".repeat(Labels::KEPT_BYTES)));
-        assert!(labels.are_many());
+        labels.code(Some(&"x".repeat(CategoryDictionary::KEPT_BYTES)));
+        assert!(labels.is_large());
     }
 }

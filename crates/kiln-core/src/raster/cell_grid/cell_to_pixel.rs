@@ -14,7 +14,7 @@ pub const OUTSIDE: u32 = 1 << 30;
 
 /// Leads from cells of a level to the cells of a canvas.
 #[derive(Clone, Debug)]
-pub struct Placement {
+pub struct CellToPixelMap {
     /// The level of the cells, [`MIN_LEVEL`] to [`MAX_LEVEL`].
     pub level: u32,
     canvas: Canvas,
@@ -24,8 +24,8 @@ pub struct Placement {
     pub turns: Vec<i64>,
 }
 
-impl Placement {
-    /// The placement on `canvas`, a Mercator or plate carrée one.
+impl CellToPixelMap {
+    /// The map for `canvas`, which must be in Mercator or plate carrée.
     pub fn new(canvas: &Canvas) -> Self {
         let scale = canvas.scale();
         let [first, last] = [0.0, f64::from(canvas.width())].map(|column| canvas.world_at(column, 0.0)[0]);
@@ -42,13 +42,13 @@ impl Placement {
     }
 
     /// Whether pixels are cells.
-    pub fn is_exact(&self) -> bool {
+    pub fn is_aligned(&self) -> bool {
         self.is_aligned
     }
 
     /// The canvas's rows in parts of about so many. Where pixels are cells, parts begin where blocks do, so that no block is in
     /// two of them.
-    pub fn parts(&self, rows: u32) -> Vec<Range<u32>> {
+    pub fn bands(&self, rows: u32) -> Vec<Range<u32>> {
         const SIDE: u32 = 1 << SIDE_BITS;
         let height = self.canvas.height();
         if rows >= height {
@@ -71,7 +71,7 @@ impl Placement {
 
     /// The cells' columns `[first, end)` and rows `[first, end)` that may show in the canvas's rows `rows`, in one copy of
     /// the world; all that do show are among them.
-    pub fn window(&self, turn: i64, rows: Range<u32>) -> [[u64; 2]; 2] {
+    pub fn cell_window(&self, turn: i64, rows: Range<u32>) -> [[u64; 2]; 2] {
         let cells = (1u64 << self.level) as f64;
         let [west, _] = self.canvas.world_at(0.0, 0.0);
         let [east, _] = self.canvas.world_at(f64::from(self.canvas.width()), 0.0);
@@ -89,20 +89,20 @@ impl Placement {
     }
 
     /// The canvas's columns of cells, in one copy of the world.
-    pub fn columns(&self, turn: i64) -> Columns {
+    pub fn columns(&self, turn: i64) -> ColumnMap {
         let width = i64::from(self.canvas.width());
         let [offset, _] = self.canvas.offset();
         if self.is_aligned {
-            return Columns::Shifted { by: offset - (turn << self.level), width };
+            return ColumnMap::Shifted { by: offset - (turn << self.level), width };
         }
         let scale = self.canvas.scale()[0];
         let corner = self.canvas.origin()[0] * scale;
-        Columns::Scaled { cells: (1u64 << self.level) as f64, turns: turn as f64, scale, corner, offset, width }
+        ColumnMap::Scaled { cells: (1u64 << self.level) as f64, turns: turn as f64, scale, corner, offset, width }
     }
 
     /// The canvas's rows of cells, each told as its first cell, counted from that of the band's first row; those outside of
     /// `band` are [`OUTSIDE`].
-    pub fn rows(&self, band: Range<u32>) -> Rows {
+    pub fn rows(&self, band: Range<u32>) -> RowMap {
         let width = self.canvas.width();
         let [_, offset] = self.canvas.offset();
         let scale = self.canvas.scale()[1];
@@ -112,13 +112,13 @@ impl Placement {
             _ => RowKind::Unprojected,
         };
         let cells = (1u64 << self.level) as f64;
-        Rows { kind, cells, scale, corner: self.canvas.origin()[1] * scale, offset, width, band }
+        RowMap { kind, cells, scale, corner: self.canvas.origin()[1] * scale, offset, width, band }
     }
 }
 
 /// Columns of a canvas by the columns of cells.
 #[derive(Clone, Copy, Debug)]
-pub enum Columns {
+pub enum ColumnMap {
     /// The pixels are cells.
     Shifted {
         /// Columns of cells west of the canvas's first column.
@@ -143,7 +143,7 @@ pub enum Columns {
     },
 }
 
-impl Columns {
+impl ColumnMap {
     /// The canvas's column of a cell's.
     #[inline(always)]
     #[allow(clippy::inline_always)]
@@ -161,17 +161,17 @@ impl Columns {
 /// Where pixels are cells, the cell of the band's first pixel and the size of the band: all that is needed, and so small that
 /// it fits in 32 bits.
 #[derive(Clone, Copy, Debug)]
-pub struct AlignedCells {
+pub struct AlignedBand {
     first: [i32; 2],
     size: [i32; 2],
 }
 
-impl AlignedCells {
+impl AlignedBand {
     /// `None` where pixels are not cells, or numbers are too large.
-    pub fn of(columns: &Columns, rows: &Rows) -> Option<Self> {
+    pub fn of(columns: &ColumnMap, rows: &RowMap) -> Option<Self> {
         /// Cells are told by 30 bits where a point is within a level of this at most.
         const MOST: i64 = 1 << 30;
-        let Columns::Shifted { by, width } = *columns else { return None };
+        let ColumnMap::Shifted { by, width } = *columns else { return None };
         let RowKind::Shifted = rows.kind else { return None };
         let row = rows.offset + i64::from(rows.band.start);
         let small = |number: i64| i32::try_from(number).ok().filter(|_| number.abs() <= MOST);
@@ -210,7 +210,7 @@ enum RowKind {
 
 /// Rows of a canvas by the rows of cells.
 #[derive(Clone, Debug)]
-pub struct Rows {
+pub struct RowMap {
     kind: RowKind,
     cells: f64,
     scale: f64,
@@ -220,7 +220,7 @@ pub struct Rows {
     band: Range<u32>,
 }
 
-impl Rows {
+impl RowMap {
     /// The first cell, in the band, of the canvas's row that a cell's row is drawn in.
     #[inline(always)]
     #[allow(clippy::inline_always)]

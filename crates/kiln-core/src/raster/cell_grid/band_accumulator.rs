@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::SIDE_BITS;
-use crate::raster::Tally;
+use crate::raster::Reduction;
 use crate::simd::wide;
 
 /// Cells along the side of a block.
@@ -20,7 +20,7 @@ pub struct CellSums<'a> {
 
 /// Sums per cell of some rows of a canvas; what lies outside goes into one cell more.
 #[derive(Debug)]
-pub struct Tallies {
+pub struct BandAccumulator {
     outside: usize,
     width: u32,
     /// Which cells count for `inside`.
@@ -32,19 +32,19 @@ pub struct Tallies {
     pub inside: u64,
 }
 
-impl Tallies {
+impl BandAccumulator {
     /// Empty sums of `width` by `height` cells.
-    pub fn new(tally: Tally, width: u32, height: u32) -> Self {
+    pub fn new(reduction: Reduction, width: u32, height: u32) -> Self {
         let cells = width as usize * height as usize;
-        let counting = matches!(tally, Tally::Count | Tally::CountAndSum);
-        let summing = matches!(tally, Tally::Sum | Tally::CountAndSum);
+        let counting = matches!(reduction, Reduction::Count | Reduction::CountAndSum);
+        let summing = matches!(reduction, Reduction::Sum | Reduction::CountAndSum);
         Self {
             outside: cells,
             width,
             counted: 0..cells as u32,
             counts: counting.then(|| vec![0; cells + 1]),
             sums: summing.then(|| vec![0.0; cells + 1]),
-            max: (tally == Tally::Max).then(|| vec![f32::NEG_INFINITY; cells + 1]),
+            max: (reduction == Reduction::Max).then(|| vec![f32::NEG_INFINITY; cells + 1]),
             inside: 0,
         }
     }

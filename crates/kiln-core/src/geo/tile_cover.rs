@@ -6,7 +6,7 @@ use super::{Bounds, MAX_MERCATOR_LAT_DEG, Projection, TileCoord};
 
 /// The tiles of a zoom that show any of some bounds, across the antimeridian too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cover {
+pub struct TileCover {
     zoom: u8,
     /// The westernmost column, and how many there are to the east of it, around the world.
     first_column: u32,
@@ -14,7 +14,7 @@ pub struct Cover {
     rows: Range<u32>,
 }
 
-impl Cover {
+impl TileCover {
     /// The tiles of a zoom, at most [`TileCoord::MAX_ZOOM`], that show any of `bounds`. Edges belong to the tile in the east
     /// and the south, so that bounds of whole tiles are covered by these alone.
     pub fn of(bounds: Bounds, zoom: u8) -> Self {
@@ -35,7 +35,7 @@ impl Cover {
     }
 
     /// Whether a tile is one of them.
-    pub fn has(&self, tile: TileCoord) -> bool {
+    pub fn contains(&self, tile: TileCoord) -> bool {
         tile.zoom() == self.zoom && self.rows.contains(&tile.y()) && self.has_column(tile.x())
     }
 
@@ -67,7 +67,7 @@ mod tests {
 
     fn cover(bounds: [f64; 4], zoom: u8) -> (u32, u32, Range<u32>) {
         let [west, south, east, north] = bounds;
-        let cover = Cover::of(Bounds { west, south, east, north }, zoom);
+        let cover = TileCover::of(Bounds { west, south, east, north }, zoom);
         (cover.first_column, cover.columns, cover.rows)
     }
 
@@ -85,7 +85,7 @@ mod tests {
     fn across_the_antimeridian_columns_go_on_at_the_other_end() {
         let has = |bounds: [f64; 4], column: u32| {
             let [west, south, east, north] = bounds;
-            Cover::of(Bounds { west, south, east, north }, 4).has(TileCoord::new(4, column, 8).unwrap())
+            TileCover::of(Bounds { west, south, east, north }, 4).contains(TileCoord::new(4, column, 8).unwrap())
         };
         for bounds in [[170.0, -20.0, -170.0, -5.0], [170.0, -20.0, 190.0, -5.0], [-190.0, -20.0, -170.0, -5.0]] {
             assert!(has(bounds, 15) && has(bounds, 0) && !has(bounds, 1) && !has(bounds, 14), "{bounds:?}");
