@@ -1,7 +1,7 @@
-//! Where things are: degrees, world units and pixels. No I/O, no color.
+//! Coordinates: degrees, world units and pixels. No I/O, no color.
 //!
-//! [`Points`] are columns of coordinates; a [`Canvas`] says which ground a picture shows and with how many pixels;
-//! a [`Projection`] leads from one to the other.
+//! [`Points`] are columns of coordinates; a [`Canvas`] defines the bounds and the pixel size of a picture; a [`Projection`]
+//! converts coordinates to the world units of canvases.
 
 mod bounds;
 mod canvas;
