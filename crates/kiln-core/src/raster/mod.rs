@@ -1,4 +1,4 @@
-//! From points to density: cells, kernels and blends. No I/O, no color.
+//! Rasterization: binning, kernel density, normalization and quantization. No I/O, no color.
 
 mod bands;
 mod bins;
