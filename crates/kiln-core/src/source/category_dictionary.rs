@@ -1,46 +1,46 @@
-//! Categories on their way into batches: each name once, and a code for it.
+//! Dictionary encoding of categories.
 
 use std::collections::HashMap;
 
 use crate::geo::Categories;
 
-/// Names with a code each, counted from 0 in the order in which they came.
+/// A dictionary of category names. Codes are assigned from 0 in the order of first occurrence.
 #[derive(Debug)]
 pub struct CategoryDictionary {
     names: Vec<Box<str>>,
     codes: HashMap<Box<str>, u32>,
     name_bytes: usize,
-    /// The code given last to a name of each [`look`]: most inputs have a few categories over and over.
-    recent: [u32; LOOKS],
+    /// A cache of recent codes by [`cache_slot`]: most inputs repeat a few categories.
+    recent: [u32; CACHE_SLOTS],
 }
 
 impl Default for CategoryDictionary {
     fn default() -> Self {
-        Self { names: Vec::new(), codes: HashMap::new(), name_bytes: 0, recent: [Categories::NONE; LOOKS] }
+        Self { names: Vec::new(), codes: HashMap::new(), name_bytes: 0, recent: [Categories::NONE; CACHE_SLOTS] }
     }
 }
 
-const LOOKS: usize = 256;
+const CACHE_SLOTS: usize = 256;
 
-/// A number that names which look alike share; found much faster than a hash that nobody can play tricks on.
+/// The cache slot of a name: a weak hash, much faster than the collision-resistant one of the map.
 #[inline]
-fn look(name: &[u8]) -> usize {
+fn cache_slot(name: &[u8]) -> usize {
     let at = |index: usize| name.get(index).map_or(0, |&byte| byte as usize);
     let (first, middle, last) = (at(0), at(name.len() / 2), at(name.len().wrapping_sub(1)));
-    (name.len() + first * 7 + middle * 31 + last * 113) % LOOKS
+    (name.len() + first * 7 + middle * 31 + last * 113) % CACHE_SLOTS
 }
 
 impl CategoryDictionary {
-    /// Names, and bytes of names, beyond which they are too many to be kept.
-    const KEPT_NAMES: usize = 1 << 14;
-    const KEPT_BYTES: usize = 1 << 20;
+    /// The limits of the number of names and of their bytes above which the dictionary is large.
+    const MAX_NAMES: usize = 1 << 14;
+    const MAX_NAME_BYTES: usize = 1 << 20;
 
-    /// The code of `name`; an empty one is none.
+    /// The code of `name`, which is added if it is new; [`Categories::NONE`] for `None` and the empty name.
     #[inline]
     pub fn code(&mut self, name: Option<&str>) -> u32 {
         let Some(name) = name else { return Categories::NONE };
-        let look = look(name.as_bytes());
-        let recent = self.recent[look];
+        let slot = cache_slot(name.as_bytes());
+        let recent = self.recent[slot];
         if self.names.get(recent as usize).is_some_and(|recent| **recent == *name) {
             return recent;
         }
@@ -51,7 +51,7 @@ impl CategoryDictionary {
             Some(&code) => code,
             None => self.add(name),
         };
-        self.recent[look] = code;
+        self.recent[slot] = code;
         code
     }
 
@@ -64,17 +64,17 @@ impl CategoryDictionary {
         code
     }
 
-    /// The names by their codes.
+    /// The names by code.
     pub fn names(&self) -> &[Box<str>] {
         &self.names
     }
 
-    /// Whether there are so many names that they should go once their codes are no longer needed.
+    /// Whether the dictionary should be cleared once its codes are no longer needed.
     pub fn is_large(&self) -> bool {
-        self.names.len() > Self::KEPT_NAMES || self.name_bytes > Self::KEPT_BYTES
+        self.names.len() > Self::MAX_NAMES || self.name_bytes > Self::MAX_NAME_BYTES
     }
 
-    /// Forgets the names if they are many: codes given before mean nothing any more.
+    /// Clears the dictionary if it is large, which invalidates all codes.
     pub fn clear_if_large(&mut self) {
         if self.is_large() {
             *self = Self::default();
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_one_code_and_an_empty_one_none() {
+    fn names_have_unique_codes_and_empty_names_have_none() {
         let mut labels = CategoryDictionary::default();
         let codes = [Some("a"), Some("b"), Some("b"), None, Some("a"), Some(""), Some("c")].map(|n| labels.code(n));
         assert_eq!(codes, [0, 1, 1, Categories::NONE, 0, Categories::NONE, 2]);
@@ -95,16 +95,16 @@ mod tests {
     }
 
     #[test]
-    fn many_names_are_forgotten() {
+    fn large_dictionaries_are_cleared() {
         let mut labels = CategoryDictionary::default();
-        for i in 0..=CategoryDictionary::KEPT_NAMES {
+        for i in 0..=CategoryDictionary::MAX_NAMES {
             labels.clear_if_large();
             labels.code(Some(&i.to_string()));
         }
         assert!(labels.is_large());
         labels.clear_if_large();
         assert_eq!((labels.code(Some("x")), labels.names().len()), (0, 1));
-        labels.code(Some(&"x".repeat(CategoryDictionary::KEPT_BYTES)));
+        labels.code(Some(&"x".repeat(CategoryDictionary::MAX_NAME_BYTES)));
         assert!(labels.is_large());
     }
 }
