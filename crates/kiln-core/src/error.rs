@@ -23,8 +23,8 @@ pub enum Error {
     /// The configuration is invalid.
     #[error("{location}: {message}")]
     Config {
-        /// The location of the invalid value: a file with line and column, an environment variable, a flag, or a key such as
-        /// `images.ttl`.
+        /// The location of the invalid value: a file with line and column, an environment variable, a flag, or a key
+        /// such as `images.ttl`.
         location: String,
         /// What is wrong with it and what would be accepted.
         message: String,

@@ -1,7 +1,7 @@
 //! Fork-join parallelism with scoped threads.
 //!
-//! Each thread takes the next item as soon as it is idle. The caller's thread takes part, so one thread spawns none, and
-//! the number of threads is bounded per call. The result of an item must not depend on the thread that computes it.
+//! Each thread takes the next item as soon as it is idle. The caller's thread takes part, so one thread spawns none,
+//! and the number of threads is bounded per call. The result of an item must not depend on the thread that computes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -31,8 +31,8 @@ where
 
 /// Calls `work` with each item on a new thread; a single item runs on the caller's thread.
 ///
-/// For long work. The caller's thread only waits: if it worked too, a spawned thread could share its processor until the
-/// scheduler balances them, and a million points took 11.6 ms on two threads instead of 5.2.
+/// For long work. The caller's thread only waits: if it worked too, a spawned thread could share its processor until
+/// the scheduler balances them, and a million points took 11.6 ms on two threads instead of 5.2.
 pub fn spawn_each<I: IntoIterator<Item: Send>>(items: I, work: impl Fn(I::Item) + Sync) {
     let mut items = items.into_iter().peekable();
     let Some(first) = items.next() else { return };

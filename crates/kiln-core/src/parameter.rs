@@ -115,7 +115,8 @@ impl Parameter {
         self.0
     }
 
-    /// The key in a request or a configuration file. The key of [`CATEGORY_COLUMN`](Self::CATEGORY_COLUMN) is `category`.
+    /// The key in a request or a configuration file. The key of [`CATEGORY_COLUMN`](Self::CATEGORY_COLUMN) is
+    /// `category`.
     pub fn key(self) -> &'static str {
         if self == Self::CATEGORY_COLUMN { Self::CATEGORY.0 } else { self.0 }
     }

@@ -1,8 +1,8 @@
 //! Runtime dispatch to SIMD instruction sets.
 //!
 //! The binary is built for baseline x86-64 (or any aarch64), and loops that vectorize are compiled again for AVX2 and
-//! AVX-512. All versions return the same bits: they run the same IEEE operations in the same order, and no multiplication
-//! and addition are contracted into a fused multiply-add.
+//! AVX-512. All versions return the same bits: they run the same IEEE operations in the same order, and no
+//! multiplication and addition are contracted into a fused multiply-add.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -58,8 +58,8 @@ pub fn max_bits() -> u32 {
     MAX_BITS.load(Ordering::Relaxed)
 }
 
-/// Returns the results of `work` at each vector width, narrowest first. The width is global, which does not affect tests
-/// that run concurrently: all widths return the same bits.
+/// Returns the results of `work` at each vector width, narrowest first. The width is global, which does not affect
+/// tests that run concurrently: all widths return the same bits.
 pub fn at_each_width<R>(mut work: impl FnMut() -> R) -> Vec<R> {
     let results = [128, 256, u32::MAX].map(|bits| {
         MAX_BITS.store(bits, Ordering::Relaxed);

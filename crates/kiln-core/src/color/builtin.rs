@@ -66,8 +66,8 @@ use Family::{Classic, Diverging, Overlay, Rainbow, Sequential};
 
 /// All built-in schemes by family, in listing order.
 ///
-/// Well-known names keep their usual direction: `rdylbu`, `spectral` and similar schemes start with red and `blues` ends
-/// dark, as in matplotlib and `ColorBrewer`; `…_r` is the reversed scheme.
+/// Well-known names keep their usual direction: `rdylbu`, `spectral` and similar schemes start with red and `blues`
+/// ends dark, as in matplotlib and `ColorBrewer`; `…_r` is the reversed scheme.
 pub(super) static BUILTINS: &[Builtin] = &[
     Builtin::file("heat", Overlay, include_str!("../../../../schemes/heat.txt")),
     // The defaults of map libraries; the first three derive the alpha from the density.

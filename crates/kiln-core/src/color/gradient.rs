@@ -11,10 +11,10 @@ use crate::parameter::Parameter;
 
 /// A color gradient: color stops from 0 (cold) to 1 (hot).
 ///
-/// The syntax is that of CSS gradients: `transparent, blue, lime 60%, rgb(255, 0, 0)`. A color is any CSS color (a name,
-/// `#rrggbb`, `rgb(…)`, `hsl(…)`, `oklch(…)`, …); a position is a percentage or a number between 0 and 1. Stops without a
-/// position are spaced evenly between their neighbors. Colors are interpolated in premultiplied sRGB, as in CSS, so a
-/// fade from `transparent` does not darken.
+/// The syntax is that of CSS gradients: `transparent, blue, lime 60%, rgb(255, 0, 0)`. A color is any CSS color (a
+/// name, `#rrggbb`, `rgb(…)`, `hsl(…)`, `oklch(…)`, …); a position is a percentage or a number between 0 and 1. Stops
+/// without a position are spaced evenly between their neighbors. Colors are interpolated in premultiplied sRGB, as in
+/// CSS, so a fade from `transparent` does not darken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradient {
     stops: Vec<Stop>,
@@ -84,8 +84,8 @@ impl Gradient {
         Ok(Self { stops: tint_transparent(stops) })
     }
 
-    /// The color at `position` between 0 and 1, with straight alpha; before the first and after the last stop, the color
-    /// of that stop.
+    /// The color at `position` between 0 and 1, with straight alpha; before the first and after the last stop, the
+    /// color of that stop.
     pub fn at(&self, position: f64) -> [u8; 4] {
         let next = self.stops.partition_point(|stop| stop.position <= position);
         let (low, high) = match (next.checked_sub(1).map(|low| &self.stops[low]), self.stops.get(next)) {

@@ -29,7 +29,7 @@ impl Opacity {
     }
 
     /// The opacity as a number, 0 to 1.
-    pub fn share(self) -> f64 {
+    pub fn value(self) -> f64 {
         self.0
     }
 

@@ -4,8 +4,8 @@ use super::{Background, Colors, Gradient, Opacity, Scheme};
 
 /// 256 RGBA colors with straight alpha, one for each value of a quantized cell.
 ///
-/// Index 0 means "no data" and is fully transparent; 1 to 255 run from cold to hot. Only [`Palette::classic`] has another
-/// order: that of the classic density plane.
+/// Index 0 means "no data" and is fully transparent; 1 to 255 run from cold to hot. Only [`Palette::classic`] has
+/// another order: that of the classic density plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Palette {
     colors: Box<Colors>,
@@ -25,8 +25,8 @@ impl Palette {
 
     /// The palette of the classic blend, whose density plane runs from 0 (hottest) to 255 (background).
     ///
-    /// RGB is that of the scheme, hot first. Alpha is that of the scheme multiplied by `opacity` up to index 252, and 0 in
-    /// 253..=255.
+    /// RGB is that of the scheme, hot first. Alpha is that of the scheme multiplied by `opacity` up to index 252, and 0
+    /// in 253..=255.
     pub fn classic(scheme: &Scheme, opacity: Opacity) -> Self {
         let mut colors = Box::new(*scheme.colors());
         colors.reverse();
@@ -45,8 +45,8 @@ impl Palette {
         self
     }
 
-    /// Fades the palette in over its coldest `fraction` (0..=1): alpha rises linearly from 0 to that of the color. 0 changes
-    /// nothing.
+    /// Fades the palette in over its coldest `fraction` (0..=1): alpha rises linearly from 0 to that of the color. 0
+    /// changes nothing.
     #[must_use]
     pub fn fading_in(mut self, fraction: f64) -> Self {
         for (index, [.., alpha]) in self.colors.iter_mut().enumerate() {

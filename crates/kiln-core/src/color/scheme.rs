@@ -64,8 +64,8 @@ impl Scheme {
             .unwrap_or_else(|| Err(Self::unknown(name, Self::builtin_names(), "`kiln schemes` lists all")))
     }
 
-    /// Looks `name` up with `find`. If that finds nothing and the name ends in `_r`, returns the reversed scheme of the name
-    /// without `_r`.
+    /// Looks `name` up with `find`. If that finds nothing and the name ends in `_r`, returns the reversed scheme of the
+    /// name without `_r`.
     pub fn resolve(name: &str, find: impl Fn(&str) -> Option<Result<Self>>) -> Option<Result<Self>> {
         find(name).or_else(|| {
             let base = name.strip_suffix("_r").or_else(|| name.strip_suffix("_R"))?;
@@ -91,7 +91,8 @@ impl Scheme {
         key(one) == key(other)
     }
 
-    /// The error for an unknown scheme `name`. Suggests similar `known` names; `listing_hint` names the list of all schemes.
+    /// The error for an unknown scheme `name`. Suggests similar `known` names; `listing_hint` names the list of all
+    /// schemes.
     pub fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>, listing_hint: &str) -> Error {
         let lower = name.to_lowercase();
         let hint = did_you_mean(&nearest(lower.strip_suffix("_r").unwrap_or(&lower), known, key));
@@ -100,9 +101,9 @@ impl Scheme {
 
     /// Parses a scheme file: one color per line, as `COLOR [POSITION]` or `r g b [POSITION]`.
     ///
-    /// `//` starts a comment. A line `order: hot-first` reverses the colors; the default is `order: cold-first`. The lines
-    /// are the stops of a [`Gradient`]; 256 lines without positions are a table of colors. The family is that of the
-    /// built-in scheme of the same name, or [`Family::Own`].
+    /// `//` starts a comment. A line `order: hot-first` reverses the colors; the default is `order: cold-first`. The
+    /// lines are the stops of a [`Gradient`]; 256 lines without positions are a table of colors. The family is that of
+    /// the built-in scheme of the same name, or [`Family::Own`].
     ///
     /// # Errors
     /// [`Error::Input`] for `name`, with the number of the invalid line.

@@ -1,7 +1,7 @@
 //! Encoding of palette indices: the indexed PNG.
 //!
-//! Encoders write to any [`Write`](std::io::Write) and do not know the path of the file: when writing fails, the path of
-//! the [`Error::Io`] is empty, and the caller sets it with [`Error::for_path`].
+//! Encoders write to any [`Write`](std::io::Write) and do not know the path of the file: when writing fails, the path
+//! of the [`Error::Io`] is empty, and the caller sets it with [`Error::for_path`].
 
 pub mod png;
 

@@ -1,9 +1,9 @@
 //! The indexed PNG: one byte per pixel, its colors in `PLTE`, their alpha in `tRNS`.
 //!
-//! A heat map is smooth, so nearly every byte is close to the value predicted from its three neighbors. The Paeth filter
-//! uses all three and turns slopes into small numbers and plateaus into zeros, for which the fixed Huffman code of
-//! `fdeflate` is optimized. Choosing the filter per row takes up to 50 % longer and saves under 2 % of the bytes; a full
-//! LZ77 search ([`Compression::Small`]) compresses better with the plain difference to the row above.
+//! A heat map is smooth, so nearly every byte is close to the value predicted from its three neighbors. The Paeth
+//! filter uses all three and turns slopes into small numbers and plateaus into zeros, for which the fixed Huffman code
+//! of `fdeflate` is optimized. Choosing the filter per row takes up to 50 % longer and saves under 2 % of the bytes; a
+//! full LZ77 search ([`Compression::Small`]) compresses better with the plain difference to the row above.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -43,8 +43,8 @@ impl PngOptions {
 
 /// Writes `indices` as an indexed PNG in the colors of `palette` (RGBA, alpha not premultiplied).
 ///
-/// Palette entries after the highest index in use are omitted, and so are alphas after the last one that is not opaque. The
-/// bytes depend on the arguments alone. Headers are written in small pieces: `out` should be buffered or a `Vec`.
+/// Palette entries after the highest index in use are omitted, and so are alphas after the last one that is not opaque.
+/// The bytes depend on the arguments alone. Headers are written in small pieces: `out` should be buffered or a `Vec`.
 ///
 /// # Errors
 ///
@@ -68,7 +68,8 @@ pub fn write_indexed(out: impl Write, indices: &Grid<u8>, palette: &[[u8; 4]; 25
         Compression::Small => (DeflateCompression::Level(6), Filter::Up),
     };
     encoder.set_deflate_compression(deflate);
-    // There is nothing to predict in an empty picture, and the filter byte of each row would interrupt the run of zeros.
+    // There is nothing to predict in an empty picture, and the filter byte of each row would interrupt the run of
+    // zeros.
     encoder.set_filter(if highest == 0 { Filter::NoFilter } else { filter });
 
     let mut writer = encoder.write_header().map_err(to_error)?;

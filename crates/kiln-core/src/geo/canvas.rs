@@ -8,9 +8,9 @@ use crate::parameter::Parameter;
 
 /// A window of a pixel grid over the projected world.
 ///
-/// The grid is defined by its origin and scale; the window is given in whole pixels of the grid. Canvases on the same grid
-/// therefore render the same values in the pixels that they share: a [`window`](Self::window) of a canvas renders exactly
-/// that part of its picture, and adjacent tiles have no seams.
+/// The grid is defined by its origin and scale; the window is given in whole pixels of the grid. Canvases on the same
+/// grid therefore render the same values in the pixels that they share: a [`window`](Self::window) of a canvas renders
+/// exactly that part of its picture, and adjacent tiles have no seams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Canvas {
     projection: Projection,
@@ -35,8 +35,8 @@ impl Canvas {
 
     /// The canvas of `bounds` with `width` × `height` pixels.
     ///
-    /// Latitudes are clamped to the range of the projection. The pixels are square on the map only if the size has the aspect
-    /// ratio of the bounds: see [`aspect`](Self::aspect) and [`height_for`](Self::height_for).
+    /// Latitudes are clamped to the range of the projection. The pixels are square on the map only if the size has the
+    /// aspect ratio of the bounds: see [`aspect`](Self::aspect) and [`height_for`](Self::height_for).
     ///
     /// # Errors
     /// [`Error::Invalid`] if the size is zero or exceeds the limits, or the bounds are empty in the projection.
@@ -58,8 +58,8 @@ impl Canvas {
         Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })
     }
 
-    /// Pixel (0, 0) of the grid with its origin at the corner of the world, and `scale` pixels per world unit. Other canvases
-    /// of the grid are its [`window`](Self::window)s.
+    /// Pixel (0, 0) of the grid with its origin at the corner of the world, and `scale` pixels per world unit. Other
+    /// canvases of the grid are its [`window`](Self::window)s.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the scale exceeds the limits.
@@ -68,8 +68,8 @@ impl Canvas {
         Ok(Self { projection, origin: [0.0, 0.0], scale, col: 0, row: 0, width: 1, height: 1 })
     }
 
-    /// The canvas whose pixels are the cells of a level, 2^`level` around the Web Mercator world. It may exceed the size limits
-    /// of pictures.
+    /// The canvas whose pixels are the cells of a level, 2^`level` around the Web Mercator world. It may exceed the
+    /// size limits of pictures.
     pub fn from_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
         let scale = [(1u64 << level) as f64; 2];
         Self { projection: Projection::Mercator, origin: [0.0, 0.0], scale, col, row, width, height }
@@ -94,8 +94,8 @@ impl Canvas {
         })
     }
 
-    /// The window of the same grid that starts `col` and `row` pixels from the north-western corner of this canvas. It may
-    /// extend beyond the canvas, and the offsets may be negative.
+    /// The window of the same grid that starts `col` and `row` pixels from the north-western corner of this canvas. It
+    /// may extend beyond the canvas, and the offsets may be negative.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the size is zero or exceeds the limits.
@@ -112,7 +112,8 @@ impl Canvas {
         Self { col: self.col - halo, row: self.row - halo, width, height, ..*self }
     }
 
-    /// The height in pixels, at least 1, at which a picture of `bounds` with the given width has square pixels on the map.
+    /// The height in pixels, at least 1, at which a picture of `bounds` with the given width has square pixels on the
+    /// map.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the bounds are empty in the projection.
@@ -151,13 +152,14 @@ impl Canvas {
         [self.col, self.row]
     }
 
-    /// The canvas of the same rows that covers the world once, and the column in it of this canvas's first column. `None`
-    /// unless this canvas is at least as wide as the world, and the world is a whole number of pixels wide.
+    /// The canvas of the same rows that covers the world once, and the column in it of this canvas's first column.
+    /// `None` unless this canvas is at least as wide as the world, and the world is a whole number of pixels wide.
     pub fn single_world(&self) -> Option<(u32, Self)> {
         let world_width = self.scale[0];
         let covers = self.projection.wraps() && world_width.fract() == 0.0 && world_width <= f64::from(self.width);
         let world_width = world_width as u32;
-        // The grid may have any origin; a canvas that starts at the western edge of the world has each point in its first copy.
+        // The grid may have any origin; a canvas that starts at the western edge of the world has each point in its
+        // first copy.
         let corner = (self.origin[0] * self.scale[0]).ceil() as i64;
         let first = (self.col + corner).rem_euclid(i64::from(world_width.max(1)));
         covers.then(|| (first as u32, Self { col: -corner, width: world_width, ..*self }))
@@ -176,8 +178,8 @@ impl Canvas {
         ]
     }
 
-    /// Calls `each` with the position of each point, in pixels from the north-western corner of the window, once for every
-    /// copy of the world within `margin_px` of the window's columns.
+    /// Calls `each` with the position of each point, in pixels from the north-western corner of the window, once for
+    /// every copy of the world within `margin_px` of the window's columns.
     ///
     /// Positions are rounded to 1/256 pixel of the grid, so that they are the same in every window, also in `f32`.
     pub fn for_each_position(&self, points: Points<'_>, margin_px: u32, mut each: impl FnMut(f64, f64)) {
@@ -280,7 +282,8 @@ fn check_size(width: u32, height: u32) -> Result<()> {
 }
 
 impl fmt::Display for Canvas {
-    /// Writes the canonical text, which is the same for equal canvases in every process, and different for different ones.
+    /// Writes the canonical text, which is the same for equal canvases in every process, and different for different
+    /// ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { projection, origin: [x, y], scale: [scale_x, scale_y], col, row, width, height } = self;
         write!(f, "{projection} {width}x{height}{col:+}{row:+} {scale_x}x{scale_y}@{x},{y}")

@@ -1,9 +1,9 @@
 //! Vectorized mapping of points to the cells of a canvas.
 //!
-//! All arithmetic is plain IEEE without fused operations, so a point falls into the same cell on every machine. Positions
-//! are computed on the pixel grid before the offset of the window is subtracted, so a point falls into the same cell in
-//! every window. Up to 2^16 pixels around the world the arithmetic is in `f32`, above that in `f64`; the error is below
-//! 1/16 pixel in both.
+//! All arithmetic is plain IEEE without fused operations, so a point falls into the same cell on every machine.
+//! Positions are computed on the pixel grid before the offset of the window is subtracted, so a point falls into the
+//! same cell in every window. Up to 2^16 pixels around the world the arithmetic is in `f32`, above that in `f64`; the
+//! error is below 1/16 pixel in both.
 
 use super::{Canvas, Points, Projection};
 use crate::simd::wide;
@@ -68,9 +68,9 @@ impl CellMapper {
         self.copies.len()
     }
 
-    /// Maps `points` to cells in the world copy `copy`, in chunks and in order. `each` is called with the index of the first
-    /// point of a chunk and with the cells, which are [`outside`](Self::outside) for points outside the window and for
-    /// coordinates that are not finite.
+    /// Maps `points` to cells in the world copy `copy`, in chunks and in order. `each` is called with the index of the
+    /// first point of a chunk and with the cells, which are [`outside`](Self::outside) for points outside the window
+    /// and for coordinates that are not finite.
     pub fn map(&self, copy: usize, points: Points<'_>, mut each: impl FnMut(usize, &[u32])) {
         let Some(copy) = self.copies.get(copy) else { return };
         let mut cells = [0u32; CHUNK];
@@ -255,7 +255,8 @@ fn clamp_to_i32(value: f64, limit: f64) -> i32 {
     }
 }
 
-/// ⌊value⌋ for |value| < 2^22; otherwise an integer of the same sign far outside any window. NaN is -1e9, far outside too.
+/// ⌊value⌋ for |value| < 2^22; otherwise an integer of the same sign far outside any window. NaN is -1e9, far outside
+/// too.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn floor_to_i32(value: f32) -> i32 {
@@ -293,11 +294,11 @@ pub(super) fn wrapped(turn: f64) -> f64 {
     turn - floor_f64(turn)
 }
 
-// Web Mercator y = ½ − artanh(tan(φ/2)) / π = ½ − ln((c + s) / (c − s)) / 2π with s = sin(φ/2), c = cos(φ/2)
-// (Snyder, Map Projections: A Working Manual, USGS PP 1395, eq. 7-1 and 7-2, by the half-angle tangent). φ/2 stays within
-// ±π/4, so the Taylor series of sine and cosine are short, and c − s does not cancel before the pole. The logarithm is
-// e·ln 2 + 2 artanh((m − 1) / (m + 1)) after the powers of two are taken off numerator and denominator, with the two
-// divisions made one: (m − 1) / (m + 1) = (a − b) / (a + b).
+// Web Mercator y = ½ − artanh(tan(φ/2)) / π = ½ − ln((c + s) / (c − s)) / 2π with s = sin(φ/2), c = cos(φ/2) (Snyder,
+// Map Projections: A Working Manual, USGS PP 1395, eq. 7-1 and 7-2, by the half-angle tangent). φ/2 stays within ±π/4,
+// so the Taylor series of sine and cosine are short, and c − s does not cancel before the pole. The logarithm is e·ln 2
+// + 2 artanh((m − 1) / (m + 1)) after the powers of two are taken off numerator and denominator, with the two divisions
+// made one: (m − 1) / (m + 1) = (a − b) / (a + b).
 
 /// Web Mercator y of a latitude in degrees, within 5e-7 up to the edge of the square world.
 #[inline(always)]

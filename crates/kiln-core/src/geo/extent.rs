@@ -65,8 +65,8 @@ impl Extent {
 
     /// The box, edges included; `None` if there are no points. Its width or height may be 0.
     ///
-    /// With `wraps`, the box of points on both sides of the antimeridian crosses it (`east` > 180) if that box is less than
-    /// half as wide as the one that does not.
+    /// With `wraps`, the box of points on both sides of the antimeridian crosses it (`east` > 180) if that box is less
+    /// than half as wide as the one that does not.
     pub fn bounds(&self, wraps: bool) -> Option<Bounds> {
         if self.min[0] > self.max[0] {
             return None;

@@ -1,8 +1,8 @@
 //! 32-bit fixed-point Web Mercator coordinates, as stores keep them.
 //!
-//! A unit is 2^−32 of the width of the world, 9.3 mm at the equator. x increases from the antimeridian to the east, y from
-//! the northern edge of the square world ([`MAX_MERCATOR_LAT_DEG`]) to the south. A cell of level n is one of 2^n × 2^n
-//! squares; its column and row are the leading n bits of x and y.
+//! A unit is 2^−32 of the width of the world, 9.3 mm at the equator. x increases from the antimeridian to the east, y
+//! from the northern edge of the square world ([`MAX_MERCATOR_LAT_DEG`]) to the south. A cell of level n is one of 2^n
+//! × 2^n squares; its column and row are the leading n bits of x and y.
 
 use super::cells::{floor_f64, mercator_y_f64, wrapped};
 use super::{MAX_MERCATOR_LAT_DEG, Points, Projection};
@@ -16,8 +16,8 @@ pub fn is_on_map(lat: f64) -> bool {
     lat.abs() <= MAX_MERCATOR_LAT_DEG
 }
 
-/// Appends the fixed-point coordinates of `points` to `x` and `y`. Latitudes outside the map are clamped to its edge: check
-/// them with [`is_on_map`] first.
+/// Appends the fixed-point coordinates of `points` to `x` and `y`. Latitudes outside the map are clamped to its edge:
+/// check them with [`is_on_map`] first.
 pub fn to_fixed(points: Points<'_>, x: &mut Vec<u32>, y: &mut Vec<u32>) {
     let start = x.len();
     x.resize(start + points.len(), 0);
@@ -49,8 +49,8 @@ fn to_units(world: f64) -> u32 {
     truncated as u32
 }
 
-/// The smallest longitude in degrees with an x of at least `unit`, in the copy of the world that is `turn` · 360° to the east.
-/// `unit` may be 2^32, the end of the world.
+/// The smallest longitude in degrees with an x of at least `unit`, in the copy of the world that is `turn` · 360° to
+/// the east. `unit` may be 2^32, the end of the world.
 pub fn first_lon(turn: i64, unit: u64) -> f64 {
     let unwrapped_units = |lon: f64| {
         let world = lon / 360.0 + 0.5;
@@ -61,8 +61,8 @@ pub fn first_lon(turn: i64, unit: u64) -> f64 {
     first(((unit as f64 / UNITS) - 0.5) * 360.0 + turn as f64 * 360.0, |lon| unwrapped_units(lon) >= target)
 }
 
-/// The smallest latitude in degrees with a y below `unit`. For 0 it is the first latitude north of the map, for 2^32 the
-/// southern edge of the map.
+/// The smallest latitude in degrees with a y below `unit`. For 0 it is the first latitude north of the map, for 2^32
+/// the southern edge of the map.
 pub fn first_lat(unit: u64) -> f64 {
     if unit == 0 {
         return MAX_MERCATOR_LAT_DEG.next_up();

@@ -1,7 +1,7 @@
 //! Coordinates: degrees, world units and pixels. No I/O, no color.
 //!
-//! [`Points`] are columns of coordinates; a [`Canvas`] defines the bounds and the pixel size of a picture; a [`Projection`]
-//! converts coordinates to the world units of canvases.
+//! [`Points`] are columns of coordinates; a [`Canvas`] defines the bounds and the pixel size of a picture; a
+//! [`Projection`] converts coordinates to the world units of canvases.
 
 mod bounds;
 mod canvas;

@@ -5,8 +5,8 @@ use crate::parameter::Parameter;
 
 /// Borrowed columns of points: longitude, latitude and, optionally, weight, time and category.
 ///
-/// Coordinates are WGS 84 degrees, or plane units under the plane projection, where `lon` is x, increasing to the east, and
-/// `lat` is y, increasing to the north. Without a weight column, the weight of every point is 1.
+/// Coordinates are WGS 84 degrees, or plane units under the plane projection, where `lon` is x, increasing to the east,
+/// and `lat` is y, increasing to the north. Without a weight column, the weight of every point is 1.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Points<'a> {
     lon: &'a [f64],
@@ -18,8 +18,8 @@ pub struct Points<'a> {
 
 /// The category of each point, dictionary-encoded.
 ///
-/// Codes are valid within one batch only: the dictionary of the next one may differ. A dictionary may have names that no
-/// point of the batch has.
+/// Codes are valid within one batch only: the dictionary of the next one may differ. A dictionary may have names that
+/// no point of the batch has.
 #[derive(Clone, Copy, Debug)]
 pub struct Categories<'a> {
     /// For each point, the index of its category in `names`, or [`Categories::NONE`].

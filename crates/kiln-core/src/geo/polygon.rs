@@ -15,10 +15,10 @@ use crate::simd::wide;
 
 /// A polygon or multipolygon, with or without holes, in WGS 84 degrees.
 ///
-/// A point is inside a polygon if it is inside an odd number of its rings (even-odd rule), and inside a multipolygon if it is
-/// inside at least one of its polygons. Edges are straight in degrees. A point on an edge is inside if the polygon is to its
-/// north or, on an edge in north-south direction, to its east: so a point on the common edge of two adjacent polygons is
-/// inside exactly one of them. The north pole is inside a polygon that extends to it.
+/// A point is inside a polygon if it is inside an odd number of its rings (even-odd rule), and inside a multipolygon if
+/// it is inside at least one of its polygons. Edges are straight in degrees. A point on an edge is inside if the
+/// polygon is to its north or, on an edge in north-south direction, to its east: so a point on the common edge of two
+/// adjacent polygons is inside exactly one of them. The north pole is inside a polygon that extends to it.
 ///
 /// The longitudes of a ring across the antimeridian continue beyond ±180: a point is inside if its longitude or its
 /// longitude ±360° is.
@@ -75,12 +75,12 @@ impl Polygon {
         Self::new(&geojson::polygons(text)?)
     }
 
-    /// Creates a multipolygon of `polygons`. Each polygon is a list of rings, and each ring a list of longitudes and latitudes
-    /// in degrees.
+    /// Creates a multipolygon of `polygons`. Each polygon is a list of rings, and each ring a list of longitudes and
+    /// latitudes in degrees.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there are no rings, a ring is not closed or has fewer than four positions, a latitude exceeds
-    /// ±90, a longitude exceeds ±[`MAX_LON_DEG`](Self::MAX_LON_DEG), or there are more than
+    /// [`Error::Invalid`] if there are no rings, a ring is not closed or has fewer than four positions, a latitude
+    /// exceeds ±90, a longitude exceeds ±[`MAX_LON_DEG`](Self::MAX_LON_DEG), or there are more than
     /// [`MAX_VERTICES`](Self::MAX_VERTICES) positions.
     pub fn new(polygons: &[Vec<Vec<[f64; 2]>>]) -> Result<Self> {
         Self::with_bands_beyond(Self::FEW_EDGES, polygons)
@@ -112,13 +112,14 @@ impl Polygon {
         Ok(Self { bounds, edges, parts, bands })
     }
 
-    /// The bounding box. If rings cross the antimeridian, its `west` is below -180 or its `east` above 180, as in the rings.
+    /// The bounding box. If rings cross the antimeridian, its `west` is below -180 or its `east` above 180, as in the
+    /// rings.
     pub fn bounds(&self) -> Bounds {
         self.bounds
     }
 
-    /// The edges that are not horizontal, each from its southern to its northern end in degrees, with the index of its polygon.
-    /// They alone determine which points are inside.
+    /// The edges that are not horizontal, each from its southern to its northern end in degrees, with the index of its
+    /// polygon. They alone determine which points are inside.
     pub fn edges(&self) -> impl Iterator<Item = (u32, [[f64; 2]; 2])> {
         self.edges.iter().map(|edge| (edge.part, [edge.south, edge.north]))
     }
@@ -133,7 +134,8 @@ impl Polygon {
                 .any(|lon| (west..=east).contains(&lon) && self.contains_unwrapped(lon, lat))
     }
 
-    /// Sets `inside` to whether each point, in degrees, is inside. If the lists differ in length, the shorter one counts.
+    /// Sets `inside` to whether each point, in degrees, is inside. If the lists differ in length, the shorter one
+    /// counts.
     pub fn contains_all(&self, lon: &[f64], lat: &[f64], inside: &mut Vec<bool>) {
         inside.clear();
         let mut scratch = Scratch::default();

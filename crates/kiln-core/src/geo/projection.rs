@@ -17,7 +17,8 @@ pub enum Projection {
     Mercator,
     /// Plate carrée, EPSG:4326, like `L.CRS.EPSG4326` of Leaflet. The world is 0..1 by 0..½.
     PlateCarree,
-    /// Unprojected coordinates, like `L.CRS.Simple` of Leaflet, for floor plans and other planes. World units are plane units.
+    /// Unprojected coordinates, like `L.CRS.Simple` of Leaflet, for floor plans and other planes. World units are plane
+    /// units.
     Plane,
 }
 
@@ -75,7 +76,8 @@ impl Projection {
     }
 }
 
-/// Web Mercator y of a latitude, 0 in the north: ½ − artanh(sin φ) / 2π; exactly 0 and 1 at the edges of the square world.
+/// Web Mercator y of a latitude, 0 in the north: ½ − artanh(sin φ) / 2π; exactly 0 and 1 at the edges of the square
+/// world.
 fn mercator_y(lat: f64) -> f64 {
     if lat.abs() == MAX_MERCATOR_LAT_DEG {
         return if lat > 0.0 { 0.0 } else { 1.0 };

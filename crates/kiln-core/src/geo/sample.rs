@@ -1,7 +1,7 @@
 //! Systematic sampling of a stream of unknown length.
 
-/// A systematic sample: up to `count` items, evenly spaced over the stream, in stream order. The sample is deterministic,
-/// and its memory is bounded whatever the length of the stream.
+/// A systematic sample: up to `count` items, evenly spaced over the stream, in stream order. The sample is
+/// deterministic, and its memory is bounded whatever the length of the stream.
 #[derive(Clone, Debug)]
 pub struct SystematicSample<T> {
     kept: Vec<T>,

@@ -15,8 +15,8 @@ pub struct TileCover {
 }
 
 impl TileCover {
-    /// The tiles of `zoom` (at most [`TileCoord::MAX_ZOOM`]) that intersect `bounds`. An edge belongs to the tile to its east
-    /// or south, so the cover of the bounds of a tile is that tile alone.
+    /// The tiles of `zoom` (at most [`TileCoord::MAX_ZOOM`]) that intersect `bounds`. An edge belongs to the tile to
+    /// its east or south, so the cover of the bounds of a tile is that tile alone.
     pub fn of(bounds: Bounds, zoom: u8) -> Self {
         let zoom = zoom.min(TileCoord::MAX_ZOOM);
         let world_tiles = f64::from(1u32 << zoom);

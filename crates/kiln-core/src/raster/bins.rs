@@ -1,7 +1,7 @@
 //! Binning: counts, sums and maxima of points per cell.
 //!
-//! All sums are exact, so they do not depend on the order of the points or on their distribution over threads: counts are
-//! integers, and weights are added as fixed-point integers.
+//! All sums are exact, so they do not depend on the order of the points or on their distribution over threads: counts
+//! are integers, and weights are added as fixed-point integers.
 
 mod counts;
 mod sums;
@@ -48,8 +48,8 @@ pub struct Bins {
     mapper: CellMapper,
     width: usize,
     height: usize,
-    /// If the canvas is at least as wide as the world: the world column of its first column, and its width. The bins then
-    /// cover the world once, and the columns of the canvas are read from them.
+    /// If the canvas is at least as wide as the world: the world column of its first column, and its width. The bins
+    /// then cover the world once, and the columns of the canvas are read from them.
     unrolled: Option<(usize, usize)>,
     // Each has one cell more than the canvas, for points outside of it. Allocated on first use.
     counts: Option<Counts>,
@@ -86,8 +86,8 @@ impl Bins {
 
     /// Adds points. Those outside the canvas are only counted in [`points`](Self::points).
     ///
-    /// Weights must be finite; they are clamped to ±[`Points::MAX_WEIGHT`] and rounded to multiples of [`Sums::UNIT`]. The
-    /// sums of the rounded weights are exact.
+    /// Weights must be finite; they are clamped to ±[`Points::MAX_WEIGHT`] and rounded to multiples of [`Sums::UNIT`].
+    /// The sums of the rounded weights are exact.
     pub fn add(&mut self, points: Points<'_>) {
         self.points += points.len() as u64;
         self.weighted |= points.weight().is_some();

@@ -1,7 +1,8 @@
-//! Mapping of the cells of a Web Mercator grid level to the pixels of a canvas, for point sets that are stored as cells.
+//! Mapping of the cells of a Web Mercator grid level to the pixels of a canvas, for point sets that are stored as
+//! cells.
 //!
-//! `cell_to_pixel` maps cells to pixels, `band_accumulator` sums them per pixel, and `resample` distributes cells over pixels
-//! that are not aligned with them.
+//! `cell_to_pixel` maps cells to pixels, `band_accumulator` sums them per pixel, and `resample` distributes cells over
+//! pixels that are not aligned with them.
 
 mod band_accumulator;
 mod cell_to_pixel;

@@ -1,9 +1,9 @@
 //! The multiplicative dots of the Python library `heatmap` 2.2.1: byte-for-byte the same output, and much faster.
 //!
-//! Every pixel starts at 255. Each point, in input order, multiplies the pixels of its dot by a cone that is 50/255 at the
-//! center and 1 at the edge, rounding down each time: low is hot, 255 is no point, and 253 to 255 are transparent. The scale
-//! is absolute, so more points only bring a pixel closer to 0. Because of the rounding, the result depends slightly on the
-//! order of the points, so the order is kept at any number of threads.
+//! Every pixel starts at 255. Each point, in input order, multiplies the pixels of its dot by a cone that is 50/255 at
+//! the center and 1 at the edge, rounding down each time: low is hot, 255 is no point, and 253 to 255 are transparent.
+//! The scale is absolute, so more points only bring a pixel closer to 0. Because of the rounding, the result depends
+//! slightly on the order of the points, so the order is kept at any number of threads.
 //!
 //! ```text
 //! legacy_positions ─┐
@@ -11,13 +11,13 @@
 //! any projection ───┘
 //! ```
 //!
-//! It is fast because a dot's cone ends at [`reach_px`], a tenth of the square that the Python library's loop visits; the
-//! picture is split into independent bands of rows; tiles whose pixels are all 0 cannot change and are skipped; and the
-//! cone is computed in `f32`, several pixels at a time, with the exact `f64` formula as the fallback where `f32` could round
-//! to another byte.
+//! It is fast because a dot's cone ends at [`reach_px`], a tenth of the square that the Python library's loop visits;
+//! the picture is split into independent bands of rows; tiles whose pixels are all 0 cannot change and are skipped; and
+//! the cone is computed in `f32`, several pixels at a time, with the exact `f64` formula as the fallback where `f32`
+//! could round to another byte.
 //!
-//! The Python library samples pixel (column, row) at its corner, (column, row) itself, not at its center: to align a picture
-//! with a map, half a pixel must be subtracted from the positions. [`legacy_positions`] does not subtract it.
+//! The Python library samples pixel (column, row) at its corner, (column, row) itself, not at its center: to align a
+//! picture with a map, half a pixel must be subtracted from the positions. [`legacy_positions`] does not subtract it.
 
 // A body that is compiled once per vector width must be inlined into the function of each width.
 #![allow(clippy::inline_always)]
@@ -59,7 +59,7 @@ pub struct Window {
 
 impl Window {
     /// The window of an entire picture of `width` × `height` pixels.
-    pub fn whole(width: usize, height: usize) -> Self {
+    pub fn full(width: usize, height: usize) -> Self {
         Self { column: 0, row: 0, width, height }
     }
 
@@ -96,12 +96,13 @@ pub struct Dots<'a> {
 }
 
 impl<'a> Dots<'a> {
-    /// Creates dots of `dot_size` at the positions `px` (pixels from the western edge), `py` (pixels from the northern edge).
+    /// Creates dots of `dot_size` at the positions `px` (pixels from the western edge), `py` (pixels from the northern
+    /// edge).
     ///
-    /// `dot_size` is the parameter of the Python library: the side in pixels of the square that its loop visits. The visible
-    /// dot is smaller, see [`radius_for_dot_size`]. Range: above 0 and up to [`MAX_DOT_SIZE`]; useful from 8. Smaller dots
-    /// are clipped asymmetrically by the square: size 2 draws one pixel for about two of five points, and size 1 draws
-    /// nothing. The Python library accepts integers only; its formulas are extended to fractions.
+    /// `dot_size` is the parameter of the Python library: the side in pixels of the square that its loop visits. The
+    /// visible dot is smaller, see [`radius_for_dot_size`]. Range: above 0 and up to [`MAX_DOT_SIZE`]; useful from 8.
+    /// Smaller dots are clipped asymmetrically by the square: size 2 draws one pixel for about two of five points, and
+    /// size 1 draws nothing. The Python library accepts integers only; its formulas are extended to fractions.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the columns differ in length or `dot_size` is out of range.
@@ -132,8 +133,8 @@ impl<'a> Dots<'a> {
 
     /// Renders the pixels of `window` on up to `threads` threads (0 counts as 1).
     ///
-    /// The bytes depend on the dots and their order alone: a window is exactly that part of the entire picture, at any number
-    /// of threads. Positions that are not finite are not drawn; [`Dots::count`] counts them.
+    /// The bytes depend on the dots and their order alone: a window is exactly that part of the entire picture, at any
+    /// number of threads. Positions that are not finite are not drawn; [`Dots::count`] counts them.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the window exceeds [`MAX_SIDE_PX`].

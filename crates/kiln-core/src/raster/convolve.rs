@@ -1,7 +1,7 @@
 //! Convolution with separable kernels, along one axis after the other.
 //!
-//! Each pixel is the same sum in the same order at any position in a window, so windows of a grid agree bit for bit. Blocks
-//! without points are skipped, which changes no bit: they would only add zeros.
+//! Each pixel is the same sum in the same order at any position in a window, so windows of a grid agree bit for bit.
+//! Blocks without points are skipped, which changes no bit: they would only add zeros.
 
 use super::Grid;
 use super::bands::for_each_band;
@@ -16,8 +16,8 @@ const STRIP: usize = 32;
 /// Output rows summed at a time, so that each row of cells is read once for all of them.
 const ROWS: usize = 4;
 
-/// Convolves `cells` with `axis` (symmetric, an odd number of values) along both axes. The result is smaller than `cells` by
-/// the kernel's reach on every side.
+/// Convolves `cells` with `axis` (symmetric, an odd number of values) along both axes. The result is smaller than
+/// `cells` by the kernel's reach on every side.
 pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid<f32> {
     let reach = axis.len() / 2;
     let (width, height) = (cells.width() - 2 * reach, cells.height() - 2 * reach);
@@ -68,11 +68,12 @@ fn occupied_rows(cells: &Grid<f32>, blocks: usize) -> Vec<u32> {
 }
 
 wide! {
-    /// Convolves `rows` output rows vertically, from row `row` on, for the block of columns at `start`. The output rows are
-    /// `stride` apart in `sums`.
+    /// Convolves `rows` output rows vertically, from row `row` on, for the block of columns at `start`. The output rows
+    /// are `stride` apart in `sums`.
     ///
-    /// `factors` is the axis with [`ROWS`] - 1 zeros at each end: a row of cells is multiplied by one factor for the first
-    /// output row, by the previous factor for the next one, and so on; by 0, which adds nothing, where it is out of reach.
+    /// `factors` is the axis with [`ROWS`] - 1 zeros at each end: a row of cells is multiplied by one factor for the
+    /// first output row, by the previous factor for the next one, and so on; by 0, which adds nothing, where it is out
+    /// of reach.
     fn sum_vertically(
         cells: &Grid<f32>, row: usize, rows: usize, start: usize, factors: &[f32], sums: &mut [f32], stride: usize,
     ) {

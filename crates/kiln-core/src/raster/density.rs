@@ -63,9 +63,10 @@ impl fmt::Display for Aggregation {
 
 /// Convolves `cells` with `kernel`. The cells must be those of the aggregation's [reduction](Aggregation::reduction).
 ///
-/// The result is smaller than the cells by the kernel's reach on every side, the halo with points outside the picture that
-/// contribute to it. NaN marks pixels without a value (under [`Aggregation::Mean`] and [`Aggregation::Max`], pixels without
-/// points within the radius). Each pixel depends only on the cells around it, bit for bit, at any number of threads.
+/// The result is smaller than the cells by the kernel's reach on every side, the halo with points outside the picture
+/// that contribute to it. NaN marks pixels without a value (under [`Aggregation::Mean`] and [`Aggregation::Max`],
+/// pixels without points within the radius). Each pixel depends only on the cells around it, bit for bit, at any number
+/// of threads.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the cells are not larger than the halo, or are not those of the reduction.
@@ -245,7 +246,8 @@ mod tests {
 
         #[test]
         fn mass_is_preserved(points in some_points(), shape in any_shape(), radius_px in 0.5f64..11.0) {
-            // Large enough for every kernel: points are up to 12 cells outside the plane, and the reach is up to 19 pixels.
+            // Large enough for every kernel: points are up to 12 cells outside the plane, and the reach is up to 19
+            // pixels.
             let canvas = plane(150, 40).window(-32, -32, 214, 104).unwrap();
             let density = render(&canvas, &points, shape, radius_px, Aggregation::Sum, 2);
             let mass: f64 = points.iter().map(|p| f64::from(p.2)).sum();

@@ -9,8 +9,8 @@ use crate::parameter::Parameter;
 /// The shape of a kernel, as a function of the distance d from the point; r is the radius.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// exp(−d² / 2σ²) with σ = r/3: 1 % at r. The tail is truncated at 5σ, where the edge is invisible even around a thousand
-    /// points at one location.
+    /// exp(−d² / 2σ²) with σ = r/3: 1 % at r. The tail is truncated at 5σ, where the edge is invisible even around a
+    /// thousand points at one location.
     #[default]
     Gaussian,
     /// 1 − d/r.

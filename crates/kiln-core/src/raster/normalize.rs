@@ -66,8 +66,8 @@ impl Span {
     /// Derives the span of the values of `density` by `normalization`.
     ///
     /// `vmin` is 0 for amounts (sums and counts). For means and maxima, and for amounts with negative values, it is the
-    /// corresponding lower percentile or minimum, except that for amounts it is 0 if that is positive, or so close to 0 that
-    /// the colors would be the same. Without values the span is 0..1; it is never empty.
+    /// corresponding lower percentile or minimum, except that for amounts it is 0 if that is positive, or so close to 0
+    /// that the colors would be the same. Without values the span is 0..1; it is never empty.
     pub fn of(density: &Grid<f32>, aggregation: Aggregation, normalization: Normalization, threads: usize) -> Self {
         /// The number of half steps of a palette.
         const HALF_STEPS: f64 = 510.0;
@@ -123,8 +123,8 @@ wide! {
     }
 }
 
-/// The quantile at `fraction` (0..1) by the nearest-rank method. A histogram over the leading bits of the values finds its
-/// bucket, and then only the values in that bucket are selected from.
+/// The quantile at `fraction` (0..1) by the nearest-rank method. A histogram over the leading bits of the values finds
+/// its bucket, and then only the values in that bucket are selected from.
 fn quantile(
     values: &[f32],
     is_value: impl Fn(f32) -> bool + Copy + Sync,
@@ -159,8 +159,8 @@ fn bucket_index(value: f32) -> u32 {
 
 /// The number of values per bucket.
 fn count_buckets(values: &[f32], is_value: impl Fn(f32) -> bool) -> Vec<u32> {
-    /// Adjacent values are often in the same bucket, and successive increments of one counter depend on each other, so they
-    /// are counted in different tables.
+    /// Adjacent values are often in the same bucket, and successive increments of one counter depend on each other, so
+    /// they are counted in different tables.
     const TABLES: usize = 4;
     /// The bucket of values that are not counted.
     const NONE: usize = BUCKETS;

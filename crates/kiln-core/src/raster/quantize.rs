@@ -31,8 +31,8 @@ impl Curve {
     /// The factor of t in the logarithm.
     const LOG_FACTOR: f64 = 999.0;
 
-    /// The t (0..=1) at a position on the palette (0..=1). [`Curve::EqHist`] has no formula: it starts like the logarithm, so
-    /// that the faint tails of single dots are not drawn.
+    /// The t (0..=1) at a position on the palette (0..=1). [`Curve::EqHist`] has no formula: it starts like the
+    /// logarithm, so that the faint tails of single dots are not drawn.
     fn inverse(self, position: f64) -> f64 {
         match self {
             Self::Linear => position,
@@ -61,8 +61,8 @@ impl fmt::Display for Curve {
 
 /// Maps values to palette indices.
 ///
-/// Index 0 is "no data". Amounts (sums and counts) fade into it: the lowest half step of the palette is not drawn. Means,
-/// maxima, and amounts in spans with a negative `vmin` have index 1 or higher wherever there is a value.
+/// Index 0 is "no data". Amounts (sums and counts) fade into it: the lowest half step of the palette is not drawn.
+/// Means, maxima, and amounts in spans with a negative `vmin` have index 1 or higher wherever there is a value.
 #[derive(Clone, Debug)]
 pub struct Quantizer {
     /// The minimum value of each index from 1 to 255.

@@ -1,8 +1,8 @@
 //! Convolution with kernels of any shape.
 //!
-//! The cells around a pixel are combined in a fixed order, row by row and from west to east. Sparse rows are scattered cell by
-//! cell, dense rows are gathered pixel by pixel; both apply the same operations to a pixel in the same order, so the choice
-//! affects only the speed, and windows of a grid agree bit for bit.
+//! The cells around a pixel are combined in a fixed order, row by row and from west to east. Sparse rows are scattered
+//! cell by cell, dense rows are gathered pixel by pixel; both apply the same operations to a pixel in the same order,
+//! so the choice affects only the speed, and windows of a grid agree bit for bit.
 
 use super::Grid;
 use super::bands::for_each_band;
@@ -72,12 +72,13 @@ pub(super) fn splat(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, thre
 }
 
 wide! {
-    /// Adds `taps` around each occupied cell of a row. In this row, the kernel is `inset` columns narrower on each side than its
-    /// reach.
+    /// Adds `taps` around each occupied cell of a row. In this row, the kernel is `inset` columns narrower on each side
+    /// than its reach.
     fn scatter(cells: &[f32], occupied: &[u32], taps: &[f32], inset: usize, combine: Combine, out: &mut [f32]) {
         for &col in occupied {
             let cell = cells[col as usize];
-            // The cell contributes to the pixels from `col - inset - (taps - 1)` to `col - inset`; `col` includes the halo.
+            // The cell contributes to the pixels from `col - inset - (taps - 1)` to `col - inset`; `col` includes the
+            // halo.
             let end = (col as usize + 1).saturating_sub(inset);
             let start = end.saturating_sub(taps.len());
             let cut = taps.len() - (end - start);

@@ -46,7 +46,8 @@ impl Thresholds {
         self.thresholds().partition_point(|&threshold| threshold <= value) as u8
     }
 
-    /// Sets `indices` to [`index_of`](Self::index_of) each value; to 0 for NaN and for absolute values up to `dead_band`.
+    /// Sets `indices` to [`index_of`](Self::index_of) each value; to 0 for NaN and for absolute values up to
+    /// `dead_band`.
     pub(super) fn fill_indices(&self, values: &[f32], dead_band: f32, indices: &mut [u8]) {
         if self.max_per_key > Self::MAX_LINEAR {
             for (index, &value) in indices.iter_mut().zip(values) {

@@ -1,7 +1,7 @@
 //! Sources of points: the traits, queries and reports, and points in memory.
 //!
-//! A [`Source`] is scanned by one worker thread per sink. Each sink belongs to one worker, so it needs no lock; with a single
-//! sink, points are delivered in input order. A sink that returns [`ControlFlow::Break`] cancels the scan.
+//! A [`Source`] is scanned by one worker thread per sink. Each sink belongs to one worker, so it needs no lock; with a
+//! single sink, points are delivered in input order. A sink that returns [`ControlFlow::Break`] cancels the scan.
 
 pub mod batch;
 pub mod category_dictionary;
@@ -51,8 +51,8 @@ pub trait Source: Send + Sync {
     /// Points are valid if their coordinates are in `query.columns.space`; the others are counted in the report.
     ///
     /// # Errors
-    /// If the input cannot be read or lacks a column that `query` requires. Single invalid rows are not an error: they are
-    /// counted, and the first of them are described in the [`ScanReport`].
+    /// If the input cannot be read or lacks a column that `query` requires. Single invalid rows are not an error: they
+    /// are counted, and the first of them are described in the [`ScanReport`].
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport>;
 }
 

@@ -14,14 +14,15 @@ use crate::parameter::Parameter;
 /// The result of reading a part. `Break` is passed on from the row sink.
 pub type PartResult = Result<ControlFlow<()>>;
 
-/// Reads the `parts` parts of the input named `input` on one worker thread per sink. Each worker takes the next remaining
-/// part, so with one sink the parts are read in order. `read_part` passes all rows of a part to the row sink.
+/// Reads the `parts` parts of the input named `input` on one worker thread per sink. Each worker takes the next
+/// remaining part, so with one sink the parts are read in order. `read_part` passes all rows of a part to the row sink.
 ///
 /// `fields` are the optional fields of the rows. Row sinks number rows within a part; the report has numbers within the
 /// input.
 ///
 /// # Errors
-/// The first error of `read_part`, in the order of the parts; [`Error::Cancelled`] if a sink or the query cancelled the scan.
+/// The first error of `read_part`, in the order of the parts; [`Error::Cancelled`] if a sink or the query cancelled the
+/// scan.
 pub fn scan_parts(
     input: &str,
     parts: usize,

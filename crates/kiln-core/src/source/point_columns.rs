@@ -86,7 +86,8 @@ impl PointColumns {
     }
 }
 
-/// Appends the `added` values of a batch to a column of `before` values; `missing` if the batch does not have the column.
+/// Appends the `added` values of a batch to a column of `before` values; `missing` if the batch does not have the
+/// column.
 fn extend<T: Copy>(column: &mut Option<Vec<T>>, before: usize, added: usize, batch: Option<&[T]>, missing: T) {
     if column.is_none() && batch.is_none() {
         return;

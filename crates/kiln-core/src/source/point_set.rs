@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
 use crate::raster::{Bins, Cells, Reduction};
 
-/// A set of points from which pictures are rendered, at one point in time: files, memory, a snapshot of a stored layer, or a
-/// live table.
+/// A set of points from which pictures are rendered, at one point in time: files, memory, a snapshot of a stored layer,
+/// or a live table.
 ///
 /// Only the properties of the set are required methods. The data for a picture is computed by a scan, unless the set
 /// overrides that with a faster implementation, such as precomputed sums per cell.
@@ -76,7 +76,8 @@ pub trait PointSet: Source + Debug {
     /// Reduces the points that match `query` per cell of `canvas`, which a kernel of `radius_px` pixels will smooth.
     ///
     /// # Errors
-    /// If the points cannot be read, or lack a column that `query` filters by; [`Error::Cancelled`] if the query is cancelled.
+    /// If the points cannot be read, or lack a column that `query` filters by; [`Error::Cancelled`] if the query is
+    /// cancelled.
     fn cells(
         &self,
         query: &Query<'_>,
@@ -89,8 +90,8 @@ pub trait PointSet: Source + Debug {
         scan_cells(self, query, canvas, reduction, threads)
     }
 
-    /// The longitudes and latitudes in degrees of a systematic sample of up to `count` points that match `query`. If exact
-    /// positions are expensive, they may be rounded to the squares of a quadtree level, `level`, 0 to 32.
+    /// The longitudes and latitudes in degrees of a systematic sample of up to `count` points that match `query`. If
+    /// exact positions are expensive, they may be rounded to the squares of a quadtree level, `level`, 0 to 32.
     ///
     /// # Errors
     /// As [`cells`](Self::cells).
@@ -124,14 +125,15 @@ pub trait Provider: Send + Sync + Debug {
     /// If they cannot be listed.
     fn names(&self) -> Result<Vec<String>>;
 
-    /// The current point set `name`; `None` if it does not exist. Returns the same `Arc` while the points do not change.
+    /// The current point set `name`; `None` if it does not exist. Returns the same `Arc` while the points do not
+    /// change.
     ///
     /// # Errors
     /// If it cannot be read.
     fn find(&self, name: &str) -> Result<Option<Arc<dyn PointSet>>>;
 
-    /// Updates `name`, so that the next [`find`](Self::find) returns its latest points. Default: no operation, as `find` always
-    /// does.
+    /// Updates `name`, so that the next [`find`](Self::find) returns its latest points. Default: no operation, as
+    /// `find` always does.
     ///
     /// # Errors
     /// If the points cannot be read; [`Error::Cancelled`] once `stop` is set.
@@ -191,8 +193,8 @@ pub fn scan_each<S: Send>(
     source.scan(query, &mut sinks)
 }
 
-/// Implements [`PointSet::cells`] by a scan of `source`. Each worker has its own bins; the number of workers is limited by their
-/// memory.
+/// Implements [`PointSet::cells`] by a scan of `source`. Each worker has its own bins; the number of workers is limited
+/// by their memory.
 ///
 /// # Errors
 /// As [`Source::scan`].

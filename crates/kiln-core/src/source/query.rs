@@ -28,20 +28,21 @@ pub struct ColumnSelection {
     pub space: CoordinateSpace,
     /// Whether batches have weights. If not, no weight column is read. Default: `false`.
     pub weights: bool,
-    /// Whether batches have times, if the input has them. An input without times is not an error, unless `names` names the
-    /// column. A row with an invalid time is rejected; one without a time has
+    /// Whether batches have times, if the input has them. An input without times is not an error, unless `names` names
+    /// the column. A row with an invalid time is rejected; one without a time has
     /// [`Points::NO_TIME`](crate::geo::Points::NO_TIME). Default: `false`.
     pub times: bool,
-    /// Whether batches have categories, if the input has them. An input without categories is not an error, unless `names`
-    /// names the column. Default: `false`.
+    /// Whether batches have categories, if the input has them. An input without categories is not an error, unless
+    /// `names` names the column. Default: `false`.
     pub categories: bool,
 }
 
-/// The names of the columns (CSV headers, Parquet columns, GeoJSON properties). A number selects a column by its position
-/// from 1 if no column has that name; `None` detects the column by its usual names. With [`Columns::NO_COLUMN`] as its name, a
-/// weight, time or category is not read.
+/// The names of the columns (CSV headers, Parquet columns, GeoJSON properties). A number selects a column by its
+/// position from 1 if no column has that name; `None` detects the column by its usual names. With
+/// [`Columns::NO_COLUMN`] as its name, a weight, time or category is not read.
 ///
-/// In JSON and GeoJSON, the usual names are detected in the first 1000 rows; members that first occur later must be named.
+/// In JSON and GeoJSON, the usual names are detected in the first 1000 rows; members that first occur later must be
+/// named.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
     /// Longitude or x: `lon`, `lng`, `long`, `longitude`, `x`.
@@ -139,7 +140,8 @@ impl Filter {
 }
 
 impl fmt::Display for Filter {
-    /// Writes the canonical text, which is the same for equal filters in every process, and different for different ones.
+    /// Writes the canonical text, which is the same for equal filters in every process, and different for different
+    /// ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, time_us) in [("start", self.start_us), ("end", self.end_us)] {
             if let Some(time_us) = time_us {

@@ -10,7 +10,8 @@ use crate::parameter::Parameter;
 /// Options for reading an input. By default they are detected from the input.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadOptions {
-    /// The coordinate reference system, such as `EPSG:25832`. Default: the one that the input declares, or WGS 84 in degrees.
+    /// The coordinate reference system, such as `EPSG:25832`. Default: the one that the input declares, or WGS 84 in
+    /// degrees.
     pub crs: Option<String>,
     /// The axis order of coordinate pairs. Default: that of the format.
     pub order: Option<AxisOrder>,
@@ -18,13 +19,13 @@ pub struct ReadOptions {
     pub time_format: TimeFormat,
     /// Whether the day is before the month in `05/01/2024`. Default: detected per column.
     pub day_first: Option<bool>,
-    /// The character encoding of text, as a WHATWG label such as `windows-1252`. Default: that of the byte order mark, or
-    /// UTF-8.
+    /// The character encoding of text, as a WHATWG label such as `windows-1252`. Default: that of the byte order mark,
+    /// or UTF-8.
     pub encoding: Option<String>,
     /// The quoting of CSV fields. Default: detected from the file.
     pub quote: Option<Quote>,
-    /// The path of the list of records in a JSON document, such as `data.items`, or the name of the table in a GeoPackage.
-    /// Default: the document itself or its only list of objects, or the only table.
+    /// The path of the list of records in a JSON document, such as `data.items`, or the name of the table in a
+    /// GeoPackage. Default: the document itself or its only list of objects, or the only table.
     pub records: Option<String>,
 }
 

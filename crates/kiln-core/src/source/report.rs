@@ -99,8 +99,8 @@ impl ScanReport {
     }
 }
 
-/// Invalid values of a column that was detected by its usual name. Their points are kept without the value; the weight of a
-/// point without one is 1.
+/// Invalid values of a column that was detected by its usual name. Their points are kept without the value; the weight
+/// of a point without one is 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredValues {
     /// The input, as the user named it.
@@ -131,8 +131,8 @@ impl IgnoredValues {
     }
 }
 
-/// An assumption about how an input is read, which a parameter can override: an assumed order of day and month, or an assumed
-/// coordinate reference system.
+/// An assumption about how an input is read, which a parameter can override: an assumed order of day and month, or an
+/// assumed coordinate reference system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The input, as the user named it.

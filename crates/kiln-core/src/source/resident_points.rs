@@ -14,8 +14,8 @@ use crate::geo::{Bounds, Categories, Extent, Points};
 /// The points of an input in memory, in input order: 16 bytes per point, plus 4 for weights, 8 for times and 4 for
 /// categories.
 ///
-/// They have times and categories if the query that loaded them selects these. A query that filters by a missing column is an
-/// error, and must be answered from the input itself: see [`serves`](Self::serves).
+/// They have times and categories if the query that loaded them selects these. A query that filters by a missing column
+/// is an error, and must be answered from the input itself: see [`serves`](Self::serves).
 #[derive(Debug, Default)]
 pub struct ResidentPoints {
     points: PointColumns,
@@ -30,7 +30,8 @@ pub struct ResidentPoints {
 }
 
 impl ResidentPoints {
-    /// The minimum number of points per block. Blocks are larger if there would be more than [`MAX_BLOCKS`](Self::MAX_BLOCKS).
+    /// The minimum number of points per block. Blocks are larger if there would be more than
+    /// [`MAX_BLOCKS`](Self::MAX_BLOCKS).
     const BLOCK_POINTS: usize = 256;
     /// The maximum number of blocks, which bounds the time to test all of them.
     const MAX_BLOCKS: usize = 1 << 14;
@@ -38,7 +39,8 @@ impl ResidentPoints {
     /// Loads all points of `source` that match `query`.
     ///
     /// # Errors
-    /// If the input cannot be read; [`Error::Cancelled`](crate::Error::Cancelled) once there are more than `max_points`.
+    /// If the input cannot be read; [`Error::Cancelled`](crate::Error::Cancelled) once there are more than
+    /// `max_points`.
     pub fn load(source: &dyn Source, query: &Query<'_>, max_points: usize) -> Result<Self> {
         let mut points = PointColumns::default();
         let mut sink = |batch: Points<'_>| {
@@ -71,8 +73,8 @@ impl ResidentPoints {
         self.points.is_empty()
     }
 
-    /// Whether a scan for `query` returns the same points as a scan of the input: whether the columns that it requires were
-    /// loaded.
+    /// Whether a scan for `query` returns the same points as a scan of the input: whether the columns that it requires
+    /// were loaded.
     pub fn serves(&self, query: &Query<'_>) -> bool {
         let time = query.columns.times || query.filter.filters_time();
         let category = query.columns.categories || query.filter.filters_category();
@@ -159,7 +161,8 @@ impl PointSet for ResidentPoints {
 /// The longitude, latitude and weight of a point.
 pub type PointWithin = (f64, f64, f32);
 
-/// The first `max` points of `source` inside `bounds`, edges included, in input order; and the total number of points inside.
+/// The first `max` points of `source` inside `bounds`, edges included, in input order; and the total number of points
+/// inside.
 ///
 /// # Errors
 /// If the input cannot be read.

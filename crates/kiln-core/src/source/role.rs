@@ -148,7 +148,7 @@ pub fn position(name: &str, known: &[impl AsRef<str>]) -> Result<Option<usize>, 
     };
     let exact = matches(|known, name| known == name);
     if exact.len() > 1 {
-        return Err(format!("more than one column is called {}; rename all but the one that is meant", quoted(name)));
+        return Err(format!("more than one column is called {}; rename all but one of them", quoted(name)));
     }
     let found = if exact.is_empty() { matches(str::eq_ignore_ascii_case) } else { exact };
     match found[..] {
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(position("lat", &["x", "latitude"]), Ok(None));
         assert_eq!(
             position("lat", &["lat", "LAT", "lat"]).unwrap_err(),
-            "more than one column is called \"lat\"; rename all but the one that is meant"
+            "more than one column is called \"lat\"; rename all but one of them"
         );
         assert_eq!(
             position("lat", &["Lat", "x", "LAT", "LAT"]).unwrap_err(),

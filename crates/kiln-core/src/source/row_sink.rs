@@ -9,8 +9,8 @@ use crate::simd::wide;
 
 /// Receives the rows of a part of an input, in order, and passes the valid points that match the query to a sink.
 ///
-/// Every row must be passed exactly once, to [`row`](Self::row), [`columns`](Self::columns) or [`reject`](Self::reject), so
-/// that the count is the number of the row within its part.
+/// Every row must be passed exactly once, to [`row`](Self::row), [`columns`](Self::columns) or
+/// [`reject`](Self::reject), so that the count is the number of the row within its part.
 pub struct RowSink<'i, 's> {
     query: &'i Query<'i>,
     sink: &'i mut Sink<'s>,
@@ -143,8 +143,8 @@ impl<'i, 's> RowSink<'i, 's> {
         }
     }
 
-    /// Counts an ignored value of the next row. `describe` returns the name of the column and why the value is invalid; it is
-    /// only called for the first value of a role.
+    /// Counts an ignored value of the next row. `describe` returns the name of the column and why the value is invalid;
+    /// it is only called for the first value of a role.
     #[cold]
     pub fn ignore(&mut self, role: Role, describe: impl FnOnce() -> (String, String)) {
         if let Some(ignored) = self.report.ignored.iter_mut().find(|ignored| ignored.role == role) {

@@ -131,7 +131,8 @@ fn the_index_returns_few_edges_per_latitude_of_a_detailed_coast() {
     assert!(area.contains(0.0, 0.0) && area.contains(-39.9, 0.0) && !area.contains(0.0, 40.1));
 }
 
-/// Whether a point is inside an odd number of rings of one of the polygons, in integer arithmetic. The unit is half a degree.
+/// Whether a point is inside an odd number of rings of one of the polygons, in integer arithmetic. The unit is half a
+/// degree.
 fn naive_contains(polygons: &[Vec<Vec<[i64; 2]>>], lon: i64, lat: i64) -> bool {
     let crosses = |lon: i64, [a, b]: [[i64; 2]; 2]| {
         let (south, north) = if a[1] < b[1] { (a, b) } else { (b, a) };

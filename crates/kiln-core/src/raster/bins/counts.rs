@@ -2,7 +2,8 @@
 
 use crate::simd::wide;
 
-/// Integer counts per cell. The low byte of each count is stored separately, so that counting touches a quarter of the memory.
+/// Integer counts per cell. The low byte of each count is stored separately, so that counting touches a quarter of the
+/// memory.
 #[derive(Debug)]
 pub(super) struct Counts {
     low: Vec<u8>,

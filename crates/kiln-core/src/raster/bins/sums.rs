@@ -25,8 +25,8 @@ impl Sums {
     const UNIT_EXPONENT: i32 = -56;
     /// Weights are rounded to multiples of this, 2^−56 ≈ 1.4 · 10^−17.
     pub const UNIT: f64 = 1.0 / (1u64 << -Self::UNIT_EXPONENT) as f64;
-    /// Bits of the maximum of the first weights in `fixed`: 24 of its own and 16 for smaller weights, which leaves 2^23 times
-    /// the maximum before a sum goes to `overflow`.
+    /// Bits of the maximum of the first weights in `fixed`: 24 of its own and 16 for smaller weights, which leaves 2^23
+    /// times the maximum before a sum goes to `overflow`.
     const WEIGHT_BITS: i32 = 40;
 
     pub(super) fn new(cells: usize) -> Self {

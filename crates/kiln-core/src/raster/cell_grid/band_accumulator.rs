@@ -97,9 +97,9 @@ impl BandAccumulator {
         }
     }
 
-    /// Adds the cells of a block of 64 × 64 pixels that is entirely inside and contains `points` points. `first` is the index
-    /// of its north-western pixel. Returns `false` without adding it unless only sums are accumulated, and either all or none
-    /// of its rows are counted.
+    /// Adds the cells of a block of 64 × 64 pixels that is entirely inside and contains `points` points. `first` is the
+    /// index of its north-western pixel. Returns `false` without adding it unless only sums are accumulated, and either
+    /// all or none of its rows are counted.
     pub fn add_whole_block(&mut self, first: usize, cell: &[u16], cells: CellSums<'_>, points: u64) -> bool {
         let (Some(sums), None, None) = (&mut self.sums, &self.counts, &self.max) else { return false };
         let width = self.width as usize;

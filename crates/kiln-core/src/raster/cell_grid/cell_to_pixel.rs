@@ -1,8 +1,8 @@
 //! Mapping of the cells of a grid level to the pixels of a canvas.
 //!
-//! Every point is drawn at the center of its cell, whether it is stored in a block or as a single point, so a picture depends
-//! on the points and the canvas alone, not on the storage. If pixels are cells, as in tiles, this is exact. Otherwise the cells
-//! are as fine as the stored coordinates, which is exact too.
+//! Every point is drawn at the center of its cell, whether it is stored in a block or as a single point, so a picture
+//! depends on the points and the canvas alone, not on the storage. If pixels are cells, as in tiles, this is exact.
+//! Otherwise the cells are as fine as the stored coordinates, which is exact too.
 
 use std::ops::Range;
 
@@ -45,8 +45,8 @@ impl CellToPixelMap {
         self.is_aligned
     }
 
-    /// Splits the rows of the canvas into bands of about `rows`. If pixels are cells, bands start at block boundaries, so that
-    /// no block is in two bands.
+    /// Splits the rows of the canvas into bands of about `rows`. If pixels are cells, bands start at block boundaries,
+    /// so that no block is in two bands.
     pub fn bands(&self, rows: u32) -> Vec<Range<u32>> {
         const SIDE: u32 = 1 << SIDE_BITS;
         let height = self.canvas.height();
@@ -68,8 +68,8 @@ impl CellToPixelMap {
         MAX_LEVEL - self.level
     }
 
-    /// The columns `[first, end)` and rows `[first, end)` of all cells that may be inside the canvas rows `rows`, in one copy
-    /// of the world.
+    /// The columns `[first, end)` and rows `[first, end)` of all cells that may be inside the canvas rows `rows`, in
+    /// one copy of the world.
     pub fn cell_window(&self, turn: i64, rows: Range<u32>) -> [[u64; 2]; 2] {
         let cells = (1u64 << self.level) as f64;
         let [west, _] = self.canvas.world_at(0.0, 0.0);
@@ -156,7 +156,8 @@ impl ColumnMap {
     }
 }
 
-/// The map of a band whose pixels are cells, in 32-bit arithmetic: the cell of the first pixel, and the size of the band.
+/// The map of a band whose pixels are cells, in 32-bit arithmetic: the cell of the first pixel, and the size of the
+/// band.
 #[derive(Clone, Copy, Debug)]
 pub struct AlignedBand {
     first: [i32; 2],

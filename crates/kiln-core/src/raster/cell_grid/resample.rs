@@ -1,8 +1,8 @@
 //! Area-weighted resampling of the cells of a grid level to the pixels of a canvas that are not aligned with them.
 //!
 //! The points of a cell are assumed to be distributed evenly in it, so each pixel gets the fraction of a cell that it
-//! covers. Assigning each cell to the pixel of its center would cause moiré patterns: if cells are almost as wide as pixels,
-//! every n-th pixel would get two of them.
+//! covers. Assigning each cell to the pixel of its center would cause moiré patterns: if cells are almost as wide as
+//! pixels, every n-th pixel would get two of them.
 
 use std::ops::Range;
 
@@ -20,8 +20,8 @@ pub struct Resampling {
 }
 
 impl Resampling {
-    /// The resampling for a canvas that a kernel of `radius_px` will smooth. The width of a cell adds at most 0.3 % to the
-    /// spread of a Gaussian kernel of that radius, so the error of the peak of a single point is at most that.
+    /// The resampling for a canvas that a kernel of `radius_px` will smooth. The width of a cell adds at most 0.3 % to
+    /// the spread of a Gaussian kernel of that radius, so the error of the peak of a single point is at most that.
     pub fn new(canvas: &Canvas, radius_px: f64) -> Self {
         // Cells are at most 1, 1/2, 1/4 pixel wide.
         let extra_levels = [12.0, 4.0].iter().filter(|&&min_radius| radius_px < min_radius).count() as u32;
@@ -54,8 +54,8 @@ impl Resampling {
         (MAX_CELLS * rows / cells.max(1)).clamp(1, rows.max(1)) as usize
     }
 
-    /// The cells that the canvas rows `rows` cover, as a canvas whose pixels are the cells, and those of its rows that no
-    /// earlier row covers.
+    /// The cells that the canvas rows `rows` cover, as a canvas whose pixels are the cells, and those of its rows that
+    /// no earlier row covers.
     pub fn cells(&self, rows: Range<u32>) -> (Canvas, Range<u32>) {
         let Self { level, columns, rows: all } = self;
         let cells = all.of(&rows);
@@ -137,8 +137,8 @@ struct Overlaps {
 }
 
 impl Overlaps {
-    /// The overlaps of the pixels `[offset, offset + pixels)` of a grid with the cells in `world`. `edge` returns the start of a
-    /// cell in pixels of the grid.
+    /// The overlaps of the pixels `[offset, offset + pixels)` of a grid with the cells in `world`. `edge` returns the
+    /// start of a cell in pixels of the grid.
     fn find(offset: i64, pixels: u32, world: Range<i64>, edge: impl Fn(i64) -> f64) -> Self {
         let clamp = |cell: i64| cell.clamp(world.start, world.end.saturating_sub(1));
         let mut cell = clamp(first_beyond(offset as f64, &edge) - 1);

@@ -2,8 +2,8 @@
 //!
 //! With `D` the dot size, `half = D/2` and `R = sqrt(half² + half²) / 2 = 0.353553 D`, a pixel at distance `d` is
 //! multiplied by `min(255, trunc(200 d/R + 50)) / 255`. The squared distance is rounded to `f32` after every operation;
-//! root, quotient, product and sum are `f64`. All of these are correctly rounded by IEEE 754, so the bytes are the same on
-//! every machine as long as no multiplication is fused with an addition, which Rust never does implicitly.
+//! root, quotient, product and sum are `f64`. All of these are correctly rounded by IEEE 754, so the bytes are the same
+//! on every machine as long as no multiplication is fused with an addition, which Rust never does implicitly.
 
 use std::ops::Range;
 
@@ -26,9 +26,9 @@ const MAX_POSITION_ERROR_PX: f32 = 1.0 / 16.0;
 
 /// An upper bound of the difference of the factors computed in `f32` and in `f64`.
 ///
-/// The relative errors of `sqrt`, the slope and their product are at most 2^-24 each, of a number below 256: 4.6e-5 together.
-/// Adding the factor of the center rounds by at most 2^-17 = 7.7e-6 more. The error of the `f64` formula itself is below
-/// 1e-12.
+/// The relative errors of `sqrt`, the slope and their product are at most 2^-24 each, of a number below 256: 4.6e-5
+/// together. Adding the factor of the center rounds by at most 2^-17 = 7.7e-6 more. The error of the `f64` formula
+/// itself is below 1e-12.
 const MAX_FACTOR_ERROR: f32 = 1.0 / 8192.0;
 
 /// 1.5 · 2^23: adding it to a small number rounds that to an integer, which is then in the low bits of the sum.
@@ -53,8 +53,8 @@ fn cone_radius(dot_size: f32) -> f64 {
 
 /// The visible radius of a single dot in pixels: 0.35886 times the dot size.
 ///
-/// Pixels up to 252 are visible, and `trunc(200 d/R + 50) <= 252` for `d < 1.015 R` with `R = sqrt(2)/4` times the dot size
-/// (`calcDensity` and `colorize` in `heatmap.c` of heatmap 2.2.1).
+/// Pixels up to 252 are visible, and `trunc(200 d/R + 50) <= 252` for `d < 1.015 R` with `R = sqrt(2)/4` times the dot
+/// size (`calcDensity` and `colorize` in `heatmap.c` of heatmap 2.2.1).
 pub fn radius_for_dot_size(dot_size: f32) -> f32 {
     (f64::from(dot_size) * radius_per_dot_size()) as f32
 }
@@ -69,8 +69,8 @@ fn radius_per_dot_size() -> f64 {
     (LAST_VISIBLE + 1.0 - CENTER) / SLOPE * std::f64::consts::SQRT_2 / 4.0
 }
 
-/// The maximum distance in pixels from the center of a dot at which it changes a pixel: 0.36239 times the dot size, plus an
-/// allowance for rounding.
+/// The maximum distance in pixels from the center of a dot at which it changes a pixel: 0.36239 times the dot size,
+/// plus an allowance for rounding.
 pub fn reach_px(dot_size: f32) -> f32 {
     let ratio = (255.0 - CENTER) / SLOPE;
     (cone_radius(dot_size) * ratio) as f32 + MAX_POSITION_ERROR_PX
@@ -114,8 +114,8 @@ impl Cone {
         span(px, (self.reach * self.reach - dy * dy).max(0.0).sqrt())
     }
 
-    /// Multiplies the first `count` of `pixels`, which start at column `first`, by the factors of a dot at `px`, in the row at
-    /// distance `dy` from its center.
+    /// Multiplies the first `count` of `pixels`, which start at column `first`, by the factors of a dot at `px`, in the
+    /// row at distance `dy` from its center.
     #[inline(always)]
     pub(super) fn shade(&self, pixels: &mut [u8; LANES], px: f32, first: f32, dy: f32, count: i32) {
         let factors = self.factors(px, first, dy);
@@ -125,7 +125,8 @@ impl Cone {
         }
     }
 
-    /// The factors, in units of 1/255, of the columns from `first` on in the row at distance `dy` from the center at `px`.
+    /// The factors, in units of 1/255, of the columns from `first` on in the row at distance `dy` from the center at
+    /// `px`.
     #[inline(always)]
     fn factors(&self, px: f32, first: f32, dy: f32) -> [u8; LANES] {
         let mut squares = [0.0; LANES];

@@ -4,9 +4,9 @@ use crate::geo::Points;
 
 /// The positions px, py of `points` in a picture of `width` × `height` pixels, computed as in heatmap 2.2.1.
 ///
-/// `area` is `[min x, min y, max x, max y]` of the picture; `None` is the bounding box of the points. All numbers are narrowed
-/// to `f32` first, and every operation is rounded to `f32`: in an area of 0.01 degrees the steps of `f32` are visible. Both
-/// axes are linear, not a Mercator projection. Swapped corners mirror the picture.
+/// `area` is `[min x, min y, max x, max y]` of the picture; `None` is the bounding box of the points. All numbers are
+/// narrowed to `f32` first, and every operation is rounded to `f32`: in an area of 0.01 degrees the steps of `f32` are
+/// visible. Both axes are linear, not a Mercator projection. Swapped corners mirror the picture.
 ///
 /// If the area has no width or height (as the box of one point, or of points on a vertical or horizontal line), or a
 /// coordinate is not finite, positions are not finite and are not drawn. Weights are not used.

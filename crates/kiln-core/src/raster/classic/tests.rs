@@ -34,7 +34,7 @@ fn blend(px: &[f32], py: &[f32], dot_size: f32, window: Window, threads: usize) 
 }
 
 fn full(px: &[f32], py: &[f32], dot_size: f32, width: usize, height: usize) -> Vec<u8> {
-    blend(px, py, dot_size, Window::whole(width, height), 1).cells().to_vec()
+    blend(px, py, dot_size, Window::full(width, height), 1).cells().to_vec()
 }
 
 /// Dots in and around a canvas of `width` × `height`: scattered, on integer positions, clustered, or not finite.
@@ -67,7 +67,7 @@ proptest! {
 
     #[test]
     fn any_number_of_threads_gives_the_same_bytes((width, height, px, py, dot_size) in pictures(), threads in 0..9_usize) {
-        let grid = blend(&px, &py, dot_size, Window::whole(width, height), threads);
+        let grid = blend(&px, &py, dot_size, Window::full(width, height), threads);
         prop_assert_eq!(grid.cells(), full(&px, &py, dot_size, width, height));
     }
 
@@ -80,7 +80,7 @@ proptest! {
         let scale = |i: usize, side: usize| (fractions[i] * side as f32) as usize;
         let (column, row) = (scale(0, width), scale(1, height));
         let window = Window { column, row, width: scale(2, width - column), height: scale(3, height - row) };
-        let full = blend(&px, &py, dot_size, Window::whole(width, height), 1);
+        let full = blend(&px, &py, dot_size, Window::full(width, height), 1);
         let grid = blend(&px, &py, dot_size, window, threads);
         prop_assert_eq!((grid.width(), grid.height()), (window.width, window.height));
         for line in 0..window.height {
@@ -92,7 +92,7 @@ proptest! {
     fn the_vector_width_does_not_change_the_result((width, height, px, py, dot_size) in pictures()) {
         let dots = Dots::new(&px, &py, dot_size).unwrap();
         let draw = |paint: fn(&mut Band, &Dots<'_>)| {
-            let mut band = Band::new(Window::whole(width, height));
+            let mut band = Band::new(Window::full(width, height));
             paint(&mut band, &dots);
             let mut pixels = vec![0; width * height];
             band.write_to(&mut pixels);
@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn every_point_is_counted_once((width, height, px, py, dot_size) in pictures()) {
         let dots = Dots::new(&px, &py, dot_size).unwrap();
-        let counts = dots.count(Window::whole(width, height));
+        let counts = dots.count(Window::full(width, height));
         prop_assert_eq!(counts.drawn + counts.outside + counts.not_finite, px.len());
         let touching = px.iter().zip(&py).filter(|&(&x, &y)| naive(&[x], &[y], dot_size, width, height).iter().any(|&p| p < 255));
         prop_assert!(counts.drawn >= touching.count());
@@ -126,7 +126,7 @@ fn saturated_tiles_stay_exact() {
     let black = expected.iter().filter(|&&pixel| pixel < 1).count();
     assert!(black > 10_000, "only {black} pixels are 0");
     assert_eq!(full(&px, &py, 40.0, 200, 140), expected);
-    assert_eq!(blend(&px, &py, 40.0, Window::whole(200, 140), 3).cells(), expected);
+    assert_eq!(blend(&px, &py, 40.0, Window::full(200, 140), 3).cells(), expected);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_dot_larger_than_the_canvas_covers_it() {
 
 #[test]
 fn a_dot_centered_outside_can_overlap_the_window() {
-    let counts = Dots::new(&[-10.0, -40.0], &[20.0, 20.0], 60.0).unwrap().count(Window::whole(40, 40));
+    let counts = Dots::new(&[-10.0, -40.0], &[20.0, 20.0], 60.0).unwrap().count(Window::full(40, 40));
     assert_eq!(counts, DotCounts { drawn: 1, outside: 1, not_finite: 0 });
     assert!(full(&[-10.0], &[20.0], 60.0, 40, 40).iter().any(|&pixel| pixel < 253));
 }
@@ -176,6 +176,6 @@ fn errors_name_the_parameter() {
     let dots = Dots::new(&[], &[], 20.0).unwrap();
     let beyond = Window { column: usize::MAX, row: 0, width: 2, height: 2 };
     assert!(dots.blend(beyond, 1).unwrap_err().to_string().starts_with("size: "));
-    assert_eq!(dots.blend(Window::whole(5, 1), usize::MAX).unwrap().cells(), [255; 5]);
-    assert_eq!(dots.blend(Window::whole(0, 5), 1).unwrap().cells(), &[] as &[u8]);
+    assert_eq!(dots.blend(Window::full(5, 1), usize::MAX).unwrap().cells(), [255; 5]);
+    assert_eq!(dots.blend(Window::full(0, 5), 1).unwrap().cells(), &[] as &[u8]);
 }
