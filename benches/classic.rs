@@ -1,4 +1,4 @@
-//! The old library's dots: a gaussian cloud on 1024 × 1024 pixels, as its users draw it.
+//! Classic dots: a Gaussian cloud of points on 1024 × 1024 pixels.
 
 #![allow(clippy::expect_used)]
 
@@ -9,7 +9,8 @@ use kiln::raster::classic::{Dots, Window};
 
 const SIDE_PX: usize = 1024;
 
-/// `count` positions on one axis: gaussian about the middle, by the sum of twelve steps of a 64-bit generator.
+/// `count` positions along an axis, normally distributed around the center: sums of twelve uniform numbers of a 64-bit
+/// LCG.
 fn cloud(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let mut uniform = move || {
@@ -30,7 +31,7 @@ fn classic(criterion: &mut Criterion) {
             group.bench_function(name, |bencher| {
                 bencher.iter(|| {
                     let dots = Dots::new(black_box(&px), &py, dot_size).expect("the size is in range");
-                    dots.blend(Window::whole(SIDE_PX, SIDE_PX), threads).expect("the window is in range")
+                    dots.blend(Window::full(SIDE_PX, SIDE_PX), threads).expect("the window is in range")
                 });
             });
         }

@@ -1,4 +1,4 @@
-//! Encoders over a heat picture of its own making: mostly empty, with smooth blobs.
+//! Encoders, on a synthetic heat map: mostly empty, with smooth blobs.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -9,7 +9,7 @@ use kiln::encode::geotiff::{Crs, GeoReference, write_colors, write_density};
 use kiln::encode::png::{Compression, PngOptions, write_indexed};
 use kiln::raster::Grid;
 
-/// The sum of 120 Gaussian blobs of several sizes in a square of `side_px`; about two thirds of it is empty.
+/// The sum of 120 Gaussian blobs of different sizes in a square of `side_px`, of which about two thirds are empty.
 fn density(side_px: usize) -> Grid<f32> {
     let mut state = 7_u32;
     let mut random = || {

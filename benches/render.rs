@@ -1,4 +1,4 @@
-//! From points in memory to a picture: binning, the kernel, and the whole way to PNG bytes.
+//! Rendering of points in memory: binning, convolution, and all stages up to the PNG.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -7,17 +7,17 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use kiln::encode::png::{PngOptions, write_indexed};
 use kiln::geo::{Bounds, Canvas, Points, Projection};
 use kiln::layer::{Style, render};
-use kiln::raster::{Aggregation, Bins, Kernel, Shape, Tally, density};
+use kiln::raster::{Aggregation, Bins, Kernel, Reduction, Shape, density};
 use kiln::source::{MemorySource, Query};
 
-/// Points in towns: most of them crowd around a few hundred places, the rest lie anywhere.
+/// Clustered points: 95 % around 300 towns, the others uniformly distributed.
 fn towns(count: usize) -> (Vec<f64>, Vec<f64>) {
     let mut state = 1u64;
     let mut random = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1u64 << 53) as f64
     };
-    let places: Vec<(f64, f64, f64)> =
+    let towns: Vec<(f64, f64, f64)> =
         (0..300).map(|_| (random() * 340.0 - 170.0, random() * 110.0 - 50.0, random() * random() * 3.0)).collect();
     let (mut lon, mut lat) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for i in 0..count {
@@ -25,8 +25,8 @@ fn towns(count: usize) -> (Vec<f64>, Vec<f64>) {
             lon.push(random() * 360.0 - 180.0);
             lat.push(random() * 170.0 - 85.0);
         } else {
-            // Small numbers are more likely, as some towns are larger than others.
-            let (x, y, size) = places[(random() * random() * places.len() as f64) as usize];
+            // Low indices are more likely, as some towns are larger than others.
+            let (x, y, size) = towns[(random() * random() * towns.len() as f64) as usize];
             let mut spread = || random() + random() + random() - 1.5;
             lon.push((x + spread() * size).clamp(-179.9, 179.9));
             lat.push(y + spread() * size);
@@ -35,7 +35,7 @@ fn towns(count: usize) -> (Vec<f64>, Vec<f64>) {
     (lon, lat)
 }
 
-fn whole_way(c: &mut Criterion) {
+fn end_to_end(c: &mut Criterion) {
     let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 1024, 1024).unwrap();
     let mut group = c.benchmark_group("points to PNG, 1024², radius 20");
     for count in [10_000, 1_000_000, 10_000_000] {
@@ -66,15 +66,15 @@ fn stages(c: &mut Criterion) {
         Canvas::new(Projection::Mercator, Bounds::new(-10.0, 35.0, 30.0, 60.0).unwrap(), 30_000, 3000).unwrap();
     let mut group = c.benchmark_group("bin 1M points, 1 thread");
     group.throughput(Throughput::Elements(points.len() as u64));
-    for (name, canvas, points, tally) in [
-        ("count", &world, points, Tally::Count),
-        ("sum", &world, weighted, Tally::Sum),
-        ("max", &world, weighted, Tally::Max),
-        ("count in f64", &street, points, Tally::Count),
+    for (name, canvas, points, reduction) in [
+        ("count", &world, points, Reduction::Count),
+        ("sum", &world, weighted, Reduction::Sum),
+        ("max", &world, weighted, Reduction::Max),
+        ("count in f64", &street, points, Reduction::Count),
     ] {
         group.bench_function(name, |b| {
             b.iter(|| {
-                let mut bins = Bins::new(canvas, tally);
+                let mut bins = Bins::new(canvas, reduction);
                 bins.add(points);
                 black_box(bins.inside())
             });
@@ -85,7 +85,7 @@ fn stages(c: &mut Criterion) {
     for radius_px in [8.0, 20.0, 60.0] {
         for (name, shape) in [("gaussian", Shape::Gaussian), ("quartic", Shape::Quartic)] {
             let kernel = Kernel::new(shape, radius_px).unwrap();
-            let mut bins = Bins::new(&world.grow(kernel.reach_px()), Tally::Count);
+            let mut bins = Bins::new(&world.grow(kernel.reach_px()), Reduction::Count);
             bins.add(points);
             let cells = bins.into_cells();
             group.bench_function(BenchmarkId::new(name, radius_px), |b| {
@@ -98,6 +98,6 @@ fn stages(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(15);
-    targets = whole_way, stages
+    targets = end_to_end, stages
 }
 criterion_main!(benches);

@@ -1,4 +1,4 @@
-//! A stored layer: points in, tiles and pictures out, at ten times the points for the next line each.
+//! Stored layers: import, append, tiles and pictures, with up to 10 million points.
 
 #![allow(clippy::expect_used)]
 
@@ -9,13 +9,13 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use kiln::encode::png;
 use kiln::geo::{Bounds, Canvas, Points, Projection, TileCoord};
 use kiln::layer::{Layer, LayerSpec, Style, render_shaded};
-use kiln::raster::Tally;
+use kiln::raster::Reduction;
 use kiln::source::{MemorySource, Query};
 use kiln::store::{Batch, Description, Existing, Progress, Snapshot, Store};
 
 const WEEK_US: i64 = 7 * 86_400 * 1_000_000;
 
-/// Points as people are spread: in crowds of all sizes around some thousand places, over two years.
+/// Points distributed like population: in clusters of all sizes around 4000 centers, over two years.
 struct Cloud {
     lon: Vec<f64>,
     lat: Vec<f64>,
@@ -30,11 +30,11 @@ impl Cloud {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1u64 << 53) as f64
         };
-        let places: Vec<[f64; 3]> =
+        let centers: Vec<[f64; 3]> =
             (0..4000).map(|_| [uniform() * 340.0 - 170.0, uniform() * 130.0 - 60.0, uniform().powi(4)]).collect();
         let mut cloud = Self { lon: Vec::new(), lat: Vec::new(), weight: Vec::new(), time_us: Vec::new() };
         for _ in 0..count {
-            let [lon, lat, size] = places[(uniform().powi(3) * places.len() as f64) as usize];
+            let [lon, lat, size] = centers[(uniform().powi(3) * centers.len() as f64) as usize];
             let gaussian = |uniform: &mut dyn FnMut() -> f64| (0..6).map(|_| uniform()).sum::<f64>() - 3.0;
             let spread = 0.02 + 3.0 * size;
             cloud.lon.push(lon + spread * gaussian(&mut uniform));
@@ -52,14 +52,14 @@ impl Cloud {
     }
 }
 
-/// Whether it is to be measured; a test only runs it once, on few points.
+/// Whether this is a benchmark run. A test run executes each benchmark once, with few points.
 fn is_bench() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
 fn store_at(folder: &Path) -> Store {
     let store = Store::open(folder).expect("a folder");
-    std::fs::create_dir_all(store.folder()).expect("room in the temporary folder");
+    std::fs::create_dir_all(store.folder()).expect("a writable temporary folder");
     store
 }
 
@@ -68,21 +68,22 @@ fn import(store: &Store, name: &str, cloud: &Cloud, threads: usize) -> Arc<Snaps
     let query = Query::default().with_weights(true).with_times(true);
     layer
         .import(&MemorySource(cloud.points()), &query, Existing::Kept, None, threads, &Progress::default())
-        .expect("room in the temporary folder");
+        .expect("a writable temporary folder");
     layer.snapshot()
 }
 
-/// 400 tiles where the points are, of all zooms from 0 to 10.
+/// 400 tiles around points, at all zooms from 0 to 10.
 fn tiles(cloud: &Cloud) -> Vec<Canvas> {
-    let places = cloud.lon.iter().zip(&cloud.lat).step_by(cloud.lon.len() / 400);
+    let points = cloud.lon.iter().zip(&cloud.lat).step_by(cloud.lon.len() / 400);
     let tile = |(i, (&lon, &lat)): (usize, (&f64, &f64))| {
         let zoom = (i % 11) as u8;
         let (x, y) = Projection::Mercator.forward(lon, lat);
-        let across = f64::from(1u32 << zoom);
-        let at = |share: f64| ((share * across) as u32).min((1 << zoom) - 1);
-        Canvas::tile(TileCoord::new(zoom, at(x), at(y)).expect("a tile of that zoom"), 256).expect("a side in range")
+        let world_tiles = f64::from(1u32 << zoom);
+        let index = |world: f64| ((world * world_tiles) as u32).min((1 << zoom) - 1);
+        Canvas::tile(TileCoord::new(zoom, index(x), index(y)).expect("a tile of that zoom"), 256)
+            .expect("a side in range")
     };
-    places.enumerate().map(tile).collect()
+    points.enumerate().map(tile).collect()
 }
 
 fn draw(layer: &Layer, canvas: &Canvas, style: &Style, threads: usize) -> Vec<u8> {
@@ -95,7 +96,7 @@ fn draw(layer: &Layer, canvas: &Canvas, style: &Style, threads: usize) -> Vec<u8
     bytes
 }
 
-fn stored(criterion: &mut Criterion) {
+fn render(criterion: &mut Criterion) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let style = Style::new().expect("the default style");
     let counts: &[usize] = if is_bench() { &[100_000, 1_000_000, 10_000_000] } else { &[10_000] };
@@ -123,13 +124,13 @@ fn stored(criterion: &mut Criterion) {
         let tile = Canvas::tile(TileCoord::new(0, 0, 0).expect("the world's tile"), 256).expect("a side in range");
         group.bench_function("a week of two years, tile 0/0/0, one thread", |bencher| {
             let query = Query::default().with_weights(true).with_start(Some(WEEK_US)).with_end(Some(2 * WEEK_US));
-            bencher.iter(|| snapshot.cells(&query, &tile.grow(33), Tally::Sum, 20.0, 1).expect("times").0.inside);
+            bencher.iter(|| snapshot.cells(&query, &tile.grow(33), Reduction::Sum, 20.0, 1).expect("times").0.inside);
         });
         group.finish();
     }
 }
 
-fn written(criterion: &mut Criterion) {
+fn write(criterion: &mut Criterion) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut group = criterion.benchmark_group("store");
     group.sample_size(10);
@@ -153,12 +154,12 @@ fn written(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut batch = Batch::default();
             batch.add(cloud.points());
-            layer.append(batch, None).expect("room in the temporary folder")
+            layer.append(batch, None).expect("a writable temporary folder")
         });
-        layer.compact(threads, &Progress::default()).expect("room in the temporary folder");
+        layer.compact(threads, &Progress::default()).expect("a writable temporary folder");
     });
     group.finish();
 }
 
-criterion_group!(benches, stored, written);
+criterion_group!(benches, render, write);
 criterion_main!(benches);

@@ -11,7 +11,7 @@ use super::in_order::in_order;
 use super::progress::Progress;
 use crate::encode::{Bin, BinsWriter};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Cover, Points, Projection, TileCoord, Zooms};
+use crate::geo::{Bounds, Points, Projection, TileCoord, TileCover, Zooms};
 use crate::images::AtomicFile;
 use crate::layer::{Layer, is_occupied};
 use crate::parameter::Parameter;
@@ -73,7 +73,7 @@ impl BinsExport<'_> {
         let mut blocks = vec![Block::WORLD];
         for zoom in 0..=self.zooms.last {
             Block::sort(&mut blocks)?;
-            let cover = Cover::of(self.bounds.unwrap_or(Bounds::WORLD), zoom);
+            let cover = TileCover::of(self.bounds.unwrap_or(Bounds::WORLD), zoom);
             let is_exported = self.zooms.first <= zoom;
             progress.expect(blocks.len() as u64);
             let mut occupied = Vec::new();
@@ -116,7 +116,7 @@ impl BinsExport<'_> {
     }
 
     /// No sums if a block has points; `None` if it has none.
-    fn probe(&self, block: Block, cover: &Cover, query: &Query<'_>) -> Result<Option<Sums>> {
+    fn probe(&self, block: Block, cover: &TileCover, query: &Query<'_>) -> Result<Option<Sums>> {
         const COARSE_PX: u32 = 16;
         let tiles = block.tiles(cover)?;
         let Some((canvas, _)) = canvas_of(&tiles, COARSE_PX)? else { return Ok(None) };
@@ -125,7 +125,7 @@ impl BinsExport<'_> {
     }
 
     /// The sums of a block; `None` if it has no points.
-    fn sums(&self, block: Block, cover: &Cover, query: &Query<'_>) -> Result<Option<Sums>> {
+    fn sums(&self, block: Block, cover: &TileCover, query: &Query<'_>) -> Result<Option<Sums>> {
         let tiles = block.tiles(cover)?;
         let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(None) };
         let [west, north] = first.map(|tiles| tiles * TILE_PX);

@@ -3,7 +3,7 @@
 use super::TILE_PX;
 use crate::encode::pmtiles::tile_id;
 use crate::error::Result;
-use crate::geo::{Canvas, Cover, TileCoord};
+use crate::geo::{Canvas, TileCoord, TileCover};
 
 /// A square of tiles of one zoom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +53,12 @@ impl Block {
     }
 
     /// The tiles of the block within `cover`, in archive order.
-    pub(super) fn tiles(self, cover: &Cover) -> Result<Vec<TileCoord>> {
+    pub(super) fn tiles(self, cover: &TileCover) -> Result<Vec<TileCoord>> {
         let side = 1u32 << self.bits();
         let mut tiles = Vec::new();
         for (row, column) in (0..side).flat_map(|row| (0..side).map(move |column| (row, column))) {
             let tile = TileCoord::new(self.zoom, self.column * side + column, self.row * side + row)?;
-            if cover.has(tile) {
+            if cover.contains(tile) {
                 tiles.push(tile);
             }
         }
@@ -91,7 +91,7 @@ mod tests {
         let mut blocks = vec![Block::WORLD];
         let mut next = 0;
         for zoom in 0..6 {
-            let cover = Cover::of(Bounds::WORLD, zoom);
+            let cover = TileCover::of(Bounds::WORLD, zoom);
             Block::sort(&mut blocks).unwrap();
             for tile in blocks.iter().flat_map(|block| block.tiles(&cover).unwrap()) {
                 assert_eq!(tile_id(tile), next);

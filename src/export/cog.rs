@@ -9,7 +9,7 @@ use super::block_record::StoredTile;
 use super::export_journal::ExportJournal;
 use crate::encode::geotiff::{Cog, Crs, GeoReference};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Cover, EARTH_RADIUS_M, Zooms};
+use crate::geo::{Bounds, EARTH_RADIUS_M, TileCover, Zooms};
 use crate::parameter::Parameter;
 
 /// The pictures of the file: their zooms and tiles.
@@ -31,11 +31,11 @@ impl Pyramid {
         let Zooms { first, last } = zooms;
         let first = if first == last { 0 } else { first };
         let is_small = |zoom: &u8| {
-            let cover = Cover::of(bounds, *zoom);
+            let cover = TileCover::of(bounds, *zoom);
             cover.columns() <= FEW && cover.rows().len() <= FEW as usize
         };
         let zoom = (first..=last).rev().find(is_small).unwrap_or(first);
-        let cover = Cover::of(bounds, zoom);
+        let cover = TileCover::of(bounds, zoom);
         let (columns, rows) = (cover.columns(), cover.rows().len() as u32);
         let side = |tiles: u32, zoom_in: u8| tiles.checked_shl(zoom_in.into()).filter(|side| side >> zoom_in == tiles);
         let too_many =

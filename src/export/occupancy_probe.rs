@@ -3,7 +3,7 @@
 use super::TILE_PX;
 use super::block::{Block, canvas_of};
 use crate::error::Result;
-use crate::geo::{Bounds, Canvas, Cover, TileCoord};
+use crate::geo::{Bounds, Canvas, TileCoord, TileCover};
 use crate::layer::{Layer, Style, is_occupied};
 use crate::source::Query;
 
@@ -11,7 +11,7 @@ use crate::source::Query;
 pub(super) struct OccupancyProbe<'a> {
     layer: &'a Layer,
     query: Query<'a>,
-    cover: Cover,
+    cover: TileCover,
     has_background: bool,
     reach_px: u32,
 }
@@ -25,7 +25,7 @@ impl<'a> OccupancyProbe<'a> {
         let style = style.per_pixel(&tile);
         let reach_px = style.reach_px(&tile)?.div_ceil(TILE_PX / Self::TILE_PX) + 1;
         let has_background = style.palette().rgba(style.nothing())[3] > 0;
-        Ok(Self { layer, query, cover: Cover::of(bounds, zoom), has_background, reach_px })
+        Ok(Self { layer, query, cover: TileCover::of(bounds, zoom), has_background, reach_px })
     }
 
     pub(super) fn is_occupied(&self, block: Block) -> Result<bool> {

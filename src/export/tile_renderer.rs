@@ -9,7 +9,7 @@ use crate::color::Palette;
 use crate::encode::geotiff::ColorTiles;
 use crate::encode::png::{self, PngOptions};
 use crate::error::Result;
-use crate::geo::{Bounds, Canvas, Cover, TileCoord};
+use crate::geo::{Bounds, Canvas, TileCoord, TileCover};
 use crate::layer::{Layer, Shading, Style, render_occupied};
 use crate::raster::Grid;
 use crate::source::Query;
@@ -26,7 +26,7 @@ pub(super) enum Encoding {
 pub(super) struct TileRenderer<'a> {
     layer: &'a Layer,
     query: Query<'a>,
-    cover: Cover,
+    cover: TileCover,
     style: Style,
     shading: Option<Arc<Shading>>,
     palette: Palette,
@@ -47,7 +47,7 @@ impl<'a> TileRenderer<'a> {
         let style = style.per_pixel(&tile);
         let shading = layer.shading(&query, &tile, &style, threads)?;
         let palette = style.palette();
-        Ok(Self { layer, query, cover: Cover::of(bounds, zoom), style, shading, palette, encoding })
+        Ok(Self { layer, query, cover: TileCover::of(bounds, zoom), style, shading, palette, encoding })
     }
 
     /// Renders the tiles of a block.

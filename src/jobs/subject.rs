@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::job_context::JobContext;
-use crate::error::{DatabaseFault, Error, Result};
+use crate::error::{DatabaseErrorKind, Error, Result};
 use crate::geo::{Extent, Projection};
 use crate::inputs::OpenInputs;
 use crate::layer::{Layer, LayerSpec, StyleOptions, remarks_with_rejections};
@@ -67,7 +67,9 @@ impl Subject {
             }
             Self::Query(spec) => match relation(name, spec, context) {
                 // It may be there again when the job is due.
-                Ok(_) | Err(Error::Database { fault: DatabaseFault::Unreachable, .. }) => Ok(StyleOptions::default()),
+                Ok(_) | Err(Error::Database { kind: DatabaseErrorKind::Unreachable, .. }) => {
+                    Ok(StyleOptions::default())
+                }
                 Err(Error::Input { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(Error::Database { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(other) => Err(other),

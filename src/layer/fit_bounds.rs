@@ -198,7 +198,7 @@ impl Area {
         if wraps && high / scale <= (last - first) * (1.0 + 1e-9) {
             north = north.min(last - high / scale).max(first);
         }
-        Canvas::around(self.projection, [x - wide / scale / 2.0, north], scale, width_px, height_px)
+        Canvas::from_corner(self.projection, [x - wide / scale / 2.0, north], scale, width_px, height_px)
     }
 
     /// The canvas whose longer side has exactly `side_px` pixels.
@@ -251,7 +251,7 @@ impl Area {
         if wraps {
             north = north.min(last - height / scale).max(first);
         }
-        Canvas::around(self.projection, [west, north], scale, width as u32, height.max(1.0) as u32)
+        Canvas::from_corner(self.projection, [west, north], scale, width as u32, height.max(1.0) as u32)
     }
 }
 
@@ -284,7 +284,7 @@ mod tests {
                     assert!((canvas.aspect() - 1.0).abs() < 1e-9);
                     let reach = style.radius_px(&canvas);
                     let mut nearest = f64::INFINITY;
-                    canvas.place(Points::new(&lon, &lat).unwrap(), 0, |col, row| {
+                    canvas.for_each_position(Points::new(&lon, &lat).unwrap(), 0, |col, row| {
                         let edges = [col, row, f64::from(canvas.width()) - col, f64::from(canvas.height()) - row];
                         nearest = edges.into_iter().fold(nearest, f64::min);
                     });

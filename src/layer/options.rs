@@ -147,7 +147,7 @@ impl StyleOptions {
             aggregation: self.aggregation.unwrap_or_default(),
             scheme,
             opacity: self.opacity.unwrap_or_default(),
-            transparent_low: self.transparent_low.map_or(0.0, Opacity::share),
+            transparent_low: self.transparent_low.map_or(0.0, Opacity::value),
             background: self.background,
             normalization: self.normalization.unwrap_or_default(),
             vmin: self.vmin,

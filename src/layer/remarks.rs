@@ -39,10 +39,10 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Ignored, Role};
+    use crate::source::{IgnoredValues, Role};
 
     fn report(inputs: usize, column: &str) -> ScanReport {
-        let ignored = |input: usize| Ignored {
+        let ignored = |input: usize| IgnoredValues {
             input: format!("{input}.csv"),
             column: column.to_owned(),
             role: Role::Category,

@@ -5,7 +5,7 @@ use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
-use crate::raster::{Cells, Grid, Kernel, Quantizer, Span, Tally, classic, density};
+use crate::raster::{Cells, Grid, Kernel, Quantizer, Reduction, Span, classic, density};
 use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
 
 /// A drawn picture: a byte per pixel, and what the bytes mean.
@@ -111,20 +111,20 @@ pub fn render_occupied(
 pub fn is_occupied(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, reach_px: u32) -> Result<bool> {
     let query = query.clone().with_weights(false);
     // Cells that any kernel may smooth are no finer than needed.
-    let (cells, _) = points.cells(&query, &canvas.grow(reach_px), Tally::Count, f64::MAX, 1)?;
+    let (cells, _) = points.cells(&query, &canvas.grow(reach_px), Reduction::Count, f64::MAX, 1)?;
     Ok(cells.inside > 0)
 }
 
-/// The points of a picture per cell, those around it included; `cells` sums those of a query, canvas and tally.
+/// The points of a picture per cell, those around it included; `cells` sums those of a query, canvas and reduction.
 fn gather(
-    cells: impl Fn(&Query<'_>, &Canvas, Tally, f64) -> Result<(Cells, ScanReport)>,
+    cells: impl Fn(&Query<'_>, &Canvas, Reduction, f64) -> Result<(Cells, ScanReport)>,
     query: &Query<'_>,
     canvas: &Canvas,
     style: &Style,
 ) -> Result<(Kernel, Cells, ScanReport)> {
     let kernel = style.kernel(canvas)?;
-    let (grown, tally) = (canvas.grow(kernel.reach_px()), style.aggregation.tally());
-    let (cells, report) = cells(query, &grown, tally, kernel.radius_px())?;
+    let (grown, reduction) = (canvas.grow(kernel.reach_px()), style.aggregation.reduction());
+    let (cells, report) = cells(query, &grown, reduction, kernel.radius_px())?;
     stopped(query)?;
     Ok((kernel, cells, report))
 }
@@ -194,7 +194,7 @@ fn render_classic(
             px.extend(batch_px);
             py.extend(batch_py);
         } else {
-            canvas.place(points, margin_px, |col, row| {
+            canvas.for_each_position(points, margin_px, |col, row| {
                 px.push((col - 0.5 + shift as f64) as f32);
                 py.push((row - 0.5 + shift as f64) as f32);
             });
@@ -206,7 +206,7 @@ fn render_classic(
     let window = classic::Window { column: shift, row: shift, width, height };
     let indices = dots.blend(window, threads)?;
     // A point that shows in several copies of the world is still one.
-    let drawn = (dots.tally(window).drawn as u64).min(report.valid());
+    let drawn = (dots.count(window).drawn as u64).min(report.valid());
     let outside = report.valid().saturating_sub(drawn);
     Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
 }

@@ -81,8 +81,8 @@ impl Shading {
         let scale = Self::scale_of(steps);
         let kernel = Kernel::new(style.shape, radius_px)?;
         let draw = |tile: &Canvas, threads: usize| {
-            let (grown, tally) = (tile.grow(kernel.reach_px()), style.aggregation.tally());
-            let (cells, _) = points.cells(query, &grown, tally, radius_px, threads)?;
+            let (grown, reduction) = (tile.grow(kernel.reach_px()), style.aggregation.reduction());
+            let (cells, _) = points.cells(query, &grown, reduction, radius_px, threads)?;
             density(&cells, kernel, style.aggregation, threads)
         };
         let side = Self::side_px(scale) as usize;

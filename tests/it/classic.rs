@@ -38,7 +38,7 @@ impl Case {
         let area = self.params.area.map(|(min, max)| [min.0, min.1, max.0, max.1]);
         let (width, height) = self.params.size;
         let (px, py) = legacy_positions(Points::new(&lon, &lat).unwrap(), area, width, height);
-        Dots::new(&px, &py, self.params.dot_size.into()).unwrap().blend(Window::whole(width, height), threads).unwrap()
+        Dots::new(&px, &py, self.params.dot_size.into()).unwrap().blend(Window::full(width, height), threads).unwrap()
     }
 }
 

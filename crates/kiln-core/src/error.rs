@@ -1,93 +1,94 @@
-//! The one error type of the library: what went wrong, where, and what to do about it.
+//! The error type of the library: what is wrong, where, and what would be accepted.
 
 use std::path::{Path, PathBuf};
 
 use crate::parameter::{Message, Parameter};
 
-/// The result of anything in Kiln that can fail.
+/// The result of a fallible operation of Kiln.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something could not be done.
+/// The errors of the library.
 ///
-/// Every message is one line that names the parameter or the file at fault and says what would be accepted.
+/// Every message is one line that names the invalid parameter or file and what would be accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A parameter is out of range, malformed or unknown: the caller asked for the wrong thing.
+    /// A parameter is out of range, malformed or unknown.
     #[error("{parameter}: {message}")]
     Invalid {
-        /// Which parameter.
+        /// The parameter.
         parameter: Parameter,
         /// What is wrong with it and what would be accepted.
         message: Message,
     },
-    /// The configuration says something that it cannot mean.
-    #[error("{place}: {message}")]
+    /// The configuration is invalid.
+    #[error("{location}: {message}")]
     Config {
-        /// Where it is said: a file with line and column, an environment variable, a flag, or a key such as `images.ttl`.
-        place: String,
+        /// The location of the invalid value: a file with line and column, an environment variable, a flag, or a key
+        /// such as `images.ttl`.
+        location: String,
         /// What is wrong with it and what would be accepted.
         message: String,
     },
-    /// An input could be opened, but it does not hold what it should.
+    /// An input could be opened, but its content is invalid.
     #[error("{}: {message}", .input.display())]
     Input {
         /// The file, or `-` for standard input.
         input: PathBuf,
-        /// What is wrong with it (with the row, where one is at fault) and what to do.
+        /// What is wrong with it (with the number of the invalid row, if there is one) and what would be accepted.
         message: Message,
     },
-    /// A request sends what it sends in a format that is not read.
+    /// The media type of a request body is not supported.
     #[error("points cannot be read from {media_type:?}; expected {expected}")]
     MediaType {
-        /// The media type as the request names it.
+        /// The media type that the request names.
         media_type: String,
-        /// The media types that are read.
+        /// The supported media types.
         expected: String,
     },
-    /// The operating system refused to read or write a file.
+    /// The operating system failed to read or write a file.
     #[error("{}: cannot {action}: {source}", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was attempted: `read`, `write`, `create`, …
+        /// The verb of the failed operation: `read`, `write`, `create`, …
         action: &'static str,
-        /// The system's own reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A database does not answer as it should.
+    /// A query of a database failed.
     #[error("{database}: {message}")]
     Database {
-        /// Its address without the password.
+        /// The address of the database, without the password.
         database: String,
-        /// What kind of trouble it is.
-        fault: DatabaseFault,
-        /// What it says, or what is missing.
+        /// The kind of error.
+        kind: DatabaseErrorKind,
+        /// The message of the database, or what is missing.
         message: String,
     },
-    /// The work was stopped by its caller.
-    #[error("stopped")]
+    /// The caller cancelled the operation.
+    #[error("cancelled")]
     Cancelled,
 }
 
-/// What kind of trouble there is with a database.
+/// The kind of a database error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatabaseFault {
-    /// It cannot be reached, for now.
+pub enum DatabaseErrorKind {
+    /// The database cannot be reached; a later attempt may succeed.
     Unreachable,
-    /// A statement took longer than it may.
+    /// A statement exceeded its timeout.
     Timeout,
-    /// It lets us not in, or not at what is asked for.
-    Refused,
-    /// A table or a column is not there any more.
+    /// Access denied, or missing privileges on the table.
+    AccessDenied,
+    /// A table or column no longer exists.
     Missing,
-    /// Anything else.
-    Failed,
+    /// Any other error.
+    Other,
 }
 
 impl Error {
-    /// An [`Error::Database`] of the one called `database`.
-    pub fn database(database: impl Into<String>, fault: DatabaseFault, message: impl Into<String>) -> Self {
-        Self::Database { database: database.into(), fault, message: message.into() }
+    /// An [`Error::Database`] for the database at the address `database`.
+    pub fn database(database: impl Into<String>, kind: DatabaseErrorKind, message: impl Into<String>) -> Self {
+        Self::Database { database: database.into(), kind, message: message.into() }
     }
 
     /// An [`Error::Invalid`] for `parameter`.
@@ -95,9 +96,9 @@ impl Error {
         Self::Invalid { parameter, message: message.into() }
     }
 
-    /// An [`Error::Config`] for what is said at `place`.
-    pub fn config(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Config { place: place.into(), message: message.into() }
+    /// An [`Error::Config`] for the value at `location`.
+    pub fn config(location: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Config { location: location.into(), message: message.into() }
     }
 
     /// An [`Error::Input`] for the file `input`.
@@ -110,18 +111,18 @@ impl Error {
         Self::Io { path: path.as_ref().to_owned(), action, source }
     }
 
-    /// The same error with the path of the file that was being written, where it has none yet.
+    /// Sets the path of an [`Error::Io`] that has none.
     #[must_use]
     pub fn for_path(self, path: impl AsRef<Path>) -> Self {
         match self {
-            Self::Io { path: unnamed, action, source } if unnamed.as_os_str().is_empty() => {
+            Self::Io { path: missing, action, source } if missing.as_os_str().is_empty() => {
                 Self::io(path, action, source)
             }
             other => other,
         }
     }
 
-    /// An equal error, for another caller that waits for the same work.
+    /// A copy of the error, for another caller that waits for the same result.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
@@ -130,16 +131,16 @@ impl Error {
             }
             Self::Invalid { parameter, message } => Self::invalid(*parameter, message.clone()),
             Self::Input { input, message } => Self::input(input, message.clone()),
-            Self::Config { place, message } => Self::config(place.clone(), message.clone()),
+            Self::Config { location, message } => Self::config(location.clone(), message.clone()),
             Self::MediaType { media_type, expected } => {
                 Self::MediaType { media_type: media_type.clone(), expected: expected.clone() }
             }
-            Self::Database { database, fault, message } => Self::database(database, *fault, message),
+            Self::Database { database, kind, message } => Self::database(database, *kind, message),
             Self::Cancelled => Self::Cancelled,
         }
     }
 
-    /// What is wrong, without the parameter or the input that is at fault.
+    /// The message without the name of the parameter or input.
     pub fn into_message(self) -> Message {
         match self {
             Self::Invalid { message, .. } | Self::Input { message, .. } => message,
@@ -147,7 +148,7 @@ impl Error {
         }
     }
 
-    /// Whether the caller asked for the wrong thing (exit code 2, HTTP 4xx), rather than the work having failed.
+    /// Whether the error is invalid usage (exit code 2, HTTP 4xx) rather than a failure.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Invalid { .. } | Self::Config { .. } | Self::MediaType { .. })
     }

@@ -3,13 +3,13 @@
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// The longest name, in bytes.
+/// The maximum length of a name, in bytes.
 pub const MAX_LEN: usize = 64;
 
-/// The syntax, for error messages.
+/// The syntax of names, for error messages.
 pub const RULE: &str = "a layer's name has 1 to 64 letters A-Z, a-z, digits, _ or -";
 
-/// Whether a name is valid. Such a name is a single component of a path: no separator, no `.` or `..`, no hidden file.
+/// Whether a name is valid. A valid name is a single path component: no separator, no `.` or `..`, no hidden file.
 pub fn is_valid(name: &str) -> bool {
     (1..=MAX_LEN).contains(&name.len()) && name.chars().all(is_valid_char)
 }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_single_component_of_a_path() {
+    fn a_valid_name_is_a_single_path_component() {
         for valid in ["a", "-", "Cities_2024-05", &"x".repeat(MAX_LEN)] {
             assert!(check(valid).is_ok(), "{valid}");
         }

@@ -1,4 +1,4 @@
-//! The core of Kiln: coordinates, rasterization, color and the indexed PNG, and what a source of points is.
+//! The core of Kiln: coordinates, rasterization, colors, the indexed PNG, and the trait for sources of points.
 //!
 //! ```text
 //! Source ── batches of points ──> Bins ── kernel ──> density ── Span, Curve ──> a byte per pixel ── Palette ──> PNG
@@ -6,7 +6,7 @@
 //!                                 └──────────────────────────── on a Canvas (geo) ─────────────────────────────┘
 //! ```
 //!
-//! Computation only: no files but those that a caller opens, no sockets, no async.
+//! Computation only: the crate opens no files and no sockets, and has no async code.
 
 pub mod color;
 pub mod encode;
@@ -23,7 +23,7 @@ pub mod spelling;
 pub use error::{Error, Result};
 pub use parameter::{Message, Parameter};
 
-/// The number of threads that work in parallel on this machine; 1 if it will not say.
+/// The number of threads that this machine runs in parallel; 1 if it is unknown.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

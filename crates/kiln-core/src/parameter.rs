@@ -1,11 +1,11 @@
-//! Names of parameters, and messages that mention them.
+//! Parameter names, and messages that mention parameters.
 //!
-//! The library knows a parameter by one name. Each front end spells it its own way: the command line as a flag
+//! A parameter has one name in the library. Each front end spells it in its own way: the command line as a flag
 //! (`--true-scale`), requests and configuration files as a key (`true_scale`).
 
 use std::fmt;
 
-/// The name of a parameter: lower-case words joined by `_`.
+/// A parameter name in snake case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Parameter(&'static str);
 
@@ -99,7 +99,7 @@ impl Parameter {
     /// The parameter called `name`.
     ///
     /// # Panics
-    /// If the name has other characters than `a`-`z`, digits and `_`; in a constant that does not compile.
+    /// If the name has characters other than `a`-`z`, digits and `_`; in a constant this is a compile error.
     pub const fn new(name: &'static str) -> Self {
         let bytes = name.as_bytes();
         let mut i = 0;
@@ -110,22 +110,23 @@ impl Parameter {
         Self(name)
     }
 
-    /// Its name: `true_scale`.
+    /// The name: `true_scale`.
     pub const fn name(self) -> &'static str {
         self.0
     }
 
-    /// Its name in a request or a configuration file, where a column of categories is called like the others: `category`.
+    /// The key in a request or a configuration file. The key of [`CATEGORY_COLUMN`](Self::CATEGORY_COLUMN) is
+    /// `category`.
     pub fn key(self) -> &'static str {
         if self == Self::CATEGORY_COLUMN { Self::CATEGORY.0 } else { self.0 }
     }
 
-    /// Its long option on the command line, without the hyphens: `true-scale`.
+    /// The long option on the command line, without the hyphens: `true-scale`.
     pub fn option(self) -> String {
         self.0.replace('_', "-")
     }
 
-    /// Its flag on the command line: `--true-scale`.
+    /// The flag on the command line: `--true-scale`.
     pub fn flag(self) -> String {
         format!("--{}", self.option())
     }
@@ -137,8 +138,8 @@ impl fmt::Display for Parameter {
     }
 }
 
-/// What is wrong and what would be accepted: text, and the parameters that it mentions. [`message!`](crate::message)
-/// writes one of several parts.
+/// An error message or notice: text, and the parameters that it mentions. [`message!`](crate::message) creates one from
+/// several parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message(Vec<Part>);
 
@@ -148,7 +149,7 @@ enum Part {
     Parameter(Parameter),
 }
 
-/// A [`Message`] of texts and parameters:
+/// Creates a [`Message`] from texts and parameters:
 /// `message!("it is not before ", Parameter::END)`.
 #[macro_export]
 macro_rules! message {
@@ -158,14 +159,14 @@ macro_rules! message {
 }
 
 impl Message {
-    /// The message with `part` at its end.
+    /// Appends `part` to the message.
     #[must_use]
     pub fn with(mut self, part: impl Into<Self>) -> Self {
         self.0.extend(part.into().0);
         self
     }
 
-    /// The parameters that it mentions.
+    /// The parameters that the message mentions.
     pub fn parameters(&self) -> impl Iterator<Item = Parameter> {
         self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,
@@ -173,7 +174,7 @@ impl Message {
         })
     }
 
-    /// The text in which `spell` writes the parameters.
+    /// The text of the message, with parameters spelled by `spell`.
     pub fn spelled<S: AsRef<str>>(&self, spell: impl Fn(Parameter) -> S) -> String {
         let mut text = String::new();
         for part in &self.0 {
@@ -185,7 +186,7 @@ impl Message {
         text
     }
 
-    /// The text of a request or a configuration file: see [`Parameter::key`].
+    /// The text of the message, with parameters as keys: see [`Parameter::key`].
     pub fn with_keys(&self) -> String {
         self.spelled(Parameter::key)
     }
@@ -223,14 +224,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_spelled_for_its_front_end() {
+    fn parameters_are_spelled_per_front_end() {
         assert_eq!(Parameter::TRUE_SCALE.to_string(), "true_scale");
         assert_eq!(Parameter::TRUE_SCALE.flag(), "--true-scale");
         assert_eq!((Parameter::TRUE_SCALE.key(), Parameter::CATEGORY_COLUMN.key()), ("true_scale", "category"));
     }
 
     #[test]
-    fn a_message_spells_the_parameters_that_it_mentions() {
+    fn messages_spell_the_parameters_that_they_mention() {
         let message = message!("no column; name one with ", Parameter::CATEGORY_COLUMN, format!(": {}", "a, b"));
         assert_eq!(message.to_string(), "no column; name one with category_column: a, b");
         assert_eq!(message.with_keys(), "no column; name one with category: a, b");

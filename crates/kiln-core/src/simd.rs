@@ -1,12 +1,12 @@
-//! Wide vectors, chosen when the program runs.
+//! Runtime dispatch to SIMD instruction sets.
 //!
-//! The binary is built for the oldest x86-64 (or any aarch64), and loops that vectorize are compiled again for AVX2 and
-//! AVX-512. All versions give the same bits: they run the same IEEE operations in the same order, and nothing is ever
-//! contracted into a fused multiply-add.
+//! The binary is built for baseline x86-64 (or any aarch64), and loops that vectorize are compiled again for AVX2 and
+//! AVX-512. All versions return the same bits: they run the same IEEE operations in the same order, and no
+//! multiplication and addition are contracted into a fused multiply-add.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Declares a function whose body is compiled for each vector width and dispatched by what the processor has.
+/// Declares a function that is compiled for each vector width and dispatched at run time by the CPU's features.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! wide {
@@ -27,18 +27,18 @@ macro_rules! wide {
                 fn avx2($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
-                if $crate::simd::most_bits() >= 512
+                if $crate::simd::max_bits() >= 512
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
                 {
-                    // SAFETY: the four features that the function is compiled for were just detected.
+                    // SAFETY: the four features that the function is compiled for were detected above.
                     #[allow(unsafe_code)]
                     return unsafe { avx512($($arg),*) };
                 }
-                if $crate::simd::most_bits() >= 256 && is_x86_feature_detected!("avx2") {
-                    // SAFETY: the feature that the function is compiled for was just detected.
+                if $crate::simd::max_bits() >= 256 && is_x86_feature_detected!("avx2") {
+                    // SAFETY: the feature that the function is compiled for was detected above.
                     #[allow(unsafe_code)]
                     return unsafe { avx2($($arg),*) };
                 }
@@ -49,20 +49,20 @@ macro_rules! wide {
 }
 pub use crate::wide;
 
-/// The widest vectors to use, in bits.
-static MOST_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
+/// The maximum vector width, in bits.
+static MAX_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 
-/// The widest vectors to use, in bits: all that the processor has, unless a test compares the versions.
+/// The maximum vector width, in bits. It is unlimited except in tests that compare the versions.
 #[inline]
-pub fn most_bits() -> u32 {
-    MOST_BITS.load(Ordering::Relaxed)
+pub fn max_bits() -> u32 {
+    MAX_BITS.load(Ordering::Relaxed)
 }
 
-/// What `work` makes with each width of vectors there is, narrowest first. Other tests that run meanwhile get the same
-/// results as ever, unless they are about to fail.
+/// Returns the results of `work` at each vector width, narrowest first. The width is global, which does not affect
+/// tests that run concurrently: all widths return the same bits.
 pub fn at_each_width<R>(mut work: impl FnMut() -> R) -> Vec<R> {
     let results = [128, 256, u32::MAX].map(|bits| {
-        MOST_BITS.store(bits, Ordering::Relaxed);
+        MAX_BITS.store(bits, Ordering::Relaxed);
         work()
     });
     results.into()

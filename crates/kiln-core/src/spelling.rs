@@ -1,28 +1,28 @@
-//! How near a name is to another that may have been meant.
+//! Suggestions for misspelled names.
 
 use strsim::levenshtein;
 
-/// The `known` names, the nearest to `name` first: those that hold it or are held by it, then by the letters that differ.
-/// Case does not count; equally near names keep their order.
+/// The `known` names, the nearest to `name` first: names that contain `name` or are contained in it, then the others by
+/// edit distance. Case is ignored; equally near names keep their order.
 pub fn nearest_first<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let name = name.to_lowercase();
     let mut names: Vec<&str> = known.into_iter().collect();
     names.sort_by_cached_key(|known| {
         let known = known.to_lowercase();
-        let holds = |outer: &str, inner: &str| inner.len() > 2 && outer.contains(inner);
-        (!(holds(&known, &name) || holds(&name, &known)), levenshtein(&name, &known))
+        let contains = |outer: &str, inner: &str| inner.len() > 2 && outer.contains(inner);
+        (!(contains(&known, &name) || contains(&name, &known)), levenshtein(&name, &known))
     });
     names
 }
 
-/// Up to three of the `known` words that `word` may have meant, nearest first. Of a word counts what `key` makes of it.
+/// Up to three `known` words that are similar to `word`, nearest first. Words are compared by their `key`.
 pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>, key: impl Fn(&str) -> String) -> Vec<&'n str> {
-    let wanted = key(word);
-    let far = 1 + wanted.chars().count() / 3;
+    let word = key(word);
+    let max_distance = 1 + word.chars().count() / 3;
     let mut near: Vec<_> = known
         .into_iter()
-        .map(|candidate| (levenshtein(&wanted, &key(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= far || (wanted.len() > 2 && key(candidate).contains(&wanted)))
+        .map(|candidate| (levenshtein(&word, &key(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= max_distance || (word.len() > 2 && key(candidate).contains(&word)))
         .collect();
     near.sort_unstable();
     near.dedup();
@@ -30,7 +30,7 @@ pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>, key: im
     near.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-/// The question whether one of the `nearest` words was meant, with a space behind it; nothing if there is none.
+/// The hint `did you mean a or b? ` with the `nearest` words and a trailing space; empty if there are none.
 pub fn did_you_mean(nearest: &[&str]) -> String {
     if nearest.is_empty() { String::new() } else { format!("did you mean {}? ", nearest.join(" or ")) }
 }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_comes_first_and_the_far_not_at_all() {
+    fn similar_words_are_suggested_and_others_are_not() {
         let known = ["ttl", "max_count", "max_size", "folder"];
         assert_eq!(nearest("maxsize", known, str::to_owned), ["max_size"]);
         assert_eq!(nearest("tl", known, str::to_owned), ["ttl"]);

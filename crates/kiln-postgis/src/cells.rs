@@ -11,8 +11,8 @@ use super::window::Window;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Canvas, Projection, fixed, morton};
 use kiln_core::parameter::Parameter;
-use kiln_core::raster::cell_grid::{CellSums, FEW_POINTS, OUTSIDE, Placement, Resampling, Tallies};
-use kiln_core::raster::{Cells, Grid, Tally};
+use kiln_core::raster::cell_grid::{BandAccumulator, CellSums, CellToPixelMap, MAX_EXACT_POINTS, OUTSIDE, Resampling};
+use kiln_core::raster::{Cells, Grid, Reduction};
 use kiln_core::source::{Query, ScanReport};
 
 /// The points of a column and a row of pixels.
@@ -36,7 +36,7 @@ impl LiveSnapshot {
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        tally: Tally,
+        reduction: Reduction,
         radius_px: f64,
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
@@ -48,12 +48,13 @@ impl LiveSnapshot {
         }
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
         let grid = |is_used: bool, empty: f32| is_used.then(|| Grid::filled(width, height, empty));
-        let mut counts = grid(matches!(tally, Tally::Count | Tally::CountAndSum), 0.0);
-        let mut sums = grid(matches!(tally, Tally::Sum | Tally::CountAndSum), 0.0);
-        let mut max = grid(tally == Tally::Max, f32::NEG_INFINITY);
+        let mut counts = grid(matches!(reduction, Reduction::Count | Reduction::CountAndSum), 0.0);
+        let mut sums = grid(matches!(reduction, Reduction::Sum | Reduction::CountAndSum), 0.0);
+        let mut max = grid(reduction == Reduction::Max, f32::NEG_INFINITY);
         let points = self.summary().points;
-        let placement = Placement::new(canvas);
-        let resampling = (!placement.is_exact() && points > FEW_POINTS).then(|| Resampling::new(canvas, radius_px));
+        let pixel_map = CellToPixelMap::new(canvas);
+        let resampling =
+            (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, radius_px));
         let part = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
         let mut inside = 0;
         for first in (0..height).step_by(part.max(1)) {
@@ -64,16 +65,16 @@ impl LiveSnapshot {
             let max = max.as_mut().map(|grid| &mut grid.cells_mut()[cells.clone()]);
             if let Some(resampling) = &resampling {
                 let (cells, fresh) = resampling.cells(rows.clone());
-                let mut tallies = Tallies::new(tally, cells.width(), cells.height());
-                tallies.count_only(fresh);
-                self.sum(query, &cells, &Placement::new(&cells), tally, &mut tallies)?;
-                resampling.spread(&rows, &tallies, counts, sums, max);
-                inside += tallies.inside;
+                let mut accumulator = BandAccumulator::new(reduction, cells.width(), cells.height());
+                accumulator.count_only(fresh);
+                self.sum(query, &cells, &CellToPixelMap::new(&cells), reduction, &mut accumulator)?;
+                resampling.spread(&rows, &accumulator, counts, sums, max);
+                inside += accumulator.inside;
             } else {
-                let mut tallies = Tallies::new(tally, canvas.width(), canvas.height());
-                self.sum(query, canvas, &placement, tally, &mut tallies)?;
-                tallies.write_to(counts, sums, max);
-                inside += tallies.inside;
+                let mut accumulator = BandAccumulator::new(reduction, canvas.width(), canvas.height());
+                self.sum(query, canvas, &pixel_map, reduction, &mut accumulator)?;
+                accumulator.write_to(counts, sums, max);
+                inside += accumulator.inside;
             }
         }
         let weighted = query.columns.weights && self.relation.weight.is_some();
@@ -85,11 +86,11 @@ impl LiveSnapshot {
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        placement: &Placement,
-        tally: Tally,
-        tallies: &mut Tallies,
+        pixel_map: &CellToPixelMap,
+        reduction: Reduction,
+        accumulator: &mut BandAccumulator,
     ) -> Result<()> {
-        let edges = PixelEdges::of_canvas(canvas, placement);
+        let edges = PixelEdges::of_canvas(canvas, pixel_map);
         let Some(extent) = self.area.filter(|_| !edges.is_empty()) else { return Ok(()) };
         let window = Window::new(&edges, extent);
         if window.boxes.is_empty() {
@@ -98,24 +99,24 @@ impl LiveSnapshot {
         let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
         // The edges of a polygon follow the arithmetic of all other layers, which PostGIS does not have.
         if query.filter.polygon.is_some() || self.estimate(&window.boxes) <= pixels {
-            return self.add_points(query, canvas, placement, &window, tallies);
+            return self.add_points(query, canvas, pixel_map, &window, accumulator);
         }
-        let groups = self.groups(query, &edges, &window, tally)?;
-        let rows = placement.rows(0..canvas.height());
+        let groups = self.groups(query, &edges, &window, reduction)?;
+        let rows = pixel_map.rows(0..canvas.height());
         let (mut at, mut n) = (Vec::with_capacity(groups.len()), Vec::with_capacity(groups.len()));
         let sum: Vec<f64> = groups.iter().map(|group| group.sum).collect();
         let max: Vec<f32> = groups.iter().map(|group| group.max).collect();
         n.extend(groups.iter().map(|group| u32::try_from(group.n).unwrap_or(u32::MAX)));
-        for &turn in &placement.turns {
-            let columns = placement.columns(turn);
+        for &turn in &pixel_map.turns {
+            let columns = pixel_map.columns(turn);
             at.clear();
             at.extend(groups.iter().map(|group| {
                 let row = rows.at(edges.rows[group.row] as u32);
                 let column = columns.at(edges.columns[group.column] as u32);
-                if row >= OUTSIDE || column >= OUTSIDE { tallies.outside() } else { row + column }
+                if row >= OUTSIDE || column >= OUTSIDE { accumulator.outside() } else { row + column }
             }));
             let weights = (query.columns.weights && self.relation.weight.is_some()).then_some((&sum[..], &max[..]));
-            tallies.add_cells(&at, CellSums { n: &n, weights });
+            accumulator.add_cells(&at, CellSums { n: &n, weights });
         }
         Ok(())
     }
@@ -126,13 +127,13 @@ impl LiveSnapshot {
         query: &Query<'_>,
         edges: &PixelEdges,
         window: &Window,
-        tally: Tally,
+        reduction: Reduction,
     ) -> Result<Vec<Group>> {
         let relation = &self.relation;
         let rows = window.lat.len() as u64 + 1;
         let weight = relation.rounded_weight().filter(|_| query.columns.weights);
-        let select_sum = weight.is_some() && matches!(tally, Tally::Sum | Tally::CountAndSum);
-        let select_max = weight.is_some() && tally == Tally::Max;
+        let select_sum = weight.is_some() && matches!(reduction, Reduction::Sum | Reduction::CountAndSum);
+        let select_max = weight.is_some() && reduction == Reduction::Max;
         let mut sql = Sql::default();
         // int4 is faster if it is wide enough.
         let kind = if (window.lon.len() as u64 + 1) * rows < 1 << 31 { "int4" } else { "int8" };
@@ -183,9 +184,9 @@ impl LiveSnapshot {
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        placement: &Placement,
+        pixel_map: &CellToPixelMap,
         window: &Window,
-        tallies: &mut Tallies,
+        accumulator: &mut BandAccumulator,
     ) -> Result<()> {
         let mut found: Vec<(u64, f32)> = Vec::new();
         self.for_each_point(query, window.boxes(self.area.unwrap_or_default()), |key, weight| {
@@ -193,20 +194,20 @@ impl LiveSnapshot {
         })?;
         // A fixed order makes sums reproducible.
         found.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
-        let rows = placement.rows(0..canvas.height());
-        let shift = placement.shift();
+        let rows = pixel_map.rows(0..canvas.height());
+        let shift = pixel_map.shift();
         let weight: Vec<f32> = found.iter().map(|(_, weight)| *weight).collect();
         let weight = (query.columns.weights && self.relation.weight.is_some()).then_some(&weight[..]);
         let mut at = Vec::with_capacity(found.len());
-        for &turn in &placement.turns {
-            let columns = placement.columns(turn);
+        for &turn in &pixel_map.turns {
+            let columns = pixel_map.columns(turn);
             at.clear();
             at.extend(found.iter().map(|(key, _)| {
-                let (x, y) = morton::place(*key);
+                let (x, y) = morton::decode(*key);
                 let (column, row) = (columns.at(x >> shift), rows.at(y >> shift));
-                if row >= OUTSIDE || column >= OUTSIDE { tallies.outside() } else { row + column }
+                if row >= OUTSIDE || column >= OUTSIDE { accumulator.outside() } else { row + column }
             }));
-            tallies.add_points(&at, weight);
+            accumulator.add_points(&at, weight);
         }
         Ok(())
     }

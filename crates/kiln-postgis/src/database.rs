@@ -12,7 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::pool::{Pool, PooledConnection};
 use super::sql::Value;
 use super::{Address, fault, tls};
-use kiln_core::error::{DatabaseFault, Error, Result};
+use kiln_core::error::{DatabaseErrorKind, Error, Result};
 
 /// Limits for the use of a database.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ impl Database {
         let versions: Vec<String> = self.query(sql, Vec::new(), |row| row.try_get(0))?;
         if versions.is_empty() {
             let why = "it has no PostGIS; its owner adds it with CREATE EXTENSION postgis";
-            return Err(Error::database(self.name(), DatabaseFault::Refused, why));
+            return Err(Error::database(self.name(), DatabaseErrorKind::AccessDenied, why));
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl Database {
         let pool = Arc::clone(&self.pool);
         self.wait(stop, async move {
             let all = async { work(pool.get().await?).await };
-            let silent = |_| Error::database(pool.name(), DatabaseFault::Timeout, "it does not answer in time");
+            let silent = |_| Error::database(pool.name(), DatabaseErrorKind::Timeout, "it does not answer in time");
             tokio::time::timeout(pool.timeout + GRACE, all).await.map_err(silent)?
         })
     }

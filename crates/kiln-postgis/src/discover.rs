@@ -3,7 +3,7 @@
 use super::database::{Database, all};
 use super::relation::{Relation, TableName, TableSpec};
 use super::resolve::resolve;
-use kiln_core::error::{DatabaseFault, Error, Result};
+use kiln_core::error::{DatabaseErrorKind, Error, Result};
 
 /// The tables and views of points in a database.
 #[derive(Debug, Default)]
@@ -74,7 +74,9 @@ impl Database {
                     }
                     Ok(Err(reason)) => skip(reason),
                     // The other tables may be readable.
-                    Err(Error::Database { fault, message, .. }) if fault != DatabaseFault::Unreachable => skip(message),
+                    Err(Error::Database { kind, message, .. }) if kind != DatabaseErrorKind::Unreachable => {
+                        skip(message);
+                    }
                     Err(error) => return Err(error),
                 }
             }

@@ -10,7 +10,7 @@ use super::database::Database;
 use super::relation::Relation;
 use super::rows::{Batch, ColumnSelection, fetch, stream};
 use super::sql::Sql;
-use kiln_core::error::{DatabaseFault, Error, Result};
+use kiln_core::error::{DatabaseErrorKind, Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::Parameter;
 use kiln_core::source::{Query, Rejection, ScanReport, Sink, Source};
@@ -136,7 +136,7 @@ impl Export {
             while let Some((first_row, chunk)) = next() {
                 let bytes: usize = chunk.iter().map(Bytes::len).sum();
                 let decoded = decode(&chunk, columns).ok_or_else(|| {
-                    Error::database(self.database.name(), DatabaseFault::Failed, "the data of COPY is malformed")
+                    Error::database(self.database.name(), DatabaseErrorKind::Other, "the data of COPY is malformed")
                 });
                 let pushed = decoded.and_then(|batch| {
                     if let Some(progress) = query.scan.progress {

@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use kiln_core::error::{DatabaseFault, Error};
+use kiln_core::error::{DatabaseErrorKind, Error};
 
 /// Converts an error of the database called `name` in messages.
 pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
@@ -13,25 +13,25 @@ pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
         }
         // A value that cannot be decoded is no fault of the connection.
         let is_decoding = message.contains("deserializing") || message.contains("serializing parameter");
-        let fault = if is_decoding { DatabaseFault::Failed } else { DatabaseFault::Unreachable };
+        let fault = if is_decoding { DatabaseErrorKind::Other } else { DatabaseErrorKind::Unreachable };
         return Error::database(name, fault, message);
     };
     let code = db.code();
     let fault = match code {
-        &SqlState::QUERY_CANCELED => DatabaseFault::Timeout,
+        &SqlState::QUERY_CANCELED => DatabaseErrorKind::Timeout,
         &SqlState::ADMIN_SHUTDOWN
         | &SqlState::CRASH_SHUTDOWN
         | &SqlState::CANNOT_CONNECT_NOW
-        | &SqlState::TOO_MANY_CONNECTIONS => DatabaseFault::Unreachable,
+        | &SqlState::TOO_MANY_CONNECTIONS => DatabaseErrorKind::Unreachable,
         &SqlState::INVALID_PASSWORD
         | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
         | &SqlState::INSUFFICIENT_PRIVILEGE
-        | &SqlState::INVALID_CATALOG_NAME => DatabaseFault::Refused,
+        | &SqlState::INVALID_CATALOG_NAME => DatabaseErrorKind::AccessDenied,
         &SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN | &SqlState::INVALID_SCHEMA_NAME => {
-            DatabaseFault::Missing
+            DatabaseErrorKind::Missing
         }
-        code if code.code().starts_with("08") => DatabaseFault::Unreachable,
-        _ => DatabaseFault::Failed,
+        code if code.code().starts_with("08") => DatabaseErrorKind::Unreachable,
+        _ => DatabaseErrorKind::Other,
     };
     Error::database(name, fault, db.message())
 }

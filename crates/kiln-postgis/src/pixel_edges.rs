@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use kiln_core::geo::Canvas;
-use kiln_core::raster::cell_grid::{OUTSIDE, Placement};
+use kiln_core::raster::cell_grid::{CellToPixelMap, OUTSIDE};
 
 /// Edges of columns and rows of pixels, in cells of a level: each pixel reaches from one edge to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,13 +19,13 @@ pub(super) struct PixelEdges {
 
 impl PixelEdges {
     /// The edges of a canvas's pixels, in all copies of the world. All cells between two edges belong to the same pixel.
-    pub(super) fn of_canvas(canvas: &Canvas, placement: &Placement) -> Self {
+    pub(super) fn of_canvas(canvas: &Canvas, pixel_map: &CellToPixelMap) -> Self {
         let all = 0..canvas.height();
-        let rows = placement.rows(all.clone());
+        let rows = pixel_map.rows(all.clone());
         let (mut columns, mut spans, mut down) = (Vec::new(), Vec::new(), Vec::new());
-        for &turn in &placement.turns {
-            let [across, window] = placement.window(turn, all.clone());
-            let of_turn = placement.columns(turn);
+        for &turn in &pixel_map.turns {
+            let [across, window] = pixel_map.cell_window(turn, all.clone());
+            let of_turn = pixel_map.columns(turn);
             let found = changes(across, |cell| of_turn.at(cell));
             if let (Some(&first), Some(&last)) = (found.first(), found.last()) {
                 spans.push(first..last);
@@ -37,7 +37,7 @@ impl PixelEdges {
         }
         columns.sort_unstable();
         columns.dedup();
-        Self { level: placement.level, columns, spans: merged(spans), rows: down }
+        Self { level: pixel_map.level, columns, spans: merged(spans), rows: down }
     }
 
     /// The edges of the cells at `level` within the quadtree node `x`, `y` at `depth`.
@@ -112,14 +112,14 @@ mod tests {
     #[test]
     fn edges_of_a_tile_are_its_cells_in_all_copies_of_the_world() {
         let canvas = Canvas::tile(TileCoord::new(3, 2, 5).unwrap(), 256).unwrap();
-        let edges = PixelEdges::of_canvas(&canvas, &Placement::new(&canvas));
+        let edges = PixelEdges::of_canvas(&canvas, &CellToPixelMap::new(&canvas));
         assert_eq!(edges.level, 11);
         assert_eq!((edges.columns.len(), edges.rows.len()), (257, 257));
         assert_eq!((edges.columns[0], edges.rows[0]), (512, 1280));
         assert_eq!(edges.spans.first().zip(edges.spans.get(1)), None);
         assert_eq!(edges.spans[0], 512..768);
         let west = Canvas::tile(TileCoord::new(2, 0, 0).unwrap(), 256).unwrap().grow(10);
-        let edges = PixelEdges::of_canvas(&west, &Placement::new(&west));
+        let edges = PixelEdges::of_canvas(&west, &CellToPixelMap::new(&west));
         assert_eq!(edges.spans, [0..266, 1014..1024]);
         assert_eq!((edges.rows[0], edges.rows.len()), (0, 267));
     }
@@ -128,10 +128,10 @@ mod tests {
     fn edges_of_other_pixels_are_where_the_next_pixel_begins() {
         let bounds = Bounds::new(10.0, 50.0, 11.0, 51.0).unwrap();
         let canvas = Canvas::new(Projection::PlateCarree, bounds, 100, 90).unwrap();
-        let placement = Placement::new(&canvas);
-        let edges = PixelEdges::of_canvas(&canvas, &placement);
+        let pixel_map = CellToPixelMap::new(&canvas);
+        let edges = PixelEdges::of_canvas(&canvas, &pixel_map);
         assert_eq!((edges.columns.len(), edges.rows.len()), (101, 91));
-        let (columns, rows) = (placement.columns(0), placement.rows(0..90));
+        let (columns, rows) = (pixel_map.columns(0), pixel_map.rows(0..90));
         for i in 0..100 {
             assert_eq!(columns.at(edges.columns[i] as u32), i as u32);
             assert_eq!(columns.at(edges.columns[i + 1] as u32 - 1), i as u32);

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent};
-use kiln_core::raster::{Cells, Tally};
+use kiln_core::raster::{Cells, Reduction};
 use kiln_core::source::{CategoryList, Comparison, Description, PointSet, Provider, Query, ScanReport, Totals};
 
 use super::{LiveSnapshot, LiveSummary, LiveTable};
@@ -63,11 +63,11 @@ impl PointSet for LiveSnapshot {
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        tally: Tally,
+        reduction: Reduction,
         radius_px: f64,
         _threads: usize,
     ) -> Result<(Cells, ScanReport)> {
-        self.cells(query, canvas, tally, radius_px)
+        self.cells(query, canvas, reduction, radius_px)
     }
 
     fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {

@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault;
 use super::sql::Value;
-use kiln_core::error::{DatabaseFault, Error, Result};
+use kiln_core::error::{DatabaseErrorKind, Error, Result};
 
 /// A pool of connections to one database.
 pub(super) struct Pool {
@@ -38,7 +38,7 @@ impl Pool {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
-        let refused = |error: managed::BuildError| Error::database(name, DatabaseFault::Failed, error.to_string());
+        let refused = |error: managed::BuildError| Error::database(name, DatabaseErrorKind::Other, error.to_string());
         // The connection used last has the most recent statements prepared.
         let pool_config = PoolConfig { queue_mode: QueueMode::Lifo, ..PoolConfig::new(max_connections.max(1)) };
         let manager = Manager { name: name.to_owned(), config, tls, timeout, backoff: Mutex::default() };
@@ -64,7 +64,7 @@ impl Pool {
                 in_flight: false,
             }),
             Err(PoolError::Backend(error)) => Err(error),
-            Err(other) => Err(Error::database(self.name(), DatabaseFault::Unreachable, other.to_string())),
+            Err(other) => Err(Error::database(self.name(), DatabaseErrorKind::Unreachable, other.to_string())),
         }
     }
 }
@@ -84,7 +84,7 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<ClientWrapper> {
         if let Some(message) = self.backoff().pending(Instant::now()) {
-            return Err(Error::database(&self.name, DatabaseFault::Unreachable, message));
+            return Err(Error::database(&self.name, DatabaseErrorKind::Unreachable, message));
         }
         let outcome = self.connect().await.map_err(|error| fault::to_error(&self.name, &error));
         match &outcome {
@@ -162,7 +162,7 @@ pub(super) struct PooledConnection {
 
 impl PooledConnection {
     fn client(&self) -> Result<&ClientWrapper> {
-        let lost = || Error::database(&self.name, DatabaseFault::Unreachable, "the connection is lost");
+        let lost = || Error::database(&self.name, DatabaseErrorKind::Unreachable, "the connection is lost");
         self.object.as_deref().ok_or_else(lost)
     }
 

@@ -9,7 +9,7 @@ use super::window::Window;
 use kiln_core::error::Result;
 use kiln_core::geo::{fixed, morton};
 use kiln_core::parallel::try_map;
-use kiln_core::raster::Tally;
+use kiln_core::raster::Reduction;
 use kiln_core::source::Query;
 
 /// The levels of the quadtree that one statement descends.
@@ -63,7 +63,7 @@ impl LiveSnapshot {
             try_map(&selected, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
         };
         let place = |key: u64| {
-            let (x, y) = morton::place(key);
+            let (x, y) = morton::decode(key);
             fixed::from_fixed(x, y)
         };
         Ok(keys.into_iter().map(place).collect())
@@ -72,13 +72,13 @@ impl LiveSnapshot {
     /// The nodes with points, [`STEP`] levels below a node, in Z-order.
     pub(super) fn nodes(&self, query: &Query<'_>, depth: u32, key: u64) -> Result<Vec<Node>> {
         let Some(extent) = self.area else { return Ok(Vec::new()) };
-        let (x, y) = morton::place(key);
+        let (x, y) = morton::decode(key);
         let edges = PixelEdges::of_node(depth, [x, y], depth + STEP);
         let window = Window::new(&edges, extent);
         if window.boxes.is_empty() {
             return Ok(Vec::new());
         }
-        let groups = self.groups(query, &edges, &window, Tally::Count)?;
+        let groups = self.groups(query, &edges, &window, Reduction::Count)?;
         let node = |column: usize, row: usize| morton::key(edges.columns[column] as u32, edges.rows[row] as u32);
         let mut nodes: Vec<Node> =
             groups.iter().map(|group| Node { key: node(group.column, group.row), n: group.n }).collect();
@@ -107,7 +107,7 @@ impl LiveSnapshot {
     /// The sorted keys of the points in a node.
     fn keys(&self, query: &Query<'_>, depth: u32, key: u64) -> Result<Vec<u64>> {
         let Some(extent) = self.area else { return Ok(Vec::new()) };
-        let (x, y) = morton::place(key);
+        let (x, y) = morton::decode(key);
         let window = Window::new(&PixelEdges::of_node(depth, [x, y], depth), extent);
         let mut keys = Vec::new();
         let shift = 64 - 2 * depth;
@@ -184,9 +184,9 @@ mod tests {
 
     #[test]
     fn the_middle_of_a_node_lies_in_it() {
-        assert_eq!(morton::place(middle(0, 0)), (1 << 31, 1 << 31));
-        assert_eq!(morton::place(middle(1, 1)), (3 << 30, 1 << 30));
-        assert_eq!(morton::place(middle(31, 0)), (1, 1));
+        assert_eq!(morton::decode(middle(0, 0)), (1 << 31, 1 << 31));
+        assert_eq!(morton::decode(middle(1, 1)), (3 << 30, 1 << 30));
+        assert_eq!(morton::decode(middle(31, 0)), (1, 1));
         assert_eq!(middle(32, 77), 77);
     }
 

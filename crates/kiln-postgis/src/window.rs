@@ -65,12 +65,12 @@ pub(super) fn intersection(one: Box4, other: Box4) -> Option<Box4> {
 mod tests {
     use super::*;
     use kiln_core::geo::{Canvas, TileCoord};
-    use kiln_core::raster::cell_grid::Placement;
+    use kiln_core::raster::cell_grid::CellToPixelMap;
 
     #[test]
     fn buckets_are_columns_and_rows() {
         let canvas = Canvas::tile(TileCoord::new(1, 0, 1).unwrap(), 256).unwrap();
-        let edges = PixelEdges::of_canvas(&canvas, &Placement::new(&canvas));
+        let edges = PixelEdges::of_canvas(&canvas, &CellToPixelMap::new(&canvas));
         let window = Window::new(&edges, [-170.0, -60.0, 180.0, 60.0]);
         assert_eq!((window.lon.len(), window.lat.len()), (2 * 257, 257));
         let bucket = |limits: &[f64], at: f64| limits.partition_point(|limit| *limit <= at);

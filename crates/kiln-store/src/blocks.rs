@@ -121,7 +121,7 @@ impl BlocksWriter {
 
     /// Writes a block: the node `key` of the quadtree, whose cells are of `level`.
     pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &Cells) -> Result<()> {
-        let (column, row) = morton::place(key);
+        let (column, row) = morton::decode(key);
         self.level.push(level as u8);
         self.column.push(column);
         self.row.push(row);

@@ -186,6 +186,6 @@ mod tests {
         south_east.add(4095, 3, None);
         let cells = summed(&[north_west, Cells::default(), Cells::default(), south_east], false);
         assert_eq!((cells.cell, cells.n), (vec![0, 1, 4095], vec![8, 2, 3]));
-        assert_eq!(morton::place(3), (1, 1));
+        assert_eq!(morton::decode(3), (1, 1));
     }
 }

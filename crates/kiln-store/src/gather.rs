@@ -10,15 +10,17 @@ use kiln_core::error::{Error, Result};
 use kiln_core::geo::Canvas;
 use kiln_core::geo::morton::{self, KEY_BITS};
 use kiln_core::parallel::for_each;
-use kiln_core::raster::cell_grid::{AlignedCells, CellSums, Columns, FEW_POINTS, Placement, Resampling, Rows, Tallies};
-use kiln_core::raster::{Cells, Grid, Tally};
+use kiln_core::raster::cell_grid::{
+    AlignedBand, BandAccumulator, CellSums, CellToPixelMap, ColumnMap, MAX_EXACT_POINTS, Resampling, RowMap,
+};
+use kiln_core::raster::{Cells, Grid, Reduction};
 use kiln_core::simd::wide;
 
 /// A request for the sums of a canvas.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CellRequest<'a> {
     pub(super) canvas: &'a Canvas,
-    pub(super) tally: Tally,
+    pub(super) reduction: Reduction,
     /// Whether weights count; if not, every point weighs 1.
     pub(super) weights: bool,
     /// The radius of the kernel that will smooth the cells, in pixels.
@@ -54,17 +56,18 @@ pub(super) fn gather(
     let canvas = request.canvas;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let grid = |is_kept: bool, nothing: f32| is_kept.then(|| Grid::filled(width, height, nothing));
-    let mut counts = grid(matches!(request.tally, Tally::Count | Tally::CountAndSum), 0.0);
-    let mut sums = grid(matches!(request.tally, Tally::Sum | Tally::CountAndSum), 0.0);
-    let mut max = grid(request.tally == Tally::Max, f32::NEG_INFINITY);
-    let placement = Placement::new(canvas);
-    let resampling = (!placement.is_exact() && points > FEW_POINTS).then(|| Resampling::new(canvas, request.radius_px));
+    let mut counts = grid(matches!(request.reduction, Reduction::Count | Reduction::CountAndSum), 0.0);
+    let mut sums = grid(matches!(request.reduction, Reduction::Sum | Reduction::CountAndSum), 0.0);
+    let mut max = grid(request.reduction == Reduction::Max, f32::NEG_INFINITY);
+    let pixel_map = CellToPixelMap::new(canvas);
+    let resampling =
+        (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, request.radius_px));
     let most_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
     let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height }.min(most_rows);
     let inside = AtomicU64::new(0);
     {
         let mut rest = [&mut counts, &mut sums, &mut max].map(|grid| grid.as_mut().map(Grid::cells_mut));
-        let parts = placement.parts(part_rows as u32).into_iter().map(|rows| {
+        let parts = pixel_map.bands(part_rows as u32).into_iter().map(|rows| {
             let [counts, sums, max] = rest.each_mut().map(|rest| {
                 let (part, others) = rest.take()?.split_at_mut(rows.len() * width);
                 *rest = Some(others);
@@ -72,23 +75,23 @@ pub(super) fn gather(
             });
             Part { rows, counts, sums, max }
         });
-        let sum = |placement: &Placement, rows: Range<u32>, tallies: &mut Tallies| {
+        let sum = |pixel_map: &CellToPixelMap, rows: Range<u32>, accumulator: &mut BandAccumulator| {
             for (segment, filter) in segments {
-                Walk::new(segment, filter.as_ref(), request, placement, rows.clone(), tallies).all();
+                Walk::new(segment, filter.as_ref(), request, pixel_map, rows.clone(), accumulator).all();
             }
-            inside.fetch_add(tallies.inside, Ordering::Relaxed);
+            inside.fetch_add(accumulator.inside, Ordering::Relaxed);
         };
         for_each(parts, threads, |Part { rows, counts, sums, max }| {
             if let Some(resampling) = &resampling {
                 let (cells, fresh) = resampling.cells(rows.clone());
-                let mut tallies = Tallies::new(request.tally, cells.width(), cells.height());
-                tallies.count_only(fresh);
-                sum(&Placement::new(&cells), 0..cells.height(), &mut tallies);
-                resampling.spread(&rows, &tallies, counts, sums, max);
+                let mut accumulator = BandAccumulator::new(request.reduction, cells.width(), cells.height());
+                accumulator.count_only(fresh);
+                sum(&CellToPixelMap::new(&cells), 0..cells.height(), &mut accumulator);
+                resampling.spread(&rows, &accumulator, counts, sums, max);
             } else {
-                let mut tallies = Tallies::new(request.tally, canvas.width(), rows.end - rows.start);
-                sum(&placement, rows, &mut tallies);
-                tallies.write_to(counts, sums, max);
+                let mut accumulator = BandAccumulator::new(request.reduction, canvas.width(), rows.end - rows.start);
+                sum(&pixel_map, rows, &mut accumulator);
+                accumulator.write_to(counts, sums, max);
             }
         });
     }
@@ -105,17 +108,17 @@ struct Walk<'a> {
     segment: &'a Segment,
     filter: Option<&'a Filter<'a>>,
     request: CellRequest<'a>,
-    placement: &'a Placement,
-    rows: Rows,
+    pixel_map: &'a CellToPixelMap,
+    rows: RowMap,
     band: Range<u32>,
-    tallies: &'a mut Tallies,
+    accumulator: &'a mut BandAccumulator,
 }
 
 /// One copy of the world on the canvas.
 struct WorldCopy {
-    columns: Columns,
+    columns: ColumnMap,
     /// A faster mapping, where pixels are cells.
-    aligned: Option<AlignedCells>,
+    aligned: Option<AlignedBand>,
     /// The visible cells: columns `[first, end)`, rows `[first, end)`.
     window: [[u64; 2]; 2],
 }
@@ -125,18 +128,18 @@ impl<'a> Walk<'a> {
         segment: &'a Segment,
         filter: Option<&'a Filter<'a>>,
         request: CellRequest<'a>,
-        placement: &'a Placement,
+        pixel_map: &'a CellToPixelMap,
         band: Range<u32>,
-        tallies: &'a mut Tallies,
+        accumulator: &'a mut BandAccumulator,
     ) -> Self {
-        Self { segment, filter, request, placement, rows: placement.rows(band.clone()), band, tallies }
+        Self { segment, filter, request, pixel_map, rows: pixel_map.rows(band.clone()), band, accumulator }
     }
 
     fn all(&mut self) {
-        for &turn in &self.placement.turns {
-            let window = self.placement.window(turn, self.band.clone());
-            let columns = self.placement.columns(turn);
-            let copy = WorldCopy { columns, aligned: AlignedCells::of(&columns, &self.rows), window };
+        for &turn in &self.pixel_map.turns {
+            let window = self.pixel_map.cell_window(turn, self.band.clone());
+            let columns = self.pixel_map.columns(turn);
+            let copy = WorldCopy { columns, aligned: AlignedBand::of(&columns, &self.rows), window };
             self.node(&copy, 0, 0, self.segment.all());
         }
     }
@@ -150,7 +153,7 @@ impl<'a> Walk<'a> {
         }
         let Some(is_whole) = self.shows(copy, depth, key) else { return };
         let count = rows.end - rows.start;
-        let level = self.placement.level;
+        let level = self.pixel_map.level;
         if let Some(filter) = self.filter {
             if is_whole || count <= FILTERED_ROWS || depth == level {
                 self.filtered(copy, filter, rows);
@@ -177,8 +180,8 @@ impl<'a> Walk<'a> {
 
     /// Whether all of a node is visible; `None` if nothing is.
     fn shows(&self, copy: &WorldCopy, depth: u32, key: u64) -> Option<bool> {
-        let (x, y) = morton::place(key);
-        let side_bits = self.placement.level - depth;
+        let (x, y) = morton::decode(key);
+        let side_bits = self.pixel_map.level - depth;
         let mut is_whole = true;
         for (at, [first, end]) in [x, y].into_iter().zip(copy.window) {
             let start = u64::from(at) << side_bits;
@@ -208,18 +211,18 @@ impl<'a> Walk<'a> {
     fn block(&mut self, copy: &WorldCopy, key: u64, cells: BlockCells<'_>, points: u64) {
         const SIDE: usize = 1 << SIDE_BITS;
         const CELLS: usize = SIDE * SIDE;
-        let (x, y) = morton::place(key);
+        let (x, y) = morton::decode(key);
         let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.request.weights) };
         let whole = copy.aligned.as_ref().and_then(|aligned| aligned.block(x << SIDE_BITS, y << SIDE_BITS));
-        if whole.is_some_and(|first| self.tallies.add_whole_block(first, cells.cell, sums, points)) {
+        if whole.is_some_and(|first| self.accumulator.add_whole_block(first, cells.cell, sums, points)) {
             return;
         }
         let columns: [u32; SIDE] = std::array::from_fn(|i| copy.columns.at(x << SIDE_BITS | i as u32));
         let rows: [u32; SIDE] = std::array::from_fn(|i| self.rows.at(y << SIDE_BITS | i as u32));
         let mut at = [0; CELLS];
         let count = cells.cell.len().min(CELLS);
-        block_cells(&cells.cell[..count], &columns, &rows, self.tallies.outside(), &mut at[..count]);
-        self.tallies.add_cells(&at[..count], sums);
+        block_cells(&cells.cell[..count], &columns, &rows, self.accumulator.outside(), &mut at[..count]);
+        self.accumulator.add_cells(&at[..count], sums);
     }
 
     fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {
@@ -247,7 +250,7 @@ impl<'a> Walk<'a> {
     fn add(&mut self, copy: &WorldCopy, x: &[u32], y: &[u32], weight: Option<&[f32]>) {
         const CHUNK: usize = 1024;
         let mut at = [0; CHUNK];
-        let (shift, outside) = (self.placement.shift(), self.tallies.outside());
+        let (shift, outside) = (self.pixel_map.shift(), self.accumulator.outside());
         for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
             let at = &mut at[..x.len()];
             match &copy.aligned {
@@ -255,7 +258,7 @@ impl<'a> Walk<'a> {
                 None => point_cells(x, y, shift, &copy.columns, &self.rows, outside, at),
             }
             let weight = weight.map(|weight| &weight[i * CHUNK..i * CHUNK + x.len()]);
-            self.tallies.add_points(at, weight);
+            self.accumulator.add_points(at, weight);
         }
     }
 }
@@ -271,7 +274,7 @@ wide! {
 }
 
 wide! {
-    fn aligned_cells(x: &[u32], y: &[u32], shift: u32, aligned: &AlignedCells, outside: u32, at: &mut [u32]) {
+    fn aligned_cells(x: &[u32], y: &[u32], shift: u32, aligned: &AlignedBand, outside: u32, at: &mut [u32]) {
         for ((at, &x), &y) in at.iter_mut().zip(x).zip(y) {
             *at = aligned.at(x >> shift, y >> shift, outside);
         }
@@ -279,7 +282,7 @@ wide! {
 }
 
 wide! {
-    fn point_cells(x: &[u32], y: &[u32], shift: u32, columns: &Columns, rows: &Rows, outside: u32, at: &mut [u32]) {
+    fn point_cells(x: &[u32], y: &[u32], shift: u32, columns: &ColumnMap, rows: &RowMap, outside: u32, at: &mut [u32]) {
         for ((at, &x), &y) in at.iter_mut().zip(x).zip(y) {
             *at = (rows.at(y >> shift) + columns.at(x >> shift)).min(outside);
         }

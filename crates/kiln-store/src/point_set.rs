@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent};
 use kiln_core::layer_name;
-use kiln_core::raster::{Cells, Tally};
+use kiln_core::raster::{Cells, Reduction};
 use kiln_core::source::{self, CategoryList, PointSet, Provider, Query, ScanReport, Totals};
 
 use super::{Description, Snapshot, Store, Summary};
@@ -52,11 +52,11 @@ impl PointSet for Snapshot {
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        tally: Tally,
+        reduction: Reduction,
         radius_px: f64,
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
-        self.cells(query, canvas, tally, radius_px, threads)
+        self.cells(query, canvas, reduction, radius_px, threads)
     }
 
     fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {

@@ -81,7 +81,7 @@ impl PointsWriter {
     fn write(&mut self, rows: &Rows, range: Range<usize>) -> Result<()> {
         let count = range.len();
         let (mut x, mut y) = (vec![0; count], vec![0; count]);
-        morton::places(&rows.keys[range.clone()], &mut x, &mut y);
+        morton::decode_all(&rows.keys[range.clone()], &mut x, &mut y);
         let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(x)), Arc::new(UInt32Array::from(y))];
         if self.columns.weighted {
             let weight = rows.weight.get(range.clone()).map_or_else(|| vec![1.0; count], <[f32]>::to_vec);

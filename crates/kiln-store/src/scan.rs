@@ -166,7 +166,7 @@ fn descend(
     if rows.is_empty() {
         return;
     }
-    let (x, y) = kiln_core::geo::morton::place(key);
+    let (x, y) = kiln_core::geo::morton::decode(key);
     let side_bits = 32 - depth;
     let meets = |at: u32, [first, last]: [u32; 2]| {
         let start = u64::from(at) << side_bits;

@@ -54,7 +54,7 @@ impl Totals {
     pub(super) fn add(&mut self, rows: &Rows) {
         const MIDDLE: u32 = 1 << 31;
         for &key in &rows.keys {
-            let (x, y) = kiln_core::geo::morton::place(key);
+            let (x, y) = kiln_core::geo::morton::decode(key);
             let [least, most] = self.extent.get_or_insert([[x, y], [x, y]]);
             *least = [least[0].min(x), least[1].min(y)];
             *most = [most[0].max(x), most[1].max(y)];

@@ -11,7 +11,7 @@ use super::segment::Segment;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Canvas, Extent, Projection};
 use kiln_core::parameter::Parameter;
-use kiln_core::raster::{Cells, Tally};
+use kiln_core::raster::{Cells, Reduction};
 use kiln_core::source::{Query, ScanReport};
 
 /// A layer's points at one moment. Later commits do not change it.
@@ -179,7 +179,7 @@ impl Snapshot {
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        tally: Tally,
+        reduction: Reduction,
         radius_px: f64,
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
@@ -190,7 +190,8 @@ impl Snapshot {
                 "a stored layer lies on the globe: give mercator or platecarree",
             ));
         }
-        let request = CellRequest { canvas, tally, weights: query.columns.weights, radius_px, stop: query.scan.stop };
+        let request =
+            CellRequest { canvas, reduction, weights: query.columns.weights, radius_px, stop: query.scan.stop };
         let segments = self.passing(query);
         let points = self.points();
         let cells = gather(&segments, request, points, threads)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::*;
 use kiln_core::error::Error;
 use kiln_core::geo::{Bounds, Canvas, Categories, Points, Projection, TileCoord};
-use kiln_core::raster::{Aggregation, Bins, Cells, Grid, Kernel, Shape, Tally, density};
+use kiln_core::raster::{Aggregation, Bins, Cells, Grid, Kernel, Reduction, Shape, density};
 use kiln_core::source::{Query, Sink, Source};
 
 /// A generator of numbers that is the same everywhere.
@@ -122,7 +122,7 @@ fn by_definition(columns: &Columns, canvas: &Canvas, keep: impl Fn(usize) -> boo
     };
     let within = |at: i64, limit: usize| usize::try_from(at).ok().filter(|at| *at < limit);
     for i in (0..rows.len()).filter(|i| keep(*i)) {
-        let (x, y) = kiln_core::geo::morton::place(rows.keys[i]);
+        let (x, y) = kiln_core::geo::morton::decode(rows.keys[i]);
         let [column, row] = [x, y].map(|units| i64::from(units) >> (32 - level));
         for turn in -3..=3 {
             let column = within(column + (turn << level) - canvas.offset()[0], width);
@@ -142,7 +142,7 @@ fn by_definition(columns: &Columns, canvas: &Canvas, keep: impl Fn(usize) -> boo
 
 /// The points by the way that files take.
 fn by_bins(columns: &Columns, canvas: &Canvas) -> Cells {
-    let mut bins = Bins::new(canvas, Tally::Sum);
+    let mut bins = Bins::new(canvas, Reduction::Sum);
     bins.add(Points::new(&columns.lon, &columns.lat).unwrap().with_weight(&columns.weight).unwrap());
     bins.into_cells()
 }
@@ -156,7 +156,7 @@ fn same(one: &Cells, other: &Cells) -> bool {
         && same(&one.max, &other.max)
 }
 
-const TALLIES: [Tally; 4] = [Tally::Count, Tally::Sum, Tally::CountAndSum, Tally::Max];
+const REDUCTIONS: [Reduction; 4] = [Reduction::Count, Reduction::Sum, Reduction::CountAndSum, Reduction::Max];
 
 #[test]
 fn tiles_are_the_sums_of_the_points_however_they_are_stored() {
@@ -174,10 +174,10 @@ fn tiles_are_the_sums_of_the_points_however_they_are_stored() {
             assert_eq!((snapshot.points(), snapshot.damaged().len()), (40_000, 0));
             for (i, canvas) in canvases().iter().enumerate() {
                 let expected = by_definition(&columns, canvas, |_| true);
-                for tally in TALLIES {
+                for reduction in REDUCTIONS {
                     for threads in [1, 3] {
-                        let (cells, _) = snapshot.cells(&query, canvas, tally, 20.0, threads).unwrap();
-                        assert!(same(&cells, &expected), "{parts} {compacted} canvas {i} {tally:?} {threads}");
+                        let (cells, _) = snapshot.cells(&query, canvas, reduction, 20.0, threads).unwrap();
+                        assert!(same(&cells, &expected), "{parts} {compacted} canvas {i} {reduction:?} {threads}");
                     }
                 }
             }
@@ -194,7 +194,7 @@ fn windows_of_any_canvas_agree_with_the_whole() {
     let bounds = Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap();
     for projection in [Projection::Mercator, Projection::PlateCarree] {
         let whole = Canvas::new(projection, bounds, 401, 377).unwrap();
-        let (cells, _) = snapshot.cells(&query, &whole, Tally::Sum, 20.0, 2).unwrap();
+        let (cells, _) = snapshot.cells(&query, &whole, Reduction::Sum, 20.0, 2).unwrap();
         let sums = cells.sums.unwrap();
         assert!(cells.inside > 1000);
         let exact = by_bins(&columns, &whole);
@@ -203,7 +203,7 @@ fn windows_of_any_canvas_agree_with_the_whole() {
         assert!(moved < mass * 0.1, "{projection}: {moved} of {mass}");
         for (column, row, width, height) in [(0, 0, 100, 377), (100, 13, 301, 200), (399, 370, 2, 7)] {
             let window = whole.window(column, row, width, height).unwrap();
-            let (part, _) = snapshot.cells(&query, &window, Tally::Sum, 20.0, 3).unwrap();
+            let (part, _) = snapshot.cells(&query, &window, Reduction::Sum, 20.0, 3).unwrap();
             let part = part.sums.unwrap();
             for line in 0..height as usize {
                 let expected = &sums.row(line + row as usize)[column as usize..(column as usize + width as usize)];
@@ -220,8 +220,8 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
     let (_folder, store) = store();
     let snapshot = layer_of(&store, &columns, 1).snapshot();
     let query = Query::default().with_weights(true);
-    let spread = |canvas: &Canvas, tally: Tally, radius_px: f64, threads: usize| {
-        let request = gather::CellRequest { canvas, tally, weights: true, radius_px, stop: None };
+    let spread = |canvas: &Canvas, reduction: Reduction, radius_px: f64, threads: usize| {
+        let request = gather::CellRequest { canvas, reduction, weights: true, radius_px, stop: None };
         gather::gather(&snapshot.passing(&query), request, u64::MAX, threads).unwrap()
     };
     let cases = [
@@ -235,7 +235,7 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
         for radius_px in [20.0, 8.0, 2.0] {
             let kernel = Kernel::new(Shape::Gaussian, radius_px).unwrap();
             let grown = whole.grow(kernel.reach_px());
-            let cells = spread(&grown, Tally::CountAndSum, radius_px, 1);
+            let cells = spread(&grown, Reduction::CountAndSum, radius_px, 1);
             let smooth = |cells: &Cells| density(cells, kernel, Aggregation::Sum, 2).unwrap();
             let (found, exact) = (smooth(&cells), smooth(&by_bins(&columns, &grown)));
             let most = exact.cells().iter().copied().fold(0.0, f32::max);
@@ -250,17 +250,18 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
             assert!((by_sum(&cells.counts) / cells.inside as f64 - 1.0).abs() < 1e-2, "{projection} {radius_px}");
             for threads in [2, 3, 7] {
                 assert!(
-                    same(&spread(&grown, Tally::CountAndSum, radius_px, threads), &cells),
+                    same(&spread(&grown, Reduction::CountAndSum, radius_px, threads), &cells),
                     "{projection} {threads}"
                 );
             }
         }
-        let most = spread(&whole, Tally::Max, 8.0, 2).max.unwrap();
+        let most = spread(&whole, Reduction::Max, 8.0, 2).max.unwrap();
         let greatest = columns.weight.iter().copied().fold(0.0, f32::max);
         assert!((most.cells().iter().copied().fold(0.0, f32::max) - greatest).abs() < f32::EPSILON, "{projection}");
-        let all = spread(&whole, Tally::Sum, 20.0, 2).sums.unwrap();
+        let all = spread(&whole, Reduction::Sum, 20.0, 2).sums.unwrap();
         for (column, row, width, height) in [(0, 0, 100, height), (100, 13, 150, 99), (298, 200, 2, 7), (5, 5, 1, 1)] {
-            let part = spread(&whole.window(column, row, width, height).unwrap(), Tally::Sum, 20.0, 3).sums.unwrap();
+            let part =
+                spread(&whole.window(column, row, width, height).unwrap(), Reduction::Sum, 20.0, 3).sums.unwrap();
             for line in 0..height as usize {
                 let expected = &all.row(line + row as usize)[column as usize..(column as usize + width as usize)];
                 assert_eq!(part.row(line), expected, "{projection} {line}");
@@ -285,7 +286,7 @@ fn filters_let_through_what_they_should() {
             let check = |query: &Query<'_>, keep: &dyn Fn(usize) -> bool| {
                 let expected = by_definition(&columns, &canvas, keep);
                 for threads in [1, 2] {
-                    let (cells, _) = snapshot.cells(query, &canvas, Tally::CountAndSum, 20.0, threads).unwrap();
+                    let (cells, _) = snapshot.cells(query, &canvas, Reduction::CountAndSum, 20.0, threads).unwrap();
                     assert!(same(&cells, &expected));
                 }
             };
@@ -294,7 +295,7 @@ fn filters_let_through_what_they_should() {
             check(&both, &|i| in_time(i) && is_bus(i));
         }
         let none = Query::default().with_category_filter(vec!["plane".into()]);
-        assert_eq!(snapshot.cells(&none, &canvases()[0], Tally::Count, 20.0, 1).unwrap().0.inside, 0);
+        assert_eq!(snapshot.cells(&none, &canvases()[0], Reduction::Count, 20.0, 1).unwrap().0.inside, 0);
     }
 }
 

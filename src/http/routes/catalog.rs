@@ -120,11 +120,11 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Ignored, Notice, Role};
+    use crate::source::{IgnoredValues, Notice, Role};
 
     #[test]
     fn clients_do_not_learn_the_folders_of_inputs() {
-        let ignored = Ignored {
+        let ignored = IgnoredValues {
             input: "/srv/secret/a.csv".into(),
             column: "value".into(),
             role: Role::Weight,

@@ -25,7 +25,7 @@ use crate::http::server::problem::{Answer, Problem};
 use crate::layer::{Blend, FilterOptions, StyleOptions, center};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
-use crate::raster::Tally;
+use crate::raster::Reduction;
 use crate::source::{PointSet, Query, Sink};
 
 /// What a layer's picture says at a place.
@@ -244,7 +244,7 @@ fn scan_around(
 /// to look at each.
 fn points_of_cells(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
     let reach = radius_px.floor() as u32;
-    let (cells, _) = points.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;
+    let (cells, _) = points.cells(query, &canvas.grow(reach), Reduction::Count, radius_px, 1)?;
     let middle = f64::from(reach);
     let counts = cells.counts.iter().flat_map(|counts| counts.cells().chunks(cells.width).enumerate());
     let near = counts.flat_map(|(row, counts)| {

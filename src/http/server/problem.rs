@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{DatabaseFault, Error};
+use crate::error::{DatabaseErrorKind, Error};
 use crate::parameter::Parameter;
 
 /// A result whose error is the response.
@@ -271,15 +271,15 @@ impl From<Error> for Box<Problem> {
             Error::Invalid { parameter, message } => return Problem::parameter(parameter.key(), message.with_keys()),
             Error::MediaType { .. } => return Problem::media_type(text),
             Error::Cancelled => return Problem::timeout("the work was stopped"),
-            Error::Database { fault: DatabaseFault::Unreachable, .. } => (
+            Error::Database { kind: DatabaseErrorKind::Unreachable, .. } => (
                 Kind::DatabaseUnavailable,
                 "the layer's points are in a database that cannot be reached; ask again in a moment",
             ),
-            Error::Database { fault: DatabaseFault::Timeout, .. } => (
+            Error::Database { kind: DatabaseErrorKind::Timeout, .. } => (
                 Kind::DatabaseTimeout,
                 "the database took longer than postgis.timeout allows; ask for less ground, or for fewer points",
             ),
-            Error::Database { fault: DatabaseFault::Missing, .. } => {
+            Error::Database { kind: DatabaseErrorKind::Missing, .. } => {
                 (Kind::NotFound, "the table behind the layer is not there any more")
             }
             Error::Io { source, .. } if is_full(source) => {

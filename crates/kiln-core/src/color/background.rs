@@ -1,4 +1,4 @@
-//! The paper that a picture is printed on.
+//! Opaque background colors.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,24 +8,24 @@ use colorgrad::Color;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// An opaque color to lay under a picture that is not an overlay.
+/// An opaque background color for pictures that are not map overlays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Background {
     rgb: [u8; 3],
 }
 
 impl Background {
-    /// What is seen of a color with straight alpha on this background.
-    pub fn under(self, [r, g, b, alpha]: [u8; 4]) -> [u8; 4] {
-        let mix = |over: u8, under: u8| {
-            let (over, under, alpha) = (u32::from(over), u32::from(under), u32::from(alpha));
-            ((over * alpha + under * (255 - alpha) + 127) / 255) as u8
+    /// Composites a color with straight alpha over the background.
+    pub fn composite(self, [r, g, b, alpha]: [u8; 4]) -> [u8; 4] {
+        let mix = |source: u8, backdrop: u8| {
+            let (source, backdrop, alpha) = (u32::from(source), u32::from(backdrop), u32::from(alpha));
+            ((source * alpha + backdrop * (255 - alpha) + 127) / 255) as u8
         };
         [mix(r, self.rgb[0]), mix(g, self.rgb[1]), mix(b, self.rgb[2]), 255]
     }
 }
 
-/// As `#rrggbb`.
+/// Writes `#rrggbb`.
 impl fmt::Display for Background {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [r, g, b] = self.rgb;
@@ -54,11 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colors_are_laid_over_it() {
-        let paper: Background = "#102030".parse().unwrap();
-        assert_eq!(paper.under([255, 255, 255, 0]), [16, 32, 48, 255]);
-        assert_eq!(paper.under([255, 0, 9, 255]), [255, 0, 9, 255]);
-        assert_eq!(paper.under([116, 132, 148, 128]), [66, 82, 98, 255]);
+    fn colors_are_composited_over_the_background() {
+        let background: Background = "#102030".parse().unwrap();
+        assert_eq!(background.composite([255, 255, 255, 0]), [16, 32, 48, 255]);
+        assert_eq!(background.composite([255, 0, 9, 255]), [255, 0, 9, 255]);
+        assert_eq!(background.composite([116, 132, 148, 128]), [66, 82, 98, 255]);
         for bad in ["", "nocolor", "transparent", "#00000080"] {
             assert!(bad.parse::<Background>().is_err(), "{bad}");
         }

@@ -1,18 +1,18 @@
-//! The schemes that come with Kiln.
+//! The built-in color schemes.
 
 use colorgrad::{Gradient as _, preset};
 
 use super::{Family, Gradient, Scheme};
 use crate::error::Result;
 
-/// A scheme that is built when it is asked for.
+/// The definition of a built-in scheme.
 pub(super) struct Builtin {
     pub(super) name: &'static str,
     pub(super) family: Family,
     source: Source,
 }
 
-/// Where the colors come from.
+/// The definition of a scheme's colors.
 enum Source {
     /// The text of a scheme file.
     File(&'static str),
@@ -20,7 +20,7 @@ enum Source {
     Stops(&'static str),
     /// Color stops whose alpha is their position.
     Faded(&'static str),
-    /// A ready-made ramp.
+    /// A preset gradient of `colorgrad`.
     Preset(fn() -> Box<dyn colorgrad::Gradient>),
 }
 
@@ -37,8 +37,8 @@ impl Builtin {
         Self { name, family: Overlay, source: Source::Faded(stops) }
     }
 
-    const fn preset(name: &'static str, family: Family, ramp: fn() -> Box<dyn colorgrad::Gradient>) -> Self {
-        Self { name, family, source: Source::Preset(ramp) }
+    const fn preset(name: &'static str, family: Family, gradient: fn() -> Box<dyn colorgrad::Gradient>) -> Self {
+        Self { name, family, source: Source::Preset(gradient) }
     }
 
     /// Builds the scheme.
@@ -53,9 +53,9 @@ impl Builtin {
                 }
                 colors
             }
-            Source::Preset(ramp) => {
-                let ramp = ramp();
-                Box::new(std::array::from_fn(|index| ramp.at(index as f32 / 255.0).to_rgba8()))
+            Source::Preset(gradient) => {
+                let gradient = gradient();
+                Box::new(std::array::from_fn(|index| gradient.at(index as f32 / 255.0).to_rgba8()))
             }
         };
         Ok(Scheme::new(self.name, self.family, colors))
@@ -64,13 +64,13 @@ impl Builtin {
 
 use Family::{Classic, Diverging, Overlay, Rainbow, Sequential};
 
-/// All of them, family by family, in the order they are listed.
+/// All built-in schemes by family, in listing order.
 ///
-/// A name that the field knows keeps its direction: `rdylbu`, `spectral` and their like start with red and `blues` ends
-/// dark, as they do in matplotlib and `ColorBrewer`; `…_r` turns them around.
+/// Well-known names keep their usual direction: `rdylbu`, `spectral` and similar schemes start with red and `blues`
+/// ends dark, as in matplotlib and `ColorBrewer`; `…_r` is the reversed scheme.
 pub(super) static BUILTINS: &[Builtin] = &[
     Builtin::file("heat", Overlay, include_str!("../../../../schemes/heat.txt")),
-    // What the map libraries draw when nothing is said; the first three take the alpha from the density.
+    // The defaults of map libraries; the first three derive the alpha from the density.
     Builtin::faded("leaflet", "blue 40%, cyan 60%, lime 70%, yellow 80%, red 100%"),
     Builtin::faded("heatmapjs", "blue 25%, lime 55%, yellow 85%, red 100%"),
     Builtin::faded("openlayers", "blue, cyan, lime, yellow, red"),
@@ -114,7 +114,7 @@ pub(super) static BUILTINS: &[Builtin] = &[
     Builtin::preset("ylgnbu", Sequential, || preset::yl_gn_bu().boxed()),
     Builtin::preset("ylorbr", Sequential, || preset::yl_or_br().boxed()),
     Builtin::preset("ylorrd", Sequential, || preset::yl_or_rd().boxed()),
-    // Moreland, "Diverging Color Maps for Scientific Visualization", every second of his 33 colors.
+    // Moreland, "Diverging Color Maps for Scientific Visualization": every second of the 33 colors.
     Builtin::stops(
         "coolwarm",
         Diverging,

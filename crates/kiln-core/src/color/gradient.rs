@@ -1,4 +1,4 @@
-//! Colors between color stops.
+//! Gradients: colors interpolated between color stops.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,74 +9,74 @@ use super::{Colors, Palette};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// Color stops from 0 (cold) to 1 (hot), with every color between them.
+/// A color gradient: color stops from 0 (cold) to 1 (hot).
 ///
-/// Written as CSS writes a gradient: `transparent, blue, lime 60%, rgb(255, 0, 0)`. A color is anything CSS knows (a
+/// The syntax is that of CSS gradients: `transparent, blue, lime 60%, rgb(255, 0, 0)`. A color is any CSS color (a
 /// name, `#rrggbb`, `rgb(…)`, `hsl(…)`, `oklch(…)`, …); a position is a percentage or a number between 0 and 1. Stops
-/// without a position spread evenly between those that have one. Colors are mixed in premultiplied sRGB, as CSS does, so
-/// what fades from `transparent` does not darken.
+/// without a position are spaced evenly between their neighbors. Colors are interpolated in premultiplied sRGB, as in
+/// CSS, so a fade from `transparent` does not darken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradient {
     stops: Vec<Stop>,
 }
 
-/// A color with its place between 0 and 1.
+/// A color at a position between 0 and 1.
 #[derive(Clone, Debug, PartialEq)]
 struct Stop {
     position: f64,
     color: Color,
 }
 
-/// A stop as it was written: a color, and a position between 0 and 1 unless that is left open.
+/// A color stop with an optional position between 0 and 1.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct LooseStop {
+pub(super) struct ParsedStop {
     pub(super) color: Color,
     pub(super) position: Option<f64>,
 }
 
-/// Which stop is at fault, counted from 0, and what is wrong with it.
+/// An error in a stop.
 pub(super) struct StopError {
+    /// The index of the stop, from 0.
     pub(super) index: usize,
     pub(super) message: String,
 }
 
-/// As [`FromStr`] reads it: `#0000ff00 0%,#00ff00ff 60%,#ff0000ff 100%`.
+/// Writes the syntax that [`FromStr`] reads: `#0000ff00 0%,#00ff00ff 60%,#ff0000ff 100%`.
 impl fmt::Display for Gradient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, stop) in self.stops.iter().enumerate() {
-            let between = if index > 0 { "," } else { "" };
+            let separator = if index > 0 { "," } else { "" };
             let [r, g, b, a] = stop.color.to_rgba8();
-            write!(f, "{between}#{r:02x}{g:02x}{b:02x}{a:02x} {}%", percent(stop.position))?;
+            write!(f, "{separator}#{r:02x}{g:02x}{b:02x}{a:02x} {}%", percent(stop.position))?;
         }
         Ok(())
     }
 }
 
 impl Gradient {
-    /// A gradient over `loose` stops, the open positions filled in.
-    pub(super) fn new(loose: &[LooseStop]) -> Result<Self, StopError> {
-        let Some(last) = loose.len().checked_sub(1).filter(|last| *last > 0) else {
+    /// A gradient of `parsed` stops, with missing positions filled in.
+    pub(super) fn new(parsed: &[ParsedStop]) -> Result<Self, StopError> {
+        let Some(last) = parsed.len().checked_sub(1).filter(|last| *last > 0) else {
             return Err(StopError { index: 0, message: "a gradient needs at least 2 colors".into() });
         };
-        let known = |index: usize| match loose[index].position {
+        let known = |index: usize| match parsed[index].position {
             None if index == 0 => Some(0.0),
             None if index == last => Some(1.0),
             position => position,
         };
-        let mut stops: Vec<Stop> = Vec::with_capacity(loose.len());
+        let mut stops: Vec<Stop> = Vec::with_capacity(parsed.len());
         for index in 0..=last {
             let Some(position) = known(index) else { continue };
             let low = stops.last().map_or(position, |stop| stop.position);
             if position < low {
-                let (here, there) = (percent(position), percent(low));
-                let message = format!(
-                    "its position {here}% lies before the {there}% of an earlier color; positions must not fall"
-                );
+                let (position, low) = (percent(position), percent(low));
+                let message =
+                    format!("position {position}% is below {low}% of an earlier color; positions must not decrease");
                 return Err(StopError { index, message });
             }
-            let open = &loose[stops.len()..=index];
-            let steps = open.len() as f64;
-            for (step, stop) in open.iter().enumerate() {
+            let segment = &parsed[stops.len()..=index];
+            let steps = segment.len() as f64;
+            for (step, stop) in segment.iter().enumerate() {
                 let position = low + (position - low) * (step as f64 + 1.0) / steps;
                 stops.push(Stop { position, color: stop.color });
             }
@@ -84,7 +84,8 @@ impl Gradient {
         Ok(Self { stops: tint_transparent(stops) })
     }
 
-    /// The color at `position` between 0 and 1, straight alpha; outside of the stops, the nearest stop's color.
+    /// The color at `position` between 0 and 1, with straight alpha; before the first and after the last stop, the
+    /// color of that stop.
     pub fn at(&self, position: f64) -> [u8; 4] {
         let next = self.stops.partition_point(|stop| stop.position <= position);
         let (low, high) = match (next.checked_sub(1).map(|low| &self.stops[low]), self.stops.get(next)) {
@@ -93,23 +94,22 @@ impl Gradient {
             (None, None) => return [0; 4],
         };
         let width = high.position - low.position;
-        let share = if width > 0.0 { (position - low.position) / width } else { 0.0 };
-        mix(&low.color, &high.color, share as f32).to_rgba8()
+        let t = if width > 0.0 { (position - low.position) / width } else { 0.0 };
+        mix(&low.color, &high.color, t as f32).to_rgba8()
     }
 
-    /// 256 colors, evenly spread from 0 to 1.
+    /// 256 colors at evenly spaced positions from 0 to 1.
     pub fn colors(&self) -> Box<Colors> {
         Box::new(std::array::from_fn(|index| self.at(index as f64 / 255.0)))
     }
 
-    /// The palette of these colors: index 0 is transparent whatever the first stop says.
+    /// The palette of these colors. Index 0 is transparent, whatever the first stop is.
     pub fn to_palette(&self) -> Palette {
         Palette::new(self.colors())
     }
 }
 
-/// Gives each fully transparent stop the hue of the visible stop next to it, so that no picture carries black beneath
-/// its transparent pixels.
+/// Gives each fully transparent stop the RGB of the nearest visible stop, so that transparent pixels are not black.
 fn tint_transparent(mut stops: Vec<Stop>) -> Vec<Stop> {
     for index in 0..stops.len() {
         let (before, after) = stops.split_at(index);
@@ -122,19 +122,19 @@ fn tint_transparent(mut stops: Vec<Stop>) -> Vec<Stop> {
     stops
 }
 
-/// The color `share` of the way from `low` to `high`, mixed in premultiplied sRGB.
-fn mix(low: &Color, high: &Color, share: f32) -> Color {
-    let (of_low, of_high) = (low.a * (1.0 - share), high.a * share);
-    let alpha = of_low + of_high;
+/// Interpolates from `low` (`t` = 0) to `high` (`t` = 1) in premultiplied sRGB.
+fn mix(low: &Color, high: &Color, t: f32) -> Color {
+    let (low_alpha, high_alpha) = (low.a * (1.0 - t), high.a * t);
+    let alpha = low_alpha + high_alpha;
     if alpha <= 0.0 {
         return *low;
     }
-    let channel = |low: f32, high: f32| (low * of_low + high * of_high) / alpha;
+    let channel = |low: f32, high: f32| (low * low_alpha + high * high_alpha) / alpha;
     Color::new(channel(low.r, high.r), channel(low.g, high.g), channel(low.b, high.b), alpha)
 }
 
-impl LooseStop {
-    /// Reads `COLOR [POSITION]`. The error says what is wrong, not where.
+impl ParsedStop {
+    /// Reads `COLOR [POSITION]`. The error message has no location.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (color, position) = match text.rsplit_once(char::is_whitespace) {
@@ -147,8 +147,10 @@ impl LooseStop {
 
 /// Reads any CSS color.
 fn parse_color(text: &str) -> Result<Color, String> {
-    colorgrad::Color::from_html(text)
-        .map_err(|_| "not a color; write a CSS color such as blue, #00f or rgb(0, 0, 255), then perhaps 60%".to_owned())
+    colorgrad::Color::from_html(text).map_err(|_| {
+        "not a color; expected a CSS color such as blue, #00f or rgb(0, 0, 255), optionally with a position such as 60%"
+            .to_owned()
+    })
 }
 
 /// Reads `60%` or `0.6`.
@@ -160,10 +162,10 @@ pub(super) fn parse_position(text: &str) -> Result<f64, String> {
     position
         .ok()
         .filter(|position| (0.0..=1.0).contains(position))
-        .ok_or_else(|| format!("`{text}` is not a position; write 0% to 100%, or 0 to 1"))
+        .ok_or_else(|| format!("`{text}` is not a position; expected 0% to 100%, or 0 to 1"))
 }
 
-/// A position as a percentage, without the noise of its binary digits.
+/// A position as a percentage, rounded to 4 decimals.
 fn percent(position: f64) -> f64 {
     (position * 1e6).round() / 1e4
 }
@@ -172,7 +174,7 @@ fn is_numeric(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '.' | '+' | '-')
 }
 
-/// The parts of `text` between the commas that stand outside of parentheses.
+/// Splits `text` at the commas outside of parentheses.
 fn split_at_commas(text: &str) -> Vec<&str> {
     let mut depth = 0_i32;
     text.split(|c| {
@@ -193,7 +195,7 @@ impl FromStr for Gradient {
         let stops = parts
             .iter()
             .enumerate()
-            .map(|(index, part)| LooseStop::parse(part).map_err(|message| fail(StopError { index, message })))
+            .map(|(index, part)| ParsedStop::parse(part).map_err(|message| fail(StopError { index, message })))
             .collect::<Result<Vec<_>>>()?;
         Self::new(&stops).map_err(fail)
     }
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn open_positions_spread_evenly_between_known_ones() {
+    fn missing_positions_are_spaced_evenly() {
         assert_eq!(positions("red, lime, blue"), [0.0, 0.5, 1.0]);
         assert_eq!(positions("transparent,blue,lime 60%,red"), [0.0, 0.3, 0.6, 1.0]);
         assert_eq!(positions("red 20%, lime, gold, blue .8"), [0.2, 0.4, 0.6, 0.8]);
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_hold_outside_of_the_stops_and_an_edge_takes_the_later_color() {
+    fn positions_beyond_the_stops_have_the_end_colors_and_hard_stops_the_later_color() {
         let edge = gradient("red 20%, red 50%, blue 50%, blue 80%");
         assert_eq!(edge.at(0.0), [255, 0, 0, 255]);
         assert_eq!(edge.at(0.499), [255, 0, 0, 255]);
@@ -257,8 +259,8 @@ mod tests {
     fn errors_name_the_stop() {
         let message = |text: &str| text.parse::<Gradient>().unwrap_err().to_string();
         assert!(message("red, blurple 20%, blue").contains("color 2 (`blurple 20%`)"));
-        assert!(message("red 40%, lime 20%").contains("color 2 (`lime 20%`): its position 20% lies before the 40%"));
-        assert!(message("red, lime 60, blue").contains("`60` is not a position; write 0% to 100%, or 0 to 1"));
+        assert!(message("red 40%, lime 20%").contains("color 2 (`lime 20%`): position 20% is below 40%"));
+        assert!(message("red, lime 60, blue").contains("`60` is not a position; expected 0% to 100%, or 0 to 1"));
         assert!(message("red").contains("at least 2 colors"));
         assert!(message("red,,blue").contains("color 2 (``)"));
         assert!(message("").starts_with("gradient: "));

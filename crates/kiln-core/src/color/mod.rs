@@ -1,7 +1,7 @@
-//! From a byte to a color: opacity, gradients, schemes and palettes. Stands alone, and reads no files.
+//! Colors: opacity, gradients, schemes and palettes. Independent of the other modules; reads no files.
 //!
-//! A [`Gradient`] is color stops as CSS writes them; a [`Scheme`] is a gradient with a name, sampled at 256 places; a
-//! [`Palette`] is what a picture is painted with: a scheme in which index 0 means "nothing here".
+//! A [`Gradient`] is a list of color stops in CSS syntax; a [`Scheme`] is a named gradient sampled at 256 positions; a
+//! [`Palette`] maps the indices of a picture to colors: a scheme whose index 0 is transparent ("no data").
 //!
 //! ```
 //! use kiln_core::color::{Gradient, Opacity, Palette, Scheme};

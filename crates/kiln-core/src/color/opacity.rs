@@ -1,4 +1,4 @@
-//! How much of the map an overlay hides.
+//! The opacity of overlays.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,40 +6,40 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// A share between 0 (invisible) and 1 (as opaque as the colors themselves); 1 by default.
+/// An opacity between 0 (invisible) and 1 (the alpha of the colors themselves); 1 by default.
 ///
 /// Written as a number, a percentage or a fraction: `0.5`, `50%`, `128/255`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Opacity(f64);
 
 impl Opacity {
-    /// The colors' own alpha, unchanged.
+    /// Leaves the alpha of the colors unchanged.
     pub const FULL: Self = Self(1.0);
 
-    /// The opacity `share`.
+    /// The opacity `value`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] unless `share` is between 0 and 1.
-    pub fn new(share: f64) -> Result<Self> {
-        if (0.0..=1.0).contains(&share) {
-            Ok(Self(share))
+    /// [`Error::Invalid`] unless `value` is between 0 and 1.
+    pub fn new(value: f64) -> Result<Self> {
+        if (0.0..=1.0).contains(&value) {
+            Ok(Self(value))
         } else {
-            Err(Error::invalid(Parameter::OPACITY, format!("{share} is not between 0 and 1; {ACCEPTED}")))
+            Err(Error::invalid(Parameter::OPACITY, format!("{value} is not between 0 and 1; {ACCEPTED}")))
         }
     }
 
-    /// The share, 0 to 1.
-    pub fn share(self) -> f64 {
+    /// The opacity as a number, 0 to 1.
+    pub fn value(self) -> f64 {
         self.0
     }
 
-    /// The alpha that is left of `alpha`, rounded to the nearest step.
+    /// Multiplies `alpha` by the opacity, rounded to the nearest integer.
     pub fn scale(self, alpha: u8) -> u8 {
         (f64::from(alpha) * self.0).round() as u8
     }
 }
 
-const ACCEPTED: &str = "write a share such as 0.5, 50% or 128/255";
+const ACCEPTED: &str = "expected a number, percentage or fraction such as 0.5, 50% or 128/255";
 
 impl Default for Opacity {
     fn default() -> Self {
@@ -52,22 +52,22 @@ impl FromStr for Opacity {
 
     fn from_str(text: &str) -> Result<Self> {
         let number = |part: &str| part.trim().parse::<f64>().ok().filter(|value| value.is_finite());
-        let share = if let Some(percent) = text.trim().strip_suffix('%') {
+        let value = if let Some(percent) = text.trim().strip_suffix('%') {
             number(percent).map(|percent| percent / 100.0)
         } else if let Some((part, whole)) = text.split_once('/') {
             number(part).zip(number(whole).filter(|whole| *whole > 0.0)).map(|(part, whole)| part / whole)
         } else {
             number(text)
         };
-        match share {
-            Some(share) if (0.0..=1.0).contains(&share) => Ok(Self(share)),
+        match value {
+            Some(value) if (0.0..=1.0).contains(&value) => Ok(Self(value)),
             Some(_) => Err(Error::invalid(Parameter::OPACITY, format!("`{text}` is not between 0 and 1; {ACCEPTED}"))),
             None => Err(Error::invalid(Parameter::OPACITY, format!("`{text}` is not a number; {ACCEPTED}"))),
         }
     }
 }
 
-/// As a plain number, which [`FromStr`] reads back to the same opacity.
+/// Writes a plain number, from which [`FromStr`] reads the same opacity.
 impl fmt::Display for Opacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_it_would_accept() {
+    fn errors_name_what_would_be_accepted() {
         for text in ["128", "-0.1", "101%", "300/255", "NaN", "", "half", "1/0", "inf"] {
             let message = text.parse::<Opacity>().unwrap_err().to_string();
             assert!(message.starts_with("opacity: ") && message.contains("128/255"), "{message}");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn display_reads_back() {
+    fn display_is_read_as_the_same_opacity() {
         for text in ["0.5", "128/255", "33%"] {
             let opacity: Opacity = text.parse().unwrap();
             assert_eq!(opacity.to_string().parse::<Opacity>().unwrap(), opacity);

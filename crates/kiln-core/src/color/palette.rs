@@ -1,11 +1,11 @@
-//! What a picture is painted with: one color per byte.
+//! Palettes of indexed pictures.
 
 use super::{Background, Colors, Gradient, Opacity, Scheme};
 
 /// 256 RGBA colors with straight alpha, one for each value of a quantized cell.
 ///
-/// Index 0 means "nothing here" and is fully transparent; 1 to 255 run from cold to hot. Only
-/// [`Palette::classic`] has another order, because there the density plane has one.
+/// Index 0 means "no data" and is fully transparent; 1 to 255 run from cold to hot. Only [`Palette::classic`] has
+/// another order: that of the classic density plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Palette {
     colors: Box<Colors>,
@@ -15,8 +15,8 @@ impl Palette {
     /// The first index of the classic blend that is background.
     const CLASSIC_BACKGROUND: usize = 253;
 
-    /// A palette over `colors`, cold first. The first of them is made transparent, and takes the RGB of the second so
-    /// that a viewer which smooths the picture sees no dark rim.
+    /// A palette of `colors`, cold first. The first color is made transparent and takes the RGB of the second, so that
+    /// smoothing of the picture in a viewer causes no dark fringe.
     pub fn new(mut colors: Box<Colors>) -> Self {
         let [r, g, b, _] = colors[1];
         colors[0] = [r, g, b, 0];
@@ -25,8 +25,8 @@ impl Palette {
 
     /// The palette of the classic blend, whose density plane runs from 0 (hottest) to 255 (background).
     ///
-    /// RGB is the scheme, hot first. Alpha is constant, `opacity`, up to index 252, and 0 in 253..=255; a scheme that
-    /// has an alpha of its own keeps it beneath the opacity.
+    /// RGB is that of the scheme, hot first. Alpha is that of the scheme multiplied by `opacity` up to index 252, and 0
+    /// in 253..=255.
     pub fn classic(scheme: &Scheme, opacity: Opacity) -> Self {
         let mut colors = Box::new(*scheme.colors());
         colors.reverse();
@@ -36,7 +36,7 @@ impl Palette {
         Self { colors }
     }
 
-    /// The same colors, each as much more transparent as `opacity` says.
+    /// Multiplies the alpha of every color by `opacity`.
     #[must_use]
     pub fn with_opacity(mut self, opacity: Opacity) -> Self {
         for [.., alpha] in self.colors.iter_mut() {
@@ -45,24 +45,24 @@ impl Palette {
         self
     }
 
-    /// The same colors, fading in over the coldest `share` of them: the alpha of what lies below is scaled by how far up it
-    /// lies. 0 changes nothing.
+    /// Fades the palette in over its coldest `fraction` (0..=1): alpha rises linearly from 0 to that of the color. 0
+    /// changes nothing.
     #[must_use]
-    pub fn fading_in(mut self, share: f64) -> Self {
+    pub fn fading_in(mut self, fraction: f64) -> Self {
         for (index, [.., alpha]) in self.colors.iter_mut().enumerate() {
             let position = index as f64 / 255.0;
-            if position < share {
-                *alpha = (f64::from(*alpha) * position / share).round() as u8;
+            if position < fraction {
+                *alpha = (f64::from(*alpha) * position / fraction).round() as u8;
             }
         }
         self
     }
 
-    /// The same colors as they look on `background`, all of them opaque.
+    /// Composites every color over `background`; the result is opaque.
     #[must_use]
     pub fn on(mut self, background: Background) -> Self {
         for color in self.colors.iter_mut() {
-            *color = background.under(*color);
+            *color = background.composite(*color);
         }
         self
     }
@@ -72,17 +72,17 @@ impl Palette {
         self.colors[usize::from(index)]
     }
 
-    /// The color at `position` between 0 (coldest) and 1 (hottest), as a legend shows it: never "nothing here".
+    /// The color at `position` between 0 (coldest) and 1 (hottest), for legends. Never that of index 0, "no data".
     pub fn at(&self, position: f64) -> [u8; 4] {
         self.rgba((position * 255.0).round().clamp(1.0, 255.0) as u8)
     }
 
-    /// All colors, by index.
+    /// The colors by index.
     pub fn colors(&self) -> &Colors {
         &self.colors
     }
 
-    /// Red, green and blue of all colors in turn: a PNG's PLTE.
+    /// The RGB of all colors by index: the content of a PNG's `PLTE` chunk.
     pub fn rgb_bytes(&self) -> [u8; 768] {
         let mut bytes = [0; 768];
         for (rgb, color) in bytes.chunks_exact_mut(3).zip(self.colors.iter()) {
@@ -91,7 +91,7 @@ impl Palette {
         bytes
     }
 
-    /// The alpha of all colors in turn: a PNG's tRNS.
+    /// The alpha of all colors by index: the content of a PNG's `tRNS` chunk.
     pub fn alpha_bytes(&self) -> [u8; 256] {
         self.colors.map(|[.., alpha]| alpha)
     }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn index_0_is_nothing_and_the_rest_of_an_opaque_scheme_is_opaque() {
+    fn index_0_is_transparent_and_the_rest_of_an_opaque_scheme_is_opaque() {
         let palette = Palette::from(&Scheme::named("viridis").unwrap());
         assert_eq!(palette.rgba(0)[3], 0);
         assert_eq!(palette.rgba(0)[..3], palette.rgba(1)[..3]);

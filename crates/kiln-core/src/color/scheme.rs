@@ -1,31 +1,31 @@
-//! Gradients with a name.
+//! Color schemes: named gradients.
 
 use super::builtin::{BUILTINS, Builtin};
-use super::gradient::{LooseStop, StopError, parse_position};
+use super::gradient::{ParsedStop, StopError, parse_position};
 use super::{Colors, Gradient};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 use crate::spelling::{did_you_mean, nearest};
 
-/// What a scheme is for; schemes are listed by family.
+/// The family of a scheme. Schemes are listed by family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
-    /// Fades in from transparent: made to lie on a map.
+    /// Fades in from transparent, for map overlays.
     Overlay,
-    /// The five tables of the old heatmap library.
+    /// The five color tables of the Python library `heatmap`.
     Classic,
-    /// From low to high in one direction of lightness.
+    /// Lightness increases or decreases monotonically.
     Sequential,
-    /// Two hues that part from a neutral middle.
+    /// Two hues that diverge from a neutral center.
     Diverging,
-    /// Through many hues.
+    /// Many hues.
     Rainbow,
-    /// Read from a user's file.
+    /// Read from a file of the user.
     Own,
 }
 
 impl Family {
-    /// The heading over the family's schemes.
+    /// The heading of the family in listings.
     pub fn title(self) -> &'static str {
         match self {
             Self::Overlay => "Overlay",
@@ -38,7 +38,7 @@ impl Family {
     }
 }
 
-/// A named gradient, sampled at 256 places.
+/// A named gradient, sampled at 256 positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheme {
     name: String,
@@ -47,26 +47,25 @@ pub struct Scheme {
 }
 
 impl Scheme {
-    /// The name of the scheme that is used when none is named: it fades in from transparent.
+    /// The name of the default scheme, which fades in from transparent.
     pub const DEFAULT: &str = "heat";
 
-    /// A scheme over `colors`, cold first.
+    /// A scheme of `colors`, cold first.
     pub fn new(name: impl Into<String>, family: Family, colors: Box<Colors>) -> Self {
         Self { name: name.into(), family, colors }
     }
 
-    /// The built-in scheme `name`, in any case, with or without hyphens and underscores; `name_r` is the same reversed.
+    /// The built-in scheme `name`; case, hyphens and underscores are ignored. `name_r` is the reversed scheme.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is none; the message suggests the nearest names.
+    /// [`Error::Invalid`] if there is none; the message suggests similar names.
     pub fn named(name: &str) -> Result<Self> {
-        Self::resolve(name, |wanted| {
-            BUILTINS.iter().find(|builtin| key(builtin.name) == key(wanted)).map(Builtin::scheme)
-        })
-        .unwrap_or_else(|| Err(Self::unknown(name, Self::builtin_names(), "`kiln schemes` lists all")))
+        Self::resolve(name, |name| BUILTINS.iter().find(|builtin| key(builtin.name) == key(name)).map(Builtin::scheme))
+            .unwrap_or_else(|| Err(Self::unknown(name, Self::builtin_names(), "`kiln schemes` lists all")))
     }
 
-    /// Looks `name` up with `find`; if there is none and it ends in `_r`, looks up the rest and reverses that.
+    /// Looks `name` up with `find`. If that finds nothing and the name ends in `_r`, returns the reversed scheme of the
+    /// name without `_r`.
     pub fn resolve(name: &str, find: impl Fn(&str) -> Option<Result<Self>>) -> Option<Result<Self>> {
         find(name).or_else(|| {
             let base = name.strip_suffix("_r").or_else(|| name.strip_suffix("_R"))?;
@@ -74,39 +73,40 @@ impl Scheme {
         })
     }
 
-    /// All built-in schemes, family by family.
+    /// All built-in schemes by family.
     ///
     /// # Errors
-    /// [`Error::Input`] if a built-in definition is broken, which the tests rule out.
+    /// [`Error::Input`] if a built-in definition is invalid, which the tests rule out.
     pub fn builtins() -> Result<Vec<Self>> {
         BUILTINS.iter().map(Builtin::scheme).collect()
     }
 
-    /// The names of all built-in schemes, family by family.
+    /// The names of all built-in schemes by family.
     pub fn builtin_names() -> impl Iterator<Item = &'static str> {
         BUILTINS.iter().map(|builtin| builtin.name)
     }
 
-    /// Whether two names mean the same scheme: case, hyphens, underscores and spaces do not count.
+    /// Whether two names denote the same scheme; case, hyphens, underscores and spaces are ignored.
     pub fn same_name(one: &str, other: &str) -> bool {
         key(one) == key(other)
     }
 
-    /// That there is no scheme `name`, with the nearest of `known` names, and `where_all_are` to be found.
-    pub fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>, where_all_are: &str) -> Error {
+    /// The error for an unknown scheme `name`. Suggests similar `known` names; `listing_hint` names the list of all
+    /// schemes.
+    pub fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>, listing_hint: &str) -> Error {
         let lower = name.to_lowercase();
         let hint = did_you_mean(&nearest(lower.strip_suffix("_r").unwrap_or(&lower), known, key));
-        Error::invalid(Parameter::SCHEME, format!("no scheme is named `{name}`; {hint}{where_all_are}"))
+        Error::invalid(Parameter::SCHEME, format!("no scheme is named `{name}`; {hint}{listing_hint}"))
     }
 
-    /// Reads the text of a scheme file: one color a line, as `COLOR [POSITION]` or `r g b [POSITION]`.
+    /// Parses a scheme file: one color per line, as `COLOR [POSITION]` or `r g b [POSITION]`.
     ///
-    /// A line that starts with `//` is a comment. A line `order: hot-first` turns the colors around; the default is
-    /// `order: cold-first`. 256 lines are a table, fewer are the stops of a [`Gradient`]. The family is that of the
-    /// built-in scheme of the same name, or [`Family::Own`].
+    /// `//` starts a comment. A line `order: hot-first` reverses the colors; the default is `order: cold-first`. The
+    /// lines are the stops of a [`Gradient`]; 256 lines without positions are a table of colors. The family is that of
+    /// the built-in scheme of the same name, or [`Family::Own`].
     ///
     /// # Errors
-    /// [`Error::Input`] for `name`, with the line at fault.
+    /// [`Error::Input`] for `name`, with the number of the invalid line.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let fail = |line: usize, message: &str| Error::input(name, format!("line {line}: {message}"));
         let mut hot_first = false;
@@ -121,7 +121,7 @@ impl Scheme {
                     ("order", "hot-first") => true,
                     ("order", "cold-first") => false,
                     _ => {
-                        let message = format!("`{line}` means nothing; write order: hot-first or order: cold-first");
+                        let message = format!("`{line}` is unknown; expected order: hot-first or order: cold-first");
                         return Err(fail(number, &message));
                     }
                 };
@@ -136,7 +136,7 @@ impl Scheme {
         }
         let gradient = Gradient::new(&stops).map_err(|StopError { index, message }| match lines.get(index) {
             Some(number) => fail(*number, &message),
-            None => Error::input(name, "it holds no colors; write one a line, such as #ff8800"),
+            None => Error::input(name, "the file has no colors; expected one per line, such as #ff8800"),
         })?;
         let mut colors = gradient.colors();
         if hot_first {
@@ -146,22 +146,24 @@ impl Scheme {
         Ok(Self::new(name, known.map_or(Family::Own, |builtin| builtin.family), colors))
     }
 
-    /// The name, as it is listed.
+    /// The name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The family it is listed with.
+    /// The family.
     pub fn family(&self) -> Family {
         self.family
     }
 
-    /// The colors, cold first. The first one is what the scheme says, not yet "nothing here".
+    /// The colors, cold first. The first one is that of the scheme, not the transparent "no data" of a [`Palette`].
+    ///
+    /// [`Palette`]: super::Palette
     pub fn colors(&self) -> &Colors {
         &self.colors
     }
 
-    /// The same colors from hot to cold, under the name `…_r`.
+    /// The scheme with its colors reversed and `_r` appended to its name.
     #[must_use]
     pub fn reversed(mut self) -> Self {
         self.colors.reverse();
@@ -171,20 +173,20 @@ impl Scheme {
 }
 
 /// Reads a line of a scheme file: `r g b [POSITION]`, or a CSS color with or without a position.
-fn parse_line(line: &str) -> Result<LooseStop, String> {
+fn parse_line(line: &str) -> Result<ParsedStop, String> {
     let mut parts = line.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty());
     let mut channel = || parts.next()?.parse::<u8>().ok();
     let Some((r, (g, b))) = channel().zip(channel().zip(channel())) else {
-        return LooseStop::parse(line);
+        return ParsedStop::parse(line);
     };
     let position = parts.next().map(parse_position).transpose()?;
     match parts.next() {
-        Some(extra) => Err(format!("`{extra}` is one too many; write r g b, then perhaps a position")),
-        None => Ok(LooseStop { color: colorgrad::Color::from_rgba8(r, g, b, 255), position }),
+        Some(extra) => Err(format!("unexpected `{extra}`; expected r g b, optionally with a position")),
+        None => Ok(ParsedStop { color: colorgrad::Color::from_rgba8(r, g, b, 255), position }),
     }
 }
 
-/// What of a name counts.
+/// The normalized form of a name, in which names are compared.
 fn key(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
 }
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_classic_tables_are_the_old_ones() {
+    fn the_classic_tables_are_those_of_the_python_library() {
         // Name, checksum (FNV-1a of the 768 bytes, hot first), and colors 0, 50, 128, 200, 252, 255.
         type Row = (&'static str, u64, [[u8; 3]; 6]);
         const TABLES: [Row; 5] = [
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_forgiving_and_r_reverses() {
+    fn names_ignore_case_and_separators_and_the_suffix_r_reverses() {
         let viridis = Scheme::named("viridis").unwrap();
         assert_eq!(Scheme::named("VIRIDIS").unwrap(), viridis);
         assert_eq!(Scheme::named("rd_yl_bu").unwrap(), Scheme::named("RdYlBu").unwrap());
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_suggests_the_nearest() {
+    fn unknown_names_get_suggestions() {
         let message = |name| Scheme::named(name).unwrap_err().to_string();
         assert_eq!(
             message("virdis"),
@@ -310,10 +312,10 @@ mod tests {
         assert!(message("red\n\nblurple").starts_with("own: line 3: `blurple`: not a color"));
         assert!(message("# mine\nred\nblue").contains("line 1") && message("# mine").contains("start with //"));
         assert!(message("order: upwards\nred\nblue").contains("order: hot-first or order: cold-first"));
-        assert!(message("red 50%\nlime 20%").contains("line 2: its position 20%"));
-        assert!(message("1 2 3 0.5 9\nred").contains("line 1: `1 2 3 0.5 9`: `9` is one too many"));
+        assert!(message("red 50%\nlime 20%").contains("line 2: position 20%"));
+        assert!(message("1 2 3 0.5 9\nred").contains("line 1: `1 2 3 0.5 9`: unexpected `9`"));
         assert!(message("red").contains("at least 2 colors"));
-        assert!(message("// nothing").contains("holds no colors"));
+        assert!(message("// nothing").contains("has no colors"));
         assert!(message("1 2 256\nred").contains("line 1"));
     }
 }

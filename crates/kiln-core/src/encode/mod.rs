@@ -1,7 +1,7 @@
-//! From palette indices to bytes in any writer: the indexed PNG.
+//! Encoding of palette indices: the indexed PNG.
 //!
-//! An encoder knows its writer, not the file behind it: when writing fails, the path in the [`Error::Io`] is empty, for
-//! the caller to fill in ([`Error::for_path`]).
+//! Encoders write to any [`Write`](std::io::Write) and do not know the path of the file: when writing fails, the path
+//! of the [`Error::Io`] is empty, and the caller sets it with [`Error::for_path`].
 
 pub mod png;
 
@@ -10,13 +10,13 @@ use std::io;
 use crate::parameter::Parameter;
 use crate::{Error, Result};
 
-/// The longest side of a picture, in pixels: what PNG can hold, and what GDAL can read.
+/// The maximum side of a picture in pixels: the limit of PNG and GDAL.
 pub const MAX_SIDE_PX: usize = i32::MAX as usize;
 
-/// The sides of a picture as the formats hold them; both must be 1 to [`MAX_SIDE_PX`].
+/// Converts the width and height of a picture to `u32`.
 ///
 /// # Errors
-/// [`Error::Invalid`] if one is not.
+/// [`Error::Invalid`] unless both are 1 to [`MAX_SIDE_PX`].
 pub fn sides(width: usize, height: usize) -> Result<(u32, u32)> {
     let side = |px: usize| u32::try_from(px).ok().filter(|_| (1..=MAX_SIDE_PX).contains(&px));
     side(width).zip(side(height)).ok_or_else(|| {
@@ -27,7 +27,7 @@ pub fn sides(width: usize, height: usize) -> Result<(u32, u32)> {
     })
 }
 
-/// The error of a writer that refused its bytes.
-pub fn unwritable(source: io::Error) -> Error {
+/// An [`Error::Io`] without a path for a failed write.
+pub fn write_error(source: io::Error) -> Error {
     Error::io("", "write", source)
 }

@@ -1,39 +1,39 @@
 //! The indexed PNG: one byte per pixel, its colors in `PLTE`, their alpha in `tRNS`.
 //!
-//! A heat picture is smooth, so nearly every byte is close to what its three neighbors foretell. The Paeth filter
-//! uses all three and turns slopes into small numbers and flats into zeros, which is what `fdeflate`'s fixed code is
-//! trained on. Choosing a filter row by row costs up to a half more time and saves under 2 % of the bytes; a full
-//! search for repeats ([`Compression::Small`]) prefers the plain difference to the row above.
+//! A heat map is smooth, so nearly every byte is close to the value predicted from its three neighbors. The Paeth
+//! filter uses all three and turns slopes into small numbers and plateaus into zeros, for which the fixed Huffman code
+//! of `fdeflate` is optimized. Choosing the filter per row takes up to 50 % longer and saves under 2 % of the bytes; a
+//! full LZ77 search ([`Compression::Small`]) compresses better with the plain difference to the row above.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use png::{BitDepth, ColorType, DeflateCompression, Encoder, EncodingError, Filter};
 
-use super::{sides, unwritable};
+use super::{sides, write_error};
 use crate::Result;
 use crate::raster::Grid;
 
-/// How hard to work for a smaller file; the pixels are the same.
+/// The compression level; the pixels are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// For pictures made on request: about a nanosecond per pixel.
+    /// For pictures rendered on request: about a nanosecond per pixel.
     #[default]
     Fast,
-    /// For pictures made once and fetched often: a fifth to a third smaller, and about ten times slower.
+    /// For pictures rendered once and fetched often: 20 to 33 % smaller and about ten times slower.
     Small,
 }
 
-/// How an indexed PNG is written.
+/// Options for writing an indexed PNG.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PngOptions {
-    /// Speed or size; speed by default.
+    /// The compression level. Default: [`Compression::Fast`].
     pub compression: Compression,
 }
 
 impl PngOptions {
-    /// The same options with `compression`.
+    /// Sets the compression level.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
@@ -43,13 +43,13 @@ impl PngOptions {
 
 /// Writes `indices` as an indexed PNG in the colors of `palette` (RGBA, alpha not premultiplied).
 ///
-/// Entries past the highest index in use are left out, and so are alphas past the last that is not opaque. The bytes
-/// depend on the arguments alone. Give it a buffered writer or a `Vec`: headers are written in small pieces.
+/// Palette entries after the highest index in use are omitted, and so are alphas after the last one that is not opaque.
+/// The bytes depend on the arguments alone. Headers are written in small pieces: `out` should be buffered or a `Vec`.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid) when a side is 0 or above [`MAX_SIDE_PX`](super::MAX_SIDE_PX), and
-/// [`Error::Io`](crate::Error::Io) when `out` refuses the bytes.
+/// [`Error::Invalid`](crate::Error::Invalid) if a side is 0 or exceeds [`MAX_SIDE_PX`](super::MAX_SIDE_PX), and
+/// [`Error::Io`](crate::Error::Io) if writing to `out` fails.
 pub fn write_indexed(out: impl Write, indices: &Grid<u8>, palette: &[[u8; 4]; 256], options: PngOptions) -> Result<()> {
     let (width, height) = sides(indices.width(), indices.height())?;
     let highest = indices.cells().iter().fold(0, |highest, &index| highest.max(index));
@@ -68,16 +68,17 @@ pub fn write_indexed(out: impl Write, indices: &Grid<u8>, palette: &[[u8; 4]; 25
         Compression::Small => (DeflateCompression::Level(6), Filter::Up),
     };
     encoder.set_deflate_compression(deflate);
-    // Nothing to foretell in an empty picture, and the filter's own number would break its one long run of zeros.
+    // There is nothing to predict in an empty picture, and the filter byte of each row would interrupt the run of
+    // zeros.
     encoder.set_filter(if highest == 0 { Filter::NoFilter } else { filter });
 
-    let mut writer = encoder.write_header().map_err(refused)?;
-    writer.write_image_data(indices.cells()).map_err(refused)?;
-    writer.finish().map_err(refused)
+    let mut writer = encoder.write_header().map_err(to_error)?;
+    writer.write_image_data(indices.cells()).map_err(to_error)?;
+    writer.finish().map_err(to_error)
 }
 
-fn refused(error: EncodingError) -> crate::Error {
-    unwritable(match error {
+fn to_error(error: EncodingError) -> crate::Error {
+    write_error(match error {
         EncodingError::IoError(source) => source,
         other => io::Error::other(other),
     })
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
     use crate::Error;
 
-    /// Black to red, the alpha rising to opaque at 200.
+    /// Black to red, with alpha increasing to opaque at 200.
     fn palette() -> [[u8; 4]; 256] {
         std::array::from_fn(|i| [i as u8, (i / 2) as u8, 7, (i * 255 / 200).min(255) as u8])
     }
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_come_back_whatever_their_shape() {
+    fn decoded_pixels_are_the_encoded_ones_at_any_size() {
         for (width, height) in [(1, 1), (1, 9), (9, 1), (7, 5), (33, 17), (255, 3), (256, 256), (301, 200)] {
             for indices in [blob(width, height), noise(width, height), Grid::filled(width, height, 0)] {
                 for compression in [Compression::Fast, Compression::Small] {
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn colors_and_alpha_reach_as_far_as_they_must() {
+    fn unused_colors_and_opaque_alphas_are_omitted() {
         let palette = palette();
         let ramp = Grid::from_cells(256, 1, (0..=255).collect()).unwrap();
         let picture = decoded(&encoded(&ramp, &palette, Compression::Fast));
@@ -179,16 +180,16 @@ mod tests {
     #[test]
     fn an_empty_tile_is_small() {
         let empty = Grid::filled(256, 256, 0);
-        for (compression, most) in [(Compression::Fast, 900), (Compression::Small, 200)] {
+        for (compression, limit) in [(Compression::Fast, 900), (Compression::Small, 200)] {
             let bytes = encoded(&empty, &palette(), compression);
-            assert!(bytes.len() < most, "{} bytes", bytes.len());
+            assert!(bytes.len() < limit, "{} bytes", bytes.len());
             let picture = decoded(&bytes);
             assert_eq!((picture.indices, picture.rgb, picture.alpha), (empty.clone(), vec![0, 0, 7], Some(vec![0])));
         }
     }
 
     #[test]
-    fn small_is_smaller_and_noise_is_never_blown_up() {
+    fn small_is_smaller_and_noise_does_not_expand() {
         let indices = blob(300, 300);
         let (fast, small) =
             (encoded(&indices, &palette(), Compression::Fast), encoded(&indices, &palette(), Compression::Small));
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_picture_is_the_same_bytes() {
+    fn encoding_is_deterministic() {
         for compression in [Compression::Fast, Compression::Small] {
             let first = encoded(&blob(500, 300), &palette(), compression);
             assert_eq!(first, encoded(&blob(500, 300), &palette(), compression));
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_pixels_is_refused() {
+    fn a_picture_without_pixels_is_rejected() {
         for (width, height) in [(0, 5), (5, 0), (0, 0)] {
             let error = write_indexed(io::sink(), &Grid::filled(width, height, 0), &palette(), PngOptions::default());
             assert!(matches!(error, Err(Error::Invalid { parameter: crate::Parameter::SIZE, .. })), "{error:?}");
@@ -215,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_an_io_error() {
-        let mut room = [0_u8; 100];
-        let error = write_indexed(&mut room[..], &blob(64, 64), &palette(), PngOptions::default()).unwrap_err();
+        let mut buffer = [0_u8; 100];
+        let error = write_indexed(&mut buffer[..], &blob(64, 64), &palette(), PngOptions::default()).unwrap_err();
         let Error::Io { source, .. } = &error else { panic!("{error:?}") };
         assert_eq!(source.kind(), io::ErrorKind::WriteZero);
         assert!(!error.is_usage());

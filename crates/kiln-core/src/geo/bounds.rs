@@ -1,4 +1,4 @@
-//! A rectangle on the ground.
+//! Geographic bounds.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,18 +6,18 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// A rectangle on the ground, in degrees (or in plane units under [`Projection::Plane`](super::Projection::Plane)).
+/// A bounding box in degrees (in plane units under [`Projection::Plane`](super::Projection::Plane)).
 ///
-/// On the globe a rectangle that crosses the antimeridian has `east` < `west` or `east` > 180; both are understood.
+/// On the globe, bounds that cross the antimeridian have `east` < `west` or `east` > 180; both are accepted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// Left edge: longitude in degrees, or least x.
+    /// Left edge: longitude in degrees, or minimum x.
     pub west: f64,
-    /// Lower edge: latitude in degrees, or least y.
+    /// Lower edge: latitude in degrees, or minimum y.
     pub south: f64,
-    /// Right edge: longitude in degrees, or greatest x.
+    /// Right edge: longitude in degrees, or maximum x.
     pub east: f64,
-    /// Upper edge: latitude in degrees, or greatest y.
+    /// Upper edge: latitude in degrees, or maximum y.
     pub north: f64,
 }
 
@@ -25,10 +25,10 @@ impl Bounds {
     /// The whole globe.
     pub const WORLD: Self = Self { west: -180.0, south: -90.0, east: 180.0, north: 90.0 };
 
-    /// A rectangle from its edges.
+    /// Creates bounds from their edges.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if an edge is not finite or `south` is not below `north`.
+    /// [`Error::Invalid`] if an edge is not finite or `south` is not less than `north`.
     pub fn new(west: f64, south: f64, east: f64, north: f64) -> Result<Self> {
         if ![west, south, east, north].iter().all(|edge| edge.is_finite()) {
             return Err(Error::invalid(Parameter::BOUNDS, "west, south, east and north must be finite numbers"));
@@ -36,7 +36,7 @@ impl Bounds {
         if south >= north {
             return Err(Error::invalid(
                 Parameter::BOUNDS,
-                format!("south ({south}) must be below north ({north}); the order is west,south,east,north"),
+                format!("south ({south}) must be less than north ({north}); the order is west,south,east,north"),
             ));
         }
         Ok(Self { west, south, east, north })
@@ -63,10 +63,10 @@ impl FromStr for Bounds {
 }
 
 impl fmt::Display for Bounds {
-    /// `west,south,east,north` with six decimals (11 cm) at most.
+    /// Writes `west,south,east,north` with at most six decimals (11 cm).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |edge: f64| (edge * 1e6).round() / 1e6;
-        write!(f, "{},{},{},{}", short(self.west), short(self.south), short(self.east), short(self.north))
+        let rounded = |edge: f64| (edge * 1e6).round() / 1e6;
+        write!(f, "{},{},{},{}", rounded(self.west), rounded(self.south), rounded(self.east), rounded(self.north))
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_becomes_bounds() {
+    fn bounds_are_parsed() {
         assert_eq!("-10, 35,30,60".parse::<Bounds>().unwrap(), Bounds::new(-10.0, 35.0, 30.0, 60.0).unwrap());
         assert_eq!("World".parse::<Bounds>().unwrap(), Bounds::WORLD);
         for bad in ["", "1,2,3", "1,2,3,x", "0,10,10,0", "0,0,nan,1", "0,0,1,2,3"] {

@@ -1,4 +1,4 @@
-//! Which ground a picture shows, and with how many pixels.
+//! Canvases: the bounds, projection and pixel size of pictures.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use super::{Bounds, Points, Projection, TileCoord};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// A window on a pixel grid that is laid over the projected world.
+/// A window of a pixel grid over the projected world.
 ///
-/// The grid is fixed by its origin and scale; the window is given in whole pixels of it. Two canvases on one grid
-/// therefore agree on every pixel they share: a [`window`](Self::window) of a canvas shows exactly that part of its
-/// picture, and neighboring tiles meet without a seam.
+/// The grid is defined by its origin and scale; the window is given in whole pixels of the grid. Canvases on the same
+/// grid therefore render the same values in the pixels that they share: a [`window`](Self::window) of a canvas renders
+/// exactly that part of its picture, and adjacent tiles have no seams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Canvas {
     projection: Projection,
-    /// World coordinates of the grid's own corner, pixel (0, 0).
+    /// World coordinates of the corner of the grid, pixel (0, 0).
     origin: [f64; 2],
     /// Pixels per world unit, to the east and to the south.
     scale: [f64; 2],
-    /// The window's north-western pixel on the grid.
+    /// The north-western pixel of the window in the grid.
     col: i64,
     row: i64,
     width: u32,
@@ -26,20 +26,20 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// The longest side of a picture in pixels.
+    /// The maximum side of a picture in pixels.
     pub const MAX_SIDE_PX: u32 = 32_768;
-    /// The most pixels of a picture.
+    /// The maximum number of pixels of a picture.
     pub const MAX_PIXELS: u64 = 100_000_000;
-    /// The finest pixel: 2^40 pixels around the world are 36 µm each, beyond what longitudes in `f64` resolve.
+    /// The maximum scale: 2^40 pixels around the world are 36 µm each, below the resolution of longitudes in `f64`.
     const MAX_SCALE: f64 = (1u64 << 40) as f64;
 
-    /// The canvas that shows exactly `bounds` with `width` × `height` pixels.
+    /// The canvas of `bounds` with `width` × `height` pixels.
     ///
-    /// Latitudes are cut to what the projection can show. The pixels are square on the map only if the size fits the
-    /// bounds: see [`aspect`](Self::aspect) and [`height_for`](Self::height_for).
+    /// Latitudes are clamped to the range of the projection. The pixels are square on the map only if the size has the
+    /// aspect ratio of the bounds: see [`aspect`](Self::aspect) and [`height_for`](Self::height_for).
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the size is zero or beyond the limits, or the bounds show no ground.
+    /// [`Error::Invalid`] if the size is zero or exceeds the limits, or the bounds are empty in the projection.
     pub fn new(projection: Projection, bounds: Bounds, width: u32, height: u32) -> Result<Self> {
         check_size(width, height)?;
         let [[x0, y0], [x1, y1]] = world_corners(projection, bounds)?;
@@ -48,29 +48,29 @@ impl Canvas {
         Ok(Self { projection, origin: [x0, y0], scale, col: 0, row: 0, width, height })
     }
 
-    /// The canvas whose north-western corner lies at the world coordinates `corner`, with `scale` pixels per world unit.
+    /// The canvas with its north-western corner at the world coordinates `corner`, and `scale` pixels per world unit.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the size is zero or beyond the limits, or the scale is.
-    pub fn around(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
+    /// [`Error::Invalid`] if the size is zero, or size or scale exceed the limits.
+    pub fn from_corner(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
         check_size(width, height)?;
         check_scale(projection, [scale; 2])?;
         Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })
     }
 
-    /// A pixel of the grid that begins at the corner of the world, with `scale` pixels per world unit; its windows are what is
-    /// asked for.
+    /// Pixel (0, 0) of the grid with its origin at the corner of the world, and `scale` pixels per world unit. Other
+    /// canvases of the grid are its [`window`](Self::window)s.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the scale is beyond the limits.
+    /// [`Error::Invalid`] if the scale exceeds the limits.
     pub fn on_grid(projection: Projection, scale: [f64; 2]) -> Result<Self> {
         check_scale(projection, scale)?;
         Ok(Self { projection, origin: [0.0, 0.0], scale, col: 0, row: 0, width: 1, height: 1 })
     }
 
-    /// The canvas whose pixels are cells of a level, of which there are 2^`level` around the Web Mercator world. It may be larger
-    /// than a picture may be.
-    pub fn of_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
+    /// The canvas whose pixels are the cells of a level, 2^`level` around the Web Mercator world. It may exceed the
+    /// size limits of pictures.
+    pub fn from_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
         let scale = [(1u64 << level) as f64; 2];
         Self { projection: Projection::Mercator, origin: [0.0, 0.0], scale, col, row, width, height }
     }
@@ -78,7 +78,7 @@ impl Canvas {
     /// The canvas of a Web Mercator tile of `side_px` × `side_px` pixels.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the side is zero or beyond the limits.
+    /// [`Error::Invalid`] if the side is zero or exceeds the limits.
     pub fn tile(tile: TileCoord, side_px: u32) -> Result<Self> {
         check_size(side_px, side_px)?;
         let scale = f64::from(side_px) * (1u64 << tile.zoom()) as f64;
@@ -94,17 +94,17 @@ impl Canvas {
         })
     }
 
-    /// The part of this canvas (or beyond it: offsets may be negative) that starts `col`, `row` pixels from its
-    /// north-western corner, on the same grid.
+    /// The window of the same grid that starts `col` and `row` pixels from the north-western corner of this canvas. It
+    /// may extend beyond the canvas, and the offsets may be negative.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the size is zero or beyond the limits.
+    /// [`Error::Invalid`] if the size is zero or exceeds the limits.
     pub fn window(&self, col: i64, row: i64, width: u32, height: u32) -> Result<Self> {
         check_size(width, height)?;
         Ok(Self { col: self.col + col, row: self.row + row, width, height, ..*self })
     }
 
-    /// This canvas with `halo_px` more pixels on every side. It may be larger than a picture may be.
+    /// This canvas with `halo_px` more pixels on every side. It may exceed the size limits of pictures.
     #[must_use]
     pub fn grow(&self, halo_px: u32) -> Self {
         let halo = i64::from(halo_px);
@@ -112,11 +112,11 @@ impl Canvas {
         Self { col: self.col - halo, row: self.row - halo, width, height, ..*self }
     }
 
-    /// The height in pixels that makes the pixels of a picture of `bounds` square on the map, given its width; at
-    /// least 1.
+    /// The height in pixels, at least 1, at which a picture of `bounds` with the given width has square pixels on the
+    /// map.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the bounds show no ground.
+    /// [`Error::Invalid`] if the bounds are empty in the projection.
     pub fn height_for(projection: Projection, bounds: Bounds, width: u32) -> Result<u32> {
         let [[x0, y0], [x1, y1]] = world_corners(projection, bounds)?;
         Ok((f64::from(width) * (y1 - y0) / (x1 - x0)).round().max(1.0) as u32)
@@ -142,34 +142,35 @@ impl Canvas {
         self.scale
     }
 
-    /// World coordinates of the grid's corner.
+    /// World coordinates of the corner of the grid.
     pub fn origin(&self) -> [f64; 2] {
         self.origin
     }
 
-    /// The window's north-western pixel on its grid.
+    /// The north-western pixel of the window in the grid.
     pub fn offset(&self) -> [i64; 2] {
         [self.col, self.row]
     }
 
-    /// Where the window shows the world all the way around in whole pixels: the world column of its first column, and
-    /// the canvas that shows the same rows once around the world, from column 0 of the grid.
-    pub fn one_turn(&self) -> Option<(u32, Self)> {
-        let around = self.scale[0];
-        let whole = self.projection.wraps() && around.fract() == 0.0 && around <= f64::from(self.width);
-        let around = around as u32;
-        // The grid may begin anywhere; a turn that begins with the world itself holds each point in its first copy.
+    /// The canvas of the same rows that covers the world once, and the column in it of this canvas's first column.
+    /// `None` unless this canvas is at least as wide as the world, and the world is a whole number of pixels wide.
+    pub fn single_world(&self) -> Option<(u32, Self)> {
+        let world_width = self.scale[0];
+        let covers = self.projection.wraps() && world_width.fract() == 0.0 && world_width <= f64::from(self.width);
+        let world_width = world_width as u32;
+        // The grid may have any origin; a canvas that starts at the western edge of the world has each point in its
+        // first copy.
         let corner = (self.origin[0] * self.scale[0]).ceil() as i64;
-        let first = (self.col + corner).rem_euclid(i64::from(around.max(1)));
-        whole.then(|| (first as u32, Self { col: -corner, width: around, ..*self }))
+        let first = (self.col + corner).rem_euclid(i64::from(world_width.max(1)));
+        covers.then(|| (first as u32, Self { col: -corner, width: world_width, ..*self }))
     }
 
-    /// How many times wider than tall a pixel is on the map; 1 is square.
+    /// The ratio of a pixel's width to its height on the map; 1 is square.
     pub fn aspect(&self) -> f64 {
         self.scale[1] / self.scale[0]
     }
 
-    /// World coordinates of the north-western corner of the window's pixel (`col`, `row`).
+    /// World coordinates of the north-western corner of pixel (`col`, `row`) of the window.
     pub fn world_at(&self, col: f64, row: f64) -> [f64; 2] {
         [
             self.origin[0] + (self.col as f64 + col) / self.scale[0],
@@ -177,16 +178,16 @@ impl Canvas {
         ]
     }
 
-    /// Gives the position of each of `points` in pixels from the window's north-western corner, once for every copy of
-    /// the world that lies within `margin_px` of the window's columns.
+    /// Calls `each` with the position of each point, in pixels from the north-western corner of the window, once for
+    /// every copy of the world within `margin_px` of the window's columns.
     ///
-    /// Positions are rounded to 1/256 pixel of the grid, so that they are the same in every window, in `f32` too.
-    pub fn place(&self, points: Points<'_>, margin_px: u32, mut each: impl FnMut(f64, f64)) {
+    /// Positions are rounded to 1/256 pixel of the grid, so that they are the same in every window, also in `f32`.
+    pub fn for_each_position(&self, points: Points<'_>, margin_px: u32, mut each: impl FnMut(f64, f64)) {
         const STEPS_PER_PX: f64 = 256.0;
-        let wide = self.grow(margin_px);
+        let grown = self.grow(margin_px);
         let turns = if self.projection.wraps() {
-            let west = wide.world_at(0.0, 0.0)[0].floor() as i64;
-            west..wide.world_at(f64::from(wide.width), 0.0)[0].ceil() as i64
+            let west = grown.world_at(0.0, 0.0)[0].floor() as i64;
+            west..grown.world_at(f64::from(grown.width), 0.0)[0].ceil() as i64
         } else {
             0..1
         };
@@ -204,7 +205,7 @@ impl Canvas {
         }
     }
 
-    /// The ground that the window shows. Across the antimeridian `east` is beyond 180.
+    /// The geographic bounds of the window. Across the antimeridian, `east` exceeds 180.
     pub fn bounds(&self) -> Bounds {
         let [x0, y0] = self.world_at(0.0, 0.0);
         let [x1, y1] = self.world_at(f64::from(self.width), f64::from(self.height));
@@ -213,13 +214,13 @@ impl Canvas {
         Bounds { west, south, east, north }
     }
 
-    /// Latitude of the window's middle row in degrees (y in plane units on a plane).
+    /// Latitude of the center of the window in degrees (y in plane units on a plane).
     pub fn center_lat(&self) -> f64 {
         let [x, y] = self.world_at(f64::from(self.width) / 2.0, f64::from(self.height) / 2.0);
         self.projection.inverse(x, y).1
     }
 
-    /// Size on the ground of a pixel at latitude `lat_deg`, to the east and to the south, in meters; `None` on a plane.
+    /// Width and height of a pixel in meters on the Earth's surface at latitude `lat_deg`; `None` on a plane.
     pub fn pixel_size_m(&self, lat_deg: f64) -> Option<[f64; 2]> {
         let x = self.projection.meters_per_unit_x(lat_deg)?;
         let y = self.projection.meters_per_unit_y(lat_deg)?;
@@ -235,7 +236,7 @@ fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]
     if south >= north {
         return Err(Error::invalid(
             Parameter::BOUNDS,
-            format!("{bounds} lie beyond what {projection} can show (±{highest}°)"),
+            format!("{bounds} are outside the latitudes of {projection} (±{highest}°)"),
         ));
     }
     let mut width = east - west;
@@ -243,7 +244,7 @@ fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]
         if west.abs() > 540.0 || width.abs() > 1080.0 {
             return Err(Error::invalid(
                 Parameter::BOUNDS,
-                format!("{bounds} reach more than three times around the world"),
+                format!("{bounds} span more than three times around the world"),
             ));
         }
         if width <= 0.0 {
@@ -259,9 +260,9 @@ fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]
 }
 
 fn check_scale(projection: Projection, scale: [f64; 2]) -> Result<()> {
-    let drawable = scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
-    if !drawable || projection.wraps() && scale.iter().any(|&scale| scale > Canvas::MAX_SCALE) {
-        return Err(Error::invalid(Parameter::BOUNDS, "they are too small or too large for that many pixels"));
+    let is_positive = scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
+    if !is_positive || projection.wraps() && scale.iter().any(|&scale| scale > Canvas::MAX_SCALE) {
+        return Err(Error::invalid(Parameter::BOUNDS, "they are too small or too large for the number of pixels"));
     }
     Ok(())
 }
@@ -273,7 +274,7 @@ fn check_size(width: u32, height: u32) -> Result<()> {
     } else if width > side || height > side || u64::from(width) * u64::from(height) > pixels {
         Err(Error::invalid(
             Parameter::SIZE,
-            format!("{width}x{height} is over the limit of {side} a side and {pixels} pixels"),
+            format!("{width}x{height} exceeds the limit of {side} pixels per side or {pixels} pixels in total"),
         ))
     } else {
         Ok(())
@@ -281,10 +282,11 @@ fn check_size(width: u32, height: u32) -> Result<()> {
 }
 
 impl fmt::Display for Canvas {
-    /// Writes the canonical text: equal for equal canvases, in every process, and different for different ones.
+    /// Writes the canonical text, which is the same for equal canvases in every process, and different for different
+    /// ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { projection, origin: [x, y], scale: [across, down], col, row, width, height } = self;
-        write!(f, "{projection} {width}x{height}{col:+}{row:+} {across}x{down}@{x},{y}")
+        let Self { projection, origin: [x, y], scale: [scale_x, scale_y], col, row, width, height } = self;
+        write!(f, "{projection} {width}x{height}{col:+}{row:+} {scale_x}x{scale_y}@{x},{y}")
     }
 }
 
@@ -294,18 +296,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_come_back() {
+    fn a_canvas_has_the_requested_bounds() {
         for projection in [Projection::Mercator, Projection::PlateCarree, Projection::Plane] {
-            let asked = Bounds::new(-10.0, 35.5, 30.0, 60.25).unwrap();
-            let shown = Canvas::new(projection, asked, 300, 200).unwrap().bounds();
-            for (a, b) in [(asked.west, shown.west), (asked.south, shown.south), (asked.north, shown.north)] {
-                assert!((a - b).abs() < 1e-9, "{projection}: {asked} {shown}");
+            let expected = Bounds::new(-10.0, 35.5, 30.0, 60.25).unwrap();
+            let bounds = Canvas::new(projection, expected, 300, 200).unwrap().bounds();
+            for (a, b) in [(expected.west, bounds.west), (expected.south, bounds.south), (expected.north, bounds.north)]
+            {
+                assert!((a - b).abs() < 1e-9, "{projection}: {expected} {bounds}");
             }
         }
     }
 
     #[test]
-    fn the_text_of_a_canvas_has_all_of_it() {
+    fn the_text_of_a_canvas_has_all_fields() {
         let bounds = Bounds::new(-10.0, -20.0, 30.0, 60.0).unwrap();
         let canvas = Canvas::new(Projection::Plane, bounds, 400, 800).unwrap();
         assert_eq!(canvas.to_string(), "plane 400x800+0+0 10x10@-10,-60");
@@ -321,17 +324,17 @@ mod tests {
     }
 
     #[test]
-    fn across_the_antimeridian() {
+    fn bounds_across_the_antimeridian_extend_beyond_180() {
         let fiji = Canvas::new(Projection::Mercator, Bounds::new(176.0, -20.0, -178.0, -15.0).unwrap(), 600, 500);
-        let shown = fiji.unwrap().bounds();
-        assert!((shown.west - 176.0).abs() < 1e-9 && (shown.east - 182.0).abs() < 1e-9, "{shown}");
+        let bounds = fiji.unwrap().bounds();
+        assert!((bounds.west - 176.0).abs() < 1e-9 && (bounds.east - 182.0).abs() < 1e-9, "{bounds}");
     }
 
     #[test]
-    fn absurd_canvases_are_refused() {
-        let somewhere = Bounds::new(0.0, 0.0, 1.0, 1.0).unwrap();
+    fn invalid_sizes_and_bounds_are_rejected() {
+        let bounds = Bounds::new(0.0, 0.0, 1.0, 1.0).unwrap();
         for (width, height) in [(0, 5), (5, 0), (100_000, 5), (20_000, 20_000)] {
-            assert!(Canvas::new(Projection::Mercator, somewhere, width, height).is_err());
+            assert!(Canvas::new(Projection::Mercator, bounds, width, height).is_err());
         }
         for (west, south, east, north) in [(0.0, 86.0, 1.0, 89.0), (0.0, 0.0, 1e-12, 1e-12), (0.0, 0.0, 2000.0, 1.0)] {
             let bounds = Bounds { west, south, east, north };

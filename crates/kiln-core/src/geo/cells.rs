@@ -1,54 +1,54 @@
-//! Columns of points to cells of a canvas, many at a time.
+//! Vectorized mapping of points to the cells of a canvas.
 //!
-//! Everything here is plain IEEE arithmetic without fused operations, so that a point falls into the same cell on every
-//! machine, and the position on the pixel grid is computed before the window is cut out, so that it falls into the same
-//! cell in every window. Up to 2^16 pixels around the world the arithmetic is in `f32`, beyond it in `f64`; either way
-//! a point lands within 1/16 pixel of where exact arithmetic puts it.
+//! All arithmetic is plain IEEE without fused operations, so a point falls into the same cell on every machine.
+//! Positions are computed on the pixel grid before the offset of the window is subtracted, so a point falls into the
+//! same cell in every window. Up to 2^16 pixels around the world the arithmetic is in `f32`, above that in `f64`; the
+//! error is below 1/16 pixel in both.
 
 use super::{Canvas, Points, Projection};
 use crate::simd::wide;
 
-/// Maps points to the cells of a window, row-major from its north-western corner.
+/// Maps points to the cells of a window. Cells are numbered row by row from the north-western corner.
 #[derive(Clone, Debug)]
 pub struct CellMapper {
     projection: Projection,
     frame: Frame,
-    /// The copies of the world that the window shows; a plane has one.
+    /// The copies of the world in the window; a plane has one.
     copies: Vec<WorldCopy>,
     single: bool,
 }
 
-/// What the arithmetic needs of a canvas.
+/// The parameters of a canvas for the arithmetic.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     /// Pixels per world unit.
     scale: [f64; 2],
-    /// The grid's corner in pixels from the world's.
+    /// The corner of the grid, in pixels from the corner of the world.
     corner: [f64; 2],
     width: u32,
     height: u32,
 }
 
-/// One copy of the world, some whole turns to the east.
+/// A copy of the world, shifted east by a multiple of 360°.
 #[derive(Clone, Copy, Debug)]
 struct WorldCopy {
-    /// World units to add to x before it is scaled. Zero where a turn is a whole number of pixels.
+    /// World units to add to x before scaling. Zero if the world is a whole number of pixels wide.
     turns: f64,
-    /// The window's corner on the grid as this copy counts its pixels.
+    /// The corner of the window in the grid of this copy.
     offset: [i64; 2],
 }
 
-/// Points projected at a time: the intermediate columns stay in the first-level cache.
+/// Points projected at a time, so that the intermediate columns stay in the L1 cache.
 const CHUNK: usize = 1024;
 
-/// Up to this many pixels around the world, `f32` places a point within 1/16 pixel.
+/// The maximum number of pixels around the world at which the error of `f32` is below 1/16 pixel.
 const MAX_SINGLE_SCALE: f64 = 65_536.0;
 
-/// The world y of latitudes that do not exist.
+/// The world y of invalid latitudes.
 const FAR_OUTSIDE: f64 = 1e9;
 
 impl CellMapper {
-    /// A mapper for the window that `canvas` shows.
+    /// A mapper for the window of `canvas`.
     pub fn new(canvas: &Canvas) -> Self {
         let (scale, origin) = (canvas.scale(), canvas.origin());
         let corner = [origin[0] * scale[0], origin[1] * scale[1]];
@@ -58,26 +58,26 @@ impl CellMapper {
         Self { projection: canvas.projection(), frame, copies, single }
     }
 
-    /// How many cells the window has. This number is also the answer for points outside it.
+    /// The number of cells of the window. Points outside the window are mapped to this number.
     pub fn outside(&self) -> u32 {
         self.frame.width * self.frame.height
     }
 
-    /// How many times the points have to be mapped to reach every copy of the world that the window shows.
+    /// The number of copies of the world in the window; points have to be mapped once per copy.
     pub fn copies(&self) -> usize {
         self.copies.len()
     }
 
-    /// Gives the cells of `points` in the copy of the world numbered `copy`, by chunks in the points' order: `each`
-    /// takes the index of a chunk's first point and the cells; [`outside`](Self::outside) stands for points that the
-    /// window does not show, and for coordinates that are not finite.
+    /// Maps `points` to cells in the world copy `copy`, in chunks and in order. `each` is called with the index of the
+    /// first point of a chunk and with the cells, which are [`outside`](Self::outside) for points outside the window
+    /// and for coordinates that are not finite.
     pub fn map(&self, copy: usize, points: Points<'_>, mut each: impl FnMut(usize, &[u32])) {
         let Some(copy) = self.copies.get(copy) else { return };
         let mut cells = [0u32; CHUNK];
         let mut start = 0;
         while start < points.len() {
             let chunk = points.slice(start..start + CHUNK);
-            // By the time the caller has dealt with this chunk, the next one is on its way from memory.
+            // The next chunk is loaded while the caller processes this one.
             let next = points.slice(start + CHUNK..start + 2 * CHUNK);
             prefetch(next.lon());
             prefetch(next.lat());
@@ -97,13 +97,13 @@ impl CellMapper {
     }
 }
 
-/// Asks for values that are read soon. The hardware does so on its own, but not across the borders of memory pages.
+/// Prefetches values. The hardware prefetcher does not cross page boundaries.
 #[inline]
 fn prefetch(values: &[f64]) {
     #[cfg(target_arch = "x86_64")]
     for line in values.chunks(8) {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing and faults on no address; this one is even valid.
+        // SAFETY: a prefetch is a hint that cannot fault at any address; this address is valid as well.
         #[allow(unsafe_code)]
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
@@ -184,7 +184,7 @@ wide! {
 
 wide! {
     fn plane(lon: &[f64], lat: &[f64], frame: &Frame, copy: &WorldCopy, cells: &mut [u32]) {
-        // World y is −lat; to turn the scale's sign instead gives the same product.
+        // World y is −lat; negating the scale instead gives the same product.
         let frame = Frame { scale: [frame.scale[0], -frame.scale[1]], ..*frame };
         double_to_cells(lon, lat, &frame, copy, cells);
     }
@@ -198,7 +198,7 @@ fn narrow(from: &[f64], to: &mut [f32; CHUNK]) {
     }
 }
 
-/// Longitudes in `x` and world y to cells, for scales that `f32` resolves.
+/// Maps longitudes in `x` and world y to cells, at scales up to [`MAX_SINGLE_SCALE`].
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn single_to_cells(x: &mut [f32; CHUNK], y: &[f32; CHUNK], frame: &Frame, copy: &WorldCopy, cells: &mut [u32]) {
@@ -208,7 +208,7 @@ fn single_to_cells(x: &mut [f32; CHUNK], y: &[f32; CHUNK], frame: &Frame, copy: 
     let offset = [copy.offset[0] as i32, copy.offset[1] as i32];
     for x in &mut x[..cells.len()] {
         let turn = *x * (1.0 / 360.0) + 0.5;
-        // Halfway cases of the rounding fall on whole turns or their middles, both of which stay in 0..=1.
+        // Halfway cases of the rounding are multiples of 1/2, which stay in 0..=1.
         let wrapped = turn - floor_f32(turn);
         *x = (wrapped + turns) * scale[0] - corner[0];
     }
@@ -219,7 +219,7 @@ fn single_to_cells(x: &mut [f32; CHUNK], y: &[f32; CHUNK], frame: &Frame, copy: 
     }
 }
 
-/// World coordinates to cells.
+/// Maps world coordinates to cells.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn double_to_cells(x: &[f64], y: &[f64], frame: &Frame, copy: &WorldCopy, cells: &mut [u32]) {
@@ -236,39 +236,40 @@ fn double_to_cells(x: &[f64], y: &[f64], frame: &Frame, copy: &WorldCopy, cells:
 #[allow(clippy::inline_always)]
 fn cell_of(col: i32, row: i32, frame: &Frame) -> u32 {
     let (col, row) = (col as u32, row as u32);
-    // The product cannot matter where it would wrap.
+    // Where the product wraps, the cell is outside.
     let inside = col < frame.width && row < frame.height;
     let cell = row.wrapping_mul(frame.width).wrapping_add(col);
     if inside { cell } else { frame.width * frame.height }
 }
 
-/// A whole coordinate as an integer where it lies in 0..`limit`, else some integer outside of that.
+/// Converts an integral coordinate in 0..`limit` to an integer; others become -1 or `limit`.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn clamp_to_i32(value: f64, limit: f64) -> i32 {
     let value = if value > -1.0 { value } else { -1.0 };
     let value = if value < limit { value } else { limit };
-    // SAFETY: the value lies in -1..=limit (a NaN became -1), and limit is at most the side of a grown canvas.
+    // SAFETY: the value is in -1..=limit (NaN became -1), and limit is at most the side of a grown canvas.
     #[allow(unsafe_code)]
     unsafe {
         value.to_int_unchecked()
     }
 }
 
-/// ⌊value⌋ for |value| < 2^22; beyond it some integer of the same sign, far outside any window. NaN is far outside too.
+/// ⌊value⌋ for |value| < 2^22; otherwise an integer of the same sign far outside any window. NaN is -1e9, far outside
+/// too.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn floor_to_i32(value: f32) -> i32 {
     const FAR: f32 = 1e9;
     let value = if value > -FAR { value } else { -FAR };
     let value = if value < FAR { value } else { FAR };
-    // SAFETY: the value lies in -1e9..=1e9 (a NaN became -1e9).
+    // SAFETY: the value is in -1e9..=1e9 (NaN became -1e9).
     #[allow(unsafe_code)]
-    let whole: i32 = unsafe { value.to_int_unchecked() };
-    whole - i32::from(value < whole as f32)
+    let truncated: i32 = unsafe { value.to_int_unchecked() };
+    truncated - i32::from(value < truncated as f32)
 }
 
-/// ⌊value⌋ for |value| < 2^22, without a call to the math library on processors that have no rounding instruction.
+/// ⌊value⌋ for |value| < 2^22, without a library call on processors that have no rounding instruction.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn floor_f32(value: f32) -> f32 {
@@ -286,18 +287,18 @@ pub(super) fn floor_f64(value: f64) -> f64 {
     if nearest > value { nearest - 1.0 } else { nearest }
 }
 
-/// The fraction of a turn, 0..1.
+/// The fractional part of a number of turns, 0..1.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 pub(super) fn wrapped(turn: f64) -> f64 {
     turn - floor_f64(turn)
 }
 
-// Web Mercator y = ½ − artanh(tan(φ/2)) / π = ½ − ln((c + s) / (c − s)) / 2π with s = sin(φ/2), c = cos(φ/2)
-// (Snyder, Map Projections: A Working Manual, USGS PP 1395, eq. 7-1 and 7-2, by the half-angle tangent). φ/2 stays within
-// ±π/4, so the Taylor series of sine and cosine are short, and c − s does not cancel before the pole. The logarithm is
-// e·ln 2 + 2 artanh((m − 1) / (m + 1)) after the powers of two are taken off numerator and denominator, with the two
-// divisions made one: (m − 1) / (m + 1) = (a − b) / (a + b).
+// Web Mercator y = ½ − artanh(tan(φ/2)) / π = ½ − ln((c + s) / (c − s)) / 2π with s = sin(φ/2), c = cos(φ/2) (Snyder,
+// Map Projections: A Working Manual, USGS PP 1395, eq. 7-1 and 7-2, by the half-angle tangent). φ/2 stays within ±π/4,
+// so the Taylor series of sine and cosine are short, and c − s does not cancel before the pole. The logarithm is e·ln 2
+// + 2 artanh((m − 1) / (m + 1)) after the powers of two are taken off numerator and denominator, with the two divisions
+// made one: (m − 1) / (m + 1) = (a − b) / (a + b).
 
 /// Web Mercator y of a latitude in degrees, within 5e-7 up to the edge of the square world.
 #[inline(always)]
@@ -355,7 +356,7 @@ pub(super) fn mercator_y_f64(lat: f64) -> f64 {
     let sin = h * SIN.iter().rev().fold(0.0, |sum, term| sum * h2 + term);
     let cos = COS.iter().rev().fold(0.0, |sum, term| sum * h2 + term);
     let (above, below) = ((cos + sin).to_bits(), (cos - sin).to_bits());
-    // The difference of exponents fits in 32 bits, which every vector width can turn into a float.
+    // The difference of exponents fits in 32 bits, which every instruction set can convert to a float.
     let exponent = (above >> 52) as i32 - (below >> 52) as i32;
     let a = f64::from_bits(above & MANTISSA | ONE);
     let b = f64::from_bits(below & MANTISSA | ONE);
@@ -389,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn latitudes_land_within_a_sixteenth_of_a_pixel() {
+    fn projected_latitudes_are_within_a_sixteenth_of_a_pixel() {
         let (mut worst_single, mut worst_double) = (0.0f64, 0.0f64);
         for step in -850_500..=850_500 {
             let lat = f64::from(step) * 1e-4;
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn half_open_cells_and_the_antimeridian() {
+    fn cells_are_half_open_and_longitudes_wrap() {
         let world = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 8, 4).unwrap();
         let lon = [-180.0, -135.0, -135.000_01, 179.999, 180.0, 190.0, 0.0, 0.0, f64::NAN];
         let lat = [90.0, 45.0, 44.999_9, -89.9, 0.0, 0.0, -90.0, 90.1, 0.0];
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn poles_and_nonsense_are_outside() {
+    fn poles_and_invalid_latitudes_are_outside() {
         let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 64, 64).unwrap();
         let lat = [90.0, -90.0, 89.999, f64::NAN, f64::INFINITY, 1e300];
         assert_eq!(cells(&world, &[0.0; 6], &lat), [[4096; 6]]);
@@ -420,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_agree_with_the_whole() {
+    fn windows_have_the_cells_of_the_full_canvas() {
         let n = 20_000;
         let lon: Vec<f64> = (0..n).map(|i| f64::from(i) * 0.618_034 % 360.0 - 180.0).collect();
         let lat: Vec<f64> = (0..n).map(|i| f64::from(i) * 0.414_214 % 170.0 - 85.0).collect();
@@ -433,24 +434,24 @@ mod tests {
             (Projection::Plane, bounds[1], sizes[1]),
             (Projection::Mercator, bounds[1], sizes[2]),
         ] {
-            let whole = Canvas::new(projection, bounds, size.0.min(Canvas::MAX_SIDE_PX), size.1).unwrap();
-            let (width, height) = (whole.width(), whole.height());
-            let window = whole.window(100, 33, 256, 128).unwrap();
-            let (in_whole, in_window) = (cells(&whole, &lon, &lat), cells(&window, &lon, &lat));
-            let shown = |all: &[Vec<u32>], canvas: &Canvas, left: u32, top: u32| {
-                let mut seen: Vec<(u32, u32)> = all
+            let full = Canvas::new(projection, bounds, size.0.min(Canvas::MAX_SIDE_PX), size.1).unwrap();
+            let (width, height) = (full.width(), full.height());
+            let window = full.window(100, 33, 256, 128).unwrap();
+            let (in_full, in_window) = (cells(&full, &lon, &lat), cells(&window, &lon, &lat));
+            let pixels = |all: &[Vec<u32>], canvas: &Canvas, left: u32, top: u32| {
+                let mut pixels: Vec<(u32, u32)> = all
                     .iter()
                     .flatten()
                     .filter(|&&cell| cell < canvas.width() * canvas.height())
                     .map(|cell| (cell % canvas.width() + left, cell / canvas.width() + top))
                     .filter(|(col, row)| (100..356).contains(col) && (33..161).contains(row))
                     .collect();
-                seen.sort_unstable();
-                seen
+                pixels.sort_unstable();
+                pixels
             };
-            let expected = shown(&in_whole, &whole, 0, 0);
+            let expected = pixels(&in_full, &full, 0, 0);
             assert!(!expected.is_empty() && width > 356 && height > 161);
-            assert_eq!(expected, shown(&in_window, &window, 100, 33));
+            assert_eq!(expected, pixels(&in_window, &window, 100, 33));
         }
     }
 }

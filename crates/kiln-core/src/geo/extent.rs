@@ -1,8 +1,8 @@
-//! Where points are, found while they stream by.
+//! The bounding box of streamed points.
 
 use super::{Bounds, Points};
 
-/// The smallest rectangle that holds all points, gathered batch by batch.
+/// The bounding box of points, updated batch by batch.
 #[derive(Clone, Debug)]
 pub struct Extent {
     min: [f64; 2],
@@ -14,13 +14,17 @@ pub struct Extent {
 
 impl Default for Extent {
     fn default() -> Self {
-        let (least, greatest) = (f64::NEG_INFINITY, f64::INFINITY);
-        Self { min: [greatest; 2], max: [least; 2], east_min: greatest, west_max: least }
+        Self {
+            min: [f64::INFINITY; 2],
+            max: [f64::NEG_INFINITY; 2],
+            east_min: f64::INFINITY,
+            west_max: f64::NEG_INFINITY,
+        }
     }
 }
 
 impl Extent {
-    /// Takes in more points. Coordinates that are not finite must have been rejected before.
+    /// Extends the box by `points`, whose coordinates must be finite.
     pub fn add(&mut self, points: Points<'_>) {
         for (&lon, &lat) in points.lon().iter().zip(points.lat()) {
             self.min = [self.min[0].min(lon), self.min[1].min(lat)];
@@ -34,7 +38,7 @@ impl Extent {
         }
     }
 
-    /// Takes in all points of another extent.
+    /// Extends the box by that of `other`.
     pub fn merge(&mut self, other: &Self) {
         for axis in 0..2 {
             self.min[axis] = self.min[axis].min(other.min[axis]);
@@ -44,9 +48,8 @@ impl Extent {
         self.west_max = self.west_max.max(other.west_max);
     }
 
-    /// Whether the rectangle and `bounds` may have ground in common. With `wraps`, longitudes a whole turn apart are the
-    /// same.
-    pub fn meets(&self, bounds: Bounds, wraps: bool) -> bool {
+    /// Whether the box intersects `bounds`. With `wraps`, longitudes are compared modulo 360°.
+    pub fn intersects(&self, bounds: Bounds, wraps: bool) -> bool {
         let Some(own) = self.bounds(wraps) else { return false };
         if own.south > bounds.north || own.north < bounds.south {
             return false;
@@ -54,26 +57,26 @@ impl Extent {
         if !wraps {
             return own.west <= bounds.east && own.east >= bounds.west;
         }
-        // How far east of the bounds' western edge the rectangle begins.
+        // The distance from the western edge of `bounds` east to that of the box.
         let offset = (own.west - bounds.west).rem_euclid(360.0);
         let (width, own_width) = (bounds.east - bounds.west, own.east - own.west);
         offset <= width || offset + own_width >= 360.0
     }
 
-    /// The rectangle, edges included; `None` without a point. It may have no width or no height.
+    /// The box, edges included; `None` if there are no points. Its width or height may be 0.
     ///
-    /// With `wraps`, points on both sides of the antimeridian are held by a rectangle across it (`east` > 180) if that
-    /// is less than half as wide as the one that goes around the other way.
+    /// With `wraps`, the box of points on both sides of the antimeridian crosses it (`east` > 180) if that box is less
+    /// than half as wide as the one that does not.
     pub fn bounds(&self, wraps: bool) -> Option<Bounds> {
         if self.min[0] > self.max[0] {
             return None;
         }
         let [west, south] = self.min;
         let [east, north] = self.max;
-        let across = (self.east_min, self.west_max + 360.0);
+        let crossing = (self.east_min, self.west_max + 360.0);
         let both_sides = self.east_min.is_finite() && self.west_max.is_finite();
-        let narrower = both_sides && across.1 - across.0 < (east - west) / 2.0;
-        let (west, east) = if wraps && narrower { across } else { (west, east) };
+        let is_narrower = both_sides && crossing.1 - crossing.0 < (east - west) / 2.0;
+        let (west, east) = if wraps && is_narrower { crossing } else { (west, east) };
         Some(Bounds { west, south, east, north })
     }
 }
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn points_around_the_antimeridian_stay_together() {
+    fn the_box_of_points_around_the_antimeridian_crosses_it() {
         let fiji = extent(&[177.0, -179.0, 178.5], &[-17.0, -18.0, -16.0]);
         assert_eq!(fiji.bounds(true), Some(Bounds { west: 177.0, south: -18.0, east: 181.0, north: -16.0 }));
         assert_eq!(fiji.bounds(false), Some(Bounds { west: -179.0, south: -18.0, east: 178.5, north: -16.0 }));
@@ -99,24 +102,24 @@ mod tests {
     }
 
     #[test]
-    fn extents_meet_bounds_in_any_copy_of_the_world() {
+    fn extents_intersect_bounds_in_any_copy_of_the_world() {
         let fiji = extent(&[177.0, -179.0], &[-18.0, -16.0]);
         let bounds = |west, east| Bounds { west, south: -17.0, east, north: 0.0 };
         for (west, east) in
             [(170.0, 178.0), (180.5, 182.0), (-190.0, -180.5), (-179.5, 0.0), (-180.0, 180.0), (538.0, 540.0)]
         {
-            assert!(fiji.meets(bounds(west, east), true), "{west} {east}");
+            assert!(fiji.intersects(bounds(west, east), true), "{west} {east}");
         }
         for (west, east) in [(170.0, 176.0), (-178.0, 176.0), (182.0, 200.0)] {
-            assert!(!fiji.meets(bounds(west, east), true), "{west} {east}");
+            assert!(!fiji.intersects(bounds(west, east), true), "{west} {east}");
         }
-        assert!(!fiji.meets(Bounds { south: -15.0, ..bounds(170.0, 190.0) }, true));
-        assert!(!extent(&[5.0], &[-17.0]).meets(bounds(364.0, 366.0), false));
-        assert!(!Extent::default().meets(Bounds::WORLD, true));
+        assert!(!fiji.intersects(Bounds { south: -15.0, ..bounds(170.0, 190.0) }, true));
+        assert!(!extent(&[5.0], &[-17.0]).intersects(bounds(364.0, 366.0), false));
+        assert!(!Extent::default().intersects(Bounds::WORLD, true));
     }
 
     #[test]
-    fn merged_extents_hold_both() {
+    fn merged_extents_contain_both() {
         let mut one = extent(&[1.0], &[2.0]);
         one.merge(&extent(&[-3.0, 4.0], &[5.0, -6.0]));
         assert_eq!(one.bounds(true), Some(Bounds { west: -3.0, south: -6.0, east: 4.0, north: 5.0 }));

@@ -1,12 +1,11 @@
-//! Where things are: degrees, world units and pixels. No I/O, no color.
+//! Coordinates: degrees, world units and pixels. No I/O, no color.
 //!
-//! [`Points`] are columns of coordinates; a [`Canvas`] says which ground a picture shows and with how many pixels;
-//! a [`Projection`] leads from one to the other.
+//! [`Points`] are columns of coordinates; a [`Canvas`] defines the bounds and the pixel size of a picture; a
+//! [`Projection`] converts coordinates to the world units of canvases.
 
 mod bounds;
 mod canvas;
 mod cells;
-mod cover;
 mod extent;
 pub mod fixed;
 pub mod morton;
@@ -15,16 +14,17 @@ mod polygon;
 mod projection;
 mod sample;
 mod tile;
+mod tile_cover;
 mod zooms;
 
 pub use bounds::Bounds;
 pub use canvas::Canvas;
 pub use cells::CellMapper;
-pub use cover::Cover;
 pub use extent::Extent;
 pub use points::{Categories, Points};
 pub use polygon::Polygon;
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
 pub use sample::SystematicSample;
 pub use tile::TileCoord;
+pub use tile_cover::TileCover;
 pub use zooms::Zooms;

@@ -1,25 +1,25 @@
-//! Z-order: the bits of x and y interleaved, so that each square of the quadtree is one range of keys.
+//! Morton codes (Z-order): the bits of x and y interleaved, so that each square of the quadtree is one range of keys.
 
 use crate::simd::wide;
 
 /// Bits of a key.
 pub const KEY_BITS: u32 = 64;
 
-/// The key of a place: y's bits are the higher ones of each pair.
+/// Encodes a position as a key. The bits of y are the higher ones of each pair.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 pub fn key(x: u32, y: u32) -> u64 {
     spread(x) | spread(y) << 1
 }
 
-/// The place of a key.
+/// Decodes a key to its position.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub fn place(key: u64) -> (u32, u32) {
+pub fn decode(key: u64) -> (u32, u32) {
     (gather(key), gather(key >> 1))
 }
 
-/// A number's bits, each followed by a 0 to its left.
+/// Inserts a 0 to the left of each bit.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn spread(bits: u32) -> u64 {
@@ -31,7 +31,7 @@ fn spread(bits: u32) -> u64 {
     (bits | bits << 1) & 0x5555_5555_5555_5555
 }
 
-/// Every other bit.
+/// Extracts every other bit: the inverse of [`spread`].
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn gather(bits: u64) -> u32 {
@@ -44,7 +44,7 @@ fn gather(bits: u64) -> u32 {
 }
 
 wide! {
-    /// The keys of many places.
+    /// Encodes positions as keys.
     pub fn keys(x: &[u32], y: &[u32], keys: &mut [u64]) {
         for ((key_of, &x), &y) in keys.iter_mut().zip(x).zip(y) {
             *key_of = key(x, y);
@@ -53,10 +53,10 @@ wide! {
 }
 
 wide! {
-    /// The places of many keys.
-    pub fn places(keys: &[u64], x: &mut [u32], y: &mut [u32]) {
+    /// Decodes keys to their positions.
+    pub fn decode_all(keys: &[u64], x: &mut [u32], y: &mut [u32]) {
         for ((&key, x), y) in keys.iter().zip(x).zip(y) {
-            (*x, *y) = place(key);
+            (*x, *y) = decode(key);
         }
     }
 }
@@ -66,19 +66,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_and_places_agree_and_squares_are_ranges() {
-        let places_in: Vec<(u32, u32)> =
+    fn keys_round_trip_and_squares_are_ranges() {
+        let positions: Vec<(u32, u32)> =
             (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761), i.wrapping_mul(40_503).rotate_left(13))).collect();
-        let (x, y): (Vec<u32>, Vec<u32>) = places_in.iter().copied().unzip();
-        let mut found = vec![0; x.len()];
-        keys(&x, &y, &mut found);
+        let (x, y): (Vec<u32>, Vec<u32>) = positions.iter().copied().unzip();
+        let mut encoded = vec![0; x.len()];
+        keys(&x, &y, &mut encoded);
         let (mut x2, mut y2) = (vec![0; x.len()], vec![0; x.len()]);
-        places(&found, &mut x2, &mut y2);
+        decode_all(&encoded, &mut x2, &mut y2);
         assert_eq!((x2, y2), (x.clone(), y.clone()));
-        // The square of level 9 around a place.
-        for (i, &(px, py)) in places_in.iter().enumerate() {
-            let square = found[i] >> (KEY_BITS - 2 * 9);
-            assert_eq!(place(square), (px >> 23, py >> 23));
+        // The square of level 9 that contains a position.
+        for (i, &(px, py)) in positions.iter().enumerate() {
+            let square = encoded[i] >> (KEY_BITS - 2 * 9);
+            assert_eq!(decode(square), (px >> 23, py >> 23));
         }
         assert!(key(0, 1) > key(1, 0));
     }

@@ -1,12 +1,12 @@
-//! Points as columns.
+//! Columns of points.
 
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
 /// Borrowed columns of points: longitude, latitude and, optionally, weight, time and category.
 ///
-/// Coordinates are WGS 84 degrees, or plane units under the plane projection (`lon` is
-/// then x, growing to the east, and `lat` is y, growing to the north). Without weights every point weighs 1.
+/// Coordinates are WGS 84 degrees, or plane units under the plane projection, where `lon` is x, increasing to the east,
+/// and `lat` is y, increasing to the north. Without a weight column, the weight of every point is 1.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Points<'a> {
     lon: &'a [f64],
@@ -16,20 +16,20 @@ pub struct Points<'a> {
     category: Option<Categories<'a>>,
 }
 
-/// The category of each point, as a code into a list of names.
+/// The category of each point, dictionary-encoded.
 ///
-/// Codes mean something within one batch only: the next one may have other names, or the same in another order. The
-/// list may hold names that no point of the batch has.
+/// Codes are valid within one batch only: the dictionary of the next one may differ. A dictionary may have names that
+/// no point of the batch has.
 #[derive(Clone, Copy, Debug)]
 pub struct Categories<'a> {
-    /// For each point its name's place in `names`, or [`Categories::NONE`].
+    /// For each point, the index of its category in `names`, or [`Categories::NONE`].
     pub codes: &'a [u32],
-    /// The names, each once and none of them empty.
+    /// The distinct names; none is empty.
     pub names: &'a [Box<str>],
 }
 
 impl<'a> Categories<'a> {
-    /// The code of a point that has no category, or an empty one.
+    /// The code of a point without a category, or with an empty one.
     pub const NONE: u32 = u32::MAX;
 
     /// The name of the category of the point at `index`, if it has one.
@@ -39,13 +39,13 @@ impl<'a> Categories<'a> {
 }
 
 impl<'a> Points<'a> {
-    /// The greatest weight, either side of 0: 2^44 ≈ 1.8 · 10^13.
+    /// The maximum absolute value of a weight: 2^44 ≈ 1.8 · 10^13.
     pub const MAX_WEIGHT: f32 = (1u64 << 44) as f32;
 
-    /// The time of a point that has none.
+    /// The value in a time column of a point without a time.
     pub const NO_TIME: i64 = i64::MIN;
 
-    /// Points of weight 1, without time and category.
+    /// Points without weights, times and categories.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the columns differ in length.
@@ -59,7 +59,7 @@ impl<'a> Points<'a> {
         Ok(Self { lon, lat, ..Self::default() })
     }
 
-    /// The same points with a weight each.
+    /// Adds a column of weights.
     ///
     /// # Errors
     /// [`Error::Invalid`] if there is not exactly one weight per point.
@@ -68,7 +68,7 @@ impl<'a> Points<'a> {
         Ok(Self { weight: Some(weight), ..self })
     }
 
-    /// The same points with a time each: microseconds since 1970-01-01 UTC, or [`NO_TIME`](Self::NO_TIME).
+    /// Adds a column of times: microseconds since 1970-01-01 UTC, or [`NO_TIME`](Self::NO_TIME).
     ///
     /// # Errors
     /// [`Error::Invalid`] if there is not exactly one time per point.
@@ -77,52 +77,55 @@ impl<'a> Points<'a> {
         Ok(Self { time_us: Some(time_us), ..self })
     }
 
-    /// The same points with a category each, or [`Categories::NONE`].
+    /// Adds a column of categories.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is not exactly one code per point, or one of them is of no name.
+    /// [`Error::Invalid`] if there is not exactly one code per point, or a code has no name.
     pub fn with_category(self, category: Categories<'a>) -> Result<Self> {
         self.check(category.codes.len(), "categories")?;
         // No early exit, so that the loop vectorizes.
         let names = category.names.len();
-        let named = |code: u32| (code as usize) < names || code == Categories::NONE;
-        if !category.codes.iter().fold(true, |ok, &code| ok & named(code)) {
-            return Err(Error::invalid(Parameter::POINTS, format!("a category's code is not below the {names} names")));
+        let is_valid = |code: u32| (code as usize) < names || code == Categories::NONE;
+        if !category.codes.iter().fold(true, |ok, &code| ok & is_valid(code)) {
+            return Err(Error::invalid(
+                Parameter::POINTS,
+                format!("a category code is out of range for {names} names"),
+            ));
         }
         Ok(Self { category: Some(category), ..self })
     }
 
-    fn check(&self, count: usize, what: &str) -> Result<()> {
+    fn check(&self, count: usize, column: &str) -> Result<()> {
         if count == self.len() {
             return Ok(());
         }
-        Err(Error::invalid(Parameter::POINTS, format!("{} points but {count} {what}", self.len())))
+        Err(Error::invalid(Parameter::POINTS, format!("{} points but {count} {column}", self.len())))
     }
 
-    /// The same points, each of weight 1.
+    /// Removes the weights: the weight of every point is then 1.
     #[must_use]
     pub fn without_weight(self) -> Self {
         Self { weight: None, ..self }
     }
 
-    /// The same points without times.
+    /// Removes the times.
     #[must_use]
     pub fn without_time(self) -> Self {
         Self { time_us: None, ..self }
     }
 
-    /// The same points without categories.
+    /// Removes the categories.
     #[must_use]
     pub fn without_category(self) -> Self {
         Self { category: None, ..self }
     }
 
-    /// How many points there are.
+    /// The number of points.
     pub fn len(&self) -> usize {
         self.lon.len()
     }
 
-    /// Whether there is no point at all.
+    /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
         self.lon.is_empty()
     }
@@ -137,23 +140,22 @@ impl<'a> Points<'a> {
         self.lat
     }
 
-    /// Weights, if the points have any.
+    /// Weights, if the points have a weight column.
     pub fn weight(&self) -> Option<&'a [f32]> {
         self.weight
     }
 
-    /// Times in microseconds since 1970-01-01 UTC, [`NO_TIME`](Self::NO_TIME) where a point has none; `None` if the
-    /// points have no times.
+    /// Times in microseconds since 1970-01-01 UTC, or [`NO_TIME`](Self::NO_TIME), if the points have a time column.
     pub fn time_us(&self) -> Option<&'a [i64]> {
         self.time_us
     }
 
-    /// Categories, if the points have any.
+    /// Categories, if the points have a category column.
     pub fn category(&self) -> Option<Categories<'a>> {
         self.category
     }
 
-    /// The points of `range`, clamped to the points there are.
+    /// The points of `range`, which is clamped to the number of points.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let end = range.end.min(self.len());
@@ -174,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_long_as_there_are_points() {
+    fn columns_of_different_lengths_are_rejected() {
         let points = Points::new(&[1.0, 2.0], &[3.0, 4.0]).unwrap();
         let message = |result: Result<Points<'_>>| result.unwrap_err().to_string();
         assert_eq!(message(Points::new(&[1.0], &[])), "points: 1 longitudes but 0 latitudes");
@@ -184,7 +186,7 @@ mod tests {
         let categories = |codes| Categories { codes, names: &names };
         assert_eq!(message(points.with_category(categories(&[]))), "points: 2 points but 0 categories");
         let unnamed = points.with_category(categories(&[1, 2]));
-        assert_eq!(message(unnamed), "points: a category's code is not below the 2 names");
+        assert_eq!(message(unnamed), "points: a category code is out of range for 2 names");
         assert!(points.with_category(categories(&[1, Categories::NONE])).is_ok());
     }
 

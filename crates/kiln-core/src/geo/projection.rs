@@ -1,7 +1,6 @@
-//! From the ground to world units and back, one point at a time.
+//! Projections of single points to world units and back.
 //!
-//! The columns of a whole batch are projected by [`CellMapper`](super::CellMapper), which agrees with these functions to
-//! 1/16 of a pixel.
+//! Batches are projected by [`CellMapper`](super::CellMapper), which agrees with these functions within 1/16 pixel.
 
 use std::f64::consts::PI;
 use std::fmt;
@@ -10,15 +9,16 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// How the ground is laid flat. World units grow to the east and to the **south**.
+/// A map projection. World coordinates increase to the east and to the **south**.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Projection {
-    /// Spherical Web Mercator, EPSG:3857: a Leaflet map's own. The square world is 0..1 by 0..1.
+    /// Spherical Web Mercator, EPSG:3857, the default of web maps. The square world is 0..1 by 0..1.
     #[default]
     Mercator,
-    /// Plate carrée, EPSG:4326 as `L.CRS.EPSG4326` draws it. The world is 0..1 by 0..½.
+    /// Plate carrée, EPSG:4326, like `L.CRS.EPSG4326` of Leaflet. The world is 0..1 by 0..½.
     PlateCarree,
-    /// Coordinates as they are, as `L.CRS.Simple`: floor plans and other metric planes. World units are plane units.
+    /// Unprojected coordinates, like `L.CRS.Simple` of Leaflet, for floor plans and other planes. World units are plane
+    /// units.
     Plane,
 }
 
@@ -29,7 +29,7 @@ pub const EARTH_RADIUS_M: f64 = 6_378_137.0;
 pub const MAX_MERCATOR_LAT_DEG: f64 = 85.051_128_779_806_59;
 
 impl Projection {
-    /// World coordinates of a point; a Mercator latitude of ±90 lies infinitely far.
+    /// World coordinates of a point. In Mercator, a latitude of ±90 is at infinity.
     pub fn forward(self, lon: f64, lat: f64) -> (f64, f64) {
         match self {
             Self::Mercator => (lon / 360.0 + 0.5, mercator_y(lat)),
@@ -52,7 +52,7 @@ impl Projection {
         self != Self::Plane
     }
 
-    /// The latitudes a picture can show: bounds are cut to them.
+    /// The range of latitudes of the projection, to which bounds are clamped.
     pub fn lat_range(self) -> (f64, f64) {
         match self {
             Self::Mercator => (-MAX_MERCATOR_LAT_DEG, MAX_MERCATOR_LAT_DEG),
@@ -61,12 +61,12 @@ impl Projection {
         }
     }
 
-    /// Meters on the ground per world unit, along a parallel at `lat`; `None` on a plane.
+    /// Meters on the Earth's surface per world unit, along a parallel at `lat`; `None` on a plane.
     pub fn meters_per_unit_x(self, lat: f64) -> Option<f64> {
         self.wraps().then(|| 2.0 * PI * EARTH_RADIUS_M * lat.to_radians().cos())
     }
 
-    /// Meters on the ground per world unit, along a meridian at `lat`; `None` on a plane.
+    /// Meters on the Earth's surface per world unit, along a meridian at `lat`; `None` on a plane.
     pub fn meters_per_unit_y(self, lat: f64) -> Option<f64> {
         match self {
             Self::Mercator => self.meters_per_unit_x(lat),
@@ -76,7 +76,8 @@ impl Projection {
     }
 }
 
-/// Web Mercator y of a latitude, 0 in the north: ½ − artanh(sin φ) / 2π, exact 0 and 1 at the edges of the square world.
+/// Web Mercator y of a latitude, 0 in the north: ½ − artanh(sin φ) / 2π; exactly 0 and 1 at the edges of the square
+/// world.
 fn mercator_y(lat: f64) -> f64 {
     if lat.abs() == MAX_MERCATOR_LAT_DEG {
         return if lat > 0.0 { 0.0 } else { 1.0 };
@@ -87,7 +88,7 @@ fn mercator_y(lat: f64) -> f64 {
 impl FromStr for Projection {
     type Err = Error;
 
-    /// Reads `mercator`, `platecarree` or `plane`; `EPSG:3857` and `EPSG:4326` are the first two.
+    /// Reads `mercator` (or `EPSG:3857`), `platecarree` (or `EPSG:4326`) or `plane`.
     fn from_str(text: &str) -> Result<Self> {
         match text.to_ascii_lowercase().as_str() {
             "mercator" | "epsg:3857" | "3857" => Ok(Self::Mercator),
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn known_places_in_web_mercator() {
+    fn web_mercator_agrees_with_the_epsg_example() {
         // EPSG:3857 of 10° E 50° N is 1113194.91 m, 6446275.84 m (EPSG guidance note 7-2's sphere).
         let (x, y) = Projection::Mercator.forward(10.0, 50.0);
         let circumference_m = 2.0 * PI * EARTH_RADIUS_M;

@@ -1,33 +1,33 @@
-//! A sample of a sequence whose length is not known.
+//! Systematic sampling of a stream of unknown length.
 
-/// A systematic sample: up to a number of items, evenly spaced over all that were added, in their order. It depends on the
-/// sequence alone, and memory is bounded however long that is.
+/// A systematic sample: up to `count` items, evenly spaced over the stream, in stream order. The sample is
+/// deterministic, and its memory is bounded whatever the length of the stream.
 #[derive(Clone, Debug)]
 pub struct SystematicSample<T> {
     kept: Vec<T>,
     count: usize,
-    /// Every item whose number is a multiple of this is kept.
+    /// Items whose index is a multiple of `step` are kept.
     step: u64,
     added: u64,
 }
 
 impl<T: Copy> SystematicSample<T> {
-    /// Items kept per item of the sample, so that its items are evenly spaced to within a part of that.
-    const SPARE: usize = 64;
+    /// Kept items per item of the sample: the spacing of the sample is even within one part in this number.
+    const OVERSAMPLING: usize = 64;
 
     /// A sample of up to `count` items.
     pub fn new(count: usize) -> Self {
         Self { kept: Vec::new(), count, step: 1, added: 0 }
     }
 
-    /// Adds the next item of the sequence.
+    /// Adds the next item of the stream.
     pub fn push(&mut self, item: T) {
         if self.added.is_multiple_of(self.step) {
-            if self.kept.len() == self.count * Self::SPARE {
-                let mut stays = false;
+            if self.kept.len() == self.count * Self::OVERSAMPLING {
+                let mut keep = false;
                 self.kept.retain(|_| {
-                    stays = !stays;
-                    stays
+                    keep = !keep;
+                    keep
                 });
                 self.step *= 2;
             }
@@ -50,16 +50,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_is_evenly_spaced_however_long_the_sequence_is() {
+    fn a_sample_is_evenly_spaced_at_any_stream_length() {
         for length in [0, 1, 7, 8, 100, 511, 512, 513, 5000, 100_000_usize] {
             let mut sample = SystematicSample::new(8);
             (0..length).for_each(|item| sample.push(item));
             let items = sample.items();
             assert_eq!(items.len(), length.min(8), "{length}");
-            assert!(sample.kept.len() <= 8 * SystematicSample::<usize>::SPARE);
+            assert!(sample.kept.len() <= 8 * SystematicSample::<usize>::OVERSAMPLING);
             for (i, item) in items.iter().enumerate() {
-                let middle = (2 * i + 1) * length / (2 * items.len());
-                assert!(item.abs_diff(middle) <= length / 100 + 1, "{length}: {items:?}");
+                let expected = (2 * i + 1) * length / (2 * items.len());
+                assert!(item.abs_diff(expected) <= length / 100 + 1, "{length}: {items:?}");
             }
         }
         assert!(SystematicSample::<u8>::new(0).items().is_empty());

@@ -1,11 +1,11 @@
-//! A tile's place in the pyramid.
+//! Tile coordinates.
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// A checked tile coordinate in the XYZ scheme: row 0 in the north, 2^zoom × 2^zoom tiles.
+/// A valid tile coordinate in the XYZ scheme: 2^zoom × 2^zoom tiles, row 0 in the north.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TileCoord {
     zoom: u8,
@@ -14,22 +14,22 @@ pub struct TileCoord {
 }
 
 impl TileCoord {
-    /// The deepest zoom: a 256-pixel tile's pixel is then 9 mm at the equator.
+    /// The maximum zoom, at which a pixel of a 256-pixel tile is 9 mm wide at the equator.
     pub const MAX_ZOOM: u8 = 24;
 
-    /// A tile.
+    /// Creates a tile coordinate.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the zoom is above [`Self::MAX_ZOOM`] or the column or row lies outside the world.
+    /// [`Error::Invalid`] if the zoom exceeds [`Self::MAX_ZOOM`] or the column or row is outside the world.
     pub fn new(zoom: u8, x: u32, y: u32) -> Result<Self> {
         if zoom > Self::MAX_ZOOM {
-            return Err(Error::invalid(Parameter::TILE, format!("zoom {zoom} is above {}", Self::MAX_ZOOM)));
+            return Err(Error::invalid(Parameter::TILE, format!("zoom {zoom} exceeds {}", Self::MAX_ZOOM)));
         }
-        let across = 1u32 << zoom;
-        if x >= across || y >= across {
+        let limit = 1u32 << zoom;
+        if x >= limit || y >= limit {
             return Err(Error::invalid(
                 Parameter::TILE,
-                format!("{x}/{y} is outside zoom {zoom}: both must be below {across}"),
+                format!("{x}/{y} is outside zoom {zoom}: both must be less than {limit}"),
             ));
         }
         Ok(Self { zoom, x, y })
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_outside_the_world_are_refused() {
+    fn tiles_outside_the_world_are_rejected() {
         assert!(TileCoord::new(3, 7, 7).is_ok());
         assert!(TileCoord::new(3, 8, 0).is_err());
         assert!(TileCoord::new(0, 0, 1).is_err());

@@ -1,4 +1,4 @@
-//! A range of zooms.
+//! Ranges of zoom levels.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,17 +8,17 @@ use super::TileCoord;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// Zooms from one to another, both included; written `5` or `0-10`.
+/// An inclusive range of zoom levels; written `5` or `0-10`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Zooms {
-    /// The lowest, 0..=24.
+    /// The minimum zoom, 0..=24.
     pub first: u8,
-    /// The deepest, not less than the lowest, 0..=24.
+    /// The maximum zoom, `first`..=24.
     pub last: u8,
 }
 
 impl Zooms {
-    /// Each of them, the lowest first.
+    /// The zoom levels in ascending order.
     pub fn all(self) -> RangeInclusive<u8> {
         self.first..=self.last
     }
@@ -34,10 +34,10 @@ impl FromStr for Zooms {
         match (zoom(first), zoom(last)) {
             (Some(first), Some(last)) if first <= last => Ok(Self { first, last }),
             _ => {
-                let most = TileCoord::MAX_ZOOM;
+                let max = TileCoord::MAX_ZOOM;
                 Err(Error::invalid(
                     Parameter::ZOOM,
-                    format!("`{text}` is neither a zoom from 0 to {most} nor some, such as 0-10"),
+                    format!("`{text}` is neither a zoom from 0 to {max} nor a range such as 0-10"),
                 ))
             }
         }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zooms_are_read_and_written() {
+    fn zooms_are_parsed_and_displayed() {
         for (text, first, last) in [("5", 5, 5), ("0-10", 0, 10), ("24", 24, 24), (" 3 - 4 ", 3, 4)] {
             let zooms: Zooms = text.parse().unwrap();
             assert_eq!(zooms, Zooms { first, last });

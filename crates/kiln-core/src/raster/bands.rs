@@ -1,10 +1,10 @@
-//! Rows shared out to threads.
+//! Parallel writes to bands of rows.
 
 use crate::parallel::for_each;
 
-/// Lets up to `threads` threads write disjoint bands of rows: `work` takes a band's first row and its cells.
+/// Calls `work` with the first row and the cells of disjoint bands of rows, on up to `threads` threads.
 ///
-/// Every row is written by exactly one call. What a row holds must not depend on the band it is in.
+/// Every row is in exactly one band. The values of a row must not depend on its band.
 pub(super) fn for_each_band<T: Send>(
     cells: &mut [T],
     width: usize,

@@ -1,7 +1,7 @@
-//! Points summed per cell.
+//! Binning: counts, sums and maxima of points per cell.
 //!
-//! All sums are exact, so they do not depend on the order of the points or on how they were shared out to threads:
-//! counts are integers, and weights are added as fixed-point integers.
+//! All sums are exact, so they do not depend on the order of the points or on their distribution over threads: counts
+//! are integers, and weights are added as fixed-point integers.
 
 mod counts;
 mod sums;
@@ -14,21 +14,21 @@ use crate::error::{Error, Result};
 use crate::geo::{Canvas, CellMapper, Points};
 use crate::parameter::Parameter;
 
-/// What is kept per cell.
+/// The reduction computed per cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tally {
+pub enum Reduction {
     /// The number of points.
     Count,
-    /// The sum of weights. (Points without weights weigh 1.)
+    /// The sum of weights. (The weight of points without weights is 1.)
     Sum,
     /// Both the number of points and the sum of weights.
     CountAndSum,
-    /// The greatest weight.
+    /// The maximum weight.
     Max,
 }
 
-impl Tally {
-    /// Memory that a cell takes.
+impl Reduction {
+    /// The memory per cell in bytes.
     pub fn bytes_per_cell(self) -> u64 {
         match self {
             Self::Count => 1,
@@ -39,19 +39,19 @@ impl Tally {
     }
 }
 
-/// Points summed per cell of a canvas.
+/// The points of a canvas reduced per cell.
 ///
-/// Bins over the same canvas can be filled apart and [merged](Self::merge).
+/// Bins of the same canvas can be filled separately and [merged](Self::merge).
 #[derive(Debug)]
 pub struct Bins {
-    tally: Tally,
+    reduction: Reduction,
     mapper: CellMapper,
     width: usize,
     height: usize,
-    /// Where the canvas shows the whole way around the world: the world column of its first column, and its width. The
-    /// bins are then those of one turn, and the canvas's columns are read from them.
-    turn: Option<(usize, usize)>,
-    // Each has one cell more than the canvas: what falls outside goes there. Made when first needed.
+    /// If the canvas is at least as wide as the world: the world column of its first column, and its width. The bins
+    /// then cover the world once, and the columns of the canvas are read from them.
+    unrolled: Option<(usize, usize)>,
+    // Each has one cell more than the canvas, for points outside of it. Allocated on first use.
     counts: Option<Counts>,
     sums: Option<Sums>,
     max: Option<Vec<f32>>,
@@ -61,20 +61,20 @@ pub struct Bins {
 }
 
 impl Bins {
-    /// Empty bins over `canvas` (its halo included, where one is wanted).
-    pub fn new(canvas: &Canvas, tally: Tally) -> Self {
-        let (turn, canvas) = match canvas.one_turn() {
-            Some((first, turn)) => (Some((first as usize, canvas.width() as usize)), turn),
+    /// Empty bins of `canvas`, which must include the halo of the kernel, if any.
+    pub fn new(canvas: &Canvas, reduction: Reduction) -> Self {
+        let (unrolled, canvas) = match canvas.single_world() {
+            Some((first, world)) => (Some((first as usize, canvas.width() as usize)), world),
             None => (None, *canvas),
         };
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
         let mapper = CellMapper::new(&canvas);
         Self {
-            tally,
+            reduction,
             mapper,
             width,
             height,
-            turn,
+            unrolled,
             counts: None,
             sums: None,
             max: None,
@@ -84,24 +84,24 @@ impl Bins {
         }
     }
 
-    /// Adds points. Those that the canvas does not show only count as points.
+    /// Adds points. Those outside the canvas are only counted in [`points`](Self::points).
     ///
-    /// Weights must be finite and within ±[`Points::MAX_WEIGHT`] (greater ones count as that much). Their sums are exact
-    /// after each weight was rounded to a multiple of [`Sums::UNIT`].
+    /// Weights must be finite; they are clamped to ±[`Points::MAX_WEIGHT`] and rounded to multiples of [`Sums::UNIT`].
+    /// The sums of the rounded weights are exact.
     pub fn add(&mut self, points: Points<'_>) {
         self.points += points.len() as u64;
         self.weighted |= points.weight().is_some();
         let cells = self.width * self.height + 1;
-        // A sum of ones is a count.
-        let counting = match self.tally {
-            Tally::Count | Tally::CountAndSum => true,
-            Tally::Sum => points.weight().is_none(),
-            Tally::Max => false,
+        // The sum of weights that are all 1 is the count.
+        let counting = match self.reduction {
+            Reduction::Count | Reduction::CountAndSum => true,
+            Reduction::Sum => points.weight().is_none(),
+            Reduction::Max => false,
         };
-        let summing = self.tally == Tally::CountAndSum || self.tally == Tally::Sum && !counting;
+        let summing = self.reduction == Reduction::CountAndSum || self.reduction == Reduction::Sum && !counting;
         let mut counts = counting.then(|| self.counts.get_or_insert_with(|| Counts::new(cells)));
         let mut sums = summing.then(|| self.sums.get_or_insert_with(|| Sums::new(cells)));
-        let mut max = (self.tally == Tally::Max)
+        let mut max = (self.reduction == Reduction::Max)
             .then(|| self.max.get_or_insert_with(|| vec![f32::NEG_INFINITY; cells]).as_mut_slice());
         let outside = self.mapper.outside();
         let outside_before = counts.as_ref().map_or(0, |counts| counts.count(outside as usize));
@@ -116,7 +116,7 @@ impl Bins {
                     sums.add(cells, weights);
                 }
                 if let Some(max) = &mut max {
-                    raise(max, cells, weights);
+                    update_max(max, cells, weights);
                 }
                 if counts.is_none() {
                     inside += cells.len() - cells.iter().filter(|&&cell| cell == outside).count();
@@ -130,27 +130,29 @@ impl Bins {
         self.inside += inside as u64;
     }
 
-    /// Takes in all points of other bins over the same canvas and of the same kind.
+    /// Adds the points of other bins of the same canvas and reduction.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the two differ in size or kind.
+    /// [`Error::Invalid`] if the two differ in size or reduction.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        if (self.tally, self.width, self.height, self.turn) != (other.tally, other.width, other.height, other.turn) {
-            return Err(Error::invalid(Parameter::BINS, "bins of different canvases or kinds cannot be merged"));
+        if (self.reduction, self.width, self.height, self.unrolled)
+            != (other.reduction, other.width, other.height, other.unrolled)
+        {
+            return Err(Error::invalid(Parameter::BINS, "bins of different canvases or reductions cannot be merged"));
         }
         match (&mut self.counts, other.counts) {
-            (Some(mine), Some(theirs)) => mine.merge(&theirs),
-            (mine, theirs) => *mine = mine.take().or(theirs),
+            (Some(own), Some(others)) => own.merge(&others),
+            (own, others) => *own = own.take().or(others),
         }
         match (&mut self.sums, other.sums) {
-            (Some(mine), Some(theirs)) => mine.merge(theirs),
-            (mine, theirs) => *mine = mine.take().or(theirs),
+            (Some(own), Some(others)) => own.merge(others),
+            (own, others) => *own = own.take().or(others),
         }
         match (&mut self.max, other.max) {
-            (Some(mine), Some(theirs)) => {
-                mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = mine.max(theirs));
+            (Some(own), Some(others)) => {
+                own.iter_mut().zip(others).for_each(|(own, other)| *own = own.max(other));
             }
-            (mine, theirs) => *mine = mine.take().or(theirs),
+            (own, others) => *own = own.take().or(others),
         }
         self.points += other.points;
         self.inside += other.inside;
@@ -158,17 +160,17 @@ impl Bins {
         Ok(())
     }
 
-    /// What is kept per cell.
-    pub fn tally(&self) -> Tally {
-        self.tally
+    /// The reduction.
+    pub fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
-    /// Points added.
+    /// The number of points added.
     pub fn points(&self) -> u64 {
         self.points
     }
 
-    /// Points that the canvas shows; one that shows in several copies of the world counts in each.
+    /// The number of points inside the canvas; a point in several copies of the world counts once per copy.
     pub fn inside(&self) -> u64 {
         self.inside
     }
@@ -178,51 +180,52 @@ impl Bins {
         self.weighted
     }
 
-    /// What was kept, rounded to `f32`.
+    /// The results, rounded to `f32`.
     pub fn into_cells(self) -> Cells {
-        let keeps = |tallies: &[Tally]| tallies.contains(&self.tally);
+        let keeps = |reductions: &[Reduction]| reductions.contains(&self.reduction);
         Cells {
-            width: self.turn.map_or(self.width, |(_, width)| width),
+            width: self.unrolled.map_or(self.width, |(_, width)| width),
             height: self.height,
-            counts: keeps(&[Tally::Count, Tally::CountAndSum]).then(|| self.counts()),
-            sums: keeps(&[Tally::Sum, Tally::CountAndSum]).then(|| self.sums()),
-            max: keeps(&[Tally::Max]).then(|| self.max()),
+            counts: keeps(&[Reduction::Count, Reduction::CountAndSum]).then(|| self.counts()),
+            sums: keeps(&[Reduction::Sum, Reduction::CountAndSum]).then(|| self.sums()),
+            max: keeps(&[Reduction::Max]).then(|| self.max()),
             points: self.points,
             inside: self.inside,
             weighted: self.weighted,
         }
     }
 
-    /// The cells of the canvas, from those of one turn around the world.
+    /// The cells of the canvas, repeated from those that cover the world once.
     fn unroll(&self, cells: Grid<f32>) -> Grid<f32> {
-        let Some((first, width)) = self.turn else { return cells };
+        let Some((first, width)) = self.unrolled else { return cells };
         let mut out = Grid::filled(width, self.height, 0.0);
         for row in 0..self.height {
-            let turn = cells.row(row);
+            let world = cells.row(row);
             let mut rest = out.row_mut(row);
             let mut start = first;
             while !rest.is_empty() {
-                let (stretch, behind) = rest.split_at_mut((self.width - start).min(rest.len()));
-                stretch.copy_from_slice(&turn[start..start + stretch.len()]);
-                (rest, start) = (behind, 0);
+                let (run, remaining) = rest.split_at_mut((self.width - start).min(rest.len()));
+                run.copy_from_slice(&world[start..start + run.len()]);
+                (rest, start) = (remaining, 0);
             }
         }
         out
     }
 
-    /// The number of points per cell. Above 2^24 it is rounded as `f32` does. All 0 where counts are not kept.
+    /// The number of points per cell, rounded to `f32` above 2^24. All 0 if the reduction has no counts.
     pub fn counts(&self) -> Grid<f32> {
         let mut counts = Grid::filled(self.width, self.height, 0.0);
-        if let (Some(kept), true) = (&self.counts, matches!(self.tally, Tally::Count | Tally::CountAndSum)) {
+        if let (Some(kept), true) = (&self.counts, matches!(self.reduction, Reduction::Count | Reduction::CountAndSum))
+        {
             kept.write_to(counts.cells_mut());
         }
         self.unroll(counts)
     }
 
-    /// The sum of weights per cell, rounded to `f32` once. All 0 where sums are not kept.
+    /// The sum of weights per cell, rounded to `f32` once. All 0 if the reduction has no sums.
     pub fn sums(&self) -> Grid<f32> {
         let mut sums = Grid::filled(self.width, self.height, 0.0);
-        let ones = self.counts.as_ref().filter(|_| self.tally == Tally::Sum);
+        let ones = self.counts.as_ref().filter(|_| self.reduction == Reduction::Sum);
         match (&self.sums, ones) {
             (Some(kept), None) => kept.round(sums.cells_mut()),
             (None, Some(ones)) => ones.write_to(sums.cells_mut()),
@@ -232,7 +235,7 @@ impl Bins {
         self.unroll(sums)
     }
 
-    /// The greatest weight per cell; −∞ where there is no point, or where it is not kept.
+    /// The maximum weight per cell; −∞ in cells without points. All −∞ if the reduction is not [`Reduction::Max`].
     pub fn max(&self) -> Grid<f32> {
         let mut grid = Grid::filled(self.width, self.height, f32::NEG_INFINITY);
         if let Some(max) = &self.max {
@@ -243,12 +246,12 @@ impl Bins {
     }
 }
 
-/// Raises the greatest weight of each cell to that of the points in it.
-fn raise(max: &mut [f32], cells: &[u32], weights: Option<&[f32]>) {
+/// Updates the maximum weight of each point's cell.
+fn update_max(max: &mut [f32], cells: &[u32], weights: Option<&[f32]>) {
     for (i, &cell) in cells.iter().enumerate() {
         let weight = weights.map_or(1.0, |weights| weights[i]);
-        let most = &mut max[cell as usize];
-        *most = if weight > *most { weight } else { *most };
+        let max = &mut max[cell as usize];
+        *max = if weight > *max { weight } else { *max };
     }
 }
 
@@ -266,12 +269,12 @@ mod tests {
     }
 
     #[test]
-    fn counts_carry_and_merge() {
+    fn counts_exceed_a_byte_and_are_merged() {
         let canvas = plane(2, 1);
         let (lon, lat) = (vec![0.5; 1000], vec![0.5; 1000]);
-        let mut bins = Bins::new(&canvas, Tally::Count);
+        let mut bins = Bins::new(&canvas, Reduction::Count);
         bins.add(Points::new(&lon, &lat).unwrap());
-        let mut more = Bins::new(&canvas, Tally::Count);
+        let mut more = Bins::new(&canvas, Reduction::Count);
         more.add(Points::new(&[1.5, 0.5, 9.0, -0.1], &[0.5; 4]).unwrap());
         for _ in 0..3 {
             more.add(Points::new(&lon[..90], &lat[..90]).unwrap());
@@ -282,11 +285,11 @@ mod tests {
     }
 
     #[test]
-    fn all_around_the_world_each_point_counts_once_and_shows_in_every_copy() {
+    fn points_count_once_and_are_in_every_copy_of_the_world() {
         let world = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 36, 18).unwrap();
         let points = Points::new(&[-179.0, 0.0, 179.0], &[0.5; 3]).unwrap();
         let row_of = |canvas: &Canvas| {
-            let mut bins = Bins::new(canvas, Tally::Count);
+            let mut bins = Bins::new(canvas, Reduction::Count);
             bins.add(points);
             assert_eq!(bins.inside(), 3);
             let counts = bins.counts();
@@ -299,11 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn points_without_weights_weigh_one() {
+    fn points_without_weights_have_weight_1() {
         let canvas = plane(2, 1);
         let points = Points::new(&[0.5, 1.5, 1.5], &[0.5; 3]).unwrap();
-        for tally in [Tally::Sum, Tally::CountAndSum] {
-            let mut bins = Bins::new(&canvas, tally);
+        for reduction in [Reduction::Sum, Reduction::CountAndSum] {
+            let mut bins = Bins::new(&canvas, reduction);
             bins.add(points);
             assert_eq!(bins.sums().cells(), [1.0, 2.0]);
             bins.add(points.with_weight(&[0.25, -5.0, 1e-3]).unwrap());
@@ -313,9 +316,9 @@ mod tests {
 
     #[test]
     fn different_bins_do_not_merge() {
-        let mut bins = Bins::new(&plane(2, 1), Tally::Count);
-        assert!(bins.merge(Bins::new(&plane(1, 2), Tally::Count)).is_err());
-        assert!(bins.merge(Bins::new(&plane(2, 1), Tally::Sum)).is_err());
+        let mut bins = Bins::new(&plane(2, 1), Reduction::Count);
+        assert!(bins.merge(Bins::new(&plane(1, 2), Reduction::Count)).is_err());
+        assert!(bins.merge(Bins::new(&plane(2, 1), Reduction::Sum)).is_err());
     }
 
     proptest! {
@@ -332,26 +335,26 @@ mod tests {
                 let lon: Vec<f64> = points.iter().map(|(cell, _)| (cell % 3) as f64 + 0.5).collect();
                 let lat: Vec<f64> = points.iter().map(|(cell, _)| (cell / 3) as f64 + 0.5).collect();
                 let weight: Vec<f32> = points.iter().map(|(_, weight)| *weight).collect();
-                let mut bins = Bins::new(&canvas, Tally::CountAndSum);
+                let mut bins = Bins::new(&canvas, Reduction::CountAndSum);
                 bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
                 bins
             };
-            let whole = sums(&points);
+            let all = sums(&points);
             let (front, back) = points.split_at(split.min(points.len()));
-            let mut parts = sums(back);
-            parts.merge(sums(front)).unwrap();
-            prop_assert_eq!(whole.sums(), parts.sums());
-            prop_assert_eq!(whole.counts(), parts.counts());
-            // Fisher-Yates with a small generator of its own.
+            let mut merged = sums(back);
+            merged.merge(sums(front)).unwrap();
+            prop_assert_eq!(all.sums(), merged.sums());
+            prop_assert_eq!(all.counts(), merged.counts());
+            // A Fisher-Yates shuffle.
             let mut state = seed;
             for i in (1..points.len()).rev() {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 points.swap(i, (state >> 33) as usize % (i + 1));
             }
-            prop_assert_eq!(whole.sums(), sums(&points).sums());
+            prop_assert_eq!(all.sums(), sums(&points).sums());
             let mass: f64 = points.iter().map(|(_, w)| f64::from(w.clamp(-Points::MAX_WEIGHT, Points::MAX_WEIGHT))).sum();
-            let kept: f64 = whole.sums().cells().iter().map(|&sum| f64::from(sum)).sum();
-            prop_assert!((mass - kept).abs() <= 1e-6 * f64::from(Points::MAX_WEIGHT) * points.len() as f64);
+            let total: f64 = all.sums().cells().iter().map(|&sum| f64::from(sum)).sum();
+            prop_assert!((mass - total).abs() <= 1e-6 * f64::from(Points::MAX_WEIGHT) * points.len() as f64);
         }
     }
 }

@@ -1,20 +1,22 @@
-//! Cells of a level of the Web Mercator world on the pixels of a canvas: what rooms share that keep points as such cells.
+//! Mapping of the cells of a Web Mercator grid level to the pixels of a canvas, for point sets that are stored as
+//! cells.
 //!
-//! `place` leads from cells to pixels, `tally` sums up per pixel, and `resample` spreads cells over pixels that are not cells.
+//! `cell_to_pixel` maps cells to pixels, `band_accumulator` sums them per pixel, and `resample` distributes cells over
+//! pixels that are not aligned with them.
 
-mod cell_sums;
-mod placement;
+mod band_accumulator;
+mod cell_to_pixel;
 mod resample;
 
-pub use cell_sums::{CellSums, Tallies};
-pub use placement::{AlignedCells, Columns, OUTSIDE, Placement, Rows};
+pub use band_accumulator::{BandAccumulator, CellSums};
+pub use cell_to_pixel::{AlignedBand, CellToPixelMap, ColumnMap, OUTSIDE, RowMap};
 pub use resample::Resampling;
 
-/// The coarsest level of cells: 256 of them around the world.
+/// The coarsest grid level: 256 cells around the world.
 pub const MIN_LEVEL: u32 = 8;
-/// The finest level: a cell is a unit of the places.
+/// The finest grid level: a cell is one unit of [`fixed`](crate::geo::fixed) coordinates.
 pub const MAX_LEVEL: u32 = 32;
-/// Cells along the side of a block of cells: 2^6.
+/// Binary logarithm of the cells along the side of a block: 2^6 × 2^6 cells.
 pub const SIDE_BITS: u32 = 6;
-/// So few points of a layer are placed as exactly as they are kept: it costs nothing. Of more, cells are.
-pub const FEW_POINTS: u64 = 4_000_000;
+/// Layers of at most this many points are binned at the stored precision, which is fast enough; larger ones by cells.
+pub const MAX_EXACT_POINTS: u64 = 4_000_000;

@@ -1,24 +1,24 @@
-//! What a density is made of.
+//! The reduced cells from which a density is computed.
 
 use super::Grid;
 
-/// The points of each cell of a canvas, summed up.
+/// Counts, sums and maxima of the points in each cell of a canvas.
 #[derive(Clone, Debug)]
 pub struct Cells {
-    /// Columns.
+    /// The number of columns.
     pub width: usize,
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
-    /// The number of points per cell, where it was kept. Above 2^24 it is rounded as `f32` does.
+    /// The number of points per cell, if computed; rounded to `f32` above 2^24.
     pub counts: Option<Grid<f32>>,
-    /// The sum of weights per cell, rounded to `f32` once, where it was kept.
+    /// The sum of weights per cell, if computed; rounded to `f32` once.
     pub sums: Option<Grid<f32>>,
-    /// The greatest weight per cell, where it was kept; −∞ where there is no point.
+    /// The maximum weight per cell, if computed; −∞ in cells without points.
     pub max: Option<Grid<f32>>,
-    /// Points that were looked at.
+    /// The number of points read.
     pub points: u64,
-    /// Points that the cells hold; one that shows in several copies of the world counts in each.
+    /// The number of points in the cells; a point in several copies of the world counts once per copy.
     pub inside: u64,
-    /// Whether points had weights; else each weighed 1.
+    /// Whether points had weights. Without weights, the weight of every point is 1.
     pub weighted: bool,
 }

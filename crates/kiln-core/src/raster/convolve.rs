@@ -1,33 +1,33 @@
-//! Kernels that are products of two factors, applied along one axis after the other.
+//! Convolution with separable kernels, along one axis after the other.
 //!
-//! Each pixel is the same sum in the same order wherever it lies, so windows of one grid agree bit for bit. Stretches
-//! without a point are skipped, which changes no bit: they would only add zeros.
+//! Each pixel is the same sum in the same order at any position in a window, so windows of a grid agree bit for bit.
+//! Blocks without points are skipped, which changes no bit: they would only add zeros.
 
 use super::Grid;
 use super::bands::for_each_band;
 use crate::simd::wide;
 
-/// Pixels summed side by side, in registers.
+/// Pixels summed at a time, in registers.
 const LANES: usize = 64;
 
-/// Columns of a block that are summed down together: with [`ROWS`] rows of them, what the registers hold.
+/// Columns summed vertically at a time: with [`ROWS`] rows, the sums fit in the registers.
 const STRIP: usize = 32;
 
-/// Rows summed together, so that each row of cells is read once for all of them.
+/// Output rows summed at a time, so that each row of cells is read once for all of them.
 const ROWS: usize = 4;
 
-/// The picture that remains of `cells` when `axis` (an odd number of values, symmetric) is applied along both axes: it is
-/// smaller by the kernel's reach on every side.
+/// Convolves `cells` with `axis` (symmetric, an odd number of values) along both axes. The result is smaller than
+/// `cells` by the kernel's reach on every side.
 pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid<f32> {
     let reach = axis.len() / 2;
     let (width, height) = (cells.width() - 2 * reach, cells.height() - 2 * reach);
     let mut out = Grid::filled(width, height, 0.0f32);
     let blocks = cells.width().div_ceil(LANES);
     let occupied = occupied_rows(cells, blocks);
-    let beyond = [0.0; ROWS - 1];
-    let factors = [&beyond, axis, &beyond].concat();
+    let padding = [0.0; ROWS - 1];
+    let factors = [&padding, axis, &padding].concat();
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
-        // Room behind the last column, so that whole blocks can be read there.
+        // Padding after the last column, so that full blocks can be read there.
         let stride = blocks * LANES + 2 * reach + LANES;
         let mut columns = vec![0.0f32; ROWS * stride];
         let mut filled = vec![false; blocks];
@@ -37,7 +37,7 @@ pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid
                 let counts = &occupied[block * (cells.height() + 1)..];
                 let any = counts[row + rows - 1 + axis.len()] > counts[row];
                 if any || *filled {
-                    down(cells, row, rows, block * LANES, &factors, &mut columns, stride);
+                    sum_vertically(cells, row, rows, block * LANES, &factors, &mut columns, stride);
                     *filled = any;
                 }
             }
@@ -45,7 +45,7 @@ pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid
                 for (block, out) in out.chunks_mut(LANES).enumerate() {
                     let last = ((block + 1) * LANES + 2 * reach).div_ceil(LANES).min(blocks);
                     if filled[block..last].contains(&true) {
-                        along(&columns[block * LANES..], axis, out);
+                        sum_horizontally(&columns[block * LANES..], axis, out);
                     }
                 }
             }
@@ -54,13 +54,13 @@ pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid
     out
 }
 
-/// For each block of columns, how many of the rows above each row hold anything there.
+/// For each block of columns and each row, the number of occupied rows above it.
 fn occupied_rows(cells: &Grid<f32>, blocks: usize) -> Vec<u32> {
     let stride = cells.height() + 1;
     let mut counts = vec![0; blocks * stride];
     for row in 0..cells.height() {
-        for (block, stretch) in cells.row(row).chunks(LANES).enumerate() {
-            let any = stretch.iter().fold(0, |any, cell| any | cell.to_bits()) != 0;
+        for (block, cells) in cells.row(row).chunks(LANES).enumerate() {
+            let any = cells.iter().fold(0, |any, cell| any | cell.to_bits()) != 0;
             counts[block * stride + row + 1] = counts[block * stride + row] + u32::from(any);
         }
     }
@@ -68,12 +68,13 @@ fn occupied_rows(cells: &Grid<f32>, blocks: usize) -> Vec<u32> {
 }
 
 wide! {
-    /// Sums the axis times the cells below each other, from each of `rows` rows down, for a block of columns from `start`;
-    /// the sums of the rows lie `stride` apart.
+    /// Convolves `rows` output rows vertically, from row `row` on, for the block of columns at `start`. The output rows
+    /// are `stride` apart in `sums`.
     ///
-    /// `factors` is the axis with [`ROWS`] - 1 zeros at each end: a row of cells counts for the first output row by one
-    /// factor, for the next by the factor before it, and so on; by 0, which adds nothing, where it is out of reach.
-    fn down(
+    /// `factors` is the axis with [`ROWS`] - 1 zeros at each end: a row of cells is multiplied by one factor for the
+    /// first output row, by the previous factor for the next one, and so on; by 0, which adds nothing, where it is out
+    /// of reach.
+    fn sum_vertically(
         cells: &Grid<f32>, row: usize, rows: usize, start: usize, factors: &[f32], sums: &mut [f32], stride: usize,
     ) {
         let width = cells.width();
@@ -90,7 +91,7 @@ wide! {
             return;
         }
         for start in (start..end).step_by(STRIP) {
-            // The last strip ends with the cells: what it sums a second time is the same again.
+            // The last strip ends at the last column; the columns that it sums again get the same values.
             let start = start.min(width - STRIP);
             let [mut a, mut b, mut c, mut d] = [[0.0f32; STRIP]; ROWS];
             for (k, factors) in factors.windows(ROWS).enumerate() {
@@ -111,8 +112,8 @@ wide! {
 }
 
 wide! {
-    /// Sums `axis` times the values beside each other, for each pixel of `out`; `values` reaches far enough behind it.
-    fn along(values: &[f32], axis: &[f32], out: &mut [f32]) {
+    /// Convolves `values` horizontally. `values` must extend beyond the last pixel of `out` by the kernel's reach.
+    fn sum_horizontally(values: &[f32], axis: &[f32], out: &mut [f32]) {
         let mut sums = [0.0f32; LANES];
         for (k, factor) in axis.iter().enumerate() {
             let Some(line) = values[k..].first_chunk::<LANES>() else { return };

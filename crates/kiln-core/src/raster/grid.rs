@@ -1,6 +1,6 @@
-//! The rectangle of cells that everything in this room works on.
+//! Two-dimensional grids of values.
 
-/// A rectangle of cells, row-major, row 0 in the north.
+/// A grid of cells in row-major order, row 0 in the north.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid<T> {
     width: usize,
@@ -14,17 +14,17 @@ impl<T: Copy> Grid<T> {
         Self { width, height, cells: vec![value; width * height] }
     }
 
-    /// A grid over `cells`, row by row from the north; `None` unless there are exactly `width` × `height` of them.
+    /// A grid of `cells`, row by row from the north; `None` unless there are exactly `width` × `height` of them.
     pub fn from_cells(width: usize, height: usize, cells: Vec<T>) -> Option<Self> {
         (cells.len() == width * height).then_some(Self { width, height, cells })
     }
 
-    /// Columns.
+    /// The number of columns.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// The number of rows.
     pub fn height(&self) -> usize {
         self.height
     }
@@ -34,17 +34,17 @@ impl<T: Copy> Grid<T> {
         &self.cells
     }
 
-    /// All cells, to be written.
+    /// All cells, mutable.
     pub fn cells_mut(&mut self) -> &mut [T] {
         &mut self.cells
     }
 
-    /// The cells of one row, counted from the north.
+    /// The cells of a row, counted from the north.
     pub fn row(&self, row: usize) -> &[T] {
         &self.cells[row * self.width..(row + 1) * self.width]
     }
 
-    /// The cells of one row, to be written.
+    /// The cells of a row, mutable.
     pub fn row_mut(&mut self, row: usize) -> &mut [T] {
         &mut self.cells[row * self.width..(row + 1) * self.width]
     }

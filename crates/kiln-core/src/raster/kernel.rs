@@ -1,4 +1,4 @@
-//! The shape of a dot.
+//! Kernels: shapes and radii.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,14 +6,14 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// How a point's weight falls off with the distance d from it; r is the radius.
+/// The shape of a kernel, as a function of the distance d from the point; r is the radius.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// exp(−d² / 2σ²) with σ = r/3: 1 % is left at r. The tail is followed to 5σ, where a cut no longer shows even beside
-    /// a thousand points in one place.
+    /// exp(−d² / 2σ²) with σ = r/3: 1 % at r. The tail is truncated at 5σ, where the edge is invisible even around a
+    /// thousand points at one location.
     #[default]
     Gaussian,
-    /// 1 − d/r: a straight-sided cone.
+    /// 1 − d/r.
     Cone,
     /// (1 − d²/r²)², the biweight of the KDE literature (Silverman 1986, table 3.1).
     Quartic,
@@ -26,7 +26,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// Every shape, by name.
+    /// All shapes, with their names.
     pub const ALL: [(&'static str, Self); 6] = [
         ("gaussian", Self::Gaussian),
         ("cone", Self::Cone),
@@ -56,7 +56,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A dot: its shape and its radius, sampled at whole pixels.
+/// A kernel of a shape and radius, sampled at whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kernel {
     shape: Shape,
@@ -64,10 +64,10 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The greatest radius in pixels.
+    /// The maximum radius in pixels.
     pub const MAX_RADIUS_PX: f64 = 1024.0;
 
-    /// A kernel. Below a radius of about one pixel it is a single pixel.
+    /// Creates a kernel. With a radius below about one pixel it is a single pixel.
     ///
     /// # Errors
     /// [`Error::Invalid`] unless 0 < `radius_px` ≤ [`Self::MAX_RADIUS_PX`].
@@ -75,8 +75,9 @@ impl Kernel {
         if radius_px > 0.0 && radius_px <= Self::MAX_RADIUS_PX {
             Ok(Self { shape, radius_px })
         } else {
-            let most = Self::MAX_RADIUS_PX;
-            Err(Error::invalid(Parameter::RADIUS, format!("{radius_px} pixels is not above 0 and at most {most}")))
+            let max = Self::MAX_RADIUS_PX;
+            let message = format!("{radius_px} pixels is out of range; expected more than 0 and at most {max}");
+            Err(Error::invalid(Parameter::RADIUS, message))
         }
     }
 
@@ -90,7 +91,7 @@ impl Kernel {
         self.radius_px
     }
 
-    /// How many pixels away a point still counts: the halo that a picture needs.
+    /// The maximum distance in pixels at which a point contributes: the width of the halo around a picture.
     pub fn reach_px(&self) -> u32 {
         let reach = match self.shape {
             Shape::Gaussian => self.radius_px * GAUSSIAN_REACH,
@@ -99,8 +100,8 @@ impl Kernel {
         reach.floor() as u32
     }
 
-    /// The factors of a kernel that is a product of two equal ones: its values at −reach..=reach along an axis, summing
-    /// to 1. `None` for the round shapes.
+    /// The factor of a separable kernel along each axis: its values at −reach..=reach, which sum to 1. `None` for round
+    /// shapes.
     pub(super) fn axis(&self) -> Option<Vec<f32>> {
         let profile: fn(f64) -> f64 = match self.shape {
             Shape::Gaussian => gaussian,
@@ -112,16 +113,16 @@ impl Kernel {
         Some(values.iter().map(|value| (value / sum) as f32).collect())
     }
 
-    /// The kernel's rows, north to south; each holds its values above zero, centered.
+    /// The rows of the kernel from north to south, each with its values above zero, centered.
     ///
-    /// They sum to 1 under [`Scale::Mass`]; the middle is 1 under [`Scale::Peak`].
+    /// The sum is 1 under [`Scale::Mass`], the center is 1 under [`Scale::Peak`].
     pub(super) fn rows(&self, scale: Scale) -> Vec<Vec<f32>> {
         let r = self.radius_px;
         let value = |x: f64, y: f64| {
             let (u, v) = (x / r, y / r);
             let square = u * u + v * v;
             match self.shape {
-                // The greatest of many has no sum that a tail could add to: it ends at the radius.
+                // Tails do not add up in a maximum, so it ends at the radius.
                 Shape::Gaussian if scale == Scale::Peak && square > 1.0 => 0.0,
                 Shape::Gaussian => gaussian(u) * gaussian(v),
                 Shape::Triangular => triangle(u) * triangle(v),
@@ -142,14 +143,14 @@ impl Kernel {
         rows.iter().map(|row| row.iter().map(|value| (value / total) as f32).collect()).collect()
     }
 
-    /// The rows of a disc of the kernel's radius: 1 wherever a pixel's center lies within it.
+    /// The rows of a disc of the kernel's radius: 1 if the center of a pixel is within it.
     pub(super) fn disc(&self) -> Vec<Vec<f32>> {
         let disc = Self { shape: Shape::Uniform, ..*self };
-        // Inset by the tail that the kernel itself may have.
-        let beyond = (self.reach_px() - disc.reach_px()) as usize;
+        // Padded to the reach of the kernel, whose tail may exceed the radius.
+        let padding = (self.reach_px() - disc.reach_px()) as usize;
         let rows = disc.rows(Scale::Peak);
-        let none = || std::iter::repeat_n(Vec::new(), beyond);
-        none().chain(rows).chain(none()).collect()
+        let empty_rows = || std::iter::repeat_n(Vec::new(), padding);
+        empty_rows().chain(rows).chain(empty_rows()).collect()
     }
 
     fn offsets(&self) -> impl Iterator<Item = f64> {
@@ -158,16 +159,16 @@ impl Kernel {
     }
 }
 
-/// What a kernel's values are scaled to.
+/// The normalization of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scale {
-    /// Sum 1: a point's weight is spread out, none is lost or gained.
+    /// The sum is 1: the total weight is preserved.
     Mass,
-    /// Middle 1: a point counts fully where it is.
+    /// The center is 1: a point has its full weight in its own pixel.
     Peak,
 }
 
-/// How far the Gaussian's tail is followed, in radii: 5σ.
+/// The distance at which the Gaussian is truncated, in radii: 5σ.
 const GAUSSIAN_REACH: f64 = 5.0 / 3.0;
 
 /// The Gaussian at a distance of u radii.
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_keeps_mass_and_is_symmetric() {
+    fn every_shape_has_mass_1_and_is_symmetric() {
         for (name, shape) in Shape::ALL {
             for radius_px in [0.3, 1.0, 1.7, 8.0, 20.0, 33.3] {
                 let kernel = Kernel::new(shape, radius_px).unwrap();
@@ -196,8 +197,8 @@ mod tests {
                 let mirrored: Vec<Vec<f32>> =
                     rows.iter().rev().map(|row| row.iter().rev().copied().collect()).collect();
                 assert_eq!(rows, mirrored, "{name} {radius_px}");
-                let middle = &kernel.rows(Scale::Peak)[kernel.reach_px() as usize];
-                assert!((middle[middle.len() / 2] - 1.0).abs() < 1e-6);
+                let center_row = &kernel.rows(Scale::Peak)[kernel.reach_px() as usize];
+                assert!((center_row[center_row.len() / 2] - 1.0).abs() < 1e-6);
                 if let Some(axis) = kernel.axis() {
                     let sum: f64 = axis.iter().map(|&value| f64::from(value)).sum();
                     assert!((sum - 1.0).abs() < 1e-6);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_limits() {
+    fn unknown_names_and_invalid_radii_are_rejected() {
         assert_eq!("Gaussian".parse::<Shape>().unwrap(), Shape::Gaussian);
         assert!("blob".parse::<Shape>().unwrap_err().to_string().contains("epanechnikov"));
         for bad in [0.0, -1.0, 1025.0, f64::NAN, f64::INFINITY] {

@@ -1,4 +1,4 @@
-//! From points to density: cells, kernels and blends. No I/O, no color.
+//! Rasterization: binning, kernel density, normalization and quantization. No I/O, no color.
 
 mod bands;
 mod bins;
@@ -14,7 +14,7 @@ mod quantize;
 mod splat;
 mod thresholds;
 
-pub use bins::{Bins, Sums, Tally};
+pub use bins::{Bins, Reduction, Sums};
 pub use cells::Cells;
 pub use density::{Aggregation, density};
 pub use grid::Grid;

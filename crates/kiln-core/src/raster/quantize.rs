@@ -1,4 +1,4 @@
-//! From values to palette indices, along a curve.
+//! Quantization of values to palette indices.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,34 +10,34 @@ use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 use crate::simd::wide;
 
-/// How values between the ends of the span are laid on the palette. t is 0 at `vmin` and 1 at `vmax`.
+/// The curve that maps values to positions on the palette. t is 0 at `vmin` and 1 at `vmax`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Curve {
     /// t.
     #[default]
     Linear,
-    /// √t: lifts what is cold.
+    /// √t: raises low values.
     Sqrt,
-    /// ln(1 + 999·t) / ln(1000): lifts what is cold by far; three decades are told apart.
+    /// ln(1 + 999·t) / ln(1000): raises low values strongly; distinguishes three decades.
     Log,
-    /// Histogram equalization: each color covers as many pixels as any other.
+    /// Histogram equalization: every color covers the same number of pixels.
     EqHist,
 }
 
 impl Curve {
-    /// Every curve, by name.
+    /// All curves, with their names.
     pub const ALL: [(&'static str, Self); 4] =
         [("linear", Self::Linear), ("sqrt", Self::Sqrt), ("log", Self::Log), ("eqhist", Self::EqHist)];
-    /// What t = 1 is multiplied by before the logarithm is taken.
-    const LOG_REACH: f64 = 999.0;
+    /// The factor of t in the logarithm.
+    const LOG_FACTOR: f64 = 999.0;
 
-    /// The t (0..=1) at a position on the palette (0..=1). [`Curve::EqHist`] has no formula: it only begins as the logarithm
-    /// does, so that the faintest tails of single dots are not drawn.
+    /// The t (0..=1) at a position on the palette (0..=1). [`Curve::EqHist`] has no formula: it starts like the
+    /// logarithm, so that the faint tails of single dots are not drawn.
     fn inverse(self, position: f64) -> f64 {
         match self {
             Self::Linear => position,
             Self::Sqrt => position * position,
-            Self::Log | Self::EqHist => ((Self::LOG_REACH + 1.0).powf(position) - 1.0) / Self::LOG_REACH,
+            Self::Log | Self::EqHist => ((Self::LOG_FACTOR + 1.0).powf(position) - 1.0) / Self::LOG_FACTOR,
         }
     }
 }
@@ -59,22 +59,22 @@ impl fmt::Display for Curve {
     }
 }
 
-/// From values to palette indices.
+/// Maps values to palette indices.
 ///
-/// Index 0 is "nothing here". Amounts (sums and counts) fade into it: the lowest half step of the palette is not drawn.
-/// Means, maxima, and spans that reach below 0 are drawn from index 1 on wherever there is a value.
+/// Index 0 is "no data". Amounts (sums and counts) fade into it: the lowest half step of the palette is not drawn.
+/// Means, maxima, and amounts in spans with a negative `vmin` have index 1 or higher wherever there is a value.
 #[derive(Clone, Debug)]
 pub struct Quantizer {
-    /// The least value of each index from 1 to 255.
+    /// The minimum value of each index from 1 to 255.
     thresholds: Thresholds,
-    /// Amounts this close to 0 are nothing; negative: only NaN is.
-    nothing_within: f32,
-    /// Where an index can be had without looking for its threshold.
+    /// The maximum absolute value that is no data; negative if only NaN is.
+    dead_band: f32,
+    /// The formula of the index, for curves that have one.
     formula: Option<Formula>,
     span: Span,
 }
 
-/// An index, rounded down.
+/// A formula for the index, which is rounded down.
 #[derive(Clone, Copy, Debug)]
 enum Formula {
     /// value · scale + offset.
@@ -84,15 +84,15 @@ enum Formula {
 }
 
 impl Quantizer {
-    /// The quantizer for values of `density` (which only [`Curve::EqHist`] looks at).
+    /// The quantizer for a span and curve. The values of `density` are only used by [`Curve::EqHist`].
     pub fn new(density: &Grid<f32>, aggregation: Aggregation, span: Span, curve: Curve) -> Self {
         let fades = aggregation.is_additive() && span.vmin >= 0.0;
         let range = span.vmax - span.vmin;
-        // The position on the palette where index i begins, for i from 1 to 255.
-        let begins = |index: usize| if fades { (index as f64 - 0.5) / 255.0 } else { (index as f64 - 1.0) / 255.0 };
+        // The start of an index from 1 to 255, as a position on the palette.
+        let start_of = |index: usize| if fades { (index as f64 - 0.5) / 255.0 } else { (index as f64 - 1.0) / 255.0 };
         let mut thresholds: [f32; 255] =
-            std::array::from_fn(|i| (span.vmin + range * curve.inverse(begins(i + 1))) as f32);
-        let nothing_within = if fades {
+            std::array::from_fn(|i| (span.vmin + range * curve.inverse(start_of(i + 1))) as f32);
+        let dead_band = if fades {
             0.0
         } else if aggregation.is_additive() {
             (range / 510.0) as f32
@@ -100,8 +100,8 @@ impl Quantizer {
             -1.0
         };
         if curve == Curve::EqHist {
-            let least = thresholds[0];
-            equalize(density.cells(), |value| value.abs() > nothing_within && value >= least, &mut thresholds);
+            let min = thresholds[0];
+            equalize(density.cells(), |value| value.abs() > dead_band && value >= min, &mut thresholds);
         }
         if !fades {
             thresholds[0] = f32::NEG_INFINITY;
@@ -117,10 +117,10 @@ impl Quantizer {
             }
             Curve::Log | Curve::EqHist => None,
         };
-        Self { thresholds: Thresholds::new(&thresholds), nothing_within, formula, span }
+        Self { thresholds: Thresholds::new(&thresholds), dead_band, formula, span }
     }
 
-    /// The quantizer that gives `factor` times a value the index that this one gives the value.
+    /// The quantizer for values multiplied by `factor`: it maps `factor` · v to the index of v in this one.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
         if factor.to_bits() == 1f64.to_bits() {
@@ -137,86 +137,85 @@ impl Quantizer {
                 Formula::Sqrt { vmin: vmin * factor_f32, scale: scale / factor_f32, offset }
             }
         });
-        let nothing_within =
-            if self.nothing_within > 0.0 { self.nothing_within * factor_f32 } else { self.nothing_within };
+        let dead_band = if self.dead_band > 0.0 { self.dead_band * factor_f32 } else { self.dead_band };
         let span = Span { vmin: self.span.vmin * factor, vmax: self.span.vmax * factor };
-        Self { thresholds: Thresholds::new(&thresholds), nothing_within, formula, span }
+        Self { thresholds: Thresholds::new(&thresholds), dead_band, formula, span }
     }
 
-    /// Whether values are amounts that fade into nothing: then no value is the same as 0.
+    /// Whether values are amounts that fade to "no data": a missing value is then equivalent to 0.
     pub fn is_amount(&self) -> bool {
-        self.nothing_within >= 0.0
+        self.dead_band >= 0.0
     }
 
     /// The palette indices of all cells.
     pub fn quantize(&self, density: &Grid<f32>, threads: usize) -> Grid<u8> {
         let mut indices = Grid::filled(density.width(), density.height(), 0u8);
         let width = density.width();
-        // A formula is done sooner than a thread would start.
+        // Evaluating a formula is faster than starting a thread.
         let threads = if self.formula.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
         for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
             let values = &density.cells()[first_row * width..first_row * width + band.len()];
             let lowest = if self.thresholds.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
             match self.formula {
                 Some(Formula::Linear { scale, offset }) => {
-                    linear_indices(values, scale, offset, lowest, self.nothing_within, band);
+                    linear_indices(values, scale, offset, lowest, self.dead_band, band);
                 }
                 Some(Formula::Sqrt { vmin, scale, offset }) => {
-                    sqrt_indices(values, vmin, scale, offset, lowest, self.nothing_within, band);
+                    sqrt_indices(values, vmin, scale, offset, lowest, self.dead_band, band);
                 }
-                None => self.thresholds.reached_all(values, self.nothing_within, band),
+                None => self.thresholds.fill_indices(values, self.dead_band, band),
             }
         });
         indices
     }
 
-    /// Where a value lies on the palette, 0..=1: for the ticks of a legend.
+    /// The position of a value on the palette, 0..=1, for the ticks of a legend.
     pub fn position(&self, value: f64) -> f64 {
         let t = ((value - self.span.vmin) / (self.span.vmax - self.span.vmin)).clamp(0.0, 1.0);
         match self.formula {
             Some(Formula::Linear { .. }) => t,
             Some(Formula::Sqrt { .. }) => t.sqrt(),
-            None => f64::from(self.thresholds.reached(value as f32)) / 255.0,
+            None => f64::from(self.thresholds.index_of(value as f32)) / 255.0,
         }
     }
 }
 
 wide! {
-    fn linear_indices(values: &[f32], scale: f32, offset: f32, lowest: f32, nothing_within: f32, indices: &mut [u8]) {
+    fn linear_indices(values: &[f32], scale: f32, offset: f32, lowest: f32, dead_band: f32, indices: &mut [u8]) {
         for (index, &value) in indices.iter_mut().zip(values) {
-            let whole = whole_index(value * scale + offset, lowest);
+            let rounded = clamped_index(value * scale + offset, lowest);
             // NaN compares false.
-            *index = if value.abs() > nothing_within { whole } else { 0 };
+            *index = if value.abs() > dead_band { rounded } else { 0 };
         }
     }
 }
 
 wide! {
     fn sqrt_indices(
-        values: &[f32], vmin: f32, scale: f32, offset: f32, lowest: f32, nothing_within: f32, indices: &mut [u8],
+        values: &[f32], vmin: f32, scale: f32, offset: f32, lowest: f32, dead_band: f32, indices: &mut [u8],
     ) {
         for (index, &value) in indices.iter_mut().zip(values) {
             let t = (value - vmin) * scale;
             let t = if t > 0.0 { t } else { 0.0 };
-            let whole = whole_index(t.sqrt() * 255.0 + offset, lowest);
-            *index = if value.abs() > nothing_within { whole } else { 0 };
+            let rounded = clamped_index(t.sqrt() * 255.0 + offset, lowest);
+            *index = if value.abs() > dead_band { rounded } else { 0 };
         }
     }
 }
 
-/// The index at a position, no less than `lowest` (0 or 1).
+/// Rounds a position down to an index of at least `lowest` (0 or 1).
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn whole_index(position: f32, lowest: f32) -> u8 {
+fn clamped_index(position: f32, lowest: f32) -> u8 {
     let position = if position > lowest { position } else { lowest };
     let position = if position < 255.0 { position } else { 255.0 };
-    // SAFETY: the position lies between `lowest` and 255; a NaN became `lowest`.
+    // SAFETY: the position is between `lowest` and 255; NaN became `lowest`.
     #[allow(unsafe_code)]
-    let whole: i32 = unsafe { position.to_int_unchecked() };
-    whole as u8
+    let index: i32 = unsafe { position.to_int_unchecked() };
+    index as u8
 }
 
-/// Sets the thresholds so that every index gets as many of the values as any other.
+/// Sets the thresholds so that every index has the same number of values.
 fn equalize(values: &[f32], is_value: impl Fn(f32) -> bool, thresholds: &mut [f32; 255]) {
     let mut sorted: Vec<f32> = values.iter().copied().filter(|&value| is_value(value)).collect();
     if sorted.is_empty() {
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_equalized_picture_uses_every_color_alike() {
+    fn histogram_equalization_uses_every_color_equally() {
         let values: Vec<f32> = (1..=2550).map(|i| (i as f32).powi(3)).collect();
         let values = grid(&values);
         let span = Span::of(&values, Aggregation::Sum, Normalization::Max, 1);
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn curves_are_read() {
+    fn curves_are_parsed() {
         assert_eq!("log".parse::<Curve>().unwrap(), Curve::Log);
         assert!("cubic".parse::<Curve>().is_err());
     }

@@ -1,28 +1,28 @@
-//! Kernels of any shape, spread around each occupied cell.
+//! Convolution with kernels of any shape.
 //!
-//! A pixel gathers the cells around it in one fixed order, row by row and from west to east. Rows with few points are
-//! spread cell by cell, crowded rows are gathered pixel by pixel; both do the same operations on a pixel in the same
-//! order, so the choice is only one of speed, and windows of one grid agree bit for bit.
+//! The cells around a pixel are combined in a fixed order, row by row and from west to east. Sparse rows are scattered
+//! cell by cell, dense rows are gathered pixel by pixel; both apply the same operations to a pixel in the same order,
+//! so the choice affects only the speed, and windows of a grid agree bit for bit.
 
 use super::Grid;
 use super::bands::for_each_band;
 use crate::simd::wide;
 
-/// Pixels gathered side by side, in registers.
+/// Pixels gathered at a time, in registers.
 const LANES: usize = 64;
 
-/// How the parts that reach a pixel combine.
+/// The combination of the contributions to a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Combine {
-    /// Their sum; 0 where there are none.
+    /// The sum; 0 without contributions.
     Sum,
-    /// The greatest of them; −∞ where there are none. Cells of −∞ hold no point.
+    /// The maximum; −∞ without contributions. Cells of −∞ have no points.
     Max,
 }
 
 impl Combine {
-    /// The value of a cell or a pixel that nothing reaches.
-    fn nothing(self) -> f32 {
+    /// The value of a cell without points, and of a pixel without contributions.
+    fn identity(self) -> f32 {
         match self {
             Self::Sum => 0.0,
             Self::Max => f32::NEG_INFINITY,
@@ -30,40 +30,39 @@ impl Combine {
     }
 }
 
-/// The picture that remains of `cells` when the kernel's `rows` are laid around each cell: it is smaller by the kernel's
-/// reach on every side.
-pub(super) fn stamp(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, threads: usize) -> Grid<f32> {
+/// Convolves `cells` with the kernel's `rows`. The result is smaller than `cells` by the kernel's reach on every side.
+pub(super) fn splat(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, threads: usize) -> Grid<f32> {
     let reach = rows.len() / 2;
     let (width, height) = (cells.width() - 2 * reach, cells.height() - 2 * reach);
-    let nothing = combine.nothing();
-    let mut out = Grid::filled(width, height, nothing);
+    let empty = combine.identity();
+    let mut out = Grid::filled(width, height, empty);
     let occupied: Vec<Vec<u32>> = (0..cells.height())
         .map(|row| {
             let cells = cells.row(row).iter().enumerate();
-            cells.filter(|(_, cell)| cell.to_bits() != nothing.to_bits()).map(|(col, _)| col as u32).collect()
+            cells.filter(|(_, cell)| cell.to_bits() != empty.to_bits()).map(|(col, _)| col as u32).collect()
         })
         .collect();
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
-        let mut padded = vec![nothing; width.next_multiple_of(LANES) + 2 * reach];
-        let mut sums = vec![nothing; width.next_multiple_of(LANES)];
+        let mut padded = vec![empty; width.next_multiple_of(LANES) + 2 * reach];
+        let mut sums = vec![empty; width.next_multiple_of(LANES)];
         for (i, out) in band.chunks_mut(width).enumerate() {
-            sums.fill(nothing);
+            sums.fill(empty);
             for (k, taps) in rows.iter().enumerate() {
                 let row = first_row + i + k;
                 let inset = reach - taps.len() / 2;
-                // A cell spread costs a few vectors and the walk to it; a row gathered costs each of its pixels.
-                let crowded = occupied[row].len() * (taps.len() / 16 + 2) > width * taps.len() / 32;
+                // The cost of scattering is per occupied cell, that of gathering per pixel of the row.
+                let is_dense = occupied[row].len() * (taps.len() / 16 + 2) > width * taps.len() / 32;
                 if occupied[row].is_empty() || taps.is_empty() {
                     continue;
                 }
-                if crowded {
+                if is_dense {
                     padded[..cells.width()].copy_from_slice(cells.row(row));
                     match combine {
                         Combine::Sum => gather_sum(&padded[inset..], taps, &mut sums),
                         Combine::Max => gather_max(&padded[inset..], taps, &mut sums),
                     }
                 } else {
-                    spread(cells.row(row), &occupied[row], taps, inset, combine, &mut sums[..width]);
+                    scatter(cells.row(row), &occupied[row], taps, inset, combine, &mut sums[..width]);
                 }
             }
             out.copy_from_slice(&sums[..width]);
@@ -73,11 +72,13 @@ pub(super) fn stamp(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, thre
 }
 
 wide! {
-    /// Lays `taps` around each occupied cell of a row; `inset` columns of the cells lie beyond the kernel's reach there.
-    fn spread(cells: &[f32], occupied: &[u32], taps: &[f32], inset: usize, combine: Combine, out: &mut [f32]) {
+    /// Adds `taps` around each occupied cell of a row. In this row, the kernel is `inset` columns narrower on each side
+    /// than its reach.
+    fn scatter(cells: &[f32], occupied: &[u32], taps: &[f32], inset: usize, combine: Combine, out: &mut [f32]) {
         for &col in occupied {
             let cell = cells[col as usize];
-            // The cell reaches the pixels from `col - inset - (taps - 1)` to `col - inset`; columns count from the halo's.
+            // The cell contributes to the pixels from `col - inset - (taps - 1)` to `col - inset`; `col` includes the
+            // halo.
             let end = (col as usize + 1).saturating_sub(inset);
             let start = end.saturating_sub(taps.len());
             let cut = taps.len() - (end - start);
@@ -98,7 +99,7 @@ wide! {
 }
 
 wide! {
-    /// Adds `taps` times the cells beside each other to each pixel; `cells` starts where the first pixel's row of taps does.
+    /// Adds the products of `taps` and cells to each pixel. The taps of the first pixel start at the first cell.
     fn gather_sum(cells: &[f32], taps: &[f32], out: &mut [f32]) {
         for (block, out) in out.chunks_exact_mut(LANES).enumerate() {
             let cells = &cells[block * LANES..];
@@ -115,19 +116,19 @@ wide! {
 }
 
 wide! {
-    /// As [`gather_sum`], for the greatest.
+    /// Like [`gather_sum`], for the maximum.
     fn gather_max(cells: &[f32], taps: &[f32], out: &mut [f32]) {
         for (block, out) in out.chunks_exact_mut(LANES).enumerate() {
             let cells = &cells[block * LANES..];
-            let mut most = [0.0f32; LANES];
-            most.copy_from_slice(out);
+            let mut max = [0.0f32; LANES];
+            max.copy_from_slice(out);
             for (k, tap) in taps.iter().enumerate() {
-                for (most, cell) in most.iter_mut().zip(&cells[k..k + LANES]) {
+                for (max, cell) in max.iter_mut().zip(&cells[k..k + LANES]) {
                     let part = cell * tap;
-                    *most = if part > *most { part } else { *most };
+                    *max = if part > *max { part } else { *max };
                 }
             }
-            out.copy_from_slice(&most);
+            out.copy_from_slice(&max);
         }
     }
 }

@@ -1,26 +1,26 @@
-//! Rows gathered as the columns of a batch.
+//! Batches of rows, as columns.
 
-use super::labels::Labels;
+use super::category_dictionary::CategoryDictionary;
 use crate::error::Result;
 use crate::geo::{Categories, Points};
 
-/// One row as a reader found it.
+/// A row as read from an input, not yet validated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Row<'a> {
     /// Longitude in degrees, or x.
     pub lon: f64,
     /// Latitude in degrees, or y.
     pub lat: f64,
-    /// `None`: the input has no weights, or none are wanted.
+    /// Weight; `None` if the input has no weights, or they are not selected.
     pub weight: Option<f64>,
-    /// Microseconds since 1970-01-01 UTC.
+    /// Microseconds since 1970-01-01 UTC, if the row has a time.
     pub time_us: Option<i64>,
-    /// `None`: no category.
+    /// Category, if the row has one.
     pub category: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
-    /// The point at `index`.
+    /// The row of the point at `index`.
     pub fn of(points: Points<'a>, index: usize) -> Self {
         Self {
             lon: points.lon()[index],
@@ -32,22 +32,22 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What rows have besides their place.
+/// The optional fields of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowFields {
-    /// A weight.
+    /// Whether rows have a weight.
     pub weight: bool,
-    /// A time.
+    /// Whether rows have a time.
     pub time: bool,
-    /// A category.
+    /// Whether rows have a category.
     pub category: bool,
 }
 
-/// Rows as columns. The columns that the rows have are equally long, the others empty.
+/// A batch of rows as columns. The columns of `fields` have equal lengths, the others are empty.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Which columns the rows have.
-    pub has: RowFields,
+    /// The optional fields of the rows.
+    pub fields: RowFields,
     /// Longitudes in degrees, or x.
     pub lon: Vec<f64>,
     /// Latitudes in degrees, or y.
@@ -56,106 +56,106 @@ pub struct Batch {
     pub weight: Vec<f32>,
     /// Microseconds since 1970-01-01 UTC, or [`Points::NO_TIME`].
     pub time_us: Vec<i64>,
-    /// Codes of categories.
+    /// Codes of categories in `labels`, or [`Categories::NONE`].
     pub codes: Vec<u32>,
-    /// The categories that `codes` stand for.
-    pub labels: Labels,
+    /// The dictionary of `codes`.
+    pub labels: CategoryDictionary,
 }
 
 impl Batch {
-    /// Rows a batch holds before it goes on: few enough to stay in the second-level cache.
+    /// The number of rows of a full batch, which stays in the L2 cache.
     pub const ROWS: usize = 8192;
 
-    /// A batch without a row.
-    pub fn new(has: RowFields) -> Self {
-        Self { has, ..Self::default() }
+    /// An empty batch of rows with `fields`.
+    pub fn new(fields: RowFields) -> Self {
+        Self { fields, ..Self::default() }
     }
 
     /// The number of rows.
-    #[allow(clippy::len_without_is_empty, reason = "nobody needs it")]
+    #[allow(clippy::len_without_is_empty, reason = "no caller needs it")]
     pub fn len(&self) -> usize {
         self.lon.len()
     }
 
-    /// Whether it has to go on before another row comes.
+    /// Whether the batch must be passed on before another row is added.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.len() >= Self::ROWS || self.labels.are_many()
+        self.len() >= Self::ROWS || self.labels.is_large()
     }
 
-    /// Adds a row. Of what it has beyond `has`, nothing is kept.
+    /// Adds a row. Values that are not in `fields` are dropped.
     #[inline]
     pub fn push(&mut self, row: Row<'_>) {
         self.lon.push(row.lon);
         self.lat.push(row.lat);
-        if self.has.weight {
+        if self.fields.weight {
             self.weight.push(row.weight.map_or(f32::NAN, |weight| weight as f32));
         }
-        if self.has.time {
+        if self.fields.time {
             self.time_us.push(row.time_us.unwrap_or(Points::NO_TIME));
         }
-        if self.has.category {
+        if self.fields.category {
             self.codes.push(self.labels.code(row.category));
         }
     }
 
-    /// Adds those of `points` that are `chosen`.
-    pub fn extend(&mut self, points: Points<'_>, chosen: &[bool]) {
-        choose(&mut self.lon, points.lon(), chosen);
-        choose(&mut self.lat, points.lat(), chosen);
+    /// Adds the `selected` ones of `points`.
+    pub fn extend(&mut self, points: Points<'_>, selected: &[bool]) {
+        append_selected(&mut self.lon, points.lon(), selected);
+        append_selected(&mut self.lat, points.lat(), selected);
         let count = self.len();
-        if self.has.weight {
-            choose(&mut self.weight, points.weight().unwrap_or_default(), chosen);
+        if self.fields.weight {
+            append_selected(&mut self.weight, points.weight().unwrap_or_default(), selected);
             self.weight.resize(count, f32::NAN);
         }
-        if self.has.time {
-            choose(&mut self.time_us, points.time_us().unwrap_or_default(), chosen);
+        if self.fields.time {
+            append_selected(&mut self.time_us, points.time_us().unwrap_or_default(), selected);
             self.time_us.resize(count, Points::NO_TIME);
         }
-        if self.has.category {
+        if self.fields.category {
             let name = |index| points.category().and_then(|category| category.name(index));
-            let chosen = chosen.iter().enumerate().filter(|(_, chosen)| **chosen);
-            self.codes.extend(chosen.map(|(index, _)| self.labels.code(name(index))));
+            let selected = selected.iter().enumerate().filter(|(_, selected)| **selected);
+            self.codes.extend(selected.map(|(index, _)| self.labels.code(name(index))));
         }
     }
 
-    /// The rows.
+    /// The rows as points.
     ///
     /// # Errors
-    /// If the columns differ in length, which [`push`](Self::push) and [`extend`](Self::extend) do not let happen.
+    /// If the columns differ in length, which [`push`](Self::push) and [`extend`](Self::extend) rule out.
     pub fn points(&self) -> Result<Points<'_>> {
         let mut points = Points::new(&self.lon, &self.lat)?;
-        if self.has.weight {
+        if self.fields.weight {
             points = points.with_weight(&self.weight)?;
         }
-        if self.has.time {
+        if self.fields.time {
             points = points.with_time(&self.time_us)?;
         }
-        if self.has.category {
+        if self.fields.category {
             points = points.with_category(Categories { codes: &self.codes, names: self.labels.names() })?;
         }
         Ok(points)
     }
 
-    /// Forgets the rows.
+    /// Removes all rows.
     pub fn clear(&mut self) {
         self.lon.clear();
         self.lat.clear();
         self.weight.clear();
         self.time_us.clear();
         self.codes.clear();
-        self.labels.forget_many();
+        self.labels.clear_if_large();
     }
 }
 
-/// Adds those of `values` that are `chosen`.
-fn choose<T: Copy + Default>(column: &mut Vec<T>, values: &[T], chosen: &[bool]) {
+/// Appends the `selected` ones of `values`.
+fn append_selected<T: Copy + Default>(column: &mut Vec<T>, values: &[T], selected: &[bool]) {
     let mut end = column.len();
     column.resize(end + values.len(), T::default());
-    // Each is written and some are overwritten, so that no branch has to be guessed.
-    for (value, chosen) in values.iter().zip(chosen) {
+    // Branchless: every value is written, and those not selected are overwritten.
+    for (value, selected) in values.iter().zip(selected) {
         column[end] = *value;
-        end += usize::from(*chosen);
+        end += usize::from(*selected);
     }
     column.truncate(end);
 }

@@ -1,4 +1,4 @@
-//! What a column has to be.
+//! Comparisons of columns with values.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,40 +6,40 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// What a column has to be: its values, compared with one.
+/// A condition: a comparison of a column with a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// The column's name.
+    /// The name of the column.
     pub column: String,
-    /// How it is compared.
+    /// The comparison operator.
     pub operator: Operator,
-    /// What it is compared with.
+    /// The value to compare with.
     pub operand: Operand,
 }
 
-/// How a column is compared.
+/// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
-    /// It is the same.
+    /// `=`
     Equal,
-    /// It is another, and not missing.
+    /// `!=`; missing values do not match.
     NotEqual,
-    /// It is less.
+    /// `<`
     Less,
-    /// It is less or the same.
+    /// `<=`
     AtMost,
-    /// It is greater.
+    /// `>`
     Greater,
-    /// It is greater or the same.
+    /// `>=`
     AtLeast,
 }
 
-/// What a column is compared with.
+/// The value that a column is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand {
     /// A finite number.
     Number(f64),
-    /// A text; for a column of times, an instant.
+    /// A text; for a column of times, a time.
     Text(String),
 }
 
@@ -55,7 +55,7 @@ impl FromStr for Operator {
 }
 
 impl fmt::Display for Comparison {
-    /// Writes the column, the operator and the operand; texts as Rust writes string literals.
+    /// Writes the column, the operator and the operand, with texts as escaped string literals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"{}", self.column.escape_default(), self.operator)?;
         match &self.operand {

@@ -1,4 +1,4 @@
-//! Points that are in memory already.
+//! Points in memory as a source.
 
 use super::batch::RowFields;
 use super::parts::scan_parts;
@@ -7,12 +7,12 @@ use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::parameter::Parameter;
 
-/// Borrowed columns as a [`Source`]. A query that filters by time or category is an error where there is no such column.
+/// Borrowed columns as a [`Source`]. A query that filters by time or category is an error if the column is missing.
 #[derive(Clone, Copy, Debug)]
 pub struct MemorySource<'a>(pub Points<'a>);
 
 impl MemorySource<'_> {
-    /// Points a worker takes at a time.
+    /// Points that a worker scans at a time.
     const PART_POINTS: usize = 1 << 17;
 }
 
@@ -21,15 +21,15 @@ impl Source for MemorySource<'_> {
         check_filters(self.0, query)?;
         let points = if query.columns.weights { self.0 } else { self.0.without_weight() };
         let parts = points.len().div_ceil(Self::PART_POINTS);
-        scan_parts("", parts, query, has(points), sinks, |part, row_sink| {
+        scan_parts("", parts, query, row_fields(points), sinks, |part, row_sink| {
             let start = part * Self::PART_POINTS;
             Ok(row_sink.columns(points.slice(start..start + Self::PART_POINTS)))
         })
     }
 }
 
-/// What each of `points` has.
-pub(super) fn has(points: Points<'_>) -> RowFields {
+/// The optional fields of `points`.
+pub(super) fn row_fields(points: Points<'_>) -> RowFields {
     RowFields {
         weight: points.weight().is_some(),
         time: points.time_us().is_some(),
@@ -37,14 +37,14 @@ pub(super) fn has(points: Points<'_>) -> RowFields {
     }
 }
 
-/// Makes sure that `points` have what `query` filters by.
+/// Checks that `points` have the columns that `query` filters by.
 pub(super) fn check_filters(points: Points<'_>, query: &Query<'_>) -> Result<()> {
-    let lack = match has(points) {
+    let missing = match row_fields(points) {
         RowFields { time: false, .. } if query.filter.filters_time() => "time",
         RowFields { category: false, .. } if query.filter.filters_category() => "category",
         _ => return Ok(()),
     };
-    Err(Error::invalid(Parameter::POINTS, format!("these points in memory have no {lack} to filter by")))
+    Err(Error::invalid(Parameter::POINTS, format!("these points in memory have no {missing} to filter by")))
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn valid_points_arrive_once_and_the_others_are_explained() {
+    fn valid_points_are_delivered_once_and_the_others_are_reported() {
         let lon: Vec<f64> = (0..300_000).map(|i| (i % 360) as f64 - 180.0).collect();
         let mut lat = vec![45.0; lon.len()];
         lat[7] = f64::NAN;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_categories_come_along_and_filter() {
+    fn times_and_categories_are_delivered_and_filtered() {
         let count = 20_000;
         let lon: Vec<f64> = (0..count).map(|i| f64::from(i) / 100.0).collect();
         let times: Vec<i64> = (0..count).map(|i| if i % 3 == 0 { Points::NO_TIME } else { i64::from(i) }).collect();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn points_outside_of_a_polygon_are_filtered_and_bad_ones_rejected() {
+    fn points_outside_a_polygon_are_filtered_and_invalid_ones_rejected() {
         let ring = vec![[10.0, -1.0], [20.0, -1.0], [20.0, 1.0], [10.0, 1.0], [10.0, -1.0]];
         let polygon = Some(Arc::new(Polygon::new(&[vec![ring]]).unwrap()));
         let count = 30_000;
@@ -147,23 +147,23 @@ mod tests {
         assert_eq!((report.valid(), report.rejected), (345, 0));
         let plane = query.with_coordinate_space(CoordinateSpace::Plane);
         let message = testing::gather(&MemorySource(points), &plane).unwrap_err().to_string();
-        assert_eq!(message, "polygon: it is in degrees, so that it cannot filter points on a plane");
+        assert_eq!(message, "polygon: a polygon in degrees cannot filter points on a plane");
     }
 
     #[test]
-    fn a_scan_that_nobody_wants_any_more_ends_though_no_row_passes() {
+    fn a_cancelled_scan_ends_although_no_row_passes() {
         use std::sync::atomic::AtomicBool;
         let lon = vec![0.0; 1_000_000];
         let times = vec![0; lon.len()];
         let points = Points::new(&lon, &lon).unwrap().with_time(&times).unwrap();
-        let (yes, no) = (AtomicBool::new(true), AtomicBool::new(false));
+        let (cancelled, running) = (AtomicBool::new(true), AtomicBool::new(false));
         let query = |stop| Query::default().with_start(Some(1)).with_stop(Some(stop));
-        assert_eq!(testing::gather(&MemorySource(points), &query(&no)).unwrap().1.filtered, 1_000_000);
-        assert!(matches!(testing::gather(&MemorySource(points), &query(&yes)), Err(Error::Cancelled)));
+        assert_eq!(testing::gather(&MemorySource(points), &query(&running)).unwrap().1.filtered, 1_000_000);
+        assert!(matches!(testing::gather(&MemorySource(points), &query(&cancelled)), Err(Error::Cancelled)));
     }
 
     #[test]
-    fn a_filter_by_what_is_not_there_is_an_error() {
+    fn a_filter_by_a_missing_column_is_an_error() {
         let points = Points::new(&[1.0], &[2.0]).unwrap().with_time(&[3]).unwrap();
         let query = Query::default().with_end(Some(9));
         assert_eq!(testing::gather(&MemorySource(points), &query).unwrap().0.len(), 1);

@@ -1,12 +1,11 @@
-//! Points in: what every source of points is, and those in memory.
+//! Sources of points: the traits, queries and reports, and points in memory.
 //!
-//! A [`Source`] is scanned by as many worker threads as it is given sinks. Each sink belongs to one worker, so a sink
-//! needs no lock; with a single sink the points come in the order of the input. A sink that answers
-//! [`ControlFlow::Break`] stops the scan.
+//! A [`Source`] is scanned by one worker thread per sink. Each sink belongs to one worker, so it needs no lock; with a
+//! single sink, points are delivered in input order. A sink that returns [`ControlFlow::Break`] cancels the scan.
 
 pub mod batch;
+pub mod category_dictionary;
 mod comparison;
-pub mod labels;
 mod memory_source;
 pub mod parts;
 mod point_columns;
@@ -32,7 +31,7 @@ pub use point_set::{
 pub use progress::Progress;
 pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};
 pub use read_options::{AxisOrder, Quote, ReadOptions};
-pub use report::{Ignored, Notice, Rejection, ScanReport};
+pub use report::{IgnoredValues, Notice, Rejection, ScanReport};
 pub use resident_points::{PointWithin, ResidentPoints, points_within};
 pub use role::Role;
 pub use time::parse_time_us;
@@ -42,22 +41,22 @@ use std::ops::ControlFlow;
 use crate::error::{Error, Result};
 use crate::geo::Points;
 
-/// What takes the batches of one worker thread.
+/// The callback that receives the batches of a worker thread.
 pub type Sink<'s> = dyn FnMut(Points<'_>) -> ControlFlow<()> + Send + 's;
 
-/// Where points come from.
+/// A source of points.
 pub trait Source: Send + Sync {
-    /// Pushes every valid point that passes `query` into `sinks`, one worker thread per sink.
+    /// Passes every valid point that matches `query` to `sinks`, on one worker thread per sink.
     ///
-    /// Points that are pushed have passed the check of `query.columns.space`; the others are counted in the report.
+    /// Points are valid if their coordinates are in `query.columns.space`; the others are counted in the report.
     ///
     /// # Errors
-    /// If the input cannot be read or does not hold what `query` needs. Single bad rows are no error: they are
-    /// counted and the first of them are explained in the [`ScanReport`].
+    /// If the input cannot be read or lacks a column that `query` requires. Single invalid rows are not an error: they
+    /// are counted, and the first of them are described in the [`ScanReport`].
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport>;
 }
 
-/// Which coordinates are valid.
+/// The coordinate space of points, which defines the valid coordinates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CoordinateSpace {
     /// Degrees: |latitude| ≤ 90, |longitude| ≤ 360, both finite.
@@ -68,13 +67,13 @@ pub enum CoordinateSpace {
 }
 
 impl CoordinateSpace {
-    /// Whether x comes around to where it began.
+    /// Whether x is periodic.
     pub fn wraps(self) -> bool {
         self == Self::Globe
     }
 }
 
-/// What an error while `name` is read means: a file that ends too early has changed.
+/// Converts an I/O error while reading `name`. An unexpected end of file means that the file changed.
 pub fn read_error(name: &str, error: std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::UnexpectedEof {
         return Error::input(name, "the file changed while it was read");

@@ -1,4 +1,4 @@
-//! Parts of an input shared out to worker threads, and their reports put together again.
+//! Parallel scans of the parts of an input.
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -11,27 +11,28 @@ use crate::error::{Error, Result};
 use crate::parallel::spawn_each;
 use crate::parameter::Parameter;
 
-/// What a reader does with one part: tell all its rows to the row sink. `Break` is the row sink's answer passed on.
+/// The result of reading a part. `Break` is passed on from the row sink.
 pub type PartResult = Result<ControlFlow<()>>;
 
-/// Reads `parts` parts of the input named `input`, one worker thread per sink; each worker takes the next part that
-/// is left, so with one sink the parts come in order.
+/// Reads the `parts` parts of the input named `input` on one worker thread per sink. Each worker takes the next
+/// remaining part, so with one sink the parts are read in order. `read_part` passes all rows of a part to the row sink.
 ///
-/// `has` is what every row will have. Rows are numbered within a part by the row sink; here they become numbers within the
+/// `fields` are the optional fields of the rows. Row sinks number rows within a part; the report has numbers within the
 /// input.
 ///
 /// # Errors
-/// The first of `read_part`, in the order of the parts; [`Error::Cancelled`] if a sink or the query stopped the scan.
+/// The first error of `read_part`, in the order of the parts; [`Error::Cancelled`] if a sink or the query cancelled the
+/// scan.
 pub fn scan_parts(
     input: &str,
     parts: usize,
     query: &Query<'_>,
-    has: RowFields,
+    fields: RowFields,
     sinks: &mut [&mut Sink<'_>],
     read_part: impl Fn(usize, &mut RowSink<'_, '_>) -> PartResult + Sync,
 ) -> Result<ScanReport> {
     if query.filter.polygon.is_some() && query.columns.space == CoordinateSpace::Plane {
-        return Err(Error::invalid(Parameter::POLYGON, "it is in degrees, so that it cannot filter points on a plane"));
+        return Err(Error::invalid(Parameter::POLYGON, "a polygon in degrees cannot filter points on a plane"));
     }
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
@@ -42,8 +43,8 @@ pub fn scan_parts(
             if part >= parts {
                 break;
             }
-            let mut row_sink = RowSink::new(query, sink, has);
-            // A sink that sees nothing, because no row passes, cannot stop.
+            let mut row_sink = RowSink::new(query, sink, fields);
+            // A sink is not called while no row passes, so it cannot cancel the scan.
             let read = if query.is_stopped() { Ok(ControlFlow::Break(())) } else { read_part(part, &mut row_sink) };
             let (report, flushed) = row_sink.finish();
             let outcome = match read {
@@ -59,12 +60,12 @@ pub fn scan_parts(
     });
     let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     outcomes.sort_by_key(|(part, _)| *part);
-    let mut whole = ScanReport::default();
+    let mut report = ScanReport::default();
     for (_, outcome) in outcomes {
-        whole.append(outcome?, input, query);
+        report.append(outcome?, input, query);
     }
-    if query.columns.weights && !has.weight {
-        whole.unweighted = whole.valid();
+    if query.columns.weights && !fields.weight {
+        report.unweighted = report.valid();
     }
-    Ok(whole)
+    Ok(report)
 }

@@ -1,4 +1,4 @@
-//! What pictures are drawn from.
+//! Point sets, from which pictures are rendered.
 
 use crate::parameter::Parameter;
 use std::collections::BTreeMap;
@@ -10,87 +10,88 @@ use std::sync::atomic::AtomicBool;
 use super::{Comparison, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
-use crate::raster::{Bins, Cells, Tally};
+use crate::raster::{Bins, Cells, Reduction};
 
-/// A set of points that pictures are drawn from, as it is at one moment: files, memory, a snapshot of a stored layer, a
-/// live table.
+/// A set of points from which pictures are rendered, at one point in time: files, memory, a snapshot of a stored layer,
+/// or a live table.
 ///
-/// Only the facts are required. Whatever a picture needs is computed by a scan unless the set has a cheaper way, such as
-/// sums per cell.
+/// Only the properties of the set are required methods. The data for a picture is computed by a scan, unless the set
+/// overrides that with a faster implementation, such as precomputed sums per cell.
 pub trait PointSet: Source + Debug {
-    /// A text that changes whenever the points do.
+    /// A version that changes whenever the points change.
     fn version(&self) -> String;
 
-    /// Where the points are.
+    /// The bounding box of the points.
     fn extent(&self) -> &Extent;
 
     /// The number of points.
     fn points(&self) -> u64;
 
-    /// Whether any point has a weight; else each weighs 1.
+    /// Whether points have weights. Without weights, the weight of every point is 1.
     fn is_weighted(&self) -> bool;
 
-    /// How a layer of the points is named and drawn. Default: nothing is said.
+    /// The description of a layer of the points. Default: empty.
     fn description(&self) -> Description {
         Description::default()
     }
 
-    /// What the reading of the points found. Default: nothing was rejected.
+    /// The report of the scan that read the points. Default: empty.
     fn report(&self) -> ScanReport {
         ScanReport::default()
     }
 
-    /// Totals of the points, where they are known without a scan. Default: `None`.
+    /// Totals of the points, if they are known without a scan. Default: `None`.
     fn totals(&self) -> Option<Totals> {
         None
     }
 
-    /// The categories of the points, where they are known without a scan. Default: `None`.
+    /// The categories of the points, if they are known without a scan. Default: `None`.
     ///
     /// # Errors
-    /// Those of a database; [`Error::Cancelled`] once `stop` is set.
+    /// [`Error::Database`] if a query fails; [`Error::Cancelled`] once `stop` is set.
     fn categories(&self, _stop: Option<&AtomicBool>) -> Result<Option<CategoryList>> {
         Ok(None)
     }
 
-    /// Whether the cost of a picture follows its pixels, not the number of points. Default: `false`.
+    /// Whether the cost of rendering depends on the number of pixels, not of points. Default: `false`.
     fn is_aggregated(&self) -> bool {
         false
     }
 
-    /// Whether each picture reads an input from its beginning. Default: `false`.
+    /// Whether rendering a picture reads the whole input again. Default: `false`.
     fn is_reread(&self) -> bool {
         false
     }
 
-    /// Whether a picture waits for another process, such as a database. Default: `false`.
+    /// Whether rendering waits for another process, such as a database. Default: `false`.
     fn is_remote(&self) -> bool {
         false
     }
 
-    /// How many pictures are best drawn at the same time on a machine of `threads` threads. Default: as many.
+    /// The best number of pictures to render concurrently on `threads` threads. Default: `threads`.
     fn concurrency(&self, threads: usize) -> usize {
         threads
     }
 
-    /// The points that pass `query`, summed per cell of `canvas`, which a kernel of `radius_px` pixels will smooth.
+    /// Reduces the points that match `query` per cell of `canvas`, which a kernel of `radius_px` pixels will smooth.
     ///
     /// # Errors
-    /// If the points cannot be read, or lack what `query` filters by; [`Error::Cancelled`].
+    /// If the points cannot be read, or lack a column that `query` filters by; [`Error::Cancelled`] if the query is
+    /// cancelled.
     fn cells(
         &self,
         query: &Query<'_>,
         canvas: &Canvas,
-        tally: Tally,
+        reduction: Reduction,
         radius_px: f64,
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         let _ = radius_px;
-        scan_cells(self, query, canvas, tally, threads)
+        scan_cells(self, query, canvas, reduction, threads)
     }
 
-    /// The positions, in degrees of longitude and latitude, of up to `count` points that pass `query`, picked evenly; where
-    /// exact positions are expensive, only as exact as the squares of a level of the quadtree, 0 to 32.
+    /// The longitudes and latitudes in degrees of a systematic sample of up to `count` points that match `query`. If
+    /// exact positions are expensive, they may be rounded to the squares of a quadtree level, `level`, 0 to 32.
     ///
     /// # Errors
     /// As [`cells`](Self::cells).
@@ -99,7 +100,7 @@ pub trait PointSet: Source + Debug {
         scan_sample(self, query, count)
     }
 
-    /// The number of points that pass `query`.
+    /// The number of points that match `query`.
     ///
     /// # Errors
     /// As [`cells`](Self::cells).
@@ -110,27 +111,29 @@ pub trait PointSet: Source + Debug {
     /// Whether points can be filtered by `comparison`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `where` if not, which is the default.
+    /// [`Error::Invalid`] for the parameter `where` if not, which is the default.
     fn check_comparison(&self, _comparison: &Comparison) -> Result<()> {
         Err(Error::invalid(Parameter::WHERE, "only the columns of a live table can be compared"))
     }
 }
 
-/// Point sets by name that come, change and go: the layers of a store, the tables of a database.
+/// A dynamic set of named point sets: the layers of a store, or the tables of a database.
 pub trait Provider: Send + Sync + Debug {
-    /// The names of its point sets.
+    /// The names of the point sets.
     ///
     /// # Errors
     /// If they cannot be listed.
     fn names(&self) -> Result<Vec<String>>;
 
-    /// The point set `name` as it is now; `None` if there is none. As long as it does not change it is the same one.
+    /// The current point set `name`; `None` if it does not exist. Returns the same `Arc` while the points do not
+    /// change.
     ///
     /// # Errors
     /// If it cannot be read.
     fn find(&self, name: &str) -> Result<Option<Arc<dyn PointSet>>>;
 
-    /// Makes sure that the next [`find`](Self::find) of `name` returns the newest points. Default: it always does.
+    /// Updates `name`, so that the next [`find`](Self::find) returns its latest points. Default: no operation, as
+    /// `find` always does.
     ///
     /// # Errors
     /// If the points cannot be read; [`Error::Cancelled`] once `stop` is set.
@@ -139,18 +142,18 @@ pub trait Provider: Send + Sync + Debug {
     }
 }
 
-/// How a layer of a point set is named and drawn.
+/// The title, attribution and style of a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
-    /// The title for people. Default: the layer's name.
+    /// The display title. Default: the name of the layer.
     pub title: Option<String>,
-    /// The attribution of the points.
+    /// The attribution of the data.
     pub attribution: Option<String>,
-    /// What the weights count, such as `population`. Default: `weight`.
+    /// The quantity of the weights, such as `population`. Default: `weight`.
     pub weight: Option<String>,
-    /// Columns that requests may compare.
+    /// The columns that the parameter `where` may compare.
     pub comparable: Vec<String>,
-    /// Style parameters by name, where a request gives none.
+    /// The defaults of style parameters, by name.
     pub style: BTreeMap<String, String>,
 }
 
@@ -159,22 +162,22 @@ pub struct Description {
 pub struct Totals {
     /// The number of points.
     pub points: u64,
-    /// Sum, minimum and maximum of the weights; `None` where every point weighs 1, or there is none.
+    /// Sum, minimum and maximum of the weights; `None` without weights or points.
     pub weight: Option<[f64; 3]>,
-    /// First and last instant in microseconds since 1970-01-01 UTC; `None` where no point has one.
+    /// Minimum and maximum time in microseconds since 1970-01-01 UTC; `None` if no point has a time.
     pub time_us: Option<[i64; 2]>,
 }
 
-/// The first categories in alphabetical order, and the number of all.
+/// The first categories in alphabetical order, and their total number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CategoryList {
     /// The first names.
     pub first: Vec<String>,
-    /// The number of categories in all.
+    /// The total number of categories.
     pub total: u64,
 }
 
-/// Scans `source` with one worker thread per state, each of which takes its worker's batches.
+/// Scans `source` with one worker thread per state, and passes each batch with the state of its worker to `take`.
 ///
 /// # Errors
 /// As [`Source::scan`].
@@ -190,8 +193,8 @@ pub fn scan_each<S: Send>(
     source.scan(query, &mut sinks)
 }
 
-/// [`PointSet::cells`] by a scan of `source`: each worker sums in bins of its own, of which there are fewer where they are
-/// large.
+/// Implements [`PointSet::cells`] by a scan of `source`. Each worker has its own bins; the number of workers is limited
+/// by their memory.
 ///
 /// # Errors
 /// As [`Source::scan`].
@@ -199,29 +202,29 @@ pub fn scan_cells(
     source: &(impl Source + ?Sized),
     query: &Query<'_>,
     canvas: &Canvas,
-    tally: Tally,
+    reduction: Reduction,
     threads: usize,
 ) -> Result<(Cells, ScanReport)> {
-    /// Memory that the workers' bins may take together, unless one worker alone needs more.
+    /// The limit of the memory of all bins, unless those of a single worker exceed it.
     const MAX_BYTES: u64 = 1 << 30;
-    let bytes = u64::from(canvas.width()) * u64::from(canvas.height()) * tally.bytes_per_cell();
+    let bytes = u64::from(canvas.width()) * u64::from(canvas.height()) * reduction.bytes_per_cell();
     let workers = (threads as u64).min(MAX_BYTES / bytes.max(1)).max(1);
-    let mut workers: Vec<Bins> = (0..workers).map(|_| Bins::new(canvas, tally)).collect();
-    // One pixel more, for what rounding brings in.
+    let mut workers: Vec<Bins> = (0..workers).map(|_| Bins::new(canvas, reduction)).collect();
+    // One more pixel on each side, for rounding.
     let query = query.clone().with_near(Some(canvas.grow(1).bounds()));
     let report = scan_each(source, &query, &mut workers, |bins, points| {
         bins.add(points);
         query.flow()
     })?;
     let mut workers = workers.into_iter();
-    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, tally));
+    let mut bins = workers.next().unwrap_or_else(|| Bins::new(canvas, reduction));
     for worker in workers {
         bins.merge(worker)?;
     }
     Ok((bins.into_cells(), report))
 }
 
-/// [`PointSet::sample`] by a scan of `source`.
+/// Implements [`PointSet::sample`] by a scan of `source`.
 ///
 /// # Errors
 /// As [`Source::scan`].
@@ -235,7 +238,7 @@ pub fn scan_sample(source: &(impl Source + ?Sized), query: &Query<'_>, count: us
     Ok(sample.items())
 }
 
-/// [`PointSet::count`] by a scan of `source`.
+/// Implements [`PointSet::count`] by a scan of `source`.
 ///
 /// # Errors
 /// As [`Source::scan`].

@@ -1,8 +1,8 @@
-//! How far a scan is.
+//! The progress of a scan.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How far a scan is, shared with whoever shows it.
+/// The progress of a scan, shared between the scan and its observers.
 #[derive(Debug, Default)]
 pub struct Progress {
     total_bytes: AtomicU64,
@@ -11,18 +11,18 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Announces `bytes` more to read.
+    /// Adds `bytes` to the total number of bytes to read.
     pub fn expect_bytes(&self, bytes: u64) {
         self.total_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Reports `bytes` more read, which held `points` more points.
+    /// Adds to the numbers of bytes and points read.
     pub fn advance(&self, bytes: u64, points: u64) {
         self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.points.fetch_add(points, Ordering::Relaxed);
     }
 
-    /// Bytes to read in all, bytes read, points read.
+    /// The total number of bytes to read, the number of bytes read, and the number of points read.
     pub fn snapshot(&self) -> (u64, u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.total_bytes), read(&self.done_bytes), read(&self.points))

@@ -1,4 +1,4 @@
-//! What a scan delivers: which columns, which points, and under which conditions it runs.
+//! Queries: the columns, the filter and the context of a scan.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -8,40 +8,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Comparison, CoordinateSpace, Progress};
 use crate::geo::{Bounds, Polygon};
 
-/// What a scan delivers. The default is the positions of all points on the globe.
+/// A query of points. The default selects the positions of all points on the globe.
 #[derive(Clone, Debug, Default)]
 pub struct Query<'a> {
-    /// What is read of each point.
+    /// The columns to read.
     pub columns: ColumnSelection,
-    /// Which points pass.
+    /// The filter that selects points.
     pub filter: Filter,
-    /// The conditions under which the scan runs.
+    /// The context of the scan.
     pub scan: ScanContext<'a>,
 }
 
-/// What is read of each point.
+/// The columns to read.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnSelection {
-    /// Columns by name; `None`: found by their usual names.
+    /// The names of columns; `None`: detected by their usual names.
     pub names: Columns,
-    /// Which coordinates are valid.
+    /// The coordinate space of the points.
     pub space: CoordinateSpace,
-    /// Whether batches carry weights. If not, no weight column is read. Default: `false`.
+    /// Whether batches have weights. If not, no weight column is read. Default: `false`.
     pub weights: bool,
-    /// Whether batches carry times, where the input has them: it is no error if it has none, unless `names` names one. A
-    /// row with an invalid time is rejected; one without a time has [`Points::NO_TIME`](crate::geo::Points::NO_TIME).
-    /// Default: `false`.
+    /// Whether batches have times, if the input has them. An input without times is not an error, unless `names` names
+    /// the column. A row with an invalid time is rejected; one without a time has
+    /// [`Points::NO_TIME`](crate::geo::Points::NO_TIME). Default: `false`.
     pub times: bool,
-    /// Whether batches carry categories, where the input has them: it is no error if it has none, unless `names` names
-    /// one. Default: `false`.
+    /// Whether batches have categories, if the input has them. An input without categories is not an error, unless
+    /// `names` names the column. Default: `false`.
     pub categories: bool,
 }
 
-/// The columns (CSV headers, Parquet columns, GeoJSON properties), each by its name, or by its number from 1 where no
-/// column has that name; `None`: found by their usual names. A weight, time or category called [`Columns::NO_COLUMN`] is not
-/// read.
+/// The names of the columns (CSV headers, Parquet columns, GeoJSON properties). A number selects a column by its
+/// position from 1 if no column has that name; `None` detects the column by its usual names. With
+/// [`Columns::NO_COLUMN`] as its name, a weight, time or category is not read.
 ///
-/// In JSON and GeoJSON the usual names are searched in the first 1000 rows; a member that comes later must be named.
+/// In JSON and GeoJSON, the usual names are detected in the first 1000 rows; members that first occur later must be
+/// named.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
     /// Longitude or x: `lon`, `lng`, `long`, `longitude`, `x`.
@@ -59,35 +60,35 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// The name that stands for no column: `none`.
+    /// The name that disables a column: `none`.
     pub const NO_COLUMN: &str = "none";
 }
 
-/// Which points pass. The default passes all.
+/// A filter of points. All of its conditions must match; the default matches all points.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// First instant that passes, in microseconds since 1970-01-01 UTC; `None`: no lower end.
+    /// Inclusive start of the time range, in microseconds since 1970-01-01 UTC; `None`: unbounded.
     pub start_us: Option<i64>,
-    /// First instant that no longer passes, in microseconds since 1970-01-01 UTC; `None`: no upper end.
+    /// Exclusive end of the time range, in microseconds since 1970-01-01 UTC; `None`: unbounded.
     pub end_us: Option<i64>,
-    /// Categories that pass; empty: all of them.
+    /// The categories that match; empty: all.
     pub categories: Vec<String>,
-    /// The polygon whose points pass, on the globe; `None`: all of it. On a plane it is an error.
+    /// The polygon that contains the points; `None`: no restriction. An error on a plane.
     pub polygon: Option<Arc<Polygon>>,
-    /// Conditions on columns of a live table; other sources have none.
+    /// Comparisons of columns of a live table; other sources do not support them.
     pub comparisons: Vec<Comparison>,
 }
 
-/// The conditions under which a scan runs; none of them changes which points pass the filter.
+/// The context of a scan. It does not affect which points match the filter.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanContext<'a> {
-    /// The bounds that the caller looks at. Points beyond them may be left out; they count as read.
+    /// The bounds of interest. Points outside them may be skipped; they count as read.
     pub near: Option<Bounds>,
-    /// How many rejected rows the report keeps with their reasons, the first ones; 5 by default. All are counted.
+    /// The maximum number of rejected rows that the report describes. All are counted. Default: 5.
     pub max_rejections: usize,
-    /// Where the scan reports its progress.
+    /// The progress to update.
     pub progress: Option<&'a Progress>,
-    /// Set by the caller to cancel the scan, which then ends with [`Error::Cancelled`](crate::Error::Cancelled).
+    /// The cancellation flag. Once the caller sets it, the scan returns [`Error::Cancelled`](crate::Error::Cancelled).
     pub stop: Option<&'a AtomicBool>,
 }
 
@@ -101,23 +102,22 @@ impl Default for ScanContext<'_> {
 const NO_CATEGORY: &str = "\u{10ffff}";
 
 impl Filter {
-    /// Whether any point could be left out.
+    /// Whether the filter has any condition.
     pub fn is_active(&self) -> bool {
         self.filters_time() || self.filters_category() || self.polygon.is_some() || !self.comparisons.is_empty()
     }
 
-    /// Whether points are left out by their time.
+    /// Whether the filter has a time range.
     pub fn filters_time(&self) -> bool {
         self.start_us.is_some() || self.end_us.is_some()
     }
 
-    /// Whether points are left out by their category.
+    /// Whether the filter has categories.
     pub fn filters_category(&self) -> bool {
         !self.categories.is_empty()
     }
 
-    /// The filter that passes what both filters pass. There can be only one polygon: where this filter has one, that of
-    /// `other` is not used.
+    /// The intersection of two filters. Only one polygon is supported: if both have one, that of `other` is ignored.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.start_us = self.start_us.max(other.start_us);
@@ -140,7 +140,8 @@ impl Filter {
 }
 
 impl fmt::Display for Filter {
-    /// Writes the canonical text: the same for equal filters in every process, and different for different ones.
+    /// Writes the canonical text, which is the same for equal filters in every process, and different for different
+    /// ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, time_us) in [("start", self.start_us), ("end", self.end_us)] {
             if let Some(time_us) = time_us {
@@ -163,103 +164,103 @@ impl<'a> Query<'a> {
         self.scan.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
-    /// What a sink returns: it goes on unless the caller has cancelled the scan.
+    /// The return value of a sink: `Break` if the caller has cancelled the scan, otherwise `Continue`.
     pub fn flow(&self) -> ControlFlow<()> {
         if self.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// The query with the names of the columns.
+    /// Sets the names of the columns.
     #[must_use]
     pub fn with_names(mut self, names: Columns) -> Self {
         self.columns.names = names;
         self
     }
 
-    /// The query in another coordinate space.
+    /// Sets the coordinate space.
     #[must_use]
     pub fn with_coordinate_space(mut self, space: CoordinateSpace) -> Self {
         self.columns.space = space;
         self
     }
 
-    /// The query with or without weights.
+    /// Sets whether batches have weights.
     #[must_use]
     pub fn with_weights(mut self, weights: bool) -> Self {
         self.columns.weights = weights;
         self
     }
 
-    /// The query with or without times.
+    /// Sets whether batches have times.
     #[must_use]
     pub fn with_times(mut self, times: bool) -> Self {
         self.columns.times = times;
         self
     }
 
-    /// The query with or without categories.
+    /// Sets whether batches have categories.
     #[must_use]
     pub fn with_categories(mut self, categories: bool) -> Self {
         self.columns.categories = categories;
         self
     }
 
-    /// The query with another filter.
+    /// Sets the filter.
     #[must_use]
     pub fn with_filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
     }
 
-    /// The query for points from an instant on, in microseconds since 1970-01-01 UTC.
+    /// Sets the inclusive start of the time range, in microseconds since 1970-01-01 UTC.
     #[must_use]
     pub fn with_start(mut self, start_us: Option<i64>) -> Self {
         self.filter.start_us = start_us;
         self
     }
 
-    /// The query for points before an instant, in microseconds since 1970-01-01 UTC.
+    /// Sets the exclusive end of the time range, in microseconds since 1970-01-01 UTC.
     #[must_use]
     pub fn with_end(mut self, end_us: Option<i64>) -> Self {
         self.filter.end_us = end_us;
         self
     }
 
-    /// The query for points of some categories; empty: all of them.
+    /// Sets the categories that match; empty: all.
     #[must_use]
     pub fn with_category_filter(mut self, categories: Vec<String>) -> Self {
         self.filter.categories = categories;
         self
     }
 
-    /// The query for points in a polygon.
+    /// Sets the polygon that contains the points.
     #[must_use]
     pub fn with_polygon(mut self, polygon: Option<Arc<Polygon>>) -> Self {
         self.filter.polygon = polygon;
         self
     }
 
-    /// The query for points that meet conditions on their columns.
+    /// Sets the comparisons of columns.
     #[must_use]
     pub fn with_comparisons(mut self, comparisons: Vec<Comparison>) -> Self {
         self.filter.comparisons = comparisons;
         self
     }
 
-    /// The query for the points near to some bounds.
+    /// Sets the bounds of interest.
     #[must_use]
     pub fn with_near(mut self, near: Option<Bounds>) -> Self {
         self.scan.near = near;
         self
     }
 
-    /// The query with another number of rejected rows to report.
+    /// Sets the maximum number of rejected rows to describe.
     #[must_use]
     pub fn with_max_rejections(mut self, max_rejections: usize) -> Self {
         self.scan.max_rejections = max_rejections;
         self
     }
 
-    /// The query with a place to report progress to.
+    /// Sets the progress to update.
     #[must_use]
     pub fn with_progress<'b>(self, progress: Option<&'b Progress>) -> Query<'b>
     where
@@ -269,7 +270,7 @@ impl<'a> Query<'a> {
         Query { columns, filter, scan: ScanContext { progress, ..scan } }
     }
 
-    /// The query with a flag that cancels the scan.
+    /// Sets the cancellation flag.
     #[must_use]
     pub fn with_stop<'b>(self, stop: Option<&'b AtomicBool>) -> Query<'b>
     where
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_passes_both_filters() {
+    fn and_is_the_intersection_of_two_filters() {
         let text = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let filter = |start_us, end_us, names: &[&str]| Filter {
             start_us,

@@ -1,4 +1,4 @@
-//! How an input is read, where it does not say so itself.
+//! Options for reading inputs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,29 +7,29 @@ use super::time::TimeFormat;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// How an input is read. The default finds out from the input.
+/// Options for reading an input. By default they are detected from the input.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadOptions {
-    /// The coordinate reference system of the coordinates, such as `EPSG:25832`. Default: the one that the input declares,
-    /// else WGS 84 in degrees.
+    /// The coordinate reference system, such as `EPSG:25832`. Default: the one that the input declares, or WGS 84 in
+    /// degrees.
     pub crs: Option<String>,
-    /// The order of the coordinates in pairs without names. Default: that of the format.
+    /// The axis order of coordinate pairs. Default: that of the format.
     pub order: Option<AxisOrder>,
-    /// How times are written. Default: found out from each value.
+    /// The format of times. Default: detected per value.
     pub time_format: TimeFormat,
-    /// Whether the day comes before the month in `05/01/2024`. Default: found out from the column.
+    /// Whether the day is before the month in `05/01/2024`. Default: detected per column.
     pub day_first: Option<bool>,
-    /// The character encoding of a text, by its WHATWG label such as `windows-1252`. Default: that of its byte order mark,
-    /// else UTF-8.
+    /// The character encoding of text, as a WHATWG label such as `windows-1252`. Default: that of the byte order mark,
+    /// or UTF-8.
     pub encoding: Option<String>,
-    /// Which fields of a CSV are quoted. Default: found out from the file.
+    /// The quoting of CSV fields. Default: detected from the file.
     pub quote: Option<Quote>,
-    /// The path of the list of records in a JSON document, such as `data.items`, or the name of the table in a GeoPackage.
-    /// Default: the document itself, or its only list of objects; the only table.
+    /// The path of the list of records in a JSON document, such as `data.items`, or the name of the table in a
+    /// GeoPackage. Default: the document itself or its only list of objects, or the only table.
     pub records: Option<String>,
 }
 
-/// The order of the coordinates in a pair without names.
+/// The axis order of a coordinate pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AxisOrder {
     /// Longitude, then latitude, or x, then y: `lon-lat`.
@@ -38,19 +38,19 @@ pub enum AxisOrder {
     LatLon,
 }
 
-/// Whether quotes enclose fields of a CSV.
+/// The quoting of CSV fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quote {
     /// A field that begins with `"` ends with the next single `"` (RFC 4180): `double`.
     Double,
-    /// A quote is text like any other character: `none`.
+    /// Quotes are ordinary characters: `none`.
     None,
 }
 
 macro_rules! words {
     ($type:ident, $parameter:ident, $($word:literal = $variant:ident),+) => {
         impl $type {
-            /// The words for the values.
+            /// The text of every value.
             pub const WORDS: &[&str] = &[$($word),+];
         }
 

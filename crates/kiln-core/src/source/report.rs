@@ -1,60 +1,60 @@
-//! What a scan found.
+//! Reports of scans.
 
 use super::{Query, Role};
 use crate::error::{Error, Result};
 use crate::message;
 use crate::parameter::Message;
 
-/// What a scan met.
+/// The report of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanReport {
-    /// Rows read, whatever became of them.
+    /// The number of rows read, including rejected and filtered ones.
     pub read: u64,
-    /// Rows that the time range, the categories or the polygon kept out.
+    /// The number of rows that do not match the filter.
     pub filtered: u64,
-    /// Rows that hold no valid point.
+    /// The number of invalid rows.
     pub rejected: u64,
-    /// Points of inputs without weights, although weights were wanted: each weighs 1.
+    /// The number of points of inputs without a weight column, although weights are selected: their weight is 1.
     pub unweighted: u64,
-    /// The column of the weights, of the first input that has one.
+    /// The weight column of the first input that has one.
     pub weight: Option<String>,
-    /// Points whose longitude lies beyond ±180° and was wrapped around by 360°.
+    /// The number of points with a longitude beyond ±180°, which is wrapped by 360°.
     pub wrapped: u64,
     /// The first rejected rows, at most [`ScanContext::max_rejections`](super::ScanContext), in order.
     pub rejections: Vec<Rejection>,
-    /// Values that were left out of points that stayed, one entry per input and role.
-    pub ignored: Vec<Ignored>,
-    /// How an input was read where that is not evident, in the order of the inputs.
+    /// Invalid values that were ignored without rejecting their rows, one entry per input and role.
+    pub ignored: Vec<IgnoredValues>,
+    /// Assumptions about how inputs are read, in the order of the inputs.
     pub notices: Vec<Notice>,
 }
 
 impl ScanReport {
-    /// Rows that hold a valid point and passed the query.
+    /// The number of valid rows that match the filter.
     pub fn valid(&self) -> u64 {
         self.read - self.filtered - self.rejected
     }
 
-    /// Makes sure that `inputs` held points at all. Rows that just do not pass the filters are enough.
+    /// Checks that `inputs` have valid rows, whether or not they match the filter.
     ///
     /// # Errors
-    /// [`Error::Input`] with the first row at fault.
+    /// [`Error::Input`] with the first invalid row.
     pub fn require_points(&self, inputs: &[String]) -> Result<()> {
         if self.read == 0 {
-            return Err(Error::input(inputs.join(", "), "there are no rows in it"));
+            return Err(Error::input(inputs.join(", "), "the input has no rows"));
         }
         if self.rejected < self.read {
             return Ok(());
         }
         let first = self.rejections.first().map(|rejection| {
-            // One file is named already.
+            // A single input is already named by the error.
             let file = if inputs.len() > 1 { format!("{} ", rejection.input) } else { String::new() };
             format!("; {file}row {}: {}", rejection.row, rejection.reason)
         });
         let first = first.unwrap_or_default();
-        Err(Error::input(inputs.join(", "), format!("none of the {} rows holds a valid point{first}", self.read)))
+        Err(Error::input(inputs.join(", "), format!("none of the {} rows has a valid point{first}", self.read)))
     }
 
-    /// Puts the report of what follows behind this one: `next` counts its rows from 1, and belongs to `input`.
+    /// Appends the report of the next part of `input`, whose rows are numbered from 1.
     pub fn append(&mut self, mut next: Self, input: &str, query: &Query<'_>) {
         for rejection in &mut next.rejections {
             input.clone_into(&mut rejection.input);
@@ -67,10 +67,10 @@ impl ScanReport {
         self.join(next, query);
     }
 
-    /// Puts the report of another input behind this one: its rejections keep their input and row.
+    /// Appends the report of another input. Its rejections keep their input and row numbers.
     pub fn join(&mut self, next: Self, query: &Query<'_>) {
-        let room = query.scan.max_rejections.saturating_sub(self.rejections.len());
-        self.rejections.extend(next.rejections.into_iter().take(room));
+        let remaining = query.scan.max_rejections.saturating_sub(self.rejections.len());
+        self.rejections.extend(next.rejections.into_iter().take(remaining));
         self.read += next.read;
         self.filtered += next.filtered;
         self.rejected += next.rejected;
@@ -78,7 +78,7 @@ impl ScanReport {
         self.wrapped += next.wrapped;
         self.weight = self.weight.take().or(next.weight);
         for ignored in next.ignored {
-            let same = |known: &&mut Ignored| known.input == ignored.input && known.role == ignored.role;
+            let same = |known: &&mut IgnoredValues| known.input == ignored.input && known.role == ignored.role;
             match self.ignored.iter_mut().find(same) {
                 Some(known) => known.values += ignored.values,
                 None => self.ignored.push(ignored),
@@ -87,11 +87,10 @@ impl ScanReport {
         self.notices.extend(next.notices);
     }
 
-    /// What a user should know of the points that were read, one sentence each: how inputs were read, which values were left
-    /// out, and how many longitudes were wrapped.
+    /// Messages for the user, one sentence each: the notices, the ignored values, and the number of wrapped longitudes.
     pub fn remarks(&self) -> Vec<Message> {
         let notices = self.notices.iter().map(|notice| message!(format!("{}: ", notice.input), notice.message.clone()));
-        let ignored = self.ignored.iter().map(Ignored::message);
+        let ignored = self.ignored.iter().map(IgnoredValues::message);
         let wrapped = (self.wrapped > 0).then(|| {
             let (points, were) = if self.wrapped == 1 { ("point", "was") } else { ("points", "were") };
             format!("{} {points} with a longitude beyond ±180° {were} wrapped by 360°", self.wrapped).into()
@@ -100,26 +99,26 @@ impl ScanReport {
     }
 }
 
-/// Values of a column found by its usual name that could not be read. The points stay without them: a point without a weight
-/// weighs 1.
+/// Invalid values of a column that was detected by its usual name. Their points are kept without the value; the weight
+/// of a point without one is 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ignored {
-    /// Which input, as the user named it.
+pub struct IgnoredValues {
+    /// The input, as the user named it.
     pub input: String,
-    /// The column, as it is called in the input.
+    /// The name of the column in the input.
     pub column: String,
-    /// What the column is to the points.
+    /// The role of the column.
     pub role: Role,
     /// The number of values.
     pub values: u64,
-    /// The row of the first one, counted as in [`Rejection::row`].
+    /// The row of the first value, counted as in [`Rejection::row`].
     pub row: u64,
-    /// What is wrong with the first one.
+    /// Why the first value is invalid.
     pub reason: String,
 }
 
-impl Ignored {
-    /// One sentence on the values: how many, the first one, and how to read or skip the column.
+impl IgnoredValues {
+    /// A message with the number of values, the first one, and how to select or disable the column.
     fn message(&self) -> Message {
         let Self { input, column, role, values, row, reason } = self;
         let left_out = if *values == 1 { "1 value is".to_owned() } else { format!("{values} values are") };
@@ -132,23 +131,23 @@ impl Ignored {
     }
 }
 
-/// How an input was read, where that is not evident and may have to be set: an assumed order of day and month, a reference
-/// system taken as WGS 84.
+/// An assumption about how an input is read, which a parameter can override: an assumed order of day and month, or an
+/// assumed coordinate reference system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Which input, as the user named it.
+    /// The input, as the user named it.
     pub input: String,
-    /// What was assumed, and which parameter sets it.
+    /// The assumption, and the parameter that overrides it.
     pub message: Message,
 }
 
-/// Why a row holds no valid point.
+/// A rejected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Which input, as the user named it; empty for points in memory.
+    /// The input, as the user named it; empty for points in memory.
     pub input: String,
-    /// The row or feature, counted from 1 (a CSV header is not counted).
+    /// The number of the row or feature, counted from 1 (a CSV header is not counted).
     pub row: u64,
-    /// What is wrong with it.
+    /// Why the row is invalid.
     pub reason: String,
 }

@@ -1,44 +1,46 @@
-//! The points of an input, kept in memory for pictures of many places.
+//! The points of an input, cached in memory.
 
 use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 
 use twox_hash::XxHash64;
 
-use super::memory_source::{check_filters, has};
+use super::memory_source::{check_filters, row_fields};
 use super::parts::scan_parts;
 use super::{PointColumns, PointSet, Query, ScanReport, Sink, Source};
 use crate::error::Result;
 use crate::geo::{Bounds, Categories, Extent, Points};
 
-/// The points of an input in memory, in the order of the input: 16 bytes each, and with weights 4 more, with times 8, with
-/// categories 4.
+/// The points of an input in memory, in input order: 16 bytes per point, plus 4 for weights, 8 for times and 4 for
+/// categories.
 ///
-/// They have times and categories if they were loaded by a query that wants these. A query that filters by what they do
-/// not have is an error: it has to go to the input itself.
+/// They have times and categories if the query that loaded them selects these. A query that filters by a missing column
+/// is an error, and must be answered from the input itself: see [`serves`](Self::serves).
 #[derive(Debug, Default)]
 pub struct ResidentPoints {
     points: PointColumns,
-    /// Where the points of each block are. Inputs tend to hold neighbors side by side.
+    /// The bounding box of each block of points. Nearby points are often consecutive in an input.
     blocks: Vec<Extent>,
     block_points: usize,
     extent: Extent,
     report: ScanReport,
-    /// Whether times and categories were wanted.
+    /// Whether the loading query selected times and categories.
     times: bool,
     categories: bool,
 }
 
 impl ResidentPoints {
-    /// Points that are passed over together where they are far from a picture; more of them where there would be more
-    /// blocks than are looked through in no time.
+    /// The minimum number of points per block. Blocks are larger if there would be more than
+    /// [`MAX_BLOCKS`](Self::MAX_BLOCKS).
     const BLOCK_POINTS: usize = 256;
+    /// The maximum number of blocks, which bounds the time to test all of them.
     const MAX_BLOCKS: usize = 1 << 14;
 
-    /// Reads all points of `source` that pass `query`.
+    /// Loads all points of `source` that match `query`.
     ///
     /// # Errors
-    /// If the input cannot be read; [`Error::Cancelled`](crate::Error::Cancelled) once there are more than `max_points`.
+    /// If the input cannot be read; [`Error::Cancelled`](crate::Error::Cancelled) once there are more than
+    /// `max_points`.
     pub fn load(source: &dyn Source, query: &Query<'_>, max_points: usize) -> Result<Self> {
         let mut points = PointColumns::default();
         let mut sink = |batch: Points<'_>| {
@@ -61,25 +63,25 @@ impl ResidentPoints {
         Ok(Self { points, blocks, block_points, extent, report, times, categories })
     }
 
-    /// How many points there are.
+    /// The number of points.
     pub fn len(&self) -> usize {
         self.points.len()
     }
 
-    /// Whether there is no point at all.
+    /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
 
-    /// Whether a scan for `query` finds here what it would find in the input: times and categories are here only if they
-    /// were wanted.
+    /// Whether a scan for `query` returns the same points as a scan of the input: whether the columns that it requires
+    /// were loaded.
     pub fn serves(&self, query: &Query<'_>) -> bool {
         let time = query.columns.times || query.filter.filters_time();
         let category = query.columns.categories || query.filter.filters_category();
         (self.times || !time) && (self.categories || !category)
     }
 
-    /// A number that changes with the points, and is the same in every process.
+    /// A hash of the points, which is the same in every process.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = XxHash64::with_seed(0);
         self.hash(&mut hasher);
@@ -106,29 +108,29 @@ impl Hash for ResidentPoints {
 
 impl Source for ResidentPoints {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        /// Blocks that a worker takes at a time.
+        /// Blocks that a worker scans at a time.
         const PART_BLOCKS: usize = 256;
         let all = self.points.points();
         check_filters(all, query)?;
         let all = if query.columns.weights { all } else { all.without_weight() };
         let near =
-            |block: &Extent| query.scan.near.is_none_or(|bounds| block.meets(bounds, query.columns.space.wraps()));
+            |block: &Extent| query.scan.near.is_none_or(|bounds| block.intersects(bounds, query.columns.space.wraps()));
         let near: Vec<usize> = (0..self.blocks.len()).filter(|index| near(&self.blocks[*index])).collect();
         let parts: Vec<&[usize]> = near.chunks(PART_BLOCKS).collect();
-        let mut report = scan_parts("", parts.len(), query, has(all), sinks, |part, row_sink| {
+        let mut report = scan_parts("", parts.len(), query, row_fields(all), sinks, |part, row_sink| {
             let mut rest = parts[part];
             while let Some(&first) = rest.first() {
-                // Blocks that follow each other go together.
-                let together = rest.iter().enumerate().take_while(|(i, index)| **index == first + i).count();
-                rest = &rest[together..];
-                let (start, end) = (first * self.block_points, (first + together) * self.block_points);
+                // Consecutive blocks are passed on together.
+                let count = rest.iter().enumerate().take_while(|(i, index)| **index == first + i).count();
+                rest = &rest[count..];
+                let (start, end) = (first * self.block_points, (first + count) * self.block_points);
                 if row_sink.columns(all.slice(start..end)).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        // Blocks far away were not looked at, but their points are there.
+        // Points of skipped blocks count as read.
         report.read = self.len() as u64;
         Ok(report)
     }
@@ -156,11 +158,11 @@ impl PointSet for ResidentPoints {
     }
 }
 
-/// A point as longitude, latitude and weight.
+/// The longitude, latitude and weight of a point.
 pub type PointWithin = (f64, f64, f32);
 
-/// The first `max` points of `source` that lie within `bounds`, edges included, in the order of the input; and how many
-/// there are in all.
+/// The first `max` points of `source` inside `bounds`, edges included, in input order; and the total number of points
+/// inside.
 ///
 /// # Errors
 /// If the input cannot be read.
@@ -172,15 +174,15 @@ pub fn points_within(
 ) -> Result<(Vec<PointWithin>, u64)> {
     let wraps = query.columns.space.wraps();
     let width = bounds.east - bounds.west;
-    let (mut found, mut all) = (Vec::new(), 0);
+    let (mut found, mut total) = (Vec::new(), 0);
     let mut sink = |batch: Points<'_>| {
         for i in 0..batch.len() {
             let (lon, lat) = (batch.lon()[i], batch.lat()[i]);
-            // In the copy of the world that the bounds are in.
+            // The longitude in the copy of the world of the bounds.
             let turns = if wraps { ((lon - bounds.west) / 360.0).floor() } else { 0.0 };
             let lon = lon - 360.0 * turns;
             if (0.0..=width).contains(&(lon - bounds.west)) && (bounds.south..=bounds.north).contains(&lat) {
-                all += 1;
+                total += 1;
                 if found.len() < max {
                     found.push((lon, lat, batch.weight().map_or(1.0, |weight| weight[i])));
                 }
@@ -189,7 +191,7 @@ pub fn points_within(
         ControlFlow::Continue(())
     };
     source.scan(&query.clone().with_near(Some(bounds)), &mut [&mut sink])?;
-    Ok((found, all))
+    Ok((found, total))
 }
 
 #[cfg(test)]
@@ -214,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn only_blocks_near_the_picture_are_looked_at() {
+    fn only_blocks_near_the_bounds_are_scanned() {
         let lon: Vec<f64> = (0..36_000).map(|i| f64::from(i) / 100.0 - 180.0).collect();
         let points = resident(&lon, &vec![10.0; lon.len()]);
         assert_eq!(scanned(&points, &Query::default()).0, 36_000);
         let near = |west, south, east, north| Query::default().with_near(Some(Bounds { west, south, east, north }));
         for (west, east) in [(10.0, 12.0), (370.0, 372.0), (-350.0, -348.0)] {
-            let (looked_at, report) = scanned(&points, &near(west, 0.0, east, 20.0));
-            assert!((200..=3 * 256).contains(&looked_at), "{looked_at}");
+            let (count, report) = scanned(&points, &near(west, 0.0, east, 20.0));
+            assert!((200..=3 * 256).contains(&count), "{count}");
             assert_eq!(report.read, 36_000);
         }
         assert_eq!(scanned(&points, &near(10.0, 20.0, 12.0, 30.0)).0, 0);
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_categories_stay_with_the_points_if_they_were_wanted() {
+    fn times_and_categories_are_kept_if_selected() {
         let names = ["bus".into(), "tram".into()];
         let points = Points::new(&[1.0, 2.0, 3.0], &[0.0; 3]).unwrap().with_time(&[5, Points::NO_TIME, 7]).unwrap();
         let points = points.with_category(Categories { codes: &[0, 1, 1], names: &names }).unwrap();
@@ -248,13 +250,13 @@ mod tests {
         assert!(resident.serves(&with_all) && bare.serves(&Query::default()));
         assert!(!bare.serves(&with_all) && !bare.serves(&trams));
         assert_ne!(bare.fingerprint(), resident.fingerprint());
-        let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
-        let refused = bare.scan(&Query::default().with_end(Some(6)), &mut [&mut nobody]).unwrap_err();
-        assert_eq!(refused.to_string(), "points: these points in memory have no time to filter by");
+        let mut sink = |_: Points<'_>| ControlFlow::Continue(());
+        let error = bare.scan(&Query::default().with_end(Some(6)), &mut [&mut sink]).unwrap_err();
+        assert_eq!(error.to_string(), "points: these points in memory have no time to filter by");
     }
 
     #[test]
-    fn points_within_bounds_are_counted_beyond_the_cap() {
+    fn points_within_bounds_are_counted_beyond_the_limit() {
         let points = resident(&[10.0, 11.0, 12.0, 179.0, -179.0], &[0.0; 5]);
         let bounds = |west, east| Bounds { west, south: -1.0, east, north: 0.0 };
         let within = |west, east, max| points_within(&points, &Query::default(), bounds(west, east), max).unwrap();
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_points_are_refused_and_other_points_have_another_fingerprint() {
+    fn too_many_points_are_an_error_and_different_points_have_different_fingerprints() {
         let (lon, lat) = ([1.0, 2.0], [3.0, 4.0]);
         let source = MemorySource(Points::new(&lon, &lat).unwrap());
         assert!(matches!(ResidentPoints::load(&source, &Query::default(), 1), Err(Error::Cancelled)));

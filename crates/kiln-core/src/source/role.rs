@@ -1,11 +1,11 @@
-//! What a column, a property or a member is to the point, and how it is found by name.
+//! Roles of columns, and the lookup of columns by name.
 
 use super::{Columns, Query};
 use crate::message;
 use crate::parameter::{Message, Parameter};
 use crate::spelling::nearest_first;
 
-/// What a column is to the point.
+/// The role of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Longitude in degrees, or x.
@@ -22,22 +22,22 @@ pub enum Role {
     Geometry,
 }
 
-/// How much a query needs a column.
+/// The requirement of a query for a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// It is not to be read.
-    No,
-    /// It is to be read if it is there; if the user named it, it has to be.
-    IfThere,
-    /// It has to be there.
-    Must,
+pub enum Requirement {
+    /// The column is not read.
+    Unused,
+    /// The column is read if it exists. If the user named it, it must exist.
+    Optional,
+    /// The column must exist.
+    Required,
 }
 
 impl Role {
-    /// All roles.
+    /// All roles except [`Geometry`](Self::Geometry).
     pub const ALL: [Self; 5] = [Self::Lon, Self::Lat, Self::Weight, Self::Time, Self::Category];
 
-    /// The names it usually has, the likeliest first.
+    /// The usual names of the column, the most likely first.
     pub fn usual_names(self) -> &'static [&'static str] {
         match self {
             Self::Lon => &["lon", "lng", "long", "longitude", "x"],
@@ -92,27 +92,27 @@ impl Role {
         }
     }
 
-    /// How much `query` needs the column.
-    pub fn need(self, query: &Query<'_>) -> Need {
-        let is_none = self.named(&query.columns.names) == Some(Columns::NO_COLUMN);
+    /// The requirement of `query` for the column.
+    pub fn requirement(self, query: &Query<'_>) -> Requirement {
+        let is_none = self.name_in(&query.columns.names) == Some(Columns::NO_COLUMN);
         if is_none && !matches!(self, Self::Lon | Self::Lat) {
-            return Need::No;
+            return Requirement::Unused;
         }
-        let (must, if_there) = match self {
+        let (required, optional) = match self {
             Self::Lon | Self::Lat | Self::Geometry => (true, true),
             Self::Weight => (false, query.columns.weights),
             Self::Time => (query.filter.filters_time(), query.columns.times),
             Self::Category => (query.filter.filters_category(), query.columns.categories),
         };
-        match (must, if_there) {
-            (true, _) => Need::Must,
-            (false, true) => Need::IfThere,
-            (false, false) => Need::No,
+        match (required, optional) {
+            (true, _) => Requirement::Required,
+            (false, true) => Requirement::Optional,
+            (false, false) => Requirement::Unused,
         }
     }
 
-    /// The name that the user gave.
-    pub fn named(self, columns: &Columns) -> Option<&str> {
+    /// The name that the user gave for the column.
+    pub fn name_in(self, columns: &Columns) -> Option<&str> {
         match self {
             Self::Lon => &columns.lon,
             Self::Lat => &columns.lat,
@@ -124,67 +124,67 @@ impl Role {
         .as_deref()
     }
 
-    /// Says that none of the columns called `known` has the name that the user gave; `what` is `column` or the like.
-    pub fn unknown<'n>(self, what: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-        let (name, known) = (shown(name), listing(nearest_first(name, known)));
-        format!("there is no {what} {name} for the {}; there are {known}", self.word())
+    /// The error message for a `name` that is not among the `known` columns; `noun` is `column` or a synonym.
+    pub fn unknown<'n>(self, noun: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+        let (name, known) = (quoted(name), list_names(nearest_first(name, known)));
+        format!("there is no {noun} {name} for the {}; there are {known}", self.word())
     }
 
-    /// Says that none of the columns called `known` has a usual name; `what` is `column` or the like.
-    pub fn unnamed<'n>(self, what: &str, known: impl IntoIterator<Item = &'n str>) -> Message {
+    /// The error message if none of the `known` columns has a usual name; `noun` is `column` or a synonym.
+    pub fn unnamed<'n>(self, noun: &str, known: impl IntoIterator<Item = &'n str>) -> Message {
         let (word, usual) = (self.word(), self.usual_names().join(", "));
-        let unnamed = format!("no {what} is called as a {word} usually is ({usual}); name one with ");
-        message!(unnamed, self.parameter(), format!(": {}", listing(known)))
+        let unnamed = format!("no {noun} has a usual name for the {word} ({usual}); name one with ");
+        message!(unnamed, self.parameter(), format!(": {}", list_names(known)))
     }
 }
 
-/// Where among the columns called `known` the one called `name` is, exactly or else in any case.
+/// The index of the column `name` among the `known` names: an exact match, or otherwise one that ignores case.
 ///
 /// # Errors
-/// Says that several columns have this name.
+/// A message if several columns have this name.
 pub fn position(name: &str, known: &[impl AsRef<str>]) -> Result<Option<usize>, String> {
-    let places = |is_it: fn(&str, &str) -> bool| -> Vec<usize> {
-        (0..known.len()).filter(|&place| is_it(known[place].as_ref(), name)).collect()
+    let matches = |is_match: fn(&str, &str) -> bool| -> Vec<usize> {
+        (0..known.len()).filter(|&index| is_match(known[index].as_ref(), name)).collect()
     };
-    let exact = places(|known, name| known == name);
+    let exact = matches(|known, name| known == name);
     if exact.len() > 1 {
-        return Err(format!("more than one column is called {}; rename all but the one that is meant", shown(name)));
+        return Err(format!("more than one column is called {}; rename all but one of them", quoted(name)));
     }
-    let found = if exact.is_empty() { places(str::eq_ignore_ascii_case) } else { exact };
+    let found = if exact.is_empty() { matches(str::eq_ignore_ascii_case) } else { exact };
     match found[..] {
         [] => Ok(None),
-        [place] => Ok(Some(place)),
+        [index] => Ok(Some(index)),
         _ => {
-            let names = listing(found.iter().map(|&place| known[place].as_ref()));
-            Err(format!("more than one column is called {}, in upper or lower case: {names}; name one", shown(name)))
+            let names = list_names(found.iter().map(|&index| known[index].as_ref()));
+            Err(format!("more than one column is called {}, in upper or lower case: {names}; name one", quoted(name)))
         }
     }
 }
 
-/// The first place that a search for one name after another found.
+/// The first result of a sequence of searches.
 ///
 /// # Errors
-/// The first error of a search before that.
+/// The first error of a search before that result.
 pub fn first_found<T, E>(mut searches: impl Iterator<Item = Result<Option<T>, E>>) -> Result<Option<T>, E> {
     searches.find_map(Result::transpose).transpose()
 }
 
-/// Names for a message, not too many.
-pub fn listing<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    const MOST: usize = 20;
+/// Lists up to 20 names for a message.
+pub fn list_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    const MAX_NAMES: usize = 20;
     let mut names = names.into_iter();
-    let mut listed: Vec<String> = names.by_ref().take(MOST).map(shown).collect();
+    let mut listed: Vec<String> = names.by_ref().take(MAX_NAMES).map(quoted).collect();
     let more = names.count();
     if more > 0 {
-        listed.push(format!("… ({} in all)", MOST + more));
+        listed.push(format!("… ({} in all)", MAX_NAMES + more));
     }
     listed.join(", ")
 }
 
-/// A piece of an input in quotes, on one line and not too long.
-pub fn shown(text: &str) -> String {
-    const MOST: usize = 40;
-    let start: String = text.chars().take(MOST).collect();
+/// Quotes and escapes a text for a message, truncated to 40 characters.
+pub fn quoted(text: &str) -> String {
+    const MAX_CHARS: usize = 40;
+    let start: String = text.chars().take(MAX_CHARS).collect();
     format!("{:?}{}", start, if start.len() < text.len() { "…" } else { "" })
 }
 
@@ -194,13 +194,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_means_one_column() {
+    fn a_name_denotes_one_column() {
         assert_eq!(position("lat", &["LAT", "x", "lat"]), Ok(Some(2)));
         assert_eq!(position("lat", &["x", "Lat"]), Ok(Some(1)));
         assert_eq!(position("lat", &["x", "latitude"]), Ok(None));
         assert_eq!(
             position("lat", &["lat", "LAT", "lat"]).unwrap_err(),
-            "more than one column is called \"lat\"; rename all but the one that is meant"
+            "more than one column is called \"lat\"; rename all but one of them"
         );
         assert_eq!(
             position("lat", &["Lat", "x", "LAT", "LAT"]).unwrap_err(),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_list_the_names_there_are() {
+    fn messages_list_the_known_names() {
         let names = ["id", "population", "time"];
         assert_eq!(
             Role::Weight.unknown("column", "pop", names),
@@ -217,10 +217,10 @@ mod tests {
         );
         assert_eq!(
             Role::Category.unnamed("property", names).to_string(),
-            "no property is called as a category usually is (category, type, class, kind); name one with \
+            "no property has a usual name for the category (category, type, class, kind); name one with \
              category_column: \"id\", \"population\", \"time\""
         );
-        assert!(listing(["a"; 500]).ends_with("\"a\", … (500 in all)"));
-        assert_eq!(shown(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(40)));
+        assert!(list_names(["a"; 500]).ends_with("\"a\", … (500 in all)"));
+        assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(40)));
     }
 }

@@ -1,56 +1,56 @@
-//! What every reader hands its rows to: the check of coordinates, the filters, the batches and the counting.
+//! The row sink of readers: validates, filters, batches and counts rows.
 
 use std::ops::ControlFlow;
 
 use super::batch::{Batch, Row, RowFields};
-use super::{CoordinateSpace, Ignored, Query, Rejection, Role, ScanReport, Sink};
+use super::{CoordinateSpace, IgnoredValues, Query, Rejection, Role, ScanReport, Sink};
 use crate::geo::Points;
 use crate::simd::wide;
 
-/// Takes the rows of one part of an input, in order, and passes the valid points that pass the query to a sink.
+/// Receives the rows of a part of an input, in order, and passes the valid points that match the query to a sink.
 ///
-/// Every row is told exactly once, by [`row`](Self::row), [`columns`](Self::columns) or [`reject`](Self::reject), so
-/// that the running count is the row's number within its part.
+/// Every row must be passed exactly once, to [`row`](Self::row), [`columns`](Self::columns) or
+/// [`reject`](Self::reject), so that the count is the number of the row within its part.
 pub struct RowSink<'i, 's> {
     query: &'i Query<'i>,
     sink: &'i mut Sink<'s>,
-    /// Points on their way to the sink.
+    /// Points buffered for the sink.
     batch: Batch,
-    /// Which rows of a slice pass the query.
+    /// A reused buffer: which rows of a slice match the query.
     passing: Vec<bool>,
     report: ScanReport,
     reported_progress: u64,
 }
 
 impl<'i, 's> RowSink<'i, 's> {
-    /// A row sink without a row yet. `has`: what every row will have.
-    pub fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, has: RowFields) -> Self {
-        // What rows have for the filters' sake alone goes no further.
-        let has = RowFields {
-            weight: has.weight,
-            time: has.time && query.columns.times,
-            category: has.category && query.columns.categories,
+    /// An empty row sink. `fields` are the optional fields of the rows.
+    pub fn new(query: &'i Query<'i>, sink: &'i mut Sink<'s>, fields: RowFields) -> Self {
+        // Fields that are only used by the filter are not passed on.
+        let fields = RowFields {
+            weight: fields.weight,
+            time: fields.time && query.columns.times,
+            category: fields.category && query.columns.categories,
         };
         Self {
             query,
             sink,
-            batch: Batch::new(has),
+            batch: Batch::new(fields),
             passing: Vec::new(),
             report: ScanReport::default(),
             reported_progress: 0,
         }
     }
 
-    /// Takes one row.
+    /// Adds a row.
     #[inline]
     pub fn row(&mut self, row: Row<'_>) -> ControlFlow<()> {
         if !passes(self.query, row.time_us, row.category) {
             self.filter(1);
             return ControlFlow::Continue(());
         }
-        let weight = if self.batch.has.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
+        let weight = if self.batch.fields.weight { row.weight.unwrap_or(f64::NAN) as f32 } else { 1.0 };
         if !(is_valid(self.query.columns.space, row.lon, row.lat) && weight.abs() <= Points::MAX_WEIGHT) {
-            self.reject(|| flaw(self.query.columns.space, row.lon, row.lat, weight));
+            self.reject(|| describe_invalid(self.query.columns.space, row.lon, row.lat, weight));
             return ControlFlow::Continue(());
         }
         if self.query.filter.polygon.as_ref().is_some_and(|polygon| !polygon.contains(row.lon, row.lat)) {
@@ -63,7 +63,7 @@ impl<'i, 's> RowSink<'i, 's> {
         if self.batch.is_full() { self.flush() } else { ControlFlow::Continue(()) }
     }
 
-    /// Takes rows as columns, without a copy where all of them are valid and pass.
+    /// Adds rows as columns, without copying slices in which all rows are valid and match.
     pub fn columns(&mut self, points: Points<'_>) -> ControlFlow<()> {
         let mut start = 0;
         while start < points.len() {
@@ -74,12 +74,12 @@ impl<'i, 's> RowSink<'i, 's> {
         ControlFlow::Continue(())
     }
 
-    /// Takes rows that are no more than a batch holds.
+    /// Adds at most [`Batch::ROWS`] rows.
     fn slice(&mut self, points: Points<'_>) -> ControlFlow<()> {
         if !all_valid(self.query.columns.space, points) {
             return (0..points.len()).try_for_each(|i| self.row(Row::of(points, i)));
         }
-        // A few rows are gathered with those to come, so that sinks see no tiny batches.
+        // A few rows are buffered with the following ones, so that sinks do not receive tiny batches.
         let is_tiny = points.len() < Batch::ROWS / 4;
         if !is_tiny && !self.query.filter.is_active() {
             return self.pass_on(points);
@@ -102,21 +102,21 @@ impl<'i, 's> RowSink<'i, 's> {
         if self.batch.is_full() {
             return self.flush();
         }
-        // A sink that sees nothing cannot stop.
+        // A sink that is not called cannot cancel the scan.
         if self.query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Passes valid points on as they are.
+    /// Passes valid points on without copying.
     fn pass_on(&mut self, points: Points<'_>) -> ControlFlow<()> {
         self.flush()?;
         self.report.read += points.len() as u64;
         self.report.wrapped += self.count_wrapped(points, None);
-        let points = if self.batch.has.time { points } else { points.without_time() };
-        let points = if self.batch.has.category { points } else { points.without_category() };
+        let points = if self.batch.fields.time { points } else { points.without_time() };
+        let points = if self.batch.fields.category { points } else { points.without_category() };
         (self.sink)(points)
     }
 
-    /// The number of points beyond ±180° of longitude among those that are `passing`, or all.
+    /// The number of points with a longitude beyond ±180° among those that are `passing`, or among all.
     fn count_wrapped(&self, points: Points<'_>, passing: Option<&[bool]>) -> u64 {
         if !self.query.columns.space.wraps() || all_within(points.lon(), 180.0) {
             return 0;
@@ -126,13 +126,13 @@ impl<'i, 's> RowSink<'i, 's> {
         wrapped.count() as u64
     }
 
-    /// Counts rows that do not pass.
+    /// Counts rows that do not match the filter.
     fn filter(&mut self, rows: usize) {
         self.report.read += rows as u64;
         self.report.filtered += rows as u64;
     }
 
-    /// Counts a row that holds no valid point; `reason` is asked for only while reasons are kept.
+    /// Counts an invalid row. `reason` is only called for the first rows, whose reasons are reported.
     #[cold]
     pub fn reject(&mut self, reason: impl FnOnce() -> String) {
         self.report.read += 1;
@@ -143,8 +143,8 @@ impl<'i, 's> RowSink<'i, 's> {
         }
     }
 
-    /// Counts a value of the row that comes next that is left out of its point; `describe` returns the column's name and what
-    /// is wrong with the value, for the first one of a role.
+    /// Counts an ignored value of the next row. `describe` returns the name of the column and why the value is invalid;
+    /// it is only called for the first value of a role.
     #[cold]
     pub fn ignore(&mut self, role: Role, describe: impl FnOnce() -> (String, String)) {
         if let Some(ignored) = self.report.ignored.iter_mut().find(|ignored| ignored.role == role) {
@@ -153,20 +153,20 @@ impl<'i, 's> RowSink<'i, 's> {
         }
         let (column, reason) = describe();
         let row = self.report.read + 1;
-        self.report.ignored.push(Ignored { input: String::new(), column, role, values: 1, row, reason });
+        self.report.ignored.push(IgnoredValues { input: String::new(), column, role, values: 1, row, reason });
     }
 
-    /// Whether the reader is to go on after a row that went no further.
+    /// `Break` if the scan is cancelled; for readers to check after a row that is not passed on.
     pub fn flow(&self) -> ControlFlow<()> {
         self.query.flow()
     }
 
-    /// Rows told so far.
+    /// The number of rows so far.
     pub fn rows(&self) -> u64 {
         self.report.read
     }
 
-    /// Tells the query's progress that `bytes` more were read, with the rows told since the last time.
+    /// Adds `bytes`, and the rows since the last call, to the progress of the query.
     pub fn advance(&mut self, bytes: u64) {
         if let Some(progress) = self.query.scan.progress {
             progress.advance(bytes, self.report.read - self.reported_progress);
@@ -174,7 +174,7 @@ impl<'i, 's> RowSink<'i, 's> {
         }
     }
 
-    /// Passes the last batch on and answers the counts; rows in them are numbered from 1 within the part.
+    /// Passes the last batch on and returns the report, in which rows are numbered from 1 within the part.
     pub fn finish(mut self) -> (ScanReport, ControlFlow<()>) {
         let flow = self.flush();
         (self.report, flow)
@@ -184,7 +184,7 @@ impl<'i, 's> RowSink<'i, 's> {
         if self.batch.len() == 0 {
             return ControlFlow::Continue(());
         }
-        // The columns of a batch grow together, so there always are points.
+        // The columns of a batch have equal lengths, so this cannot fail.
         let Ok(points) = self.batch.points() else { return ControlFlow::Break(()) };
         let flow = (self.sink)(points);
         self.batch.clear();
@@ -192,24 +192,24 @@ impl<'i, 's> RowSink<'i, 's> {
     }
 }
 
-/// Whether a row's time and category pass the query. A row without a time passes no time range.
+/// Whether a time and category match the query. A row without a time matches no time range.
 fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bool {
     let after_start = query.filter.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
     let before_end = query.filter.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
-    let is_in = |category: &str| query.filter.categories.iter().any(|wanted| wanted == category);
+    let is_in = |category: &str| query.filter.categories.iter().any(|selected| selected == category);
     after_start && before_end && (!query.filter.filters_category() || category.is_some_and(is_in))
 }
 
-/// Tells which of some valid points pass the query, in place of what `passing` held.
+/// Sets `passing` to whether each of the valid `points` matches the query.
 fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut Vec<bool>) {
     passing.clear();
     if let Some(polygon) = &query.filter.polygon {
         polygon.contains_all(points.lon(), points.lat(), passing);
     }
-    // All of them where there is no polygon.
+    // All points match if there is no polygon.
     passing.resize(points.len(), true);
     if query.filter.filters_time() {
-        // Points without a time are before every start.
+        // Points without a time match no time range.
         let first = query.filter.start_us.unwrap_or(i64::MIN).max(Points::NO_TIME + 1);
         let last = query.filter.end_us.map_or(i64::MAX, |end| end.saturating_sub(1));
         match points.time_us() {
@@ -220,7 +220,7 @@ fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut Vec<bool>) 
     if query.filter.filters_category() {
         let name = |index| points.category().and_then(|category| category.name(index));
         for (index, passes) in passing.iter_mut().enumerate().filter(|(_, passes)| **passes) {
-            *passes = name(index).is_some_and(|name| query.filter.categories.iter().any(|wanted| wanted == name));
+            *passes = name(index).is_some_and(|name| query.filter.categories.iter().any(|selected| selected == name));
         }
     }
 }
@@ -243,35 +243,35 @@ fn is_valid(space: CoordinateSpace, lon: f64, lat: f64) -> bool {
 }
 
 fn all_valid(space: CoordinateSpace, points: Points<'_>) -> bool {
-    let (most_x, most_y) = match space {
+    let (max_x, max_y) = match space {
         CoordinateSpace::Globe => (360.0, 90.0),
         CoordinateSpace::Plane => (f64::MAX, f64::MAX),
     };
-    all_within(points.lon(), most_x)
-        && all_within(points.lat(), most_y)
+    all_within(points.lon(), max_x)
+        && all_within(points.lat(), max_y)
         && points.weight().is_none_or(|weight| all_weights_within(weight, Points::MAX_WEIGHT))
 }
 
 wide! {
-    fn all_within(values: &[f64], most: f64) -> bool {
+    fn all_within(values: &[f64], max: f64) -> bool {
         // No early exit, so that the loop vectorizes; NaN compares false.
-        values.iter().fold(true, |ok, value| ok & (value.abs() <= most))
+        values.iter().fold(true, |ok, value| ok & (value.abs() <= max))
     }
 }
 
 wide! {
-    fn all_weights_within(values: &[f32], most: f32) -> bool {
-        values.iter().fold(true, |ok, value| ok & (value.abs() <= most))
+    fn all_weights_within(values: &[f32], max: f32) -> bool {
+        values.iter().fold(true, |ok, value| ok & (value.abs() <= max))
     }
 }
 
-/// Says what is wrong with a row that is not valid.
-fn flaw(space: CoordinateSpace, lon: f64, lat: f64, weight: f32) -> String {
+/// Describes why a row is invalid.
+fn describe_invalid(space: CoordinateSpace, lon: f64, lat: f64, weight: f32) -> String {
     if !lon.is_finite() || !lat.is_finite() {
         format!("the coordinates {lon}, {lat} are not finite")
     } else if space == CoordinateSpace::Globe && lat.abs() > 90.0 {
-        let swapped = if lon.abs() <= 90.0 { "; are longitude and latitude swapped?" } else { "" };
-        format!("latitude {lat} is beyond ±90{swapped}")
+        let hint = if lon.abs() <= 90.0 { "; are longitude and latitude swapped?" } else { "" };
+        format!("latitude {lat} is beyond ±90{hint}")
     } else if space == CoordinateSpace::Globe && lon.abs() > 360.0 {
         format!("longitude {lon} is beyond ±360")
     } else if weight.is_finite() {

@@ -1,4 +1,4 @@
-//! What the tests of the readers share.
+//! Helpers for the tests of readers.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 use super::{PointColumns, Points, Query, Result, ScanReport, Sink, Source};
 
-/// A temporary file that holds `content`.
+/// A temporary file with `content`.
 pub(super) fn file(content: impl AsRef<[u8]>) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(content.as_ref()).unwrap();
@@ -17,7 +17,7 @@ pub(super) fn file(content: impl AsRef<[u8]>) -> NamedTempFile {
 /// The points of a source as `(lon, lat, weight)`, and its report.
 pub(super) type Scanned = Result<(Vec<(f64, f64, f32)>, ScanReport)>;
 
-/// The points of `source` as `(lon, lat, weight)`, 1 where it has no weights; each worker's behind the other's.
+/// The points of `source` as `(lon, lat, weight)`, worker after worker. The weight is 1 if the source has no weights.
 pub(super) fn scan(source: &dyn Source, query: &Query<'_>, workers: usize) -> Scanned {
     let mut seen = vec![Vec::new(); workers];
     let mut closures: Vec<_> = seen
@@ -37,47 +37,47 @@ pub(super) fn scan(source: &dyn Source, query: &Query<'_>, workers: usize) -> Sc
     report.map(|report| (seen.concat(), report))
 }
 
-/// A point's longitude, time and category.
+/// The longitude, time and category of a point.
 pub(super) type Marked = (f64, Option<i64>, Option<String>);
 
-/// A query that wants times and categories.
+/// A query that selects times and categories.
 pub(super) fn marked() -> Query<'static> {
     Query::default().with_times(true).with_categories(true)
 }
 
-/// The points of `source` with their times and categories, by one worker.
+/// The points of `source` with their times and categories, scanned by one worker.
 pub(super) fn scan_marked(source: &dyn Source, query: &Query<'_>) -> Result<(Vec<Marked>, ScanReport)> {
-    let (gathered, report) = gather(source, query)?;
-    let points = gathered.points();
+    let (columns, report) = gather(source, query)?;
+    let points = columns.points();
     let time = |i: usize| points.time_us().map(|time_us| time_us[i]).filter(|&time_us| time_us != Points::NO_TIME);
     let name = |i: usize| points.category().and_then(|category| category.name(i)).map(str::to_owned);
     Ok(((0..points.len()).map(|i| (points.lon()[i], time(i), name(i))).collect(), report))
 }
 
-/// The points of `source`, by one worker.
+/// The points of `source`, scanned by one worker.
 pub(super) fn gather(source: &dyn Source, query: &Query<'_>) -> Result<(PointColumns, ScanReport)> {
-    let mut gathered = PointColumns::default();
+    let mut columns = PointColumns::default();
     let mut sink = |batch: Points<'_>| {
-        gathered.add(batch);
+        columns.add(batch);
         ControlFlow::Continue(())
     };
     let report = source.scan(query, &mut [&mut sink])?;
-    Ok((gathered, report))
+    Ok((columns, report))
 }
 
-/// What [`scan_marked`] answers, in short.
+/// The expected result of [`scan_marked`].
 pub(super) fn marks(expected: &[(f64, Option<i64>, Option<&str>)]) -> Vec<Marked> {
     expected.iter().map(|&(lon, time_us, name)| (lon, time_us, name.map(str::to_owned))).collect()
 }
 
-/// A query that wants weights, of the member `weight` if one is named.
+/// A query that selects weights, from the member `weight` if it is given.
 pub(super) fn weighted(weight: Option<&str>) -> Query<'static> {
     let mut query = Query::default().with_weights(true);
     query.columns.names.weight = weight.map(str::to_owned);
     query
 }
 
-/// The rejected rows with their reasons.
+/// The rejected rows and their reasons.
 pub(super) fn rejections(report: &ScanReport) -> Vec<(u64, &str)> {
     report.rejections.iter().map(|rejection| (rejection.row, rejection.reason.as_str())).collect()
 }

@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::unwritable;
+use super::write_error;
 use kiln_core::error::{Error, Result};
 
 /// The points of a cell.
@@ -103,13 +103,13 @@ fn column<W: Write + Send, T: DataType>(
 ) -> Result<()> {
     let values: Vec<T::T> = bins.iter().map(value).collect();
     let next = group.next_column().map_err(refused)?;
-    let mut next = next.ok_or_else(|| unwritable(std::io::Error::other("a column is missing")))?;
+    let mut next = next.ok_or_else(|| write_error(std::io::Error::other("a column is missing")))?;
     next.typed::<T>().write_batch(&values, None, None).map_err(refused)?;
     next.close().map_err(refused)
 }
 
 fn refused(error: ParquetError) -> Error {
-    unwritable(match error {
+    write_error(match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) => *source,
             Err(other) => std::io::Error::other(other),

@@ -19,7 +19,7 @@ pub use self::cog::{Cog, ColorTiles};
 pub use self::georeference::{Crs, GeoReference};
 pub use self::tiles::TILE_PX;
 use self::tiles::{MOST_TILE_BYTES, ROW_BYTES, deflate_in_order, spread_colors, spread_floats};
-use super::{sides, unwritable};
+use super::{sides, write_error};
 use kiln_core::Result;
 use kiln_core::raster::Grid;
 
@@ -104,8 +104,8 @@ impl Image<'_> {
             self.write_as::<TiffKindStandard, _>(out, threads, fill)
         };
         written.map_err(|error| match error {
-            TiffError::IoError(source) => unwritable(source),
-            other => unwritable(io::Error::other(other)),
+            TiffError::IoError(source) => write_error(source),
+            other => write_error(io::Error::other(other)),
         })
     }
 

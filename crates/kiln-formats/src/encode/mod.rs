@@ -24,4 +24,4 @@ pub use print::Print;
 pub use swatches::swatches;
 pub use ticks::{Tick, nice_ticks};
 
-use kiln_core::encode::{sides, unwritable};
+use kiln_core::encode::{sides, write_error};

@@ -8,7 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::unwritable;
+use super::write_error;
 use kiln_core::Result;
 use kiln_core::geo::TileCoord;
 
@@ -75,7 +75,7 @@ pub fn finish(
     header: &Header,
     metadata: &str,
 ) -> Result<()> {
-    write(out, entries, tiles_bytes, header, metadata).map_err(unwritable)
+    write(out, entries, tiles_bytes, header, metadata).map_err(write_error)
 }
 
 fn write(

@@ -29,7 +29,7 @@ use super::builder::BatchBuilder;
 use super::columns::DECIMAL_COMMA;
 use super::read_error;
 use super::table::{BatchSink, PartResult, Request, Table, TableScan};
-use crate::source::role::shown;
+use crate::source::role::quoted;
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::{Message, Parameter};
@@ -290,7 +290,7 @@ impl Scan<'_> {
         // With a field too many nobody knows which ones moved.
         if record.len() > columns && record.len_without_trailing() > columns {
             return reject(&|| {
-                let (fields, delimiter) = (record.len(), shown(&char::from(header.dialect.delimiter).to_string()));
+                let (fields, delimiter) = (record.len(), quoted(&char::from(header.dialect.delimiter).to_string()));
                 format!("the row has {fields} fields for {columns} columns: is there a bare {delimiter} in its text?")
             });
         }

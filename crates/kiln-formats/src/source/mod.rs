@@ -46,6 +46,6 @@ use kiln_core::geo::Points;
 #[cfg(test)]
 use kiln_core::source::PointColumns;
 use kiln_core::source::{
-    AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport, Sink, Source, batch, labels, parts,
-    read_error, role, row_sink,
+    AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport, Sink, Source, batch, category_dictionary,
+    parts, read_error, role, row_sink,
 };

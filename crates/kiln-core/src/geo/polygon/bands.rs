@@ -1,25 +1,25 @@
-//! The edges of a polygon by latitude.
+//! An index of the edges of a polygon by latitude.
 
 use super::Edge;
 
-/// Bands of latitude, and the edges that reach into each.
+/// Bands of latitude, and the edges that intersect each of them.
 ///
-/// The bands part the ends of the edges evenly, so that they are narrow where a polygon is intricate.
+/// Every band contains about the same number of edge ends, so bands are narrow where a polygon is detailed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Bands {
-    /// Where each band but the first begins, from south to north.
+    /// The southern latitude of each band except the first, from south to north.
     starts: Vec<f64>,
-    /// Where the edges of each band begin in `edges`, and the end.
+    /// The start of each band's edges in `edges`, and the end of the last band.
     offsets: Vec<u32>,
-    /// Places of edges, ascending within a band.
+    /// Indices of edges, in ascending order within a band.
     edges: Vec<u32>,
 }
 
 impl Bands {
-    /// Ends of edges that a band holds.
+    /// The number of edge ends per band.
     const ENDS_PER_BAND: usize = 8;
-    /// Times an edge is listed on average, at most: where edges are long, the bands get wider.
-    const MOST_LISTINGS: usize = 8;
+    /// The maximum average number of bands per edge: bands are widened if edges are long.
+    const MAX_BANDS_PER_EDGE: usize = 8;
 
     pub(super) fn of(edges: &[Edge]) -> Self {
         let mut ends: Vec<f64> = edges.iter().flat_map(|edge| [edge.south[1], edge.north[1]]).collect();
@@ -30,7 +30,7 @@ impl Bands {
             starts.dedup();
             let bands = |edge: &Edge| band(&starts, edge.south[1])..=last_band(&starts, edge.north[1]);
             let listings: usize = edges.iter().map(|edge| bands(edge).count()).sum();
-            if listings <= edges.len() * Self::MOST_LISTINGS || starts.is_empty() {
+            if listings <= edges.len() * Self::MAX_BANDS_PER_EDGE || starts.is_empty() {
                 let mut offsets = vec![0; starts.len() + 2];
                 for band in edges.iter().flat_map(bands) {
                     offsets[band + 1] += 1;
@@ -51,7 +51,7 @@ impl Bands {
         }
     }
 
-    /// The places of the edges that may matter at `lat`, in ascending order.
+    /// The indices of the edges that may cross the parallel at `lat`, in ascending order.
     #[inline]
     pub(super) fn at(&self, lat: f64) -> impl Iterator<Item = usize> {
         let band = band(&self.starts, lat);
@@ -60,12 +60,12 @@ impl Bands {
     }
 }
 
-/// Which band `lat` is in.
+/// The index of the band that contains `lat`.
 fn band(starts: &[f64], lat: f64) -> usize {
     starts.partition_point(|&start| start <= lat)
 }
 
-/// The last band that an edge reaches into which ends just south of `north`.
+/// The index of the last band of an edge whose northern end, `north`, is exclusive.
 fn last_band(starts: &[f64], north: f64) -> usize {
     starts.partition_point(|&start| start < north)
 }

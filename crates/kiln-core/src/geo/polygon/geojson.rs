@@ -1,4 +1,4 @@
-//! The polygons of GeoJSON text.
+//! Parsing of polygons in GeoJSON.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use crate::error::Result;
 /// The rings of a polygon.
 type Rings<P> = Vec<Vec<P>>;
 
-/// A GeoJSON object of any type, as far as polygons need it.
+/// A GeoJSON object of any type, with the members that polygons need.
 #[derive(Deserialize)]
 struct Object<'t> {
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// Not read before the type is known, which may come later.
+    /// Parsed once the type is known, as `type` may follow.
     #[serde(borrow)]
     coordinates: Option<&'t RawValue>,
     #[serde(borrow)]
@@ -26,7 +26,7 @@ struct Object<'t> {
     features: Option<Vec<Object<'t>>>,
 }
 
-/// Longitude and latitude; an altitude behind them does not matter.
+/// Longitude and latitude; an altitude is ignored.
 struct Position([f64; 2]);
 
 impl<'de> Deserialize<'de> for Position {
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Position {
     }
 }
 
-/// The polygons in `text`, each a list of rings.
+/// Parses the polygons in `text`, each a list of rings.
 pub(super) fn polygons(text: &str) -> Result<Vec<Rings<[f64; 2]>>> {
     let object = serde_json::from_str(text.trim_start_matches('\u{FEFF}'));
     let object: Object<'_> = object.map_err(|error| invalid(format!("it is not GeoJSON: {error}")))?;
@@ -76,7 +76,7 @@ impl Object<'_> {
             },
             Some(other) => {
                 let other: String = other.chars().take(40).collect();
-                return Err(invalid(format!("{other:?} is no area; {EXPECTED}")));
+                return Err(invalid(format!("{other:?} is not a polygon; {EXPECTED}")));
             }
             None => return Err(invalid(format!("an object has no GeoJSON type; {EXPECTED}"))),
         }
@@ -85,7 +85,7 @@ impl Object<'_> {
 
     fn read<'t, T: Deserialize<'t>>(&'t self) -> Result<T> {
         let text = self.coordinates.map_or("null", RawValue::get);
-        serde_json::from_str(text).map_err(|error| invalid(format!("the coordinates cannot be read: {error}")))
+        serde_json::from_str(text).map_err(|error| invalid(format!("the coordinates are invalid: {error}")))
     }
 }
 

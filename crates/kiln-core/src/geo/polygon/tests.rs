@@ -1,4 +1,4 @@
-//! Areas against their plain definition.
+//! Polygons compared with a naive implementation of the definition.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ fn message(text: &str) -> String {
 }
 
 #[test]
-fn holes_are_outside_and_edges_belong_to_one_side() {
+fn holes_are_outside_and_points_on_edges_are_on_one_side() {
     let area = polygon(&[rectangle(0.0, 0.0, 10.0, 10.0), rectangle(2.0, 2.0, 4.0, 4.0)]);
     assert_eq!(area.bounds(), Bounds { west: 0.0, south: 0.0, east: 10.0, north: 10.0 });
     for (lon, lat) in [(1.0, 1.0), (0.0, 0.0), (0.0, 5.0), (5.0, 0.0), (4.0, 3.0), (3.0, 4.0), (9.0, 9.0)] {
@@ -38,10 +38,10 @@ fn holes_are_outside_and_edges_belong_to_one_side() {
 }
 
 #[test]
-fn polygons_that_overlap_are_one_area() {
+fn overlapping_polygons_are_a_union() {
     let overlapping = [vec![rectangle(0.0, 0.0, 4.0, 4.0)], vec![rectangle(2.0, 2.0, 6.0, 6.0)]];
-    for few in [0, 100] {
-        let area = Polygon::with_bands_beyond(few, &overlapping).unwrap();
+    for few_edges in [0, 100] {
+        let area = Polygon::with_bands_beyond(few_edges, &overlapping).unwrap();
         let mut inside = Vec::new();
         area.contains_all(&[1.0, 3.0, 5.0, 5.0], &[1.0, 3.0, 5.0, 1.0], &mut inside);
         assert_eq!(inside, [true, true, true, false]);
@@ -49,7 +49,7 @@ fn polygons_that_overlap_are_one_area() {
 }
 
 #[test]
-fn a_ring_across_the_antimeridian_holds_points_on_both_sides() {
+fn a_ring_across_the_antimeridian_contains_points_on_both_sides() {
     for (west, east) in [(170.0, 190.0), (-190.0, -170.0)] {
         let area = polygon(&[rectangle(west, -10.0, east, 10.0)]);
         for lon in [175.0, -175.0, 185.0, -185.0, 180.0, -180.0] {
@@ -66,7 +66,7 @@ fn a_ring_across_the_antimeridian_holds_points_on_both_sides() {
 }
 
 #[test]
-fn every_layout_of_geojson_is_read() {
+fn every_geojson_type_with_polygons_is_parsed() {
     let ring = "[[0,0],[4,0,12.5],[4,4],[0,0]]";
     let texts = [
         format!(r#"{{"type":"Polygon","coordinates":[{ring}]}}"#),
@@ -84,45 +84,41 @@ fn every_layout_of_geojson_is_read() {
 }
 
 #[test]
-fn what_is_no_area_says_so() {
+fn invalid_geojson_and_rings_are_rejected_with_a_message() {
     let coordinates = |ring: &str| message(&format!(r#"{{"type":"Polygon","coordinates":[{ring}]}}"#));
     assert_eq!(
         message(r#"{"type":"LineString","coordinates":[[0,0],[1,1]]}"#),
-        "polygon: \"LineString\" is no area; expected Polygon, MultiPolygon, or a Feature or FeatureCollection of these"
+        "polygon: \"LineString\" is not a polygon; expected Polygon, MultiPolygon, or a Feature or FeatureCollection of these"
     );
-    for (text, says) in [
+    for (text, expected) in [
         ("", "it is not GeoJSON: EOF while parsing"),
         ("[1,2]", "it is not GeoJSON: "),
         ("{}", "an object has no GeoJSON type; expected "),
         (r#"{"type":"Feature","geometry":null}"#, "a feature has no geometry"),
         (r#"{"type":"FeatureCollection"}"#, "the FeatureCollection has no features"),
-        (r#"{"type":"FeatureCollection","features":[]}"#, "there is no polygon in it"),
-        (r#"{"type":"Polygon"}"#, "the coordinates cannot be read: "),
-        (r#"{"type":"Polygon","coordinates":[]}"#, "there is no polygon in it"),
+        (r#"{"type":"FeatureCollection","features":[]}"#, "it has no polygons"),
+        (r#"{"type":"Polygon"}"#, "the coordinates are invalid: "),
+        (r#"{"type":"Polygon","coordinates":[]}"#, "it has no polygons"),
         (r#"{"type":"Polygon","coordinates":[[[0],[1,1]]]}"#, "expected [longitude, latitude]"),
-        (r#"{"type":"MultiPolygon","coordinates":[[[0,0],[1,1]]]}"#, "the coordinates cannot be read: "),
+        (r#"{"type":"MultiPolygon","coordinates":[[[0,0],[1,1]]]}"#, "the coordinates are invalid: "),
     ] {
         let message = message(text);
-        assert!(message.starts_with("polygon: ") && message.contains(says), "{text}: {message}");
+        assert!(message.starts_with("polygon: ") && message.contains(expected), "{text}: {message}");
     }
-    assert!(coordinates("[[0,0],[1,0],[1,1],[0,1]]").contains("begins at 0,0 but ends at 0,1; it has to be closed"));
-    assert!(coordinates("[[0,0],[1,0],[0,0]]").contains("a ring of 3 positions; it takes four"));
-    assert!(
-        coordinates("[[0,0],[1,91],[1,1],[0,0]]").contains("latitude of 1,91 is beyond ±90; longitude comes first")
-    );
-    assert!(coordinates("[[0,0],[541,1],[1,1],[0,0]]").contains("longitude of 541,1 is beyond ±540"));
-    assert!(
-        coordinates("[[0,0],[1e999,1],[1,1],[0,0]]").contains("the coordinates cannot be read: number out of range")
-    );
+    assert!(coordinates("[[0,0],[1,0],[1,1],[0,1]]").contains("starts at 0,0 but ends at 0,1; rings must be closed"));
+    assert!(coordinates("[[0,0],[1,0],[0,0]]").contains("a ring has 3 positions; expected at least four"));
+    assert!(coordinates("[[0,0],[1,91],[1,1],[0,0]]").contains("latitude of 1,91 exceeds ±90; longitude comes first"));
+    assert!(coordinates("[[0,0],[541,1],[1,1],[0,0]]").contains("longitude of 541,1 exceeds ±540"));
+    assert!(coordinates("[[0,0],[1e999,1],[1,1],[0,0]]").contains("the coordinates are invalid: number out of range"));
     assert!(Polygon::new(&[vec![vec![[0.0, f64::NAN]; 4]]]).unwrap_err().to_string().contains("0,NaN is not finite"));
     let many = vec![vec![vec![[0.0, 0.0]; Polygon::MAX_VERTICES + 1]]];
     let message = Polygon::new(&many).unwrap_err().to_string();
-    assert_eq!(message, "polygon: 100001 vertices are more than 100000; simplify it first");
+    assert_eq!(message, "polygon: 100001 vertices exceed the limit of 100000; simplify the polygon first");
     assert!(Polygon::new(&[vec![vec![[0.0, 0.0]; Polygon::MAX_VERTICES]]]).is_ok());
 }
 
 #[test]
-fn an_intricate_coast_is_looked_up_by_latitude() {
+fn the_index_returns_few_edges_per_latitude_of_a_detailed_coast() {
     let vertices = 50_000;
     let ring = (0..vertices).map(|i| {
         let (angle, bay) = (f64::from(i) / f64::from(vertices) * std::f64::consts::TAU, f64::from(i % 7) / 1000.0);
@@ -130,13 +126,14 @@ fn an_intricate_coast_is_looked_up_by_latitude() {
     });
     let area = polygon(&[closed(ring.collect())]);
     let bands = area.bands.as_ref().unwrap();
-    let most = (-4000..4000).map(|i| bands.at(f64::from(i) / 100.0).count()).max().unwrap();
-    assert!((1..200).contains(&most), "{most} edges for one point");
+    let max = (-4000..4000).map(|i| bands.at(f64::from(i) / 100.0).count()).max().unwrap();
+    assert!((1..200).contains(&max), "{max} edges for one point");
     assert!(area.contains(0.0, 0.0) && area.contains(-39.9, 0.0) && !area.contains(0.0, 40.1));
 }
 
-/// Whether a point is within an odd number of rings of one of the polygons, in integers alone. All are twice their size.
-fn plainly(polygons: &[Vec<Vec<[i64; 2]>>], lon: i64, lat: i64) -> bool {
+/// Whether a point is inside an odd number of rings of one of the polygons, in integer arithmetic. The unit is half a
+/// degree.
+fn naive_contains(polygons: &[Vec<Vec<[i64; 2]>>], lon: i64, lat: i64) -> bool {
     let crosses = |lon: i64, [a, b]: [[i64; 2]; 2]| {
         let (south, north) = if a[1] < b[1] { (a, b) } else { (b, a) };
         let east_of_point = (north[0] - south[0]) * (lat - south[1]) - (lon - south[0]) * (north[1] - south[1]) > 0;
@@ -150,10 +147,10 @@ fn plainly(polygons: &[Vec<Vec<[i64; 2]>>], lon: i64, lat: i64) -> bool {
     [0, 720, -720].iter().any(|turn| odd(lon + turn))
 }
 
-/// Polygons with vertices and points at whole and half degrees, where floats are exact.
-fn halves(most_vertices: usize) -> impl Strategy<Value = Vec<Vec<Vec<[i64; 2]>>>> {
+/// Polygons with vertices at multiples of half a degree, where floats are exact.
+fn half_degree_polygons(max_vertices: usize) -> impl Strategy<Value = Vec<Vec<Vec<[i64; 2]>>>> {
     let position = (-800i64..=800, -179i64..=179).prop_map(|(lon, lat)| [lon, lat]);
-    let ring = prop::collection::vec(position, 3..most_vertices).prop_map(|mut ring| {
+    let ring = prop::collection::vec(position, 3..max_vertices).prop_map(|mut ring| {
         ring.push(ring[0]);
         ring
     });
@@ -167,8 +164,8 @@ fn degrees(polygons: &[Vec<Vec<[i64; 2]>>]) -> Vec<Vec<Ring>> {
 
 proptest! {
     #[test]
-    fn points_are_inside_by_the_plain_definition(
-        polygons in halves(40),
+    fn points_are_inside_as_in_the_naive_implementation(
+        polygons in half_degree_polygons(40),
         points in prop::collection::vec((-720i64..=720, -180i64..=180), 1..200),
         on_vertices in any::<bool>(),
     ) {
@@ -176,7 +173,7 @@ proptest! {
         if on_vertices {
             points.extend(polygons.iter().flatten().flatten().map(|vertex| (vertex[0].clamp(-720, 720), vertex[1])));
         }
-        let expected: Vec<bool> = points.iter().map(|&(lon, lat)| plainly(&polygons, lon, lat)).collect();
+        let expected: Vec<bool> = points.iter().map(|&(lon, lat)| naive_contains(&polygons, lon, lat)).collect();
         let lon: Vec<f64> = points.iter().map(|point| point.0 as f64 / 2.0).collect();
         let lat: Vec<f64> = points.iter().map(|point| point.1 as f64 / 2.0).collect();
         for few_edges in [0, usize::MAX] {
@@ -194,11 +191,11 @@ proptest! {
     }
 
     #[test]
-    fn neighbors_share_no_point_and_leave_none_out(
+    fn each_point_is_inside_exactly_one_of_two_adjacent_polygons(
         border in prop::collection::vec(-50.0..50.0f64, 1..60),
         points in prop::collection::vec((-60.0..60.0f64, -60.0..60.0f64), 100),
     ) {
-        // A border from north to south, and what is west and east of it.
+        // A border from north to south, and the polygons west and east of it.
         let step = 100.0 / (border.len() + 1) as f64;
         let mut line = vec![[0.0, 50.0]];
         line.extend(border.iter().enumerate().map(|(i, &lon)| [lon, 50.0 - step * (i + 1) as f64]));
@@ -210,8 +207,8 @@ proptest! {
         let whole = polygon(&[rectangle(-50.0, -50.0, 50.0, 50.0)]);
         let (west, east) = (polygon(&[closed(west)]), polygon(&[closed(east)]));
         let on_border = line.windows(2).flat_map(|ends| {
-            let middle = |axis: usize| f64::midpoint(ends[0][axis], ends[1][axis]);
-            [(ends[0][0], ends[0][1]), (middle(0), middle(1))]
+            let midpoint = |axis: usize| f64::midpoint(ends[0][axis], ends[1][axis]);
+            [(ends[0][0], ends[0][1]), (midpoint(0), midpoint(1))]
         });
         for (lon, lat) in points.into_iter().chain(on_border) {
             let sides = u8::from(west.contains(lon, lat)) + u8::from(east.contains(lon, lat));

@@ -1,12 +1,13 @@
-//! How many points lie in each cell.
+//! The number of points per cell.
 
 use crate::simd::wide;
 
-/// Integer counts per cell. The low byte of each count lies apart, so that counting touches a quarter of the memory.
+/// Integer counts per cell. The low byte of each count is stored separately, so that counting touches a quarter of the
+/// memory.
 #[derive(Debug)]
 pub(super) struct Counts {
     low: Vec<u8>,
-    /// Multiples of 256; empty while no cell has counted so far.
+    /// Multiples of 256; empty while all counts are below 256.
     high: Vec<u32>,
 }
 
@@ -49,7 +50,7 @@ impl Counts {
         self.high.get(cell).map_or(0, |high| *high).wrapping_add(u32::from(self.low[cell]))
     }
 
-    /// The counts of the first cells, as many as `counts` holds.
+    /// Writes the counts of the first `counts.len()` cells.
     pub(super) fn write_to(&self, counts: &mut [f32]) {
         if self.high.is_empty() {
             widen(&self.low, counts);
@@ -60,14 +61,14 @@ impl Counts {
 }
 
 wide! {
-    /// Adds low parts of counts, and carries into the high parts; those that nothing is carried to are not touched.
+    /// Adds the low parts of counts, and carries into the high parts, which are only touched where there is a carry.
     fn add_counts(low: &mut [u8], high: &mut [u32], more: &[u8]) {
         const LANES: usize = 64;
         for ((low, high), more) in low.chunks_mut(LANES).zip(high.chunks_mut(LANES)).zip(more.chunks(LANES)) {
             let mut carried = false;
             for (low, &more) in low.iter_mut().zip(more) {
                 *low = low.wrapping_add(more);
-                // A sum that wrapped is less than either part.
+                // A sum that wrapped is less than either addend.
                 carried |= *low < more;
             }
             if carried {

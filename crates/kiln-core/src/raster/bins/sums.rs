@@ -1,4 +1,4 @@
-//! What the points in each cell weigh together.
+//! Exact sums of weights per cell.
 
 use std::collections::HashMap;
 
@@ -8,29 +8,29 @@ use crate::simd::wide;
 
 /// Exact sums of weights per cell.
 ///
-/// A weight is a 24-bit integer times a power of two, so sums of weights of similar size fit a 64-bit integer in a unit
-/// that suits them; that unit is settled by the first weights seen. The few weights and sums that do not fit are added
-/// in 128 bits beside. The total is exact either way, so it does not matter which weights came first.
+/// A weight is a 24-bit integer times a power of two, so sums of weights of similar size fit in a 64-bit integer in a
+/// suitable unit, which is chosen by the first weights. The few weights and sums that do not fit are added in a 128-bit
+/// overflow table. The total is exact in both, so it does not depend on which weights came first.
 #[derive(Debug)]
 pub struct Sums {
     fixed: Vec<i64>,
     /// Binary exponent of the unit of `fixed`; `None` before the first weight other than 0.
     unit_exponent: Option<i32>,
-    /// What did not fit, in units of [`Sums::UNIT`].
-    beside: HashMap<u32, i128>,
+    /// Sums of the weights that do not fit in `fixed`, in units of [`Sums::UNIT`].
+    overflow: HashMap<u32, i128>,
 }
 
 impl Sums {
-    /// Binary exponent of [`Self::UNIT`]: 2^27 of the greatest weights still sum exactly in 128 bits.
+    /// Binary exponent of [`Self::UNIT`]: 2^27 maximum weights still sum exactly in 128 bits.
     const UNIT_EXPONENT: i32 = -56;
     /// Weights are rounded to multiples of this, 2^−56 ≈ 1.4 · 10^−17.
     pub const UNIT: f64 = 1.0 / (1u64 << -Self::UNIT_EXPONENT) as f64;
-    /// Bits that the greatest of the first weights takes in `fixed`: 24 of its own, 16 for weights that are smaller,
-    /// which leaves 2^23 times the greatest weight before a sum overflows into `beside`.
+    /// Bits of the maximum of the first weights in `fixed`: 24 of its own and 16 for smaller weights, which leaves 2^23
+    /// times the maximum before a sum goes to `overflow`.
     const WEIGHT_BITS: i32 = 40;
 
     pub(super) fn new(cells: usize) -> Self {
-        Self { fixed: vec![0; cells], unit_exponent: None, beside: HashMap::new() }
+        Self { fixed: vec![0; cells], unit_exponent: None, overflow: HashMap::new() }
     }
 
     pub(super) fn add(&mut self, cells: &[u32], weights: Option<&[f32]>) {
@@ -43,62 +43,62 @@ impl Sums {
         let exponent = if let Some(exponent) = self.unit_exponent {
             exponent
         } else {
-            let greatest = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
-            if greatest == 0.0 {
+            let max = weights.iter().fold(0.0f32, |max, weight| max.max(weight.abs()));
+            if max == 0.0 {
                 return;
             }
-            let exponent = greatest.log2().ceil().min(64.0) as i32 - Self::WEIGHT_BITS;
+            let exponent = max.log2().ceil().min(64.0) as i32 - Self::WEIGHT_BITS;
             *self.unit_exponent.insert(exponent.max(Self::UNIT_EXPONENT))
         };
-        let per_unit = 2f64.powi(-exponent);
-        let mut wholes = [0; BATCH];
+        let units_per_one = 2f64.powi(-exponent);
+        let mut units = [0; BATCH];
         for (cells, weights) in cells.chunks(BATCH).zip(weights.chunks(BATCH)) {
-            let all_fit = whole_units(weights, per_unit, &mut wholes);
-            for ((&cell, &weight), &whole) in cells.iter().zip(weights).zip(&wholes) {
-                let fits = all_fit || whole_unit(weight, per_unit).is_some();
+            let all_fit = all_to_units(weights, units_per_one, &mut units);
+            for ((&cell, &weight), &units) in cells.iter().zip(weights).zip(&units) {
+                let fits = all_fit || to_units(weight, units_per_one).is_some();
                 let fixed = &mut self.fixed[cell as usize];
-                match fixed.checked_add(whole) {
+                match fixed.checked_add(units) {
                     Some(sum) if fits => *fixed = sum,
-                    _ => self.add_beside(cell, weight),
+                    _ => self.add_overflow(cell, weight),
                 }
             }
         }
     }
 
     #[cold]
-    fn add_beside(&mut self, cell: u32, weight: f32) {
+    fn add_overflow(&mut self, cell: u32, weight: f32) {
         let weight = f64::from(weight.clamp(-Points::MAX_WEIGHT, Points::MAX_WEIGHT));
-        // Exact but for the rounding: a 24-bit integer times a power of two, at most 2^100.
-        *self.beside.entry(cell).or_insert(0) += (weight / Self::UNIT).round() as i128;
+        // Exact except for the rounding: a 24-bit integer times a power of two, at most 2^100.
+        *self.overflow.entry(cell).or_insert(0) += (weight / Self::UNIT).round() as i128;
     }
 
     pub(super) fn merge(&mut self, other: Self) {
         let same_unit = self.unit_exponent == other.unit_exponent;
-        for (cell, &theirs) in other.fixed.iter().enumerate() {
-            if theirs == 0 {
+        for (cell, &addend) in other.fixed.iter().enumerate() {
+            if addend == 0 {
                 continue;
             }
-            match self.fixed[cell].checked_add(theirs) {
+            match self.fixed[cell].checked_add(addend) {
                 Some(sum) if same_unit => self.fixed[cell] = sum,
-                _ => *self.beside.entry(cell as u32).or_insert(0) += in_units(theirs, other.unit_exponent),
+                _ => *self.overflow.entry(cell as u32).or_insert(0) += in_units(addend, other.unit_exponent),
             }
         }
-        for (cell, theirs) in other.beside {
-            *self.beside.entry(cell).or_insert(0) += theirs;
+        for (cell, addend) in other.overflow {
+            *self.overflow.entry(cell).or_insert(0) += addend;
         }
     }
 
     pub(super) fn round(&self, sums: &mut [f32]) {
         let unit = 2f64.powi(self.unit_exponent.unwrap_or(0));
         round_all(&self.fixed, unit, sums);
-        for &cell in self.beside.keys() {
+        for &cell in self.overflow.keys() {
             if let Some(sum) = sums.get_mut(cell as usize) {
                 *sum = round_units(self.total(cell as usize));
             }
         }
     }
 
-    /// As [`round`](Self::round), with a point of weight 1 more for each that was counted.
+    /// Like [`round`](Self::round), plus the counts `ones` of points of weight 1.
     pub(super) fn round_with(&self, ones: &Counts, sums: &mut [f32]) {
         for (cell, sum) in sums.iter_mut().enumerate() {
             *sum = round_units(self.total(cell) + (i128::from(ones.count(cell)) << -Self::UNIT_EXPONENT));
@@ -107,35 +107,35 @@ impl Sums {
 
     /// The exact sum in units of [`Sums::UNIT`].
     fn total(&self, cell: usize) -> i128 {
-        let beside = self.beside.get(&(cell as u32)).copied().unwrap_or(0);
-        in_units(self.fixed[cell], self.unit_exponent) + beside
+        let overflow = self.overflow.get(&(cell as u32)).copied().unwrap_or(0);
+        in_units(self.fixed[cell], self.unit_exponent) + overflow
     }
 }
 
-/// A weight as a whole number of units, if it is one and not too great.
+/// A weight in units; `None` if it is not a multiple of the unit or too large.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn whole_unit(weight: f32, per_unit: f64) -> Option<i64> {
-    const MOST: f64 = (1u64 << 62) as f64;
-    let scaled = f64::from(weight) * per_unit;
-    let is_small = scaled.abs() < MOST && weight.abs() <= Points::MAX_WEIGHT;
+fn to_units(weight: f32, units_per_one: f64) -> Option<i64> {
+    const LIMIT: f64 = (1u64 << 62) as f64;
+    let scaled = f64::from(weight) * units_per_one;
+    let is_small = scaled.abs() < LIMIT && weight.abs() <= Points::MAX_WEIGHT;
     let scaled = if is_small { scaled } else { 0.5 };
-    // SAFETY: the number is finite and less than 2^62 away from 0.
+    // SAFETY: the number is finite, and its absolute value is less than 2^62.
     #[allow(unsafe_code)]
-    let whole: i64 = unsafe { scaled.to_int_unchecked() };
-    #[allow(clippy::float_cmp, reason = "whether the weight is a whole number of units is the question")]
-    let fits = whole as f64 == scaled;
-    fits.then_some(whole)
+    let truncated: i64 = unsafe { scaled.to_int_unchecked() };
+    #[allow(clippy::float_cmp, reason = "tests whether the number is an integer")]
+    let fits = truncated as f64 == scaled;
+    fits.then_some(truncated)
 }
 
 wide! {
-    /// The weights as whole numbers of units, 0 for those that are none; and whether all of them are.
-    fn whole_units(weights: &[f32], per_unit: f64, wholes: &mut [i64]) -> bool {
+    /// Converts weights to units, with 0 for those that do not fit. Returns whether all fit.
+    fn all_to_units(weights: &[f32], units_per_one: f64, units: &mut [i64]) -> bool {
         let mut all_fit = true;
-        for (whole, &weight) in wholes.iter_mut().zip(weights) {
-            let unit = whole_unit(weight, per_unit);
-            all_fit &= unit.is_some();
-            *whole = unit.unwrap_or(0);
+        for (units, &weight) in units.iter_mut().zip(weights) {
+            let converted = to_units(weight, units_per_one);
+            all_fit &= converted.is_some();
+            *units = converted.unwrap_or(0);
         }
         all_fit
     }
@@ -149,12 +149,12 @@ wide! {
     }
 }
 
-/// An exact sum as `f32`. It is rounded to `f64` first, as a sum that fits 64 bits is, so that both give the same.
+/// Rounds an exact sum to `f32`, by way of `f64` as in [`round_all`], so that both round alike.
 fn round_units(total: i128) -> f32 {
     (total as f64 * Sums::UNIT) as f32
 }
 
-/// A fixed-point sum in units of [`Sums::UNIT`].
+/// Converts a fixed-point sum to units of [`Sums::UNIT`].
 fn in_units(fixed: i64, unit_exponent: Option<i32>) -> i128 {
     unit_exponent.map_or(0, |exponent| i128::from(fixed) << (exponent - Sums::UNIT_EXPONENT))
 }

@@ -1,32 +1,32 @@
-//! A band of rows, and which of its tiles are still alive.
+//! A band of rows that skips saturated tiles.
 //!
-//! A pixel that has come down to 0 stays there, so a tile with nothing but zeros is dead: no dot needs to look at it.
+//! A pixel that is 0 stays 0, so a tile of zeros is saturated: no dot changes it.
 
 use super::cone::{Cone, LANES};
 use super::{Dots, Window};
 
-/// A tile's columns and rows.
+/// The side of a tile in pixels.
 const TILE: usize = 16;
 
-/// Points that are sifted at once.
+/// Points filtered at a time.
 const BATCH: usize = 1024;
 
-/// Rows per band: whole tiles, and a few bands per thread, so that crowded bands even out.
+/// Rows per band: a multiple of the tile side, with a few bands per thread for load balancing.
 pub(super) fn rows_for(height: usize, threads: usize) -> usize {
     height.div_ceil(threads.max(1).saturating_mul(4)).next_multiple_of(TILE)
 }
 
-/// The positions, exclusive, from which a dot reaches into a window.
-pub(super) struct Field {
+/// The bounds, exclusive, of the positions of dots that overlap a window.
+pub(super) struct ReachBounds {
     west: f32,
     north: f32,
     east: f32,
     south: f32,
 }
 
-/// The field of `window` for dots of one size.
-pub(super) fn field(window: Window, cone: &Cone) -> Field {
-    Field {
+/// The bounds of the positions of dots that overlap `window`.
+pub(super) fn reach_bounds(window: Window, cone: &Cone) -> ReachBounds {
+    ReachBounds {
         west: window.column as f32 - cone.reach(),
         north: window.row as f32 - cone.reach(),
         east: window.column as f32 + window.width as f32 - 1.0 + cone.reach(),
@@ -34,9 +34,9 @@ pub(super) fn field(window: Window, cone: &Cone) -> Field {
     }
 }
 
-impl Field {
-    /// Whether a position lies inside. One that is not finite does not.
-    // Whole comparisons without a branch each: where a point falls cannot be predicted.
+impl ReachBounds {
+    /// Whether a position is inside. Positions that are not finite are not.
+    // Branchless: the results are unpredictable.
     #[allow(clippy::needless_bitwise_bool)]
     #[inline(always)]
     pub(super) fn contains(&self, px: f32, py: f32) -> bool {
@@ -44,41 +44,43 @@ impl Field {
     }
 }
 
-/// Some rows of the picture, all columns of its window, padded to whole tiles.
+/// The pixels of a window, padded to a multiple of the tile side.
 pub(super) struct Band {
-    part: Window,
+    window: Window,
+    /// The number of tiles per row of tiles.
     tiles: usize,
     stride: usize,
     cells: Vec<u8>,
-    /// For each row of tiles and each tile in it: the tile itself if it is alive, else one further east that is not
-    /// beyond the next live one. A sentinel ends each row.
+    /// A union-find structure per row of tiles: for each tile, the tile itself if it is not saturated, otherwise a tile
+    /// further east that is not beyond the next unsaturated one. A sentinel ends each row.
     next: Vec<u32>,
-    live: usize,
+    /// The number of unsaturated tiles.
+    unsaturated: usize,
 }
 
 impl Band {
-    /// The band `part` before the first dot. The padding starts at 0, so nothing is ever drawn there.
-    pub(super) fn new(part: Window) -> Self {
-        let (tiles, tile_rows) = (part.width.div_ceil(TILE), part.height.div_ceil(TILE));
+    /// The band of `window` before the first dot. The padding starts at 0, which no dot changes.
+    pub(super) fn new(window: Window) -> Self {
+        let (tiles, tile_rows) = (window.width.div_ceil(TILE), window.height.div_ceil(TILE));
         let stride = tiles * TILE + LANES;
         let mut cells = vec![0; stride * tile_rows * TILE];
-        for row in cells.chunks_exact_mut(stride).take(part.height) {
-            row[..part.width].fill(u8::MAX);
+        for row in cells.chunks_exact_mut(stride).take(window.height) {
+            row[..window.width].fill(u8::MAX);
         }
         let next = (0..tile_rows).flat_map(|_| 0..=tiles as u32).collect();
-        Self { part, tiles, stride, cells, next, live: tiles * tile_rows }
+        Self { window, tiles, stride, cells, next, unsaturated: tiles * tile_rows }
     }
 
-    /// Writes the band's pixels, without the padding, to `pixels`.
+    /// Copies the pixels, without the padding, to `pixels`.
     pub(super) fn write_to(&self, pixels: &mut [u8]) {
-        for (to, from) in pixels.chunks_exact_mut(self.part.width).zip(self.cells.chunks_exact(self.stride)) {
-            to.copy_from_slice(&from[..self.part.width]);
+        for (to, from) in pixels.chunks_exact_mut(self.window.width).zip(self.cells.chunks_exact(self.stride)) {
+            to.copy_from_slice(&from[..self.window.width]);
         }
     }
 
-    /// The first live tile of a row of tiles from `tile` on, shortening the way for whoever comes next.
+    /// The first unsaturated tile of a row of tiles from `tile` on. Halves the path for later searches.
     #[inline(always)]
-    fn next_live(&mut self, tile_row: usize, tile: usize) -> usize {
+    fn next_unsaturated(&mut self, tile_row: usize, tile: usize) -> usize {
         let next = &mut self.next[tile_row * (self.tiles + 1)..][..=self.tiles];
         let mut tile = tile;
         while next[tile] as usize != tile {
@@ -88,29 +90,29 @@ impl Band {
         tile
     }
 
-    /// Marks a tile dead if all its pixels are 0.
+    /// Marks a tile as saturated if all its pixels are 0.
     #[inline(always)]
-    fn bury(&mut self, tile_row: usize, tile: usize) {
+    fn update_saturation(&mut self, tile_row: usize, tile: usize) {
         let start = tile_row * TILE * self.stride + tile * TILE;
         let mut rows = self.cells[start..].chunks(self.stride).take(TILE);
         if rows.all(|row| row[..TILE] == [0; TILE]) {
             self.next[tile_row * (self.tiles + 1) + tile] = tile as u32 + 1;
-            self.live -= 1;
+            self.unsaturated -= 1;
         }
     }
 
-    /// Draws one dot that lies in the band's field.
+    /// Draws a dot that overlaps the band.
     #[inline(always)]
     fn draw(&mut self, cone: &Cone, px: f32, py: f32) {
-        let (column, row) = (self.part.column as i32, self.part.row as i32);
+        let (column, row) = (self.window.column as i32, self.window.row as i32);
         let (rows, columns) = cone.extent(px, py);
-        let rows = (rows.start - row).max(0) as usize..(rows.end - row).clamp(0, self.part.height as i32) as usize;
+        let rows = (rows.start - row).max(0) as usize..(rows.end - row).clamp(0, self.window.height as i32) as usize;
         let west = (columns.start - column).max(0) as usize / TILE;
         let east = ((columns.end - column).max(0) as usize).div_ceil(TILE).min(self.tiles);
         for tile_row in rows.start / TILE..rows.end.div_ceil(TILE) {
             let top = rows.start.max(tile_row * TILE);
             let bottom = rows.end.min((tile_row + 1) * TILE);
-            let mut tile = self.next_live(tile_row, west);
+            let mut tile = self.next_unsaturated(tile_row, west);
             while tile < east {
                 let first = tile;
                 while tile < east && self.next[tile_row * (self.tiles + 1) + tile] as usize == tile {
@@ -130,28 +132,28 @@ impl Band {
                         from += LANES as i32;
                     }
                 }
-                for dying in first..tile {
-                    self.bury(tile_row, dying);
+                for drawn in first..tile {
+                    self.update_saturation(tile_row, drawn);
                 }
-                tile = self.next_live(tile_row, tile);
+                tile = self.next_unsaturated(tile_row, tile);
             }
         }
     }
 }
 
-/// Draws all dots that reach into the band, in their order, with vectors as wide as the caller's features allow.
+/// Draws all dots that overlap the band, in order, with the vector width of the caller's target features.
 #[inline(always)]
 pub(super) fn paint_body(band: &mut Band, dots: &Dots<'_>) {
-    let field = field(band.part, &dots.cone);
+    let reach = reach_bounds(band.window, &dots.cone);
     let mut inside = [(0.0, 0.0); BATCH];
     for (px, py) in dots.px.chunks(BATCH).zip(dots.py.chunks(BATCH)) {
-        if band.live == 0 {
+        if band.unsaturated == 0 {
             break;
         }
         let mut count = 0;
         for (&px, &py) in px.iter().zip(py) {
             inside[count] = (px, py);
-            count += usize::from(field.contains(px, py));
+            count += usize::from(reach.contains(px, py));
         }
         for &(px, py) in &inside[..count] {
             band.draw(&dots.cone, px, py);
@@ -173,9 +175,9 @@ fn paint_avx512(band: &mut Band, dots: &Dots<'_>) {
     paint_body(band, dots);
 }
 
-/// Draws all dots that reach into the band, in their order, with the widest vectors that this machine has.
+/// Draws all dots that overlap the band, in order, with the widest vectors of this CPU.
 ///
-/// The width changes nothing but the speed: every operation is an IEEE one on its own lane, and none is fused.
+/// The width affects only the speed: every operation is a plain IEEE operation per lane, and none are fused.
 pub(super) fn paint(band: &mut Band, dots: &Dots<'_>) {
     #[cfg(target_arch = "x86_64")]
     {
@@ -184,12 +186,12 @@ pub(super) fn paint(band: &mut Band, dots: &Dots<'_>) {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
         {
-            // SAFETY: the function is safe but for the four features it needs, and they were detected just above.
+            // SAFETY: the function is safe except for the four features that it requires, which were detected above.
             #[allow(unsafe_code)]
             return unsafe { paint_avx512(band, dots) };
         }
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the function is safe but for the feature it needs, which was detected just above.
+            // SAFETY: the function is safe except for the feature that it requires, which was detected above.
             #[allow(unsafe_code)]
             return unsafe { paint_avx2(band, dots) };
         }

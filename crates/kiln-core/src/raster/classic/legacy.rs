@@ -1,16 +1,15 @@
-//! Points to pixels as the old library does it: in `f32`, straight from the corner coordinates.
+//! The pixel positions of the Python library, computed in `f32` from the corner coordinates.
 
 use crate::geo::Points;
 
-/// The positions px, py of `points` on a picture of `width` × `height` pixels, computed as heatmap 2.2.1 does.
+/// The positions px, py of `points` in a picture of `width` × `height` pixels, computed as in heatmap 2.2.1.
 ///
-/// `area` is `[min x, min y, max x, max y]` of the picture; `None` takes the points' own extremes, so that those points
-/// lie exactly on the picture's edge. Everything is narrowed to `f32` first, and every operation is rounded to `f32`:
-/// an area of a hundredth of a degree shows the steps of `f32`. Each axis is linear: this is no Mercator projection.
-/// Swapped corners mirror the picture.
+/// `area` is `[min x, min y, max x, max y]` of the picture; `None` is the bounding box of the points. All numbers are
+/// narrowed to `f32` first, and every operation is rounded to `f32`: in an area of 0.01 degrees the steps of `f32` are
+/// visible. Both axes are linear, not a Mercator projection. Swapped corners mirror the picture.
 ///
-/// An area without width or height, be it given or found (one point, points on one vertical or horizontal line), gives
-/// positions that are not finite and are not drawn; so does a coordinate that is not finite. Weights are not used.
+/// If the area has no width or height (as the box of one point, or of points on a vertical or horizontal line), or a
+/// coordinate is not finite, positions are not finite and are not drawn. Weights are not used.
 pub fn legacy_positions(
     points: Points<'_>,
     area: Option<[f64; 4]>,
@@ -21,17 +20,17 @@ pub fn legacy_positions(
         Some([min_x, min_y, max_x, max_y]) => ((min_x as f32, max_x as f32), (min_y as f32, max_y as f32)),
         None => (extremes(points.lon()), extremes(points.lat())),
     };
-    let px = points.lon().iter().map(|&lon| share(lon as f32, x) * width as f32).collect();
-    let py = points.lat().iter().map(|&lat| (1.0 - share(lat as f32, y)) * height as f32).collect();
+    let px = points.lon().iter().map(|&lon| fraction(lon as f32, x) * width as f32).collect();
+    let py = points.lat().iter().map(|&lat| (1.0 - fraction(lat as f32, y)) * height as f32).collect();
     (px, py)
 }
 
-/// Where `value` lies between the two ends: 0 at the first, 1 at the second.
-fn share(value: f32, (min, max): (f32, f32)) -> f32 {
+/// The position of `value` between `min` (0) and `max` (1).
+fn fraction(value: f32, (min, max): (f32, f32)) -> f32 {
     (value - min) / (max - min)
 }
 
-/// The least and the greatest value. NaN is passed over, but in front it stays: nothing compares with it.
+/// The minimum and maximum. NaN is ignored, except as the first value, where it makes both NaN.
 fn extremes(values: &[f64]) -> (f32, f32) {
     let first = values.first().map_or(f32::NAN, |&value| value as f32);
     values.iter().fold((first, first), |(min, max), &value| {
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_area_the_extremes_lie_on_the_edge() {
+    fn without_an_area_the_extremes_are_on_the_edge() {
         let (px, py) = positions(&[3.0, f64::NAN, 7.0, 4.0], &[1.0, 5.0, 2.0, 1.5], None);
         assert_eq!((px[0], px[2], px[3]), (0.0, 100.0, 25.0));
         assert!(px[1].is_nan());

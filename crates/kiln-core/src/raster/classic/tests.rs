@@ -1,4 +1,4 @@
-//! The dots against the old library's loop, spelled out.
+//! Dots compared with a naive implementation of the Python library's loop.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::band::{paint, paint_body};
 use super::*;
 
-/// Every pixel of every dot's square, one after the other, as the formulas say.
+/// Applies the formula to every pixel of every dot's square.
 fn naive(px: &[f32], py: &[f32], dot_size: f32, width: usize, height: usize) -> Vec<u8> {
     let mut pixels = vec![255_u32; width * height];
     let half = dot_size / 2.0;
@@ -33,25 +33,25 @@ fn blend(px: &[f32], py: &[f32], dot_size: f32, window: Window, threads: usize) 
     Dots::new(px, py, dot_size).unwrap().blend(window, threads).unwrap()
 }
 
-fn whole(px: &[f32], py: &[f32], dot_size: f32, width: usize, height: usize) -> Vec<u8> {
-    blend(px, py, dot_size, Window::whole(width, height), 1).cells().to_vec()
+fn full(px: &[f32], py: &[f32], dot_size: f32, width: usize, height: usize) -> Vec<u8> {
+    blend(px, py, dot_size, Window::full(width, height), 1).cells().to_vec()
 }
 
-/// Some dots around a canvas of `width` × `height`: scattered in and about it, on whole pixels, heaped up, or nowhere.
+/// Dots in and around a canvas of `width` × `height`: scattered, on integer positions, clustered, or not finite.
 fn dots(width: usize, height: usize) -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
     let axis = |side: usize| {
         let side = side as f32;
         prop_oneof![
             8 => -0.5 * side..1.5 * side,
-            4 => (0.0..1.0_f32).prop_map(move |share| (share * side).round()),
-            8 => (0.0..4.0_f32).prop_map(move |off| side / 2.0 + off),
+            4 => (0.0..1.0_f32).prop_map(move |fraction| (fraction * side).round()),
+            8 => (0.0..4.0_f32).prop_map(move |offset| side / 2.0 + offset),
             1 => prop_oneof![Just(f32::NAN), Just(f32::INFINITY), Just(-1e30), Just(3e9)],
         ]
     };
     prop::collection::vec((axis(width), axis(height)), 0..120).prop_map(|dots| dots.into_iter().unzip())
 }
 
-/// A picture's size, dots around it, and their size.
+/// The size of a picture, dots in and around it, and the dot size.
 fn pictures() -> impl Strategy<Value = (usize, usize, Vec<f32>, Vec<f32>, f32)> {
     let dot_size = prop_oneof![(1..10_u8).prop_map(f32::from), (1..90_u8).prop_map(f32::from), 0.1..40.0_f32];
     (1..90_usize, 1..90_usize).prop_flat_map(move |(width, height)| {
@@ -61,38 +61,38 @@ fn pictures() -> impl Strategy<Value = (usize, usize, Vec<f32>, Vec<f32>, f32)> 
 
 proptest! {
     #[test]
-    fn dots_are_those_of_the_plain_loop((width, height, px, py, dot_size) in pictures()) {
-        prop_assert_eq!(whole(&px, &py, dot_size, width, height), naive(&px, &py, dot_size, width, height));
+    fn dots_are_those_of_the_naive_loop((width, height, px, py, dot_size) in pictures()) {
+        prop_assert_eq!(full(&px, &py, dot_size, width, height), naive(&px, &py, dot_size, width, height));
     }
 
     #[test]
     fn any_number_of_threads_gives_the_same_bytes((width, height, px, py, dot_size) in pictures(), threads in 0..9_usize) {
-        let grid = blend(&px, &py, dot_size, Window::whole(width, height), threads);
-        prop_assert_eq!(grid.cells(), whole(&px, &py, dot_size, width, height));
+        let grid = blend(&px, &py, dot_size, Window::full(width, height), threads);
+        prop_assert_eq!(grid.cells(), full(&px, &py, dot_size, width, height));
     }
 
     #[test]
-    fn a_window_is_a_part_of_the_whole(
+    fn a_window_is_a_part_of_the_full_picture(
         (width, height, px, py, dot_size) in pictures(),
-        shares in [0.0..1.0_f32, 0.0..1.0, 0.0..1.0, 0.0..1.0],
+        fractions in [0.0..1.0_f32, 0.0..1.0, 0.0..1.0, 0.0..1.0],
         threads in 1..4_usize,
     ) {
-        let part = |share: f32, side: usize| (share * side as f32) as usize;
-        let (column, row) = (part(shares[0], width), part(shares[1], height));
-        let window = Window { column, row, width: part(shares[2], width - column), height: part(shares[3], height - row) };
-        let whole = blend(&px, &py, dot_size, Window::whole(width, height), 1);
+        let scale = |i: usize, side: usize| (fractions[i] * side as f32) as usize;
+        let (column, row) = (scale(0, width), scale(1, height));
+        let window = Window { column, row, width: scale(2, width - column), height: scale(3, height - row) };
+        let full = blend(&px, &py, dot_size, Window::full(width, height), 1);
         let grid = blend(&px, &py, dot_size, window, threads);
         prop_assert_eq!((grid.width(), grid.height()), (window.width, window.height));
         for line in 0..window.height {
-            prop_assert_eq!(grid.row(line), &whole.row(row + line)[column..column + window.width]);
+            prop_assert_eq!(grid.row(line), &full.row(row + line)[column..column + window.width]);
         }
     }
 
     #[test]
-    fn the_vectors_width_changes_nothing((width, height, px, py, dot_size) in pictures()) {
+    fn the_vector_width_does_not_change_the_result((width, height, px, py, dot_size) in pictures()) {
         let dots = Dots::new(&px, &py, dot_size).unwrap();
         let draw = |paint: fn(&mut Band, &Dots<'_>)| {
-            let mut band = Band::new(Window::whole(width, height));
+            let mut band = Band::new(Window::full(width, height));
             paint(&mut band, &dots);
             let mut pixels = vec![0; width * height];
             band.write_to(&mut pixels);
@@ -102,72 +102,72 @@ proptest! {
     }
 
     #[test]
-    fn every_point_is_tallied_once((width, height, px, py, dot_size) in pictures()) {
+    fn every_point_is_counted_once((width, height, px, py, dot_size) in pictures()) {
         let dots = Dots::new(&px, &py, dot_size).unwrap();
-        let tally = dots.tally(Window::whole(width, height));
-        prop_assert_eq!(tally.drawn + tally.outside + tally.not_finite, px.len());
+        let counts = dots.count(Window::full(width, height));
+        prop_assert_eq!(counts.drawn + counts.outside + counts.not_finite, px.len());
         let touching = px.iter().zip(&py).filter(|&(&x, &y)| naive(&[x], &[y], dot_size, width, height).iter().any(|&p| p < 255));
-        prop_assert!(tally.drawn >= touching.count());
+        prop_assert!(counts.drawn >= touching.count());
     }
 }
 
 #[test]
 fn saturated_tiles_stay_exact() {
-    // A crowd that brings most tiles to 0, and then a few more dots across the border of the crowd.
+    // A cluster that saturates most tiles, and then a few more dots across its border.
     let (mut px, mut py) = (Vec::new(), Vec::new());
     for i in 0..4_000_u16 {
-        let (turn, out) = (f32::from(i) * 2.4, f32::from(i % 97) * 0.7);
-        px.push(100.0 + out * turn.cos());
-        py.push(70.0 + out * turn.sin());
+        let (angle, radius) = (f32::from(i) * 2.4, f32::from(i % 97) * 0.7);
+        px.push(100.0 + radius * angle.cos());
+        py.push(70.0 + radius * angle.sin());
     }
     px.extend([20.5, 101.25, 198.0]);
     py.extend([70.0, 3.75, 140.0]);
     let expected = naive(&px, &py, 40.0, 200, 140);
     let black = expected.iter().filter(|&&pixel| pixel < 1).count();
-    assert!(black > 10_000, "only {black} pixels came down to 0");
-    assert_eq!(whole(&px, &py, 40.0, 200, 140), expected);
-    assert_eq!(blend(&px, &py, 40.0, Window::whole(200, 140), 3).cells(), expected);
+    assert!(black > 10_000, "only {black} pixels are 0");
+    assert_eq!(full(&px, &py, 40.0, 200, 140), expected);
+    assert_eq!(blend(&px, &py, 40.0, Window::full(200, 140), 3).cells(), expected);
 }
 
 #[test]
 fn a_dot_larger_than_the_canvas_covers_it() {
-    let pixels = whole(&[-300.0, 900.5], &[10.0, -700.25], 3000.0, 33, 21);
+    let pixels = full(&[-300.0, 900.5], &[10.0, -700.25], 3000.0, 33, 21);
     assert_eq!(pixels, naive(&[-300.0, 900.5], &[10.0, -700.25], 3000.0, 33, 21));
     assert!(pixels.iter().all(|&pixel| pixel < 252));
 }
 
 #[test]
-fn a_dot_beyond_the_edge_still_reaches_in() {
-    let tally = Dots::new(&[-10.0, -40.0], &[20.0, 20.0], 60.0).unwrap().tally(Window::whole(40, 40));
-    assert_eq!(tally, Tally { drawn: 1, outside: 1, not_finite: 0 });
-    assert!(whole(&[-10.0], &[20.0], 60.0, 40, 40).iter().any(|&pixel| pixel < 253));
+fn a_dot_centered_outside_can_overlap_the_window() {
+    let counts = Dots::new(&[-10.0, -40.0], &[20.0, 20.0], 60.0).unwrap().count(Window::full(40, 40));
+    assert_eq!(counts, DotCounts { drawn: 1, outside: 1, not_finite: 0 });
+    assert!(full(&[-10.0], &[20.0], 60.0, 40, 40).iter().any(|&pixel| pixel < 253));
 }
 
 #[test]
 fn points_multiply_in_their_order() {
-    assert_eq!(whole(&[3.0; 4], &[3.0; 4], 20.0, 7, 7)[3 * 7 + 3], 0);
-    let center = |n: usize| whole(&vec![3.0; n], &vec![3.0; n], 20.0, 7, 7)[3 * 7 + 3];
+    assert_eq!(full(&[3.0; 4], &[3.0; 4], 20.0, 7, 7)[3 * 7 + 3], 0);
+    let center = |n: usize| full(&vec![3.0; n], &vec![3.0; n], 20.0, 7, 7)[3 * 7 + 3];
     assert_eq!([center(0), center(1), center(2), center(3)], [255, 50, 9, 1]);
 }
 
 #[test]
-fn size_1_never_draws_and_size_2_draws_on_a_whole_pixel() {
-    assert!(whole(&[5.0, 7.3], &[5.0, 2.9], 1.0, 12, 12).iter().all(|&pixel| pixel == 255));
-    assert_eq!(whole(&[5.0], &[5.0], 2.0, 12, 12).iter().filter(|&&pixel| pixel < 253).count(), 1);
+fn size_1_draws_nothing_and_size_2_draws_at_an_integer_position() {
+    assert!(full(&[5.0, 7.3], &[5.0, 2.9], 1.0, 12, 12).iter().all(|&pixel| pixel == 255));
+    assert_eq!(full(&[5.0], &[5.0], 2.0, 12, 12).iter().filter(|&&pixel| pixel < 253).count(), 1);
 }
 
 #[test]
-fn far_windows_are_drawn_like_near_ones() {
+fn windows_at_large_offsets_are_the_same() {
     let far = MAX_SIDE_PX - 64;
     let window = Window { column: far, row: far, width: 64, height: 64 };
     let offset = far as f32;
-    let near = whole(&[20.25, 60.5], &[30.5, 1.75], 50.0, 64, 64);
+    let near = full(&[20.25, 60.5], &[30.5, 1.75], 50.0, 64, 64);
     let grid = blend(&[offset + 20.25, offset + 60.5], &[offset + 30.5, offset + 1.75], 50.0, window, 2);
     assert_eq!(grid.cells(), near);
 }
 
 #[test]
-fn wrong_use_names_its_parameter() {
+fn errors_name_the_parameter() {
     let message = |result: Result<Dots<'_>>| result.unwrap_err().to_string();
     for dot_size in [0.0, -3.0, f32::NAN, f32::INFINITY, MAX_DOT_SIZE * 1.01] {
         assert!(message(Dots::new(&[], &[], dot_size)).starts_with("dot_size: "));
@@ -176,6 +176,6 @@ fn wrong_use_names_its_parameter() {
     let dots = Dots::new(&[], &[], 20.0).unwrap();
     let beyond = Window { column: usize::MAX, row: 0, width: 2, height: 2 };
     assert!(dots.blend(beyond, 1).unwrap_err().to_string().starts_with("size: "));
-    assert_eq!(dots.blend(Window::whole(5, 1), usize::MAX).unwrap().cells(), [255; 5]);
-    assert_eq!(dots.blend(Window::whole(0, 5), 1).unwrap().cells(), &[] as &[u8]);
+    assert_eq!(dots.blend(Window::full(5, 1), usize::MAX).unwrap().cells(), [255; 5]);
+    assert_eq!(dots.blend(Window::full(0, 5), 1).unwrap().cells(), &[] as &[u8]);
 }

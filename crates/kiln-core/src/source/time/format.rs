@@ -1,4 +1,4 @@
-//! The format of the times of a column, where it is given.
+//! Explicit formats of columns of times.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,17 +12,17 @@ use super::number::{UNITS, scaled_us};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// How the times of a column are written.
+/// The format of a column of times.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TimeFormat {
-    /// In one of the usual ways, which each value shows.
+    /// Any common format, detected per value.
     #[default]
     Auto,
-    /// By a pattern of `strftime` with the directives of [`jiff::fmt::strtime`]: `%d/%m/%Y %H:%M`. What has no zone is
-    /// UTC; what has no day or month is the first of them.
+    /// A `strftime` pattern with the directives of [`jiff::fmt::strtime`]: `%d/%m/%Y %H:%M`. Without a zone, times are
+    /// in UTC; without a day or month, it is the first.
     Pattern(String),
-    /// Days of a spreadsheet that counts from 1900, from 61 (1900-03-01) on: 45413.5 is 2024-05-01T12:00:00Z. Read to
-    /// the millisecond.
+    /// Serial days of a spreadsheet in the 1900 date system, from 61 (1900-03-01): 45413.5 is 2024-05-01T12:00:00Z.
+    /// Rounded to milliseconds.
     Excel,
     /// Seconds since 1970-01-01 UTC.
     UnixSeconds,
@@ -44,7 +44,7 @@ impl TimeFormat {
         ("unix-ns", Self::UnixNanos),
     ];
 
-    /// The time of a number in this format, which is not [`Auto`](Self::Auto). Of a pattern, it is the number in digits.
+    /// Converts a number in this format, which must not be [`Auto`](Self::Auto). A pattern is applied to its digits.
     pub(super) fn number_us(&self, value: f64) -> Option<i64> {
         match (self, self.unit()) {
             (Self::Pattern(pattern), _) => pattern_us(pattern, &value.to_string()),
@@ -55,7 +55,7 @@ impl TimeFormat {
         }
     }
 
-    /// The same of an integer.
+    /// [`number_us`](Self::number_us) of an integer.
     pub(super) fn integer_us(&self, value: i64) -> Option<i64> {
         match (self, self.unit()) {
             (Self::Pattern(pattern), _) => pattern_us(pattern, &value.to_string()),
@@ -78,19 +78,19 @@ impl TimeFormat {
 impl FromStr for TimeFormat {
     type Err = Error;
 
-    /// Reads `auto`, `excel`, `unix-s`, `unix-ms`, `unix-us`, `unix-ns`, or a pattern, which has a `%`.
+    /// Reads `auto`, `excel`, `unix-s`, `unix-ms`, `unix-us`, `unix-ns`, or a pattern with `%` directives.
     fn from_str(text: &str) -> Result<Self> {
         if let Some((_, format)) = Self::NAMES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim())) {
             return Ok(format);
         }
-        // A pattern is valid if what it writes can be read.
+        // A pattern is valid if it can parse what it formats.
         let example = jiff::civil::date(2024, 10, 31).at(23, 58, 59, 0).to_zoned(TimeZone::UTC);
         match example.and_then(|example| strtime::format(text, &example)) {
             Ok(example) if pattern_us(text, &example).is_some() => Ok(Self::Pattern(text.to_owned())),
             _ => Err(Error::invalid(
                 Parameter::TIME_FORMAT,
                 format!(
-                    "`{text}` is neither excel, unix-s, unix-ms, unix-us or unix-ns nor a pattern of a date such as \
+                    "`{text}` is neither auto, excel, unix-s, unix-ms, unix-us or unix-ns nor a date pattern such as \
                      %d/%m/%Y %H:%M"
                 ),
             )),
@@ -107,12 +107,12 @@ impl fmt::Display for TimeFormat {
     }
 }
 
-/// Days in microseconds, to the millisecond, which is what spreadsheets keep.
+/// Converts days to microseconds, rounded to milliseconds, the precision of spreadsheets.
 pub(super) fn excel_us(days: f64) -> i64 {
     (days * (DAY_US / 1000) as f64).round() as i64 * 1000
 }
 
-/// The time of a text by a pattern.
+/// Parses a text with a pattern.
 pub(super) fn pattern_us(pattern: &str, text: &str) -> Option<i64> {
     let mut time = BrokenDownTime::parse(pattern, text).ok()?;
     if time.year().is_some() && time.day().is_none() && time.to_date().is_err() {
@@ -129,7 +129,7 @@ fn in_calendar(us: i64) -> Option<i64> {
     Timestamp::from_microsecond(us).ok().map(|_| us)
 }
 
-/// Microseconds since 1970, cut off towards the past.
+/// Microseconds since 1970-01-01 UTC, rounded down.
 pub(super) fn timestamp_us(time: Timestamp) -> i64 {
     time.as_nanosecond().div_euclid(1000) as i64
 }

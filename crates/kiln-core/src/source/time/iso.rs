@@ -1,10 +1,10 @@
-//! The calendar, and the usual shape of a time in ISO 8601, which is read without the general reader.
+//! Calendar arithmetic, and a fast parser for the common form of ISO 8601 times.
 
-/// Microseconds of a day.
+/// Microseconds per day.
 pub(super) const DAY_US: i64 = 86_400_000_000;
 
-/// The shape that nearly all times have: `2024-01-31T12:00:00`, maybe with a fraction, then nothing, `Z` or `±00:00`.
-pub(super) fn usual_time_us(text: &[u8]) -> Option<i64> {
+/// Parses the most common form: `2024-01-31T12:00:00`, optionally with a fraction, and `Z`, `±00:00` or no zone.
+pub(super) fn iso_time_us(text: &[u8]) -> Option<i64> {
     let (date, time) = text.split_first_chunk::<10>()?;
     let [year_1, year_2, year_3, year_4, b'-', month_1, month_2, b'-', day_1, day_2] = *date else { return None };
     let year = two_digits(year_1, year_2)? * 100 + two_digits(year_3, year_4)?;
@@ -44,7 +44,8 @@ fn two_digits(tens: u8, ones: u8) -> Option<i64> {
     (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') as i64 * 10 + (ones - b'0') as i64)
 }
 
-/// The digits of a fraction of a second as microseconds, cut off after the sixth, and what follows them.
+/// Parses the digits of a fraction of a second as microseconds, truncated after the sixth. Returns the rest of the
+/// text, too.
 pub(super) fn fraction_us(text: &[u8]) -> Option<(i64, &[u8])> {
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(count);
@@ -52,13 +53,14 @@ pub(super) fn fraction_us(text: &[u8]) -> Option<(i64, &[u8])> {
     (count > 0).then(|| ((0..6).fold(0, |us, i| us * 10 + digit(i)), rest))
 }
 
-/// Microseconds from midnight to a time of day. 24:00 is the end of the day, and a leap second repeats the second before it.
+/// Microseconds from midnight to a time of day. 24:00 is the end of the day, and a leap second repeats the previous
+/// second.
 pub(super) fn clock_us(hour: i64, minute: i64, second: i64, fraction_us: i64) -> Option<i64> {
     let us = ((hour * 60 + minute) * 60 + second.min(59)) * 1_000_000 + fraction_us;
     (hour <= 24 && minute <= 59 && second <= 60 && us <= DAY_US).then_some(us)
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar, if there is such a date.
+/// Days from 1970-01-01 to a date of the Gregorian calendar; `None` if the date is invalid.
 pub(super) fn date_days(year: i64, month: i64, day: i64) -> Option<i64> {
     ((1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day))
         .then(|| days_since_1970(year, month, day))
@@ -73,7 +75,7 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Years are taken to begin in March, so that a leap day is the last of its year.
+/// Years are shifted to start in March, so that the leap day is the last day of a year.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);

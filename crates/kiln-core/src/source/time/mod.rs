@@ -1,21 +1,21 @@
-//! Times in text and numbers, as microseconds since 1970-01-01 UTC.
+//! Parsing of times in text and numbers, as microseconds since 1970-01-01 UTC.
 //!
-//! A [`TimeSample`] takes values of a column and finds what a single one cannot show: the order of day and month in
-//! `05/01/2024`, and whether ten digits are a date with an hour. The [`TimeReader`] that it returns reads the column.
-//! Nothing is guessed: what can be two times is an error that names the parameters that settle it.
+//! A [`TimeSample`] examines values of a column to determine what a single value cannot show: the order of day and
+//! month in `05/01/2024`, and whether ten digits are a date with an hour. It returns the [`TimeReader`] for the column.
+//! Ambiguous values are not guessed: they are an error that names the parameters that resolve it.
 //!
-//! | written as | read as |
+//! | format | interpretation |
 //! |---|---|
-//! | `2024-05-01`, `2024-5-1 3:05`, `2024-05-01T15:15:00.25+02:00`, `2024-05`, `2024/05/01`, `2024.05.01` | ISO 8601 and what resembles it |
+//! | `2024-05-01`, `2024-5-1 3:05`, `2024-05-01T15:15:00.25+02:00`, `2024-05`, `2024/05/01`, `2024.05.01` | ISO 8601 and similar formats |
 //! | `2024-05-01T15:15[Europe/Berlin]` | RFC 9557 |
-//! | `1.5.2024` | the day first |
-//! | `05/01/2024 03:15 PM`, `01-05-24` | day or month first, by [`TimeSample`]; two digits are a year from 1970 to 2069 |
-//! | `1 May 2024`, `02-Jun-2024`, `Jul 3, 2024`, `May 2024` | English names of months |
+//! | `1.5.2024` | day first |
+//! | `05/01/2024 03:15 PM`, `01-05-24` | day or month first, by [`TimeSample`]; two-digit years are 1970 to 2069 |
+//! | `1 May 2024`, `02-Jun-2024`, `Jul 3, 2024`, `May 2024` | English month names |
 //! | `Wed, 01 May 2024 15:15:00 GMT`, `Wed May  1 15:15:00 +0000 2024` | RFC 2822, ctime |
 //! | `2024`, `20240501`, `2024050115`, `202405011515`, `20240501151500`, `20240501T1515Z` | dates in digits |
 //! | `1714576500`, `1714576500.25`, `1714576500000` | Unix seconds, milliseconds, microseconds or nanoseconds from 1971 to 2100 |
 //!
-//! A time without a zone is UTC. What is finer than a microsecond is cut off.
+//! A time without a zone is in UTC. Fractions of a microsecond are truncated.
 
 mod format;
 mod iso;
@@ -35,15 +35,15 @@ use jiff::fmt::rfc2822;
 use crate::message;
 use crate::parameter::{Message, Parameter};
 use format::{excel_us, pattern_us, timestamp_us};
-use iso::{DAY_US, date_days, usual_time_us};
-use text::{Written, time_of_day_us};
+use iso::{DAY_US, date_days, iso_time_us};
+use text::{ParsedTime, time_of_day_us};
 
-/// The time that `text` writes by itself, in microseconds since 1970-01-01 UTC; `None` if it is none, or may be two. A number
-/// that is no date is a Unix time of any year here, as somebody has typed it: see [`from_unix_number`].
+/// Parses a single time, in microseconds since 1970-01-01 UTC; `None` if it is invalid or ambiguous. A number that is
+/// not a date is a Unix time of any year, as it is user input: see [`from_unix_number`].
 pub fn parse_time_us(text: &str) -> Option<i64> {
     let text = text.trim();
-    usual_time_us(text.as_bytes()).or_else(|| {
-        // With the hours of 24, no order is assumed.
+    iso_time_us(text.as_bytes()).or_else(|| {
+        // With 24-hour times, no order is assumed.
         let mut sample = TimeSample { has_24_hours: true, ..TimeSample::default() };
         sample.add(text);
         match sample.reader().parse(text) {
@@ -53,30 +53,30 @@ pub fn parse_time_us(text: &str) -> Option<i64> {
     })
 }
 
-/// Whether `text` is a time of day with a colon or AM or PM: `15:30`, `3 PM`.
+/// Whether `text` is a time of day with a colon, AM or PM: `15:30`, `3 PM`.
 pub fn is_time_of_day(text: &str) -> bool {
     text.contains([':', 'm', 'M']) && time_of_day_us(text.trim()).is_some()
 }
 
-/// What a column of times is read with. The default reads what needs no decision: see [`TimeSample`].
+/// The parser of a column of times. The default parses values that are unambiguous without a [`TimeSample`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TimeReader {
     format: TimeFormat,
-    /// Whether a date does not have its day, month or year first.
+    /// Whether the order with the day, month or year first is excluded.
     excluded: [bool; 3],
     ten_digits_are_dates: bool,
 }
 
 impl TimeReader {
-    /// The time that `text` writes, in microseconds since 1970-01-01 UTC; `None` if it is blank or a usual word for a
-    /// missing value, such as `NA`, `null` or `-`.
+    /// Parses a text, in microseconds since 1970-01-01 UTC; `None` if it is blank or a common marker of a missing
+    /// value, such as `NA`, `null` or `-`.
     ///
     /// # Errors
-    /// If it is no time in the format of the column, or may be two.
+    /// If it is not a time in the format of the column, or ambiguous.
     pub fn parse(&self, text: &str) -> Result<Option<i64>, TimeError> {
         let text = text.trim();
         let is_auto = self.format == TimeFormat::Auto;
-        if is_auto && let Some(us) = usual_time_us(text.as_bytes()) {
+        if is_auto && let Some(us) = iso_time_us(text.as_bytes()) {
             return Ok(Some(us));
         }
         if is_missing(text) {
@@ -92,14 +92,14 @@ impl TimeReader {
         if let Ok(value) = fast_float2::parse(text) {
             return self.number(value);
         }
-        match Written::read(text) {
+        match ParsedTime::parse(text) {
             _ if !is_auto => Err(TimeError::Format),
-            Some(written) => Ok(Some(self.days(written.days)? * DAY_US + written.time_us)),
-            None => rare_time_us(text).map(Some).ok_or(TimeError::NotATime),
+            Some(parsed) => Ok(Some(self.days(parsed.days)? * DAY_US + parsed.time_us)),
+            None => uncommon_time_us(text).map(Some).ok_or(TimeError::NotATime),
         }
     }
 
-    /// The same of a number; `None` if it is NaN.
+    /// Converts a number; `None` if it is NaN.
     ///
     /// # Errors
     /// Those of [`integer`](Self::integer).
@@ -113,10 +113,11 @@ impl TimeReader {
         time.map(Some)
     }
 
-    /// The same of an integer. Four digits are a year from 1971 to 2100 only, where a text may have any year.
+    /// Converts an integer. Four digits are a year from 1971 to 2100; in texts, they may be any year.
     ///
     /// # Errors
-    /// If it is no time in the format of the column: by itself, neither a date in digits nor a Unix time from 1971 to 2100.
+    /// If it is not a time in the format of the column; with [`TimeFormat::Auto`], if it is neither a date in digits
+    /// nor a Unix time from 1971 to 2100.
     pub fn integer(&self, value: i64) -> Result<i64, TimeError> {
         match &self.format {
             TimeFormat::Auto => number::integer_us(value, self.ten_digits_are_dates).ok_or(TimeError::NotInRange),
@@ -124,12 +125,12 @@ impl TimeReader {
         }
     }
 
-    /// The time of a date and of a time of day in two columns; `None` if the date is missing. The format is that of the
-    /// date. A time of day in the date counts only where the other is missing. With [`TimeFormat::Excel`] the time of
-    /// day may be a fraction of a day.
+    /// Combines a date and a time of day from two columns; `None` if the date is missing. The format of the column is
+    /// that of the date. A time of day in the date column is used only if `time` is missing. With
+    /// [`TimeFormat::Excel`], `time` may be a fraction of a day.
     ///
     /// # Errors
-    /// Those of [`parse`](Self::parse) for the date, [`TimeError::NotATimeOfDay`] for the other.
+    /// Those of [`parse`](Self::parse) for the date, [`TimeError::NotATimeOfDay`] for the time of day.
     pub fn date_and_time(&self, date: &str, time: &str) -> Result<Option<i64>, TimeError> {
         let time = time.trim();
         let Some(date_us) = self.parse(date)? else { return Ok(None) };
@@ -141,7 +142,7 @@ impl TimeReader {
         Ok(Some(date_us.div_euclid(DAY_US) * DAY_US + time_us))
     }
 
-    /// The date in the order of the column. An order that is not decided does not matter if all give one date.
+    /// The date in the order of the column. If the order is undecided, all possible orders must have the same date.
     fn days(&self, days: [Option<i64>; 3]) -> Result<i64, TimeError> {
         let mut possible =
             days.into_iter().zip(self.excluded).filter_map(|(days, excluded)| days.filter(|_| !excluded));
@@ -150,8 +151,8 @@ impl TimeReader {
     }
 }
 
-/// Values of a column of times, which decide how it is read. More can be added until the [`order`](Self::order) of day
-/// and month is decided.
+/// A sample of a column of times, which determines how the column is parsed. Values can be added until the
+/// [`order`](Self::order) of day and month is decided.
 #[derive(Clone, Debug, Default)]
 pub struct TimeSample {
     format: TimeFormat,
@@ -166,32 +167,32 @@ pub struct TimeSample {
 /// The order of day and month in the dates of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateOrder {
-    /// Known, or of no importance so far.
+    /// Known, or not relevant to the values so far.
     Decided,
-    /// Not shown by any value; the month is taken to be first because every time has AM or PM.
+    /// No value shows the order; the month is assumed to be first because every time has AM or PM.
     AssumedMonthFirst,
-    /// Not shown by any value. Those that may be two dates are errors.
+    /// No value shows the order. Ambiguous dates are errors.
     Undecided,
-    /// Some values have the day first, others the month. Those that may be two dates are errors.
+    /// Some values have the day first, others the month. Ambiguous dates are errors.
     Contradictory,
 }
 
 impl TimeSample {
-    /// An empty sample of a column whose format and order are those given, if any.
+    /// An empty sample of a column with the given format, and the given order of day and month, if any.
     pub fn new(format: TimeFormat, day_first: Option<bool>) -> Self {
         Self { format, day_first, ..Self::default() }
     }
 
-    /// Adds a value. One that is no time, or shows nothing, changes nothing.
+    /// Adds a value. Invalid values, and values that do not depend on the order, have no effect.
     pub fn add(&mut self, text: &str) {
         let text = text.trim();
-        if self.format != TimeFormat::Auto || usual_time_us(text.as_bytes()).is_some() {
+        if self.format != TimeFormat::Auto || iso_time_us(text.as_bytes()).is_some() {
             return;
         }
         if let Ok(value) = fast_float2::parse::<f64, _>(text) {
             return self.add_integer(value as i64);
         }
-        let Some(Written { days, has_meridiem, .. }) = Written::read(text) else { return };
+        let Some(ParsedTime { days, has_meridiem, .. }) = ParsedTime::parse(text) else { return };
         if days != [days[0]; 3] {
             (0..3).for_each(|order| self.excluded[order] |= days[order].is_none());
             let mut dates = days.into_iter().flatten();
@@ -201,7 +202,7 @@ impl TimeSample {
         }
     }
 
-    /// Adds an integer. Ten digits are dates with an hour if all of them are such in the years from 1971 to 2100.
+    /// Adds an integer. Ten digits are dates with an hour if all ten-digit values are valid ones from 1971 to 2100.
     pub fn add_integer(&mut self, value: i64) {
         if (1_000_000_000..=9_999_999_999).contains(&value) {
             let others_are = self.ten_digits_are_dates.unwrap_or(true);
@@ -209,7 +210,7 @@ impl TimeSample {
         }
     }
 
-    /// What the values so far show.
+    /// The order of day and month that the values so far show.
     pub fn order(&self) -> DateOrder {
         match self.excluded {
             _ if self.day_first.is_some() => DateOrder::Decided,
@@ -220,7 +221,7 @@ impl TimeSample {
         }
     }
 
-    /// The reader that the values so far decide on.
+    /// The reader for the column, based on the values so far.
     pub fn reader(&self) -> TimeReader {
         let excluded = match (self.day_first, self.order()) {
             (Some(day_first), _) => [!day_first, day_first, true],
@@ -233,23 +234,23 @@ impl TimeSample {
     }
 }
 
-/// What is wrong with a value that is read as a time.
+/// The error of an invalid or ambiguous time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeError {
-    /// The text is no time.
+    /// The text is not a time.
     NotATime,
-    /// The text, which stands beside a date, is no time of day.
+    /// The text in the column of times of day is not a time of day.
     NotATimeOfDay,
     /// The number is neither a date nor a Unix time from 1971 to 2100.
     NotInRange,
-    /// The value does not have the format that is set for its column.
+    /// The value does not match the format that is set for its column.
     Format,
-    /// The date has day and month in an order that is not known, or not that of its column.
+    /// The order of day and month is unknown, or differs from that of the column.
     DayOrMonth,
 }
 
 impl TimeError {
-    /// What is wrong and what would be accepted, to follow the value: `is not a time such as …`.
+    /// The message to append to the value: `is not a time such as …`.
     pub fn message(self) -> Message {
         let format = Parameter::TIME_FORMAT;
         match self {
@@ -278,15 +279,14 @@ impl fmt::Display for TimeError {
 
 impl std::error::Error for TimeError {}
 
-/// Whether `text` is blank, or what databases and programs write for a missing time.
+/// Whether `text` is blank or a common marker of a missing time in databases and programs.
 fn is_missing(text: &str) -> bool {
     let words = ["", "-", "--", "\\N", "NA", "N/A", "#N/A", "<NA>", "NaN", "NaT", "None", "null"];
     words.iter().any(|word| word.eq_ignore_ascii_case(text)) || text.starts_with("0000-00-00")
 }
 
-/// Times with the name of a zone in brackets, with a sign and six digits for the year, or of RFC 2822 with zones such as
-/// `EST`.
-fn rare_time_us(text: &str) -> Option<i64> {
+/// Parses times with a zone name in brackets, with a signed six-digit year, or in RFC 2822 with zones such as `EST`.
+fn uncommon_time_us(text: &str) -> Option<i64> {
     let rfc2822 = rfc2822::DateTimeParser::new().relaxed_weekday(true);
     let zoned = text.parse().map(|zoned: Zoned| zoned.timestamp());
     zoned.or_else(|_| text.parse()).or_else(|_| rfc2822.parse_timestamp(text)).ok().map(timestamp_us)

@@ -1,21 +1,21 @@
-//! Numbers that are times: years, dates in digits, and Unix times whose unit follows from their magnitude.
+//! Times as numbers: years, dates in digits, and Unix times whose unit is inferred from the magnitude.
 
 use std::ops::Range;
 
 use super::iso::{DAY_US, clock_us, date_days};
 
-/// What a Unix time may mean: 1971-01-01 to the end of 2100. The ranges of the four units do not meet.
+/// The plausible range of Unix times: 1971-01-01 to the end of 2100. The ranges of the four units are disjoint.
 const PLAUSIBLE_US: Range<i64> = 31_536_000_000_000..4_133_980_800_000_000;
 
-/// A multiplier and a divisor from a unit of Unix times to microseconds: seconds, milliseconds, microseconds, nanoseconds.
+/// The multipliers and divisors from seconds, milliseconds, microseconds and nanoseconds to microseconds.
 pub(super) const UNITS: [(i64, i64); 4] = [(1_000_000, 1), (1000, 1), (1, 1), (1, 1000)];
 
-/// The time that an integer means: a year, `YYYYMMDD` with or without `HHMM`, `HHMMSS` or `HHMMSSmmm`, or a Unix time.
-/// Ten digits are `YYYYMMDDHH` or Unix seconds, as `ten_digits_are_dates` says.
+/// Converts an integer: a year, `YYYYMMDD` with or without `HHMM`, `HHMMSS` or `HHMMSSmmm`, or a Unix time. Ten digits
+/// are `YYYYMMDDHH` if `ten_digits_are_dates`, otherwise Unix seconds.
 pub(super) fn integer_us(value: i64, ten_digits_are_dates: bool) -> Option<i64> {
     let date_us = match value {
         1971..=2100 => compact_us(value * 10_000_000_000 + 101_000_000),
-        // What stands for no end, or for no value.
+        // Markers of an open end or of a missing value.
         99_991_231 | 99_999_999 | 99_991_231_000_000..=99_991_231_235_959 | 99_999_999_999_999 => return None,
         10_000_101..=99_991_230 => compact_us(value * 1_000_000),
         1_000_000_000..=9_999_999_999 if ten_digits_are_dates => return date_hour_us(value),
@@ -31,35 +31,34 @@ pub(super) fn integer_us(value: i64, ten_digits_are_dates: bool) -> Option<i64> 
     })
 }
 
-/// The time of a number of Unix seconds, milliseconds, microseconds or nanoseconds that is not an integer.
+/// Converts a fractional number of Unix seconds, milliseconds, microseconds or nanoseconds.
 pub(super) fn decimal_us(value: f64) -> Option<i64> {
     let mut times =
         UNITS.iter().map(|&(multiplier, divisor)| (value * multiplier as f64 / divisor as f64).round() as i64);
     times.find(|us| PLAUSIBLE_US.contains(us))
 }
 
-/// The time of ten digits that are `YYYYMMDDHH`, in a year from 1971 to 2100.
+/// Converts ten digits `YYYYMMDDHH` in a year from 1971 to 2100.
 pub(super) fn date_hour_us(value: i64) -> Option<i64> {
     (1_971_010_100..=2_100_123_123).contains(&value).then(|| compact_us(value * 10_000))?
 }
 
-/// An integer of a unit in microseconds, cut off towards the past.
+/// Converts an integer of a unit to microseconds, rounded down.
 pub(super) fn scaled_us(value: i64, multiplier: i64, divisor: i64) -> Option<i64> {
     Some(value.checked_mul(multiplier)?.div_euclid(divisor))
 }
 
-/// The time of `YYYYMMDDHHMMSS`.
+/// Converts `YYYYMMDDHHMMSS`.
 fn compact_us(value: i64) -> Option<i64> {
     let (date, time) = (value / 1_000_000, value % 1_000_000);
     let days = date_days(date / 10_000, date / 100 % 100, date % 100)?;
     Some(days * DAY_US + clock_us(time / 10_000, time / 100 % 100, time % 100, 0)?)
 }
 
-/// The time that a number of Unix seconds, milliseconds, microseconds or nanoseconds means, in microseconds since
-/// 1970-01-01 UTC.
+/// Converts Unix seconds, milliseconds, microseconds or nanoseconds to microseconds since 1970-01-01 UTC.
 ///
-/// The unit follows from the magnitude: below 10¹¹ (the year 5138) seconds, below 10¹⁴ milliseconds, below 10¹⁷
-/// microseconds, beyond that nanoseconds. `None` if that is more than an `i64` holds, or not finite.
+/// The unit is inferred from the magnitude: seconds below 10¹¹ (the year 5138), milliseconds below 10¹⁴, microseconds
+/// below 10¹⁷, otherwise nanoseconds. `None` if the number does not fit in an `i64` or is not finite.
 pub fn from_unix_number(value: f64) -> Option<i64> {
     let us = match value.abs() {
         magnitude if magnitude < 1e11 => value * 1e6,
@@ -71,7 +70,7 @@ pub fn from_unix_number(value: f64) -> Option<i64> {
     Some(us.round() as i64)
 }
 
-/// The same of an integer, which always means one. What is finer than a microsecond is cut off towards the past.
+/// [`from_unix_number`] of an integer, which is always valid. Nanoseconds are rounded down to microseconds.
 pub fn from_unix_integer(value: i64) -> i64 {
     match value.unsigned_abs() {
         magnitude if magnitude < 100_000_000_000 => value * 1_000_000,

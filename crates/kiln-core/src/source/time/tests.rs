@@ -23,13 +23,13 @@ fn reader(format: &str) -> TimeReader {
     TimeSample::new(format.parse().unwrap(), None).reader()
 }
 
-/// What a column of this one value reads it as.
+/// Parses a value as a column of this value alone.
 fn read(text: &str) -> Result<Option<i64>, TimeError> {
     sample(&[text], None).reader().parse(text)
 }
 
 #[test]
-fn each_way_to_write_a_time_is_read() {
+fn every_supported_format_is_parsed() {
     let times = [
         (
             "2024-05-01T15:15:00Z",
@@ -163,7 +163,7 @@ fn each_way_to_write_a_time_is_read() {
 }
 
 #[test]
-fn numbers_are_what_their_digits_are() {
+fn numbers_are_parsed_like_their_digits() {
     let reader = TimeReader::default();
     for value in [2024, 1971, 2100, 20_240_501, 202_405_011_515, 20_240_501_151_500, 20_240_501_151_500_123] {
         assert_eq!(reader.integer(value).ok(), parse_time_us(&value.to_string()), "{value}");
@@ -187,7 +187,7 @@ fn numbers_are_what_their_digits_are() {
 }
 
 #[test]
-fn what_is_no_time_is_an_error() {
+fn invalid_times_are_errors() {
     for text in [
         "yesterday",
         "2023-02-29",
@@ -240,7 +240,7 @@ fn a_missing_time_is_none_in_every_format() {
 }
 
 #[test]
-fn the_column_shows_whether_day_or_month_is_first() {
+fn a_column_determines_whether_day_or_month_is_first() {
     let may_1 = us("2024-05-01T00:00:00Z");
     let january_5 = us("2024-01-05T00:00:00Z");
     let both = "05/01/2024";
@@ -263,7 +263,7 @@ fn the_column_shows_whether_day_or_month_is_first() {
 }
 
 #[test]
-fn an_order_that_no_value_shows_is_not_guessed() {
+fn an_ambiguous_order_is_not_guessed() {
     for values in [&["05/01/2024"][..], &["05/01/2024", "06/02/2024 10:00"], &["05-01-24"], &["13-05-24"]] {
         let sample = sample(values, None);
         assert_eq!(sample.order(), DateOrder::Undecided, "{values:?}");
@@ -274,7 +274,7 @@ fn an_order_that_no_value_shows_is_not_guessed() {
     assert_eq!(contradictory.order(), DateOrder::Contradictory);
     assert_eq!(contradictory.reader().parse("05/01/2024"), Err(TimeError::DayOrMonth));
     assert_eq!(contradictory.reader().parse("05/13/2024"), Ok(Some(us("2024-05-13T00:00:00Z"))));
-    // Nothing to decide.
+    // No value depends on the order.
     assert_eq!(sample(&["2024-05-01", "1.5.2024", "1 May 2024", "05/05/2024"], None).order(), DateOrder::Decided);
 }
 
@@ -289,7 +289,7 @@ fn more_values_may_decide_the_order() {
 }
 
 #[test]
-fn times_with_am_and_pm_have_the_month_first_unless_shown_otherwise() {
+fn ambiguous_dates_with_am_and_pm_have_the_month_first() {
     let may_1 = Ok(Some(us("2024-05-01T15:15:00Z")));
     let twelve_hours = sample(&["05/01/2024 03:15:00 PM", "05/02/2024 03:15:00 AM"], None);
     assert_eq!(twelve_hours.order(), DateOrder::AssumedMonthFirst);
@@ -300,7 +300,7 @@ fn times_with_am_and_pm_have_the_month_first_unless_shown_otherwise() {
 }
 
 #[test]
-fn the_order_that_is_given_counts() {
+fn an_explicit_order_takes_precedence() {
     for (day_first, other, expected) in [(true, "05/13/2024", "2024-01-05"), (false, "13/05/2024", "2024-05-01")] {
         let sample = sample(&["05/01/2024 3:15 PM", other], Some(day_first));
         assert_eq!(sample.order(), DateOrder::Decided);
@@ -327,7 +327,7 @@ fn ten_digits_are_dates_if_all_of_them_are() {
 }
 
 #[test]
-fn a_date_and_a_time_of_day_are_one_time() {
+fn a_date_and_a_time_of_day_are_combined() {
     let reader = sample(&["13/05/2024"], None).reader();
     for (date, time, expected) in [
         ("2024-05-01", "12:00:00", "2024-05-01T12:00:00Z"),
@@ -355,7 +355,7 @@ fn a_date_and_a_time_of_day_are_one_time() {
 }
 
 #[test]
-fn a_time_of_day_is_told_from_a_date() {
+fn a_time_of_day_is_distinguished_from_a_date() {
     for text in ["12:00", "12:00:00.5", " 3 PM ", "3:15 p.m.", "12:00Z"] {
         assert!(is_time_of_day(text), "{text}");
     }
@@ -365,7 +365,7 @@ fn a_time_of_day_is_told_from_a_date() {
 }
 
 #[test]
-fn a_format_that_is_set_is_the_only_one() {
+fn an_explicit_format_is_the_only_one() {
     for (format, text, expected) in [
         ("excel", "45413.5", "2024-05-01T12:00:00Z"),
         ("excel", "45413", "2024-05-01T00:00:00Z"),
@@ -409,7 +409,7 @@ fn a_format_that_is_set_is_the_only_one() {
 }
 
 #[test]
-fn formats_are_printed_as_they_are_read() {
+fn formats_are_displayed_as_they_are_parsed() {
     for text in
         ["auto", "excel", "unix-s", "unix-ms", "unix-us", "unix-ns", "%d/%m/%Y %H:%M", "%m/%d/%y %I:%M:%S %p", "%s"]
     {
@@ -423,7 +423,7 @@ fn formats_are_printed_as_they_are_read() {
 }
 
 #[test]
-fn errors_name_the_parameters_that_help() {
+fn errors_name_the_parameters_that_resolve_them() {
     let parameters = |error: TimeError| error.message().parameters().collect::<Vec<_>>();
     assert_eq!(parameters(TimeError::NotATime), [Parameter::TIME_FORMAT]);
     assert_eq!(parameters(TimeError::NotInRange), [Parameter::TIME_FORMAT]);
@@ -438,13 +438,13 @@ fn civil_us(text: &str) -> Option<i64> {
 
 proptest! {
     #[test]
-    fn the_usual_shape_means_what_the_general_readers_say(
+    fn the_fast_parser_agrees_with_the_general_parsers(
         text in "[0-2][0-9]{3}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.,][0-9]{1,9})?(Z|[+-][01][0-9]:[0-5][0-9])?)?"
     ) {
-        let general = Written::read(&text).map(|written| written.days[0].unwrap() * DAY_US + written.time_us);
+        let general = ParsedTime::parse(&text).map(|parsed| parsed.days[0].unwrap() * DAY_US + parsed.time_us);
         prop_assert_eq!(general, civil_us(&text));
-        if let Some(usual) = usual_time_us(text.as_bytes()) {
-            prop_assert_eq!(Some(usual), general);
+        if let Some(fast) = iso_time_us(text.as_bytes()) {
+            prop_assert_eq!(Some(fast), general);
         }
     }
 
@@ -457,8 +457,8 @@ proptest! {
         let reader = sample.reader();
         for text in [&text, &date] {
             let _ = (reader.parse(text), reader.date_and_time(text, &date), reader.date_and_time(&date, text));
-            // A value that shows its order by itself is read alike without the column.
-            // A bare number may be a Unix time of any year where somebody types it.
+            // An unambiguous value is parsed alike with and without the column.
+            // As user input, a number may be a Unix time of any year.
             if let (Some(time), false) = (parse_time_us(text), read(text) == Err(TimeError::NotInRange)) {
                 prop_assert!(matches!(read(text), Ok(Some(column)) if column == time), "{text}");
             }

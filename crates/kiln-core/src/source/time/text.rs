@@ -1,12 +1,12 @@
-//! Dates and times as people and programs write them.
+//! Parsing of dates and times in common formats.
 
 use super::iso::{clock_us, date_days, fraction_us};
 
-/// A date, maybe with a time of day.
+/// A parsed date, optionally with a time of day.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Written {
-    /// The date in days since 1970-01-01: with the day first, with the month first, and with the year first. All three
-    /// are the same unless it is numbers such as `05/01/2024`; at least one is there.
+pub(super) struct ParsedTime {
+    /// The date in days since 1970-01-01: with the day, the month or the year first. All three are the same except for
+    /// numeric dates such as `05/01/2024`; at least one is valid.
     pub(super) days: [Option<i64>; 3],
     /// Microseconds from midnight UTC of that date.
     pub(super) time_us: i64,
@@ -14,64 +14,64 @@ pub(super) struct Written {
     pub(super) has_meridiem: bool,
 }
 
-/// The time of day that `text` writes, in microseconds from midnight UTC: `15:30:00.5`, `3:30 PM`, `1530`.
+/// Parses a time of day, in microseconds from midnight UTC: `15:30:00.5`, `3:30 PM`, `1530`.
 pub(super) fn time_of_day_us(text: &str) -> Option<i64> {
-    let mut rest = Rest(text);
+    let mut rest = Parser(text);
     let (time_us, _) = rest.time()?;
     rest.0.is_empty().then_some(time_us)
 }
 
-impl Written {
-    /// The date and the time of day that `text` writes, if it does so in one of the ways that are known.
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let mut rest = Rest(text);
+impl ParsedTime {
+    /// Parses a date, optionally with a time of day; `None` if the format is unknown or a value is invalid.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut rest = Parser(text);
         rest.name(WEEKDAYS);
         let mut time = None;
         let days = if let Some(month) = rest.name(MONTHS) {
             let (number, digits) = rest.number()?;
             if digits == 4 {
-                known(number, month, 1)?
+                unambiguous(number, month, 1)?
             } else {
                 rest.skip_gap();
-                // In `May  1 15:15:00 +0000 2024` the year is the last.
-                if !matches!(Rest(rest.0).number()?, (_, 4)) {
+                // In `May  1 15:15:00 +0000 2024`, the year comes last.
+                if !matches!(Parser(rest.0).number()?, (_, 4)) {
                     time = Some(rest.time()?);
                 }
                 let (year, 4) = rest.number()? else { return None };
-                known(year, month, number)?
+                unambiguous(year, month, number)?
             }
         } else {
             rest.date()?
         };
         let (time_us, has_meridiem) = if let Some(time) = time { time } else { rest.time_after_date()? };
         // `15:15:00 GMT+0200 (Central European Summer Time)`
-        let is_read = rest.0.is_empty() || rest.0.starts_with('(') && rest.0.ends_with(')');
-        is_read.then_some(Self { days, time_us, has_meridiem })
+        let is_complete = rest.0.is_empty() || rest.0.starts_with('(') && rest.0.ends_with(')');
+        is_complete.then_some(Self { days, time_us, has_meridiem })
     }
 }
 
 const WEEKDAYS: &str = "sunday monday tuesday wednesday thursday friday saturday";
 const MONTHS: &str = "january february march april may june july august september october november december";
 
-/// What is left of a text.
-struct Rest<'t>(&'t str);
+/// A parser, which holds the remaining text.
+struct Parser<'t>(&'t str);
 
-impl<'t> Rest<'t> {
-    /// A date that does not begin with the name of a month; see [`Written::days`].
+impl<'t> Parser<'t> {
+    /// Parses a date that does not start with a month name; see [`ParsedTime::days`].
     fn date(&mut self) -> Option<[Option<i64>; 3]> {
         let (first, first_digits) = self.number()?;
         if first_digits == 8 {
-            return known(first / 10_000, first / 100 % 100, first % 100);
+            return unambiguous(first / 10_000, first / 100 % 100, first % 100);
         }
         let before = self.0;
         self.skip_gap();
         if let Some(month) = self.name(MONTHS) {
             let (last, last_digits) = self.number()?;
             return match (first_digits, last_digits) {
-                (4, 1 | 2) => known(first, month, last),
+                (4, 1 | 2) => unambiguous(first, month, last),
                 // `1 May 15:15` has no year.
                 (1 | 2, 2 | 4) if last_digits == 4 || !self.0.starts_with(':') => {
-                    known(full_year(last, last_digits)?, month, first)
+                    unambiguous(full_year(last, last_digits)?, month, first)
                 }
                 _ => None,
             };
@@ -82,14 +82,14 @@ impl<'t> Rest<'t> {
         self.skip(separator);
         let (second, second_digits) = self.number()?;
         match (first_digits, second_digits) {
-            (4, 1 | 2) if self.skip(separator) => known(first, second, self.two_digits()?),
-            (4, 1 | 2) if separator != ':' => known(first, second, 1),
-            (1 | 2, 4) => known(second, first, 1),
+            (4, 1 | 2) if self.skip(separator) => unambiguous(first, second, self.two_digits()?),
+            (4, 1 | 2) if separator != ':' => unambiguous(first, second, 1),
+            (1 | 2, 4) => unambiguous(second, first, 1),
             (1 | 2, 1 | 2) if self.skip(separator) => {
                 let (third, third_digits) = self.number()?;
                 let year = full_year(third, third_digits)?;
                 if separator == '.' {
-                    return known(year, second, first);
+                    return unambiguous(year, second, first);
                 }
                 let may_begin_with_year = separator == '-' && first_digits == 2 && third_digits == 2;
                 let year_first = may_begin_with_year.then(|| date_days(full_year(first, 2)?, second, third)).flatten();
@@ -100,7 +100,7 @@ impl<'t> Rest<'t> {
         }
     }
 
-    /// The time of day behind a date, midnight if there is none, and whether it has AM or PM.
+    /// Parses the time of day after a date, midnight if there is none, and whether it has AM or PM.
     fn time_after_date(&mut self) -> Option<(i64, bool)> {
         let prefixes = ["T", "t", ",", ":", "_", "at "];
         self.0 = self.0.trim_start();
@@ -115,7 +115,7 @@ impl<'t> Rest<'t> {
         }
     }
 
-    /// A time of day with its zone, in microseconds from midnight UTC, and whether it has AM or PM.
+    /// Parses a time of day and its zone, in microseconds from midnight UTC, and whether it has AM or PM.
     fn time(&mut self) -> Option<(i64, bool)> {
         let (hour, minute, second) = self.clock()?;
         let mut fraction = 0;
@@ -132,7 +132,7 @@ impl<'t> Rest<'t> {
         Some((time_us - self.offset_us()?, has_meridiem))
     }
 
-    /// Hour, minute and second, if it is there: `15:30:00`, `15:30`, `15`, `1530`, `153000`.
+    /// Parses hour, minute and optional second: `15:30:00`, `15:30`, `15`, `1530`, `153000`.
     fn clock(&mut self) -> Option<(i64, i64, Option<i64>)> {
         let (number, digits) = self.number()?;
         Some(match digits {
@@ -146,7 +146,7 @@ impl<'t> Rest<'t> {
         })
     }
 
-    /// Whether the time is PM, if AM or PM follows.
+    /// Parses AM (`false`) or PM (`true`), if present.
     fn meridiem(&mut self) -> Option<bool> {
         let text = self.0.trim_start();
         let begins = |form: &&str| text.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form));
@@ -155,7 +155,7 @@ impl<'t> Rest<'t> {
         Some(form.starts_with('p'))
     }
 
-    /// The offset from UTC that follows, in microseconds: none, `Z`, `UTC`, `+02`, `+0200`, `+02:00`, `GMT+2`.
+    /// Parses an optional offset from UTC, in microseconds: `Z`, `UTC`, `+02`, `+0200`, `+02:00`, `GMT+2`.
     fn offset_us(&mut self) -> Option<i64> {
         self.0 = self.0.trim_start();
         let name = self.word();
@@ -176,7 +176,7 @@ impl<'t> Rest<'t> {
         (hours <= 23).then(|| Some(sign * clock_us(hours, minutes, seconds.unwrap_or(0), 0)?))?
     }
 
-    /// The number from 1 of the name that follows, if it is one of `names` or at least the first three letters of one.
+    /// Parses one of `names`, or at least its first three letters, and returns its position from 1.
     fn name(&mut self, names: &str) -> Option<i64> {
         let word = self.word();
         let begins = |name: &str| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
@@ -191,7 +191,7 @@ impl<'t> Rest<'t> {
         &self.0[..letters]
     }
 
-    /// A number of at most eight digits, and how many it has.
+    /// Parses a number of at most eight digits, and returns the number of digits, too.
     fn number(&mut self) -> Option<(i64, usize)> {
         let digits = self.0.bytes().take_while(u8::is_ascii_digit).take(9).count();
         let (number, rest) = self.0.split_at(digits);
@@ -203,14 +203,14 @@ impl<'t> Rest<'t> {
         self.number().filter(|(_, digits)| *digits <= 2).map(|(number, _)| number)
     }
 
-    /// Skips `separator` and spaces after it, if it follows.
+    /// Skips `separator` and spaces after it, if present.
     fn skip(&mut self, separator: char) -> bool {
         let after = self.0.strip_prefix(separator).map(str::trim_start);
         self.0 = after.unwrap_or(self.0);
         after.is_some()
     }
 
-    /// Skips what stands before or behind the name of a month or a weekday.
+    /// Skips ordinal suffixes and separators before or after the name of a month or weekday.
     fn skip_gap(&mut self) {
         let ordinals = ["st", "nd", "rd", "th"];
         let after = ordinals.iter().find_map(|ordinal| self.0.strip_prefix(ordinal)).unwrap_or(self.0);
@@ -218,12 +218,12 @@ impl<'t> Rest<'t> {
     }
 }
 
-/// A date whose order is known.
-fn known(year: i64, month: i64, day: i64) -> Option<[Option<i64>; 3]> {
+/// A date whose order is unambiguous.
+fn unambiguous(year: i64, month: i64, day: i64) -> Option<[Option<i64>; 3]> {
     date_days(year, month, day).map(|days| [Some(days); 3])
 }
 
-/// The year that four digits, or two for 1970 to 2069, mean.
+/// The year of four digits, or of two digits for 1970 to 2069.
 fn full_year(number: i64, digits: usize) -> Option<i64> {
     match (digits, number) {
         (4, _) => Some(number),

@@ -6,7 +6,7 @@ use image::RgbaImage;
 use png::{BitDepth, BlendOp, ColorType, DeflateCompression, DisposeOp, Encoder, EncodingError, Filter, Writer};
 
 use super::Part;
-use crate::encode::unwritable;
+use crate::encode::write_error;
 use kiln_core::error::{Error, Result};
 
 /// An animated PNG that is being written.
@@ -43,7 +43,7 @@ impl<W: Write> Apng<W> {
 }
 
 fn refused(error: EncodingError) -> Error {
-    unwritable(match error {
+    write_error(match error {
         EncodingError::IoError(source) => source,
         other => io::Error::other(other),
     })

@@ -8,7 +8,7 @@ use gif::{DisposalMethod, Encoder, EncodingError, Frame, Repeat};
 use image::RgbaImage;
 
 use super::Part;
-use crate::encode::unwritable;
+use crate::encode::write_error;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
@@ -42,7 +42,7 @@ impl<W: Write> Gif<W> {
     }
 
     pub(super) fn finish(self) -> Result<()> {
-        self.encoder.into_inner().map_err(refused)?.flush().map_err(unwritable)
+        self.encoder.into_inner().map_err(refused)?.flush().map_err(write_error)
     }
 }
 
@@ -82,7 +82,7 @@ fn palette(counts: &HashMap<[u8; 3], usize>) -> Vec<[u8; 3]> {
 }
 
 fn refused(error: EncodingError) -> Error {
-    unwritable(match error {
+    write_error(match error {
         EncodingError::Io(source) => source,
         other => io::Error::other(other),
     })

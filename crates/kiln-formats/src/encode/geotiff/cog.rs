@@ -10,7 +10,7 @@ use tiff::tags::{
 
 use super::GeoReference;
 use super::tiles::{Deflate, MOST_TILE_BYTES, ROW_BYTES, TILE_BYTES, TILE_PX, spread_colors};
-use crate::encode::unwritable;
+use crate::encode::write_error;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 use kiln_core::raster::Grid;
@@ -48,7 +48,7 @@ impl ColorTiles {
             let cells = indices.row(row);
             spread_colors(&cells[..cells.len().min(TILE_PX)], palette, bytes);
         }
-        self.deflate.tile(&self.bytes).map_err(unwritable)
+        self.deflate.tile(&self.bytes).map_err(write_error)
     }
 }
 

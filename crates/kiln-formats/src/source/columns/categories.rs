@@ -9,21 +9,21 @@ use arrow_cast::cast;
 use arrow_schema::DataType;
 
 use super::values::{for_each_text, is_text, unpacked, value_text};
-use crate::source::labels::Labels;
+use crate::source::category_dictionary::CategoryDictionary;
 use kiln_core::geo::Categories;
 
 /// The categories of some rows, in memory that serves for the next ones too.
 #[derive(Debug, Default)]
 pub(super) struct CategoryColumn {
     codes: Vec<u32>,
-    labels: Labels,
+    labels: CategoryDictionary,
 }
 
 impl CategoryColumn {
     /// Takes the rows of `array` in place of those before.
     pub(super) fn fill(&mut self, array: &ArrayRef) {
-        if self.labels.are_many() {
-            self.labels.forget_many();
+        if self.labels.is_large() {
+            self.labels.clear_if_large();
         }
         let Self { codes, labels } = self;
         codes.clear();
@@ -53,9 +53,9 @@ impl CategoryColumn {
     }
 }
 
-fn fill_plain(array: &ArrayRef, codes: &mut Vec<u32>, labels: &mut Labels) {
+fn fill_plain(array: &ArrayRef, codes: &mut Vec<u32>, labels: &mut CategoryDictionary) {
     let mut digits = String::new();
-    let mut number = |labels: &mut Labels, value: &dyn std::fmt::Display| {
+    let mut number = |labels: &mut CategoryDictionary, value: &dyn std::fmt::Display| {
         digits.clear();
         // Writing to a string cannot fail.
         let _ = write!(digits, "{value}");

@@ -4,7 +4,7 @@ use arrow_schema::{DataType, Field};
 
 use super::EXTENSION_NAME;
 use super::values::{is_number, is_text, values_type};
-use crate::source::role::{Role, position, shown};
+use crate::source::role::{Role, position, quoted};
 use crate::source::table::{Form, Requested, Table};
 use crate::source::{Columns, Query};
 use kiln_core::message;
@@ -48,7 +48,7 @@ impl<'t> Finder<'t> {
     /// # Errors
     /// If there is no such column, there are several, or it does not hold what the role needs.
     pub(super) fn named(&self, role: Role) -> Result<Option<Requested>, Message> {
-        let Some(name) = role.named(self.columns) else { return Ok(None) };
+        let Some(name) = role.name_in(self.columns) else { return Ok(None) };
         let column = self.by_name(role, name)?;
         self.check(role, &column).map(|()| Some(column))
     }
@@ -240,7 +240,7 @@ impl<'t> Finder<'t> {
         let mut text = message!(format!("{count} pairs of {column}s could hold the coordinates; name one with "));
         for (index, (lon, lat)) in pairs.iter().take(5).enumerate() {
             let or = if index > 0 { ", or " } else { "" };
-            let (lon, lat) = (shown(self.names[*lon]), shown(self.names[*lat]));
+            let (lon, lat) = (quoted(self.names[*lon]), quoted(self.names[*lat]));
             text = message!(text, or, Parameter::LON, format!(" {lon} and "), Parameter::LAT, format!(" {lat}"));
         }
         text

@@ -15,7 +15,7 @@ use crate::source::batch::RowFields;
 use crate::source::place::coordinate::{self, Axis};
 use crate::source::place::crs::Crs;
 use crate::source::place::geometry::{self, Encoding, TextEncoding};
-use crate::source::role::{Need, Role, shown};
+use crate::source::role::{Requirement, Role, quoted};
 use crate::source::table::{Request, Requested, Table, TimeRange};
 use crate::source::{AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport};
 use kiln_core::error::{Error, Result};
@@ -110,8 +110,8 @@ impl Plan {
                     &self.columns[*column].name,
                     self.listed.iter().map(String::as_str),
                 );
-                let (nouns, name) = (self.nouns, shown(&self.columns[*column].name));
-                let names = kiln_core::source::role::listing(names);
+                let (nouns, name) = (self.nouns, quoted(&self.columns[*column].name));
+                let names = kiln_core::source::role::list_names(names);
                 let has = if names.is_empty() { "; none has any".to_owned() } else { format!("; there are {names}") };
                 return Err(Error::input(&self.name, format!("no {} has a {} {name}{has}", nouns.row, nouns.column)));
             }
@@ -179,19 +179,19 @@ impl Planner<'_> {
             _ => None,
         };
         let of = |role: Role| {
-            let need = role.need(self.query);
+            let need = role.requirement(self.query);
             let found = match need {
-                Need::No => return Ok(Vec::new()),
+                Requirement::Unused => return Ok(Vec::new()),
                 _ => match finder.named(role)? {
                     Some(column) => vec![column],
                     None => finder.usual(role)?,
                 },
             };
-            if need == Need::Must && found.is_empty() { Err(finder.missing(role)) } else { Ok(found) }
+            if need == Requirement::Required && found.is_empty() { Err(finder.missing(role)) } else { Ok(found) }
         };
         let filter = &self.query.filter;
         for (role, filters) in [(Role::Time, filter.filters_time()), (Role::Category, filter.filters_category())] {
-            if filters && role.named(&self.query.columns.names) == Some(Columns::NO_COLUMN) {
+            if filters && role.name_in(&self.query.columns.names) == Some(Columns::NO_COLUMN) {
                 let text = format!("points cannot be filtered by their {}, which is set to none by ", role.word());
                 return Err(message!(text, role.parameter()));
             }
@@ -212,7 +212,13 @@ impl Planner<'_> {
 
     /// The columns of a date and of a time of day that the user names together, as in `day+hour`.
     fn date_and_time(&self) -> Result<Option<[Requested; 2]>, Message> {
-        let names = self.query.columns.names.time.as_deref().filter(|_| Role::Time.need(self.query) != Need::No);
+        let names = self
+            .query
+            .columns
+            .names
+            .time
+            .as_deref()
+            .filter(|_| Role::Time.requirement(self.query) != Requirement::Unused);
         let Some((date, time)) = names.and_then(|names| names.split_once('+')) else { return Ok(None) };
         if self.finder.has(names.unwrap_or_default()) {
             return Ok(None);
@@ -251,7 +257,7 @@ impl Planner<'_> {
     }
 
     fn is_named(&self, role: Role) -> bool {
-        role.named(&self.query.columns.names).is_some()
+        role.name_in(&self.query.columns.names).is_some()
     }
 
     fn place(
@@ -478,7 +484,7 @@ impl Planner<'_> {
         }
         let Some((column, reader)) = unread else { return Ok(None) };
         let flaw = sample.values(column).find_map(|text| Some((text, reader.parse(text).err()?)));
-        let (first, why) = flaw.map_or_else(Default::default, |(text, error)| (shown(text), error.message()));
+        let (first, why) = flaw.map_or_else(Default::default, |(text, error)| (quoted(text), error.message()));
         let text = format!("the {} `{}` holds no times: {first} ", self.table.nouns().column, column.name);
         if self.query.filter.filters_time() {
             return Err(refuse(message!(text, why)));

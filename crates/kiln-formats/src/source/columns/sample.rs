@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use super::values::{for_each_text, is_text, unpacked, value_text};
 use crate::source::table::{BatchSink, Form, Request, Requested, Table};
 use kiln_core::error::Result;
-use kiln_core::source::role::shown;
+use kiln_core::source::role::quoted;
 
 /// The values of some columns in the first rows, as texts.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Sample {
 
     /// The first value of a column, for a message.
     pub(super) fn first(&self, column: &Requested) -> String {
-        self.values(column).next().map(shown).unwrap_or_default()
+        self.values(column).next().map(quoted).unwrap_or_default()
     }
 }
 

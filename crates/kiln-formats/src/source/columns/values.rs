@@ -13,7 +13,7 @@ use arrow_cast::cast;
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::source::role::shown;
+use crate::source::role::quoted;
 use kiln_core::geo::Points;
 use kiln_core::source::time::{TimeError, TimeReader};
 
@@ -151,5 +151,5 @@ pub(super) fn value_text(array: &ArrayRef, row: usize) -> String {
 /// The value of a row for a message: a text in quotes, anything else as it is.
 pub(super) fn shown_value(array: &ArrayRef, row: usize) -> String {
     let text = value_text(array, row);
-    if is_text(array.data_type()) { shown(&text) } else { text }
+    if is_text(array.data_type()) { quoted(&text) } else { text }
 }

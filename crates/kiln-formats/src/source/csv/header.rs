@@ -8,7 +8,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::record::{Dialect, Record};
 use super::text::with_line_feeds;
-use crate::source::role::shown;
+use crate::source::role::quoted;
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::{Message, Parameter};
@@ -58,7 +58,7 @@ impl Header {
         let quotes = quote != Some(Quote::None);
         let sample = |delimiter| Sample::of(&head, start, is_whole, Dialect { delimiter, quotes, comments: false });
         let lines = sample(Dialect::ONE_COLUMN);
-        let Some(line) = lines.rows.first().map(|row| shown(&String::from_utf8_lossy(&row.fields[0]))) else {
+        let Some(line) = lines.rows.first().map(|row| quoted(&String::from_utf8_lossy(&row.fields[0]))) else {
             return if is_whole { Err(Error::input(name, "the file is empty")) } else { Ok(None) };
         };
         let found = if let Some(delimiter) = declared {
@@ -246,7 +246,7 @@ impl Sample {
         let line = lines(first.start) + 1;
         let mut notices = Vec::new();
         if title_rows > 0 {
-            let title = shown(&String::from_utf8_lossy(rows[0].field(0)));
+            let title = quoted(&String::from_utf8_lossy(rows[0].field(0)));
             notices.push(format!("the lines before line {line}, {title} and so on, are skipped as a title").into());
         }
         match names {
@@ -305,7 +305,7 @@ fn decode(name: &[u8], notices: &mut Vec<Message>) -> String {
     }
     let name = WINDOWS_1252.decode_without_bom_handling(name).0.into_owned();
     if !notices.iter().flat_map(Message::parameters).any(|parameter| parameter == Parameter::ENCODING) {
-        let text = format!("names such as {} are not UTF-8 and read as windows-1252; set another with ", shown(&name));
+        let text = format!("names such as {} are not UTF-8 and read as windows-1252; set another with ", quoted(&name));
         notices.push(message!(text, Parameter::ENCODING));
     }
     name

@@ -10,7 +10,7 @@ use super::record::Record;
 use super::scanner::{Event, Flow, Halt};
 use super::{Json, JsonScan};
 use crate::source::batch::Batch;
-use crate::source::role::shown;
+use crate::source::role::quoted;
 use crate::source::table::BatchSink;
 use kiln_core::error::Error;
 use kiln_core::message;
@@ -85,7 +85,7 @@ impl<'r> Rows<'r> {
             (_, Value::Object(_)) => self.reject(&|| "an object, where other rows are lists".to_owned()),
             (_, Value::List(_)) => self.reject(&|| "a list, where other rows are objects".to_owned()),
             (_, Value::Plain(value)) => {
-                let found = if first(value) == b'"' { shown(&text(value)) } else { (*value).to_owned() };
+                let found = if first(value) == b'"' { quoted(&text(value)) } else { (*value).to_owned() };
                 self.reject(&|| format!("{found} is not a row; a row is [x, y], [x, y, weight] or an object"))
             }
         }

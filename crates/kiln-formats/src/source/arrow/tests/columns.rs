@@ -246,7 +246,7 @@ fn columns_are_named_by_the_user_or_explained() {
     );
     fails(
         &named(Some("Easting"), None, None),
-        "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \"Easting\", \"northing\"",
+        "no column has a usual name for the latitude (lat, latitude, y); name one with lat: \"Easting\", \"northing\"",
     );
     fails(
         &named(Some("Easting"), Some("North"), None),
@@ -257,7 +257,7 @@ fn columns_are_named_by_the_user_or_explained() {
         "`w` holds Timestamp, not numbers; name another with weight",
     );
     let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
-    fails(&query, "no column is called as a time usually is (time, timestamp, datetime, date); name one with time: ");
+    fails(&query, "no column has a usual name for the time (time, timestamp, datetime, date); name one with time: ");
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
     fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
     // What is only wished for need not be there.

@@ -200,7 +200,7 @@ fn columns_are_named_by_the_user_or_explained() {
     };
     // Numbers may be texts.
     assert_eq!(scan(&file, &named(Some("lon"), Some("northing"), None)).unwrap().0, [(8.0, 9.0, 1.0)]);
-    let flaw = "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \
+    let flaw = "no column has a usual name for the latitude (lat, latitude, y); name one with lat: \
                 \"Easting\", \"northing\", \"lon\", \"pos\", \"pos.a\", \"many\", \"w\"";
     fails(&named(Some("Easting"), None, None), flaw);
     fails(
@@ -220,7 +220,7 @@ fn columns_are_named_by_the_user_or_explained() {
     let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
     fails(
         &query,
-        "no column is called as a time usually is (time, timestamp, datetime, date); name one with time: \"Easting\"",
+        "no column has a usual name for the time (time, timestamp, datetime, date); name one with time: \"Easting\"",
     );
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
     fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");

@@ -1,80 +1,80 @@
-//! Sums per cell of a part of a canvas.
+//! Accumulation of cells and points per pixel of a band of canvas rows.
 
 use std::ops::Range;
 
 use super::SIDE_BITS;
-use crate::raster::Tally;
+use crate::raster::Reduction;
 use crate::simd::wide;
 
 /// Cells along the side of a block.
 const SIDE: usize = 1 << SIDE_BITS;
 
-/// What cells hold, a column each.
+/// The aggregates of cells, one column per aggregate.
 #[derive(Clone, Copy, Debug)]
 pub struct CellSums<'a> {
-    /// Points.
+    /// The number of points per cell.
     pub n: &'a [u32],
-    /// Sums of weights and greatest weights; `None` where every point weighs 1.
+    /// The sum and the maximum of the weights per cell; `None` if the weight of every point is 1.
     pub weights: Option<(&'a [f64], &'a [f32])>,
 }
 
-/// Sums per cell of some rows of a canvas; what lies outside goes into one cell more.
+/// Sums per pixel of a band of canvas rows. One more pixel accumulates points outside the band.
 #[derive(Debug)]
-pub struct Tallies {
+pub struct BandAccumulator {
     outside: usize,
     width: u32,
-    /// Which cells count for `inside`.
+    /// The pixels whose points are counted in `inside`.
     counted: Range<u32>,
     counts: Option<Vec<u32>>,
     sums: Option<Vec<f64>>,
     max: Option<Vec<f32>>,
-    /// Points inside.
+    /// The number of points inside the counted rows.
     pub inside: u64,
 }
 
-impl Tallies {
-    /// Empty sums of `width` by `height` cells.
-    pub fn new(tally: Tally, width: u32, height: u32) -> Self {
-        let cells = width as usize * height as usize;
-        let counting = matches!(tally, Tally::Count | Tally::CountAndSum);
-        let summing = matches!(tally, Tally::Sum | Tally::CountAndSum);
+impl BandAccumulator {
+    /// An empty accumulator of `width` × `height` pixels.
+    pub fn new(reduction: Reduction, width: u32, height: u32) -> Self {
+        let pixels = width as usize * height as usize;
+        let counting = matches!(reduction, Reduction::Count | Reduction::CountAndSum);
+        let summing = matches!(reduction, Reduction::Sum | Reduction::CountAndSum);
         Self {
-            outside: cells,
+            outside: pixels,
             width,
-            counted: 0..cells as u32,
-            counts: counting.then(|| vec![0; cells + 1]),
-            sums: summing.then(|| vec![0.0; cells + 1]),
-            max: (tally == Tally::Max).then(|| vec![f32::NEG_INFINITY; cells + 1]),
+            counted: 0..pixels as u32,
+            counts: counting.then(|| vec![0; pixels + 1]),
+            sums: summing.then(|| vec![0.0; pixels + 1]),
+            max: (reduction == Reduction::Max).then(|| vec![f32::NEG_INFINITY; pixels + 1]),
             inside: 0,
         }
     }
 
-    /// Lets only some rows count for `inside`.
+    /// Restricts the count in `inside` to `rows`.
     pub fn count_only(&mut self, rows: Range<u32>) {
         self.counted = rows.start * self.width..rows.end * self.width;
     }
 
-    /// Points per cell, where they are kept; the last is those outside.
+    /// The number of points per pixel, if the reduction has counts; the last element is for points outside.
     pub fn counts(&self) -> Option<&[u32]> {
         self.counts.as_deref()
     }
 
-    /// Sums of weights per cell, where they are kept.
+    /// The sum of weights per pixel, if the reduction has sums.
     pub fn sums(&self) -> Option<&[f64]> {
         self.sums.as_deref()
     }
 
-    /// Greatest weights per cell, where they are kept.
+    /// The maximum weight per pixel, if the reduction is [`Reduction::Max`].
     pub fn max(&self) -> Option<&[f32]> {
         self.max.as_deref()
     }
 
-    /// The number that stands for what lies outside.
+    /// The index of the pixel for points outside.
     pub fn outside(&self) -> u32 {
         self.outside as u32
     }
 
-    /// Adds cells, each to the cell of the canvas that `at` says.
+    /// Adds each cell to the pixel with the index in `at`.
     pub fn add_cells(&mut self, at: &[u32], cells: CellSums<'_>) {
         self.inside += inside(at, cells.n, &self.counted);
         if let Some(counts) = &mut self.counts {
@@ -91,25 +91,25 @@ impl Tallies {
         }
         if let Some(max) = &mut self.max {
             match weights {
-                Some((_, greatest)) => at.iter().zip(greatest).for_each(|(&at, &weight)| raise(max, at, weight)),
-                None => at.iter().for_each(|&at| raise(max, at, 1.0)),
+                Some((_, weights)) => at.iter().zip(weights).for_each(|(&at, &weight)| update_max(max, at, weight)),
+                None => at.iter().for_each(|&at| update_max(max, at, 1.0)),
             }
         }
     }
 
-    /// Adds the cells of a block of 64 × 64 that lies inside as a whole and holds `points`; `first` is the number of its
-    /// north-western cell. Answers whether it could: only sums are added this way, and only where all of its
-    /// cells count or none.
+    /// Adds the cells of a block of 64 × 64 pixels that is entirely inside and contains `points` points. `first` is the
+    /// index of its north-western pixel. Returns `false` without adding it unless only sums are accumulated, and either
+    /// all or none of its rows are counted.
     pub fn add_whole_block(&mut self, first: usize, cell: &[u16], cells: CellSums<'_>, points: u64) -> bool {
         let (Some(sums), None, None) = (&mut self.sums, &self.counts, &self.max) else { return false };
         let width = self.width as usize;
-        let reach = first + (SIDE - 1) * width + SIDE;
+        let last = first + (SIDE - 1) * width + SIDE;
         let Range { start, end } = self.counted;
-        let counts = start as usize <= first && reach <= end as usize;
-        if reach > sums.len() || !counts && first < end as usize && reach > start as usize {
+        let counts = start as usize <= first && last <= end as usize;
+        if last > sums.len() || !counts && first < end as usize && last > start as usize {
             return false;
         }
-        let sums = &mut sums[first..reach];
+        let sums = &mut sums[first..last];
         let at = |cell: u16| usize::from(cell) / SIDE % SIDE * width + usize::from(cell) % SIDE;
         match cells.weights {
             Some((sum, _)) => cell.iter().zip(sum).for_each(|(&cell, sum)| sums[at(cell)] += sum),
@@ -119,7 +119,7 @@ impl Tallies {
         true
     }
 
-    /// Adds points, each to the cell of the canvas that `at` says.
+    /// Adds each point to the pixel with the index in `at`.
     pub fn add_points(&mut self, at: &[u32], weight: Option<&[f32]>) {
         self.inside += count_of(at, &self.counted) as u64;
         if let Some(counts) = &mut self.counts {
@@ -137,30 +137,30 @@ impl Tallies {
         }
         if let Some(max) = &mut self.max {
             match weight {
-                Some(weight) => at.iter().zip(weight).for_each(|(&at, &weight)| raise(max, at, weight)),
-                None => at.iter().for_each(|&at| raise(max, at, 1.0)),
+                Some(weight) => at.iter().zip(weight).for_each(|(&at, &weight)| update_max(max, at, weight)),
+                None => at.iter().for_each(|&at| update_max(max, at, 1.0)),
             }
         }
     }
 
-    /// Rounds to `f32` once, into those of the three that are there.
+    /// Writes the accumulated counts, sums and maxima, each rounded to `f32` once.
     pub fn write_to(&self, counts: Option<&mut [f32]>, sums: Option<&mut [f32]>, max: Option<&mut [f32]>) {
-        if let (Some(kept), Some(counts)) = (&self.counts, counts) {
-            round_counts(kept, counts);
+        if let (Some(exact), Some(counts)) = (&self.counts, counts) {
+            round_counts(exact, counts);
         }
-        if let (Some(kept), Some(sums)) = (&self.sums, sums) {
-            round_sums(kept, sums);
+        if let (Some(exact), Some(sums)) = (&self.sums, sums) {
+            round_sums(exact, sums);
         }
-        if let (Some(kept), Some(max)) = (&self.max, max) {
-            let cells = max.len();
-            max.copy_from_slice(&kept[..cells]);
+        if let (Some(own), Some(max)) = (&self.max, max) {
+            let pixels = max.len();
+            max.copy_from_slice(&own[..pixels]);
         }
     }
 }
 
-fn raise(max: &mut [f32], at: u32, weight: f32) {
-    let most = &mut max[at as usize];
-    *most = if weight > *most { weight } else { *most };
+fn update_max(max: &mut [f32], at: u32, weight: f32) {
+    let max = &mut max[at as usize];
+    *max = if weight > *max { weight } else { *max };
 }
 
 wide! {
@@ -176,17 +176,17 @@ wide! {
 }
 
 wide! {
-    fn round_counts(kept: &[u32], counts: &mut [f32]) {
-        for (count, &kept) in counts.iter_mut().zip(kept) {
-            *count = kept as f32;
+    fn round_counts(exact: &[u32], counts: &mut [f32]) {
+        for (count, &exact) in counts.iter_mut().zip(exact) {
+            *count = exact as f32;
         }
     }
 }
 
 wide! {
-    fn round_sums(kept: &[f64], sums: &mut [f32]) {
-        for (sum, &kept) in sums.iter_mut().zip(kept) {
-            *sum = kept as f32;
+    fn round_sums(exact: &[f64], sums: &mut [f32]) {
+        for (sum, &exact) in sums.iter_mut().zip(exact) {
+            *sum = exact as f32;
         }
     }
 }
