@@ -122,7 +122,9 @@ impl Parquet {
         guarded(|| {
             let converter = StatisticsConverter::try_new(name, self.metadata.schema(), self.metadata.parquet_schema())?;
             let (first, last) = (converter.row_group_mins(groups)?, converter.row_group_maxes(groups)?);
-            Ok((0..groups.len()).map(|group| (range.may_hold)(&first.slice(group, 1), &last.slice(group, 1))).collect())
+            Ok((0..groups.len())
+                .map(|group| (range.may_match)(&first.slice(group, 1), &last.slice(group, 1)))
+                .collect())
         })
         .ok()
     }

@@ -1,4 +1,4 @@
-use super::super::table_testing::{Scanned, columns, damage, points, scan, values};
+use super::super::table_testing::{CollectedRows, columns, damage, points, scan, values};
 use super::super::testing::file;
 use super::super::xml::XmlTable;
 use super::*;
@@ -10,7 +10,7 @@ fn open(content: impl AsRef<[u8]>) -> Result<(XmlTable<Kml>, tempfile::NamedTemp
     Ok((XmlTable::open(file.path(), "x.kml".to_owned(), &ReadOptions::default())?, file))
 }
 
-fn read(content: impl AsRef<[u8]>, names: &[&str]) -> Scanned {
+fn read(content: impl AsRef<[u8]>, names: &[&str]) -> CollectedRows {
     let (kml, _file) = open(content).unwrap();
     scan(&kml, names, 1).unwrap()
 }
