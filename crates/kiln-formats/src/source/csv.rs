@@ -85,39 +85,39 @@ impl Csv {
         let mut file = TextFile { file, bytes: metadata.len(), has_carriage_returns: false };
         let mut text = TextBuffer::default();
         let is_complete = text.fill(&file, Self::MAX_HEAD_BYTES).map_err(failed)?;
-        let header = |quote| Header::of(&name, text.filled(), is_complete, quote);
-        let Some(mut found) = header(options.quote)? else {
+        let detect = |quote| Header::of(&name, text.filled(), is_complete, quote);
+        let Some(mut header) = detect(options.quote)? else {
             let limit = Self::MAX_HEAD_BYTES >> 20;
             let message = format!("the first line is longer than {limit} MiB, which does not look like CSV");
             return Err(Error::input(&name, message));
         };
-        file.has_carriage_returns = found.has_carriage_returns;
-        let (start, lines, delimiter) = (found.rows_start as u64, found.lines, found.dialect.delimiter);
+        file.has_carriage_returns = header.has_carriage_returns;
+        let (start, lines, delimiter) = (header.rows_start as u64, header.lines, header.dialect.delimiter);
         if delimiter == b'\t'
             && options.quote.is_none()
             && let Some(line) = unbalanced_quote(&file, start, lines, delimiter, Self::PART_BYTES).map_err(failed)?
-            && let Some(unquoted) = header(Some(Quote::None))?
+            && let Some(unquoted) = detect(Some(Quote::None))?
         {
-            found = unquoted;
+            header = unquoted;
             let text = format!("quotes are read as text, because a quote in line {line} is unbalanced; set ");
-            found.notices.push(message!(text, Parameter::QUOTE, " to `double` if they enclose fields"));
+            header.notices.push(message!(text, Parameter::QUOTE, " to `double` if they enclose fields"));
         }
         let invalid_utf8 = str::from_utf8(text.filled()).err().filter(|error| error.error_len().is_some());
         let has_notice =
-            found.notices.iter().flat_map(Message::parameters).any(|parameter| parameter == Parameter::ENCODING);
+            header.notices.iter().flat_map(Message::parameters).any(|parameter| parameter == Parameter::ENCODING);
         if invalid_utf8.is_some() && !has_notice {
             let text =
                 "some text is not UTF-8, and invalid bytes are replaced; set the encoding, such as windows-1252, with ";
-            found.notices.push(message!(text, Parameter::ENCODING));
+            header.notices.push(message!(text, Parameter::ENCODING));
         }
-        let fields = found.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
-        let decimal_comma = found.decimal_comma.then(|| (DECIMAL_COMMA.to_owned(), String::new()));
+        let fields = header.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
+        let decimal_comma = header.decimal_comma.then(|| (DECIMAL_COMMA.to_owned(), String::new()));
         let schema =
             Schema::new_with_metadata(fields.collect::<Vec<_>>(), decimal_comma.into_iter().collect::<HashMap<_, _>>());
         Ok(Self {
             file,
             name,
-            header: found,
+            header,
             schema,
             part_bytes: Self::PART_BYTES,
             is_quote_set: options.quote == Some(Quote::Double),

@@ -69,7 +69,7 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
     /// Adds the rows of a batch of at most [`Batch::ROWS`] rows.
     fn push_rows(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         let plan = self.plan;
-        plan.note_seen(batch);
+        plan.record_seen(batch);
         let columns = Columns {
             coordinates: plan.coordinates.read(batch),
             weight: plan.weight.as_ref().map(|weight| numbers(batch.column(weight.column), |text| plan.number(text))),

@@ -193,7 +193,7 @@ impl<'t> Finder<'t> {
     }
 
     /// Whether a column is called `name`.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(super) fn has_column(&self, name: &str) -> bool {
         position(name, &self.names).is_ok_and(|found| found.is_some())
     }
 

@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field};
 
 use super::coordinates::{AxisColumn, CoordinateColumns, CoordinateReader, GeometryColumn};
 use super::find::{self, Finder};
-use super::sample::{Sample, read_texts};
+use super::sample::{Sample, read_strings};
 use super::times::TimeColumn;
 use super::values::{is_number, is_text};
 use super::{DECIMAL_COMMA, EXTENSION_METADATA, EXTENSION_NAME};
@@ -92,7 +92,7 @@ impl Plan {
     }
 
     /// Records which of the unlisted columns have a value in a batch.
-    pub(super) fn note_seen(&self, batch: &RecordBatch) {
+    pub(super) fn record_seen(&self, batch: &RecordBatch) {
         for (column, seen) in &self.unlisted {
             if !seen.load(Ordering::Relaxed) && batch.column(*column).null_count() < batch.num_rows() {
                 seen.store(true, Ordering::Relaxed);
@@ -216,7 +216,7 @@ impl Planner<'_> {
     fn date_and_time(&self) -> Result<Option<[RequestedColumn; 2]>, Message> {
         let names = self.query.columns.names.time.as_deref().filter(|_| Role::Time.need(self.query) != Need::No);
         let Some((date, time)) = names.and_then(|names| names.split_once('+')) else { return Ok(None) };
-        if self.finder.has(names.unwrap_or_default()) {
+        if self.finder.has_column(names.unwrap_or_default()) {
             return Ok(None);
         }
         Ok(Some([self.finder.by_name(Role::Time, date)?, self.finder.by_name(Role::Time, time)?]))
@@ -376,7 +376,7 @@ impl Planner<'_> {
     /// The SRID of the first geometry, in EWKB or EWKT.
     fn srid(&self, column: &RequestedColumn) -> Result<Option<u32>, Message> {
         let (mut srid, mut positions) = (None, Vec::new());
-        let read = read_texts(self.table, vec![column.clone()], |batch| {
+        let read = read_strings(self.table, vec![column.clone()], |batch| {
             let array = super::values::decoded(batch.column(0));
             let encoding = if is_text(array.data_type()) { Encoding::Text } else { Encoding::Wkb };
             // Native GeoArrow coordinates have no SRID.
@@ -508,7 +508,7 @@ impl Planner<'_> {
         sample.values(column).for_each(|text| times.add(text));
         let is_ambiguous = |order| matches!(order, DateOrder::Undecided | DateOrder::AssumedMonthFirst);
         if *time_format == TimeFormat::Auto && is_ambiguous(times.order()) {
-            read_texts(self.table, vec![column.clone()], |batch| {
+            read_strings(self.table, vec![column.clone()], |batch| {
                 super::values::for_each_text(&super::values::decoded(batch.column(0)), |text| {
                     if let Some(text) = text {
                         times.add(text);

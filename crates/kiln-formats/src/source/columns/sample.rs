@@ -26,7 +26,7 @@ impl Sample {
     /// If the table cannot be read.
     pub(super) fn of(table: &dyn Table, columns: Vec<RequestedColumn>) -> Result<Self> {
         let mut sample = Self::default();
-        read_texts(table, columns, |batch| {
+        read_strings(table, columns, |batch| {
             sample.values.resize(batch.num_columns(), Vec::new());
             for (column, values) in batch.columns().iter().zip(&mut sample.values) {
                 let column = decoded(column);
@@ -60,7 +60,7 @@ impl Sample {
 ///
 /// # Errors
 /// If the table cannot be read.
-pub(super) fn read_texts(
+pub(super) fn read_strings(
     table: &dyn Table,
     columns: Vec<RequestedColumn>,
     take: impl FnMut(&RecordBatch) -> bool,

@@ -66,7 +66,7 @@ impl TableScan for Scan<'_> {
     }
 }
 
-fn texts(values: &[&str]) -> ArrayRef {
+fn strings(values: &[&str]) -> ArrayRef {
     Arc::new(values.iter().map(|value| (!value.is_empty()).then_some(*value)).collect::<StringArray>())
 }
 
@@ -105,7 +105,7 @@ fn remarks(report: &ScanReport) -> Vec<String> {
 
 #[test]
 fn an_invalid_weight_rejects_the_row_only_if_the_user_named_the_column() {
-    let some = two("count", texts(&["X", "7"]));
+    let some = two("count", strings(&["X", "7"]));
     let (points, report) = scan(&some, &testing::weighted(None)).unwrap();
     assert_eq!(points, [(1.0, 10.0, 1.0), (2.0, 20.0, 7.0)]);
     assert_eq!(
@@ -118,7 +118,7 @@ fn an_invalid_weight_rejects_the_row_only_if_the_user_named_the_column() {
     let (points, report) = scan(&some, &testing::weighted(Some("count"))).unwrap();
     assert_eq!((points, rejections(&report)), (vec![(2.0, 20.0, 7.0)], vec![(1, "count: \"X\" is not a number")]));
 
-    let (points, report) = scan(&two("value", texts(&["low", "high"])), &testing::weighted(None)).unwrap();
+    let (points, report) = scan(&two("value", strings(&["low", "high"])), &testing::weighted(None)).unwrap();
     assert_eq!((points.len(), report.unweighted), (2, 2));
     assert_eq!(
         remarks(&report),
@@ -134,27 +134,27 @@ fn an_invalid_weight_rejects_the_row_only_if_the_user_named_the_column() {
 #[test]
 fn a_common_name_without_numbers_is_skipped_for_the_next() {
     let columns =
-        vec![("x", numbers(&[1.0])), ("y", numbers(&[2.0])), ("value", texts(&["low"])), ("count", texts(&["3"]))];
+        vec![("x", numbers(&[1.0])), ("y", numbers(&[2.0])), ("value", strings(&["low"])), ("count", strings(&["3"]))];
     let (points, report) = scan(&rows(columns), &testing::weighted(None)).unwrap();
     assert_eq!((points, report.remarks().len()), (vec![(1.0, 2.0, 3.0)], 0));
 }
 
 #[test]
 fn the_order_of_day_and_month_is_found_anywhere_in_the_column() {
-    let mut table = two("date", texts(&["05/01/2024", "06/01/2024"]));
+    let mut table = two("date", strings(&["05/01/2024", "06/01/2024"]));
     let (seen, report) = marked(&table, &testing::marked(), &ReadOptions::default());
     assert_eq!(seen, marks(&[(1.0, None, None), (2.0, None, None)]));
     assert!(remarks(&report)[0].contains("set day_first to true or false"), "{report:?}");
     // The first value that shows the order is after the sample.
-    let filler = two("date", texts(&["05/01/2024"; 2])).batches[0].clone();
+    let filler = two("date", strings(&["05/01/2024"; 2])).batches[0].clone();
     table.batches = vec![filler; 600];
-    table.batches.push(two("date", texts(&["13/01/2024", ""])).batches[0].clone());
+    table.batches.push(two("date", strings(&["13/01/2024", ""])).batches[0].clone());
     let (seen, report) = marked(&table, &testing::marked(), &ReadOptions::default());
     let day_us = |day: i64| Some(1_704_067_200_000_000 + (day - 1) * 86_400_000_000);
     assert_eq!((seen[0].1, seen[1200].1, seen[1201].1), (day_us(5), day_us(13), None));
     assert_eq!(report.remarks().len(), 0);
     let first = ReadOptions { day_first: Some(false), ..ReadOptions::default() };
-    let (seen, _) = marked(&two("date", texts(&["01/05/2024", "01/06/2024"])), &testing::marked(), &first);
+    let (seen, _) = marked(&two("date", strings(&["01/05/2024", "01/06/2024"])), &testing::marked(), &first);
     assert_eq!((seen[0].1, seen[1].1), (day_us(5), day_us(6)));
 }
 
@@ -164,8 +164,8 @@ fn a_date_and_a_time_of_day_are_combined() {
         let columns = vec![
             ("lon", numbers(&[1.0, 2.0])),
             ("lat", numbers(&[1.0, 2.0])),
-            (date, texts(&["2024-01-01", "2024-01-02"])),
-            (time, texts(&["12:00:00", ""])),
+            (date, strings(&["2024-01-01", "2024-01-02"])),
+            (time, strings(&["12:00:00", ""])),
         ];
         rows(columns)
     };
@@ -180,7 +180,7 @@ fn a_date_and_a_time_of_day_are_combined() {
 
 #[test]
 fn a_time_filter_without_readable_times_is_an_error() {
-    let table = two("time", texts(&["soon", "later"]));
+    let table = two("time", strings(&["soon", "later"]));
     let message = scan(&table, &Query::default().with_start(Some(0))).unwrap_err().to_string();
     assert!(message.starts_with("rows: the column `time` holds no times: \"soon\" is not a time such as"), "{message}");
     let none = named(|names| names.time = Some("none".to_owned())).with_start(Some(0));
@@ -217,9 +217,9 @@ fn coordinates_are_found_by_a_pair_of_names() {
 fn hemisphere_columns_set_the_sign() {
     let columns = vec![
         ("LATITUDE", numbers(&[59.33, 33.87, 1.0])),
-        ("N/S", texts(&["N", "S", ""])),
+        ("N/S", strings(&["N", "S", ""])),
         ("LONGITUDE", numbers(&[18.07, 151.2, 1.0])),
-        ("E/W", texts(&["E", "W", "E"])),
+        ("E/W", strings(&["E", "W", "E"])),
     ];
     let (points, report) = scan(&rows(columns), &Query::default()).unwrap();
     assert_eq!(points, [(18.07, 59.33, 1.0), (-151.2, -33.87, 1.0)]);
@@ -252,7 +252,7 @@ fn wrapped_longitudes_are_counted() {
 
 #[test]
 fn a_column_that_no_row_of_an_open_table_has_is_an_error() {
-    let mut table = two("kind", texts(&["a", "b"]));
+    let mut table = two("kind", strings(&["a", "b"]));
     table.is_open = true;
     let message = scan(&table, &testing::weighted(Some("kund"))).unwrap_err().to_string();
     assert_eq!(message, "rows: no row has a column \"kund\"; there are \"kind\", \"lon\", \"lat\"");
@@ -263,7 +263,7 @@ fn one_invalid_time_of_day_affects_only_its_row() {
     let with = |times: &[&str], name: &str| {
         let dates = vec!["2024-01-01"; times.len()];
         let coordinate = || numbers(&vec![1.0; times.len()]);
-        rows(vec![("lon", coordinate()), ("lat", coordinate()), ("date", texts(&dates)), (name, texts(times))])
+        rows(vec![("lon", coordinate()), ("lat", coordinate()), ("date", strings(&dates)), (name, strings(times))])
     };
     let minutes = |rows: &Rows, query: &Query<'_>| {
         let (seen, report) = marked(rows, query, &ReadOptions::default());
@@ -283,7 +283,7 @@ fn one_invalid_time_of_day_affects_only_its_row() {
 #[test]
 fn a_geometry_with_another_srid_than_the_first_is_rejected() {
     let column =
-        texts(&["SRID=3857;POINT EMPTY", "SRID=3857;POINT(2003750.83 0)", "SRID=4326;POINT(18 59)", "POINT(1 2)"]);
+        strings(&["SRID=3857;POINT EMPTY", "SRID=3857;POINT(2003750.83 0)", "SRID=4326;POINT(18 59)", "POINT(1 2)"]);
     let (points, report) = scan(&rows(vec![("geom", column)]), &Query::default()).unwrap();
     assert!(points.len() == 1 && (points[0].0 - 18.0).abs() < 1e-4, "{points:?}");
     let reason = "geom: the geometry is in EPSG:4326, the first one in EPSG:3857; all geometries must be in the same reference system";
@@ -292,7 +292,7 @@ fn a_geometry_with_another_srid_than_the_first_is_rejected() {
 
 #[test]
 fn columns_can_be_selected_by_number() {
-    let table = rows(vec![("name", texts(&["a"])), ("", numbers(&[18.0])), ("", numbers(&[59.0]))]);
+    let table = rows(vec![("name", strings(&["a"])), ("", numbers(&[18.0])), ("", numbers(&[59.0]))]);
     let query = named(|names| (names.lon, names.lat) = (Some("2".to_owned()), Some("3".to_owned())));
     assert_eq!(scan(&table, &query).unwrap().0, [(18.0, 59.0, 1.0)]);
 }
@@ -300,7 +300,7 @@ fn columns_can_be_selected_by_number() {
 #[test]
 fn a_declared_geometry_takes_precedence_over_coordinate_columns() {
     use super::EXTENSION_NAME;
-    let mut table = two("geom", texts(&["POINT(5 6)", "POINT(7 8)"]));
+    let mut table = two("geom", strings(&["POINT(5 6)", "POINT(7 8)"]));
     let fields = table.schema.fields().iter().map(|field| Field::clone(field));
     let mut fields: Vec<Field> = fields.collect();
     fields[2] = fields[2]
@@ -314,9 +314,9 @@ fn a_declared_geometry_takes_precedence_over_coordinate_columns() {
 fn hemispheres_and_scales_that_contradict_the_values_reject_the_row() {
     let columns = vec![
         ("lat", numbers(&[33.9, -33.9, 10.0])),
-        ("ns", texts(&["S", "N", "-"])),
+        ("ns", strings(&["S", "N", "-"])),
         ("lon", numbers(&[151.2, 1.0, 20.0])),
-        ("ew", texts(&["E", "E", "-"])),
+        ("ew", strings(&["E", "E", "-"])),
     ];
     let (points, report) = scan(&rows(columns), &Query::default()).unwrap();
     assert_eq!((points, report.rejected), (vec![(151.2, -33.9, 1.0)], 2));

@@ -83,8 +83,8 @@ fn scan(csv: &Csv, value_type: ValueType, is_parallel: bool) -> Result<Events> {
         let left = Mutex::new(parts.iter_mut().enumerate());
         let next = || left.lock().unwrap().next();
         let work = || {
-            while let Some((part, seen)) = next() {
-                assert!(scan.read_part(part, seen)?.is_continue());
+            while let Some((part, sink)) = next() {
+                assert!(scan.read_part(part, sink)?.is_continue());
             }
             Ok(())
         };
@@ -93,12 +93,12 @@ fn scan(csv: &Csv, value_type: ValueType, is_parallel: bool) -> Result<Events> {
             work().and(other.join().unwrap())
         })?;
     } else {
-        for (part, seen) in parts.iter_mut().enumerate() {
-            assert!(scan.read_part(part, seen)?.is_continue());
+        for (part, sink) in parts.iter_mut().enumerate() {
+            assert!(scan.read_part(part, sink)?.is_continue());
         }
     }
-    assert_eq!(parts.iter().map(|seen| seen.bytes).sum::<u64>(), if scan.parts() > 0 { scan.bytes() } else { 0 });
-    Ok(parts.into_iter().flat_map(|seen| seen.events).collect())
+    assert_eq!(parts.iter().map(|sink| sink.bytes).sum::<u64>(), if scan.parts() > 0 { scan.bytes() } else { 0 });
+    Ok(parts.into_iter().flat_map(|sink| sink.events).collect())
 }
 
 fn events(text: impl AsRef<[u8]>) -> Events {
@@ -127,10 +127,10 @@ fn notices(csv: &Csv) -> Vec<String> {
 fn assert_reads(text: impl AsRef<[u8]>, expected_names: &[&str], expected_rows: &[&str]) {
     let text = text.as_ref();
     let csv = open(text).unwrap();
-    let shown = String::from_utf8_lossy(text);
-    assert_eq!(names(&csv), expected_names, "{shown}");
-    assert_eq!(rows_of(&csv), expected_rows, "{shown}");
-    assert_eq!(notices(&csv), [""; 0], "{shown}");
+    let display = String::from_utf8_lossy(text);
+    assert_eq!(names(&csv), expected_names, "{display}");
+    assert_eq!(rows_of(&csv), expected_rows, "{display}");
+    assert_eq!(notices(&csv), [""; 0], "{display}");
 }
 
 fn failure<T: std::fmt::Debug>(result: Result<T>) -> String {
@@ -330,7 +330,7 @@ fn a_quote_that_encloses_rows_is_rejected_with_its_line() {
 #[test]
 fn rows_with_too_many_fields_are_rejected_and_short_rows_are_filled_with_nulls() {
     let text = "lon,lat\n1,2\n1,5,2,5\n3,4,\n5,6,x\n5,6,,\n7\n,8\n, \n";
-    let seen = events(text);
+    let rows = events(text);
     let reason =
         |fields| format!("the row has {fields} fields for 2 columns; maybe a field contains an unquoted \",\"");
     let row = |text: &str| Ok(text.split('|').map(str::to_owned).collect());
@@ -344,7 +344,7 @@ fn rows_with_too_many_fields_are_rejected_and_short_rows_are_filled_with_nulls()
         row("-|8"),
         row("-|-"),
     ];
-    assert_eq!(seen, expected);
+    assert_eq!(rows, expected);
 }
 
 #[test]
@@ -354,9 +354,9 @@ fn a_column_is_numeric_if_all_of_its_values_are_numbers() {
     let expected = [["1.5", "1"], ["20", "-"], ["-", "x"], ["3", "4.0"]];
     assert_eq!(numbers, expected.map(|row| Ok(row.map(str::to_owned).to_vec())));
     let request = Request { columns: columns(&csv, ValueType::Number), workers: 1, time_range: None };
-    let mut seen = EventSink::default();
-    assert!(csv.scan(&request).unwrap().read_part(0, &mut seen).unwrap().is_continue());
-    assert_eq!(seen.types, [DataType::Float64, DataType::Utf8]);
+    let mut sink = EventSink::default();
+    assert!(csv.scan(&request).unwrap().read_part(0, &mut sink).unwrap().is_continue());
+    assert_eq!(sink.types, [DataType::Float64, DataType::Utf8]);
     assert_eq!(rows(b"a,b\n\xff\xfe,\x00\n"), ["\u{fffd}\u{fffd}|\0"]);
 }
 
@@ -369,13 +369,13 @@ fn requested_columns_come_in_the_order_of_the_request() {
         workers: 1,
         time_range: None,
     };
-    let mut seen = EventSink::default();
-    assert!(csv.scan(&request).unwrap().read_part(0, &mut seen).unwrap().is_continue());
-    assert_eq!(seen.events, [Ok(vec!["3".to_owned(), "1".to_owned()])]);
+    let mut sink = EventSink::default();
+    assert!(csv.scan(&request).unwrap().read_part(0, &mut sink).unwrap().is_continue());
+    assert_eq!(sink.events, [Ok(vec!["3".to_owned(), "1".to_owned()])]);
     let none = Request { columns: Vec::new(), workers: 1, time_range: None };
-    let mut seen = EventSink::default();
-    assert!(csv.scan(&none).unwrap().read_part(0, &mut seen).unwrap().is_continue());
-    assert_eq!(seen.events, [Ok(Vec::new())]);
+    let mut sink = EventSink::default();
+    assert!(csv.scan(&none).unwrap().read_part(0, &mut sink).unwrap().is_continue());
+    assert_eq!(sink.events, [Ok(Vec::new())]);
 }
 
 #[test]
@@ -446,9 +446,9 @@ fn a_sink_that_breaks_stops_the_part() {
     let csv = open(format!("lon,lat\n{}1,2,3\n1,2\n", "1,2\n".repeat(20_000))).unwrap();
     let request = Request { columns: columns(&csv, ValueType::Number), workers: 1, time_range: None };
     for last_batch in 1..=4 {
-        let mut seen = EventSink { last_batch: Some(last_batch), ..EventSink::default() };
-        assert!(csv.scan(&request).unwrap().read_part(0, &mut seen).unwrap().is_break(), "{last_batch}");
-        assert_eq!(seen.batches, last_batch);
+        let mut sink = EventSink { last_batch: Some(last_batch), ..EventSink::default() };
+        assert!(csv.scan(&request).unwrap().read_part(0, &mut sink).unwrap().is_break(), "{last_batch}");
+        assert_eq!(sink.batches, last_batch);
     }
 }
 
@@ -518,9 +518,9 @@ proptest! {
         let (text, dialect) = (text.as_bytes(), Dialect { quotes, ..COMMAS });
         let starts = record_starts(text, dialect);
         for cut in 1..text.len() {
-            let (before, behind) = text.split_at(cut);
+            let (before, after) = text.split_at(cut);
             let state = Transition::of(before, b'\n', dialect).apply(QuoteState::Outside);
-            let found = first_row(behind, before[cut - 1], state, dialect).map(|row| cut + row);
+            let found = first_row(after, before[cut - 1], state, dialect).map(|row| cut + row);
             let line_ends = |at: usize| text[at..].iter().take_while(|&&byte| byte == b'\n').count();
             let found = found.map(|at| at + line_ends(at)).filter(|&at| at < text.len());
             prop_assert_eq!(found, starts.iter().copied().find(|&start| start >= cut), "cut at {}", cut);

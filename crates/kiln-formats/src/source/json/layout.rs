@@ -90,8 +90,8 @@ impl Layout {
     /// The column name of the value at `index` in rows that are arrays.
     pub(super) fn name_of(&self, index: usize) -> String {
         let usual = ["x", "y", "weight"].get(index).filter(|_| self.names.is_none());
-        let given = self.names.iter().flatten().nth(index).map(String::as_str);
-        given.or(usual.copied()).map_or_else(|| (index + 1).to_string(), str::to_owned)
+        let declared = self.names.iter().flatten().nth(index).map(String::as_str);
+        declared.or(usual.copied()).map_or_else(|| (index + 1).to_string(), str::to_owned)
     }
 
     /// The error for a `records` path that does not exist.
