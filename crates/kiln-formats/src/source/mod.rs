@@ -11,6 +11,7 @@ mod encoding;
 #[cfg(feature = "flatgeobuf")]
 mod flatgeobuf;
 mod format;
+mod geometry;
 #[cfg(feature = "geopackage")]
 mod geopackage;
 #[cfg(feature = "xml")]
@@ -22,7 +23,6 @@ mod kml;
 mod nested;
 mod packing;
 mod parquet;
-mod place;
 mod shapefile;
 mod table;
 #[cfg(test)]

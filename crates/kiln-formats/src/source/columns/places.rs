@@ -9,9 +9,9 @@ use arrow_schema::DataType;
 use super::adapter::explain;
 use super::values::{for_each_bytes, for_each_text, is_blank, is_text, numbers, shown_value, unpacked};
 use crate::source::AxisOrder;
-use crate::source::place::coordinate::{self, Axis};
-use crate::source::place::crs::Crs;
-use crate::source::place::geometry::{self, Encoding};
+use crate::source::geometry::coordinate::{self, Axis};
+use crate::source::geometry::crs::Crs;
+use crate::source::geometry::decode::{self, Encoding};
 
 /// How the coordinates of rows are read.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ impl AxisColumn {
     }
 
     /// The coordinate that a text writes. A comma before three digits may separate thousands.
-    fn parse(&self, text: &str) -> Result<f64, coordinate::Flaw> {
+    fn parse(&self, text: &str) -> Result<f64, coordinate::CoordinateError> {
         let is_thousands = |text: &str| text.split_once(',').is_some_and(|(_, digits)| digits.trim_end().len() == 3);
         coordinate::parse(text, self.axis, self.decimal_comma || !is_thousands(text))
     }
@@ -213,7 +213,7 @@ impl GeometryColumn {
         let mut row = 0;
         for_each_bytes(&unpacked(array), |bytes| {
             positions.clear();
-            let read = bytes.map(|bytes| geometry::read(encoding, bytes, self.order, &mut positions));
+            let read = bytes.map(|bytes| decode::read(encoding, bytes, self.order, &mut positions));
             let read = match read {
                 None => Ok(()),
                 Some(Ok(srid)) => self.check_srid(srid),
