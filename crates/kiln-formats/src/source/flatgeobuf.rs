@@ -15,7 +15,7 @@ use ::flatgeobuf::{
 use arrow_schema::{DataType, Field, Schema};
 
 use super::format::Format;
-use super::place::geometry::Flaw;
+use super::geometry::decode::GeometryError;
 use super::read_error;
 use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows, wkb_field, write_wkb};
@@ -132,7 +132,7 @@ impl TableScan for Scan<'_> {
             let is_read = find_values(properties, types, &mut spans).is_some();
             let flow = match geometry {
                 None => rows.reject(&|| "it is no valid feature".to_owned()),
-                Some(Err(kind)) => rows.reject(&|| Flaw::NotAPoint(kind.into()).to_string()),
+                Some(Err(kind)) => rows.reject(&|| GeometryError::NotAPoint(kind.into()).to_string()),
                 Some(Ok(_)) if !is_read => rows.reject(&|| "its properties are invalid".to_owned()),
                 Some(Ok(has_place)) => rows.push(|place| match self.request.columns.get(place).and_then(|c| c.index) {
                     Some(0) if has_place => Value::Bytes(&wkb),

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use super::place::geometry::Flaw;
+use super::geometry::decode::GeometryError;
 use super::table::PartResult;
 use super::values::{Value, ValueRows};
 use super::xml::{Attributes, Document, Fields, Grammar, Visitor};
@@ -149,7 +149,7 @@ impl Visitor for Placemarks<'_, '_> {
             _ if self.inside.other.is_some() => {}
             "LineString" | "LinearRing" | "Polygon" | "Model" => {
                 self.inside.other = Some(*depth);
-                return self.add(Place::Flaw(Flaw::NotAPoint(name.to_owned().into()).to_string()));
+                return self.add(Place::Flaw(GeometryError::NotAPoint(name.to_owned().into()).to_string()));
             }
             "Track" => self.inside.track = Some(VecDeque::new()),
             "Data" | "SimpleData" => self.inside.data = attributes.get("name").map(|name| name.trim().to_owned()),

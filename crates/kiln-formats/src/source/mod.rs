@@ -12,6 +12,7 @@ mod encoding;
 #[cfg(feature = "flatgeobuf")]
 mod flatgeobuf;
 mod format;
+mod geometry;
 #[cfg(feature = "geopackage")]
 mod geopackage;
 #[cfg(feature = "xml")]
@@ -22,7 +23,6 @@ mod json;
 mod kml;
 mod nested;
 mod parquet;
-mod place;
 mod shapefile;
 mod table;
 #[cfg(test)]

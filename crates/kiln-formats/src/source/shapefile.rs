@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::{DataType, Field, Schema};
 
-use super::place::geometry::Flaw;
+use super::geometry::decode::GeometryError;
 use super::read_error;
 use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows, wkb_field};
@@ -133,7 +133,7 @@ impl TableScan for Scan<'_> {
             let is_deleted = records.as_mut().map_or(Ok(false), Records::next)?;
             let flow = match shape {
                 _ if is_deleted => rows.reject(&|| "its record in the .dbf file is deleted".to_owned()),
-                Shape::Other(kind) => rows.reject(&|| Flaw::NotAPoint(kind.into()).to_string()),
+                Shape::Other(kind) => rows.reject(&|| GeometryError::NotAPoint(kind.into()).to_string()),
                 Shape::Null | Shape::Points(_) => rows.push(|place| match (&shape, &records) {
                     (Shape::Points(wkb), _) if self.request.columns[place].index == Some(0) => Value::Bytes(wkb),
                     (_, records) => records.as_ref().map_or(Value::Null, |records| records.get(place)),

@@ -9,9 +9,9 @@ use arrow_schema::DataType;
 use super::adapter::describe_invalid;
 use super::values::{decoded, for_each_bytes, for_each_text, is_blank, is_text, numbers, shown_value};
 use crate::source::AxisOrder;
-use crate::source::place::coordinate::{self, Axis};
-use crate::source::place::crs::Crs;
-use crate::source::place::geometry::{self, Encoding};
+use crate::source::geometry::coordinate::{self, Axis};
+use crate::source::geometry::crs::Crs;
+use crate::source::geometry::decode::{self, Encoding};
 
 /// Reads the coordinates of rows.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl AxisColumn {
     }
 
     /// Parses a coordinate. A comma before three digits may be a thousands separator.
-    fn parse(&self, text: &str) -> Result<f64, coordinate::Flaw> {
+    fn parse(&self, text: &str) -> Result<f64, coordinate::CoordinateError> {
         let is_thousands = |text: &str| text.split_once(',').is_some_and(|(_, digits)| digits.trim_end().len() == 3);
         coordinate::parse(text, self.axis, self.decimal_comma || !is_thousands(text))
     }
@@ -220,7 +220,7 @@ impl GeometryColumn {
         let mut row = 0;
         for_each_bytes(&decoded(array), |bytes| {
             positions.clear();
-            let read = bytes.map(|bytes| geometry::read(encoding, bytes, self.order, &mut positions));
+            let read = bytes.map(|bytes| decode::read(encoding, bytes, self.order, &mut positions));
             let read = match read {
                 None => Ok(()),
                 Some(Ok(srid)) => self.check_srid(srid),

@@ -12,9 +12,9 @@ use super::times::TimeColumn;
 use super::values::{is_number, is_text};
 use super::{DECIMAL_COMMA, EXTENSION_METADATA, EXTENSION_NAME};
 use crate::source::batch::RowFields;
-use crate::source::place::coordinate::{self, Axis};
-use crate::source::place::crs::Crs;
-use crate::source::place::geometry::{self, Encoding, TextEncoding};
+use crate::source::geometry::coordinate::{self, Axis};
+use crate::source::geometry::crs::Crs;
+use crate::source::geometry::decode::{self, Encoding, TextEncoding};
 use crate::source::role::{Need, Role, shown};
 use crate::source::table::{Request, RequestedColumn, Table, TimeRange};
 use crate::source::{AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport};
@@ -298,7 +298,7 @@ impl Planner<'_> {
                 let has_geometries = |column: &&RequestedColumn| {
                     let field = self.finder.field(column);
                     field.is_some_and(|field| !is_text(field.data_type()))
-                        || sample.values(column).next().is_some_and(|text| geometry::sniff(text).is_some())
+                        || sample.values(column).next().is_some_and(|text| decode::sniff(text).is_some())
                 };
                 found.iter().find(has_geometries).ok_or_else(|| self.finder.missing_error(Role::Lon))?
             }
@@ -309,7 +309,7 @@ impl Planner<'_> {
             field.metadata().get(EXTENSION_NAME).is_none()
                 && matches!(field.data_type(), DataType::List(_) | DataType::LargeList(_))
         };
-        let encodings = || sample.values(geometry).filter_map(geometry::sniff);
+        let encodings = || sample.values(geometry).filter_map(decode::sniff);
         let ambiguous = encodings().find(|encoding| matches!(encoding, TextEncoding::Pair | TextEncoding::Array));
         let assumed = match ambiguous {
             _ if order.is_some() => None,
@@ -362,7 +362,7 @@ impl Planner<'_> {
         })?;
         Ok(match crs {
             Crs::Wgs84 => None,
-            Crs::Near(name) => {
+            Crs::NearWgs84(name) => {
                 let text = format!(
                     "its coordinates are in {name} and are read as WGS 84, with an error of a few meters at most"
                 );
@@ -384,7 +384,7 @@ impl Planner<'_> {
             super::values::for_each_bytes(&array, |bytes| {
                 if let (Some(bytes), false) = (bytes, is_known) {
                     // An empty geometry is skipped.
-                    if let Ok(found) = geometry::read(encoding, bytes, None, &mut positions) {
+                    if let Ok(found) = decode::read(encoding, bytes, None, &mut positions) {
                         (srid, is_known) = (found, true);
                     }
                 }

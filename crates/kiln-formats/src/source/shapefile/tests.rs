@@ -119,7 +119,7 @@ fn shapes_have_the_values_of_their_records() {
             row(format!("{POINT} e - - - -")),
             row(format!("010400000002000000{POINT}{POINT} f - - - -")),
             row(format!("010400000001000000{POINT} g - - - -")),
-            Err(Flaw::NotAPoint("LineString".into()).to_string()),
+            Err(GeometryError::NotAPoint("LineString".into()).to_string()),
             row(format!("{POINT} - - - - -")),
         ]
     );

@@ -30,7 +30,11 @@ fn hex(wkb: &[u8]) -> String {
 }
 
 /// The points behind one that was there before, and the SRID.
-fn read_as(encoding: Encoding, bytes: &[u8], order: Option<AxisOrder>) -> Result<(Vec<[f64; 2]>, Option<u32>), Flaw> {
+fn read_as(
+    encoding: Encoding,
+    bytes: &[u8],
+    order: Option<AxisOrder>,
+) -> Result<(Vec<[f64; 2]>, Option<u32>), GeometryError> {
     let mut out = vec![[9.0, 9.0]];
     let srid = read(encoding, bytes, order, &mut out);
     assert_eq!(out.remove(0), [9.0, 9.0]);
@@ -38,11 +42,11 @@ fn read_as(encoding: Encoding, bytes: &[u8], order: Option<AxisOrder>) -> Result
     srid.map(|srid| (out, srid))
 }
 
-fn wkb(bytes: &[u8]) -> Result<Vec<[f64; 2]>, Flaw> {
+fn wkb(bytes: &[u8]) -> Result<Vec<[f64; 2]>, GeometryError> {
     read_as(Encoding::Wkb, bytes, None).map(|read| read.0)
 }
 
-fn text(text: &str) -> Result<Vec<[f64; 2]>, Flaw> {
+fn text(text: &str) -> Result<Vec<[f64; 2]>, GeometryError> {
     read_as(Encoding::Text, text.as_bytes(), None).map(|read| read.0)
 }
 
@@ -81,10 +85,10 @@ fn multi_points_and_collections_yield_each_of_their_points() {
     let nested = parts(7, &[multi.clone(), parts(7, &[point(false, 1, None, &[5.0, 6.0])])]);
     assert_eq!(wkb(&nested), Ok(vec![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
     for cut in 0..nested.len() {
-        assert_eq!(wkb(&nested[..cut]), Err(Flaw::Wkb), "{cut}");
+        assert_eq!(wkb(&nested[..cut]), Err(GeometryError::Wkb), "{cut}");
     }
     for cut in 0..21 {
-        assert_eq!(wkb(&point(false, 1, None, &[1.0, 2.0])[..cut]), Err(Flaw::Wkb), "{cut}");
+        assert_eq!(wkb(&point(false, 1, None, &[1.0, 2.0])[..cut]), Err(GeometryError::Wkb), "{cut}");
     }
 }
 
@@ -93,18 +97,24 @@ fn geometries_that_are_not_points_are_named() {
     for (code, name) in [(2, "LineString"), (3, "Polygon"), (6, "MultiPolygon"), (10, "CurvePolygon"), (17, "Triangle")]
     {
         let bytes = [head(false, code, None), vec![0; 4]].concat();
-        assert_eq!(wkb(&bytes), Err(Flaw::NotAPoint(name.into())));
-        assert_eq!(wkb(&parts(7, &[point(false, 1, None, &[1.0, 2.0]), bytes])), Err(Flaw::NotAPoint(name.into())));
+        assert_eq!(wkb(&bytes), Err(GeometryError::NotAPoint(name.into())));
+        assert_eq!(
+            wkb(&parts(7, &[point(false, 1, None, &[1.0, 2.0]), bytes])),
+            Err(GeometryError::NotAPoint(name.into()))
+        );
     }
     let ewkb = [head(true, 0xA000_0003, Some(4326)), vec![0; 4]].concat();
     let message =
         "Polygon is not a point; turn it into Point or MultiPoint first, for example its centroid or its vertices";
     assert_eq!(wkb(&ewkb).unwrap_err().to_string(), message);
-    assert_eq!(text("LINESTRING(1 2, 3 4)"), Err(Flaw::NotAPoint("LineString".into())));
-    assert_eq!(text("curvepolygon z empty"), Err(Flaw::NotAPoint("CurvePolygon".into())));
-    assert_eq!(text("GEOMETRYCOLLECTION(POLYGON((1 2, 3 4, 5 6, 1 2)))"), Err(Flaw::NotAPoint("Polygon".into())));
+    assert_eq!(text("LINESTRING(1 2, 3 4)"), Err(GeometryError::NotAPoint("LineString".into())));
+    assert_eq!(text("curvepolygon z empty"), Err(GeometryError::NotAPoint("CurvePolygon".into())));
+    assert_eq!(
+        text("GEOMETRYCOLLECTION(POLYGON((1 2, 3 4, 5 6, 1 2)))"),
+        Err(GeometryError::NotAPoint("Polygon".into()))
+    );
     let line = r#"{"type": "LineString", "coordinates": [[1, 2], [3, 4]]}"#;
-    assert_eq!(text(line), Err(Flaw::NotAPoint("LineString".into())));
+    assert_eq!(text(line), Err(GeometryError::NotAPoint("LineString".into())));
 }
 
 #[test]
@@ -112,7 +122,7 @@ fn empty_geometries_are_said_to_be_empty() {
     let nan = point(false, 1, None, &[f64::NAN; 2]);
     for bytes in [nan.clone(), point(true, 1001, None, &[f64::NAN; 3]), parts(4, &[]), parts(4, &[nan]), parts(7, &[])]
     {
-        assert_eq!(wkb(&bytes), Err(Flaw::Empty));
+        assert_eq!(wkb(&bytes), Err(GeometryError::Empty));
     }
     for empty in [
         "POINT EMPTY",
@@ -124,26 +134,26 @@ fn empty_geometries_are_said_to_be_empty() {
         r#"{"type": "GeometryCollection", "geometries": []}"#,
         "[]",
     ] {
-        assert_eq!(text(empty), Err(Flaw::Empty), "{empty}");
+        assert_eq!(text(empty), Err(GeometryError::Empty), "{empty}");
     }
 }
 
 #[test]
 fn counts_and_nesting_of_hostile_bytes_are_not_followed() {
     let hostile = |code| [head(false, code, None), vec![0xFF; 4]].concat();
-    assert_eq!(wkb(&hostile(4)), Err(Flaw::Wkb));
-    assert_eq!(wkb(&hostile(7)), Err(Flaw::Wkb));
-    assert_eq!(wkb(&hostile(2)), Err(Flaw::NotAPoint("LineString".into())));
+    assert_eq!(wkb(&hostile(4)), Err(GeometryError::Wkb));
+    assert_eq!(wkb(&hostile(7)), Err(GeometryError::Wkb));
+    assert_eq!(wkb(&hostile(2)), Err(GeometryError::NotAPoint("LineString".into())));
     let level = parts(7, &[vec![]]);
-    assert_eq!(wkb(&level.repeat(1_000_000)), Err(Flaw::TooDeep));
+    assert_eq!(wkb(&level.repeat(1_000_000)), Err(GeometryError::TooDeep));
     assert_eq!(wkb(&[level.repeat(16), point(false, 1, None, &[1.0, 2.0])].concat()), Ok(vec![[1.0, 2.0]]));
-    assert_eq!(text(&"GEOMETRYCOLLECTION(".repeat(100_000)), Err(Flaw::TooDeep));
-    assert_eq!(text(&format!("POINT{}", "(".repeat(100_000))), Err(Flaw::TooDeep));
+    assert_eq!(text(&"GEOMETRYCOLLECTION(".repeat(100_000)), Err(GeometryError::TooDeep));
+    assert_eq!(text(&format!("POINT{}", "(".repeat(100_000))), Err(GeometryError::TooDeep));
     let deep = r#"{"type":"GeometryCollection","geometries":["#.repeat(100_000);
-    assert!(matches!(text(&deep), Err(Flaw::GeoJson(_))));
-    assert!(matches!(text(&"[".repeat(100_000)), Err(Flaw::GeoJson(_))));
-    assert_eq!(wkb(b"POINT(1 2)"), Err(Flaw::Wkb));
-    assert_eq!(wkb(&point(false, 99, None, &[])), Err(Flaw::Wkb));
+    assert!(matches!(text(&deep), Err(GeometryError::GeoJson(_))));
+    assert!(matches!(text(&"[".repeat(100_000)), Err(GeometryError::GeoJson(_))));
+    assert_eq!(wkb(b"POINT(1 2)"), Err(GeometryError::Wkb));
+    assert_eq!(wkb(&point(false, 99, None, &[])), Err(GeometryError::Wkb));
 }
 
 #[test]
@@ -153,14 +163,14 @@ fn geopackage_geometries_are_read_behind_their_header() {
         let blob = [b"GP\0", &[flags][..], &srid, &vec![0; envelope], &point(false, 1, None, &[1.0, 2.0])].concat();
         assert_eq!(read_as(Encoding::Wkb, &blob, None), Ok((vec![[1.0, 2.0]], Some(3857))), "{flags:b}");
         for cut in 2..blob.len() {
-            let flaw = if cut < 8 + envelope { Flaw::GeoPackage } else { Flaw::Wkb };
+            let flaw = if cut < 8 + envelope { GeometryError::GeoPackage } else { GeometryError::Wkb };
             assert_eq!(read_as(Encoding::Wkb, &blob[..cut], None), Err(flaw), "{cut}");
         }
     }
     let undefined = [b"GP\0\x01", &(-1_i32).to_le_bytes()[..], &point(false, 1, None, &[1.0, 2.0])].concat();
     assert_eq!(read_as(Encoding::Wkb, &undefined, None), Ok((vec![[1.0, 2.0]], None)));
     let empty = [b"GP\0\x11", &[0; 4][..], &point(false, 1, None, &[f64::NAN; 2])].concat();
-    assert_eq!(read_as(Encoding::Wkb, &empty, None), Err(Flaw::Empty));
+    assert_eq!(read_as(Encoding::Wkb, &empty, None), Err(GeometryError::Empty));
 }
 
 #[test]
@@ -209,9 +219,9 @@ fn well_known_text_is_read_as_the_standard_and_postgis_write_it() {
         "MULTIPOINT((1 2)(3 4))",
         "POINT(1 2 3 4 5)",
     ] {
-        assert_eq!(text(invalid), Err(Flaw::Wkt), "{invalid}");
+        assert_eq!(text(invalid), Err(GeometryError::Wkt), "{invalid}");
     }
-    assert_eq!(text("POINTS(1 2)"), Err(Flaw::Unknown));
+    assert_eq!(text("POINTS(1 2)"), Err(GeometryError::Unknown));
 }
 
 #[test]
@@ -227,7 +237,7 @@ fn geojson_geometries_features_and_positions_are_longitude_first() {
     let collection = format!(r#"{{"type": "GeometryCollection", "geometries": [{multi}, {geometry}]}}"#);
     assert_eq!(text(&collection), Ok(vec![[1.0, 2.0], [3.0, 4.0], [18.07, 59.33]]));
     assert_eq!(sniff("[18.07, 59.33]"), Some(TextEncoding::Array));
-    assert_eq!(text(r#"{"type": "Feature", "geometry": null}"#), Err(Flaw::Null));
+    assert_eq!(text(r#"{"type": "Feature", "geometry": null}"#), Err(GeometryError::Null));
     for invalid in [
         "{}",
         "{",
@@ -236,7 +246,7 @@ fn geojson_geometries_features_and_positions_are_longitude_first() {
         "[1]",
         "[null,1]",
     ] {
-        assert!(matches!(text(invalid), Err(Flaw::GeoJson(_))), "{invalid}: {:?}", text(invalid));
+        assert!(matches!(text(invalid), Err(GeometryError::GeoJson(_))), "{invalid}: {:?}", text(invalid));
     }
 }
 
@@ -278,7 +288,7 @@ fn pairs_are_latitude_first_unless_their_letters_or_the_order_differ() {
         "null",
     ] {
         assert_eq!(sniff(none), None, "{none}");
-        assert_eq!(text(none), Err(Flaw::Unknown), "{none}");
+        assert_eq!(text(none), Err(GeometryError::Unknown), "{none}");
     }
 }
 

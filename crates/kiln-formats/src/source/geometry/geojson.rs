@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::geometry::Flaw;
+use super::decode::GeometryError;
 
 /// A geometry or a feature. Coordinates are parsed only once the type is known to be made of points.
 #[derive(Deserialize)]
@@ -21,40 +21,40 @@ struct Object<'a> {
 }
 
 /// Adds the points of a geometry or feature to `out`; a reference system is not given.
-pub(super) fn read(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, Flaw> {
+pub(super) fn read(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, GeometryError> {
     parse::<Object>(text)?.read(out).map(|()| None)
 }
 
 /// Reads `[longitude, latitude]`, and what may follow them.
-pub(super) fn read_position(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, Flaw> {
+pub(super) fn read_position(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, GeometryError> {
     add(&parse::<Vec<f64>>(text)?, out).map(|()| None)
 }
 
 impl Object<'_> {
     /// Adds the points. Collections nest no deeper than `serde_json` reads.
-    fn read(&self, out: &mut Vec<[f64; 2]>) -> Result<(), Flaw> {
+    fn read(&self, out: &mut Vec<[f64; 2]>) -> Result<(), GeometryError> {
         let coordinates = || self.coordinates.map_or("[]", RawValue::get);
         match &*self.kind {
             "Point" => add(&parse::<Vec<f64>>(coordinates())?, out),
             "MultiPoint" => parse::<Vec<Vec<f64>>>(coordinates())?.iter().try_for_each(|position| add(position, out)),
             "GeometryCollection" => self.geometries.iter().try_for_each(|geometry| geometry.read(out)),
-            "Feature" => self.geometry.as_ref().ok_or(Flaw::Null)?.read(out),
-            "" => Err(Flaw::GeoJson("missing type; expected Point or MultiPoint".to_owned())),
-            other => Err(Flaw::NotAPoint(other.to_owned().into())),
+            "Feature" => self.geometry.as_ref().ok_or(GeometryError::Null)?.read(out),
+            "" => Err(GeometryError::GeoJson("missing type; expected Point or MultiPoint".to_owned())),
+            other => Err(GeometryError::NotAPoint(other.to_owned().into())),
         }
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Flaw> {
-    serde_json::from_str(text).map_err(|error| Flaw::GeoJson(error.to_string()))
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, GeometryError> {
+    serde_json::from_str(text).map_err(|error| GeometryError::GeoJson(error.to_string()))
 }
 
-fn add(position: &[f64], out: &mut Vec<[f64; 2]>) -> Result<(), Flaw> {
+fn add(position: &[f64], out: &mut Vec<[f64; 2]>) -> Result<(), GeometryError> {
     match *position {
         // An empty point.
         [] => {}
         [x, y, ..] => out.push([x, y]),
-        [_] => return Err(Flaw::GeoJson("one coordinate; expected [longitude, latitude]".to_owned())),
+        [_] => return Err(GeometryError::GeoJson("one coordinate; expected [longitude, latitude]".to_owned())),
     }
     Ok(())
 }

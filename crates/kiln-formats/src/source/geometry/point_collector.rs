@@ -3,28 +3,32 @@
 use geozero::GeomProcessor;
 use geozero::error::{GeozeroError, Result};
 
-use super::geometry::{Flaw, MAX_DEPTH};
+use super::decode::{GeometryError, MAX_DEPTH};
 
 /// The points of one geometry as they are read. The first part that is not a point ends the reading, so neither the counts
 /// nor the nesting of a hostile geometry are followed.
-pub(super) struct Points<'o> {
+pub(super) struct PointCollector<'o> {
     out: &'o mut Vec<[f64; 2]>,
     srid: Option<u32>,
     depth: usize,
-    flaw: Option<Flaw>,
+    flaw: Option<GeometryError>,
 }
 
-impl<'o> Points<'o> {
+impl<'o> PointCollector<'o> {
     pub(super) fn new(out: &'o mut Vec<[f64; 2]>) -> Self {
         Self { out, srid: None, depth: 0, flaw: None }
     }
 
     /// Returns the SRID of a geometry that `read` went through, or why it has none: the own reason, or else `flaw`.
-    pub(super) fn finish(self, read: Result<()>, flaw: Flaw) -> std::result::Result<Option<u32>, Flaw> {
+    pub(super) fn finish(
+        self,
+        read: Result<()>,
+        flaw: GeometryError,
+    ) -> std::result::Result<Option<u32>, GeometryError> {
         read.map(|()| self.srid).map_err(|_| self.flaw.unwrap_or(flaw))
     }
 
-    fn stop(&mut self, flaw: Flaw) -> Result<()> {
+    fn stop(&mut self, flaw: GeometryError) -> Result<()> {
         self.flaw = Some(flaw);
         Err(GeozeroError::GeometryFormat)
     }
@@ -46,12 +50,12 @@ pub(super) fn srid(srid: i32) -> Option<u32> {
 macro_rules! reject {
     ($($begin:ident($($argument:ty),*) $name:literal)*) => {
         $(fn $begin(&mut self, $(_: $argument),*) -> Result<()> {
-            self.stop(Flaw::NotAPoint($name.into()))
+            self.stop(GeometryError::NotAPoint($name.into()))
         })*
     };
 }
 
-impl GeomProcessor for Points<'_> {
+impl GeomProcessor for PointCollector<'_> {
     fn srid(&mut self, srid: Option<i32>) -> Result<()> {
         self.srid = srid.and_then(self::srid);
         Ok(())
@@ -68,7 +72,7 @@ impl GeomProcessor for Points<'_> {
 
     fn geometrycollection_begin(&mut self, _: usize, _: usize) -> Result<()> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { self.stop(Flaw::TooDeep) } else { Ok(()) }
+        if self.depth > MAX_DEPTH { self.stop(GeometryError::TooDeep) } else { Ok(()) }
     }
 
     fn geometrycollection_end(&mut self, _: usize) -> Result<()> {

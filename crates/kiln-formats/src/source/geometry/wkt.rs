@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use geozero::GeozeroGeometry;
 use geozero::wkt::Wkt;
 
-use super::geometry::{Flaw, MAX_DEPTH};
-use super::points::Points;
+use super::decode::{GeometryError, MAX_DEPTH};
+use super::point_collector::PointCollector;
 
 /// The geometries of WKT; the first three are made of points.
 const NAMES: [&str; 16] = [
@@ -32,16 +32,16 @@ const NAMES: [&str; 16] = [
 ///
 /// The `wkt` crate 0.14 recurses into collections without a bound, ignores text behind a geometry, and reads neither curves nor
 /// positions of three numbers without a `Z`. These are handled here first.
-pub(super) fn read(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, Flaw> {
+pub(super) fn read(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, GeometryError> {
     let (srid, text) = split_srid(text);
-    let name = name(text).ok_or(Flaw::Wkt)?;
+    let name = name(text).ok_or(GeometryError::Wkt)?;
     if !NAMES[..3].contains(&name) {
-        return Err(Flaw::NotAPoint(name.into()));
+        return Err(GeometryError::NotAPoint(name.into()));
     }
     check_parentheses(text)?;
-    let mut points = Points::new(out);
+    let mut points = PointCollector::new(out);
     let read = Wkt(with_dimension(text).as_bytes()).process_geom(&mut points);
-    points.finish(read, Flaw::Wkt)?;
+    points.finish(read, GeometryError::Wkt)?;
     Ok(srid)
 }
 
@@ -66,20 +66,20 @@ fn split_srid(text: &str) -> (Option<u32>, &str) {
 }
 
 /// Checks that each parenthesis has its counterpart, at a depth that can be followed, and that nothing follows the last.
-fn check_parentheses(text: &str) -> Result<(), Flaw> {
+fn check_parentheses(text: &str) -> Result<(), GeometryError> {
     let mut depth = 0_usize;
     for (at, byte) in text.bytes().enumerate() {
         match byte {
-            b'(' if depth > MAX_DEPTH => return Err(Flaw::TooDeep),
+            b'(' if depth > MAX_DEPTH => return Err(GeometryError::TooDeep),
             b'(' => depth += 1,
-            b')' => depth = depth.checked_sub(1).ok_or(Flaw::Wkt)?,
+            b')' => depth = depth.checked_sub(1).ok_or(GeometryError::Wkt)?,
             _ => continue,
         }
         if depth == 0 && !text[at + 1..].trim().is_empty() {
-            return Err(Flaw::Wkt);
+            return Err(GeometryError::Wkt);
         }
     }
-    if depth == 0 { Ok(()) } else { Err(Flaw::Wkt) }
+    if depth == 0 { Ok(()) } else { Err(GeometryError::Wkt) }
 }
 
 /// Adds the `Z` or `ZM` that the standard has, and PostGIS leaves out, where positions have three or four numbers.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{AxisOrder, geojson, pair, wkb, wkt};
+use super::{AxisOrder, coordinate_pair, geojson, wkb, wkt};
 
 /// The encoding of a column of geometries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(in crate::source) enum TextEncoding {
 
 /// The reason why a geometry yields no points, as a sentence without the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::source) enum Flaw {
+pub(in crate::source) enum GeometryError {
     #[error("{0} is not a point; turn it into Point or MultiPoint first, for example its centroid or its vertices")]
     NotAPoint(Cow<'static, str>),
     #[error("the geometry is empty")]
@@ -63,20 +63,20 @@ pub(super) const MAX_DEPTH: usize = 16;
 ///
 /// # Errors
 ///
-/// A [`Flaw`] if there is no point, or not only points; `out` is then as it was.
+/// A [`GeometryError`] if there is no point, or not only points; `out` is then as it was.
 pub(in crate::source) fn read(
     encoding: Encoding,
     bytes: &[u8],
     order: Option<AxisOrder>,
     out: &mut Vec<[f64; 2]>,
-) -> Result<Option<u32>, Flaw> {
+) -> Result<Option<u32>, GeometryError> {
     let start = out.len();
     let read = match encoding {
         Encoding::Wkb if bytes.starts_with(b"GP") => wkb::read_geopackage(bytes, out),
         Encoding::Wkb => wkb::read(bytes, out),
         Encoding::Text => match str::from_utf8(bytes).ok().and_then(|text| Some((sniff(text)?, text.trim()))) {
             Some((TextEncoding::Pair, text)) => {
-                return pair::read(text, order.unwrap_or(AxisOrder::LatLon)).map(|point| {
+                return coordinate_pair::read(text, order.unwrap_or(AxisOrder::LatLon)).map(|point| {
                     out.push(point);
                     None
                 });
@@ -85,13 +85,13 @@ pub(in crate::source) fn read(
             Some((TextEncoding::Wkt, text)) => wkt::read(text, out),
             Some((TextEncoding::GeoJson, text)) => geojson::read(text, out),
             Some((TextEncoding::Array, text)) => geojson::read_position(text, out),
-            None => Err(Flaw::Unknown),
+            None => Err(GeometryError::Unknown),
         },
     };
     if read.is_err() {
         out.truncate(start);
     } else if out.len() == start {
-        return Err(Flaw::Empty);
+        return Err(GeometryError::Empty);
     } else if order == Some(AxisOrder::LatLon) {
         out.iter_mut().skip(start).for_each(|point| point.reverse());
     }
@@ -106,11 +106,11 @@ pub(in crate::source) fn sniff(text: &str) -> Option<TextEncoding> {
         b'[' => Some(TextEncoding::Array),
         _ if wkt::name(text).is_some() => Some(TextEncoding::Wkt),
         _ if wkb::is_hex(text) => Some(TextEncoding::HexWkb),
-        _ => pair::read(text, AxisOrder::LatLon).is_ok().then_some(TextEncoding::Pair),
+        _ => coordinate_pair::read(text, AxisOrder::LatLon).is_ok().then_some(TextEncoding::Pair),
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::float_cmp)]
-#[path = "tests/geometry.rs"]
+#[path = "tests/decode.rs"]
 mod tests;

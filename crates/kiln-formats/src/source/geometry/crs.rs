@@ -2,7 +2,7 @@
 //!
 //! `proj4rs` computes the projections, `crs-definitions` has their parameters by EPSG code, and `proj4wkt` reads them from
 //! WKT without a code. Of 6165 definitions the results were compared with PROJ 9.5 at nine points each. Those on WGS 84 and
-//! on the datums of its kind (ETRS89, NAD83, GDA94, …) agree to 1.5 m; of the others, those of [`SHIFTS`] are accepted.
+//! on the datums of its kind (ETRS89, NAD83, GDA94, …) agree to 1.5 m; of the others, those of [`KNOWN_SHIFTS`] are accepted.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub(in crate::source) enum Crs {
     /// Degrees on WGS 84.
     Wgs84,
     /// Degrees that are taken for WGS 84, from which they are a few meters at most, and the name of the system.
-    Near(String),
+    NearWgs84(String),
     /// Coordinates that are transformed.
     Projected(Box<Transform>),
 }
@@ -41,7 +41,7 @@ const WGS84_NAMES: [&str; 6] = ["WGS 84", "WGS84", "CRS84", "CRS84H", "WGS 84 (C
 
 /// Geographic systems by code and name whose degrees PROJ takes for those of WGS 84, too. The EPSG registry states how far they
 /// are from it: 4 m for NAD83, 3 m for GDA94 and GDA2020, and 1 to 2 m for the others.
-const NEAR: [(u32, &str); 14] = [
+const NEAR_WGS84: [(u32, &str); 14] = [
     (4269, "NAD83"),
     (4258, "ETRS89"),
     (4283, "GDA94"),
@@ -62,7 +62,7 @@ const NEAR: [(u32, &str); 14] = [
 /// refused: ED50 came out up to 14 m off, Monte Mario 11 m, and NAD27 needs grids. Behind each is how far the result is from
 /// that of PROJ, and how good the EPSG registry states the shift of PROJ to be.
 #[rustfmt::skip]
-const SHIFTS: [&str; 21] = [
+const KNOWN_SHIFTS: [&str; 21] = [
     "446.448,-125.157,542.06",     // Great Britain: 0 m, 2 m
     "OSGB36",                      // the same by name
     "482.5,-130.6,564.6",          // Ireland: 0 m, 1 m
@@ -95,10 +95,10 @@ impl Crs {
     pub(in crate::source) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.starts_with('{') {
-            return Self::of_json(&serde_json::from_str(text).map_err(|error| format!("invalid PROJJSON: {error}"))?);
+            return Self::from_json(&serde_json::from_str(text).map_err(|error| format!("invalid PROJJSON: {error}"))?);
         }
         if text.contains('[') {
-            return Self::of_wkt(text);
+            return Self::from_wkt(text);
         }
         let (authority, name) = text.rsplit_once([':', '/', '#']).unwrap_or(("", text));
         if let Some(geographic) = Self::named(name) {
@@ -109,7 +109,7 @@ impl Crs {
             Ok(code)
                 if authority.is_empty() || ["EPSG", "ESRI", "SRID"].iter().any(|known| authority.contains(known)) =>
             {
-                Self::of_code(code)
+                Self::from_code(code)
             }
             _ => Err(unsupported(text)),
         }
@@ -120,13 +120,15 @@ impl Crs {
     /// # Errors
     ///
     /// As for [`parse`](Self::parse).
-    pub(in crate::source) fn of_code(code: u32) -> Result<Self, String> {
-        let name =
-            NEAR.iter().find(|near| near.0 == code).map_or_else(|| format!("EPSG:{code}"), |near| near.1.to_owned());
+    pub(in crate::source) fn from_code(code: u32) -> Result<Self, String> {
+        let name = NEAR_WGS84
+            .iter()
+            .find(|near| near.0 == code)
+            .map_or_else(|| format!("EPSG:{code}"), |near| near.1.to_owned());
         match code {
             4326 | 4979 => Ok(Self::Wgs84),
             code if WEB_MERCATOR.contains(&code) => Ok(Self::web_mercator(name)),
-            code => Self::of_definition(name, &definition(code).ok_or_else(|| unsupported(&format!("EPSG:{code}")))?),
+            code => Self::from_definition(name, &definition(code).ok_or_else(|| unsupported(&format!("EPSG:{code}")))?),
         }
     }
 
@@ -135,7 +137,7 @@ impl Crs {
     /// # Errors
     ///
     /// As for [`parse`](Self::parse).
-    pub(in crate::source) fn of_json(json: &Value) -> Result<Self, String> {
+    pub(in crate::source) fn from_json(json: &Value) -> Result<Self, String> {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match json {
             Value::Null => return Ok(Self::Wgs84),
@@ -146,7 +148,7 @@ impl Crs {
             return Self::parse(&format!("{}:{}", text(authority), text(code)));
         }
         if let Some(inner) = json.get("source_crs").or_else(|| json.pointer("/components/0")) {
-            return Self::of_json(inner);
+            return Self::from_json(inner);
         }
         let members = ["/name", "/properties/name", "/properties/code", "/properties/href"];
         let name = members.iter().find_map(|member| json.pointer(member)).map_or("without a name".to_owned(), text);
@@ -171,15 +173,15 @@ impl Crs {
         if WGS84_NAMES.into_iter().any(is_named) {
             return Some(Self::Wgs84);
         }
-        NEAR.into_iter().find(|(_, near)| is_named(near)).map(|(_, near)| Self::Near(near.to_owned()))
+        NEAR_WGS84.into_iter().find(|(_, near)| is_named(near)).map(|(_, near)| Self::NearWgs84(near.to_owned()))
     }
 
     /// The system of WKT: by the code that it gives itself, or else by its parameters.
-    fn of_wkt(wkt: &str) -> Result<Self, String> {
+    fn from_wkt(wkt: &str) -> Result<Self, String> {
         let name = wkt.split('"').nth(1).unwrap_or(wkt);
         // This bounds the recursion of `proj4wkt`, too.
         if let Some(code) = wkt_code(wkt, name)? {
-            let crs = Self::of_code(code);
+            let crs = Self::from_code(code);
             if crs.is_ok() || defined(code).is_some() {
                 return crs;
             }
@@ -191,15 +193,15 @@ impl Crs {
             return Ok(Self::web_mercator(name.to_owned()));
         }
         let definition = proj4wkt::wkt_to_projstring(wkt).map_err(|_| unsupported(name))?;
-        Self::of_definition(name.to_owned(), &definition)
+        Self::from_definition(name.to_owned(), &definition)
     }
 
     /// The system with these parameters of PROJ.
-    fn of_definition(name: String, definition: &str) -> Result<Self, String> {
+    fn from_definition(name: String, definition: &str) -> Result<Self, String> {
         let is_modern = match shift(definition) {
             Shift::None => true,
             Shift::Known => false,
-            Shift::Unknown => return Err(unshifted(&name)),
+            Shift::Unknown => return Err(inaccurate(&name)),
         };
         let system = |definition| Proj::from_proj_string(definition).map_err(|_| unsupported(&name));
         let (from, to) = (system(definition)?, system(WGS84)?);
@@ -208,7 +210,7 @@ impl Crs {
             return Err(unsupported(&name));
         }
         if from.is_latlong() && is_modern {
-            return Ok(Self::Near(name));
+            return Ok(Self::NearWgs84(name));
         }
         Ok(Self::Projected(Box::new(Transform { name, between: Some((from, to)) })))
     }
@@ -255,7 +257,7 @@ fn definition(code: u32) -> Option<Cow<'static, str>> {
 enum Shift {
     /// A few meters at most, which are not worth a shift.
     None,
-    /// One of [`SHIFTS`].
+    /// One of [`KNOWN_SHIFTS`].
     Known,
     /// Another one, or none that is known.
     Unknown,
@@ -264,7 +266,7 @@ enum Shift {
 /// The shift that a definition gives, or that its ellipsoid implies.
 fn shift(definition: &str) -> Shift {
     let value = |key: &str| definition.split_whitespace().find_map(|word| word.strip_prefix(key));
-    let is_known = |shift: &str| SHIFTS.iter().any(|known| shift.starts_with(known));
+    let is_known = |shift: &str| KNOWN_SHIFTS.iter().any(|known| shift.starts_with(known));
     let number = |key: &str| value(key).and_then(|number| number.parse().ok()).unwrap_or(0.0_f64);
     let is_modern_ellipsoid = || {
         matches!(value("+ellps="), Some("GRS80" | "WGS84"))
@@ -314,7 +316,7 @@ fn unsupported(name: &str) -> String {
     )
 }
 
-fn unshifted(name: &str) -> String {
+fn inaccurate(name: &str) -> String {
     format!(
         "the coordinate reference system {name:.80} cannot be brought to WGS 84 to 10 m; reproject the file with \
          `ogr2ogr -t_srs EPSG:4326`"

@@ -9,19 +9,19 @@ pub(in crate::source) enum Axis {
 
 /// The reason why a text is no coordinate, as a message to put behind the text: "`18°75'E` has …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::source) enum Flaw {
+pub(in crate::source) enum CoordinateError {
     #[error("is not in degrees; expected a text like 18.07, 18.07E or 18°04'12\"E")]
     Malformed,
     #[error("has a decimal comma; expected a decimal point")]
-    Comma,
+    DecimalComma,
     #[error("has minutes or seconds of 60 or more")]
-    Sixty,
+    SexagesimalRange,
     #[error("has both a sign and the opposite hemisphere; expected one of them")]
-    Sign,
+    ConflictingSign,
     #[error("has the hemisphere of a latitude; expected E or W")]
-    Latitude,
+    LatitudeHemisphere,
     #[error("has the hemisphere of a longitude; expected N or S")]
-    Longitude,
+    LongitudeHemisphere,
 }
 
 /// Degrees, minutes and seconds: how many are in a degree, the highest valid number, and the spellings of the unit, longer ones
@@ -38,20 +38,20 @@ const PARTS: [(f64, f64, &[&str]); 3] = [
 ///
 /// # Errors
 ///
-/// A [`Flaw`] if the text is no coordinate of this axis.
-pub(in crate::source) fn parse(text: &str, axis: Axis, decimal_comma: bool) -> Result<f64, Flaw> {
+/// A [`CoordinateError`] if the text is no coordinate of this axis.
+pub(in crate::source) fn parse(text: &str, axis: Axis, decimal_comma: bool) -> Result<f64, CoordinateError> {
     match (angle(text, decimal_comma)?, axis) {
-        ((_, Some(Axis::Latitude)), Axis::Longitude) => Err(Flaw::Latitude),
-        ((_, Some(Axis::Longitude)), Axis::Latitude) => Err(Flaw::Longitude),
+        ((_, Some(Axis::Latitude)), Axis::Longitude) => Err(CoordinateError::LatitudeHemisphere),
+        ((_, Some(Axis::Longitude)), Axis::Latitude) => Err(CoordinateError::LongitudeHemisphere),
         ((degrees, _), _) => Ok(degrees),
     }
 }
 
 /// Returns the degrees that `text` gives, and the axis that its hemisphere belongs to.
-pub(super) fn angle(text: &str, decimal_comma: bool) -> Result<(f64, Option<Axis>), Flaw> {
+pub(super) fn angle(text: &str, decimal_comma: bool) -> Result<(f64, Option<Axis>), CoordinateError> {
     let text = text.trim();
     if let Ok(degrees) = fast_float2::parse::<f64, _>(text) {
-        return if degrees.is_finite() { Ok((degrees, None)) } else { Err(Flaw::Malformed) };
+        return if degrees.is_finite() { Ok((degrees, None)) } else { Err(CoordinateError::Malformed) };
     }
     let (before, rest) = split_letters(text);
     let negative = rest.starts_with(['-', '−']);
@@ -60,11 +60,11 @@ pub(super) fn angle(text: &str, decimal_comma: bool) -> Result<(f64, Option<Axis
     for (per_degree, most, units) in PARTS {
         let (number, behind) = split_number(rest, decimal_comma)?;
         if number > most {
-            return Err(Flaw::Sixty);
+            return Err(CoordinateError::SexagesimalRange);
         }
         // Only the last part can have a fraction.
         if last.fract() != 0.0 {
-            return Err(Flaw::Malformed);
+            return Err(CoordinateError::Malformed);
         }
         last = number;
         degrees += number / per_degree;
@@ -76,12 +76,12 @@ pub(super) fn angle(text: &str, decimal_comma: bool) -> Result<(f64, Option<Axis
             break;
         }
     }
-    let ((letters, "") | ("", letters)) = (before, rest) else { return Err(Flaw::Malformed) };
+    let ((letters, "") | ("", letters)) = (before, rest) else { return Err(CoordinateError::Malformed) };
     if letters.is_empty() {
         return Ok((if negative { -degrees } else { degrees }, None));
     }
-    let (axis, sign) = hemisphere(letters).ok_or(Flaw::Malformed)?;
-    if negative && sign > 0.0 { Err(Flaw::Sign) } else { Ok((sign * degrees, Some(axis))) }
+    let (axis, sign) = hemisphere(letters).ok_or(CoordinateError::Malformed)?;
+    if negative && sign > 0.0 { Err(CoordinateError::ConflictingSign) } else { Ok((sign * degrees, Some(axis))) }
 }
 
 /// Returns the axis of a hemisphere and its sign: `N`, `south`, `E.` and the like.
@@ -104,14 +104,14 @@ fn split_letters(text: &str) -> (&str, &str) {
 }
 
 /// Splits a number without a sign from what follows it.
-fn split_number(text: &str, decimal_comma: bool) -> Result<(f64, &str), Flaw> {
+fn split_number(text: &str, decimal_comma: bool) -> Result<(f64, &str), CoordinateError> {
     let end = text.find(|digit: char| !(digit.is_ascii_digit() || matches!(digit, '.' | ','))).unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
     if number.contains(',') && !decimal_comma {
-        return Err(Flaw::Comma);
+        return Err(CoordinateError::DecimalComma);
     }
     let number = number.replace(',', ".").parse();
-    number.map(|number| (number, rest)).map_err(|_| Flaw::Malformed)
+    number.map(|number| (number, rest)).map_err(|_| CoordinateError::Malformed)
 }
 
 #[cfg(test)]
