@@ -47,7 +47,8 @@ impl BatchBuilder {
     }
 }
 
-/// Sends a batch of `rows` rows with the given columns to `sink`, unless `rows` is 0. `name` is the input name for messages.
+/// Sends a batch of `rows` rows with the given columns to `sink`, unless `rows` is 0. `name` is the input name for
+/// messages.
 pub(super) fn send_batch<'c>(
     name: &str,
     columns: impl Iterator<Item = (&'c RequestedColumn, ArrayRef)>,
@@ -110,8 +111,8 @@ impl ColumnBuilder {
         }
     }
 
-    /// Adds the text of a field, trimmed: null if it is empty, with invalid UTF-8 replaced. Quotes are removed from numbers
-    /// and after white space (`1, "a"`).
+    /// Adds the text of a field, trimmed: null if it is empty, with invalid UTF-8 replaced. Quotes are removed from
+    /// numbers and after white space (`1, "a"`).
     #[inline]
     pub(super) fn push_field(&mut self, field: &[u8]) {
         if let (Values::Numbers(numbers), Some(number)) = (&mut self.values, plain_decimal(field)) {
@@ -168,8 +169,9 @@ impl ColumnBuilder {
 /// Parses a plain decimal such as `-12.345678` or `7`: an optional minus and at most 15 digits, optionally with a point
 /// between two of them. Returns `None` for any other text, which may still be a number in another notation.
 ///
-/// The result is the `f64` nearest to the decimal: the digits form an integer that `f64` represents exactly, and so is the
-/// power of ten, so their quotient is rounded once (W. Clinger, How to read floating point numbers accurately, 1990).
+/// The result is the `f64` nearest to the decimal: the digits form an integer that `f64` represents exactly, and so is
+/// the power of ten, so their quotient is rounded once (W. Clinger, How to read floating point numbers accurately,
+/// 1990).
 #[inline]
 fn plain_decimal(text: &[u8]) -> Option<f64> {
     const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];

@@ -1,8 +1,8 @@
 //! CSV files as tables.
 //!
-//! A file is read in parts of about a megabyte; a part has the rows that start in it. Whether a part starts within a quoted
-//! field is known once the parts before it have been searched for quotes ([`quotes`]). `csv-core` then splits the text into
-//! fields ([`record`]), and the requested fields are collected into batches.
+//! A file is read in parts of about a megabyte; a part has the rows that start in it. Whether a part starts within a
+//! quoted field is known once the parts before it have been searched for quotes ([`quotes`]). `csv-core` then splits
+//! the text into fields ([`record`]), and the requested fields are collected into batches.
 
 mod header;
 mod quotes;
@@ -40,8 +40,8 @@ use kiln_core::source::{Quote, ReadOptions};
 /// - The delimiter is `,` `;` tab, `|` or spaces, detected from the first lines. Fields may be quoted (RFC 4180). A
 ///   tab-separated file in which a quoted field would contain a tab and a line end is read without quoting.
 /// - The first line is the header, unless it looks like a row. A title, blank lines and comments (`#`) may precede it.
-/// - A field that is empty, or missing at the end of a row, is null. A row with more fields than columns, or with a quoted
-///   field that contains other rows, is rejected.
+/// - A field that is empty, or missing at the end of a row, is null. A row with more fields than columns, or with a
+///   quoted field that contains other rows, is rejected.
 #[derive(Debug)]
 pub(super) struct Csv {
     file: TextFile,
@@ -305,8 +305,8 @@ impl CsvScan<'_> {
         if batch.is_full() { batch.flush(name, rows) } else { Ok(ControlFlow::Continue(())) }
     }
 
-    /// The number of lines after the first line of a record that look like rows; `None` if they are more likely the text of a
-    /// quoted field.
+    /// The number of lines after the first line of a record that look like rows; `None` if they are more likely the
+    /// text of a quoted field.
     fn enclosed_rows(&self, raw: &[u8]) -> Option<usize> {
         let Header { dialect, names, usual_fields, .. } = &self.csv.header;
         let lines = raw.strip_suffix(b"\n").unwrap_or(raw).split(|&byte| byte == b'\n');

@@ -10,8 +10,9 @@ use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 use kiln_core::source::ReadOptions;
 
-/// The source encoding of an input that starts with `head` and has to be converted to UTF-8: that of its byte order mark,
-/// otherwise the one given in the options, otherwise UTF-16 if every second byte is zero. `None` for UTF-8 and binary data.
+/// The source encoding of an input that starts with `head` and has to be converted to UTF-8: that of its byte order
+/// mark, otherwise the one given in the options, otherwise UTF-16 if every second byte is zero. `None` for UTF-8 and
+/// binary data.
 ///
 /// # Errors
 /// If the options name an unknown encoding.

@@ -35,8 +35,8 @@ pub(super) enum Format {
     Shapefile,
 }
 
-/// The media types that [`read_as`](super::read_as) accepts and their formats; `None`: the format is detected from the content.
-/// Browsers and tools use several types for CSV, on Windows `application/vnd.ms-excel`.
+/// The media types that [`read_as`](super::read_as) accepts and their formats; `None`: the format is detected from the
+/// content. Browsers and tools use several types for CSV, on Windows `application/vnd.ms-excel`.
 const MEDIA_TYPE_FORMATS: [(&str, Option<Format>); 30] = [
     ("application/geo+json", Some(Format::GeoJson)),
     ("application/geo+json-seq", Some(Format::GeoJson)),
@@ -82,8 +82,8 @@ pub const MEDIA_TYPES: [&str; MEDIA_TYPE_FORMATS.len()] = {
 };
 
 impl Format {
-    /// The format of a media type; `None` for generic types such as `text/plain`. Case and parameters (`text/csv;
-    /// charset=utf-8`) are ignored.
+    /// The format of a media type; `None` for generic types such as `text/plain`. Case and parameters such as
+    /// `; charset=utf-8` are ignored.
     ///
     /// # Errors
     /// [`Error::MediaType`] if the media type is not supported.
@@ -209,7 +209,8 @@ const NOT_ARROW: &str = "not an Arrow file: it begins neither with `ARROW1` nor 
 /// The supported formats, for messages.
 const SUPPORTED_FORMATS: &str = "CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile";
 
-/// Binary formats: their magic numbers, their extensions and the error for files that have the extension but not the magic.
+/// Binary formats: their magic numbers, their extensions and the error for files that have the extension but not the
+/// magic.
 const BINARY_FORMATS: [(Format, &[u8], &[&str], &str); 3] = [
     (
         Format::GeoPackage,

@@ -15,16 +15,17 @@ use kiln_core::error::{Error, Result};
 
 /// Opens the input `spec`: the path of a file, or `-` for standard input.
 ///
-/// The format is detected from the content and the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
-/// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; `.gpx`; `.kml`; `.gpkg`,
-/// `.sqlite`, `.sqlite3`, `.db`; `.fgb`; `.shp`; each with or without `.gz` or `.zst`). Unambiguous content takes precedence over
-/// the extension; without a known extension, the content alone decides. Inputs that cannot be read twice (standard input,
-/// pipes, gzip and zstd compressed files) and text in encodings other than UTF-8 are copied to a temporary file on disk, after
-/// a check that their first 4 KiB are in a supported format.
+/// The format is detected from the content and the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`,
+/// `.geojsons`; `.json`, `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`,
+/// `.ipc`; `.gpx`; `.kml`; `.gpkg`, `.sqlite`, `.sqlite3`, `.db`; `.fgb`; `.shp`; each with or without `.gz` or
+/// `.zst`). Unambiguous content takes precedence over the extension; without a known extension, the content alone
+/// decides. Inputs that cannot be read twice (standard input, pipes, gzip and zstd compressed files) and text in
+/// encodings other than UTF-8 are copied to a temporary file on disk, after a check that their first 4 KiB are in a
+/// supported format.
 ///
 /// # Errors
-/// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a directory, empty, or in an unsupported
-/// format; [`Error::Invalid`] if the options name an unknown encoding.
+/// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a directory, empty, or in an
+/// unsupported format; [`Error::Invalid`] if the options name an unknown encoding.
 pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     if spec == "-" {
         return read(io::stdin().lock(), spec, options);
@@ -46,8 +47,9 @@ pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     Format::detect(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec, options)
 }
 
-/// Opens the data of `reader`, with the same detection of format, compression and encoding as [`open`]. `name` is the input
-/// name for messages, and its extension is used as that of a file. The data is copied to an unnamed temporary file.
+/// Opens the data of `reader`, with the same detection of format, compression and encoding as [`open`]. `name` is the
+/// input name for messages, and its extension is used as that of a file. The data is copied to an unnamed temporary
+/// file.
 ///
 /// # Errors
 /// [`Error::Io`] if the data cannot be read or copied; [`Error::Input`] if it is empty or in an unsupported format;
@@ -69,13 +71,14 @@ pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<
 }
 
 /// Opens the request body `reader` in the format of `media_type`, one of [`MEDIA_TYPES`](super::MEDIA_TYPES). Case and
-/// parameters such as `; charset=utf-8` are ignored. Without a media type, or with `application/octet-stream`, the format is
-/// detected from the content. `name` is the input name for messages. The body is copied to an unnamed temporary file, which
-/// is never larger than the body: compressed bodies are rejected, not decompressed.
+/// parameters such as `; charset=utf-8` are ignored. Without a media type, or with `application/octet-stream`, the
+/// format is detected from the content. `name` is the input name for messages. The body is copied to an unnamed
+/// temporary file, which is never larger than the body: compressed bodies are rejected, not decompressed.
 ///
 /// # Errors
 /// [`Error::MediaType`] if `media_type` is not supported; [`Error::Io`] if the body cannot be read or copied;
-/// [`Error::Input`] if it is empty, compressed, or not in the format; [`Error::Invalid`] if the options name an unknown encoding.
+/// [`Error::Input`] if it is empty, compressed, or not in the format; [`Error::Invalid`] if the options name an unknown
+/// encoding.
 pub fn read_as(
     mut reader: impl Read,
     media_type: Option<&str>,
@@ -121,8 +124,8 @@ impl std::fmt::Debug for Inputs {
 /// The number of leading bytes that the format is detected from.
 const HEAD_BYTES: usize = 4096;
 
-/// Checks that `head` is in the format that `detect` returns, copies `head` and `rest` to a temporary file and opens it. Text is
-/// converted to UTF-8.
+/// Checks that `head` is in the format that `detect` returns, copies `head` and `rest` to a temporary file and opens
+/// it. Text is converted to UTF-8.
 fn open_copy(
     detect: impl Fn(&[u8]) -> Result<Format>,
     mut head: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Readers of point data: files and standard input, read as columnar batches of points.
 //!
-//! Each format is a `Table` of Arrow record batches; `columns` converts their columns to points. [`open`] detects the format
-//! of an input.
+//! Each format is a `Table` of Arrow record batches; `columns` converts their columns to points. [`open`] detects the
+//! format of an input.
 
 mod arrow;
 mod builder;

@@ -25,19 +25,19 @@ pub(super) trait Table: Send + Sync {
 
     /// The columns, with the Arrow types that are known without reading rows.
     ///
-    /// A field of a struct column is listed by its dotted path, such as `place.lat`. A geometry has the field metadata of
-    /// GeoArrow: `ARROW:extension:name` (`geoarrow.wkb`, `geoarrow.wkt`, `geoarrow.point`, `geoarrow.multipoint`) and, if
-    /// the coordinate reference system is declared, `ARROW:extension:metadata` (`{"crs": …}`).
+    /// A field of a struct column is listed by its dotted path, such as `place.lat`. A geometry has the field metadata
+    /// of GeoArrow: `ARROW:extension:name` (`geoarrow.wkb`, `geoarrow.wkt`, `geoarrow.point`, `geoarrow.multipoint`)
+    /// and, if the coordinate reference system is declared, `ARROW:extension:metadata` (`{"crs": …}`).
     fn schema(&self) -> &Schema;
 
-    /// Whether the columns have no names and are identified by their position, as in a CSV file without a header or in JSON
-    /// rows that are arrays. Default: `false`.
+    /// Whether the columns have no names and are identified by their position, as in a CSV file without a header or in
+    /// JSON rows that are arrays. Default: `false`.
     fn is_positional(&self) -> bool {
         false
     }
 
-    /// Whether rows may have columns that the schema does not list, as in JSON, where the schema is inferred from the first
-    /// rows. A column that the user names is then requested even if it is unknown. Default: `false`.
+    /// Whether rows may have columns that the schema does not list, as in JSON, where the schema is inferred from the
+    /// first rows. A column that the user names is then requested even if it is unknown. Default: `false`.
     fn is_open(&self) -> bool {
         false
     }

@@ -116,8 +116,8 @@ pub(super) fn points(content: &[u8], name: &str) -> (Vec<Marked>, Vec<String>) {
     (points, report.rejections.into_iter().map(|rejection| rejection.reason).collect())
 }
 
-/// Passes damaged copies of `original` to `read`, which returns whether a copy could be read. Asserts that some can be read
-/// and some cannot.
+/// Passes damaged copies of `original` to `read`, which returns whether a copy could be read. Asserts that some can be
+/// read and some cannot.
 pub(super) fn damage(original: &[u8], copies: u32, mut read: impl FnMut(&[u8]) -> bool) {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut random = |below: usize| {

@@ -72,10 +72,10 @@ impl<'r> ValueRows<'r> {
                 (Column::Bytes(column), _) => column.append_null(),
                 (Column::Values(_, column), Value::Null | Value::Bytes(_) | Value::Text("")) => column.push_null(),
                 (Column::Values(ValueType::Text, column), Value::Integer(integer)) => {
-                    column.push_text(&integer.to_string())
+                    column.push_text(&integer.to_string());
                 }
                 (Column::Values(ValueType::Number, column), Value::Integer(integer)) => {
-                    column.push_number(integer as f64)
+                    column.push_number(integer as f64);
                 }
                 (Column::Values(_, column), Value::Number(number)) => column.push_number(number),
                 (Column::Values(_, column), Value::Text(text)) => column.push_text(text),
@@ -123,8 +123,8 @@ pub(super) fn wkb_field(name: &str, crs: Option<&str>) -> Field {
     Field::new(name, DataType::Binary, true).with_metadata(metadata)
 }
 
-/// Replaces the content of `wkb` with a MultiPoint, or with the first of `points` as a Point. Coordinates are little-endian,
-/// x first.
+/// Replaces the content of `wkb` with a `MultiPoint`, or with the first of `points` as a `Point`. Coordinates are
+/// little-endian, x first.
 pub(super) fn write_wkb(points: &[[u8; 16]], is_multiple: bool, wkb: &mut Vec<u8>) {
     wkb.clear();
     if is_multiple {

@@ -258,7 +258,8 @@ impl Positions {
     }
 }
 
-/// Geometries in a native GeoArrow encoding: separate or interleaved coordinates, one position or a list of them per row.
+/// Geometries in a native GeoArrow encoding: separate or interleaved coordinates, one position or a list of them per
+/// row.
 enum NativeGeometry {
     Separate {
         x: Vec<f64>,

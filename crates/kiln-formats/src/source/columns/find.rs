@@ -227,7 +227,8 @@ impl<'t> Finder<'t> {
         })
     }
 
-    /// Pairs of columns whose names differ only in `lon` and `lat`, such as `stop_lon` and `stop_lat`. Returns their indexes.
+    /// Pairs of columns whose names differ only in `lon` and `lat`, such as `stop_lon` and `stop_lat`. Returns their
+    /// indexes.
     fn pairs(&self) -> Vec<(usize, usize)> {
         let is_suitable = |index: usize| self.check(Role::Lon, &self.requested(index, ValueType::Number)).is_ok();
         let stems = |words: &'static [&'static str]| {

@@ -1,8 +1,8 @@
-//! The adapter from tables to points: it assigns columns to roles and converts values of any type to coordinates, weights,
-//! times and categories.
+//! The adapter from tables to points: it assigns columns to roles and converts values of any type to coordinates,
+//! weights, times and categories.
 //!
-//! [`Plan::of`] selects the columns and decides how to read them, from the schema and, if that is not enough, from the first
-//! rows. An [`Adapter`] converts the batches of a part to points according to this plan.
+//! [`Plan::of`] selects the columns and decides how to read them, from the schema and, if that is not enough, from the
+//! first rows. An [`Adapter`] converts the batches of a part to points according to this plan.
 
 mod adapter;
 mod categories;

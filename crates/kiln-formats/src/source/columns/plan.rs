@@ -58,8 +58,8 @@ impl Plan {
     /// Finds the columns of `table` that `query` needs.
     ///
     /// # Errors
-    /// If a column is missing or has an unsuitable type, if the coordinate reference system is unknown, or if the table cannot
-    /// be read.
+    /// If a column is missing or has an unsuitable type, if the coordinate reference system is unknown, or if the table
+    /// cannot be read.
     pub(super) fn of(table: &dyn Table, options: &ReadOptions, query: &Query<'_>) -> Result<Self> {
         Planner { table, options, query, finder: Finder::new(table, query), notices: table.notices() }.plan()
     }
@@ -343,8 +343,8 @@ impl Planner<'_> {
         Ok(CoordinateReader { columns: CoordinateColumns::Geometry(column), crs })
     }
 
-    /// The coordinate reference system to transform from: the one that the user set, otherwise the `declared` one. `None` if no
-    /// transformation is needed.
+    /// The coordinate reference system to transform from: the one that the user set, otherwise the `declared` one.
+    /// `None` if no transformation is needed.
     fn crs(&mut self, declared: Option<String>) -> Result<Option<Crs>, Message> {
         let configured = self.options.crs.clone();
         let is_configured = configured.is_some();
@@ -500,8 +500,8 @@ impl Planner<'_> {
         Ok(None)
     }
 
-    /// The reader of a time column, configured by its first values, or by more values until the order of day and month is
-    /// clear.
+    /// The reader of a time column, configured by its first values, or by more values until the order of day and month
+    /// is clear.
     fn time_reader(&mut self, column: &RequestedColumn, sample: &Sample) -> Result<TimeReader> {
         let ReadOptions { time_format, day_first, .. } = self.options;
         let mut times = TimeSample::new(time_format.clone(), *day_first);

@@ -89,8 +89,8 @@ pub(super) fn numbers(array: &ArrayRef, parse: impl Fn(&str) -> Option<f64>) -> 
 /// A sentinel for an invalid time.
 pub(super) const INVALID_TIME: i64 = Points::NO_TIME + 1;
 
-/// The times of a column in microseconds since 1970-01-01 UTC, [`Points::NO_TIME`] for missing and [`INVALID_TIME`] for invalid
-/// times.
+/// The times of a column in microseconds since 1970-01-01 UTC, [`Points::NO_TIME`] for missing and [`INVALID_TIME`] for
+/// invalid times.
 pub(super) fn times(array: &ArrayRef, reader: &TimeReader) -> Vec<i64> {
     const DAY_US: i64 = 86_400_000_000;
     let array = &decoded(array);

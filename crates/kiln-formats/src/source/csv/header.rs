@@ -42,8 +42,8 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Detects the layout of a file that starts with `head`. `is_complete`: `head` is the whole file; otherwise the result is
-    /// `None` if more of the file is needed. `name` is the input name for messages.
+    /// Detects the layout of a file that starts with `head`. `is_complete`: `head` is the whole file; otherwise the
+    /// result is `None` if more of the file is needed. `name` is the input name for messages.
     ///
     /// # Errors
     /// [`Error::Input`] if the file is empty or has no recognizable columns.

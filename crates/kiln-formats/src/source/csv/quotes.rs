@@ -1,7 +1,8 @@
 //! A state machine that tracks quoted fields, also when reading starts in the middle of a file.
 //!
-//! The rules are those of `csv-core`: a quote opens a quoted field only as its first byte (RFC 4180); elsewhere outside a
-//! quoted field it is plain text (`5" pipe`). Inside, two quotes are an escaped quote, and a single one closes the field.
+//! The rules are those of `csv-core`: a quote opens a quoted field only as its first byte (RFC 4180); elsewhere outside
+//! a quoted field it is plain text (`5" pipe`). Inside, two quotes are an escaped quote, and a single one closes the
+//! field.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +20,8 @@ pub(super) enum QuoteState {
     Outside,
     /// The next byte is within a quoted field.
     Inside,
-    /// The last byte was a quote within a quoted field: an escaped quote if another one follows, otherwise the closing quote.
+    /// The last byte was a quote within a quoted field: an escaped quote if another one follows, otherwise the closing
+    /// quote.
     Closing,
 }
 
@@ -110,8 +112,9 @@ pub(super) struct PartStart {
 
 /// The start states of the parts of a file, computed from the parts before them, which other threads read.
 ///
-/// Parts are started in order, and each one is published as soon as it is in memory, before its reader waits for its own
-/// start state. So a thread only waits for parts that are being read, never for a thread that waits itself: no deadlock.
+/// Parts are started in order, and each one is published as soon as it is in memory, before its reader waits for its
+/// own start state. So a thread only waits for parts that are being read, never for a thread that waits itself: no
+/// deadlock.
 #[derive(Debug)]
 pub(super) struct PartStarts {
     state: Mutex<State>,
@@ -163,8 +166,9 @@ impl PartStarts {
     }
 }
 
-/// Finds the first quote that is probably not the start of a quoted field: the field would contain a delimiter and a line end,
-/// or is not closed. Returns its line number. Searches `file` in blocks from the offset `start`, after `lines` line ends.
+/// Finds the first quote that is probably not the start of a quoted field: the field would contain a delimiter and a
+/// line end, or is not closed. Returns its line number. Searches `file` in blocks from the offset `start`, after
+/// `lines` line ends.
 pub(super) fn unbalanced_quote(
     file: &TextFile,
     mut start: u64,

@@ -53,8 +53,8 @@ impl Record {
         record
     }
 
-    /// Reads the record at the start of `text`, which must not be a line end, and returns its length including the line end.
-    /// Returns `None` if the text ends before the record does, unless `is_complete` is set (the end of the file).
+    /// Reads the record at the start of `text`, which must not be a line end, and returns its length including the line
+    /// end. Returns `None` if the text ends before the record does, unless `is_complete` is set (the end of the file).
     pub(super) fn read(&mut self, text: &[u8], is_complete: bool) -> Option<usize> {
         if let Some(length) = self.read_unquoted(text) {
             return Some(length);

@@ -27,7 +27,8 @@ fn open(text: impl AsRef<[u8]>) -> Result<Csv> {
     open_with(text, None)
 }
 
-/// The events of a sink: the values of a row in the order of the columns, with `-` for null, or the reason of a rejection.
+/// The events of a sink: the values of a row in the order of the columns, with `-` for null, or the reason of a
+/// rejection.
 type Events = Vec<Result<Vec<String>, String>>;
 
 #[derive(Default)]

@@ -188,8 +188,8 @@ impl Document {
     }
 }
 
-/// Passes a line and its values to `take`, after a [`repair`] if needed. The whole line is checked first, so that no part of an
-/// invalid line becomes a row.
+/// Passes a line and its values to `take`, after a [`repair`] if needed. The whole line is checked first, so that no
+/// part of an invalid line becomes a row.
 ///
 /// # Errors
 /// The parse error and the byte offset of the value that it occurred in.

@@ -14,7 +14,8 @@ const MAX_DEPTH: usize = 16;
 /// The reason for an invalid position.
 pub(super) const INVALID_POSITION: &str = "the coordinates are not [longitude, latitude] as numbers";
 
-/// A callback for a feature or bare geometry and the member `crs` that applies to it, of itself or of a parent collection.
+/// A callback for a feature or bare geometry and the member `crs` that applies to it, of itself or of a parent
+/// collection.
 type FeatureHandler<'t> = dyn FnMut(&JsonValue<'_>, Option<&str>) -> Flow + 't;
 
 /// Passes the features and bare geometries in a GeoJSON object, or in an array of them, to `take`.

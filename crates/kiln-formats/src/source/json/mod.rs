@@ -1,8 +1,8 @@
 //! JSON and GeoJSON as tables.
 //!
-//! A document is a stream of values ([`document`], [`scanner`]); one row at a time is in memory. The rows are the top-level
-//! values, the elements of top-level arrays, or those of a nested array ([`layout`]). A row is split into text slices
-//! ([`raw`]), of which only the requested members are parsed ([`batch_builder`]).
+//! A document is a stream of values ([`document`], [`scanner`]); one row at a time is in memory. The rows are the
+//! top-level values, the elements of top-level arrays, or those of a nested array ([`layout`]). A row is split into
+//! text slices ([`raw`]), of which only the requested members are parsed ([`batch_builder`]).
 
 mod batch_builder;
 mod document;
@@ -31,11 +31,11 @@ use kiln_core::error::Result;
 use kiln_core::parameter::Message;
 use kiln_core::source::ReadOptions;
 
-/// A JSON file as a [`Table`]. Rows are objects, arrays of values or GeoJSON, in an array or concatenated, at the top level or
-/// nested.
+/// A JSON file as a [`Table`]. Rows are objects, arrays of values or GeoJSON, in an array or concatenated, at the top
+/// level or nested.
 ///
-/// In GeoJSON, each position of a `Point` or `MultiPoint` is a row. If the first value is alone on its line, or the extension
-/// is `.ndjson`, `.jsonl` or `.geojsonl`, an invalid line is a rejected row.
+/// In GeoJSON, each position of a `Point` or `MultiPoint` is a row. If the first value is alone on its line, or the
+/// extension is `.ndjson`, `.jsonl` or `.geojsonl`, an invalid line is a rejected row.
 #[derive(Debug)]
 pub(super) struct Json {
     document: Document,
@@ -60,8 +60,8 @@ impl Json {
     /// Opens the file at `path` and infers the schema from its first 1000 rows. `name` is the input name for messages.
     ///
     /// # Errors
-    /// [`Error::Io`](kiln_core::Error::Io) if it cannot be read; [`Error::Input`](kiln_core::Error::Input) if it is empty or
-    /// starts with invalid JSON, or if its rows are not found or ambiguous.
+    /// [`Error::Io`](kiln_core::Error::Io) if it cannot be read; [`Error::Input`](kiln_core::Error::Input) if it is
+    /// empty or starts with invalid JSON, or if its rows are not found or ambiguous.
     pub(super) fn open(path: &Path, name: String, dialect: JsonKind, options: &ReadOptions) -> Result<Self> {
         let document = Document::open(path, name, dialect == JsonKind::Lines)?;
         let records = options.records.as_deref().filter(|records| !records.is_empty());

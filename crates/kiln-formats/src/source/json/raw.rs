@@ -18,8 +18,8 @@ pub(super) enum JsonValue<'t> {
 }
 
 impl<'t> JsonValue<'t> {
-    /// Reads the value at the start of `text`. Returns it and its length including leading white space, or `None` if there is
-    /// only white space.
+    /// Reads the value at the start of `text`. Returns it and its length including leading white space, or `None` if
+    /// there is only white space.
     ///
     /// # Errors
     /// If it is invalid JSON.
@@ -161,8 +161,8 @@ fn replace_surrogates(string: &str) -> String {
     replaced + rest
 }
 
-/// Repairs the value at the start of `text`: replaces `NaN` and infinities, which Python and JavaScript may write, by `null`.
-/// Returns the JSON and the length of the original, or `None` if the text ends before the value does.
+/// Repairs the value at the start of `text`: replaces `NaN` and infinities, which Python and JavaScript may write, by
+/// `null`. Returns the JSON and the length of the original, or `None` if the text ends before the value does.
 pub(super) fn repair(text: &str) -> Option<(String, usize)> {
     let (mut repaired, mut rest, mut depth) = (String::new(), text, 0_usize);
     while let Some(byte) = rest.bytes().next() {

@@ -170,8 +170,8 @@ impl MemberNames {
         }
     }
 
-    /// Adds the member at `path` or, if it is an object, the members of that. Geometries and objects beyond the maximum depth
-    /// count as values.
+    /// Adds the member at `path` or, if it is an object, the members of that. Geometries and objects beyond the maximum
+    /// depth count as values.
     fn add_member(&mut self, path: &str, value: &str, level: usize) {
         let mut kind = MemberType::of(value);
         if first(value) == b'{' && level < Self::MAX_DEPTH && !is_geojson(&JsonValue::of(value)) {

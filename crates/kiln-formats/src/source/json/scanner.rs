@@ -73,7 +73,8 @@ impl<'d> Scanner<'d> {
     const READ_BYTES: usize = if cfg!(test) { 16 } else { 1 << 18 };
     /// The maximum length of a value.
     const MAX_VALUE_BYTES: usize = 256 << 20;
-    /// The maximum length of a value to repair. Without a limit, an extra quote would make the rest of the text one value.
+    /// The maximum length of a value to repair. Without a limit, an extra quote would make the rest of the text one
+    /// value.
     const MAX_REPAIR_BYTES: usize = 16 << 20;
 
     /// A scanner of the text that `input` reads.
@@ -87,8 +88,8 @@ impl<'d> Scanner<'d> {
         Self { window: text.to_owned(), at_end: true, ..Self::new(document, io::empty()) }
     }
 
-    /// Passes the rows at `path` in the next value to `take`. In an array of objects or arrays, each element is a row; any other
-    /// value is one row. Returns whether there is a value at `path`.
+    /// Passes the rows at `path` in the next value to `take`. In an array of objects or arrays, each element is a row;
+    /// any other value is one row. Returns whether there is a value at `path`.
     pub(super) fn rows(&mut self, path: &[String], take: &mut EventHandler<'_>) -> Result<bool, Halt> {
         let mut is_found = path.is_empty();
         match (self.peek()?, path) {
@@ -146,7 +147,8 @@ impl<'d> Scanner<'d> {
         }
     }
 
-    /// Calls `take`, which must read an element or a member, for each one of the next array or object. `close` is its last byte.
+    /// Calls `take`, which must read an element or a member, for each one of the next array or object. `close` is its
+    /// last byte.
     pub(super) fn for_each(&mut self, close: u8, mut take: impl FnMut(&mut Self) -> Flow) -> Flow {
         self.start += 1;
         if self.peek()? == Some(close) {
