@@ -101,7 +101,7 @@ impl Format {
         match self {
             // The reader of Parquet has more to say of its other beginnings.
             Self::Parquet if !head.starts_with(b"PAR") => Err(Error::input(name, NO_PARQUET)),
-            Self::Arrow if !Arrow::begins(head) => Err(Error::input(name, NO_ARROW)),
+            Self::Arrow if !Arrow::has_magic(head) => Err(Error::input(name, NO_ARROW)),
             _ => match BINARIES.iter().find(|(format, ..)| *format == self) {
                 Some((_, magic, _, message)) if !head.starts_with(magic) => Err(Error::input(name, *message)),
                 _ => Ok(()),
@@ -113,7 +113,7 @@ impl Format {
     pub(super) fn is_binary(head: &[u8]) -> bool {
         let is_stranger = STRANGERS.iter().any(|(start, _)| head.starts_with(start));
         let is_map = BINARIES.iter().any(|(_, start, ..)| head.starts_with(start));
-        head.starts_with(b"PAR1") || Arrow::begins(head) || is_stranger || is_map
+        head.starts_with(b"PAR1") || Arrow::has_magic(head) || is_stranger || is_map
     }
 
     /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.
@@ -126,7 +126,7 @@ impl Format {
         if head.starts_with(b"PAR1") {
             return Ok(Self::Parquet);
         }
-        if Arrow::begins(head) {
+        if Arrow::has_magic(head) {
             return Ok(Self::Arrow);
         }
         if let Some((_, what)) = STRANGERS.iter().find(|(start, _)| head.starts_with(start)) {
