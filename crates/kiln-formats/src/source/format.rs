@@ -107,7 +107,7 @@ impl Format {
         match self {
             // For other starts, the Parquet reader has more specific messages.
             Self::Parquet if !head.starts_with(b"PAR") => Err(Error::input(name, NOT_PARQUET)),
-            Self::Arrow if !Arrow::begins(head) => Err(Error::input(name, NOT_ARROW)),
+            Self::Arrow if !Arrow::has_magic(head) => Err(Error::input(name, NOT_ARROW)),
             _ => match BINARY_FORMATS.iter().find(|(format, ..)| *format == self) {
                 Some((_, magic, _, message)) if !head.starts_with(magic) => Err(Error::input(name, *message)),
                 _ => Ok(()),
@@ -119,7 +119,7 @@ impl Format {
     pub(super) fn is_binary(head: &[u8]) -> bool {
         let is_unsupported = UNSUPPORTED_FORMATS.iter().any(|(start, _)| head.starts_with(start));
         let is_binary_format = BINARY_FORMATS.iter().any(|(_, start, ..)| head.starts_with(start));
-        head.starts_with(b"PAR1") || Arrow::begins(head) || is_unsupported || is_binary_format
+        head.starts_with(b"PAR1") || Arrow::has_magic(head) || is_unsupported || is_binary_format
     }
 
     /// Detects the format of data that starts with `head`. Unambiguous content takes precedence over the extension.
@@ -135,7 +135,7 @@ impl Format {
         if head.starts_with(b"PAR1") {
             return Ok(Self::Parquet);
         }
-        if Arrow::begins(head) {
+        if Arrow::has_magic(head) {
             return Ok(Self::Arrow);
         }
         if let Some((_, message)) = UNSUPPORTED_FORMATS.iter().find(|(start, _)| head.starts_with(start)) {

@@ -1,13 +1,13 @@
-//! One coordinate as text: decimal degrees, or degrees, minutes and seconds, with a sign or a hemisphere.
+//! A coordinate as text: decimal degrees, or degrees, minutes and seconds, with a sign or a hemisphere.
 
-/// A coordinate of a position.
+/// An axis of geographic coordinates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) enum Axis {
     Longitude,
     Latitude,
 }
 
-/// The reason why a text is no coordinate, as a message to put behind the text: "`18°75'E` has …".
+/// The reason why a text is not a coordinate, as a message that follows the text: "`18°75'E` has …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::source) enum CoordinateError {
     #[error("is not in degrees; expected a text like 18.07, 18.07E or 18°04'12\"E")]
@@ -24,21 +24,21 @@ pub(in crate::source) enum CoordinateError {
     LongitudeHemisphere,
 }
 
-/// Degrees, minutes and seconds: how many are in a degree, the highest valid number, and the spellings of the unit, longer ones
-/// first. 60 seconds are valid because some programs round up to them.
-const PARTS: [(f64, f64, &[&str]); 3] = [
+/// Degrees, minutes and seconds: the number per degree, the maximum, and the spellings of the unit, longer ones first.
+/// 60 seconds are valid because some programs round up to them.
+const UNITS: [(f64, f64, &[&str]); 3] = [
     (1.0, f64::MAX, &["degrees", "deg", "°", "º", "˚", "d"]),
     (60.0, 60.0_f64.next_down(), &["min", "'", "′", "’", "‘", "´", "m"]),
     (3600.0, 60.0, &["sec", "\"", "″", "”", "“", "''", "′′", "’’", "s"]),
 ];
 
-/// Returns the degrees that `text` gives, north and east positive. Their range is not checked.
+/// Parses `text` as degrees, north and east positive. The range is not checked.
 ///
-/// With `decimal_comma` a comma between digits is taken for a decimal point.
+/// With `decimal_comma`, a comma between digits is read as a decimal point.
 ///
 /// # Errors
 ///
-/// A [`CoordinateError`] if the text is no coordinate of this axis.
+/// A [`CoordinateError`] if the text is not a coordinate of this axis.
 pub(in crate::source) fn parse(text: &str, axis: Axis, decimal_comma: bool) -> Result<f64, CoordinateError> {
     match (angle(text, decimal_comma)?, axis) {
         ((_, Some(Axis::Latitude)), Axis::Longitude) => Err(CoordinateError::LatitudeHemisphere),
@@ -47,36 +47,36 @@ pub(in crate::source) fn parse(text: &str, axis: Axis, decimal_comma: bool) -> R
     }
 }
 
-/// Returns the degrees that `text` gives, and the axis that its hemisphere belongs to.
+/// Parses `text` as degrees, with the axis of its hemisphere, if any.
 pub(super) fn angle(text: &str, decimal_comma: bool) -> Result<(f64, Option<Axis>), CoordinateError> {
     let text = text.trim();
     if let Ok(degrees) = fast_float2::parse::<f64, _>(text) {
         return if degrees.is_finite() { Ok((degrees, None)) } else { Err(CoordinateError::Malformed) };
     }
-    let (before, rest) = split_letters(text);
+    let (prefix, rest) = split_letters(text);
     let negative = rest.starts_with(['-', '−']);
     let mut rest = rest.strip_prefix(['-', '−', '+']).unwrap_or(rest).trim_start();
     let (mut degrees, mut last) = (0.0, 0.0_f64);
-    for (per_degree, most, units) in PARTS {
-        let (number, behind) = split_number(rest, decimal_comma)?;
-        if number > most {
+    for (per_degree, max, units) in UNITS {
+        let (number, remainder) = split_number(rest, decimal_comma)?;
+        if number > max {
             return Err(CoordinateError::SexagesimalRange);
         }
-        // Only the last part can have a fraction.
+        // Only the last number can have a fraction.
         if last.fract() != 0.0 {
             return Err(CoordinateError::Malformed);
         }
         last = number;
         degrees += number / per_degree;
-        rest = behind.trim_start();
-        // Where minutes have no m, an s stands for the south.
+        rest = remainder.trim_start();
+        // If the minutes have no `m`, an `s` means south.
         let mut units = units.iter().filter(|&&unit| unit != "s" || text.contains('m'));
         rest = units.find_map(|unit| rest.strip_prefix(unit)).unwrap_or(rest).trim_start();
         if !rest.starts_with(|next: char| next.is_ascii_digit()) {
             break;
         }
     }
-    let ((letters, "") | ("", letters)) = (before, rest) else { return Err(CoordinateError::Malformed) };
+    let ((letters, "") | ("", letters)) = (prefix, rest) else { return Err(CoordinateError::Malformed) };
     if letters.is_empty() {
         return Ok((if negative { -degrees } else { degrees }, None));
     }
@@ -84,7 +84,7 @@ pub(super) fn angle(text: &str, decimal_comma: bool) -> Result<(f64, Option<Axis
     if negative && sign > 0.0 { Err(CoordinateError::ConflictingSign) } else { Ok((sign * degrees, Some(axis))) }
 }
 
-/// Returns the axis of a hemisphere and its sign: `N`, `south`, `E.` and the like.
+/// Returns the axis and the sign of a hemisphere, such as `N`, `south` or `E.`.
 pub(in crate::source) fn hemisphere(text: &str) -> Option<(Axis, f64)> {
     let text = text.trim().trim_end_matches('.');
     [
@@ -94,16 +94,16 @@ pub(in crate::source) fn hemisphere(text: &str) -> Option<(Axis, f64)> {
         (["w", "west"], (Axis::Longitude, -1.0)),
     ]
     .into_iter()
-    .find_map(|(names, side)| names.iter().any(|name| text.eq_ignore_ascii_case(name)).then_some(side))
+    .find_map(|(names, hemisphere)| names.iter().any(|name| text.eq_ignore_ascii_case(name)).then_some(hemisphere))
 }
 
-/// Splits the letters at the beginning from what follows them.
+/// Splits off the leading letters.
 fn split_letters(text: &str) -> (&str, &str) {
     let end = text.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(text.len());
     (&text[..end], text[end..].trim_start())
 }
 
-/// Splits a number without a sign from what follows it.
+/// Splits off a leading number without a sign.
 fn split_number(text: &str, decimal_comma: bool) -> Result<(f64, &str), CoordinateError> {
     let end = text.find(|digit: char| !(digit.is_ascii_digit() || matches!(digit, '.' | ','))).unwrap_or(text.len());
     let (number, rest) = text.split_at(end);

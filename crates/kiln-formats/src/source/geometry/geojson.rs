@@ -1,4 +1,4 @@
-//! Points in GeoJSON as text: a geometry, a feature, or a position alone.
+//! Points in a GeoJSON geometry, feature or position.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::decode::GeometryError;
 
-/// A geometry or a feature. Coordinates are parsed only once the type is known to be made of points.
+/// A geometry or a feature. Its coordinates are parsed only if its type consists of points.
 #[derive(Deserialize)]
 struct Object<'a> {
     #[serde(rename = "type", borrow, default)]
@@ -20,18 +20,18 @@ struct Object<'a> {
     geometry: Option<Box<Object<'a>>>,
 }
 
-/// Adds the points of a geometry or feature to `out`; a reference system is not given.
+/// Adds the points of a geometry or feature to `out`. GeoJSON has no SRID.
 pub(super) fn read(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, GeometryError> {
     parse::<Object>(text)?.read(out).map(|()| None)
 }
 
-/// Reads `[longitude, latitude]`, and what may follow them.
+/// Adds the position `[longitude, latitude]` to `out`; further numbers are ignored.
 pub(super) fn read_position(text: &str, out: &mut Vec<[f64; 2]>) -> Result<Option<u32>, GeometryError> {
     add(&parse::<Vec<f64>>(text)?, out).map(|()| None)
 }
 
 impl Object<'_> {
-    /// Adds the points. Collections nest no deeper than `serde_json` reads.
+    /// Adds the points. The recursion limit of `serde_json` bounds the nesting of collections.
     fn read(&self, out: &mut Vec<[f64; 2]>) -> Result<(), GeometryError> {
         let coordinates = || self.coordinates.map_or("[]", RawValue::get);
         match &*self.kind {
@@ -51,7 +51,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, GeometryError> {
 
 fn add(position: &[f64], out: &mut Vec<[f64; 2]>) -> Result<(), GeometryError> {
     match *position {
-        // An empty point.
+        // The position of an empty point.
         [] => {}
         [x, y, ..] => out.push([x, y]),
         [_] => return Err(GeometryError::GeoJson("one coordinate; expected [longitude, latitude]".to_owned())),

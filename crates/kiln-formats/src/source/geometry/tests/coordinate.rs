@@ -80,7 +80,7 @@ fn a_hemisphere_belongs_to_its_axis_and_agrees_with_the_sign() {
 }
 
 #[test]
-fn a_decimal_comma_is_read_where_it_is_allowed() {
+fn a_decimal_comma_is_read_if_it_is_allowed() {
     assert_eq!(parse("59,33", Axis::Latitude, true), Ok(59.33));
     assert_eq!(parse("-0,5", Axis::Latitude, true), Ok(-0.5));
     assert_eq!(parse("59,33° N", Axis::Latitude, true), Ok(59.33));
@@ -90,7 +90,7 @@ fn a_decimal_comma_is_read_where_it_is_allowed() {
 }
 
 #[test]
-fn other_texts_are_no_coordinates() {
+fn other_texts_are_rejected() {
     for text in [
         "",
         " ",
@@ -118,15 +118,15 @@ fn other_texts_are_no_coordinates() {
 }
 
 #[test]
-fn hemispheres_of_their_own_column_give_axis_and_sign() {
-    for (text, side) in [
+fn a_hemisphere_has_an_axis_and_a_sign() {
+    for (text, expected) in [
         ("N", (Axis::Latitude, 1.0)),
         (" s ", (Axis::Latitude, -1.0)),
         ("E", (Axis::Longitude, 1.0)),
         ("West", (Axis::Longitude, -1.0)),
         ("S.", (Axis::Latitude, -1.0)),
     ] {
-        assert_eq!(hemisphere(text), Some(side), "{text}");
+        assert_eq!(hemisphere(text), Some(expected), "{text}");
     }
     for text in ["", "NE", "O", "1", "northern"] {
         assert_eq!(hemisphere(text), None, "{text}");
@@ -146,8 +146,8 @@ proptest! {
     #[test]
     fn degrees_minutes_and_seconds_add_up(whole in 0..180_u32, minutes in 0..60_u32, hundredths in 0..6000_u32, west: bool) {
         let seconds = f64::from(hundredths) / 100.0;
-        let side = if west { 'W' } else { 'E' };
-        let degrees = lon(&format!("{whole}°{minutes:02}'{seconds:05.2}\"{side}")).unwrap();
+        let hemisphere = if west { 'W' } else { 'E' };
+        let degrees = lon(&format!("{whole}°{minutes:02}'{seconds:05.2}\"{hemisphere}")).unwrap();
         let expected = f64::from(whole) + f64::from(minutes) / 60.0 + seconds / 3600.0;
         prop_assert!((degrees.abs() - expected).abs() < 1e-9 && (degrees <= 0.0 || !west));
     }
