@@ -11,7 +11,7 @@ use kiln::geo::{Bounds, Canvas, Points, Projection, TileCoord};
 use kiln::layer::{Layer, LayerSpec, Style, render_shaded};
 use kiln::raster::Reduction;
 use kiln::source::{MemorySource, Query};
-use kiln::store::{Batch, Description, Existing, Progress, Snapshot, Store};
+use kiln::store::{Batch, Description, ExistingPoints, Progress, Snapshot, Store};
 
 const WEEK_US: i64 = 7 * 86_400 * 1_000_000;
 
@@ -67,8 +67,8 @@ fn import(store: &Store, name: &str, cloud: &Cloud, threads: usize) -> Arc<Snaps
     let layer = store.create(name, Description::default()).expect("a new layer");
     let query = Query::default().with_weights(true).with_times(true);
     layer
-        .import(&MemorySource(cloud.points()), &query, Existing::Kept, None, threads, &Progress::default())
-        .expect("a writable temporary folder");
+        .import(&MemorySource(cloud.points()), &query, ExistingPoints::Keep, None, threads, &Progress::default())
+        .expect("room in the temporary folder");
     layer.snapshot()
 }
 

@@ -26,7 +26,7 @@ impl OpenInputs {
     /// If an input cannot be opened, a database is named beside others, it has no such table with such columns, or one of the
     /// `options` has no meaning for a table.
     pub fn open(inputs: &[String], columns: &Columns, options: &ReadOptions) -> Result<Self> {
-        if let Some(database) = inputs.iter().find(|input| Address::is_meant(input)) {
+        if let Some(database) = inputs.iter().find(|input| Address::is_database_url(input)) {
             if inputs.len() > 1 {
                 return Err(Error::invalid(Parameter::INPUT, "a database is read by itself, without other inputs"));
             }

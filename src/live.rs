@@ -161,7 +161,7 @@ impl Table<'_> {
     /// Those of the database.
     pub fn open(self, database: &Arc<Database>) -> Result<Arc<LiveTable>> {
         let Self { name, layer, relation, refresh } = self;
-        let columns = relation.described();
+        let columns = relation.describe_columns();
         let label = relation.label().to_owned();
         let description = layer.map_or_else(Description::default, |layer| Description {
             title: layer.title.clone(),

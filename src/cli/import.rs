@@ -16,7 +16,7 @@ use crate::layer::{StyleOptions, remarks};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::source::{self, Columns};
-use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer};
+use crate::store::{Description, ExistingPoints, ImportReport, Progress, Store, StoredLayer};
 
 /// Bring points from files into a layer that is kept on the disk.
 ///
@@ -128,7 +128,7 @@ impl Args {
         before: Option<&StoredLayer>,
         opened: &OpenInputs,
         stages: &Progress,
-    ) -> Result<Imported> {
+    ) -> Result<ImportReport> {
         let Some(layer) = before else {
             let known = Description { weight: opened.weight.clone(), ..Description::default() };
             let description = self.description(known);
@@ -142,7 +142,7 @@ impl Args {
         let imported = self.fill(layer, description.clone(), opened, stages)?;
         if self.append && imported.report.read == 0 {
             // A day without rows is no failure of whatever appends daily.
-            description.map_or(Ok(()), |description| layer.describe(description))?;
+            description.map_or(Ok(()), |description| layer.set_description(description))?;
         } else {
             self.require_points(&imported, opened)?;
         }
@@ -155,8 +155,8 @@ impl Args {
         description: Option<Description>,
         opened: &OpenInputs,
         stages: &Progress,
-    ) -> Result<Imported> {
-        let existing = if self.replace { Existing::Replaced } else { Existing::Kept };
+    ) -> Result<ImportReport> {
+        let existing = if self.replace { ExistingPoints::Replace } else { ExistingPoints::Keep };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = self.rows.query().with_progress(Some(&read));
@@ -165,7 +165,7 @@ impl Args {
     }
 
     /// Makes sure that points were added.
-    fn require_points(&self, imported: &Imported, opened: &OpenInputs) -> Result<()> {
+    fn require_points(&self, imported: &ImportReport, opened: &OpenInputs) -> Result<()> {
         /// More files than that are named by what was said.
         const NAMED: usize = 4;
         if imported.points > 0 {
@@ -205,7 +205,7 @@ impl Args {
         }
     }
 
-    fn summary(&self, store: &Store, imported: &Imported, start: Instant) -> Result<String> {
+    fn summary(&self, store: &Store, imported: &ImportReport, start: Instant) -> Result<String> {
         let layer = super::store::layer(store, &self.layer)?;
         let mut line = summary::imported(imported, &self.layer, &layer.snapshot().summary(), start.elapsed());
         if self.keep.is_some() && layer.snapshot().summary().time_us.is_none() {

@@ -14,7 +14,11 @@ use crate::postgis::Address;
 pub(super) fn expanded(inputs: &[String]) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for input in inputs {
-        if input == "-" || Address::is_meant(input) || Path::new(input).exists() || !input.contains(['*', '?', '[']) {
+        if input == "-"
+            || Address::is_database_url(input)
+            || Path::new(input).exists()
+            || !input.contains(['*', '?', '['])
+        {
             files.push(input.clone());
         } else {
             files.extend(matching(input)?);

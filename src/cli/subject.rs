@@ -55,7 +55,7 @@ impl Subject {
         let opened = OpenInputs::open(&files, &rows.columns(), &rows.read_options())?;
         let query = rows.query();
         let first = opened.names.first().map(String::as_str).unwrap_or_default();
-        let is_table = files.iter().any(|input| Address::is_meant(input));
+        let is_table = files.iter().any(|input| Address::is_database_url(input));
         let stem = if is_table { None } else { Path::new(first).file_stem() };
         let name = stem.map_or(first.into(), |stem| stem.to_string_lossy());
         let columns =

@@ -9,7 +9,7 @@ use crate::export::TileExportReport;
 use crate::geo::Zooms;
 use crate::layer::{Blend, Heatmap, Style, Unit};
 use crate::source::ScanReport;
-use crate::store::{Imported, Summary};
+use crate::store::{ImportReport, Summary};
 
 /// The summary of a drawn picture.
 pub(super) fn of(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
@@ -75,7 +75,7 @@ pub(super) fn exported(
 }
 
 /// The summary of an import; `layer` is what the layer comes to after it.
-pub(super) fn imported(imported: &Imported, name: &str, layer: &Summary, elapsed: Duration) -> String {
+pub(super) fn imported(imported: &ImportReport, name: &str, layer: &Summary, elapsed: Duration) -> String {
     let report = &imported.report;
     let mut line = format!("read {}", plural(report.read, "row"));
     if report.filtered > 0 {

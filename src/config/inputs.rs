@@ -58,7 +58,7 @@ impl Deref for Inputs {
 impl Inputs {
     /// The first input that is the URL of a database.
     pub(super) fn database(&self) -> Option<&str> {
-        self.iter().map(String::as_str).find(|input| Address::is_meant(input))
+        self.iter().map(String::as_str).find(|input| Address::is_database_url(input))
     }
 
     /// Checks the URL of a database.
@@ -68,12 +68,12 @@ impl Inputs {
 
     /// The paths of files.
     pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        self.0.iter_mut().filter(|input| *input != "-" && !Address::is_meant(input))
+        self.0.iter_mut().filter(|input| *input != "-" && !Address::is_database_url(input))
     }
 
     fn without_passwords(&self) -> Vec<String> {
         let without = |input: &String| {
-            if Address::is_meant(input) { Address::without_password(input) } else { input.clone() }
+            if Address::is_database_url(input) { Address::without_password(input) } else { input.clone() }
         };
         self.iter().map(without).collect()
     }
@@ -103,7 +103,7 @@ impl Config {
     /// [`Error::Config`] if a `NAME` is invalid or taken, or there are two databases.
     pub fn add_inputs(&mut self, inputs: &[String]) -> Result<()> {
         let (databases, files): (Vec<&String>, Vec<&String>) =
-            inputs.iter().partition(|input| Address::is_meant(input));
+            inputs.iter().partition(|input| Address::is_database_url(input));
         match &databases[..] {
             [] => {}
             [url] => self.postgis.url = Some(Token::from_text((*url).clone())),

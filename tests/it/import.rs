@@ -214,14 +214,14 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         (2, &["a[.csv", "--layer", "new"], &["a[.csv", "not a pattern"]),
         (1, &["none.csv", "--layer", "new"], &["none.csv", "cannot read"]),
         (1, &["none*.csv", "--layer", "new"], &["none*.csv", "no file matches"]),
-        (1, &["empty.csv", "--layer", "new"], &["empty.csv", "nothing in it"]),
+        (1, &["empty.csv", "--layer", "new"], &["empty.csv", "input is empty"]),
         (1, &["head.csv", "--layer", "new"], &["head.csv", "no rows"]),
         (1, &["bad.csv", "--layer", "new"], &["bad.csv", "none of the 2 rows", "row 1"]),
         (1, &["bad.csv", "--layer", "there", "--replace"], &["bad.csv", "none of the 2 rows"]),
         (1, &["polar.csv", "--layer", "there", "--replace"], &["polar.csv", "85.05°"]),
         (1, &["a.csv", "--layer", "new", "--weight", "height"], &["a.csv", "height"]),
         (1, &["a.csv", "--layer", "new", "--store", "a.csv"], &["a.csv", "not a folder"]),
-        (1, &["-", "--layer", "new"], &["-: there is nothing in it"]),
+        (1, &["-", "--layer", "new"], &["-: the input is empty"]),
     ] {
         kiln(home, ["import"].iter().chain(args)).failed(code, words);
     }
@@ -266,7 +266,7 @@ fn an_input_without_rows_can_be_appended_but_makes_no_layer() {
     assert!(kiln(home, ["import", "head.csv", "none.json", "--layer", "daily", "--append"]).done().contains("nothing"));
     // Rows of which none is a point are a failure, and so is a file without a byte: whatever writes it has failed.
     kiln(home, ["import", "bad.csv", "--layer", "daily", "--append"]).failed(1, &["bad.csv", "none of the 1 rows"]);
-    kiln(home, ["import", "none.csv", "--layer", "daily", "--append"]).failed(1, &["none.csv", "nothing in it"]);
+    kiln(home, ["import", "none.csv", "--layer", "daily", "--append"]).failed(1, &["none.csv", "input is empty"]);
     kiln(home, ["import", "a.csv", "--layer", "daily", "--append", "--start", "2024"]).failed(1, &["a.csv"]);
     assert_eq!((files(home), layer(home, "daily")), before);
     // What is said of the layer holds all the same.

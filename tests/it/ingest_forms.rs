@@ -70,7 +70,7 @@ fn the_files_of_a_form_are_one_change() {
     let good: Part<'_> = (good.0, good.1, good.2.as_bytes());
     for (bad, status, words) in [
         (("name=\"b\"; filename=\"bad.csv\"", "text/csv", &b"a,b\n1,2\n"[..]), 400, &["bad.csv: ", "longitude"][..]),
-        (("name=\"b\"; filename=\"bad.csv\"", "text/csv", b""), 400, &["bad.csv: ", "nothing in it"]),
+        (("name=\"b\"; filename=\"bad.csv\"", "text/csv", b""), 400, &["bad.csv: ", "input is empty"]),
         (("name=\"b\"; filename=\"bad.png\"", "image/png", b"x"), 415, &["bad.png: ", "image/png", "text/csv"]),
         (("name=\"b\"; filename=\"bad.gz\"", "application/gzip", &packed[..30]), 400, &["decompressed"]),
         (("name=\"b\"; filename=\"bad.json\"", "", b"[[1,2],[3,"), 400, &["bad.json: "]),

@@ -40,7 +40,7 @@ fn a_body_that_cannot_be_read_adds_nothing() {
     let server = server("[limits]\ningest_body = \"20KiB\"\ningest_points = 500\n");
     server.put("some", &json!({})).ok(201);
     let typed = |media_type: &str, body: &str| server.points("some", media_type, body);
-    typed("text/csv", "").refused(400, &["nothing in it"]);
+    typed("text/csv", "").refused(400, &["input is empty"]);
     typed("text/csv", "a,b\n1,2\n").refused(400, &["longitude"]);
     typed("application/json", "[[1,2],[3,").refused(400, &["JSON"]);
     typed("application/vnd.apache.parquet", "PAR1").refused(400, &["Parquet"]);

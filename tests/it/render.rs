@@ -221,7 +221,7 @@ fn failed_work_is_told_in_a_line_and_exits_with_1() {
     kiln(folder.path(), both).failed(1, &["none of the 1 rows", "; text.csv row 1: ", "foo"]);
     fs::write(folder.path().join("lines.ndjson"), "{oops}\n{\"lon\":\n").unwrap();
     kiln(folder.path(), ["render", "lines.ndjson", "-o", "out.png"])
-        .failed(1, &["lines.ndjson: none of the 2 rows has a valid point; row 1: broken JSON"]);
+        .failed(1, &["lines.ndjson: none of the 2 rows has a valid point; row 1: invalid JSON"]);
     kiln(folder.path(), ["render", "missing.csv", "-o", "out.png"]).failed(1, &["missing.csv", "No such file"]);
     fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
     kiln(folder.path(), ["render", "p.csv", "-o", "no/such/folder.png"]).failed(1, &["no/such/folder.png", "write"]);

@@ -35,7 +35,7 @@ pub struct Address {
 
 impl Address {
     /// Whether a text is the URL of a database, by its scheme.
-    pub fn is_meant(text: &str) -> bool {
+    pub fn is_database_url(text: &str) -> bool {
         ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
     }
 
@@ -66,7 +66,7 @@ impl FromStr for Address {
     /// [`Error::Invalid`] if it is invalid. The message does not repeat the text, which may contain a password.
     fn from_str(text: &str) -> Result<Self> {
         let refused = |why: String| Error::invalid(Parameter::DATABASE, why);
-        if !Self::is_meant(text) {
+        if !Self::is_database_url(text) {
             return Err(refused("not an address such as postgres://user@host/name".into()));
         }
         let (base, query) = text.split_once('?').unwrap_or((text, ""));

@@ -138,7 +138,7 @@ impl Relation {
     }
 
     /// A description of the columns' roles.
-    pub fn described(&self) -> String {
+    pub fn describe_columns(&self) -> String {
         let mut text = format!("points of {}", self.geometry.name);
         for (word, column) in [("weight", &self.weight), ("time", &self.time), ("category", &self.category)] {
             if let Some(column) = column {

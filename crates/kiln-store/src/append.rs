@@ -2,7 +2,7 @@
 
 use super::layer::{Change, StoredLayer};
 use super::merge::{SegmentOptions, write_segment};
-use super::queue::{Appended, PendingPoints, PendingWrite};
+use super::queue::{AppendOutcome, PendingPoints, PendingWrite};
 use super::requests::Request;
 use super::rows::Rows;
 use super::segment::SegmentEntry;
@@ -41,7 +41,7 @@ impl StoredLayer {
     /// # Errors
     /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body; [`Error::Io`] if the store cannot be
     /// written: no point was appended then.
-    pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<Appended> {
+    pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<AppendOutcome> {
         /// Points that are written as a segment of their own.
         const MANY_ROWS: usize = 1 << 17;
         let points = if batch.len() < MANY_ROWS {
@@ -55,7 +55,7 @@ impl StoredLayer {
     }
 
     /// Commits writes together, and returns the outcome of each.
-    fn commit_writes(&self, writes: Vec<PendingWrite>) -> Vec<Result<Appended>> {
+    fn commit_writes(&self, writes: Vec<PendingWrite>) -> Vec<Result<AppendOutcome>> {
         // The newest snapshot, even where an older one is served: a request that it does not know counts as a new one.
         let snapshot = match self.refresh() {
             Ok(snapshot) => snapshot,
@@ -72,10 +72,10 @@ impl StoredLayer {
             });
             if let Some((before, is_same_body)) = known {
                 let reused = || Error::invalid(Parameter::IDEMPOTENCY_KEY, "it was used for another body already");
-                outcomes.push(if is_same_body { Ok(Appended::Before(before)) } else { Err(reused()) });
+                outcomes.push(if is_same_body { Ok(AppendOutcome::Duplicate(before)) } else { Err(reused()) });
                 continue;
             }
-            outcomes.push(Ok(Appended::New));
+            outcomes.push(Ok(AppendOutcome::Appended));
             requests.extend(request.clone().filter(|_| points.len() > 0));
             match points {
                 PendingPoints::Rows(rows) => {
@@ -88,9 +88,9 @@ impl StoredLayer {
         if let Err(error) = self.commit_points(few, &requests_of_few, segments) {
             for outcome in &mut outcomes {
                 let depends_on_commit = match outcome {
-                    Ok(Appended::New) => true,
+                    Ok(AppendOutcome::Appended) => true,
                     // Its first request may have been part of this commit.
-                    Ok(Appended::Before(before)) => requests.iter().any(|request| request.key == before.key),
+                    Ok(AppendOutcome::Duplicate(before)) => requests.iter().any(|request| request.key == before.key),
                     Err(_) => false,
                 };
                 if depends_on_commit {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::layer::{Change, Existing, StoredLayer};
+use super::layer::{Change, ExistingPoints, StoredLayer};
 use super::manifest::Description;
 use super::merge::{SegmentOptions, merge, write_segment};
 use super::progress::{Progress, Stage};
@@ -17,7 +17,7 @@ use kiln_core::source::{Query, ScanReport, Sink, Source};
 
 /// The outcome of an import.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Imported {
+pub struct ImportReport {
     /// The report of the scan.
     pub report: ScanReport,
     /// Valid points that were left out since they lie beyond the edge of the Web Mercator world, 85.05° north or south.
@@ -41,11 +41,11 @@ impl StoredLayer {
         &self,
         source: &dyn Source,
         query: &Query<'_>,
-        existing: Existing,
+        existing: ExistingPoints,
         description: Option<Description>,
         threads: usize,
         progress: &Progress,
-    ) -> Result<Imported> {
+    ) -> Result<ImportReport> {
         let staging = self.staging_dir()?;
         progress.enter(Stage::Reading, 0);
         let stop = query.scan.stop.or(Some(progress.stopped()));
@@ -96,7 +96,7 @@ impl StoredLayer {
         let options = SegmentOptions { requests: &[], threads, progress: Some(progress) };
         let entry = finish(&staging, workers, &runs, &options)?;
         let points = entry.as_ref().map_or(0, |entry| entry.rows);
-        let imported = Imported { report, beyond_map: beyond.into_inner(), points };
+        let imported = ImportReport { report, beyond_map: beyond.into_inner(), points };
         if progress.is_stopped() {
             return Err(Error::Cancelled);
         }

@@ -64,12 +64,12 @@ impl Stamp {
 
 /// The points of a layer that exist before an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Existing {
+pub enum ExistingPoints {
     /// They stay, and the new ones are added.
     #[default]
-    Kept,
+    Keep,
     /// The new ones replace them in the same commit.
-    Replaced,
+    Replace,
 }
 
 /// A change of a layer.
@@ -81,7 +81,7 @@ pub(super) struct Change {
     pub(super) removed: Vec<u64>,
     /// The id of the layer of the removed segments: a new layer of the same name has segments of the same numbers.
     pub(super) removed_of: Option<String>,
-    pub(super) existing: Existing,
+    pub(super) existing: ExistingPoints,
     /// Whether the points stay the same, in other segments.
     pub(super) same_points: bool,
     pub(super) description: Option<Description>,
@@ -191,8 +191,8 @@ impl StoredLayer {
         }
         let mut gone: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
         match change.existing {
-            Existing::Kept => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
-            Existing::Replaced => manifest.segments.clear(),
+            ExistingPoints::Keep => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
+            ExistingPoints::Replace => manifest.segments.clear(),
         }
         gone.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
         if !change.same_points {
@@ -247,7 +247,7 @@ impl StoredLayer {
     ///
     /// # Errors
     /// [`Error::Io`] if the store cannot be written.
-    pub fn describe(&self, description: Description) -> Result<()> {
+    pub fn set_description(&self, description: Description) -> Result<()> {
         let change = Change { description: Some(description), same_points: true, ..Change::default() };
         self.commit(change, &[])
     }

@@ -51,11 +51,11 @@ mod sweep;
 mod tests;
 
 pub use append::Batch;
-pub use import::Imported;
-pub use layer::{Existing, StoredLayer};
+pub use import::ImportReport;
+pub use layer::{ExistingPoints, StoredLayer};
 pub use manifest::Description;
 pub use progress::{Progress, Stage};
-pub use queue::Appended;
+pub use queue::AppendOutcome;
 pub use requests::Request;
 pub use snapshot::{Damage, Snapshot, Summary};
 pub use store::Store;

@@ -21,7 +21,7 @@ struct State {
     waiting: Vec<(Ticket, PendingWrite)>,
     next_ticket: Ticket,
     is_committing: bool,
-    outcomes: HashMap<Ticket, Result<Appended>>,
+    outcomes: HashMap<Ticket, Result<AppendOutcome>>,
 }
 
 type Ticket = u64;
@@ -53,11 +53,11 @@ impl PendingPoints {
 
 /// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Appended {
+pub enum AppendOutcome {
     /// Its points are on disk, and in the layer's newest snapshot.
-    New,
+    Appended,
     /// An earlier request with the same key added them already.
-    Before(Request),
+    Duplicate(Request),
 }
 
 impl WriteQueue {
@@ -66,8 +66,8 @@ impl WriteQueue {
     pub(super) fn submit(
         &self,
         write: PendingWrite,
-        commit: impl Fn(Vec<PendingWrite>) -> Vec<Result<Appended>>,
-    ) -> Result<Appended> {
+        commit: impl Fn(Vec<PendingWrite>) -> Vec<Result<AppendOutcome>>,
+    ) -> Result<AppendOutcome> {
         let mut state = self.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;

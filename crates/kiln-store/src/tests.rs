@@ -88,7 +88,7 @@ fn layer_of(store: &Store, columns: &Columns, parts: usize) -> Arc<StoredLayer> 
         part.time_us.truncate(end);
         part.category.truncate(end);
         part.names = all.names.clone();
-        assert_eq!(layer.append(Batch(part), None).unwrap(), Appended::New);
+        assert_eq!(layer.append(Batch(part), None).unwrap(), AppendOutcome::Appended);
     }
     layer
 }
@@ -381,9 +381,9 @@ fn a_request_that_comes_again_adds_nothing() {
     let columns = some_points(10, 1);
     let at_s = super::manifest::now_s();
     let request = |digest| Some(Request { key: "monday".into(), digest, accepted: 10, rejected: 0, at_s });
-    assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), Appended::New);
+    assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), AppendOutcome::Appended);
     let again = |points| {
-        assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), Appended::Before(request(1).unwrap()));
+        assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), AppendOutcome::Duplicate(request(1).unwrap()));
         assert_eq!(layer.snapshot().points(), points);
     };
     again(10);
@@ -443,7 +443,7 @@ fn much_and_little_that_come_at_once_all_arrive_and_keys_hold_for_both() {
     });
     assert_eq!(layer.snapshot().points(), 140_100);
     let again = layer.append(batch(&much), request("0".into())).unwrap();
-    assert!(matches!(again, Appended::Before(_)), "{again:?}");
+    assert!(matches!(again, AppendOutcome::Duplicate(_)), "{again:?}");
     assert_eq!(Store::open(store.folder()).unwrap().layer("stops").unwrap().unwrap().snapshot().points(), 140_100);
 }
 
@@ -495,17 +495,17 @@ fn an_import_is_all_or_nothing_and_merges_its_runs() {
     let points = Points::new(&columns.lon, &columns.lat).unwrap().with_weight(&columns.weight).unwrap();
     let source = kiln_core::source::MemorySource(points);
     let progress = Progress::default();
-    let imported = layer.import(&source, &Query::default(), Existing::Kept, None, 2, &progress).unwrap();
+    let imported = layer.import(&source, &Query::default(), ExistingPoints::Keep, None, 2, &progress).unwrap();
     assert_eq!((imported.points, imported.report.read, layer.snapshot().points()), (50_000, 50_000, 50_000));
     let stopped = Progress::default();
     stopped.stop();
-    assert!(layer.import(&source, &Query::default(), Existing::Kept, None, 2, &stopped).is_err());
+    assert!(layer.import(&source, &Query::default(), ExistingPoints::Keep, None, 2, &stopped).is_err());
     assert_eq!(layer.snapshot().points(), 50_000);
     let description = Description { title: Some("Points".into()), ..Description::default() };
     let with_it = Some(description.clone());
-    assert!(layer.import(&source, &Query::default(), Existing::Kept, with_it.clone(), 2, &stopped).is_err());
+    assert!(layer.import(&source, &Query::default(), ExistingPoints::Keep, with_it.clone(), 2, &stopped).is_err());
     assert_eq!(layer.snapshot().description(), &Description::default());
-    layer.import(&source, &Query::default(), Existing::Replaced, with_it, 2, &progress).unwrap();
+    layer.import(&source, &Query::default(), ExistingPoints::Replace, with_it, 2, &progress).unwrap();
     assert_eq!(layer.snapshot().description(), &description);
     assert!(layer.snapshot().version().ends_with("-2"), "one change each: {}", layer.snapshot().version());
     assert_eq!((layer.snapshot().points(), layer.snapshot().segments.len()), (50_000, 1));
@@ -530,7 +530,7 @@ fn a_layer_is_made_with_all_its_points_or_not_at_all() {
     let fill = |layer: &StoredLayer| {
         // Nobody sees it yet, nor the name that it will have.
         assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
-        layer.import(&source, &Query::default(), Existing::Kept, None, 2, &Progress::default())
+        layer.import(&source, &Query::default(), ExistingPoints::Keep, None, 2, &Progress::default())
     };
     let failed =
         store.create_with("points", Description::default(), |layer| fill(layer).and(Err::<(), _>(Error::Cancelled)));
@@ -556,7 +556,7 @@ fn an_import_of_nothing_changes_nothing() {
     let version = layer.snapshot().version();
     let (lon, lat) = ([0.0, 5.0], [89.0, -86.0]);
     let polar = kiln_core::source::MemorySource(Points::new(&lon, &lat).unwrap());
-    for existing in [Existing::Kept, Existing::Replaced] {
+    for existing in [ExistingPoints::Keep, ExistingPoints::Replace] {
         let imported = layer.import(&polar, &Query::default(), existing, None, 1, &Progress::default()).unwrap();
         assert_eq!((imported.points, imported.beyond_map, imported.report.read), (0, 2, 2));
         assert_eq!((layer.snapshot().points(), layer.snapshot().version()), (100, version.clone()));

@@ -31,7 +31,7 @@ use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions, remarks};
 use crate::parameter::Parameter;
 use crate::source::{Columns, MEDIA_TYPES, Query, ReadOptions, Rejection, ScanReport, read_as};
-use crate::store::{Appended, Batch, Request as KeyedRequest, StoredLayer};
+use crate::store::{AppendOutcome, Batch, Request as KeyedRequest, StoredLayer};
 
 /// By which a request is known when it comes again.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -247,8 +247,8 @@ impl IngestRequest {
             false
         } else {
             match layer.append(batch, request).map_err(|error| app.refused(layer, error))? {
-                Appended::New => false,
-                Appended::Before(_) => true,
+                AppendOutcome::Appended => false,
+                AppendOutcome::Duplicate(_) => true,
             }
         };
         app.metrics.ingested(if repeated { 0 } else { accepted }, rejected, beyond_map, repeated);

@@ -182,7 +182,7 @@ impl App {
         }
         let layer = self.stored(name)?;
         if let Some(description) = description {
-            layer.describe(description).map_err(|error| self.refused(&layer, error))?;
+            layer.set_description(description).map_err(|error| self.refused(&layer, error))?;
         }
         Ok((reply(&layer), false))
     }

@@ -1,4 +1,4 @@
-//! Pictures that follow each other in one file.
+//! Animations: a sequence of pictures in one file.
 
 mod apng;
 mod gif;
@@ -13,35 +13,35 @@ use super::sides;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
-/// What an animation is written as.
+/// The file format of an animation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AnimationFormat {
-    /// An animated PNG: every color as it is. A reader that knows no animations shows the first picture.
+    /// An animated PNG, lossless. Readers without support for animations show the first picture.
     #[default]
     Png,
-    /// An animated GIF. Where what changes from one picture to the next has more than 256 colors, the rare ones become the
-    /// nearest of the others. Delays are whole hundredths of a second, two at least.
+    /// An animated GIF. If the region that changes from one picture to the next has more than 256 colors, each rare
+    /// color is replaced by the nearest of the others. Delays are multiples of 10 ms, at least 20 ms.
     Gif,
 }
 
-/// An animation that is being written, opaque and endless. Of each picture only the part that differs from the one before is
-/// stored.
+/// Writes an animation, opaque and looping forever. Of each picture only the region that differs from the previous one
+/// is stored.
 pub struct Animation<W: Write> {
-    frames: Frames<W>,
-    before: Option<RgbaImage>,
+    encoder: FrameEncoder<W>,
+    previous: Option<RgbaImage>,
     size: (u32, u32),
-    missing: u32,
+    remaining: u32,
 }
 
-/// The file.
-enum Frames<W: Write> {
+/// The encoder of either format.
+enum FrameEncoder<W: Write> {
     Png(Apng<W>),
     Gif(Gif<W>),
 }
 
-/// A part of a picture.
+/// A rectangular region of a picture, in pixels.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+struct Region {
     left: u32,
     top: u32,
     width: u32,
@@ -49,66 +49,65 @@ struct Part {
 }
 
 impl<W: Write> Animation<W> {
-    /// Begins an animation of `frames` pictures of `width` × `height` pixels, each shown for `delay_ms` milliseconds.
+    /// Starts an animation of `frames` pictures of `width` × `height` pixels, each shown for `delay_ms` milliseconds.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a side is 0 or beyond what the format holds, or there is no frame; [`Error::Io`] if `out` refuses
-    /// the bytes.
+    /// [`Error::Invalid`] if a side is 0 or exceeds the limit of the format, or `frames` is 0; [`Error::Io`] if writing
+    /// to `out` fails.
     pub fn new(out: W, format: AnimationFormat, width: u32, height: u32, frames: u32, delay_ms: u16) -> Result<Self> {
         sides(width as usize, height as usize)?;
         if frames == 0 {
-            return Err(Error::invalid(Parameter::FRAMES, "an animation has at least one"));
+            return Err(Error::invalid(Parameter::FRAMES, "0 is too few; an animation has at least one"));
         }
-        let file = match format {
-            AnimationFormat::Png => Frames::Png(Apng::new(out, width, height, frames, delay_ms)?),
-            AnimationFormat::Gif => Frames::Gif(Gif::new(out, width, height, delay_ms)?),
+        let encoder = match format {
+            AnimationFormat::Png => FrameEncoder::Png(Apng::new(out, width, height, frames, delay_ms)?),
+            AnimationFormat::Gif => FrameEncoder::Gif(Gif::new(out, width, height, delay_ms)?),
         };
-        Ok(Self { frames: file, before: None, size: (width, height), missing: frames })
+        Ok(Self { encoder, previous: None, size: (width, height), remaining: frames })
     }
 
-    /// Adds a picture; its transparency is not looked at.
+    /// Adds a picture; its alpha is ignored.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is of another size, or there were enough pictures already; [`Error::Io`] if the bytes are
-    /// refused.
+    /// [`Error::Invalid`] if its size differs, or all pictures have been added already; [`Error::Io`] if writing fails.
     pub fn push(&mut self, picture: RgbaImage) -> Result<()> {
         if picture.dimensions() != self.size {
-            return Err(Error::invalid(Parameter::SIZE, "the pictures of an animation are all of one size"));
+            return Err(Error::invalid(Parameter::SIZE, "the pictures of an animation must have the same size"));
         }
-        let Some(missing) = self.missing.checked_sub(1) else {
-            return Err(Error::invalid(Parameter::FRAMES, "the animation has all its pictures"));
+        let Some(remaining) = self.remaining.checked_sub(1) else {
+            return Err(Error::invalid(Parameter::FRAMES, "the animation has all its pictures already"));
         };
         let (width, height) = self.size;
-        let whole = Part { left: 0, top: 0, width, height };
-        let part = self.before.as_ref().map_or(whole, |before| Part::changed(before, &picture));
-        match &mut self.frames {
-            Frames::Png(file) => file.push(&picture, part)?,
-            Frames::Gif(file) => file.push(&picture, part)?,
+        let entire = Region { left: 0, top: 0, width, height };
+        let region = self.previous.as_ref().map_or(entire, |previous| Region::changed(previous, &picture));
+        match &mut self.encoder {
+            FrameEncoder::Png(encoder) => encoder.push(&picture, region)?,
+            FrameEncoder::Gif(encoder) => encoder.push(&picture, region)?,
         }
-        (self.before, self.missing) = (Some(picture), missing);
+        (self.previous, self.remaining) = (Some(picture), remaining);
         Ok(())
     }
 
-    /// Ends the file.
+    /// Finishes the file.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if pictures are missing; [`Error::Io`] if the bytes are refused.
+    /// [`Error::Invalid`] if pictures are missing; [`Error::Io`] if writing fails.
     pub fn finish(self) -> Result<()> {
-        if self.missing > 0 {
+        if self.remaining > 0 {
             return Err(Error::invalid(
                 Parameter::FRAMES,
-                format!("{} of the animation's pictures are missing", self.missing),
+                format!("{} of the animation's pictures are missing", self.remaining),
             ));
         }
-        match self.frames {
-            Frames::Png(file) => file.finish(),
-            Frames::Gif(file) => file.finish(),
+        match self.encoder {
+            FrameEncoder::Png(encoder) => encoder.finish(),
+            FrameEncoder::Gif(encoder) => encoder.finish(),
         }
     }
 }
 
-impl Part {
-    /// The least part that holds all that differs; a pixel, if nothing does.
+impl Region {
+    /// The smallest region that covers all differing pixels; one pixel if none differ.
     fn changed(before: &RgbaImage, after: &RgbaImage) -> Self {
         let differing =
             before.enumerate_pixels().zip(after.pixels()).filter(|((_, _, old), new)| old.0[..3] != new.0[..3]);
@@ -120,7 +119,7 @@ impl Part {
         Self { left, top, width: right - left + 1, height: bottom - top + 1 }
     }
 
-    /// Its colors, row by row.
+    /// The colors of the region, row by row.
     fn colors(self, picture: &RgbaImage) -> impl Iterator<Item = [u8; 3]> {
         let Self { left, top, width, height } = self;
         let row = move |row| (left..left + width).map(move |column| (column, row));
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn every_picture_comes_back_whole() {
+    fn each_picture_of_an_apng_reads_back_the_same() {
         let pictures = pictures();
         let bytes = written(&pictures, AnimationFormat::Png);
         let decoder = image::codecs::png::PngDecoder::new(Cursor::new(&bytes)).unwrap();
@@ -179,16 +178,16 @@ mod tests {
         assert_eq!(image::load_from_memory(&bytes).unwrap().to_rgba8(), pictures[0]);
     }
 
-    /// The frames of a GIF as they are seen, one laid over the other, and how long each is shown.
+    /// The frames of a GIF, each composited over the previous ones, and their delays.
     fn played(bytes: &[u8], size: (u32, u32)) -> Vec<(RgbaImage, u16)> {
         let mut options = DecodeOptions::new();
         options.set_color_output(ColorOutput::RGBA);
         let mut decoder = options.read_info(bytes).unwrap();
-        let (mut seen, mut played) = (RgbaImage::new(size.0, size.1), Vec::new());
+        let (mut composite, mut played) = (RgbaImage::new(size.0, size.1), Vec::new());
         while let Some(frame) = decoder.read_next_frame().unwrap() {
-            let part = RgbaImage::from_raw(frame.width.into(), frame.height.into(), frame.buffer.to_vec()).unwrap();
-            image::imageops::replace(&mut seen, &part, frame.left.into(), frame.top.into());
-            played.push((seen.clone(), frame.delay));
+            let region = RgbaImage::from_raw(frame.width.into(), frame.height.into(), frame.buffer.to_vec()).unwrap();
+            image::imageops::replace(&mut composite, &region, frame.left.into(), frame.top.into());
+            played.push((composite.clone(), frame.delay));
         }
         assert_eq!(decoder.repeat(), ::gif::Repeat::Infinite);
         played
@@ -205,30 +204,30 @@ mod tests {
     }
 
     #[test]
-    fn a_gif_of_many_colors_is_as_near_as_it_can_be() {
-        // A gradient with 767 colors: cells of 4 by 4 by 4 are the smallest of which no more than 256 hold any.
+    fn a_gif_of_many_colors_has_the_nearest_colors() {
+        // A gradient with 767 colors: with cells of 4 by 4 by 4, the smallest possible, at most 256 cells have colors.
         let gradient = |i: u32| {
             let channel = |x: u32, from: u32| x.saturating_sub(from).min(255) as u8;
             RgbaImage::from_fn(767, 4, |x, y| Rgba([channel(x, 0), channel(x, 255), channel(x, 510 + (y & i)), 255]))
         };
         let pictures = [gradient(0), gradient(1)];
         for ((frame, _), picture) in played(&written(&pictures, AnimationFormat::Gif), (767, 4)).iter().zip(&pictures) {
-            let off = |(a, b): (&u8, &u8)| a.abs_diff(*b);
-            assert!(frame.iter().zip(picture.iter()).map(off).max().unwrap() < 4);
+            let difference = |(a, b): (&u8, &u8)| a.abs_diff(*b);
+            assert!(frame.iter().zip(picture.iter()).map(difference).max().unwrap() < 4);
         }
     }
 
     #[test]
-    fn a_picture_more_or_less_is_told() {
+    fn too_few_and_too_many_pictures_are_errors() {
         for format in [AnimationFormat::Png, AnimationFormat::Gif] {
             let animation = |frames| Animation::new(io::sink(), format, 2, 2, frames, 100);
             assert!(animation(0).is_err() && Animation::new(io::sink(), format, 0, 2, 1, 100).is_err());
-            let mut short = animation(2).unwrap();
-            short.push(RgbaImage::new(2, 2)).unwrap();
-            assert!(short.finish().unwrap_err().to_string().contains("1 of the animation's pictures"));
-            let mut long = animation(1).unwrap();
-            long.push(RgbaImage::new(2, 2)).unwrap();
-            assert!(long.push(RgbaImage::new(2, 2)).is_err());
+            let mut too_few = animation(2).unwrap();
+            too_few.push(RgbaImage::new(2, 2)).unwrap();
+            assert!(too_few.finish().unwrap_err().to_string().contains("1 of the animation's pictures"));
+            let mut too_many = animation(1).unwrap();
+            too_many.push(RgbaImage::new(2, 2)).unwrap();
+            assert!(too_many.push(RgbaImage::new(2, 2)).is_err());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sums of points per cell as Parquet, which data frames and databases read.
+//! Sums of points per cell as Parquet, for data frames and databases.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use parquet::schema::parser::parse_message_type;
 use super::write_error;
 use kiln_core::error::{Error, Result};
 
-/// The points of a cell.
+/// The count and weight of the points in a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bin {
-    /// Longitude of its center, in degrees.
+    /// Longitude of the cell's center, in degrees.
     pub lon: f64,
-    /// Latitude of its center on the map, in degrees.
+    /// Latitude of the cell's center in Web Mercator, in degrees.
     pub lat: f64,
-    /// The zoom whose pixel it is, at 256 pixels a tile.
+    /// The zoom at which the cell is one pixel, with tiles of 256 pixels.
     pub zoom: u8,
-    /// How wide it is, in degrees of longitude.
+    /// Width of the cell, in degrees of longitude.
     pub width_deg: f64,
-    /// How many points there are.
+    /// Number of points.
     pub count: u64,
-    /// The sum of their weights; where they have none, each weighs 1.
+    /// The sum of the points' weights; points without a weight weigh 1.
     pub weight: f64,
 }
 
-/// Cells that are written as they come: columns `lon`, `lat`, `zoom`, `width_deg`, `count` and `weight`.
+/// Writes cells as a Parquet file with the columns `lon`, `lat`, `zoom`, `width_deg`, `count` and `weight`.
 pub struct BinsWriter<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    waiting: Vec<Bin>,
+    buffered: Vec<Bin>,
 }
 
 impl<W: Write + Send> BinsWriter<W> {
@@ -45,70 +45,70 @@ impl<W: Write + Send> BinsWriter<W> {
         required int64 count;
         required double weight;
     }";
-    /// Rows of a group: so many are held.
-    const GROUP: usize = 1 << 18;
+    /// Rows per row group, which are buffered in memory.
+    const GROUP_ROWS: usize = 1 << 18;
 
-    /// Begins a file.
+    /// Starts a file.
     ///
     /// # Errors
-    /// [`Error::Io`] if `out` refuses the bytes.
+    /// [`Error::Io`] if writing to `out` fails.
     pub fn new(out: W) -> Result<Self> {
-        let schema = Arc::new(parse_message_type(Self::SCHEMA).map_err(refused)?);
+        let schema = Arc::new(parse_message_type(Self::SCHEMA).map_err(write_error)?);
         let properties = WriterProperties::builder()
             .set_created_by(concat!("kiln ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let writer = SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(refused)?;
-        Ok(Self { writer, waiting: Vec::new() })
+        let writer = SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(write_error)?;
+        Ok(Self { writer, buffered: Vec::new() })
     }
 
     /// Adds a cell.
     ///
     /// # Errors
-    /// [`Error::Io`] if the bytes are refused.
+    /// [`Error::Io`] if writing fails.
     pub fn push(&mut self, bin: Bin) -> Result<()> {
-        self.waiting.push(bin);
-        if self.waiting.len() < Self::GROUP { Ok(()) } else { self.flush() }
+        self.buffered.push(bin);
+        if self.buffered.len() < Self::GROUP_ROWS { Ok(()) } else { self.flush() }
     }
 
     fn flush(&mut self) -> Result<()> {
-        let bins = std::mem::take(&mut self.waiting);
-        let mut group = self.writer.next_row_group().map_err(refused)?;
+        let bins = std::mem::take(&mut self.buffered);
+        let mut group = self.writer.next_row_group().map_err(write_error)?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.lon)?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.lat)?;
         column::<W, Int32Type>(&mut group, &bins, |bin| i32::from(bin.zoom))?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.width_deg)?;
         column::<W, Int64Type>(&mut group, &bins, |bin| i64::try_from(bin.count).unwrap_or(i64::MAX))?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.weight)?;
-        group.close().map(drop).map_err(refused)
+        group.close().map(drop).map_err(write_error)
     }
 
-    /// Ends the file.
+    /// Writes the remaining cells and the footer.
     ///
     /// # Errors
-    /// [`Error::Io`] if the bytes are refused.
+    /// [`Error::Io`] if writing fails.
     pub fn finish(mut self) -> Result<()> {
-        if !self.waiting.is_empty() {
+        if !self.buffered.is_empty() {
             self.flush()?;
         }
-        self.writer.close().map(drop).map_err(refused)
+        self.writer.close().map(drop).map_err(write_error)
     }
 }
 
-/// Writes the next column of a group.
+/// Writes the next column of a row group.
 fn column<W: Write + Send, T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     bins: &[Bin],
     value: impl Fn(&Bin) -> T::T,
 ) -> Result<()> {
     let values: Vec<T::T> = bins.iter().map(value).collect();
-    let next = group.next_column().map_err(refused)?;
-    let mut next = next.ok_or_else(|| write_error(std::io::Error::other("a column is missing")))?;
-    next.typed::<T>().write_batch(&values, None, None).map_err(refused)?;
-    next.close().map_err(refused)
+    let column = group.next_column().map_err(write_error)?;
+    let mut column = column.ok_or_else(|| write_error(std::io::Error::other("the schema has fewer columns")))?;
+    column.typed::<T>().write_batch(&values, None, None).map_err(write_error)?;
+    column.close().map_err(write_error)
 }
 
-fn refused(error: ParquetError) -> Error {
+fn write_error(error: ParquetError) -> Error {
     write_error(match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) => *source,
@@ -128,8 +128,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_come_back_group_by_group() {
-        let count = BinsWriter::<Vec<u8>>::GROUP + 5;
+    fn cells_of_several_row_groups_read_back_the_same() {
+        let count = BinsWriter::<Vec<u8>>::GROUP_ROWS + 5;
         let mut bytes = Vec::new();
         let mut writer = BinsWriter::new(&mut bytes).unwrap();
         for i in 0..count {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_refuses_is_told() {
+    fn a_failed_write_is_an_io_error() {
         let mut full = std::io::Cursor::new([0_u8; 3]);
         let outcome = BinsWriter::new(&mut full).and_then(BinsWriter::finish);
         assert!(matches!(outcome, Err(Error::Io { .. })), "{outcome:?}");

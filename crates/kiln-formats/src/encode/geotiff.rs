@@ -1,7 +1,7 @@
-//! The `GeoTIFF`: density or colors with their place on the earth, for GIS programs.
+//! `GeoTIFF`: density or colors with their georeference, for GIS programs.
 //!
-//! Tiles of [`TILE_PX`] squared, deflated, each on whichever thread is free; the bytes are the same at any number of
-//! threads. A file that could outgrow the 4 GB of a classic TIFF is written as `BigTIFF`.
+//! The tiles are [`TILE_PX`] pixels wide and high and are compressed with DEFLATE by several threads. The output does
+//! not depend on the number of threads. A file that could exceed the 4 GB of a classic TIFF is written as `BigTIFF`.
 
 mod cog;
 mod georeference;
@@ -18,20 +18,21 @@ use tiff::tags::{
 pub use self::cog::{Cog, ColorTiles};
 pub use self::georeference::{Crs, GeoReference};
 pub use self::tiles::TILE_PX;
-use self::tiles::{MOST_TILE_BYTES, ROW_BYTES, deflate_in_order, spread_colors, spread_floats};
+use self::tiles::{MAX_TILE_BYTES, ROW_BYTES, deflate_in_order, predict_colors, predict_floats};
 use super::{sides, write_error};
 use kiln_core::Result;
 use kiln_core::raster::Grid;
 
 /// Writes `density` as one band of 32-bit floats.
 ///
-/// Cells that equal `nodata` (or are NaN, when it is NaN) are marked as holding nothing. Up to `threads` threads
-/// compress (0 counts as 1). Give it a buffered writer: headers are written in small pieces.
+/// Readers treat cells that equal `nodata` (or are NaN, if it is NaN) as missing. Up to `threads` threads compress the
+/// tiles (0 counts as 1). `out` should be buffered: headers are written in small pieces.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](kiln_core::Error::Invalid) when a side is 0 or above [`MAX_SIDE_PX`](kiln_core::encode::MAX_SIDE_PX) or `reference` is no place, and
-/// [`Error::Io`](kiln_core::Error::Io) when `out` refuses the bytes.
+/// [`Error::Invalid`](kiln_core::Error::Invalid) if a side is 0 or exceeds
+/// [`MAX_SIDE_PX`](kiln_core::encode::MAX_SIDE_PX), or the corner or the pixel size of `reference` is invalid;
+/// [`Error::Io`](kiln_core::Error::Io) if writing to `out` fails.
 pub fn write_density(
     out: impl Write + Seek,
     density: &Grid<f32>,
@@ -49,16 +50,17 @@ pub fn write_density(
         nodata,
         reference,
     };
-    image.write(out, threads, |row, columns, bytes| spread_floats(&density.row(row)[columns], bytes))
+    image.write(out, threads, |row, columns, bytes| predict_floats(&density.row(row)[columns], bytes))
 }
 
-/// Writes `indices` in the colors of `palette` (RGBA, alpha not premultiplied) as four bands of bytes.
+/// Writes `indices` in the colors of `palette` (RGBA, alpha not premultiplied) as four 8-bit bands.
 ///
-/// Up to `threads` threads compress (0 counts as 1). Give it a buffered writer: headers are written in small pieces.
+/// Up to `threads` threads compress the tiles (0 counts as 1). `out` should be buffered: headers are written in small
+/// pieces.
 ///
 /// # Errors
 ///
-/// As [`write_density`].
+/// As for [`write_density`].
 pub fn write_colors(
     out: impl Write + Seek,
     indices: &Grid<u8>,
@@ -76,10 +78,10 @@ pub fn write_colors(
         nodata: None,
         reference,
     };
-    image.write(out, threads, |row, columns, bytes| spread_colors(&indices.row(row)[columns], palette, bytes))
+    image.write(out, threads, |row, columns, bytes| predict_colors(&indices.row(row)[columns], palette, bytes))
 }
 
-/// What the tags say of a picture, whatever its pixels are.
+/// The properties of an image that its tags hold.
 struct Image<'a> {
     sides: (u32, u32),
     bits_per_sample: &'a [u16],
@@ -92,33 +94,33 @@ struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// Writes the whole file; `fill(row, columns, bytes)` puts those cells of a row into the zeroed row of a tile.
+    /// Writes the file; `fill(row, columns, bytes)` writes those cells of a row into the zeroed row of a tile.
     fn write<F>(&self, out: impl Write + Seek, threads: usize, fill: F) -> Result<()>
     where
         F: Fn(usize, std::ops::Range<usize>, &mut [u8]) + Sync,
     {
         self.reference.check()?;
-        let written = if self.most_bytes() > u64::from(u32::MAX) {
+        let result = if self.max_bytes() > u64::from(u32::MAX) {
             self.write_as::<TiffKindBig, _>(out, threads, fill)
         } else {
             self.write_as::<TiffKindStandard, _>(out, threads, fill)
         };
-        written.map_err(|error| match error {
+        result.map_err(|error| match error {
             TiffError::IoError(source) => write_error(source),
             other => write_error(io::Error::other(other)),
         })
     }
 
-    /// Tiles from west to east, and from north to south.
+    /// The number of columns and rows of tiles.
     fn tiles(&self) -> (usize, usize) {
         ((self.sides.0 as usize).div_ceil(TILE_PX), (self.sides.1 as usize).div_ceil(TILE_PX))
     }
 
-    /// No file is larger, even if nothing in it can be compressed.
-    fn most_bytes(&self) -> u64 {
+    /// An upper bound of the size of the file: that of incompressible data.
+    fn max_bytes(&self) -> u64 {
         let (columns, rows) = self.tiles();
         // Each tile also has its offset, its length and its padding.
-        let per_tile = MOST_TILE_BYTES as u64 + 24;
+        let per_tile = MAX_TILE_BYTES as u64 + 24;
         (columns as u64).saturating_mul(rows as u64).saturating_mul(per_tile).saturating_add(4096)
     }
 
@@ -189,7 +191,7 @@ impl Image<'_> {
     }
 }
 
-/// Pads the file to the next multiple of 8 bytes, where any value may begin, and says where that is.
+/// Pads the file to a multiple of 8 bytes, the alignment of the widest type, and returns the offset.
 fn aligned<W: Write + Seek, K: TiffKind>(directory: &mut DirectoryEncoder<'_, W, K>) -> Result<u64, TiffError> {
     let end = directory.write_data(&[0_u8; 0][..])?;
     let padding = end.wrapping_neg() % 8;
@@ -211,7 +213,7 @@ mod tests {
     const MERCATOR: GeoReference =
         GeoReference { crs: Crs::Epsg3857, west: -1000.5, north: 2000.25, pixel_width: 10.0, pixel_height: 20.0 };
 
-    /// Every cell of its own value, some of them NaN, negative or tiny.
+    /// A grid of distinct values, some of them NaN, negative or tiny.
     fn density(width: usize, height: usize) -> Grid<f32> {
         let cells = (0..width * height).map(|i| match i % 11 {
             3 => f32::NAN,
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cell_comes_back_whatever_the_shape() {
+    fn cells_of_grids_of_any_shape_read_back_the_same() {
         for (width, height) in [(1, 1), (256, 256), (257, 1), (1, 300), (300, 517)] {
             let density = density(width, height);
             let bits: Vec<_> = density.cells().iter().map(|cell| cell.to_bits()).collect();
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_say_where_it_lies() {
+    fn the_tags_have_the_georeference() {
         for crs in [Crs::Epsg3857, Crs::Epsg4326, Crs::Plane] {
             let bytes = density_bytes(&density(3, 2), None, &GeoReference { crs, ..MERCATOR }, 1);
             assert_eq!(bytes[..4], [b'I', b'I', 42, 0]);
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn nodata_is_written_to_the_last_bit() {
+    fn nodata_is_written_exactly() {
         for (nodata, text) in
             [(Some(f32::NAN), "nan"), (Some(-9999.0), "-9999"), (Some(0.1), "0.10000000149011612"), (Some(0.0), "0")]
         {
@@ -288,14 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_do_not_depend_on_the_threads() {
+    fn the_output_does_not_depend_on_the_number_of_threads() {
         let density = density(1000, 700);
-        let alone = density_bytes(&density, None, &MERCATOR, 0);
-        assert!([1, 2, 3, 64].into_iter().all(|threads| density_bytes(&density, None, &MERCATOR, threads) == alone));
+        let single = density_bytes(&density, None, &MERCATOR, 0);
+        assert!([1, 2, 3, 64].into_iter().all(|threads| density_bytes(&density, None, &MERCATOR, threads) == single));
     }
 
     #[test]
-    fn the_large_form_holds_the_same_cells() {
+    fn a_bigtiff_has_the_same_cells() {
         let density = density(300, 260);
         let image = |sides| Image {
             sides,
@@ -309,40 +311,37 @@ mod tests {
         };
         let mut file = Cursor::new(Vec::new());
         let fill = |row, columns: std::ops::Range<usize>, bytes: &mut [u8]| {
-            spread_floats(&density.row(row)[columns], bytes);
+            predict_floats(&density.row(row)[columns], bytes);
         };
         image((300, 260)).write_as::<TiffKindBig, _>(&mut file, 2, fill).unwrap();
         let bytes = file.into_inner();
         assert_eq!(bytes[..4], [b'I', b'I', 43, 0]);
         assert_eq!(floats(&bytes), floats(&density_bytes(&density, None, &MERCATOR, 1)));
 
-        assert!(image((32_000, 32_000)).most_bytes() < 1 << 32);
-        assert!(image((32_768, 32_768)).most_bytes() > 1 << 32);
+        assert!(image((32_000, 32_000)).max_bytes() < 1 << 32);
+        assert!(image((32_768, 32_768)).max_bytes() > 1 << 32);
     }
 
     #[test]
-    fn what_is_no_place_or_no_picture_is_refused() {
-        let refused = |width, height, reference: &GeoReference| {
+    fn an_empty_grid_and_an_invalid_georeference_are_rejected() {
+        let error = |width, height, reference: &GeoReference| {
             write_density(Cursor::new(Vec::new()), &Grid::filled(width, height, 0.0), None, reference, 1).unwrap_err()
         };
-        assert!(matches!(refused(0, 3, &MERCATOR), Error::Invalid { parameter: kiln_core::Parameter::SIZE, .. }));
+        assert!(matches!(error(0, 3, &MERCATOR), Error::Invalid { parameter: kiln_core::Parameter::SIZE, .. }));
         for reference in [
             GeoReference { west: f64::NAN, ..MERCATOR },
             GeoReference { north: f64::INFINITY, ..MERCATOR },
             GeoReference { pixel_width: 0.0, ..MERCATOR },
             GeoReference { pixel_height: -1.0, ..MERCATOR },
         ] {
-            assert!(matches!(
-                refused(3, 3, &reference),
-                Error::Invalid { parameter: kiln_core::Parameter::BOUNDS, .. }
-            ));
+            assert!(matches!(error(3, 3, &reference), Error::Invalid { parameter: kiln_core::Parameter::BOUNDS, .. }));
         }
     }
 
     #[test]
     fn a_full_disk_is_an_io_error() {
-        let mut room = [0_u8; 600];
-        let error = write_density(Cursor::new(&mut room[..]), &density(300, 300), None, &MERCATOR, 2).unwrap_err();
+        let mut buffer = [0_u8; 600];
+        let error = write_density(Cursor::new(&mut buffer[..]), &density(300, 300), None, &MERCATOR, 2).unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error:?}");
     }
 }

@@ -1,7 +1,8 @@
-//! From cells to bytes in any writer: indexed PNG, GeoTIFF, legends.
+//! Encoders: `GeoTIFF`, `PMTiles`, animations, legends, print sheets and sidecar files.
 //!
-//! An encoder knows its writer, not the file behind it: when writing fails, the path in the [`Error::Io`](kiln_core::Error::Io) is empty, for
-//! the caller to fill in ([`Error::for_path`](kiln_core::Error::for_path)).
+//! An encoder writes to any [`Write`](std::io::Write) and does not know the path of the file: when a write fails, the
+//! path in the [`Error::Io`](kiln_core::Error::Io) is empty, and the caller sets it with
+//! [`Error::for_path`](kiln_core::Error::for_path).
 
 mod animation;
 mod bins;
@@ -9,9 +10,9 @@ pub mod geotiff;
 mod legend;
 mod paint;
 mod picture;
-mod place;
 pub mod pmtiles;
 mod print;
+mod sidecar;
 mod swatches;
 mod ticks;
 
@@ -19,8 +20,8 @@ pub use animation::{Animation, AnimationFormat};
 pub use bins::{Bin, BinsWriter};
 pub use legend::Legend;
 pub use picture::write_picture;
-pub use place::{kml, world_file};
 pub use print::Print;
+pub use sidecar::{kml, world_file};
 pub use swatches::swatches;
 pub use ticks::{Tick, nice_ticks};
 

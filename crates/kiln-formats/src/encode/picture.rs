@@ -1,11 +1,11 @@
-//! Drawings as PNG.
+//! RGBA images as PNG.
 
 use std::io::{self, Write};
 
 use image::codecs::png::PngEncoder;
 use image::{ImageError, RgbaImage};
 
-/// Writes a drawing (a [`Legend`](super::Legend), or [`swatches`](super::swatches())) as an RGBA PNG.
+/// Writes an image, such as a drawn [`Legend`](super::Legend) or [`swatches`](super::swatches()), as an RGBA PNG.
 ///
 /// # Errors
 /// If `writer` fails.
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_reads_back() {
+    fn a_written_picture_reads_back_the_same() {
         let picture = RgbaImage::from_fn(3, 2, |x, y| image::Rgba([x as u8, y as u8, 7, 200]));
         let mut bytes = Vec::new();
         write_picture(&picture, &mut bytes).unwrap();

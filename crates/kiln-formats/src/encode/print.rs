@@ -1,61 +1,61 @@
-//! A picture for people: with a title, what its colors mean, how far it is, where north is, and whom to thank.
+//! A print sheet: the picture with title, legend, scale bar, north arrow and attribution.
 
 use image::RgbaImage;
 
-use super::paint::{Anchor, Area, Ink, Sheet, font, shorten, text_width};
+use super::paint::{Anchor, Rect, Sheet, TextStyle, font, shorten, text_width};
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 use kiln_core::raster::Grid;
 
-/// A picture on a white sheet, with what people need to read it around it.
+/// A picture on a white sheet, with title, legend, scale bar, north arrow and attribution around it.
 #[derive(Clone, Debug)]
 pub struct Print<'a> {
     /// A palette index per pixel.
     pub indices: &'a Grid<u8>,
     /// The colors of the indices, alpha not premultiplied.
     pub colors: &'a [[u8; 4]; 256],
-    /// What it shows; may be empty.
+    /// Title; may be empty.
     pub title: &'a str,
-    /// When, or what else there is to say of it; may be empty.
+    /// Subtitle, such as the period; may be empty.
     pub subtitle: &'a str,
-    /// Whom to thank; may be empty.
+    /// Attribution of the data; may be empty.
     pub attribution: &'a str,
     /// The [legend](super::Legend), drawn with a pixel ratio of 1.
     pub legend: Option<&'a RgbaImage>,
-    /// Width on the ground of a pixel, in meters, above 0; without it there is no scale bar.
+    /// Width of a pixel on the ground, in meters, above 0; without it there is no scale bar.
     pub pixel_width_m: Option<f64>,
-    /// Where that holds, such as `at 52°N`; may be empty.
+    /// The location to which the scale bar applies, such as `at 52°N`; may be empty.
     pub scale_note: &'a str,
-    /// Whether the upper edge is the north, and an arrow is to say so.
+    /// Whether north is up; if so, a north arrow is drawn.
     pub north_up: bool,
 }
 
 const SHEET: [u8; 4] = [255, 255, 255, 255];
 const FRAME: [u8; 4] = [200, 204, 210, 255];
-const DARK: [u8; 4] = [28, 32, 38, 255];
-const TITLE: Ink = Ink { size: 20.0, color: DARK };
-const SUBTITLE: Ink = Ink { size: 13.0, color: [94, 102, 112, 255] };
-const LABEL: Ink = Ink { size: 11.0, color: [58, 65, 74, 255] };
-const NORTH: Ink = Ink { size: 12.0, color: DARK };
+const TEXT_COLOR: [u8; 4] = [28, 32, 38, 255];
+const TITLE: TextStyle = TextStyle { size: 20.0, color: TEXT_COLOR };
+const SUBTITLE: TextStyle = TextStyle { size: 13.0, color: [94, 102, 112, 255] };
+const LABEL: TextStyle = TextStyle { size: 11.0, color: [58, 65, 74, 255] };
+const NORTH: TextStyle = TextStyle { size: 12.0, color: TEXT_COLOR };
 const MARGIN: f32 = 16.0;
-/// The narrowest sheet: a legend fits.
-const LEAST_WIDTH: f32 = 300.0;
-const LINE: f32 = 18.0;
+/// The minimum width inside the margins: a legend fits.
+const MIN_INNER_WIDTH: f32 = 300.0;
+const LINE_HEIGHT: f32 = 18.0;
 const SCALE_HEIGHT: f32 = 30.0;
 
 impl Print<'_> {
-    /// Draws the sheet. All of it is opaque.
+    /// Draws the sheet, fully opaque.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the picture is too large to get a sheet around it, or `pixel_width_m` is not above 0.
+    /// [`Error::Invalid`] if a side of the picture exceeds 32768 pixels, or `pixel_width_m` is not above 0.
     pub fn draw(&self) -> Result<RgbaImage> {
-        /// Beyond that, places on a sheet are no longer exact.
-        const MOST_PX: usize = 32_768;
+        /// Beyond this, layout coordinates in `f32` are no longer exact to a fraction of a pixel.
+        const MAX_PX: usize = 32_768;
         let (width, height) = (self.indices.width(), self.indices.height());
-        if width > MOST_PX || height > MOST_PX {
+        if width > MAX_PX || height > MAX_PX {
             return Err(Error::invalid(
                 Parameter::SIZE,
-                format!("{width}x{height} is too large for a sheet; give less than {MOST_PX}"),
+                format!("{width}x{height} exceeds the limit of {MAX_PX} px per side of a print sheet"),
             ));
         }
         if self.pixel_width_m.is_some_and(|meters| !(meters.is_finite() && meters > 0.0)) {
@@ -63,9 +63,9 @@ impl Print<'_> {
         }
         let font = font()?;
         let (picture_width, picture_height) = (width as f32, height as f32);
-        let inner = picture_width.max(LEAST_WIDTH);
+        let inner_width = picture_width.max(MIN_INNER_WIDTH);
         let title_height = if self.title.is_empty() { 0.0 } else { 26.0 };
-        let subtitle_height = if self.subtitle.is_empty() { 0.0 } else { LINE };
+        let subtitle_height = if self.subtitle.is_empty() { 0.0 } else { LINE_HEIGHT };
         let picture_y =
             MARGIN + title_height + subtitle_height + if title_height + subtitle_height > 0.0 { 6.0 } else { 0.0 };
         let below_y = picture_y + picture_height + 12.0;
@@ -73,58 +73,61 @@ impl Print<'_> {
             self.legend.map_or([0.0; 2], |legend| [legend.width() as f32, legend.height() as f32]);
         let has_marks = self.pixel_width_m.is_some() || self.north_up;
         let marks_width = 190.0;
-        // Beside the legend, if there is room, else beneath it.
-        let beside = legend_width == 0.0 || legend_width + 24.0 + marks_width <= inner;
+        // The scale bar and the north arrow are right of the legend if they fit, else below it.
+        let marks_right_of_legend = legend_width == 0.0 || legend_width + 24.0 + marks_width <= inner_width;
         let marks_height = if has_marks { SCALE_HEIGHT + 6.0 } else { 0.0 };
-        let furniture = if beside { legend_height.max(marks_height) } else { legend_height + 8.0 + marks_height };
-        let attribution_height = if self.attribution.is_empty() { 0.0 } else { LINE };
-        let end =
-            below_y + furniture + attribution_height + if furniture + attribution_height > 0.0 { 6.0 } else { 0.0 };
-        let mut sheet = Sheet::new(inner + 2.0 * MARGIN, end + MARGIN - 6.0, 1.0, SHEET)?;
+        let below_height =
+            if marks_right_of_legend { legend_height.max(marks_height) } else { legend_height + 8.0 + marks_height };
+        let attribution_height = if self.attribution.is_empty() { 0.0 } else { LINE_HEIGHT };
+        let end = below_y
+            + below_height
+            + attribution_height
+            + if below_height + attribution_height > 0.0 { 6.0 } else { 0.0 };
+        let mut sheet = Sheet::new(inner_width + 2.0 * MARGIN, end + MARGIN - 6.0, 1.0, SHEET)?;
 
-        let short = |ink: Ink, text: &str| shorten(&font, ink.size, text, inner);
+        let short = |style: TextStyle, text: &str| shorten(&font, style.size, text, inner_width);
         sheet.text(MARGIN, MARGIN + 16.0, Anchor::Start, TITLE, &short(TITLE, self.title));
         sheet.text(MARGIN, MARGIN + title_height + 12.0, Anchor::Start, SUBTITLE, &short(SUBTITLE, self.subtitle));
-        let frame = Area { x: MARGIN, y: picture_y, width: picture_width, height: picture_height }.inset(-1.0);
+        let frame = Rect { x: MARGIN, y: picture_y, width: picture_width, height: picture_height }.inset(-1.0);
         sheet.fill(frame, 0.0, |_, _| FRAME);
         sheet.fill(frame.inset(1.0), 0.0, |_, _| SHEET);
-        sheet.place(MARGIN as u32, picture_y as u32, (width as u32, height as u32), |column, row| {
+        sheet.draw_image(MARGIN as u32, picture_y as u32, (width as u32, height as u32), |column, row| {
             self.colors[usize::from(self.indices.row(row as usize)[column as usize])]
         });
         if let Some(legend) = self.legend {
-            sheet.place(MARGIN as u32, below_y as u32, legend.dimensions(), |column, row| {
+            sheet.draw_image(MARGIN as u32, below_y as u32, legend.dimensions(), |column, row| {
                 legend.get_pixel(column, row).0
             });
         }
-        let marks_y = if beside { below_y + 4.0 } else { below_y + legend_height + 8.0 };
-        let right = MARGIN + inner;
-        let arrow_room = if self.north_up { 34.0 } else { 0.0 };
+        let marks_y = if marks_right_of_legend { below_y + 4.0 } else { below_y + legend_height + 8.0 };
+        let right = MARGIN + inner_width;
+        let arrow_width = if self.north_up { 34.0 } else { 0.0 };
         if self.north_up {
             draw_north(&mut sheet, right - 10.0, marks_y);
         }
         if let Some(meters) = self.pixel_width_m {
             let (length_m, label) = round_length(meters * 140.0);
             let length = (length_m / meters) as f32;
-            let x = right - arrow_room - length;
+            let x = right - arrow_width - length;
             let note = if self.scale_note.is_empty() { label } else { format!("{label} {}", self.scale_note) };
             draw_bar(&mut sheet, x, marks_y + 22.0, length);
-            // The label ends with the bar, however short that is.
-            let text_x = (right - arrow_room).max(MARGIN + text_width(&font, LABEL.size, &note));
+            // The label is aligned with the right end of the bar, unless it would cross the left margin.
+            let text_x = (right - arrow_width).max(MARGIN + text_width(&font, LABEL.size, &note));
             sheet.text(text_x, marks_y + 14.0, Anchor::End, LABEL, &note);
         }
         let attribution = short(LABEL, self.attribution);
-        sheet.text(right, below_y + furniture + 14.0, Anchor::End, LABEL, &attribution);
+        sheet.text(right, below_y + below_height + 14.0, Anchor::End, LABEL, &attribution);
         let mut image = sheet.into_image();
-        // Where colors were laid over each other, rounding may have left a trace of transparency.
+        // Rounding in the blending may have left some pixels slightly transparent.
         image.pixels_mut().for_each(|pixel| pixel.0[3] = 255);
         Ok(image)
     }
 }
 
-/// The longest round length, in meters, that is no longer than `most_m`; and how it is said.
-fn round_length(most_m: f64) -> (f64, String) {
-    let power = 10f64.powf(most_m.log10().floor());
-    let digit = [5.0, 2.0, 1.0].into_iter().find(|digit| digit * power <= most_m * (1.0 + 1e-9)).unwrap_or(1.0);
+/// The longest round length, in meters, that does not exceed `max_m`, and its label.
+fn round_length(max_m: f64) -> (f64, String) {
+    let power = 10f64.powf(max_m.log10().floor());
+    let digit = [5.0, 2.0, 1.0].into_iter().find(|digit| digit * power <= max_m * (1.0 + 1e-9)).unwrap_or(1.0);
     let length_m = digit * power;
     let label = if length_m >= 1000.0 {
         format!("{} km", length_m / 1000.0)
@@ -138,20 +141,21 @@ fn round_length(most_m: f64) -> (f64, String) {
     (length_m, label)
 }
 
-/// A bar of `length` with upright ends, its left end at `x`.
+/// Draws a scale bar of `length` with vertical end marks, its left end at `x`.
 fn draw_bar(sheet: &mut Sheet, x: f32, y: f32, length: f32) {
-    sheet.fill(Area { x, y, width: length, height: 2.0 }, 0.0, |_, _| DARK);
+    sheet.fill(Rect { x, y, width: length, height: 2.0 }, 0.0, |_, _| TEXT_COLOR);
     for end in [x, x + length] {
-        sheet.stroke_down(end, y - 3.0, 8.0, DARK);
+        sheet.vertical_line(end, y - 3.0, 8.0, TEXT_COLOR);
     }
 }
 
-/// An arrow to the upper edge, with an N beneath it.
+/// Draws a north arrow: an arrowhead with an N below it.
 fn draw_north(sheet: &mut Sheet, x: f32, y: f32) {
     const HEAD: f32 = 8.0;
     for line in 0..HEAD as u8 {
         let half = f32::from(line) / 2.0 + 0.5;
-        sheet.fill(Area { x: x - half, y: y + f32::from(line), width: 2.0 * half, height: 1.0 }, 0.0, |_, _| DARK);
+        sheet
+            .fill(Rect { x: x - half, y: y + f32::from(line), width: 2.0 * half, height: 1.0 }, 0.0, |_, _| TEXT_COLOR);
     }
     sheet.text(x, y + 22.0, Anchor::Middle, NORTH, "N");
 }
@@ -175,14 +179,14 @@ mod tests {
         }
     }
 
-    /// Pixels that are dark, in some rows.
+    /// The number of dark pixels in `rows`.
     fn dark(sheet: &RgbaImage, rows: std::ops::Range<u32>) -> usize {
-        let places = rows.flat_map(|row| (0..sheet.width()).map(move |column| (column, row)));
-        places.filter(|(column, row)| sheet.get_pixel(*column, *row).0[..3].iter().all(|c| *c < 120)).count()
+        let pixels = rows.flat_map(|row| (0..sheet.width()).map(move |column| (column, row)));
+        pixels.filter(|(column, row)| sheet.get_pixel(*column, *row).0[..3].iter().all(|c| *c < 120)).count()
     }
 
     #[test]
-    fn the_picture_stands_on_the_sheet_pixel_for_pixel() {
+    fn the_sheet_has_the_pixels_of_the_picture_unchanged() {
         let colors: [[u8; 4]; 256] = std::array::from_fn(|i| [i as u8, 0, 255, if i == 0 { 0 } else { 255 }]);
         let indices = Grid::from_cells(320, 200, (0..64_000).map(|i| (i % 251) as u8).collect()).unwrap();
         let sheet = print(&indices, &colors).draw().unwrap();
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_has_its_place_whatever_the_size() {
+    fn each_element_is_drawn_at_every_size_of_the_picture() {
         let colors = [[255, 250, 250, 255]; 256];
         let legend = RgbaImage::from_pixel(264, 70, image::Rgba([240, 240, 240, 255]));
         for (width, height) in [(200, 100), (320, 200), (800, 300)] {
@@ -226,17 +230,17 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_round() {
-        for (most, length, label) in [
+    fn the_scale_bar_has_a_round_length() {
+        for (max, length, label) in [
             (140.0, 100.0, "100 m"),
             (99.0, 50.0, "50 m"),
             (2000.0, 2000.0, "2 km"),
             (4_999_999.0, 2_000_000.0, "2000 km"),
             (0.3, 0.2, "20 cm"),
         ] {
-            let (found, said) = round_length(most);
-            assert!((found - length).abs() < 1e-9 * length, "{most}: {found}");
-            assert_eq!(said, label);
+            let (found, found_label) = round_length(max);
+            assert!((found - length).abs() < 1e-9 * length, "{max}: {found}");
+            assert_eq!(found_label, label);
         }
         let indices = Grid::filled(2, 2, 0u8);
         assert!(Print { pixel_width_m: Some(f64::NAN), ..print(&indices, &[[0; 4]; 256]) }.draw().is_err());

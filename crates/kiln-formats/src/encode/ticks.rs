@@ -1,46 +1,47 @@
-//! Round values along a scale, whatever its curve.
+//! Tick marks at round values along a scale of any curve.
 
 /// A mark on a legend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
-    /// Where it stands, from 0 (the cold end) to 1 (the hot end).
+    /// Position on the scale, from 0 (the cold end) to 1 (the hot end).
     pub position: f64,
-    /// The value it stands for, in the layer's own unit.
+    /// The value at this position, in the layer's own unit.
     pub value: f64,
-    /// The value as it is written.
+    /// The formatted value.
     pub label: String,
 }
 
-/// The gaps between good ticks differ by no more than this factor.
-const EVEN: f64 = 0.5;
+/// The minimum ratio of the narrowest to the widest gap between ticks.
+const MIN_EVENNESS: f64 = 0.5;
 
-/// About five round values between `vmin` and `vmax`, with their places on the scale.
+/// Returns about five ticks at round values between `vmin` and `vmax`.
 ///
-/// `position` leads from a value to its place, 0 to 1, and must not fall. Where the scale is near to linear the values
-/// are multiples of 1, 2 or 5; where it is near to logarithmic they are 1, 2, 5, 10, … or powers of ten; elsewhere they
-/// are the roundest values near to five evenly spread places. A scale without width has one tick; one that is not finite, none.
+/// `position` maps a value to its position on the scale, 0 to 1, and must not decrease. On a nearly linear scale the
+/// values are multiples of 1, 2 or 5 times a power of ten; on a nearly logarithmic one 1, 2, 5, 10, … or powers of ten;
+/// on any other the roundest values near five evenly spaced positions. If `vmin` equals `vmax`, there is one tick; if
+/// either is not finite or `vmin` exceeds `vmax`, there is none.
 pub fn nice_ticks(vmin: f64, vmax: f64, position: impl Fn(f64) -> f64) -> Vec<Tick> {
     if !vmin.is_finite() || !vmax.is_finite() || vmin > vmax {
         return Vec::new();
     }
-    let place = |value: f64| position(value).clamp(0.0, 1.0);
+    let position = |value: f64| position(value).clamp(0.0, 1.0);
     let values = if vmin < vmax {
         [multiples(vmin, vmax), one_two_five(vmin, vmax), powers_of_ten(vmin, vmax)]
             .into_iter()
-            .find(|values| evenness(values, place) >= EVEN)
-            .unwrap_or_else(|| roundest(vmin, vmax, place))
+            .find(|values| evenness(values, position) >= MIN_EVENNESS)
+            .unwrap_or_else(|| roundest(vmin, vmax, position))
     } else {
         vec![vmin]
     };
-    let short = values.iter().any(|value| value.abs() >= 1e4);
+    let has_suffix = values.iter().any(|value| value.abs() >= 1e4);
     values
         .into_iter()
-        .map(|value| Tick { position: place(value), value, label: label(value, short) })
+        .map(|value| Tick { position: position(value), value, label: label(value, has_suffix) })
         .filter(|tick| tick.position.is_finite())
         .collect()
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten.
+/// Multiples of 1, 2 or 5 times a power of ten, about five of them.
 fn multiples(vmin: f64, vmax: f64) -> Vec<f64> {
     let rough = (vmax - vmin) / 4.5;
     let power = 10_f64.powf(rough.log10().floor());
@@ -56,98 +57,102 @@ fn multiples(vmin: f64, vmax: f64) -> Vec<f64> {
     }
     let (first, last) = ((vmin / step - 1e-9).ceil(), (vmax / step + 1e-9).floor());
     let count = (last - first + 1.0).clamp(0.0, 16.0) as usize;
-    (0..count).map(|index| tidy((first + index as f64) * step).clamp(vmin, vmax)).collect()
+    (0..count).map(|index| without_noise((first + index as f64) * step).clamp(vmin, vmax)).collect()
 }
 
-/// 1, 2, 5, 10, 20, … if that makes four to eight.
+/// 1, 2, 5, 10, 20, …; empty unless there are four to eight.
 fn one_two_five(vmin: f64, vmax: f64) -> Vec<f64> {
     let values: Vec<f64> = powers(vmin, vmax).flat_map(|power| [power, 2.0 * power, 5.0 * power]).collect();
-    let values: Vec<f64> = values.into_iter().map(tidy).filter(|value| (vmin..=vmax).contains(value)).collect();
+    let values: Vec<f64> =
+        values.into_iter().map(without_noise).filter(|value| (vmin..=vmax).contains(value)).collect();
     if (4..=8).contains(&values.len()) { values } else { Vec::new() }
 }
 
-/// 1, 10, 100, …, or every second or third of them, so that there are no more than six.
+/// 1, 10, 100, …, thinned to every second, third, … of them so that there are at most six.
 fn powers_of_ten(vmin: f64, vmax: f64) -> Vec<f64> {
-    let values: Vec<f64> = powers(vmin, vmax).map(tidy).filter(|value| (vmin..=vmax).contains(value)).collect();
+    let values: Vec<f64> =
+        powers(vmin, vmax).map(without_noise).filter(|value| (vmin..=vmax).contains(value)).collect();
     let stride = values.len().div_ceil(6).max(1);
     values.into_iter().step_by(stride).collect()
 }
 
-/// The powers of ten around `vmin..=vmax`; none unless both are positive.
+/// The powers of ten around `vmin..=vmax`; empty unless both are positive.
 fn powers(vmin: f64, vmax: f64) -> impl Iterator<Item = f64> {
     let exponents = (vmin > 0.0).then(|| vmin.log10().floor() as i32..=vmax.log10().ceil() as i32);
     exponents.into_iter().flatten().map(|exponent| 10_f64.powi(exponent))
 }
 
-/// The narrowest gap as a share of the widest; 0 if the ticks are fewer than three or leave much of the scale bare.
-fn evenness(values: &[f64], place: impl Fn(f64) -> f64) -> f64 {
-    let places: Vec<f64> = values.iter().map(|value| place(*value)).collect();
-    match places.as_slice() {
+/// The ratio of the narrowest gap to the widest; 0 if there are fewer than three ticks or they span less than 0.6 of
+/// the scale.
+fn evenness(values: &[f64], position: impl Fn(f64) -> f64) -> f64 {
+    let positions: Vec<f64> = values.iter().map(|value| position(*value)).collect();
+    match positions.as_slice() {
         [first, _, .., last] if values.len() > 2 && last - first >= 0.6 => {
-            let gaps = places.windows(2).map(|pair| pair[1] - pair[0]);
-            let (least, most) = gaps.fold((f64::MAX, 0.0_f64), |(least, most), gap| (least.min(gap), most.max(gap)));
-            least / most
+            let gaps = positions.windows(2).map(|pair| pair[1] - pair[0]);
+            let (min, max) = gaps.fold((f64::MAX, 0.0_f64), |(min, max), gap| (min.min(gap), max.max(gap)));
+            min / max
         }
         _ => 0.0,
     }
 }
 
-/// The roundest values near to five evenly spread places.
-fn roundest(vmin: f64, vmax: f64, place: impl Fn(f64) -> f64) -> Vec<f64> {
-    /// How far from its place a value may stand to be rounder; the second if it then has but one digit.
-    const REACHES: [f64; 2] = [0.06, 0.09];
-    /// How near two ticks may come.
-    const GAP: f64 = 0.1;
-    let value_at = |wanted: f64| {
-        // A value whose place is `wanted`, by halving; a hundred halvings use up every bit of a float.
+/// The roundest values near five evenly spaced positions.
+fn roundest(vmin: f64, vmax: f64, position: impl Fn(f64) -> f64) -> Vec<f64> {
+    /// The maximum distance of a value from its target position; the second applies to values with one significant
+    /// digit.
+    const MAX_DISTANCES: [f64; 2] = [0.06, 0.09];
+    /// The minimum gap between two ticks.
+    const MIN_GAP: f64 = 0.1;
+    let value_at = |target: f64| {
+        // The value at position `target`, by bisection; a hundred steps exhaust the bits of a float.
         let (mut low, mut high) = (vmin, vmax);
         for _ in 0..100 {
-            let middle = low + (high - low) / 2.0;
-            if place(middle) < wanted {
-                low = middle;
+            let mid = low + (high - low) / 2.0;
+            if position(mid) < target {
+                low = mid;
             } else {
-                high = middle;
+                high = mid;
             }
         }
         high
     };
     let mut values: Vec<f64> = Vec::new();
-    for wanted in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let [near, far] = REACHES.map(|reach| {
-            let low = if wanted > 0.0 { value_at(wanted - reach) } else { vmin };
-            let high = if wanted < 1.0 { value_at(wanted + reach) } else { vmax };
-            roundest_between(low, high, value_at(wanted))
+    for target in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        let [near, far] = MAX_DISTANCES.map(|distance| {
+            let low = if target > 0.0 { value_at(target - distance) } else { vmin };
+            let high = if target < 1.0 { value_at(target + distance) } else { vmax };
+            roundest_between(low, high, value_at(target))
         });
         let has_one_digit = |value: f64| (round_to(value, 0) - value).abs() <= f64::EPSILON * value.abs();
         let value = if has_one_digit(far) && !has_one_digit(near) { far } else { near };
-        if values.last().is_none_or(|last| place(value) - place(*last) >= GAP) {
+        if values.last().is_none_or(|last| position(value) - position(*last) >= MIN_GAP) {
             values.push(value);
         }
     }
     values
 }
 
-/// The value in `low..=high` that is a multiple of the coarsest 1-2-5 step, the nearest to `target` if there are several.
+/// The multiple of the coarsest possible 1-2-5 step within `low..=high`; the nearest to `target` if there are several.
 fn roundest_between(low: f64, high: f64, target: f64) -> f64 {
     let top = low.abs().max(high.abs()).log10().ceil();
     let coarsest_first = (0..18).flat_map(|down| [1.0, 0.5, 0.2].map(|part| part * 10_f64.powf(top - f64::from(down))));
     for step in coarsest_first {
         let nearest = (target / step).round();
-        let hit = [nearest, nearest - 1.0, nearest + 1.0].map(|times| tidy(times * step));
-        if let Some(value) = hit.into_iter().find(|value| (low..=high).contains(value)) {
+        let candidates = [nearest, nearest - 1.0, nearest + 1.0].map(|times| without_noise(times * step));
+        if let Some(value) = candidates.into_iter().find(|value| (low..=high).contains(value)) {
             return value;
         }
     }
     target
 }
 
-/// `value` without the noise in its last binary digits, and without a sign on zero.
-fn tidy(value: f64) -> f64 {
+/// `value` without the rounding error in its last binary digits, and without a negative zero.
+fn without_noise(value: f64) -> f64 {
     format!("{value:.11e}").parse().unwrap_or(value) + 0.0
 }
 
-/// `value` as it is written on a legend: `0.05`, `−3`, `2500`, and `1.2M` if thousands are to be written `short`.
-fn label(value: f64, short: bool) -> String {
+/// Formats `value` for a legend: `0.05`, `−3`, `2500`, or with an SI suffix, `1.2M`, if `has_suffix`.
+fn label(value: f64, has_suffix: bool) -> String {
     let size = value.abs();
     let (unit, suffix) = match size {
         1e12..1e15 => (1e12, "T"),
@@ -158,7 +163,7 @@ fn label(value: f64, short: bool) -> String {
     };
     let text = if size > 0.0 && !(1e-3..1e15).contains(&size) {
         format!("{:e}", round_to(value, 4))
-    } else if short {
+    } else if has_suffix {
         format!("{}{suffix}", round_to(value / unit, 9))
     } else {
         round_to(value, 9).to_string()
@@ -166,7 +171,7 @@ fn label(value: f64, short: bool) -> String {
     text.replace('-', "−")
 }
 
-/// `value` with so many significant digits after the first.
+/// `value` rounded to 1 + `digits` significant digits.
 fn round_to(value: f64, digits: usize) -> f64 {
     format!("{value:.digits$e}").parse().unwrap_or(value)
 }
@@ -215,10 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn other_curves_have_round_values_evenly_spread() {
+    fn other_curves_have_evenly_spaced_round_values() {
         let sqrt = labels(0.0, 100.0, |value| (value / 100.0).sqrt());
         assert_eq!(sqrt, ["0", "5", "20", "50", "100"]);
-        // As of an equalized histogram: flat, then a jump, then steep.
+        // Like an equalized histogram: flat, then a jump, then steep.
         let steps =
             nice_ticks(0.0, 1000.0, |value| if value < 1.0 { 0.0 } else { 0.4 + 0.6 * (value / 1000.0).powi(8) });
         assert!(steps.len() >= 3, "{steps:?}");

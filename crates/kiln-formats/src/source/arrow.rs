@@ -1,10 +1,10 @@
-//! Arrow IPC as tables: files (Feather version 2) and streams.
+//! Arrow IPC files (Feather version 2) and streams as tables.
 //!
-//! Of each record batch the requested columns are read, so one batch of them is held in memory. A part is some record
-//! batches after each other; where a stream replaces a dictionary as it goes, all of it is one part.
+//! Only the requested columns of a record batch are read, one batch at a time. A part is a range of record batches; a
+//! stream that replaces a dictionary is one part.
 
 mod body;
-mod flaw;
+mod error;
 mod layout;
 #[cfg(test)]
 mod tests;
@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 use arrow_schema::{DataType, Field, Schema};
 
 use self::body::{Dictionaries, add_dictionary, read_batch};
-use self::flaw::{Flaw, guarded};
+use self::error::{ArrowReadError, catch_panic};
 use self::layout::{CONTINUATION, Layout, MAGIC};
 use super::nested::{Nested, select};
 use super::read_error;
 use super::table::{BatchSink, PartResult, Request, Table, TableScan};
 use kiln_core::error::{Error, Result};
 
-/// A file of Arrow IPC, in the file format or in the streaming format.
+/// An Arrow IPC file, in the file format or in the streaming format.
 #[derive(Debug)]
 pub(super) struct Arrow {
     path: PathBuf,
@@ -35,18 +35,18 @@ pub(super) struct Arrow {
 }
 
 impl Arrow {
-    /// Bytes of record batches that are worth a part of their own.
-    const PART_BYTES: u64 = 1 << 20;
+    /// The minimum size of the record batches of a part, except for the last one.
+    const MIN_PART_BYTES: u64 = 1 << 20;
 
-    /// Whether a file that starts with `head` is one.
-    pub(super) fn begins(head: &[u8]) -> bool {
+    /// Whether a file that starts with `head` is in an Arrow IPC format.
+    pub(super) fn has_magic(head: &[u8]) -> bool {
         head.starts_with(MAGIC) || head.starts_with(CONTINUATION)
     }
 
-    /// Opens the file at `path` and looks at where its record batches are. Messages call it `name`.
+    /// Opens the file at `path` and locates its record batches. `name` is the name of the input in messages.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it is not a whole file or stream of Arrow IPC.
+    /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it is not a complete Arrow IPC file or stream.
     pub(super) fn open(path: &Path, name: String) -> Result<Self> {
         let failed = |error| read_error(&name, error);
         let file = File::open(path).map_err(failed)?;
@@ -56,21 +56,22 @@ impl Arrow {
             file.read_exact_at(&mut head, 0).map_err(failed)?;
             head == MAGIC
         };
-        let layout =
-            guarded(|| if is_file { Layout::of_file(&file, file_bytes) } else { Layout::of_stream(&file, file_bytes) });
-        let layout = layout.map_err(|flaw| flaw.of(&name))?;
+        let layout = catch_panic(|| {
+            if is_file { Layout::of_file(&file, file_bytes) } else { Layout::of_stream(&file, file_bytes) }
+        });
+        let layout = layout.map_err(|error| error.for_input(&name))?;
         let columns = Nested::of(&layout.schema);
         Ok(Self { path: path.to_owned(), name, file_bytes, layout, columns })
     }
 
-    /// Record batches that follow each other and are worth a part, all of them if `together`.
-    fn parts(&self, together: bool) -> Vec<Range<usize>> {
+    /// The record batches of each part; one part with all of them if `is_single`.
+    fn parts(&self, is_single: bool) -> Vec<Range<usize>> {
         let batches = &self.layout.batches;
         let (mut parts, mut start, mut bytes) = (Vec::new(), 0, 0);
         for (index, batch) in batches.iter().enumerate() {
             bytes += batch.message.body_bytes;
             let is_last = index + 1 == batches.len();
-            if is_last || (bytes >= Self::PART_BYTES && !together) {
+            if is_last || (bytes >= Self::MIN_PART_BYTES && !is_single) {
                 parts.push(start..index + 1);
                 (start, bytes) = (index + 1, 0);
             }
@@ -78,7 +79,7 @@ impl Arrow {
         parts
     }
 
-    /// The file with a handle of its own, if it is still what it was.
+    /// Opens the file again and checks that its size is unchanged.
     fn reopen(&self) -> Result<File> {
         let failed = |error| read_error(&self.name, error);
         let file = File::open(&self.path).map_err(failed)?;
@@ -108,29 +109,29 @@ impl Table for Arrow {
         for root in &roots {
             dictionary_ids(schema.field(*root), &mut dictionaries);
         }
-        let changes = batches.windows(2).any(|pair| pair[0].dictionaries != pair[1].dictionaries);
-        let parts = self.parts(changes && !dictionaries.is_empty());
-        // All record batches of a part have the same dictionaries, or there is just one part that begins without any.
-        let first = if parts.len() > 1 { batches[0].dictionaries } else { 0 };
-        let mut scan = Scan {
+        let has_changes = batches.windows(2).any(|pair| pair[0].dictionaries != pair[1].dictionaries);
+        let parts = self.parts(has_changes && !dictionaries.is_empty());
+        // All record batches have the same dictionaries, or there is a single part that starts without dictionaries.
+        let initial = if parts.len() > 1 { batches[0].dictionaries } else { 0 };
+        let mut scan = ArrowScan {
             arrow: self,
             file: self.reopen()?,
             paths,
             roots,
             dictionaries,
             parts,
-            first,
+            initial_dictionaries: initial,
             shared: Dictionaries::new(),
         };
         let mut shared = Dictionaries::new();
-        scan.add_dictionaries(0..first, &mut shared)?;
+        scan.add_dictionaries(0..initial, &mut shared)?;
         scan.shared = shared;
         Ok(Box::new(scan))
     }
 }
 
-/// Adds the numbers of the dictionaries that a column uses.
-#[allow(deprecated, reason = "there is no other way to them")]
+/// Adds the IDs of the dictionaries that a column uses.
+#[allow(deprecated, reason = "there is no other way to get the IDs")]
 fn dictionary_ids(field: &Field, ids: &mut Vec<i64>) {
     ids.extend(field.dict_id());
     match field.data_type() {
@@ -144,41 +145,41 @@ fn dictionary_ids(field: &Field, ids: &mut Vec<i64>) {
     }
 }
 
-/// One pass over some columns.
-struct Scan<'a> {
+/// A scan of the requested columns.
+struct ArrowScan<'a> {
     arrow: &'a Arrow,
     file: File,
     paths: Vec<&'a [String]>,
-    /// The columns at the top that hold them, in the order of the schema.
+    /// The top-level columns that contain the requested ones, in the order of the schema.
     roots: Vec<usize>,
-    /// The numbers of the dictionaries that these columns use.
+    /// The IDs of the dictionaries that these columns use.
     dictionaries: Vec<i64>,
     parts: Vec<Range<usize>>,
-    /// How many of the file's dictionaries every part begins with, and these.
-    first: usize,
+    /// The number of the file's dictionaries that are read before any part, and these dictionaries.
+    initial_dictionaries: usize,
     shared: Dictionaries,
 }
 
-impl Scan<'_> {
-    /// Reads those of the file's dictionaries in `range` that are used.
+impl ArrowScan<'_> {
+    /// Reads the dictionaries in `range` that the requested columns use.
     fn add_dictionaries(&self, range: Range<usize>, dictionaries: &mut Dictionaries) -> Result<()> {
         let Layout { schema, dictionaries: messages, .. } = &self.arrow.layout;
         if self.dictionaries.is_empty() {
             return Ok(());
         }
         for message in &messages[range] {
-            guarded(|| add_dictionary(&self.file, message, schema, &self.dictionaries, dictionaries))
-                .map_err(|flaw| self.failed(flaw))?;
+            catch_panic(|| add_dictionary(&self.file, message, schema, &self.dictionaries, dictionaries))
+                .map_err(|error| self.to_error(error))?;
         }
         Ok(())
     }
 
-    fn failed(&self, flaw: Flaw) -> Error {
-        flaw.of(&self.arrow.name)
+    fn to_error(&self, error: ArrowReadError) -> Error {
+        error.for_input(&self.arrow.name)
     }
 }
 
-impl TableScan for Scan<'_> {
+impl TableScan for ArrowScan<'_> {
     fn parts(&self) -> usize {
         self.parts.len()
     }
@@ -189,16 +190,16 @@ impl TableScan for Scan<'_> {
 
     fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let Layout { schema, batches, .. } = &self.arrow.layout;
-        let (mut dictionaries, mut known) = (self.shared.clone(), self.first);
+        let (mut dictionaries, mut known) = (self.shared.clone(), self.initial_dictionaries);
         for batch in &batches[self.parts[part].clone()] {
             self.add_dictionaries(known..batch.dictionaries, &mut dictionaries)?;
             known = batch.dictionaries;
             let read = || {
-                let read = read_batch(&self.file, &batch.message, schema, &self.roots, &dictionaries)?;
-                Ok(select(&read, &self.paths)?)
+                let roots = read_batch(&self.file, &batch.message, schema, &self.roots, &dictionaries)?;
+                Ok(select(&roots, &self.paths)?)
             };
-            let read = guarded(read).map_err(|flaw| self.failed(flaw))?;
-            if rows.batch(&read).is_break() {
+            let columns = catch_panic(read).map_err(|error| self.to_error(error))?;
+            if rows.batch(&columns).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             rows.advance(batch.message.body_bytes);

@@ -1,7 +1,7 @@
-//! `FlatGeobuf`: points with their properties.
+//! `FlatGeobuf` files as tables.
 //!
-//! The crate `flatgeobuf` verifies and reads the header and the features. Its reader of files would allocate what a feature
-//! claims for its size, take a file that was cut off for a whole one, and panic on damaged properties.
+//! The crate `flatgeobuf` verifies and reads the header and the features. Its file reader is not used: it allocates the
+//! size that a feature declares, reads truncated files without an error, and panics on damaged properties.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -15,7 +15,7 @@ use ::flatgeobuf::{
 use arrow_schema::{DataType, Field, Schema};
 
 use super::format::Format;
-use super::place::geometry::Flaw;
+use super::geometry::decode::GeometryError;
 use super::read_error;
 use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows, wkb_field, write_wkb};
@@ -27,9 +27,9 @@ pub(super) struct FlatGeobuf {
     path: PathBuf,
     name: String,
     bytes: u64,
-    /// Where the features begin.
+    /// The offset of the first feature.
     start: u64,
-    /// The number of features; 0 if the file does not state it.
+    /// The number of features; 0 if it is unknown.
     features: u64,
     geometry_type: GeometryType,
     /// The types of the properties.
@@ -38,38 +38,40 @@ pub(super) struct FlatGeobuf {
 }
 
 impl FlatGeobuf {
-    /// Bytes of the magic numbers, with that of the patch.
+    /// Size of the magic number, including the patch level.
     const MAGIC_BYTES: u64 = 8;
-    /// Largest header and feature that are read.
+    /// The maximum size of the header and of a feature.
     const MAX_MESSAGE_BYTES: u64 = 64 << 20;
-    /// Bytes of a node of the index.
+    /// Size of a node of the spatial index.
     const NODE_BYTES: u64 = 40;
 
-    /// Opens the file at `path`, which messages call `name`.
+    /// Opens the file offset `path`. `name` is the name of the input in messages.
     pub(super) fn open(path: &Path, name: String) -> Result<Self> {
         let failed = |error| Error::io(&name, "read", error);
         let mut file = File::open(path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
-        let damaged = |what: &str| Error::input(&name, format!("{what}; is the file damaged?"));
+        let damaged = |reason: &str| Error::input(&name, format!("{reason}; is the file damaged?"));
         let mut magic = Vec::new();
         file.by_ref().take(Self::MAGIC_BYTES).read_to_end(&mut magic).map_err(failed)?;
         Format::FlatGeobuf.check(&magic, &name)?;
         let mut messages =
-            Messages { source: file, left: bytes.saturating_sub(Self::MAGIC_BYTES), message: Vec::new() };
-        if !messages.next().map_err(|error| error.of(&name))? {
-            return Err(damaged("its header is missing"));
+            MessageReader { source: file, remaining: bytes.saturating_sub(Self::MAGIC_BYTES), message: Vec::new() };
+        if !messages.next().map_err(|error| error.for_input(&name))? {
+            return Err(damaged("the header is missing"));
         }
-        let header = size_prefixed_root_as_header(&messages.message).map_err(|_| damaged("its header is invalid"))?;
+        let header = size_prefixed_root_as_header(&messages.message).map_err(|_| damaged("the header is invalid"))?;
         let (features, node_size) = (header.features_count(), header.index_node_size());
         let index_bytes = match (features, node_size) {
             (0, _) | (_, 0) => 0,
-            (_, 1) => return Err(damaged("its index is invalid")),
-            // Each feature has a node, so that the sum of all nodes cannot overflow.
-            _ if features > messages.left / Self::NODE_BYTES => return Err(damaged("its index exceeds the file")),
+            (_, 1) => return Err(damaged("the spatial index is invalid")),
+            // Each feature has a node, so this limit prevents an overflow of the number of nodes.
+            _ if features > messages.remaining / Self::NODE_BYTES => {
+                return Err(damaged("the spatial index exceeds the file"));
+            }
             _ => PackedRTree::index_size(features as usize, node_size) as u64,
         };
-        let start = (bytes - messages.left).checked_add(index_bytes).filter(|&start| start <= bytes);
-        let start = start.ok_or_else(|| damaged("its index exceeds the file"))?;
+        let start = (bytes - messages.remaining).checked_add(index_bytes).filter(|&start| start <= bytes);
+        let start = start.ok_or_else(|| damaged("the spatial index exceeds the file"))?;
         let mut fields = vec![wkb_field("geometry", header.crs().and_then(reference_system).as_deref())];
         let mut types = Vec::new();
         for column in header.columns().iter().flatten() {
@@ -95,16 +97,16 @@ impl Table for FlatGeobuf {
     }
 
     fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
-        Ok(Box::new(Scan { file: self, request }))
+        Ok(Box::new(FlatGeobufScan { file: self, request }))
     }
 }
 
-struct Scan<'t> {
+struct FlatGeobufScan<'t> {
     file: &'t FlatGeobuf,
     request: &'t Request<'t>,
 }
 
-impl TableScan for Scan<'_> {
+impl TableScan for FlatGeobufScan<'_> {
     fn parts(&self) -> usize {
         1
     }
@@ -118,37 +120,39 @@ impl TableScan for Scan<'_> {
         let mut rows = ValueRows::new(name, schema, self.request, rows);
         let mut source = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(|e| read_error(name, e))?);
         source.seek_relative(*start as i64).map_err(|error| read_error(name, error))?;
-        let mut messages = Messages { source, left: self.bytes(), message: Vec::new() };
-        let (mut wkb, mut spans, mut count, mut reported) = (Vec::new(), Vec::new(), 0, messages.left);
-        while (*features == 0 || count < *features) && messages.next().map_err(|error| error.of(name))? {
+        let mut messages = MessageReader { source, remaining: self.bytes(), message: Vec::new() };
+        let (mut wkb, mut spans, mut count, mut reported) = (Vec::new(), Vec::new(), 0, messages.remaining);
+        while (*features == 0 || count < *features) && messages.next().map_err(|error| error.for_input(name))? {
             count += 1;
-            if reported - messages.left >= PROGRESS_BYTES {
-                rows.advance(reported - messages.left);
-                reported = messages.left;
+            if reported - messages.remaining >= PROGRESS_BYTES {
+                rows.advance(reported - messages.remaining);
+                reported = messages.remaining;
             }
             let feature = size_prefixed_root_as_feature(&messages.message).ok();
             let properties = feature.and_then(|feature| feature.properties()).map_or(&[][..], |bytes| bytes.bytes());
             let geometry = feature.map(|feature| geometry(feature, *geometry_type, &mut wkb));
-            let is_read = find_values(properties, types, &mut spans).is_some();
+            let is_valid = find_values(properties, types, &mut spans).is_some();
             let flow = match geometry {
-                None => rows.reject(&|| "it is no valid feature".to_owned()),
-                Some(Err(kind)) => rows.reject(&|| Flaw::NotAPoint(kind.into()).to_string()),
-                Some(Ok(_)) if !is_read => rows.reject(&|| "its properties are invalid".to_owned()),
-                Some(Ok(has_place)) => rows.push(|place| match self.request.columns.get(place).and_then(|c| c.index) {
-                    Some(0) if has_place => Value::Bytes(&wkb),
-                    Some(column @ 1..) => {
-                        let span = spans.get(column - 1).cloned().flatten();
-                        span.and_then(|span| value(types[column - 1], properties.get(span)?)).unwrap_or(Value::Null)
-                    }
-                    _ => Value::Null,
-                }),
+                None => rows.reject(&|| "the feature is invalid".to_owned()),
+                Some(Err(kind)) => rows.reject(&|| GeometryError::NotAPoint(kind.into()).to_string()),
+                Some(Ok(_)) if !is_valid => rows.reject(&|| "the properties are invalid".to_owned()),
+                Some(Ok(has_geometry)) => {
+                    rows.push(|index| match self.request.columns.get(index).and_then(|c| c.index) {
+                        Some(0) if has_geometry => Value::Bytes(&wkb),
+                        Some(column @ 1..) => {
+                            let span = spans.get(column - 1).cloned().flatten();
+                            span.and_then(|span| value(types[column - 1], properties.get(span)?)).unwrap_or(Value::Null)
+                        }
+                        _ => Value::Null,
+                    })
+                }
             };
             if flow?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         if count < *features {
-            let message = format!("it has {count} of {features} features; was the file cut off?");
+            let message = format!("it has {count} of {features} features; was the file truncated?");
             return Err(Error::input(name, message));
         }
         rows.advance(reported);
@@ -158,58 +162,59 @@ impl TableScan for Scan<'_> {
 
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Bytes after which the progress is reported.
+/// Bytes between two progress reports.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
-/// The messages of a file, each with its size before it.
-struct Messages<R> {
+/// Reads the size-prefixed messages of a file.
+struct MessageReader<R> {
     source: R,
-    left: u64,
+    remaining: u64,
     message: Vec<u8>,
 }
 
-/// Why there is no next message.
-enum Broken {
+/// An error of reading a message.
+enum MessageError {
     Io(std::io::Error),
     Size(u64),
 }
 
-impl Broken {
-    /// The error of the input called `name`.
-    fn of(self, name: &str) -> Error {
+impl MessageError {
+    /// Converts to the error for the input called `name`.
+    fn for_input(self, name: &str) -> Error {
         match self {
             Self::Io(error) => read_error(name, error),
             Self::Size(size) => Error::input(
                 name,
-                format!("a message of {size} bytes exceeds the file or 64 MiB; was the file cut off?"),
+                format!("a message of {size} bytes exceeds the file or 64 MiB; was the file truncated?"),
             ),
         }
     }
 }
 
-impl<R: Read> Messages<R> {
-    /// Reads the next message, its size included; `false` if there is none.
-    fn next(&mut self) -> std::result::Result<bool, Broken> {
+impl<R: Read> MessageReader<R> {
+    /// Reads the next message, including its size; returns `false` offset the end of the file.
+    fn next(&mut self) -> std::result::Result<bool, MessageError> {
         let mut size = [0; 4];
-        if self.left < size.len() as u64 {
+        if self.remaining < size.len() as u64 {
             return Ok(false);
         }
-        self.source.read_exact(&mut size).map_err(Broken::Io)?;
-        self.left -= size.len() as u64;
+        self.source.read_exact(&mut size).map_err(MessageError::Io)?;
+        self.remaining -= size.len() as u64;
         let bytes = u64::from(u32::from_le_bytes(size));
-        if bytes > self.left || bytes > FlatGeobuf::MAX_MESSAGE_BYTES {
-            return Err(Broken::Size(bytes));
+        if bytes > self.remaining || bytes > FlatGeobuf::MAX_MESSAGE_BYTES {
+            return Err(MessageError::Size(bytes));
         }
         self.message.resize(size.len() + bytes as usize, 0);
         let (prefix, rest) = self.message.split_at_mut(size.len());
         prefix.copy_from_slice(&size);
-        self.source.read_exact(rest).map_err(Broken::Io)?;
-        self.left -= bytes;
+        self.source.read_exact(rest).map_err(MessageError::Io)?;
+        self.remaining -= bytes;
         Ok(true)
     }
 }
 
-/// Writes the geometry of `feature` to `wkb`; returns whether it has one, or what it is instead of points.
+/// Writes the geometry of `feature` to `wkb` and returns whether it has one; the error is the name of another geometry
+/// type.
 fn geometry(
     feature: Feature<'_>,
     declared: GeometryType,
@@ -227,35 +232,35 @@ fn geometry(
     Ok(is_multiple || !points.is_empty())
 }
 
-/// Finds the bytes of each property; `None` if they contradict their types.
+/// Finds the byte range of each property; `None` if the properties are invalid.
 fn find_values(properties: &[u8], types: &[ColumnType], spans: &mut Vec<Option<Range<usize>>>) -> Option<()> {
     spans.clear();
     spans.resize(types.len(), None);
-    let mut at = 0;
-    // Some writers add a byte at the end.
-    while let Some(column) = properties.get(at..).and_then(<[u8]>::first_chunk) {
+    let mut offset = 0;
+    // Some writers append a byte.
+    while let Some(column) = properties.get(offset..).and_then(<[u8]>::first_chunk) {
         let column = usize::from(u16::from_le_bytes(*column));
-        at += 2;
+        offset += 2;
         let bytes = match *types.get(column)? {
             ColumnType::Byte | ColumnType::UByte | ColumnType::Bool => 1,
             ColumnType::Short | ColumnType::UShort => 2,
             ColumnType::Int | ColumnType::UInt | ColumnType::Float => 4,
             ColumnType::Long | ColumnType::ULong | ColumnType::Double => 8,
             ColumnType::String | ColumnType::Json | ColumnType::DateTime | ColumnType::Binary => {
-                let bytes = u32::from_le_bytes(*properties.get(at..)?.first_chunk()?);
-                at += 4;
+                let bytes = u32::from_le_bytes(*properties.get(offset..)?.first_chunk()?);
+                offset += 4;
                 bytes as usize
             }
             _ => return None,
         };
-        let end = at.checked_add(bytes).filter(|&end| end <= properties.len())?;
-        *spans.get_mut(column)? = Some(at..end);
-        at = end;
+        let end = offset.checked_add(bytes).filter(|&end| end <= properties.len())?;
+        *spans.get_mut(column)? = Some(offset..end);
+        offset = end;
     }
     Some(())
 }
 
-/// The value that `bytes` are. A text that is not UTF-8 is none.
+/// Decodes the value of a property; `None` for a text that is not valid UTF-8.
 fn value(kind: ColumnType, bytes: &[u8]) -> Option<Value<'_>> {
     macro_rules! number {
         ($type:ty) => {
@@ -292,7 +297,7 @@ fn data_type(kind: ColumnType) -> DataType {
     }
 }
 
-/// The code or the definition of a reference system.
+/// The EPSG code or the WKT of a reference system.
 fn reference_system(crs: Crs<'_>) -> Option<String> {
     let is_epsg = crs.org().is_none_or(|organization| organization.eq_ignore_ascii_case("EPSG"));
     if is_epsg && crs.code() > 0 { Some(format!("EPSG:{}", crs.code())) } else { crs.wkt().map(str::to_owned) }

@@ -1,4 +1,4 @@
-//! Which format an input is in, by its first bytes and its extension.
+//! Detection of the format of an input by its first bytes, its extension or its media type.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::csv::Csv;
 use super::flatgeobuf::FlatGeobuf;
 #[cfg(feature = "geopackage")]
 use super::geopackage::GeoPackage;
-use super::json::{Dialect, Json};
+use super::json::{Json, JsonKind};
 use super::parquet::Parquet;
 use super::shapefile::Shapefile;
 use super::{ReadOptions, Source};
@@ -17,14 +17,14 @@ use super::{ReadOptions, Source};
 use super::{gpx::Gpx, kml::Kml, xml::XmlTable};
 use kiln_core::error::{Error, Result};
 
-/// A format that points are read from.
+/// A supported input format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Csv,
     GeoJson,
-    /// Plain JSON, or GeoJSON: its reader tells them apart.
+    /// Plain JSON or GeoJSON; the reader distinguishes them.
     Json,
-    /// As `Json`, each line for itself.
+    /// Like `Json`, with separate values on each line.
     JsonLines,
     Parquet,
     Arrow,
@@ -35,9 +35,9 @@ pub(super) enum Format {
     Shapefile,
 }
 
-/// The media types that [`read_as`](super::read_as) knows, each with its format; without one, the content tells. Browsers and
-/// tools call a CSV file by several of them, on Windows `application/vnd.ms-excel`.
-const TYPES: [(&str, Option<Format>); 30] = [
+/// The media types that [`read_as`](super::read_as) accepts and their formats; `None`: the format is detected from the
+/// content. Browsers and tools use several types for CSV, on Windows `application/vnd.ms-excel`.
+const MEDIA_TYPE_FORMATS: [(&str, Option<Format>); 30] = [
     ("application/geo+json", Some(Format::GeoJson)),
     ("application/geo+json-seq", Some(Format::GeoJson)),
     ("application/vnd.geo+json", Some(Format::GeoJson)),
@@ -70,101 +70,111 @@ const TYPES: [(&str, Option<Format>); 30] = [
     ("application/x-zstd", None),
 ];
 
-/// The media types that [`read_as`](super::read_as) knows.
-pub const MEDIA_TYPES: [&str; TYPES.len()] = {
-    let mut names = [""; TYPES.len()];
-    let mut at = 0;
-    while at < names.len() {
-        names[at] = TYPES[at].0;
-        at += 1;
+/// The media types that [`read_as`](super::read_as) accepts.
+pub const MEDIA_TYPES: [&str; MEDIA_TYPE_FORMATS.len()] = {
+    let mut names = [""; MEDIA_TYPE_FORMATS.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = MEDIA_TYPE_FORMATS[index].0;
+        index += 1;
     }
     names
 };
 
 impl Format {
-    /// The format of a media type, in whatever case and with whatever parameters (`text/csv; charset=utf-8`); `None` for
-    /// those that tell none.
-    pub(super) fn of_media_type(media_type: &str) -> Result<Option<Self>> {
+    /// The format of a media type; `None` for generic types such as `text/plain`. Case and parameters such as
+    /// `; charset=utf-8` are ignored.
+    ///
+    /// # Errors
+    /// [`Error::MediaType`] if the media type is not supported.
+    pub(super) fn from_media_type(media_type: &str) -> Result<Option<Self>> {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let known = TYPES.iter().find(|(known, _)| *known == essence);
+        let known = MEDIA_TYPE_FORMATS.iter().find(|(known, _)| *known == essence);
         known.map(|(_, format)| *format).ok_or_else(|| {
             let expected = MEDIA_TYPES.join(", ");
             Error::MediaType { media_type: media_type.to_owned(), expected }
         })
     }
 
-    /// Makes sure that what begins with `head` can be in this format, as far as its first bytes tell.
+    /// Checks that `head` can be the start of data in this format.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it cannot.
     pub(super) fn check(self, head: &[u8], name: &str) -> Result<()> {
         if head.is_empty() {
-            return Err(Error::input(name, NOTHING));
+            return Err(Error::input(name, EMPTY));
         }
         match self {
-            // The reader of Parquet has more to say of its other beginnings.
-            Self::Parquet if !head.starts_with(b"PAR") => Err(Error::input(name, NO_PARQUET)),
-            Self::Arrow if !Arrow::begins(head) => Err(Error::input(name, NO_ARROW)),
-            _ => match BINARIES.iter().find(|(format, ..)| *format == self) {
+            // For other starts, the Parquet reader has more specific messages.
+            Self::Parquet if !head.starts_with(b"PAR") => Err(Error::input(name, NOT_PARQUET)),
+            Self::Arrow if !Arrow::has_magic(head) => Err(Error::input(name, NOT_ARROW)),
+            _ => match BINARY_FORMATS.iter().find(|(format, ..)| *format == self) {
                 Some((_, magic, _, message)) if !head.starts_with(magic) => Err(Error::input(name, *message)),
                 _ => Ok(()),
             },
         }
     }
 
-    /// Whether what begins with `head` is a format of bytes, and no text in any encoding.
+    /// Whether data that starts with `head` is in a binary format, and not text in any encoding.
     pub(super) fn is_binary(head: &[u8]) -> bool {
-        let is_stranger = STRANGERS.iter().any(|(start, _)| head.starts_with(start));
-        let is_map = BINARIES.iter().any(|(_, start, ..)| head.starts_with(start));
-        head.starts_with(b"PAR1") || Arrow::begins(head) || is_stranger || is_map
+        let is_unsupported = UNSUPPORTED_FORMATS.iter().any(|(start, _)| head.starts_with(start));
+        let is_binary_format = BINARY_FORMATS.iter().any(|(_, start, ..)| head.starts_with(start));
+        head.starts_with(b"PAR1") || Arrow::has_magic(head) || is_unsupported || is_binary_format
     }
 
-    /// Tells the format of what begins with `head`. Content that cannot be mistaken wins over the extension.
-    pub(super) fn of(head: &[u8], extension: Option<&str>, name: &str) -> Result<Self> {
-        let unreadable = |what: &str| Err(Error::input(name, what));
-        let unexpected = |what: &str| Err(Error::input(name, format!("{what}; expected {KNOWN}")));
+    /// Detects the format of data that starts with `head`. Unambiguous content takes precedence over the extension.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the format is not supported.
+    pub(super) fn detect(head: &[u8], extension: Option<&str>, name: &str) -> Result<Self> {
+        let unsupported = |message: &str| Err(Error::input(name, message));
+        let unexpected = |message: &str| Err(Error::input(name, format!("{message}; expected {SUPPORTED_FORMATS}")));
         if head.is_empty() {
-            return unexpected(NOTHING);
+            return unexpected(EMPTY);
         }
         if head.starts_with(b"PAR1") {
             return Ok(Self::Parquet);
         }
-        if Arrow::begins(head) {
+        if Arrow::has_magic(head) {
             return Ok(Self::Arrow);
         }
-        if let Some((_, what)) = STRANGERS.iter().find(|(start, _)| head.starts_with(start)) {
-            return unreadable(what);
+        if let Some((_, message)) = UNSUPPORTED_FORMATS.iter().find(|(start, _)| head.starts_with(start)) {
+            return unsupported(message);
         }
-        if let Some((format, ..)) = BINARIES.iter().find(|(_, magic, ..)| head.starts_with(magic)) {
+        if let Some((format, ..)) = BINARY_FORMATS.iter().find(|(_, magic, ..)| head.starts_with(magic)) {
             return Ok(*format);
         }
-        let is_named = |extensions: &[&str]| extension.is_some_and(|extension| extensions.contains(&extension));
-        if let Some((format, ..)) = BINARIES.iter().find(|(.., extensions, _)| is_named(extensions)) {
+        let has_extension = |extensions: &[&str]| extension.is_some_and(|extension| extensions.contains(&extension));
+        if let Some((format, ..)) = BINARY_FORMATS.iter().find(|(.., extensions, _)| has_extension(extensions)) {
             return format.check(head, name).map(|()| *format);
         }
-        if is_named(&["dbf", "shx", "prj", "cpg"]) {
-            return unreadable("it is a part of a shapefile; name the `.shp` file");
+        if has_extension(&["dbf", "shx", "prj", "cpg"]) {
+            return unsupported("it is a part of a shapefile; use the `.shp` file");
         }
-        if is_named(&["parquet", "pq", "geoparquet"]) {
+        if has_extension(&["parquet", "pq", "geoparquet"]) {
             return Self::Parquet.check(head, name).map(|()| Self::Parquet);
         }
-        if is_named(&["arrow", "arrows", "feather", "ipc"]) {
-            return unreadable(NO_ARROW);
+        if has_extension(&["arrow", "arrows", "feather", "ipc"]) {
+            return unsupported(NOT_ARROW);
         }
-        if begins_as_markup(head) || is_named(&["gpx", "kml"]) {
-            let gpx_or_kml = if is_named(&["gpx"]) { Some(Self::Gpx) } else { is_named(&["kml"]).then_some(Self::Kml) };
-            let format = if begins_as_markup(head) { root_element(head).or(gpx_or_kml) } else { gpx_or_kml };
-            return format.map_or_else(|| unexpected("it is XML or a web page"), Ok);
+        if is_markup(head) || has_extension(&["gpx", "kml"]) {
+            let gpx_or_kml =
+                if has_extension(&["gpx"]) { Some(Self::Gpx) } else { has_extension(&["kml"]).then_some(Self::Kml) };
+            let format = if is_markup(head) { root_element(head).or(gpx_or_kml) } else { gpx_or_kml };
+            return format.map_or_else(|| unexpected("it is XML or HTML"), Ok);
         }
         if head.contains(&0) {
-            return unexpected("it is neither Parquet nor Arrow nor text in UTF-8");
+            return unexpected("it is not Parquet, Arrow or UTF-8 text");
         }
         Ok(match extension {
             Some("geojson" | "geojsonl" | "geojsons") => Self::GeoJson,
             Some("json" | "jsonl" | "ndjson") => Self::Json,
-            _ if begins_as_json(head) => Self::Json,
+            _ if is_json(head) => Self::Json,
             _ => Self::Csv,
         })
     }
 
-    /// Opens the file at `path`, which messages call `name`.
+    /// Opens the file at `path`. `name` is the input name for messages.
     pub(super) fn open(self, path: &Path, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
         let name = name.to_owned();
         let json = |dialect| -> Result<Box<dyn Source>> {
@@ -174,9 +184,9 @@ impl Format {
             Self::Csv => Box::new(TablePoints::of(Csv::open(path, name, options)?, options)),
             Self::Parquet => Box::new(TablePoints::of(Parquet::open(path, name)?, options)),
             Self::Arrow => Box::new(TablePoints::of(Arrow::open(path, name)?, options)),
-            Self::GeoJson => json(Dialect::GeoJson)?,
-            Self::Json => json(Dialect::Any)?,
-            Self::JsonLines => json(Dialect::Lines)?,
+            Self::GeoJson => json(JsonKind::GeoJson)?,
+            Self::Json => json(JsonKind::Any)?,
+            Self::JsonLines => json(JsonKind::Lines)?,
             Self::Shapefile => Box::new(TablePoints::of(Shapefile::open(path, name, options)?, options)),
             #[cfg(feature = "xml")]
             Self::Gpx => Box::new(TablePoints::of(XmlTable::<Gpx>::open(path, name, options)?, options)),
@@ -187,20 +197,21 @@ impl Format {
             #[cfg(feature = "flatgeobuf")]
             Self::FlatGeobuf => Box::new(TablePoints::of(FlatGeobuf::open(path, name)?, options)),
             #[cfg(not(all(feature = "flatgeobuf", feature = "geopackage", feature = "xml")))]
-            _ => return Err(Error::input(name, "the reader of its format is not built in")),
+            _ => return Err(Error::input(name, "this build does not include the reader of its format")),
         })
     }
 }
 
-const NOTHING: &str = "there is nothing in it";
-const NO_PARQUET: &str = "not a Parquet file: it does not begin with `PAR1`";
-const NO_ARROW: &str = "not an Arrow file: it begins neither with `ARROW1` nor as a stream does";
+const EMPTY: &str = "the input is empty";
+const NOT_PARQUET: &str = "not a Parquet file: it does not begin with `PAR1`";
+const NOT_ARROW: &str = "not an Arrow file: it begins neither with `ARROW1` nor with a stream message";
 
-/// The formats that can be read.
-const KNOWN: &str = "CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile";
+/// The supported formats, for messages.
+const SUPPORTED_FORMATS: &str = "CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile";
 
-/// How formats begin that cannot be mistaken for text, their extensions, and what to say where one has another beginning.
-const BINARIES: [(Format, &[u8], &[&str], &str); 3] = [
+/// Binary formats: their magic numbers, their extensions and the error for files that have the extension but not the
+/// magic.
+const BINARY_FORMATS: [(Format, &[u8], &[&str], &str); 3] = [
     (
         Format::GeoPackage,
         b"SQLite format 3\0",
@@ -213,30 +224,31 @@ const BINARIES: [(Format, &[u8], &[&str], &str); 3] = [
         &["fgb"],
         "not a FlatGeobuf file of version 3: it does not begin with `fgb`, 3, `fgb`",
     ),
-    (Format::Shapefile, b"\0\0\x27\x0A", &["shp"], "not a shapefile: it does not begin with the number 9994"),
+    (Format::Shapefile, b"\0\0\x27\x0A", &["shp"], "not a shapefile: it does not begin with the file code 9994"),
 ];
 
-/// How formats begin that people have points in too, and what to say of them.
-const STRANGERS: [(&[u8], &str); 4] = [
-    (b"BZh", "it is packed by bzip2; unpack it first: `bzip2 -dc FILE | kiln render -`"),
-    (b"\xFD7zXZ", "it is packed by xz; unpack it first: `xz -dc FILE | kiln render -`"),
-    (b"PK\x03\x04", "it is a zip archive, such as KMZ, or a spreadsheet; unpack it first, or save it as CSV"),
-    (b"FEA1", "it is Feather of version 1; write it again as version 2"),
+/// The magic numbers of common formats that are not supported, and the error for each.
+const UNSUPPORTED_FORMATS: [(&[u8], &str); 4] = [
+    (b"BZh", "it is compressed with bzip2; decompress it first: `bzip2 -dc FILE | kiln render -`"),
+    (b"\xFD7zXZ", "it is compressed with xz; decompress it first: `xz -dc FILE | kiln render -`"),
+    (b"PK\x03\x04", "it is a ZIP archive, such as KMZ, or a spreadsheet; extract it first, or save it as CSV"),
+    (b"FEA1", "Feather version 1 is not supported; convert it to version 2"),
 ];
 
-/// Whether a text begins as XML or a web page does; a column's name may well be in angle brackets.
-fn begins_as_markup(head: &[u8]) -> bool {
+/// Whether text starts like XML or HTML. A CSV header may also start with `<`, as in `<LON>`.
+fn is_markup(head: &[u8]) -> bool {
     let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
-    let begins = |start: &&str| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()));
-    ["<?xml", "<!doctype", "<!--", "<html", "<kml", "<gpx"].iter().any(begins)
+    let starts_with =
+        |start: &&str| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()));
+    ["<?xml", "<!doctype", "<!--", "<html", "<kml", "<gpx"].iter().any(starts_with)
 }
 
-/// The format whose root element is in `head`, with or without the prefix of a namespace.
+/// The format whose root element is in `head`, with or without a namespace prefix.
 fn root_element(head: &[u8]) -> Option<Format> {
     let has = |name: &[u8]| {
         memchr::memmem::find_iter(head, name).any(|start| {
-            let behind = head.get(start + name.len()).is_some_and(|&byte| byte == b'>' || byte.is_ascii_whitespace());
-            behind && head[..start].ends_with(b"<") || head[..start].ends_with(b":")
+            let ends = head.get(start + name.len()).is_some_and(|&byte| byte == b'>' || byte.is_ascii_whitespace());
+            ends && head[..start].ends_with(b"<") || head[..start].ends_with(b":")
         })
     };
     [(b"gpx".as_slice(), Format::Gpx), (b"kml", Format::Kml)]
@@ -245,14 +257,14 @@ fn root_element(head: &[u8]) -> Option<Format> {
         .map(|(_, format)| format)
 }
 
-/// Whether a text begins as JSON with points in it does, and no CSV.
-fn begins_as_json(head: &[u8]) -> bool {
+/// Whether text starts like JSON rather than CSV.
+fn is_json(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
-    let mut marks = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
-    match marks.next() {
+    let mut bytes = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+    match bytes.next() {
         Some(b'{' | 0x1E) => true,
-        // A header may be in brackets, as `[lon],[lat]`.
-        Some(b'[') => matches!(marks.next(), Some(b'[' | b'{' | b']' | b'-' | b'0'..=b'9')),
+        // A CSV header may have brackets, as in `[lon],[lat]`.
+        Some(b'[') => matches!(bytes.next(), Some(b'[' | b'{' | b']' | b'-' | b'0'..=b'9')),
         _ => false,
     }
 }
@@ -263,11 +275,11 @@ mod tests {
     use super::*;
 
     fn format(head: impl AsRef<[u8]>, extension: Option<&str>) -> Option<Format> {
-        Format::of(head.as_ref(), extension, "x").ok()
+        Format::detect(head.as_ref(), extension, "x").ok()
     }
 
     #[test]
-    fn extensions_tell_the_format() {
+    fn the_format_follows_from_the_extension() {
         let known = [
             (Format::Csv, vec!["csv", "tsv", "txt"]),
             (Format::GeoJson, vec!["geojson", "geojsonl", "geojsons"]),
@@ -288,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn content_tells_the_format_where_no_extension_does() {
+    fn the_format_follows_from_the_content_without_a_known_extension() {
         for extension in [None, Some("txt"), Some("csv"), Some("dat")] {
             assert_eq!(format("PAR1\0\0", extension), Some(Format::Parquet));
             assert_eq!(format("ARROW1\0\0", extension), Some(Format::Arrow));
@@ -306,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_of_maps_are_told_by_their_content() {
+    fn map_formats_are_detected_by_their_content() {
         for extension in [None, Some("csv"), Some("kml"), Some("gpx")] {
             assert_eq!(format("\u{FEFF}<?xml version='1.0'?>\n<gpx version", extension), Some(Format::Gpx));
             assert_eq!(format("<!-- gpx --><k:kml xmlns:k='x'", extension), Some(Format::Kml));
@@ -318,36 +330,36 @@ mod tests {
         assert_eq!(format("<?xml version='1.0'?><!-- a long comment", Some("gpx")), Some(Format::Gpx));
         assert_eq!(format("<?xml version='1.0'?><!-- gpx ", None), None);
         let message =
-            |head: &str, extension| Format::of(head.as_bytes(), Some(extension), "x").unwrap_err().to_string();
+            |head: &str, extension| Format::detect(head.as_bytes(), Some(extension), "x").unwrap_err().to_string();
         assert!(message("lon,lat\n", "gpkg").contains("not a GeoPackage or other SQLite file"));
         assert!(message("lon,lat\n", "fgb").contains("not a FlatGeobuf file of version 3"));
         assert!(message("lon,lat\n", "shp").contains("not a shapefile"));
-        assert!(message("\x03", "dbf").contains("name the `.shp` file"));
+        assert!(message("\x03", "dbf").contains("use the `.shp` file"));
     }
 
     #[test]
-    fn what_is_in_no_format_says_so() {
+    fn errors_describe_unsupported_formats() {
         let message = |read: Result<Format>| read.unwrap_err().to_string();
-        let says = |head: &[u8], what: &str| {
-            let message = message(Format::of(head, Some("csv"), "x.csv"));
-            assert!(message.starts_with("x.csv: ") && message.contains(what), "{message}");
+        let assert_message = |head: &[u8], expected: &str| {
+            let message = message(Format::detect(head, Some("csv"), "x.csv"));
+            assert!(message.starts_with("x.csv: ") && message.contains(expected), "{message}");
         };
-        says(b"", "nothing in it");
-        says(b"PK\x03\x04", "zip archive");
-        says(b"BZh91AY&SY", "bzip2 -dc");
-        says(b"\xFD7zXZ\0", "xz -dc");
-        says(b"\xEF\xBB\xBF \n<?xml version=\"1.0\"?><rss>", "XML or a web page");
-        says(b"FEA1", "write it again as version 2");
-        says(
+        assert_message(b"", "the input is empty");
+        assert_message(b"PK\x03\x04", "ZIP archive");
+        assert_message(b"BZh91AY&SY", "bzip2 -dc");
+        assert_message(b"\xFD7zXZ\0", "xz -dc");
+        assert_message(b"\xEF\xBB\xBF \n<?xml version=\"1.0\"?><rss>", "XML or HTML");
+        assert_message(b"FEA1", "convert it to version 2");
+        assert_message(
             b"l\0o\0n\0",
-            "neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX",
+            "not Parquet, Arrow or UTF-8 text; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX",
         );
         assert_eq!(
-            message(Format::of(b"lon,lat\n", Some("feather"), "x")),
-            "x: not an Arrow file: it begins neither with `ARROW1` nor as a stream does"
+            message(Format::detect(b"lon,lat\n", Some("feather"), "x")),
+            "x: not an Arrow file: it begins neither with `ARROW1` nor with a stream message"
         );
         assert_eq!(
-            message(Format::of(b"lon,lat\n", Some("parquet"), "x")),
+            message(Format::detect(b"lon,lat\n", Some("parquet"), "x")),
             "x: not a Parquet file: it does not begin with `PAR1`"
         );
     }

@@ -1,6 +1,6 @@
 //! GPX: the points of tracks and routes, and waypoints.
 //!
-//! The crate `gpx` keeps whole files in memory and knows no extensions, where heart rates and speeds are.
+//! The crate `gpx` keeps the entire file in memory and ignores extensions, which contain heart rates and speeds.
 
 use std::ops::ControlFlow;
 
@@ -8,11 +8,11 @@ use super::table::PartResult;
 use super::values::ValueRows;
 use super::xml::{Attributes, Document, Fields, Grammar, Visitor};
 
-/// GPX: a row per point, with a column for each element in it that has no other elements in it.
+/// GPX: a row per point, with a column for each of its elements that contains only text.
 ///
-/// `type` is `trkpt`, `rtept` or `wpt`; what GPX itself calls the type of a waypoint, a track or a route is `category`.
-/// Points without a `name` have that of their track or route. Elements within `extensions`, such as `hr` and `speed`, are
-/// columns like the others.
+/// The column `type` is `trkpt`, `rtept` or `wpt`; the `type` element of a waypoint, a track or a route is the column
+/// `category`. Points without a `name` or `type` have that of their track or route. Elements within `extensions`,
+/// such as `hr` and `speed`, are columns like the others.
 #[derive(Debug)]
 pub(super) enum Gpx {}
 
@@ -21,70 +21,78 @@ impl Grammar for Gpx {
     const COLUMNS: &[&str] = &["lon", "lat", "ele", "time", "name", "type"];
 
     fn read(document: &Document, fields: &mut Fields, rows: &mut ValueRows<'_>) -> PartResult {
-        document.read(&mut Points { rows, fields, path: Vec::new(), name: String::new(), category: String::new() })
+        document.read(&mut PointVisitor {
+            rows,
+            fields,
+            path: Vec::new(),
+            name: String::new(),
+            category: String::new(),
+        })
     }
 }
 
-/// The points of a file as they are read.
-struct Points<'p, 'r> {
+/// The visitor that turns points into rows.
+struct PointVisitor<'p, 'r> {
     rows: &'p mut ValueRows<'r>,
     fields: &'p mut Fields,
-    /// The elements from the track, the route or the point on.
-    path: Vec<Step>,
-    /// The name and the type of the track or route.
+    /// The path of the current element from the track, the route or the waypoint.
+    path: Vec<PathElement>,
+    /// The name and the type of the current track or route.
     name: String,
     category: String,
 }
 
-/// What an element is.
+/// The kind of an element in the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum PathElement {
     /// A track or route.
-    Line,
+    TrackOrRoute,
     Point,
     Extensions,
     Other,
 }
 
-impl Visitor for Points<'_, '_> {
+impl Visitor for PointVisitor<'_, '_> {
     fn start(&mut self, name: &str, attributes: Attributes<'_>) -> PartResult {
-        let step = match name {
-            "trk" | "rte" => Step::Line,
-            "trkpt" | "rtept" | "wpt" => Step::Point,
-            "extensions" => Step::Extensions,
-            _ => Step::Other,
+        let element = match name {
+            "trk" | "rte" => PathElement::TrackOrRoute,
+            "trkpt" | "rtept" | "wpt" => PathElement::Point,
+            "extensions" => PathElement::Extensions,
+            _ => PathElement::Other,
         };
-        match step {
-            Step::Line => {
+        match element {
+            PathElement::TrackOrRoute => {
                 self.name.clear();
                 self.category.clear();
             }
-            Step::Point => {
+            PathElement::Point => {
                 self.fields.clear();
                 self.fields.set("type", name);
                 for coordinate in ["lon", "lat"] {
                     self.fields.set(coordinate, attributes.get(coordinate).as_deref().unwrap_or_default().trim());
                 }
             }
-            Step::Extensions | Step::Other => {}
+            PathElement::Extensions | PathElement::Other => {}
         }
-        if !self.path.is_empty() || matches!(step, Step::Line | Step::Point) {
-            self.path.push(step);
+        if !self.path.is_empty() || matches!(element, PathElement::TrackOrRoute | PathElement::Point) {
+            self.path.push(element);
         }
         Ok(ControlFlow::Continue(()))
     }
 
     fn end(&mut self, name: &str, text: Option<&str>) -> PartResult {
-        let step = self.path.pop();
+        let element = self.path.pop();
         match (self.path.as_slice(), text) {
-            _ if step == Some(Step::Point) => {
+            _ if element == Some(PathElement::Point) => {
                 self.fields.set("name", &self.name);
                 self.fields.set("category", &self.category);
-                return self.rows.push(|place| self.fields.get(place));
+                return self.rows.push(|index| self.fields.get(index));
             }
-            ([.., Step::Point], Some(text)) => self.fields.set(if name == "type" { "category" } else { name }, text),
-            ([Step::Line], Some(text)) if name == "name" => text.clone_into(&mut self.name),
-            ([Step::Line], Some(text)) if name == "type" => text.clone_into(&mut self.category),
+            ([.., PathElement::Point], Some(text)) => {
+                self.fields.set(if name == "type" { "category" } else { name }, text);
+            }
+            ([PathElement::TrackOrRoute], Some(text)) if name == "name" => text.clone_into(&mut self.name),
+            ([PathElement::TrackOrRoute], Some(text)) if name == "type" => text.clone_into(&mut self.category),
             (path, Some(text)) if is_extension(path) => self.fields.set(name, text),
             _ => {}
         }
@@ -97,9 +105,9 @@ impl Visitor for Points<'_, '_> {
 }
 
 /// Whether an element at this path is within the extensions of a point.
-fn is_extension(path: &[Step]) -> bool {
-    let point = path.iter().rposition(|&step| step == Step::Point);
-    point.is_some_and(|point| path.get(point + 1) == Some(&Step::Extensions))
+fn is_extension(path: &[PathElement]) -> bool {
+    let point = path.iter().rposition(|&element| element == PathElement::Point);
+    point.is_some_and(|point| path.get(point + 1) == Some(&PathElement::Extensions))
 }
 
 #[cfg(test)]

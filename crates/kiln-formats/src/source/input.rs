@@ -1,4 +1,4 @@
-//! Inputs as users name them: a path or `-`, in whatever format and compression it turns out to be.
+//! Opening of inputs: a path, `-` or a request body, with detection of format, compression and encoding.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -6,25 +6,26 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
+use super::compression::Compression;
 use super::csv::Csv;
-use super::encoding::{decode, foreign_encoding};
+use super::encoding::{decode, encoding_to_convert};
 use super::format::Format;
-use super::packing::Packing;
 use super::{Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
 
-/// Opens the input that `spec` names: a file, or `-` for standard input.
+/// Opens the input `spec`: the path of a file, or `-` for standard input.
 ///
-/// The format follows from the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`, `.geojsons`; `.json`,
-/// `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`, `.ipc`; `.gpx`; `.kml`; `.gpkg`,
-/// `.sqlite`, `.sqlite3`, `.db`; `.fgb`; `.shp`; each with or without `.gz` or `.zst`) where the content does not say
-/// otherwise, and without a known extension from the content alone. What cannot be read twice (standard input, pipes, what
-/// is packed by gzip or zstd) and texts in other encodings than UTF-8 are copied to a temporary file, so that the copy takes
-/// room on the disk and not in memory; but not before its first 4 KiB are in a format that can be read.
+/// The format is detected from the content and the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`,
+/// `.geojsons`; `.json`, `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`,
+/// `.ipc`; `.gpx`; `.kml`; `.gpkg`, `.sqlite`, `.sqlite3`, `.db`; `.fgb`; `.shp`; each with or without `.gz` or
+/// `.zst`). Unambiguous content takes precedence over the extension; without a known extension, the content alone
+/// decides. Inputs that cannot be read twice (standard input, pipes, gzip and zstd compressed files) and text in
+/// encodings other than UTF-8 are copied to a temporary file on disk, after a check that their first 4 KiB are in a
+/// supported format.
 ///
 /// # Errors
-/// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a folder, empty, or in no format
-/// that can be read; [`Error::Invalid`] if the options name an unknown encoding.
+/// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a directory, empty, or in an
+/// unsupported format; [`Error::Invalid`] if the options name an unknown encoding.
 pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     if spec == "-" {
         return read(io::stdin().lock(), spec, options);
@@ -32,81 +33,85 @@ pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     let unreadable = |error| Error::io(spec, "read", error);
     let metadata = std::fs::metadata(spec).map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(Error::input(spec, "it is a folder; name the files in it"));
+        return Err(Error::input(spec, "it is a directory; expected a file"));
     }
     let mut file = File::open(spec).map_err(unreadable)?;
     if !metadata.is_file() {
         return read(file, spec, options);
     }
     let head = read_head(&mut file).map_err(unreadable)?;
-    if Packing::of(&head).is_some() || foreign_encoding(&head, options)?.is_some() {
+    if Compression::detect(&head).is_some() || encoding_to_convert(&head, options)?.is_some() {
         return read(head.chain(file), spec, options);
     }
     let extension = extension(Path::new(spec));
-    Format::of(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec, options)
+    Format::detect(&head, extension.as_deref(), spec)?.open(Path::new(spec), spec, options)
 }
 
-/// Opens what `reader` delivers, in whatever format, packing and encoding it turns out to be. Messages call it `name`, whose
-/// extension counts as that of a file. It is copied to a temporary file without a name.
+/// Opens the data of `reader`, with the same detection of format, compression and encoding as [`open`]. `name` is the
+/// input name for messages, and its extension is used as that of a file. The data is copied to an unnamed temporary
+/// file.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read or copied; [`Error::Input`] if it is empty, or in no format that can be read;
+/// [`Error::Io`] if the data cannot be read or copied; [`Error::Input`] if it is empty or in an unsupported format;
 /// [`Error::Invalid`] if the options name an unknown encoding.
 pub fn read(mut reader: impl Read, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
     let extension = extension(Path::new(name));
-    let Some(packing) = Packing::of(&head) else {
-        let format = |head: &[u8]| Format::of(head, extension.as_deref(), name);
+    let Some(compression) = Compression::detect(&head) else {
+        let format = |head: &[u8]| Format::detect(head, extension.as_deref(), name);
         return open_copy(format, head, reader, name, options, unreadable);
     };
-    let broken = |error| Error::input(name, format!("broken {}: {error}", packing.name()));
-    let mut unpacked = packing.unpack(head.chain(reader)).map_err(broken)?;
-    let head = read_head(&mut unpacked).map_err(broken)?;
+    let corrupt = |error| Error::input(name, format!("invalid {} data: {error}", compression.name()));
+    let mut decompressed = compression.decompress(head.chain(reader)).map_err(corrupt)?;
+    let head = read_head(&mut decompressed).map_err(corrupt)?;
     let inner = extension.and_then(|_| name.rsplit_once('.')).and_then(|(stem, _)| self::extension(Path::new(stem)));
-    let format = |head: &[u8]| Format::of(head, inner.as_deref(), name);
-    open_copy(format, head, unpacked, name, options, broken)
+    let format = |head: &[u8]| Format::detect(head, inner.as_deref(), name);
+    open_copy(format, head, decompressed, name, options, corrupt)
 }
 
-/// Opens what `reader` delivers, the body of a request, in the format of `media_type`: one of
-/// [`MEDIA_TYPES`](super::MEDIA_TYPES), in any case; its parameters, such as `; charset=utf-8`, are ignored. Without one,
-/// or with `application/octet-stream`, the content tells the format. Messages call it `name`. It is copied to a temporary
-/// file without a name, and takes there as many bytes as are read of it: what is packed is not unpacked.
+/// Opens the request body `reader` in the format of `media_type`, one of [`MEDIA_TYPES`](super::MEDIA_TYPES). Case and
+/// parameters such as `; charset=utf-8` are ignored. Without a media type, or with `application/octet-stream`, the
+/// format is detected from the content. `name` is the input name for messages. The body is copied to an unnamed
+/// temporary file, which is never larger than the body: compressed bodies are rejected, not decompressed.
 ///
 /// # Errors
-/// [`Error::MediaType`] if `media_type` is none of those; [`Error::Io`] if the body cannot be read or copied;
-/// [`Error::Input`] if it is empty, packed, or not in the format; [`Error::Invalid`] if the options name an unknown encoding.
+/// [`Error::MediaType`] if `media_type` is not supported; [`Error::Io`] if the body cannot be read or copied;
+/// [`Error::Input`] if it is empty, compressed, or not in the format; [`Error::Invalid`] if the options name an unknown
+/// encoding.
 pub fn read_as(
     mut reader: impl Read,
     media_type: Option<&str>,
     name: &str,
     options: &ReadOptions,
 ) -> Result<Box<dyn Source>> {
-    let format = media_type.map_or(Ok(None), Format::of_media_type)?;
+    let format = media_type.map_or(Ok(None), Format::from_media_type)?;
     let unreadable = |error| Error::io(name, "read", error);
     let head = read_head(&mut reader).map_err(unreadable)?;
-    if let Some(packing) = Packing::of(&head) {
-        let packing = packing.name();
-        let message = format!("it is packed by {packing}; send it plain, or by gzip with `Content-Encoding: gzip`");
+    if let Some(compression) = Compression::detect(&head) {
+        let compression = compression.name();
+        let message = format!(
+            "it is compressed with {compression}; send it uncompressed, or with gzip and `Content-Encoding: gzip`"
+        );
         return Err(Error::input(name, message));
     }
     let format = |head: &[u8]| match format {
         Some(format) => format.check(head, name).map(|()| format),
-        None => Format::of(head, extension(Path::new(name)).as_deref(), name),
+        None => Format::detect(head, extension(Path::new(name)).as_deref(), name),
     };
     open_copy(format, head, reader, name, options, unreadable)
 }
 
-/// Several inputs as one: they are scanned in turn, each by all the workers.
+/// A sequence of inputs as one source. They are scanned in order, each by all workers.
 pub struct Inputs(pub Vec<Box<dyn Source>>);
 
 impl Source for Inputs {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        let mut whole = ScanReport::default();
+        let mut total = ScanReport::default();
         for input in &self.0 {
-            whole.join(input.scan(query, sinks)?, query);
+            total.join(input.scan(query, sinks)?, query);
         }
-        Ok(whole)
+        Ok(total)
     }
 }
 
@@ -116,13 +121,13 @@ impl std::fmt::Debug for Inputs {
     }
 }
 
-/// Bytes that tell the format.
+/// The number of leading bytes that the format is detected from.
 const HEAD_BYTES: usize = 4096;
 
-/// Opens a copy of `head` and the `rest` behind it, as UTF-8 if it is a text, once the head has told that it can be in the
-/// format that `format` finds.
+/// Checks that `head` is in the format that `detect` returns, copies `head` and `rest` to a temporary file and opens
+/// it. Text is converted to UTF-8.
 fn open_copy(
-    format: impl Fn(&[u8]) -> Result<Format>,
+    detect: impl Fn(&[u8]) -> Result<Format>,
     mut head: Vec<u8>,
     rest: impl Read,
     name: &str,
@@ -130,20 +135,20 @@ fn open_copy(
     unreadable: impl Fn(io::Error) -> Error,
 ) -> Result<Box<dyn Source>> {
     let mut rest: Box<dyn Read + '_> = Box::new(rest);
-    if let Some(encoding) = foreign_encoding(&head, options)? {
+    if let Some(encoding) = encoding_to_convert(&head, options)? {
         rest = Box::new(decode(io::Cursor::new(head).chain(rest), encoding));
         head = read_head(&mut rest).map_err(&unreadable)?;
     }
-    let format = format(&head)?;
+    let format = detect(&head)?;
     if format == Format::Csv {
         Csv::check_head(&head, head.len() < HEAD_BYTES, name, options)?;
     }
-    // SQLite opens files by their names alone.
-    let spool = Spool::of(head.chain(rest), format == Format::GeoPackage, unreadable)?;
+    // SQLite opens files only by name.
+    let spool = Spool::copy(head.chain(rest), format == Format::GeoPackage, unreadable)?;
     Ok(Box::new(Spooled { source: format.open(&spool.path, name, options)?, _spool: spool }))
 }
 
-/// The first bytes, fewer than [`HEAD_BYTES`] only if there are no more.
+/// Reads the first [`HEAD_BYTES`] bytes, or all if there are fewer.
 fn read_head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     reader.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
@@ -155,7 +160,7 @@ fn extension(path: &Path) -> Option<String> {
     path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase())
 }
 
-/// A source that reads a temporary copy, kept as long as the source.
+/// A source that reads a temporary copy and owns it.
 struct Spooled {
     source: Box<dyn Source>,
     _spool: Spool,
@@ -167,17 +172,17 @@ impl Source for Spooled {
     }
 }
 
-/// A temporary file that goes with this value.
+/// A temporary file, deleted on drop.
 struct Spool {
     file: File,
     path: PathBuf,
-    /// Where a file without a name cannot be opened again, it has one, and is removed in the end.
-    _named: Option<TempPath>,
+    /// The path to delete on drop, for a file with a name. An unnamed file needs none.
+    _temp_path: Option<TempPath>,
 }
 
 impl Spool {
-    /// Copies what `reader` delivers, to a file that has a name where it `needs_name`.
-    fn of(mut reader: impl Read, needs_name: bool, unreadable: impl Fn(io::Error) -> Error) -> Result<Self> {
+    /// Copies the data of `reader` to a temporary file, which has a name if `needs_name` is set.
+    fn copy(mut reader: impl Read, needs_name: bool, unreadable: impl Fn(io::Error) -> Error) -> Result<Self> {
         let failed = |error| Error::io(std::env::temp_dir(), "write the temporary copy", error);
         let mut spool = Self::create(needs_name).map_err(failed)?;
         let mut buffer = vec![0; 1 << 18];
@@ -197,13 +202,13 @@ impl Spool {
             use std::os::fd::AsRawFd;
             let file = tempfile::tempfile()?;
             let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-            // There may be no /proc.
+            // `/proc` may not be mounted.
             if File::open(&path).is_ok() {
-                return Ok(Self { file, path, _named: None });
+                return Ok(Self { file, path, _temp_path: None });
             }
         }
-        let (file, named) = NamedTempFile::new()?.into_parts();
-        Ok(Self { file, path: named.to_path_buf(), _named: Some(named) })
+        let (file, temp_path) = NamedTempFile::new()?.into_parts();
+        Ok(Self { file, path: temp_path.to_path_buf(), _temp_path: Some(temp_path) })
     }
 }
 
@@ -244,7 +249,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// The path of a new file in `folder`.
+    /// Writes a new file in `folder` and returns its path.
     fn write(folder: &tempfile::TempDir, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
@@ -256,19 +261,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_input_says_so() {
+    fn directories_missing_files_and_empty_files_are_errors() {
         let folder = tempfile::tempdir().unwrap();
-        let here = folder.path().to_str().unwrap();
-        assert_eq!(message(open(here)), format!("{here}: it is a folder; name the files in it"));
-        let missing = format!("{here}/missing.csv");
+        let path = folder.path().to_str().unwrap();
+        assert_eq!(message(open(path)), format!("{path}: it is a directory; expected a file"));
+        let missing = format!("{path}/missing.csv");
         assert!(matches!(open(&missing), Err(Error::Io { .. })));
         assert!(message(open(&missing)).starts_with(&format!("{missing}: cannot read: ")));
         let empty = write(&folder, "empty.json", "");
-        assert!(message(open(&empty)).contains("there is nothing in it"));
+        assert!(message(open(&empty)).contains("the input is empty"));
     }
 
     #[test]
-    fn a_stream_is_kept_for_several_scans() {
+    fn a_stream_can_be_scanned_several_times() {
         let source = read(ROWS.as_bytes(), "-").unwrap();
         for workers in 1..=2 {
             let (points, _) = scan(&*source, &Query::default(), workers).unwrap();
@@ -277,14 +282,14 @@ mod tests {
         let error = message(read(io::empty(), "-"));
         assert_eq!(
             error,
-            "-: there is nothing in it; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile"
+            "-: the input is empty; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile"
         );
-        assert!(message(read(&b"[[1,2],[3,"[..], "-")).starts_with("-: broken JSON at line 1, column "));
+        assert!(message(read(&b"[[1,2],[3,"[..], "-")).starts_with("-: invalid JSON at line 1, column "));
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused_before_it_is_copied() {
-        /// Counts what is read of a long stream.
+    fn unsupported_formats_are_rejected_before_the_copy() {
+        /// Counts the bytes read from a stream.
         struct Counted<R>(R, usize);
         impl<R: Read> Read for Counted<R> {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -298,15 +303,15 @@ mod tests {
         for (stream, reason) in [
             (
                 stream(b"\x00\xFF"),
-                "-: it is neither Parquet nor Arrow nor text in UTF-8; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
+                "-: it is not Parquet, Arrow or UTF-8 text; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
             ),
             (
                 stream(b"y\n"),
-                "-: the first line is one column, \"y\"; expected columns separated by , ; | tabs or spaces",
+                "-: the first line has only one column, \"y\"; expected columns separated by , ; | tabs or spaces",
             ),
             (
                 stream(b"<html>"),
-                "-: it is XML or a web page; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
+                "-: it is XML or HTML; expected CSV, GeoJSON, JSON, Parquet, Arrow, GPX, KML, GeoPackage, FlatGeobuf or a shapefile",
             ),
         ] {
             let mut plain = Counted(&stream[..], 0);
@@ -314,51 +319,51 @@ mod tests {
             assert_eq!(plain.1, HEAD_BYTES);
             let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
             encoder.write_all(&stream).unwrap();
-            let packed = encoder.finish().unwrap();
-            let mut packed = Counted(&packed[..], 0);
-            assert_eq!(message(read(&mut packed, "-")), reason);
-            assert!(packed.1 < BYTES / 8, "{} bytes were read", packed.1);
+            let compressed = encoder.finish().unwrap();
+            let mut compressed = Counted(&compressed[..], 0);
+            assert_eq!(message(read(&mut compressed, "-")), reason);
+            assert!(compressed.1 < BYTES / 8, "{} bytes were read", compressed.1);
         }
-        // The start of a first line that is longer than the head is no reason to refuse.
+        // A first line that is longer than the head is accepted.
         let long = format!("lon,lat{}\n1,2\n", ",column".repeat(1000));
         assert_eq!(scan(&*read(long.as_bytes(), "-").unwrap(), &Query::default(), 1).unwrap().0.len(), 1);
     }
 
     #[test]
-    fn what_is_packed_is_unpacked() {
-        type Pack = fn(&[u8]) -> Vec<u8>;
+    fn compressed_files_are_decompressed() {
+        type Compress = fn(&[u8]) -> Vec<u8>;
         let folder = tempfile::tempdir().unwrap();
-        let packings: [(Pack, &str, &str); 2] = [(gzip, "gz", "gzip"), (zstd, "zst", "zstd")];
-        for (pack, extension, packing) in packings {
+        let compressions: [(Compress, &str, &str); 2] = [(gzip, "gz", "gzip"), (zstd, "zst", "zstd")];
+        for (compress, extension, compression) in compressions {
             let write = |name: &str, content: Vec<u8>| write(&folder, &name.replace("EXT", extension), content);
             let count = |spec: &str| scan(&*open(spec).unwrap(), &Query::default(), 2).unwrap().0.len();
-            let packed = pack(ROWS.as_bytes());
+            let compressed = compress(ROWS.as_bytes());
             for name in ["rows.json.EXT", "ROWS.JSON.EXT", "rows.EXT", "rows.json", "rows"] {
-                assert_eq!(count(&write(name, packed.clone())), 2, "{name} by {packing}");
+                assert_eq!(count(&write(name, compressed.clone())), 2, "{name} with {compression}");
             }
-            // Members after each other are one text.
-            let twice = [pack(b"[1,2]\n"), pack(b"[3,4]\n")].concat();
+            // Concatenated members or frames are one text.
+            let twice = [compress(b"[1,2]\n"), compress(b"[3,4]\n")].concat();
             assert_eq!(count(&write("lines.ndjson.EXT", twice)), 2);
             // Larger than any buffer.
             let rows = "17.25,48.5\n".repeat(100_000);
-            assert_eq!(count(&write("large.csv.EXT", pack(format!("lon,lat\n{rows}").as_bytes()))), 100_000);
-            // The name tells that a broken first line is one row.
-            let broken = open(&write("broken.ndjson.EXT", pack(b"[1,\n[3,4]\n"))).unwrap();
-            assert_eq!(scan(&*broken, &Query::default(), 1).unwrap().1.rejected, 1);
-            let cut = write("cut.json.EXT", packed[..packed.len() - 9].to_vec());
-            assert!(message(open(&cut)).starts_with(&format!("{cut}: broken {packing}: ")));
-            let mut spoiled = pack(rows.as_bytes());
-            let middle = spoiled.len() / 2;
-            spoiled[middle..middle + 4].copy_from_slice(&[0xFF; 4]);
-            let spoiled = write("spoiled.csv.EXT", spoiled);
-            assert!(message(open(&spoiled)).starts_with(&format!("{spoiled}: broken {packing}: ")));
-            let empty = write("empty.csv.EXT", pack(b""));
-            assert!(message(open(&empty)).contains("there is nothing in it"));
+            assert_eq!(count(&write("large.csv.EXT", compress(format!("lon,lat\n{rows}").as_bytes()))), 100_000);
+            // By the extension, an invalid first line is one row.
+            let invalid = open(&write("invalid.ndjson.EXT", compress(b"[1,\n[3,4]\n"))).unwrap();
+            assert_eq!(scan(&*invalid, &Query::default(), 1).unwrap().1.rejected, 1);
+            let truncated = write("truncated.json.EXT", compressed[..compressed.len() - 9].to_vec());
+            assert!(message(open(&truncated)).starts_with(&format!("{truncated}: invalid {compression} data: ")));
+            let mut corrupt = compress(rows.as_bytes());
+            let middle = corrupt.len() / 2;
+            corrupt[middle..middle + 4].copy_from_slice(&[0xFF; 4]);
+            let corrupt = write("corrupt.csv.EXT", corrupt);
+            assert!(message(open(&corrupt)).starts_with(&format!("{corrupt}: invalid {compression} data: ")));
+            let empty = write("empty.csv.EXT", compress(b""));
+            assert!(message(open(&empty)).contains("the input is empty"));
         }
     }
 
     #[test]
-    fn texts_in_other_encodings_are_read_as_utf_8() {
+    fn text_in_other_encodings_is_converted_to_utf_8() {
         let utf_16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
         let points = |content: &[u8], encoding: Option<&str>, name: &str, columns: Columns| {
             let folder = tempfile::tempdir().unwrap();
@@ -366,15 +371,18 @@ mod tests {
             let from_file = super::open(&write(&folder, name, content), &options)?;
             let from_stream = super::read(content, name, &options)?;
             let query = Query::default().with_names(columns);
-            let [points, same] = [from_file, from_stream].map(|source| scan(&*source, &query, 2));
-            assert_eq!(points.as_ref().ok().map(|points| &points.0), same.as_ref().ok().map(|points| &points.0));
-            points.map(|(points, _)| points.len())
+            let [from_file, from_stream] = [from_file, from_stream].map(|source| scan(&*source, &query, 2));
+            assert_eq!(
+                from_file.as_ref().ok().map(|(points, _)| points),
+                from_stream.as_ref().ok().map(|(points, _)| points)
+            );
+            from_file.map(|(points, _)| points.len())
         };
         // Longer than the head, with an odd byte at its end.
         let rows = format!("lon,lat\n{}", "1,2\n".repeat(2000));
-        let marked = format!("\u{FEFF}{rows}");
+        let with_bom = format!("\u{FEFF}{rows}");
         for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
-            for text in [&rows, &marked] {
+            for text in [&rows, &with_bom] {
                 assert_eq!(points(&utf_16(text, bytes), None, "a.csv", Columns::default()).unwrap(), 2000);
                 assert_eq!(points(&gzip(&utf_16(text, bytes)), None, "a.csv.gz", Columns::default()).unwrap(), 2000);
             }
@@ -388,19 +396,19 @@ mod tests {
         for encoding in [None, Some("latin1"), Some("windows-1252")] {
             assert_eq!(points(latin, encoding, "a.csv", named("Länge", "Breite")).unwrap(), 1);
         }
-        // A byte order mark counts more than what the user names, and bytes are no text.
-        assert_eq!(points(marked.as_bytes(), Some("gbk"), "a.csv", Columns::default()).unwrap(), 2000);
+        // A byte order mark takes precedence over the option, which does not apply to binary data.
+        assert_eq!(points(with_bom.as_bytes(), Some("gbk"), "a.csv", Columns::default()).unwrap(), 2000);
         let archive = message(points(b"PK\x03\x04", Some("utf-16"), "a.csv", Columns::default()));
-        assert!(archive.contains("it is a zip archive"), "{archive}");
+        assert!(archive.contains("it is a ZIP archive"), "{archive}");
         let unknown = points(latin, Some("cp-99"), "a.csv", Columns::default());
         assert_eq!(
             message(unknown),
-            "encoding: `cp-99` is unknown; expected a label such as `windows-1252`, `utf-16le` or `gbk`"
+            "encoding: unknown encoding `cp-99`; expected a label such as `windows-1252`, `utf-16le` or `gbk`"
         );
     }
 
     #[test]
-    fn several_inputs_are_one() {
+    fn several_inputs_are_scanned_as_one() {
         let folder = tempfile::tempdir().unwrap();
         let a = write(&folder, "a.json", "[[1,2],[500,2],[3,4]]");
         let b = write(&folder, "b.geojson", r#"{"type":"MultiPoint","coordinates":[[5,6],[7,99],[8,9]]}"#);
@@ -426,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_media_type_tells_the_format() {
+    fn a_media_type_sets_the_format() {
         let lon = |body: &[u8], media_type: Option<&str>| {
             let (points, _) = scan(&*read_as(body, media_type, "the body")?, &Query::default(), 1)?;
             Ok(points.iter().map(|point| point.0).collect::<Vec<_>>())
@@ -445,10 +453,10 @@ mod tests {
             is_read(rows, "application/octet-stream");
             assert_eq!(lon(rows, None).unwrap(), [1.0, 3.0]);
         }
-        // It counts for more than the content and the name.
+        // It takes precedence over the content and the name.
         let csv = |body: &[u8]| message(lon(body, Some("text/csv")));
         assert!(csv(ROWS.as_bytes()).starts_with("the body: "));
-        assert_eq!(csv(b""), "the body: there is nothing in it");
+        assert_eq!(csv(b""), "the body: the input is empty");
         for media_type in ["application/vnd.apache.parquet", "application/x-parquet"] {
             let error = message(lon(b"lon,lat\n1,2\n", Some(media_type)));
             assert_eq!(error, "the body: not a Parquet file: it does not begin with `PAR1`");
@@ -460,30 +468,30 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_packed_is_not_unpacked() {
+    fn compressed_bodies_are_rejected() {
         for media_type in [None, Some("application/json"), Some("application/octet-stream")] {
-            for (packed, name) in [(gzip(ROWS.as_bytes()), "gzip"), (zstd(ROWS.as_bytes()), "zstd")] {
-                let message = message(read_as(&packed[..], media_type, "-"));
-                let start = format!("-: it is packed by {name}; send it plain, ");
+            for (compressed, name) in [(gzip(ROWS.as_bytes()), "gzip"), (zstd(ROWS.as_bytes()), "zstd")] {
+                let message = message(read_as(&compressed[..], media_type, "-"));
+                let start = format!("-: it is compressed with {name}; send it uncompressed, ");
                 assert!(message.starts_with(&start), "{message}");
             }
         }
     }
 
     #[test]
-    fn a_line_that_is_broken_is_one_row_of_ndjson() {
+    fn an_invalid_line_of_ndjson_is_one_rejected_row() {
         for body in ["{\"x\":1,\n[3,4]", "[1,2"] {
             let source = read_as(body.as_bytes(), Some("application/x-ndjson"), "-").unwrap();
             let (points, report) = scan(&*source, &Query::default(), 1).unwrap();
             assert_eq!(report.rejected, 1, "{body}");
             assert_eq!(points.len() as u64, report.read - 1);
-            assert!(rejections(&report)[0].1.contains("was the line cut off?"), "{report:?}");
+            assert!(rejections(&report)[0].1.contains("was the line truncated?"), "{report:?}");
         }
     }
 
     #[test]
-    fn an_unknown_media_type_is_told_with_those_that_are_known() {
-        for unknown in ["text/html", "application/x-www-form-urlencoded", "text/csv2", "", "csv; charset=utf-8"] {
+    fn the_error_for_an_unknown_media_type_lists_the_known_ones() {
+        for unknown in ["text/html", "application/x-www-value_type-urlencoded", "text/csv2", "", "csv; charset=utf-8"] {
             let error = read_as(ROWS.as_bytes(), Some(unknown), "-").err().unwrap();
             assert!(error.is_usage() && matches!(&error, Error::MediaType { media_type, .. } if media_type == unknown));
             let message = error.to_string();
@@ -491,7 +499,7 @@ mod tests {
         }
         for known in MEDIA_TYPES {
             let read = read_as(io::empty(), Some(known), "-").err().unwrap();
-            assert!(read.to_string().starts_with("-: there is nothing in it"), "{known}: {read}");
+            assert!(read.to_string().starts_with("-: the input is empty"), "{known}: {read}");
         }
     }
 }

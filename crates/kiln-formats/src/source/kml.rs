@@ -1,19 +1,19 @@
-//! KML: the points of placemarks, and tracks in the terms of Google Earth.
+//! KML: the points of placemarks, including tracks of the Google extensions (`gx:Track`).
 //!
-//! The crate `kml` keeps whole files in memory.
+//! The crate `kml` keeps the entire file in memory.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use super::place::geometry::Flaw;
+use super::geometry::decode::GeometryError;
 use super::table::PartResult;
 use super::values::{Value, ValueRows};
 use super::xml::{Attributes, Document, Fields, Grammar, Visitor};
 
-/// KML: a row per point of a placemark, with a column for each element of the placemark that has no other elements in it, and
-/// for each of its extended data.
+/// KML: a row per point of a placemark, with a column for each element of the placemark that contains only text, and for
+/// each item of its extended data.
 ///
-/// `time` is the time of a point of a track, else the placemark's time stamp or the begin of its time span.
+/// `time` is the time of the point of a track, else the placemark's time stamp or the start of its time span.
 #[derive(Debug)]
 pub(super) enum Kml {}
 
@@ -22,80 +22,81 @@ impl Grammar for Kml {
     const COLUMNS: &[&str] = &["lon", "lat", "name", "time"];
 
     fn read(document: &Document, fields: &mut Fields, rows: &mut ValueRows<'_>) -> PartResult {
-        document.read(&mut Placemarks {
+        document.read(&mut PlacemarkVisitor {
             rows,
             fields,
             depth: None,
-            inside: Inside::default(),
-            places: Vec::new(),
-            seen: 0,
+            context: Context::default(),
+            geometries: Vec::new(),
+            geometry_count: 0,
         })
     }
 }
 
-/// The placemarks of a file as they are read.
-struct Placemarks<'p, 'r> {
+/// The visitor that turns placemarks into rows.
+struct PlacemarkVisitor<'p, 'r> {
     rows: &'p mut ValueRows<'r>,
     fields: &'p mut Fields,
-    /// How deep the element at hand is within a placemark, whose own elements are 1 deep.
+    /// The depth of the current element within a placemark, whose child elements have depth 1.
     depth: Option<usize>,
-    inside: Inside,
-    /// The places of the placemark, which wait for its other elements.
-    places: Vec<Place>,
-    /// The number of places of the placemark.
-    seen: usize,
+    context: Context,
+    /// The geometries of the placemark that wait for its other elements.
+    geometries: Vec<Geometry>,
+    /// The number of geometries of the placemark so far.
+    geometry_count: usize,
 }
 
-/// The elements of a placemark that the element at hand is in.
+/// The ancestors of the current element within a placemark.
 #[derive(Debug, Default)]
-struct Inside {
-    /// The times of a track that still lack their coordinates.
+struct Context {
+    /// The times of a track whose coordinates have not been read yet.
     track: Option<VecDeque<String>>,
-    /// A geometry that is no point, and its depth.
-    other: Option<usize>,
-    /// The name of extended data.
+    /// The depth of a geometry that is not a point.
+    other_geometry: Option<usize>,
+    /// The name of an item of extended data.
     data: Option<String>,
 }
 
 /// A geometry of a placemark.
-enum Place {
+enum Geometry {
     Point { lon: f64, lat: f64, time: String },
-    Flaw(String),
+    Invalid(String),
 }
 
-impl Place {
-    /// The place that begins with two of `coordinates`.
+impl Geometry {
+    /// Parses the first two of `coordinates`.
     fn parse<'c>(mut coordinates: impl Iterator<Item = &'c str>, time: String) -> Self {
         let mut next = || fast_float2::parse(coordinates.next().unwrap_or_default().trim()).ok();
         match (next(), next()) {
             (Some(lon), Some(lat)) => Self::Point { lon, lat, time },
-            _ => Self::Flaw("its coordinates are invalid; expected longitude, latitude".to_owned()),
+            _ => Self::Invalid("the coordinates are invalid; expected longitude, latitude".to_owned()),
         }
     }
 }
 
-/// Places after which those of a placemark are handed on, with the values known by then.
+/// The number of geometries after which those of a placemark become rows, with the values known so far.
 ///
-/// The schema of KML puts the geometry last, and a track may have all the points of a file.
-const MAX_PLACES: usize = 8192;
+/// In the schema of KML the geometry is the last element, and a single track may have all points of a file.
+const MAX_GEOMETRIES: usize = 8192;
 
-impl Placemarks<'_, '_> {
-    fn add(&mut self, place: Place) -> PartResult {
-        self.places.push(place);
-        self.seen += 1;
-        if self.places.len() < MAX_PLACES { Ok(ControlFlow::Continue(())) } else { self.hand_on() }
+impl PlacemarkVisitor<'_, '_> {
+    fn add(&mut self, geometry: Geometry) -> PartResult {
+        self.geometries.push(geometry);
+        self.geometry_count += 1;
+        if self.geometries.len() < MAX_GEOMETRIES { Ok(ControlFlow::Continue(())) } else { self.flush() }
     }
 
-    fn hand_on(&mut self) -> PartResult {
-        for place in self.places.drain(..) {
+    /// Turns the geometries into rows.
+    fn flush(&mut self) -> PartResult {
+        for geometry in self.geometries.drain(..) {
             let fields = &self.fields;
-            let flow = match place {
-                Place::Flaw(reason) => self.rows.reject(&|| reason.clone()),
-                Place::Point { lon, lat, time } => self.rows.push(|place| match fields.name(place) {
+            let flow = match geometry {
+                Geometry::Invalid(reason) => self.rows.reject(&|| reason.clone()),
+                Geometry::Point { lon, lat, time } => self.rows.push(|index| match fields.name(index) {
                     "lon" => Value::Number(lon),
                     "lat" => Value::Number(lat),
                     "time" if !time.is_empty() => Value::Text(&time),
-                    _ => fields.get(place),
+                    _ => fields.get(index),
                 }),
             };
             if flow?.is_break() {
@@ -105,24 +106,24 @@ impl Placemarks<'_, '_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Takes the end of an element within a placemark.
+    /// Handles the end of an element within a placemark.
     fn end_within(&mut self, depth: usize, name: &str, text: &str, is_leaf: bool) -> PartResult {
         match name {
-            _ if self.inside.other.is_some_and(|other| depth > other) => {}
-            _ if self.inside.other == Some(depth) => self.inside.other = None,
-            "Track" => self.inside.track = None,
-            "when" if self.inside.track.is_some() => {
-                self.inside.track.iter_mut().for_each(|times| times.push_back(text.to_owned()));
+            _ if self.context.other_geometry.is_some_and(|other| depth > other) => {}
+            _ if self.context.other_geometry == Some(depth) => self.context.other_geometry = None,
+            "Track" => self.context.track = None,
+            "when" if self.context.track.is_some() => {
+                self.context.track.iter_mut().for_each(|times| times.push_back(text.to_owned()));
             }
             "coord" => {
-                let time = self.inside.track.as_mut().and_then(VecDeque::pop_front).unwrap_or_default();
-                return self.add(Place::parse(text.split_ascii_whitespace(), time));
+                let time = self.context.track.as_mut().and_then(VecDeque::pop_front).unwrap_or_default();
+                return self.add(Geometry::parse(text.split_ascii_whitespace(), time));
             }
-            "coordinates" => return self.add(Place::parse(text.split(','), String::new())),
-            // A view has times of its own, one deeper.
+            "coordinates" => return self.add(Geometry::parse(text.split(','), String::new())),
+            // The times of a view are one level deeper and are ignored.
             "when" | "begin" if depth == 2 => self.fields.set("time", text),
             "value" | "SimpleData" => {
-                if let Some(data) = self.inside.data.take() {
+                if let Some(data) = self.context.data.take() {
                     self.fields.set(&data, text);
                 }
             }
@@ -133,26 +134,26 @@ impl Placemarks<'_, '_> {
     }
 }
 
-impl Visitor for Placemarks<'_, '_> {
+impl Visitor for PlacemarkVisitor<'_, '_> {
     fn start(&mut self, name: &str, attributes: Attributes<'_>) -> PartResult {
         let Some(depth) = &mut self.depth else {
             if name == "Placemark" {
                 self.depth = Some(0);
-                self.inside = Inside::default();
+                self.context = Context::default();
                 self.fields.clear();
-                self.seen = 0;
+                self.geometry_count = 0;
             }
             return Ok(ControlFlow::Continue(()));
         };
         *depth += 1;
         match name {
-            _ if self.inside.other.is_some() => {}
+            _ if self.context.other_geometry.is_some() => {}
             "LineString" | "LinearRing" | "Polygon" | "Model" => {
-                self.inside.other = Some(*depth);
-                return self.add(Place::Flaw(Flaw::NotAPoint(name.to_owned().into()).to_string()));
+                self.context.other_geometry = Some(*depth);
+                return self.add(Geometry::Invalid(GeometryError::NotAPoint(name.to_owned().into()).to_string()));
             }
-            "Track" => self.inside.track = Some(VecDeque::new()),
-            "Data" | "SimpleData" => self.inside.data = attributes.get("name").map(|name| name.trim().to_owned()),
+            "Track" => self.context.track = Some(VecDeque::new()),
+            "Data" | "SimpleData" => self.context.data = attributes.get("name").map(|name| name.trim().to_owned()),
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
@@ -165,10 +166,10 @@ impl Visitor for Placemarks<'_, '_> {
             return self.end_within(depth, name, text.unwrap_or_default(), text.is_some());
         }
         self.depth = None;
-        if self.seen == 0 {
-            self.places.push(Place::Flaw("the placemark has no point".to_owned()));
+        if self.geometry_count == 0 {
+            self.geometries.push(Geometry::Invalid("the placemark has no point".to_owned()));
         }
-        self.hand_on()
+        self.flush()
     }
 
     fn advance(&mut self, bytes: u64) {

@@ -1,16 +1,18 @@
-//! Rows in: points from files and standard input, pushed as columnar batches.
+//! Readers of point data: files and standard input, read as columnar batches of points.
 //!
-//! Each format is a `Table` of Arrow record batches; `columns` turns their columns into points. [`open`] picks the format
-//! that an input is in.
+//! Each format is a `Table` of Arrow record batches; `columns` converts their columns to points. [`open`] detects the
+//! format of an input.
 
 mod arrow;
 mod builder;
 mod columns;
+mod compression;
 mod csv;
 mod encoding;
 #[cfg(feature = "flatgeobuf")]
 mod flatgeobuf;
 mod format;
+mod geometry;
 #[cfg(feature = "geopackage")]
 mod geopackage;
 #[cfg(feature = "xml")]
@@ -20,9 +22,7 @@ mod json;
 #[cfg(feature = "xml")]
 mod kml;
 mod nested;
-mod packing;
 mod parquet;
-mod place;
 mod shapefile;
 mod table;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Columns within structures, by their paths.
+//! Fields of struct columns, addressed by dotted paths.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, make_array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
 
-/// The columns of a schema and those within its structures.
+/// The columns of a schema and the nested fields of its struct columns.
 #[derive(Debug)]
 pub(super) struct Nested {
-    /// All columns, each named by its dotted path.
+    /// All columns and nested fields, each named by its dotted path.
     pub(super) schema: Schema,
-    /// The names on the way to each of them.
+    /// The path of each one as a list of names.
     pub(super) paths: Vec<Vec<String>>,
 }
 
 impl Nested {
-    /// Structures below this depth are not looked into.
+    /// The maximum nesting depth; fields of deeper structs are not listed.
     const MAX_DEPTH: usize = 8;
 
-    /// Lists the columns of `schema`.
+    /// Lists the columns of `schema` and their nested fields.
     pub(super) fn of(schema: &Schema) -> Self {
         let (mut fields, mut paths) = (Vec::new(), Vec::new());
         for field in schema.fields() {
@@ -30,11 +30,11 @@ impl Nested {
     }
 }
 
-fn list(field: &FieldRef, above: &[String], fields: &mut Vec<FieldRef>, paths: &mut Vec<Vec<String>>) {
-    let path: Vec<String> = above.iter().chain([field.name()]).cloned().collect();
+fn list(field: &FieldRef, parent: &[String], fields: &mut Vec<FieldRef>, paths: &mut Vec<Vec<String>>) {
+    let path: Vec<String> = parent.iter().chain([field.name()]).cloned().collect();
     let name = path.join(".");
-    let is_named = above.is_empty();
-    fields.push(if is_named { Arc::clone(field) } else { Arc::new(Field::clone(field).with_name(name)) });
+    let is_top_level = parent.is_empty();
+    fields.push(if is_top_level { Arc::clone(field) } else { Arc::new(Field::clone(field).with_name(name)) });
     paths.push(path.clone());
     if let DataType::Struct(children) = field.data_type()
         && path.len() < Nested::MAX_DEPTH
@@ -45,10 +45,10 @@ fn list(field: &FieldRef, above: &[String], fields: &mut Vec<FieldRef>, paths: &
     }
 }
 
-/// The columns that `paths` lead to, in this order.
+/// Selects the columns at `paths`, in this order.
 ///
 /// # Errors
-/// If there is no such column.
+/// If a column does not exist.
 pub(super) fn select(batch: &RecordBatch, paths: &[&[String]]) -> Result<RecordBatch, ArrowError> {
     let column = |path: &&[String]| {
         let [name, rest @ ..] = path else { return Err(missing("")) };
@@ -59,7 +59,7 @@ pub(super) fn select(batch: &RecordBatch, paths: &[&[String]]) -> Result<RecordB
     RecordBatch::try_new(Schema::new(fields).into(), columns)
 }
 
-/// The column within `array` that `path` leads to, null where a structure around it is.
+/// Returns the nested field of `array` at `path`. It is null in rows where a parent struct is null.
 fn descend(array: &ArrayRef, path: &[String]) -> Result<ArrayRef, ArrowError> {
     let [name, rest @ ..] = path else { return Ok(Arc::clone(array)) };
     let parent: &StructArray = array.as_struct_opt().ok_or_else(|| missing(name))?;

@@ -1,8 +1,7 @@
 //! Parquet files as tables.
 //!
-//! The columns that are asked for are read side by side, a few thousand rows at a time, so that memory does not grow with
-//! the file. Parts are row groups, or runs of rows of a row group where there are fewer groups than the workers can share
-//! fairly.
+//! The requested columns are read together, a few thousand rows at a time, so that memory use does not grow with the
+//! file. Parts are row groups, or ranges of rows of a row group if there are too few row groups to balance the workers.
 
 mod geo;
 #[cfg(test)]
@@ -40,15 +39,15 @@ pub(super) struct Parquet {
 }
 
 impl Parquet {
-    /// Parts that each worker is to find at least, so that none waits long for the last one.
-    const PARTS_PER_WORKER: u64 = 4;
-    /// Rows below which a part is not worth its own start.
-    const PART_ROWS: u64 = 1 << 16;
+    /// The minimum number of parts per worker, so that none waits long for the last part.
+    const MIN_PARTS_PER_WORKER: u64 = 4;
+    /// The minimum number of rows of a part, which outweighs the cost of starting it.
+    const MIN_PART_ROWS: u64 = 1 << 16;
 
-    /// Opens a file and reads its footer. Messages call it `name`.
+    /// Opens a file and reads its footer. `name` is the name of the input in messages.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it is not a whole Parquet file.
+    /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it is not a complete Parquet file.
     pub(super) fn open(path: &Path, name: String) -> Result<Self> {
         let unreadable = |error| Error::io(path, "read", error);
         let mut file = File::open(path).map_err(unreadable)?;
@@ -57,18 +56,24 @@ impl Parquet {
         file.by_ref().take(4).read_to_end(&mut magic).map_err(unreadable)?;
         match &magic[..] {
             b"PAR1" => {}
-            b"PARE" => return Err(Error::input(name, "it is encrypted; write it again without encryption")),
+            b"PARE" => {
+                return Err(Error::input(
+                    name,
+                    "encrypted Parquet files are not supported; rewrite it without encryption",
+                ));
+            }
             _ => return Err(Error::input(name, "not a Parquet file: it does not begin with `PAR1`")),
         }
-        let load = |options| guarded(|| ArrowReaderMetadata::load(&file, options));
-        // The schema that Arrow writers add may contradict the file's own, which then counts alone.
-        let own = || load(ArrowReaderOptions::new().with_skip_arrow_metadata(true));
-        let metadata = load(ArrowReaderOptions::new()).or_else(|_| own()).map_err(|reason| {
+        let load = |options| catch_panic(|| ArrowReaderMetadata::load(&file, options));
+        // The schema that Arrow writers add may contradict the Parquet schema, which then takes precedence.
+        let load_without_arrow_schema = || load(ArrowReaderOptions::new().with_skip_arrow_metadata(true));
+        let metadata = load(ArrowReaderOptions::new()).or_else(|_| load_without_arrow_schema()).map_err(|reason| {
             let message = format!("not a complete Parquet file: {reason}; was it still being written?");
             Error::input(&name, message)
         })?;
         let mut columns = Nested::of(metadata.schema());
-        geo::declare(&mut columns, metadata.metadata().file_metadata()).map_err(|why| Error::input(&name, why))?;
+        geo::declare(&mut columns, metadata.metadata().file_metadata())
+            .map_err(|reason| Error::input(&name, reason))?;
         Ok(Self { path: path.to_owned(), name, file_bytes, metadata, columns })
     }
 
@@ -80,15 +85,15 @@ impl Parquet {
         self.metadata.metadata().row_groups()
     }
 
-    /// Makes sure that the columns in `mask` can be read, as far as the footer tells.
+    /// Checks against the footer that the codecs and the locations of the columns in `mask` are valid.
     fn check(&self, mask: &ProjectionMask) -> Result<()> {
-        for chunk in self.row_groups().iter().flat_map(|group| included(group, mask)) {
+        for chunk in self.row_groups().iter().flat_map(|group| selected_chunks(group, mask)) {
             let column = chunk.column_path().string();
             if let codec @ (Compression::BROTLI(_) | Compression::LZO) = chunk.compression() {
                 let codec = if codec == Compression::LZO { "LZO" } else { "Brotli" };
                 return Err(self.input_error(format!(
-                    "its column `{column}` is compressed with {codec}, which cannot be read; \
-                     write it again with zstd, snappy, gzip, lz4 or no compression"
+                    "column `{column}` is compressed with {codec}, which is not supported; \
+                     rewrite the file with zstd, snappy, gzip, lz4 or no compression"
                 )));
             }
             let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
@@ -97,14 +102,15 @@ impl Parquet {
                 start >= 0 && chunk.compressed_size() >= 0 && end.is_some_and(|end| end as u64 <= self.file_bytes);
             if !in_file {
                 return Err(self.input_error(format!(
-                    "its footer places column `{column}` outside of the file; was the file cut or overwritten?"
+                    "column `{column}` is outside of the file according to the footer; \
+                     was the file truncated or overwritten?"
                 )));
             }
         }
         Ok(())
     }
 
-    /// The file with a position of its own, for one worker.
+    /// Opens the file again, for one worker, and checks that its size is unchanged.
     fn reopen(&self) -> Result<File> {
         let unreadable = |error| Error::io(&self.path, "read", error);
         let file = File::open(&self.path).map_err(unreadable)?;
@@ -114,15 +120,18 @@ impl Parquet {
         Ok(file)
     }
 
-    /// Which row groups may hold rows that are wanted, by the statistics of their times.
-    fn are_wanted(&self, range: &TimeRange<'_>, path: &[String]) -> Option<Vec<bool>> {
-        // Statistics are found by the name of a column at the top.
+    /// Whether each row group may have rows within `range`, by its statistics; `None` if there are no usable
+    /// statistics.
+    fn overlapping_groups(&self, range: &TimeRange<'_>, path: &[String]) -> Option<Vec<bool>> {
+        // The converter supports only top-level columns.
         let [name] = path else { return None };
         let groups = self.row_groups();
-        guarded(|| {
+        catch_panic(|| {
             let converter = StatisticsConverter::try_new(name, self.metadata.schema(), self.metadata.parquet_schema())?;
-            let (first, last) = (converter.row_group_mins(groups)?, converter.row_group_maxes(groups)?);
-            Ok((0..groups.len()).map(|group| (range.may_hold)(&first.slice(group, 1), &last.slice(group, 1))).collect())
+            let (mins, maxes) = (converter.row_group_mins(groups)?, converter.row_group_maxes(groups)?);
+            Ok((0..groups.len())
+                .map(|group| (range.may_match)(&mins.slice(group, 1), &maxes.slice(group, 1)))
+                .collect())
         })
         .ok()
     }
@@ -144,59 +153,64 @@ impl Table for Parquet {
         let leaves = leaves.filter(|(_, leaf)| is_requested(leaf.path().parts())).map(|(index, _)| index);
         let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
         self.check(&mask)?;
-        let are_wanted = request.time_range.as_ref().and_then(|range| self.are_wanted(range, paths[range.column]));
+        let overlapping_groups =
+            request.time_range.as_ref().and_then(|range| self.overlapping_groups(range, paths[range.column]));
         let groups = self.row_groups();
         let workers = request.workers as u64;
-        let pieces =
-            if workers > 1 { (workers * Self::PARTS_PER_WORKER).div_ceil(groups.len().max(1) as u64) } else { 1 };
+        let parts_per_group =
+            if workers > 1 { (workers * Self::MIN_PARTS_PER_WORKER).div_ceil(groups.len().max(1) as u64) } else { 1 };
         let mut parts = Vec::new();
         for (index, group) in groups.iter().enumerate().filter(|(_, group)| group.num_rows() > 0) {
             let rows = group.num_rows() as u64;
-            let bytes: u64 = included(group, &mask).map(|chunk| chunk.compressed_size() as u64).sum();
-            let is_wanted = are_wanted.as_ref().is_none_or(|wanted| wanted[index]);
-            let pieces = if is_wanted { pieces.min(rows / Self::PART_ROWS).max(1) } else { 1 };
-            parts.extend((0..pieces).map(|piece| Part {
+            let bytes: u64 = selected_chunks(group, &mask).map(|chunk| chunk.compressed_size() as u64).sum();
+            let may_overlap = overlapping_groups.as_ref().is_none_or(|overlapping| overlapping[index]);
+            let parts_per_group = if may_overlap { parts_per_group.min(rows / Self::MIN_PART_ROWS).max(1) } else { 1 };
+            parts.extend((0..parts_per_group).map(|part| RowGroupPart {
                 group: index,
-                rows: rows * piece / pieces..rows * (piece + 1) / pieces,
-                bytes: bytes / pieces,
-                is_wanted,
+                rows: rows * part / parts_per_group..rows * (part + 1) / parts_per_group,
+                bytes: bytes / parts_per_group,
+                may_overlap,
             }));
         }
-        Ok(Box::new(Scan { parquet: self, paths, mask, parts }))
+        Ok(Box::new(ParquetScan { parquet: self, paths, mask, parts }))
     }
 }
 
-/// The column chunks of a row group that are to be read.
-fn included<'g>(
+/// The column chunks of a row group that are read.
+fn selected_chunks<'g>(
     group: &'g RowGroupMetaData,
     mask: &'g ProjectionMask,
 ) -> impl Iterator<Item = &'g parquet::file::metadata::ColumnChunkMetaData> {
     group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf)).map(|(_, chunk)| chunk)
 }
 
-/// Some rows of a row group.
+/// A range of rows of a row group.
 #[derive(Debug)]
-struct Part {
+struct RowGroupPart {
     group: usize,
     rows: Range<u64>,
-    /// What the columns of these rows take in the file.
+    /// The estimated size of the columns of these rows in the file.
     bytes: u64,
-    /// Whether any of the rows may be within the range of times.
-    is_wanted: bool,
+    /// Whether any of the rows may be within the time range.
+    may_overlap: bool,
 }
 
-/// One pass over some columns.
-struct Scan<'p> {
+/// A scan of the requested columns.
+struct ParquetScan<'p> {
     parquet: &'p Parquet,
     paths: Vec<&'p [String]>,
     mask: ProjectionMask,
-    parts: Vec<Part>,
+    parts: Vec<RowGroupPart>,
 }
 
-impl Scan<'_> {
-    fn reader(&self, file: File, part: &Part) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, String> {
+impl ParquetScan<'_> {
+    fn reader(
+        &self,
+        file: File,
+        part: &RowGroupPart,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, String> {
         let rows = (part.rows.end - part.rows.start) as usize;
-        guarded(|| {
+        catch_panic(|| {
             let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.parquet.metadata.clone());
             let reader = reader.with_projection(self.mask.clone()).with_row_groups(vec![part.group]);
             let reader = reader.with_batch_size(Batch::ROWS.min(rows));
@@ -208,7 +222,7 @@ impl Scan<'_> {
     }
 }
 
-impl TableScan for Scan<'_> {
+impl TableScan for ParquetScan<'_> {
     fn parts(&self) -> usize {
         self.parts.len()
     }
@@ -220,18 +234,20 @@ impl TableScan for Scan<'_> {
     fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult {
         let part = &self.parts[part];
         let count = part.rows.end - part.rows.start;
-        if !part.is_wanted {
+        if !part.may_overlap {
             rows.advance(part.bytes);
             return Ok(rows.skip(count));
         }
-        let flaw = |reason: String| {
+        let to_error = |reason: String| {
             let message = format!("row group {} cannot be read: {reason}; is the file damaged?", part.group);
             self.parquet.input_error(message)
         };
-        let mut reader = self.reader(self.parquet.reopen()?, part).map_err(flaw)?;
+        let mut reader = self.reader(self.parquet.reopen()?, part).map_err(to_error)?;
         let (mut read, mut read_bytes) = (0, 0);
-        while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from)).map_err(flaw)? {
-            let batch = select(&batch, &self.paths).map_err(|error| flaw(error.to_string()))?;
+        while let Some(batch) =
+            catch_panic(|| reader.next().transpose().map_err(ParquetError::from)).map_err(to_error)?
+        {
+            let batch = select(&batch, &self.paths).map_err(|error| to_error(error.to_string()))?;
             if rows.batch(&batch).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -241,20 +257,20 @@ impl TableScan for Scan<'_> {
             read_bytes = bytes;
         }
         if read < count {
-            return Err(flaw(format!("it has {read} of its {count} rows")));
+            return Err(to_error(format!("it has {read} of {count} rows")));
         }
         Ok(ControlFlow::Continue(()))
     }
 }
 
-/// What the Parquet library makes of `read`. It panics on some damaged files; as it is not used again after that, this
-/// is one more reason why the file cannot be read.
-fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+/// Calls the Parquet library and turns its errors, and its panics on some damaged files, into messages. The library's
+/// state is not used after a panic.
+fn catch_panic<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(done)) => Ok(done),
+        Ok(Ok(value)) => Ok(value),
         Ok(Err(ParquetError::General(reason) | ParquetError::EOF(reason) | ParquetError::NYI(reason))) => Err(reason),
         Ok(Err(ParquetError::External(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("its bytes contradict each other".to_owned()),
+        Err(_) => Err("its contents are inconsistent".to_owned()),
     }
 }

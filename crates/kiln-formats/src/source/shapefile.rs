@@ -1,8 +1,8 @@
-//! Shapefiles: points from a `.shp` file, with the columns of the `.dbf` file of the same name.
+//! Shapefiles as tables: points from a `.shp` file, with the columns of the `.dbf` file of the same name.
 //!
-//! Own readers, because those of the crates `shapefile` 0.9 and `dbase` 0.8 put wrong values to points: a deleted record in
-//! the `.dbf` file shifts all records behind it, and numbers of the type `F`, such as Unix times, are rounded to 32 bits.
-//! They also refuse files whose date is zero or that have a column of an unknown type.
+//! The crates `shapefile` 0.9 and `dbase` 0.8 are not used because they assign wrong values to points: a deleted record
+//! in the `.dbf` file shifts all records after it, and numbers of the type `F`, such as Unix times, are rounded to 32
+//! bits. They also reject files whose date is zero or that have a column of an unknown type.
 
 mod dbf;
 mod shp;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::{DataType, Field, Schema};
 
-use super::place::geometry::Flaw;
+use super::geometry::decode::GeometryError;
 use super::read_error;
 use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use super::values::{Value, ValueRows, wkb_field};
@@ -28,7 +28,7 @@ use shp::{Shape, Shapes};
 pub(super) struct Shapefile {
     path: PathBuf,
     name: String,
-    /// Bytes that the shapes take, the header included.
+    /// Size of the `.shp` file, as declared in its header.
     bytes: u64,
     dbf: Option<Dbf>,
     schema: Schema,
@@ -36,11 +36,11 @@ pub(super) struct Shapefile {
 
 impl Shapefile {
     const GEOMETRY: &str = "geometry";
-    /// Most bytes that are read of a `.prj` or `.cpg` file.
+    /// The maximum number of bytes that are read of a `.prj` or `.cpg` file.
     const MAX_TEXT_BYTES: u64 = 1 << 16;
 
-    /// Opens the `.shp` file at `path`, which messages call `name`, and its `.dbf`, `.cpg` and `.prj` files if there are
-    /// any. The texts are in the encoding that the options name, else the `.cpg` or the `.dbf` file.
+    /// Opens the `.shp` file at `path`, and its `.dbf`, `.cpg` and `.prj` files if they exist. `name` is the name of the
+    /// input in messages. Texts are in the encoding of the options, else of the `.cpg` file, else of the `.dbf` file.
     pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
         let failed = |error| Error::io(&name, "read", error);
         let file = File::open(path).map_err(failed)?;
@@ -49,7 +49,7 @@ impl Shapefile {
             return Err(Error::input(&name, "not a shapefile: it does not begin with a header of 100 bytes"));
         };
         if bytes > file_bytes {
-            let message = format!("it has {file_bytes} of {bytes} bytes; was the file cut off?");
+            let message = format!("it has {file_bytes} of {bytes} bytes; was the file truncated?");
             return Err(Error::input(&name, message));
         }
         let text = |extension| {
@@ -70,7 +70,7 @@ impl Shapefile {
     }
 }
 
-/// The file with the name of `path` and another extension, in lower or upper case.
+/// The existing file with the name of `path` and another extension, in lower or upper case.
 fn sibling(path: &Path, extension: &str) -> Option<PathBuf> {
     let paths = [extension.to_owned(), extension.to_ascii_uppercase()].map(|extension| path.with_extension(extension));
     paths.into_iter().find(|path| path.is_file())
@@ -90,21 +90,21 @@ impl Table for Shapefile {
     }
 
     fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
-        Ok(Box::new(Scan { shapefile: self, request }))
+        Ok(Box::new(ShapefileScan { shapefile: self, request }))
     }
 }
 
-struct Scan<'t> {
+struct ShapefileScan<'t> {
     shapefile: &'t Shapefile,
     request: &'t Request<'t>,
 }
 
-impl Scan<'_> {
-    /// Bytes after which the progress is reported.
+impl ShapefileScan<'_> {
+    /// Bytes between two progress reports.
     const PROGRESS_BYTES: u64 = 1 << 20;
 }
 
-impl TableScan for Scan<'_> {
+impl TableScan for ShapefileScan<'_> {
     fn parts(&self) -> usize {
         1
     }
@@ -132,11 +132,11 @@ impl TableScan for Scan<'_> {
             let Some(shape) = shapes.next().map_err(failed)? else { break };
             let is_deleted = records.as_mut().map_or(Ok(false), Records::next)?;
             let flow = match shape {
-                _ if is_deleted => rows.reject(&|| "its record in the .dbf file is deleted".to_owned()),
-                Shape::Other(kind) => rows.reject(&|| Flaw::NotAPoint(kind.into()).to_string()),
-                Shape::Null | Shape::Points(_) => rows.push(|place| match (&shape, &records) {
-                    (Shape::Points(wkb), _) if self.request.columns[place].index == Some(0) => Value::Bytes(wkb),
-                    (_, records) => records.as_ref().map_or(Value::Null, |records| records.get(place)),
+                _ if is_deleted => rows.reject(&|| "the record in the .dbf file is deleted".to_owned()),
+                Shape::Other(kind) => rows.reject(&|| GeometryError::NotAPoint(kind.into()).to_string()),
+                Shape::Null | Shape::Points(_) => rows.push(|index| match (&shape, &records) {
+                    (Shape::Points(wkb), _) if self.request.columns[index].index == Some(0) => Value::Bytes(wkb),
+                    (_, records) => records.as_ref().map_or(Value::Null, |records| records.get(index)),
                 }),
             };
             if flow?.is_break() {

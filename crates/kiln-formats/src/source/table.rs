@@ -1,8 +1,7 @@
-//! What a reader of a format is: a table, read in parts as Arrow record batches of the columns that are asked for.
+//! The interface of a format reader: a table, read in parts as Arrow record batches of the requested columns.
 //!
-//! A new format implements [`Table`] in one file and gets a line in the list of formats. Everything that has to do with
-//! points (which column is which, types, units, nulls, messages) is done for all formats by the adapter in
-//! [`columns`](super::columns).
+//! A new format implements [`Table`] in one file and adds a line to the list of formats. The adapter in
+//! [`columns`](super::columns) does the rest for all formats: column roles, types, units, nulls and messages.
 
 use std::ops::ControlFlow;
 
@@ -16,123 +15,123 @@ use kiln_core::parameter::Message;
 
 /// An input as a table.
 pub(super) trait Table: Send + Sync {
-    /// What messages call the input.
+    /// The name of the input in messages.
     fn name(&self) -> &str;
 
-    /// What messages call a row and a column. Default: `row` and `column`.
+    /// The words for a row and a column in messages. Default: `row` and `column`.
     fn nouns(&self) -> Nouns {
         Nouns::default()
     }
 
-    /// The columns, with their Arrow types as far as they are known without reading rows.
+    /// The columns, with the Arrow types that are known without reading rows.
     ///
-    /// A column within a structure is listed by its dotted path, such as `place.lat`. A geometry has the field metadata of
-    /// GeoArrow: `ARROW:extension:name` (`geoarrow.wkb`, `geoarrow.wkt`, `geoarrow.point`, `geoarrow.multipoint`) and, where
-    /// the coordinate reference system is declared, `ARROW:extension:metadata` (`{"crs": …}`).
+    /// A field of a struct column is listed by its dotted path, such as `place.lat`. A geometry has the field metadata
+    /// of GeoArrow: `ARROW:extension:name` (`geoarrow.wkb`, `geoarrow.wkt`, `geoarrow.point`, `geoarrow.multipoint`)
+    /// and, if the coordinate reference system is declared, `ARROW:extension:metadata` (`{"crs": …}`).
     fn schema(&self) -> &Schema;
 
-    /// Whether the columns have no names of their own but stand for what they are by their order, as in a CSV without a
-    /// header or in JSON rows that are lists. Default: `false`.
+    /// Whether the columns have no names and are identified by their position, as in a CSV file without a header or in
+    /// JSON rows that are arrays. Default: `false`.
     fn is_positional(&self) -> bool {
         false
     }
 
-    /// Whether rows may have columns that the schema does not list, as in JSON, whose schema is that of the first rows: a
-    /// column that the user names is then requested although it is unknown. Default: `false`.
+    /// Whether rows may have columns that the schema does not list, as in JSON, where the schema is inferred from the
+    /// first rows. A column that the user names is then requested even if it is unknown. Default: `false`.
     fn is_open(&self) -> bool {
         false
     }
 
-    /// How the input was read where that is not evident: an assumed encoding, quotes taken as text. Default: nothing.
+    /// Assumptions to report to the user, such as a guessed encoding or quotes read as text. Default: none.
     fn notices(&self) -> Vec<Message> {
         Vec::new()
     }
 
-    /// Starts to read the requested columns.
+    /// Starts a scan of the requested columns.
     ///
     /// # Errors
-    /// If the input has changed, or a column cannot be read at all.
+    /// If the input has changed or a column has an unsupported type.
     fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>>;
 }
 
-/// One pass over a table, read by several threads.
+/// A scan of a table, shared by several threads.
 pub(super) trait TableScan: Sync {
-    /// The number of parts, which are read in any order and by any thread, but started in their order.
+    /// The number of parts. Any thread may read any part; parts are started in order but may finish in any order.
     fn parts(&self) -> usize;
 
-    /// Bytes of the input that this pass reads in all, for the progress.
+    /// The total number of input bytes that the scan reads, for progress reports.
     fn bytes(&self) -> u64;
 
-    /// Hands the rows of a part to `rows`, in order: each row is within a batch, rejected or skipped, exactly once.
+    /// Passes the rows of a part to `rows` in order. Each row is in a batch, rejected or skipped, exactly once.
     ///
     /// # Errors
-    /// If the input cannot be read on. Single bad rows are [rejected](BatchSink::reject) instead.
+    /// If the rest of the part cannot be read. Single invalid rows are [rejected](BatchSink::reject) instead.
     fn read_part(&self, part: usize, rows: &mut dyn BatchSink) -> PartResult;
 }
 
-/// What takes the rows of a part.
+/// The receiver of the rows of a part.
 pub(super) trait BatchSink {
-    /// Takes rows: a column for each requested one, in the order of the request. The types may differ from batch to batch.
-    /// About [`Batch::ROWS`](kiln_core::source::batch::Batch::ROWS) rows serve best.
+    /// Receives rows: the requested columns, in the order of the request. The types may differ from batch to batch.
+    /// A batch should have about [`Batch::ROWS`](kiln_core::source::batch::Batch::ROWS) rows.
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()>;
 
-    /// Takes a row that cannot be read at all.
+    /// Records a row that cannot be read, with the reason.
     fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()>;
 
-    /// Takes rows that the reader has not read because none of them is within [`Request::time_range`].
+    /// Records `rows` rows that were not read because none of them is within [`Request::time_range`].
     fn skip(&mut self, rows: u64) -> ControlFlow<()>;
 
-    /// Reports that `bytes` more of the input were read.
+    /// Reports that `bytes` more bytes of the input were read.
     fn advance(&mut self, bytes: u64);
 }
 
-/// What is to be read of a table.
+/// The selection of a scan: columns and time range.
 #[derive(Debug)]
 pub(super) struct Request<'q> {
-    /// The columns, in the order in which batches have them.
-    pub(super) columns: Vec<Requested>,
+    /// The columns, in the order that batches must have.
+    pub(super) columns: Vec<RequestedColumn>,
     /// The number of threads that will read.
     pub(super) workers: usize,
-    /// A range of times within which rows are wanted, for readers that can skip others by statistics.
+    /// The time range of the query, for readers that can skip row groups by their statistics.
     pub(super) time_range: Option<TimeRange<'q>>,
 }
 
 impl Request<'_> {
-    /// The places of the columns in the schema, for tables that are not [open](Table::is_open).
+    /// The schema indexes of the columns, for tables that are not [open](Table::is_open).
     pub(super) fn indexes(&self) -> impl Iterator<Item = usize> {
         self.columns.iter().filter_map(|column| column.index)
     }
 }
 
-/// A column that is to be read.
+/// A column to read.
 #[derive(Clone, Debug)]
-pub(super) struct Requested {
-    /// Its place in the schema; `None` if it is not listed there, which only an [open](Table::is_open) table allows.
+pub(super) struct RequestedColumn {
+    /// Its index in the schema; `None` if it is not listed there, which only an [open](Table::is_open) table allows.
     pub(super) index: Option<usize>,
-    /// Its name or path.
+    /// Its name or dotted path.
     pub(super) name: String,
-    /// What it is read as, where the format leaves a choice.
-    pub(super) form: Form,
+    /// The type to read it as, for formats without column types.
+    pub(super) value_type: ValueType,
 }
 
-/// What a column without types is read as.
+/// The type to read a column as in a format without column types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Numbers (`Float64`, null where a field is empty) as long as all fields of a batch are plain decimals, else texts.
+pub(super) enum ValueType {
+    /// `Float64` (null for an empty field) if all fields of a batch are numbers, otherwise strings.
     Number,
-    /// Texts as they are written.
+    /// Strings, unchanged.
     Text,
 }
 
-/// Whether values from the first to the last, each an array of one, may be wanted.
-pub(super) type MayHold<'q> = Box<dyn Fn(&ArrayRef, &ArrayRef) -> bool + Sync + 'q>;
+/// A predicate on the minimum and maximum of a row group, each an array of length 1: whether any value may match.
+pub(super) type MayMatch<'q> = Box<dyn Fn(&ArrayRef, &ArrayRef) -> bool + Sync + 'q>;
 
-/// The times that are wanted, and how to tell them from statistics.
+/// The time range of a query, tested against column statistics.
 pub(super) struct TimeRange<'q> {
-    /// The time column among the requested ones.
+    /// The index of the time column in the request.
     pub(super) column: usize,
-    /// Whether rows whose times lie between two values, each an array of one, may hold a time within the range.
-    pub(super) may_hold: MayHold<'q>,
+    /// Whether rows with times between a minimum and a maximum may include a time within the range.
+    pub(super) may_match: MayMatch<'q>,
 }
 
 impl std::fmt::Debug for TimeRange<'_> {
@@ -141,7 +140,7 @@ impl std::fmt::Debug for TimeRange<'_> {
     }
 }
 
-/// What messages call the parts of a table.
+/// The words for the parts of a table in messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Nouns {
     /// `row`, `feature`.

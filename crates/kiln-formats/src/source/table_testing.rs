@@ -1,4 +1,4 @@
-//! What the tests of tables share.
+//! Helpers for the tests of tables.
 
 use std::fmt::Write;
 use std::ops::ControlFlow;
@@ -9,21 +9,21 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
 use super::input::read;
-use super::table::{BatchSink, Form, Request, Requested, Table};
+use super::table::{BatchSink, Request, RequestedColumn, Table, ValueType};
 use super::testing::{Marked, marked, scan_marked};
 use kiln_core::error::Result;
 use kiln_core::source::ReadOptions;
 
-/// The rows of a scan, in order: their values as text, or why they were rejected.
+/// The rows of a scan, in order: their values as strings, or the reason why they were rejected.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Scanned {
+pub(super) struct CollectedRows {
     pub(super) rows: Vec<std::result::Result<Vec<String>, String>>,
     pub(super) bytes: u64,
-    /// Scanned after which the reading is stopped.
+    /// The number of rows after which the scan is stopped.
     limit: Option<usize>,
 }
 
-impl Scanned {
+impl CollectedRows {
     fn flow(&self) -> ControlFlow<()> {
         if self.limit.is_some_and(|limit| self.rows.len() >= limit) {
             ControlFlow::Break(())
@@ -33,7 +33,7 @@ impl Scanned {
     }
 }
 
-impl BatchSink for Scanned {
+impl BatchSink for CollectedRows {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         let row = |row| Ok(batch.columns().iter().map(|column| text(column, row)).collect());
         self.rows.extend((0..batch.num_rows()).map(row));
@@ -46,7 +46,7 @@ impl BatchSink for Scanned {
     }
 
     fn skip(&mut self, _: u64) -> ControlFlow<()> {
-        panic!("rows are skipped although no range of times is requested");
+        panic!("rows are skipped although no time range is requested");
     }
 
     fn advance(&mut self, bytes: u64) {
@@ -54,7 +54,7 @@ impl BatchSink for Scanned {
     }
 }
 
-/// A value as text: `-` for none, bytes in hexadecimal digits.
+/// A value as a string: `-` for null, bytes in hexadecimal.
 fn text(column: &dyn Array, row: usize) -> String {
     match column.data_type() {
         _ if column.is_null(row) => "-".to_owned(),
@@ -68,27 +68,33 @@ fn text(column: &dyn Array, row: usize) -> String {
     }
 }
 
-/// The columns of a table as `name: type`.
+/// The columns of a table, as `name: type`.
 pub(super) fn columns(table: &dyn Table) -> Vec<String> {
     table.schema().fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect()
 }
 
-/// The rows of `table` with the columns called `names`; a number is requested with `#` before its name.
-pub(super) fn scan(table: &dyn Table, names: &[&str], workers: usize) -> Result<Scanned> {
+/// Scans the columns `names` of `table`. A name with the prefix `#` is requested as a number.
+pub(super) fn scan(table: &dyn Table, names: &[&str], workers: usize) -> Result<CollectedRows> {
     scan_some(table, names, workers, None)
 }
 
-/// The first rows of `table`, after `limit` of which the reading is stopped.
-pub(super) fn scan_some(table: &dyn Table, names: &[&str], workers: usize, limit: Option<usize>) -> Result<Scanned> {
+/// Scans `table` like [`scan`] and stops after `limit` rows.
+pub(super) fn scan_some(
+    table: &dyn Table,
+    names: &[&str],
+    workers: usize,
+    limit: Option<usize>,
+) -> Result<CollectedRows> {
     let requested = |name: &&str| {
-        let (name, form) = name.strip_prefix('#').map_or((*name, Form::Text), |name| (name, Form::Number));
+        let (name, value_type) =
+            name.strip_prefix('#').map_or((*name, ValueType::Text), |name| (name, ValueType::Number));
         let index = table.schema().fields().iter().position(|field| field.name() == name);
-        assert!(index.is_some() || table.is_open(), "there is no column {name}");
-        Requested { index, name: name.to_owned(), form }
+        assert!(index.is_some() || table.is_open(), "missing column {name}");
+        RequestedColumn { index, name: name.to_owned(), value_type }
     };
     let request = Request { columns: names.iter().map(requested).collect(), workers, time_range: None };
     let scan = table.scan(&request)?;
-    let mut rows = Scanned { limit, ..Scanned::default() };
+    let mut rows = CollectedRows { limit, ..CollectedRows::default() };
     for part in 0..scan.parts() {
         if scan.read_part(part, &mut rows)?.is_break() {
             return Ok(rows);
@@ -98,19 +104,20 @@ pub(super) fn scan_some(table: &dyn Table, names: &[&str], workers: usize, limit
     Ok(rows)
 }
 
-/// The values of `rows`, none of which may be rejected, each row as one text.
-pub(super) fn values(rows: &Scanned) -> Vec<String> {
+/// The values of `rows`, each row as one string. Panics if a row was rejected.
+pub(super) fn values(rows: &CollectedRows) -> Vec<String> {
     rows.rows.iter().map(|row| row.as_ref().unwrap().join(" ")).collect()
 }
 
-/// The points of a file called `name` with times in microseconds and categories, and the reasons of rejected rows.
+/// The points of a file called `name` with times in microseconds and categories, and the reasons of the rejected rows.
 pub(super) fn points(content: &[u8], name: &str) -> (Vec<Marked>, Vec<String>) {
     let source = read(content, name, &ReadOptions::default()).unwrap();
     let (points, report) = scan_marked(&*source, &marked()).unwrap();
     (points, report.rejections.into_iter().map(|rejection| rejection.reason).collect())
 }
 
-/// Hands damaged copies of `original` to `read`, which returns whether a copy could be read. Some can and some cannot.
+/// Passes damaged copies of `original` to `read`, which returns whether a copy could be read. Asserts that some can be
+/// read and some cannot.
 pub(super) fn damage(original: &[u8], copies: u32, mut read: impl FnMut(&[u8]) -> bool) {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut random = |below: usize| {
@@ -123,16 +130,16 @@ pub(super) fn damage(original: &[u8], copies: u32, mut read: impl FnMut(&[u8]) -
     for _ in 0..copies {
         let mut copy = original.to_vec();
         for _ in 0..=random(4) {
-            let place = random(copy.len());
-            let end = (place + random(12)).min(copy.len());
+            let start = random(copy.len());
+            let end = (start + random(12)).min(copy.len());
             match random(6) {
-                0 => copy[place] = random(256) as u8,
-                1 => copy[place] ^= 1 << random(8),
-                2 => copy[place..end].fill(0),
-                3 => copy[place..end].fill(0xFF),
-                4 => drop(copy.drain(place..end)),
+                0 => copy[start] = random(256) as u8,
+                1 => copy[start] ^= 1 << random(8),
+                2 => copy[start..end].fill(0),
+                3 => copy[start..end].fill(0xFF),
+                4 => drop(copy.drain(start..end)),
                 _ => {
-                    let piece = copy[place..end].to_vec();
+                    let piece = copy[start..end].to_vec();
                     let target = random(copy.len());
                     copy.splice(target..target, piece);
                 }

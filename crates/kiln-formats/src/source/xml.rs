@@ -1,4 +1,4 @@
-//! XML documents as streams of elements, of which no more than one is ever held.
+//! XML documents as streams of elements, with one element in memory at a time.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -23,18 +23,18 @@ use kiln_core::error::{Error, Result};
 use kiln_core::source::ReadOptions;
 use kiln_core::source::batch::Batch;
 
-/// A format within XML.
+/// An XML-based format.
 pub(super) trait Grammar: 'static {
     /// The root element.
     const ROOT: &'static str;
-    /// The columns that each document has.
+    /// The columns that the schema always has.
     const COLUMNS: &'static [&'static str];
 
-    /// Reads the points of `document`, by way of `fields`, into `rows`.
+    /// Reads the points of `document` into `rows`; `fields` holds the values of the current row.
     fn read(document: &Document, fields: &mut Fields, rows: &mut ValueRows<'_>) -> PartResult;
 }
 
-/// The points of an XML document: a row per point, with a column for each of its simple elements.
+/// The points of an XML document as a table: a row per point, with a column for each element that contains only text.
 #[derive(Debug)]
 pub(super) struct XmlTable<G> {
     document: Document,
@@ -43,14 +43,14 @@ pub(super) struct XmlTable<G> {
 }
 
 impl<G: Grammar> XmlTable<G> {
-    /// Opens the file at `path`, which messages call `name`.
+    /// Opens the file at `path`. `name` is the name of the input in messages.
     pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
         let document = Document::open(path, name, G::ROOT, options)?;
-        let known = G::COLUMNS.iter().map(|&name| name.to_owned()).collect();
-        let mut fields = Fields { requested: Vec::new(), sample: Some(known) };
+        let columns = G::COLUMNS.iter().map(|&name| name.to_owned()).collect();
+        let mut fields = Fields { requested: Vec::new(), sample: Some(columns) };
         let request = Request { columns: Vec::new(), workers: 1, time_range: None };
         let mut sink = SampleSink::default();
-        // A sample breaks off on purpose.
+        // The sample sink stops the reading after the first rows.
         let _ = G::read(
             &document,
             &mut fields,
@@ -83,16 +83,16 @@ impl<G: Grammar> Table for XmlTable<G> {
     }
 
     fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {
-        Ok(Box::new(Scan { table: self, request }))
+        Ok(Box::new(XmlScan { table: self, request }))
     }
 }
 
-struct Scan<'t, G> {
+struct XmlScan<'t, G> {
     table: &'t XmlTable<G>,
     request: &'t Request<'t>,
 }
 
-impl<G: Grammar> TableScan for Scan<'_, G> {
+impl<G: Grammar> TableScan for XmlScan<'_, G> {
     fn parts(&self) -> usize {
         1
     }
@@ -111,7 +111,7 @@ impl<G: Grammar> TableScan for Scan<'_, G> {
     }
 }
 
-/// An XML document with a certain root element.
+/// An XML document with an expected root element.
 #[derive(Debug)]
 pub(super) struct Document {
     path: PathBuf,
@@ -121,15 +121,15 @@ pub(super) struct Document {
     encoding: &'static Encoding,
 }
 
-/// What a reader does with the elements of a document. Their names are without prefixes of namespaces.
+/// The callbacks for the elements of a document. Element names are without namespace prefixes.
 pub(super) trait Visitor {
-    /// Takes the start of an element.
+    /// Called at the start of an element.
     fn start(&mut self, name: &str, attributes: Attributes<'_>) -> PartResult;
 
-    /// Takes the end of an element; `text` is its text without white space around it, `None` if it has elements in it.
+    /// Called at the end of an element; `text` is its trimmed text, `None` if it has child elements.
     fn end(&mut self, name: &str, text: Option<&str>) -> PartResult;
 
-    /// Takes note of `bytes` more that were read.
+    /// Called after `bytes` more have been read.
     fn advance(&mut self, bytes: u64);
 }
 
@@ -142,42 +142,43 @@ impl<'e> Attributes<'e> {
     pub(super) fn get(self, name: &str) -> Option<Cow<'e, str>> {
         let mut attributes = self.0.attributes();
         let attribute = attributes.with_checks(false).flatten().find(|attribute| attribute.key.as_ref() == name)?;
-        // An unknown entity stays as it is written.
+        // Unknown entities are kept unresolved.
         Some(attribute.normalized_value(XmlVersion::Implicit1_0).unwrap_or(attribute.value))
     }
 }
 
 impl Document {
     const BUFFER_BYTES: usize = 1 << 16;
-    /// Bytes at the beginning within which the declaration of the encoding ends.
+    /// Bytes at the start of a document that are searched for the encoding declaration.
     const DECLARATION_BYTES: u64 = 256;
-    /// Bytes after which the progress is reported.
+    /// Bytes between two progress reports.
     const PROGRESS_BYTES: u64 = 1 << 20;
-    /// Longest tag, comment or text. (The tests have small ones.)
+    /// The maximum length of a tag, comment or text; small in tests.
     const MAX_TEXT_BYTES: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
-    /// Deepest nesting of elements.
+    /// The maximum nesting of elements.
     const MAX_DEPTH: usize = 1000;
 
-    /// Opens the document at `path`, which messages call `name`, and whose root element is to be `root`.
+    /// Opens the document at `path` with the expected root element `root`. `name` is the name of the input in messages.
     fn open(path: &Path, name: String, root: &'static str, options: &ReadOptions) -> Result<Self> {
         let unreadable = |error| Error::io(&name, "read", error);
         let file = File::open(path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
         let mut head = Vec::new();
         file.take(Self::DECLARATION_BYTES).read_to_end(&mut head).map_err(unreadable)?;
-        // From an encoding that the options name, it is converted by now.
+        // With an encoding in the options, the input has been converted to UTF-8 already.
         let encoding = if options.encoding.is_some() { UTF_8 } else { declared_encoding(&head) };
         Ok(Self { path: path.to_owned(), name, root, bytes, encoding })
     }
 
-    /// Hands the elements to `visitor`.
+    /// Reads the document and calls `visitor` for its elements.
     ///
     /// # Errors
     /// If the document cannot be read, or is not well-formed.
     pub(super) fn read(&self, visitor: &mut impl Visitor) -> PartResult {
         let file = File::open(&self.path).map_err(|error| read_error(&self.name, error))?;
         let decoded = decode(file, self.encoding);
-        let mut reader = Reader::from_reader(Text::new(BufReader::with_capacity(Self::BUFFER_BYTES, decoded)));
+        let mut reader =
+            Reader::from_reader(CountingReader::new(BufReader::with_capacity(Self::BUFFER_BYTES, decoded)));
         let config = reader.config_mut();
         config.expand_empty_elements = true;
         config.allow_dangling_amp = true;
@@ -185,10 +186,10 @@ impl Document {
         loop {
             buffer.clear();
             buffer.shrink_to(Self::BUFFER_BYTES);
-            reader.get_mut().left = Self::MAX_TEXT_BYTES;
+            reader.get_mut().remaining = Self::MAX_TEXT_BYTES;
             let event = reader.read_event_into(&mut buffer);
             let source = reader.get_ref();
-            let event = event.map_err(|error| self.failure(error, source.line))?;
+            let event = event.map_err(|error| self.xml_error(error, source.line))?;
             if source.bytes - reported >= Self::PROGRESS_BYTES || matches!(event, Event::Eof) {
                 visitor.advance(source.bytes - reported);
                 reported = source.bytes;
@@ -198,12 +199,12 @@ impl Document {
                 Event::Start(element) => {
                     let name = element.local_name();
                     if depth == 0 && name.as_ref() != self.root {
-                        return Err(self.unexpected(&format!("its root element is `{}`", name.as_ref())));
+                        return Err(self.unexpected(&format!("the root element is `{}`", name.as_ref())));
                     }
                     depth += 1;
                     if depth > Self::MAX_DEPTH {
-                        let reason = format!("elements are nested more than {} deep", Self::MAX_DEPTH);
-                        return Err(self.broken(&reason, source.line));
+                        let reason = format!("elements are nested more than {} levels deep", Self::MAX_DEPTH);
+                        return Err(self.invalid(&reason, source.line));
                     }
                     is_leaf = true;
                     text.clear();
@@ -214,20 +215,20 @@ impl Document {
                     is_leaf = false;
                     depth -= 1;
                     if depth == 0 {
-                        // What comes behind the root element is no part of the document.
+                        // Anything after the root element is ignored.
                         visitor.advance(self.bytes.saturating_sub(reported));
                         return Ok(flow);
                     }
                 }
                 Event::Eof if depth > 0 => {
-                    return Err(self.broken("it ends within an element; was the file cut off?", source.line));
+                    return Err(self.invalid("it ends within an element; was the file truncated?", source.line));
                 }
                 Event::Eof => return Err(self.unexpected("it has no element")),
                 event if is_leaf => push_text(&event, &mut text),
                 _ => {}
             }
             if text.len() > Self::MAX_TEXT_BYTES {
-                return Err(self.broken(TOO_LONG, source.line));
+                return Err(self.invalid(TOO_LONG, source.line));
             }
             if flow.is_break() {
                 return Ok(flow);
@@ -235,28 +236,28 @@ impl Document {
         }
     }
 
-    fn unexpected(&self, what: &str) -> Error {
-        Error::input(&self.name, format!("{what}; expected `{}`", self.root))
+    fn unexpected(&self, reason: &str) -> Error {
+        Error::input(&self.name, format!("{reason}; expected the root element `{}`", self.root))
     }
 
-    fn broken(&self, reason: &str, line: u64) -> Error {
-        Error::input(&self.name, format!("broken XML at line {line}: {reason}"))
+    fn invalid(&self, reason: &str, line: u64) -> Error {
+        Error::input(&self.name, format!("invalid XML at line {line}: {reason}"))
     }
 
-    fn failure(&self, error: quick_xml::Error, line: u64) -> Error {
+    fn xml_error(&self, error: quick_xml::Error, line: u64) -> Error {
         match error {
             quick_xml::Error::Io(error) if error.kind() != io::ErrorKind::FileTooLarge => {
                 read_error(&self.name, io::Error::new(error.kind(), error))
             }
-            quick_xml::Error::Io(_) => self.broken(TOO_LONG, line),
-            error => self.broken(&error.to_string(), line),
+            quick_xml::Error::Io(_) => self.invalid(TOO_LONG, line),
+            error => self.invalid(&error.to_string(), line),
         }
     }
 }
 
 const TOO_LONG: &str = "a tag or text exceeds 64 MiB";
 
-/// Adds the text of `event`, if it is one. An unknown entity stays as it is written.
+/// Appends the text of `event`, if it has one. Unknown entities are kept unresolved.
 fn push_text(event: &Event<'_>, text: &mut String) {
     match event {
         Event::Text(part) => text.push_str(part),
@@ -270,7 +271,7 @@ fn push_text(event: &Event<'_>, text: &mut String) {
     }
 }
 
-/// The encoding that the declaration of a document names, if its ASCII characters are those of UTF-8; else UTF-8.
+/// The encoding in the XML declaration, if it is ASCII-compatible; else UTF-8.
 fn declared_encoding(head: &[u8]) -> &'static Encoding {
     let label = || {
         let declaration = str::from_utf8(head.split(|&byte| byte == b'>').next()?).ok()?;
@@ -282,21 +283,21 @@ fn declared_encoding(head: &[u8]) -> &'static Encoding {
     label().filter(|encoding| encoding.is_ascii_compatible()).unwrap_or(UTF_8)
 }
 
-/// The text of a document, which counts lines and ends with an error where one tag or text goes on for too long.
-struct Text {
+/// A reader that counts lines and bytes, and fails if a tag or text exceeds the limit.
+struct CountingReader {
     source: BufReader<DecodeReaderBytes<File, Vec<u8>>>,
     line: u64,
     bytes: u64,
-    left: usize,
+    remaining: usize,
 }
 
-impl Text {
+impl CountingReader {
     fn new(source: BufReader<DecodeReaderBytes<File, Vec<u8>>>) -> Self {
-        Self { source, line: 1, bytes: 0, left: 0 }
+        Self { source, line: 1, bytes: 0, remaining: 0 }
     }
 }
 
-impl Read for Text {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.fill_buf()?.read(buffer)?;
         self.consume(read);
@@ -304,9 +305,9 @@ impl Read for Text {
     }
 }
 
-impl BufRead for Text {
+impl BufRead for CountingReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.left == 0 {
+        if self.remaining == 0 {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, TOO_LONG));
         }
         self.source.fill_buf()
@@ -316,24 +317,24 @@ impl BufRead for Text {
         let consumed = self.source.buffer().get(..bytes).unwrap_or_default();
         self.line += memchr::memchr_iter(b'\n', consumed).count() as u64;
         self.bytes += bytes as u64;
-        self.left = self.left.saturating_sub(bytes);
+        self.remaining = self.remaining.saturating_sub(bytes);
         self.source.consume(bytes);
     }
 }
 
-/// The values of the row at hand, by the names of their columns. The first of a name that is not empty counts.
+/// The values of the current row by column name. The first non-empty value of a name is used.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     requested: Vec<(String, String)>,
-    /// The names of all values, where they are to be found out.
+    /// The names of all values so far, while the schema is being detected.
     sample: Option<Vec<String>>,
 }
 
 impl Fields {
-    /// Most columns that a sample finds.
+    /// The maximum number of columns in a detected schema.
     const MAX_COLUMNS: usize = 1000;
 
-    /// No value of the columns of `request`.
+    /// An empty row with the columns of `request`.
     fn requested(request: &Request<'_>) -> Self {
         Self {
             requested: request.columns.iter().map(|column| (column.name.clone(), String::new())).collect(),
@@ -341,7 +342,7 @@ impl Fields {
         }
     }
 
-    /// Sets the value of the columns called `name`, unless they have one or it is empty.
+    /// Sets the value of the column `name`, unless the value is empty or the column already has one.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         if value.is_empty() {
             return;
@@ -359,23 +360,23 @@ impl Fields {
         }
     }
 
-    /// The value of the requested column at `place`.
-    pub(super) fn get(&self, place: usize) -> Value<'_> {
-        self.requested.get(place).map_or(Value::Null, |(_, text)| Value::Text(text))
+    /// The value of the requested column at `index`.
+    pub(super) fn get(&self, index: usize) -> Value<'_> {
+        self.requested.get(index).map_or(Value::Null, |(_, text)| Value::Text(text))
     }
 
-    /// The name of the requested column at `place`.
-    pub(super) fn name(&self, place: usize) -> &str {
-        self.requested.get(place).map_or("", |(name, _)| name)
+    /// The name of the requested column at `index`.
+    pub(super) fn name(&self, index: usize) -> &str {
+        self.requested.get(index).map_or("", |(name, _)| name)
     }
 
-    /// Forgets the values.
+    /// Removes the values.
     pub(super) fn clear(&mut self) {
         self.requested.iter_mut().for_each(|(_, text)| text.clear());
     }
 }
 
-/// Breaks the reading off after the first rows.
+/// A sink that stops the reading after the first rows.
 #[derive(Debug, Default)]
 struct SampleSink {
     rows: usize,

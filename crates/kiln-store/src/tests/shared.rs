@@ -81,8 +81,8 @@ fn a_request_is_known_though_its_layer_could_not_be_read_anew() {
     // Another process answers it, and this one has just looked.
     let other = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap();
     layer.refresh().unwrap();
-    assert_eq!(other.append(batch(&columns), request()).unwrap(), Appended::New);
-    assert_eq!(layer.append(batch(&columns), request()).unwrap(), Appended::Before(request().unwrap()));
+    assert_eq!(other.append(batch(&columns), request()).unwrap(), AppendOutcome::Appended);
+    assert_eq!(layer.append(batch(&columns), request()).unwrap(), AppendOutcome::Duplicate(request().unwrap()));
     assert_eq!(layer.refresh().unwrap().points(), 310);
 }
 

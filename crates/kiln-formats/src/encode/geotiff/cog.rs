@@ -1,31 +1,30 @@
-//! The cloud-optimized `GeoTIFF`: a picture with coarser pictures of the same ground, all in tiles, of which a reader fetches
-//! only those that it shows.
+//! Cloud-optimized `GeoTIFF`: a tiled image with overviews, of which readers fetch only the tiles that they display.
 //!
-//! Everything about the tiles stands in front, and its length depends on their number alone. So tiles can be written as they
-//! are made, behind [`Cog::head`]'s length, and the head last.
+//! The header and all directories come first, and their length depends only on the number of tiles. So the tiles can be
+//! written as they are rendered, after the length of [`Cog::head`], and the head last.
 
 use tiff::tags::{
     CompressionMethod, ExtraSamples, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
 };
 
 use super::GeoReference;
-use super::tiles::{Deflate, MOST_TILE_BYTES, ROW_BYTES, TILE_BYTES, TILE_PX, spread_colors};
+use super::tiles::{Deflate, MAX_TILE_BYTES, ROW_BYTES, TILE_BYTES, TILE_PX, predict_colors};
 use crate::encode::write_error;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 use kiln_core::raster::Grid;
 
-/// A picture in RGBA and its coarser ones, each half as wide and high as the one before, in whole tiles of
-/// [`TILE_PX`] squared.
+/// The layout of an RGBA image and its overviews, each half as wide and high as the previous level, in complete tiles
+/// of [`TILE_PX`] squared.
 #[derive(Clone, Debug)]
 pub struct Cog {
-    /// Where the picture lies.
+    /// The georeference of the image at full resolution.
     pub reference: GeoReference,
-    /// Columns and rows of tiles of each picture, the finest first.
+    /// The number of columns and rows of tiles of each level, the finest first.
     pub levels: Vec<[u32; 2]>,
 }
 
-/// Turns palette indices into the tiles of a [`Cog`]; it has room that is used again.
+/// Encodes palette indices as the tiles of a [`Cog`]; its buffers are reused.
 pub struct ColorTiles {
     deflate: Deflate,
     bytes: Vec<u8>,
@@ -38,29 +37,30 @@ impl Default for ColorTiles {
 }
 
 impl ColorTiles {
-    /// The tile of `indices`, at most [`TILE_PX`] on each side, in the colors of `palette`.
+    /// Encodes the tile of `indices`, at most [`TILE_PX`] on each side, in the colors of `palette`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the colors cannot be compressed, which is a fault of the compressor.
+    /// [`Error::Io`] if the compressor fails, which is a bug in it.
     pub fn encode(&mut self, indices: &Grid<u8>, palette: &[[u8; 4]; 256]) -> Result<Vec<u8>> {
         self.bytes.fill(0);
         for (row, bytes) in (0..indices.height()).zip(self.bytes.chunks_exact_mut(ROW_BYTES)) {
             let cells = indices.row(row);
-            spread_colors(&cells[..cells.len().min(TILE_PX)], palette, bytes);
+            predict_colors(&cells[..cells.len().min(TILE_PX)], palette, bytes);
         }
         self.deflate.tile(&self.bytes).map_err(write_error)
     }
 }
 
 impl Cog {
-    /// What stands in front of the tiles. `place` answers where the tile of a level, a column and a row begins, in bytes from the
-    /// file's first, and how long it is; a tile that is not there is transparent.
+    /// The header and the directories, which precede the tiles. `location` maps the level, column and row of a tile to
+    /// its offset in the file and its length, both in bytes; a tile without a location is transparent.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if `reference` is no place, or there are more pixels on a side than the format can hold.
-    pub fn head(&self, place: impl Fn(usize, u32, u32) -> Option<(u64, u32)>) -> Result<Vec<u8>> {
+    /// [`Error::Invalid`] if the corner or the pixel size of `reference` is invalid, or a side has more pixels than the
+    /// format supports.
+    pub fn head(&self, location: impl Fn(usize, u32, u32) -> Option<(u64, u32)>) -> Result<Vec<u8>> {
         self.reference.check()?;
-        let is_big = self.most_bytes() > u64::from(u32::MAX);
+        let is_big = self.max_bytes() > u64::from(u32::MAX);
         let mut head = Vec::new();
         head.extend_from_slice(b"II");
         if is_big {
@@ -75,7 +75,7 @@ impl Cog {
         for (level, &[columns, rows]) in self.levels.iter().enumerate() {
             let tiles: Vec<(u64, u32)> = (0..rows)
                 .flat_map(|row| (0..columns).map(move |column| (column, row)))
-                .map(|(column, row)| place(level, column, row).unwrap_or_default())
+                .map(|(column, row)| location(level, column, row).unwrap_or_default())
                 .collect();
             let tags = self.tags(level, &tiles, is_big)?;
             let is_last = level + 1 == self.levels.len();
@@ -84,18 +84,19 @@ impl Cog {
         Ok(head)
     }
 
-    /// No file is larger, even if nothing in it can be compressed.
-    fn most_bytes(&self) -> u64 {
+    /// An upper bound of the size of the file: that of incompressible data.
+    fn max_bytes(&self) -> u64 {
         let tiles = self.levels.iter().map(|&[columns, rows]| u64::from(columns) * u64::from(rows)).sum::<u64>();
-        tiles.saturating_mul(MOST_TILE_BYTES as u64 + 24).saturating_add(4096)
+        tiles.saturating_mul(MAX_TILE_BYTES as u64 + 24).saturating_add(4096)
     }
 
     fn tags(&self, level: usize, tiles: &[(u64, u32)], is_big: bool) -> Result<Vec<(u16, Values)>> {
         let [columns, rows] = self.levels[level];
         let pixels = |tiles: u32| tiles.checked_mul(TILE_PX as u32).filter(|pixels| i32::try_from(*pixels).is_ok());
         let (Some(width), Some(height)) = (pixels(columns), pixels(rows)) else {
-            let why = format!("{columns}x{rows} tiles are too many for one picture; give fewer zooms or less ground");
-            return Err(Error::invalid(Parameter::ZOOM, why));
+            let reason =
+                format!("{columns}x{rows} tiles are too many for one file; give a lower zoom or smaller bounds");
+            return Err(Error::invalid(Parameter::ZOOM, reason));
         };
         let offsets = tiles.iter().map(|(offset, _)| *offset);
         let short = |value: u16| Values::Short(vec![value]);
@@ -116,7 +117,7 @@ impl Cog {
                 if is_big {
                     Values::Long8(offsets.collect())
                 } else {
-                    Values::Long(offsets.map(|at| at as u32).collect())
+                    Values::Long(offsets.map(|offset| offset as u32).collect())
                 },
             ),
             (Tag::TileByteCounts.to_u16(), Values::Long(tiles.iter().map(|(_, length)| *length).collect())),
@@ -146,7 +147,7 @@ enum Values {
 }
 
 impl Values {
-    /// The number of their type, how many they are, and their bytes.
+    /// The TIFF code of their type, their number, and their bytes.
     fn encoded(&self) -> (u16, u64, Vec<u8>) {
         match self {
             Self::Short(values) => {
@@ -166,36 +167,36 @@ impl Values {
     }
 }
 
-/// Appends a directory with the values that are too long to stand in it.
+/// Appends a directory, followed by the values that do not fit in its entries.
 fn write_directory(head: &mut Vec<u8>, tags: &[(u16, Values)], is_big: bool, is_last: bool) {
     let word = |value: u64| value.to_le_bytes()[..if is_big { 8 } else { 4 }].to_vec();
-    let inline = if is_big { 8 } else { 4 };
+    let inline_bytes = if is_big { 8 } else { 4 };
     let directory_bytes = if is_big { 8 + 20 * tags.len() + 8 } else { 2 + 12 * tags.len() + 4 };
-    let mut behind: Vec<u8> = Vec::new();
-    let behind_at = (head.len() + directory_bytes).next_multiple_of(8);
+    let mut overflow: Vec<u8> = Vec::new();
+    let overflow_offset = (head.len() + directory_bytes).next_multiple_of(8);
     if is_big {
         head.extend_from_slice(&(tags.len() as u64).to_le_bytes());
     } else {
         head.extend_from_slice(&(tags.len() as u16).to_le_bytes());
     }
     for (tag, values) in tags {
-        let (kind, count, mut bytes) = values.encoded();
+        let (type_code, count, mut bytes) = values.encoded();
         head.extend_from_slice(&tag.to_le_bytes());
-        head.extend_from_slice(&kind.to_le_bytes());
+        head.extend_from_slice(&type_code.to_le_bytes());
         head.extend_from_slice(&word(count));
-        if bytes.len() <= inline {
-            bytes.resize(inline, 0);
+        if bytes.len() <= inline_bytes {
+            bytes.resize(inline_bytes, 0);
             head.extend_from_slice(&bytes);
         } else {
-            head.extend_from_slice(&word((behind_at + behind.len()) as u64));
-            behind.extend_from_slice(&bytes);
-            behind.resize(behind.len().next_multiple_of(8), 0);
+            head.extend_from_slice(&word((overflow_offset + overflow.len()) as u64));
+            overflow.extend_from_slice(&bytes);
+            overflow.resize(overflow.len().next_multiple_of(8), 0);
         }
     }
-    let next = if is_last { 0 } else { behind_at + behind.len() };
+    let next = if is_last { 0 } else { overflow_offset + overflow.len() };
     head.extend_from_slice(&word(next as u64));
-    head.resize(behind_at, 0);
-    head.extend_from_slice(&behind);
+    head.resize(overflow_offset, 0);
+    head.extend_from_slice(&overflow);
 }
 
 #[cfg(test)]
@@ -215,15 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn each_level_reads_back_and_what_is_not_there_is_transparent() {
+    fn each_level_reads_back_and_missing_tiles_are_transparent() {
         let palette: [[u8; 4]; 256] = std::array::from_fn(|i| [i as u8, 255 - i as u8, 3, 200]);
         let tile = Grid::from_cells(256, 256, (0..65536).map(|i| (i * 7 / 256) as u8).collect()).unwrap();
         let bytes = ColorTiles::default().encode(&tile, &palette).unwrap();
         let cog = cog(&[[4, 2], [2, 1]]);
-        let at = cog.head(|_, _, _| None).unwrap().len() as u64;
-        let place = |level, column, _| (level == 1 || column == 3).then_some((at, bytes.len() as u32));
-        let mut file = cog.head(place).unwrap();
-        assert_eq!(file.len() as u64, at);
+        let offset = cog.head(|_, _, _| None).unwrap().len() as u64;
+        let location = |level, column, _| (level == 1 || column == 3).then_some((offset, bytes.len() as u32));
+        let mut file = cog.head(location).unwrap();
+        assert_eq!(file.len() as u64, offset);
         file.extend_from_slice(&bytes);
         let mut decoder = Decoder::new(Cursor::new(&file)).unwrap();
         assert_eq!(decoder.dimensions().unwrap(), (1024, 512));
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_outgrow_four_gigabytes_is_written_in_the_large_form() {
+    fn a_file_that_could_exceed_4_gb_is_a_bigtiff() {
         let head = |levels: &[[u32; 2]]| cog(levels).head(|_, _, _| Some((1 << 33, 7))).unwrap();
         assert_eq!(head(&[[64, 64]])[..4], [b'I', b'I', 42, 0]);
         let large = head(&[[256, 256], [128, 128]]);

@@ -1,4 +1,4 @@
-//! The place of a picture on the earth.
+//! The georeference of a picture.
 
 use tiff::tags::Tag;
 
@@ -6,23 +6,24 @@ use kiln_core::geo::{Canvas, EARTH_RADIUS_M, Projection};
 use kiln_core::parameter::Parameter;
 use kiln_core::{Error, Result};
 
-/// The ground that a picture lies on.
+/// The coordinate reference system of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crs {
     /// Web Mercator, in meters.
     Epsg3857,
     /// Longitude and latitude on WGS 84, in degrees.
     Epsg4326,
-    /// A plane of its own, such as a floor plan, in whatever unit its points are; it names no place on the earth.
+    /// A local plane without a relation to the earth, such as a floor plan, in the unit of its points.
     Plane,
 }
 
 impl Crs {
-    /// The geo keys (OGC 19-008, section 7), and the text that their citations are cut from.
+    /// The geo keys (OGC 19-008, section 7), and the text that holds their citations.
     ///
-    /// A plane has none, as GDAL writes it: with a user-defined model, programs look in vain for its datum.
+    /// A plane has none, as GDAL writes it: for a user-defined model, programs expect a datum.
     pub(super) fn keys(self) -> Option<(Vec<u16>, &'static str)> {
-        // A key is: its number, the tag that holds its value (or 0: the key does), how many, the value or where it is.
+        // A key: its ID, the tag that holds its value (0: the key itself), the number of values, the value or its
+        // offset.
         const ASCII: u16 = Tag::GeoAsciiParamsTag.to_u16();
         const MODEL_TYPE: u16 = 1024;
         const CITATION: u16 = 1026;
@@ -60,12 +61,12 @@ impl Crs {
     }
 }
 
-/// Where a picture lies: its upper left corner and the size of its pixels, in the units of its [`Crs`].
+/// The georeference of a picture: its upper left corner and the size of its pixels, in the unit of its [`Crs`].
 ///
-/// The first coordinate grows eastward and the second northward, so row 0 is the northernmost.
+/// The first coordinate increases eastward and the second northward; row 0 is the northernmost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GeoReference {
-    /// The ground, which gives the other fields their unit.
+    /// The coordinate reference system, which determines the unit of the other fields.
     pub crs: Crs,
     /// The western edge of the westernmost pixels.
     pub west: f64,
@@ -78,12 +79,12 @@ pub struct GeoReference {
 }
 
 impl GeoReference {
-    /// Where a canvas lies, in the units of its coordinate system.
+    /// The georeference of a canvas, in the unit of its coordinate system.
     pub fn of(canvas: &Canvas) -> Self {
         use std::f64::consts::PI;
         let [x0, y0] = canvas.world_at(0.0, 0.0);
         let [scale_x, scale_y] = canvas.scale();
-        // World units to the system's: where the world's corner lies, and how long a unit is.
+        // The world's upper left corner and the length of a world unit, in the unit of the system.
         let (crs, west, north, unit) = match canvas.projection() {
             Projection::Mercator => {
                 (Crs::Epsg3857, -PI * EARTH_RADIUS_M, PI * EARTH_RADIUS_M, 2.0 * PI * EARTH_RADIUS_M)
@@ -100,14 +101,14 @@ impl GeoReference {
         }
     }
 
-    /// Refuses what no program could place.
+    /// Rejects a corner that is not finite and a pixel size that is not finite and above 0.
     pub(super) fn check(&self) -> Result<()> {
         let GeoReference { west, north, pixel_width, pixel_height, .. } = *self;
         if !(west.is_finite() && north.is_finite()) {
             return Err(Error::invalid(Parameter::BOUNDS, format!("corner {west}, {north} must be finite")));
         }
         if !(pixel_width.is_finite() && pixel_width > 0.0 && pixel_height.is_finite() && pixel_height > 0.0) {
-            let message = format!("pixels of {pixel_width} by {pixel_height} must be finite and above 0");
+            let message = format!("pixel size {pixel_width} by {pixel_height} must be finite and above 0");
             return Err(Error::invalid(Parameter::BOUNDS, message));
         }
         Ok(())
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_counted_sorted_and_cite_whole_texts() {
+    fn keys_are_counted_and_sorted_and_cite_complete_texts() {
         for (crs, model, code) in
             [(Crs::Epsg3857, [1024, 0, 1, 1], [3072, 0, 1, 3857]), (Crs::Epsg4326, [1024, 0, 1, 2], [2048, 0, 1, 4326])]
         {

@@ -1,4 +1,4 @@
-//! The tiles of a `GeoTIFF`: differences that deflate well, deflated on several threads, in order.
+//! The tiles of a `GeoTIFF`: predictors, and compression by several threads, in order.
 
 use std::io;
 use std::sync::mpsc;
@@ -15,17 +15,18 @@ const PIXEL_BYTES: usize = 4;
 pub(super) const ROW_BYTES: usize = TILE_PX * PIXEL_BYTES;
 pub(super) const TILE_BYTES: usize = TILE_PX * ROW_BYTES;
 
-/// No deflated tile is larger: where nothing can be compressed, 5 bytes are added to each block of several thousand.
-pub(super) const MOST_TILE_BYTES: usize = TILE_BYTES + TILE_BYTES / 512 + 64;
+/// The maximum size of a deflated tile: incompressible data grows by 5 bytes per block of several thousand.
+pub(super) const MAX_TILE_BYTES: usize = TILE_BYTES + TILE_BYTES / 512 + 64;
 
-/// More hardly pays: level 6 takes up to three times as long, for 6 % fewer bytes of colors and none of density.
+/// Higher levels save little: level 6 takes up to three times as long, for 6 % fewer bytes of colors and none of
+/// density.
 const DEFLATE_LEVEL: u32 = 5;
 
-/// How many finished tiles a thread may hold until they are written: enough to even out dense and empty tiles.
+/// The number of finished tiles that a thread may queue for writing: enough to balance dense and empty tiles.
 const TILES_AHEAD: usize = 8;
 
-/// The floating-point predictor: the bytes of all cells by significance, each less the one before it.
-pub(super) fn spread_floats(cells: &[f32], bytes: &mut [u8]) {
+/// The floating-point predictor: the bytes of all cells grouped by significance, each minus the previous byte.
+pub(super) fn predict_floats(cells: &[f32], bytes: &mut [u8]) {
     for (x, cell) in cells.iter().enumerate() {
         for (significance, byte) in cell.to_be_bytes().into_iter().enumerate() {
             bytes[significance * TILE_PX + x] = byte;
@@ -36,19 +37,20 @@ pub(super) fn spread_floats(cells: &[f32], bytes: &mut [u8]) {
     }
 }
 
-/// The horizontal predictor: each color less the one before it.
-pub(super) fn spread_colors(cells: &[u8], palette: &[[u8; 4]; 256], bytes: &mut [u8]) {
-    let mut before = [0; 4];
+/// The horizontal predictor: each color minus the previous color.
+pub(super) fn predict_colors(cells: &[u8], palette: &[[u8; 4]; 256], bytes: &mut [u8]) {
+    let mut previous = [0; 4];
     for (&index, pixel) in cells.iter().zip(bytes.as_chunks_mut::<PIXEL_BYTES>().0) {
         let color = palette[usize::from(index)];
-        *pixel = std::array::from_fn(|sample| color[sample].wrapping_sub(before[sample]));
-        before = color;
+        *pixel = std::array::from_fn(|sample| color[sample].wrapping_sub(previous[sample]));
+        previous = color;
     }
 }
 
-/// Calls `write` with each of `count` tiles in order, deflated, while up to `threads` threads work ahead of it.
+/// Calls `write` with each of `count` deflated tiles in order, while up to `threads` threads compress the next ones.
 ///
-/// `fill(tile, bytes)` puts a tile into zeroed bytes. Threads take the tiles in turn, so no order has to be restored.
+/// `fill(tile, bytes)` writes a tile into zeroed bytes. Tiles are assigned to threads round-robin, which keeps their
+/// order.
 pub(super) fn deflate_in_order(
     count: usize,
     threads: usize,
@@ -67,7 +69,7 @@ pub(super) fn deflate_in_order(
                 for tile in (first..count).step_by(threads) {
                     bytes.fill(0);
                     fill(tile, &mut bytes);
-                    // Nobody receives any more once writing has failed.
+                    // The receiver is dropped when a write fails.
                     if sender.send(deflate.tile(&bytes)).is_err() {
                         break;
                     }
@@ -79,24 +81,24 @@ pub(super) fn deflate_in_order(
     })
 }
 
-/// A compressor with its room, used again for every tile of a thread.
+/// A compressor and its output buffer, reused for all tiles of a thread.
 pub(super) struct Deflate {
     state: Compress,
-    room: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Deflate {
     pub(super) fn new() -> Self {
         let state = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), true);
-        Self { state, room: Vec::with_capacity(MOST_TILE_BYTES) }
+        Self { state, buffer: Vec::with_capacity(MAX_TILE_BYTES) }
     }
 
     pub(super) fn tile(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         self.state.reset();
-        self.room.clear();
-        match self.state.compress_vec(bytes, &mut self.room, FlushCompress::Finish)? {
-            Status::StreamEnd => Ok(self.room.as_slice().to_vec()),
-            Status::Ok | Status::BufError => Err(io::Error::other("a compressed tile outgrew its room")),
+        self.buffer.clear();
+        match self.state.compress_vec(bytes, &mut self.buffer, FlushCompress::Finish)? {
+            Status::StreamEnd => Ok(self.buffer.as_slice().to_vec()),
+            Status::Ok | Status::BufError => Err(io::Error::other("a compressed tile exceeds its buffer")),
         }
     }
 }
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_come_in_order_and_the_same_at_any_number_of_threads() {
+    fn tiles_are_in_order_and_the_same_for_any_number_of_threads() {
         let fill = |tile: usize, bytes: &mut [u8]| {
             for (i, byte) in bytes.iter_mut().take(tile * 997).enumerate() {
                 *byte = (i * (tile + 1) / 7) as u8;
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_without_pattern_fit_their_room() {
+    fn incompressible_bytes_fit_in_the_buffer() {
         let mut state = 1_u32;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -147,7 +149,7 @@ mod tests {
         })
         .take(TILE_BYTES)
         .collect();
-        assert!(Deflate::new().tile(&noise).unwrap().len() <= MOST_TILE_BYTES);
+        assert!(Deflate::new().tile(&noise).unwrap().len() <= MAX_TILE_BYTES);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The bodies of messages, of which the wanted columns alone are read.
+//! Reads the requested columns from the bodies of messages.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,46 +10,45 @@ use arrow_ipc::MetadataVersion;
 use arrow_ipc::reader::{RecordBatchDecoder, read_dictionary};
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef, UnionMode};
 
-use super::flaw::{Flaw, damaged};
+use super::error::{ArrowReadError, damaged};
 use super::layout::{Message, head, parse};
 
-/// The values of dictionaries, by the number that columns call them.
+/// The values of dictionaries by dictionary ID.
 pub(super) type Dictionaries = HashMap<i64, ArrayRef>;
 
-/// Bytes that the wanted columns of a packed record batch may take when they are unpacked.
-const MOST_UNPACKED_BYTES: u64 = 2 << 30;
+/// The maximum decompressed size of the requested columns of a record batch.
+const MAX_DECOMPRESSED_BYTES: u64 = 2 << 30;
 
-/// Reads the columns at `wanted`, in this order, of a record batch.
+/// Reads the columns `requested`, in this order, of a record batch.
 pub(super) fn read_batch(
     file: &File,
     message: &Message,
     schema: &SchemaRef,
-    wanted: &[usize],
+    requested: &[usize],
     dictionaries: &Dictionaries,
-) -> Result<RecordBatch, Flaw> {
+) -> Result<RecordBatch, ArrowReadError> {
     let head = head(file, message)?;
     let head = parse(&head)?;
-    let batch =
-        head.header_as_record_batch().ok_or_else(|| damaged("a message is not the record batch it should be"))?;
-    let body = read_body(file, message, &batch, &needed_buffers(schema, wanted, &batch, head.version())?)?;
+    let batch = head.header_as_record_batch().ok_or_else(|| damaged("a message is not a record batch as expected"))?;
+    let body = read_body(file, message, &batch, &needed_buffers(schema, requested, &batch, head.version())?)?;
     let version = head.version();
     let decoder = RecordBatchDecoder::try_new(&body, batch, schema.clone(), dictionaries, &version)?;
-    Ok(decoder.with_projection(Some(wanted)).read_record_batch()?)
+    Ok(decoder.with_projection(Some(requested)).read_record_batch()?)
 }
 
-/// Puts the dictionary in `message` among `dictionaries`, if it is one of those called `wanted`.
+/// Adds the dictionary in `message` to `dictionaries` if its ID is among `requested`.
 pub(super) fn add_dictionary(
     file: &File,
     message: &Message,
     schema: &Schema,
-    wanted: &[i64],
+    requested: &[i64],
     dictionaries: &mut Dictionaries,
-) -> Result<(), Flaw> {
+) -> Result<(), ArrowReadError> {
     let head = head(file, message)?;
     let head = parse(&head)?;
     let dictionary = head.header_as_dictionary_batch();
-    let dictionary = dictionary.ok_or_else(|| damaged("a message is not the dictionary it should be"))?;
-    if !wanted.contains(&dictionary.id()) {
+    let dictionary = dictionary.ok_or_else(|| damaged("a message is not a dictionary as expected"))?;
+    if !requested.contains(&dictionary.id()) {
         return Ok(());
     }
     let values = dictionary.data().ok_or_else(|| damaged("a dictionary is empty"))?;
@@ -58,18 +57,18 @@ pub(super) fn add_dictionary(
     Ok(read_dictionary(&body, dictionary, schema, dictionaries, &head.version())?)
 }
 
-/// Reads the needed buffers of a body to where they belong. In between there are zeros that nobody looks at, and that
-/// take no memory, because the system lends pages as they are written.
+/// Reads the needed buffers of a body at their offsets. The gaps are zeroed and never accessed, and take no memory
+/// because the operating system allocates pages on the first write.
 fn read_body(
     file: &File,
     message: &Message,
     batch: &arrow_ipc::RecordBatch<'_>,
     needed: &[bool],
-) -> Result<Buffer, Flaw> {
-    let too_large = |bytes: u64| damaged(format!("a record batch takes {} MiB, which are not to be had", bytes >> 20));
+) -> Result<Buffer, ArrowReadError> {
+    let too_large = |bytes: u64| damaged(format!("a record batch of {} MiB exceeds the available memory", bytes >> 20));
     let mut body =
         MutableBuffer::try_from_len_zeroed(message.body_bytes as usize).map_err(|_| too_large(message.body_bytes))?;
-    let mut unpacked_bytes = 0u64;
+    let mut decompressed_bytes = 0u64;
     for (buffer, _) in batch.buffers().into_iter().flatten().zip(needed).filter(|(_, needed)| **needed) {
         let outside = || damaged("a column is outside of its record batch");
         let start = u64::try_from(buffer.offset()).map_err(|_| outside())?;
@@ -78,39 +77,42 @@ fn read_body(
         let bytes = &mut body[start as usize..end as usize];
         file.read_exact_at(bytes, message.start + message.head_bytes + start)?;
         if let (Some(_), Some(size)) = (batch.compression(), bytes.first_chunk()) {
-            // What is negative is not packed, or wrong, and takes nothing.
-            unpacked_bytes = unpacked_bytes.saturating_add(i64::from_le_bytes(*size).max(0) as u64);
+            // A negative size means that the buffer is not compressed, or is invalid.
+            decompressed_bytes = decompressed_bytes.saturating_add(i64::from_le_bytes(*size).max(0) as u64);
         }
     }
-    if unpacked_bytes > MOST_UNPACKED_BYTES {
-        let (has, most) = (unpacked_bytes >> 20, MOST_UNPACKED_BYTES >> 20);
-        let message = format!("a record batch unpacks to {has} MiB, more than {most}; write it in smaller batches");
+    if decompressed_bytes > MAX_DECOMPRESSED_BYTES {
+        let (size, max) = (decompressed_bytes >> 20, MAX_DECOMPRESSED_BYTES >> 20);
+        let message = format!(
+            "the decompressed size of a record batch, {size} MiB, exceeds {max} MiB; \
+             rewrite the file with smaller batches"
+        );
         return Err(damaged(message));
     }
-    // The decoder asks for as much without looking whether it is there.
-    Vec::<u8>::new().try_reserve_exact(unpacked_bytes as usize).map_err(|_| too_large(unpacked_bytes))?;
+    // The decoder aborts if it cannot allocate this memory.
+    Vec::<u8>::new().try_reserve_exact(decompressed_bytes as usize).map_err(|_| too_large(decompressed_bytes))?;
     Ok(body.into())
 }
 
-/// Which buffers of a record batch belong to the columns at `wanted`.
+/// Whether each buffer of a record batch belongs to one of the columns `requested`.
 fn needed_buffers(
     schema: &Schema,
-    wanted: &[usize],
+    requested: &[usize],
     batch: &arrow_ipc::RecordBatch<'_>,
     version: MetadataVersion,
-) -> Result<Vec<bool>, Flaw> {
+) -> Result<Vec<bool>, ArrowReadError> {
     let mut variadic = batch.variadicBufferCounts().into_iter().flatten();
     let mut needed = Vec::new();
     let all = batch.buffers().map_or(0, |buffers| buffers.len());
     for (index, field) in schema.fields().iter().enumerate() {
         let count = buffers_of(field.data_type(), &mut variadic, version).filter(|&count| count <= all - needed.len());
-        let count = count.ok_or_else(|| damaged("a record batch does not hold what its schema says"))?;
-        needed.resize(needed.len() + count, wanted.contains(&index));
+        let count = count.ok_or_else(|| damaged("a record batch contradicts the schema"))?;
+        needed.resize(needed.len() + count, requested.contains(&index));
     }
     Ok(needed)
 }
 
-/// How many buffers a column of a type consists of. Columns of views say themselves how many they have.
+/// The number of buffers of a column of a type. For view types it is the next number of `variadic`.
 fn buffers_of(
     data_type: &DataType,
     variadic: &mut impl Iterator<Item = i64>,

@@ -1,4 +1,4 @@
-//! Where the messages of a file are, and what its rows look like.
+//! The layout of a file: its schema, and the locations of its messages.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -8,13 +8,13 @@ use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::{Endianness, MessageHeader, root_as_footer};
 use arrow_schema::SchemaRef;
 
-use super::flaw::{Flaw, damaged};
+use super::error::{ArrowReadError, damaged};
 
-/// A record batch or a dictionary: its head, which says what is in the body, and the body behind it.
+/// The location of a record batch or a dictionary: its metadata, followed by its body.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Message {
     pub(super) start: u64,
-    /// With the few bytes before it that tell its length.
+    /// Including the prefix with the length.
     pub(super) head_bytes: u64,
     pub(super) body_bytes: u64,
 }
@@ -23,11 +23,12 @@ pub(super) struct Message {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Batch {
     pub(super) message: Message,
-    /// How many of the dictionaries it may use: in a stream those before it, which later ones replace or add to.
+    /// The number of dictionaries that it may use: in a stream those before it; a later one may replace or extend an
+    /// earlier one.
     pub(super) dictionaries: usize,
 }
 
-/// What a file consists of.
+/// The schema of a file and the locations of its messages.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) schema: SchemaRef,
@@ -35,25 +36,25 @@ pub(super) struct Layout {
     pub(super) batches: Vec<Batch>,
 }
 
-/// What the file format begins and ends with.
+/// The magic number at the start and the end of the file format.
 pub(super) const MAGIC: &[u8] = b"ARROW1";
-/// What the messages of a stream begin with.
+/// The marker at the start of the messages of a stream.
 pub(super) const CONTINUATION: &[u8] = b"\xFF\xFF\xFF\xFF";
 
 impl Layout {
-    /// What comes before the head of a message: the marker and the head's length.
+    /// Size of the prefix of a message: the marker and the length of the metadata.
     const PREFIX_BYTES: u64 = 8;
 
-    /// Reads the footer of a file of `file_bytes`.
-    pub(super) fn of_file(file: &File, file_bytes: u64) -> Result<Self, Flaw> {
-        let unfinished = || damaged("it has no footer; was it still being written?");
+    /// Reads the footer of a file of `file_bytes` bytes.
+    pub(super) fn of_file(file: &File, file_bytes: u64) -> Result<Self, ArrowReadError> {
+        let unfinished = || damaged("the footer is missing; was the file still being written?");
         let tail_start = file_bytes.checked_sub(4 + MAGIC.len() as u64).ok_or_else(unfinished)?;
         let tail = read(file, tail_start, file_bytes - tail_start)?;
         let (length, magic) = tail.split_first_chunk().ok_or_else(unfinished)?;
         let start = tail_start.checked_sub(u64::from(u32::from_le_bytes(*length))).filter(|_| magic == MAGIC);
         let start = start.ok_or_else(unfinished)?;
         let footer = read(file, start, tail_start - start)?;
-        let footer = root_as_footer(&footer).map_err(|error| damaged(format!("its footer: {error}")))?;
+        let footer = root_as_footer(&footer).map_err(|error| damaged(format!("invalid footer: {error}")))?;
         let schema = schema_of(footer.schema())?;
         let message = |block: &arrow_ipc::Block| {
             let length = |length: i64| u64::try_from(length).ok();
@@ -62,8 +63,12 @@ impl Layout {
             let end = start.checked_add(head_bytes)?.checked_add(body_bytes)?;
             (end <= file_bytes).then_some(Message { start, head_bytes, body_bytes })
         };
-        let outside = || damaged("its footer places a record batch outside of the file; was it cut or overwritten?");
-        let messages = |blocks: Option<_>| -> Result<Vec<Message>, Flaw> {
+        let outside = || {
+            damaged(
+                "a record batch is outside of the file according to the footer; was the file truncated or overwritten?",
+            )
+        };
+        let messages = |blocks: Option<_>| -> Result<Vec<Message>, ArrowReadError> {
             let blocks = blocks.into_iter().flatten();
             blocks.map(|block| message(block).ok_or_else(outside)).collect()
         };
@@ -73,70 +78,70 @@ impl Layout {
         Ok(Self { schema, dictionaries, batches })
     }
 
-    /// Looks at the heads of the messages of a stream of `file_bytes`.
-    pub(super) fn of_stream(file: &File, file_bytes: u64) -> Result<Self, Flaw> {
-        let cut = || damaged("it ends in the middle of a message; was it cut off?");
+    /// Reads the metadata of all messages of a stream of `file_bytes` bytes.
+    pub(super) fn of_stream(file: &File, file_bytes: u64) -> Result<Self, ArrowReadError> {
+        let truncated = || damaged("it ends within a message; was the file truncated?");
         let (mut schema, mut dictionaries, mut batches) = (None, Vec::new(), Vec::new());
         let mut start = 0;
         while start < file_bytes {
             let left = file_bytes - start;
             let prefix = read(file, start, left.min(Self::PREFIX_BYTES))?;
-            let (marker, length) = prefix.split_first_chunk::<4>().ok_or_else(cut)?;
-            let length = length.first_chunk().ok_or_else(cut)?;
+            let (marker, length) = prefix.split_first_chunk::<4>().ok_or_else(truncated)?;
+            let length = length.first_chunk().ok_or_else(truncated)?;
             if marker != CONTINUATION {
-                return Err(damaged("a message is not where it should be"));
+                return Err(damaged("a message does not start with the marker 0xFFFFFFFF"));
             }
             let head_bytes = Self::PREFIX_BYTES + u64::from(u32::from_le_bytes(*length));
             if head_bytes == Self::PREFIX_BYTES {
                 break;
             }
             if head_bytes > left {
-                return Err(cut());
+                return Err(truncated());
             }
             let head = read(file, start + Self::PREFIX_BYTES, head_bytes - Self::PREFIX_BYTES)?;
             let head = parse(&head)?;
             let body_bytes =
                 u64::try_from(head.bodyLength()).map_err(|_| damaged("a message has a negative length"))?;
             if body_bytes > left - head_bytes {
-                return Err(cut());
+                return Err(truncated());
             }
             let message = Message { start, head_bytes, body_bytes };
             match (head.header_type(), &schema) {
                 (MessageHeader::Schema, None) => schema = Some(schema_of(head.header_as_schema())?),
-                (_, None) => return Err(damaged("its first message is no schema")),
+                (_, None) => return Err(damaged("the first message is not a schema")),
                 (MessageHeader::DictionaryBatch, _) => dictionaries.push(message),
                 (MessageHeader::RecordBatch, _) => batches.push(Batch { message, dictionaries: dictionaries.len() }),
-                (kind, _) => return Err(damaged(format!("it holds a {kind:?} among its record batches"))),
+                (kind, _) => return Err(damaged(format!("unexpected message {kind:?} among the record batches"))),
             }
             start += head_bytes + body_bytes;
         }
-        Ok(Self { schema: schema.ok_or_else(|| damaged("it holds no schema"))?, dictionaries, batches })
+        Ok(Self { schema: schema.ok_or_else(|| damaged("the schema is missing"))?, dictionaries, batches })
     }
 }
 
-fn schema_of(schema: Option<arrow_ipc::Schema<'_>>) -> Result<SchemaRef, Flaw> {
-    let schema = schema.ok_or_else(|| damaged("it holds no schema"))?;
+fn schema_of(schema: Option<arrow_ipc::Schema<'_>>) -> Result<SchemaRef, ArrowReadError> {
+    let schema = schema.ok_or_else(|| damaged("the schema is missing"))?;
     if schema.endianness() != Endianness::Little {
-        return Err(damaged("its numbers are big-endian; write it again on another machine"));
+        return Err(damaged("big-endian files are not supported; rewrite it as little-endian"));
     }
     Ok(Arc::new(try_fb_to_schema(schema)?))
 }
 
-/// The head of a message, without what comes before it.
-pub(super) fn head(file: &File, message: &Message) -> Result<Vec<u8>, Flaw> {
+/// Reads the metadata of a message, without the prefix.
+pub(super) fn head(file: &File, message: &Message) -> Result<Vec<u8>, ArrowReadError> {
     let mut head = read(file, message.start, message.head_bytes)?;
-    // Files of old have no marker.
+    // Files of versions before 0.15 have no marker.
     let prefix_bytes = if head.starts_with(CONTINUATION) { 8 } else { 4 };
     head.drain(..prefix_bytes.min(head.len()));
     Ok(head)
 }
 
-pub(super) fn parse(head: &[u8]) -> Result<arrow_ipc::Message<'_>, Flaw> {
-    arrow_ipc::root_as_message(head).map_err(|error| damaged(format!("a message: {error}")))
+pub(super) fn parse(head: &[u8]) -> Result<arrow_ipc::Message<'_>, ArrowReadError> {
+    arrow_ipc::root_as_message(head).map_err(|error| damaged(format!("invalid message: {error}")))
 }
 
-fn read(file: &File, start: u64, bytes: u64) -> Result<Vec<u8>, Flaw> {
-    let mut read = vec![0; bytes as usize];
-    file.read_exact_at(&mut read, start)?;
-    Ok(read)
+fn read(file: &File, start: u64, bytes: u64) -> Result<Vec<u8>, ArrowReadError> {
+    let mut content = vec![0; bytes as usize];
+    file.read_exact_at(&mut content, start)?;
+    Ok(content)
 }

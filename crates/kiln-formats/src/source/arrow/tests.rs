@@ -1,6 +1,6 @@
-//! Files written here and read back, and one that was written elsewhere.
+//! Files are written with the `arrow-ipc` crate and read back; one was written by pyarrow.
 
-// What an array is made of is told by its type, which stands in front.
+// `Array::from_iter` names the type of the array.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::from_iter_instead_of_collect)]
 
 mod columns;
@@ -56,7 +56,7 @@ fn both(batches: &[RecordBatch]) -> [Vec<u8>; 2] {
     [file_with(batches, IpcWriteOptions::default()), stream_with(batches, IpcWriteOptions::default())]
 }
 
-fn packed(codec: Option<CompressionType>) -> IpcWriteOptions {
+fn compressed(codec: Option<CompressionType>) -> IpcWriteOptions {
     IpcWriteOptions::default().try_with_compression(codec).unwrap()
 }
 
@@ -83,7 +83,7 @@ fn error(file: &[u8], query: &Query<'_>) -> String {
 }
 
 #[test]
-fn files_and_streams_packed_or_not_agree() {
+fn files_and_streams_agree_with_and_without_compression() {
     let rows = 50_000;
     let part = |start: usize| {
         let rows = start..start + rows / 5;
@@ -99,14 +99,14 @@ fn files_and_streams_packed_or_not_agree() {
     assert_eq!((reference.0.len(), reference.1.rejected), (49_950, 50));
     assert_eq!(reference.0[8], (-179.1, -89.1, 4.0));
     for codec in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
-        for file in [file_with(&batches, packed(codec)), stream_with(&batches, packed(codec))] {
+        for file in [file_with(&batches, compressed(codec)), stream_with(&batches, compressed(codec))] {
             assert!(scan(&file, &weighted(Some("w"))).unwrap() == reference, "{codec:?}");
         }
     }
     let progress = Progress::default();
     let query = weighted(Some("w")).with_progress(Some(&progress));
     for workers in 2..=3 {
-        let (mut points, report) = scan_with(&stream_with(&batches, packed(None)), &query, workers).unwrap();
+        let (mut points, report) = scan_with(&stream_with(&batches, compressed(None)), &query, workers).unwrap();
         let mut expected = reference.0.clone();
         points.sort_by(|a, b| a.partial_cmp(b).unwrap());
         expected.sort_by(|a, b| a.partial_cmp(b).unwrap());
@@ -118,7 +118,7 @@ fn files_and_streams_packed_or_not_agree() {
 
 #[test]
 fn a_file_of_pyarrow_is_read() {
-    // Sixty rows in two record batches, packed by LZ4, with a dictionary.
+    // Sixty rows in two record batches, compressed with LZ4, with a dictionary.
     let file = include_bytes!("tests/stops.feather");
     let mut query = marked().with_weights(true);
     query.columns.names.weight = Some("count".to_owned());
@@ -141,7 +141,7 @@ fn a_file_of_pyarrow_is_read() {
 }
 
 #[test]
-fn media_types_of_files_and_streams_are_known() {
+fn media_types_of_files_and_streams_are_recognized() {
     let [file, stream] = both(&[batch(vec![("x", floats([1.5])), ("y", floats([2.5]))])]);
     for (body, media_type) in [
         (&file, "application/vnd.apache.arrow.file"),
@@ -155,7 +155,7 @@ fn media_types_of_files_and_streams_are_known() {
 }
 
 #[test]
-fn small_record_batches_are_passed_on_together() {
+fn small_record_batches_are_merged() {
     let batches: Vec<RecordBatch> =
         (0..500).map(|i| batch(vec![("x", floats([f64::from(i) / 2.0, 0.5])), ("y", floats([1.0, 2.0]))])).collect();
     let mut sizes = Vec::new();
@@ -163,7 +163,7 @@ fn small_record_batches_are_passed_on_together() {
         sizes.push(points.len());
         ControlFlow::Continue(())
     };
-    let file = testing::file(stream_with(&batches, packed(None)));
+    let file = testing::file(stream_with(&batches, compressed(None)));
     let source = source(file.path()).unwrap();
     source.scan(&Query::default(), &mut [&mut sink]).unwrap();
     assert_eq!(sizes, [1000]);
@@ -172,16 +172,16 @@ fn small_record_batches_are_passed_on_together() {
 #[test]
 fn a_sink_that_breaks_stops_the_scan() {
     let column = || floats((0..100_000).map(|_| 0.0));
-    let file = testing::file(file_with(&[batch(vec![("x", column()), ("y", column())])], packed(None)));
+    let file = testing::file(file_with(&[batch(vec![("x", column()), ("y", column())])], compressed(None)));
     let source = source(file.path()).unwrap();
     let mut stop = |_: Points<'_>| ControlFlow::Break(());
     assert!(matches!(source.scan(&Query::default(), &mut [&mut stop]), Err(Error::Cancelled)));
 }
 
 #[test]
-fn a_file_without_rows_is_no_error() {
-    let none = batch(vec![("x", floats([])), ("y", floats([]))]);
-    for file in both(&[none]) {
+fn a_file_without_rows_is_not_an_error() {
+    let empty = batch(vec![("x", floats([])), ("y", floats([]))]);
+    for file in both(&[empty]) {
         for workers in 1..=2 {
             assert_eq!(scan_with(&file, &Query::default(), workers).unwrap(), (vec![], ScanReport::default()));
         }

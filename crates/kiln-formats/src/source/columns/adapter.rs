@@ -1,4 +1,4 @@
-//! Batches into points, row by row only where a row is out of the ordinary.
+//! Conversion of batches to points, row by row only for batches with invalid rows or geometries with several points.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use arrow_array::{ArrayRef, RecordBatch};
 
 use super::categories::CategoryColumn;
-use super::places::Coordinates;
+use super::coordinates::Coordinates;
 use super::plan::Plan;
-use super::values::{UNREADABLE, is_blank, numbers, shown_value};
+use super::values::{INVALID_TIME, is_blank, numbers, shown_value};
 use crate::source::batch::{Batch, Row};
 use crate::source::role::Role;
 use crate::source::row_sink::RowSink;
@@ -16,42 +16,42 @@ use crate::source::table::BatchSink;
 use kiln_core::error::Result;
 use kiln_core::geo::{Categories, Points};
 
-/// Turns the batches of one part into points.
+/// Converts the batches of one part to points.
 pub(super) struct Adapter<'a, 'i, 's> {
     plan: &'a Plan,
     row_sink: &'a mut RowSink<'i, 's>,
     categories: CategoryColumn,
 }
 
-/// The columns of a batch as they are read.
+/// The converted columns of a batch.
 struct Columns<'b> {
-    place: Coordinates<'b>,
-    /// NaN where there is no number.
+    coordinates: Coordinates<'b>,
+    /// NaN if the value is not a number.
     weight: Option<Cow<'b, [f64]>>,
-    /// [`Points::NO_TIME`] where there is none, [`UNREADABLE`] where it cannot be read.
+    /// [`Points::NO_TIME`] for a missing time, [`INVALID_TIME`] for an invalid one.
     time_us: Option<Vec<i64>>,
 }
 
 impl Columns<'_> {
-    /// Whether each row holds one point in which everything can be read.
-    fn are_whole(&self) -> bool {
-        let Self { place, weight, time_us } = self;
-        place.rows.is_none()
-            && !has_nan(&place.lon)
-            && !has_nan(&place.lat)
-            && weight.as_ref().is_none_or(|weight| weight.iter().fold(true, |fits, &weight| fits & is_weight(weight)))
-            && time_us.as_ref().is_none_or(|time_us| !time_us.contains(&UNREADABLE))
+    /// Whether each row is exactly one valid point.
+    fn are_all_valid(&self) -> bool {
+        let Self { coordinates, weight, time_us } = self;
+        coordinates.rows.is_none()
+            && !has_nan(&coordinates.lon)
+            && !has_nan(&coordinates.lat)
+            && weight.as_ref().is_none_or(|weight| weight.iter().fold(true, |valid, &weight| valid & is_weight(weight)))
+            && time_us.as_ref().is_none_or(|time_us| !time_us.contains(&INVALID_TIME))
     }
 }
 
-/// The columns as points.
+/// Builds points from converted columns.
 fn points<'c>(
-    place: &'c Coordinates<'_>,
+    coordinates: &'c Coordinates<'_>,
     weight: Option<&'c [f32]>,
     time_us: Option<&'c [i64]>,
     category: Option<Categories<'c>>,
 ) -> Result<Points<'c>> {
-    let mut points = Points::new(&place.lon, &place.lat)?;
+    let mut points = Points::new(&coordinates.lon, &coordinates.lat)?;
     if let Some(weight) = weight {
         points = points.with_weight(weight)?;
     }
@@ -66,37 +66,37 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
         Self { plan, row_sink, categories: CategoryColumn::default() }
     }
 
-    /// Takes no more rows than a batch of points holds.
-    fn rows(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
+    /// Adds the rows of a batch of at most [`Batch::ROWS`] rows.
+    fn push_rows(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         let plan = self.plan;
-        plan.note_met(batch);
+        plan.record_seen(batch);
         let columns = Columns {
-            place: plan.place.read(batch),
+            coordinates: plan.coordinates.read(batch),
             weight: plan.weight.as_ref().map(|weight| numbers(batch.column(weight.column), |text| plan.number(text))),
             time_us: plan.time.as_ref().map(|time| time.read(batch)),
         };
         if let Some(category) = plan.category {
             self.categories.fill(batch.column(category));
         }
-        if !columns.are_whole() {
-            return self.one_by_one(batch, &columns);
+        if !columns.are_all_valid() {
+            return self.push_row_by_row(batch, &columns);
         }
-        let Columns { place, weight, time_us } = &columns;
+        let Columns { coordinates, weight, time_us } = &columns;
         let weight: Option<Vec<f32>> =
             weight.as_ref().map(|weight| weight.iter().map(|&weight| weight as f32).collect());
         let category = plan.category.map(|_| self.categories.categories());
-        // Columns of one batch are equally long, so there always are points.
-        let points = points(place, weight.as_deref(), time_us.as_deref(), category);
+        // The columns have equal lengths, so this cannot fail.
+        let points = points(coordinates, weight.as_deref(), time_us.as_deref(), category);
         points.map_or(ControlFlow::Break(()), |points| self.row_sink.columns(points))
     }
 
-    /// Takes rows of which some hold no point, several points, or a value that cannot be read.
-    fn one_by_one(&mut self, batch: &RecordBatch, columns: &Columns<'_>) -> ControlFlow<()> {
-        let Columns { place, weight, time_us } = columns;
-        for (index, (&lon, &lat)) in place.lon.iter().zip(&*place.lat).enumerate() {
-            let row = place.row(index);
+    /// Adds rows of which some have no point, several points or an invalid value.
+    fn push_row_by_row(&mut self, batch: &RecordBatch, columns: &Columns<'_>) -> ControlFlow<()> {
+        let Columns { coordinates, weight, time_us } = columns;
+        for (index, (&lon, &lat)) in coordinates.lon.iter().zip(&*coordinates.lat).enumerate() {
+            let row = coordinates.row(index);
             if lon.is_nan() || lat.is_nan() {
-                self.row_sink.reject(|| self.plan.place.explain(batch, row));
+                self.row_sink.reject(|| self.plan.coordinates.describe_invalid(batch, row));
                 continue;
             }
             let Ok(weight) = self.weight(batch, weight.as_ref().map(|weight| weight[row]), row) else { continue };
@@ -107,33 +107,33 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
         ControlFlow::Continue(())
     }
 
-    /// The weight of a row; an error if the row was rejected for it.
+    /// The weight of a row. Returns an error after rejecting the row for an invalid weight.
     fn weight(&mut self, batch: &RecordBatch, weight: Option<f64>, row: usize) -> Result<Option<f64>, ()> {
         let (Some(weight), Some(column)) = (weight, &self.plan.weight) else { return Ok(None) };
-        // A weight that is a number, but too large, is explained by the row sink.
+        // The row sink describes weights that are too large.
         if is_weight(weight) || (column.is_named && weight.is_finite()) {
             return Ok(Some(weight));
         }
-        let explain = || explain(batch.column(column.column), &column.name, row, "a number");
+        let describe_invalid = || describe_invalid(batch.column(column.column), &column.name, row, "a number");
         if column.is_named {
-            self.row_sink.reject(explain);
+            self.row_sink.reject(describe_invalid);
             return Err(());
         }
-        self.row_sink.ignore(Role::Weight, || (column.name.clone(), explain()));
+        self.row_sink.ignore(Role::Weight, || (column.name.clone(), describe_invalid()));
         Ok(Some(1.0))
     }
 
-    /// The time of a row, if it has one; an error if the row was rejected for it.
+    /// The time of a row, if it has one. Returns an error after rejecting the row for an invalid time.
     fn time_us(&mut self, batch: &RecordBatch, time_us: Option<i64>, row: usize) -> Result<Option<i64>, ()> {
         let (Some(time_us), Some(column)) = (time_us, &self.plan.time) else { return Ok(None) };
-        if time_us != UNREADABLE {
+        if time_us != INVALID_TIME {
             return Ok((time_us != Points::NO_TIME).then_some(time_us));
         }
         if column.is_named {
-            self.row_sink.reject(|| column.explain(batch, row));
+            self.row_sink.reject(|| column.describe_invalid(batch, row));
             return Err(());
         }
-        self.row_sink.ignore(Role::Time, || (column.name.clone(), column.explain(batch, row)));
+        self.row_sink.ignore(Role::Time, || (column.name.clone(), column.describe_invalid(batch, row)));
         Ok(None)
     }
 }
@@ -141,11 +141,11 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
 impl BatchSink for Adapter<'_, '_, '_> {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         if batch.num_rows() <= Batch::ROWS {
-            return self.rows(batch);
+            return self.push_rows(batch);
         }
         (0..batch.num_rows())
             .step_by(Batch::ROWS)
-            .try_for_each(|start| self.rows(&batch.slice(start, Batch::ROWS.min(batch.num_rows() - start))))
+            .try_for_each(|start| self.push_rows(&batch.slice(start, Batch::ROWS.min(batch.num_rows() - start))))
     }
 
     fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
@@ -154,7 +154,7 @@ impl BatchSink for Adapter<'_, '_, '_> {
     }
 
     fn skip(&mut self, rows: u64) -> ControlFlow<()> {
-        // A row without a time passes no range of times.
+        // A row without a time never passes a time filter.
         (0..rows).try_for_each(|_| self.row_sink.row(Row::default()))
     }
 
@@ -163,8 +163,8 @@ impl BatchSink for Adapter<'_, '_, '_> {
     }
 }
 
-/// Says what is wrong with a value.
-pub(super) fn explain(array: &ArrayRef, name: &str, row: usize, expected: &str) -> String {
+/// Describes why a value is invalid.
+pub(super) fn describe_invalid(array: &ArrayRef, name: &str, row: usize, expected: &str) -> String {
     if is_blank(array, row) {
         format!("{name} is empty")
     } else {

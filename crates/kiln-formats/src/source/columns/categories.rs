@@ -1,4 +1,4 @@
-//! Columns of categories.
+//! Conversion of columns of any type to categories.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use arrow_array::{Array, ArrayRef};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 
-use super::values::{for_each_text, is_text, unpacked, value_text};
+use super::values::{decoded, for_each_text, is_text, value_text};
 use crate::source::category_dictionary::CategoryDictionary;
 use kiln_core::geo::Categories;
 
-/// The categories of some rows, in memory that serves for the next ones too.
+/// The categories of a batch. The buffers are reused for the next batch.
 #[derive(Debug, Default)]
 pub(super) struct CategoryColumn {
     codes: Vec<u32>,
@@ -20,7 +20,7 @@ pub(super) struct CategoryColumn {
 }
 
 impl CategoryColumn {
-    /// Takes the rows of `array` in place of those before.
+    /// Replaces the categories with those of `array`.
     pub(super) fn fill(&mut self, array: &ArrayRef) {
         if self.labels.is_large() {
             self.labels.clear_if_large();
@@ -31,12 +31,12 @@ impl CategoryColumn {
             && is_text(array.data_type())
             && !dictionary.values().is_empty()
         {
-            let mut of_values = Vec::with_capacity(dictionary.values().len());
-            for_each_text(dictionary.values(), |name| of_values.push(labels.code(name.map(str::trim))));
-            let code = |key: usize| of_values.get(key).copied().unwrap_or(Categories::NONE);
+            let mut value_codes = Vec::with_capacity(dictionary.values().len());
+            for_each_text(dictionary.values(), |name| value_codes.push(labels.code(name.map(str::trim))));
+            let code = |key: usize| value_codes.get(key).copied().unwrap_or(Categories::NONE);
             codes.extend(dictionary.normalized_keys().into_iter().map(code));
         } else {
-            fill_plain(&unpacked(array), codes, labels);
+            fill_plain(&decoded(array), codes, labels);
         }
         if let Some(nulls) = array.logical_nulls() {
             for (row, code) in codes.iter_mut().enumerate() {
@@ -54,12 +54,12 @@ impl CategoryColumn {
 }
 
 fn fill_plain(array: &ArrayRef, codes: &mut Vec<u32>, labels: &mut CategoryDictionary) {
-    let mut digits = String::new();
+    let mut text = String::new();
     let mut number = |labels: &mut CategoryDictionary, value: &dyn std::fmt::Display| {
-        digits.clear();
+        text.clear();
         // Writing to a string cannot fail.
-        let _ = write!(digits, "{value}");
-        labels.code(Some(&digits))
+        let _ = write!(text, "{value}");
+        labels.code(Some(&text))
     };
     match array.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {

@@ -1,13 +1,13 @@
-//! The adapter from tables to points: the one place that knows which column is which, and how values of any type become
-//! coordinates, weights, times and categories.
+//! The adapter from tables to points: it assigns columns to roles and converts values of any type to coordinates,
+//! weights, times and categories.
 //!
-//! [`Plan::of`] finds the columns and decides how they are read, from the schema and where that says too little from the
-//! first rows. An [`Adapter`] turns the batches of a part into points by this plan.
+//! [`Plan::of`] selects the columns and decides how to read them, from the schema and, if that is not enough, from the
+//! first rows. An [`Adapter`] converts the batches of a part to points according to this plan.
 
 mod adapter;
 mod categories;
+mod coordinates;
 mod find;
-mod places;
 mod plan;
 mod sample;
 #[cfg(test)]
@@ -30,46 +30,46 @@ use super::table::{BatchSink, Request, Table};
 use super::{Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::Result;
 
-/// The key in a field's metadata of the name of its extension type.
+/// The key of the extension type name in field metadata.
 pub(super) const EXTENSION_NAME: &str = "ARROW:extension:name";
-/// The key in a schema's metadata of a table whose numbers may have a decimal comma.
+/// The key in schema metadata that marks a table with decimal commas.
 pub(super) const DECIMAL_COMMA: &str = "kiln:decimal_comma";
-/// The key in a field's metadata of a JSON object that holds the coordinate reference system as `crs`.
+/// The key in field metadata of a JSON object whose member `crs` is the coordinate reference system.
 pub(super) const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
 
-/// The points of a table.
+/// A table as a source of points.
 pub(super) struct TablePoints {
     table: Box<dyn Table>,
     options: ReadOptions,
 }
 
 impl TablePoints {
-    /// The points of `table`, read as `options` say.
+    /// A source that reads `table` with `options`.
     pub(super) fn of(table: impl Table + 'static, options: &ReadOptions) -> Self {
         Self { table: Box::new(table), options: options.clone() }
     }
 }
 
 impl TablePoints {
-    /// The report of a table in which no row has any column; `None` if a row could be read nonetheless.
-    fn rejected(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<Option<ScanReport>> {
+    /// Reads a table without known columns and returns the report of its rejected rows; `None` if a row could be read.
+    fn scan_rejected(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<Option<ScanReport>> {
         let request = Request { columns: Vec::new(), workers: sinks.len(), time_range: None };
         let (scan, has_rows) = (self.table.scan(&request)?, AtomicBool::new(false));
         let report =
             scan_parts(self.table.name(), scan.parts(), query, RowFields::default(), sinks, |part, row_sink| {
-                scan.read_part(part, &mut Rejected { row_sink, has_rows: &has_rows })
+                scan.read_part(part, &mut RejectionCounter { row_sink, has_rows: &has_rows })
             })?;
         Ok((!has_rows.into_inner()).then_some(report))
     }
 }
 
-/// Takes the rejected rows of a part, and notes whether there are others.
-struct Rejected<'a, 'i, 's> {
+/// Records the rejected rows of a part, and whether there are valid rows.
+struct RejectionCounter<'a, 'i, 's> {
     row_sink: &'a mut RowSink<'i, 's>,
     has_rows: &'a AtomicBool,
 }
 
-impl BatchSink for Rejected<'_, '_, '_> {
+impl BatchSink for RejectionCounter<'_, '_, '_> {
     fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
         self.has_rows.fetch_or(batch.num_rows() > 0, Ordering::Relaxed);
         self.row_sink.flow()
@@ -92,9 +92,9 @@ impl BatchSink for Rejected<'_, '_, '_> {
 impl Source for TablePoints {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         let plan = match Plan::of(&*self.table, &self.options, query) {
-            // Without rows, the columns of a table that is not typed are not known.
+            // The columns of an open table are unknown if its first rows are all invalid.
             Err(error) if self.table.is_open() && self.table.schema().fields().is_empty() => {
-                return self.rejected(query, sinks)?.ok_or(error);
+                return self.scan_rejected(query, sinks)?.ok_or(error);
             }
             plan => plan?,
         };
@@ -104,7 +104,7 @@ impl Source for TablePoints {
             progress.expect_bytes(scan.bytes());
         }
         let name = self.table.name();
-        let mut report = scan_parts(name, scan.parts(), query, plan.has(), sinks, |part, row_sink| {
+        let mut report = scan_parts(name, scan.parts(), query, plan.row_fields(), sinks, |part, row_sink| {
             scan.read_part(part, &mut Adapter::new(&plan, row_sink))
         })?;
         plan.check(&report)?;

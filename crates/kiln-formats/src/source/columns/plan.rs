@@ -1,22 +1,22 @@
-//! Which columns are read, and how.
+//! The plan of a scan: the columns to read and how to convert them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field};
 
+use super::coordinates::{AxisColumn, CoordinateColumns, CoordinateReader, GeometryColumn};
 use super::find::{self, Finder};
-use super::places::{AxisColumn, GeometryColumn, Place, PlaceColumns};
-use super::sample::{Sample, read_texts};
+use super::sample::{Sample, read_strings};
 use super::times::TimeColumn;
 use super::values::{is_number, is_text};
 use super::{DECIMAL_COMMA, EXTENSION_METADATA, EXTENSION_NAME};
 use crate::source::batch::RowFields;
-use crate::source::place::coordinate::{self, Axis};
-use crate::source::place::crs::Crs;
-use crate::source::place::geometry::{self, Encoding, TextEncoding};
-use crate::source::role::{Requirement, Role, quoted};
-use crate::source::table::{Request, Requested, Table, TimeRange};
+use crate::source::geometry::coordinate::{self, Axis};
+use crate::source::geometry::crs::Crs;
+use crate::source::geometry::decode::{self, Encoding, TextEncoding};
+use crate::source::role::{Requirement, Role, shown};
+use crate::source::table::{Request, RequestedColumn, Table, TimeRange};
 use crate::source::{AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport};
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
@@ -24,32 +24,33 @@ use kiln_core::parameter::{Message, Parameter};
 use kiln_core::source::Notice;
 use kiln_core::source::time::{DateOrder, TimeFormat, TimeReader, TimeSample, is_time_of_day};
 
-/// Which columns are read, and how.
+/// The columns to read and how to convert them.
 pub(super) struct Plan {
     name: String,
-    /// What is requested of the table: the columns of a batch.
-    columns: Vec<Requested>,
-    pub(super) place: Place,
+    /// The requested columns, in the order that batches have them.
+    columns: Vec<RequestedColumn>,
+    pub(super) coordinates: CoordinateReader,
     pub(super) weight: Option<WeightColumn>,
     pub(super) time: Option<TimeColumn>,
     pub(super) category: Option<usize>,
-    /// Whether numbers in texts may have a decimal comma.
+    /// Whether numbers in strings may have a decimal comma.
     decimal_comma: bool,
     notices: Vec<Message>,
-    /// Columns that the table does not list, each with whether a row had a value for it.
+    /// The indexes of columns that the schema does not list, each with whether any row had a value.
     unlisted: Vec<(usize, AtomicBool)>,
-    /// What the table calls rows and columns, and its columns, for messages.
+    /// The words for rows and columns in messages.
     nouns: crate::source::table::Nouns,
+    /// The names of the columns in the schema, for messages.
     listed: Vec<String>,
 }
 
 /// The column of the weights.
 #[derive(Debug)]
 pub(super) struct WeightColumn {
-    /// Its place among the columns of a batch.
+    /// The index of the column in a batch.
     pub(super) column: usize,
     pub(super) name: String,
-    /// Whether the user names it: a row whose weight cannot be read is then rejected.
+    /// Whether the user named the column. Rows with an invalid weight are then rejected.
     pub(super) is_named: bool,
 }
 
@@ -57,8 +58,8 @@ impl Plan {
     /// Finds the columns of `table` that `query` needs.
     ///
     /// # Errors
-    /// If a column is not found or cannot hold what is needed, if the coordinate reference system is not known, or if the
-    /// table cannot be read.
+    /// If a column is missing or has an unsuitable type, if the coordinate reference system is unknown, or if the table
+    /// cannot be read.
     pub(super) fn of(table: &dyn Table, options: &ReadOptions, query: &Query<'_>) -> Result<Self> {
         Planner { table, options, query, finder: Finder::new(table, query), notices: table.notices() }.plan()
     }
@@ -67,18 +68,18 @@ impl Plan {
     pub(super) fn request<'q>(&'q self, query: &'q Query<'_>, workers: usize) -> Request<'q> {
         let time_range = self.time.as_ref().filter(|_| query.filter.filters_time()).map(|time| {
             let (start, end) = (query.filter.start_us, query.filter.end_us);
-            let may_hold = Box::new(move |first: &_, last: &_| time.may_hold(first, last, start, end));
-            TimeRange { column: time.column, may_hold }
+            let may_match = Box::new(move |first: &_, last: &_| time.may_match(first, last, start, end));
+            TimeRange { column: time.column, may_match }
         });
         Request { columns: self.columns.clone(), workers, time_range }
     }
 
-    /// What every row has.
-    pub(super) fn has(&self) -> RowFields {
+    /// The optional fields that rows have.
+    pub(super) fn row_fields(&self) -> RowFields {
         RowFields { weight: self.weight.is_some(), time: self.time.is_some(), category: self.category.is_some() }
     }
 
-    /// The number that a text writes.
+    /// Parses a number, with a decimal comma if the table has those.
     pub(super) fn number(&self, text: &str) -> Option<f64> {
         let text = text.trim();
         if let Ok(number) = fast_float2::parse(text) {
@@ -90,36 +91,36 @@ impl Plan {
         None
     }
 
-    /// Notes which of the columns that the table does not list have a value in a batch.
-    pub(super) fn note_met(&self, batch: &RecordBatch) {
-        for (column, met) in &self.unlisted {
-            if !met.load(Ordering::Relaxed) && batch.column(*column).null_count() < batch.num_rows() {
-                met.store(true, Ordering::Relaxed);
+    /// Records which of the unlisted columns have a value in a batch.
+    pub(super) fn record_seen(&self, batch: &RecordBatch) {
+        for (column, seen) in &self.unlisted {
+            if !seen.load(Ordering::Relaxed) && batch.column(*column).null_count() < batch.num_rows() {
+                seen.store(true, Ordering::Relaxed);
             }
         }
     }
 
-    /// Makes sure that columns that the table does not list were there, once it is read.
+    /// Checks after the scan that each unlisted column had a value in some row.
     ///
     /// # Errors
-    /// [`Error::Input`] if no row had one of them.
+    /// [`Error::Input`] if not.
     pub(super) fn check(&self, report: &ScanReport) -> Result<()> {
-        for (column, met) in &self.unlisted {
-            if report.read > 0 && !met.load(Ordering::Relaxed) {
+        for (column, seen) in &self.unlisted {
+            if report.read > 0 && !seen.load(Ordering::Relaxed) {
                 let names = kiln_core::spelling::nearest_first(
                     &self.columns[*column].name,
                     self.listed.iter().map(String::as_str),
                 );
-                let (nouns, name) = (self.nouns, quoted(&self.columns[*column].name));
+                let (nouns, name) = (self.nouns, shown(&self.columns[*column].name));
                 let names = kiln_core::source::role::list_names(names);
-                let has = if names.is_empty() { "; none has any".to_owned() } else { format!("; there are {names}") };
-                return Err(Error::input(&self.name, format!("no {} has a {} {name}{has}", nouns.row, nouns.column)));
+                let known = if names.is_empty() { "; none has any".to_owned() } else { format!("; there are {names}") };
+                return Err(Error::input(&self.name, format!("no {} has a {} {name}{known}", nouns.row, nouns.column)));
             }
         }
         Ok(())
     }
 
-    /// How the table was read where that is not evident.
+    /// The assumptions made while reading, to report to the user.
     pub(super) fn notices(&self) -> Vec<Notice> {
         self.notices.iter().map(|message| Notice { input: self.name.clone(), message: message.clone() }).collect()
     }
@@ -133,32 +134,32 @@ struct Planner<'t> {
     notices: Vec<Message>,
 }
 
-/// Columns that may be read, before the first rows were looked at.
+/// The columns that may be read, before the sample decides.
 struct Candidates {
-    place: find::Place,
-    hemispheres: Option<[Requested; 2]>,
-    weight: Vec<Requested>,
-    time: Vec<Requested>,
-    /// Columns of dates that times of day may belong to.
-    dates: Vec<Requested>,
-    category: Option<Requested>,
+    coordinates: find::FoundCoordinates,
+    hemispheres: Option<[RequestedColumn; 2]>,
+    weight: Vec<RequestedColumn>,
+    time: Vec<RequestedColumn>,
+    /// Date columns to combine with a time-of-day column.
+    dates: Vec<RequestedColumn>,
+    category: Option<RequestedColumn>,
 }
 
 impl Planner<'_> {
     fn plan(mut self) -> Result<Plan> {
         let candidates = self.candidates().map_err(|message| Error::input(self.table.name(), message))?;
-        let sample = Sample::of(self.table, self.undecided(&candidates))?;
-        let (mut columns, finish) = (Vec::new(), |message| Error::input(self.table.name(), message));
-        let place = self.place(&candidates, &sample, &mut columns).map_err(finish)?;
+        let sample = Sample::of(self.table, self.columns_to_sample(&candidates))?;
+        let (mut columns, to_error) = (Vec::new(), |message| Error::input(self.table.name(), message));
+        let coordinates = self.coordinates(&candidates, &sample, &mut columns).map_err(to_error)?;
         let weight = self.weight(&candidates, &sample, &mut columns);
         let time = self.time(&candidates, &sample, &mut columns)?;
         let category = candidates.category.map(|column| add(&mut columns, column));
         let unlisted = columns.iter().enumerate().filter(|(_, column)| column.index.is_none());
-        let unlisted = unlisted.map(|(place, _)| (place, AtomicBool::new(false))).collect();
+        let unlisted = unlisted.map(|(index, _)| (index, AtomicBool::new(false))).collect();
         let schema = self.table.schema();
         Ok(Plan {
             name: self.table.name().to_owned(),
-            place,
+            coordinates,
             weight,
             time,
             category,
@@ -173,12 +174,12 @@ impl Planner<'_> {
 
     fn candidates(&self) -> Result<Candidates, Message> {
         let finder = &self.finder;
-        let place = finder.place()?;
-        let hemispheres = match &place {
-            find::Place::Columns { .. } => finder.hemispheres(),
+        let coordinates = finder.coordinates()?;
+        let hemispheres = match &coordinates {
+            find::FoundCoordinates::Columns { .. } => finder.hemispheres(),
             _ => None,
         };
-        let of = |role: Role| {
+        let find = |role: Role| {
             let need = role.requirement(self.query);
             let found = match need {
                 Requirement::Unused => return Ok(Vec::new()),
@@ -187,62 +188,58 @@ impl Planner<'_> {
                     None => finder.usual(role)?,
                 },
             };
-            if need == Requirement::Required && found.is_empty() { Err(finder.missing(role)) } else { Ok(found) }
+            if need == Requirement::Required && found.is_empty() { Err(finder.missing_error(role)) } else { Ok(found) }
         };
         let filter = &self.query.filter;
         for (role, filters) in [(Role::Time, filter.filters_time()), (Role::Category, filter.filters_category())] {
             if filters && role.name_in(&self.query.columns.names) == Some(Columns::NO_COLUMN) {
-                let text = format!("points cannot be filtered by their {}, which is set to none by ", role.word());
+                let text =
+                    format!("points cannot be filtered by {}, because the column is set to none with ", role.word());
                 return Err(message!(text, role.parameter()));
             }
         }
         let (time, dates) = match self.date_and_time()? {
             Some([date, time]) => (vec![time], vec![date]),
-            None => (of(Role::Time)?, finder.usual_dates()),
+            None => (find(Role::Time)?, finder.usual_dates()),
         };
         Ok(Candidates {
-            place,
+            coordinates,
             hemispheres,
-            weight: of(Role::Weight)?,
+            weight: find(Role::Weight)?,
             time,
             dates,
-            category: of(Role::Category)?.into_iter().next(),
+            category: find(Role::Category)?.into_iter().next(),
         })
     }
 
-    /// The columns of a date and of a time of day that the user names together, as in `day+hour`.
-    fn date_and_time(&self) -> Result<Option<[Requested; 2]>, Message> {
-        let names = self
-            .query
-            .columns
-            .names
-            .time
-            .as_deref()
-            .filter(|_| Role::Time.requirement(self.query) != Requirement::Unused);
+    /// The date and time-of-day columns that the user named as a pair, as in `day+hour`.
+    fn date_and_time(&self) -> Result<Option<[RequestedColumn; 2]>, Message> {
+        let names = self.query.columns.names.time.as_deref().filter(|_| Role::Time.requirement(self.query) != Requirement::Unused);
         let Some((date, time)) = names.and_then(|names| names.split_once('+')) else { return Ok(None) };
-        if self.finder.has(names.unwrap_or_default()) {
+        if self.finder.has_column(names.unwrap_or_default()) {
             return Ok(None);
         }
         Ok(Some([self.finder.by_name(Role::Time, date)?, self.finder.by_name(Role::Time, time)?]))
     }
 
-    /// The columns whose first values have to be looked at.
-    fn undecided(&self, candidates: &Candidates) -> Vec<Requested> {
-        let has_texts = |column: &&Requested| self.finder.field(column).is_none_or(|field| is_text(field.data_type()));
-        let Candidates { place, hemispheres, weight, time, dates, .. } = candidates;
-        let places = match place {
-            find::Place::Candidates(columns) => columns.iter().filter(has_texts).cloned().collect(),
-            find::Place::Geometry(column) if has_texts(&column) => vec![column.clone()],
+    /// The columns whose first values decide how they are read.
+    fn columns_to_sample(&self, candidates: &Candidates) -> Vec<RequestedColumn> {
+        let has_strings =
+            |column: &&RequestedColumn| self.finder.field(column).is_none_or(|field| is_text(field.data_type()));
+        let Candidates { coordinates, hemispheres, weight, time, dates, .. } = candidates;
+        let geometries = match coordinates {
+            find::FoundCoordinates::Candidates(columns) => columns.iter().filter(has_strings).cloned().collect(),
+            find::FoundCoordinates::Geometry(column) if has_strings(&column) => vec![column.clone()],
             _ => Vec::new(),
         };
-        let weights = weight.iter().filter(|_| !self.is_named(Role::Weight)).filter(has_texts).cloned();
-        let needs_look = |column: &&Requested| {
-            has_texts(column) || self.finder.field(column).is_some_and(|field| is_number(field.data_type()))
+        let weights = weight.iter().filter(|_| !self.is_named(Role::Weight)).filter(has_strings).cloned();
+        let needs_sample = |column: &&RequestedColumn| {
+            has_strings(column) || self.finder.field(column).is_some_and(|field| is_number(field.data_type()))
         };
-        let times: Vec<_> = time.iter().filter(needs_look).cloned().collect();
+        let times: Vec<_> = time.iter().filter(needs_sample).cloned().collect();
         let dates = if times.is_empty() { &[][..] } else { &dates[..] };
-        let all = places.into_iter().chain(hemispheres.iter().flatten().cloned()).chain(weights).chain(times);
-        let mut columns: Vec<Requested> = Vec::new();
+        let all = geometries.into_iter().chain(hemispheres.iter().flatten().cloned()).chain(weights).chain(times);
+        let mut columns: Vec<RequestedColumn> = Vec::new();
         for column in all.chain(dates.iter().cloned()) {
             if !columns.iter().any(|known| (known.index, &known.name) == (column.index, &column.name)) {
                 columns.push(column);
@@ -251,30 +248,30 @@ impl Planner<'_> {
         columns
     }
 
-    /// Whether a column has times of day by its type.
-    fn is_clock(&self, column: &Requested) -> bool {
-        self.finder.field(column).is_some_and(|field| find::is_of_day(field.data_type()))
+    /// Whether the type of a column is a time of day.
+    fn is_time_of_day(&self, column: &RequestedColumn) -> bool {
+        self.finder.field(column).is_some_and(|field| find::is_time_of_day_type(field.data_type()))
     }
 
     fn is_named(&self, role: Role) -> bool {
         role.name_in(&self.query.columns.names).is_some()
     }
 
-    fn place(
+    fn coordinates(
         &mut self,
         candidates: &Candidates,
         sample: &Sample,
-        columns: &mut Vec<Requested>,
-    ) -> Result<Place, Message> {
-        let geometry = match &candidates.place {
-            find::Place::Columns { lon, lat } => {
-                let swaps = self.options.order == Some(AxisOrder::LatLon) && self.table.is_positional();
+        columns: &mut Vec<RequestedColumn>,
+    ) -> Result<CoordinateReader, Message> {
+        let geometry = match &candidates.coordinates {
+            find::FoundCoordinates::Columns { lon, lat } => {
+                let is_swapped = self.options.order == Some(AxisOrder::LatLon) && self.table.is_positional();
                 let is_assumed = self.options.order.is_none() && self.query.columns.space == CoordinateSpace::Globe;
                 if is_assumed && self.table.is_positional() {
-                    let text = "rows without names are taken as longitude, latitude and weight; set ";
-                    self.notices.push(message!(text, Parameter::ORDER, " to lat-lon if the latitude comes first"));
+                    let text = "columns without names are read as longitude, latitude and weight; set ";
+                    self.notices.push(message!(text, Parameter::ORDER, " to lat-lon if the latitude is first"));
                 }
-                let (lon, lat) = if swaps { (lat, lon) } else { (lon, lat) };
+                let (lon, lat) = if is_swapped { (lat, lon) } else { (lon, lat) };
                 let hemispheres = candidates.hemispheres.as_ref().filter(|[ns, ew]| {
                     let has_letters = |column, axis| {
                         let mut letters = sample.values(column);
@@ -284,7 +281,7 @@ impl Planner<'_> {
                 });
                 let is_projected = self.options.crs.is_some() || self.query.columns.space == CoordinateSpace::Plane;
                 let decimal_comma = self.table.schema().metadata().contains_key(DECIMAL_COMMA) && !is_projected;
-                let mut axis = |column: &Requested, axis, hemisphere: Option<&Requested>| AxisColumn {
+                let mut axis = |column: &RequestedColumn, axis, hemisphere: Option<&RequestedColumn>| AxisColumn {
                     name: column.name.clone(),
                     axis,
                     scale: is_e7(&column.name).then_some(1e-7),
@@ -294,16 +291,16 @@ impl Planner<'_> {
                 };
                 let lon = axis(lon, Axis::Longitude, hemispheres.map(|[_, ew]| ew));
                 let lat = axis(lat, Axis::Latitude, hemispheres.map(|[ns, _]| ns));
-                return Ok(Place { columns: PlaceColumns::Axes { lon, lat }, crs: self.crs(None)? });
+                return Ok(CoordinateReader { columns: CoordinateColumns::Axes { lon, lat }, crs: self.crs(None)? });
             }
-            find::Place::Geometry(column) => column,
-            find::Place::Candidates(found) => {
-                let fits = |column: &&Requested| {
+            find::FoundCoordinates::Geometry(column) => column,
+            find::FoundCoordinates::Candidates(found) => {
+                let has_geometries = |column: &&RequestedColumn| {
                     let field = self.finder.field(column);
                     field.is_some_and(|field| !is_text(field.data_type()))
-                        || sample.values(column).next().is_some_and(|text| geometry::sniff(text).is_some())
+                        || sample.values(column).next().is_some_and(|text| decode::sniff(text).is_some())
                 };
-                found.iter().find(fits).ok_or_else(|| self.finder.missing(Role::Lon))?
+                found.iter().find(has_geometries).ok_or_else(|| self.finder.missing_error(Role::Lon))?
             }
         };
         let field = self.finder.field(geometry);
@@ -312,17 +309,17 @@ impl Planner<'_> {
             field.metadata().get(EXTENSION_NAME).is_none()
                 && matches!(field.data_type(), DataType::List(_) | DataType::LargeList(_))
         };
-        let encodings = || sample.values(geometry).filter_map(geometry::sniff);
-        let usual = encodings().find(|encoding| matches!(encoding, TextEncoding::Pair | TextEncoding::Array));
-        let assumed = match usual {
+        let encodings = || sample.values(geometry).filter_map(decode::sniff);
+        let ambiguous = encodings().find(|encoding| matches!(encoding, TextEncoding::Pair | TextEncoding::Array));
+        let assumed = match ambiguous {
             _ if order.is_some() => None,
             Some(TextEncoding::Pair) => Some(("pairs", "latitude and longitude", "lon-lat")),
             Some(TextEncoding::Array) => Some(("lists", "longitude and latitude", "lat-lon")),
             _ if field.is_some_and(is_list) => Some(("lists", "longitude and latitude", "lat-lon")),
             _ => None,
         };
-        if let Some((values, taken, other)) = assumed {
-            let text = format!("the {values} in `{}` are taken as {taken}; set ", geometry.name);
+        if let Some((values, order, other)) = assumed {
+            let text = format!("the {values} in `{}` are read as {order}; set ", geometry.name);
             self.notices.push(message!(text, Parameter::ORDER, format!(" to {other} for the other order")));
         }
         let (declared, srid) = match field.and_then(declared_crs) {
@@ -343,29 +340,32 @@ impl Planner<'_> {
             encoding: Encoding::Wkb,
             column: add(columns, geometry.clone()),
         };
-        Ok(Place { columns: PlaceColumns::Geometry(column), crs })
+        Ok(CoordinateReader { columns: CoordinateColumns::Geometry(column), crs })
     }
 
-    /// What coordinates have to be transformed from: the reference system that the user gives, or else the `declared` one.
+    /// The coordinate reference system to transform from: the one that the user set, otherwise the `declared` one.
+    /// `None` if no transformation is needed.
     fn crs(&mut self, declared: Option<String>) -> Result<Option<Crs>, Message> {
-        let given = self.options.crs.clone();
-        let is_given = given.is_some();
+        let configured = self.options.crs.clone();
+        let is_configured = configured.is_some();
         if self.query.columns.space == CoordinateSpace::Plane {
-            return match given {
-                Some(_) => Err(message!(Parameter::CRS, " is for points on the globe, not on a plane")),
+            return match configured {
+                Some(_) => Err(message!(Parameter::CRS, " applies to points on the globe, not on a plane")),
                 None => Ok(None),
             };
         }
-        let Some(text) = given.or(declared) else { return Ok(None) };
+        let Some(text) = configured.or(declared) else { return Ok(None) };
         let crs = Crs::parse(&text).map_err(|error| {
             let source =
-                if is_given { message!(Parameter::CRS, ": ") } else { "its coordinate reference system: ".into() };
+                if is_configured { message!(Parameter::CRS, ": ") } else { "its coordinate reference system: ".into() };
             message!(source, error)
         })?;
         Ok(match crs {
             Crs::Wgs84 => None,
-            Crs::Near(name) => {
-                let text = format!("its coordinates are in {name}, which is taken as WGS 84, a few meters off at most");
+            Crs::NearWgs84(name) => {
+                let text = format!(
+                    "its coordinates are in {name} and are read as WGS 84, with an error of a few meters at most"
+                );
                 self.notices.push(text.into());
                 None
             }
@@ -373,18 +373,18 @@ impl Planner<'_> {
         })
     }
 
-    /// The number of the reference system that the first geometry holds, as EWKB and EWKT have it.
-    fn srid(&self, column: &Requested) -> Result<Option<u32>, Message> {
+    /// The SRID of the first geometry, in EWKB or EWKT.
+    fn srid(&self, column: &RequestedColumn) -> Result<Option<u32>, Message> {
         let (mut srid, mut positions) = (None, Vec::new());
-        let read = read_texts(self.table, vec![column.clone()], |batch| {
-            let array = super::values::unpacked(batch.column(0));
+        let read = read_strings(self.table, vec![column.clone()], |batch| {
+            let array = super::values::decoded(batch.column(0));
             let encoding = if is_text(array.data_type()) { Encoding::Text } else { Encoding::Wkb };
-            // Coordinates as numbers have none.
+            // Native GeoArrow coordinates have no SRID.
             let mut is_known = array.data_type().is_nested();
             super::values::for_each_bytes(&array, |bytes| {
                 if let (Some(bytes), false) = (bytes, is_known) {
-                    // A geometry without a point does not tell.
-                    if let Ok(found) = geometry::read(encoding, bytes, None, &mut positions) {
+                    // An empty geometry is skipped.
+                    if let Ok(found) = decode::read(encoding, bytes, None, &mut positions) {
                         (srid, is_known) = (found, true);
                     }
                 }
@@ -398,7 +398,7 @@ impl Planner<'_> {
         &mut self,
         candidates: &Candidates,
         sample: &Sample,
-        columns: &mut Vec<Requested>,
+        columns: &mut Vec<RequestedColumn>,
     ) -> Option<WeightColumn> {
         let is_named = self.is_named(Role::Weight);
         let decimal_comma = self.table.schema().metadata().contains_key(DECIMAL_COMMA);
@@ -406,13 +406,13 @@ impl Planner<'_> {
             fast_float2::parse::<f64, _>(text).is_ok()
                 || (decimal_comma && fast_float2::parse::<f64, _>(text.replacen(',', ".", 1)).is_ok())
         };
-        let has_no_number = |column: &Requested| {
+        let has_no_number = |column: &RequestedColumn| {
             let mut values = sample.values(column).peekable();
             values.peek().is_some() && !values.any(is_number)
         };
         let found = candidates.weight.iter().find(|column| is_named || !has_no_number(column));
         if let (None, Some(column)) = (found, candidates.weight.first()) {
-            self.notices.push(self.not_read(
+            self.notices.push(self.ignored_notice(
                 column,
                 Role::Weight,
                 "holds no numbers in its first rows",
@@ -424,11 +424,18 @@ impl Planner<'_> {
         Some(WeightColumn { name: column.name.clone(), is_named, column: add(columns, column) })
     }
 
-    /// Says that a column found by its usual name is not read.
-    fn not_read(&self, column: &Requested, role: Role, why: &str, sample: &Sample, effect: &str) -> Message {
+    /// The notice that a column with a common name is not used.
+    fn ignored_notice(
+        &self,
+        column: &RequestedColumn,
+        role: Role,
+        reason: &str,
+        sample: &Sample,
+        effect: &str,
+    ) -> Message {
         let (noun, name, first) = (self.table.nouns().column, &column.name, sample.first(column));
         let text = format!(
-            "the {noun} `{name}` {why}, such as {first}: it is not read as the {}, and {effect}; name another with ",
+            "the {noun} `{name}` {reason} (such as {first}) and is not used as the {}; {effect}; name another column with ",
             role.word()
         );
         message!(text, role.parameter())
@@ -438,33 +445,33 @@ impl Planner<'_> {
         &mut self,
         candidates: &Candidates,
         sample: &Sample,
-        columns: &mut Vec<Requested>,
+        columns: &mut Vec<RequestedColumn>,
     ) -> Result<Option<TimeColumn>> {
         let is_named = self.is_named(Role::Time);
-        let refuse = |message: Message| Error::input(self.table.name(), message);
-        // Beside dates, most values have to be times of day; `1315` by itself may be a year.
-        let types: Vec<bool> = candidates.time.iter().map(|column| self.is_clock(column)).collect();
+        let to_error = |message: Message| Error::input(self.table.name(), message);
+        // With a date column, most values must be times of day; without one, `1315` may be a year.
+        let types: Vec<bool> = candidates.time.iter().map(|column| self.is_time_of_day(column)).collect();
         let is_paired = self.query.columns.names.time.as_ref().is_some_and(|name| {
             candidates.time.first().is_some_and(|column| *name != column.name && name.contains('+'))
         });
-        let is_of_day = |column: &Requested| {
+        let has_times_of_day = |column: &RequestedColumn| {
             let (reader, count) = (TimeReader::default(), sample.values(column).count());
             let is_one = |text: &&str| is_time_of_day(text) || reader.date_and_time("2024-01-01", text).is_ok();
             count > 0 && sample.values(column).filter(is_one).count() * 2 >= count
         };
-        let mut unread = None;
-        for (column, is_clock) in candidates.time.iter().zip(types) {
-            let has_date = is_paired || is_clock || is_of_day(column);
+        let mut invalid = None;
+        for (column, is_time_of_day) in candidates.time.iter().zip(types) {
+            let has_date = is_paired || is_time_of_day || has_times_of_day(column);
             let date = candidates.dates.iter().find(|date| has_date && date.name != column.name);
-            if is_clock && date.is_none() {
+            if is_time_of_day && date.is_none() {
                 let noun = self.table.nouns().column;
                 let text = format!(
-                    "the {noun} `{}` holds times of day, and no {noun} `date` the days; name both as date+time with ",
+                    "the {noun} `{}` holds times of day, but there is no {noun} `date`; name both as date+time with ",
                     column.name
                 );
                 let message = message!(text, Parameter::TIME);
                 if is_named || self.query.filter.filters_time() {
-                    return Err(refuse(message));
+                    return Err(to_error(message));
                 }
                 self.notices.push(message);
                 continue;
@@ -472,54 +479,54 @@ impl Planner<'_> {
             let reader = self.time_reader(date.unwrap_or(column), sample)?;
             let reads = |text: &str| reader.parse(text).is_ok_and(|time| time.is_some());
             let values = || sample.values(date.unwrap_or(column));
-            // Words such as `NA` are no values.
+            // Words such as `NA` count as missing values.
             let is_readable = values().any(reads) || values().all(|text| reader.parse(text).is_ok());
             if !is_readable && !is_named {
-                unread.get_or_insert((column, reader));
+                invalid.get_or_insert((column, reader));
                 continue;
             }
             let name = date.map_or_else(|| column.name.clone(), |date| format!("{}+{}", date.name, column.name));
             let date = date.map(|date| add(columns, date.clone()));
             return Ok(Some(TimeColumn { column: add(columns, column.clone()), date, name, is_named, reader }));
         }
-        let Some((column, reader)) = unread else { return Ok(None) };
-        let flaw = sample.values(column).find_map(|text| Some((text, reader.parse(text).err()?)));
-        let (first, why) = flaw.map_or_else(Default::default, |(text, error)| (quoted(text), error.message()));
+        let Some((column, reader)) = invalid else { return Ok(None) };
+        let first_error = sample.values(column).find_map(|text| Some((text, reader.parse(text).err()?)));
+        let (first, reason) = first_error.map_or_else(Default::default, |(text, error)| (shown(text), error.message()));
         let text = format!("the {} `{}` holds no times: {first} ", self.table.nouns().column, column.name);
         if self.query.filter.filters_time() {
-            return Err(refuse(message!(text, why)));
+            return Err(to_error(message!(text, reason)));
         }
-        self.notices.push(message!(text, why, "; the points have no time"));
+        self.notices.push(message!(text, reason, "; the points have no time"));
         Ok(None)
     }
 
-    /// What a column of times is read with: by its first values, or where those do not show the order of day and month, by as
-    /// many more as it takes.
-    fn time_reader(&mut self, column: &Requested, sample: &Sample) -> Result<TimeReader> {
+    /// The reader of a time column, configured by its first values, or by more values until the order of day and month
+    /// is clear.
+    fn time_reader(&mut self, column: &RequestedColumn, sample: &Sample) -> Result<TimeReader> {
         let ReadOptions { time_format, day_first, .. } = self.options;
         let mut times = TimeSample::new(time_format.clone(), *day_first);
         sample.values(column).for_each(|text| times.add(text));
-        let is_open = |order| matches!(order, DateOrder::Undecided | DateOrder::AssumedMonthFirst);
-        if *time_format == TimeFormat::Auto && is_open(times.order()) {
-            read_texts(self.table, vec![column.clone()], |batch| {
-                super::values::for_each_text(&super::values::unpacked(batch.column(0)), |text| {
+        let is_ambiguous = |order| matches!(order, DateOrder::Undecided | DateOrder::AssumedMonthFirst);
+        if *time_format == TimeFormat::Auto && is_ambiguous(times.order()) {
+            read_strings(self.table, vec![column.clone()], |batch| {
+                super::values::for_each_text(&super::values::decoded(batch.column(0)), |text| {
                     if let Some(text) = text {
                         times.add(text);
                     }
                 });
-                !is_open(times.order())
+                !is_ambiguous(times.order())
             })?;
         }
         let text = match times.order() {
             DateOrder::Decided => return Ok(times.reader()),
             DateOrder::AssumedMonthFirst => {
-                "no date shows whether day or month comes first; with AM and PM the month is taken to come first"
+                "no date shows whether the day or the month is first; with AM and PM, the month is assumed to be first"
             }
             DateOrder::Undecided => {
-                "no date shows whether day or month comes first, so that dates which may be two are not read"
+                "no date shows whether the day or the month is first, so ambiguous dates are not read"
             }
             DateOrder::Contradictory => {
-                "some dates have the day first and others the month, so that dates which may be two are not read"
+                "some dates have the day first and others the month, so ambiguous dates are not read"
             }
         };
         let text = format!("in the {} `{}` {text}; set ", self.table.nouns().column, column.name);
@@ -528,7 +535,7 @@ impl Planner<'_> {
     }
 }
 
-/// The coordinate reference system that a field declares.
+/// The coordinate reference system in the metadata of a field.
 fn declared_crs(field: &Field) -> Option<String> {
     field.metadata().get(EXTENSION_NAME)?;
     let metadata: serde_json::Value = serde_json::from_str(field.metadata().get(EXTENSION_METADATA)?).ok()?;
@@ -539,16 +546,18 @@ fn declared_crs(field: &Field) -> Option<String> {
     }
 }
 
-/// The place of a column among those of a batch, which it joins unless it is there.
-fn add(columns: &mut Vec<Requested>, column: Requested) -> usize {
-    let same = |known: &Requested| (known.index, &known.name, known.form) == (column.index, &column.name, column.form);
+/// Adds a column unless it is already requested, and returns its index in a batch.
+fn add(columns: &mut Vec<RequestedColumn>, column: RequestedColumn) -> usize {
+    let same = |known: &RequestedColumn| {
+        (known.index, &known.name, known.value_type) == (column.index, &column.name, column.value_type)
+    };
     columns.iter().position(same).unwrap_or_else(|| {
         columns.push(column);
         columns.len() - 1
     })
 }
 
-/// Whether a name says that numbers are integers of 10⁻⁷ degrees: `latitudeE7`, `lat_e7`.
+/// Whether a name marks integers of 10⁻⁷ degrees: `latitudeE7`, `lat_e7`.
 fn is_e7(name: &str) -> bool {
     name.ends_with("E7") || ["_e7", "-e7", " e7"].iter().any(|ending| name.ends_with(ending))
 }

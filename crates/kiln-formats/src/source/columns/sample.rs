@@ -1,35 +1,35 @@
-//! The first rows of a table, from which it is decided how columns without types are read.
+//! The first rows of a table, used to decide how to read columns without types.
 
 use std::ops::ControlFlow;
 
 use arrow_array::RecordBatch;
 
-use super::values::{for_each_text, is_text, unpacked, value_text};
-use crate::source::table::{BatchSink, Form, Request, Requested, Table};
+use super::values::{decoded, for_each_text, is_text, value_text};
+use crate::source::table::{BatchSink, Request, RequestedColumn, Table, ValueType};
 use kiln_core::error::Result;
 use kiln_core::source::role::quoted;
 
-/// The values of some columns in the first rows, as texts.
+/// The values of some columns in the first rows, as strings.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
-    columns: Vec<Requested>,
+    columns: Vec<RequestedColumn>,
     values: Vec<Vec<Option<String>>>,
 }
 
 impl Sample {
-    /// Rows that a sample has at most.
+    /// The number of rows after which reading stops.
     const ROWS: usize = 1000;
 
-    /// Reads the first rows of `columns`; without columns, nothing.
+    /// Reads the first rows of `columns`. Without columns, the sample is empty and nothing is read.
     ///
     /// # Errors
     /// If the table cannot be read.
-    pub(super) fn of(table: &dyn Table, columns: Vec<Requested>) -> Result<Self> {
+    pub(super) fn of(table: &dyn Table, columns: Vec<RequestedColumn>) -> Result<Self> {
         let mut sample = Self::default();
-        read_texts(table, columns, |batch| {
+        read_strings(table, columns, |batch| {
             sample.values.resize(batch.num_columns(), Vec::new());
             for (column, values) in batch.columns().iter().zip(&mut sample.values) {
-                let column = unpacked(column);
+                let column = decoded(column);
                 if is_text(column.data_type()) {
                     for_each_text(&column, |text| values.push(text.map(str::to_owned)));
                 } else {
@@ -42,29 +42,29 @@ impl Sample {
         .map(|columns| Self { columns, ..sample })
     }
 
-    /// The values of a column that are not blank, without the spaces around them.
-    pub(super) fn values(&self, column: &Requested) -> impl Iterator<Item = &str> {
-        let same = |known: &Requested| (known.index, &known.name) == (column.index, &column.name);
-        let place = self.columns.iter().position(same);
-        let values = place.and_then(|place| self.values.get(place)).into_iter().flatten();
+    /// The values of a column, trimmed and without blank ones.
+    pub(super) fn values(&self, column: &RequestedColumn) -> impl Iterator<Item = &str> {
+        let same = |known: &RequestedColumn| (known.index, &known.name) == (column.index, &column.name);
+        let index = self.columns.iter().position(same);
+        let values = index.and_then(|index| self.values.get(index)).into_iter().flatten();
         values.filter_map(|value| value.as_deref().map(str::trim)).filter(|value| !value.is_empty())
     }
 
     /// The first value of a column, for a message.
-    pub(super) fn first(&self, column: &Requested) -> String {
-        self.values(column).next().map(quoted).unwrap_or_default()
+    pub(super) fn first(&self, column: &RequestedColumn) -> String {
+        self.values(column).next().map(shown).unwrap_or_default()
     }
 }
 
-/// Reads `columns` as texts, in the order of the rows, until `take` returns `true`; returns the columns.
+/// Reads `columns` as strings, in row order, until `take` returns `true`. Returns the columns.
 ///
 /// # Errors
 /// If the table cannot be read.
-pub(super) fn read_texts(
+pub(super) fn read_strings(
     table: &dyn Table,
-    columns: Vec<Requested>,
+    columns: Vec<RequestedColumn>,
     take: impl FnMut(&RecordBatch) -> bool,
-) -> Result<Vec<Requested>> {
+) -> Result<Vec<RequestedColumn>> {
     struct Sink<T>(T);
     impl<T: FnMut(&RecordBatch) -> bool> BatchSink for Sink<T> {
         fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
@@ -84,7 +84,7 @@ pub(super) fn read_texts(
     if columns.is_empty() {
         return Ok(columns);
     }
-    let columns = columns.into_iter().map(|column| Requested { form: Form::Text, ..column }).collect();
+    let columns = columns.into_iter().map(|column| RequestedColumn { value_type: ValueType::Text, ..column }).collect();
     let request = Request { columns, workers: 1, time_range: None };
     let scan = table.scan(&request)?;
     let mut sink = Sink(take);

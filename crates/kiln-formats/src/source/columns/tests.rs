@@ -1,4 +1,4 @@
-//! What becomes of columns, whatever format they come from.
+//! Tests of the conversion of columns to points, independent of the format.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::source::table::{BatchSink, PartResult, Request, Table, TableScan};
 use crate::source::testing::{self, marks, rejections};
 use crate::source::{AxisOrder, Columns, Query, ReadOptions, ScanReport};
 
-/// Batches in memory.
+/// A table of batches in memory.
 #[derive(Clone)]
 struct Rows {
     schema: Schema,
@@ -66,7 +66,7 @@ impl TableScan for Scan<'_> {
     }
 }
 
-fn texts(values: &[&str]) -> ArrayRef {
+fn strings(values: &[&str]) -> ArrayRef {
     Arc::new(values.iter().map(|value| (!value.is_empty()).then_some(*value)).collect::<StringArray>())
 }
 
@@ -80,7 +80,7 @@ fn rows(columns: Vec<(&str, ArrayRef)>) -> Rows {
     Rows { schema: Schema::clone(&batch.schema()), batches: vec![batch], is_open: false, is_positional: false }
 }
 
-/// Two points at 1, 10 and 2, 20 with one more column.
+/// Two points at (1, 10) and (2, 20) with an additional column.
 fn two(name: &str, column: ArrayRef) -> Rows {
     rows(vec![("lon", numbers(&[1.0, 2.0])), ("lat", numbers(&[10.0, 20.0])), (name, column)])
 }
@@ -104,8 +104,8 @@ fn remarks(report: &ScanReport) -> Vec<String> {
 }
 
 #[test]
-fn a_weight_that_nobody_named_costs_no_point() {
-    let some = two("count", texts(&["X", "7"]));
+fn an_invalid_weight_rejects_the_row_only_if_the_user_named_the_column() {
+    let some = two("count", strings(&["X", "7"]));
     let (points, report) = scan(&some, &testing::weighted(None)).unwrap();
     assert_eq!(points, [(1.0, 10.0, 1.0), (2.0, 20.0, 7.0)]);
     assert_eq!(
@@ -118,13 +118,13 @@ fn a_weight_that_nobody_named_costs_no_point() {
     let (points, report) = scan(&some, &testing::weighted(Some("count"))).unwrap();
     assert_eq!((points, rejections(&report)), (vec![(2.0, 20.0, 7.0)], vec![(1, "count: \"X\" is not a number")]));
 
-    let (points, report) = scan(&two("value", texts(&["low", "high"])), &testing::weighted(None)).unwrap();
+    let (points, report) = scan(&two("value", strings(&["low", "high"])), &testing::weighted(None)).unwrap();
     assert_eq!((points.len(), report.unweighted), (2, 2));
     assert_eq!(
         remarks(&report),
         [
-            "rows: the column `value` holds no numbers in its first rows, such as \"low\": it is not read as the weight, and every point weighs 1; \
-          name another with weight"
+            "rows: the column `value` holds no numbers in its first rows (such as \"low\") and is not used as the weight; every point \
+          weighs 1; name another column with weight"
         ]
     );
     let (points, report) = scan(&some, &testing::weighted(Some("none"))).unwrap();
@@ -132,40 +132,40 @@ fn a_weight_that_nobody_named_costs_no_point() {
 }
 
 #[test]
-fn a_usual_name_without_numbers_gives_way_to_the_next() {
+fn a_common_name_without_numbers_is_skipped_for_the_next() {
     let columns =
-        vec![("x", numbers(&[1.0])), ("y", numbers(&[2.0])), ("value", texts(&["low"])), ("count", texts(&["3"]))];
+        vec![("x", numbers(&[1.0])), ("y", numbers(&[2.0])), ("value", strings(&["low"])), ("count", strings(&["3"]))];
     let (points, report) = scan(&rows(columns), &testing::weighted(None)).unwrap();
     assert_eq!((points, report.remarks().len()), (vec![(1.0, 2.0, 3.0)], 0));
 }
 
 #[test]
-fn the_order_of_day_and_month_is_found_wherever_it_shows() {
-    let mut table = two("date", texts(&["05/01/2024", "06/01/2024"]));
+fn the_order_of_day_and_month_is_found_anywhere_in_the_column() {
+    let mut table = two("date", strings(&["05/01/2024", "06/01/2024"]));
     let (seen, report) = marked(&table, &testing::marked(), &ReadOptions::default());
     assert_eq!(seen, marks(&[(1.0, None, None), (2.0, None, None)]));
     assert!(remarks(&report)[0].contains("set day_first to true or false"), "{report:?}");
-    // The first value that shows it stands behind the sample.
-    let filler = two("date", texts(&["05/01/2024"; 2])).batches[0].clone();
+    // The first value that shows the order is after the sample.
+    let filler = two("date", strings(&["05/01/2024"; 2])).batches[0].clone();
     table.batches = vec![filler; 600];
-    table.batches.push(two("date", texts(&["13/01/2024", ""])).batches[0].clone());
+    table.batches.push(two("date", strings(&["13/01/2024", ""])).batches[0].clone());
     let (seen, report) = marked(&table, &testing::marked(), &ReadOptions::default());
     let day_us = |day: i64| Some(1_704_067_200_000_000 + (day - 1) * 86_400_000_000);
     assert_eq!((seen[0].1, seen[1200].1, seen[1201].1), (day_us(5), day_us(13), None));
     assert_eq!(report.remarks().len(), 0);
     let first = ReadOptions { day_first: Some(false), ..ReadOptions::default() };
-    let (seen, _) = marked(&two("date", texts(&["01/05/2024", "01/06/2024"])), &testing::marked(), &first);
+    let (seen, _) = marked(&two("date", strings(&["01/05/2024", "01/06/2024"])), &testing::marked(), &first);
     assert_eq!((seen[0].1, seen[1].1), (day_us(5), day_us(6)));
 }
 
 #[test]
-fn a_date_and_a_time_of_day_are_one_time() {
+fn a_date_and_a_time_of_day_are_combined() {
     let with = |date: &str, time: &str| {
         let columns = vec![
             ("lon", numbers(&[1.0, 2.0])),
             ("lat", numbers(&[1.0, 2.0])),
-            (date, texts(&["2024-01-01", "2024-01-02"])),
-            (time, texts(&["12:00:00", ""])),
+            (date, strings(&["2024-01-01", "2024-01-02"])),
+            (time, strings(&["12:00:00", ""])),
         ];
         rows(columns)
     };
@@ -179,13 +179,13 @@ fn a_date_and_a_time_of_day_are_one_time() {
 }
 
 #[test]
-fn a_time_that_is_needed_and_cannot_be_read_is_an_error() {
-    let table = two("time", texts(&["soon", "later"]));
+fn a_time_filter_without_readable_times_is_an_error() {
+    let table = two("time", strings(&["soon", "later"]));
     let message = scan(&table, &Query::default().with_start(Some(0))).unwrap_err().to_string();
     assert!(message.starts_with("rows: the column `time` holds no times: \"soon\" is not a time such as"), "{message}");
     let none = named(|names| names.time = Some("none".to_owned())).with_start(Some(0));
     let message = scan(&table, &none).unwrap_err().to_string();
-    assert_eq!(message, "rows: points cannot be filtered by their time, which is set to none by time");
+    assert_eq!(message, "rows: points cannot be filtered by time, because the column is set to none with time");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn coordinates_are_found_by_a_pair_of_names() {
         "rows: 2 pairs of columns could hold the coordinates; name one with lon \"start_lng\" and lat \"start_lat\", or lon \
          \"end_lng\" and lat \"end_lat\""
     );
-    // The other of a pair, and numbers from 1.
+    // The other column of a pair, and column numbers from 1.
     let query = named(|names| names.lon = Some("end_lng".to_owned()));
     assert_eq!(scan(&two_pairs, &query).unwrap().0, [(-74.0, 40.0, 1.0)]);
     let query = named(|names| (names.lon, names.lat) = (Some("4".to_owned()), Some("3".to_owned())));
@@ -214,12 +214,12 @@ fn coordinates_are_found_by_a_pair_of_names() {
 }
 
 #[test]
-fn columns_of_hemispheres_give_the_sign() {
+fn hemisphere_columns_set_the_sign() {
     let columns = vec![
         ("LATITUDE", numbers(&[59.33, 33.87, 1.0])),
-        ("N/S", texts(&["N", "S", ""])),
+        ("N/S", strings(&["N", "S", ""])),
         ("LONGITUDE", numbers(&[18.07, 151.2, 1.0])),
-        ("E/W", texts(&["E", "W", "E"])),
+        ("E/W", strings(&["E", "W", "E"])),
     ];
     let (points, report) = scan(&rows(columns), &Query::default()).unwrap();
     assert_eq!(points, [(18.07, 59.33, 1.0), (-151.2, -33.87, 1.0)]);
@@ -236,7 +236,7 @@ fn columns_without_names_may_have_the_latitude_first() {
     let options = ReadOptions { order: Some(AxisOrder::LatLon), ..ReadOptions::default() };
     let source = TablePoints::of(table.clone(), &options);
     assert_eq!(testing::scan(&source, &Query::default(), 1).unwrap().0, [(18.0, 59.0, 1.0)]);
-    // Names tell the order.
+    // Names determine the order.
     table.is_positional = false;
     let source = TablePoints::of(table, &options);
     assert_eq!(testing::scan(&source, &Query::default(), 1).unwrap().0, [(59.0, 18.0, 1.0)]);
@@ -252,18 +252,18 @@ fn wrapped_longitudes_are_counted() {
 
 #[test]
 fn a_column_that_no_row_of_an_open_table_has_is_an_error() {
-    let mut table = two("kind", texts(&["a", "b"]));
+    let mut table = two("kind", strings(&["a", "b"]));
     table.is_open = true;
     let message = scan(&table, &testing::weighted(Some("kund"))).unwrap_err().to_string();
     assert_eq!(message, "rows: no row has a column \"kund\"; there are \"kind\", \"lon\", \"lat\"");
 }
 
 #[test]
-fn one_odd_time_of_day_costs_its_row_alone() {
+fn one_invalid_time_of_day_affects_only_its_row() {
     let with = |times: &[&str], name: &str| {
         let dates = vec!["2024-01-01"; times.len()];
-        let place = || numbers(&vec![1.0; times.len()]);
-        rows(vec![("lon", place()), ("lat", place()), ("date", texts(&dates)), (name, texts(times))])
+        let coordinate = || numbers(&vec![1.0; times.len()]);
+        rows(vec![("lon", coordinate()), ("lat", coordinate()), ("date", strings(&dates)), (name, strings(times))])
     };
     let minutes = |rows: &Rows, query: &Query<'_>| {
         let (seen, report) = marked(rows, query, &ReadOptions::default());
@@ -272,7 +272,7 @@ fn one_odd_time_of_day_costs_its_row_alone() {
     };
     let (times, report) = minutes(&with(&["10:30", "n/a", "noon"], "time"), &testing::marked());
     assert_eq!((times, report.ignored[0].values), (vec![Some(630), Some(0), None], 1));
-    // Digits beside a date are no years.
+    // Digits next to a date are not years.
     let (times, report) = minutes(&with(&["1315", "0930", "093000"], "time"), &testing::marked());
     assert_eq!((times, report.ignored.len()), (vec![Some(795), Some(570), Some(570)], 0));
     let query = named(|names| names.time = Some("date+hour".to_owned()));
@@ -281,26 +281,26 @@ fn one_odd_time_of_day_costs_its_row_alone() {
 }
 
 #[test]
-fn a_geometry_in_another_system_than_the_first_is_rejected() {
+fn a_geometry_with_another_srid_than_the_first_is_rejected() {
     let column =
-        texts(&["SRID=3857;POINT EMPTY", "SRID=3857;POINT(2003750.83 0)", "SRID=4326;POINT(18 59)", "POINT(1 2)"]);
+        strings(&["SRID=3857;POINT EMPTY", "SRID=3857;POINT(2003750.83 0)", "SRID=4326;POINT(18 59)", "POINT(1 2)"]);
     let (points, report) = scan(&rows(vec![("geom", column)]), &Query::default()).unwrap();
     assert!(points.len() == 1 && (points[0].0 - 18.0).abs() < 1e-4, "{points:?}");
-    let reason = "geom: the geometry is in EPSG:4326, the first one in EPSG:3857; all have to be in one system";
+    let reason = "geom: the geometry is in EPSG:4326, the first one in EPSG:3857; all geometries must be in the same reference system";
     assert_eq!(rejections(&report)[1..], [(3, reason), (4, reason)]);
 }
 
 #[test]
-fn columns_by_number_are_those_columns_whatever_they_are_called() {
-    let table = rows(vec![("name", texts(&["a"])), ("", numbers(&[18.0])), ("", numbers(&[59.0]))]);
+fn columns_can_be_selected_by_number() {
+    let table = rows(vec![("name", strings(&["a"])), ("", numbers(&[18.0])), ("", numbers(&[59.0]))]);
     let query = named(|names| (names.lon, names.lat) = (Some("2".to_owned()), Some("3".to_owned())));
     assert_eq!(scan(&table, &query).unwrap().0, [(18.0, 59.0, 1.0)]);
 }
 
 #[test]
-fn a_declared_geometry_comes_before_columns() {
+fn a_declared_geometry_takes_precedence_over_coordinate_columns() {
     use super::EXTENSION_NAME;
-    let mut table = two("geom", texts(&["POINT(5 6)", "POINT(7 8)"]));
+    let mut table = two("geom", strings(&["POINT(5 6)", "POINT(7 8)"]));
     let fields = table.schema.fields().iter().map(|field| Field::clone(field));
     let mut fields: Vec<Field> = fields.collect();
     fields[2] = fields[2]
@@ -311,12 +311,12 @@ fn a_declared_geometry_comes_before_columns() {
 }
 
 #[test]
-fn hemispheres_and_scales_that_contradict_their_values_reject_the_row() {
+fn hemispheres_and_scales_that_contradict_the_values_reject_the_row() {
     let columns = vec![
         ("lat", numbers(&[33.9, -33.9, 10.0])),
-        ("ns", texts(&["S", "N", "-"])),
+        ("ns", strings(&["S", "N", "-"])),
         ("lon", numbers(&[151.2, 1.0, 20.0])),
-        ("ew", texts(&["E", "E", "-"])),
+        ("ew", strings(&["E", "E", "-"])),
     ];
     let (points, report) = scan(&rows(columns), &Query::default()).unwrap();
     assert_eq!((points, report.rejected), (vec![(151.2, -33.9, 1.0)], 2));

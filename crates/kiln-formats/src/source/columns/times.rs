@@ -1,36 +1,36 @@
-//! Times: one column, or one of dates and one of times of day.
+//! Times: one column, or a date column and a time-of-day column.
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 
-use super::adapter::explain;
-use super::values::{is_blank, is_text, or_missing, shown_value, times, unpacked, value_text};
+use super::adapter::describe_invalid;
+use super::values::{decoded, is_blank, is_text, shown_value, times, to_microseconds, value_text};
 use kiln_core::geo::Points;
 use kiln_core::source::time::{TimeError, TimeReader};
 
-/// How the times of rows are read.
+/// The columns that times are read from, and how.
 #[derive(Debug)]
 pub(super) struct TimeColumn {
-    /// Its place among the columns of a batch.
+    /// The index of the time column in a batch.
     pub(super) column: usize,
-    /// The column of the dates where `column` has times of day.
+    /// The index of the date column if `column` has times of day.
     pub(super) date: Option<usize>,
     pub(super) name: String,
-    /// Whether the user names it: a row whose time cannot be read is then rejected.
+    /// Whether the user named the column. Rows with an invalid time are then rejected.
     pub(super) is_named: bool,
     pub(super) reader: TimeReader,
 }
 
 impl TimeColumn {
-    /// The times in microseconds since 1970-01-01 UTC, [`Points::NO_TIME`] where there is none and
-    /// [`UNREADABLE`](super::values::UNREADABLE) where it cannot be read.
+    /// The times in microseconds since 1970-01-01 UTC, [`Points::NO_TIME`] for missing and
+    /// [`INVALID_TIME`](super::values::INVALID_TIME) for invalid times.
     pub(super) fn read(&self, batch: &RecordBatch) -> Vec<i64> {
         let array = batch.column(self.column);
         match self.date {
             None => times(array, &self.reader),
-            Some(date) => {
-                (0..array.len()).map(|row| or_missing(self.date_and_time(batch.column(date), array, row))).collect()
-            }
+            Some(date) => (0..array.len())
+                .map(|row| to_microseconds(self.date_and_time(batch.column(date), array, row)))
+                .collect(),
         }
     }
 
@@ -39,8 +39,8 @@ impl TimeColumn {
         self.reader.date_and_time(&text(date), &text(time))
     }
 
-    /// Says what is wrong with the time of a row.
-    pub(super) fn explain(&self, batch: &RecordBatch, row: usize) -> String {
+    /// Describes why the time of a row is invalid.
+    pub(super) fn describe_invalid(&self, batch: &RecordBatch, row: usize) -> String {
         let (array, name) = (batch.column(self.column), &self.name);
         let (shown, error) = if let Some(date) = self.date {
             let date = batch.column(date);
@@ -51,7 +51,7 @@ impl TimeColumn {
         } else if is_blank(array, row) {
             (String::new(), None)
         } else {
-            let value = unpacked(&array.slice(row, 1));
+            let value = decoded(&array.slice(row, 1));
             let error = match value.data_type() {
                 data_type if is_text(data_type) => self.reader.parse(&value_text(&value, 0)).err(),
                 DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => None,
@@ -61,12 +61,12 @@ impl TimeColumn {
         };
         match error {
             Some(error) => format!("{name}: {shown} {error}"),
-            None => explain(array, name, row, "a time"),
+            None => describe_invalid(array, name, row, "a time"),
         }
     }
 
-    /// Whether rows whose times lie between two values may have one from `start` to before `end`.
-    pub(super) fn may_hold(&self, first: &ArrayRef, last: &ArrayRef, start: Option<i64>, end: Option<i64>) -> bool {
+    /// Whether rows with times from `first` to `last` may have a time in `start..end`.
+    pub(super) fn may_match(&self, first: &ArrayRef, last: &ArrayRef, start: Option<i64>, end: Option<i64>) -> bool {
         let is_instant = matches!(first.data_type(), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
             && self.date.is_none();
         let known =

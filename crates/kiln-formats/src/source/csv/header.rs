@@ -1,4 +1,4 @@
-//! The first lines of a file: how it is split into records, the names of its columns, and where its rows begin.
+//! The first lines of a file: detection of the dialect, the column names and the start of the rows.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -7,17 +7,17 @@ use encoding_rs::WINDOWS_1252;
 use memchr::{memchr, memchr_iter};
 
 use super::record::{Dialect, Record};
-use super::text::with_line_feeds;
+use super::text::replace_carriage_returns;
 use crate::source::role::quoted;
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::{Message, Parameter};
 use kiln_core::source::Quote;
 
-/// The characters that separate fields, the likeliest first; spaces are tried after them.
+/// The delimiters to try, the most likely first. Spaces are tried last.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Records from which the dialect and the names are found.
+/// The number of records that the dialect and the names are detected from.
 const SAMPLED_RECORDS: usize = 100;
 
 /// The layout of a file.
@@ -25,30 +25,33 @@ const SAMPLED_RECORDS: usize = 100;
 pub(super) struct Header {
     pub(super) dialect: Dialect,
     pub(super) has_carriage_returns: bool,
-    /// The names of the columns; without a header `x`, `y`, `weight`, `4`, `5`, … where the first row is numbers alone, else
-    /// `1`, `2`, ….
+    /// The names of the columns. Without a header: `x`, `y`, `weight`, `4`, `5`, … if the first row has only numbers,
+    /// otherwise `1`, `2`, ….
     pub(super) names: Vec<String>,
-    /// The number of fields that most of the first rows have, with an empty one at the end.
+    /// The most frequent number of fields in the first rows, including an empty one at the end.
     pub(super) usual_fields: usize,
-    /// Whether the names stand for what columns are by their order.
+    /// Whether the columns are identified by their position.
     pub(super) is_positional: bool,
     /// Whether commas in numbers are decimal commas.
     pub(super) decimal_comma: bool,
-    /// Where the first row begins, in bytes from the start of the file.
+    /// The byte offset of the first row in the file.
     pub(super) rows_start: usize,
-    /// The number of line ends before that.
+    /// The number of line ends before the first row.
     pub(super) lines: u64,
     pub(super) notices: Vec<Message>,
 }
 
 impl Header {
-    /// The layout of the file called `name` that starts with `head`, and `is_whole` if that is all of it; `None`: more of the
-    /// file is needed.
-    pub(super) fn of(name: &str, head: &[u8], is_whole: bool, quote: Option<Quote>) -> Result<Option<Self>> {
+    /// Detects the layout of a file that starts with `head`. `is_complete`: `head` is the whole file; otherwise the
+    /// result is `None` if more of the file is needed. `name` is the input name for messages.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the file is empty or has no recognizable columns.
+    pub(super) fn of(name: &str, head: &[u8], is_complete: bool, quote: Option<Quote>) -> Result<Option<Self>> {
         let has_carriage_returns = memchr(b'\n', head).is_none() && memchr(b'\r', head).is_some();
         let mut head = Cow::Borrowed(head);
         if has_carriage_returns {
-            with_line_feeds(head.to_mut());
+            replace_carriage_returns(head.to_mut());
         }
         let mut start = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let declared = declared_delimiter(&head[start..]);
@@ -56,29 +59,29 @@ impl Header {
             start += memchr(b'\n', &head[start..]).map_or(head.len() - start, |end| end + 1);
         }
         let quotes = quote != Some(Quote::None);
-        let sample = |delimiter| Sample::of(&head, start, is_whole, Dialect { delimiter, quotes, comments: false });
+        let sample = |delimiter| Sample::of(&head, start, is_complete, Dialect { delimiter, quotes, comments: false });
         let lines = sample(Dialect::ONE_COLUMN);
-        let Some(line) = lines.rows.first().map(|row| quoted(&String::from_utf8_lossy(&row.fields[0]))) else {
-            return if is_whole { Err(Error::input(name, "the file is empty")) } else { Ok(None) };
+        let Some(line) = lines.rows.first().map(|row| shown(&String::from_utf8_lossy(&row.fields[0]))) else {
+            return if is_complete { Err(Error::input(name, "the input is empty")) } else { Ok(None) };
         };
         let found = if let Some(delimiter) = declared {
             Some(sample(delimiter))
         } else {
             let separated = DELIMITERS.map(sample).into_iter().filter(Sample::is_separated);
-            // The first of equals.
+            // In a tie, the first delimiter.
             let best = separated.min_by_key(|sample| (sample.first, Reverse(sample.rows[sample.first].fields.len())));
             let spaced = || Some(sample(b' ')).filter(Sample::is_spaced);
-            best.or_else(spaced).or_else(|| Some(lines).filter(Sample::is_geometries))
+            best.or_else(spaced).or_else(|| Some(lines).filter(Sample::is_geometry_column))
         };
         let expected = "expected columns separated by , ; | tabs or spaces";
         let found = found.filter(|sample| !sample.rows.is_empty());
-        let found =
-            found.ok_or_else(|| Error::input(name, format!("the first line is one column, {line}; {expected}")))?;
+        let found = found
+            .ok_or_else(|| Error::input(name, format!("the first line has only one column, {line}; {expected}")))?;
         Ok(Some(Self { has_carriage_returns, ..found.into_header(&head) }))
     }
 }
 
-/// The delimiter that a first line `sep=;` declares, as Excel writes it.
+/// The delimiter declared in a first line such as `sep=;`, which Excel writes.
 fn declared_delimiter(text: &[u8]) -> Option<u8> {
     let line = text.split(|&byte| byte == b'\n').next()?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -87,64 +90,64 @@ fn declared_delimiter(text: &[u8]) -> Option<u8> {
     declaration.eq_ignore_ascii_case(b"sep=").then_some(*delimiter)
 }
 
-/// A record of the first lines.
+/// A record of the sample.
 struct Row {
     fields: Vec<Vec<u8>>,
     start: usize,
     end: usize,
-    /// The number of fields without an empty one at the end.
+    /// The number of fields, excluding an empty one at the end.
     len: usize,
 }
 
 impl Row {
-    /// A field, empty beyond the last one.
+    /// A field; empty if the row is shorter.
     fn field(&self, column: usize) -> &[u8] {
         self.fields.get(column).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether these are the names of the columns of `row`.
+    /// Whether the fields look like the names of the columns of `row`.
     fn are_names_of(&self, row: &Row) -> bool {
-        let begins = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || b"_#".contains(byte);
-        self.fields.len() == row.len && self.fields.iter().all(|field| field.first().is_some_and(begins))
+        let starts_name = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || b"_#".contains(byte);
+        self.fields.len() == row.len && self.fields.iter().all(|field| field.first().is_some_and(starts_name))
     }
 }
 
-/// Where the names of the columns are.
+/// The location of the column names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Names {
-    /// In the first row, where numbers make that doubtful or do not.
+    /// In the first row. Doubtful if the row contains numbers.
     First { is_doubtful: bool },
     /// In a comment before the first row.
     Comment(usize),
-    /// Nowhere: the first row is numbers alone.
+    /// None: the first row has only numbers.
     Positional,
-    /// Nowhere: the first row has texts in it.
+    /// None: the first row has values, some of them strings.
     Numbered,
 }
 
-/// The first records of a file, split by one delimiter.
+/// The first records of a file, split with one delimiter.
 struct Sample {
     dialect: Dialect,
     rows: Vec<Row>,
-    /// Lines that begin with `#`, which their first fields are without.
+    /// Lines that begin with `#`, which is removed from the first field.
     comments: Vec<Row>,
-    /// The row that is the header, or the first one of points.
+    /// The index of the header, or of the first row without one.
     first: usize,
     names: Names,
-    /// The number of fields that most rows have.
+    /// The most frequent number of fields.
     columns: usize,
 }
 
 impl Sample {
-    /// The first records of `head` from `at` on.
-    fn of(head: &[u8], mut at: usize, is_whole: bool, dialect: Dialect) -> Self {
+    /// Reads the first records of `head`, starting at `at`.
+    fn of(head: &[u8], mut at: usize, is_complete: bool, dialect: Dialect) -> Self {
         let (mut rows, mut comments, mut record) = (Vec::new(), Vec::new(), Record::new(dialect));
         while rows.len() < SAMPLED_RECORDS && at < head.len() {
             if head[at] == b'\n' {
                 at += 1;
                 continue;
             }
-            let Some(length) = record.read(&head[at..], is_whole) else { break };
+            let Some(length) = record.read(&head[at..], is_complete) else { break };
             let fields = (0..record.len()).map(|index| record.field(index).trim_ascii().to_vec()).collect();
             let mut row = Row { fields, start: at, end: at + length, len: record.len_without_trailing() };
             at = row.end;
@@ -154,7 +157,7 @@ impl Sample {
             if head[row.start] == b'#' {
                 match row.fields[0].strip_prefix(b"#").map(<[u8]>::trim_ascii_start) {
                     Some([]) if dialect.delimiter == b' ' => drop(row.fields.remove(0)),
-                    // A name may be a mark and nothing else.
+                    // A column may be called `#`.
                     Some([]) | None => {}
                     Some(name) => row.fields[0] = name.to_vec(),
                 }
@@ -163,11 +166,11 @@ impl Sample {
                 rows.push(row);
             }
         }
-        if rows.is_empty() && is_whole {
+        if rows.is_empty() && is_complete {
             std::mem::swap(&mut rows, &mut comments);
         }
         let columns = most_frequent(&rows, |row| row.len);
-        // Lines with fewer fields are a title if a line with names follows.
+        // Lines with fewer fields before a line of names are a title.
         let is_number = |field: &Vec<u8>| is_number(field) && !is_year(field);
         let first = rows.iter().position(|row| row.len >= columns).unwrap_or(0);
         let first = if rows.get(first).is_some_and(|row| row.fields.iter().any(is_number)) { 0 } else { first };
@@ -185,7 +188,7 @@ impl Sample {
         for (column, field) in first.fields.iter().enumerate().filter(|(_, field)| !field.is_empty()) {
             let mut below = following.iter().map(|row| row.field(column)).filter(|field| !field.is_empty()).peekable();
             let are_numbers = below.peek().is_some() && below.all(is_number);
-            // A column of numbers under a text has a name; a text with digits may be a code.
+            // A string above a column of numbers is its name, unless it has digits and may be a code.
             if are_numbers && !field.iter().any(u8::is_ascii_digit) {
                 return Names::First { is_doubtful: false };
             }
@@ -200,7 +203,7 @@ impl Sample {
         if first.fields.len() >= 2 && first.fields.iter().all(|field| is_number(field)) {
             return Names::Positional;
         }
-        // Two numbers over numbers are no names if they look like values.
+        // Numbers above numbers are values, not names, if at least two have fractions or repeat.
         let fractions = values.iter().filter(|field| field.contains(&b'.') || field.contains(&b',')).count();
         repeats |= (1..values.len()).any(|i| values[..i].contains(&values[i]));
         let is_geometry = self.dialect.delimiter == Dialect::ONE_COLUMN && is_geometry(first.field(0));
@@ -210,10 +213,10 @@ impl Sample {
         Names::First { is_doubtful: values.len() >= 2 }
     }
 
-    /// Whether the delimiter is in the header and in at least half of the rows.
+    /// Whether the header and at least half of the rows contain the delimiter.
     fn is_separated(&self) -> bool {
         let Some(first) = self.rows.get(self.first) else { return false };
-        // Where there are other delimiters, a comma between two digits is a decimal comma.
+        // If there are other delimiters, commas between digits are decimal commas.
         let has_digits_around = |pair: &[Vec<u8>]| {
             pair[0].last().is_some_and(u8::is_ascii_digit) && pair[1].first().is_some_and(u8::is_ascii_digit)
         };
@@ -224,7 +227,7 @@ impl Sample {
         first.fields.len() >= 2 && 2 * separated >= self.rows.len() && !are_decimal_commas
     }
 
-    /// Whether every row has the same number of words, and not because they are geometries.
+    /// Whether all rows have the same number of words and are not geometries.
     fn is_spaced(&self) -> bool {
         let is_closed = |row: &Row| row.fields.last().is_some_and(|field| field.ends_with(b")"));
         self.columns >= 2
@@ -233,8 +236,8 @@ impl Sample {
             && !self.rows[1..].iter().any(is_closed)
     }
 
-    /// Whether the rows are one column of geometries or of pairs of coordinates.
-    fn is_geometries(&self) -> bool {
+    /// Whether the rows are a single column of geometries or coordinate pairs.
+    fn is_geometry_column(&self) -> bool {
         let values = &self.rows[usize::from(self.names != Names::Numbered)..];
         !values.is_empty() && values.iter().all(|row| is_geometry(row.field(0)))
     }
@@ -246,14 +249,14 @@ impl Sample {
         let line = lines(first.start) + 1;
         let mut notices = Vec::new();
         if title_rows > 0 {
-            let title = quoted(&String::from_utf8_lossy(rows[0].field(0)));
-            notices.push(format!("the lines before line {line}, {title} and so on, are skipped as a title").into());
+            let title = shown(&String::from_utf8_lossy(rows[0].field(0)));
+            notices.push(format!("the lines before line {line}, starting with {title}, are skipped as a title").into());
         }
         match names {
             Names::Numbered => notices
-                .push(format!("line {line} is a row and no header; columns are named by their numbers, from 1").into()),
+                .push(format!("line {line} is a row, not a header; columns are named by their numbers, from 1").into()),
             Names::First { is_doubtful: true } => {
-                notices.push(format!("line {line} is the header, although there are numbers in it").into());
+                notices.push(format!("line {line} is read as the header, although it contains numbers").into());
             }
             _ => {}
         }
@@ -292,26 +295,29 @@ impl Sample {
     }
 }
 
-/// The number that most rows have, the first of equals.
+/// The most frequent value of `number`; in a tie, the first.
 fn most_frequent(rows: &[Row], number: impl Fn(&Row) -> usize) -> usize {
     let frequency = |row: &Row| rows.iter().filter(|other| number(other) == number(row)).count();
     rows.iter().min_by_key(|row| Reverse(frequency(row))).map_or(0, number)
 }
 
-/// The text of a name; one that is not UTF-8 is read as Windows-1252, and one notice says so.
+/// Decodes a column name. One that is not UTF-8 is read as Windows-1252, with one notice for all.
 fn decode(name: &[u8], notices: &mut Vec<Message>) -> String {
     if let Ok(name) = str::from_utf8(name) {
         return name.to_owned();
     }
     let name = WINDOWS_1252.decode_without_bom_handling(name).0.into_owned();
     if !notices.iter().flat_map(Message::parameters).any(|parameter| parameter == Parameter::ENCODING) {
-        let text = format!("names such as {} are not UTF-8 and read as windows-1252; set another with ", quoted(&name));
+        let text = format!(
+            "column names such as {} are not UTF-8 and are read as windows-1252; set another encoding with ",
+            shown(&name)
+        );
         notices.push(message!(text, Parameter::ENCODING));
     }
     name
 }
 
-/// Whether a field is digits on both sides of `mark`.
+/// Whether a field is a number with digits on both sides of the decimal separator `mark`.
 fn is_decimal(field: &[u8], mark: u8) -> bool {
     let digits = field.strip_prefix(b"-").unwrap_or(field);
     let mut parts = digits.split(|&byte| byte == mark);
@@ -320,24 +326,24 @@ fn is_decimal(field: &[u8], mark: u8) -> bool {
     is_digits(parts.next()) && is_digits(parts.next()) && parts.next().is_none()
 }
 
-/// Whether a field is a number, also one with a decimal comma.
+/// Whether a field is a number, possibly with a decimal comma.
 fn is_number(field: &[u8]) -> bool {
     let is_float = |text: &[u8]| fast_float2::parse::<f64, _>(text).is_ok();
     let with_point = || field.iter().map(|&byte| if byte == b',' { b'.' } else { byte }).collect::<Vec<_>>();
-    // `nan` and `inf` are names.
+    // Without a digit, `nan` and `inf` are names.
     field.iter().any(u8::is_ascii_digit) && (is_float(field) || is_float(&with_point()))
 }
 
-/// Whether a number may be a year, which names a column more often than other numbers.
+/// Whether a number may be a year, 1800 to 2199, which is often a column name.
 fn is_year(field: &[u8]) -> bool {
     field.len() == 4
         && field.iter().all(u8::is_ascii_digit)
         && matches!(field, [b'1', b'8' | b'9', ..] | [b'2', b'0' | b'1', ..])
 }
 
-/// Whether a text looks like a geometry or a pair of coordinates: WKT, GeoJSON, WKB in hexadecimal, `59.3, 18.1`.
+/// Whether a field looks like a geometry or a coordinate pair: WKT, GeoJSON, hexadecimal WKB, `59.3, 18.1`.
 fn is_geometry(text: &[u8]) -> bool {
-    const POINT_DIGITS: usize = 42;
-    let is_hex = text.len() >= POINT_DIGITS && text.iter().all(u8::is_ascii_hexdigit);
+    const WKB_POINT_DIGITS: usize = 42;
+    let is_hex = text.len() >= WKB_POINT_DIGITS && text.iter().all(u8::is_ascii_hexdigit);
     is_hex || text.ends_with(b")") || text.starts_with(b"{") || text.contains(&b',')
 }

@@ -1,7 +1,8 @@
-//! Quoted fields: where they begin and end, also when reading starts in the middle of a file.
+//! A state machine that tracks quoted fields, also when reading starts in the middle of a file.
 //!
-//! The rules are those of `csv-core`: a quote opens a field only as its first byte, as RFC 4180 has it; anywhere else outside
-//! a quoted field it is plain text (`5" pipe`). Inside, two quotes are one quote of text, and a single one closes.
+//! The rules are those of `csv-core`: a quote opens a quoted field only as its first byte (RFC 4180); elsewhere outside
+//! a quoted field it is plain text (`5" pipe`). Inside, two quotes are an escaped quote, and a single one closes the
+//! field.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,23 +11,24 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 use super::record::Dialect;
-use super::text::{Text, TextFile};
+use super::text::{TextBuffer, TextFile};
 
-/// What the bytes so far mean for the next one.
+/// The quoting state between two bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuoteState {
     /// The next byte is not quoted.
     Outside,
     /// The next byte is within a quoted field.
     Inside,
-    /// The last byte was a quote within a quoted field: another one makes it text, anything else shows that it closed.
+    /// The last byte was a quote within a quoted field: an escaped quote if another one follows, otherwise the closing
+    /// quote.
     Closing,
 }
 
 impl QuoteState {
     const ALL: [Self; 3] = [Self::Outside, Self::Inside, Self::Closing];
 
-    /// The state behind `byte`, which follows `previous`.
+    /// The state after `byte`, which follows `previous`.
     #[inline]
     fn after(self, byte: u8, previous: u8, delimiter: u8) -> Self {
         match (self, byte) {
@@ -38,7 +40,7 @@ impl QuoteState {
     }
 }
 
-/// What a stretch of text does to the [`QuoteState`] before it: the state behind it, for each state before it.
+/// The effect of a piece of text on the [`QuoteState`]: the state after it for each state before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Transition([QuoteState; 3]);
 
@@ -56,7 +58,7 @@ impl Transition {
             if quote > next {
                 states = states.map(|state| state.after(before, 0, delimiter));
             }
-            // The states soon agree; then one of them is followed.
+            // The states soon converge; from then on, only one is computed.
             states = if states[0] == states[1] && states[1] == states[2] {
                 [states[0].after(b'"', before, delimiter); 3]
             } else {
@@ -70,13 +72,13 @@ impl Transition {
         Self(states)
     }
 
-    /// The state behind the text, where `before` is the one before it.
+    /// The state after the text if `before` is the state before it.
     pub(super) fn apply(self, before: QuoteState) -> QuoteState {
         self.0[before as usize]
     }
 }
 
-/// Where the first row begins in `text`, which follows the byte `previous` and the state `state`.
+/// The offset of the first row that begins in `text`. `previous` and `state` are the byte and the state before it.
 pub(super) fn first_row(text: &[u8], previous: u8, mut state: QuoteState, dialect: Dialect) -> Option<usize> {
     let Dialect { delimiter, quotes, .. } = dialect;
     if previous == b'\n' && state == QuoteState::Outside {
@@ -100,7 +102,7 @@ pub(super) fn first_row(text: &[u8], previous: u8, mut state: QuoteState, dialec
     None
 }
 
-/// What is known where a part starts.
+/// The parser state at the start of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PartStart {
     pub(super) state: QuoteState,
@@ -108,63 +110,65 @@ pub(super) struct PartStart {
     pub(super) lines: u64,
 }
 
-/// The starts of the parts of a file, each computed from the parts before it, while these are read by different threads.
+/// The start states of the parts of a file, computed from the parts before them, which other threads read.
 ///
-/// Every part is published as soon as it is in memory, before its reader waits for its own start; parts are taken in order.
-/// So a thread waits here only for parts that are being read, never for one that waits.
+/// Parts are started in order, and each one is published as soon as it is in memory, before its reader waits for its
+/// own start state. So a thread only waits for parts that are being read, never for a thread that waits itself: no
+/// deadlock.
 #[derive(Debug)]
 pub(super) struct PartStarts {
-    known: Mutex<Known>,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Known {
-    /// The starts of the first parts, as far as they are known.
+struct State {
+    /// The start states of the first parts, as far as they are known.
     starts: Vec<PartStart>,
-    /// The transitions and line ends of parts that were published before one in front of them.
+    /// The transitions and line counts of parts that were published before an earlier part.
     pending: BTreeMap<usize, (Transition, u64)>,
 }
 
 impl PartStarts {
-    /// The starts of the parts, of which the first one starts with a row behind `lines` line ends.
+    /// No parts published. The first part starts with a row, after `lines` line ends.
     pub(super) fn new(lines: u64) -> Self {
         let starts = vec![PartStart { state: QuoteState::Outside, lines }];
-        Self { known: Mutex::new(Known { starts, pending: BTreeMap::new() }), changed: Condvar::new() }
+        Self { state: Mutex::new(State { starts, pending: BTreeMap::new() }), changed: Condvar::new() }
     }
 
     /// Publishes the transition and the number of line ends of a part.
     pub(super) fn publish(&self, part: usize, transition: Transition, lines: u64) {
-        let mut known = self.lock();
-        let Known { starts, pending } = &mut *known;
+        let mut guard = self.lock();
+        let State { starts, pending } = &mut *guard;
         pending.insert(part, (transition, lines));
         while let (Some(&PartStart { state, lines }), Some((transition, more))) =
             (starts.last(), pending.remove(&(starts.len() - 1)))
         {
             starts.push(PartStart { state: transition.apply(state), lines: lines + more });
         }
-        drop(known);
+        drop(guard);
         self.changed.notify_all();
     }
 
-    /// The start of a part, once it is known.
+    /// Waits until the start state of a part is known and returns it.
     pub(super) fn wait(&self, part: usize) -> PartStart {
-        let mut known = self.lock();
+        let mut guard = self.lock();
         loop {
-            if let Some(start) = known.starts.get(part) {
+            if let Some(start) = guard.starts.get(part) {
                 return *start;
             }
-            known = self.changed.wait(known).unwrap_or_else(PoisonError::into_inner);
+            guard = self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The line, counted behind `lines` others, of the first quoted field that is none, more likely than not: it contains
-/// a delimiter and a line end, or it is not closed. `file` is searched from `start` on, a block at a time.
+/// Finds the first quote that is probably not the start of a quoted field: the field would contain a delimiter and a
+/// line end, or is not closed. Returns its line number. Searches `file` in blocks from the offset `start`, after
+/// `lines` line ends.
 pub(super) fn unbalanced_quote(
     file: &TextFile,
     mut start: u64,
@@ -172,7 +176,7 @@ pub(super) fn unbalanced_quote(
     delimiter: u8,
     block_bytes: usize,
 ) -> io::Result<Option<u64>> {
-    let (mut block, mut state, mut previous) = (Text::default(), QuoteState::Outside, b'\n');
+    let (mut block, mut state, mut previous) = (TextBuffer::default(), QuoteState::Outside, b'\n');
     let (mut field_line, mut has_delimiter, mut has_line_end) = (0, false, false);
     loop {
         block.restart(start);

@@ -1,12 +1,12 @@
-//! The dialect of a file, and records split by it.
+//! The dialect of a file and the reader of its records.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use memchr::{memchr_iter, memchr3_iter};
 
-/// How the text of a file is split into records and fields.
+/// The rules that split text into records and fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
-    /// What separates fields; a space stands for any number of spaces.
+    /// The field delimiter. A space means any number of spaces.
     pub(super) delimiter: u8,
     /// Whether quotes enclose fields.
     pub(super) quotes: bool,
@@ -15,10 +15,10 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// The delimiter of a file with one column: the unit separator of ASCII.
+    /// The delimiter for a file with one column: the ASCII unit separator.
     pub(super) const ONE_COLUMN: u8 = 0x1F;
 
-    /// The number of fields of a line in which quotes mean nothing.
+    /// The number of fields of a line, ignoring quotes.
     pub(super) fn fields_of(self, line: &[u8]) -> usize {
         if self.delimiter == b' ' {
             return line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
@@ -27,15 +27,15 @@ impl Dialect {
     }
 }
 
-/// A record, and what reads one after the other.
+/// A reader of records that owns the current one.
 #[derive(Debug)]
 pub(super) struct Record {
     reader: Reader,
     dialect: Dialect,
-    /// The fields after each other, `gap` bytes apart, with room behind them.
+    /// The concatenated fields, separated by `gap` bytes. The rest of the buffer is unused.
     text: Vec<u8>,
     gap: usize,
-    /// Where in `text` each field ends, behind a zero.
+    /// A zero and the end offset of each field in `text`.
     ends: Vec<usize>,
     len: usize,
     lines: u64,
@@ -53,9 +53,9 @@ impl Record {
         record
     }
 
-    /// Reads the record at the start of `text`, which is not a line end, and returns its length with the line end; `None`:
-    /// the text ends before the record does and `is_whole` does not say that the file ends there.
-    pub(super) fn read(&mut self, text: &[u8], is_whole: bool) -> Option<usize> {
+    /// Reads the record at the start of `text`, which must not be a line end, and returns its length including the line
+    /// end. Returns `None` if the text ends before the record does, unless `is_complete` is set (the end of the file).
+    pub(super) fn read(&mut self, text: &[u8], is_complete: bool) -> Option<usize> {
         if let Some(length) = self.read_unquoted(text) {
             return Some(length);
         }
@@ -70,8 +70,8 @@ impl Record {
                 ReadRecordResult::Record => break,
                 ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
-                // The next call, without a text, ends the record.
-                ReadRecordResult::InputEmpty if is_whole => {}
+                // The next call has empty input, which ends the record.
+                ReadRecordResult::InputEmpty if is_complete => {}
                 ReadRecordResult::InputEmpty | ReadRecordResult::End => {
                     self.restart();
                     return None;
@@ -85,7 +85,7 @@ impl Record {
         Some(read)
     }
 
-    /// Reads a record that is one line without a quote, which most are, in half of the time.
+    /// A fast path, in half of the time, for records of one line without quotes, which most are.
     #[inline]
     fn read_unquoted(&mut self, text: &[u8]) -> Option<usize> {
         let Dialect { delimiter, quotes, .. } = self.dialect;
@@ -118,13 +118,13 @@ impl Record {
         None
     }
 
-    /// Forgets where the reader is. A line end comes first, because a reader at its start drops a byte order mark.
+    /// Resets the reader. It then reads a line end, because a reader at the start of its input drops a byte order mark.
     pub(super) fn restart(&mut self) {
         self.reader.reset();
         self.reader.read_record(b"\n", &mut [0], &mut [0]);
     }
 
-    /// Drops empty fields, and a last one that is but white space.
+    /// Drops empty fields, and a last field of white space only.
     fn join_spaces(&mut self) {
         let mut kept = 0;
         for field in 1..=self.len {
@@ -144,12 +144,12 @@ impl Record {
         self.len
     }
 
-    /// The number of line ends in the record, with its own.
+    /// The number of line ends in the record, including the last.
     pub(super) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// A field without its quotes; empty beyond the last one.
+    /// A field without its quotes; empty if the record is shorter.
     #[inline]
     pub(super) fn field(&self, index: usize) -> &[u8] {
         if index >= self.len {
@@ -164,7 +164,7 @@ impl Record {
         self.len == 0 || self.len == 1 && self.field(0).trim_ascii().is_empty()
     }
 
-    /// The number of fields without an empty one at the end: a delimiter behind the last field is but a habit of writers.
+    /// The number of fields, excluding an empty one at the end: some writers add a delimiter after the last field.
     pub(super) fn len_without_trailing(&self) -> usize {
         let has_trailing = self.len > 1 && self.field(self.len - 1).trim_ascii().is_empty();
         self.len - usize::from(has_trailing)

@@ -5,7 +5,7 @@ use super::super::table_testing::{columns, damage, points, scan, values};
 use super::super::testing::file;
 use super::*;
 
-/// A geometry of these points.
+/// A geometry to write.
 enum Shape {
     Point(f64, f64),
     MultiPoint(Vec<(f64, f64)>),
@@ -55,7 +55,7 @@ const PROPERTIES: [(&str, ColumnType, ColumnValue<'_>); 15] = [
     ("bytes", ColumnType::Binary, ColumnValue::Binary(&[1, 2])),
 ];
 
-/// A file of `shapes`, of which all but the first have the properties.
+/// A file of `shapes`; all but the first have the properties.
 fn content(kind: GeometryType, shapes: &[Shape], write_index: bool) -> Vec<u8> {
     let crs = FgbCrs { code: 25832, ..FgbCrs::default() };
     let options = FgbWriterOptions {
@@ -124,7 +124,7 @@ fn features_are_rows_with_their_properties() {
 }
 
 #[test]
-fn an_index_is_passed_over() {
+fn a_spatial_index_is_skipped() {
     let shapes: Vec<_> = (0..1000).map(|i| Shape::Point(f64::from(i % 360), 2.0)).collect();
     let (table, _file) = open(content(GeometryType::Point, &shapes, true)).unwrap();
     let rows = values(&scan(&table, &["#f64", "geometry"], 1).unwrap());
@@ -133,7 +133,7 @@ fn an_index_is_passed_over() {
 }
 
 #[test]
-fn several_points_are_one_row_and_other_geometries_are_rejected() {
+fn a_multipoint_is_one_row_and_other_geometries_are_rejected() {
     let shapes = [Shape::MultiPoint(vec![(1.0, 2.0), (1.0, 2.0)]), Shape::LineString, Shape::Point(1.0, 2.0)];
     let (table, _file) = open(content(GeometryType::Unknown, &shapes, false)).unwrap();
     let rows = scan(&table, &["geometry"], 1).unwrap().rows;
@@ -143,41 +143,41 @@ fn several_points_are_one_row_and_other_geometries_are_rejected() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_is_an_error() {
+fn a_truncated_file_is_an_error() {
     let shapes: Vec<_> = (0..100).map(|i| Shape::Point(f64::from(i), 2.0)).collect();
-    let whole = content(GeometryType::Point, &shapes, true);
+    let complete = content(GeometryType::Point, &shapes, true);
     let message = |content: &[u8]| {
         let read = open(content).and_then(|(table, _file)| scan(&table, &["text"], 1));
         read.unwrap_err().to_string()
     };
     let lengths = [
-        (whole.len() - 1, "exceeds the file or 64 MiB"),
+        (complete.len() - 1, "exceeds the file or 64 MiB"),
         (3000, "index exceeds the file"),
-        (100, "cut off?"),
+        (100, "truncated?"),
         (8, "header is missing"),
         (6, "not a FlatGeobuf"),
     ];
     for (length, expected) in lengths {
-        let message = message(&whole[..length]);
+        let message = message(&complete[..length]);
         assert!(message.starts_with("x.fgb: ") && message.contains(expected), "{message}");
     }
-    let without_last = &whole[..whole.len() - last_feature_bytes(&whole)];
-    assert_eq!(message(without_last), "x.fgb: it has 99 of 100 features; was the file cut off?");
+    let without_last = &complete[..complete.len() - last_feature_bytes(&complete)];
+    assert_eq!(message(without_last), "x.fgb: it has 99 of 100 features; was the file truncated?");
 }
 
-/// The bytes of the last feature and its size.
+/// The size of the last feature, including its size prefix.
 fn last_feature_bytes(content: &[u8]) -> usize {
     let (table, _file) = open(content).unwrap();
-    let (mut at, mut last) = (table.start as usize, 0);
-    while let Some(size) = content.get(at..).and_then(<[u8]>::first_chunk) {
+    let (mut offset, mut last) = (table.start as usize, 0);
+    while let Some(size) = content.get(offset..).and_then(<[u8]>::first_chunk) {
         last = 4 + u32::from_le_bytes(*size) as usize;
-        at += last;
+        offset += last;
     }
     last
 }
 
 #[test]
-fn damaged_files_only_give_errors() {
+fn damaged_files_cause_only_errors() {
     for (kind, write_index) in [(GeometryType::Point, true), (GeometryType::Unknown, false)] {
         let mut shapes = vec![Shape::Point(1.0, 2.0), Shape::Point(3.0, 4.0)];
         if kind == GeometryType::Unknown {

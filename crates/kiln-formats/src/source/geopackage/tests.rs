@@ -5,7 +5,7 @@ use super::super::table_testing::{columns, damage, points, scan, scan_some, valu
 use super::super::testing::file;
 use super::*;
 
-/// A database in `folder` that `sql` fills.
+/// A database in `folder` that `sql` creates.
 fn database(folder: &TempDir, sql: &str) -> PathBuf {
     let path = folder.path().join("a b%?#.gpkg");
     let connection = Connection::open(&path).unwrap();
@@ -22,7 +22,7 @@ fn message(path: &Path, table: Option<&str>) -> String {
     open(path, table).unwrap_err().to_string()
 }
 
-/// What a GeoPackage needs for the table `places`.
+/// The SQL of a GeoPackage with the table `places`.
 const PACKAGE: &str = "
     PRAGMA page_size = 512;
     CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT, srs_id INTEGER PRIMARY KEY, organization TEXT,
@@ -39,7 +39,7 @@ const PACKAGE: &str = "
         (9007199254740993, NULL, 2, '', NULL, 0, NULL, 9007199254740993);";
 
 #[test]
-fn rows_of_the_only_feature_table_are_read_by_their_values() {
+fn the_only_feature_table_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let package = open(&database(&folder, PACKAGE), None).unwrap();
     assert_eq!(
@@ -73,7 +73,7 @@ fn rows_of_the_only_feature_table_are_read_by_their_values() {
 }
 
 #[test]
-fn reference_systems_without_a_code_are_their_definition_or_none() {
+fn a_reference_system_without_a_code_has_its_definition_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = database(&folder, PACKAGE);
     for (id, crs) in [(100_000, Some(r#"{"crs":"GEOGCS[\"y\"]"}"#)), (0, None), (7, Some(r#"{"crs":"EPSG:7"}"#))] {
@@ -86,20 +86,20 @@ fn reference_systems_without_a_code_are_their_definition_or_none() {
 }
 
 #[test]
-fn one_of_several_tables_is_named() {
+fn one_of_several_tables_must_be_named() {
     let folder = tempfile::tempdir().unwrap();
     let more = "INSERT INTO gpkg_geometry_columns VALUES ('other', 'g', 'POINT', 0); CREATE TABLE other (g);
         CREATE TABLE notes (lon, lat); INSERT INTO notes VALUES (1, 2.5); CREATE VIEW v AS SELECT * FROM notes;";
     let path = database(&folder, &[PACKAGE, more].concat());
-    assert_eq!(message(&path, None), "x.gpkg: it has several tables: places, other; name one with records");
-    assert_eq!(message(&path, Some("v")), "x.gpkg: it has no table `v`; expected places, other");
+    assert_eq!(message(&path, None), "x.gpkg: there are several tables: places, other; name one with records");
+    assert_eq!(message(&path, Some("v")), "x.gpkg: there is no table `v`; expected places, other");
     assert_eq!(scan(&open(&path, Some("places")).unwrap(), &[], 1).unwrap().rows.len(), 3);
     assert_eq!(values(&scan(&open(&path, Some("notes")).unwrap(), &["#lon", "#lat"], 1).unwrap()), ["1 2.5"]);
     assert_eq!(scan(&open(&path, Some("other")).unwrap(), &["g"], 2).unwrap().rows, []);
 }
 
 #[test]
-fn a_database_that_is_no_geopackage_is_read_too() {
+fn other_sqlite_databases_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let rows =
         "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 19999) SELECT i, i / 100.0 FROM n";
@@ -116,7 +116,7 @@ fn a_database_that_is_no_geopackage_is_read_too() {
 }
 
 #[test]
-fn rows_that_are_only_in_the_log_are_read() {
+fn rows_in_the_write_ahead_log_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = database(&folder, "CREATE TABLE t (a INTEGER); PRAGMA journal_mode = wal;");
     let writer = Connection::open(&path).unwrap();
@@ -125,15 +125,15 @@ fn rows_that_are_only_in_the_log_are_read() {
 }
 
 #[test]
-fn what_is_no_database_says_so() {
+fn other_files_and_empty_databases_are_errors() {
     let text = file(b"SQLite format 3\0lon,lat\n1,2\n");
     assert_eq!(message(text.path(), None), "x.gpkg: the database cannot be read: file is not a database");
     let folder = tempfile::tempdir().unwrap();
-    assert!(message(&database(&folder, "PRAGMA user_version = 1"), None).ends_with("it has no table with points"));
+    assert!(message(&database(&folder, "PRAGMA user_version = 1"), None).ends_with("there is no table with points"));
 }
 
 #[test]
-fn damaged_files_only_give_errors() {
+fn damaged_files_cause_only_errors() {
     let folder = tempfile::tempdir().unwrap();
     let more = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
         INSERT INTO places SELECT NULL, X'4750000100000000', i, 'some text', i, i, X'00', i FROM n;";
@@ -147,13 +147,13 @@ fn damaged_files_only_give_errors() {
 }
 
 #[test]
-fn points_of_a_copy_have_degrees() {
+fn points_are_transformed_to_degrees() {
     let folder = tempfile::tempdir().unwrap();
     // 10° E, 50° N in UTM zone 32.
-    let rows = "DELETE FROM places;";
+    let delete = "DELETE FROM places;";
     let insert = "INSERT INTO places (geom, at, name) VALUES
         (X'4750000100000000010100000052B81EE524722141E926317449215541', '2024-05-01', 'a');";
-    let content = std::fs::read(database(&folder, &[PACKAGE, rows, insert].concat())).unwrap();
+    let content = std::fs::read(database(&folder, &[PACKAGE, delete, insert].concat())).unwrap();
     let (points, rejected) = points(&content, "a.gpkg");
     assert_eq!(rejected, Vec::<String>::new());
     assert!((points[0].0 - 10.0).abs() < 1e-6, "{points:?}");

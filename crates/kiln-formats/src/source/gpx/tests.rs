@@ -1,4 +1,4 @@
-use super::super::table_testing::{Scanned, columns, damage, points, scan, scan_some, values};
+use super::super::table_testing::{CollectedRows, columns, damage, points, scan, scan_some, values};
 use super::super::testing::file;
 use super::super::xml::XmlTable;
 use super::*;
@@ -10,7 +10,7 @@ fn open(content: impl AsRef<[u8]>) -> Result<(XmlTable<Gpx>, tempfile::NamedTemp
     Ok((XmlTable::open(file.path(), "x.gpx".to_owned(), &ReadOptions::default())?, file))
 }
 
-fn read(content: impl AsRef<[u8]>, names: &[&str]) -> Scanned {
+fn read(content: impl AsRef<[u8]>, names: &[&str]) -> CollectedRows {
     let (gpx, _file) = open(content).unwrap();
     scan(&gpx, names, 1).unwrap()
 }
@@ -62,7 +62,7 @@ fn points_of_tracks_and_routes_and_waypoints_are_rows() {
 }
 
 #[test]
-fn an_element_that_comes_late_is_a_column_where_it_is_named() {
+fn an_element_after_the_sample_is_a_column_if_the_request_names_it() {
     let early = r#"<wpt lat="1" lon="2"/>"#.repeat(20_000);
     let rows = read(format!(r#"<gpx>{early}<wpt lat="3" lon="4"><sat>7</sat></wpt></gpx>"#), &["#sat"]);
     assert_eq!(rows.rows.len(), 20_001);
@@ -70,20 +70,20 @@ fn an_element_that_comes_late_is_a_column_where_it_is_named() {
 }
 
 #[test]
-fn a_row_has_no_value_of_the_row_before() {
+fn a_row_has_no_values_of_the_previous_row() {
     let rows = read(r#"<gpx><wpt lat="1" lon="2"><name>a</name></wpt><wpt lat="3"/></gpx>"#, &["lon", "lat", "name"]);
     assert_eq!(values(&rows), ["2 1 a", "- 3 -"]);
 }
 
 #[test]
-fn the_reading_stops_where_the_sink_asks() {
+fn a_sink_that_breaks_stops_the_reading() {
     let points = r#"<wpt lat="1" lon="2"/>"#.repeat(30_000);
     let (gpx, _file) = open(format!("<gpx>{points}</gpx>")).unwrap();
     assert_eq!(scan_some(&gpx, &["lon"], 1, Some(1)).unwrap().rows.len(), 8192);
 }
 
 #[test]
-fn prefixes_and_encodings_do_not_matter() {
+fn namespace_prefixes_and_encodings_are_supported() {
     let prefixed = r#"<g:gpx xmlns:g="x"><g:wpt lat="1" lon="2"><g:name>a</g:name></g:wpt></g:gpx>"#;
     assert_eq!(values(&read(prefixed, &["lon", "name"])), ["2 a"]);
     let latin = b"\n<gpx><wpt lat='1' lon='2'><name>caf\xE9</name></wpt></gpx>".as_slice();
@@ -91,7 +91,7 @@ fn prefixes_and_encodings_do_not_matter() {
     assert_eq!(values(&read(declared, &["name"])), ["café"]);
     let undeclared = [b"\xEF\xBB\xBF<?xml version='1.0'?>", latin].concat();
     assert_eq!(values(&read(undeclared, &["name"])), ["caf\u{FFFD}"]);
-    // It is UTF-8 by now.
+    // The declared encoding is not ASCII-compatible, and the text is UTF-8.
     let converted = "<?xml version='1.0' encoding='UTF-16'?><gpx><wpt lat='1' lon='2'><name>é</name></wpt></gpx>";
     assert_eq!(values(&read(converted, &["name"])), ["é"]);
 }
@@ -104,24 +104,24 @@ fn entities_are_not_expanded() {
 }
 
 #[test]
-fn what_is_not_gpx_says_so() {
-    assert_eq!(message("<html><body/></html>"), "x.gpx: its root element is `html`; expected `gpx`");
+fn other_and_truncated_files_are_errors() {
+    assert_eq!(message("<html><body/></html>"), "x.gpx: the root element is `html`; expected the root element `gpx`");
     assert_eq!(
         message("<gpx>\n<trk>\n<trkseg><trkpt lat='1' lon='2'/>"),
-        "x.gpx: broken XML at line 3: it ends within an element; was the file cut off?"
+        "x.gpx: invalid XML at line 3: it ends within an element; was the file truncated?"
     );
-    assert!(message("<gpx>\n<trk>\n</rte></gpx>").starts_with("x.gpx: broken XML at line 3: "));
+    assert!(message("<gpx>\n<trk>\n</rte></gpx>").starts_with("x.gpx: invalid XML at line 3: "));
     assert!(message("").contains("has no element"), "{}", message(""));
     assert!(message("lon,lat\n1,2\n").contains("has no element"));
-    assert!(message("<a>".repeat(100)).contains("its root element is `a`"));
-    assert!(message(["<gpx>", &"<a>".repeat(5000)].concat()).contains("nested more than 1000 deep"));
+    assert!(message("<a>".repeat(100)).contains("the root element is `a`"));
+    assert!(message(["<gpx>", &"<a>".repeat(5000)].concat()).contains("nested more than 1000 levels deep"));
     for long in [format!("<gpx><!--{}", "x".repeat(70_000)), ["<gpx><wpt>", &"x&lt;".repeat(40_000)].concat()] {
-        assert_eq!(message(long), "x.gpx: broken XML at line 1: a tag or text exceeds 64 MiB");
+        assert_eq!(message(long), "x.gpx: invalid XML at line 1: a tag or text exceeds 64 MiB");
     }
 }
 
 #[test]
-fn damaged_files_only_give_errors() {
+fn damaged_files_cause_only_errors() {
     damage(FILE.as_bytes(), 1000, |copy| {
         let Ok((gpx, _file)) = open(copy) else { return false };
         scan(&gpx, &["#lon", "#lat", "time", "name", "hr"], 1).is_ok()

@@ -1,14 +1,14 @@
 //! JSON and GeoJSON as tables.
 //!
-//! A document is a stream of values ([`document`], [`scanner`]), of which one row at a time is in memory. Its rows are its
-//! values, the elements of its lists, or those of a list somewhere within ([`layout`]). A row is taken apart as text
-//! ([`raw`]), so that of all its members only the requested ones are read ([`record`]).
+//! A document is a stream of values ([`document`], [`scanner`]); one row at a time is in memory. The rows are the
+//! top-level values, the elements of top-level arrays, or those of a nested array ([`layout`]). A row is split into
+//! text slices ([`raw`]), of which only the requested members are parsed ([`batch_builder`]).
 
+mod batch_builder;
 mod document;
 mod feature;
 mod layout;
 mod raw;
-mod record;
 mod rows;
 mod sample;
 mod scanner;
@@ -23,64 +23,65 @@ use arrow_schema::{Field, Schema};
 
 use self::document::Document;
 use self::layout::{Layout, Shape};
-use self::rows::Rows;
-use self::sample::Sample;
+use self::rows::RowBatcher;
+use self::sample::SchemaSample;
 use self::scanner::part_result;
 use super::table::{BatchSink, Nouns, PartResult, Request, Table, TableScan};
 use kiln_core::error::Result;
 use kiln_core::parameter::Message;
 use kiln_core::source::ReadOptions;
 
-/// A JSON file as a [`Table`]: objects, lists of values, or GeoJSON, in a list or after each other, at the top or within.
+/// A JSON file as a [`Table`]. Rows are objects, arrays of values or GeoJSON, in an array or concatenated, at the top
+/// level or nested.
 ///
-/// Of GeoJSON, each position of a `Point` or `MultiPoint` is a row. Where the first value takes a line for itself, or the file
-/// is named `.ndjson`, `.jsonl` or `.geojsonl`, a line that is not JSON is a rejected row.
+/// In GeoJSON, each position of a `Point` or `MultiPoint` is a row. If the first value is alone on its line, or the
+/// extension is `.ndjson`, `.jsonl` or `.geojsonl`, an invalid line is a rejected row.
 #[derive(Debug)]
 pub(super) struct Json {
     document: Document,
     layout: Layout,
     schema: Schema,
-    /// Whether the coordinate reference system is the one that the document declares.
-    declares_crs: bool,
+    /// Whether to use the coordinate reference system that the document declares.
+    uses_declared_crs: bool,
 }
 
-/// What is known of a JSON file before it is read.
+/// The kind of a JSON file, by its extension or media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// JSON of any kind.
+pub(super) enum JsonKind {
+    /// Any JSON.
     Any,
-    /// Each line has values of its own.
+    /// Newline-delimited JSON.
     Lines,
     /// GeoJSON.
     GeoJson,
 }
 
 impl Json {
-    /// Opens the file at `path`, which messages call `name`, and looks at its first 1000 rows.
+    /// Opens the file at `path` and infers the schema from its first 1000 rows. `name` is the input name for messages.
     ///
     /// # Errors
-    /// [`Error::Io`](kiln_core::Error::Io) if it cannot be read; [`Error::Input`](kiln_core::Error::Input) if it is empty or
-    /// begins with what is no JSON, or if it does not tell where its rows are.
-    pub(super) fn open(path: &Path, name: String, dialect: Dialect, options: &ReadOptions) -> Result<Self> {
-        let document = Document::open(path, name, dialect == Dialect::Lines)?;
+    /// [`Error::Io`](kiln_core::Error::Io) if it cannot be read; [`Error::Input`](kiln_core::Error::Input) if it is
+    /// empty or starts with invalid JSON, or if its rows are not found or ambiguous.
+    pub(super) fn open(path: &Path, name: String, dialect: JsonKind, options: &ReadOptions) -> Result<Self> {
+        let document = Document::open(path, name, dialect == JsonKind::Lines)?;
         let records = options.records.as_deref().filter(|records| !records.is_empty());
-        let mut layout = if document.in_lines {
-            Layout::given(records)
+        let mut layout = if document.is_line_delimited {
+            Layout::at_path(records)
         } else {
-            Layout::find(&document.name, document.scanner(&Cell::default())?, records)?
+            Layout::detect(&document.name, document.scanner(&Cell::default())?, records)?
         };
-        if dialect == Dialect::GeoJson {
+        if dialect == JsonKind::GeoJson {
             layout.shape = Shape::Features;
         }
         let path = layout.path.clone();
-        let mut sample = Sample::new(layout, records.is_some());
-        let read = document.read(None, &path, &mut |event| sample.take(&document.name, event), &Cell::default());
+        let mut sample = SchemaSample::new(layout, records.is_some());
+        let read = document.read(None, &path, &mut |event| sample.handle(&document.name, event), &Cell::default());
         let _ = part_result(read)?;
         let (layout, schema) = sample.finish();
-        Ok(Self { document, layout, schema, declares_crs: options.crs.is_none() })
+        Ok(Self { document, layout, schema, uses_declared_crs: options.crs.is_none() })
     }
 
-    /// The column of positions, the first one, if there is one.
+    /// The geometry column, which is the first one, if the rows are GeoJSON.
     fn geometry(&self) -> Option<&Field> {
         (self.layout.shape == Shape::Features).then(|| self.schema.field(0))
     }
@@ -103,16 +104,16 @@ impl Table for Json {
     }
 
     fn is_positional(&self) -> bool {
-        self.layout.shape == Shape::Lists && self.layout.names.is_none()
+        self.layout.shape == Shape::Arrays && self.layout.names.is_none()
     }
 
     fn is_open(&self) -> bool {
-        self.layout.shape != Shape::Lists
+        self.layout.shape != Shape::Arrays
     }
 
     fn notices(&self) -> Vec<Message> {
-        let is_evident = !self.layout.is_found || self.layout.shape == Shape::Features;
-        let path = (!is_evident).then(|| format!("the rows are those at `{}`", self.layout.path.join(".")));
+        let is_obvious = !self.layout.is_detected || self.layout.shape == Shape::Features;
+        let path = (!is_obvious).then(|| format!("the rows are read from `{}`", self.layout.path.join(".")));
         path.into_iter().map(Message::from).collect()
     }
 
@@ -121,7 +122,7 @@ impl Table for Json {
     }
 }
 
-/// One pass over a document.
+/// A scan of a document.
 struct JsonScan<'t> {
     json: &'t Json,
     request: &'t Request<'t>,
@@ -139,8 +140,8 @@ impl TableScan for JsonScan<'_> {
     fn read_part(&self, part: usize, sink: &mut dyn BatchSink) -> PartResult {
         let Json { document, layout, .. } = self.json;
         let bytes = Cell::new(0);
-        let mut rows = Rows::new(self, &bytes, sink);
-        let read = document.read(Some(part), &layout.path, &mut |event| rows.take(event), &bytes);
+        let mut rows = RowBatcher::new(self, &bytes, sink);
+        let read = document.read(Some(part), &layout.path, &mut |event| rows.handle(event), &bytes);
         part_result(read.and_then(|()| rows.flush()))
     }
 }

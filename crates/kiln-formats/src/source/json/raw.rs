@@ -1,4 +1,4 @@
-//! JSON text taken apart one level at a time. The parts are slices of the text, so that what nobody reads costs little.
+//! JSON values split one level at a time. The parts are slices of the text, so unused parts are not parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,22 +6,23 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A value, whose parts are text that has been checked.
+/// A value whose parts are slices of valid JSON.
 #[derive(Debug)]
-pub(super) enum Value<'t> {
-    /// The names and the values of its members.
+pub(super) enum JsonValue<'t> {
+    /// The names and values of its members.
     Object(Vec<(Cow<'t, str>, &'t str)>),
     /// Its elements.
-    List(Vec<&'t str>),
+    Array(Vec<&'t str>),
     /// A number, a string, a truth value or null.
     Plain(&'t str),
 }
 
-impl<'t> Value<'t> {
-    /// The value that `text` begins with, and the length of it with the white space before; `None` if that is all.
+impl<'t> JsonValue<'t> {
+    /// Reads the value at the start of `text`. Returns it and its length including leading white space, or `None` if
+    /// there is only white space.
     ///
     /// # Errors
-    /// If it is no JSON.
+    /// If it is invalid JSON.
     #[inline]
     pub(super) fn read(text: &'t str) -> serde_json::Result<Option<(Self, usize)>> {
         if text.trim_ascii_start().starts_with(['{', '[']) {
@@ -30,7 +31,7 @@ impl<'t> Value<'t> {
         Ok(read(text)?.map(|(value, length): (&RawValue, _)| (Self::Plain(value.get()), length)))
     }
 
-    /// The value of a text that has been checked.
+    /// The value of valid JSON text.
     #[inline]
     pub(super) fn of(text: &'t str) -> Self {
         match first(text) {
@@ -39,7 +40,7 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// Its members; none if it is no object.
+    /// Its members; empty if it is not an object.
     #[inline]
     pub(super) fn members(&self) -> &[(Cow<'t, str>, &'t str)] {
         if let Self::Object(members) = self { members } else { &[] }
@@ -50,7 +51,7 @@ impl<'t> Value<'t> {
         self.members().iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
-    /// The value of the member called `path`, or at this path of members such as `place.lat`.
+    /// The value of the member called `path`, or at a dotted path such as `place.lat`.
     #[inline]
     pub(super) fn find(&self, path: &str) -> Option<&'t str> {
         self.members().iter().find_map(|(name, value)| match path.strip_prefix(&**name)? {
@@ -60,14 +61,14 @@ impl<'t> Value<'t> {
         })
     }
 
-    /// What the member `type` says.
+    /// The value of the member `type`.
     pub(super) fn kind(&self) -> Cow<'t, str> {
         self.get("type").map(text).unwrap_or_default()
     }
 
-    /// Whether it is a list of objects or lists, or an empty one.
-    pub(super) fn is_list_of_rows(&self) -> bool {
-        matches!(self, Self::List(list) if list.first().is_none_or(|element| element.starts_with(['{', '['])))
+    /// Whether it is an array of objects or arrays, or an empty array.
+    pub(super) fn is_array_of_rows(&self) -> bool {
+        matches!(self, Self::Array(array) if array.first().is_none_or(|element| element.starts_with(['{', '['])))
     }
 }
 
@@ -77,7 +78,7 @@ fn read<'t, T: Deserialize<'t>>(text: &'t str) -> serde_json::Result<Option<(T, 
     Ok(value.map(|value| (value, values.byte_offset())))
 }
 
-impl<'t> Deserialize<'t> for Value<'t> {
+impl<'t> Deserialize<'t> for JsonValue<'t> {
     #[inline]
     fn deserialize<D: Deserializer<'t>>(value: D) -> Result<Self, D::Error> {
         value.deserialize_any(Parts)
@@ -87,44 +88,44 @@ impl<'t> Deserialize<'t> for Value<'t> {
 struct Parts;
 
 impl<'t> Visitor<'t> for Parts {
-    type Value = Value<'t>;
+    type Value = JsonValue<'t>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a list")
+        f.write_str("an object or an array")
     }
 
     #[inline]
-    fn visit_map<A: MapAccess<'t>>(self, mut object: A) -> Result<Value<'t>, A::Error> {
+    fn visit_map<A: MapAccess<'t>>(self, mut object: A) -> Result<JsonValue<'t>, A::Error> {
         let mut members = Vec::with_capacity(8);
         while let Some((name, value)) = object.next_entry::<&RawValue, &RawValue>()? {
             members.push((text(name.get()), value.get()));
         }
-        Ok(Value::Object(members))
+        Ok(JsonValue::Object(members))
     }
 
     #[inline]
-    fn visit_seq<A: SeqAccess<'t>>(self, mut list: A) -> Result<Value<'t>, A::Error> {
+    fn visit_seq<A: SeqAccess<'t>>(self, mut array: A) -> Result<JsonValue<'t>, A::Error> {
         let mut elements = Vec::new();
-        while let Some(element) = list.next_element::<&RawValue>()? {
+        while let Some(element) = array.next_element::<&RawValue>()? {
             elements.push(element.get());
         }
-        Ok(Value::List(elements))
+        Ok(JsonValue::Array(elements))
     }
 }
 
-/// The text of bytes, with U+FFFD for what is no UTF-8.
+/// Decodes UTF-8 and replaces invalid sequences by U+FFFD.
 pub(super) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    // Several times as fast as `from_utf8_lossy` where all is well.
+    // Several times as fast as `from_utf8_lossy` on valid text.
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::from)
 }
 
-/// The first byte of a value, which says of which kind it is.
+/// The first byte of a value, which identifies its type.
 #[inline]
 pub(super) fn first(value: &str) -> u8 {
     value.as_bytes().first().copied().unwrap_or(b' ')
 }
 
-/// The text that a string stands for; another value as it is written.
+/// The content of a string without quotes and escapes; other values unchanged.
 #[inline]
 pub(super) fn text(value: &str) -> Cow<'_, str> {
     match value.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
@@ -137,12 +138,12 @@ pub(super) fn text(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text that a value stands for; empty for an object or a list.
-pub(super) fn plain(value: &Value<'_>) -> String {
-    if let Value::Plain(value) = value { text(value).into_owned() } else { String::new() }
+/// The text of a plain value; empty for an object or an array.
+pub(super) fn plain(value: &JsonValue<'_>) -> String {
+    if let JsonValue::Plain(value) = value { text(value).into_owned() } else { String::new() }
 }
 
-/// The string with `\ufffd` in place of each half of a surrogate pair.
+/// Replaces each unpaired surrogate in a string by `\ufffd`.
 fn replace_surrogates(string: &str) -> String {
     let unit = |escape: &str| u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok();
     let (mut replaced, mut rest) = (String::with_capacity(string.len()), string);
@@ -153,15 +154,15 @@ fn replace_surrogates(string: &str) -> String {
             (Some(0xD800..=0xDFFF), _) => (6, Some("\\ufffd")),
             _ => (2, None),
         };
-        let (escape, behind) = escape.split_at_checked(length).unwrap_or((escape, ""));
+        let (escape, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
         replaced.extend([before, replacement.unwrap_or(escape)]);
-        rest = behind;
+        rest = after;
     }
     replaced + rest
 }
 
-/// The value that `text` begins with as JSON, where it is written as Python and JavaScript may do, and its length: `NaN`
-/// and infinities become `null`. `None` if the text ends before the value.
+/// Repairs the value at the start of `text`: replaces `NaN` and infinities, which Python and JavaScript may write, by
+/// `null`. Returns the JSON and the length of the original, or `None` if the text ends before the value does.
 pub(super) fn repair(text: &str) -> Option<(String, usize)> {
     let (mut repaired, mut rest, mut depth) = (String::new(), text, 0_usize);
     while let Some(byte) = rest.bytes().next() {
@@ -174,9 +175,9 @@ pub(super) fn repair(text: &str) -> Option<(String, usize)> {
             b',' | b':' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 && !repaired.is_empty() => break,
             _ => length = number.map_or_else(|| rest.chars().next().map_or(1, char::len_utf8), str::len),
         }
-        let (part, behind) = rest.split_at(length);
+        let (part, after) = rest.split_at(length);
         repaired.push_str(number.map_or(part, |_| "null"));
-        rest = behind;
+        rest = after;
         if depth == 0 && matches!(byte, b'"' | b'}' | b']') {
             break;
         }
@@ -184,7 +185,7 @@ pub(super) fn repair(text: &str) -> Option<(String, usize)> {
     (depth == 0).then_some((repaired, text.len() - rest.len()))
 }
 
-/// The length of the string that `text` begins with, with its quotes.
+/// The length of the string at the start of `text`, including its quotes.
 fn string_length(text: &str) -> Option<usize> {
     let mut length = 1;
     loop {
@@ -215,13 +216,13 @@ mod tests {
             assert_eq!(repair(text), Some((json.to_owned(), json.len())));
         }
         assert_eq!(repair("NaN]"), Some(("null".to_owned(), 3)));
-        for cut in ["{\"a\":1", "[\"]", "\"a\\\"", "\"a\\"] {
-            assert_eq!(repair(cut), None, "{cut}");
+        for truncated in ["{\"a\":1", "[\"]", "\"a\\\"", "\"a\\"] {
+            assert_eq!(repair(truncated), None, "{truncated}");
         }
     }
 
     #[test]
-    fn halves_of_surrogate_pairs_are_replaced_where_a_text_is_read() {
+    fn unpaired_surrogates_are_replaced() {
         assert_eq!(text(r#""\ud83d\ude00!""#), "\u{1F600}!");
         assert_eq!(text(r#""a\ud83d b\\ud83d\n\uDE00""#), "a\u{FFFD} b\\ud83d\n\u{FFFD}");
         assert_eq!(text(r#""\ud83d\u0041""#), "\u{FFFD}A");
@@ -230,13 +231,13 @@ mod tests {
 
     #[test]
     fn parts_are_slices_of_the_text() {
-        let (value, length) = Value::read(r#" {"a" : {"b":[1, 2]}, "\u0063":"x"} ,"#).unwrap().unwrap();
+        let (value, length) = JsonValue::read(r#" {"a" : {"b":[1, 2]}, "\u0063":"x"} ,"#).unwrap().unwrap();
         assert_eq!(value.members(), [("a".into(), r#"{"b":[1, 2]}"#), ("c".into(), "\"x\"")]);
         assert_eq!(length, 35);
         assert!(
-            matches!(&Value::of(r#"[1, [2,3] ,"x",null]"#), Value::List(list) if *list == ["1", "[2,3]", "\"x\"", "null"])
+            matches!(&JsonValue::of(r#"[1, [2,3] ,"x",null]"#), JsonValue::Array(list) if *list == ["1", "[2,3]", "\"x\"", "null"])
         );
-        assert!(matches!(Value::of("-1.50"), Value::Plain("-1.50")));
-        assert!(Value::read(" \n").unwrap().is_none());
+        assert!(matches!(JsonValue::of("-1.50"), JsonValue::Plain("-1.50")));
+        assert!(JsonValue::read(" \n").unwrap().is_none());
     }
 }

@@ -1,12 +1,12 @@
-//! The rows of one part, as batches.
+//! Conversion of the rows of a part to batches.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use super::feature::{NO_POSITION, add_positions, crs_name, features};
+use super::batch_builder::JsonBatchBuilder;
+use super::feature::{INVALID_POSITION, add_positions, crs_name, features};
 use super::layout::Shape;
-use super::raw::{Value, first, text};
-use super::record::Record;
+use super::raw::{JsonValue, first, text};
 use super::scanner::{Event, Flow, Halt};
 use super::{Json, JsonScan};
 use crate::source::batch::Batch;
@@ -16,36 +16,35 @@ use kiln_core::error::Error;
 use kiln_core::message;
 use kiln_core::parameter::Parameter;
 
-/// Turns the rows of one part into batches.
-pub(super) struct Rows<'r> {
+/// Converts the rows of one part to batches.
+pub(super) struct RowBatcher<'r> {
     json: &'r Json,
     scan: &'r JsonScan<'r>,
-    record: Record,
+    batch: JsonBatchBuilder,
     positions: Vec<Option<[f64; 2]>>,
-    /// The bytes read that have not been reported.
+    /// The number of bytes read since the last progress report.
     bytes: &'r Cell<u64>,
     sink: &'r mut dyn BatchSink,
 }
 
-impl<'r> Rows<'r> {
-    /// No rows yet of a part.
+impl<'r> RowBatcher<'r> {
+    /// An empty batch.
     pub(super) fn new(scan: &'r JsonScan<'r>, bytes: &'r Cell<u64>, sink: &'r mut dyn BatchSink) -> Self {
-        let record = Record::new(scan.request, scan.json.geometry());
-        Self { json: scan.json, scan, record, positions: Vec::new(), bytes, sink }
+        let batch = JsonBatchBuilder::new(scan.request, scan.json.geometry());
+        Self { json: scan.json, scan, batch, positions: Vec::new(), bytes, sink }
     }
 
-    /// Takes what is found in the document.
-    pub(super) fn take(&mut self, event: Event<'_>) -> Flow {
+    /// Handles an event of the scan.
+    pub(super) fn handle(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Row(row) => self.row(row),
-            Event::Broken(reason) => self.reject(&|| reason.to_owned()),
-            Event::NoRows => self.reject(&|| format!("there is nothing at `{}`", self.json.layout.path.join("."))),
+            Event::Invalid(reason) => self.reject(&|| reason.to_owned()),
+            Event::NoRows => self.reject(&|| format!("no value at `{}`", self.json.layout.path.join("."))),
             Event::Crs(crs) => match self.other_crs(crs) {
                 Some(crs) => {
-                    let late = format!(
-                        "its member `crs` ({crs}) is behind the features; move it before them, or name it with "
-                    );
-                    Err(Error::input(&self.json.document.name, message!(late, Parameter::CRS)).into())
+                    let text =
+                        format!("the member `crs` ({crs}) is after the features; move it before them, or set it with ");
+                    Err(Error::input(&self.json.document.name, message!(text, Parameter::CRS)).into())
                 }
                 None => Ok(()),
             },
@@ -53,20 +52,20 @@ impl<'r> Rows<'r> {
         }
     }
 
-    /// Hands over the rows so far.
+    /// Sends the buffered rows and reports the progress.
     pub(super) fn flush(&mut self) -> Flow {
         self.sink.advance(self.bytes.take());
-        if self.record.rows() == 0 {
+        if self.batch.rows() == 0 {
             return Ok(());
         }
-        let batch = self.record.finish();
+        let batch = self.batch.finish();
         let batch = batch.map_err(|error| Error::input(&self.json.document.name, error.to_string()))?;
         flow(self.sink.batch(&batch))
     }
 
     fn push<'v>(&mut self, values: impl Iterator<Item = Option<&'v str>>, position: [f64; 2]) -> Flow {
-        self.record.push(values, position);
-        if self.record.rows() < Batch::ROWS { Ok(()) } else { self.flush() }
+        self.batch.push(values, position);
+        if self.batch.rows() < Batch::ROWS { Ok(()) } else { self.flush() }
     }
 
     fn reject(&mut self, reason: &dyn Fn() -> String) -> Flow {
@@ -74,42 +73,42 @@ impl<'r> Rows<'r> {
         flow(self.sink.reject(reason))
     }
 
-    fn row(&mut self, row: &Value<'_>) -> Flow {
+    fn row(&mut self, row: &JsonValue<'_>) -> Flow {
         let columns = &self.scan.request.columns;
         match (self.json.layout.shape, row) {
             (Shape::Features, _) => features(row, &mut |feature, crs| self.feature(feature, crs)),
-            (Shape::Lists, Value::List(values)) => self.list(values),
-            (Shape::Objects, Value::Object(_)) => {
+            (Shape::Arrays, JsonValue::Array(values)) => self.array(values),
+            (Shape::Objects, JsonValue::Object(_)) => {
                 self.push(columns.iter().map(|requested| row.find(&requested.name)), [0.0; 2])
             }
-            (_, Value::Object(_)) => self.reject(&|| "an object, where other rows are lists".to_owned()),
-            (_, Value::List(_)) => self.reject(&|| "a list, where other rows are objects".to_owned()),
-            (_, Value::Plain(value)) => {
-                let found = if first(value) == b'"' { quoted(&text(value)) } else { (*value).to_owned() };
-                self.reject(&|| format!("{found} is not a row; a row is [x, y], [x, y, weight] or an object"))
+            (_, JsonValue::Object(_)) => self.reject(&|| "an object, but other rows are arrays".to_owned()),
+            (_, JsonValue::Array(_)) => self.reject(&|| "an array, but other rows are objects".to_owned()),
+            (_, JsonValue::Plain(value)) => {
+                let found = if first(value) == b'"' { shown(&text(value)) } else { (*value).to_owned() };
+                self.reject(&|| format!("{found} is not a row; expected [x, y], [x, y, weight] or an object"))
             }
         }
     }
 
-    fn list(&mut self, values: &[&str]) -> Flow {
+    fn array(&mut self, values: &[&str]) -> Flow {
         let length = values.len();
         if length < 2 && self.json.layout.names.is_none() {
-            return self.reject(&|| format!("a list of {length}; a row is [x, y] or [x, y, weight]"));
+            return self.reject(&|| format!("an array of length {length}; expected [x, y] or [x, y, weight]"));
         }
         let columns = self.scan.request.columns.iter();
         self.push(columns.map(|requested| values.get(requested.index?).copied()), [0.0; 2])
     }
 
-    fn feature(&mut self, feature: &Value<'_>, crs: Option<&str>) -> Flow {
-        if let Some(crs) = crs.and_then(|crs| self.other_crs(&Value::of(crs))) {
+    fn feature(&mut self, feature: &JsonValue<'_>, crs: Option<&str>) -> Flow {
+        if let Some(crs) = crs.and_then(|crs| self.other_crs(&JsonValue::of(crs))) {
             let first = self.json.layout.crs.as_deref().unwrap_or("WGS 84");
             return self.reject(&|| format!("the coordinates are in {crs}, those of the first feature in {first}"));
         }
-        let properties = Value::of(feature.get("properties").unwrap_or("null"));
+        let properties = JsonValue::of(feature.get("properties").unwrap_or("null"));
         let outer = |name| feature.find(name).filter(|_| !is_defined(name));
         let columns = self.scan.request.columns.iter();
         let values = columns.map(|requested| properties.find(&requested.name).or_else(|| outer(&requested.name)));
-        if !self.record.has_positions() {
+        if !self.batch.has_positions() {
             return self.push(values, [0.0; 2]);
         }
         let values: Vec<_> = values.collect();
@@ -119,26 +118,26 @@ impl<'r> Rows<'r> {
             Err(reason) => self.reject(&|| reason.clone().into_owned()),
             Ok(()) => positions.iter().try_for_each(|position| match position {
                 Some(position) => self.push(values.iter().copied(), *position),
-                None => self.reject(&|| NO_POSITION.to_owned()),
+                None => self.reject(&|| INVALID_POSITION.to_owned()),
             }),
         };
         self.positions = positions;
         flow
     }
 
-    /// The name of a coordinate reference system that is not the one in the schema.
-    fn other_crs(&self, crs: &Value<'_>) -> Option<String> {
-        let Json { layout, declares_crs, .. } = self.json;
-        let is_read = layout.shape == Shape::Features && *declares_crs;
-        crs_name(crs).filter(|crs| is_read && Some(crs) != layout.crs.as_ref())
+    /// The name of a coordinate reference system if it differs from that of the schema.
+    fn other_crs(&self, crs: &JsonValue<'_>) -> Option<String> {
+        let Json { layout, uses_declared_crs, .. } = self.json;
+        let is_used = layout.shape == Shape::Features && *uses_declared_crs;
+        crs_name(crs).filter(|crs| is_used && Some(crs) != layout.crs.as_ref())
     }
 }
 
-/// Whether GeoJSON defines the member of a feature or geometry that is called `name`.
+/// Whether `name` is a member that the GeoJSON specification defines for features or geometries.
 pub(super) fn is_defined(name: &str) -> bool {
     matches!(name, "type" | "properties" | "geometry" | "geometries" | "coordinates" | "bbox" | "crs")
 }
 
-fn flow(answer: ControlFlow<()>) -> Flow {
-    if answer.is_break() { Err(Halt::Enough) } else { Ok(()) }
+fn flow(control_flow: ControlFlow<()>) -> Flow {
+    if control_flow.is_break() { Err(Halt::Stopped) } else { Ok(()) }
 }

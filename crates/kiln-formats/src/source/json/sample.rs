@@ -1,96 +1,96 @@
-//! The schema of a document, by its first rows.
+//! Inference of the schema of a document from its first rows.
 
 use std::collections::HashMap;
 
 use arrow_schema::{DataType, Field, Schema};
 
+use super::batch_builder::ordinate_field;
 use super::feature::{crs_name, features, is_geojson};
 use super::layout::{Layout, Shape};
-use super::raw::{Value, first, text};
-use super::record::ordinate_field;
+use super::raw::{JsonValue, first, text};
 use super::rows::is_defined;
 use super::scanner::{Event, Flow, Halt};
 use kiln_core::error::Error;
 
-/// What the first rows of a document look like.
+/// Collects the names and types of members in the first rows.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
+pub(super) struct SchemaSample {
     layout: Layout,
-    /// Whether the user gave the path of the rows.
-    is_given: bool,
+    /// Whether the user set the path of the rows.
+    is_path_set: bool,
     rows: u64,
     is_shape_known: bool,
-    /// The members of objects, the properties of features, or the values of lists by their places.
-    names: Names,
-    /// The other members of features.
-    outer: Names,
+    /// The members of objects, the properties of features, or the columns of arrays.
+    names: MemberNames,
+    /// The foreign members of features (RFC 7946, section 6.1).
+    foreign: MemberNames,
 }
 
-impl Sample {
-    const MOST_ROWS: u64 = 1000;
+impl SchemaSample {
+    const MAX_ROWS: u64 = 1000;
 
-    /// No rows yet; `is_given`: the user gave the path of the rows.
-    pub(super) fn new(layout: Layout, is_given: bool) -> Self {
-        Self { layout, is_given, ..Self::default() }
+    /// An empty sample. `is_path_set`: the user set the path of the rows.
+    pub(super) fn new(layout: Layout, is_path_set: bool) -> Self {
+        Self { layout, is_path_set, ..Self::default() }
     }
 
-    /// Takes what is found in the document `name`, until it is enough.
-    pub(super) fn take(&mut self, name: &str, event: Event<'_>) -> Flow {
+    /// Handles an event of the scan of the document `name`. Stops the scan after [`MAX_ROWS`](Self::MAX_ROWS) rows.
+    pub(super) fn handle(&mut self, name: &str, event: Event<'_>) -> Flow {
         match event {
             Event::Row(row) => return self.row(row),
-            Event::NoRows if self.is_given && self.rows == 0 => {
-                return Err(Error::input(name, self.layout.missing()).into());
+            Event::NoRows if self.is_path_set && self.rows == 0 => {
+                return Err(Error::input(name, self.layout.missing_error()).into());
             }
             Event::Crs(crs) => self.layout.crs = self.layout.crs.take().or_else(|| crs_name(crs)),
-            Event::Columns(Value::List(names)) if self.rows == 0 => {
+            Event::Columns(JsonValue::Array(names)) if self.rows == 0 => {
                 let name = |name: &&str| (first(name) == b'"').then(|| text(name).into_owned());
                 self.layout.names = names.iter().map(name).collect();
             }
             Event::Columns(_) => {}
-            Event::Broken(_) | Event::NoRows => self.next()?,
+            Event::Invalid(_) | Event::NoRows => self.count_row()?,
         }
         Ok(())
     }
 
-    fn next(&mut self) -> Flow {
+    fn count_row(&mut self) -> Flow {
         self.rows += 1;
-        if self.rows >= Self::MOST_ROWS { Err(Halt::Enough) } else { Ok(()) }
+        if self.rows >= Self::MAX_ROWS { Err(Halt::Stopped) } else { Ok(()) }
     }
 
-    fn row(&mut self, row: &Value<'_>) -> Flow {
+    fn row(&mut self, row: &JsonValue<'_>) -> Flow {
         if !self.is_shape_known && self.layout.shape == Shape::Objects {
-            self.is_shape_known = !matches!(row, Value::Plain(_));
+            self.is_shape_known = !matches!(row, JsonValue::Plain(_));
             self.layout.shape = match row {
                 _ if is_geojson(row) => Shape::Features,
-                Value::List(_) => Shape::Lists,
+                JsonValue::Array(_) => Shape::Arrays,
                 _ => Shape::Objects,
             };
         }
         match (self.layout.shape, row) {
             (Shape::Features, _) => {
                 return features(row, &mut |feature, crs| {
-                    self.names.add_members(&Value::of(feature.get("properties").unwrap_or("null")), "", 1);
+                    self.names.add_members(&JsonValue::of(feature.get("properties").unwrap_or("null")), "", 1);
                     for (name, value) in feature.members().iter().filter(|(name, _)| !is_defined(name)) {
-                        self.outer.add_member(name, value, 1);
+                        self.foreign.add_member(name, value, 1);
                     }
-                    self.layout.crs = self.layout.crs.take().or_else(|| crs_name(&Value::of(crs?)));
-                    self.next()
+                    self.layout.crs = self.layout.crs.take().or_else(|| crs_name(&JsonValue::of(crs?)));
+                    self.count_row()
                 });
             }
-            (Shape::Lists, Value::List(values)) => {
-                for (place, value) in values.iter().enumerate() {
-                    self.names.add(self.layout.name_of(place), Kind::of(value));
+            (Shape::Arrays, JsonValue::Array(values)) => {
+                for (index, value) in values.iter().enumerate() {
+                    self.names.add(self.layout.name_of(index), MemberType::of(value));
                 }
             }
-            (Shape::Lists, _) => {}
+            (Shape::Arrays, _) => {}
             (Shape::Objects, _) => self.names.add_members(row, "", 1),
         }
-        self.next()
+        self.count_row()
     }
 
     /// The layout and the schema of the document.
     pub(super) fn finish(self) -> (Layout, Schema) {
-        let Self { layout, names, outer, .. } = self;
+        let Self { layout, names, foreign, .. } = self;
         let mut fields = Vec::new();
         if layout.shape == Shape::Features {
             let mut metadata = HashMap::from([("ARROW:extension:name".to_owned(), "geoarrow.point".to_owned())]);
@@ -99,27 +99,27 @@ impl Sample {
             let points = DataType::FixedSizeList(ordinate_field(), 2);
             fields.push(Field::new("geometry", points, false).with_metadata(metadata));
         }
-        let outer = outer.known.into_iter().filter(|(name, _)| !names.places.contains_key(name));
-        // What has only members of its own is no column, and there is one geometry.
-        let is_column = |(name, kind): &(String, Kind)| {
-            *kind != Kind::Objects && (layout.shape != Shape::Features || name != "geometry")
+        let foreign = foreign.known.into_iter().filter(|(name, _)| !names.indexes.contains_key(name));
+        // Objects are represented by their members, and the name `geometry` is taken.
+        let is_column = |(name, kind): &(String, MemberType)| {
+            *kind != MemberType::Objects && (layout.shape != Shape::Features || name != "geometry")
         };
-        let known = names.known.into_iter().chain(outer.collect::<Vec<_>>()).filter(is_column);
+        let known = names.known.into_iter().chain(foreign.collect::<Vec<_>>()).filter(is_column);
         fields.extend(known.map(|(name, kind)| Field::new(name, kind.data_type(), true)));
         (layout, Schema::new(fields))
     }
 }
 
-/// What the values of a member are.
+/// The common type of the values of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum MemberType {
     Null,
     Numbers,
     Objects,
     Other,
 }
 
-impl Kind {
+impl MemberType {
     fn of(value: &str) -> Self {
         match first(value) {
             b'n' => Self::Null,
@@ -128,7 +128,7 @@ impl Kind {
         }
     }
 
-    fn and(self, other: Self) -> Self {
+    fn merge(self, other: Self) -> Self {
         match (self, other) {
             (Self::Null, kind) | (kind, Self::Null) => kind,
             (kind, other) if kind == other => kind,
@@ -141,41 +141,42 @@ impl Kind {
     }
 }
 
-/// Names in the order in which they were met.
+/// Member names and types in the order of their first occurrence.
 #[derive(Debug, Default)]
-struct Names {
-    known: Vec<(String, Kind)>,
-    places: HashMap<String, usize>,
+struct MemberNames {
+    known: Vec<(String, MemberType)>,
+    indexes: HashMap<String, usize>,
 }
 
-impl Names {
-    /// Different names that are kept.
-    const MOST: usize = 1000;
-    /// Objects within each other that are looked into.
-    const MOST_LEVELS: usize = 4;
+impl MemberNames {
+    /// The maximum number of names.
+    const MAX_NAMES: usize = 1000;
+    /// The maximum nesting depth of objects.
+    const MAX_DEPTH: usize = 4;
 
-    fn add(&mut self, name: String, kind: Kind) {
-        if let Some(&place) = self.places.get(&name) {
-            self.known[place].1 = self.known[place].1.and(kind);
-        } else if self.known.len() < Self::MOST {
-            self.places.insert(name.clone(), self.known.len());
+    fn add(&mut self, name: String, kind: MemberType) {
+        if let Some(&index) = self.indexes.get(&name) {
+            self.known[index].1 = self.known[index].1.merge(kind);
+        } else if self.known.len() < Self::MAX_NAMES {
+            self.indexes.insert(name.clone(), self.known.len());
             self.known.push((name, kind));
         }
     }
 
-    /// Adds the members of `object`, whose paths begin with `prefix`.
-    fn add_members(&mut self, object: &Value<'_>, prefix: &str, level: usize) {
+    /// Adds the members of `object`, with `prefix` before their paths.
+    fn add_members(&mut self, object: &JsonValue<'_>, prefix: &str, level: usize) {
         for (name, value) in object.members() {
             self.add_member(&format!("{prefix}{name}"), value, level);
         }
     }
 
-    /// Adds the member at `path`, or those of the object that it is. A geometry is a value, and so is what lies too deep.
+    /// Adds the member at `path` or, if it is an object, the members of that. Geometries and objects beyond the maximum
+    /// depth count as values.
     fn add_member(&mut self, path: &str, value: &str, level: usize) {
-        let mut kind = Kind::of(value);
-        if first(value) == b'{' && level < Self::MOST_LEVELS && !is_geojson(&Value::of(value)) {
-            self.add_members(&Value::of(value), &format!("{path}."), level + 1);
-            kind = Kind::Objects;
+        let mut kind = MemberType::of(value);
+        if first(value) == b'{' && level < Self::MAX_DEPTH && !is_geojson(&JsonValue::of(value)) {
+            self.add_members(&JsonValue::of(value), &format!("{path}."), level + 1);
+            kind = MemberType::Objects;
         }
         self.add(path.to_owned(), kind);
     }

@@ -5,15 +5,15 @@ use arrow_array::types::Float64Type;
 use arrow_array::{Array, RecordBatch};
 
 use super::*;
-use crate::source::table::{Form, Requested};
+use crate::source::table::{RequestedColumn, ValueType};
 use crate::source::testing;
 use kiln_core::error::Error;
 
 mod geojson;
-mod places;
+mod row_paths;
 mod tolerance;
 
-/// What a pass over a table handed over: the values of a row, `-` where there is none, or why it was rejected.
+/// The output of a scan: the values of a row, `-` for null, or the reason why it was rejected.
 #[derive(Debug, Default)]
 struct Collected {
     rows: Vec<Result<String, String>>,
@@ -43,7 +43,7 @@ impl BatchSink for Collected {
     }
 }
 
-/// A number as it is, a text in quotes.
+/// A value as a string: strings in quotes, `-` for null.
 fn value(column: &dyn Array, row: usize) -> String {
     if column.is_null(row) {
         return "-".to_owned();
@@ -61,7 +61,7 @@ fn value(column: &dyn Array, row: usize) -> String {
 fn open_as(
     text: impl AsRef<[u8]>,
     name: &str,
-    dialect: Dialect,
+    dialect: JsonKind,
     options: &ReadOptions,
 ) -> (tempfile::NamedTempFile, kiln_core::error::Result<Json>) {
     let file = testing::file(text);
@@ -69,12 +69,12 @@ fn open_as(
     (file, json)
 }
 
-/// Reads the columns called `columns`, a text where the name begins with `"`.
+/// Scans `columns`. A name that begins with `"` is requested as a string.
 fn scan(json: &Json, columns: &[&str]) -> kiln_core::error::Result<Collected> {
-    let requested = |name: &&str| Requested {
+    let requested = |name: &&str| RequestedColumn {
         name: name.trim_start_matches('"').to_owned(),
         index: json.schema().index_of(name.trim_start_matches('"')).ok(),
-        form: if name.starts_with('"') { Form::Text } else { Form::Number },
+        value_type: if name.starts_with('"') { ValueType::Text } else { ValueType::Number },
     };
     let request = Request { columns: columns.iter().map(requested).collect(), workers: 1, time_range: None };
     let scan = json.scan(&request)?;
@@ -92,7 +92,7 @@ fn read_as(
     options: &ReadOptions,
     columns: &[&str],
 ) -> kiln_core::error::Result<Collected> {
-    let (_file, json) = open_as(text, name, Dialect::Any, options);
+    let (_file, json) = open_as(text, name, JsonKind::Any, options);
     scan(&json?, columns)
 }
 
@@ -100,7 +100,7 @@ fn read(text: impl AsRef<[u8]>, columns: &[&str]) -> kiln_core::error::Result<Co
     read_as(text, "rows.json", &ReadOptions::default(), columns)
 }
 
-/// The rows, where none is rejected.
+/// The rows. Panics if a row was rejected.
 fn rows(text: impl AsRef<[u8]>, columns: &[&str]) -> Vec<String> {
     read(text, columns).unwrap().rows.into_iter().map(Result::unwrap).collect()
 }
@@ -111,12 +111,12 @@ fn message<T>(read: Result<T, Error>) -> String {
 
 /// The columns of the schema, as `name: type`.
 fn schema(text: &str) -> Vec<String> {
-    let (_file, json) = open_as(text, "rows.json", Dialect::Any, &ReadOptions::default());
+    let (_file, json) = open_as(text, "rows.json", JsonKind::Any, &ReadOptions::default());
     json.unwrap().schema().fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect()
 }
 
 #[test]
-fn rows_are_objects_in_a_list_or_one_after_the_other() {
+fn rows_are_objects_in_an_array_or_concatenated() {
     let documents = [
         r#"[{"lon":1,"lat":2,"weight":3},{"lat":"5","lon":4,"weight":6,"x":7}]"#,
         "{\"lon\":1,\"lat\":2,\"weight\":3}\n{\"lon\":4,\"lat\":\"5\",\"weight\":6}",
@@ -129,11 +129,11 @@ fn rows_are_objects_in_a_list_or_one_after_the_other() {
     }
     assert_eq!(rows("{\"lon\":1,\"lat\":2}", &["lon", "lat"]), ["1 2"]);
     assert_eq!(rows("[]", &[]), [""; 0]);
-    assert_eq!(rows("[{}, {}]", &[]), ["", ""], "rows count even if nothing of them is read");
+    assert_eq!(rows("[{}, {}]", &[]), ["", ""], "rows count even if no column is read");
 }
 
 #[test]
-fn rows_are_lists_in_a_list_or_one_after_the_other() {
+fn rows_are_arrays_in_an_array_or_concatenated() {
     let documents = [
         "[[1,2,3],[4,\"5\",6]]",
         "[[1,2,3],\n[4,\"5\",6]]\n",
@@ -143,7 +143,7 @@ fn rows_are_lists_in_a_list_or_one_after_the_other() {
     ];
     for document in documents {
         assert_eq!(rows(document, &["x", "y", "weight"]), ["1 2 3", "4 5 6"], "{document}");
-        let (_file, json) = open_as(document, "rows.json", Dialect::Any, &ReadOptions::default());
+        let (_file, json) = open_as(document, "rows.json", JsonKind::Any, &ReadOptions::default());
         let json = json.unwrap();
         assert!(json.is_positional() && !json.is_open(), "{document}");
     }
@@ -152,25 +152,25 @@ fn rows_are_lists_in_a_list_or_one_after_the_other() {
         ["x: Float64", "y: Float64", "weight: Float64", "4: Utf8", "5: Float64"]
     );
     assert_eq!(rows("[[1,2,3,\"a\"],[1,null]]", &["y", "\"4", "weight"]), ["2 \"a\" 3", "- - -"]);
-    let (_file, json) = open_as("[{\"x\":1}]", "rows.json", Dialect::Any, &ReadOptions::default());
+    let (_file, json) = open_as("[{\"x\":1}]", "rows.json", JsonKind::Any, &ReadOptions::default());
     let json = json.unwrap();
     assert!(!json.is_positional() && json.is_open());
 }
 
 #[test]
-fn what_is_no_row_is_rejected_with_a_reason() {
+fn values_that_are_not_rows_are_rejected_with_a_reason() {
     let collected = read("[[1,2,3],[4],7,[],[\"a\",2,[3]],{\"x\":1},\"text\"]", &["x", "weight"]).unwrap();
     let rejected = |reason: &str| Err(reason.to_owned());
     assert_eq!(
         collected.rows,
         [
             Ok("1 3".to_owned()),
-            rejected("a list of 1; a row is [x, y] or [x, y, weight]"),
-            rejected("7 is not a row; a row is [x, y], [x, y, weight] or an object"),
-            rejected("a list of 0; a row is [x, y] or [x, y, weight]"),
+            rejected("an array of length 1; expected [x, y] or [x, y, weight]"),
+            rejected("7 is not a row; expected [x, y], [x, y, weight] or an object"),
+            rejected("an array of length 0; expected [x, y] or [x, y, weight]"),
             Ok("\"a\" \"[3]\"".to_owned()),
-            rejected("an object, where other rows are lists"),
-            rejected("\"text\" is not a row; a row is [x, y], [x, y, weight] or an object"),
+            rejected("an object, but other rows are arrays"),
+            rejected("\"text\" is not a row; expected [x, y], [x, y, weight] or an object"),
         ]
     );
     let collected = read("{\"x\":1}\nnull\n[1,2]\n{\"x\":[]}", &["x"]).unwrap();
@@ -178,15 +178,15 @@ fn what_is_no_row_is_rejected_with_a_reason() {
         collected.rows,
         [
             Ok("1".to_owned()),
-            rejected("null is not a row; a row is [x, y], [x, y, weight] or an object"),
-            rejected("a list, where other rows are objects"),
+            rejected("null is not a row; expected [x, y], [x, y, weight] or an object"),
+            rejected("an array, but other rows are objects"),
             Ok("\"[]\"".to_owned()),
         ]
     );
 }
 
 #[test]
-fn values_are_numbers_or_texts_as_they_are_written() {
+fn values_are_numbers_or_unchanged_text() {
     let text = r#"[{"a":1.50,"b":9007199254740993},{"a":"2e1","b":true},{"a":null,"b":"x\ny"},{"b":{"c": [1]}},{"a":-0.1,"b":1e400}]"#;
     assert_eq!(
         rows(text, &["a", "\"b"]),
@@ -196,7 +196,7 @@ fn values_are_numbers_or_texts_as_they_are_written() {
 }
 
 #[test]
-fn nested_members_are_columns_by_their_paths() {
+fn nested_members_are_columns_with_dotted_paths() {
     let text = r#"[
         {"id":"7","place":{"lat":1,"at":{"x":{"y":{"z":5}}}},"location":{"type":"Point","coordinates":[3,4]},"tags":[1]},
         {"place":null,"place.lat":2,"location":null,"note":null,"id":8}]"#;
@@ -214,7 +214,7 @@ fn nested_members_are_columns_by_their_paths() {
 }
 
 #[test]
-fn the_schema_is_that_of_the_first_rows_and_later_members_can_be_read() {
+fn the_schema_is_inferred_from_the_first_rows_and_later_members_can_be_read() {
     let mut lines = vec![r#"{"x":1,"y":"2"}"#; 1500];
     lines.push(r#"{"x":"late","rare":9}"#);
     let text = lines.join("\n");
@@ -226,7 +226,7 @@ fn the_schema_is_that_of_the_first_rows_and_later_members_can_be_read() {
 }
 
 #[test]
-fn a_member_that_is_requested_twice_is_read_twice() {
+fn a_member_can_be_requested_twice() {
     assert_eq!(
         rows(r#"[{"a":1},{"b":{"c":2}}]"#, &["a", "b.c", "\"a", "\"b"]),
         ["1 - \"1\" -", "- 2 - \"{\\\"c\\\":2}\""]
@@ -234,19 +234,19 @@ fn a_member_that_is_requested_twice_is_read_twice() {
 }
 
 #[test]
-fn batches_are_of_limited_size_and_in_order_with_the_rejected_rows() {
+fn batches_have_limited_size_and_keep_the_order_of_valid_and_rejected_rows() {
     let mut values: Vec<String> = (0..20_000).map(|i| format!("[{i},0]")).collect();
     values[9_000] = "[]".to_owned();
     let collected = read(format!("[{}]", values.join(",")), &["x"]).unwrap();
     assert_eq!((collected.rows.len(), collected.batches), (20_000, 4));
     assert!(collected.rows[9_000].is_err());
-    for (place, row) in collected.rows.iter().enumerate().filter(|(place, _)| *place != 9_000) {
-        assert_eq!(row.as_deref(), Ok(place.to_string().as_str()));
+    for (index, row) in collected.rows.iter().enumerate().filter(|(index, _)| *index != 9_000) {
+        assert_eq!(row.as_deref(), Ok(index.to_string().as_str()));
     }
 }
 
 #[test]
-fn a_sink_that_breaks_stops_the_reading() {
+fn a_sink_that_breaks_stops_the_scan() {
     struct Once(usize);
     impl BatchSink for Once {
         fn batch(&mut self, _: &RecordBatch) -> ControlFlow<()> {
@@ -262,7 +262,7 @@ fn a_sink_that_breaks_stops_the_reading() {
         fn advance(&mut self, _: u64) {}
     }
     for text in [format!("[{}]", vec!["[1,2]"; 40_000].join(",")), "[1,2]\n[3,4]\n".to_owned()] {
-        let (_file, json) = open_as(text, "rows.json", Dialect::Any, &ReadOptions::default());
+        let (_file, json) = open_as(text, "rows.json", JsonKind::Any, &ReadOptions::default());
         let json = json.unwrap();
         let request = Request { columns: Vec::new(), workers: 1, time_range: None };
         let mut sink = Once(0);
@@ -272,11 +272,11 @@ fn a_sink_that_breaks_stops_the_reading() {
 }
 
 #[test]
-fn lines_are_read_in_parts_with_the_same_rows() {
+fn rows_do_not_depend_on_the_parts_of_a_line_delimited_document() {
     let lines: Vec<String> = (0..3000).map(|i| format!("{{\"x\":{i}}}")).collect();
     for end in ["\n", "\r\n", "\n\n"] {
         let text = lines.join(end);
-        let (_file, json) = open_as(&text, "rows.json", Dialect::Any, &ReadOptions::default());
+        let (_file, json) = open_as(&text, "rows.json", JsonKind::Any, &ReadOptions::default());
         let json = json.unwrap();
         let request = Request { columns: Vec::new(), workers: 2, time_range: None };
         assert!(json.scan(&request).unwrap().parts() > 20);
@@ -286,15 +286,15 @@ fn lines_are_read_in_parts_with_the_same_rows() {
 }
 
 #[test]
-fn a_file_that_shrinks_is_an_error_and_what_is_added_is_not_read() {
+fn appended_bytes_are_not_read_and_a_truncated_file_is_an_error() {
     use std::io::Write;
     for text in ["[1,2]\n[3,4]\n", "[[1,2],\n[3,4]]"] {
-        let (mut file, json) = open_as(text, "rows.json", Dialect::Any, &ReadOptions::default());
+        let (mut file, json) = open_as(text, "rows.json", JsonKind::Any, &ReadOptions::default());
         let json = json.unwrap();
         file.write_all(b"\n[5,6]").unwrap();
         assert_eq!(scan(&json, &["x"]).unwrap().rows.len(), 2);
-        for left in [text.len() as u64 - 1, 0] {
-            file.as_file().set_len(left).unwrap();
+        for len in [text.len() as u64 - 1, 0] {
+            file.as_file().set_len(len).unwrap();
             assert_eq!(message(scan(&json, &["x"])), "rows.json: the file changed while it was read");
         }
     }

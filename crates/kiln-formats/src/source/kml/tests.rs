@@ -1,4 +1,4 @@
-use super::super::table_testing::{Scanned, columns, damage, points, scan, values};
+use super::super::table_testing::{CollectedRows, columns, damage, points, scan, values};
 use super::super::testing::file;
 use super::super::xml::XmlTable;
 use super::*;
@@ -10,7 +10,7 @@ fn open(content: impl AsRef<[u8]>) -> Result<(XmlTable<Kml>, tempfile::NamedTemp
     Ok((XmlTable::open(file.path(), "x.kml".to_owned(), &ReadOptions::default())?, file))
 }
 
-fn read(content: impl AsRef<[u8]>, names: &[&str]) -> Scanned {
+fn read(content: impl AsRef<[u8]>, names: &[&str]) -> CollectedRows {
     let (kml, _file) = open(content).unwrap();
     scan(&kml, names, 1).unwrap()
 }
@@ -57,7 +57,7 @@ fn points_of_placemarks_and_tracks_are_rows() {
     let rows = scan(&kml, &["#lon", "#lat", "name", "time", "#mag", "#depth", "styleUrl"], 1).unwrap();
     let row = |text: &str| Ok(text.split(' ').map(str::to_owned).collect::<Vec<_>>());
     let advice = "is not a point; turn it into Point or MultiPoint first, for example its centroid or its vertices";
-    let invalid = "its coordinates are invalid; expected longitude, latitude";
+    let invalid = "the coordinates are invalid; expected longitude, latitude";
     assert_eq!(
         rows.rows,
         [
@@ -77,7 +77,7 @@ fn points_of_placemarks_and_tracks_are_rows() {
 }
 
 #[test]
-fn a_long_track_is_handed_on_before_its_end() {
+fn points_of_a_long_track_become_rows_before_its_end() {
     use std::fmt::Write;
     let mut track = String::from("<kml><Placemark><name>t</name><Track>");
     for second in 0..20_000 {
@@ -91,14 +91,14 @@ fn a_long_track_is_handed_on_before_its_end() {
 }
 
 #[test]
-fn what_is_not_kml_says_so() {
+fn other_and_truncated_files_are_errors() {
     let message = |content: &str| open(content).unwrap_err().to_string();
-    assert_eq!(message("<gpx/>"), "x.kml: its root element is `gpx`; expected `kml`");
-    assert!(message("<kml><Placemark>").contains("was the file cut off?"));
+    assert_eq!(message("<gpx/>"), "x.kml: the root element is `gpx`; expected the root element `kml`");
+    assert!(message("<kml><Placemark>").contains("was the file truncated?"));
 }
 
 #[test]
-fn damaged_files_only_give_errors() {
+fn damaged_files_cause_only_errors() {
     damage(FILE.as_bytes(), 1000, |copy| {
         let Ok((kml, _file)) = open(copy) else { return false };
         scan(&kml, &["#lon", "#lat", "time", "name", "mag"], 1).is_ok()

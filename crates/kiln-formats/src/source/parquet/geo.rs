@@ -1,5 +1,5 @@
-//! What a file says of its geometry: the `geo` metadata of `GeoParquet` and Parquet's own geometry types, as the metadata
-//! that GeoArrow gives to fields.
+//! Geometry columns: converts the `geo` metadata of `GeoParquet` and Parquet's own geometry types to the field metadata
+//! of GeoArrow.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use crate::source::columns::{EXTENSION_METADATA, EXTENSION_NAME};
 use crate::source::nested::Nested;
 
-/// Declares the geometries of a file in the metadata of their fields.
+/// Adds the GeoArrow metadata of the geometry columns of a file to their fields.
 ///
 /// # Errors
-/// If the file contradicts itself, or its geometry is in an encoding that cannot be read.
+/// If the `geo` metadata is invalid, or the encoding of the geometry is not supported.
 pub(super) fn declare(columns: &mut Nested, file: &FileMetaData) -> Result<(), String> {
     let pairs = file.key_value_metadata().map_or(&[][..], Vec::as_slice);
     let value = |key: &str| pairs.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.as_deref());
     if let Some(text) = value("geo") {
-        return declare_primary(columns, text);
+        return declare_primary_column(columns, text);
     }
     for leaf in file.schema_descr().columns() {
         let crs = match leaf.logical_type_ref() {
@@ -32,15 +32,16 @@ pub(super) fn declare(columns: &mut Nested, file: &FileMetaData) -> Result<(), S
             serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::from(text))
         });
         if let Some(index) = columns.paths.iter().position(|path| path == leaf.path().parts()) {
-            set(columns, index, "geoarrow.wkb", crs.as_ref());
+            set_metadata(columns, index, "geoarrow.wkb", crs.as_ref());
         }
     }
     Ok(())
 }
 
-/// Declares the primary column of `GeoParquet` metadata.
-fn declare_primary(columns: &mut Nested, text: &str) -> Result<(), String> {
-    let geo: Value = serde_json::from_str(text).map_err(|error| format!("its `geo` metadata is not JSON: {error}"))?;
+/// Adds the GeoArrow metadata of the primary column of `GeoParquet`.
+fn declare_primary_column(columns: &mut Nested, text: &str) -> Result<(), String> {
+    let geo: Value =
+        serde_json::from_str(text).map_err(|error| format!("the `geo` metadata is not valid JSON: {error}"))?;
     let name = geo["primary_column"].as_str().unwrap_or("geometry");
     let column = &geo["columns"][name];
     let encoding = column["encoding"].as_str().unwrap_or("WKB");
@@ -50,19 +51,19 @@ fn declare_primary(columns: &mut Nested, text: &str) -> Result<(), String> {
         "multipoint" => "geoarrow.multipoint",
         _ => {
             return Err(format!(
-                "its geometry `{name}` is encoded as {encoding}; points, multipoints or WKB can be read"
+                "unsupported encoding {encoding} of the geometry `{name}`; expected WKB, point or multipoint"
             ));
         }
     };
     let index = columns.paths.iter().position(|path| path.len() == 1 && path[0].eq_ignore_ascii_case(name));
     let index =
-        index.ok_or_else(|| format!("its `geo` metadata names a geometry `{name}`, but no such column can be read"))?;
-    // Without a `crs` it is OGC:CRS84; with `null` it is unknown, and the coordinates are taken as they are.
-    set(columns, index, extension, column.get("crs").filter(|crs| !crs.is_null()));
+        index.ok_or_else(|| format!("the `geo` metadata names the geometry `{name}`, but there is no such column"))?;
+    // A missing `crs` means OGC:CRS84; `null` means unknown, and the coordinates are used unchanged.
+    set_metadata(columns, index, extension, column.get("crs").filter(|crs| !crs.is_null()));
     Ok(())
 }
 
-fn set(columns: &mut Nested, index: usize, extension: &str, crs: Option<&Value>) {
+fn set_metadata(columns: &mut Nested, index: usize, extension: &str, crs: Option<&Value>) {
     let with_metadata = |field: &Field| {
         let mut metadata = field.metadata().clone();
         metadata.insert(EXTENSION_NAME.to_owned(), extension.to_owned());
@@ -72,7 +73,8 @@ fn set(columns: &mut Nested, index: usize, extension: &str, crs: Option<&Value>)
         Arc::new(field.clone().with_metadata(metadata))
     };
     let fields = columns.schema.fields().iter().enumerate();
-    let fields: Vec<FieldRef> =
-        fields.map(|(at, field)| if at == index { with_metadata(field) } else { Arc::clone(field) }).collect();
+    let fields: Vec<FieldRef> = fields
+        .map(|(position, field)| if position == index { with_metadata(field) } else { Arc::clone(field) })
+        .collect();
     columns.schema = Schema::new_with_metadata(fields, columns.schema.metadata().clone());
 }

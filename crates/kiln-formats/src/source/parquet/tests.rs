@@ -1,4 +1,4 @@
-//! Files written here and read back.
+//! Files are written with the `parquet` crate and read back.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
@@ -38,12 +38,12 @@ fn column<T: DataType>(cells: impl IntoIterator<Item = Option<T::T>>) -> Column 
     })
 }
 
-fn full<T: DataType>(cells: impl IntoIterator<Item = T::T>) -> Column {
+fn non_null<T: DataType>(cells: impl IntoIterator<Item = T::T>) -> Column {
     column::<T>(cells.into_iter().map(Some))
 }
 
 fn bytes(cells: impl IntoIterator<Item = Vec<u8>>) -> Column {
-    full::<ByteArrayType>(cells.into_iter().map(ByteArray::from))
+    non_null::<ByteArrayType>(cells.into_iter().map(ByteArray::from))
 }
 
 fn texts(cells: &[&str]) -> Column {
@@ -51,10 +51,10 @@ fn texts(cells: &[&str]) -> Column {
 }
 
 fn doubles(cells: &[f64]) -> Column {
-    full::<DoubleType>(cells.iter().copied())
+    non_null::<DoubleType>(cells.iter().copied())
 }
 
-/// A file of `groups` with the columns `fields`.
+/// A file with the columns `fields` and the row groups `groups`.
 fn write(properties: WriterPropertiesBuilder, fields: &str, groups: &[Vec<Column>]) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(&format!("message points {{ {fields} }}")).unwrap());
     let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties.build())).unwrap();
@@ -79,13 +79,13 @@ fn geo_metadata(geo: &str) -> WriterPropertiesBuilder {
     WriterProperties::builder().set_key_value_metadata(Some(vec![pair]))
 }
 
-type Seen = Vec<(f64, f64, f32)>;
+type ScannedPoints = Vec<(f64, f64, f32)>;
 
 fn source(path: &Path) -> Result<TablePoints> {
     Ok(TablePoints::of(Parquet::open(path, "points.parquet".to_owned())?, &ReadOptions::default()))
 }
 
-fn scan_path(path: &Path, query: &Query<'_>, workers: usize) -> Result<(Seen, ScanReport)> {
+fn scan_path(path: &Path, query: &Query<'_>, workers: usize) -> Result<(ScannedPoints, ScanReport)> {
     let mut seen = vec![Vec::new(); workers];
     let mut closures: Vec<_> = seen
         .iter_mut()
@@ -103,14 +103,14 @@ fn scan_path(path: &Path, query: &Query<'_>, workers: usize) -> Result<(Seen, Sc
     Ok((seen.concat(), report))
 }
 
-fn scan_with(file: &[u8], query: &Query<'_>, workers: usize) -> Result<(Seen, ScanReport)> {
+fn scan_with(file: &[u8], query: &Query<'_>, workers: usize) -> Result<(ScannedPoints, ScanReport)> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("points.parquet");
     fs::write(&path, file).unwrap();
     scan_path(&path, query, workers)
 }
 
-fn scan(file: &[u8], query: &Query<'_>) -> Result<(Seen, ScanReport)> {
+fn scan(file: &[u8], query: &Query<'_>) -> Result<(ScannedPoints, ScanReport)> {
     scan_with(file, query, 1)
 }
 
@@ -127,17 +127,17 @@ fn reasons(report: &ScanReport) -> Vec<(u64, &str)> {
 }
 
 #[test]
-fn every_kind_of_number_is_read() {
+fn all_number_types_are_read() {
     let fields =
         "optional float Longitude; required int32 LAT (DECIMAL(9, 3)); optional int64 value (INTEGER(64, false));";
     let file = plain(
         fields,
         vec![
-            full::<FloatType>([1.5, -2.25]),
+            non_null::<FloatType>([1.5, -2.25]),
             Box::new(|writer| {
                 writer.typed::<Int32Type>().write_batch(&[45_125, -45_125], None, None).unwrap();
             }),
-            full::<Int64Type>([7, -1]),
+            non_null::<Int64Type>([7, -1]),
         ],
     );
     let (seen, report) = scan(&file, &testing::weighted(Some("value"))).unwrap();
@@ -149,20 +149,21 @@ fn every_kind_of_number_is_read() {
     let fields = "optional int64 lon (DECIMAL(18, 6)); optional fixed_len_byte_array(5) lat (DECIMAL(10, 2)); \
                   optional int32 w (INTEGER(8, true));";
     let fixed = |value: i64| FixedLenByteArray::from(value.to_be_bytes()[3..].to_vec());
-    let lat = full::<FixedLenByteArrayType>([fixed(8999), fixed(-8999)]);
-    let file = plain(fields, vec![full::<Int64Type>([12_500_000, -12_500_000]), lat, full::<Int32Type>([100, -100])]);
+    let lat = non_null::<FixedLenByteArrayType>([fixed(8999), fixed(-8999)]);
+    let file =
+        plain(fields, vec![non_null::<Int64Type>([12_500_000, -12_500_000]), lat, non_null::<Int32Type>([100, -100])]);
     assert_eq!(scan(&file, &weighted()).unwrap().0, [(12.5, 89.99, 100.0), (-12.5, -89.99, -100.0)]);
 
     let fields = "optional fixed_len_byte_array(2) x (FLOAT16); optional binary y (DECIMAL(4, 1)); \
                   optional int32 count (INTEGER(32, false));";
     let half = |bits: u16| FixedLenByteArray::from(bits.to_le_bytes().to_vec());
-    let x = full::<FixedLenByteArrayType>([half(0x3C00), half(0xC580)]);
-    let file = plain(fields, vec![x, bytes([vec![0xFF], vec![1, 0]]), full::<Int32Type>([1, -1])]);
+    let x = non_null::<FixedLenByteArrayType>([half(0x3C00), half(0xC580)]);
+    let file = plain(fields, vec![x, bytes([vec![0xFF], vec![1, 0]]), non_null::<Int32Type>([1, -1])]);
     assert_eq!(scan(&file, &weighted()).unwrap().0, [(1.0, -0.1, 1.0), (-5.5, 25.6, u32::MAX as f32)]);
 }
 
 #[test]
-fn nulls_are_rejected_with_their_row() {
+fn nulls_are_rejected_with_their_row_numbers() {
     let fields = "optional double lon; optional double lat; optional float weight;";
     let group = |weight: Option<f32>| {
         vec![
@@ -187,11 +188,11 @@ fn nulls_are_rejected_with_their_row() {
         assert_eq!(reasons(&report), expected);
         assert_eq!(report.rejections[0].input, "points.parquet");
     }
-    // A weight that nobody named costs no point.
+    // A null in a weight column that the query does not name does not reject the row.
     let (seen, report) = scan(&file, &weighted()).unwrap();
     assert_eq!((seen.len(), seen[3], report.rejected), (4, (4.0, 4.0, 1.0), 4));
     assert_eq!((report.ignored[0].values, report.ignored[0].row), (1, 8));
-    // Without weights a null among them does not matter.
+    // A null weight does not matter if no weights are requested.
     assert_eq!(scan(&file, &Query::default()).unwrap().1.rejected, 4);
 }
 
@@ -202,8 +203,8 @@ fn codecs_encodings_page_versions_and_dictionaries_agree() {
     let columns = || {
         vec![
             column::<DoubleType>((0..rows).map(|i| (i % 7 != 0).then_some((i % 180) as f64))),
-            full::<DoubleType>((0..rows).map(|i| (i % 90) as f64 + 0.5)),
-            full::<FloatType>((0..rows).map(|i| (i % 3) as f32)),
+            non_null::<DoubleType>((0..rows).map(|i| (i % 90) as f64 + 0.5)),
+            non_null::<FloatType>((0..rows).map(|i| (i % 3) as f32)),
         ]
     };
     let reference = scan(&plain(fields, columns()), &weighted()).unwrap();
@@ -235,14 +236,14 @@ fn codecs_encodings_page_versions_and_dictionaries_agree() {
 }
 
 #[test]
-fn a_single_row_group_is_shared_and_every_row_arrives_once() {
+fn workers_share_a_row_group_and_read_each_row_once() {
     let rows = 300_000u32;
     let fields = "optional double lon; optional double lat; optional int32 w;";
     let builder = || WriterProperties::builder().set_data_page_row_count_limit(7000).set_write_batch_size(500);
     let columns = vec![
-        full::<DoubleType>((0..rows).map(|i| f64::from(i) / 1000.0)),
+        non_null::<DoubleType>((0..rows).map(|i| f64::from(i) / 1000.0)),
         column::<DoubleType>((0..rows).map(|i| (i % 1000 != 999).then_some(f64::from(i % 50)))),
-        full::<Int32Type>((0..rows).map(|i| i as i32 % 11)),
+        non_null::<Int32Type>((0..rows).map(|i| i as i32 % 11)),
     ];
     let file = write(builder().set_column_data_page_size_limit("lat".into(), 3000), fields, &[columns]);
     let progress = Progress::default();
@@ -261,9 +262,10 @@ fn a_single_row_group_is_shared_and_every_row_arrives_once() {
 }
 
 #[test]
-fn a_row_group_is_cut_into_parts_of_rows() {
+fn a_row_group_is_split_into_ranges_of_rows() {
     let rows = 300_000u32;
-    let columns = vec![full::<DoubleType>((0..rows).map(f64::from)), full::<DoubleType>((0..rows).map(f64::from))];
+    let columns =
+        vec![non_null::<DoubleType>((0..rows).map(f64::from)), non_null::<DoubleType>((0..rows).map(f64::from))];
     let file = testing::file(plain("optional double x; optional double y;", columns));
     let file = Parquet::open(file.path(), String::new()).unwrap();
     for (workers, parts) in [(1, 1), (2, 4)] {
@@ -273,7 +275,7 @@ fn a_row_group_is_cut_into_parts_of_rows() {
 }
 
 #[test]
-fn a_file_without_rows_is_no_error() {
+fn a_file_without_rows_is_not_an_error() {
     let fields = "optional double lon; optional double lat;";
     let groups = [vec![], vec![vec![doubles(&[]), doubles(&[])]]];
     for groups in groups {
@@ -285,7 +287,7 @@ fn a_file_without_rows_is_no_error() {
 }
 
 #[test]
-fn media_types_are_known() {
+fn media_types_of_parquet_are_recognized() {
     let file = plain("required double x; required double y;", vec![doubles(&[1.5]), doubles(&[2.5])]);
     for media_type in ["application/vnd.apache.parquet", "application/x-parquet", "application/octet-stream"] {
         let source = read_as(&file[..], Some(media_type), "-", &ReadOptions::default()).unwrap();
@@ -295,11 +297,11 @@ fn media_types_are_known() {
 }
 
 #[test]
-fn files_that_are_none_or_are_cut_short_say_so() {
+fn other_files_and_truncated_files_are_errors() {
     assert!(error(b"lon,lat\n1,2\n", &Query::default()).contains("not a Parquet file"));
     assert!(error(b"", &Query::default()).contains("not a Parquet file"));
-    let whole = plain("optional double lon; optional double lat;", vec![doubles(&[1.0]), doubles(&[1.0])]);
-    let message = error(&whole[..whole.len() - 1], &Query::default());
+    let complete = plain("optional double lon; optional double lat;", vec![doubles(&[1.0]), doubles(&[1.0])]);
+    let message = error(&complete[..complete.len() - 1], &Query::default());
     assert!(message.contains("not a complete Parquet file: "), "{message}");
     assert!(message.contains("was it still being written?"), "{message}");
     let missing = Parquet::open(Path::new("/nowhere/points.parquet"), String::new()).unwrap_err();
@@ -308,7 +310,7 @@ fn files_that_are_none_or_are_cut_short_say_so() {
 
 #[test]
 fn a_page_that_does_not_match_its_checksum_is_an_error() {
-    // Twelve rows with checksums, plain and not compressed, as Arrow's C++ writer has them.
+    // Twelve rows with page checksums, PLAIN encoded and not compressed, written by Arrow C++.
     let file = include_bytes!("tests/checksums.parquet");
     let rows: Vec<(f64, f64, f32)> = (0..12).map(|i| (f64::from(i) + 0.5, f64::from(i) * 2.0, 1.0)).collect();
     assert_eq!(scan(file, &Query::default()).unwrap().0, rows);
@@ -317,9 +319,9 @@ fn a_page_that_does_not_match_its_checksum_is_an_error() {
     for values in [values(|row| row.0), values(|row| row.1)] {
         let start = file.windows(values.len()).position(|window| window == values).unwrap();
         for offset in start..start + values.len() {
-            let mut spoiled = file.to_vec();
-            spoiled[offset] ^= 1;
-            let message = error(&spoiled, &Query::default());
+            let mut damaged = file.to_vec();
+            damaged[offset] ^= 1;
+            let message = error(&damaged, &Query::default());
             let expected = "points.parquet: row group 0 cannot be read: ";
             assert!(message.starts_with(expected) && message.contains("Page CRC"), "{message}");
         }
@@ -331,19 +333,19 @@ fn a_file_that_changes_between_scans_is_an_error() {
     let fields = "optional double lon; optional double lat;";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("points.parquet");
-    let whole = plain(fields, vec![doubles(&[1.0]), doubles(&[1.0])]);
-    for changed in [&whole[..whole.len() - 1], &[&whole[..], b"more"].concat()] {
-        fs::write(&path, &whole).unwrap();
+    let original = plain(fields, vec![doubles(&[1.0]), doubles(&[1.0])]);
+    for changed in [&original[..original.len() - 1], &[&original[..], b"more"].concat()] {
+        fs::write(&path, &original).unwrap();
         let file = source(&path).unwrap();
         fs::write(&path, changed).unwrap();
-        let mut nobody = |_: Points<'_>| ControlFlow::Continue(());
-        let error = file.scan(&Query::default(), &mut [&mut nobody]).unwrap_err();
+        let mut sink = |_: Points<'_>| ControlFlow::Continue(());
+        let error = file.scan(&Query::default(), &mut [&mut sink]).unwrap_err();
         assert_eq!(error.to_string(), "points.parquet: the file changed while it was read");
     }
 }
 
 #[test]
-fn damage_anywhere_is_an_error_or_harmless() {
+fn damage_at_any_offset_is_an_error_or_harmless() {
     let fields = "optional double lon; required double lat; optional float w; optional binary kind (STRING);";
     let rows = 60;
     let columns = || -> Vec<Column> {
@@ -353,7 +355,7 @@ fn damage_anywhere_is_an_error_or_harmless() {
                 let values: Vec<f64> = (0..rows).map(|i| i as f64).collect();
                 writer.typed::<DoubleType>().write_batch(&values, None, None).unwrap();
             }),
-            full::<FloatType>((0..rows).map(|i| (i % 3) as f32)),
+            non_null::<FloatType>((0..rows).map(|i| (i % 3) as f32)),
             bytes((0..rows).map(|i| vec![b'a' + i as u8 % 3])),
         ]
     };
@@ -378,9 +380,9 @@ fn damage_anywhere_is_an_error_or_harmless() {
             if offset % 16 == 0 {
                 try_scan(&file[..offset]);
             }
-            let mut spoiled = file.clone();
-            spoiled[offset] ^= [0x01, 0x80, 0xFF][offset % 3];
-            try_scan(&spoiled);
+            let mut damaged = file.clone();
+            damaged[offset] ^= [0x01, 0x80, 0xFF][offset % 3];
+            try_scan(&damaged);
         }
     }
 }

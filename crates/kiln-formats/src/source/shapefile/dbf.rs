@@ -25,26 +25,26 @@ pub(super) struct Dbf {
 #[derive(Debug)]
 struct Column {
     name: String,
-    kind: Kind,
-    /// The place of its values in a record.
+    field_type: FieldType,
+    /// The offset of its values in a record.
     start: usize,
     bytes: usize,
 }
 
-/// How values are written.
+/// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FieldType {
     Text,
     Number,
     Date,
     Logical,
-    /// 32 bits.
+    /// A 32-bit integer.
     Integer,
 }
 
-impl Kind {
-    /// The kind that a type's letter stands for, where it is read.
-    fn of(letter: u8) -> Option<Self> {
+impl FieldType {
+    /// The type of a letter; `None` if it is not supported.
+    fn from_letter(letter: u8) -> Option<Self> {
         match letter {
             b'C' => Some(Self::Text),
             b'N' | b'F' => Some(Self::Number),
@@ -60,16 +60,16 @@ impl Dbf {
     const HEADER_BYTES: usize = 32;
     const END_OF_COLUMNS: u8 = 0x0D;
 
-    /// Opens the file at `path`. The texts are in `encoding`, else in the one that the file names.
+    /// Opens the file at `path`. Texts are in `encoding`, else in that of the file's language driver.
     pub(super) fn open(path: PathBuf, encoding: Option<&'static Encoding>) -> Result<Self> {
         let failed = |error| Error::io(&path, "read", error);
         let file = File::open(&path).map_err(failed)?;
         let file_bytes = file.metadata().map_err(failed)?.len();
         let mut head = Vec::new();
-        // The size of the header has 16 bits.
+        // The size of the header is a 16-bit number.
         file.take(1 << 16).read_to_end(&mut head).map_err(failed)?;
-        let damaged = || Error::input(&path, "its header is invalid; is the file damaged?");
-        let number = |place| head.get(place..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes));
+        let damaged = || Error::input(&path, "the header is invalid; is the file damaged?");
+        let number = |offset| head.get(offset..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes));
         let count = head.get(4..).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes));
         let (Some(count), Some(first_record), Some(record_bytes)) = (count, number(8), number(10)) else {
             return Err(damaged());
@@ -77,7 +77,7 @@ impl Dbf {
         let encoding = encoding.or_else(|| encoding_of_driver(*head.get(29)?));
         let descriptions = head.get(Self::HEADER_BYTES..first_record.into()).ok_or_else(damaged)?;
         let mut columns = Vec::new();
-        // The first byte of a record is a flag for deleted ones.
+        // The first byte of a record is the deletion flag.
         let mut start = 1;
         for description in descriptions.as_chunks::<32>().0 {
             if description[0] == Self::END_OF_COLUMNS {
@@ -85,8 +85,8 @@ impl Dbf {
             }
             let name = description[..11].split(|&byte| byte == 0).next().unwrap_or_default();
             let (letter, bytes) = (description[11], description[16].into());
-            if let Some(kind) = Kind::of(letter) {
-                columns.push(Column { name: text(name, encoding), kind, start, bytes });
+            if let Some(field_type) = FieldType::from_letter(letter) {
+                columns.push(Column { name: text(name, encoding), field_type, start, bytes });
             }
             start += bytes;
         }
@@ -94,14 +94,16 @@ impl Dbf {
         if start > record_bytes {
             return Err(damaged());
         }
-        let whole = file_bytes.saturating_sub(first_record.into()) / record_bytes as u64;
-        let records = whole.min(count.into());
+        let complete = file_bytes.saturating_sub(first_record.into()) / record_bytes as u64;
+        let records = complete.min(count.into());
         Ok(Self { encoding, columns, first_record: first_record.into(), record_bytes, records, path })
     }
 
-    /// The names of the columns, and whether they have numbers.
+    /// The names of the columns, and whether they are numeric.
     pub(super) fn columns(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.columns.iter().map(|column| (&*column.name, matches!(column.kind, Kind::Number | Kind::Integer)))
+        self.columns
+            .iter()
+            .map(|column| (&*column.name, matches!(column.field_type, FieldType::Number | FieldType::Integer)))
     }
 }
 
@@ -109,9 +111,9 @@ impl Dbf {
 pub(super) struct Records<'d> {
     dbf: &'d Dbf,
     source: BufReader<File>,
-    left: u64,
+    remaining: u64,
     record: Vec<u8>,
-    /// The requested columns, with their values in the record at hand.
+    /// The requested columns, with their values in the current record.
     values: Vec<(Option<&'d Column>, String)>,
 }
 
@@ -119,25 +121,25 @@ impl<'d> Records<'d> {
     const BUFFER_BYTES: usize = 1 << 18;
     const DELETED: u8 = b'*';
 
-    /// Opens the file of `dbf`, whose columns have the numbers from `first` on in the request.
+    /// Opens the file of `dbf`. `first` is the index of its first column in the schema of the table.
     pub(super) fn open(dbf: &'d Dbf, request: &Request<'_>, first: usize) -> Result<Self> {
         let mut file = File::open(&dbf.path).map_err(|error| Error::io(&dbf.path, "read", error))?;
         file.seek(SeekFrom::Start(dbf.first_record)).map_err(|error| Error::io(&dbf.path, "read", error))?;
         let column = |index: Option<usize>| dbf.columns.get(index?.checked_sub(first)?);
         let values = request.columns.iter().map(|requested| (column(requested.index), String::new())).collect();
         let source = BufReader::with_capacity(Self::BUFFER_BYTES, file);
-        Ok(Self { dbf, source, left: dbf.records, record: vec![0; dbf.record_bytes], values })
+        Ok(Self { dbf, source, remaining: dbf.records, record: vec![0; dbf.record_bytes], values })
     }
 
-    /// Goes on to the next record; returns whether it is deleted. Behind the last one there are records without values.
+    /// Reads the next record and returns whether it is deleted. After the last record, records are empty.
     pub(super) fn next(&mut self) -> Result<bool> {
         self.values.iter_mut().for_each(|(_, value)| value.clear());
-        if self.left == 0 {
+        if self.remaining == 0 {
             return Ok(false);
         }
-        self.left -= 1;
-        let read = self.source.read_exact(&mut self.record);
-        read.map_err(|error| read_error(&self.dbf.path.to_string_lossy(), error))?;
+        self.remaining -= 1;
+        let result = self.source.read_exact(&mut self.record);
+        result.map_err(|error| read_error(&self.dbf.path.to_string_lossy(), error))?;
         for (column, value) in &mut self.values {
             if let Some(column) = column
                 && let Some(bytes) = self.record.get(column.start..column.start + column.bytes)
@@ -148,33 +150,35 @@ impl<'d> Records<'d> {
         Ok(self.record.first() == Some(&Self::DELETED))
     }
 
-    /// The value of the requested column at `place`.
-    pub(super) fn get(&self, place: usize) -> Value<'_> {
-        self.values.get(place).map_or(Value::Null, |(_, value)| Value::Text(value))
+    /// The value of the requested column at `index`.
+    pub(super) fn get(&self, index: usize) -> Value<'_> {
+        self.values.get(index).map_or(Value::Null, |(_, value)| Value::Text(value))
     }
 }
 
 impl Column {
-    /// Writes a value as text: nothing if there is none.
+    /// Appends a value as text to `value`; nothing if it is missing.
     fn write(&self, bytes: &[u8], encoding: Option<&'static Encoding>, value: &mut String) {
         let trimmed = bytes.trim_ascii();
-        match (self.kind, trimmed) {
-            (Kind::Integer, _) => {
+        match (self.field_type, trimmed) {
+            (FieldType::Integer, _) => {
                 value.extend(bytes.first_chunk().map(|bytes| i32::from_le_bytes(*bytes).to_string()));
             }
-            (Kind::Logical, [b'T' | b't' | b'Y' | b'y']) => value.push_str("true"),
-            (Kind::Logical, [b'F' | b'f' | b'N' | b'n']) => value.push_str("false"),
-            // Stars stand for a number with more digits than the column has, zeros for no date.
-            (Kind::Logical, _) | (Kind::Number, [b'*', ..]) | (Kind::Date, [b'0', b'0', b'0', b'0', ..]) => {}
-            (Kind::Date, [year @ .., m1, m2, d1, d2]) if trimmed.len() == 8 && trimmed.is_ascii() => {
+            (FieldType::Logical, [b'T' | b't' | b'Y' | b'y']) => value.push_str("true"),
+            (FieldType::Logical, [b'F' | b'f' | b'N' | b'n']) => value.push_str("false"),
+            // Asterisks mean that a number exceeds the width of the column; zeros mean a missing date.
+            (FieldType::Logical, _)
+            | (FieldType::Number, [b'*', ..])
+            | (FieldType::Date, [b'0', b'0', b'0', b'0', ..]) => {}
+            (FieldType::Date, [year @ .., m1, m2, d1, d2]) if trimmed.len() == 8 && trimmed.is_ascii() => {
                 value.extend(year.iter().chain([b'-', *m1, *m2, b'-', *d1, *d2].iter()).map(|&byte| char::from(byte)));
             }
-            (Kind::Text | Kind::Number | Kind::Date, _) => value.push_str(&text(trimmed, encoding)),
+            (FieldType::Text | FieldType::Number | FieldType::Date, _) => value.push_str(&text(trimmed, encoding)),
         }
     }
 }
 
-/// A text in `encoding`, or in UTF-8 or else Windows-1252.
+/// Decodes a text from `encoding`; without one, from UTF-8 if it is valid, else from Windows-1252.
 fn text(bytes: &[u8], encoding: Option<&'static Encoding>) -> String {
     let bytes = bytes.split(|&byte| byte == 0).next().unwrap_or_default().trim_ascii_end();
     match (encoding, str::from_utf8(bytes)) {
@@ -183,7 +187,7 @@ fn text(bytes: &[u8], encoding: Option<&'static Encoding>) -> String {
     }
 }
 
-/// The encoding that a `.cpg` file names: a label of the WHATWG, or the number of a code page or of ISO 8859.
+/// The encoding of a label in a `.cpg` file: a WHATWG label, or the number of a code page or an ISO 8859 part.
 pub(super) fn encoding_of_label(label: &str) -> Option<&'static Encoding> {
     let label = label.trim().trim_start_matches('\u{FEFF}').to_ascii_lowercase().replace(['_', ' '], "-");
     let number = label.trim_start_matches(|first: char| !first.is_ascii_digit());
@@ -203,7 +207,7 @@ pub(super) fn encoding_of_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label(label.as_bytes()).or_else(|| Encoding::for_label(code_page()?.as_bytes()))
 }
 
-/// The encoding that the number of a language driver stands for.
+/// The encoding of a language driver ID.
 fn encoding_of_driver(driver: u8) -> Option<&'static Encoding> {
     let label = match driver {
         0x03 | 0x57 | 0x58 | 0x59 => "1252",

@@ -1,4 +1,4 @@
-//! The shapes of a `.shp` file, as the ESRI Shapefile Technical Description of 1998 has them.
+//! The shapes of a `.shp` file, according to the ESRI Shapefile Technical Description of 1998.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use crate::source::values::write_wkb;
 
-/// Bytes of the header of a file.
+/// Size of the file header.
 const HEADER_BYTES: usize = 100;
 
-/// The number that a file begins with.
+/// The file code at the start of a file.
 const FILE_CODE: [u8; 4] = 9994_u32.to_be_bytes();
 
-/// The size of a file as its header states it; `None` if it has no header.
+/// The size that the header declares; `None` if there is no valid header.
 pub(super) fn declared_bytes(file: File) -> io::Result<Option<u64>> {
     let mut header = Vec::new();
     file.take(HEADER_BYTES as u64).read_to_end(&mut header)?;
@@ -29,9 +29,9 @@ pub(super) fn declared_bytes(file: File) -> io::Result<Option<u64>> {
 pub(super) enum Shape<'s> {
     /// No geometry.
     Null,
-    /// Points in WKB.
+    /// Points as WKB.
     Points(&'s [u8]),
-    /// Another geometry, by its name.
+    /// Another geometry, by name.
     Other(&'static str),
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Shape<'s> {
 #[derive(Debug)]
 pub(super) struct Shapes {
     source: BufReader<File>,
-    /// The bytes of the file, and those of them that are read.
+    /// The size of the file, and the number of bytes read.
     bytes: u64,
     offset: u64,
     content: Vec<u8>,
@@ -48,30 +48,30 @@ pub(super) struct Shapes {
 
 impl Shapes {
     const BUFFER_BYTES: usize = 1 << 18;
-    /// Largest shape whose points are read.
+    /// The maximum size of a shape.
     const MAX_SHAPE_BYTES: u64 = 64 << 20;
-    /// Bytes of the header of a shape, and of the number of its kind.
+    /// Sizes of the header of a shape and of its type.
     const SHAPE_HEADER_BYTES: u64 = 8;
-    const KIND_BYTES: u64 = 4;
-    /// Bytes before the number of several points.
+    const TYPE_BYTES: u64 = 4;
+    /// Size of the bounding box before the number of points of a multipoint.
     const BOUNDS_BYTES: usize = 32;
 
-    /// Opens the file at `path`, which has `bytes`.
+    /// Opens the file at `path` of `bytes` bytes.
     pub(super) fn open(path: &Path, bytes: u64) -> io::Result<Self> {
         let mut source = BufReader::with_capacity(Self::BUFFER_BYTES, File::open(path)?);
         source.seek_relative(HEADER_BYTES as i64)?;
         Ok(Self { source, bytes, offset: HEADER_BYTES as u64, content: Vec::new(), wkb: Vec::new() })
     }
 
-    /// The bytes that are read.
+    /// The number of bytes read.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The next shape.
+    /// Reads the next shape; `None` at the end of the file.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] if the sizes of the file contradict each other.
+    /// [`ErrorKind::InvalidData`] if the size or the type of the shape is invalid.
     pub(super) fn next(&mut self) -> io::Result<Option<Shape<'_>>> {
         if self.offset >= self.bytes {
             return Ok(None);
@@ -84,21 +84,21 @@ impl Shapes {
         let [_, size] = self.read_words()?.map(u32::from_be_bytes);
         let size = u64::from(size) * 2;
         let end = start + Self::SHAPE_HEADER_BYTES + size;
-        if size < Self::KIND_BYTES || end > self.bytes {
+        if size < Self::TYPE_BYTES || end > self.bytes {
             return Err(damaged());
         }
-        let [kind] = self.read_words()?.map(u32::from_le_bytes);
-        let left = size - Self::KIND_BYTES;
+        let [shape_type] = self.read_words()?.map(u32::from_le_bytes);
+        let remaining = size - Self::TYPE_BYTES;
         self.offset = end;
-        let other = match kind {
+        let other = match shape_type {
             0 => None,
             1 | 11 | 21 | 8 | 18 | 28 => {
-                if left > Self::MAX_SHAPE_BYTES {
+                if remaining > Self::MAX_SHAPE_BYTES {
                     return Err(damaged());
                 }
-                self.content.resize(left as usize, 0);
+                self.content.resize(remaining as usize, 0);
                 self.source.read_exact(&mut self.content)?;
-                let is_multiple = matches!(kind, 8 | 18 | 28);
+                let is_multiple = matches!(shape_type, 8 | 18 | 28);
                 let points = if is_multiple { points(&self.content) } else { self.content.as_chunks().0.get(..1) };
                 write_wkb(points.ok_or_else(damaged)?, is_multiple, &mut self.wkb);
                 return Ok(Some(Shape::Points(&self.wkb)));
@@ -108,7 +108,7 @@ impl Shapes {
             31 => Some("MultiPatch"),
             _ => return Err(damaged()),
         };
-        self.source.seek_relative(left as i64)?;
+        self.source.seek_relative(remaining as i64)?;
         Ok(Some(other.map_or(Shape::Null, Shape::Other)))
     }
 
@@ -119,7 +119,7 @@ impl Shapes {
     }
 }
 
-/// The points of a shape of several.
+/// The points of a multipoint shape; `None` if it is truncated.
 fn points(content: &[u8]) -> Option<&[[u8; 16]]> {
     let (count, points) = content.get(Shapes::BOUNDS_BYTES..)?.split_first_chunk()?;
     points.as_chunks().0.get(..u32::from_le_bytes(*count) as usize)

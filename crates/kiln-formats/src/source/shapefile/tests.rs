@@ -8,7 +8,7 @@ use super::*;
 
 const POINT: &str = "0101000000000000000000f03f0000000000000040";
 
-/// A shape of this kind with `content` behind it.
+/// A shape of a type with `content`.
 fn shape(kind: i32, content: &[u8]) -> Vec<u8> {
     let words = content.len() as i32 / 2 + 2;
     [&1_i32.to_be_bytes(), &words.to_be_bytes(), &kind.to_le_bytes(), content].concat()
@@ -19,8 +19,8 @@ fn ordinates(points: &[f64]) -> Vec<u8> {
     points.iter().flat_map(|ordinate| ordinate.to_le_bytes()).collect()
 }
 
-/// Bounds, a number, and points, as shapes of several have them.
-fn several(points: &[f64]) -> Vec<u8> {
+/// The content of a multipoint shape: bounding box, number of points, and points.
+fn multipoint(points: &[f64]) -> Vec<u8> {
     [[0; 32].as_slice(), &(points.len() as i32 / 2).to_le_bytes(), &ordinates(points)].concat()
 }
 
@@ -32,7 +32,7 @@ fn shp(shapes: &[Vec<u8>]) -> Vec<u8> {
     [header, shapes].concat()
 }
 
-/// A `.dbf` file with a date of zero and columns of these types and widths, whose records begin with their flag.
+/// A `.dbf` file with a zero date, `columns` (name, type, width) and `records`, which start with the deletion flag.
 fn dbf(driver: u8, columns: &[(&str, u8, u8)], records: &[Vec<u8>]) -> Vec<u8> {
     let mut content = vec![0; 32];
     let record_bytes = 1 + columns.iter().map(|column| u16::from(column.2)).sum::<u16>();
@@ -53,7 +53,7 @@ fn dbf(driver: u8, columns: &[(&str, u8, u8)], records: &[Vec<u8>]) -> Vec<u8> {
     content
 }
 
-/// The path of the `.shp` file of a shapefile of these files.
+/// Writes the files of a shapefile and returns the path of its `.shp` file, the first one.
 fn write(folder: &TempDir, files: &[(&str, &[u8])]) -> PathBuf {
     for (name, content) in files {
         std::fs::write(folder.path().join(name), content).unwrap();
@@ -82,8 +82,8 @@ fn shapes_have_the_values_of_their_records() {
         shape(0, &[]),
         shape(11, &ordinates(&[1.0, 2.0, 9.0, 9.0])),
         shape(21, &ordinates(&[1.0, 2.0, 9.0])),
-        shape(8, &several(&[1.0, 2.0, 1.0, 2.0])),
-        shape(18, &[several(&[1.0, 2.0]), vec![0; 24]].concat()),
+        shape(8, &multipoint(&[1.0, 2.0, 1.0, 2.0])),
+        shape(18, &[multipoint(&[1.0, 2.0]), vec![0; 24]].concat()),
         shape(3, &[7; 60]),
         shape(1, &ordinates(&[1.0, 2.0])),
     ];
@@ -113,13 +113,13 @@ fn shapes_have_the_values_of_their_records() {
         rows.rows,
         [
             row(format!("{POINT} first 1700000001 1.5 2024-05-01 true")),
-            Err("its record in the .dbf file is deleted".to_owned()),
+            Err("the record in the .dbf file is deleted".to_owned()),
             row("- été - - - -".to_owned()),
             row(format!("{POINT} - 1500 - - false")),
             row(format!("{POINT} e - - - -")),
             row(format!("010400000002000000{POINT}{POINT} f - - - -")),
             row(format!("010400000001000000{POINT} g - - - -")),
-            Err(Flaw::NotAPoint("LineString".into()).to_string()),
+            Err(GeometryError::NotAPoint("LineString".into()).to_string()),
             row(format!("{POINT} - - - - -")),
         ]
     );
@@ -127,7 +127,7 @@ fn shapes_have_the_values_of_their_records() {
 }
 
 #[test]
-fn shapes_without_records_have_their_geometry() {
+fn a_shapefile_without_a_dbf_file_has_only_the_geometry() {
     let folder = tempfile::tempdir().unwrap();
     let shapes = vec![shape(1, &ordinates(&[1.0, 2.0])); 20_000];
     let shapefile = open(&write(&folder, &[("a.shp", &shp(&shapes))])).unwrap();
@@ -138,7 +138,7 @@ fn shapes_without_records_have_their_geometry() {
 }
 
 #[test]
-fn texts_are_in_the_encoding_that_a_file_or_the_caller_names() {
+fn texts_are_decoded_by_the_dbf_or_cpg_file_or_the_options() {
     let shapes = shp(&[shape(1, &ordinates(&[1.0, 2.0]))]);
     for (driver, label, text, expected) in [
         (0xC9, "", b"\xE9".as_slice(), "й"),
@@ -165,40 +165,40 @@ fn texts_are_in_the_encoding_that_a_file_or_the_caller_names() {
 }
 
 #[test]
-fn sizes_that_contradict_each_other_are_errors() {
+fn inconsistent_sizes_are_errors() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = shp(&[shape(1, &ordinates(&[1.0, 2.0])), shape(1, &ordinates(&[1.0, 2.0]))]);
+    let complete = shp(&[shape(1, &ordinates(&[1.0, 2.0])), shape(1, &ordinates(&[1.0, 2.0]))]);
     let message = |content: &[u8]| {
         let read = open(&write(&folder, &[("a.shp", content)])).and_then(|table| scan(&table, &["geometry"], 1));
         read.unwrap_err().to_string()
     };
-    assert_eq!(message(&whole[..150]), "x.shp: it has 150 of 156 bytes; was the file cut off?");
+    assert_eq!(message(&complete[..150]), "x.shp: it has 150 of 156 bytes; was the file truncated?");
     for length in [0, 4, 99] {
-        assert!(message(&whole[..length]).starts_with("x.shp: not a shapefile"));
+        assert!(message(&complete[..length]).starts_with("x.shp: not a shapefile"));
     }
     let invalid = "x.shp: the shape at byte 128 has an invalid size; is the file damaged?";
-    for (place, bytes) in
+    for (offset, bytes) in
         [(132, [0, 0, 0, 1]), (132, [0x7F, 0xFF, 0xFF, 0xFF]), (136, [9, 9, 0, 0]), (136, [8, 0, 0, 0])]
     {
-        let mut content = whole.clone();
-        content[place..place + 4].copy_from_slice(&bytes);
+        let mut content = complete.clone();
+        content[offset..offset + 4].copy_from_slice(&bytes);
         assert_eq!(message(&content), invalid);
     }
-    let mut points = shp(&[shape(1, &ordinates(&[1.0, 2.0])), shape(8, &several(&[1.0, 2.0]))]);
+    let mut points = shp(&[shape(1, &ordinates(&[1.0, 2.0])), shape(8, &multipoint(&[1.0, 2.0]))]);
     points[172] = 2;
     assert_eq!(message(&points), invalid);
     std::fs::write(folder.path().join("a.dbf"), [3; 40]).unwrap();
-    assert!(message(&whole).ends_with("a.dbf: its header is invalid; is the file damaged?"));
+    assert!(message(&complete).ends_with("a.dbf: the header is invalid; is the file damaged?"));
 }
 
 #[test]
-fn damaged_files_only_give_errors() {
+fn damaged_files_cause_only_errors() {
     let folder = tempfile::tempdir().unwrap();
     let shapes = shp(&[
         shape(1, &ordinates(&[1.0, 2.0])),
-        shape(8, &several(&[1.0, 2.0, 3.0, 4.0])),
+        shape(8, &multipoint(&[1.0, 2.0, 3.0, 4.0])),
         shape(5, &[7; 60]),
-        shape(18, &[several(&[1.0, 2.0]), vec![0; 24]].concat()),
+        shape(18, &[multipoint(&[1.0, 2.0]), vec![0; 24]].concat()),
     ]);
     let records = dbf(0, &COLUMNS, &vec![record(' ', "first", "1700000001", "1.5", "20240501", 'T'); 4]);
     for (name, original) in [("a.shp", &shapes), ("a.dbf", &records)] {
@@ -213,10 +213,10 @@ fn damaged_files_only_give_errors() {
 }
 
 #[test]
-fn points_of_a_body_have_their_places() {
+fn points_of_a_request_body_are_read() {
     let shapes = [
         shape(1, &ordinates(&[1.0, 2.0])),
-        shape(8, &several(&[3.0, 4.0, 5.0, 6.0])),
+        shape(8, &multipoint(&[3.0, 4.0, 5.0, 6.0])),
         shape(5, &[7; 60]),
         shape(0, &[]),
     ];
@@ -226,7 +226,7 @@ fn points_of_a_body_have_their_places() {
 }
 
 #[test]
-fn an_encoding_that_is_named_is_that_of_the_texts_alone() {
+fn the_encoding_of_the_options_applies_only_to_texts() {
     let folder = tempfile::tempdir().unwrap();
     let shapes = shp(&[shape(1, &ordinates(&[1.0, 2.0]))]);
     let records = dbf(0, &[("type", b'C', 1)], &[vec![b' ', 0xE9]]);

@@ -1,4 +1,4 @@
-//! Which columns are read, and what they may hold.
+//! The selection of columns, and their types.
 
 use arrow_array::builder::{ListBuilder, PrimitiveRunBuilder, StringBuilder};
 use arrow_array::types::{Float64Type, Int16Type};
@@ -11,7 +11,7 @@ use crate::source::CoordinateSpace;
 use crate::source::role::Role;
 
 #[test]
-fn every_kind_of_number_is_read() {
+fn all_number_types_are_read() {
     let halves = ScalarBuffer::from(Buffer::from_vec(vec![0x3C00u16, 0xC000]));
     let kinds: Vec<ArrayRef> = vec![
         Arc::new(Int8Array::from(vec![1, -2])),
@@ -30,7 +30,7 @@ fn every_kind_of_number_is_read() {
     }
     let unsigned: ArrayRef = Arc::new(UInt8Array::from(vec![7, 200]));
     let large: ArrayRef = Arc::new(UInt64Array::from(vec![7, u64::MAX]));
-    let file = file_with(&[batch(vec![("x", unsigned.clone()), ("y", unsigned), ("w", large)])], packed(None));
+    let file = file_with(&[batch(vec![("x", unsigned.clone()), ("y", unsigned), ("w", large)])], compressed(None));
     let plane = weighted(Some("w")).with_coordinate_space(CoordinateSpace::Plane);
     let (points, report) = scan(&file, &plane).unwrap();
     assert_eq!(points, [(7.0, 7.0, 7.0)]);
@@ -38,7 +38,7 @@ fn every_kind_of_number_is_read() {
 }
 
 #[test]
-fn nulls_are_rejected_with_their_row() {
+fn nulls_are_rejected_with_their_row_numbers() {
     let lon: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(3.0), Some(4.0)]));
     let lat: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), Some(2), None, Some(4)]));
     let weight: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2), Some(3), None]));
@@ -60,7 +60,7 @@ fn nulls_are_rejected_with_their_row() {
 }
 
 #[test]
-fn times_are_read_however_they_are_stored() {
+fn times_of_all_types_are_read() {
     let day_us = 86_400_000_000i64;
     let days = [Some(739), Some(740), None, Some(749), Some(750)];
     let ticks = |scale: i64| days.map(|day| day.map(|day: i64| day * scale));
@@ -81,23 +81,27 @@ fn times_are_read_however_they_are_stored() {
         Arc::new(StringViewArray::from_iter(texts)),
     ];
     for time in kinds {
-        let held = time.data_type().clone();
-        let place = || floats((0..5).map(f64::from));
-        let file = file_with(&[batch(vec![("x", place()), ("y", place()), ("time", time)])], packed(None));
+        let data_type = time.data_type().clone();
+        let coordinates = || floats((0..5).map(f64::from));
+        let file =
+            file_with(&[batch(vec![("x", coordinates()), ("y", coordinates()), ("time", time)])], compressed(None));
         let query = marked().with_start(Some(740 * day_us)).with_end(Some(750 * day_us));
         let (seen, report) = scan_marked(&file, &query);
-        assert_eq!(seen, marks(&[(1.0, Some(740 * day_us), None), (3.0, Some(749 * day_us), None)]), "{held}");
-        assert_eq!((report.read, report.filtered, report.rejected), (5, 3, 0), "{held}");
-        assert_eq!(scan_marked(&file, &marked()).0[2], (2.0, None, None), "{held}");
+        assert_eq!(seen, marks(&[(1.0, Some(740 * day_us), None), (3.0, Some(749 * day_us), None)]), "{data_type}");
+        assert_eq!((report.read, report.filtered, report.rejected), (5, 3, 0), "{data_type}");
+        assert_eq!(scan_marked(&file, &marked()).0[2], (2.0, None, None), "{data_type}");
     }
 }
 
 #[test]
-fn a_time_that_cannot_be_read_is_left_out_and_rejected_where_the_column_is_named() {
-    let place = || floats([1.0, 2.0, 3.0]);
+fn an_invalid_time_is_ignored_or_rejected_if_the_query_names_the_column() {
+    let coordinates = || floats([1.0, 2.0, 3.0]);
     let time: ArrayRef = Arc::new(StringArray::from(vec!["yesterday", "1972-01-02", "now"]));
     let kind: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
-    let file = file_with(&[batch(vec![("x", place()), ("y", place()), ("date", time), ("kind", kind)])], packed(None));
+    let file = file_with(
+        &[batch(vec![("x", coordinates()), ("y", coordinates()), ("date", time), ("kind", kind)])],
+        compressed(None),
+    );
     let time_us = Some(63_158_400_000_000);
     let (seen, report) = scan_marked(&file, &marked());
     assert_eq!(seen, marks(&[(1.0, None, Some("a")), (2.0, time_us, Some("b")), (3.0, None, Some("c"))]));
@@ -110,14 +114,14 @@ fn a_time_that_cannot_be_read_is_left_out_and_rejected_where_the_column_is_named
     let reasons: Vec<_> = rejections(&report);
     assert!(reasons[0].1.starts_with("date: \"yesterday\" is not a time such as 2024-01-31"), "{reasons:?}");
     assert_eq!((reasons[0].0, reasons[1].0), (1, 3));
-    let rows = batch(vec![("x", place()), ("y", place()), ("time", floats([f64::NAN, 1.7e9, 1e300]))]);
-    let (seen, report) = scan_marked(&file_with(&[rows], packed(None)), &marked());
+    let rows = batch(vec![("x", coordinates()), ("y", coordinates()), ("time", floats([f64::NAN, 1.7e9, 1e300]))]);
+    let (seen, report) = scan_marked(&file_with(&[rows], compressed(None)), &marked());
     assert_eq!(seen, marks(&[(1.0, None, None), (2.0, Some(1_700_000_000_000_000), None), (3.0, None, None)]));
     assert!(report.ignored[0].reason.starts_with("time: 1e300 is neither a date"), "{report:?}");
 }
 
 #[test]
-fn categories_are_texts_dictionaries_integers_or_truth_values() {
+fn categories_are_texts_dictionaries_integers_or_booleans() {
     let texts = [Some("a"), None, Some("b"), Some("a")];
     let numbers = [Some(-1i64), None, Some(2), Some(-1)];
     let kinds: Vec<(ArrayRef, [&str; 2])> = vec![
@@ -132,21 +136,21 @@ fn categories_are_texts_dictionaries_integers_or_truth_values() {
         (Arc::new(BooleanArray::from_iter(numbers.map(|n| n.map(|n| n > 0)))), ["false", "true"]),
     ];
     for (category, [a, b]) in kinds {
-        let held = category.data_type().clone();
-        let place = || floats((0..4).map(f64::from));
-        let rows = batch(vec![("x", place()), ("y", place()), ("category", category)]);
+        let data_type = category.data_type().clone();
+        let coordinates = || floats((0..4).map(f64::from));
+        let rows = batch(vec![("x", coordinates()), ("y", coordinates()), ("category", category)]);
         for file in both(&[rows.clone(), rows]) {
             let expected = [(0.0, None, Some(a)), (1.0, None, None), (2.0, None, Some(b)), (3.0, None, Some(a))];
-            assert_eq!(scan_marked(&file, &marked()).0, marks(&[expected, expected].concat()), "{held}");
+            assert_eq!(scan_marked(&file, &marked()).0, marks(&[expected, expected].concat()), "{data_type}");
             let query = Query::default().with_category_filter(vec!["other".to_owned(), a.to_owned()]);
             let (points, report) = scan(&file, &query).unwrap();
-            assert_eq!((points.len(), report.filtered), (4, 4), "{held}");
+            assert_eq!((points.len(), report.filtered), (4, 4), "{data_type}");
         }
     }
 }
 
 #[test]
-fn a_dictionary_may_change_within_a_stream() {
+fn a_stream_may_replace_or_extend_a_dictionary() {
     let part = |names: [&str; 3]| {
         let kind: ArrayRef = Arc::new(DictionaryArray::<UInt32Type>::from_iter(names));
         let other: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::from_iter(["x", "y", names[0]]));
@@ -155,29 +159,29 @@ fn a_dictionary_may_change_within_a_stream() {
     let names = [["a", "b", "a"], ["c", "c", "d"], ["a", "b", "a"]];
     let expected: Vec<_> =
         names.iter().flatten().zip([1.0, 2.0, 3.0].repeat(3)).map(|(name, lon)| (lon, None, Some(*name))).collect();
-    let replaced = stream_with(&names.map(part), packed(Some(CompressionType::ZSTD)));
-    let grown: Vec<RecordBatch> = (1..=3).map(|parts| part_of_growing(&names[..parts])).collect();
+    let replaced = stream_with(&names.map(part), compressed(Some(CompressionType::ZSTD)));
+    let grown: Vec<RecordBatch> = (1..=3).map(|parts| batch_with_all_names(&names[..parts])).collect();
     let deltas = IpcWriteOptions::default().with_dictionary_handling(DictionaryHandling::Delta);
     for stream in [replaced, stream_with(&grown, deltas)] {
         let file = testing::file(&stream);
         let source = source(file.path()).unwrap();
         assert_eq!(testing::scan_marked(&source, &marked()).unwrap().0, marks(&expected));
-        // Where no category is needed, no dictionary is.
+        // Without categories, no dictionary is read.
         assert_eq!(testing::scan(&source, &Query::default(), 2).unwrap().0.len(), 9);
         let query = Query::default().with_category_filter(vec!["d".to_owned()]);
         assert_eq!(testing::scan(&source, &query, 2).unwrap().0, [(3.0, 0.0, 1.0)]);
     }
 }
 
-/// The last three of some rows, with a dictionary of the names of all.
-fn part_of_growing(names: &[[&str; 3]]) -> RecordBatch {
+/// The last three rows, with a dictionary of all names.
+fn batch_with_all_names(names: &[[&str; 3]]) -> RecordBatch {
     let all = DictionaryArray::<UInt32Type>::from_iter(names.iter().flatten().copied());
     let kind: ArrayRef = Arc::new(all.slice(names.len() * 3 - 3, 3));
     batch(vec![("x", floats([1.0, 2.0, 3.0])), ("y", floats([0.0; 3])), ("kind", kind)])
 }
 
 #[test]
-fn columns_of_any_type_may_be_in_between() {
+fn columns_of_any_type_are_skipped() {
     let mut list = ListBuilder::new(StringBuilder::new());
     list.append_value([Some("a long text that no view holds"), None]);
     list.append_value([Some("b")]);
@@ -205,39 +209,44 @@ fn columns_of_any_type_may_be_in_between() {
         ("names", Arc::new(DictionaryArray::<Int8Type>::from_iter(["a", "b"]))),
     ];
     for (name, column) in &odd {
-        let wanted = |name: &'static str, value: f64| (name, floats([value, value + 1.0]));
-        let columns =
-            vec![wanted("x", 1.0), (name, column.clone()), wanted("y", 3.0), (name, column.clone()), wanted("w", 5.0)];
+        let requested = |name: &'static str, value: f64| (name, floats([value, value + 1.0]));
+        let columns = vec![
+            requested("x", 1.0),
+            (name, column.clone()),
+            requested("y", 3.0),
+            (name, column.clone()),
+            requested("w", 5.0),
+        ];
         for file in both(&[batch(columns)]) {
             assert_eq!(scan(&file, &weighted(None)).unwrap().0, [(1.0, 3.0, 5.0), (2.0, 4.0, 6.0)], "{name}");
         }
     }
     let all: Vec<(&str, ArrayRef)> =
         odd.into_iter().chain([("y", floats([3.0, 4.0])), ("x", floats([1.0, 2.0]))]).collect();
-    let file = stream_with(&[batch(all)], packed(Some(CompressionType::LZ4_FRAME)));
+    let file = stream_with(&[batch(all)], compressed(Some(CompressionType::LZ4_FRAME)));
     assert_eq!(scan(&file, &Query::default()).unwrap().0, [(1.0, 3.0, 1.0), (2.0, 4.0, 1.0)]);
 }
 
 #[test]
-fn columns_are_named_by_the_user_or_explained() {
+fn columns_can_be_named_and_errors_list_the_available_ones() {
     let text: ArrayRef = Arc::new(StringArray::from(vec!["8"]));
     let time: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]));
     let decimal: ArrayRef = Arc::new(Decimal128Array::from(vec![0]));
     let rows =
         vec![("Easting", floats([8.0])), ("northing", floats([9.0])), ("lon", text), ("w", time), ("d", decimal)];
-    let file = file_with(&[batch(rows)], packed(None));
+    let file = file_with(&[batch(rows)], compressed(None));
     let named = |lon: Option<&str>, lat: Option<&str>, weight: Option<&str>| {
         let own = |name: Option<&str>| name.map(str::to_owned);
         let columns = Columns { lon: own(lon), lat: own(lat), weight: own(weight), ..Columns::default() };
         Query::default().with_names(columns).with_weights(true)
     };
-    // A timestamp is no weight, even if it is called like one.
+    // A timestamp column is not used as the weight even if it is called `w`.
     assert_eq!(scan(&file, &named(Some("easting"), Some("northing"), None)).unwrap().0, [(8.0, 9.0, 1.0)]);
     let fails = |query: &Query<'_>, expected: &str| {
         let message = error(&file, query);
         assert!(message.starts_with("points.arrow: ") && message.contains(expected), "{message}");
     };
-    // Numbers may be texts and decimals.
+    // Texts and decimals are read as numbers.
     assert_eq!(scan(&file, &named(Some("lon"), Some("northing"), None)).unwrap().0, [(8.0, 9.0, 1.0)]);
     assert_eq!(scan(&file, &named(Some("d"), Some("northing"), None)).unwrap().0, [(0.0, 9.0, 1.0)]);
     fails(
@@ -260,7 +269,7 @@ fn columns_are_named_by_the_user_or_explained() {
     fails(&query, "no column has a usual name for the time (time, timestamp, datetime, date); name one with time: ");
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
     fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
-    // What is only wished for need not be there.
-    let wished = named(Some("Easting"), Some("northing"), None).with_times(true).with_categories(true);
-    assert_eq!(scan_marked(&file, &wished).0, marks(&[(8.0, None, None)]));
+    // Requested times and categories are optional unless a filter needs them.
+    let optional = named(Some("Easting"), Some("northing"), None).with_times(true).with_categories(true);
+    assert_eq!(scan_marked(&file, &optional).0, marks(&[(8.0, None, None)]));
 }

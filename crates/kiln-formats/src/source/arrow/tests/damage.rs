@@ -1,22 +1,25 @@
-//! Files that are not what they should be.
+//! Damaged, truncated and changed files.
 
 use super::*;
 
 #[test]
-fn files_that_are_none_or_are_cut_short_say_so() {
+fn other_files_and_truncated_files_are_errors() {
     let rows = batch(vec![("x", floats([1.0, 2.0])), ("y", floats([3.0, 4.0]))]);
     let [file, stream] = both(&[rows.clone(), rows]);
     let message = |file: &[u8]| error(file, &Query::default());
-    let start = "points.arrow: not a whole Arrow file: ";
-    assert_eq!(message(&file[..file.len() - 1]), format!("{start}it has no footer; was it still being written?"));
-    assert_eq!(message(b"ARROW1"), format!("{start}it has no footer; was it still being written?"));
+    let start = "points.arrow: not a complete Arrow file: ";
+    assert_eq!(
+        message(&file[..file.len() - 1]),
+        format!("{start}the footer is missing; was the file still being written?")
+    );
+    assert_eq!(message(b"ARROW1"), format!("{start}the footer is missing; was the file still being written?"));
     assert_eq!(
         message(&stream[..stream.len() - 20]),
-        format!("{start}it ends in the middle of a message; was it cut off?")
+        format!("{start}it ends within a message; was the file truncated?")
     );
-    assert_eq!(message(b""), format!("{start}it holds no schema"));
-    assert_eq!(message(b"lon,lat\n1,2\n"), format!("{start}a message is not where it should be"));
-    // A stream need not say that it ends.
+    assert_eq!(message(b""), format!("{start}the schema is missing"));
+    assert_eq!(message(b"lon,lat\n1,2\n"), format!("{start}a message does not start with the marker 0xFFFFFFFF"));
+    // The end-of-stream marker is optional.
     assert_eq!(scan(&stream[..stream.len() - 8], &Query::default()).unwrap().0.len(), 4);
     assert!(matches!(Arrow::open(Path::new("/no/such/file"), "gone".to_owned()), Err(Error::Io { .. })));
 }
@@ -24,7 +27,7 @@ fn files_that_are_none_or_are_cut_short_say_so() {
 #[test]
 fn a_file_that_changes_between_scans_is_an_error() {
     let rows = batch(vec![("x", floats([1.0, 2.0])), ("y", floats([3.0, 4.0]))]);
-    let file = testing::file(file_with(&[rows], packed(None)));
+    let file = testing::file(file_with(&[rows], compressed(None)));
     let source = source(file.path()).unwrap();
     let bytes = file.as_file().metadata().unwrap().len();
     for changed in [bytes - 1, bytes + 1, 0] {
@@ -35,26 +38,29 @@ fn a_file_that_changes_between_scans_is_an_error() {
 }
 
 #[test]
-fn a_batch_that_claims_to_unpack_to_more_than_memory_is_refused() {
-    let place = || floats((0..5000).map(|i| f64::from(i % 7)));
-    let file = file_with(&[batch(vec![("x", place()), ("y", place())])], packed(Some(CompressionType::LZ4_FRAME)));
+fn a_batch_whose_declared_decompressed_size_is_too_large_or_wrong_is_an_error() {
+    let coordinates = || floats((0..5000).map(|i| f64::from(i % 7)));
+    let file = file_with(
+        &[batch(vec![("x", coordinates()), ("y", coordinates())])],
+        compressed(Some(CompressionType::LZ4_FRAME)),
+    );
     let size = 40_000i64.to_le_bytes();
-    let at = file.windows(8).position(|window| window == size).unwrap();
+    let offset = file.windows(8).position(|window| window == size).unwrap();
     for (claimed, expected) in
-        [(1i64 << 40, "unpacks to 1048576 MiB, more than 2048"), (40_001, "40001"), (39_999, "39999")]
+        [(1i64 << 40, "record batch, 1048576 MiB, exceeds 2048 MiB"), (40_001, "40001"), (39_999, "39999")]
     {
-        let mut spoiled = file.clone();
-        spoiled[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
-        let message = error(&spoiled, &Query::default());
+        let mut damaged = file.clone();
+        damaged[offset..offset + 8].copy_from_slice(&claimed.to_le_bytes());
+        let message = error(&damaged, &Query::default());
         assert!(
-            message.starts_with("points.arrow: not a whole Arrow file: ") && message.contains(expected),
+            message.starts_with("points.arrow: not a complete Arrow file: ") && message.contains(expected),
             "{message}"
         );
     }
 }
 
 #[test]
-fn damage_anywhere_is_an_error_or_harmless() {
+fn damage_at_any_offset_is_an_error_or_harmless() {
     let rows = 40;
     let part = || {
         let name = |i: usize| (!i.is_multiple_of(6)).then(|| ["a", "b", "a longer name of a category"][i % 3]);
@@ -77,16 +83,16 @@ fn damage_anywhere_is_an_error_or_harmless() {
         Err(other) => panic!("{other:?}"),
     };
     for codec in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
-        // What is packed differs in its bodies alone.
+        // Compressed files differ only in their bodies, so fewer offsets suffice.
         let step = if codec.is_none() { 1 } else { 7 };
-        for file in [file_with(&batches, packed(codec)), stream_with(&batches, packed(codec))] {
+        for file in [file_with(&batches, compressed(codec)), stream_with(&batches, compressed(codec))] {
             for offset in (0..file.len()).step_by(step) {
                 if offset % 16 == 0 {
                     try_scan(&file[..offset]);
                 }
-                let mut spoiled = file.clone();
-                spoiled[offset] ^= [0x01, 0x80, 0xFF][offset % 3];
-                try_scan(&spoiled);
+                let mut damaged = file.clone();
+                damaged[offset] ^= [0x01, 0x80, 0xFF][offset % 3];
+                try_scan(&damaged);
             }
         }
     }

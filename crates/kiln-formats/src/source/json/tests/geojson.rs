@@ -1,4 +1,4 @@
-//! GeoJSON.
+//! Tests of GeoJSON.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn collection(features: &[String]) -> String {
 
 fn rejections(text: &str) -> Vec<(usize, String)> {
     let rows = read(text, &["geometry"]).unwrap().rows.into_iter().enumerate();
-    rows.filter_map(|(place, row)| Some((place + 1, row.err()?))).collect()
+    rows.filter_map(|(index, row)| Some((index + 1, row.err()?))).collect()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn every_layout_of_a_document_is_read() {
     ];
     for document in documents {
         assert_eq!(rows(&document, &["geometry"]), ["[1.0, 2.0]", "[3.0, 4.0]"], "{document}");
-        let (_file, json) = open_as(&document, "x", Dialect::GeoJson, &ReadOptions::default());
+        let (_file, json) = open_as(&document, "x", JsonKind::GeoJson, &ReadOptions::default());
         assert_eq!(scan(&json.unwrap(), &["geometry"]).unwrap().rows.len(), 2, "{document}");
     }
     assert_eq!(rows(r#"{"type":"Point","coordinates":[5,6]}"#, &["geometry"]), ["[5.0, 6.0]"]);
@@ -75,7 +75,7 @@ fn the_geometry_is_a_column_of_points_before_the_properties() {
         r#"{"mag":4.5,"at":{"place":"x"},"id":"inner"}"#,
     )])
     .replacen(r#"{"type":"Feature","#, r#"{"type":"Feature","id":7,"time":8,"bbox":[1],"#, 1);
-    let (_file, json) = open_as(&text, "quakes.geojson", Dialect::GeoJson, &ReadOptions::default());
+    let (_file, json) = open_as(&text, "quakes.geojson", JsonKind::GeoJson, &ReadOptions::default());
     let json = json.unwrap();
     let names: Vec<_> = json.schema().fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["geometry", "mag", "at.place", "id", "time"]);
@@ -90,11 +90,11 @@ fn the_geometry_is_a_column_of_points_before_the_properties() {
         [Ok(r#""x" [1.0, 2.0] "inner" 8 4.5"#.to_owned()), Ok(r#""x" [3.0, 4.0] "inner" 8 4.5"#.to_owned())]
     );
     let rows = scan(&json, &["mag"]).unwrap().rows;
-    assert_eq!(rows, [Ok("4.5".to_owned())], "without its geometry a feature is one row");
+    assert_eq!(rows, [Ok("4.5".to_owned())], "if no geometry is requested, a feature is one row");
 }
 
 #[test]
-fn features_without_a_point_say_why() {
+fn features_without_points_are_rejected_with_a_reason() {
     let geometries = [
         "null",
         r#"{"type":"LineString","coordinates":[[1,2],[3,4]]}"#,
@@ -122,36 +122,36 @@ fn features_without_a_point_say_why() {
         coordinates,
         "the object has no GeoJSON type; expected Feature, Point or MultiPoint",
         "7 is not a GeoJSON object",
-        "the geometry is a feature itself",
-        "the GeometryCollection has no list of geometries",
+        "the geometry is a Feature; expected Point or MultiPoint",
+        "the GeometryCollection has no array `geometries`",
         "the geometry is empty",
     ];
     let expected: Vec<_> =
-        reasons.iter().enumerate().map(|(place, reason)| (place + 1, (*reason).to_owned())).collect();
+        reasons.iter().enumerate().map(|(index, reason)| (index + 1, (*reason).to_owned())).collect();
     assert_eq!(rejections(&collection(&features)), expected);
 
     let nested = format!("{}{}", r#"{"type":"GeometryCollection","geometries":["#.repeat(5000), "]}".repeat(5000));
-    let strange = [
+    let documents = [
         (point(1.0, 2.0, "{}"), None),
         ("3".to_owned(), Some("3 is not a GeoJSON object")),
         ("{}".to_owned(), Some("the object has no GeoJSON type; expected Feature, Point or MultiPoint")),
         (r#"{"type":"Feature"}"#.to_owned(), Some("the feature has no geometry")),
-        (r#"{"type":"FeatureCollection"}"#.to_owned(), Some("the FeatureCollection has no list of features")),
+        (r#"{"type":"FeatureCollection"}"#.to_owned(), Some("the FeatureCollection has no array `features`")),
         (
             r#"{"type":"FeatureCollection","features":1}"#.to_owned(),
-            Some("the FeatureCollection has no list of features"),
+            Some("the FeatureCollection has no array `features`"),
         ),
-        (nested.clone(), Some("it is nested too deeply")),
-        (feature(&nested, "{}"), Some("it is nested too deeply")),
+        (nested.clone(), Some("the geometry is nested too deeply")),
+        (feature(&nested, "{}"), Some("the geometry is nested too deeply")),
     ];
-    let text = format!("[{}]", strange.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(","));
+    let text = format!("[{}]", documents.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(","));
     let reasons =
-        strange.iter().enumerate().filter_map(|(place, (_, reason))| Some((place + 1, (*reason)?.to_owned())));
+        documents.iter().enumerate().filter_map(|(index, (_, reason))| Some((index + 1, (*reason)?.to_owned())));
     assert_eq!(rejections(&text), reasons.collect::<Vec<_>>());
 }
 
 #[test]
-fn one_bad_position_of_many_is_one_rejected_row() {
+fn an_invalid_position_of_a_multipoint_is_one_rejected_row() {
     let text = r#"{"type":"MultiPoint","coordinates":[[1,2],[],[3],[95,4],["5"," 6"],7,[[8,9]],null]}"#;
     for text in [text.to_owned(), feature(text, "{}"), format!("{text}\n{}", point(0.0, 0.0, "{}"))] {
         let rejected = rejections(&text).into_iter().map(|(row, _)| row).collect::<Vec<_>>();
@@ -160,12 +160,12 @@ fn one_bad_position_of_many_is_one_rejected_row() {
 }
 
 #[test]
-fn topojson_is_named_with_what_turns_it_into_geojson() {
+fn the_error_for_topojson_recommends_a_converter() {
     let text = r#"{"type":"Topology","objects":{"a":{"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2]}]}},"arcs":[]}"#;
-    for dialect in [Dialect::Any, Dialect::GeoJson] {
+    for dialect in [JsonKind::Any, JsonKind::GeoJson] {
         let (_file, json) = open_as(text, "x.json", dialect, &ReadOptions::default());
         let message = message(json);
-        assert!(message.contains("TopoJSON is not read") && message.contains("mapshaper"), "{message}");
+        assert!(message.contains("TopoJSON is not supported") && message.contains("mapshaper"), "{message}");
     }
     let rejected =
         rejections(&format!("{text}\n{text}\n{}", point(1.0, 2.0, "{}")).replacen(text, &point(0.0, 0.0, "{}"), 1));
@@ -173,14 +173,14 @@ fn topojson_is_named_with_what_turns_it_into_geojson() {
 }
 
 #[test]
-fn the_declared_reference_system_comes_with_the_geometry() {
+fn the_declared_reference_system_is_in_the_schema() {
     let features = collection(&[point(1.0, 2.0, "{}")]);
     let head = |crs: &str| features.replacen('{', &format!(r#"{{"crs":{crs},"#), 1);
     let tail = |crs: &str| format!(r#"{},"crs":{crs}}}"#, &features[..features.len() - 1]);
     let inner = |crs: &str| point(1.0, 2.0, "{}").replacen('{', &format!(r#"{{"crs":{crs},"#), 1);
     let named = r#"{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::3857"}}"#;
     let declared = |text: &str| {
-        let (_file, json) = open_as(text, "x", Dialect::Any, &ReadOptions::default());
+        let (_file, json) = open_as(text, "x", JsonKind::Any, &ReadOptions::default());
         let json = json.unwrap();
         assert_eq!(scan(&json, &["geometry"]).unwrap().rows[0].as_deref(), Ok("[1.0, 2.0]"), "{text}");
         json.schema().field(0).metadata().get("ARROW:extension:metadata").cloned()
@@ -198,14 +198,14 @@ fn the_declared_reference_system_comes_with_the_geometry() {
 }
 
 #[test]
-fn a_reference_system_that_comes_too_late_is_an_error_or_rejects_its_feature() {
+fn a_reference_system_after_the_features_is_an_error_or_rejects_its_feature() {
     let crs = r#"{"type":"name","properties":{"name":"EPSG:3857"}}"#;
     let features = collection(&vec![point(1.0, 2.0, "{}"); 2000]);
     let late = format!(r#"{},"crs":{crs}}}"#, &features[..features.len() - 1]);
     let text = message(read(&late, &["geometry"]));
     assert_eq!(
         text,
-        "rows.json: its member `crs` (EPSG:3857) is behind the features; move it before them, or name it with crs"
+        "rows.json: the member `crs` (EPSG:3857) is after the features; move it before them, or set it with crs"
     );
     let named = ReadOptions { crs: Some("EPSG:3857".to_owned()), ..ReadOptions::default() };
     assert_eq!(read_as(&late, "x", &named, &["geometry"]).unwrap().rows.len(), 2000);

@@ -1,4 +1,4 @@
-//! Text that is not quite JSON, and text that is none.
+//! Tests of repaired and of invalid JSON.
 
 use super::*;
 
@@ -18,8 +18,8 @@ fn nan_and_infinity_are_nulls() {
 }
 
 #[test]
-fn what_stands_across_the_borders_of_the_window_is_read_too() {
-    // Rows of all lengths, so that the end of what is read at once falls on each of their bytes.
+fn values_across_the_borders_of_the_window_are_read() {
+    // Padding of all lengths, so that a read ends at each byte of the rows.
     for padding in 0..70 {
         let text = format!(
             r#"[{{"p":"{}"}},{{"x":-12.5,"s":"\u00e9é","y":NaN}},{{"x":  7 ,"y":-Infinity}}]"#,
@@ -33,7 +33,7 @@ fn what_stands_across_the_borders_of_the_window_is_read_too() {
 }
 
 #[test]
-fn halves_of_surrogate_pairs_and_bytes_that_are_no_text_are_replaced() {
+fn unpaired_surrogates_and_invalid_utf_8_are_replaced() {
     let row = r#"{"x":1,"skipped":"\ud83d","s":"a\ud83db\ud83d\ude00"}"#;
     assert_eq!(rows(format!("[{row}]"), &["x", "\"s"]), ["1 \"a\u{FFFD}b\u{1F600}\""]);
     let bytes = b"[{\"x\":1,\"s\":\"a\xFFb\",\"\xE9\":2}]";
@@ -43,46 +43,46 @@ fn halves_of_surrogate_pairs_and_bytes_that_are_no_text_are_replaced() {
 }
 
 #[test]
-fn broken_json_says_where() {
+fn errors_for_invalid_json_have_the_position() {
     let message = |text: &str| message(read(text, &["x"]));
-    let broken = [
+    let invalid = [
         ("[[1,2],\n[3,]]", "line 2, column 4: trailing comma"),
         ("[[1,2],\n\n [3 4]]", "line 3, column 5: expected `,` or `]`"),
         ("[[1,2]\n[3,4]]", "line 2, column 1: expected `,` or `]`"),
         ("[[1,2],\n]", "line 2, column 1: trailing comma"),
         ("[[1,2]]x", "line 1, column 8: expected value"),
-        ("[[1,2],\n[3,4", "line 2, column 4: EOF while parsing a list; was the file cut off?"),
-        ("[[1,2],\n", "line 2, column 0: EOF while parsing a value; was the file cut off?"),
-        ("[[1,2]", "line 1, column 6: EOF while parsing a value; was the file cut off?"),
-        ("{\"a\":[\n{\"x\":1}", "line 2, column 7: EOF while parsing a value; was the file cut off?"),
-        ("{\"a\":[\n{\"x\":\"1", "line 2, column 7: EOF while parsing a string; was the file cut off?"),
+        ("[[1,2],\n[3,4", "line 2, column 4: EOF while parsing a list; was the file truncated?"),
+        ("[[1,2],\n", "line 2, column 0: EOF while parsing a value; was the file truncated?"),
+        ("[[1,2]", "line 1, column 6: EOF while parsing a value; was the file truncated?"),
+        ("{\"a\":[\n{\"x\":1}", "line 2, column 7: EOF while parsing a value; was the file truncated?"),
+        ("{\"a\":[\n{\"x\":\"1", "line 2, column 7: EOF while parsing a string; was the file truncated?"),
         ("{\"a\":[{\"x\":1}],\nb:1}", "line 2, column 1: key must be a string"),
         ("{\"a\" [1]}", "line 1, column 6: expected `:`"),
         ("[{\"x\":1}, // one\n{\"x\":2}]", "line 1, column 11: expected value"),
         ("lon,lat\n1,2\n", "line 1, column 1: expected value"),
         ("\u{FEFF}[[NaN,2],\n[3,x]]", "line 2, column 4: expected value"),
     ];
-    for (text, place) in broken {
-        assert!(message(text).starts_with("rows.json: broken JSON at line "), "{}", message(text));
-        assert_eq!(message(text), format!("rows.json: broken JSON at {place}"), "{text}");
+    for (text, expected) in invalid {
+        assert!(message(text).starts_with("rows.json: invalid JSON at line "), "{}", message(text));
+        assert_eq!(message(text), format!("rows.json: invalid JSON at {expected}"), "{text}");
     }
-    // Far behind what is read at once.
+    // At an offset far beyond one read.
     let long = format!("[{}\n  {{\"x\":}}]", "{\"x\":1},\n".repeat(50_000));
-    assert_eq!(message(&long), "rows.json: broken JSON at line 50002, column 8: expected value");
-    assert_eq!(message(" \n"), "rows.json: there is nothing in it; JSON was expected");
+    assert_eq!(message(&long), "rows.json: invalid JSON at line 50002, column 8: expected value");
+    assert_eq!(message(" \n"), "rows.json: the input is empty; expected JSON");
 }
 
 #[test]
-fn a_line_that_is_not_json_is_a_rejected_row() {
+fn an_invalid_line_is_a_rejected_row() {
     let text = "{\"x\":1}\n{\"x\":3,\"y\":\n\n{\"x\":5}}\r\n[7,8\n{\"x\":NaN}\n{\"x\":9}{\"x\":10}";
-    let rejected = |reason: &str| Err(format!("broken JSON at column {reason}"));
+    let rejected = |reason: &str| Err(format!("invalid JSON at column {reason}"));
     assert_eq!(
         read(text, &["x"]).unwrap().rows,
         [
             Ok("1".to_owned()),
-            rejected("11: EOF while parsing a value; was the line cut off?"),
+            rejected("11: EOF while parsing a value; was the line truncated?"),
             rejected("8: expected value"),
-            rejected("4: EOF while parsing a list; was the line cut off?"),
+            rejected("4: EOF while parsing a list; was the line truncated?"),
             Ok("-".to_owned()),
             Ok("9".to_owned()),
             Ok("10".to_owned()),
@@ -91,18 +91,18 @@ fn a_line_that_is_not_json_is_a_rejected_row() {
 }
 
 #[test]
-fn the_name_says_that_rows_are_lines_where_the_first_line_is_broken() {
+fn the_extension_makes_a_document_line_delimited_if_the_first_line_is_invalid() {
     let text = format!("{{\"x\":\n{}", "{\"x\":1}\n".repeat(200));
     for name in ["rows.ndjson", "ROWS.JSONL", "rows.geojsonl.gz"] {
         let collected = read_as(&text, name, &ReadOptions::default(), &["x"]).unwrap();
         assert_eq!((collected.rows.len(), collected.rows[0].is_err()), (201, true), "{name}");
     }
-    let (_file, json) = open_as(&text, "-", Dialect::Lines, &ReadOptions::default());
+    let (_file, json) = open_as(&text, "-", JsonKind::Lines, &ReadOptions::default());
     assert_eq!(scan(&json.unwrap(), &["x"]).unwrap().rows.len(), 201);
     let message = message(read(&text, &["x"]));
-    assert!(message.starts_with("rows.json: broken JSON at line 3, column 1: "), "{message}");
-    // Even where no line is JSON.
+    assert!(message.starts_with("rows.json: invalid JSON at line 3, column 1: "), "{message}");
+    // Even if all lines are invalid.
     let collected = read_as("{oops}\n".repeat(3000), "rows.ndjson", &ReadOptions::default(), &[]).unwrap();
     assert_eq!(collected.rows.len(), 3000);
-    assert_eq!(collected.rows[0], Err("broken JSON at column 2: key must be a string".to_owned()));
+    assert_eq!(collected.rows[0], Err("invalid JSON at column 2: key must be a string".to_owned()));
 }

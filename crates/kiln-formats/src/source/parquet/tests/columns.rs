@@ -1,14 +1,14 @@
-//! Which columns are read, and what they may hold.
+//! The selection of columns, and their types.
 
 use super::*;
 use crate::source::testing;
 
 #[test]
-fn times_are_filtered_however_they_are_stored() {
+fn times_of_all_types_are_filtered() {
     let day_us = 86_400_000_000i64;
     let query = Query::default().with_start(Some(740 * day_us)).with_end(Some(750 * day_us));
     let days: Vec<i64> = vec![739, 740, 749, 750];
-    let ticks = |scale: i64| full::<Int64Type>(days.iter().map(move |day| day * scale));
+    let ticks = |scale: i64| non_null::<Int64Type>(days.iter().map(move |day| day * scale));
     let julian = |day: i64| {
         let mut value = Int96::new();
         value.set_data(0, 0, (day + 2_440_588) as u32);
@@ -19,10 +19,10 @@ fn times_are_filtered_however_they_are_stored() {
         ("optional int64 time (TIMESTAMP(MICROS, false))", ticks(day_us)),
         ("optional int64 time (TIMESTAMP(NANOS, true))", ticks(day_us * 1000)),
         ("optional int64 timestamp (TIMESTAMP_MILLIS)", ticks(86_400_000)),
-        ("optional int32 date (DATE)", full::<Int32Type>(days.iter().map(|&day| day as i32))),
-        ("optional int96 time", full::<Int96Type>(days.iter().map(|&day| julian(day)))),
+        ("optional int32 date (DATE)", non_null::<Int32Type>(days.iter().map(|&day| day as i32))),
+        ("optional int96 time", non_null::<Int96Type>(days.iter().map(|&day| julian(day)))),
         ("optional int64 time", ticks(86_400)),
-        ("optional double datetime", full::<DoubleType>(days.iter().map(|&day| (day * 86_400) as f64))),
+        ("optional double datetime", non_null::<DoubleType>(days.iter().map(|&day| (day * 86_400) as f64))),
         (
             "optional binary time (STRING)",
             texts(&["1972-01-10T23:59:59Z", "1972-01-11T00:00:00Z", "1972-01-20T23:59:59Z", "1972-01-21T00:00:00Z"]),
@@ -30,8 +30,8 @@ fn times_are_filtered_however_they_are_stored() {
     ];
     for (field, time) in kinds {
         let fields = format!("optional double lon; optional double lat; {field};");
-        let place = || doubles(&[0.0, 1.0, 2.0, 3.0]);
-        let (seen, report) = scan(&plain(&fields, vec![place(), place(), time]), &query).unwrap();
+        let coordinates = || doubles(&[0.0, 1.0, 2.0, 3.0]);
+        let (seen, report) = scan(&plain(&fields, vec![coordinates(), coordinates(), time]), &query).unwrap();
         assert_eq!(seen, [(1.0, 1.0, 1.0), (2.0, 2.0, 1.0)], "{field}");
         assert_eq!((report.read, report.filtered, report.rejected), (4, 2, 0), "{field}");
     }
@@ -45,7 +45,7 @@ fn scan_marked(file: &[u8], query: &Query<'_>) -> (Vec<testing::Marked>, ScanRep
 }
 
 #[test]
-fn times_and_categories_come_along() {
+fn points_have_their_times_and_categories() {
     let rows = 20_000i32;
     let names = ["a", "b", ""];
     let category = || column::<ByteArrayType>((0..rows).map(|i| (i % 4 != 3).then(|| names[i as usize % 4].into())));
@@ -72,9 +72,9 @@ fn times_and_categories_come_along() {
     };
     for (field, time) in kinds {
         let fields = format!("optional double lon; optional double lat; {field}; optional binary kind (STRING);");
-        let place = || full::<DoubleType>((0..rows).map(|i| f64::from(i) / 100.0));
-        let nowhere = full::<DoubleType>((0..rows).map(|_| 0.0));
-        let file = plain(&fields, vec![place(), nowhere, time, category()]);
+        let coordinates = || non_null::<DoubleType>((0..rows).map(|i| f64::from(i) / 100.0));
+        let latitudes = non_null::<DoubleType>((0..rows).map(|_| 0.0));
+        let file = plain(&fields, vec![coordinates(), latitudes, time, category()]);
         assert!(scan_marked(&file, &testing::marked()).0 == expected(&|_| true), "{field}");
         let query = testing::marked().with_start(Some(77)).with_end(Some(15_000));
         let in_time = |i: i32| i % 5 != 0 && (77..15_000).contains(&i);
@@ -89,16 +89,16 @@ fn times_and_categories_come_along() {
 #[test]
 fn integers_without_a_unit_are_unix_times() {
     let fields = "optional double lon; optional double lat; optional int64 time;";
-    let place = || doubles(&[1.0; 4]);
+    let coordinates = || doubles(&[1.0; 4]);
     let time = column::<Int64Type>([Some(1_706_702_400), Some(1_706_702_400_000), None, Some(-1)]);
-    let (seen, report) = scan_marked(&plain(fields, vec![place(), place(), time]), &testing::marked());
+    let (seen, report) = scan_marked(&plain(fields, vec![coordinates(), coordinates(), time]), &testing::marked());
     assert_eq!((report.ignored[0].values, report.ignored[0].row), (1, 4), "a time before 1971 is not guessed");
     let noon_us = Some(1_706_702_400_000_000);
     assert_eq!(seen.iter().map(|mark| mark.1).collect::<Vec<_>>(), [noon_us, noon_us, None, None]);
 }
 
 #[test]
-fn rows_told_one_by_one_keep_their_times_and_categories() {
+fn rows_of_a_batch_with_rejected_rows_keep_their_times_and_categories() {
     let fields = "optional double lon; optional double lat; optional binary date (STRING); optional int32 class;";
     let lon = column::<DoubleType>([Some(1.0), None, Some(3.0), Some(4.0), Some(5.0)]);
     let time = column::<ByteArrayType>(
@@ -122,13 +122,13 @@ fn rows_told_one_by_one_keep_their_times_and_categories() {
 }
 
 #[test]
-fn row_groups_out_of_the_time_range_are_not_read() {
+fn row_groups_outside_of_the_time_range_are_not_read() {
     let fields = "optional double lon; optional double lat; optional int64 time (TIMESTAMP(MICROS, true));";
     let group = |hour: i64| {
-        vec![doubles(&[hour as f64; 3]), doubles(&[0.0; 3]), full::<Int64Type>((0..3).map(|i| hour * 1000 + i))]
+        vec![doubles(&[hour as f64; 3]), doubles(&[0.0; 3]), non_null::<Int64Type>((0..3).map(|i| hour * 1000 + i))]
     };
     let mut file = write(WriterProperties::builder(), fields, &[group(1), group(2), group(3)]);
-    // The first group is spoiled: it can only be passed over.
+    // The first row group is damaged, so that reading it fails.
     file[4..60].fill(0xFF);
     let query = |start_us| Query::default().with_start(Some(start_us)).with_end(Some(3001));
     let (seen, report) = scan(&file, &query(2001)).unwrap();
@@ -138,27 +138,27 @@ fn row_groups_out_of_the_time_range_are_not_read() {
 }
 
 #[test]
-fn categories_are_text_integers_or_truth_values() {
+fn categories_are_texts_integers_or_booleans() {
     let kinds: Vec<(&str, Column, &str)> = vec![
         ("optional binary category (STRING)", texts(&["a", "b", "a"]), "a"),
         ("optional binary Kind", texts(&["a", "b", "a"]), "a"),
-        ("optional int32 class", full::<Int32Type>([-1, 2, -1]), "-1"),
-        ("optional int64 type", full::<Int64Type>([7, 8, 7]), "7"),
-        ("optional boolean category", full::<BoolType>([true, false, true]), "true"),
+        ("optional int32 class", non_null::<Int32Type>([-1, 2, -1]), "-1"),
+        ("optional int64 type", non_null::<Int64Type>([7, 8, 7]), "7"),
+        ("optional boolean category", non_null::<BoolType>([true, false, true]), "true"),
         ("optional binary category (STRING)", column::<ByteArrayType>([Some("a".into()), None, Some("a".into())]), "a"),
     ];
     for (field, category, name) in kinds {
         let fields = format!("optional double lon; optional double lat; {field};");
-        let place = || doubles(&[1.0, 2.0, 3.0]);
+        let coordinates = || doubles(&[1.0, 2.0, 3.0]);
         let query = Query::default().with_category_filter(vec!["other".to_owned(), name.to_owned()]);
-        let (seen, report) = scan(&plain(&fields, vec![place(), place(), category]), &query).unwrap();
+        let (seen, report) = scan(&plain(&fields, vec![coordinates(), coordinates(), category]), &query).unwrap();
         assert_eq!(seen, [(1.0, 1.0, 1.0), (3.0, 3.0, 1.0)], "{field}");
         assert_eq!(report.filtered, 1);
     }
 }
 
 #[test]
-fn a_time_that_is_none_is_rejected_with_its_text() {
+fn an_invalid_time_is_rejected_with_its_text() {
     let fields = "optional double lon; optional double lat; optional binary time (STRING);";
     let file = plain(fields, vec![doubles(&[1.0]), doubles(&[1.0]), texts(&["yesterday"])]);
     let message = error(&file, &Query::default().with_start(Some(0)));
@@ -170,7 +170,7 @@ fn a_time_that_is_none_is_rejected_with_its_text() {
 }
 
 #[test]
-fn columns_are_named_by_the_user_or_explained() {
+fn columns_can_be_named_and_errors_list_the_available_ones() {
     let fields = "optional double Easting; optional double northing; optional binary lon (STRING); \
                   optional group pos { optional double a; } repeated double many; optional int64 w (TIMESTAMP(MICROS, true));";
     let many: Column = Box::new(|writer| {
@@ -179,7 +179,8 @@ fn columns_are_named_by_the_user_or_explained() {
     let pos: Column = Box::new(|writer| {
         writer.typed::<DoubleType>().write_batch(&[5.0], Some(&[2]), None).unwrap();
     });
-    let file = plain(fields, vec![doubles(&[8.0]), doubles(&[9.0]), texts(&["8"]), pos, many, full::<Int64Type>([0])]);
+    let file =
+        plain(fields, vec![doubles(&[8.0]), doubles(&[9.0]), texts(&["8"]), pos, many, non_null::<Int64Type>([0])]);
     let named = |lon: Option<&str>, lat: Option<&str>, weight: Option<&str>| {
         let own = |name: Option<&str>| name.map(str::to_owned);
         let columns = Columns { lon: own(lon), lat: own(lat), weight: own(weight), ..Columns::default() };
@@ -190,7 +191,7 @@ fn columns_are_named_by_the_user_or_explained() {
     };
     let (seen, _) = scan(&file, &named(Some("easting"), Some("pos.a"), None)).unwrap();
     assert_eq!(seen, [(8.0, 5.0, 1.0)]);
-    // A timestamp is no weight, even if it is called like one.
+    // A timestamp column is not used as the weight even if it is called `w`.
     let query = named(Some("easting"), Some("northing"), None).with_weights(true);
     assert_eq!(scan(&file, &query).unwrap().0, [(8.0, 9.0, 1.0)]);
 
@@ -198,11 +199,11 @@ fn columns_are_named_by_the_user_or_explained() {
         let error = error(&file, query);
         assert!(error.starts_with("points.parquet: ") && error.contains(message), "{error}");
     };
-    // Numbers may be texts.
+    // Texts are parsed as numbers.
     assert_eq!(scan(&file, &named(Some("lon"), Some("northing"), None)).unwrap().0, [(8.0, 9.0, 1.0)]);
-    let flaw = "no column has a usual name for the latitude (lat, latitude, y); name one with lat: \
+    let expected = "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \
                 \"Easting\", \"northing\", \"lon\", \"pos\", \"pos.a\", \"many\", \"w\"";
-    fails(&named(Some("Easting"), None, None), flaw);
+    fails(&named(Some("Easting"), None, None), expected);
     fails(
         &named(Some("Easting"), Some("North"), None),
         "there is no column \"North\" for the latitude; there are \"northing\", ",
@@ -215,8 +216,8 @@ fn columns_are_named_by_the_user_or_explained() {
         &named(Some("Easting"), Some("many"), None),
         "its column `many` holds List, not numbers; name another with lat",
     );
-    let flaw = "its column `w` holds Timestamp, not numbers; name another with weight";
-    fails(&named(Some("Easting"), Some("northing"), Some("w")), flaw);
+    let expected = "its column `w` holds Timestamp, not numbers; name another with weight";
+    fails(&named(Some("Easting"), Some("northing"), Some("w")), expected);
     let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
     fails(
         &query,
@@ -227,12 +228,12 @@ fn columns_are_named_by_the_user_or_explained() {
 }
 
 #[test]
-fn a_name_that_two_columns_have_is_an_error() {
+fn a_duplicate_column_name_is_an_error() {
     let fields = "optional double lon; optional double lat; optional double lat; optional double w; optional double w;";
     let file = plain(fields, (0..5).map(|i| doubles(&[f64::from(i)])).collect());
     let message = error(&file, &Query::default());
     assert!(message.contains("more than one column is called \"lat\""), "{message}");
-    // A name that nobody asks for may be there as often as it likes.
+    // A duplicate name is not an error if the column is not requested.
     let columns = Columns { lat: Some("lon".to_owned()), ..Columns::default() };
     let query = Query::default().with_names(columns);
     assert_eq!(scan(&file, &query).unwrap().0, [(0.0, 0.0, 1.0)]);

@@ -7,7 +7,7 @@ fn wkb_point(x: f64, y: f64) -> Vec<u8> {
 }
 
 #[test]
-fn geometries_are_points_or_rejected_by_name() {
+fn points_of_geometries_are_read_and_others_are_rejected_by_name() {
     let fields = "optional binary place; optional double weight;";
     let multi = [&[1, 4, 0, 0, 0, 2, 0, 0, 0][..], &wkb_point(3.0, 4.0), &wkb_point(5.0, 6.0)].concat();
     let line = vec![1, 2, 0, 0, 0, 0, 0, 0, 0];
@@ -34,7 +34,7 @@ fn geometries_are_points_or_rejected_by_name() {
         ]
     );
 
-    // Without metadata a column is found by its type, or by its name.
+    // Without metadata, the geometry column is found by its type or its name.
     for fields in ["optional binary place (GEOMETRY); optional double w;", "optional binary GEOM; optional double w;"] {
         let (seen, _) = scan(&plain(fields, columns()), &Query::default()).unwrap();
         assert_eq!(seen.len(), 3, "{fields}");
@@ -43,7 +43,7 @@ fn geometries_are_points_or_rejected_by_name() {
 }
 
 #[test]
-fn geometry_in_another_reference_system_is_transformed_on_the_globe() {
+fn geometries_in_other_reference_systems_are_transformed_unless_the_space_is_a_plane() {
     let geo = r#"{"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB",
         "crs": {"name": "WGS 84 / Pseudo-Mercator", "id": {"authority": "EPSG", "code": 3857}}}}}"#;
     let fields = "optional binary geometry;";
@@ -54,11 +54,14 @@ fn geometry_in_another_reference_system_is_transformed_on_the_globe() {
     assert_eq!(scan(&file, &plane).unwrap().0, [(1e6, 6e6, 1.0)]);
     let polygons = geo.replace("WKB", "polygon");
     let file = write(geo_metadata(&polygons), fields, &[vec![bytes([vec![]])]]);
-    assert!(error(&file, &plane).contains("is encoded as polygon; points, multipoints or WKB can be read"));
+    assert!(
+        error(&file, &plane)
+            .contains("unsupported encoding polygon of the geometry `geometry`; expected WKB, point or multipoint")
+    );
 }
 
 #[test]
-fn geoarrow_points_are_read_and_plain_columns_come_first() {
+fn geoarrow_points_are_read_and_coordinate_columns_take_precedence() {
     let fields = "optional group geometry { required double x; required double y; } optional binary geom; ";
     let inner = |value: f64| -> Column {
         Box::new(move |writer| {

@@ -1,4 +1,4 @@
-//! The requested columns, filled row by row.
+//! Batches of the requested columns, built row by row.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use super::raw::{first, text};
 use crate::source::builder::ColumnBuilder;
 use crate::source::table::Request;
 
-/// The requested columns of one batch.
+/// A builder of batches of the requested columns.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct JsonBatchBuilder {
     columns: Vec<(String, Column)>,
     rows: usize,
 }
@@ -22,24 +22,24 @@ enum Column {
     Positions { field: Field, ordinates: Vec<f64> },
 }
 
-impl Record {
-    /// No rows yet. The first column of the schema has the positions if it is `geometry`.
+impl JsonBatchBuilder {
+    /// An empty batch. The first column of the schema has the positions if `geometry` is set.
     pub(super) fn new(request: &Request<'_>, geometry: Option<&Field>) -> Self {
-        let column = |index: Option<usize>, form| match geometry {
+        let column = |index: Option<usize>, value_type| match geometry {
             Some(field) if index == Some(0) => Column::Positions { field: field.clone(), ordinates: Vec::new() },
-            _ => Column::Values(ColumnBuilder::new(form)),
+            _ => Column::Values(ColumnBuilder::new(value_type)),
         };
         let columns = request.columns.iter();
-        let columns = columns.map(|requested| (requested.name.clone(), column(requested.index, requested.form)));
+        let columns = columns.map(|requested| (requested.name.clone(), column(requested.index, requested.value_type)));
         Self { columns: columns.collect(), rows: 0 }
     }
 
-    /// Whether positions are read.
+    /// Whether positions are requested.
     pub(super) fn has_positions(&self) -> bool {
         self.columns.iter().any(|(_, column)| matches!(column, Column::Positions { .. }))
     }
 
-    /// Adds a row: a value for each column, as JSON, and its position where positions are read.
+    /// Adds a row: the JSON value of each column, and the position, which is ignored unless requested.
     #[inline]
     pub(super) fn push<'v>(&mut self, values: impl Iterator<Item = Option<&'v str>>, position: [f64; 2]) {
         for ((_, column), value) in self.columns.iter_mut().zip(values) {
@@ -57,7 +57,10 @@ impl Record {
         self.rows
     }
 
-    /// The rows, and starts the next batch.
+    /// Returns the batch and starts the next one.
+    ///
+    /// # Errors
+    /// If the columns differ in length, which does not happen.
     pub(super) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let (mut fields, mut arrays) = (Vec::new(), Vec::<ArrayRef>::new());
         for (name, column) in &mut self.columns {

@@ -1,57 +1,62 @@
-//! The receiver of the points that geozero reads.
+//! The geozero processor that collects points.
 
 use geozero::GeomProcessor;
 use geozero::error::{GeozeroError, Result};
 
-use super::geometry::{Flaw, MAX_DEPTH};
+use super::decode::{GeometryError, MAX_DEPTH};
 
-/// The points of one geometry as they are read. The first part that is not a point ends the reading, so neither the counts
-/// nor the nesting of a hostile geometry are followed.
-pub(super) struct Points<'o> {
+/// Collects the points of a geometry. The first part that is not a point stops the processing, so that a hostile
+/// geometry cannot exploit its counts or its nesting.
+pub(super) struct PointCollector<'o> {
     out: &'o mut Vec<[f64; 2]>,
     srid: Option<u32>,
     depth: usize,
-    flaw: Option<Flaw>,
+    error: Option<GeometryError>,
 }
 
-impl<'o> Points<'o> {
+impl<'o> PointCollector<'o> {
     pub(super) fn new(out: &'o mut Vec<[f64; 2]>) -> Self {
-        Self { out, srid: None, depth: 0, flaw: None }
+        Self { out, srid: None, depth: 0, error: None }
     }
 
-    /// Returns the SRID of a geometry that `read` went through, or why it has none: the own reason, or else `flaw`.
-    pub(super) fn finish(self, read: Result<()>, flaw: Flaw) -> std::result::Result<Option<u32>, Flaw> {
-        read.map(|()| self.srid).map_err(|_| self.flaw.unwrap_or(flaw))
+    /// Returns the SRID if geozero's `result` is a success; otherwise the reason for which the collector stopped, or
+    /// `default`.
+    pub(super) fn finish(
+        self,
+        result: Result<()>,
+        default: GeometryError,
+    ) -> std::result::Result<Option<u32>, GeometryError> {
+        result.map(|()| self.srid).map_err(|_| self.error.unwrap_or(default))
     }
 
-    fn stop(&mut self, flaw: Flaw) -> Result<()> {
-        self.flaw = Some(flaw);
+    fn stop(&mut self, error: GeometryError) -> Result<()> {
+        self.error = Some(error);
         Err(GeozeroError::GeometryFormat)
     }
 }
 
-/// Adds a point, unless it is empty, which is written with NaN for its ordinates.
+/// Adds a point unless it is empty, which WKB encodes as NaN ordinates.
 pub(super) fn push(x: f64, y: f64, out: &mut Vec<[f64; 2]>) {
     if !(x.is_nan() && y.is_nan()) {
         out.push([x, y]);
     }
 }
 
-/// The SRID as a code; 0 and -1 stand for an undefined reference system.
+/// The SRID as an EPSG code; `None` for 0 and -1, which mean an undefined reference system.
 pub(super) fn srid(srid: i32) -> Option<u32> {
     u32::try_from(srid).ok().filter(|&srid| srid > 0)
 }
 
-/// Rejects the geometries that are not points, by their names.
+/// Implements the start of geometries that are not points, which are rejected by name.
 macro_rules! reject {
     ($($begin:ident($($argument:ty),*) $name:literal)*) => {
         $(fn $begin(&mut self, $(_: $argument),*) -> Result<()> {
-            self.stop(Flaw::NotAPoint($name.into()))
+            self.stop(GeometryError::NotAPoint($name.into()))
         })*
     };
 }
 
-impl GeomProcessor for Points<'_> {
+impl GeomProcessor for PointCollector<'_> {
     fn srid(&mut self, srid: Option<i32>) -> Result<()> {
         self.srid = srid.and_then(self::srid);
         Ok(())
@@ -68,7 +73,7 @@ impl GeomProcessor for Points<'_> {
 
     fn geometrycollection_begin(&mut self, _: usize, _: usize) -> Result<()> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { self.stop(Flaw::TooDeep) } else { Ok(()) }
+        if self.depth > MAX_DEPTH { self.stop(GeometryError::TooDeep) } else { Ok(()) }
     }
 
     fn geometrycollection_end(&mut self, _: usize) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Coordinates: two columns of numbers or texts, or one column of geometries.
+//! Coordinates: a longitude and a latitude column, or one geometry column.
 
 use std::borrow::Cow;
 
@@ -6,23 +6,24 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 
-use super::adapter::explain;
-use super::values::{for_each_bytes, for_each_text, is_blank, is_text, numbers, shown_value, unpacked};
+use super::adapter::describe_invalid;
+use super::values::{decoded, for_each_bytes, for_each_text, is_blank, is_text, numbers, shown_value};
 use crate::source::AxisOrder;
-use crate::source::place::coordinate::{self, Axis};
-use crate::source::place::crs::Crs;
-use crate::source::place::geometry::{self, Encoding};
+use crate::source::geometry::coordinate::{self, Axis};
+use crate::source::geometry::crs::Crs;
+use crate::source::geometry::decode::{self, Encoding};
 
-/// How the coordinates of rows are read.
+/// Reads the coordinates of rows.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) columns: PlaceColumns,
-    /// The coordinate reference system that the coordinates are in; `None`: they are taken as they are.
+pub(super) struct CoordinateReader {
+    pub(super) columns: CoordinateColumns,
+    /// The coordinate reference system to transform from; `None`: no transformation.
     pub(super) crs: Option<Crs>,
 }
 
 #[derive(Debug)]
-pub(super) enum PlaceColumns {
+/// The columns that coordinates are read from.
+pub(super) enum CoordinateColumns {
     Axes { lon: AxisColumn, lat: AxisColumn },
     Geometry(GeometryColumn),
 }
@@ -30,54 +31,56 @@ pub(super) enum PlaceColumns {
 /// A column of longitudes or of latitudes.
 #[derive(Debug)]
 pub(super) struct AxisColumn {
-    /// Its place among the columns of a batch.
+    /// The index of the column in a batch.
     pub(super) column: usize,
     pub(super) name: String,
     pub(super) axis: Axis,
-    /// What its numbers are multiplied by.
+    /// The factor from values to degrees.
     pub(super) scale: Option<f64>,
-    /// Whether a comma before three digits is a decimal comma.
+    /// Whether a comma before three digits is a decimal comma, not a thousands separator.
     pub(super) decimal_comma: bool,
-    /// The column that says whether the number counts north or south, east or west.
+    /// The index of the hemisphere column (N or S, E or W) in a batch.
     pub(super) hemisphere: Option<usize>,
 }
 
 /// A column of geometries.
 #[derive(Debug)]
 pub(super) struct GeometryColumn {
-    /// Its place among the columns of a batch.
+    /// The index of the column in a batch.
     pub(super) column: usize,
     pub(super) name: String,
-    /// The order of coordinates that the user gives.
+    /// The coordinate order that the user set.
     pub(super) order: Option<AxisOrder>,
-    /// The number of the reference system that all geometries have to be in; `None`: whatever they are in.
+    /// The required EPSG code of all geometries; `None`: any.
     pub(super) srid: Option<u32>,
-    /// Whether bytes begin with the header of GeoPackage.
+    /// The encoding of binary geometries.
     pub(super) encoding: Encoding,
 }
 
-/// The coordinates of some rows.
+/// The coordinates of a batch.
 pub(super) struct Coordinates<'b> {
-    /// NaN where a row holds no position, here or in `lat`.
+    /// Longitudes in degrees. NaN here or in `lat` if a row has no valid position.
     pub(super) lon: Cow<'b, [f64]>,
     pub(super) lat: Cow<'b, [f64]>,
-    /// The row of each position; `None`: there is one position per row.
+    /// The row of each position; `None`: each row has one position.
     pub(super) rows: Option<Vec<u32>>,
 }
 
 impl Coordinates<'_> {
-    /// The row of a position.
+    /// The row of the position at `index`.
     pub(super) fn row(&self, index: usize) -> usize {
         self.rows.as_ref().map_or(index, |rows| rows[index] as usize)
     }
 }
 
-impl Place {
+impl CoordinateReader {
     /// The coordinates of the rows of a batch.
     pub(super) fn read<'b>(&self, batch: &'b RecordBatch) -> Coordinates<'b> {
         let mut coordinates = match &self.columns {
-            PlaceColumns::Axes { lon, lat } => Coordinates { lon: lon.read(batch), lat: lat.read(batch), rows: None },
-            PlaceColumns::Geometry(geometry) => geometry.read(batch.column(geometry.column)),
+            CoordinateColumns::Axes { lon, lat } => {
+                Coordinates { lon: lon.read(batch), lat: lat.read(batch), rows: None }
+            }
+            CoordinateColumns::Geometry(geometry) => geometry.read(batch.column(geometry.column)),
         };
         if let Some(crs) = &self.crs {
             crs.to_degrees(coordinates.lon.to_mut(), coordinates.lat.to_mut());
@@ -85,18 +88,20 @@ impl Place {
         coordinates
     }
 
-    /// Says why a row has no coordinates.
-    pub(super) fn explain(&self, batch: &RecordBatch, row: usize) -> String {
-        let flaw = match &self.columns {
-            PlaceColumns::Axes { lon, lat } => lon.explain(batch, row).or_else(|| lat.explain(batch, row)),
-            PlaceColumns::Geometry(geometry) => geometry.explain(batch.column(geometry.column), row),
+    /// Describes why a row has no valid coordinates.
+    pub(super) fn describe_invalid(&self, batch: &RecordBatch, row: usize) -> String {
+        let reason = match &self.columns {
+            CoordinateColumns::Axes { lon, lat } => {
+                lon.describe_invalid(batch, row).or_else(|| lat.describe_invalid(batch, row))
+            }
+            CoordinateColumns::Geometry(geometry) => geometry.describe_invalid(batch.column(geometry.column), row),
         };
-        flaw.unwrap_or_else(|| {
+        reason.unwrap_or_else(|| {
             let name = match &self.crs {
                 Some(Crs::Projected(transform)) => &transform.name,
                 _ => "their reference system",
             };
-            format!("the coordinates are outside of the area of {name}")
+            format!("the coordinates are outside the area of {name}")
         })
     }
 }
@@ -110,9 +115,9 @@ impl AxisColumn {
         }
         if let Some(hemisphere) = self.hemisphere {
             let mut degrees_of = degrees.to_mut().iter_mut();
-            for_each_text(&unpacked(batch.column(hemisphere)), |text| {
+            for_each_text(&decoded(batch.column(hemisphere)), |text| {
                 if let Some(degrees) = degrees_of.next() {
-                    // Without a letter, nobody knows.
+                    // Without a letter, the sign is unknown.
                     let sign = text.and_then(coordinate::hemisphere).filter(|(axis, _)| *axis == self.axis);
                     let sign = sign.map(|(_, sign)| sign).filter(|sign| *degrees >= 0.0 || *sign < 0.0);
                     *degrees = sign.map_or(f64::NAN, |sign| degrees.abs() * sign);
@@ -122,8 +127,8 @@ impl AxisColumn {
         degrees
     }
 
-    /// Says why a row has no such coordinate, if it has none.
-    fn explain(&self, batch: &RecordBatch, row: usize) -> Option<String> {
+    /// Describes why the coordinate of a row is invalid; `None` if it is valid.
+    fn describe_invalid(&self, batch: &RecordBatch, row: usize) -> Option<String> {
         let one = batch.slice(row, 1);
         if !self.read(&one)[0].is_nan() {
             return None;
@@ -140,61 +145,63 @@ impl AxisColumn {
         }
         if is_text(array.data_type()) && !is_blank(array, row) {
             let text = super::values::value_text(array, row);
-            if let Err(flaw) = self.parse(&text) {
-                return Some(format!("{name}: {} {flaw}", shown_value(array, row)));
+            if let Err(error) = self.parse(&text) {
+                return Some(format!("{name}: {} {error}", shown_value(array, row)));
             }
         }
         let expected = if self.scale.is_some() { "an integer of 10⁻⁷ degrees" } else { "a number" };
-        Some(explain(array, name, row, expected))
+        Some(describe_invalid(array, name, row, expected))
     }
 
-    /// The coordinate that a text writes. A comma before three digits may separate thousands.
-    fn parse(&self, text: &str) -> Result<f64, coordinate::Flaw> {
+    /// Parses a coordinate. A comma before three digits may be a thousands separator.
+    fn parse(&self, text: &str) -> Result<f64, coordinate::CoordinateError> {
         let is_thousands = |text: &str| text.split_once(',').is_some_and(|(_, digits)| digits.trim_end().len() == 3);
         coordinate::parse(text, self.axis, self.decimal_comma || !is_thousands(text))
     }
 }
 
 impl GeometryColumn {
-    /// The number of WGS 84 in degrees, in which a geometry is that names no system.
+    /// The EPSG code of WGS 84 in degrees, the default for geometries without a reference system.
     pub(super) const WGS84: u32 = 4326;
 
     fn read(&self, array: &ArrayRef) -> Coordinates<'static> {
         let mut positions = Positions::with_capacity(array.len());
-        self.each(array, |row, read| positions.push(row, read.unwrap_or_default()));
-        let Positions { lon, lat, rows, is_one_each } = positions;
-        Coordinates { lon: lon.into(), lat: lat.into(), rows: (!is_one_each).then_some(rows) }
+        self.for_each_geometry(array, |row, read| positions.push(row, read.unwrap_or_default()));
+        let Positions { lon, lat, rows, is_one_per_row } = positions;
+        Coordinates { lon: lon.into(), lat: lat.into(), rows: (!is_one_per_row).then_some(rows) }
     }
 
-    /// Says why a row has no position.
-    fn explain(&self, array: &ArrayRef, row: usize) -> Option<String> {
-        let mut flaw = None;
-        self.each(&array.slice(row, 1), |_, read| {
-            flaw = match read {
-                Err(flaw) => Some(flaw),
+    /// Describes why a row has no valid position.
+    fn describe_invalid(&self, array: &ArrayRef, row: usize) -> Option<String> {
+        let mut reason = None;
+        self.for_each_geometry(&array.slice(row, 1), |_, read| {
+            reason = match read {
+                Err(error) => Some(error),
                 Ok(positions) if positions.iter().all(|[lon, lat]| lon.is_nan() || lat.is_nan()) => {
                     Some("the geometry is empty".to_owned())
                 }
                 Ok(_) => None,
             };
         });
-        Some(format!("{}: {}", self.name, flaw?))
+        Some(format!("{}: {}", self.name, reason?))
     }
 
-    /// Makes sure that a geometry is in the reference system of the column; one that names none is in WGS 84.
+    /// Checks that the SRID of a geometry is that of the column. A geometry without an SRID is in WGS 84.
     fn check_srid(&self, srid: Option<u32>) -> Result<(), String> {
         let Some(expected) = self.srid else { return Ok(()) };
         let srid = srid.unwrap_or(Self::WGS84);
         if srid == expected {
             return Ok(());
         }
-        Err(format!("the geometry is in EPSG:{srid}, the first one in EPSG:{expected}; all have to be in one system"))
+        Err(format!(
+            "the geometry is in EPSG:{srid}, the first one in EPSG:{expected}; all geometries must be in the same reference system"
+        ))
     }
 
-    /// Calls `take` with the positions of each geometry of a column, or with what is wrong with it.
-    fn each(&self, array: &ArrayRef, mut take: impl FnMut(usize, Result<&[[f64; 2]], String>)) {
+    /// Calls `take` with the positions of each geometry of a column, or with an error message.
+    fn for_each_geometry(&self, array: &ArrayRef, mut take: impl FnMut(usize, Result<&[[f64; 2]], String>)) {
         let mut positions = Vec::new();
-        if let Some(native) = Native::of(array) {
+        if let Some(native) = NativeGeometry::of(array) {
             for row in 0..array.len() {
                 positions.clear();
                 if array.is_valid(row) {
@@ -211,13 +218,13 @@ impl GeometryColumn {
         }
         let encoding = if is_text(array.data_type()) { Encoding::Text } else { self.encoding };
         let mut row = 0;
-        for_each_bytes(&unpacked(array), |bytes| {
+        for_each_bytes(&decoded(array), |bytes| {
             positions.clear();
-            let read = bytes.map(|bytes| geometry::read(encoding, bytes, self.order, &mut positions));
+            let read = bytes.map(|bytes| decode::read(encoding, bytes, self.order, &mut positions));
             let read = match read {
                 None => Ok(()),
                 Some(Ok(srid)) => self.check_srid(srid),
-                Some(Err(flaw)) => Err(flaw.to_string()),
+                Some(Err(error)) => Err(error.to_string()),
             };
             take(row, read.map(|()| &positions[..]));
             row += 1;
@@ -225,24 +232,24 @@ impl GeometryColumn {
     }
 }
 
-/// The positions of some geometries.
+/// A builder of the positions of geometries.
 struct Positions {
     lon: Vec<f64>,
     lat: Vec<f64>,
     rows: Vec<u32>,
-    is_one_each: bool,
+    is_one_per_row: bool,
 }
 
 impl Positions {
     fn with_capacity(rows: usize) -> Self {
         let column = || Vec::with_capacity(rows);
-        Self { lon: column(), lat: column(), rows: Vec::with_capacity(rows), is_one_each: true }
+        Self { lon: column(), lat: column(), rows: Vec::with_capacity(rows), is_one_per_row: true }
     }
 
-    /// Adds the positions of a row; without any, one that is none.
+    /// Adds the positions of a row, or a NaN position if it has none.
     fn push(&mut self, row: usize, positions: &[[f64; 2]]) {
         let positions = if positions.is_empty() { &[[f64::NAN; 2]] } else { positions };
-        self.is_one_each &= positions.len() == 1;
+        self.is_one_per_row &= positions.len() == 1;
         for &[lon, lat] in positions {
             self.lon.push(lon);
             self.lat.push(lat);
@@ -251,8 +258,9 @@ impl Positions {
     }
 }
 
-/// Geometries as GeoArrow stores them: coordinates in a structure or interleaved in a list, one or a list of them per row.
-enum Native {
+/// Geometries in a native GeoArrow encoding: separate or interleaved coordinates, one position or a list of them per
+/// row.
+enum NativeGeometry {
     Separate {
         x: Vec<f64>,
         y: Vec<f64>,
@@ -262,11 +270,11 @@ enum Native {
         dimensions: usize,
     },
     /// The offsets of the positions of each row.
-    Many(Vec<usize>, Box<Native>),
+    List(Vec<usize>, Box<NativeGeometry>),
 }
 
-impl Native {
-    /// The geometries of a column, unless they are in texts or bytes.
+impl NativeGeometry {
+    /// The geometries of a column; `None` for string and binary columns.
     fn of(array: &ArrayRef) -> Option<Self> {
         let numbers = |array: &ArrayRef| numbers(array, |_| None).into_owned();
         Some(match array.data_type() {
@@ -295,23 +303,24 @@ impl Native {
 
     fn list(offsets: Vec<usize>, values: &ArrayRef) -> Self {
         if let Some(inner) = Self::of(values) {
-            return Self::Many(offsets, Box::new(inner));
+            return Self::List(offsets, Box::new(inner));
         }
-        // A list of numbers is one position.
+        // A list of numbers is a position.
         let values = numbers(values, |_| None);
-        let of = |pair: &[usize], at: usize| if pair[1] - pair[0] > at { values[pair[0] + at] } else { f64::NAN };
-        let (x, y) = offsets.windows(2).map(|pair| (of(pair, 0), of(pair, 1))).unzip();
+        let ordinate =
+            |range: &[usize], at: usize| if range[1] - range[0] > at { values[range[0] + at] } else { f64::NAN };
+        let (x, y) = offsets.windows(2).map(|range| (ordinate(range, 0), ordinate(range, 1))).unzip();
         Self::Separate { x, y }
     }
 
-    /// Adds the positions of a row.
+    /// Appends the positions of a row to `positions`.
     fn positions(&self, row: usize, positions: &mut Vec<[f64; 2]>) {
         match self {
             Self::Separate { x, y } => positions.push([x[row], y[row]]),
             Self::Interleaved { values, dimensions } => {
                 positions.push([values[row * dimensions], values[row * dimensions + 1]]);
             }
-            Self::Many(offsets, inner) => {
+            Self::List(offsets, inner) => {
                 (offsets[row]..offsets[row + 1]).for_each(|index| inner.positions(index, positions));
             }
         }

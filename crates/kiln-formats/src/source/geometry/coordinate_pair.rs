@@ -1,15 +1,18 @@
-//! Two coordinates in one text.
+//! A pair of coordinates as text.
 
 use super::AxisOrder;
 use super::coordinate::{self, Axis};
-use super::geometry::Flaw;
+use super::decode::GeometryError;
 
-/// Reads the point of a text like `59.33, 18.07`, `(59.33 18.07)` or `59°20'N; 18°04'E`, longitude first. Letters say which
-/// coordinate is which, and `order` does where there are none. Behind numbers without commas, altitude and accuracy may follow.
-pub(super) fn read(text: &str, order: AxisOrder) -> Result<[f64; 2], Flaw> {
+/// Parses a text like `59.33, 18.07`, `(59.33 18.07)` or `59°20'N; 18°04'E`, and returns longitude and latitude.
+///
+/// Hemispheres determine the axes; without them, `order` does. Numbers separated by white space may be followed by
+/// altitude and accuracy, which are ignored.
+pub(super) fn read(text: &str, order: AxisOrder) -> Result<[f64; 2], GeometryError> {
     let text = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
     let has_comma = text.contains([',', ';']);
-    let is_separator = |at: char| if has_comma { matches!(at, ',' | ';') } else { at.is_whitespace() };
+    let is_separator =
+        |character: char| if has_comma { matches!(character, ',' | ';') } else { character.is_whitespace() };
     let parts: Vec<&str> = text.split(is_separator).map(str::trim).filter(|part| !part.is_empty()).collect();
     let (first, second) = match parts[..] {
         [first, second] => (first, second),
@@ -18,13 +21,13 @@ pub(super) fn read(text: &str, order: AxisOrder) -> Result<[f64; 2], Flaw> {
         {
             (first, second)
         }
-        _ => return Err(Flaw::Pair),
+        _ => return Err(GeometryError::Pair),
     };
-    let angle = |part| coordinate::angle(part, false).map_err(|_| Flaw::Pair);
+    let angle = |part| coordinate::angle(part, false).map_err(|_| GeometryError::Pair);
     let ((first, first_axis), (second, second_axis)) = (angle(first)?, angle(second)?);
     match (first_axis, second_axis, order) {
         (Some(Axis::Longitude), Some(Axis::Longitude), _) | (Some(Axis::Latitude), Some(Axis::Latitude), _) => {
-            Err(Flaw::Pair)
+            Err(GeometryError::Pair)
         }
         (Some(Axis::Longitude), ..) | (_, Some(Axis::Latitude), _) | (None, None, AxisOrder::LonLat) => {
             Ok([first, second])

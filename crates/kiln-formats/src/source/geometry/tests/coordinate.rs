@@ -2,11 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn lon(text: &str) -> Result<f64, Flaw> {
+fn lon(text: &str) -> Result<f64, CoordinateError> {
     parse(text, Axis::Longitude, false)
 }
 
-fn lat(text: &str) -> Result<f64, Flaw> {
+fn lat(text: &str) -> Result<f64, CoordinateError> {
     parse(text, Axis::Latitude, false)
 }
 
@@ -66,31 +66,31 @@ fn sixty_seconds_are_a_minute_and_more_are_an_error() {
     let degrees = lon("151°11'60.0\"E").unwrap();
     assert!((degrees - 151.2).abs() < 1e-12, "{degrees}");
     for text in ["18°60'E", "18°75'12\"E", "18°04'60.1\"E", "18 60 00"] {
-        assert_eq!(lon(text), Err(Flaw::Sixty), "{text}");
+        assert_eq!(lon(text), Err(CoordinateError::SexagesimalRange), "{text}");
     }
 }
 
 #[test]
 fn a_hemisphere_belongs_to_its_axis_and_agrees_with_the_sign() {
-    assert_eq!(lon("59.33N"), Err(Flaw::Latitude));
-    assert_eq!(lat("18°04'12\"E"), Err(Flaw::Longitude));
-    assert_eq!(lon("-18.07E"), Err(Flaw::Sign));
+    assert_eq!(lon("59.33N"), Err(CoordinateError::LatitudeHemisphere));
+    assert_eq!(lat("18°04'12\"E"), Err(CoordinateError::LongitudeHemisphere));
+    assert_eq!(lon("-18.07E"), Err(CoordinateError::ConflictingSign));
     assert_eq!(lon("-18.07W"), Ok(-18.07));
-    assert_eq!(Flaw::Latitude.to_string(), "has the hemisphere of a latitude; expected E or W");
+    assert_eq!(CoordinateError::LatitudeHemisphere.to_string(), "has the hemisphere of a latitude; expected E or W");
 }
 
 #[test]
-fn a_decimal_comma_is_read_where_it_is_allowed() {
+fn a_decimal_comma_is_read_if_it_is_allowed() {
     assert_eq!(parse("59,33", Axis::Latitude, true), Ok(59.33));
     assert_eq!(parse("-0,5", Axis::Latitude, true), Ok(-0.5));
     assert_eq!(parse("59,33° N", Axis::Latitude, true), Ok(59.33));
     assert_eq!(parse("59°19,8'N", Axis::Latitude, true), Ok(59.33));
-    assert_eq!(parse("1,234,5", Axis::Latitude, true), Err(Flaw::Malformed));
-    assert_eq!(lat("59,33"), Err(Flaw::Comma));
+    assert_eq!(parse("1,234,5", Axis::Latitude, true), Err(CoordinateError::Malformed));
+    assert_eq!(lat("59,33"), Err(CoordinateError::DecimalComma));
 }
 
 #[test]
-fn other_texts_are_no_coordinates() {
+fn other_texts_are_rejected() {
     for text in [
         "",
         " ",
@@ -113,20 +113,20 @@ fn other_texts_are_no_coordinates() {
         "°",
         "18°°",
     ] {
-        assert_eq!(lon(text), Err(Flaw::Malformed), "{text}");
+        assert_eq!(lon(text), Err(CoordinateError::Malformed), "{text}");
     }
 }
 
 #[test]
-fn hemispheres_of_their_own_column_give_axis_and_sign() {
-    for (text, side) in [
+fn a_hemisphere_has_an_axis_and_a_sign() {
+    for (text, expected) in [
         ("N", (Axis::Latitude, 1.0)),
         (" s ", (Axis::Latitude, -1.0)),
         ("E", (Axis::Longitude, 1.0)),
         ("West", (Axis::Longitude, -1.0)),
         ("S.", (Axis::Latitude, -1.0)),
     ] {
-        assert_eq!(hemisphere(text), Some(side), "{text}");
+        assert_eq!(hemisphere(text), Some(expected), "{text}");
     }
     for text in ["", "NE", "O", "1", "northern"] {
         assert_eq!(hemisphere(text), None, "{text}");
@@ -146,8 +146,8 @@ proptest! {
     #[test]
     fn degrees_minutes_and_seconds_add_up(whole in 0..180_u32, minutes in 0..60_u32, hundredths in 0..6000_u32, west: bool) {
         let seconds = f64::from(hundredths) / 100.0;
-        let side = if west { 'W' } else { 'E' };
-        let degrees = lon(&format!("{whole}°{minutes:02}'{seconds:05.2}\"{side}")).unwrap();
+        let hemisphere = if west { 'W' } else { 'E' };
+        let degrees = lon(&format!("{whole}°{minutes:02}'{seconds:05.2}\"{hemisphere}")).unwrap();
         let expected = f64::from(whole) + f64::from(minutes) / 60.0 + seconds / 3600.0;
         prop_assert!((degrees.abs() - expected).abs() < 1e-9 && (degrees <= 0.0 || !west));
     }

@@ -6,8 +6,8 @@ fn word(big_endian: bool, value: u32) -> [u8; 4] {
     if big_endian { value.to_be_bytes() } else { value.to_le_bytes() }
 }
 
-/// The beginning of a geometry: byte order, type and SRID; its ordinates or parts follow.
-fn head(big_endian: bool, code: u32, srid: Option<u32>) -> Vec<u8> {
+/// The header of a geometry: byte order, type and SRID, which its ordinates or parts follow.
+fn header(big_endian: bool, code: u32, srid: Option<u32>) -> Vec<u8> {
     let mut wkb = vec![u8::from(!big_endian)];
     wkb.extend(word(big_endian, code));
     wkb.extend(srid.into_iter().flat_map(|srid| word(big_endian, srid)));
@@ -16,21 +16,25 @@ fn head(big_endian: bool, code: u32, srid: Option<u32>) -> Vec<u8> {
 
 fn point(big_endian: bool, code: u32, srid: Option<u32>, ordinates: &[f64]) -> Vec<u8> {
     let number = |value: &f64| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
-    let mut wkb = head(big_endian, code, srid);
+    let mut wkb = header(big_endian, code, srid);
     wkb.extend(ordinates.iter().flat_map(number));
     wkb
 }
 
 fn parts(code: u32, parts: &[Vec<u8>]) -> Vec<u8> {
-    [head(false, code, None), word(false, parts.len() as u32).to_vec(), parts.concat()].concat()
+    [header(false, code, None), word(false, parts.len() as u32).to_vec(), parts.concat()].concat()
 }
 
 fn hex(wkb: &[u8]) -> String {
     wkb.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
-/// The points behind one that was there before, and the SRID.
-fn read_as(encoding: Encoding, bytes: &[u8], order: Option<AxisOrder>) -> Result<(Vec<[f64; 2]>, Option<u32>), Flaw> {
+/// The points that are added after an existing one, and the SRID.
+fn read_as(
+    encoding: Encoding,
+    bytes: &[u8],
+    order: Option<AxisOrder>,
+) -> Result<(Vec<[f64; 2]>, Option<u32>), GeometryError> {
     let mut out = vec![[9.0, 9.0]];
     let srid = read(encoding, bytes, order, &mut out);
     assert_eq!(out.remove(0), [9.0, 9.0]);
@@ -38,16 +42,16 @@ fn read_as(encoding: Encoding, bytes: &[u8], order: Option<AxisOrder>) -> Result
     srid.map(|srid| (out, srid))
 }
 
-fn wkb(bytes: &[u8]) -> Result<Vec<[f64; 2]>, Flaw> {
-    read_as(Encoding::Wkb, bytes, None).map(|read| read.0)
+fn wkb(bytes: &[u8]) -> Result<Vec<[f64; 2]>, GeometryError> {
+    read_as(Encoding::Wkb, bytes, None).map(|(points, _)| points)
 }
 
-fn text(text: &str) -> Result<Vec<[f64; 2]>, Flaw> {
-    read_as(Encoding::Text, text.as_bytes(), None).map(|read| read.0)
+fn text(text: &str) -> Result<Vec<[f64; 2]>, GeometryError> {
+    read_as(Encoding::Text, text.as_bytes(), None).map(|(points, _)| points)
 }
 
 #[test]
-fn every_dialect_of_a_binary_point_is_read() {
+fn all_dialects_of_wkb_points_are_read() {
     for big_endian in [false, true] {
         for (code, srid, extra) in [
             (1, None, 0),
@@ -75,44 +79,50 @@ fn every_dialect_of_a_binary_point_is_read() {
 
 #[test]
 fn multi_points_and_collections_yield_each_of_their_points() {
-    // The parts may have a byte order of their own.
+    // Each part has its own byte order.
     let multi = parts(1004, &[point(true, 1001, None, &[1.0, 2.0, 0.0]), point(false, 1001, None, &[3.0, 4.0, 0.0])]);
     assert_eq!(wkb(&multi), Ok(vec![[1.0, 2.0], [3.0, 4.0]]));
     let nested = parts(7, &[multi.clone(), parts(7, &[point(false, 1, None, &[5.0, 6.0])])]);
     assert_eq!(wkb(&nested), Ok(vec![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
     for cut in 0..nested.len() {
-        assert_eq!(wkb(&nested[..cut]), Err(Flaw::Wkb), "{cut}");
+        assert_eq!(wkb(&nested[..cut]), Err(GeometryError::Wkb), "{cut}");
     }
     for cut in 0..21 {
-        assert_eq!(wkb(&point(false, 1, None, &[1.0, 2.0])[..cut]), Err(Flaw::Wkb), "{cut}");
+        assert_eq!(wkb(&point(false, 1, None, &[1.0, 2.0])[..cut]), Err(GeometryError::Wkb), "{cut}");
     }
 }
 
 #[test]
-fn geometries_that_are_not_points_are_named() {
+fn geometries_that_are_not_points_are_rejected_by_name() {
     for (code, name) in [(2, "LineString"), (3, "Polygon"), (6, "MultiPolygon"), (10, "CurvePolygon"), (17, "Triangle")]
     {
-        let bytes = [head(false, code, None), vec![0; 4]].concat();
-        assert_eq!(wkb(&bytes), Err(Flaw::NotAPoint(name.into())));
-        assert_eq!(wkb(&parts(7, &[point(false, 1, None, &[1.0, 2.0]), bytes])), Err(Flaw::NotAPoint(name.into())));
+        let bytes = [header(false, code, None), vec![0; 4]].concat();
+        assert_eq!(wkb(&bytes), Err(GeometryError::NotAPoint(name.into())));
+        assert_eq!(
+            wkb(&parts(7, &[point(false, 1, None, &[1.0, 2.0]), bytes])),
+            Err(GeometryError::NotAPoint(name.into()))
+        );
     }
-    let ewkb = [head(true, 0xA000_0003, Some(4326)), vec![0; 4]].concat();
+    let ewkb = [header(true, 0xA000_0003, Some(4326)), vec![0; 4]].concat();
     let message =
         "Polygon is not a point; turn it into Point or MultiPoint first, for example its centroid or its vertices";
     assert_eq!(wkb(&ewkb).unwrap_err().to_string(), message);
-    assert_eq!(text("LINESTRING(1 2, 3 4)"), Err(Flaw::NotAPoint("LineString".into())));
-    assert_eq!(text("curvepolygon z empty"), Err(Flaw::NotAPoint("CurvePolygon".into())));
-    assert_eq!(text("GEOMETRYCOLLECTION(POLYGON((1 2, 3 4, 5 6, 1 2)))"), Err(Flaw::NotAPoint("Polygon".into())));
+    assert_eq!(text("LINESTRING(1 2, 3 4)"), Err(GeometryError::NotAPoint("LineString".into())));
+    assert_eq!(text("curvepolygon z empty"), Err(GeometryError::NotAPoint("CurvePolygon".into())));
+    assert_eq!(
+        text("GEOMETRYCOLLECTION(POLYGON((1 2, 3 4, 5 6, 1 2)))"),
+        Err(GeometryError::NotAPoint("Polygon".into()))
+    );
     let line = r#"{"type": "LineString", "coordinates": [[1, 2], [3, 4]]}"#;
-    assert_eq!(text(line), Err(Flaw::NotAPoint("LineString".into())));
+    assert_eq!(text(line), Err(GeometryError::NotAPoint("LineString".into())));
 }
 
 #[test]
-fn empty_geometries_are_said_to_be_empty() {
+fn empty_geometries_are_rejected_as_empty() {
     let nan = point(false, 1, None, &[f64::NAN; 2]);
     for bytes in [nan.clone(), point(true, 1001, None, &[f64::NAN; 3]), parts(4, &[]), parts(4, &[nan]), parts(7, &[])]
     {
-        assert_eq!(wkb(&bytes), Err(Flaw::Empty));
+        assert_eq!(wkb(&bytes), Err(GeometryError::Empty));
     }
     for empty in [
         "POINT EMPTY",
@@ -124,47 +134,47 @@ fn empty_geometries_are_said_to_be_empty() {
         r#"{"type": "GeometryCollection", "geometries": []}"#,
         "[]",
     ] {
-        assert_eq!(text(empty), Err(Flaw::Empty), "{empty}");
+        assert_eq!(text(empty), Err(GeometryError::Empty), "{empty}");
     }
 }
 
 #[test]
-fn counts_and_nesting_of_hostile_bytes_are_not_followed() {
-    let hostile = |code| [head(false, code, None), vec![0xFF; 4]].concat();
-    assert_eq!(wkb(&hostile(4)), Err(Flaw::Wkb));
-    assert_eq!(wkb(&hostile(7)), Err(Flaw::Wkb));
-    assert_eq!(wkb(&hostile(2)), Err(Flaw::NotAPoint("LineString".into())));
+fn hostile_counts_and_nesting_are_rejected() {
+    let hostile = |code| [header(false, code, None), vec![0xFF; 4]].concat();
+    assert_eq!(wkb(&hostile(4)), Err(GeometryError::Wkb));
+    assert_eq!(wkb(&hostile(7)), Err(GeometryError::Wkb));
+    assert_eq!(wkb(&hostile(2)), Err(GeometryError::NotAPoint("LineString".into())));
     let level = parts(7, &[vec![]]);
-    assert_eq!(wkb(&level.repeat(1_000_000)), Err(Flaw::TooDeep));
+    assert_eq!(wkb(&level.repeat(1_000_000)), Err(GeometryError::TooDeep));
     assert_eq!(wkb(&[level.repeat(16), point(false, 1, None, &[1.0, 2.0])].concat()), Ok(vec![[1.0, 2.0]]));
-    assert_eq!(text(&"GEOMETRYCOLLECTION(".repeat(100_000)), Err(Flaw::TooDeep));
-    assert_eq!(text(&format!("POINT{}", "(".repeat(100_000))), Err(Flaw::TooDeep));
+    assert_eq!(text(&"GEOMETRYCOLLECTION(".repeat(100_000)), Err(GeometryError::TooDeep));
+    assert_eq!(text(&format!("POINT{}", "(".repeat(100_000))), Err(GeometryError::TooDeep));
     let deep = r#"{"type":"GeometryCollection","geometries":["#.repeat(100_000);
-    assert!(matches!(text(&deep), Err(Flaw::GeoJson(_))));
-    assert!(matches!(text(&"[".repeat(100_000)), Err(Flaw::GeoJson(_))));
-    assert_eq!(wkb(b"POINT(1 2)"), Err(Flaw::Wkb));
-    assert_eq!(wkb(&point(false, 99, None, &[])), Err(Flaw::Wkb));
+    assert!(matches!(text(&deep), Err(GeometryError::GeoJson(_))));
+    assert!(matches!(text(&"[".repeat(100_000)), Err(GeometryError::GeoJson(_))));
+    assert_eq!(wkb(b"POINT(1 2)"), Err(GeometryError::Wkb));
+    assert_eq!(wkb(&point(false, 99, None, &[])), Err(GeometryError::Wkb));
 }
 
 #[test]
-fn geopackage_geometries_are_read_behind_their_header() {
+fn geopackage_geometries_are_read_after_their_header() {
     for (flags, envelope) in [(0b0001, 0), (0b0011, 32), (0b0101, 48), (0b1001, 64), (0b0000, 0)] {
         let srid = word(flags & 1 == 0, 3857);
         let blob = [b"GP\0", &[flags][..], &srid, &vec![0; envelope], &point(false, 1, None, &[1.0, 2.0])].concat();
         assert_eq!(read_as(Encoding::Wkb, &blob, None), Ok((vec![[1.0, 2.0]], Some(3857))), "{flags:b}");
         for cut in 2..blob.len() {
-            let flaw = if cut < 8 + envelope { Flaw::GeoPackage } else { Flaw::Wkb };
-            assert_eq!(read_as(Encoding::Wkb, &blob[..cut], None), Err(flaw), "{cut}");
+            let expected = if cut < 8 + envelope { GeometryError::GeoPackage } else { GeometryError::Wkb };
+            assert_eq!(read_as(Encoding::Wkb, &blob[..cut], None), Err(expected), "{cut}");
         }
     }
     let undefined = [b"GP\0\x01", &(-1_i32).to_le_bytes()[..], &point(false, 1, None, &[1.0, 2.0])].concat();
     assert_eq!(read_as(Encoding::Wkb, &undefined, None), Ok((vec![[1.0, 2.0]], None)));
     let empty = [b"GP\0\x11", &[0; 4][..], &point(false, 1, None, &[f64::NAN; 2])].concat();
-    assert_eq!(read_as(Encoding::Wkb, &empty, None), Err(Flaw::Empty));
+    assert_eq!(read_as(Encoding::Wkb, &empty, None), Err(GeometryError::Empty));
 }
 
 #[test]
-fn well_known_text_is_read_as_the_standard_and_postgis_write_it() {
+fn wkt_of_the_standard_and_of_postgis_is_read() {
     for point in [
         "POINT(18.07 59.33)",
         "  point ( 18.07   59.33 ) ",
@@ -209,9 +219,9 @@ fn well_known_text_is_read_as_the_standard_and_postgis_write_it() {
         "MULTIPOINT((1 2)(3 4))",
         "POINT(1 2 3 4 5)",
     ] {
-        assert_eq!(text(invalid), Err(Flaw::Wkt), "{invalid}");
+        assert_eq!(text(invalid), Err(GeometryError::Wkt), "{invalid}");
     }
-    assert_eq!(text("POINTS(1 2)"), Err(Flaw::Unknown));
+    assert_eq!(text("POINTS(1 2)"), Err(GeometryError::Unknown));
 }
 
 #[test]
@@ -227,7 +237,7 @@ fn geojson_geometries_features_and_positions_are_longitude_first() {
     let collection = format!(r#"{{"type": "GeometryCollection", "geometries": [{multi}, {geometry}]}}"#);
     assert_eq!(text(&collection), Ok(vec![[1.0, 2.0], [3.0, 4.0], [18.07, 59.33]]));
     assert_eq!(sniff("[18.07, 59.33]"), Some(TextEncoding::Array));
-    assert_eq!(text(r#"{"type": "Feature", "geometry": null}"#), Err(Flaw::Null));
+    assert_eq!(text(r#"{"type": "Feature", "geometry": null}"#), Err(GeometryError::Null));
     for invalid in [
         "{}",
         "{",
@@ -236,12 +246,12 @@ fn geojson_geometries_features_and_positions_are_longitude_first() {
         "[1]",
         "[null,1]",
     ] {
-        assert!(matches!(text(invalid), Err(Flaw::GeoJson(_))), "{invalid}: {:?}", text(invalid));
+        assert!(matches!(text(invalid), Err(GeometryError::GeoJson(_))), "{invalid}: {:?}", text(invalid));
     }
 }
 
 #[test]
-fn pairs_are_latitude_first_unless_their_letters_or_the_order_differ() {
+fn pairs_are_latitude_first_unless_hemispheres_or_the_axis_order_differ() {
     for pair in [
         "59.33, 18.07",
         "(59.33, 18.07)",
@@ -263,7 +273,7 @@ fn pairs_are_latitude_first_unless_their_letters_or_the_order_differ() {
             "{pair}"
         );
     }
-    for none in [
+    for invalid in [
         "59.33",
         "59.33, 18.07, x",
         "59.33N, 18.07N",
@@ -277,13 +287,13 @@ fn pairs_are_latitude_first_unless_their_letters_or_the_order_differ() {
         "2024-05-01 12:30:00",
         "null",
     ] {
-        assert_eq!(sniff(none), None, "{none}");
-        assert_eq!(text(none), Err(Flaw::Unknown), "{none}");
+        assert_eq!(sniff(invalid), None, "{invalid}");
+        assert_eq!(text(invalid), Err(GeometryError::Unknown), "{invalid}");
     }
 }
 
 #[test]
-fn an_order_given_outranks_the_usual_one() {
+fn an_explicit_axis_order_takes_precedence() {
     let order = |order, text: &str| read_as(Encoding::Text, text.as_bytes(), Some(order)).unwrap().0;
     for lat_first in ["POINT(2 1)", "[2, 1]", "2, 1", "2 1"] {
         assert_eq!(order(AxisOrder::LatLon, lat_first), [[1.0, 2.0]], "{lat_first}");
@@ -322,7 +332,7 @@ proptest! {
     }
 
     #[test]
-    fn binary_and_text_of_a_point_agree(x in -180.0..180.0, y in -90.0..90.0) {
+    fn wkb_and_text_of_a_point_agree(x in -180.0..180.0, y in -90.0..90.0) {
         let bytes = point(false, 1, None, &[x, y]);
         prop_assert_eq!(wkb(&bytes).unwrap(), [[x, y]]);
         for value in [hex(&bytes), format!("POINT({x} {y})"), format!("[{x},{y}]"), format!("{y}, {x}")] {

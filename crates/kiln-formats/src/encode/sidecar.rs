@@ -1,4 +1,4 @@
-//! Small files beside a picture that say where it lies: KML for globes, world files for GIS programs.
+//! Sidecar files that georeference a picture: KML ground overlays and world files.
 
 use std::fmt::Write;
 
@@ -8,23 +8,20 @@ use kiln_core::geo::{Bounds, Canvas, Projection};
 use kiln_core::message;
 use kiln_core::parameter::Parameter;
 
-/// A KML document that lays the picture at `href` on the ground of `canvas`.
+/// A KML document with a ground overlay: the picture at `href` within the bounds of `canvas`.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the canvas is not in plate carrée: a globe stretches pictures evenly between their degrees.
+/// [`Error::Invalid`] unless the canvas is in plate carrée: a ground overlay is spaced evenly in degrees.
 pub fn kml(canvas: &Canvas, name: &str, href: &str) -> Result<String> {
     if canvas.projection() != Projection::PlateCarree {
-        let why = message!(
-            "KML lays pictures between degrees, so only ",
-            Parameter::PROJECTION,
-            " platecarree lies where it should"
-        );
-        return Err(Error::invalid(Parameter::KML, why));
+        let reason =
+            message!("a KML ground overlay is spaced evenly in degrees; use ", Parameter::PROJECTION, " platecarree");
+        return Err(Error::invalid(Parameter::KML, reason));
     }
     let Bounds { west, south, east, north } = canvas.bounds();
-    // To a tenth of a millimeter: what the way there and back has added is not told.
+    // Rounded to a tenth of a millimeter, which drops the error of projecting and unprojecting.
     let [west, south, east, north] = [west, south, east, north].map(|degrees| (degrees * 1e9).round() / 1e9);
-    let (name, href) = (escaped(name), escaped(href));
+    let (name, href) = (escape(name), escape(href));
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing to a string cannot fail.
     let _ = write!(
@@ -36,14 +33,15 @@ pub fn kml(canvas: &Canvas, name: &str, href: &str) -> Result<String> {
     Ok(text)
 }
 
-/// A world file: the size of a pixel, no rotation, and the middle of the first pixel, in the unit of the reference.
+/// A world file: the size of a pixel, no rotation, and the center of the upper left pixel, in the unit of the
+/// reference.
 pub fn world_file(reference: &GeoReference) -> String {
     let GeoReference { west, north, pixel_width, pixel_height, .. } = *reference;
     let (x, y) = (west + pixel_width / 2.0, north - pixel_height / 2.0);
     format!("{pixel_width}\n0\n0\n{}\n{x}\n{y}\n", -pixel_height)
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -54,18 +52,18 @@ mod tests {
     use crate::encode::geotiff::Crs;
 
     #[test]
-    fn kml_says_the_edges_and_is_for_degrees_alone() {
+    fn kml_has_the_bounds_in_degrees_and_requires_plate_carree() {
         let bounds = Bounds::new(10.0, 40.0, 20.0, 45.0).unwrap();
         let text = kml(&Canvas::new(Projection::PlateCarree, bounds, 100, 50).unwrap(), "A & B", "a<b.png").unwrap();
-        for part in ["<north>45</north>", "<west>10</west>", "A &amp; B", "a&lt;b.png"] {
-            assert!(text.contains(part), "{part}: {text}");
+        for expected in ["<north>45</north>", "<west>10</west>", "A &amp; B", "a&lt;b.png"] {
+            assert!(text.contains(expected), "{expected}: {text}");
         }
         let mercator = Canvas::new(Projection::Mercator, bounds, 100, 50).unwrap();
         assert!(kml(&mercator, "", "").unwrap_err().to_string().contains("platecarree"));
     }
 
     #[test]
-    fn a_world_file_begins_in_the_middle_of_the_first_pixel() {
+    fn a_world_file_has_the_center_of_the_first_pixel() {
         let reference =
             GeoReference { crs: Crs::Epsg4326, west: 10.0, north: 45.0, pixel_width: 0.5, pixel_height: 0.25 };
         assert_eq!(world_file(&reference), "0.5\n0\n0\n-0.25\n10.25\n44.875\n");

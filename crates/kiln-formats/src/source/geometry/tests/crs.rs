@@ -1,11 +1,11 @@
-//! Longitudes and latitudes by the EPSG code are what PROJ 9.5 gives, with the grid BETA2007 where it has one.
+//! The expected longitudes and latitudes are those of PROJ 9.5, with the grid BETA2007 where it applies.
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 
-/// Code, coordinates, longitude and latitude of places in the middle of the area of use.
+/// EPSG code, coordinates, and longitude and latitude of a location in the middle of the area of use.
 const KNOWN: [(u32, [f64; 2], [f64; 2]); 41] = [
     (25832, [513_223.539, 5_403_015.518], [9.18, 48.78]),
     (32633, [500_000.0, 6_573_457.966], [15.0, 59.3]),
@@ -26,7 +26,7 @@ const KNOWN: [(u32, [f64; 2], [f64; 2]); 41] = [
     (5070, [688_859.429, 2_127_843.048], [-87.63, 41.88]),
     (6933, [2_894_588.408, -1_269_436.744], [30.0, -10.0]),
     (2443, [34_671.509, -27_662.224], [129.87, 32.75]),
-    // From here on with a shift of the datum.
+    // The following systems have a datum shift.
     (27700, [530_043.195, 180_358.209], [-0.1276, 51.5072]),
     (29902, [315_919.995, 234_694.102], [-6.26, 53.35]),
     (28992, [121_819.365, 487_013.762], [4.9, 52.37]),
@@ -57,65 +57,65 @@ fn degrees(crs: &Crs, [x, y]: [f64; 2]) -> [f64; 2] {
     [x[0], y[0]]
 }
 
-/// Meters between two places that are not far from each other.
+/// The distance in meters of two nearby locations.
 fn meters([lon, lat]: [f64; 2], [other_lon, other_lat]: [f64; 2]) -> f64 {
     let degree = EARTH_RADIUS_M.to_radians();
     ((lon - other_lon) * lat.to_radians().cos() * degree).hypot((lat - other_lat) * degree)
 }
 
-/// The name of a system near WGS 84, or of one that is transformed.
+/// The name of a system: `Ok` if it is near WGS 84, `Err` if it is WGS 84 or transformed.
 fn name(text: &str) -> Result<String, String> {
     match Crs::parse(text).unwrap() {
         Crs::Wgs84 => Err("WGS 84".to_owned()),
-        Crs::Near(name) => Ok(name),
+        Crs::NearWgs84(name) => Ok(name),
         Crs::Projected(transform) => Err(transform.name),
     }
 }
 
 #[test]
-fn projections_give_the_degrees_of_proj() {
+fn projections_agree_with_proj() {
     for (code, position, expected) in KNOWN {
-        let off = meters(degrees(&Crs::of_code(code).unwrap(), position), expected);
-        let most = match code {
+        let error_m = meters(degrees(&Crs::from_code(code).unwrap(), position), expected);
+        let max_m = match code {
             31467 | 31468 => 3.0,
             28407 => 1.0,
             31256 | 31287 | 5514 => 0.6,
             27700.. | 3021 | 2393 | 2100 | 2039 | 2326 | 2169 | 2056 | 8353 | 4277 => 0.1,
             _ => 0.002,
         };
-        assert!(off < most, "EPSG:{code} is {off} m off");
+        assert!(error_m < max_m, "EPSG:{code} is {error_m} m off");
     }
 }
 
 #[test]
-fn datum_shifts_are_within_three_meters_of_what_the_agencies_publish() {
+fn datum_shifts_agree_with_published_coordinates_to_three_meters() {
     for (code, position, expected) in [
-        // Ordnance Survey, by the grid OSTN02.
+        // Ordnance Survey, with the grid OSTN02.
         (27700, [614_300.0, 159_900.0], [1.072_628, 51.297_880]),
         // swisstopo: the old observatory of Bern.
         (21781, [600_000.0, 200_000.0], [7.438_637_2, 46.951_081_1]),
         // Kadaster, RDNAPTRANS: the tower of Amersfoort.
         (28992, [155_000.0, 463_000.0], [5.387_203_66, 52.155_172_90]),
     ] {
-        let off = meters(degrees(&Crs::of_code(code).unwrap(), position), expected);
-        assert!(off < 3.0, "EPSG:{code} is {off} m off");
+        let error_m = meters(degrees(&Crs::from_code(code).unwrap(), position), expected);
+        assert!(error_m < 3.0, "EPSG:{code} is {error_m} m off");
     }
 }
 
 #[test]
-fn web_mercator_is_exact_under_each_of_its_codes() {
+fn web_mercator_is_exact_for_each_of_its_codes() {
     let edge = std::f64::consts::PI * EARTH_RADIUS_M;
     for name in ["EPSG:3857", "EPSG:900913", "ESRI:102100", "urn:ogc:def:crs:EPSG::3857", "3785"] {
         let crs = Crs::parse(name).unwrap();
         let [lon, lat] = degrees(&crs, [edge, edge]);
         assert!((lon - 180.0).abs() < 1e-12 && (lat - 85.051_128_779_806_59).abs() < 1e-12, "{name}: {lon} {lat}");
     }
-    let [lon, lat] = degrees(&Crs::of_code(3857).unwrap(), [2_011_543.198_634, 8_252_056.996_304]);
+    let [lon, lat] = degrees(&Crs::from_code(3857).unwrap(), [2_011_543.198_634, 8_252_056.996_304]);
     assert!((lon - 18.07).abs() < 1e-8 && (lat - 59.33).abs() < 1e-6, "{lon} {lat}");
 }
 
 #[test]
-fn wgs84_is_known_under_its_names() {
+fn wgs84_is_recognized_by_each_of_its_names() {
     for name in [
         "EPSG:4326",
         "epsg:4326",
@@ -137,7 +137,7 @@ fn wgs84_is_known_under_its_names() {
     ] {
         assert!(matches!(Crs::parse(name), Ok(Crs::Wgs84)), "{name}: {:?}", Crs::parse(name));
     }
-    assert!(matches!(Crs::of_json(&json!(null)), Ok(Crs::Wgs84)));
+    assert!(matches!(Crs::from_json(&json!(null)), Ok(Crs::Wgs84)));
     assert_eq!(degrees(&Crs::Wgs84, [18.07, 59.33]), [18.07, 59.33]);
 }
 
@@ -164,17 +164,17 @@ fn geographic_systems_near_wgs84_keep_their_degrees_and_their_name() {
     ] {
         assert_eq!(name(text).as_deref(), Ok(expected));
     }
-    assert_eq!(degrees(&Crs::of_code(4269).unwrap(), [-93.27, 44.98]), [-93.27, 44.98]);
-    for (code, name) in NEAR {
-        assert!(matches!(Crs::of_code(code), Ok(Crs::Near(_))), "{name}");
+    assert_eq!(degrees(&Crs::from_code(4269).unwrap(), [-93.27, 44.98]), [-93.27, 44.98]);
+    for (code, name) in NEAR_WGS84 {
+        assert!(matches!(Crs::from_code(code), Ok(Crs::NearWgs84(_))), "{name}");
     }
 }
 
 #[test]
-fn wkt_and_projjson_name_the_whole_system_not_its_parts() {
+fn the_code_of_wkt_and_projjson_is_that_of_the_outermost_element() {
     let gdal = r#"PROJCS["ETRS89 / UTM zone 32N",GEOGCS["ETRS89",AUTHORITY["EPSG","4258"]],
         PROJECTION["Transverse_Mercator"],UNIT["metre",1,AUTHORITY["EPSG","9001"]],AUTHORITY["EPSG","25832"]]"#;
-    let second = r#"PROJCRS["ETRS89 / UTM zone 32N [2]",BASEGEOGCRS["ETRS89",ID["EPSG",4258]],CONVERSION["UTM zone 32N"],
+    let wkt2 = r#"PROJCRS["ETRS89 / UTM zone 32N [2]",BASEGEOGCRS["ETRS89",ID["EPSG",4258]],CONVERSION["UTM zone 32N"],
         ID["EPSG",25832]]"#;
     let projjson = json!({
         "type": "ProjectedCRS", "name": "ETRS89 / UTM zone 32N",
@@ -183,8 +183,13 @@ fn wkt_and_projjson_name_the_whole_system_not_its_parts() {
     });
     let legacy = json!({"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::25832"}});
     let bound = json!({"type": "BoundCRS", "source_crs": projjson});
-    let all =
-        [Crs::parse(gdal), Crs::parse(second), Crs::of_json(&projjson), Crs::of_json(&legacy), Crs::of_json(&bound)];
+    let all = [
+        Crs::parse(gdal),
+        Crs::parse(wkt2),
+        Crs::from_json(&projjson),
+        Crs::from_json(&legacy),
+        Crs::from_json(&bound),
+    ];
     for crs in all {
         let [lon, lat] = degrees(&crs.unwrap(), KNOWN[0].1);
         assert!((lon - 9.18).abs() < 1e-7 && (lat - 48.78).abs() < 1e-7);
@@ -215,19 +220,19 @@ fn esri_projections_are_read_by_their_parameters() {
     let [_, lat] = degrees(&Crs::parse(&web).unwrap(), [0.0, 8_252_056.996_304]);
     assert!((lat - 59.33).abs() < 1e-6, "{lat}");
 
-    // The datum has a shift that this text does not give.
+    // The datum has a shift that this definition lacks.
     let osgb = utm.replace(&etrs89, &geographic("OSGB_1936", r#""Airy_1830",6377563.396,299.3249646"#));
-    assert!(Crs::parse(&osgb).unwrap_err().contains("cannot be brought to WGS 84 to 10 m"));
+    assert!(Crs::parse(&osgb).unwrap_err().contains("cannot be transformed to WGS 84 within 10 m"));
 }
 
 #[test]
-fn what_cannot_be_transformed_well_is_refused_by_name() {
+fn unsupported_and_inaccurate_systems_are_rejected_by_name() {
     for (text, reason) in [
         // ED50, Monte Mario, NAD27, Tokyo without a shift, the Krovak projection with other axes.
-        ("EPSG:23032", "EPSG:23032 cannot be brought to WGS 84 to 10 m"),
-        ("EPSG:3003", "EPSG:3003 cannot be brought to WGS 84 to 10 m"),
-        ("EPSG:26715", "EPSG:26715 cannot be brought to WGS 84 to 10 m"),
-        ("EPSG:5174", "EPSG:5174 cannot be brought to WGS 84 to 10 m"),
+        ("EPSG:23032", "EPSG:23032 cannot be transformed to WGS 84 within 10 m"),
+        ("EPSG:3003", "EPSG:3003 cannot be transformed to WGS 84 within 10 m"),
+        ("EPSG:26715", "EPSG:26715 cannot be transformed to WGS 84 within 10 m"),
+        ("EPSG:5174", "EPSG:5174 cannot be transformed to WGS 84 within 10 m"),
         ("EPSG:5513", "unsupported coordinate reference system EPSG:5513; expected WGS 84, Web Mercator"),
         (r#"PROJCS["Krovak",AUTHORITY["EPSG","5513"]]"#, "unsupported coordinate reference system EPSG:5513"),
         ("EPSG:4978", "unsupported coordinate reference system EPSG:4978"),
@@ -248,8 +253,8 @@ fn what_cannot_be_transformed_well_is_refused_by_name() {
 }
 
 #[test]
-fn a_point_that_no_projection_reaches_is_not_a_number() {
-    let crs = Crs::of_code(25832).unwrap();
+fn a_point_outside_of_the_projection_is_nan() {
+    let crs = Crs::from_code(25832).unwrap();
     for position in [[f64::NAN, 0.0], [f64::INFINITY, 0.0], [1e300, -1e300]] {
         assert!(degrees(&crs, position).iter().all(|degree| degree.is_nan()), "{position:?}");
     }
@@ -259,7 +264,7 @@ fn a_point_that_no_projection_reaches_is_not_a_number() {
 }
 
 #[test]
-fn a_system_is_shared_by_threads() {
+fn a_system_can_be_shared_by_threads() {
     fn check<T: Send + Sync>() {}
     check::<Crs>();
 }
@@ -291,7 +296,7 @@ proptest! {
 
     #[test]
     fn no_code_panics(code in 0..66_000_u32, x in -1e8..1e8, y in -1e8..1e8) {
-        if let Ok(crs) = Crs::of_code(code) {
+        if let Ok(crs) = Crs::from_code(code) {
             degrees(&crs, [x, y]);
         }
     }
