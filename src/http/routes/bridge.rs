@@ -19,13 +19,13 @@ use super::overlays::overlay;
 use crate::color::Opacity;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::body::{form_text, media_type};
-use crate::http::parameters::canvas_parameters::{Beyond, canvas, check_coordinate_space};
+use crate::http::parameters::canvas_parameters::{PolarRows, canvas, check_coordinate_space};
 use crate::http::parameters::fields::pairs;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::http::server::App;
 use crate::http::server::corners::corners;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{Blend, Radius, Size, StyleOptions};
 
 /// What the old page is answered; numbers are texts, as they were.
@@ -74,12 +74,12 @@ struct BridgeRequest {
 }
 
 impl BridgeRequest {
-    fn read(query: &str) -> Answer<Self> {
-        Ok(Self { pairs: pairs(query).collect::<Answer<_>>()? })
+    fn read(query: &str) -> HttpResult<Self> {
+        Ok(Self { pairs: pairs(query).collect::<HttpResult<_>>()? })
     }
 
     /// The two numbers of a list, as `name[]` in their order, or as `name[0]` and `name[1]` in any.
-    fn numbers(&self, name: &str, what: &str) -> Answer<[f64; 2]> {
+    fn numbers(&self, name: &str, what: &str) -> HttpResult<[f64; 2]> {
         let malformed = || Problem::parameter(name, format!("give it twice, as {name}[], for {what}: two numbers"));
         let mut found = [None; 2];
         let mut count = 0;
@@ -105,13 +105,14 @@ impl BridgeRequest {
     }
 
     /// Makes sure that there is nothing that would be passed over.
-    fn check(&self) -> Answer<()> {
+    fn check(&self) -> HttpResult<()> {
         for (index, (name, _)) in self.pairs.iter().enumerate() {
             let is_list = ["imgSize[", "bounds[0][", "bounds[1]["].iter().any(|list| name.starts_with(list));
             if !is_list && !KNOWN.contains(&name.as_str()) {
                 let all = KNOWN.join(", ");
-                let why = format!("there is no such parameter. There are: {all}, imgSize[], bounds[0][], bounds[1][]");
-                return Err(Problem::parameter(name, why));
+                let detail =
+                    format!("there is no such parameter. There are: {all}, imgSize[], bounds[0][], bounds[1][]");
+                return Err(Problem::parameter(name, detail));
             }
             if !is_list && self.pairs[..index].iter().any(|(other, _)| other == name) {
                 return Err(Problem::parameter(name, "it is given twice"));
@@ -137,10 +138,10 @@ const KNOWN: [&str; 6] = ["png", "dotSize", "opacity", "scheme", "projection", "
         ("layer" = Option<String>, Query, description = "Default: bridge.layer of the config")),
     responses(
         (status = 200, description = "As the old page expects it", body = BridgeReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room for the picture", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn bridge(
     State(app): State<Arc<App>>,
@@ -148,13 +149,13 @@ pub(crate) async fn bridge(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let mut request = BridgeRequest::read(query.as_deref().unwrap_or_default())?;
     if method == Method::POST {
         let media_type = media_type(&headers);
         if !["", "application/x-www-form-urlencoded"].contains(&media_type.as_str()) {
-            let why = format!("`{media_type}` is not read here; send a form, application/x-www-form-urlencoded");
-            return Err(Problem::media_type(why));
+            let detail = format!("`{media_type}` is not read here; send a form, application/x-www-form-urlencoded");
+            return Err(Problem::media_type(detail));
         }
         request.pairs.extend(BridgeRequest::read(form_text(&body)?)?.pairs);
     }
@@ -162,7 +163,7 @@ pub(crate) async fn bridge(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-async fn answer(app: &Arc<App>, request: &BridgeRequest) -> Answer<BridgeReply> {
+async fn answer(app: &Arc<App>, request: &BridgeRequest) -> HttpResult<BridgeReply> {
     request.check()?;
     let layer = match request.one("layer").or_else(|| app.config.bridge_layer()) {
         Some(name) => app.layer(name)?,
@@ -184,7 +185,7 @@ async fn answer(app: &Arc<App>, request: &BridgeRequest) -> Answer<BridgeReply> 
     };
     let subject = Subject::Layer(Arc::clone(&layer));
     if !as_picture {
-        let (found, total) = subject.answer_within(app, &Filter::default(), bounds, projection).await?;
+        let (found, total) = subject.fetch_points_within(app, &Filter::default(), bounds, projection).await?;
         let data: Vec<[f64; 2]> = found.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();
         let truncated = (data.len() as u64) < total;
         return Ok(BridgeReply::Points { success: true, filename: false, data, total, truncated });
@@ -212,7 +213,7 @@ async fn answer(app: &Arc<App>, request: &BridgeRequest) -> Answer<BridgeReply> 
             ..StyleOptions::default()
         };
     let scheme = app.schemes.find(Some(scheme_name))?;
-    let canvas = canvas(&app.config.limits, projection, bounds, Size::Exact(width, height), Beyond::Cut)?;
+    let canvas = canvas(&app.config.limits, projection, bounds, Size::Exact(width, height), PolarRows::Crop)?;
     let picture = RenderRequest { subject, filter: Filter::default(), options, scheme, canvas };
     let (overlay, _) = overlay(app, picture).await?;
     let shown = if canvas.height() == height { bounds } else { canvas.bounds() };

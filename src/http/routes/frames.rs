@@ -21,7 +21,7 @@ use crate::http::parameters::shared::{ZOOM, Zoom};
 use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
 use crate::parameter::Parameter;
@@ -81,16 +81,16 @@ parameter_set! {
     params(("layer" = String, Path, description = "A layer of the catalog", example = "earthquakes"), InQuery<FramesOptions>, InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The frames", body = FramesReply),
-        (status = 400, description = "A parameter is wrong, or the layer has no times", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter, or the layer has no times", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn frames(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let FramesOptions { every, zoom } = fields.read()?;
@@ -136,7 +136,7 @@ fn compute(
     stop: &AtomicBool,
 ) -> Result<FramesReply> {
     /// Frames that the span is found in.
-    const LOOKED_AT: usize = 8;
+    const MAX_SAMPLED_FRAMES: usize = 8;
     let every_us = i64::try_from(every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
     let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
     let style = request.style()?;
@@ -145,7 +145,7 @@ fn compute(
     let points = frames.points(layer, &query)?;
     let mut busiest: Vec<usize> = (0..frames.len()).filter(|frame| points[*frame] > 0).collect();
     busiest.sort_by_key(|frame| std::cmp::Reverse(points[*frame]));
-    busiest.truncate(LOOKED_AT);
+    busiest.truncate(MAX_SAMPLED_FRAMES);
     let threads = app.render_threads();
     let span = frames.span_at_scale(layer, &query, &request.canvas, &style, threads, busiest)?;
     let unit = request.unit(&style);

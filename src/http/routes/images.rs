@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Response};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
 use crate::http::server::etag::png_response;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::images::ImageName;
 
 /// A picture that POST /overlays wrote
@@ -22,14 +22,14 @@ use crate::images::ImageName;
     responses(
         (status = 200, description = "The picture", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
+        (status = 304, description = "Not modified: the client's copy is current"),
         (status = 404, description = "There is no such picture, or no longer", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn image(
     State(app): State<Arc<App>>,
     Path(filename): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let gone = || Problem::not_found("there is no such picture, or no longer; POST /overlays makes new ones");
     let name: ImageName = filename.parse().map_err(|_| gone())?;
     let bytes = if let Some(bytes) = app.bytes.get(&filename) {
@@ -50,7 +50,7 @@ pub(crate) async fn image(
 }
 
 /// The bytes of a file; `None` if it does not exist.
-async fn read(path: impl AsRef<FilePath> + Send + 'static) -> Answer<Option<Bytes>> {
+async fn read(path: impl AsRef<FilePath> + Send + 'static) -> HttpResult<Option<Bytes>> {
     let read = tokio::task::spawn_blocking(move || {
         // Only a file that Kiln may have written: no link, no pipe, no folder.
         if std::fs::symlink_metadata(&path)?.is_file() { std::fs::read(path) } else { Err(ErrorKind::NotFound.into()) }

@@ -26,7 +26,7 @@ use crate::http::server::App;
 use crate::http::server::body::{Compression, ContentLimit, RequestBody};
 use crate::http::server::clock::now_s;
 use crate::http::server::form::{Form, FormField, FormFile};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions, remarks};
 use crate::parameter::Parameter;
@@ -123,27 +123,27 @@ pub(crate) struct PointFiles {
     security((), ("token" = [])),
     responses(
         (status = 200, description = "What became of the points", body = IngestReply),
-        (status = 400, description = "The body or a parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid body or parameter", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer; PUT /{layer} makes it", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is beyond limits.ingest_body or limits.ingest_points", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer; PUT /{layer} creates it", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds limits.ingest_body or limits.ingest_points", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used for another request", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It took too long; with an Idempotency-Key it may be sent again", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The request timed out; with an Idempotency-Key it can be retried", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     request: Request,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (parts, body) = request.into_parts();
-    app.writable(&parts.headers)?;
-    let layer = app.stored(&name)?;
+    app.writable_store(&parts.headers)?;
+    let layer = app.stored_layer(&name)?;
     let ingest = IngestRequest::read(&app, &layer, &parts.headers, query.unwrap_or_default())?;
     let shared = Arc::clone(&app);
     let reply = if media_type(&parts.headers) == FORM {
@@ -163,7 +163,7 @@ pub(crate) async fn add(
         };
         app.write_limiter.run(rest, work).await?
     };
-    app.maintenance.changed(&name);
+    app.maintenance.notify_points_changed(&name);
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
@@ -197,13 +197,13 @@ struct IngestBatch<'r> {
 }
 
 impl IngestRequest {
-    fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> Answer<Self> {
+    fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> HttpResult<Self> {
         let weight = layer.snapshot().description().weight.clone();
         let (columns, options) = columns(&query, weight.as_deref())?;
         let limit_bytes = app.config.limits.ingest_body.bytes();
         if let Some(ContentLength(length)) = headers.typed_get().filter(|ContentLength(length)| *length > limit_bytes) {
-            let why = format!("the body has {length} bytes, more than the {limit_bytes} that it allows");
-            return Err(Problem::too_large("limits.ingest_body", why));
+            let detail = format!("the body has {length} bytes, more than the {limit_bytes} that it allows");
+            return Err(Problem::too_large("limits.ingest_body", detail));
         }
         let compression = Compression::of(headers)?;
         if compression != Compression::None && media_type(headers) == FORM {
@@ -219,14 +219,14 @@ impl IngestRequest {
         app: &App,
         layer: &StoredLayer,
         permit: &WritePermit,
-        take: impl FnOnce(&mut IngestBatch<'_>) -> Answer<()>,
-    ) -> Answer<IngestReply> {
+        take: impl FnOnce(&mut IngestBatch<'_>) -> HttpResult<()>,
+    ) -> HttpResult<IngestReply> {
         let mut points = IngestBatch {
             request: self,
             permit,
             columns: self.columns.clone(),
             options: self.options.clone(),
-            limit: ContentLimit { bytes: self.limit_bytes, taken: 0 },
+            limit: ContentLimit { max_bytes: self.limit_bytes, read_bytes: 0 },
             batch: Batch::default(),
             report: ScanReport::default(),
             beyond_map: 0,
@@ -246,7 +246,7 @@ impl IngestRequest {
         let repeated = if batch.is_empty() {
             false
         } else {
-            match layer.append(batch, request).map_err(|error| app.refused(layer, error))? {
+            match layer.append(batch, request).map_err(|error| app.change_problem(layer, error))? {
                 Appended::New => false,
                 Appended::Before(_) => true,
             }
@@ -279,7 +279,7 @@ impl IngestBatch<'_> {
     }
 
     /// Reads the files of a form. Texts before the first one are parameters, as those of the query.
-    fn take_form(&mut self, mut form: Form) -> Answer<()> {
+    fn take_form(&mut self, mut form: Form) -> HttpResult<()> {
         let mut query = self.request.query.clone();
         let mut files = 0;
         while let Some(field) = form.next()? {
@@ -288,8 +288,8 @@ impl IngestBatch<'_> {
                 FormField::Text { text, .. } if text.trim().is_empty() => {}
                 FormField::File(FormFile { name, .. }) if name.is_empty() => {}
                 FormField::Text { name, .. } if files > 0 => {
-                    let why = "it comes after a file; send parameters before the files, or in the query string";
-                    return Err(Problem::parameter(&name, why));
+                    let detail = "it comes after a file; send parameters before the files, or in the query string";
+                    return Err(Problem::parameter(&name, detail));
                 }
                 FormField::Text { name, text } => {
                     let pair = query_string(&[(name.as_str(), text)]);
@@ -313,7 +313,7 @@ impl IngestBatch<'_> {
     }
 
     /// Reads the points of a body, which messages call `name`.
-    fn take(&mut self, body: RequestBody, media_type: Option<&str>, name: &str) -> Answer<()> {
+    fn take(&mut self, body: RequestBody, media_type: Option<&str>, name: &str) -> HttpResult<()> {
         let Self { request, permit, columns, options, limit, batch, report, beyond_map, digest } = self;
         let stop = permit.stop();
         let mut grow = || permit.grow();
@@ -358,15 +358,15 @@ impl IngestBatch<'_> {
             error => error.into(),
         })?;
         if batch.len() as u64 > request.limit_points {
-            let why = format!("the body holds more than the {} points that it allows", request.limit_points);
-            return Err(Problem::too_large("limits.ingest_points", why));
+            let detail = format!("the body holds more than the {} points that it allows", request.limit_points);
+            return Err(Problem::too_large("limits.ingest_points", detail));
         }
         Ok(())
     }
 }
 
 /// The columns that a query names, `weight` among them where it names none, and how the rows are read.
-fn columns(query: &str, weight: Option<&str>) -> Answer<(Columns, ReadOptions)> {
+fn columns(query: &str, weight: Option<&str>) -> HttpResult<(Columns, ReadOptions)> {
     let mut fields = Fields::from_query(query)?;
     let columns = fields.read::<ColumnOptions>()?.columns();
     let options = fields.read::<InputOptions>()?.read_options();
@@ -408,13 +408,13 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The key of a request, if it has one.
-fn key(headers: &HeaderMap) -> Answer<Option<String>> {
+fn key(headers: &HeaderMap) -> HttpResult<Option<String>> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
     let fits = (1..=KeyedRequest::MAX_KEY_BYTES).contains(&key.len());
     if !fits || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        let why = format!("it is not a text of 1 to {} printable ASCII characters", KeyedRequest::MAX_KEY_BYTES);
-        return Err(Problem::parameter(IDEMPOTENCY_KEY.as_str(), why));
+        let detail = format!("it is not a text of 1 to {} printable ASCII characters", KeyedRequest::MAX_KEY_BYTES);
+        return Err(Problem::parameter(IDEMPOTENCY_KEY.as_str(), detail));
     }
     Ok(Some(key.to_owned()))
 }
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn the_contract_and_the_documentation_list_the_media_types_that_are_read() {
         let read: BTreeSet<&str> = MEDIA_TYPES.into_iter().chain([FORM]).collect();
-        let mut contract = serde_json::to_value(super::super::openapi::Contract::openapi()).unwrap();
+        let mut contract = serde_json::to_value(super::super::openapi::ApiDoc::openapi()).unwrap();
         let content = &mut contract["paths"]["/{layer}/points"]["post"]["requestBody"]["content"];
         add_media_types(content);
         assert_eq!(content.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), read);

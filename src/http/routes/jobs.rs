@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::jobs::{Job, JobState, Outcome, Refusal, Run, Subject};
 use crate::spelling::nearest_first;
 
@@ -109,8 +109,8 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
         (status = 202, description = "The run begins", body = StartedReply, headers(("Location" = String))),
         (status = 401, description = "The request must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown job", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It runs already", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn run(
@@ -118,8 +118,8 @@ pub(crate) async fn run(
     Path(name): Path<String>,
     base: BaseUrl,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
-    app.may_write(&headers)?;
+) -> HttpResult<Response<Body>> {
+    app.authorize_write(&headers)?;
     match app.scheduler.start(&name) {
         Ok(due) => {
             let reply = StartedReply { name, due: second(due) };

@@ -17,7 +17,7 @@ use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
@@ -84,17 +84,17 @@ pub(crate) struct StoredReply {
     request_body(content = Option<LayerRequest>, content_type = "application/json"),
     security((), ("token" = [])),
     responses(
-        (status = 200, description = "The layer existed already", body = StoredReply),
+        (status = 200, description = "The layer already existed", body = StoredReply),
         (status = 201, description = "The layer is new", body = StoredReply, headers(("Location" = String))),
-        (status = 400, description = "The name or the description is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid name or description", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
@@ -102,15 +102,15 @@ pub(crate) async fn put(
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
-    app.writable(&headers)?;
-    check_layer_name(&name).map_err(|why| Problem::parameter("layer", why))?;
-    app.not_of_inputs(&name)?;
+) -> HttpResult<Response<Body>> {
+    app.writable_store(&headers)?;
+    check_layer_name(&name).map_err(|detail| Problem::parameter("layer", detail))?;
+    app.check_not_input_layer(&name)?;
     let description = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
     let shared = Arc::clone(&app);
     let work = move |_: &_| shared.put(&name, description);
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
-    app.maintenance.described();
+    app.maintenance.notify_retention_changed();
     let location = is_new.then(|| [(header::LOCATION, base.url(&reply.name))]);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, location, [(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
@@ -128,18 +128,18 @@ pub(crate) async fn put(
         (status = 204, description = "It is gone"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
-    app.writable(&headers)?;
-    app.stored(&name)?;
+) -> HttpResult<Response<Body>> {
+    app.writable_store(&headers)?;
+    app.stored_layer(&name)?;
     let shared = Arc::clone(&app);
     let work = move |_: &_| Ok(shared.store.remove(&name)?);
     let existed = app.write_limiter.run(std::future::ready(()), work).await?;
@@ -147,7 +147,7 @@ pub(crate) async fn delete(
 }
 
 /// What a body says of a layer.
-fn description(app: &App, body: &[u8]) -> Answer<Description> {
+fn description(app: &App, body: &[u8]) -> HttpResult<Description> {
     let mut fields = Fields::from_json(body)?;
     let LayerOptions { title, attribution, weight, keep, style } = fields.read()?;
     fields.finish()?;
@@ -169,7 +169,7 @@ fn description(app: &App, body: &[u8]) -> Answer<Description> {
 
 impl App {
     /// Makes the layer, or describes it. Answers whether it is new.
-    fn put(&self, name: &str, description: Option<Description>) -> Answer<(StoredReply, bool)> {
+    fn put(&self, name: &str, description: Option<Description>) -> HttpResult<(StoredReply, bool)> {
         let store = &self.store;
         if store.layer(name)?.is_none() {
             match store.create(name, description.clone().unwrap_or_default()) {
@@ -180,9 +180,9 @@ impl App {
                 Err(error) => return Err(error.into()),
             }
         }
-        let layer = self.stored(name)?;
+        let layer = self.stored_layer(name)?;
         if let Some(description) = description {
-            layer.describe(description).map_err(|error| self.refused(&layer, error))?;
+            layer.describe(description).map_err(|error| self.change_problem(&layer, error))?;
         }
         Ok((reply(&layer), false))
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::geo::{Bounds, TileCoord};
-use crate::http::parameters::canvas_parameters::{Beyond, canvas, fitting};
+use crate::http::parameters::canvas_parameters::{PolarRows, canvas, fitted_canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;
 use crate::http::parameters::openapi::InQuery;
@@ -20,7 +20,7 @@ use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SI
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, png_response};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
@@ -70,7 +70,7 @@ parameter_set! {
 }
 
 /// Reads the picture whose colors a legend explains, the title and the pixel ratio.
-fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, String, f32)> {
+fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let LegendOptions { title, pixel_ratio, zoom, bounds } = fields.read()?;
@@ -93,8 +93,10 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
     let style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = match bounds {
-        Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, Beyond::Empty)?,
-        None => fitting(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
+        Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, PolarRows::Pad)?,
+        None => {
+            fitted_canvas(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?
+        }
     };
     Ok((style.on(&app.config.limits, &layer, canvas)?, title, ratio))
 }
@@ -108,17 +110,17 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_png(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend/{title}/{ratio}/{}", request.key());
     let tag = etag(&key);
@@ -142,15 +144,15 @@ pub(crate) async fn legend_png(
         InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", body = LegendReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_json(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend.json/{title}/{ratio}/{}", request.key());
     let shared = Arc::clone(&app);

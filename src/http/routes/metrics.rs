@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use prometheus_client::encoding::text::encode;
 
 use crate::http::server::App;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 /// What the server did, for Prometheus
 #[utoipa::path(get, path = "/_/metrics", tag = "server",
@@ -18,7 +18,7 @@ use crate::http::server::problem::{Answer, Problem};
             content_type = "application/openmetrics-text"),
         (status = 500, description = "They could not be written", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body>> {
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> HttpResult<Response<Body>> {
     let metrics = &app.metrics;
     metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);

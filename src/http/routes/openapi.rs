@@ -53,13 +53,13 @@ use crate::http::server::App;
         (name = "bridge", description = "The old PHP page's requests. They are answered by POST too, as forms, and at `/twine.heatmap.php`"),
     ),
 )]
-pub(crate) struct Contract;
+pub(crate) struct ApiDoc;
 
 /// The contract
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let contract = serde_json::to_value(Contract::openapi()).map(|mut contract| {
+    let contract = serde_json::to_value(ApiDoc::openapi()).map(|mut contract| {
         let layers = app.catalog.layers();
         let layers: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
         specify(&mut contract, &layers);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_contract_names_every_parameter_of_a_style() {
-        let contract = serde_json::to_value(Contract::openapi()).unwrap();
+        let contract = serde_json::to_value(ApiDoc::openapi()).unwrap();
         let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
         for path in [

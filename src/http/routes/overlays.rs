@@ -16,7 +16,7 @@ use crate::geo::{Bounds, Projection};
 use crate::http::parameters::area::Area;
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::canvas_parameters::{
-    Beyond, canvas, check_coordinate_space, coordinate_space_of, fitting, usual_projection,
+    PolarRows, canvas, check_coordinate_space, coordinate_space_of, default_projection, fitted_canvas,
 };
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
@@ -29,7 +29,7 @@ use crate::http::server::clock::now_s;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::etag::{etag, png_response};
 use crate::http::server::overlay_cache::Overlay;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::{Scale, SpanReply};
 use crate::images::ImageName;
 use crate::layer::{FilterOptions, Size, StyleOptions};
@@ -107,20 +107,20 @@ parameter_set! {
 #[utoipa::path(post, path = "/overlays", tag = "overlays", request_body = OverlayRequest,
     responses(
         (status = 201, description = "The picture was drawn and written", body = Overlay),
-        (status = 200, description = "The picture existed already; or, with `png: false`, the points", body = OverlayOrPoints),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The request is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room for the picture", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The picture already existed; or, with `png: false`, the points", body = OverlayOrPoints),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<axum::body::Body>> {
+) -> HttpResult<Response<axum::body::Body>> {
     let mut fields = body_fields(&headers, &body)?;
     let OverlayOptions { layer, points: given, bounds, size, png, polygon } = fields.read()?;
     let ProjectionOptions { projection } = fields.read()?;
@@ -137,7 +137,7 @@ pub(crate) async fn create(
         (Some(_), Some(_)) => return Err(Problem::parameter("points", "give either a layer or points, not both")),
         (Some(name), None) => {
             let layer = app.layer(&name)?;
-            let projection = projection.unwrap_or_else(|| usual_projection(&layer));
+            let projection = projection.unwrap_or_else(|| default_projection(&layer));
             check_coordinate_space(layer.coordinate_space(), projection)?;
             let style = layer.style().clone();
             (Subject::Layer(layer), projection, style)
@@ -145,13 +145,13 @@ pub(crate) async fn create(
         (None, Some(json)) => {
             let projection = projection.unwrap_or_default();
             let points = points(&app, &json.0, projection).await?;
-            (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
+            (Subject::Inline(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
             let layers = app.catalog.layers();
             let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
-            let why = format!("give a layer ({}) or points", names.join(", "));
-            return Err(Problem::parameter("layer", why));
+            let detail = format!("give a layer ({}) or points", names.join(", "));
+            return Err(Problem::parameter("layer", detail));
         }
     };
     let options = style.or(defaults);
@@ -162,9 +162,9 @@ pub(crate) async fn create(
     }
     let size = size.unwrap_or_default();
     let canvas = if let Some(bounds) = bounds {
-        canvas(&app.config.limits, projection, bounds, size, Beyond::Cut)?
+        canvas(&app.config.limits, projection, bounds, size, PolarRows::Crop)?
     } else {
-        fitting(&app.config.limits, subject.extent(), projection, size, &options, &scheme)?
+        fitted_canvas(&app.config.limits, subject.extent(), projection, size, &options, &scheme)?
     };
     let request = RenderRequest { subject, filter, options, scheme, canvas };
     let rejected = request.rejected();
@@ -175,7 +175,7 @@ pub(crate) async fn create(
 }
 
 /// The points of a request.
-async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<ResidentPoints> {
+async fn points(app: &Arc<App>, json: &str, projection: Projection) -> HttpResult<ResidentPoints> {
     let (json, limit) = (json.to_owned(), app.config.limits.points);
     let space = coordinate_space_of(projection);
     let loaded = app.pool.run(move |stop| {
@@ -199,7 +199,7 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
 }
 
 /// The picture as it was written, drawn now unless the same was drawn before. Its URLs are paths without a base yet.
-pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(Arc<Overlay>, StatusCode)> {
+pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> HttpResult<(Arc<Overlay>, StatusCode)> {
     request.check(&app.config.limits)?;
     let key = request.cache_key();
     let ttl_s = app.config.images.ttl.as_secs();
@@ -220,14 +220,14 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(A
         Err(guard) => guard,
     };
     app.metrics.cache(false);
-    let for_drawing = Arc::clone(app);
+    let shared_app = Arc::clone(app);
     let to_render = request.clone();
     let (drawn, name) = app
         .pool
         .run(move |stop: &AtomicBool| {
-            let timer = for_drawing.metrics.render();
-            let drawn = to_render.draw(&for_drawing, stop)?;
-            let name = for_drawing.images.write(now_s(), &drawn.png)?;
+            let timer = shared_app.metrics.render();
+            let drawn = to_render.draw(&shared_app, stop)?;
+            let name = shared_app.images.write(now_s(), &drawn.png)?;
             timer.done();
             Ok((drawn, name))
         })
@@ -257,8 +257,8 @@ async fn answer_points(
     filter: &Filter,
     bounds: Bounds,
     projection: Projection,
-) -> Answer<Response<axum::body::Body>> {
-    let (found, total) = subject.answer_within(app, filter, bounds, projection).await?;
+) -> HttpResult<Response<axum::body::Body>> {
+    let (found, total) = subject.fetch_points_within(app, filter, bounds, projection).await?;
     let points: Vec<(f64, f64, f32)> = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
     let truncated = (points.len() as u64) < total;
     let reply = PointsReply { points, total, truncated, bounds: corners(bounds) };
@@ -293,7 +293,7 @@ fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
             query.extend(request.filter.pairs());
             format!("{}/legend.png", layer.name())
         }
-        Subject::Given(_) => return None,
+        Subject::Inline(_) => return None,
     };
     query.extend(options.pairs());
     Some(format!("{path}?{}", query_string(&query)))
@@ -306,15 +306,15 @@ fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn", body = Problem, content_type = "application/problem+json"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<axum::body::Body>> {
+) -> HttpResult<Response<axum::body::Body>> {
     let query = query.unwrap_or_default();
     let mut fields = Fields::from_query(&query)?;
     let SpanLegendOptions { title, unit, pixel_ratio } = fields.read()?;
@@ -328,8 +328,8 @@ pub(crate) async fn legend(
     let scheme = app.schemes.find(options.scheme.as_deref())?;
     let style = options.resolve(|_| Ok(scheme))?;
     let scale = Scale::of_span(style, [vmin, vmax], unit);
-    let why = "the scale of eqhist depends on the picture; ask for the layer's legend";
-    let scale = scale.ok_or_else(|| Problem::parameter("curve", why))?;
+    let detail = "the scale of eqhist depends on the picture; ask for the layer's legend";
+    let scale = scale.ok_or_else(|| Problem::parameter("curve", detail))?;
     let key = format!("legend?{query}");
     let (bytes, was_cached) =
         app.bytes.get_or_make(&key, || app.pool.run(move |_| scale.legend(&title, pixel_ratio))).await?;

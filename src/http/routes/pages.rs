@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -113,7 +113,7 @@ fn content_type(name: &str) -> &'static str {
 }
 
 /// A script, a style sheet, a picture or the outlines of the land.
-pub(crate) async fn asset(Path(name): Path<String>, request: HeaderMap) -> Answer<Response<Body>> {
+pub(crate) async fn asset(Path(name): Path<String>, request: HeaderMap) -> HttpResult<Response<Body>> {
     if let Some(bytes) = built(&format!("assets/{name}")) {
         // That of the licenses alone does not.
         let kept = if content_type(&name).starts_with("text/plain") { "no-cache" } else { FOREVER };
@@ -151,8 +151,8 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
     let lists = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|coding| {
         let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-        let is_refused = quality.trim().strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0));
-        name.trim().eq_ignore_ascii_case("gzip") && !is_refused
+        let is_rejected = quality.trim().strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !is_rejected
     })
 }
 

@@ -21,7 +21,7 @@ use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::{ZOOM, Zoom};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{Blend, FilterOptions, StyleOptions, center};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
@@ -79,7 +79,7 @@ parameter_set! {
         /// Zoom of the tiles, at 256 pixels each; a fraction is rounded to the nearest whole zoom.
         zoom: Zoom = Declaration::new(Parameter::Z, ZOOM).default("that of TileJSON's `center`").example("10"),
         /// How many of the most frequent categories within the radius to list.
-        categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { least: 0, most: MOST_CATEGORIES })
+        categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { least: 0, most: MAX_CATEGORIES })
             .default("0")
             .example("5"),
     }
@@ -97,15 +97,15 @@ parameter_set! {
         InQuery<PointOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The value", body = PointReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn point(
     State(app): State<Arc<App>>,
     Path((layer, place)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let (lon, lat) = read_place(&place)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
@@ -132,7 +132,7 @@ pub(crate) async fn point(
         let rank =
             shading.and_then(|(shading, value)| shading.and_then(|(shading, unit)| shading.rank(value / unit.factor)));
         let points = points_around(&request, radius_px, stop)?;
-        let categories = (most > 0 && points <= MOST_COUNTED).then(|| {
+        let categories = (most > 0 && points <= MAX_CATEGORY_POINTS).then(|| {
             let counted = categories_around(&request, radius_px, stop)?;
             Ok(counted.into_iter().take(most as usize).map(|(points, name)| CategoryReply { name, points }).collect())
         });
@@ -145,24 +145,24 @@ pub(crate) async fn point(
 }
 
 /// The most categories that are answered.
-const MOST_CATEGORIES: u64 = 50;
+const MAX_CATEGORIES: u64 = 50;
 /// The most points whose categories are counted.
-const MOST_COUNTED: u64 = 1_000_000;
+const MAX_CATEGORY_POINTS: u64 = 1_000_000;
 
 /// Reads `lon,lat`.
-fn read_place(text: &str) -> Answer<(f64, f64)> {
+fn read_place(text: &str) -> HttpResult<(f64, f64)> {
     const MOST_LON: f64 = 540.0;
     let number = |name: &str, text: &str, most: f64| {
         let number = text.parse::<f64>().ok().filter(|number| number.abs() <= most);
         number.ok_or_else(|| Problem::parameter(name, format!("`{text}` is not a number from -{most} to {most}")))
     };
-    let why = || Problem::parameter("lon", format!("`{text}` is not a place such as 18.07,59.33: lon,lat"));
-    let (lon, lat) = text.split_once(',').ok_or_else(why)?;
+    let detail = || Problem::parameter("lon", format!("`{text}` is not a place such as 18.07,59.33: lon,lat"));
+    let (lon, lat) = text.split_once(',').ok_or_else(detail)?;
     Ok((number("lon", lon, MOST_LON)?, number("lat", lat, MAX_MERCATOR_LAT_DEG)?))
 }
 
 /// The one pixel of the tiles of a zoom that holds a place.
-fn pixel_at(lon: f64, lat: f64, zoom: u8) -> Answer<Canvas> {
+fn pixel_at(lon: f64, lat: f64, zoom: u8) -> HttpResult<Canvas> {
     let side = i64::from(TileStyle::SIDE_PX);
     let around = side << zoom;
     let (x, y) = Projection::Mercator.forward(lon, lat);

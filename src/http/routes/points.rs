@@ -20,7 +20,7 @@ use crate::http::parameters::render_request::Subject;
 use crate::http::parameters::shared::BOUNDS;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, from_str_values, parameter_set};
@@ -211,17 +211,17 @@ impl PointsFormat {
             headers(("ETag" = String), ("Cache-Control" = String),
                 ("Kiln-Total" = u64, description = "How many points there are in all"),
                 ("Kiln-Truncated" = bool, description = "Whether only the first of them are answered"))),
-        (status = 304, description = "The client has them already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn points(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let PointsOptions { bounds, format, limit } = fields.read()?;

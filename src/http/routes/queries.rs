@@ -21,7 +21,7 @@ use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::clock::now_s;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, SelectedEntry};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
@@ -83,18 +83,18 @@ request_body! {
 #[utoipa::path(post, path = "/queries", tag = "layers", request_body = QueryRequest,
     responses(
         (status = 201, description = "The layer is there", body = QueryReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The request is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let mut fields = body_fields(&headers, &body)?;
     let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
     let name = layer.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
@@ -147,9 +147,9 @@ fn rectangle(bounds: Bounds) -> String {
 }
 
 /// The comparisons of a request, which name columns of a live table that may be compared.
-fn comparisons(layer: &Layer, json: &str) -> Answer<Vec<Comparison>> {
+fn comparisons(layer: &Layer, json: &str) -> HttpResult<Vec<Comparison>> {
     const MOST: usize = 32;
-    let refused = |why: String| Problem::parameter("where", why);
+    let refused = |detail: String| Problem::parameter("where", detail);
     let conditions: Vec<Condition> = serde_json::from_str(json)
         .map_err(|_| refused(r#"it is not a list such as [{"column": "speed", "op": ">=", "value": 30}]"#.into()))?;
     if conditions.len() > MOST {

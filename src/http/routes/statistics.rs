@@ -22,7 +22,7 @@ use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set, time_text};
@@ -130,7 +130,7 @@ impl TimeReply {
 }
 
 /// The default zooms.
-const USUAL_ZOOMS: Zooms = Zooms { first: 0, last: 12 };
+const DEFAULT_ZOOMS: Zooms = Zooms { first: 0, last: 12 };
 
 /// What is added up point by point, in the order of the input.
 #[derive(Debug, Default)]
@@ -170,19 +170,19 @@ parameter_set! {
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "What they amount to", body = StatisticsReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn statistics(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let StatisticsOptions { zooms } = fields.read()?;
-    let zooms = zooms.unwrap_or(USUAL_ZOOMS);
+    let zooms = zooms.unwrap_or(DEFAULT_ZOOMS);
     // A layer on a plane has no tiles.
     let tiles = layer.coordinate_space().wraps();
     let tiles =

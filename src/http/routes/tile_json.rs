@@ -19,7 +19,7 @@ use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::digest::digest;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions, bounds_with_reach, center, dot_reach};
 use crate::parameters::ParameterSet;
 
@@ -86,15 +86,15 @@ struct More {
 #[utoipa::path(get, path = "/{layer}", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "TileJSON", body = TileJson),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile_json(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
@@ -104,7 +104,7 @@ pub(crate) async fn tile_json(
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(reply)).into_response())
 }
 
-fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> Answer<TileJson> {
+fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> HttpResult<TileJson> {
     let (name, version) = (layer.name(), layer.version());
     let mut query = style.style.options.pairs();
     query.extend(style.style.filter.pairs());
@@ -149,13 +149,13 @@ fn as_html(text: &str) -> String {
 }
 
 /// The radius of a dot at a zoom in pixels of the layout, if it may be drawn at all.
-fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<f64> {
+fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> HttpResult<f64> {
     let request = style.request(&app.config.limits, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
     Ok(request.radius_px()?)
 }
 
 /// The deepest zoom at which dots are within the limits.
-fn deepest_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> Answer<u8> {
+fn deepest_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> HttpResult<u8> {
     let shows = |zoom: u8| radius_px(app, layer, style, zoom);
     // An error at every zoom is reported.
     shows(0)?;
@@ -166,7 +166,7 @@ fn deepest_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> Answer<u8> 
 ///
 /// The further a map is zoomed out, the further dots reach. Two zooms further than the middle one has room for all of them
 /// is as far as they are looked after: the points are then in a corner of the map.
-fn bounds(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> Answer<[f64; 4]> {
+fn bounds(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> HttpResult<[f64; 4]> {
     const ZOOMS_OUT: u8 = 2;
     let zoom = zoom.saturating_sub(ZOOMS_OUT);
     Ok(bounds_with_reach(layer.bounds(), dot_reach(radius_px(app, layer, style, zoom)?, style.side_px, zoom)))

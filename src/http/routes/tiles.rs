@@ -16,7 +16,7 @@ use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::tile_style::{KeyedTileStyle, TileSize, TileVersion};
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 
 /// A tile of a pinned version never changes.
@@ -32,23 +32,23 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x, @3x or @4x behind it so many times the pixels a side", example = "2"),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 204, description = "There is nothing to see, where `server.empty_tile` of the config is 204"),
-        (status = 304, description = "The client has it already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer or no such tile; or nothing to see, where `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The tile is empty, and `server.empty_tile` of the config is 204"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer, or a tile that does not exist; an empty tile if `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile(
     State(app): State<Arc<App>>,
     Path((layer, z, x, y)): Path<(String, String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let address = Address::read(&z, &x, &y)?;
     let style = app.tile_styles.read(&app.schemes, &layer, query.as_deref().unwrap_or_default())?;
@@ -57,23 +57,23 @@ pub(crate) async fn tile(
 
 /// A tile of the points in a polygon
 ///
-/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all else is as with GET.
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are those of GET.
 #[utoipa::path(post, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x, @3x or @4x behind it so many times the pixels a side", example = "2"),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>, headers(("Cache-Control" = String))),
-        (status = 204, description = "There is nothing to see, where `server.empty_tile` of the config is 204"),
-        (status = 400, description = "A parameter or the polygon is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer or no such tile; or nothing to see, where `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The tile is empty, and `server.empty_tile` of the config is 204"),
+        (status = 400, description = "Invalid parameter or polygon", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer, or a tile that does not exist; an empty tile if `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile_within(
     State(app): State<Arc<App>>,
@@ -81,12 +81,12 @@ pub(crate) async fn tile_within(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let address = Address::read(&z, &x, &y)?;
     let area = Area::of_body(&app.pool, &headers, body).await?;
     let style = KeyedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
-    // Clients do not cache the response to a POST, so none has it.
+    // Clients do not cache the response to a POST, so conditional headers do not apply.
     reply(&app, &layer, &style, address, &HeaderMap::new()).await
 }
 
@@ -97,7 +97,7 @@ async fn reply(
     style: &KeyedTileStyle,
     address: Address,
     headers: &HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let key = address.key(style, style.keyed_digest);
     let tag = etag(address.key(style, style.digest));
     if let Some(bytes) = app.bytes.get(&key) {
@@ -125,7 +125,9 @@ fn answer(app: &App, style: &KeyedTileStyle, request: &HeaderMap, bytes: Bytes, 
         return png_response(request, bytes, tag, cache_control);
     }
     if app.config.server.empty_tile == EmptyTile::NotFound {
-        return Problem::not_found("there is nothing to see in this tile").kept(cache_control).into_response();
+        return Problem::not_found("there is nothing to see in this tile")
+            .with_cache_control(cache_control)
+            .into_response();
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Ok(value) = HeaderValue::from_str(cache_control) {
@@ -142,17 +144,17 @@ struct Address {
 }
 
 impl Address {
-    fn read(zoom: &str, column: &str, row: &str) -> Answer<Self> {
+    fn read(zoom: &str, column: &str, row: &str) -> HttpResult<Self> {
         let Some((row, ratio)) = PixelRatio::split(row) else {
             if row.contains('.') {
-                let why = format!("`{row}` is not a row with .png or @2x.png behind it: tiles are PNG");
-                return Err(Problem::parameter("y", why));
+                let detail = format!("`{row}` is not a row with .png or @2x.png behind it: tiles are PNG");
+                return Err(Problem::parameter("y", detail));
             }
             return Err(Problem::not_found("no such address; a tile's ends with .png: /{layer}/{z}/{x}/{y}.png"));
         };
         if row.contains('@') {
-            let why = format!("`{row}` has an unknown pixel ratio; expected @2x, @3x or @4x behind the row");
-            return Err(Problem::parameter("y", why));
+            let detail = format!("`{row}` has an unknown pixel ratio; expected @2x, @3x or @4x behind the row");
+            return Err(Problem::parameter("y", detail));
         }
         let (zoom, column, row) = (whole("z", zoom)?, whole("x", column)?, whole("y", row)?);
         let tile = TileCoord::new(u8::try_from(zoom).unwrap_or(u8::MAX), column, row);
@@ -168,7 +170,7 @@ impl Address {
 }
 
 /// A number of digits alone; what is beyond `u32` is its greatest.
-fn whole(name: &str, text: &str) -> Answer<u32> {
+fn whole(name: &str, text: &str) -> HttpResult<u32> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Problem::parameter(name, format!("`{text}` is not a whole number")));
     }
