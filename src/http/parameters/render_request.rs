@@ -122,8 +122,7 @@ impl RenderRequest {
         let radius_px = style.radius_px(&self.canvas);
         if radius_px.is_nan() || radius_px > limit {
             let name = if matches!(style.radius, Radius::DotSize(_)) { "dot_size" } else { "radius" };
-            let detail =
-                format!("a radius of {radius_px:.0} pixels exceeds the limit of {limit}, limits.radius_px");
+            let detail = format!("a radius of {radius_px:.0} pixels exceeds the limit of {limit}, limits.radius_px");
             return Err(Problem::parameter(name, detail));
         }
         if style.blend == Blend::Add {

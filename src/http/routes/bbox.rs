@@ -1,4 +1,4 @@
-//! `GET /{layer}/bbox/{w},{s},{e},{n}/{width}x{height}.png`: a picture of any bounds; with `.tif` behind, its values.
+//! `GET /{layer}/bbox/{w},{s},{e},{n}/{width}x{height}.png`: a picture of any bounds, or its values as `.tif`.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 
 /// A picture of any bounds
 ///
-/// Exactly of the size that is asked for; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels a side, for dense screens. With `.tif` behind it is a
-/// `GeoTIFF` of the values, as 32-bit floats: a sum or count is that of each pixel.
+/// The picture has exactly the requested size; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels per side, for
+/// high-density screens. With `.tif` the response is a `GeoTIFF` of the values as 32-bit floats; sums and counts are per pixel.
 #[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
@@ -81,21 +81,21 @@ pub(crate) async fn picture_within(
     reply(&app, request, format, &HeaderMap::new()).await
 }
 
-/// The picture, from the cache or rendered now.
+/// Responds with the picture, cached or newly rendered.
 async fn reply(
     app: &Arc<App>,
     request: RenderRequest,
     format: Format,
     headers: &HeaderMap,
 ) -> HttpResult<Response<Body>> {
-    let ending = format.ending();
-    let tag = etag(format!("bbox/{ending}/{}", request.key()));
+    let extension = format.extension();
+    let tag = etag(format!("bbox/{extension}/{}", request.key()));
     let cache_control = &app.config.server.cache_control;
-    // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
+    // The tag depends only on the request and the layer's version, so that a 304 needs no render.
     if is_cached(headers, &tag) {
         return Ok(png_response(headers, Bytes::new(), &tag, cache_control));
     }
-    let key = format!("bbox/{ending}/{}", request.cache_key());
+    let key = format!("bbox/{extension}/{}", request.cache_key());
     let bytes = match format {
         Format::Png => request.png(app, &key, EmptyTile::Transparent).await?,
         Format::GeoTiff => request.geotiff(app, &key).await?,
@@ -107,18 +107,18 @@ async fn reply(
     Ok(response)
 }
 
-/// What a picture is written as.
+/// The file format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    /// Its colors.
+    /// The colors as a PNG.
     Png,
-    /// Its values.
+    /// The values as a `GeoTIFF`.
     GeoTiff,
 }
 
 impl Format {
-    /// How the name of such a picture ends.
-    fn ending(self) -> &'static str {
+    /// The file extension.
+    fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
             Self::GeoTiff => "tif",
@@ -126,7 +126,7 @@ impl Format {
     }
 }
 
-/// A picture's name as its size, the pixels per layout unit, and what it is written as; `None` for any other ending.
+/// Splits a filename into size, pixel ratio and format; `None` for any other extension.
 fn split(name: &str) -> Option<(&str, PixelRatio, Format)> {
     let tif = name.strip_suffix(".tif").map(|stem| (stem, PixelRatio::ONE, Format::GeoTiff));
     tif.or_else(|| PixelRatio::split(name).map(|(stem, ratio)| (stem, ratio, Format::Png)))

@@ -1,4 +1,4 @@
-//! `PUT /{layer}` and `DELETE /{layer}`: layers of the store come, are described and go.
+//! `PUT /{layer}` and `DELETE /{layer}`: creates, describes and removes layers of the store.
 
 use std::sync::Arc;
 
@@ -31,17 +31,17 @@ parameter_set! {
         title: String = Declaration::new(Parameter::TITLE, Kind::Label).default("its name"),
         /// Attribution of the points.
         attribution: String = Declaration::new(Parameter::ATTRIBUTION, Kind::Label),
-        /// Column that the weights are read from, which names their unit; `none` for points without weights.
-        weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the usual columns"),
-        /// Age, by their own times, at which points are removed: `90s`, `30m`, `1h`, `30d`.
-        keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("any age").example("30d"),
-        /// Style parameters, as those of a tile, for what a request does not set.
+        /// Column of the weights, which is also their unit; `none` for points without weights.
+        weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the known column names"),
+        /// Retention: points whose time is older are removed: `90s`, `30m`, `1h`, `30d`.
+        keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("unlimited").example("30d"),
+        /// Default style parameters of the layer, the same as those of tiles.
         style: RawJson = Declaration::new(Parameter::STYLE, Kind::Json),
     }
 }
 
 request_body! {
-    /// The description of a layer. All of it may be left out.
+    /// The description of a layer. All members are optional.
     LayerRequest(LayerOptions),
     example: {"title": "Taxi trips", "keep": "30d", "style": {"scheme": "fire", "radius": "500m"}}
 }
@@ -49,43 +49,42 @@ request_body! {
 /// A layer of the store.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct StoredReply {
-    /// Its name in addresses.
+    /// Name of the layer in URLs.
     #[schema(example = "trips")]
     name: String,
-    /// What people call it.
+    /// Title of the layer.
     title: Option<String>,
-    /// Whom to thank for the points.
+    /// Attribution of the points.
     attribution: Option<String>,
-    /// What the weights count.
+    /// Name of the weights.
     weight: Option<String>,
-    /// How old points may become.
+    /// Retention of the points.
     #[schema(example = "30d")]
     keep: Option<String>,
-    /// How it is drawn unless a request says otherwise.
+    /// Default style parameters of the layer.
     style: std::collections::BTreeMap<String, String>,
-    /// How many points there are.
+    /// Number of points.
     points: u64,
-    /// Changes with the points and with what is said of them.
+    /// Version of the layer, which changes with the points and the description.
     version: String,
 }
 
-/// Make a layer, or describe it
+/// Create or describe a layer
 ///
 /// ```sh
 /// curl -X PUT localhost:3000/trips
 /// curl -X PUT localhost:3000/trips -H 'Authorization: Bearer TOKEN' --json '{"title": "Taxi trips", "keep": "30d"}'
 /// ```
 ///
-/// A layer that is new has no points yet: `POST /{layer}/points` adds them. One that is there keeps its points; what the body
-/// says takes the place of what was said before, and without a body it stays as it is. The store's folder is made with its first
-/// layer.
+/// A new layer has no points: `POST /{layer}/points` adds them. An existing layer keeps its points; the body replaces its
+/// description, and without a body nothing changes. The folder of the store is created with its first layer.
 #[utoipa::path(put, path = "/{layer}", tag = "writes",
     params(("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips")),
     request_body(content = Option<LayerRequest>, content_type = "application/json"),
     security((), ("token" = [])),
     responses(
         (status = 200, description = "The layer already existed", body = StoredReply),
-        (status = 201, description = "The layer is new", body = StoredReply, headers(("Location" = String))),
+        (status = 201, description = "The layer was created", body = StoredReply, headers(("Location" = String))),
         (status = 400, description = "Invalid name or description", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
@@ -125,7 +124,7 @@ pub(crate) async fn put(
     params(("layer" = String, Path, description = "A layer of the store", example = "trips")),
     security((), ("token" = [])),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "The layer was removed"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
         (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
@@ -143,16 +142,20 @@ pub(crate) async fn delete(
     let shared = Arc::clone(&app);
     let work = move |_: &_| Ok(shared.store.remove(&name)?);
     let existed = app.write_limiter.run(std::future::ready(()), work).await?;
-    if existed { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
+    if existed {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Problem::not_found("the layer was already removed"))
+    }
 }
 
-/// What a body says of a layer.
+/// Reads the description of a layer in a request body.
 fn description(app: &App, body: &[u8]) -> HttpResult<Description> {
     let mut fields = Fields::from_json(body)?;
     let LayerOptions { title, attribution, weight, keep, style } = fields.read()?;
     fields.finish()?;
     if keep.is_some_and(|keep| keep.as_secs() == 0) {
-        return Err(Problem::parameter("keep", "nothing would stay; give 1s or more"));
+        return Err(Problem::parameter("keep", "0 would remove all points; expected 1s or more"));
     }
     let mut description =
         Description { title, attribution, weight, keep_s: keep.map(TimeSpan::as_secs), ..Description::default() };
@@ -168,13 +171,13 @@ fn description(app: &App, body: &[u8]) -> HttpResult<Description> {
 }
 
 impl App {
-    /// Makes the layer, or describes it. Answers whether it is new.
+    /// Creates or describes the layer. Returns whether it was created.
     fn put(&self, name: &str, description: Option<Description>) -> HttpResult<(StoredReply, bool)> {
         let store = &self.store;
         if store.layer(name)?.is_none() {
             match store.create(name, description.clone().unwrap_or_default()) {
                 Ok(layer) => return Ok((reply(&layer), true)),
-                // Somebody else was faster.
+                // A concurrent request created it.
                 Err(Error::Invalid { parameter: Parameter::LAYER, .. }) => {}
                 Err(Error::Input { message, .. }) => return Err(Problem::conflict(message.with_keys())),
                 Err(error) => return Err(error.into()),

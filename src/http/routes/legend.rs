@@ -1,4 +1,4 @@
-//! `GET /{layer}/legend.png` and `legend.json`: what the colors of a layer's picture mean.
+//! `GET /{layer}/legend.png` and `legend.json`: the legend of a layer's picture.
 
 use std::sync::Arc;
 
@@ -26,50 +26,50 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, parameter_set};
 
-/// What the colors of a picture mean.
+/// The legend of a picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct LegendReply {
-    /// The layer's title.
+    /// Title of the legend.
     title: String,
-    /// The values of the coldest and the hottest color; null for the classic blend, whose colors are absolute.
+    /// Values of the coldest and the hottest color; null for the classic blend, whose colors are absolute.
     span: Option<SpanReply>,
-    /// Round values, and where they stand.
+    /// Ticks at round values.
     ticks: Vec<TickReply>,
-    /// Colors from cold to hot, evenly spread, as `#rrggbbaa`.
+    /// Evenly spaced colors from cold to hot, as `#rrggbbaa`.
     colors: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct TickReply {
-    /// From 0, the coldest color, to 1, the hottest.
+    /// Position from 0, the coldest color, to 1, the hottest.
     position: f64,
-    /// The value there.
+    /// Value of the tick.
     value: f64,
-    /// The value as it is written.
+    /// Formatted value.
     label: String,
 }
 
 parameter_set! {
-    /// A legend, and the picture or the tiles that it explains.
+    /// A legend, and the picture or tiles that it belongs to.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct LegendOptions {
         title: String = TITLE.default("the layer's title"),
         pixel_ratio: f64 = PIXEL_RATIO,
-        /// Zoom of the tiles that the legend is for, in place of a picture; a fraction is rounded to the nearest whole zoom.
+        /// Zoom, for the legend of tiles instead of a picture; a fraction is rounded to the nearest integer.
         zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).example("10"),
-        bounds: Bounds = BOUNDS.default("what fits the layer"),
+        bounds: Bounds = BOUNDS.default("fitted to the layer"),
     }
 }
 
 parameter_set! {
-    /// The size of the picture that a legend explains.
+    /// The size of the picture that a legend belongs to.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct SizeOptions {
         size: Size = SIZE,
     }
 }
 
-/// Reads the picture whose colors a legend explains, the title and the pixel ratio.
+/// Reads the render request of the picture, the title and the pixel ratio of a legend.
 fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
@@ -78,7 +78,7 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
     let ratio = pixel_ratio.unwrap_or(1.0) as f32;
     if let Some(Zoom(zoom)) = zoom {
         if bounds.is_some() {
-            return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
+            return Err(Problem::parameter("zoom", "zoom and bounds are mutually exclusive; omit one of them"));
         }
         let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
         fields.finish()?;
@@ -101,9 +101,9 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
     Ok((style.on(&app.config.limits, &layer, canvas)?, title, ratio))
 }
 
-/// The legend of a layer's picture, as a picture
+/// The legend of a layer's picture as a PNG
 ///
-/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
+/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is that of a
 /// picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
         InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
@@ -136,9 +136,9 @@ pub(crate) async fn legend_png(
     Ok(png_response(&headers, bytes, &tag, &app.config.server.cache_control))
 }
 
-/// The legend of a layer's picture, as numbers
+/// The legend of a layer's picture as JSON
 ///
-/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
+/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is that of a
 /// picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
         InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
