@@ -115,8 +115,7 @@ impl BridgeRequest {
             let is_list = ["imgSize[", "bounds[0][", "bounds[1]["].iter().any(|list| name.starts_with(list));
             if !is_list && !KNOWN.contains(&name.as_str()) {
                 let all = KNOWN.join(", ");
-                let detail =
-                    format!("there is no such parameter. There are: {all}, imgSize[], bounds[0][], bounds[1][]");
+                let detail = format!("unknown parameter; expected one of {all}, imgSize[], bounds[0][], bounds[1][]");
                 return Err(Problem::parameter(name, detail));
             }
             if !is_list && self.pairs[..index].iter().any(|(other, _)| other == name) {

@@ -209,7 +209,7 @@ impl Problem {
     pub(crate) fn of_status(status: StatusCode) -> Option<Box<Self>> {
         Some(match status {
             StatusCode::METHOD_NOT_ALLOWED => Self::method(),
-            StatusCode::NOT_FOUND => Self::not_found("there is nothing at this URL"),
+            StatusCode::NOT_FOUND => Self::not_found("unknown path"),
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Self::too_large("limits.body", "the body exceeds the limit, compressed or decompressed")
             }

@@ -82,7 +82,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(with_bodies)
         .merge(pictures)
         .merge(points)
-        .fallback(|| async { Problem::not_found("there is nothing at this URL; /docs lists the routes") })
+        .fallback(|| async { Problem::not_found("unknown path; /docs lists the routes") })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), access))
         .layer(cors)
