@@ -15,7 +15,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 
 /// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
 #[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "it documents what Area reads")]
+#[allow(dead_code, reason = "documents the body in OpenAPI")]
 #[schema(example = json!({"type": "Polygon", "coordinates": [[[5, 45], [20, 45], [20, 55], [5, 55], [5, 45]]]}))]
 pub(crate) struct PolygonBody {
     /// GeoJSON type.

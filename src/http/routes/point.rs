@@ -160,7 +160,7 @@ fn read_location(text: &str) -> HttpResult<(f64, f64)> {
         let number = text.parse::<f64>().ok().filter(|number| number.abs() <= max);
         number.ok_or_else(|| Problem::parameter(name, format!("`{text}` is not a number from -{max} to {max}")))
     };
-    let detail =
+    let malformed =
         || Problem::parameter("lon", format!("`{text}` is not a location; expected lon,lat, such as 18.07,59.33"));
     let (lon, lat) = text.split_once(',').ok_or_else(malformed)?;
     Ok((number("lon", lon, MAX_LON)?, number("lat", lat, MAX_MERCATOR_LAT_DEG)?))
