@@ -32,9 +32,9 @@ use crate::source::{CoordinateSpace, Query};
 
 /// Render a layer over time: an animated PNG or GIF, or a folder of frames.
 ///
-/// Each frame shows the points of one time interval on a sheet with the interval, a legend and a scale bar. All frames share one
-/// color scale, which ends at the hottest value of all frames, or at --vmax. Animated PNGs keep all colors and play in every
-/// browser; GIFs also play in e-mails and slides; a folder of frames is for video encoders.
+/// Each frame shows the points of one time interval on a sheet with the interval, a legend and a scale bar. All frames
+/// share one color scale, which ends at the hottest value of all frames, or at --vmax. Animated PNGs keep all colors
+/// and play in every browser; GIFs also play in e-mails and slides; a folder of frames is for video encoders.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln animate trips --every 1d -o trips.png
@@ -44,7 +44,8 @@ use crate::source::{CoordinateSpace, Query};
 
 Files and tables are read again for each frame. For large ones, run `kiln import` first, and animate the layer.")]
 pub(super) struct Args {
-    /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln render`
+    /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln
+    /// render`
     #[arg(required = true, value_name = "LAYER|INPUT")]
     inputs: Vec<String>,
     /// Time interval of a frame: 30m, 1h, 1d, 7d

@@ -27,9 +27,9 @@ use crate::store::Store;
 
 /// Run the jobs of the configuration once, regardless of their schedules.
 ///
-/// A job is a `[[jobs]]` table of kiln.toml: a layer or files, the bounds, the style, and the output path. `kiln serve` runs jobs
-/// on their schedules; this command is for cron, or to try them out. If a job fails, its last picture is kept, the other jobs
-/// run, and the exit code is 1.
+/// A job is a `[[jobs]]` table of kiln.toml: a layer or files, the bounds, the style, and the output path. `kiln serve`
+/// runs jobs on their schedules; this command is for cron, or to try them out. If a job fails, its last picture is
+/// kept, the other jobs run, and the exit code is 1.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln batch

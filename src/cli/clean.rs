@@ -14,9 +14,9 @@ use crate::images::{ImageFolder, RetentionLimits};
 
 /// Remove old pictures from a folder, once.
 ///
-/// Only files named by Kiln are removed, such as 1732158000-67e5504410b1426f9247bb680e5fe0c8.png, and its unfinished files older
-/// than ten minutes. The defaults are those of the server's configuration: ./kiln.toml, and environment variables such as
-/// `KILN_IMAGES_TTL`.
+/// Only files named by Kiln are removed, such as 1732158000-67e5504410b1426f9247bb680e5fe0c8.png, and its unfinished
+/// files older than ten minutes. The defaults are those of the server's configuration: ./kiln.toml, and environment
+/// variables such as `KILN_IMAGES_TTL`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Folder of the pictures [default: imgs]

@@ -33,8 +33,8 @@ enum Command {
 /// Check the configuration, and print it as TOML.
 ///
 /// The configuration is merged from the defaults, ./kiln.toml or the file given by -c, environment variables such as
-/// `KILN_IMAGES_TTL`, and the flags, in ascending precedence. The layers' files are not opened: `kiln serve` does that when it
-/// starts.
+/// `KILN_IMAGES_TTL`, and the flags, in ascending precedence. The layers' files are not opened: `kiln serve` does that
+/// when it starts.
 #[derive(Debug, ClapArgs)]
 struct CheckArgs {
     /// Files with points, each a layer named after the file, or NAME=FILE
@@ -99,8 +99,8 @@ pub(super) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// Merges the configuration from defaults, file, environment and these flags, with a layer for each of `inputs`. Checks it,
-    /// and saves it with `--save-config`.
+    /// Merges the configuration from defaults, file, environment and these flags, with a layer for each of `inputs`.
+    /// Checks it, and saves it with `--save-config`.
     ///
     /// # Errors
     /// [`Error::Config`] if a key is invalid; [`Error::Io`] if a file cannot be read or written.

@@ -21,10 +21,10 @@ use crate::parameter::Parameter;
 
 /// Write a layer's tiles to a file or a folder, for static hosting and other programs.
 ///
-/// The format depends on the file extension of the output: .pmtiles for web maps on any web server, .mbtiles for desktop and
-/// mobile maps, .tif for GIS (a cloud-optimized GeoTIFF in RGBA, with an overview for each zoom); without an extension it is a
-/// folder of {z}/{x}/{y}.png. The tiles are the same as those of `kiln serve`. Empty tiles are omitted, and identical ones are
-/// stored once.
+/// The format depends on the file extension of the output: .pmtiles for web maps on any web server, .mbtiles for
+/// desktop and mobile maps, .tif for GIS (a cloud-optimized GeoTIFF in RGBA, with an overview for each zoom); without
+/// an extension it is a folder of {z}/{x}/{y}.png. The tiles are the same as those of `kiln serve`. Empty tiles are
+/// omitted, and identical ones are stored once.
 ///
 /// The output is written atomically. An interrupted export resumes when the same command is run again.
 #[derive(Debug, ClapArgs)]
@@ -35,14 +35,15 @@ use crate::parameter::Parameter;
   kiln export trips -o public/tiles/ --zoom 0-8
   kiln export trips --bins trips.parquet --zoom 8")]
 pub(super) struct Args {
-    /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln render`
+    /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln
+    /// render`
     #[arg(required = true, value_name = "LAYER|INPUT")]
     inputs: Vec<String>,
     /// Output file or folder
     #[arg(short, long, value_name = "FILE", required_unless_present = "bins", conflicts_with = "bins")]
     output: Option<String>,
-    /// Instead of tiles, write the counts and weight sums per pixel of each zoom to a .parquet file with `lon`, `lat`, `zoom`,
-    /// `width_deg`, `count` and `weight`
+    /// Instead of tiles, write the counts and weight sums per pixel of each zoom to a .parquet file with `lon`, `lat`,
+    /// `zoom`, `width_deg`, `count` and `weight`
     #[arg(long, value_name = "FILE")]
     bins: Option<String>,
     /// Zooms, 0 to 24: 5, 0-10. Each additional zoom has up to four times as many tiles

@@ -20,9 +20,9 @@ use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer
 
 /// Import points from files into a layer of the store.
 ///
-/// The input formats are those of `kiln render`. The import is atomic: the layer gets the points of all inputs, or is unchanged.
-/// A running server of the store serves them immediately. Weights, times and categories are stored; points beyond 85.05° north
-/// or south, the limit of web maps, are dropped.
+/// The input formats are those of `kiln render`. The import is atomic: the layer gets the points of all inputs, or is
+/// unchanged. A running server of the store serves them immediately. Weights, times and categories are stored; points
+/// beyond 85.05° north or south, the limit of web maps, are dropped.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln import cities.parquet --layer cities --weight population
@@ -31,7 +31,8 @@ use crate::store::{Description, Existing, Imported, Progress, Store, StoredLayer
   kiln import visits.parquet --layer visits --title Visits --style radius=12 --style curve=sqrt
   psql -c \"copy stops to stdout csv header\" | kiln import - --layer stops --replace")]
 pub(super) struct Args {
-    /// Files with points, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and postgres://… a table
+    /// Files with points, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and postgres://…
+    /// a table
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Name of the layer; it must not exist without --append or --replace
@@ -177,7 +178,7 @@ impl Args {
         let detail = if imported.beyond_map > 0 {
             "all points are beyond 85.05° north or south, the limit of web maps"
         } else {
-            "no row matches --start, --end and --category"
+            "no row passes --start, --end and --category"
         };
         Err(Error::input(names.join(", "), detail))
     }

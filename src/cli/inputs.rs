@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::postgis::Address;
 
-/// Expands glob patterns such as `data/*.csv` to the matching files, sorted by name. An existing file with the name of the
-/// pattern takes precedence. `-` is standard input.
+/// Expands glob patterns such as `data/*.csv` to the matching files, sorted by name. An existing file with the name of
+/// the pattern takes precedence. `-` is standard input.
 ///
 /// # Errors
 /// [`Error::Input`] if no file matches a pattern; [`Error::Config`] if a pattern is malformed, or an input is repeated;

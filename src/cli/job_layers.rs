@@ -6,7 +6,8 @@ use crate::live;
 use crate::spelling::{did_you_mean, nearest};
 use crate::store::Store;
 
-/// Checks that the layers of `jobs`, pairs of job and layer names, exist in the configuration, the store or the database.
+/// Checks that the layers of `jobs`, pairs of job and layer names, exist in the configuration, the store or the
+/// database.
 pub(super) fn check_layers<'j>(
     jobs: impl IntoIterator<Item = (&'j str, &'j str)>,
     config: &Config,

@@ -17,8 +17,8 @@ use crate::store::{Damage, Snapshot, StoredLayer};
 
 /// Print the properties of a layer of the store.
 ///
-/// Damaged segments are listed and not counted; the exit code is then 1. Small segments are verified whenever they are opened,
-/// large ones with --verify.
+/// Damaged segments are listed and not counted; the exit code is then 1. Small segments are verified whenever they are
+/// opened, large ones with --verify.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln layer trips

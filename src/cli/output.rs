@@ -39,7 +39,7 @@ impl Target {
         let path = PathBuf::from(path);
         let existing = fs::canonicalize(&path).ok();
         if existing.is_some() && inputs.iter().any(|input| fs::canonicalize(input).ok() == existing) {
-            let detail = format!("{} is an input and would be overwritten", path.display());
+            let detail = format!("{} is an input; the output would overwrite it", path.display());
             return Err(Error::invalid(Parameter::OUTPUT, detail));
         }
         match fs::metadata(&path) {

@@ -21,8 +21,8 @@ enum Command {
 
 /// Print the SQL of a trigger that notifies Kiln of changes to a table.
 ///
-/// The owner of the table runs it once. Servers of the table then show changes within moments; other database clients are not
-/// affected.
+/// The owner of the table runs it once. Servers of the table then show changes within moments; other database clients
+/// are not affected.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln postgis trigger stops | psql maps

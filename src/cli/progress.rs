@@ -36,8 +36,8 @@ enum Unit {
     Percent,
 }
 
-/// Runs `work` with a progress bar of its scans. The bar is displayed after half a second, if standard error is a terminal and
-/// `quiet` is not set.
+/// Runs `work` with a progress bar of its scans. The bar is displayed after half a second, if standard error is a
+/// terminal and `quiet` is not set.
 pub(super) fn with_scan_progress<T>(quiet: bool, work: impl FnOnce(Option<&Progress>) -> T) -> T {
     if is_hidden(quiet) {
         return work(None);

@@ -23,9 +23,9 @@ use crate::source::{CoordinateSpace, Query};
 
 /// Render points from files as a heat-map picture.
 ///
-/// Input formats are CSV, GeoJSON, JSON, newline-delimited JSON, (Geo)Parquet, Arrow IPC (Feather), GPX, KML, GeoPackage,
-/// FlatGeobuf and shapefiles, plain, gzip or zstd compressed.
-/// Without --bounds, the picture is fitted to the points, padded by the radius of the dots.
+/// Input formats are CSV, GeoJSON, JSON, newline-delimited JSON, (Geo)Parquet, Arrow IPC (Feather), GPX, KML,
+/// GeoPackage, FlatGeobuf and shapefiles, plain, gzip or zstd compressed. Without --bounds, the picture is fitted to
+/// the points, padded by the radius of the dots.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln render cities.parquet -o cities.png
@@ -181,7 +181,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
     extent_scan.report.require_points(&opened.names)?;
     if extent_scan.report.rejected + extent_scan.report.filtered == extent_scan.report.read {
         let detail =
-            "no row matches --start, --end and --category, and the picture cannot be fitted to points; use --bounds";
+            "no row passes --start, --end and --category, and the picture cannot be fitted to points; use --bounds";
         return Err(Error::input(opened.names.join(", "), detail));
     }
     let canvas = canvas_for(view.projection, &extent_scan.extent, size, style, view.fit)?;

@@ -26,7 +26,8 @@ pub(super) struct ResolvedLayer {
 }
 
 impl ResolvedLayer {
-    /// Finds the layer that `inputs` names in the store, the configuration, or its database; or else opens `inputs` as files.
+    /// Finds the layer that `inputs` names in the store, the configuration, or its database; or else opens `inputs` as
+    /// files.
     pub(super) fn find(inputs: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
         rows.check()?;
         let [name] = inputs else { return Self::from_inputs(inputs, rows) };
@@ -64,7 +65,7 @@ impl ResolvedLayer {
         let inputs = spec.inputs.join(", ");
         let layer = Layer::filtered(spec, Box::new(opened.inputs), &query)?;
         if layer.points() == 0 {
-            return Err(Error::input(inputs, "no row matches --start, --end and --category"));
+            return Err(Error::input(inputs, "no row passes --start, --end and --category"));
         }
         let remarks = remarks_with_rejections(&layer.report(), Parameter::flag);
         // The layer contains only the points that match the filters.

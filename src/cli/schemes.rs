@@ -13,8 +13,8 @@ use crate::layer::SchemeFolders;
 
 /// List the color schemes, or draw a preview of them.
 ///
-/// A name followed by `_r` is the reversed scheme. A file NAME.txt in ./schemes, in a folder given by --schemes or in one
-/// listed in `KILN_SCHEMES` is the scheme NAME; schemes/README.md describes the format.
+/// A name followed by `_r` is the reversed scheme. A file NAME.txt in ./schemes, in a folder given by --schemes or in
+/// one listed in `KILN_SCHEMES` is the scheme NAME; schemes/README.md describes the format.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Draw all schemes as a PNG; `-` writes to standard output

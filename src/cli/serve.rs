@@ -15,10 +15,11 @@ use crate::http::Server;
 
 /// Serve heat maps over HTTP: overlays for Leaflet, tiles and pictures of layers, and a map page.
 ///
-/// The layers are the inputs, the point tables of databases, the layers of the configuration, and those of the store, in
-/// `./store` or --store DIR. If there are none, the bundled cities and earthquakes are served. The layers of the store accept
-/// points while the server runs: PUT /NAME creates a layer, POST /NAME/points adds points. Write requests must send the token
-/// of the configuration, or come from this machine. SIGTERM and Ctrl-C stop the server after the requests in progress.
+/// The layers are the inputs, the point tables of databases, the layers of the configuration, and those of the store,
+/// in `./store` or --store DIR. If there are none, the bundled cities and earthquakes are served. The layers of the
+/// store accept points while the server runs: PUT /NAME creates a layer, POST /NAME/points adds points. Write requests
+/// must send the token of the configuration, or come from this machine. SIGTERM and Ctrl-C stop the server after the
+/// requests in progress.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln serve
@@ -30,8 +31,8 @@ use crate::http::Server;
 Every key of the configuration can be set by an environment variable, such as KILN_IMAGES_TTL=10m. `kiln config check`
 prints all keys.")]
 pub(super) struct Args {
-    /// Files with points, each a layer named after the file, or NAME=FILE; or a PostGIS database, postgres://…, whose point
-    /// tables are layers
+    /// Files with points, each a layer named after the file, or NAME=FILE; or a PostGIS database, postgres://…, whose
+    /// point tables are layers
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
     #[command(flatten)]

@@ -63,7 +63,8 @@ pub(super) fn unknown_layer(store: &Store, name: &str) -> Error {
     Error::input(store.folder(), format!("there is no layer `{name}`; {hint}"))
 }
 
-/// Runs `work`, and retries it if a concurrent change of the layer cancels it. A stop signal cancels it without a retry.
+/// Runs `work`, and retries it if a concurrent change of the layer cancels it. A stop signal cancels it without a
+/// retry.
 pub(super) fn retry_on_conflict<T>(progress: &Progress, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     const MAX_TRIES: usize = 5;
     run_cancellable(

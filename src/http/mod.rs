@@ -6,10 +6,10 @@
 //!               limits    each      RenderRequest     scheduled jobs
 //! ```
 //!
-//! All asynchronous code is in this module. `server` accepts connections and owns the state that requests share (`App`):
-//! layers, thread pool, caches, metrics. `routes` has one file per route; `server/router.rs` lists them. A handler parses
-//! `Fields`, validates them into a `RenderRequest`, and renders it on the thread pool with the blocking code that the command
-//! line uses. Every error becomes a `Problem`. `maintenance` runs background tasks.
+//! All asynchronous code is in this module. `server` accepts connections and owns the state that requests share
+//! (`App`): layers, thread pool, caches, metrics. `routes` has one file per route; `server/router.rs` lists them. A
+//! handler parses `Fields`, validates them into a `RenderRequest`, and renders it on the thread pool with the blocking
+//! code that the command line uses. Every error becomes a `Problem`. `maintenance` runs background tasks.
 
 mod maintenance;
 pub(crate) mod parameters;

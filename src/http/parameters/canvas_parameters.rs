@@ -7,7 +7,8 @@ use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{Fit, Layer, Size, StyleOptions, canvas_for, canvas_of};
 use crate::source::CoordinateSpace;
 
-/// The handling of rows beyond the poles, which maps request at low zooms. The size of a pixel is the requested one either way.
+/// The handling of rows beyond the poles, which maps request at low zooms. The size of a pixel is the requested one
+/// either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PolarRows {
     /// Omits the rows; the picture is less high than requested.

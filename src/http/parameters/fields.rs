@@ -13,7 +13,8 @@ use crate::error::Error;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::parameters::{Kind, ParameterSet};
 
-/// The parameters of a request. Reading a parameter removes it; [`finish`](Self::finish) rejects the remaining ones as unknown.
+/// The parameters of a request. Reading a parameter removes it; [`finish`](Self::finish) rejects the remaining ones as
+/// unknown.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     values: BTreeMap<String, Value>,
@@ -40,7 +41,7 @@ impl Value {
         match kind {
             Kind::Json | Kind::Texts => Ok(text),
             _ if text.len() > Self::MAX_BYTES => {
-                Err(Problem::parameter(name, format!("it exceeds {} bytes", Self::MAX_BYTES)))
+                Err(Problem::parameter(name, format!("it is longer than {} bytes", Self::MAX_BYTES)))
             }
             Kind::Text | Kind::Label => Ok(text),
             _ => Ok(text.trim().to_owned()),

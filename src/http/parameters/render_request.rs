@@ -170,8 +170,8 @@ impl RenderRequest {
         format!("{subject}?{} {}", style_key(&self.options, &self.filter, &self.scheme), self.canvas)
     }
 
-    /// The key of the picture in the caches of this process. Clients cannot construct points or a polygon with the key of
-    /// another picture.
+    /// The key of the picture in the caches of this process. Clients cannot construct points or a polygon with the key
+    /// of another picture.
     pub(crate) fn cache_key(&self) -> String {
         let points = match &self.subject {
             Subject::Layer(_) => 0,

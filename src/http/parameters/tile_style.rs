@@ -32,8 +32,8 @@ parameter_set! {
     /// The version of the layer whose tiles are requested.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct TileVersion {
-        /// Version of the layer from TileJSON. If it is the current one, the response may be cached indefinitely; any other
-        /// value is ignored.
+        /// Version of the layer from TileJSON. If it is the current one, the response may be cached indefinitely; any
+        /// other value is ignored.
         version: String = Declaration::new(Parameter::V, Kind::Label),
     }
 }

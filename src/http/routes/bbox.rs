@@ -24,7 +24,8 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 /// A picture of any bounds
 ///
 /// The picture has exactly the requested size; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels per side, for
-/// high-density screens. With `.tif` the response is a `GeoTIFF` of the values as 32-bit floats; sums and counts are per pixel.
+/// high-density screens. With `.tif` the response is a `GeoTIFF` of the values as 32-bit floats; sums and counts are
+/// per pixel.
 #[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
@@ -51,7 +52,8 @@ pub(crate) async fn picture(
 
 /// A picture of the points in a polygon
 ///
-/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are those of GET.
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are
+/// those of GET.
 #[utoipa::path(post, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),

@@ -1,8 +1,8 @@
 //! The legacy API of `heatmap.service.php`.
 //!
-//! The route accepts the parameters of the old PHP service, and responds with the same members, including numbers as strings.
-//! Its bugs are not reproduced: the picture has the requested bounds, dots reach in from outside them, and the scheme is
-//! applied.
+//! The route accepts the parameters of the old PHP service, and responds with the same members, including numbers as
+//! strings. Its bugs are not reproduced: the picture has the requested bounds, dots reach in from outside them, and the
+//! scheme is applied.
 
 use std::sync::Arc;
 

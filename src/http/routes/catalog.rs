@@ -53,7 +53,8 @@ struct LayerReply {
     /// Remarks on the inputs, such as ignored values; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<String>,
-    /// Bounds of the points, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than 180.
+    /// Bounds of the points, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than
+    /// 180.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
     /// Name of the weights; null if every point weighs 1.

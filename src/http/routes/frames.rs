@@ -74,9 +74,9 @@ parameter_set! {
 
 /// The frames of an animation of a layer
 ///
-/// One frame per time interval, from the first point to the last or from `start` to `end`, and a common span of values for the
-/// colors of all frames, computed from the eight frames with the most points. The span applies to the tiles of one zoom: a
-/// player requests it again after zooming, or sets `vmin` and `vmax`.
+/// One frame per time interval, from the first point to the last or from `start` to `end`, and a common span of values
+/// for the colors of all frames, computed from the eight frames with the most points. The span applies to the tiles of
+/// one zoom: a player requests it again after zooming, or sets `vmin` and `vmax`.
 #[utoipa::path(get, path = "/{layer}/frames", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "earthquakes"), InQuery<FramesOptions>, InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(

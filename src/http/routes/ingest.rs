@@ -92,15 +92,15 @@ pub(crate) struct PointFiles {
 
 /// Add points to a layer
 ///
-/// When the response is sent, the points are on disk and in every tile rendered from then on. Concurrent requests share one
-/// commit, so that many clients add points faster than one. A request is atomic: all of its valid points are added, or none if
-/// the response is a problem.
+/// When the response is sent, the points are on disk and in every tile rendered from then on. Concurrent requests share
+/// one commit, so that many clients add points faster than one. A request is atomic: all of its valid points are added,
+/// or none if the response is a problem.
 ///
-/// The body is CSV, GeoJSON, JSON, newline-delimited JSON, Arrow IPC or Parquet, according to its `Content-Type`. The format is
-/// detected from the content if the header is missing or unspecific: `application/octet-stream`, `text/plain`, or
-/// `application/x-www-form-urlencoded`, the default of curl. The body may be compressed with gzip or zstd. The files of a form
-/// (`multipart/form-data`) are added in one commit; the format of each is that of its `Content-Type`, or else of its filename
-/// and content.
+/// The body is CSV, GeoJSON, JSON, newline-delimited JSON, Arrow IPC or Parquet, according to its `Content-Type`. The
+/// format is detected from the content if the header is missing or unspecific: `application/octet-stream`,
+/// `text/plain`, or `application/x-www-form-urlencoded`, the default of curl. The body may be compressed with gzip or
+/// zstd. The files of a form (`multipart/form-data`) are added in one commit; the format of each is that of its
+/// `Content-Type`, or else of its filename and content.
 ///
 /// ```sh
 /// curl localhost:3000/trips/points -H 'Content-Type: text/csv' --data-binary @trips.csv
@@ -109,8 +109,8 @@ pub(crate) struct PointFiles {
 /// gzip -c trips.ndjson | curl localhost:3000/trips/points -H 'Content-Encoding: gzip' --data-binary @-
 /// ```
 ///
-/// A request with an `Idempotency-Key` can be retried if its response was lost: the points are added once. Keys are stored for
-/// a day.
+/// A request with an `Idempotency-Key` can be retried if its response was lost: the points are added once. Keys are
+/// stored for a day.
 #[utoipa::path(post, path = "/{layer}/points", tag = "writes",
     params(
         ("layer" = String, Path, description = "A layer of the store", example = "trips"),

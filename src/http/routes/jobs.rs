@@ -87,7 +87,8 @@ pub(crate) struct StartedReply {
 
 /// The jobs and their last runs
 ///
-/// Jobs are `[[jobs]]` tables of the configuration. The server runs them on their schedules; runs of a job do not overlap.
+/// Jobs are `[[jobs]]` tables of the configuration. The server runs them on their schedules; runs of a job do not
+/// overlap.
 #[utoipa::path(get, path = "/jobs", tag = "server",
     responses((status = 200, description = "All jobs; may be empty", body = JobsReply)))]
 pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {

@@ -76,8 +76,8 @@ pub(crate) struct StoredReply {
 /// curl -X PUT localhost:3000/trips -H 'Authorization: Bearer TOKEN' --json '{"title": "Taxi trips", "keep": "30d"}'
 /// ```
 ///
-/// A new layer has no points: `POST /{layer}/points` adds them. An existing layer keeps its points; the body replaces its
-/// description, and without a body nothing changes. The folder of the store is created with its first layer.
+/// A new layer has no points: `POST /{layer}/points` adds them. An existing layer keeps its points; the body replaces
+/// its description, and without a body nothing changes. The folder of the store is created with its first layer.
 #[utoipa::path(put, path = "/{layer}", tag = "writes",
     params(("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips")),
     request_body(content = Option<LayerRequest>, content_type = "application/json"),

@@ -103,8 +103,8 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
 
 /// The legend of a layer's picture as a PNG
 ///
-/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is that of a
-/// picture of the whole layer.
+/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is
+/// that of a picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
         InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
@@ -138,8 +138,8 @@ pub(crate) async fn legend_png(
 
 /// The legend of a layer's picture as JSON
 ///
-/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is that of a
-/// picture of the whole layer.
+/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is
+/// that of a picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
         InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(

@@ -70,7 +70,8 @@ parameter_set! {
     pub(crate) struct OverlayOptions {
         /// A layer of the catalog. Mutually exclusive with `points`.
         layer: String = LAYER,
-        /// Points instead of a layer: `[[lon, lat], …]`, `[[lon, lat, weight], …]`, objects with such members, or GeoJSON.
+        /// Points instead of a layer: `[[lon, lat], …]`, `[[lon, lat, weight], …]`, objects with such members, or
+        /// GeoJSON.
         points: RawJson = Declaration::new(Parameter::POINTS, Kind::Json),
         bounds: Bounds = BOUNDS.default("fitted to the points, padded by the radius of the dots"),
         size: Size = SIZE,
@@ -102,8 +103,8 @@ parameter_set! {
 
 /// Render a picture and return its URL and bounds
 ///
-/// `url` and `bounds` of the response are the arguments of `L.imageOverlay(url, bounds)`. The same request returns the same
-/// picture until it expires. With `png: false` the response contains the points instead, for `L.heatLayer`.
+/// `url` and `bounds` of the response are the arguments of `L.imageOverlay(url, bounds)`. The same request returns the
+/// same picture until it expires. With `png: false` the response contains the points instead, for `L.heatLayer`.
 #[utoipa::path(post, path = "/overlays", tag = "overlays", request_body = OverlayRequest,
     responses(
         (status = 201, description = "The picture was rendered", body = Overlay),

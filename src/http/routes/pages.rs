@@ -1,4 +1,5 @@
-//! The embedded web pages: the map page, if npm was available to `make`, or else a plain one, and the API documentation.
+//! The embedded web pages: the map page, if npm was available to `make`, or else a plain one, and the API
+//! documentation.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -90,7 +91,8 @@ fn page(app: &App, html: &'static [u8]) -> Response<Body> {
     response
 }
 
-/// The content security policy: scripts, styles and requests from the server only, images also from the basemap's server.
+/// The content security policy: scripts, styles and requests from the server only, images also from the basemap's
+/// server.
 fn policy(basemap: &str) -> String {
     let space = if basemap.is_empty() { "" } else { " " };
     format!(

@@ -40,11 +40,11 @@ pub(crate) struct PointReply {
     /// Percentage of the non-empty pixels of the zoom's tiles with this value or less; null if there is no value.
     #[schema(example = 87.5)]
     percentile: Option<f64>,
-    /// Number of points within the radius of the pixel's center; for a stored layer or a live table, the points of the pixels
-    /// whose centers are within the radius.
+    /// Number of points within the radius of the pixel's center; for a stored layer or a live table, the points of the
+    /// pixels whose centers are within the radius.
     points: u64,
-    /// Most frequent categories of these points, in descending order; null if `categories` is 0, and for more than a million
-    /// points.
+    /// Most frequent categories of these points, in descending order; null if `categories` is 0, and for more than a
+    /// million points.
     categories: Option<Vec<CategoryReply>>,
     /// Radius in pixels.
     #[schema(example = 20.0)]
@@ -194,7 +194,8 @@ fn points_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> 
     Ok(count)
 }
 
-/// Counts the categories of the points within the radius of the center of the request's single pixel, in descending order.
+/// Counts the categories of the points within the radius of the center of the request's single pixel, in descending
+/// order.
 fn categories_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> Result<Vec<(u64, String)>> {
     let mut counts: HashMap<String, u64> = HashMap::new();
     scan_around(request, radius_px, true, stop, |points, is_near| {
@@ -245,8 +246,8 @@ fn scan_around(
     scanned.map(drop).map_err(|error| request.filter.request_error(error))
 }
 
-/// Counts the points of the pixels whose centers are within the radius of the center of the canvas's single pixel. It uses
-/// aggregated cells, since there may be too many points to scan.
+/// Counts the points of the pixels whose centers are within the radius of the center of the canvas's single pixel. It
+/// uses aggregated cells, since there may be too many points to scan.
 fn points_of_cells(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
     let reach = radius_px.floor() as u32;
     let (cells, _) = points.cells(query, &canvas.grow(reach), Tally::Count, radius_px, 1)?;

@@ -207,8 +207,8 @@ impl PointsFormat {
 
 /// Points of a layer, for client-side rendering
 ///
-/// The first points in input order, up to `limit` and `limits.answer_points` of the server's config. The body and the headers
-/// contain the total number of points, and whether the points were truncated.
+/// The first points in input order, up to `limit` and `limits.answer_points` of the server's config. The body and the
+/// headers contain the total number of points, and whether the points were truncated.
 #[utoipa::path(get, path = "/{layer}/points", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<PointsOptions>, InQuery<FilterOptions>),
     responses(

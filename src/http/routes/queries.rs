@@ -63,9 +63,9 @@ parameter_set! {
         layer: String = LAYER.required(),
         bounds: Bounds = BOUNDS.default("the whole layer"),
         polygon: RawJson = POLYGON,
-        /// Conditions on columns of a live table, combined with AND: `[{"column": "speed", "op": ">=", "value": 30}]`. The
-        /// columns are those of weight, time and category, and those named in the server's config; `op` is =, !=, <, <=, > or
-        /// >=.
+        /// Conditions on columns of a live table, combined with AND: `[{"column": "speed", "op": ">=", "value": 30}]`.
+        /// The columns are those of weight, time and category, and those named in the server's config; `op` is =, !=,
+        /// <, <=, > or >=.
         conditions: RawJson = Declaration::new(Parameter::WHERE, Kind::Json),
     }
 }
@@ -78,9 +78,9 @@ request_body! {
 
 /// Create a temporary layer from a filtered layer
 ///
-/// The `id` in the response is the name of a layer that contains only the matching points. Until `expires_at`, it can be used
-/// like any layer: for tiles, overlays, legends and so on, with additional filters. It reflects later changes of the original
-/// layer.
+/// The `id` in the response is the name of a layer that contains only the matching points. Until `expires_at`, it can
+/// be used like any layer: for tiles, overlays, legends and so on, with additional filters. It reflects later changes
+/// of the original layer.
 #[utoipa::path(post, path = "/queries", tag = "layers", request_body = QueryRequest,
     responses(
         (status = 201, description = "The layer was created", body = QueryReply),

@@ -36,8 +36,8 @@ pub(crate) struct StatisticsReply {
     points: u64,
     /// Statistics of the weights; null if every point weighs 1, or there are no points.
     weight: Option<WeightReply>,
-    /// Bounds, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than 180. Null if there
-    /// are no points.
+    /// Bounds, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than 180. Null if
+    /// there are no points.
     #[schema(value_type = Option<Vec<Vec<f64>>>)]
     bounds: Option<Corners>,
     /// First and last time; null if no point has a time.
@@ -50,8 +50,8 @@ pub(crate) struct StatisticsReply {
     zooms: Vec<ZoomReply>,
 }
 
-/// Statistics of the non-empty pixels in the tiles of a zoom. They are computed from the tiles around 32 points that are evenly
-/// sampled from all points, like the span of the colors.
+/// Statistics of the non-empty pixels in the tiles of a zoom. They are computed from the tiles around 32 points that
+/// are evenly sampled from all points, like the span of the colors.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct ZoomReply {
     /// Zoom.
@@ -65,7 +65,8 @@ struct ZoomReply {
     unit: String,
     /// Percentiles of the values; null if there are no points, or if `vmin` and `vmax` are given.
     percentiles: Option<Percentiles>,
-    /// Fractions of the pixels, from 0 to 1, in 32 bins of colors from the coldest to the hottest; null if there are no points.
+    /// Fractions of the pixels, from 0 to 1, in 32 bins of colors from the coldest to the hottest; null if there are no
+    /// points.
     histogram: Option<Vec<f64>>,
 }
 
@@ -163,8 +164,8 @@ parameter_set! {
 
 /// Statistics of a layer's points and tiles
 ///
-/// The response contains the number, weights, bounds, times and categories of the points, and for each zoom the distribution
-/// of the values of its tiles. The style parameters are those of tiles.
+/// The response contains the number, weights, bounds, times and categories of the points, and for each zoom the
+/// distribution of the values of its tiles. The style parameters are those of tiles.
 #[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(

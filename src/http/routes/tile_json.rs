@@ -49,7 +49,8 @@ pub(crate) struct TileJson {
     /// Maximum zoom.
     #[schema(example = 24)]
     maxzoom: u8,
-    /// Bounds of the non-empty tiles, including dots: west, south, east, north in degrees, never across the antimeridian.
+    /// Bounds of the non-empty tiles, including dots: west, south, east, north in degrees, never across the
+    /// antimeridian.
     #[schema(value_type = Vec<f64>)]
     bounds: [f64; 4],
     /// Longitude, latitude and zoom of a map that fits all points into about 1024 pixels.
@@ -71,7 +72,8 @@ struct More {
     weighted: bool,
     /// Version of the layer, the `v` in the tile URLs.
     version: String,
-    /// Bounds of the points, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than 180.
+    /// Bounds of the points, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than
+    /// 180.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
     /// URL of the legend as JSON.
@@ -80,10 +82,10 @@ struct More {
 
 /// TileJSON of a layer
 ///
-/// TileJSON 3.0.0, for MapLibre, OpenLayers and QGIS. The style parameters, filters and `size` of the request are validated and
-/// included in the URLs of the response, together with the layer's own style and version: a tile URL always returns the same
-/// tile, and may be cached indefinitely. `maxzoom` is less than 24 if a radius in kilometers exceeds the limit in pixels beyond
-/// it.
+/// TileJSON 3.0.0, for MapLibre, OpenLayers and QGIS. The style parameters, filters and `size` of the request are
+/// validated and included in the URLs of the response, together with the layer's own style and version: a tile URL
+/// always returns the same tile, and may be cached indefinitely. `maxzoom` is less than 24 if a radius in kilometers
+/// exceeds the limit in pixels beyond it.
 #[utoipa::path(get, path = "/{layer}", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "TileJSON", body = TileJson),
@@ -168,8 +170,8 @@ fn max_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> HttpResult<u8> 
 
 /// The bounds of the non-empty tiles. Clients request no tiles outside of them, where dots would be cut off.
 ///
-/// The reach of dots in degrees grows as the zoom decreases. The bounds include dots down to two zooms below that of `center`;
-/// at lower zooms, the points cover only a small part of the map.
+/// The reach of dots in degrees grows as the zoom decreases. The bounds include dots down to two zooms below that of
+/// `center`; at lower zooms, the points cover only a small part of the map.
 fn bounds(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> HttpResult<[f64; 4]> {
     const ZOOMS_BELOW_CENTER: u8 = 2;
     let zoom = zoom.saturating_sub(ZOOMS_BELOW_CENTER);

@@ -25,9 +25,9 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// A tile of a layer
 ///
 /// Tiles are in Web Mercator and numbered from the north-west, as in OpenStreetMap. `@2x`, `@3x` or `@4x` before `.png`
-/// multiplies the pixels per side, for high-density screens. `size=512` is the tile size of MapLibre: the same bounds as with
-/// 256, rendered like the tiles of the next zoom. Kilometers in `radius`, `vmin` and `vmax` are exact at the center latitude of
-/// the layer, or at `true_scale` if it is set.
+/// multiplies the pixels per side, for high-density screens. `size=512` is the tile size of MapLibre: the same bounds
+/// as with 256, rendered like the tiles of the next zoom. Kilometers in `radius`, `vmin` and `vmax` are exact at the
+/// center latitude of the layer, or at `true_scale` if it is set.
 #[utoipa::path(get, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
@@ -58,7 +58,8 @@ pub(crate) async fn tile(
 
 /// A tile of the points in a polygon
 ///
-/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are those of GET.
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are
+/// those of GET.
 #[utoipa::path(post, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),

@@ -25,8 +25,9 @@ impl App {
 
     /// Checks that a request with `headers` is authorized to write.
     ///
-    /// If a token is configured, the request must send it. Otherwise the server must listen on a loopback address, and the
-    /// request must come from this machine: requests through a proxy, or from a page of another origin, are rejected.
+    /// If a token is configured, the request must send it. Otherwise the server must listen on a loopback address, and
+    /// the request must come from this machine: requests through a proxy, or from a page of another origin, are
+    /// rejected.
     pub(crate) fn authorize_write(&self, headers: &HeaderMap) -> HttpResult<()> {
         match &self.config.server.token {
             Some(token) => match bearer_token(headers) {

@@ -17,8 +17,8 @@ use crate::config::ServerConfig;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// The base of the URLs in a response: `server.base_url`, or the one that a trusted proxy forwards. Otherwise URLs are paths,
-/// or start with the request's `Host` if they must be absolute.
+/// The base of the URLs in a response: `server.base_url`, or the one that a trusted proxy forwards. Otherwise URLs are
+/// paths, or start with the request's `Host` if they must be absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
     /// The public base URL, without a trailing slash, if it is known.
@@ -68,8 +68,8 @@ struct Forwarded<'h> {
 }
 
 impl<'h> Forwarded<'h> {
-    /// Reads `X-Forwarded-Proto`, `-Host` and `-Prefix`, or `Forwarded` (RFC 7239) if none of them is present. With a chain of
-    /// proxies, the first value is that of the proxy that the client connected to.
+    /// Reads `X-Forwarded-Proto`, `-Host` and `-Prefix`, or `Forwarded` (RFC 7239) if none of them is present. With a
+    /// chain of proxies, the first value is that of the proxy that the client connected to.
     fn of(headers: &'h HeaderMap) -> Self {
         let first = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?;

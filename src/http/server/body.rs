@@ -113,8 +113,8 @@ impl RequestBody {
     /// The number of bytes that are buffered before a reader starts.
     pub(crate) const SMALL_BYTES: usize = 1 << 20;
 
-    /// Buffers the start of a body. If it is larger than [`Self::SMALL_BYTES`], the rest must be [fed](BodyFeed::feed) to the
-    /// reader.
+    /// Buffers the start of a body. If it is larger than [`Self::SMALL_BYTES`], the rest must be [fed](BodyFeed::feed)
+    /// to the reader.
     pub(crate) async fn of(mut body: Body) -> HttpResult<(Self, Option<BodyFeed>)> {
         let mut head = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -136,8 +136,8 @@ impl RequestBody {
         (Self { head: Vec::new(), rest: Some(receiver), problem: problem.clone() }, ChunkSender { sender, problem })
     }
 
-    /// Calls `read` with a reader of the decompressed content, and returns its result, or the problem of the body if it has one.
-    /// `on_large` is called once before more than [`Self::SMALL_BYTES`] are read.
+    /// Calls `read` with a reader of the decompressed content, and returns its result, or the problem of the body if it
+    /// has one. `on_large` is called once before more than [`Self::SMALL_BYTES`] are read.
     pub(crate) fn read<T>(
         self,
         compression: Compression,

@@ -41,7 +41,8 @@ impl ByteCache {
         self.cache.insert(key, bytes);
     }
 
-    /// Returns the bytes of `key`, cached or made by `make`, and whether they were cached. Concurrent callers wait for the first.
+    /// Returns the bytes of `key`, cached or made by `make`, and whether they were cached. Concurrent callers wait for
+    /// the first.
     pub(crate) async fn get_or_make<F>(&self, key: &str, make: impl FnOnce() -> F) -> HttpResult<(Bytes, bool)>
     where
         F: Future<Output = HttpResult<Bytes>>,

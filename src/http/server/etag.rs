@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use twox_hash::XxHash64;
 
-/// Returns the `ETag` of a canonical text or of a file's content. It is the same in every process of this version of Kiln.
+/// Returns the `ETag` of a canonical text or of a file's content. It is the same in every process of this version of
+/// Kiln.
 pub(crate) fn etag(text: impl AsRef<[u8]>) -> String {
     etag_of_version(env!("CARGO_PKG_VERSION"), text.as_ref())
 }

@@ -137,7 +137,7 @@ impl FormFeed {
         while let Some(chunk) = field.chunk().await.map_err(|error| self.problem(&error))? {
             text.extend_from_slice(&chunk);
             if text.len() > MAX_BYTES {
-                let detail = format!("it exceeds {MAX_BYTES} bytes; a file needs a filename or a Content-Type");
+                let detail = format!("it is longer than {MAX_BYTES} bytes; a file needs a filename or a Content-Type");
                 return Err(Problem::parameter(name, detail));
             }
         }
@@ -165,8 +165,8 @@ fn base_name(path: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
 }
 
-/// A form's stream that fails if no field starts within a megabyte: `multer` would buffer all of it, and search it again
-/// with each chunk.
+/// A form's stream that fails if no field starts within a megabyte: `multer` would buffer all of it, and search it
+/// again with each chunk.
 #[derive(Debug)]
 struct PendingLimitStream {
     stream: BodyDataStream,

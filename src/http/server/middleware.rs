@@ -58,7 +58,8 @@ fn request_id(request: &Request) -> String {
     sent.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 
-/// Converts an error response of a handler or of another middleware to a problem, with the request id if its cause is logged.
+/// Converts an error response of a handler or of another middleware to a problem, with the request id if its cause is
+/// logged.
 fn to_problem(mut response: Response<Body>, id: &str) -> Response<Body> {
     let problem = response.extensions_mut().remove::<Box<Problem>>();
     let Some(mut problem) = problem.or_else(|| Problem::of_status(response.status())) else { return response };

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use super::problem::{HttpResult, Problem};
 use crate::error::Result;
 
-/// A thread pool for CPU-bound tasks with a bounded queue. A thread that has completed a task takes the next one from the
-/// queue itself, so that no thread must be woken in between.
+/// A thread pool for CPU-bound tasks with a bounded queue. A thread that has completed a task takes the next one from
+/// the queue itself, so that no thread must be woken in between.
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: Arc<Mutex<Queue>>,
@@ -80,8 +80,8 @@ impl Pool {
         lock(&self.queue).waiting.len()
     }
 
-    /// Runs `work` on a blocking thread as soon as one is free. Its flag is set when the returned future is dropped, for
-    /// example when the client disconnects or the request times out.
+    /// Runs `work` on a blocking thread as soon as one is free. Its flag is set when the returned future is dropped,
+    /// for example when the client disconnects or the request times out.
     ///
     /// # Errors
     /// [`Problem::busy`] if the queue is full, and the error of `work`.

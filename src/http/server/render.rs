@@ -32,8 +32,8 @@ pub(crate) struct RenderedImage {
 }
 
 impl RenderRequest {
-    /// Returns the shading of the layer's pictures at the scale of this one, and the unit of the values. `None` for inline
-    /// points, and if [`Layer::shading`](crate::layer::Layer::shading) returns `None`.
+    /// Returns the shading of the layer's pictures at the scale of this one, and the unit of the values. `None` for
+    /// inline points, and if [`Layer::shading`](crate::layer::Layer::shading) returns `None`.
     pub(crate) fn shading(&self, app: &App, stop: &AtomicBool) -> Result<Option<(Arc<Shading>, Unit)>> {
         let Subject::Layer(layer) = &self.subject else { return Ok(None) };
         let style = self.style()?;
@@ -140,8 +140,8 @@ impl RenderRequest {
 }
 
 impl Subject {
-    /// Returns the points within bounds as longitude, latitude and weight, up to `limits.answer_points` of the config, and
-    /// their total number.
+    /// Returns the points within bounds as longitude, latitude and weight, up to `limits.answer_points` of the config,
+    /// and their total number.
     pub(crate) async fn fetch_points_within(
         self,
         app: &App,

@@ -3,10 +3,12 @@
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Request, Uri};
 
-/// Query parameters that clients add to bypass caches, such as jQuery's `_`. No parameter of the API has one of these names.
+/// Query parameters that clients add to bypass caches, such as jQuery's `_`. No parameter of the API has one of these
+/// names.
 pub(crate) const CACHE_BUSTERS: [&str; 7] = ["_", "cachebust", "cachebuster", "cb", "nocache", "t", "ts"];
 
-/// Removes trailing slashes from the path, and the [`CACHE_BUSTERS`] from GET and HEAD requests, before routing and caching.
+/// Removes trailing slashes from the path, and the [`CACHE_BUSTERS`] from GET and HEAD requests, before routing and
+/// caching.
 pub(crate) fn normalize<B>(request: &mut Request<B>) {
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
     let uri = request.uri();

@@ -90,7 +90,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The CORS layer for the allowed origins. Any request header is allowed: browsers send no credentials with these requests.
+/// The CORS layer for the allowed origins. Any request header is allowed: browsers send no credentials with these
+/// requests.
 fn cors(origins: &[String]) -> CorsLayer {
     let is_any = origins.iter().any(|origin| origin == "*");
     let allowed = if is_any {
@@ -104,7 +105,8 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed)
-        // Responses vary by `Origin` only, except those to preflight requests. Some caches store no response with a longer list.
+        // Responses vary by `Origin` only, except those to preflight requests. Some caches store no response with a
+        // longer list.
         .vary(if is_any { vec![] } else { vec![header::ORIGIN] })
         .max_age(std::time::Duration::from_secs(3600))
 }

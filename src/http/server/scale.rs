@@ -52,8 +52,8 @@ impl Scale {
         Self { span: Some(span), ticks, style }
     }
 
-    /// Creates the scale of a span without points. `None` for [`Curve::EqHist`], which depends on the points, and for an empty
-    /// span.
+    /// Creates the scale of a span without points. `None` for [`Curve::EqHist`], which depends on the points, and for
+    /// an empty span.
     pub(crate) fn of_span(style: Style, [vmin, vmax]: [f64; 2], unit: String) -> Option<Self> {
         if style.curve == Curve::EqHist || vmin >= vmax {
             return None;

@@ -43,8 +43,8 @@ impl WriteLimiter {
         Self::MAX_WRITES - self.all.available_permits()
     }
 
-    /// Runs `work` on a blocking thread as soon as a permit is available, and polls `feed`, which sends it the request body.
-    /// The flag of the permit is set when the returned future is dropped.
+    /// Runs `work` on a blocking thread as soon as a permit is available, and polls `feed`, which sends it the request
+    /// body. The flag of the permit is set when the returned future is dropped.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         feed: impl Future<Output = ()>,
