@@ -1,4 +1,4 @@
-//! The routes, one file each: OpenAPI documentation, handler and response types.
+//! The routes, one file each: API documentation, handler and response types.
 
 pub(crate) mod bbox;
 pub(crate) mod bridge;

@@ -55,7 +55,7 @@ use crate::http::server::App;
 )]
 pub(crate) struct ApiDoc;
 
-/// The OpenAPI document
+/// The API description
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
