@@ -20,7 +20,7 @@ pub(super) struct Args {
     /// Draw all schemes as a PNG; `-` writes to standard output
     #[arg(long, value_name = "FILE")]
     preview: Option<String>,
-    /// Pixels per CSS pixel of the preview: 2 for high-density screens and print
+    /// Pixel ratio of the preview: 2 for high-density screens and print
     #[arg(long, value_name = "RATIO", default_value_t = 1.0, requires = "preview")]
     pixel_ratio: f32,
     /// Folder of scheme files, in addition to ./schemes; repeatable

@@ -11,7 +11,7 @@ use crate::source::CoordinateSpace;
 /// either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PolarRows {
-    /// Omits the rows; the picture is less high than requested.
+    /// Omits the rows; the picture has fewer rows than requested.
     Crop,
     /// Leaves the rows empty; the picture has the requested size.
     Pad,

@@ -45,8 +45,8 @@ impl App {
                 Some(_) => {}
             },
             None if !self.config.server.listen.ip().is_loopback() => {
-                let detail = "writes are disabled: the server listens on a public address and has no token; set \
-                              server.token of the config, or KILN_TOKEN";
+                let detail = "writes are disabled: the server has no token and listens on an address other than localhost; \
+                              set server.token of the config, or KILN_TOKEN";
                 return Err(Problem::forbidden(detail));
             }
             None if !is_local(headers) => {
