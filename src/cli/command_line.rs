@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::console::{described, say};
+use super::console::{describe, print_message};
 use super::{
     animate, batch, clean, compact, config, drop, expire, export, import, layer, layers, postgis, render, schemes,
     serve,
@@ -43,7 +43,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let command = match CommandLine::try_parse() {
         Ok(line) => line.command,
-        Err(error) => return refused(&error),
+        Err(error) => return usage_error(&error),
     };
     let outcome = match command {
         Command::Render(args) => render::run(&args),
@@ -64,30 +64,30 @@ pub fn run() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of a pipe may close it early, as `head` does.
+        // The reader may close a pipe early, as `head` does.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("kiln: {}", described(&error)));
+            print_message(&format!("kiln: {}", describe(&error)));
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
 }
 
-/// Prints the help, or an invalid usage in one line, and returns the exit code.
-fn refused(error: &clap::Error) -> ExitCode {
+/// Prints the help, or a usage error in one line, and returns the exit code.
+fn usage_error(error: &clap::Error) -> ExitCode {
     if error.exit_code() == 0 || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // Nothing can be done if help cannot be printed.
+        // A failure to print the help cannot be reported.
         let _ = error.print();
         return ExitCode::from(error.exit_code() as u8);
     }
     let text = error.render().to_string();
-    // The rest repeats the usage, which `--help` has in full.
+    // The rest is an excerpt of the usage in `--help`.
     let lines = text
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:"))
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
     let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
-    say(&format!("kiln: {}", line.trim_start_matches("error: ")));
+    print_message(&format!("kiln: {}", line.trim_start_matches("error: ")));
     ExitCode::from(2)
 }

@@ -1,29 +1,29 @@
-//! `kiln compact`: one segment of many.
+//! `kiln compact`: merges the segments of a layer.
 
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
 use indicatif::HumanBytes;
 
-use super::store::{self, StoreArgs, unchanged, undisturbed};
+use super::store::{self, StoreArgs, cancelled_error, retry_on_conflict};
 use super::summary::plural;
-use super::{progress, say};
+use super::{print_message, progress};
 use crate::error::{Error, Result};
 use crate::source;
 use crate::store::{Progress, StoredLayer};
 
-/// Make one segment of all that a layer has, which reads faster and takes less room.
+/// Merge all segments of a layer into one, which is faster to read and smaller.
 ///
-/// A server does so by and by for the points that it takes in. It may serve the layer meanwhile.
+/// The server merges small segments in the background. It can serve the layer during compaction.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln compact trips
   kiln compact --all")]
 pub(super) struct Args {
-    /// The layer
+    /// Name of the layer
     #[arg(required_unless_present = "all")]
     name: Option<String>,
-    /// All layers, one after the other
+    /// Compact all layers, one after the other
     #[arg(long, conflicts_with = "name")]
     all: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(super) struct Args {
     /// Worker threads [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Print nothing but errors
+    /// Print errors only
     #[arg(short, long)]
     quiet: bool,
 }
@@ -45,9 +45,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let names = store.names()?;
     if names.is_empty() && !args.quiet {
-        say(&format!("{}: no layers; `kiln import` makes one", store.folder().display()));
+        print_message(&format!("{}: no layers; `kiln import` creates one", store.folder().display()));
     }
-    // One that is damaged is named, and the others are compacted all the same.
+    // A damaged layer does not stop the compaction of the others; the first error is returned.
     let mut failed = None;
     for name in names {
         match store.layer(&name).and_then(|layer| layer.map_or(Ok(()), |layer| compact(args, &layer))) {
@@ -63,19 +63,19 @@ fn compact(args: &Args, layer: &StoredLayer) -> Result<()> {
     let before = layer.snapshot().summary().segments;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let stages = Progress::default();
-    let work = || undisturbed(&stages, || layer.compact(threads, &stages));
-    progress::shown_stages(args.quiet, &source::Progress::default(), &stages, work)
-        .map_err(|error| unchanged(error, layer))?;
+    let work = || retry_on_conflict(&stages, || layer.compact(threads, &stages));
+    progress::with_stage_progress(args.quiet, &source::Progress::default(), &stages, work)
+        .map_err(|error| cancelled_error(error, layer))?;
     if !args.quiet {
         let after = layer.snapshot().summary();
         let seconds = start.elapsed().as_secs_f64();
         let done = if before < 2 {
-            format!("{}: {} already, nothing to merge", layer.name(), plural(before as u64, "segment"))
+            format!("{}: {}, nothing to merge", layer.name(), plural(before as u64, "segment"))
         } else {
             let size = HumanBytes(after.bytes);
-            format!("{}: {before} segments became {}, {size}, in {seconds:.3} s", layer.name(), after.segments)
+            format!("{}: merged {before} segments into {}, {size}, in {seconds:.3} s", layer.name(), after.segments)
         };
-        say(&done);
+        print_message(&done);
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::store::Store;
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
-    /// Print the JSON schema of a configuration file, with which editors complete and check it
+    /// Print the JSON schema of the configuration file, for completion and validation in editors
     #[arg(long)]
     schema: bool,
     #[command(subcommand)]
@@ -30,42 +30,43 @@ enum Command {
     Check(Box<CheckArgs>),
 }
 
-/// Check the configuration, and print all of it as TOML.
+/// Check the configuration, and print it as TOML.
 ///
-/// It comes from the defaults, then ./kiln.toml or the file that -c names, then variables such as `KILN_IMAGES_TTL`, then
-/// the flags, each over the one before. The layers' files are not opened: `kiln serve` does that at its start.
+/// The configuration is merged from the defaults, ./kiln.toml or the file given by -c, environment variables such as
+/// `KILN_IMAGES_TTL`, and the flags, in ascending precedence. The layers' files are not opened: `kiln serve` does that
+/// when it starts.
 #[derive(Debug, ClapArgs)]
 struct CheckArgs {
-    /// Files with points, each a layer named after its file; NAME=FILE names it
+    /// Files with points, each a layer named after the file, or NAME=FILE
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// The flags of commands with a configuration.
+/// The flags that set keys of the configuration.
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct ConfigArgs {
-    /// The file to read [default: ./kiln.toml if it is there]
+    /// Configuration file [default: ./kiln.toml if it exists]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Address and port to listen on, or a port of this machine alone: 0.0.0.0:3000, 3000
+    /// Address and port to listen on, or a port on localhost: 0.0.0.0:3000, 3000
     #[arg(short, long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Base of the URLs in responses, behind a proxy
+    /// Base URL of links in responses, for a server behind a proxy
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// Proxies whose X-Forwarded-Proto, -Host and -Prefix give that base: 10.0.0.7,192.168.0.0/16,loopback,private
+    /// Proxies whose X-Forwarded-Proto, -Host and -Prefix set the base URL: 10.0.0.7,192.168.0.0/16,loopback,private
     #[arg(long, value_name = "LIST")]
     trusted_proxies: Option<String>,
-    /// Threads that render
+    /// Number of render threads
     #[arg(long, value_name = "N")]
     render_threads: Option<String>,
     /// Folder of the stored layers
     #[arg(long, value_name = "DIR")]
     store: Option<String>,
-    /// Only read the stored layers: nothing is added, merged or removed
+    /// Open the store read-only: no points are added, merged or removed
     #[arg(long)]
     read_only: bool,
     /// Folder of the rendered images
@@ -83,7 +84,7 @@ pub(super) struct ConfigArgs {
     /// Maximum size of the images in memory: 64MiB; 0 disables the cache
     #[arg(long, value_name = "SIZE")]
     cache_size: Option<String>,
-    /// Folder of scheme files, in addition to ./schemes; may be given several times
+    /// Folder of scheme files, in addition to ./schemes; repeatable
     #[arg(long, value_name = "DIR")]
     schemes: Vec<String>,
     /// Minimum level of log messages: error, warn, info, debug or trace
@@ -98,8 +99,8 @@ pub(super) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// The configuration: defaults, file, environment, these flags, and a layer for each of `inputs`. It is checked, and
-    /// saved with `--save-config`.
+    /// Merges the configuration from defaults, file, environment and these flags, with a layer for each of `inputs`.
+    /// Checks it, and saves it with `--save-config`.
     ///
     /// # Errors
     /// [`Error::Config`] if a key is invalid; [`Error::Io`] if a file cannot be read or written.
@@ -146,22 +147,22 @@ pub(super) fn environment() -> Result<Vec<(String, String)>> {
         }
         match text.into_string() {
             Ok(text) => variables.push((name, text)),
-            // `SchemeFolders` reads it too, and accepts any path.
+            // `SchemeFolders` reads this variable, and accepts any path.
             Err(_) if name == SchemeFolders::VARIABLE => {}
-            Err(_) => return Err(Error::config(name, "not in UTF-8")),
+            Err(_) => return Err(Error::config(name, "the value is not UTF-8")),
         }
     }
     Ok(variables)
 }
 
-/// Writes the configuration to the file `path`, whole or not at all.
+/// Writes the configuration atomically to the file `path`.
 fn save(config: &Config, path: &str) -> Result<()> {
     let inputs: Vec<String> = config.layers.values().flat_map(|layer| layer.inputs.iter().cloned()).collect();
     let target = Target::new(path, &inputs).map_err(|error| match error {
         Error::Invalid { message, .. } => Error::invalid(const { Parameter::new("save_config") }, message),
         other => other,
     })?;
-    let mut output = target.begin()?;
+    let mut output = target.create()?;
     output.file().write_all(config.to_toml()?.as_bytes()).map_err(|error| Error::io(path, "write", error))?;
     output.commit()
 }

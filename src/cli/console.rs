@@ -1,4 +1,4 @@
-//! Output to the terminal: lines, JSON and errors.
+//! Terminal output: messages, JSON and errors.
 
 use std::io::Write;
 
@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
 /// Prints a line on standard error. A closed pipe is ignored.
-pub(super) fn say(line: &str) {
+pub(super) fn print_message(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Prints remarks on standard error, each in a line of its own.
-pub(super) fn note(remarks: &[String]) {
+/// Prints remarks on standard error, one per line.
+pub(super) fn print_notes(remarks: &[String]) {
     for remark in remarks {
-        say(&format!("kiln: note: {remark}"));
+        print_message(&format!("kiln: note: {remark}"));
     }
 }
 
@@ -27,13 +27,13 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     written.map_err(|error| Error::io("-", "write", error))
 }
 
-/// Describes an error in one line; a parameter is named by its flag.
-pub(super) fn described(error: &Error) -> String {
-    spelled(error, Parameter::flag)
+/// Describes an error in one line, with the flags of parameters.
+pub(super) fn describe(error: &Error) -> String {
+    describe_with(error, Parameter::flag)
 }
 
-/// Describes an error in one line; `spell` writes parameters.
-pub(super) fn spelled<S: AsRef<str>>(error: &Error, spell: impl Fn(Parameter) -> S) -> String {
+/// Describes an error in one line; `spell` formats parameters.
+pub(super) fn describe_with<S: AsRef<str>>(error: &Error, spell: impl Fn(Parameter) -> S) -> String {
     let line = match error {
         Error::Invalid { parameter, message } => {
             format!("{}: {}", spell(*parameter).as_ref(), message.spelled(spell))

@@ -1,4 +1,4 @@
-//! Flags that are made from the declarations of parameters.
+//! Flags from parameter declarations.
 
 use clap::builder::{ArgAction, ValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -50,7 +50,7 @@ fn flag<S: ParameterSet>(entry: &'static Entry<S>) -> Arg {
     let Declaration { parameter, kind, default, value_name, conflict, .. } = entry.declaration;
     let summary = entry.declaration.summary().trim_end_matches('.');
     let help = default.map_or_else(|| summary.to_owned(), |default| format!("{summary} [default: {default}]"));
-    // The text is read again with the other flags: what is checked here, clap reports with the flag and the value.
+    // The value is parsed again with the other flags; checked here, clap reports its error with the flag and the value.
     let check = |text: &str| entry.set(&mut S::default(), text).map(|()| text.to_owned()).map_err(described);
     let arg = Arg::new(parameter.name())
         .long(parameter.option())
@@ -66,7 +66,7 @@ fn flag<S: ParameterSet>(entry: &'static Entry<S>) -> Arg {
     }
 }
 
-/// What is wrong with a value; clap names the flag.
+/// Describes the error of a value; clap names the flag.
 fn described(error: Error) -> String {
     error.into_message().spelled(Parameter::flag)
 }

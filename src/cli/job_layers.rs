@@ -1,4 +1,4 @@
-//! The layers that the jobs of a configuration draw.
+//! Checks of the layers that jobs render.
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use crate::live;
 use crate::spelling::{did_you_mean, nearest};
 use crate::store::Store;
 
-/// Checks that each layer of `jobs`, pairs of a job and its layer, is a layer of the configuration, of the store, or a table of the
+/// Checks that the layers of `jobs`, pairs of job and layer names, exist in the configuration, the store or the
 /// database.
 pub(super) fn check_layers<'j>(
     jobs: impl IntoIterator<Item = (&'j str, &'j str)>,
@@ -22,15 +22,15 @@ pub(super) fn check_layers<'j>(
         if !known().any(|name| name == layer) {
             let hint = did_you_mean(&nearest(layer, known(), str::to_lowercase));
             let all = known().collect::<Vec<_>>().join(", ");
-            let all = if all.is_empty() { "none at all" } else { &all };
-            let why = format!("there is no layer `{layer}`; {hint}there are {all}");
-            return Err(Error::config(format!("jobs.{job}.layer"), why));
+            let all = if all.is_empty() { "no layers exist".to_owned() } else { format!("expected one of {all}") };
+            let detail = format!("there is no layer `{layer}`; {hint}{all}");
+            return Err(Error::config(format!("jobs.{job}.layer"), detail));
         }
     }
     Ok(())
 }
 
-/// Checks the layers of the jobs of a configuration, as far as that needs no connection to its database.
+/// Checks the layers of the jobs of a configuration. Without a database only, since the check does not connect to it.
 pub(super) fn check_jobs(config: &Config, store: &Store) -> Result<()> {
     live::check(config)?;
     if config.database().is_some() {

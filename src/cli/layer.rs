@@ -1,4 +1,4 @@
-//! `kiln layer`: what is known of one layer.
+//! `kiln layer`: prints the properties of a layer.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,41 +15,41 @@ use crate::error::{Error, Result};
 use crate::layer::Unit;
 use crate::store::{Damage, Snapshot, StoredLayer};
 
-/// Say what is known of a layer that is kept on the disk.
+/// Print the properties of a layer of the store.
 ///
-/// Damaged segments are named, and left out of the counts; the exit code is 1 then. Small segments are looked through each
-/// time they are opened, large ones with --verify.
+/// Damaged segments are listed and not counted; the exit code is then 1. Small segments are verified whenever they are
+/// opened, large ones with --verify.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln layer trips
   kiln layer trips --json | jq .time
   kiln layer trips --verify")]
 pub(super) struct Args {
-    /// The layer
+    /// Name of the layer
     name: String,
     #[command(flatten)]
     store: StoreArgs,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-    /// Read all files, and hold them against their checksums
+    /// Read all files and verify their checksums
     #[arg(long)]
     verify: bool,
 }
 
-/// Categories that are named.
-const NAMED: usize = 20;
+/// The maximum number of categories to list.
+const MAX_CATEGORIES: usize = 20;
 
 #[derive(Debug, Serialize)]
-struct Facts {
+struct LayerInfo {
     name: String,
     title: Option<String>,
     attribution: Option<String>,
     points: u64,
-    /// West, south, east, north in degrees; across the antimeridian east is beyond 180.
+    /// West, south, east, north in degrees; across the antimeridian, east is greater than 180.
     bounds: Option<[f64; 4]>,
     time: Option<Times>,
-    /// Columns beside the place.
+    /// The columns except longitude and latitude.
     columns: Vec<&'static str>,
     weight: Option<Weights>,
     categories: Option<Categories>,
@@ -60,7 +60,7 @@ struct Facts {
     bytes: u64,
     created: String,
     changed: String,
-    /// Whether all files were read.
+    /// Whether the checksums of all files were verified.
     verified: bool,
     damaged: Vec<Damaged>,
 }
@@ -69,7 +69,7 @@ struct Facts {
 struct Times {
     first: String,
     last: String,
-    /// Points without a time.
+    /// The number of points without a time.
     without: u64,
 }
 
@@ -85,7 +85,7 @@ struct Weights {
 #[derive(Debug, Serialize)]
 struct Categories {
     count: usize,
-    /// The first by name.
+    /// The first categories by name.
     first: Vec<String>,
 }
 
@@ -102,21 +102,21 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if args.verify {
         layer.verify();
     }
-    let facts = Facts::of(&layer, &layer.snapshot(), args.verify);
+    let info = LayerInfo::of(&layer, &layer.snapshot(), args.verify);
     if args.json {
-        print_json(&facts)?;
+        print_json(&info)?;
     } else {
-        facts.print().map_err(|error| Error::io("-", "write", error))?;
+        info.print().map_err(|error| Error::io("-", "write", error))?;
     }
-    if facts.damaged.is_empty() {
+    if info.damaged.is_empty() {
         return Ok(());
     }
-    let reasons: Vec<&str> = facts.damaged.iter().map(|damaged| damaged.reason.as_str()).collect();
+    let reasons: Vec<&str> = info.damaged.iter().map(|damaged| damaged.reason.as_str()).collect();
     let segments = plural(reasons.len() as u64, "segment");
     Err(Error::input(layer.folder(), format!("{segments} damaged: {}", reasons.join("; "))))
 }
 
-impl Facts {
+impl LayerInfo {
     fn of(layer: &StoredLayer, snapshot: &Snapshot, verified: bool) -> Self {
         let summary = snapshot.summary();
         let description = snapshot.description();
@@ -131,7 +131,7 @@ impl Facts {
             title: description.title.clone(),
             attribution: description.attribution.clone(),
             points: summary.points,
-            bounds: snapshot.extent().bounds(true).map(|it| [it.west, it.south, it.east, it.north]),
+            bounds: snapshot.extent().bounds(true).map(|bounds| [bounds.west, bounds.south, bounds.east, bounds.north]),
             time: summary.time_us.map(|[first, last]| Times {
                 first: time_of(first),
                 last: time_of(last),
@@ -147,7 +147,7 @@ impl Facts {
             }),
             categories: (!summary.categories.is_empty()).then(|| Categories {
                 count: summary.categories.len(),
-                first: summary.categories.iter().take(NAMED).cloned().collect(),
+                first: summary.categories.iter().take(MAX_CATEGORIES).cloned().collect(),
             }),
             style: description.style.clone(),
             keep_s: description.keep_s,
@@ -161,11 +161,11 @@ impl Facts {
         }
     }
 
-    /// The facts for people, one a line.
+    /// Prints one property per line.
     fn print(&self) -> std::io::Result<()> {
         let mut lines = vec![("name", self.name.clone())];
         lines.extend(self.title.clone().map(|title| ("title", title)));
-        lines.extend(self.attribution.clone().map(|thanks| ("attribution", thanks)));
+        lines.extend(self.attribution.clone().map(|attribution| ("attribution", attribution)));
         lines.push(("points", grouped(self.points)));
         lines.extend(self.bounds.map(|bounds| {
             let edges = bounds.map(|edge| ((edge * 1e6).round() / 1e6).to_string());
@@ -194,14 +194,14 @@ impl Facts {
         lines.push(("created", self.created.clone()));
         lines.push(("changed", self.changed.clone()));
         if self.verified && self.damaged.is_empty() {
-            lines.push(("verified", "all files are as they were written".into()));
+            lines.push(("verified", "all checksums match".into()));
         }
         for Damaged { points, reason } in &self.damaged {
-            lines.push(("damaged", format!("{} left out: {reason}", plural(*points, "point"))));
+            lines.push(("damaged", format!("{} not counted: {reason}", plural(*points, "point"))));
         }
         let mut out = std::io::stdout().lock();
-        for (name, fact) in lines {
-            writeln!(out, "{name:<12}{}", fact.replace('\n', " "))?;
+        for (name, value) in lines {
+            writeln!(out, "{name:<12}{}", value.replace('\n', " "))?;
         }
         out.flush()
     }

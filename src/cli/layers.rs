@@ -1,4 +1,4 @@
-//! `kiln layers`: which layers are kept.
+//! `kiln layers`: lists the layers of the store.
 
 use std::io::Write;
 
@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use super::store::{StoreArgs, second_of, time_of};
 use super::summary::grouped;
-use super::{print_json, say};
+use super::{print_json, print_message};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
-/// List the layers that are kept on the disk.
+/// List the layers of the store.
 ///
-/// What is damaged is named, and left out of the counts; the exit code is 1 then. `kiln layer NAME` says more of one.
+/// Damaged layers and segments are listed and not counted; the exit code is then 1. `kiln layer NAME` prints details.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln layers
@@ -34,9 +34,9 @@ struct Row {
     points: u64,
     segments: usize,
     bytes: u64,
-    /// When its points changed; nothing where its manifest is damaged.
+    /// The time of the last change; `None` if the manifest is damaged.
     changed: Option<String>,
-    /// First and last instant of its points.
+    /// The first and last time of the points.
     time: Option<[String; 2]>,
     damaged: Vec<String>,
 }
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if args.json {
         print_json(&rows)?;
     } else if rows.is_empty() {
-        say(&format!("{}: no layers; `kiln import` makes one", store.folder().display()));
+        print_message(&format!("{}: no layers; `kiln import` creates one", store.folder().display()));
     } else {
         print_table(&rows).map_err(|error| Error::io("-", "write", error))?;
     }
@@ -57,15 +57,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if damaged.is_empty() {
         return Ok(());
     }
-    Err(Error::input(store.folder(), format!("damaged: {}; `kiln layer NAME` says what", damaged.join(", "))))
+    Err(Error::input(store.folder(), format!("damaged: {}; `kiln layer NAME` prints details", damaged.join(", "))))
 }
 
-/// The row of a layer; nothing if it was removed meanwhile.
+/// Creates the row of a layer; `None` if the layer was removed concurrently.
 fn row(store: &Store, name: String) -> Result<Option<Row>> {
     let layer = match store.layer(&name) {
         Ok(Some(layer)) => layer,
         Ok(None) => return Ok(None),
-        // The others are listed all the same.
+        // A damaged layer is listed with its error.
         Err(error @ Error::Input { .. }) => {
             return Ok(Some(Row { name, damaged: vec![error.to_string()], ..Row::default() }));
         }
@@ -109,7 +109,7 @@ fn print_table(rows: &[Row]) -> std::io::Result<()> {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
             let padding = " ".repeat(width - cell.chars().count());
-            // Numbers stand below each other by their ends.
+            // Numbers are right-aligned.
             let is_number = (1..=3).contains(&column);
             let parts = if is_number { [&padding, cell] } else { [cell, &padding] };
             line.extend(parts.map(String::as_str));

@@ -22,6 +22,7 @@ mod output;
 mod postgis;
 mod progress;
 mod render;
+mod resolved_layer;
 mod rows;
 mod schemes;
 mod serve;
@@ -29,8 +30,7 @@ mod sheet;
 mod signals;
 mod store;
 mod style;
-mod subject;
 mod summary;
 
 pub use command_line::run;
-use console::{note, print_json, say, spelled};
+use console::{describe_with, print_json, print_message, print_notes};

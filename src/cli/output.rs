@@ -1,4 +1,4 @@
-//! Where a command's picture goes: a file that is either written whole or not at all, or a stream.
+//! Output of commands: a file that is written atomically, a device or pipe, or standard output.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -8,62 +8,62 @@ use crate::error::{Error, Result};
 use crate::images::AtomicFile;
 use crate::parameter::Parameter;
 
-/// Where a picture is to go. Nothing is made until it [begins](Self::begin).
+/// An output path. No file is left before [`create`](Self::create).
 #[derive(Debug)]
 pub(super) enum Target {
-    /// A file, which is there or not.
+    /// A regular file, which may exist.
     File(PathBuf),
-    /// A device, a pipe or such, which is written to as it is.
+    /// A device or a pipe, which is written in place.
     Special(PathBuf),
     /// Standard output.
     Stdout,
 }
 
-/// What is being written, until it is [committed](Self::commit).
+/// An uncommitted output. [`commit`](Self::commit) writes it to its target.
 #[derive(Debug)]
 pub(super) enum Output {
     File(AtomicFile),
-    /// An unnamed file that is copied to the target in the end.
+    /// An unnamed temporary file that is copied to the target on commit.
     Spool(File, Target),
 }
 
 impl Target {
-    /// The target that `path` names (`-` for standard output), if it can be written and is none of `inputs`.
+    /// Checks that `path` (`-` for standard output) can be written and is not one of `inputs`.
     ///
     /// # Errors
-    /// [`Error::Io`] if no file can be made there; [`Error::Invalid`] if it is an input.
+    /// [`Error::Io`] if no file can be created there; [`Error::Invalid`] if it is an input.
     pub(super) fn new(path: &str, inputs: &[String]) -> Result<Self> {
         if path == "-" {
             return Ok(Self::Stdout);
         }
         let path = PathBuf::from(path);
-        let there = fs::canonicalize(&path).ok();
-        if there.is_some() && inputs.iter().any(|input| fs::canonicalize(input).ok() == there) {
-            let why = format!("{} is an input, which this would overwrite", path.display());
-            return Err(Error::invalid(Parameter::OUTPUT, why));
+        let existing = fs::canonicalize(&path).ok();
+        if existing.is_some() && inputs.iter().any(|input| fs::canonicalize(input).ok() == existing) {
+            let detail = format!("{} is an input; the output would overwrite it", path.display());
+            return Err(Error::invalid(Parameter::OUTPUT, detail));
         }
         match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(Self::Special(path)),
-            // Made and dropped: a target that cannot be written is told before the work, and leaves nothing behind.
+            // Created and dropped: an unwritable target is reported before the work, and no file remains.
             _ => AtomicFile::create(&path).map(|_| Self::File(path)),
         }
     }
 
-    /// Whether both lead to the same place.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        let place = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    /// Whether both are standard output or the same file.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let canonical = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         match (self, other) {
             (Self::Stdout, Self::Stdout) => true,
-            (Self::File(one), Self::File(other)) => place(one) == place(other),
+            (Self::File(one), Self::File(other)) => canonical(one) == canonical(other),
             _ => false,
         }
     }
 
-    /// Begins to write.
+    /// Creates the output.
     ///
     /// # Errors
-    /// [`Error::Io`] if no file can be made there.
-    pub(super) fn begin(self) -> Result<Output> {
+    /// [`Error::Io`] if no file can be created there.
+    pub(super) fn create(self) -> Result<Output> {
         match self {
             Self::File(path) => AtomicFile::create(path).map(Output::File),
             target => match tempfile::tempfile() {
@@ -83,10 +83,10 @@ impl Output {
         }
     }
 
-    /// Puts the file in its place, over whatever was there.
+    /// Moves or copies the content to the target, which replaces an existing file.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses.
+    /// [`Error::Io`] if the target cannot be written.
     pub(super) fn commit(self) -> Result<()> {
         match self {
             Self::File(file) => file.commit(),

@@ -1,4 +1,4 @@
-//! `kiln postgis`: what a database needs to know of Kiln.
+//! `kiln postgis`: SQL for PostGIS databases.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use crate::error::{Error, Result};
 use crate::postgis::trigger;
 
-/// What a PostGIS database can do for Kiln.
+/// Print SQL for a PostGIS database.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -19,16 +19,16 @@ enum Command {
     Trigger(TriggerArgs),
 }
 
-/// Print the SQL of a trigger that tells Kiln when a table changes.
+/// Print the SQL of a trigger that notifies Kiln of changes to a table.
 ///
-/// The table's owner runs it once. A server that serves the table then shows what was changed within moments; others notice
-/// nothing.
+/// The owner of the table runs it once. Servers of the table then show changes within moments; other database clients
+/// are not affected.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln postgis trigger stops | psql maps
   kiln postgis trigger 'city.\"Bus Stops\"' | psql maps")]
 struct TriggerArgs {
-    /// The table, as `table` or `schema.table`, with quotes around what is not in lower case
+    /// Name of the table, `table` or `schema.table`, with quotes around names that are not in lower case
     #[arg(value_name = "TABLE")]
     table: String,
 }

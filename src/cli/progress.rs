@@ -1,4 +1,4 @@
-//! A progress bar on standard error, for work that takes long.
+//! Progress bars on standard error for long operations.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,103 +10,108 @@ use crate::export;
 use crate::source::Progress;
 use crate::store::{self, Stage};
 
-/// Nothing is shown before this.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The time before a progress bar is displayed.
+const DELAY: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(100);
 
-/// How far work is.
-struct Step {
-    /// What it is at; empty if it has but one stage.
+/// The state of an operation.
+struct Snapshot {
+    /// The name of the current stage; empty if there is only one.
     stage: &'static str,
-    /// What is done and what there is to do, in the unit.
+    /// The completed and the total amount, in `unit`.
     done: u64,
     total: u64,
     unit: Unit,
-    /// What is counted beside it, since the stage began.
+    /// The number of items since the stage started, and their plural name.
     count: u64,
-    counted: &'static str,
+    noun: &'static str,
 }
 
-/// What the length of a bar counts.
+/// The unit of the length of a progress bar.
 #[derive(Clone, Copy)]
 enum Unit {
     Bytes,
     Points,
-    /// Steps that say nothing to people.
-    Thresholds,
+    /// Internal steps; only the percentage is displayed.
+    Percent,
 }
 
-/// Runs `work`, and shows how far its scans are once it takes longer than half a second, if standard error is a
+/// Runs `work` with a progress bar of its scans. The bar is displayed after half a second, if standard error is a
 /// terminal and `quiet` is not set.
-pub(super) fn shown<T>(quiet: bool, work: impl FnOnce(Option<&Progress>) -> T) -> T {
-    if is_unseen(quiet) {
+pub(super) fn with_scan_progress<T>(quiet: bool, work: impl FnOnce(Option<&Progress>) -> T) -> T {
+    if is_hidden(quiet) {
         return work(None);
     }
     let progress = Progress::default();
-    let look = || {
+    let snapshot = || {
         let (total, done, points) = progress.snapshot();
-        Step { stage: "", done, total, unit: Unit::Bytes, count: points, counted: "points" }
+        Snapshot { stage: "", done, total, unit: Unit::Bytes, count: points, noun: "points" }
     };
-    watched(look, || work(Some(&progress)))
+    with_bar(snapshot, || work(Some(&progress)))
 }
 
-/// Runs `work` on a stored layer, and shows how far it is, where that is of use. What it reads tells `read` how far it is.
-pub(super) fn shown_stages<T>(quiet: bool, read: &Progress, stages: &store::Progress, work: impl FnOnce() -> T) -> T {
-    if is_unseen(quiet) {
+/// Runs `work` on a stored layer with a progress bar; `read` is the progress of its scans.
+pub(super) fn with_stage_progress<T>(
+    quiet: bool,
+    read: &Progress,
+    stages: &store::Progress,
+    work: impl FnOnce() -> T,
+) -> T {
+    if is_hidden(quiet) {
         return work();
     }
-    let look = || {
+    let snapshot = || {
         let (stage, done, total) = stages.snapshot();
-        let step = |stage| Step { stage, done, total, unit: Unit::Points, count: done, counted: "points" };
+        let step = |stage| Snapshot { stage, done, total, unit: Unit::Points, count: done, noun: "points" };
         match stage {
             Stage::Reading => {
                 let (total, done, points) = read.snapshot();
-                Step { stage: "reading", done, total, unit: Unit::Bytes, count: points, counted: "points" }
+                Snapshot { stage: "reading", done, total, unit: Unit::Bytes, count: points, noun: "points" }
             }
             Stage::Merging => step("merging"),
             Stage::Binning => step("summing up"),
         }
     };
-    watched(look, work)
+    with_bar(snapshot, work)
 }
 
-/// Runs an export of what is `counted`, such as tiles, and shows how far it is, where that is of use.
-pub(super) fn shown_export<T>(
+/// Runs an export with a progress bar; `noun` is the plural name of its items, such as tiles.
+pub(super) fn with_export_progress<T>(
     quiet: bool,
     progress: &export::Progress,
-    counted: &'static str,
+    noun: &'static str,
     work: impl FnOnce() -> T,
 ) -> T {
-    if is_unseen(quiet) {
+    if is_hidden(quiet) {
         return work();
     }
-    let look = || {
+    let snapshot = || {
         let ([tiles, resumed], done, total) = progress.snapshot();
-        Step { stage: "", done, total, unit: Unit::Thresholds, count: tiles - resumed, counted }
+        Snapshot { stage: "", done, total, unit: Unit::Percent, count: tiles - resumed, noun }
     };
-    watched(look, work)
+    with_bar(snapshot, work)
 }
 
-/// Runs `work`, which counts in `done` how many of `total` frames it is through with, and shows how far it is.
-pub(super) fn shown_frames<T>(quiet: bool, done: &AtomicU64, total: u64, work: impl FnOnce() -> T) -> T {
-    if is_unseen(quiet) {
+/// Runs `work` with a progress bar of `total` frames, of which `work` counts the completed ones in `done`.
+pub(super) fn with_frame_progress<T>(quiet: bool, done: &AtomicU64, total: u64, work: impl FnOnce() -> T) -> T {
+    if is_hidden(quiet) {
         return work();
     }
-    let look = || {
+    let snapshot = || {
         let done = done.load(Ordering::Relaxed);
-        Step { stage: "", done, total, unit: Unit::Thresholds, count: done, counted: "frames" }
+        Snapshot { stage: "", done, total, unit: Unit::Percent, count: done, noun: "frames" }
     };
-    watched(look, work)
+    with_bar(snapshot, work)
 }
 
-fn is_unseen(quiet: bool) -> bool {
+fn is_hidden(quiet: bool) -> bool {
     quiet || !std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
-fn watched<T>(look: impl Fn() -> Step + Sync, work: impl FnOnce() -> T) -> T {
+fn with_bar<T>(snapshot: impl Fn() -> Snapshot + Sync, work: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(&look, &done));
+        let watcher = scope.spawn(|| watch(&snapshot, &done));
         let result = work();
         done.store(true, Ordering::Relaxed);
         watcher.thread().unpark();
@@ -115,24 +120,24 @@ fn watched<T>(look: impl Fn() -> Step + Sync, work: impl FnOnce() -> T) -> T {
     })
 }
 
-fn watch(look: &impl Fn() -> Step, done: &AtomicBool) {
+fn watch(snapshot: &impl Fn() -> Snapshot, done: &AtomicBool) {
     let start = Instant::now();
-    // A stage has a bar of its own: its rate says nothing about that of the next.
-    let mut begun = start;
+    // Each stage has its own bar, since rates differ between stages.
+    let mut stage_start = start;
     let mut bar: Option<(&str, ProgressBar)> = None;
     while !done.load(Ordering::Relaxed) {
         std::thread::park_timeout(TICK);
-        if start.elapsed() < PATIENCE || done.load(Ordering::Relaxed) {
+        if start.elapsed() < DELAY || done.load(Ordering::Relaxed) {
             continue;
         }
-        let step = look();
+        let step = snapshot();
         if let Some((_, ended)) = bar.take_if(|(stage, _)| *stage != step.stage) {
             ended.finish_and_clear();
-            begun = Instant::now();
+            stage_start = Instant::now();
         }
         let (_, bar) = bar.get_or_insert_with(|| (step.stage, new_bar(step.stage, step.unit)));
-        let rate = step.count as f64 / begun.elapsed().as_secs_f64().max(1e-3);
-        bar.set_message(format!("{} {}, {}/s", HumanCount(step.count), step.counted, HumanCount(rate as u64)));
+        let rate = step.count as f64 / stage_start.elapsed().as_secs_f64().max(1e-3);
+        bar.set_message(format!("{} {}, {}/s", HumanCount(step.count), step.noun, HumanCount(rate as u64)));
         bar.set_length(step.total.max(step.done));
         bar.set_position(step.done);
     }
@@ -148,11 +153,11 @@ fn new_bar(stage: &'static str, unit: Unit) -> ProgressBar {
         let _ = match unit {
             Unit::Bytes => write!(out, "{}", HumanBytes(total)),
             Unit::Points => write!(out, "{} points", HumanCount(total)),
-            Unit::Thresholds => Ok(()),
+            Unit::Percent => Ok(()),
         };
     };
     let template = match unit {
-        Unit::Thresholds => "{prefix}{wide_bar} {percent:>3} %  {msg}  {eta} left",
+        Unit::Percent => "{prefix}{wide_bar} {percent:>3} %  {msg}  {eta} left",
         Unit::Bytes | Unit::Points => "{prefix}{wide_bar} {percent:>3} % of {size}  {msg}  {eta} left",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {

@@ -1,4 +1,4 @@
-//! `kiln render`: from files to one picture.
+//! `kiln render`: renders files to a picture.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::output::{Output, Target};
 use super::rows::RowArgs;
 use super::sheet::{self, SheetArgs};
 use super::style::StyleArgs;
-use super::{note, progress, say, summary};
+use super::{print_message, print_notes, progress, summary};
 use crate::encode::geotiff::{self, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
@@ -21,11 +21,11 @@ use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{CoordinateSpace, Query};
 
-/// Draw points from files as one heat-map picture.
+/// Render points from files as a heat-map picture.
 ///
-/// Reads CSV, GeoJSON, JSON, newline-delimited JSON, (Geo)Parquet, Arrow IPC (Feather), GPX, KML, GeoPackage, FlatGeobuf and
-/// shapefiles, plain, gzip or zstd compressed.
-/// Without --bounds the picture fits the points, with room for their dots.
+/// Input formats are CSV, GeoJSON, JSON, newline-delimited JSON, (Geo)Parquet, Arrow IPC (Feather), GPX, KML,
+/// GeoPackage, FlatGeobuf and shapefiles, plain, gzip or zstd compressed. Without --bounds, the picture is fitted to
+/// the points, padded by the radius of the dots.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln render cities.parquet -o cities.png
@@ -34,16 +34,16 @@ use crate::source::{CoordinateSpace, Query};
   kiln render 'postgres://ann@db.example/maps?table=stops' -o heat.tif
   cat points.csv | kiln render - --format geotiff -o heat.tif")]
 pub(super) struct Args {
-    /// Files with points; `-` reads standard input, and the address of a database a table
+    /// Files with points, `-` for standard input, or the URL of a table, postgres://…
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
-    /// The picture to write; `-` writes to standard output
+    /// Output file; `-` writes to standard output
     #[arg(short, long, value_name = "FILE")]
     output: String,
-    /// PNG, or GeoTIFF for GIS programs [default: by the file's ending, else png]
+    /// Output format: PNG, or GeoTIFF for GIS programs [default: by the file extension, else png]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// What a GeoTIFF holds: the density as float32, or the colors as RGBA [default: density]
+    /// Bands of a GeoTIFF: the density as float32, or the colors as RGBA [default: density]
     #[arg(long, value_enum)]
     bands: Option<Bands>,
 
@@ -59,24 +59,24 @@ pub(super) struct Args {
     /// Worker threads [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Print nothing but errors
+    /// Print errors only
     #[arg(short, long)]
     quiet: bool,
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "CoordinateSpace")]
+#[command(next_help_heading = "View")]
 struct ViewArgs {
-    /// Bounds in degrees: west,south,east,north, or `world` [default: what fits the points]
+    /// Bounds in degrees: west,south,east,north, or `world` [default: fitted to the points]
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
     bounds: Option<Bounds>,
     /// Width x height in pixels, or the longer side [default: 1024]
     #[arg(long, value_name = "WxH")]
     size: Option<Size>,
-    /// Without --bounds: leave room for the dots, or take the points' own extent exactly
+    /// Without --bounds: pad the extent of the points by the radius of the dots, or use it exactly
     #[arg(long, value_name = "padded|tight", default_value = "padded")]
     fit: Fit,
-    /// mercator (Leaflet's default), platecarree (EPSG:4326) or plane (x and y as they are)
+    /// Projection: mercator (Leaflet's default), platecarree (EPSG:4326) or plane (x and y unprojected)
     #[arg(long, value_name = "NAME", default_value = "mercator")]
     projection: Projection,
 }
@@ -95,7 +95,7 @@ enum Bands {
     Rgba,
 }
 
-/// What a picture file holds.
+/// The content of a picture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
     Png,
@@ -108,16 +108,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let style = args.style.resolve(&args.style.options())?;
     let content = args.content(&style)?;
     args.rows.check()?;
-    // Whatever can be refused is refused before the work begins, an unwritable file too.
+    // All arguments are validated before the work, including that the files can be written.
     let target = Target::new(&args.output, &args.inputs)?;
     args.sheet.check(content == Content::Png, args.view.projection)?;
-    let mut beside = Vec::new();
-    for (flag, path) in args.sheet.files_beside(&args.output)? {
+    let mut companions = Vec::new();
+    for (flag, path) in args.sheet.companion_files(&args.output)? {
         let file = Target::new(&path, &args.inputs)?;
-        if file.is(&target) {
-            return Err(Error::invalid(flag, "the picture goes to the same file"));
+        if file.is_same_as(&target) {
+            return Err(Error::invalid(flag, "the file is also the output of the picture; use another name"));
         }
-        beside.push((flag, file));
+        companions.push((flag, file));
     }
     let opened = OpenInputs::open(&args.inputs, &args.rows.columns(), &args.rows.read_options())?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
@@ -127,28 +127,28 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let column = args.rows.weight().or(opened.weight.as_deref()).or(heat.report.weight.as_deref());
     let weight = weight.then(|| Unit::weight_label(column));
     let unit = Unit::of(&heat.canvas, &style, weight);
-    let drawn = sheet::RenderedPicture { heat: &heat, style: &style, unit: &unit };
-    let mut output = target.begin()?;
-    if args.sheet.is_wanted() {
-        args.sheet.write(drawn, &mut output).map_err(|error| error.for_path(&args.output))?;
+    let picture = sheet::RenderedPicture { heat: &heat, style: &style, unit: &unit };
+    let mut output = target.create()?;
+    if args.sheet.has_sheet() {
+        args.sheet.write(picture, &mut output).map_err(|error| error.for_path(&args.output))?;
     } else {
         write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
     }
     let mut outputs = vec![output];
-    for (flag, file) in beside {
-        let mut file = file.begin()?;
-        SheetArgs::write_beside(flag, drawn, &args.output, &mut file)?;
+    for (flag, file) in companions {
+        let mut file = file.create()?;
+        SheetArgs::write_companion(flag, picture, &args.output, &mut file)?;
         outputs.push(file);
     }
     outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
-        note(&remarks(&heat.report, Parameter::flag));
-        say(&summary::of(&heat, &style, &unit, &args.output, start.elapsed()));
+        print_notes(&remarks(&heat.report, Parameter::flag));
+        print_message(&summary::rendered(&heat, &style, &unit, &args.output, start.elapsed()));
     }
     Ok(())
 }
 
-/// Draws the picture, and answers it with the style as it was applied.
+/// Renders the picture, and returns it with the applied style.
 fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Result<(Heatmap, Style)> {
     let (view, source) = (&args.view, &opened.inputs);
     let query = args
@@ -161,7 +161,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
         })
         .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
     let render_all = |canvas: &Canvas, style: &Style| {
-        progress::shown(args.quiet, |progress| {
+        progress::with_scan_progress(args.quiet, |progress| {
             render(source, &query.clone().with_progress(progress), canvas, style, threads)
         })
     };
@@ -173,16 +173,16 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
         heat.report.require_points(&opened.names)?;
         return Ok((heat, style));
     }
-    // A classic picture depends on the order of the points, which only a single worker keeps.
-    let in_order = if style.blend == Blend::Classic { 1 } else { threads };
-    let extent_scan = progress::shown(args.quiet, |progress| {
-        ExtentScan::of(source, &query.clone().with_progress(progress), in_order)
+    // A classic picture depends on the order of the points, which only a single thread preserves.
+    let scan_threads = if style.blend == Blend::Classic { 1 } else { threads };
+    let extent_scan = progress::with_scan_progress(args.quiet, |progress| {
+        ExtentScan::of(source, &query.clone().with_progress(progress), scan_threads)
     })?;
     extent_scan.report.require_points(&opened.names)?;
     if extent_scan.report.rejected + extent_scan.report.filtered == extent_scan.report.read {
-        let why =
-            "no row passes --start, --end and --category, so there is nothing to fit the picture to; give --bounds";
-        return Err(Error::input(opened.names.join(", "), why));
+        let detail =
+            "no row passes --start, --end and --category, and the picture cannot be fitted to points; use --bounds";
+        return Err(Error::input(opened.names.join(", "), detail));
     }
     let canvas = canvas_for(view.projection, &extent_scan.extent, size, style, view.fit)?;
     let style = style.per_pixel(&canvas);
@@ -223,32 +223,32 @@ fn write_picture_file(
 }
 
 impl Args {
-    /// What the file is to hold, if the options agree on that.
+    /// The content of the output file. Rejects conflicting flags.
     fn content(&self, style: &Style) -> Result<Content> {
-        let ending = Path::new(&self.output).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        let format = match (self.format, ending.to_ascii_lowercase().as_str()) {
+        let extension = Path::new(&self.output).extension().and_then(|text| text.to_str()).unwrap_or_default();
+        let format = match (self.format, extension.to_ascii_lowercase().as_str()) {
             (Some(format), _) => format,
             (None, "tif" | "tiff") => Format::Geotiff,
             (None, "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg" | "pdf") => {
-                let why = format!("no .{ending} can be written: name a .png or .tif, or give --format");
-                return Err(Error::invalid(Parameter::OUTPUT, why));
+                let detail = format!("unsupported format .{extension}; expected .png or .tif, or use --format");
+                return Err(Error::invalid(Parameter::OUTPUT, detail));
             }
             (None, _) => Format::Png,
         };
         let bands = match (format, self.bands) {
             (Format::Png, None) => return Ok(Content::Png),
             (Format::Png, Some(_)) => {
-                return Err(Error::invalid(BANDS, "only a GeoTIFF has bands to choose from"));
+                return Err(Error::invalid(BANDS, "only a GeoTIFF has bands"));
             }
             (Format::Geotiff, bands) => bands.unwrap_or(Bands::Density),
         };
         let given = &self.style;
         if bands == Bands::Density {
             if style.blend == Blend::Classic {
-                return Err(Error::invalid(BANDS, "the classic blend has no density, only colors: give --bands rgba"));
+                return Err(Error::invalid(BANDS, "the classic blend has no density, only colors; use --bands rgba"));
             }
             if given.has_colors() && !self.sheet.has_legend() {
-                return Err(Error::invalid(BANDS, "a density has no colors: give --bands rgba for a colored GeoTIFF"));
+                return Err(Error::invalid(BANDS, "a density has no colors; use --bands rgba for a colored GeoTIFF"));
             }
         }
         Ok(Content::Geotiff(bands))

@@ -1,4 +1,4 @@
-//! The flags about the rows of inputs.
+//! The flags for columns, input formats and row filters.
 
 use clap::Args as ClapArgs;
 
@@ -9,7 +9,7 @@ use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::source::{Columns, Query, ReadOptions};
 
-/// Which columns hold what, how inputs are read, and which rows count.
+/// Column names, input options and row filters.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Rows")]
 pub(super) struct RowArgs {
@@ -22,38 +22,38 @@ pub(super) struct RowArgs {
 }
 
 impl RowArgs {
-    /// Rejects what no row can pass.
+    /// Rejects filters that no row can match.
     pub(super) fn check(&self) -> Result<()> {
         self.filter.0.check()
     }
 
-    /// The columns that are named.
+    /// The given columns.
     pub(super) fn columns(&self) -> Columns {
         self.columns.0.columns()
     }
 
-    /// The column of the weight that is named.
+    /// The given weight column.
     pub(super) fn weight(&self) -> Option<&str> {
         self.columns.0.weight.as_deref()
     }
 
-    /// How inputs are read.
+    /// The input options.
     pub(super) fn read_options(&self) -> ReadOptions {
         self.input.0.read_options()
     }
 
-    /// The first parameter about inputs, which points that are known already do not have.
-    pub(super) fn first_of_inputs(&self) -> Option<Parameter> {
+    /// The first given parameter of columns or inputs, which does not apply to layers.
+    pub(super) fn first_input_parameter(&self) -> Option<Parameter> {
         self.columns.0.first().or_else(|| self.input.0.first())
     }
 
-    /// `query` with the filters that are given, for points that are read again.
+    /// Returns `query` with the given filters.
     pub(super) fn filtered<'q>(&self, query: Query<'q>) -> Query<'q> {
         let FilterOptions { start_us, end_us, categories } = self.filter.0.clone();
         query.with_start(start_us).with_end(end_us).with_category_filter(categories.unwrap_or_default())
     }
 
-    /// The query of these columns and rows.
+    /// The query with the given columns and filters.
     pub(super) fn query(&self) -> Query<'static> {
         self.filtered(Query::default().with_names(self.columns()))
     }

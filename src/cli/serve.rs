@@ -1,4 +1,4 @@
-//! `kiln serve`: the server.
+//! `kiln serve`: runs the server.
 
 use std::time::Instant;
 
@@ -7,19 +7,19 @@ use tokio::runtime::Builder;
 use tracing::level_filters::LevelFilter;
 
 use super::config::ConfigArgs;
-use super::say;
+use super::print_message;
 use super::signals::StopSignal;
 use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::http::Server;
 
-/// Serve heat maps: overlays for Leaflet, pictures of layers, and a map page.
+/// Serve heat maps over HTTP: overlays for Leaflet, tiles and pictures of layers, and a map page.
 ///
-/// Each input becomes a layer, and each table of points of a database, in addition to those of the configuration. Without any,
-/// and with none in the store, the bundled cities and earthquakes are served. So are the layers of the store, in `./store` or
-/// --store DIR, which take points while the server runs: PUT /NAME makes one, POST /NAME/points adds to it. Writes have to
-/// show the token of the configuration, or come from this machine. SIGTERM and Ctrl-C stop the server once the requests that
-/// have begun are answered.
+/// The layers are the inputs, the point tables of databases, the layers of the configuration, and those of the store,
+/// in `./store` or --store DIR. If there are none, the bundled cities and earthquakes are served. The layers of the
+/// store accept points while the server runs: PUT /NAME creates a layer, POST /NAME/points adds points. Write requests
+/// must send the token of the configuration, or come from this machine. SIGTERM and Ctrl-C stop the server after the
+/// requests in progress.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln serve
@@ -28,10 +28,11 @@ use crate::http::Server;
   kiln serve -c kiln.toml --ttl 10m
   curl -X PUT localhost:3000/trips && curl localhost:3000/trips/points --data-binary @trips.csv
 
-Every key of the configuration is also a variable, such as KILN_IMAGES_TTL=10m. `kiln config check` prints them all.")]
+Every key of the configuration can be set by an environment variable, such as KILN_IMAGES_TTL=10m. `kiln config check`
+prints all keys.")]
 pub(super) struct Args {
-    /// Files with points, each a layer named after its file; NAME=FILE names it. postgres://… is a PostGIS database, whose
-    /// tables of points are layers
+    /// Files with points, each a layer named after the file, or NAME=FILE; or a PostGIS database, postgres://…, whose
+    /// point tables are layers
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
     #[command(flatten)]
@@ -50,17 +51,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let layers: Vec<String> = server.layers().map(|(name, points)| format!("{name} ({points} points)")).collect();
         let (address, ms) = (server.address()?, start.elapsed().as_millis());
         tracing::debug!(layers = layers.join(", "), ms, "ready");
-        // For people, whatever the log's level and format.
-        say(&format!("Kiln serves {} at http://{address}/", layers.join(", ")));
+        // Printed regardless of the log level and format.
+        print_message(&format!("Kiln serves {} at http://{address}/", layers.join(", ")));
         server.run(StopSignal::new().received()).await;
         Ok(())
     })?;
-    // A drawing that nobody waits for any more must not hold up the end.
+    // Abandoned renders must not delay the exit.
     runtime.shutdown_background();
     Ok(())
 }
 
-/// One line for each thing that happens, on standard error.
+/// Initializes logging to standard error, one line per event.
 fn log_to_stderr(level: LogLevel, format: LogFormat) {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -76,7 +77,7 @@ fn log_to_stderr(level: LogLevel, format: LogFormat) {
         .with_target(false)
         .with_ansi(is_terminal)
         .log_internal_errors(false);
-    // Fails only where somebody logs already, which is as good.
+    // Fails only if a logger is already installed.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

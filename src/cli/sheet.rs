@@ -1,4 +1,4 @@
-//! The flags about what people and programs find around a picture and beside it.
+//! The flags for print sheets and companion files of a picture: legend, KML and world file.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -17,32 +17,32 @@ use crate::parameter::Parameter;
 const PRINT: Parameter = Parameter::new("print");
 const WORLD_FILE: Parameter = Parameter::new("world_file");
 
-/// What stands around the picture, and which files beside it.
+/// The sheet and the companion files of a picture.
 #[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Around the picture")]
+#[command(next_help_heading = "Print and companion files")]
 pub(super) struct SheetArgs {
-    /// Draw the legend too, as a PNG; the file is the output's name with .legend.png, unless --legend=FILE names one
+    /// Also write the legend as a PNG, to FILE or to the output's name with .legend.png
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
     legend: Option<Option<String>>,
-    /// Put the picture on a white sheet, with its legend, a scale bar and a north arrow
+    /// Draw the picture on a white sheet with a legend, a scale bar and a north arrow
     #[arg(long)]
     print: bool,
-    /// A title above it; implies --print
+    /// Title above the picture; implies --print
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
-    /// Whom to thank, beneath it; implies --print
+    /// Attribution line below the picture; implies --print
     #[arg(long, value_name = "TEXT")]
     attribution: Option<String>,
-    /// Write a .kml beside the picture that lays it on a globe; for --projection platecarree
+    /// Also write a .kml file that overlays the picture on a globe; requires --projection platecarree
     #[arg(long)]
     kml: bool,
-    /// Write a world file (.pgw) beside the picture, in meters or degrees of its projection
+    /// Also write a world file (.pgw), in meters or degrees of the projection
     #[arg(long)]
     world_file: bool,
 }
 
-/// A picture that is drawn.
+/// A rendered picture with its style and unit.
 #[derive(Clone, Copy)]
 pub(super) struct RenderedPicture<'a> {
     pub(super) heat: &'a Heatmap,
@@ -51,97 +51,98 @@ pub(super) struct RenderedPicture<'a> {
 }
 
 impl SheetArgs {
-    /// Whether the picture goes on a sheet.
-    pub(super) fn is_wanted(&self) -> bool {
+    /// Whether the picture is drawn on a sheet.
+    pub(super) fn has_sheet(&self) -> bool {
         self.print || self.title.is_some() || self.attribution.is_some()
     }
 
-    /// Whether there is a legend beside the picture.
+    /// Whether a legend is written.
     pub(super) fn has_legend(&self) -> bool {
         self.legend.is_some()
     }
 
-    /// Refuses what does not go together.
+    /// Rejects conflicting flags.
     pub(super) fn check(&self, is_png: bool, projection: Projection) -> Result<()> {
-        let flags = [(PRINT, self.is_wanted()), (Parameter::KML, self.kml), (WORLD_FILE, self.world_file)];
+        let flags = [(PRINT, self.has_sheet()), (Parameter::KML, self.kml), (WORLD_FILE, self.world_file)];
         if let Some((flag, _)) = flags.into_iter().find(|(_, given)| *given && !is_png) {
-            return Err(Error::invalid(flag, "only a PNG can have it; a GeoTIFF says itself where it lies"));
+            return Err(Error::invalid(flag, "the flag requires a PNG; a GeoTIFF contains its georeference"));
         }
-        if self.is_wanted() && (self.kml || self.world_file) {
+        if self.has_sheet() && (self.kml || self.world_file) {
             let flag = if self.kml { Parameter::KML } else { WORLD_FILE };
             return Err(Error::invalid(
                 flag,
-                "a picture on a sheet lies nowhere; leave --print, --title and --attribution out",
+                "a picture on a sheet has no georeference; omit --print, --title and --attribution",
             ));
         }
         if self.kml && projection != Projection::PlateCarree {
-            let why = "a globe stretches pictures evenly between their degrees: give --projection platecarree";
-            return Err(Error::invalid(Parameter::KML, why));
+            let detail = "KML overlays are in geographic coordinates; use --projection platecarree";
+            return Err(Error::invalid(Parameter::KML, detail));
         }
         Ok(())
     }
 
-    /// The files beside the picture, each with the flag that it is for.
-    pub(super) fn files_beside(&self, output: &str) -> Result<Vec<(Parameter, String)>> {
+    /// The companion files of the picture, with their flags.
+    pub(super) fn companion_files(&self, output: &str) -> Result<Vec<(Parameter, String)>> {
         let mut files = Vec::new();
         files.extend(self.legend_path(output)?.map(|path| (Parameter::LEGEND, path)));
-        for (flag, given, ending) in [(Parameter::KML, self.kml, "kml"), (WORLD_FILE, self.world_file, "pgw")] {
+        for (flag, given, extension) in [(Parameter::KML, self.kml, "kml"), (WORLD_FILE, self.world_file, "pgw")] {
             if given && output == "-" {
-                return Err(Error::invalid(flag, "the picture goes to standard output, so that nothing is beside it"));
+                return Err(Error::invalid(flag, "the picture is written to standard output; use an output file"));
             }
             if given {
-                files.push((flag, format!("{}.{ending}", stem(output))));
+                files.push((flag, format!("{}.{extension}", stem(output))));
             }
         }
         Ok(files)
     }
 
-    /// Writes a file beside the picture.
-    pub(super) fn write_beside(
+    /// Writes a companion file of the picture.
+    pub(super) fn write_companion(
         flag: Parameter,
-        drawn: RenderedPicture<'_>,
-        picture: &str,
+        picture: RenderedPicture<'_>,
+        path: &str,
         output: &mut Output,
     ) -> Result<()> {
-        let name = Path::new(picture).file_name().unwrap_or_default().to_string_lossy();
+        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
         let text = match flag {
-            Parameter::KML => kml(&drawn.heat.canvas, &stem(&name), &name)?,
-            WORLD_FILE => world_file(&GeoReference::of(&drawn.heat.canvas)),
+            Parameter::KML => kml(&picture.heat.canvas, &stem(&name), &name)?,
+            WORLD_FILE => world_file(&GeoReference::of(&picture.heat.canvas)),
             _ => {
-                let legend = drawn.legend()?;
+                let legend = picture.legend()?;
                 return write_picture(&legend, BufWriter::new(output.file()))
                     .map_err(|error| Error::io("legend", "write", error));
             }
         };
-        output.file().write_all(text.as_bytes()).map_err(|error| Error::io(picture, "write beside", error))
+        output.file().write_all(text.as_bytes()).map_err(|error| Error::io(path, "write a companion file of", error))
     }
 
     /// Writes the picture on a sheet.
-    pub(super) fn write(&self, drawn: RenderedPicture<'_>, output: &mut Output) -> Result<()> {
+    pub(super) fn write(&self, picture: RenderedPicture<'_>, output: &mut Output) -> Result<()> {
         let [title, attribution] = [&self.title, &self.attribution].map(|text| text.as_deref().unwrap_or_default());
-        let sheet = drawn.sheet(title, "", attribution)?;
+        let sheet = picture.sheet(title, "", attribution)?;
         write_picture(&sheet, BufWriter::new(output.file())).map_err(|error| Error::io("", "write", error))
     }
 
     fn legend_path(&self, output: &str) -> Result<Option<String>> {
         match &self.legend {
             None => Ok(None),
-            Some(None) if output == "-" => {
-                Err(Error::invalid(Parameter::LEGEND, "the picture goes to standard output, so name the legend's file"))
-            }
+            Some(None) if output == "-" => Err(Error::invalid(
+                Parameter::LEGEND,
+                "the picture is written to standard output; give the legend's file, --legend=FILE",
+            )),
             Some(None) => Ok(Some(format!("{}.legend.png", stem(output)))),
             Some(Some(path)) => Ok(Some(path.clone())),
         }
     }
 }
 
-/// A file's name without its ending.
+/// The path without its file extension.
 fn stem(path: &str) -> String {
     Path::new(path).with_extension("").display().to_string()
 }
 
 impl RenderedPicture<'_> {
-    /// The picture on a sheet, with its legend, a scale bar and a north arrow.
+    /// Draws the picture on a sheet with a legend, a scale bar and a north arrow.
     pub(super) fn sheet(self, title: &str, subtitle: &str, attribution: &str) -> Result<RgbaImage> {
         let Self { heat, style, .. } = self;
         let canvas = &heat.canvas;

@@ -1,30 +1,30 @@
-//! The end that others wish for: Ctrl-C and SIGTERM.
+//! Shutdown on Ctrl-C or SIGTERM.
 
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// What tells that the process is asked to stop. From its making on, the process no longer ends by itself then.
+/// A handler of Ctrl-C and SIGTERM, which replaces the default termination of the process.
 pub(super) struct StopSignal {
     #[cfg(unix)]
     signals: [Option<tokio::signal::unix::Signal>; 2],
 }
 
 impl StopSignal {
-    /// Begins to listen. There must be a runtime.
+    /// Installs the handler. Must be called within a Tokio runtime.
     pub(super) fn new() -> Self {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            // Without a handler the system stops the process itself.
+            // If no handler can be installed, the signal terminates the process.
             Self { signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()) }
         }
         #[cfg(not(unix))]
         Self {}
     }
 
-    /// Over once the process is asked to stop.
+    /// Waits for a signal.
     pub(super) async fn received(self) {
         #[cfg(unix)]
         {
@@ -47,8 +47,8 @@ impl StopSignal {
     }
 }
 
-/// Does `work`, and calls `stop`, which tells it to stop, once the process is asked to.
-pub(super) fn stoppable<T>(stop: impl FnOnce() + Send, work: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs `work`, and calls `stop`, which cancels it, on Ctrl-C or SIGTERM.
+pub(super) fn run_cancellable<T>(stop: impl FnOnce() + Send, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
     let signal = {

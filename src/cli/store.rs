@@ -1,4 +1,4 @@
-//! What the commands on stored layers have in common.
+//! Flags and helpers of the commands on stored layers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 
 use super::config::environment;
-use super::signals::stoppable;
+use super::signals::run_cancellable;
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::layer_name;
 use crate::spelling::{did_you_mean, nearest};
 use crate::store::{Progress, Store, StoredLayer};
 
-/// The flags that say where the store is.
+/// The flags for the location of the store.
 #[derive(Debug, ClapArgs)]
 pub(super) struct StoreArgs {
-    /// The folder of the layers [default: `KILN_STORE`, or what ./kiln.toml says, else `store`]
+    /// Folder of the stored layers [default: `KILN_STORE`, or that of ./kiln.toml, else `store`]
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
-    /// The configuration file to read [default: ./kiln.toml if it is there]
+    /// Configuration file [default: ./kiln.toml if it exists]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -34,43 +34,43 @@ impl StoreArgs {
         }
     }
 
-    /// The configuration.
+    /// Loads the configuration.
     pub(super) fn load(&self) -> Result<Config> {
         Config::load(self.config.as_deref(), environment()?)
     }
 }
 
-/// The name of a layer.
+/// Parses the name of a layer.
 pub(super) fn read_name(name: &str) -> Result<String, String> {
     check_layer_name(name).map(|()| name.to_owned())
 }
 
-/// The layer `name` of a store.
+/// Opens the layer `name` of a store.
 pub(super) fn layer(store: &Store, name: &str) -> Result<Arc<StoredLayer>> {
     let layer = if layer_name::is_valid(name) { store.layer(name)? } else { None };
-    layer.ok_or_else(|| missing(store, name))
+    layer.ok_or_else(|| unknown_layer(store, name))
 }
 
-/// That there is no layer `name` in a store, and which one may have been meant.
-pub(super) fn missing(store: &Store, name: &str) -> Error {
+/// The error of an unknown layer, with a suggestion.
+pub(super) fn unknown_layer(store: &Store, name: &str) -> Error {
     let names = store.names().unwrap_or_default();
     let near = nearest(name, names.iter().map(String::as_str), str::to_lowercase);
     let hint = match did_you_mean(&near) {
-        none if none.is_empty() && names.is_empty() => "it has no layer yet".to_owned(),
+        none if none.is_empty() && names.is_empty() => "the store has no layers".to_owned(),
         none if none.is_empty() => "`kiln layers` lists all".to_owned(),
         hint => hint.trim_end().to_owned(),
     };
     Error::input(store.folder(), format!("there is no layer `{name}`; {hint}"))
 }
 
-/// Does `work`, which ends early when the process is asked to stop, and is done again where another process changed the
-/// layer meanwhile.
-pub(super) fn undisturbed<T>(progress: &Progress, mut work: impl FnMut() -> Result<T>) -> Result<T> {
-    const TRIES: usize = 5;
-    stoppable(
+/// Runs `work`, and retries it if a concurrent change of the layer cancels it. A stop signal cancels it without a
+/// retry.
+pub(super) fn retry_on_conflict<T>(progress: &Progress, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    const MAX_TRIES: usize = 5;
+    run_cancellable(
         || progress.stop(),
         || {
-            for _ in 1..TRIES {
+            for _ in 1..MAX_TRIES {
                 match work() {
                     Err(Error::Cancelled) if !progress.is_stopped() => {}
                     outcome => return outcome,
@@ -81,21 +81,21 @@ pub(super) fn undisturbed<T>(progress: &Progress, mut work: impl FnMut() -> Resu
     )
 }
 
-/// What became of stopped work.
-pub(super) fn unchanged(error: Error, layer: &StoredLayer) -> Error {
+/// Converts a cancellation to an error of the layer.
+pub(super) fn cancelled_error(error: Error, layer: &StoredLayer) -> Error {
     match error {
-        Error::Cancelled => Error::input(layer.folder(), "stopped; the layer is as it was"),
+        Error::Cancelled => Error::input(layer.folder(), "cancelled; the layer is unchanged"),
         other => other,
     }
 }
 
-/// An instant, given in microseconds, to the second in UTC.
+/// Formats a Unix time in microseconds to the second in UTC.
 pub(super) fn time_of(us: i64) -> String {
     let seconds = Timestamp::from_second(us.div_euclid(1_000_000));
     seconds.map_or_else(|_| format!("{us} µs"), |time| time.to_string())
 }
 
-/// An instant, given in Unix seconds.
+/// Formats a Unix time in seconds.
 pub(super) fn second_of(seconds: u64) -> String {
     time_of(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000))
 }

@@ -1,4 +1,4 @@
-//! The flags about how points are drawn.
+//! The style flags.
 
 use std::path::PathBuf;
 
@@ -8,29 +8,29 @@ use super::flags::Flags;
 use crate::error::Result;
 use crate::layer::{SchemeFolders, Style, StyleOptions};
 
-/// How points are drawn.
+/// The style parameters and the folders of color schemes.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Style")]
 pub(super) struct StyleArgs {
     #[command(flatten)]
     options: Flags<StyleOptions>,
-    /// A folder of scheme files, beside ./schemes
+    /// Folder of scheme files, in addition to ./schemes; repeatable
     #[arg(long, value_name = "DIR")]
     schemes: Vec<PathBuf>,
 }
 
 impl StyleArgs {
-    /// The options that are given.
+    /// The given style options.
     pub(super) fn options(&self) -> StyleOptions {
         self.options.0.clone()
     }
 
-    /// The style of some options, its colors from the folders of schemes that are named.
+    /// Resolves options to a style, with color schemes from the given folders.
     pub(super) fn resolve(&self, options: &StyleOptions) -> Result<Style> {
         options.resolve(|name| SchemeFolders::usual(&self.schemes)?.find(name))
     }
 
-    /// Whether colors are given.
+    /// Whether any color option is given.
     pub(super) fn has_colors(&self) -> bool {
         let StyleOptions { scheme, gradient, background, .. } = &self.options.0;
         scheme.is_some() || gradient.is_some() || background.is_some()

@@ -1,4 +1,4 @@
-//! What was done, in one line.
+//! One-line summaries of commands.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::layer::{Blend, Heatmap, Style, Unit};
 use crate::source::ScanReport;
 use crate::store::{ImportReport, Summary};
 
-/// The summary of a drawn picture.
-pub(super) fn of(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
+/// Summarizes a render.
+pub(super) fn rendered(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
     let report = &heat.report;
     let mut line = format!("read {}", plural(report.read, "row"));
     if report.filtered > 0 {
@@ -42,7 +42,7 @@ pub(super) fn of(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elaps
         append(
             &mut line,
             format_args!(
-                " (a pixel is {} times as wide as high on the map: --size {width} keeps it square)",
+                " (pixels are {} times as wide as high on the map; --size {width} makes them square)",
                 short(aspect)
             ),
         );
@@ -51,7 +51,7 @@ pub(super) fn of(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elaps
     line
 }
 
-/// The summary of an export.
+/// Summarizes an export.
 pub(super) fn exported(
     exported: &TileExportReport,
     name: &str,
@@ -62,11 +62,11 @@ pub(super) fn exported(
     let TileExportReport { tiles, distinct, bytes, resumed } = *exported;
     let mut line = format!("exported {name}, zoom {zooms}: {}", plural(tiles, "tile"));
     if distinct < tiles {
-        append(&mut line, format_args!(", {} of them different", grouped(distinct)));
+        append(&mut line, format_args!(", {} distinct", grouped(distinct)));
     }
     append(&mut line, format_args!(", {}", HumanBytes(bytes)));
     if resumed > 0 {
-        append(&mut line, format_args!("; {} were there from before", grouped(resumed)));
+        append(&mut line, format_args!("; {} resumed from an interrupted export", grouped(resumed)));
     }
     let seconds = elapsed.as_secs_f64();
     let rate = (tiles - resumed) as f64 / seconds.max(1e-3);
@@ -74,7 +74,7 @@ pub(super) fn exported(
     line
 }
 
-/// The summary of an import; `layer` is what the layer comes to after it.
+/// Summarizes an import; `layer` is the layer after it.
 pub(super) fn imported(imported: &ImportReport, name: &str, layer: &Summary, elapsed: Duration) -> String {
     let report = &imported.report;
     let mut line = format!("read {}", plural(report.read, "row"));
@@ -87,7 +87,7 @@ pub(super) fn imported(imported: &ImportReport, name: &str, layer: &Summary, ela
         append(&mut line, format_args!(", added {} to {name}", plural(imported.points, "point")));
     }
     if imported.beyond_map > 0 {
-        append(&mut line, format_args!(", {} beyond 85.05° left out", grouped(imported.beyond_map)));
+        append(&mut line, format_args!(", {} beyond 85.05° dropped", grouped(imported.beyond_map)));
     }
     append_report(&mut line, report);
     if report.read > 0 {
@@ -96,11 +96,11 @@ pub(super) fn imported(imported: &ImportReport, name: &str, layer: &Summary, ela
         append(&mut line, format_args!("; in {seconds:.3} s, {rate} points/s"));
     }
     let (points, segments) = (plural(layer.points, "point"), plural(layer.segments as u64, "segment"));
-    append(&mut line, format_args!("; it has {points} in {segments}, {}", HumanBytes(layer.bytes)));
+    append(&mut line, format_args!("; the layer has {points} in {segments}, {}", HumanBytes(layer.bytes)));
     line
 }
 
-/// What became of the rows that are not as they should be.
+/// Appends the numbers of points without a weight and of rejected rows.
 fn append_report(line: &mut String, report: &ScanReport) {
     if (1..report.valid()).contains(&report.unweighted) {
         append(line, format_args!(", {} without a weight (each weighs 1)", plural(report.unweighted, "point")));
@@ -130,7 +130,7 @@ pub(super) fn plural(count: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// A count with its thousands apart: 1,234,567.
+/// Formats a count with thousands separators: 1,234,567.
 pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
@@ -143,7 +143,7 @@ pub(super) fn grouped(count: u64) -> String {
     out
 }
 
-/// A value with four significant digits.
+/// Formats a value with four significant digits.
 pub(super) fn short(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");

@@ -6,10 +6,10 @@
 //!               limits    each      RenderRequest     scheduled jobs
 //! ```
 //!
-//! Everything asynchronous is here. `server` accepts connections and holds the state that requests share (`App`):
-//! layers, pool, caches, metrics. `routes` has a file for each route, which `server/router.rs` lists. A route reads `Fields`,
-//! checks them into a `RenderRequest`, and renders it on the pool with the blocking code that the command line uses. Every
-//! error becomes a `Problem`. `maintenance` works in the background.
+//! All asynchronous code is in this module. `server` accepts connections and owns the state that requests share
+//! (`App`): layers, thread pool, caches, metrics. `routes` has one file per route; `server/router.rs` lists them. A
+//! handler parses `Fields`, validates them into a `RenderRequest`, and renders it on the thread pool with the blocking
+//! code that the command line uses. Every error becomes a `Problem`. `maintenance` runs background tasks.
 
 mod maintenance;
 pub(crate) mod parameters;

@@ -38,7 +38,7 @@ fn every_parameter_out_of_range_is_named() {
         (json!({"radius": 1e9}), "radius", "limits.radius_px"),
         (json!({"radius": "900000km"}), "radius", "limits.radius_px"),
         (json!({"radius": -1}), "radius", "above 0"),
-        (json!({"radius": [1]}), "radius", "text or a number"),
+        (json!({"radius": [1]}), "radius", "string or a number"),
         (json!({"dotSize": 1e30}), "dotSize", "at most"),
         (json!({"dotSize": 9000}), "dot_size", "limits.radius_px"),
         (json!({"kernel": "square"}), "kernel", "gaussian"),
@@ -62,7 +62,7 @@ fn every_parameter_out_of_range_is_named() {
         (json!({"start": "soon"}), "start", "2024-05-01"),
         (json!({"start": "2024", "end": "2023"}), "start", "before end"),
         (json!({"category": 5.5, "png": "maybe"}), "png", "true nor false"),
-        (json!({"colour": "red"}), "colour", "no such parameter"),
+        (json!({"colour": "red"}), "colour", "unknown parameter"),
         (json!({"points": [[1, 2]]}), "points", "not both"),
         (json!({"layer": null}), "layer", "cities, earthquakes"),
         (json!({"layer": null, "points": "none"}), "points", ""),
@@ -105,7 +105,7 @@ fn paths_and_queries_are_held_to_the_same_limits() {
         ("/town", 404, "no layer"),
         ("/cities/nowhere/else", 404, "/docs"),
         ("/imgs/", 404, ""),
-        ("/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png", 404, "no such picture"),
+        ("/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png", 404, "does not exist, or has expired"),
         ("/assets/page.txt", 404, "no such file"),
     ] {
         server.get(path).refused(status, &[word]);
@@ -122,7 +122,7 @@ fn long_texts_are_refused_before_they_cost_anything() {
     let long = "x".repeat(1_000_000);
     server.post("/overlays", &overlay(&json!({"scheme": long}))).refused(400, &["longer than"]);
     server.post("/overlays", &json!({"layer": long})).refused(400, &["longer than"]);
-    server.get(&format!("/{}/legend.png", &long[..5000])).refused(404, &["long name"]);
+    server.get(&format!("/{}/legend.png", &long[..5000])).refused(404, &["at most 64 bytes"]);
     server.get(&format!("/overlays/legend.png?vmin=0&vmax=1&unit={}", &long[..5000])).refused(400, &["longer than"]);
     server.get(&format!("/cities/legend.png?title={}", &long[..5000])).refused(400, &["longer than"]);
     let named = server.send("GET", "/health", &[("x-request-id", &long[..5000])], b"").ok(200);
@@ -280,7 +280,7 @@ fn a_client_that_leaves_stops_its_render() {
     eventually("the render begins", working);
     let small = "/many/bbox/0,0,10,10/32x32.png";
     let busy = server.get(small);
-    busy.refused(503, &["ask again"]);
+    busy.refused(503, &["retry later"]);
     assert_eq!(busy.header("retry-after"), Some("1"));
     drop(stream);
     eventually("the render stops", || !working());

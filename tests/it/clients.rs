@@ -61,7 +61,7 @@ fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
     for (query, word) in
         [("token=x", "token"), ("access_token=x", "access_token"), ("_t=1", "_t"), ("radios=5", "radius")]
     {
-        server.get(&format!("/cities/4/8/5.png?{query}")).refused(400, &["no such parameter", word]);
+        server.get(&format!("/cities/4/8/5.png?{query}")).refused(400, &["unknown parameter", word]);
     }
     server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").refused(409, &["inputs"]);
 }

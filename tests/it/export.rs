@@ -255,7 +255,7 @@ fn identical_tiles_are_stored_once() {
     let home = home();
     let home = home.path();
     let told = export(home, "out.pmtiles", &["--zoom", "4", "--background", "navy"]).done();
-    assert!(told.contains("256 tiles, ") && told.contains(" of them different"), "{told}");
+    assert!(told.contains("256 tiles, ") && told.contains(" distinct"), "{told}");
     let header = &python(home, READ_PMTILES.replace("reader.get(3, 4, 3)", "b''").as_str())["header"];
     let count = |member: &str| header[member].as_u64().unwrap();
     assert_eq!(count("addressed_tiles_count"), 256);
@@ -329,7 +329,7 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
                 assert!(blocks >= blocks_before || is_written, "{output}: blocks are lost, killed at {kill}");
             }
             let told = export(home, output, &PINNED).done();
-            let resumed = format!("; {tiles} were there from before");
+            let resumed = format!("; {tiles} resumed from an interrupted export");
             assert!(told.contains(&resumed) == (tiles > 0) || is_written, "{output}: {tiles} tiles: {told}");
             assert!(all_files(&home.join(output)) == whole, "{output}: killed at {kill}");
             assert!(!home.join(format!(".{output}.part")).exists(), "{output}: something is left behind");
@@ -351,7 +351,7 @@ fn the_unfinished_export_of_an_older_version_is_started_again() {
     }
     fs::write(part.join("tiles"), vec![7; 40_000]).unwrap();
     let told = export(home, "out.pmtiles", &PINNED).done();
-    assert!(!told.contains("from before"), "{told}");
+    assert!(!told.contains("resumed"), "{told}");
     assert!(!part.exists());
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert!(read("out.pmtiles") == read("whole.pmtiles"));
@@ -410,14 +410,14 @@ fn what_is_finished_of_something_else_is_not_gone_on_with() {
     };
     leave(&["--zoom", "0-2"]);
     let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    assert!(!told.contains("from before"), "{told}");
+    assert!(!told.contains("resumed"), "{told}");
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert!(read("out.pmtiles") == read("other.pmtiles"));
     // Other points are something else, too.
     leave(&["--zoom", "0-2", "--scheme", "viridis"]);
     kiln(home, ["import", "points.csv", "--layer", "spots", "--append"]).done();
     let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    assert!(!told.contains("from before"), "{told}");
+    assert!(!told.contains("resumed"), "{told}");
 }
 
 #[test]
@@ -437,7 +437,7 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
     assert_eq!(fs::read(home.join("disk/out.pmtiles")).unwrap(), b"old");
     fs::remove_file(home.join("disk/filler")).unwrap();
     let told = export("disk/out.pmtiles").done();
-    assert!(told.contains("were there from before"), "{told}");
+    assert!(told.contains("resumed"), "{told}");
     assert!(fs::read(home.join("disk/out.pmtiles")).unwrap() == whole);
     fs::remove_file(home.join("disk/out.pmtiles")).unwrap();
     for output in ["disk/out.mbtiles", "disk/out", "disk/out.tif"] {
@@ -500,7 +500,7 @@ fn pyarrow_reads_the_sums_of_a_layer_and_they_add_up_at_every_zoom() {
         kiln(home, [&["export"][..], subject, &["--bins", output], more].concat()).done()
     };
     let told = sums(&["spots"], "a.parquet", &["--zoom", "1-4"]);
-    assert!(told.starts_with("summed up 602 points of spots, zoom 1-4: "), "{told}");
+    assert!(told.starts_with("exported 602 points of spots, zoom 1-4: "), "{told}");
     let program = "import json, pyarrow.compute as pc, pyarrow.parquet as pq\n\
         table = pq.read_table('a.parquet')\n\
         by_zoom = table.group_by('zoom').aggregate([('count', 'sum'), ('weight', 'sum'), ('lon', 'count')]).sort_by('zoom')\n\
@@ -525,10 +525,10 @@ fn pyarrow_reads_the_sums_of_a_layer_and_they_add_up_at_every_zoom() {
     sums(&["points.csv"], "b.parquet", &["--zoom", "1-4", "--threads", "1"]);
     assert_eq!(fs::read(home.join("a.parquet")).unwrap(), fs::read(home.join("b.parquet")).unwrap());
     let told = sums(&["spots"], "c.parquet", &["--zoom", "3", "--bounds=170,-50,-100,70"]);
-    assert!(told.starts_with("summed up 2 points of spots, zoom 3: 2 cells"), "{told}");
+    assert!(told.starts_with("exported 2 points of spots, zoom 3: 2 cells"), "{told}");
     for (args, words) in [
-        (&["--bins", "a.csv"][..], "no .parquet"),
-        (&["--bins", "a.parquet", "--scheme", "fire"], "not drawn"),
+        (&["--bins", "a.csv"][..], "not a .parquet"),
+        (&["--bins", "a.parquet", "--scheme", "fire"], "have no style"),
         (&["--bins", "a.parquet", "-o", "a.png"], "cannot be used with"),
     ] {
         kiln(home, [&["export", "spots", "--zoom", "1"][..], args].concat()).failed(2, &[words]);

@@ -98,8 +98,8 @@ fn a_layer_comes_grows_and_goes() {
     assert_eq!(list[0]["time"], serde_json::json!(["2024-05-01T00:00:00Z", "2024-05-01T23:59:00Z"]));
 
     let told = kiln(home, ["compact", "stops"]).done();
-    assert!(told.contains("stops: 2 segments became 1, "), "{told}");
-    assert!(kiln(home, ["compact", "--all"]).done().contains("1 segment already"));
+    assert!(told.contains("stops: merged 2 segments into 1, "), "{told}");
+    assert!(kiln(home, ["compact", "--all"]).done().contains("1 segment, nothing to merge"));
     assert_eq!(layer(home, "stops")["points"], 12_000);
     let text = printed(kiln(home, ["layer", "stops", "--verify"]));
     for line in ["points      12,000", "keep        30d", "verified    all files are as they were written"] {
@@ -115,7 +115,7 @@ fn a_layer_comes_grows_and_goes() {
     kiln(home, ["drop", "stops"]).failed(2, &["--yes"]);
     assert!(kiln(home, ["drop", "stops", "--yes"]).done().contains("stops: removed with 0 points"));
     assert_eq!(files(home), Vec::<String>::new());
-    assert!(kiln(home, ["layers"]).done().contains("no layers; `kiln import` makes one"));
+    assert!(kiln(home, ["layers"]).done().contains("no layers; `kiln import` creates one"));
     assert_eq!(printed(kiln(home, ["layers", "--json"])), "[]\n");
 }
 
@@ -169,7 +169,7 @@ fn rows_are_chosen_and_what_is_left_out_is_told() {
     let columns = ["--lon", "a", "--lat", "b", "--weight", "pop", "--time", "day", "--category-column", "sort"];
     let import = |args: &[&str]| kiln(home, ["import", "odd.csv", "--layer"].iter().chain(args).chain(&columns));
     let summary = import(&["odd"]).done();
-    for words in ["read 5 rows, added 2 points to odd", "1 beyond 85.05° left out", "2 rejected (odd.csv row 4: "] {
+    for words in ["read 5 rows, added 2 points to odd", "1 beyond 85.05° dropped", "2 rejected (odd.csv row 4: "] {
         assert!(summary.contains(words), "{words}: {summary}");
     }
     let odd = layer(home, "odd");
@@ -211,7 +211,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         (2, &["a.csv", "--layer", "new", "--threads", "0"], &["--threads"]),
         (2, &["a.csv", "a.csv", "--layer", "new"], &["a.csv", "more than once"]),
         (2, &["-", "-", "--layer", "new"], &["only once"]),
-        (2, &["a[.csv", "--layer", "new"], &["a[.csv", "not a pattern"]),
+        (2, &["a[.csv", "--layer", "new"], &["a[.csv", "invalid pattern"]),
         (1, &["none.csv", "--layer", "new"], &["none.csv", "cannot read"]),
         (1, &["none*.csv", "--layer", "new"], &["none*.csv", "no file matches"]),
         (1, &["empty.csv", "--layer", "new"], &["empty.csv", "input is empty"]),
@@ -331,7 +331,7 @@ fn an_import_that_is_asked_to_stop_leaves_everything_as_it_was() {
         let mut told = String::new();
         std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut told).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(1), "{told}");
-        assert!(told.starts_with("kiln: ") && told.contains("stopped; the layer is as it was"), "{told}");
+        assert!(told.starts_with("kiln: ") && told.contains("cancelled; the layer is unchanged"), "{told}");
         assert_eq!((files(home), layer(home, "old")), before);
     }
 }

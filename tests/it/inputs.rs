@@ -92,7 +92,7 @@ fn commands_print_remarks_before_their_summary_unless_they_are_to_be_quiet() {
     remarks(run(home, "import a.csv --layer a"), "read 2 rows");
     remarks(run(home, "animate a.csv --every 1d -o b.png"), "drew 2 frames");
     remarks(run(home, "export a.csv -o a.pmtiles --zoom 0-2"), "exported a,");
-    remarks(run(home, "export a.csv --bins a.parquet --zoom 3"), "summed up 2 points");
+    remarks(run(home, "export a.csv --bins a.parquet --zoom 3"), "exported 2 points");
     assert_eq!(run(home, "render a.csv -o a.png --quiet").done(), "");
     assert_eq!(run(home, "import a.csv --layer a --append --quiet").done(), "");
     // A layer that is kept has no inputs any more.
@@ -157,7 +157,7 @@ fn what_is_no_file_takes_no_option_of_files() {
     run(home, "import a.csv --layer a").done();
     for flags in ["--crs EPSG:25832", "--day-first", "--geometry place"] {
         let flag = flags.split(' ').next().unwrap();
-        let why = format!("{flag}: `a` is a layer, whose points are known; leave the flag out");
+        let why = format!("{flag}: the flag applies to files, and `a` is a layer; omit the flag");
         run(home, &format!("export a -o a.pmtiles --zoom 0 {flags}")).failed(2, &[&why]);
         if flag != "--geometry" {
             let words = [flag, "a table of a database"];

@@ -101,7 +101,7 @@ fn jobs_that_make_no_sense_are_refused_before_anything_runs() {
         ),
         (format!("{QUAKES}schedule = \"hourly\"\n"), "kiln.toml:14:12: jobs[0].schedule: `hourly` is no schedule"),
         (format!("{QUAKES}style.scheme = \"fier\"\n"), "scheme: "),
-        (String::new(), "there are no jobs"),
+        (String::new(), "has no jobs"),
     ] {
         let home = home(&job);
         batch(home.path(), &[]).failed(2, &[words]);
@@ -201,7 +201,7 @@ fn a_job_that_fails_is_told_and_a_job_that_runs_is_not_started_again() {
     run(&server, "/jobs/slow/run").ok(202);
     let running = job(&server, |job| job["running_since"].is_string());
     assert_eq!(running["next_start"], Value::Null);
-    run(&server, "/jobs/slow/run").refused(409, &["runs already"]);
+    run(&server, "/jobs/slow/run").refused(409, &["already running"]);
     fs::write(&pipe, "lon,lat\n5,5\n").unwrap();
     let ended = job(&server, |job| runs(job) == 2);
     assert_eq!(ended["running_since"], Value::Null);

@@ -101,7 +101,7 @@ fn tile_json_carries_the_style_that_it_is_asked_for() {
         ("vmin=3&vmax=1", ["vmin", "not below"]),
         ("radius=6000", ["radius", "limits.radius_px"]),
         ("projection=platecarree", ["projection", "mercator"]),
-        ("v=5", ["v", "no such parameter"]),
+        ("v=5", ["v", "unknown parameter"]),
         ("blend=classic&curve=log", ["curve", "classic"]),
     ] {
         server.get(&format!("/stops?{query}")).refused(400, &words);
@@ -173,7 +173,7 @@ fn the_servers_own_pages_are_no_layers() {
     }
     server.get("/overlays").refused(405, &["Allow"]);
     server.get("/robots.txt").refused(404, &["no layer `robots.txt`"]);
-    server.get("/cities/nothing").refused(404, &["no such address"]);
+    server.get("/cities/nothing").refused(404, &["unknown path"]);
 }
 
 #[test]
@@ -238,13 +238,13 @@ fn points_are_capped_openly_and_their_mistakes_told() {
         ("limit=many", ["limit", "whole number"]),
         ("bounds=1,2,3", ["bounds", "west,south,east,north"]),
         ("bounds=1,5,3,4", ["bounds", "south"]),
-        ("scheme=fire", ["scheme", "no such parameter"]),
+        ("scheme=fire", ["scheme", "unknown parameter"]),
         ("start=soon", ["start", "2024-05-01"]),
         ("limit=1&limit=2", ["limit", "twice"]),
     ] {
         server.get(&format!("/earthquakes/points?{query}")).refused(400, &words);
     }
-    Server::start().get("/cities/points?category=x").refused(400, &["category", "no column"]);
+    Server::start().get("/cities/points?category=x").refused(400, &["category", "no category column"]);
     server.get("/earthquake/points").refused(404, &["did you mean earthquakes"]);
     let plan = desks().get("/desks/points?bounds=0,0,1000,1000").ok(200).json();
     assert_eq!(plan["features"][0]["geometry"]["coordinates"], json!([120.0, 40.0]));
@@ -307,7 +307,7 @@ fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
         ("18.1,inf", ["lat", "`inf`"]),
         ("18.1,59.4?z=25", ["z", "24"]),
         ("18.1,59.4?z=-1", ["z", "0 to 24"]),
-        ("18.1,59.4?size=512", ["size", "no such parameter"]),
+        ("18.1,59.4?size=512", ["size", "unknown parameter"]),
         ("18.1,59.4?radius=9999", ["radius", "limits.radius_px"]),
         ("18.1,59.4?blend=classic", ["blend", "no values"]),
         ("18.1,59.4?scheme=none", ["scheme", "none"]),
@@ -428,8 +428,8 @@ fn statistics_tell_what_the_points_amount_to() {
     let cities = bundled.get("/cities/statistics").ok(200).json();
     assert_eq!((&cities["points"], &cities["time"]), (&json!(135_233), &Value::Null));
     assert_eq!(cities["categories"], Value::Null);
-    bundled.get("/cities/statistics?category=x").refused(400, &["category", "no column"]);
-    bundled.get("/cities/statistics?bounds=world").refused(400, &["bounds", "no such parameter"]);
+    bundled.get("/cities/statistics?category=x").refused(400, &["category", "no category column"]);
+    bundled.get("/cities/statistics?bounds=world").refused(400, &["bounds", "unknown parameter"]);
     bundled.get("/city/statistics").refused(404, &["cities"]);
     let plan = desks().get("/desks/statistics").ok(200).json();
     assert_eq!((&plan["points"], &plan["weight"]), (&json!(2), &Value::Null));

@@ -92,7 +92,7 @@ fn an_overlay_shows_the_points_of_a_polygon() {
     // The legend of a span that depends on the points cannot be asked for by an address alone.
     assert_eq!(ask(json!({"polygon": area, "curve": "eqhist"})).ok(201).json()["legend"], Value::Null);
     ask(json!({"polygon": {"type": "Point", "coordinates": [1, 2]}})).refused(400, &["polygon"]);
-    ask(json!({"layer": null, "points": [[1, 2]], "polygon": area})).refused(400, &["points", "polygon filter layers"]);
+    ask(json!({"layer": null, "points": [[1, 2]], "polygon": area})).refused(400, &["points", "apply to layers only"]);
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn what_cannot_move_is_told() {
     let home = tempfile::tempdir().unwrap();
     let (quakes, cities) = (quakes(), data("cities.parquet").to_str().unwrap().to_owned());
     for (args, words) in [
-        (vec![&*quakes, "--every", "1d", "-o", "a.mp4"], "name a .png"),
+        (vec![&*quakes, "--every", "1d", "-o", "a.mp4"], "expected .png"),
         (vec![&*quakes, "--every", "1s", "-o", "a.png"], "--every: that would be"),
         (vec![&*quakes, "--every", "1d", "--curve", "eqhist", "-o", "a.png"], "--curve: eqhist"),
         (vec![&*quakes, "--every", "soon", "-o", "a.png"], "soon"),

@@ -172,7 +172,7 @@ fn an_empty_tile_is_a_picture_nothing_or_missing() {
         assert_eq!((reply.body.len(), reply.header("content-type")), (0, None));
         assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
         let reply = missing.get(path);
-        reply.refused(404, &["nothing to see"]);
+        reply.refused(404, &["tile is empty"]);
         assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
     }
     for server in [nothing, missing] {
@@ -232,7 +232,7 @@ fn what_is_no_tile_is_refused_with_what_would_be() {
         ("/cities/4/8/5.png?bounds=world", 400, &["bounds: there is no such parameter"]),
         ("/cities/4/8/5.png?vmin=5&vmax=1", 400, &["vmin", "not below"]),
         ("/cities/4/8/5.png?start=2024&end=2023", 400, &["start", "before end"]),
-        ("/cities/4/8/5.png?category=bus", 400, &["category", "no column"]),
+        ("/cities/4/8/5.png?category=bus", 400, &["category", "no category column"]),
     ] {
         server.get(path).refused(status, words);
         let same = server.send("GET", path, &[("if-none-match", "*")], b"");

@@ -1,4 +1,4 @@
-//! Runs jobs by their schedules.
+//! The runner of scheduled jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,10 +9,10 @@ use tokio::task::JoinSet;
 
 use crate::error::{Error, Result};
 use crate::http::server::App;
-use crate::http::server::pool::StopOnDrop;
+use crate::http::server::pool::CancelOnDrop;
 use crate::jobs::{JobReport, Start};
 
-/// Runs the jobs when they are due, as long as the server runs. Those that run when this is dropped are cancelled.
+/// Runs the jobs when they are due, while the server runs. Dropping the future cancels running jobs.
 pub(crate) async fn run(app: Arc<App>) {
     if app.config.jobs.is_empty() {
         return;
@@ -27,7 +27,7 @@ pub(crate) async fn run(app: Arc<App>) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = app.scheduler.woken() => {}
-            // A job that ended may be due again.
+            // A finished job may be due again.
             Some(_) = runs.join_next() => {}
         }
     }
@@ -35,7 +35,7 @@ pub(crate) async fn run(app: Arc<App>) {
 
 async fn save(app: &Arc<App>) {
     let app = Arc::clone(app);
-    // Errors are reported in the log.
+    // `Scheduler::save` logs errors.
     let _ = tokio::task::spawn_blocking(move || app.scheduler.save()).await;
 }
 
@@ -43,9 +43,9 @@ async fn save(app: &Arc<App>) {
 async fn run_job(app: Arc<App>, start: Start) {
     let name = start.job.name.clone();
     let stop = Arc::new(AtomicBool::new(false));
-    let _stop = StopOnDrop(Arc::clone(&stop));
+    let _stop = CancelOnDrop(Arc::clone(&stop));
     let slot = app.scheduler.slot().await;
-    let begun = Instant::now();
+    let started = Instant::now();
     let (shared, job, due) = (Arc::clone(&app), Arc::clone(&start.job), start.due);
     let work = tokio::task::spawn_blocking(move || {
         let _slot = slot;
@@ -55,7 +55,7 @@ async fn run_job(app: Arc<App>, start: Start) {
         app.metrics.panicked();
         Err(Error::input(&name, "it panicked"))
     });
-    let took_s = begun.elapsed().as_secs_f64();
+    let took_s = started.elapsed().as_secs_f64();
     report(&name, &start, took_s, &outcome);
     app.metrics.job_ended(&name, took_s, outcome.is_ok());
     app.scheduler.planner().ended(&start, Timestamp::now(), took_s, &outcome);

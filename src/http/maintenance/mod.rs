@@ -1,4 +1,4 @@
-//! Work in the background: removal of old images, maintenance of the store, and scheduled jobs.
+//! Background tasks: removal of expired images, maintenance of the store, and scheduled jobs.
 
 pub(crate) mod image_gc;
 pub(crate) mod jobs;

@@ -1,4 +1,4 @@
-//! Which layers of the store need maintenance.
+//! The queues of stored layers that need maintenance.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,18 +7,18 @@ use tokio::sync::Notify;
 
 use crate::store::Progress;
 
-/// Layers that need maintenance, and signals to its tasks.
+/// The layers that need maintenance, and signals to the maintenance tasks.
 #[derive(Debug, Default)]
 pub(crate) struct MaintenanceQueue {
-    /// For merges of few points.
+    /// Queue for merges of few points.
     pub(crate) small: MergeQueue,
-    /// For merges of many points.
+    /// Queue for merges of many points.
     pub(crate) large: MergeQueue,
-    described: Notify,
+    retention_changed: Notify,
     pub(crate) progress: Progress,
 }
 
-/// Layers whose segments may be worth a merge.
+/// Layers whose segments may need a merge.
 #[derive(Debug, Default)]
 pub(crate) struct MergeQueue {
     layers: Mutex<BTreeSet<String>>,
@@ -35,7 +35,7 @@ impl MergeQueue {
         self.added.notify_one();
     }
 
-    /// Takes the next layer, once there is one.
+    /// Waits for a layer and removes it from the queue.
     pub(crate) async fn next(&self) -> String {
         loop {
             let next = self.layers.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
@@ -48,22 +48,22 @@ impl MergeQueue {
 }
 
 impl MaintenanceQueue {
-    /// The points of a layer have changed.
-    pub(crate) fn changed(&self, layer: &str) {
+    /// Queues a layer whose points have changed.
+    pub(crate) fn notify_points_changed(&self, layer: &str) {
         self.small.add(layer);
     }
 
-    /// The retention of a layer may have changed.
-    pub(crate) fn described(&self) {
-        self.described.notify_one();
+    /// Signals that the retention of a layer may have changed.
+    pub(crate) fn notify_retention_changed(&self) {
+        self.retention_changed.notify_one();
     }
 
     /// Waits until the retention of a layer may have changed.
     pub(crate) async fn retention_changed(&self) {
-        self.described.notified().await;
+        self.retention_changed.notified().await;
     }
 
-    /// Stops the work that has begun.
+    /// Cancels running maintenance.
     pub(crate) fn stop(&self) {
         self.progress.stop();
     }

@@ -1,4 +1,4 @@
-//! When jobs start, and what is remembered of their runs.
+//! The job scheduler and its state file.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,26 +11,26 @@ use crate::config::{Config, JobConfig};
 use crate::error::Result;
 use crate::jobs::{Planner, Refusal, Start, State, StateFile};
 
-/// The jobs, and when they start.
+/// The job scheduler.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     planner: Mutex<Planner>,
     file: StateFile,
-    /// Held while the file is written, so that a newer state is written later.
+    /// Locked while the file is written, so that states are written in order.
     saving: Mutex<()>,
     slots: Arc<Semaphore>,
-    /// Runs that requests have started.
+    /// Runs that were started by requests.
     requested: Mutex<Vec<Start>>,
     woken: Notify,
 }
 
 impl Scheduler {
-    /// Its file in the folder of images.
+    /// The name of the state file in the image folder.
     const FILE: &str = "jobs.json";
-    /// The clock is read at least so often, since it may be set.
-    const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+    /// The maximum time between readings of the clock, which may be adjusted.
+    const MAX_SLEEP: Duration = Duration::from_secs(30);
 
-    /// The jobs of `config` with their remembered state. A damaged state file is reported in the log, and ignored.
+    /// Creates the scheduler of the jobs in `config`, with the saved state. A damaged state file is logged and ignored.
     ///
     /// # Errors
     /// If a job is invalid.
@@ -39,26 +39,26 @@ impl Scheduler {
         let file = StateFile::new(folder.join(Self::FILE));
         let state = if jobs.is_empty() { Ok(State::default()) } else { file.load() };
         let state = state.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the state of the jobs is lost");
+            tracing::warn!(%error, "ignored the damaged state file of the jobs");
             State::default()
         });
         Ok(Self {
             planner: Mutex::new(Planner::new(jobs, state, Timestamp::now())),
             file,
             saving: Mutex::default(),
-            // The other half of the threads is for requests.
+            // The other half of the threads serves requests.
             slots: Arc::new(Semaphore::new((threads / 2).max(1))),
             requested: Mutex::default(),
             woken: Notify::new(),
         })
     }
 
-    /// The state of the jobs.
+    /// Locks the planner of the jobs.
     pub(crate) fn planner(&self) -> MutexGuard<'_, Planner> {
         self.planner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a run of a job now, and returns when it is due.
+    /// Starts a run of a job, and returns its due time, now.
     pub(crate) fn start(&self, name: &str) -> Result<Timestamp, Refusal> {
         let start = self.planner().start(name, Timestamp::now())?;
         let due = start.due;
@@ -67,13 +67,13 @@ impl Scheduler {
         Ok(due)
     }
 
-    /// The runs to start now, and the time until the next one is due.
+    /// Returns the runs to start now, and the time until the next one is due.
     pub(crate) fn due(&self, now: Timestamp) -> (Vec<Start>, Duration) {
         let mut starts = std::mem::take(&mut *self.requested.lock().unwrap_or_else(PoisonError::into_inner));
         let mut planner = self.planner();
         starts.extend(planner.due(now));
         let wait = planner.wake().map(|wake| Duration::try_from(wake.duration_since(now)).unwrap_or_default());
-        (starts, wait.unwrap_or(Self::LONGEST_SLEEP).min(Self::LONGEST_SLEEP))
+        (starts, wait.unwrap_or(Self::MAX_SLEEP).min(Self::MAX_SLEEP))
     }
 
     /// Waits until a request starts a run.
@@ -81,7 +81,7 @@ impl Scheduler {
         self.woken.notified().await;
     }
 
-    /// Waits until fewer jobs run than may run at a time.
+    /// Waits for the permit to run a job.
     pub(crate) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.slots).acquire_owned().await.ok()
     }
@@ -91,7 +91,7 @@ impl Scheduler {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.planner().state();
         if let Err(error) = self.file.save(&state) {
-            tracing::error!(%error, "the state of the jobs could not be written");
+            tracing::error!(%error, "failed to write the state file of the jobs");
         }
     }
 }

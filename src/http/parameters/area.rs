@@ -1,4 +1,4 @@
-//! The polygon of a filter.
+//! Filter polygons.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use super::body::media_type;
 use crate::geo::Polygon;
 use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::pool::Pool;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 /// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
 #[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "it documents what Area reads")]
+#[allow(dead_code, reason = "documents the body in OpenAPI")]
 #[schema(example = json!({"type": "Polygon", "coordinates": [[[5, 45], [20, 45], [20, 55], [5, 55], [5, 45]]]}))]
 pub(crate) struct PolygonBody {
-    /// What it is.
+    /// GeoJSON type.
     #[schema(example = "Polygon")]
     r#type: String,
-    /// The rings of a polygon: each a list of longitudes and latitudes in degrees that ends where it began.
+    /// Closed rings of the polygon: lists of longitude and latitude in degrees.
     #[schema(value_type = Option<Vec<Object>>)]
     coordinates: Option<Vec<String>>,
 }
 
-/// A polygon, with digests of its text.
+/// A filter polygon with digests of its GeoJSON.
 #[derive(Clone)]
 pub(crate) struct Area {
     polygon: Arc<Polygon>,
@@ -41,9 +41,9 @@ impl fmt::Debug for Area {
 }
 
 impl Area {
-    /// Reads a polygon from GeoJSON.
-    pub(crate) async fn read(pool: &Pool, geojson: String) -> Answer<Self> {
-        // A polygon of many vertices takes a while, which must not block other requests.
+    /// Parses a GeoJSON polygon on the thread pool.
+    pub(crate) async fn read(pool: &Pool, geojson: String) -> HttpResult<Self> {
+        // A polygon with many vertices must not block the async runtime.
         pool.run(move |_| {
             let polygon = Arc::new(Polygon::from_geojson(&geojson)?);
             Ok(Self { polygon, digest: digest(&geojson), keyed_digest: keyed_digest(&geojson) })
@@ -51,18 +51,18 @@ impl Area {
         .await
     }
 
-    /// Reads the polygon of a request body.
-    pub(crate) async fn of_body(pool: &Pool, headers: &HeaderMap, body: Bytes) -> Answer<Self> {
+    /// Parses the polygon in a request body.
+    pub(crate) async fn of_body(pool: &Pool, headers: &HeaderMap, body: Bytes) -> HttpResult<Self> {
         let media_type = media_type(headers);
-        // A body without a type is read as GeoJSON, and so is what curl calls a form.
+        // A body without a type is read as GeoJSON, and so is a form type, the default of curl.
         let known = ["", "application/geo+json", "application/json", "application/x-www-form-urlencoded"];
         if !known.contains(&media_type.as_str()) {
-            let why = format!("`{media_type}` is not read here; send a polygon as application/geo+json");
-            return Err(Problem::media_type(why));
+            let detail = format!("unsupported media type `{media_type}`; send a polygon as application/geo+json");
+            return Err(Problem::media_type(detail));
         }
         let text = String::from_utf8(body.into()).map_err(|_| Problem::body("the body is not UTF-8"))?;
         if text.trim().is_empty() {
-            return Err(Problem::body("the body is empty; send a GeoJSON polygon, or ask by GET for all points"));
+            return Err(Problem::body("the body is empty; send a GeoJSON polygon, or use GET for all points"));
         }
         Self::read(pool, text).await
     }
@@ -72,12 +72,12 @@ impl Area {
         &self.polygon
     }
 
-    /// A digest for the texts of `ETag`s.
+    /// The digest for `ETag`s, the same in every process.
     pub(crate) fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// A digest for cache keys, which no client can construct.
+    /// The digest for cache keys, for which clients cannot construct collisions.
     pub(crate) fn keyed_digest(&self) -> u128 {
         self.keyed_digest
     }

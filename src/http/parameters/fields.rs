@@ -1,4 +1,4 @@
-//! Parameters by name, whether they came in a query, a form or a JSON object.
+//! Request parameters by name, from a query string, a form or a JSON object.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,14 +10,15 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::parameters::{Kind, ParameterSet};
 
-/// The parameters of a request. Each is taken once; what is left in the end is a mistake, told with the names there are.
+/// The parameters of a request. Reading a parameter removes it; [`finish`](Self::finish) rejects the remaining ones as
+/// unknown.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     values: BTreeMap<String, Value>,
-    /// The names of the parameters that were read.
+    /// The names of the parameters that were read, for the message about an unknown one.
     known: Vec<&'static str>,
 }
 
@@ -28,14 +29,14 @@ enum Value {
 }
 
 impl Value {
-    /// The longest text of a parameter. A gradient of 256 colors fits.
+    /// The maximum length of a value in bytes. A gradient of 256 colors fits.
     const MAX_BYTES: usize = 8192;
 
-    /// The text that a parameter of that kind takes.
-    fn into_text(self, name: &str, kind: Kind) -> Answer<String> {
+    /// Converts the value to the text format of a parameter of `kind`.
+    fn into_text(self, name: &str, kind: Kind) -> HttpResult<String> {
         let text = match self {
             Self::Text(text) => text,
-            Self::Json(json) => text_of(name, json.get(), kind)?,
+            Self::Json(json) => json_to_text(name, json.get(), kind)?,
         };
         match kind {
             Kind::Json | Kind::Texts => Ok(text),
@@ -49,8 +50,8 @@ impl Value {
 }
 
 impl Fields {
-    /// Reads a query or a form: `name=value&…`.
-    pub(crate) fn from_query(query: &str) -> Answer<Self> {
+    /// Parses a query string or a form: `name=value&…`.
+    pub(crate) fn from_query(query: &str) -> HttpResult<Self> {
         let mut fields = Self::default();
         for pair in pairs(query) {
             let (name, value) = pair?;
@@ -61,10 +62,10 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Reads a JSON object.
-    pub(crate) fn from_json(body: &[u8]) -> Answer<Self> {
-        let broken = |error: serde_json::Error| Problem::body(format!("the body is not a JSON object: {error}"));
-        let Members(members) = serde_json::from_slice(body).map_err(broken)?;
+    /// Parses a JSON object.
+    pub(crate) fn from_json(body: &[u8]) -> HttpResult<Self> {
+        let invalid = |error: serde_json::Error| Problem::body(format!("the body is not a JSON object: {error}"));
+        let Members(members) = serde_json::from_slice(body).map_err(invalid)?;
         let mut values = BTreeMap::new();
         for (name, value) in members {
             if values.insert(name.clone(), Value::Json(value)).is_some() {
@@ -79,43 +80,43 @@ impl Fields {
         self.values.remove(name).filter(|value| !matches!(value, Value::Json(json) if json.get() == "null"))
     }
 
-    /// The parameters of a set. See [`finish`](Self::finish) for those that belong to none.
-    pub(crate) fn read<S: ParameterSet>(&mut self) -> Answer<S> {
+    /// Reads the parameters of a set.
+    pub(crate) fn read<S: ParameterSet>(&mut self) -> HttpResult<S> {
         let mut options = S::default();
         for entry in S::ENTRIES {
             for name in entry.declaration.names() {
                 let Some(value) = self.take(name) else { continue };
-                // A field of a form that nobody filled in.
+                // A form field that was left blank.
                 if entry.declaration.kind == Kind::Json && matches!(&value, Value::Text(text) if text.trim().is_empty())
                 {
                     continue;
                 }
                 let text = value.into_text(name, entry.declaration.kind)?;
-                entry.set(&mut options, &text).map_err(|error| named(name, error))?;
+                entry.set(&mut options, &text).map_err(|error| with_name(name, error))?;
             }
         }
         Ok(options)
     }
 
-    /// Makes sure that nothing is left over.
-    pub(crate) fn finish(self) -> Answer<()> {
-        const WORTH_COMPARING: usize = 64;
+    /// Rejects parameters that were not read.
+    pub(crate) fn finish(self) -> HttpResult<()> {
+        const MAX_SUGGESTION_BYTES: usize = 64;
         let Some(name) = self.values.keys().next() else { return Ok(()) };
-        let known = self.known.iter().copied().filter(|_| name.len() <= WORTH_COMPARING);
+        let known = self.known.iter().copied().filter(|_| name.len() <= MAX_SUGGESTION_BYTES);
         let near = crate::spelling::nearest_first(name, known);
         let all = self.known.join(", ");
         let near = near.first().map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-        Err(Problem::parameter(name, format!("there is no such parameter; {near}There are: {all}")))
+        Err(Problem::parameter(name, format!("unknown parameter; {near}expected one of {all}")))
     }
 }
 
-/// The members of a JSON object, in their order; one that is there twice is there twice.
+/// The members of a JSON object in order, with duplicates.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
             type Value = Members;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,18 +131,18 @@ impl<'de> Deserialize<'de> for Members {
                 Ok(Members(members))
             }
         }
-        deserializer.deserialize_map(Each)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
-/// JSON as the text that a parameter of that kind takes.
-fn text_of(name: &str, json: &str, kind: Kind) -> Answer<String> {
-    let refused = |why: &str| Problem::parameter(name, why);
+/// Converts JSON to the text format of a parameter of `kind`.
+fn json_to_text(name: &str, json: &str, kind: Kind) -> HttpResult<String> {
+    let invalid = |detail: &str| Problem::parameter(name, detail);
     let is_list = json.starts_with('[');
     match kind {
         Kind::Json => Ok(json.to_owned()),
         Kind::Texts if is_list => Ok(json.to_owned()),
-        // Alone it may contain a comma.
+        // A single text may contain a comma, which must not split it.
         Kind::Texts => Ok(serde_json::Value::from(vec![scalar(name, json)?]).to_string()),
         Kind::Bounds if is_list => {
             let corners = serde_json::from_str::<[[f64; 2]; 2]>(json);
@@ -149,50 +150,50 @@ fn text_of(name: &str, json: &str, kind: Kind) -> Answer<String> {
                 (Ok([[south, west], [north, east]]), _) => [west, south, east, north],
                 (_, Ok(edges)) => edges,
                 _ => {
-                    return Err(refused("it is neither [west, south, east, north] nor [[south, west], [north, east]]"));
+                    return Err(invalid("expected [west, south, east, north] or [[south, west], [north, east]]"));
                 }
             };
             Ok(edges.map(|edge| edge.to_string()).join(","))
         }
         Kind::Size if is_list => {
             let sides = serde_json::from_str::<[u32; 2]>(json);
-            let [width, height] = sides.map_err(|_| refused("it is not [width, height] in whole pixels"))?;
+            let [width, height] = sides.map_err(|_| invalid("expected [width, height] in whole pixels"))?;
             Ok(format!("{width}x{height}"))
         }
         _ => scalar(name, json),
     }
 }
 
-/// A JSON string, number, true or false, as a text.
-fn scalar(name: &str, json: &str) -> Answer<String> {
+/// Converts a JSON string, number or boolean to text.
+fn scalar(name: &str, json: &str) -> HttpResult<String> {
     if json.starts_with('"') {
         return serde_json::from_str(json).map_err(|error| Problem::parameter(name, error.to_string()));
     }
     if json.starts_with(['[', '{']) {
-        return Err(Problem::parameter(name, "it has to be a text or a number"));
+        return Err(Problem::parameter(name, "expected a string or a number"));
     }
     Ok(json.to_owned())
 }
 
-/// The error of a value, told under the name that the value came by.
-fn named(name: &str, error: Error) -> Box<Problem> {
+/// Converts the error of a value to a problem, with the name or alias that the request used.
+fn with_name(name: &str, error: Error) -> Box<Problem> {
     match error {
         Error::Invalid { message, .. } => Problem::parameter(name, message.with_keys()),
         other => other.into(),
     }
 }
 
-/// The names and values of a query or a form.
-pub(crate) fn pairs(query: &str) -> impl Iterator<Item = Answer<(String, String)>> {
+/// Iterates over the decoded names and values of a query string or a form.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = HttpResult<(String, String)>> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Ok((decoded(name)?, decoded(value)?))
     })
 }
 
-/// A part of a query with its `+` and `%XX` decoded.
-fn decoded(text: &str) -> Answer<String> {
-    // The decoder would keep a malformed escape as it is.
+/// Decodes `+` and `%XX`.
+fn decoded(text: &str) -> HttpResult<String> {
+    // The decoder would keep a malformed escape unchanged.
     let is_hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     let mut escapes = text.match_indices('%').map(|(at, _)| text.as_bytes().get(at + 1..at + 3));
     if !escapes.all(|digits| digits.is_some_and(is_hexadecimal)) {
@@ -202,13 +203,13 @@ fn decoded(text: &str) -> Answer<String> {
     decoded.map_err(|_| Problem::parameter(text, "it is not UTF-8"))
 }
 
-/// A query of names and values.
+/// Encodes names and values as a query string.
 pub(crate) fn query_string(pairs: &[(&str, String)]) -> String {
     let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     pairs.join("&")
 }
 
-/// A value as part of a query: commas and colons stay legible.
+/// Percent-encodes a value. Commas and colons are kept, for legibility.
 fn encoded(text: &str) -> impl fmt::Display {
     const ESCAPED: AsciiSet =
         NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',').remove(b':');
@@ -232,12 +233,12 @@ mod tests {
         }
     }
 
-    fn told(problem: &Problem) -> String {
+    fn to_json(problem: &Problem) -> String {
         serde_json::to_string(problem).unwrap()
     }
 
     #[test]
-    fn query_and_json_say_the_same() {
+    fn query_strings_and_json_are_equivalent() {
         let json =
             br#"{"bounds": [[50, 10], [60, 20]], "size": [800, 600], "radius": 25, "scheme": "fire", "vmin": null}"#;
         let query = "bounds=10,50,20,60&size=800x600&radius=25&scheme=fire";
@@ -252,19 +253,19 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_parameter() {
-        let style = |query: &str| told(&Fields::from_query(query).unwrap().read::<StyleOptions>().unwrap_err());
+    fn problems_name_the_parameter() {
+        let style = |query: &str| to_json(&Fields::from_query(query).unwrap().read::<StyleOptions>().unwrap_err());
         assert!(style("radius=wide").contains(r#""parameter":"radius""#));
         assert!(style("dotSize=-1").contains(r#""parameter":"dotSize""#));
         let mut fields = Fields::from_query("radios=5").unwrap();
         fields.read::<StyleOptions>().unwrap();
-        let left = told(&fields.finish().unwrap_err());
-        assert!(left.contains("radios") && left.contains("did you mean radius?"), "{left}");
-        assert!(told(&Fields::from_query("a=1&a=2").unwrap_err()).contains("twice"));
-        assert!(told(&Fields::from_query("a=%zz").unwrap_err()).contains("hexadecimal"));
+        let unknown = to_json(&fields.finish().unwrap_err());
+        assert!(unknown.contains("radios") && unknown.contains("did you mean radius?"), "{unknown}");
+        assert!(to_json(&Fields::from_query("a=1&a=2").unwrap_err()).contains("twice"));
+        assert!(to_json(&Fields::from_query("a=%zz").unwrap_err()).contains("hexadecimal"));
         assert!(Fields::from_json(b"[1,2]").is_err());
-        for (json, why) in [
-            (r#"{"radius": [1]}"#, "a text or a number"),
+        for (json, detail) in [
+            (r#"{"radius": [1]}"#, "a string or a number"),
             (r#"{"bounds": [1, 2]}"#, "[west, south, east, north]"),
             (r#"{"size": [0, -1]}"#, "[width, height]"),
             (r#"{"category": [1]}"#, "a list of texts"),
@@ -275,14 +276,15 @@ mod tests {
                 fields().read::<CanvasOptions>().err(),
                 fields().read::<FilterOptions>().err(),
             ];
-            let told: Vec<String> = errors.iter().flatten().map(|problem| told(problem)).collect();
-            assert!(told.len() == 1 && told[0].contains(why), "{json}: {told:?}");
+            let problems: Vec<String> = errors.iter().flatten().map(|problem| to_json(problem)).collect();
+            assert!(problems.len() == 1 && problems[0].contains(detail), "{json}: {problems:?}");
         }
     }
 
     #[test]
-    fn a_list_of_texts_is_json_or_separated_by_commas() {
-        let categories = |fields: Answer<Fields>| fields.unwrap().read::<FilterOptions>().unwrap().categories.unwrap();
+    fn a_list_of_strings_is_json_or_comma_separated() {
+        let categories =
+            |fields: HttpResult<Fields>| fields.unwrap().read::<FilterOptions>().unwrap().categories.unwrap();
         assert_eq!(categories(Fields::from_query("category=bus,+tram")), ["bus", "tram"]);
         assert_eq!(categories(Fields::from_query("category=[\"a,b\"]")), ["a,b"]);
         assert_eq!(categories(Fields::from_json(br#"{"category": "a,b"}"#)), ["a,b"]);
@@ -301,13 +303,13 @@ mod tests {
             ("%é", "hexadecimal"),
             ("%C3%28", "UTF-8"),
         ] {
-            assert!(told(&decoded(bad).unwrap_err()).contains(word), "{bad}");
+            assert!(to_json(&decoded(bad).unwrap_err()).contains(word), "{bad}");
         }
         assert_eq!(encoded("a b-._~,:+&=/%é[]").to_string(), "a%20b-._~,:%2B%26%3D%2F%25%C3%A9%5B%5D");
     }
 
     #[test]
-    fn a_blank_field_of_a_form_is_no_polygon() {
+    fn a_blank_polygon_field_of_a_form_is_ignored() {
         let pairs = |form: &str| {
             let options = Fields::from_query(form).unwrap().read::<crate::http::routes::queries::QueryOptions>();
             options.unwrap().pairs().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn values_survive_a_query() {
+    fn values_are_the_same_after_encoding_and_decoding() {
         for text in ["transparent,blue,lime 60%,red", "a+b&c=d/é", ""] {
             assert_eq!(decoded(&encoded(text).to_string()).unwrap(), text);
         }

@@ -1,4 +1,4 @@
-//! Which points of a layer are used.
+//! Point filters of requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::area::Area;
 use super::fields::{Fields, query_string};
 use crate::error::{Error, Result};
-use crate::http::server::problem::Answer;
+use crate::http::server::problem::HttpResult;
 use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::source::{self, Comparison, Query};
 
-/// Which points of a layer are used.
+/// A filter of points by time, category and polygon.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     start_us: Option<i64>,
@@ -23,61 +23,61 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Reads the parameters `start`, `end` and `category`.
-    pub(crate) fn read(fields: &mut Fields) -> Answer<Self> {
+    pub(crate) fn read(fields: &mut Fields) -> HttpResult<Self> {
         let options: FilterOptions = fields.read()?;
         options.check()?;
         let FilterOptions { start_us, end_us, categories } = options;
         Ok(Self { start_us, end_us, categories: categories.unwrap_or_default(), area: None })
     }
 
-    /// The same filter for points in `area` alone, if there is one.
+    /// Returns the filter with `area` as its polygon.
     pub(crate) fn within(self, area: Option<Area>) -> Self {
         Self { area, ..self }
     }
 
-    /// The polygon that the points lie in.
+    /// The polygon of the filter.
     pub(crate) fn area(&self) -> Option<&Area> {
         self.area.as_ref()
     }
 
-    /// The filter as the parameters that it was read from; a polygon is none.
+    /// The parameters that the filter was read from, without the polygon.
     pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
         let Self { start_us, end_us, categories, .. } = self.clone();
         FilterOptions { start_us, end_us, categories: Some(categories) }.pairs()
     }
 
-    /// The query with this filter.
+    /// Returns the query with this filter added.
     pub(crate) fn applied_to<'q>(&self, query: Query<'q>) -> Query<'q> {
         let filter = query.filter.clone().and(&self.clone().selection(Vec::new()));
         query.with_filter(filter)
     }
 
-    /// Makes sure that there are not two polygons.
+    /// Rejects a polygon if the query already has one.
     pub(crate) fn check(&self, query: &Query<'_>) -> Result<()> {
         if self.area.is_some() && query.filter.polygon.is_some() {
             return Err(Error::invalid(
                 Parameter::POLYGON,
-                "the query behind this layer has bounds or a polygon of its own",
+                "the layer is a query that already has bounds or a polygon",
             ));
         }
         Ok(())
     }
 
-    /// The points of a layer that pass, and `comparisons` too.
+    /// Converts to the filter of a query, with `comparisons`.
     pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> source::Filter {
         let polygon = self.area.map(|area| Arc::clone(area.polygon()));
         let Self { start_us, end_us, categories, .. } = self;
         source::Filter { start_us, end_us, categories, polygon, comparisons }
     }
 
-    /// The error of an input that has no column to filter by is one of the request.
+    /// Converts the error of a missing time or category column to an error of the filter parameter.
     pub(crate) fn request_error(&self, error: Error) -> Error {
         match error {
             Error::Input { .. } if !self.categories.is_empty() => {
-                Error::invalid(Parameter::CATEGORY, "the layer has no column of categories to filter by")
+                Error::invalid(Parameter::CATEGORY, "the layer has no category column")
             }
             Error::Input { .. } if self.start_us.is_some() || self.end_us.is_some() => {
-                Error::invalid(Parameter::START, "the layer has no column of times to filter by")
+                Error::invalid(Parameter::START, "the layer has no time column")
             }
             other => other,
         }
@@ -90,7 +90,7 @@ impl Filter {
 }
 
 impl fmt::Display for Filter {
-    /// Writes the canonical text: equal for equal filters, in every process, and different for different ones.
+    /// Writes the canonical text. It is the same in every process, and differs for different filters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&query_string(&self.pairs()))?;
         self.area.as_ref().map_or(Ok(()), |area| write!(f, "&polygon={:016x}", area.digest()))
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_comes_back_from_its_parameters() {
+    fn a_filter_is_the_same_after_writing_and_parsing() {
         for query in [
             "",
             "start=2024-05-01",

@@ -1,6 +1,6 @@
-//! How a layer is drawn, as a request's parameters describe it.
+//! The projection, style and filter of a request for a layer.
 
-use super::canvas_parameters::{check_coordinate_space, usual_projection};
+use super::canvas_parameters::{check_coordinate_space, default_projection};
 use super::fields::{Fields, query_string};
 use super::filter::Filter;
 use super::pixel_ratio::PixelRatio;
@@ -8,7 +8,7 @@ use super::shared::ProjectionOptions;
 use crate::color::Scheme;
 use crate::geo::Projection;
 use crate::http::server::digest::digest;
-use crate::http::server::problem::Answer;
+use crate::http::server::problem::HttpResult;
 use crate::http::server::schemes::Schemes;
 use crate::layer::{Layer, StyleOptions};
 use crate::parameters::ParameterSet;
@@ -23,9 +23,9 @@ pub(crate) struct LayerStyle {
 }
 
 impl LayerStyle {
-    /// Reads the projection, the style and the filter; the layer's own are the defaults.
-    pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
-        let projection = fields.read::<ProjectionOptions>()?.projection.unwrap_or_else(|| usual_projection(layer));
+    /// Reads the projection, style and filter, with the defaults of the layer.
+    pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> HttpResult<Self> {
+        let projection = fields.read::<ProjectionOptions>()?.projection.unwrap_or_else(|| default_projection(layer));
         let options = fields.read::<StyleOptions>()?.or(layer.style().clone());
         let filter = Filter::read(fields)?;
         check_coordinate_space(layer.coordinate_space(), projection)?;
@@ -33,16 +33,16 @@ impl LayerStyle {
         Ok(Self { projection, options, scheme, filter })
     }
 
-    /// The same style in pixels of an image with that ratio: a dot is as large on the map.
+    /// Scales the style to a pixel ratio, so that dots have the same size on the map.
     pub(crate) fn with_ratio(mut self, ratio: PixelRatio) -> Self {
         self.options.radius = Some(ratio.radius(self.options.radius.unwrap_or_default()));
         self
     }
 }
 
-/// The canonical text of a style: equal for equal styles, in every process, and different for different ones.
+/// Returns the canonical text of a style. It is the same in every process, and differs for different styles.
 pub(crate) fn style_key(options: &StyleOptions, filter: &Filter, scheme: &Scheme) -> String {
-    // A scheme of a file may have other colors under the same name when the server starts again.
+    // A scheme file may have other colors under the same name after a restart.
     let colors = digest(scheme.colors().as_flattened());
     format!("{}&{filter}&colors={colors:016x}", query_string(&options.pairs()))
 }

@@ -1,4 +1,4 @@
-//! The parameters of requests: how they are read, checked and documented.
+//! Parsing, validation and documentation of request parameters.
 
 pub(crate) mod area;
 pub(crate) mod body;

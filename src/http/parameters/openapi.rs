@@ -1,4 +1,4 @@
-//! Declarations as parameters and schemas of `OpenAPI`.
+//! `OpenAPI` parameters and schemas from parameter declarations.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use utoipa::openapi::{RefOr, Required};
 
 use crate::parameters::{Declaration, Kind, Location, ParameterSet};
 
-/// The parameters of a set in the query string, for the `params` of an operation.
+/// The query parameters of a set, for the `params` of an operation.
 #[derive(Debug)]
 pub(crate) struct InQuery<S>(PhantomData<S>);
 
@@ -30,7 +30,7 @@ impl<S: ParameterSet> IntoParams for InQuery<S> {
     }
 }
 
-/// The schema of a JSON body with these parameters.
+/// Creates the schema of a JSON body with the declared parameters.
 pub(crate) fn body(
     description: &str,
     example: Value,
@@ -50,7 +50,7 @@ pub(crate) fn body(
     object.into()
 }
 
-/// Declares a request body that takes the parameters of several sets, as a schema.
+/// Declares the schema of a request body with the parameters of several sets.
 macro_rules! request_body {
     ($(#[doc = $doc:literal])* $name:ident($($set:ty),+ $(,)?), example: $example:tt) => {
         $(#[doc = $doc])*
@@ -69,16 +69,16 @@ macro_rules! request_body {
 }
 pub(crate) use request_body;
 
-/// The example of a parameter: a number where it takes numbers.
+/// The example of a parameter, as a number for numeric kinds.
 fn example_of(declaration: &Declaration) -> Option<Value> {
     let number = |text| serde_json::from_str(text).ok();
     let is_number = matches!(declaration.kind, Kind::Number { .. } | Kind::Integer { .. });
     declaration.example.map(|text| number(text).filter(|_| is_number).unwrap_or_else(|| text.into()))
 }
 
-/// A JSON schema in utoipa's types.
+/// Converts a JSON schema to utoipa's type.
 fn as_schema(schema: Value) -> RefOr<Schema> {
-    // A test makes sure that the schemas of all kinds are read without loss.
+    // A test checks that the schemas of all kinds are converted without loss.
     serde_json::from_value(schema).map_or_else(|_| ObjectBuilder::new().into(), RefOr::T)
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schemas_are_those_of_the_kinds() {
+    fn schemas_of_all_kinds_are_converted_without_loss() {
         let bounded = Kind::Number { least: -85.0, most: 85.0 };
         let zoom = Kind::Integer { least: 0, most: 24 };
         for kind in [

@@ -1,31 +1,32 @@
-//! Names of pictures: `….png`, or `…@2x.png` with twice the pixels a side for the same ground, up to `@4x`.
+//! Pixel ratios in filenames: `….png`, or `…@2x.png` with twice the pixels per side for the same bounds, up to `@4x`.
 
 use crate::layer::Radius;
 
-/// Pixels of a picture per pixel of the layout that it is shown in: 1, or 2 to 4 for dense screens.
+/// Picture pixels per CSS pixel: 1, or 2 to 4 for high-density screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PixelRatio(u32);
 
 impl PixelRatio {
-    /// A pixel of the picture for each of the layout.
+    /// One picture pixel per CSS pixel.
     pub(crate) const ONE: Self = Self(1);
 
-    /// The suffixes of names, each with its ratio.
+    /// The filename suffixes and their ratios.
     const SUFFIXES: [(&str, Self); 3] = [("@2x", Self(2)), ("@3x", Self(3)), ("@4x", Self(4))];
 
-    /// What stands before `.png` or a suffix such as `@2x.png`, and the ratio; `None` for any other ending.
+    /// Splits a filename into the part before `.png` or a suffix such as `@2x.png`, and the ratio; `None` for any other
+    /// extension.
     pub(crate) fn split(name: &str) -> Option<(&str, Self)> {
         let stem = name.strip_suffix(".png")?;
         let dense = Self::SUFFIXES.iter().find_map(|(suffix, ratio)| Some((stem.strip_suffix(suffix)?, *ratio)));
         Some(dense.unwrap_or((stem, Self::ONE)))
     }
 
-    /// So many pixels of the layout as pixels of the picture.
-    pub(crate) fn pixels(self, layout_px: u32) -> u32 {
-        layout_px.saturating_mul(self.0)
+    /// Converts CSS pixels to picture pixels.
+    pub(crate) fn pixels(self, css_px: u32) -> u32 {
+        css_px.saturating_mul(self.0)
     }
 
-    /// The radius in pixels of the picture: a dot is as large on the map whatever the ratio.
+    /// Converts a radius to picture pixels, so that dots have the same size on the map at any ratio.
     pub(crate) fn radius(self, radius: Radius) -> Radius {
         let ratio = f64::from(self.0);
         match radius {
@@ -41,12 +42,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_say_the_ratio() {
+    fn filenames_contain_the_ratio() {
         assert_eq!(PixelRatio::split("800x600.png"), Some(("800x600", PixelRatio(1))));
         assert_eq!(PixelRatio::split("7@2x.png"), Some(("7", PixelRatio(2))));
         assert_eq!(PixelRatio::split("7@3x.png"), Some(("7", PixelRatio(3))));
         assert_eq!(PixelRatio::split("7@4x.png"), Some(("7", PixelRatio(4))));
-        // Another ratio is no part of a number either.
+        // An unknown ratio is kept, and rejected as a part of the number.
         assert_eq!(PixelRatio::split("7@5x.png"), Some(("7@5x", PixelRatio::ONE)));
         for bad in ["7", "7@2x", "7.webp", "7.PNG", "7.png.gz"] {
             assert_eq!(PixelRatio::split(bad), None, "{bad}");

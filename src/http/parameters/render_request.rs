@@ -1,4 +1,4 @@
-//! A picture to render, as a request's parameters describe it.
+//! Render requests: a picture described by the parameters of a request.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,54 +12,54 @@ use crate::config::LimitsConfig;
 use crate::error::Result;
 use crate::geo::{Bounds, Canvas, Extent};
 use crate::http::server::digest::keyed_digest;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Unit};
 use crate::raster::Aggregation;
 use crate::source::{CoordinateSpace, PointSet, PointWithin, Query, ResidentPoints, points_within};
 
-/// Where the points of a picture come from.
+/// The points of a picture.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     /// A layer of the catalog.
     Layer(Arc<Layer>),
-    /// Points that came with the request.
-    Given(Arc<ResidentPoints>),
+    /// Points in the request body.
+    Inline(Arc<ResidentPoints>),
 }
 
 impl Subject {
-    /// What messages call it.
+    /// The name in messages.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Layer(layer) => layer.name(),
-            Self::Given(_) => "points",
+            Self::Inline(_) => "points",
         }
     }
 
-    /// A query for the points, with no filter yet.
+    /// The query for the points, without the filter of the request.
     pub(crate) fn query(&self) -> Query<'static> {
         match self {
             Self::Layer(layer) => layer.query(),
-            Self::Given(_) => Query::default(),
+            Self::Inline(_) => Query::default(),
         }
     }
 
-    /// The point set that pictures are rendered from.
+    /// The point set to render.
     pub(crate) fn point_set(&self) -> &dyn PointSet {
         match self {
             Self::Layer(layer) => &**layer.point_set(),
-            Self::Given(points) => &**points,
+            Self::Inline(points) => &**points,
         }
     }
 
-    /// Where the points are.
+    /// The extent of the points.
     pub(crate) fn extent(&self) -> &Extent {
         match self {
             Self::Layer(layer) => layer.extent(),
-            Self::Given(points) => points.extent(),
+            Self::Inline(points) => points.extent(),
         }
     }
 
-    /// The first `max` points within `bounds` that pass `filter`, and how many there are in all.
+    /// Returns the first `max` points within `bounds` that pass `filter`, and their total number.
     pub(crate) fn points_within(
         &self,
         filter: &Filter,
@@ -69,27 +69,27 @@ impl Subject {
         stop: &AtomicBool,
     ) -> Result<(Vec<PointWithin>, u64)> {
         filter.check(&self.query())?;
-        // Across the antimeridian the east is beyond 180.
-        let turn = if space.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
-        let bounds = Bounds { east: bounds.east + turn, ..bounds };
+        // The east of bounds that cross the antimeridian is greater than 180.
+        let wrap = if space.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
+        let bounds = Bounds { east: bounds.east + wrap, ..bounds };
         let query =
             filter.applied_to(self.query()).with_coordinate_space(space).with_weights(true).with_stop(Some(stop));
         points_within(self.point_set(), &query, bounds, max).map_err(|error| filter.request_error(error))
     }
 
-    /// How many points there are.
+    /// The number of points.
     pub(crate) fn points(&self) -> u64 {
         match self {
             Self::Layer(layer) => layer.points(),
-            Self::Given(points) => points.len() as u64,
+            Self::Inline(points) => points.len() as u64,
         }
     }
 
-    /// What the weights count, if there are any.
+    /// The name of the weights; `None` if the points have no weights.
     pub(crate) fn weight(&self) -> Option<&str> {
         match self {
             Self::Layer(layer) => layer.weight(),
-            Self::Given(points) => points.is_weighted().then_some("weight"),
+            Self::Inline(points) => points.is_weighted().then_some("weight"),
         }
     }
 }
@@ -105,8 +105,8 @@ pub(crate) struct RenderRequest {
 }
 
 impl LayerStyle {
-    /// The request for a picture of the layer on a canvas.
-    pub(crate) fn on(self, limits: &LimitsConfig, layer: &Arc<Layer>, canvas: Canvas) -> Answer<RenderRequest> {
+    /// Creates the request for a picture of the layer on a canvas.
+    pub(crate) fn on(self, limits: &LimitsConfig, layer: &Arc<Layer>, canvas: Canvas) -> HttpResult<RenderRequest> {
         let Self { options, scheme, filter, .. } = self;
         let request = RenderRequest { subject: Subject::Layer(Arc::clone(layer)), filter, options, scheme, canvas };
         request.check(limits)?;
@@ -115,70 +115,73 @@ impl LayerStyle {
 }
 
 impl RenderRequest {
-    /// Checks the parameters that only show their sense together: the style, and what the filter may look at.
-    pub(crate) fn check(&self, limits: &LimitsConfig) -> Answer<()> {
+    /// Checks combinations of parameters: style and canvas, filter and subject.
+    pub(crate) fn check(&self, limits: &LimitsConfig) -> HttpResult<()> {
         let style = self.style()?;
         let limit = limits.radius_px;
         let radius_px = style.radius_px(&self.canvas);
         if radius_px.is_nan() || radius_px > limit {
             let name = if matches!(style.radius, Radius::DotSize(_)) { "dot_size" } else { "radius" };
-            let why = format!("a dot of {radius_px:.0} pixels is wider than the {limit} that limits.radius_px allows");
-            return Err(Problem::parameter(name, why));
+            let detail = format!("a radius of {radius_px:.0} pixels exceeds the limit of {limit}, limits.radius_px");
+            return Err(Problem::parameter(name, detail));
         }
         if style.blend == Blend::Add {
             style.kernel(&self.canvas)?;
         }
         self.filter.check(&self.subject.query())?;
-        if let (Subject::Given(_), false) = (&self.subject, self.filter.is_none()) {
+        if let (Subject::Inline(_), false) = (&self.subject, self.filter.is_none()) {
             return Err(Problem::parameter(
                 "points",
-                "start, end, category and polygon filter layers, not points of the request",
+                "start, end, category and polygon apply to layers only, not to points in the request",
             ));
         }
         Ok(())
     }
 
-    /// The radius of its dots in pixels.
+    /// The radius of the dots in pixels.
     pub(crate) fn radius_px(&self) -> Result<f64> {
         Ok(self.style()?.radius_px(&self.canvas))
     }
 
-    /// How it is drawn, in its pixels.
+    /// The style, with lengths in pixels of the canvas.
     pub(crate) fn style(&self) -> Result<Style> {
         Ok(self.options.resolve(|_| Ok(self.scheme.clone()))?.per_pixel(&self.canvas))
     }
 
-    /// The first rows of the request's points that are none, and why.
+    /// The first rejected rows of inline points, with the reason.
     pub(crate) fn rejected(&self) -> Vec<String> {
         match &self.subject {
             Subject::Layer(_) => Vec::new(),
-            Subject::Given(points) => {
-                points.report().rejections.iter().map(|bad| format!("row {}: {}", bad.row, bad.reason)).collect()
-            }
+            Subject::Inline(points) => points
+                .report()
+                .rejections
+                .iter()
+                .map(|rejection| format!("row {}: {}", rejection.row, rejection.reason))
+                .collect(),
         }
     }
 
-    /// The canonical text of the picture: equal for equal pictures, in every process, and different for different ones.
+    /// The canonical text of the picture. It is the same in every process, and differs for different pictures.
     pub(crate) fn key(&self) -> String {
         let subject = match &self.subject {
             Subject::Layer(layer) => format!("{}/{}", layer.name(), layer.version()),
-            Subject::Given(points) => format!("points/{:016x}", points.fingerprint()),
+            Subject::Inline(points) => format!("points/{:016x}", points.fingerprint()),
         };
         format!("{subject}?{} {}", style_key(&self.options, &self.filter, &self.scheme), self.canvas)
     }
 
-    /// The key of the picture in this process's caches. No client can construct points or a polygon that have the key of
-    /// others.
+    /// The key of the picture in the caches of this process. Clients cannot construct points or a polygon with the key
+    /// of another picture.
     pub(crate) fn cache_key(&self) -> String {
         let points = match &self.subject {
             Subject::Layer(_) => 0,
-            Subject::Given(points) => keyed_digest(&**points),
+            Subject::Inline(points) => keyed_digest(&**points),
         };
         let polygon = self.filter.area().map_or(0, Area::keyed_digest);
         format!("{}/{points:x}/{polygon:x}", self.key())
     }
 
-    /// The query for its points.
+    /// The query for the points.
     pub(crate) fn query<'a>(&'a self, style: &Style, stop: &'a AtomicBool) -> Query<'a> {
         let weights = style.aggregation != Aggregation::Count && style.blend == Blend::Add;
         let query = self.filter.applied_to(self.subject.query());
@@ -188,7 +191,7 @@ impl RenderRequest {
             .with_stop(Some(stop))
     }
 
-    /// The unit of its values.
+    /// The unit of the values.
     pub(crate) fn unit(&self, style: &Style) -> Unit {
         Unit::of(&self.canvas, style, self.subject.weight())
     }
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_same_in_every_process_and_changes_with_all_that_changes_a_picture() {
+    fn a_key_is_the_same_in_every_process_and_differs_for_different_pictures() {
         let csv = b"lon,lat,weight,category\n18.07,59.33,2,bus\n17.64,59.86,1,tram\n";
         let tile = Canvas::tile(TileCoord::new(3, 4, 2).unwrap(), 256).unwrap();
         let query = "radius=12.5&gradient=blue,red 60%25&category=bus&start=2024-05-01";

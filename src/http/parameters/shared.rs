@@ -1,4 +1,4 @@
-//! Declarations that several routes share.
+//! Parameter declarations that several routes share.
 
 use crate::config::TimeSpan;
 use crate::geo::{Projection, TileCoord};
@@ -9,25 +9,24 @@ pub(crate) const LAYER: Declaration =
     Declaration::new(Parameter::LAYER, Kind::Text).example("cities").doc("A layer of the catalog.");
 
 pub(crate) const BOUNDS: Declaration = Declaration::new(Parameter::BOUNDS, Kind::Bounds).example("-12,35,32,60").doc(
-    "Bounds in degrees: `west,south,east,north`, edges included, or `world`; in JSON also `[west, south, east, north]` as \
-     GeoJSON has it, or `[[south, west], [north, east]]` as Leaflet has it. Across the antimeridian the east is beyond 180, \
-     or less than the west.",
+    "Bounds in degrees: `west,south,east,north`, edges included, or `world`; in JSON also `[west, south, east, north]` as in \
+     GeoJSON, or `[[south, west], [north, east]]` as in Leaflet. If they cross the antimeridian, east is greater than 180, or \
+     less than west.",
 );
 
 pub(crate) const SIZE: Declaration = Declaration::new(Parameter::SIZE, Kind::Size).default("1024").doc(
-    "Width and height in pixels, `800x600`, or `1024` for the longer side; in JSON also `[800, 600]`. Where the bounds reach \
-     beyond the poles of the map, an overlay is lower by as much.",
+    "Width and height in pixels, `800x600`, or `1024` for the longer side; in JSON also `[800, 600]`. An overlay whose bounds \
+     extend beyond the poles of the map has fewer rows.",
 );
 
 pub(crate) const ZOOM: Kind = Kind::Number { least: 0.0, most: TileCoord::MAX_ZOOM as f64 };
 
-pub(crate) const TITLE: Declaration =
-    Declaration::new(Parameter::TITLE, Kind::Label).doc("Title above the colors of the legend.");
+pub(crate) const TITLE: Declaration = Declaration::new(Parameter::TITLE, Kind::Label).doc("Title of the legend.");
 
 pub(crate) const PIXEL_RATIO: Declaration =
     Declaration::new(Parameter::PIXEL_RATIO, Kind::Number { least: 0.5, most: 8.0 })
         .default("1")
-        .doc("Pixels per layout unit: 2 for dense screens.");
+        .doc("Pixels per CSS pixel: 2 for high-density screens.");
 
 pub(crate) const POLYGON: Declaration = Declaration::new(Parameter::POLYGON, Kind::Json).doc(
     "Only points in this GeoJSON polygon: a Polygon, a MultiPolygon, or a Feature or FeatureCollection of these; at most \
@@ -35,10 +34,10 @@ pub(crate) const POLYGON: Declaration = Declaration::new(Parameter::POLYGON, Kin
 );
 
 parameter_set! {
-    /// How a picture is projected.
+    /// The projection of a picture.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct ProjectionOptions {
-        /// Projection of the picture: mercator (a Leaflet map's own), platecarree (`L.CRS.EPSG4326`) or plane
+        /// Projection of the picture: mercator (Leaflet's default), platecarree (`L.CRS.EPSG4326`) or plane
         /// (`L.CRS.Simple`).
         pub(crate) projection: Projection =
             Declaration::new(Parameter::PROJECTION, Kind::Choice(&["mercator", "platecarree", "plane"]))
@@ -48,7 +47,7 @@ parameter_set! {
 
 from_str_values!(TimeSpan);
 
-/// JSON that is read on its own.
+/// A JSON value as unparsed text.
 #[derive(Clone, Debug)]
 pub(crate) struct RawJson(pub(crate) String);
 
@@ -62,7 +61,7 @@ impl Value for RawJson {
     }
 }
 
-/// A zoom of tiles. A map between two zooms reports a fraction, and shows the tiles of the nearest whole one.
+/// A tile zoom. Maps report fractional zooms, and display the tiles of the nearest integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Zoom(pub(crate) u8);
 

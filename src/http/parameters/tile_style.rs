@@ -1,4 +1,4 @@
-//! How the tiles of a layer are drawn, read once from a query that comes again with each of them.
+//! Tile styles: parsed once from the query string that all tiles of a map share.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::render_request::RenderRequest;
 use crate::config::LimitsConfig;
 use crate::geo::{Canvas, Projection, TileCoord};
 use crate::http::server::digest::{digest, keyed_digest};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::schemes::Schemes;
 use crate::layer::Layer;
 use crate::parameter::Parameter;
@@ -32,29 +32,29 @@ parameter_set! {
     /// The version of the layer whose tiles are requested.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct TileVersion {
-        /// Version of the layer, as TileJSON has it. Where it is the current one, the response may be cached forever; any
-        /// other is ignored.
+        /// Version of the layer from TileJSON. If it is the current one, the response may be cached indefinitely; any
+        /// other value is ignored.
         version: String = Declaration::new(Parameter::V, Kind::Label),
     }
 }
 
-/// How the tiles of a layer are drawn.
+/// The style and size of a layer's tiles.
 #[derive(Clone, Debug)]
 pub(crate) struct TileStyle {
     pub(crate) style: LayerStyle,
-    /// Width and height of a tile in pixels of the layout.
+    /// Width and height of a tile in CSS pixels.
     pub(crate) side_px: u32,
 }
 
-/// A style with digests of its canonical text.
+/// A tile style with digests of its canonical text.
 #[derive(Debug)]
 pub(crate) struct KeyedTileStyle {
     pub(crate) style: TileStyle,
-    /// Of the layer's version and the style, for cache keys.
+    /// Digest of the layer's version and the style, for cache keys.
     pub(crate) keyed_digest: u128,
-    /// Of the layer's version and the style, for `ETag`s.
+    /// Digest of the layer's version and the style, for `ETag`s.
     pub(crate) digest: u64,
-    /// Whether the URL names the layer's version, so that the tile never changes.
+    /// Whether the URL contains the layer's current version, so that the tile never changes.
     pub(crate) is_pinned: bool,
 }
 
@@ -62,49 +62,49 @@ impl TileStyle {
     /// The default width and height of a tile.
     pub(crate) const SIDE_PX: u32 = 256;
 
-    /// Reads the style, the filter and the size of tiles.
-    pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> Answer<Self> {
+    /// Reads the style, filter and size of tiles.
+    pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> HttpResult<Self> {
         let TileSize { side_px } = fields.read()?;
         Self::read_sized(schemes, layer, fields, side_px.unwrap_or(Self::SIDE_PX))
     }
 
-    /// Reads the style and the filter of tiles of a given size.
-    pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> Answer<Self> {
+    /// Reads the style and filter of tiles of a given size.
+    pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> HttpResult<Self> {
         if !layer.coordinate_space().wraps() {
-            let why = "tiles are for layers on the globe, and this one lies on a plane: ask for /{layer}/bbox/…";
-            return Err(Problem::parameter("layer", why));
+            let detail = "the layer is on a plane and has no tiles; request /{layer}/bbox/…";
+            return Err(Problem::parameter("layer", detail));
         }
         let mut style = LayerStyle::read(schemes, layer, fields)?;
         if style.projection != Projection::Mercator {
-            let why = "tiles are drawn in mercator; /{layer}/bbox/… draws any projection";
-            return Err(Problem::parameter("projection", why));
+            let detail = "tiles are always in mercator; for another projection, request /{layer}/bbox/…";
+            return Err(Problem::parameter("projection", detail));
         }
-        // Tiles that meet, and colors that mean the same in all of them, need one scale.
+        // A common true scale makes adjacent tiles seamless, with the same color scale.
         style.options.true_scale_lat_deg.get_or_insert_with(|| layer.middle_lat_deg());
         Ok(Self { style, side_px })
     }
 
-    /// The canvas of a tile, and the style in its pixels.
+    /// Creates the render request of a tile.
     pub(crate) fn request(
         &self,
         limits: &LimitsConfig,
         layer: &Arc<Layer>,
         tile: TileCoord,
         ratio: PixelRatio,
-    ) -> Answer<RenderRequest> {
+    ) -> HttpResult<RenderRequest> {
         let side_px = ratio.pixels(self.side_px);
         let (pixels, limit) = (u64::from(side_px).pow(2), limits.pixels);
         if pixels > limit {
-            let why = format!("{pixels} pixels are more than the {limit} that limits.pixels allows");
-            return Err(Problem::parameter("size", why));
+            let detail = format!("{pixels} pixels exceed the limit of {limit}, limits.pixels");
+            return Err(Problem::parameter("size", detail));
         }
         self.style.clone().with_ratio(ratio).on(limits, layer, Canvas::tile(tile, side_px)?)
     }
 }
 
 impl KeyedTileStyle {
-    /// Reads the style of `query`, for the points in `area` if there is one.
-    pub(crate) fn read(schemes: &Schemes, layer: &Layer, query: &str, area: Option<Area>) -> Answer<Self> {
+    /// Parses the style in `query`, filtered by the polygon `area`.
+    pub(crate) fn read(schemes: &Schemes, layer: &Layer, query: &str, area: Option<Area>) -> HttpResult<Self> {
         let mut fields = Fields::from_query(query)?;
         let TileVersion { version } = fields.read()?;
         let mut style = TileStyle::read(schemes, layer, &mut fields)?;
@@ -121,18 +121,18 @@ impl KeyedTileStyle {
     }
 }
 
-/// Styles by the query that they were read from.
+/// A cache of tile styles by query string.
 #[derive(Debug)]
-pub(crate) struct TileStyles(Cache<String, Arc<KeyedTileStyle>, ByLength>);
+pub(crate) struct TileStyles(Cache<String, Arc<KeyedTileStyle>, BySize>);
 
 #[derive(Clone, Copy, Debug)]
-struct ByLength;
+struct BySize;
 
-impl Weighter<String, Arc<KeyedTileStyle>> for ByLength {
+impl Weighter<String, Arc<KeyedTileStyle>> for BySize {
     fn weight(&self, query: &String, _: &Arc<KeyedTileStyle>) -> u64 {
-        /// What a style takes without its texts, which are about as long as the query: mostly its colors.
-        const STYLE: usize = 2048;
-        (2 * query.len() + STYLE) as u64
+        /// The memory of a style, mostly its colors, without its strings, which are about as long as the query.
+        const STYLE_BYTES: usize = 2048;
+        (2 * query.len() + STYLE_BYTES) as u64
     }
 }
 
@@ -140,11 +140,11 @@ impl TileStyles {
     const MAX_BYTES: u64 = 8 << 20;
 
     pub(crate) fn new() -> Self {
-        Self(Cache::with_weighter(1000, Self::MAX_BYTES, ByLength))
+        Self(Cache::with_weighter(1000, Self::MAX_BYTES, BySize))
     }
 
-    /// The style of `query`, from the cache or read now.
-    pub(crate) fn read(&self, schemes: &Schemes, layer: &Layer, query: &str) -> Answer<Arc<KeyedTileStyle>> {
+    /// Returns the style of `query`, cached or newly parsed.
+    pub(crate) fn read(&self, schemes: &Schemes, layer: &Layer, query: &str) -> HttpResult<Arc<KeyedTileStyle>> {
         let key = format!("{}/{}?{query}", layer.name(), layer.version());
         if let Some(style) = self.0.get(&key) {
             return Ok(style);

@@ -1,4 +1,4 @@
-//! `GET /{layer}/bbox/{w},{s},{e},{n}/{width}x{height}.png`: a picture of any bounds; with `.tif` behind, its values.
+//! `GET /{layer}/bbox/{w},{s},{e},{n}/{width}x{height}.png`: a picture of any bounds, or its values as `.tif`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 use crate::config::EmptyTile;
 use crate::geo::Bounds;
 use crate::http::parameters::area::{Area, PolygonBody};
-use crate::http::parameters::canvas_parameters::{Beyond, canvas};
+use crate::http::parameters::canvas_parameters::{PolarRows, canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;
 use crate::http::parameters::openapi::InQuery;
@@ -18,54 +18,56 @@ use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Size, StyleOptions};
 
 /// A picture of any bounds
 ///
-/// Exactly of the size that is asked for; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels a side, for dense screens. With `.tif` behind it is a
-/// `GeoTIFF` of the values, as 32-bit floats: a sum or count is that of each pixel.
+/// The picture has exactly the requested size; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels per side, for
+/// high-density screens. With `.tif` the response is a `GeoTIFF` of the values as 32-bit floats; sums and counts are
+/// per pixel.
 #[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
-        ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
+        ("bounds" = String, Path, description = "Bounds in degrees: west,south,east,north", example = "-12,35,32,60"),
+        ("size" = String, Path, description = "Width x height in pixels, followed by .png or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
         InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")),
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn picture(
     State(app): State<Arc<App>>,
     Path((layer, bounds, size)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (request, format) = read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), None)?;
     reply(&app, request, format, &headers).await
 }
 
 /// A picture of the points in a polygon
 ///
-/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all else is as with GET.
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are
+/// those of GET.
 #[utoipa::path(post, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        ("bounds" = String, Path, description = "west,south,east,north in degrees", example = "-12,35,32,60"),
-        ("size" = String, Path, description = "width x height in pixels, with .png behind, or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
+        ("bounds" = String, Path, description = "Bounds in degrees: west,south,east,north", example = "-12,35,32,60"),
+        ("size" = String, Path, description = "Width x height in pixels, followed by .png or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
         InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")), headers(("Cache-Control" = String))),
-        (status = 400, description = "A parameter or the polygon is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter or polygon", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn picture_within(
     State(app): State<Arc<App>>,
@@ -73,24 +75,29 @@ pub(crate) async fn picture_within(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let area = Area::of_body(&app.pool, &headers, body).await?;
     let (request, format) =
         read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
-    // Clients do not cache the response to a POST, so none has it.
+    // Clients do not cache the response to a POST, so conditional headers do not apply.
     reply(&app, request, format, &HeaderMap::new()).await
 }
 
-/// The picture, from the cache or rendered now.
-async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: &HeaderMap) -> Answer<Response<Body>> {
-    let ending = format.ending();
-    let tag = etag(format!("bbox/{ending}/{}", request.key()));
+/// Responds with the picture, cached or newly rendered.
+async fn reply(
+    app: &Arc<App>,
+    request: RenderRequest,
+    format: Format,
+    headers: &HeaderMap,
+) -> HttpResult<Response<Body>> {
+    let extension = format.extension();
+    let tag = etag(format!("bbox/{extension}/{}", request.key()));
     let cache_control = &app.config.server.cache_control;
-    // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
+    // The tag depends only on the request and the layer's version, so that a 304 needs no render.
     if is_cached(headers, &tag) {
         return Ok(png_response(headers, Bytes::new(), &tag, cache_control));
     }
-    let key = format!("bbox/{ending}/{}", request.cache_key());
+    let key = format!("bbox/{extension}/{}", request.cache_key());
     let bytes = match format {
         Format::Png => request.png(app, &key, EmptyTile::Transparent).await?,
         Format::GeoTiff => request.geotiff(app, &key).await?,
@@ -102,18 +109,18 @@ async fn reply(app: &Arc<App>, request: RenderRequest, format: Format, headers: 
     Ok(response)
 }
 
-/// What a picture is written as.
+/// The file format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    /// Its colors.
+    /// The colors as a PNG.
     Png,
-    /// Its values.
+    /// The values as a `GeoTIFF`.
     GeoTiff,
 }
 
 impl Format {
-    /// How the name of such a picture ends.
-    fn ending(self) -> &'static str {
+    /// The file extension.
+    fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
             Self::GeoTiff => "tif",
@@ -121,7 +128,7 @@ impl Format {
     }
 }
 
-/// A picture's name as its size, the pixels per layout unit, and what it is written as; `None` for any other ending.
+/// Splits a filename into size, pixel ratio and format; `None` for any other extension.
 fn split(name: &str) -> Option<(&str, PixelRatio, Format)> {
     let tif = name.strip_suffix(".tif").map(|stem| (stem, PixelRatio::ONE, Format::GeoTiff));
     tif.or_else(|| PixelRatio::split(name).map(|(stem, ratio)| (stem, ratio, Format::Png)))
@@ -134,7 +141,7 @@ fn read_request(
     size: &str,
     query: &str,
     area: Option<Area>,
-) -> Answer<(RenderRequest, Format)> {
+) -> HttpResult<(RenderRequest, Format)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let mut style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
@@ -148,6 +155,6 @@ fn read_request(
     let (stem, ratio, format) = split(size).ok_or_else(malformed)?;
     let Size::Exact(width, height) = stem.parse()? else { return Err(malformed()) };
     let size = Size::Exact(ratio.pixels(width), ratio.pixels(height));
-    let canvas = canvas(&app.config.limits, style.projection, bounds, size, Beyond::Empty)?;
+    let canvas = canvas(&app.config.limits, style.projection, bounds, size, PolarRows::Pad)?;
     Ok((style.with_ratio(ratio).on(&app.config.limits, &layer, canvas)?, format))
 }

@@ -1,4 +1,4 @@
-//! `GET /catalog`: which layers and color schemes there are.
+//! `GET /catalog`: the layers and color schemes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,69 +17,70 @@ use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::source::ScanReport;
 
-/// What the server has.
+/// The catalog of the server.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct CatalogReply {
-    /// The layers, by name.
+    /// Layers, by name.
     layers: Vec<LayerReply>,
-    /// The color schemes. Each name with `_r` behind is the same scheme reversed.
+    /// Color schemes. A name followed by `_r` is the reversed scheme.
     schemes: Vec<SchemeReply>,
-    /// What the map page shows below the heat.
+    /// Basemap of the map page.
     page: PageReply,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct PageReply {
-    /// The address of its tiles; null for outlines of the land.
+    /// URL template of the basemap tiles; null for built-in land outlines.
     basemap: Option<String>,
-    /// Whom the map is owed to, as HTML.
+    /// Attribution of the basemap, as HTML.
     attribution: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct LayerReply {
-    /// Its name in addresses.
+    /// Name of the layer in URLs.
     #[schema(example = "cities")]
     name: String,
-    /// What people call it.
+    /// Title of the layer.
     title: String,
-    /// Whom to thank for the points.
+    /// Attribution of the points.
     attribution: Option<String>,
-    /// How many points there are.
+    /// Number of points.
     #[schema(example = 135_233)]
     points: u64,
-    /// Rows of the inputs that hold no valid point.
+    /// Number of rejected rows of the inputs.
     rejected: u64,
-    /// What else there is to know of the inputs, such as values that were left out of points; missing if there is nothing.
+    /// Remarks on the inputs, such as ignored values; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<String>,
-    /// Where the points are: `[[south, west], [north, east]]` in degrees; across the antimeridian the east is beyond 180.
+    /// Bounds of the points, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than
+    /// 180.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
-    /// What the weights count; null where every point weighs 1.
+    /// Name of the weights; null if every point weighs 1.
     weight: Option<String>,
-    /// Changes with the points.
+    /// Version of the layer, which changes with the points.
     version: String,
-    /// The projections that it can be drawn in, the usual one first.
+    /// Supported projections, the default first.
     projections: Vec<String>,
-    /// How it is drawn unless a request says otherwise.
+    /// Default style parameters of the layer.
     #[schema(value_type = Object)]
     style: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct SchemeReply {
-    /// Its name.
+    /// Name of the scheme.
     #[schema(example = "fire")]
     name: String,
-    /// What it is good for.
+    /// Family of the scheme.
     family: &'static str,
 }
 
-/// The report with inputs called by the names of their files: where they lie is no concern of clients.
+/// Replaces the paths of inputs in a report by their filenames, which hides the server's folders from clients.
 fn without_folders(mut report: ScanReport) -> ScanReport {
-    let of_ignored = report.ignored.iter_mut().map(|ignored| &mut ignored.input);
-    for input in of_ignored.chain(report.notices.iter_mut().map(|notice| &mut notice.input)) {
+    let ignored_inputs = report.ignored.iter_mut().map(|ignored| &mut ignored.input);
+    for input in ignored_inputs.chain(report.notices.iter_mut().map(|notice| &mut notice.input)) {
         if let Some(name) = Path::new(&*input).file_name() {
             *input = name.to_string_lossy().into_owned();
         }
@@ -89,7 +90,7 @@ fn without_folders(mut report: ScanReport) -> ScanReport {
 
 /// The layers and color schemes
 #[utoipa::path(get, path = "/catalog", tag = "server",
-    responses((status = 200, description = "What the server has", body = CatalogReply)))]
+    responses((status = 200, description = "The catalog", body = CatalogReply)))]
 pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
     let layers = app.catalog.layers().into_iter().map(|layer| LayerReply {
         name: layer.name().to_owned(),
@@ -123,7 +124,7 @@ mod tests {
     use crate::source::{IgnoredValues, Notice, Role};
 
     #[test]
-    fn clients_do_not_learn_the_folders_of_inputs() {
+    fn folders_of_inputs_are_hidden_from_clients() {
         let ignored = IgnoredValues {
             input: "/srv/secret/a.csv".into(),
             column: "value".into(),

@@ -1,4 +1,4 @@
-//! `GET /{layer}/frames`: what a player has to know to show a layer through time.
+//! `GET /{layer}/frames`: the frames of an animation of a layer, for players.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,85 +21,85 @@ use crate::http::parameters::shared::{ZOOM, Zoom};
 use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set, time_text};
 
-/// A layer through time.
+/// The frames of an animation of a layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct FramesReply {
-    /// How long a frame is; the last one may be shorter.
+    /// Duration of a frame; the last one may be shorter.
     #[schema(example = "1d")]
     every: String,
-    /// When the first frame starts.
+    /// Start of the first frame.
     start: String,
-    /// When the last frame ends.
+    /// End of the last frame.
     end: String,
-    /// The zoom that the span is for.
+    /// Zoom of the span.
     zoom: u8,
-    /// What the colors of all frames stand for at that zoom; null for the classic blend, and where no frame has a point.
+    /// Values of the colors of all frames at that zoom; null for the classic blend, and if no frame has a point.
     span: Option<SpanReply>,
-    /// The address of a tile of a frame: a frame's `start` and `end` take the place of `{start}` and `{end}`.
+    /// URL template of the tiles: replace `{start}` and `{end}` by those of a frame.
     #[schema(example = "http://localhost:3000/trips/{z}/{x}/{y}.png?start={start}&end={end}&vmin=0&vmax=0.5&v=1")]
     tiles: String,
-    /// The frames in their order.
+    /// Frames in chronological order.
     frames: Vec<FrameReply>,
 }
 
-/// A stretch of time.
+/// A frame: a time interval.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct FrameReply {
-    /// Its first moment.
+    /// Start of the interval, inclusive.
     #[schema(example = "2024-05-01T00:00:00Z")]
     start: String,
-    /// The moment at which it is over.
+    /// End of the interval, exclusive.
     #[schema(example = "2024-05-02T00:00:00Z")]
     end: String,
-    /// How many points it has.
+    /// Number of points in the frame.
     points: u64,
 }
 
 parameter_set! {
-    /// The frames of a layer through time.
+    /// The duration and zoom of frames.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct FramesOptions {
         /// Duration of a frame: `30m`, `1h`, `1d`, `7d`. There may be up to 10,000 frames.
         every: TimeSpan = Declaration::new(Parameter::EVERY, Kind::Duration).example("1d").required(),
-        /// Zoom of the tiles that the span is for; a fraction is rounded to the nearest whole zoom.
-        zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).default("that of TileJSON's `center`").example("3"),
+        /// Zoom of the tiles that the span applies to; a fraction is rounded to the nearest integer.
+        zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).default("the zoom of TileJSON's `center`").example("3"),
     }
 }
 
-/// A layer through time
+/// The frames of an animation of a layer
 ///
-/// A frame for each stretch of time from the first point to the last, or from `start` to `end`, and one span of values for the
-/// colors of all of them, so that they mean the same throughout: it is found in the eight frames with the most points. It is for
-/// the tiles of one zoom; a player asks again where people zoom, or gives `vmin` and `vmax`.
+/// One frame per time interval, from the first point to the last or from `start` to `end`, and a common span of values
+/// for the colors of all frames, computed from the eight frames with the most points. The span applies to the tiles of
+/// one zoom: a player requests it again after zooming, or sets `vmin` and `vmax`.
 #[utoipa::path(get, path = "/{layer}/frames", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "earthquakes"), InQuery<FramesOptions>, InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The frames", body = FramesReply),
-        (status = 400, description = "A parameter is wrong, or the layer has no times", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter, or the layer has no times", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn frames(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let FramesOptions { every, zoom } = fields.read()?;
     let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
-    let every =
-        every.ok_or_else(|| Problem::parameter("every", "missing; say how long a frame is, such as 1h or 1d"))?;
-    let usual_zoom = || center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2;
-    let zoom = zoom.map_or_else(usual_zoom, |Zoom(zoom)| zoom);
+    let every = every
+        .ok_or_else(|| Problem::parameter("every", "missing; expected the duration of a frame, such as 1h or 1d"))?;
+    let default_zoom = || center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2;
+    let zoom = zoom.map_or_else(default_zoom, |Zoom(zoom)| zoom);
     let request = style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
     let server = base.absolute()?;
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
@@ -109,7 +109,7 @@ pub(crate) async fn frames(
             let reply =
                 compute(&shared, &layer, &style, &request, every, zoom, &server, stop).map_err(
                     |error| match error {
-                        // Nothing else is amiss with an input that could be read before.
+                        // The input was read before, so that the error can only be its missing time column.
                         Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
                         other => other,
                     },
@@ -120,8 +120,9 @@ pub(crate) async fn frames(
     };
     let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
     app.metrics.cache(was_cached);
-    let kept = app.config.server.cache_control.clone();
-    Ok(([(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, kept)], text).into_response())
+    let cache_control = app.config.server.cache_control.clone();
+    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
+    Ok((headers, text).into_response())
 }
 
 #[allow(clippy::too_many_arguments, reason = "all of it determines the reply")]
@@ -135,17 +136,17 @@ fn compute(
     server: &str,
     stop: &AtomicBool,
 ) -> Result<FramesReply> {
-    /// Frames that the span is found in.
-    const LOOKED_AT: usize = 8;
+    /// The maximum number of frames that the span is computed from.
+    const MAX_SAMPLED_FRAMES: usize = 8;
     let every_us = i64::try_from(every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
-    let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "it is too long"))?;
+    let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "the duration is too long"))?;
     let style = request.style()?;
     let query = request.query(&style, stop);
     let frames = Frames::of(layer, &query, every_us)?;
     let points = frames.points(layer, &query)?;
     let mut busiest: Vec<usize> = (0..frames.len()).filter(|frame| points[*frame] > 0).collect();
     busiest.sort_by_key(|frame| std::cmp::Reverse(points[*frame]));
-    busiest.truncate(LOOKED_AT);
+    busiest.truncate(MAX_SAMPLED_FRAMES);
     let threads = app.render_threads();
     let span = frames.span_at_scale(layer, &query, &request.canvas, &style, threads, busiest)?;
     let unit = request.unit(&style);

@@ -1,4 +1,4 @@
-//! `POST /{layer}/points`: points into a layer.
+//! `POST /{layer}/points`: adds points to a stored layer.
 
 use std::hash::Hasher;
 use std::io::Read;
@@ -26,80 +26,81 @@ use crate::http::server::App;
 use crate::http::server::body::{Compression, ContentLimit, RequestBody};
 use crate::http::server::clock::now_s;
 use crate::http::server::form::{Form, FormField, FormFile};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions, remarks};
 use crate::parameter::Parameter;
 use crate::source::{Columns, MEDIA_TYPES, Query, ReadOptions, Rejection, ScanReport, read_as};
 use crate::store::{AppendOutcome, Batch, Request as KeyedRequest, StoredLayer};
 
-/// By which a request is known when it comes again.
+/// The header that identifies a retried request.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What became of points.
+/// The result of adding points.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct IngestReply {
-    /// Points that are in the layer, and on the disk.
+    /// Number of points that were added to the layer and written to disk.
     #[schema(example = 998)]
     accepted: u64,
-    /// Rows that hold no valid point.
+    /// Number of rejected rows.
     #[schema(example = 1)]
     rejected: u64,
-    /// Which rows they are, and why; the first 1000 of them.
+    /// First 1000 rejected rows, with the reason.
     rejections: Vec<RejectionReply>,
-    /// What else there is to know: which values were left out of points, and how the body was read where that is not evident.
+    /// Remarks, such as ignored values and assumptions about the format of the body.
     #[schema(example = json!(["2 points with a longitude beyond ±180° were wrapped by 360°"]))]
     remarks: Vec<String>,
-    /// Valid points that were left out, since they lie beyond 85.05° north or south, where web maps end.
+    /// Number of valid points that were dropped because they are beyond 85.05° north or south, the limit of web maps.
     #[schema(example = 1)]
     beyond_map: u64,
-    /// Whether an earlier request with the same `Idempotency-Key` had added the points.
+    /// Whether an earlier request with the same `Idempotency-Key` had already added the points.
     repeated: bool,
-    /// The layer's version, which has the points: the `v` of its tiles.
+    /// Version of the layer with the points, the `v` of its tiles.
     #[schema(example = "3f9c2b1a-42")]
     version: String,
 }
 
-/// A row without a valid point.
+/// A rejected row.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct RejectionReply {
-    /// The file of a form that it is in.
+    /// Filename, for the files of a form.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "trips.csv")]
     file: Option<String>,
-    /// Its number from 1 on; a CSV header is not counted.
+    /// Row number, starting at 1 and not counting a CSV header.
     #[schema(example = 17)]
     row: u64,
-    /// What is wrong with it.
+    /// Reason of the rejection.
     #[schema(example = "latitude 95 is beyond ±90")]
     reason: String,
 }
 
-/// Points of a body, as some of the types that are read have them.
+/// Points as JSON objects, one per row.
 #[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "it documents what is read")]
+#[allow(dead_code, reason = "documents the body in OpenAPI")]
 #[schema(value_type = Vec<Object>, example = json!([{"lon": 18.07, "lat": 59.33, "weight": 2, "time": "2024-05-01T12:00:00Z", "category": "bus"}]))]
 pub(crate) struct PointRows(Vec<String>);
 
-/// Files with points. Fields without a filename that come before the files are parameters, as those of the query.
+/// Files with points. Text fields before the files are parameters, like those of the query string.
 #[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "it documents what is read")]
+#[allow(dead_code, reason = "documents the body in OpenAPI")]
 pub(crate) struct PointFiles {
-    /// One file or several, under this name or any other.
+    /// One or more files; the field name is ignored.
     #[schema(value_type = Vec<String>, format = Binary)]
     file: Vec<Vec<u8>>,
 }
 
 /// Add points to a layer
 ///
-/// They are on the disk when this is answered, and in every tile that is asked for from then on. Requests that come at the same
-/// time share one commit, so many clients add points faster than one. Either all valid points of a request are added, or, where
-/// it is answered with a problem, none.
+/// When the response is sent, the points are on disk and in every tile rendered from then on. Concurrent requests share
+/// one commit, so that many clients add points faster than one. A request is atomic: all of its valid points are added,
+/// or none if the response is a problem.
 ///
-/// The body is CSV, GeoJSON, JSON, newline-delimited JSON, Arrow IPC or Parquet, as its `Content-Type` says; without one, or
-/// with one that says nothing (`application/octet-stream`, `text/plain`, or the form that curl claims), the content tells. It may
-/// be compressed with gzip or zstd. A form (`multipart/form-data`) has files, which are added together or not at all: each is read
-/// in the format of its own `Content-Type`, or else of its name and content.
+/// The body is CSV, GeoJSON, JSON, newline-delimited JSON, Arrow IPC or Parquet, according to its `Content-Type`. The
+/// format is detected from the content if the header is missing or unspecific: `application/octet-stream`,
+/// `text/plain`, or `application/x-www-form-urlencoded`, the default of curl. The body may be compressed with gzip or
+/// zstd. The files of a form (`multipart/form-data`) are added in one commit; the format of each is that of its
+/// `Content-Type`, or else of its filename and content.
 ///
 /// ```sh
 /// curl localhost:3000/trips/points -H 'Content-Type: text/csv' --data-binary @trips.csv
@@ -108,47 +109,47 @@ pub(crate) struct PointFiles {
 /// gzip -c trips.ndjson | curl localhost:3000/trips/points -H 'Content-Encoding: gzip' --data-binary @-
 /// ```
 ///
-/// A request whose answer did not arrive may be sent again, if it has an `Idempotency-Key`: its points are then counted once. Keys
-/// are remembered for a day.
+/// A request with an `Idempotency-Key` can be retried if its response was lost: the points are added once. Keys are
+/// stored for a day.
 #[utoipa::path(post, path = "/{layer}/points", tag = "writes",
     params(
         ("layer" = String, Path, description = "A layer of the store", example = "trips"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A text of the client's choice, 1 to 255 printable ASCII \
-            characters; the same request has the same one", example = "7f3a"),
-        ("Content-Encoding" = Option<String>, Header, description = "gzip or zstd, where the body is packed", example = "identity"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Key chosen by the client, 1 to 255 printable ASCII \
+            characters; a retry of a request sends the same key", example = "7f3a"),
+        ("Content-Encoding" = Option<String>, Header, description = "gzip or zstd, if the body is compressed", example = "identity"),
         InQuery<ColumnOptions>,
         InQuery<InputOptions>),
     request_body(content((PointRows = "application/json"), (PointRows = "application/x-ndjson"),
         (super::points::FeatureCollection = "application/geo+json"), (PointFiles = "multipart/form-data"))),
     security((), ("token" = [])),
     responses(
-        (status = 200, description = "What became of the points", body = IngestReply),
-        (status = 400, description = "The body or a parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The numbers of accepted and rejected points", body = IngestReply),
+        (status = 400, description = "Invalid body or parameter", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer; PUT /{layer} makes it", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is beyond limits.ingest_body or limits.ingest_points", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer; PUT /{layer} creates it", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds limits.ingest_body or limits.ingest_points", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key was used for another request", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It took too long; with an Idempotency-Key it may be sent again", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The request timed out; with an Idempotency-Key it can be retried", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     request: Request,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (parts, body) = request.into_parts();
-    app.writable(&parts.headers)?;
-    let layer = app.stored(&name)?;
+    app.writable_store(&parts.headers)?;
+    let layer = app.stored_layer(&name)?;
     let ingest = IngestRequest::read(&app, &layer, &parts.headers, query.unwrap_or_default())?;
     let shared = Arc::clone(&app);
     let reply = if media_type(&parts.headers) == FORM {
         let (form, feed) = Form::of(&parts.headers, body, ingest.limit_bytes)?;
-        let work = move |permit: &WritePermit| ingest.add(&shared, &layer, permit, |points| points.take_form(form));
+        let work = move |permit: &WritePermit| ingest.add(&shared, &layer, permit, |batch| batch.read_form(form));
         app.write_limiter.run(feed.feed(), work).await?
     } else {
         let media_type = content_type(&parts.headers);
@@ -159,30 +160,31 @@ pub(crate) async fn add(
             }
         };
         let work = move |permit: &WritePermit| {
-            ingest.add(&shared, &layer, permit, |points| points.take(body, media_type.as_deref(), NAME))
+            ingest.add(&shared, &layer, permit, |batch| batch.read_body(body, media_type.as_deref(), BODY_NAME))
         };
         app.write_limiter.run(rest, work).await?
     };
-    app.maintenance.changed(&name);
+    app.maintenance.notify_points_changed(&name);
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-/// What is to be done with a body.
+/// The parameters and headers of an ingest request.
 #[derive(Debug)]
 struct IngestRequest {
     compression: Compression,
+    /// The idempotency key.
     key: Option<String>,
-    /// The query, which is part of the request that a key stands for.
+    /// The query string, a part of the digest of the idempotency key.
     query: String,
     columns: Columns,
     options: ReadOptions,
-    /// The column of the layer's weights.
+    /// The weight column of the layer.
     weight: Option<String>,
     limit_bytes: u64,
     limit_points: u64,
 }
 
-/// The points of a body, or of the files of a form.
+/// The points of a body, or of all files of a form.
 struct IngestBatch<'r> {
     request: &'r IngestRequest,
     permit: &'r WritePermit,
@@ -192,49 +194,58 @@ struct IngestBatch<'r> {
     batch: Batch,
     report: ScanReport,
     beyond_map: u64,
-    /// Of the query and all content, where the request has a key.
+    /// The digest of the query and all content, if the request has an idempotency key.
     digest: Option<XxHash64>,
 }
 
 impl IngestRequest {
-    fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> Answer<Self> {
+    fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> HttpResult<Self> {
         let weight = layer.snapshot().description().weight.clone();
         let (columns, options) = columns(&query, weight.as_deref())?;
         let limit_bytes = app.config.limits.ingest_body.bytes();
         if let Some(ContentLength(length)) = headers.typed_get().filter(|ContentLength(length)| *length > limit_bytes) {
-            let why = format!("the body has {length} bytes, more than the {limit_bytes} that it allows");
-            return Err(Problem::too_large("limits.ingest_body", why));
+            let detail = format!("the body has {length} bytes, which exceeds the limit of {limit_bytes}");
+            return Err(Problem::too_large("limits.ingest_body", detail));
         }
         let compression = Compression::of(headers)?;
         if compression != Compression::None && media_type(headers) == FORM {
-            return Err(Problem::media_type("a compressed form is not read; compress the files in it instead"));
+            return Err(Problem::media_type("a form must not be compressed; compress the files in it instead"));
         }
         let limit_points = app.config.limits.ingest_points;
-        Ok(Self { compression, key: key(headers)?, query, columns, options, weight, limit_bytes, limit_points })
+        Ok(Self {
+            compression,
+            key: idempotency_key(headers)?,
+            query,
+            columns,
+            options,
+            weight,
+            limit_bytes,
+            limit_points,
+        })
     }
 
-    /// Reads the points by `take`, and adds them to the layer.
+    /// Reads the points by `read`, and appends them to the layer.
     fn add(
         &self,
         app: &App,
         layer: &StoredLayer,
         permit: &WritePermit,
-        take: impl FnOnce(&mut IngestBatch<'_>) -> Answer<()>,
-    ) -> Answer<IngestReply> {
-        let mut points = IngestBatch {
+        read: impl FnOnce(&mut IngestBatch<'_>) -> HttpResult<()>,
+    ) -> HttpResult<IngestReply> {
+        let mut ingested = IngestBatch {
             request: self,
             permit,
             columns: self.columns.clone(),
             options: self.options.clone(),
-            limit: ContentLimit { bytes: self.limit_bytes, taken: 0 },
+            limit: ContentLimit { max_bytes: self.limit_bytes, read_bytes: 0 },
             batch: Batch::default(),
             report: ScanReport::default(),
             beyond_map: 0,
             digest: self.key.as_ref().map(|_| XxHash64::with_seed(0)),
         };
-        points.mark(self.query.as_bytes());
-        take(&mut points)?;
-        let IngestBatch { batch, report, beyond_map, digest, .. } = points;
+        ingested.hash_delimited(self.query.as_bytes());
+        read(&mut ingested)?;
+        let IngestBatch { batch, report, beyond_map, digest, .. } = ingested;
         let (accepted, rejected) = (batch.len() as u64, report.rejected);
         let stop = permit.stop();
         if stop.load(Ordering::Relaxed) {
@@ -246,14 +257,14 @@ impl IngestRequest {
         let repeated = if batch.is_empty() {
             false
         } else {
-            match layer.append(batch, request).map_err(|error| app.refused(layer, error))? {
+            match layer.append(batch, request).map_err(|error| app.change_problem(layer, error))? {
                 AppendOutcome::Appended => false,
                 AppendOutcome::Duplicate(_) => true,
             }
         };
         app.metrics.ingested(if repeated { 0 } else { accepted }, rejected, beyond_map, repeated);
         let reply = |rejection: Rejection| RejectionReply {
-            file: Some(rejection.input).filter(|input| input != NAME),
+            file: Some(rejection.input).filter(|input| input != BODY_NAME),
             row: rejection.row,
             reason: rejection.reason,
         };
@@ -270,55 +281,56 @@ impl IngestRequest {
 }
 
 impl IngestBatch<'_> {
-    /// Adds to the digest what separates bodies, and has no zero in it.
-    fn mark(&mut self, text: &[u8]) {
+    /// Adds `text`, which contains no zero byte, and a zero byte as the delimiter to the digest.
+    fn hash_delimited(&mut self, text: &[u8]) {
         if let Some(digest) = &mut self.digest {
             digest.write(text);
             digest.write_u8(0);
         }
     }
 
-    /// Reads the files of a form. Texts before the first one are parameters, as those of the query.
-    fn take_form(&mut self, mut form: Form) -> Answer<()> {
+    /// Reads the files of a form. Text fields before the first one are parameters, like those of the query string.
+    fn read_form(&mut self, mut form: Form) -> HttpResult<()> {
         let mut query = self.request.query.clone();
         let mut files = 0;
         while let Some(field) = form.next()? {
             match field {
-                // A field that nobody filled in, or a choice of files without any.
+                // A blank text field, or a file input without a selection.
                 FormField::Text { text, .. } if text.trim().is_empty() => {}
                 FormField::File(FormFile { name, .. }) if name.is_empty() => {}
                 FormField::Text { name, .. } if files > 0 => {
-                    let why = "it comes after a file; send parameters before the files, or in the query string";
-                    return Err(Problem::parameter(&name, why));
+                    let detail =
+                        "the parameter follows a file; send parameters before the files, or in the query string";
+                    return Err(Problem::parameter(&name, detail));
                 }
                 FormField::Text { name, text } => {
                     let pair = query_string(&[(name.as_str(), text)]);
                     query = if query.is_empty() { pair } else { format!("{query}&{pair}") };
                     (self.columns, self.options) = columns(&query, self.request.weight.as_deref())?;
-                    self.mark(query.as_bytes());
+                    self.hash_delimited(query.as_bytes());
                 }
                 FormField::File(FormFile { name, media_type, body }) => {
                     files += 1;
-                    self.mark(name.as_bytes());
+                    self.hash_delimited(name.as_bytes());
                     let media_type = Some(media_type).filter(|media_type| !media_type.is_empty());
-                    self.take(body, media_type.as_deref(), &name)?;
-                    self.mark(b"");
+                    self.read_body(body, media_type.as_deref(), &name)?;
+                    self.hash_delimited(b"");
                 }
             }
         }
         if files == 0 {
-            return Err(Problem::body("the form has no file; send one as curl -F file=@points.csv does"));
+            return Err(Problem::body("the form has no file; send one, such as with curl -F file=@points.csv"));
         }
         Ok(())
     }
 
-    /// Reads the points of a body, which messages call `name`.
-    fn take(&mut self, body: RequestBody, media_type: Option<&str>, name: &str) -> Answer<()> {
+    /// Reads the points of a body; `name` is its name in messages.
+    fn read_body(&mut self, body: RequestBody, media_type: Option<&str>, name: &str) -> HttpResult<()> {
         let Self { request, permit, columns, options, limit, batch, report, beyond_map, digest } = self;
         let stop = permit.stop();
         let mut grow = || permit.grow();
         let read = |content: &mut dyn Read| -> Result<(), Error> {
-            let source = read_as(content, media_type, uncompressed(name), options)?;
+            let source = read_as(content, media_type, without_compression_suffix(name), options)?;
             let query = Query::default()
                 .with_names(columns.clone())
                 .with_weights(true)
@@ -350,23 +362,23 @@ impl IngestBatch<'_> {
             Ok(())
         };
         let read = body.read(request.compression, limit, digest.as_mut(), &mut grow, read)?;
-        // A form may have several files, of which the message has to name one.
-        let place = if name == NAME { String::new() } else { format!("{name}: ") };
+        // The message names the file of a form, which may have several.
+        let prefix = if name == BODY_NAME { String::new() } else { format!("{name}: ") };
         read.map_err(|error| match error {
-            Error::Input { message, .. } => Problem::body(format!("{place}{}", message.with_keys())),
-            Error::MediaType { .. } => Problem::media_type(format!("{place}{error}")),
+            Error::Input { message, .. } => Problem::body(format!("{prefix}{}", message.with_keys())),
+            Error::MediaType { .. } => Problem::media_type(format!("{prefix}{error}")),
             error => error.into(),
         })?;
         if batch.len() as u64 > request.limit_points {
-            let why = format!("the body holds more than the {} points that it allows", request.limit_points);
-            return Err(Problem::too_large("limits.ingest_points", why));
+            let detail = format!("the body exceeds the limit of {} points", request.limit_points);
+            return Err(Problem::too_large("limits.ingest_points", detail));
         }
         Ok(())
     }
 }
 
-/// The columns that a query names, `weight` among them where it names none, and how the rows are read.
-fn columns(query: &str, weight: Option<&str>) -> Answer<(Columns, ReadOptions)> {
+/// Reads the columns and input options of a query; the weight column is `weight` if the query names none.
+fn columns(query: &str, weight: Option<&str>) -> HttpResult<(Columns, ReadOptions)> {
     let mut fields = Fields::from_query(query)?;
     let columns = fields.read::<ColumnOptions>()?.columns();
     let options = fields.read::<InputOptions>()?.read_options();
@@ -374,12 +386,12 @@ fn columns(query: &str, weight: Option<&str>) -> Answer<(Columns, ReadOptions)> 
     Ok((Columns { weight: columns.weight.or_else(|| weight.map(str::to_owned)), ..columns }, options))
 }
 
-/// The name of a file without the ending of its compression, which the content tells.
-fn uncompressed(name: &str) -> &str {
+/// The filename without a compression suffix; the compression is detected from the content.
+fn without_compression_suffix(name: &str) -> &str {
     name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name)
 }
 
-/// The request body of the contract: all media types that are read.
+/// Adds all supported media types to the request body in the `OpenAPI` document.
 pub(crate) fn add_media_types(content: &mut Value) {
     for media_type in MEDIA_TYPES {
         if content.get(media_type).is_none() {
@@ -393,28 +405,28 @@ pub(crate) fn add_media_types(content: &mut Value) {
 
 /// The media type of a form with files.
 const FORM: &str = "multipart/form-data";
-/// What messages of readers call the body.
-const NAME: &str = "body";
-/// The most rejections of a reply.
+/// The name of the body in messages.
+const BODY_NAME: &str = "body";
+/// The maximum number of rejections in a response.
 const MAX_REJECTIONS: usize = 1000;
-/// Points that a write holds without a permit for large writes.
+/// The number of points above which a write needs the permit of large writes.
 const MANY_POINTS: u64 = 1 << 17;
 
-/// The type of a body; `None` where the content decides.
+/// The media type of a body; `None` if the format is detected from the content.
 fn content_type(headers: &HeaderMap) -> Option<String> {
-    // curl calls everything a form.
-    let says_nothing = ["", "application/x-www-form-urlencoded"];
-    Some(media_type(headers)).filter(|media_type| !says_nothing.contains(&media_type.as_str()))
+    // curl sends the form type by default.
+    let unspecific = ["", "application/x-www-form-urlencoded"];
+    Some(media_type(headers)).filter(|media_type| !unspecific.contains(&media_type.as_str()))
 }
 
-/// The key of a request, if it has one.
-fn key(headers: &HeaderMap) -> Answer<Option<String>> {
+/// The idempotency key of a request.
+fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<String>> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
-    let fits = (1..=KeyedRequest::MAX_KEY_BYTES).contains(&key.len());
-    if !fits || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        let why = format!("it is not a text of 1 to {} printable ASCII characters", KeyedRequest::MAX_KEY_BYTES);
-        return Err(Problem::parameter(IDEMPOTENCY_KEY.as_str(), why));
+    let has_valid_length = (1..=KeyedRequest::MAX_KEY_BYTES).contains(&key.len());
+    if !has_valid_length || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        let detail = format!("expected 1 to {} printable ASCII characters", KeyedRequest::MAX_KEY_BYTES);
+        return Err(Problem::parameter(IDEMPOTENCY_KEY.as_str(), detail));
     }
     Ok(Some(key.to_owned()))
 }
@@ -429,16 +441,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_contract_and_the_documentation_list_the_media_types_that_are_read() {
-        let read: BTreeSet<&str> = MEDIA_TYPES.into_iter().chain([FORM]).collect();
-        let mut contract = serde_json::to_value(super::super::openapi::Contract::openapi()).unwrap();
-        let content = &mut contract["paths"]["/{layer}/points"]["post"]["requestBody"]["content"];
+    fn openapi_and_the_documentation_list_the_supported_media_types() {
+        let supported: BTreeSet<&str> = MEDIA_TYPES.into_iter().chain([FORM]).collect();
+        let mut document = serde_json::to_value(super::super::openapi::ApiDoc::openapi()).unwrap();
+        let content = &mut document["paths"]["/{layer}/points"]["post"]["requestBody"]["content"];
         add_media_types(content);
-        assert_eq!(content.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), read);
+        assert_eq!(content.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), supported);
         let text = include_str!("../../../docs/server.md");
         let table = text.split("## Uploads").nth(1).unwrap().split("\n## ").next().unwrap();
         let rows = table.lines().filter(|line| line.starts_with('|'));
         let types = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).filter(|code| code.contains('/'));
-        assert_eq!(types.collect::<BTreeSet<_>>(), read);
+        assert_eq!(types.collect::<BTreeSet<_>>(), supported);
     }
 }

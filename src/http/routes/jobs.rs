@@ -1,4 +1,4 @@
-//! `GET /jobs` and `POST /jobs/{name}/run`: what is drawn by the schedule.
+//! `GET /jobs` and `POST /jobs/{name}/run`: scheduled jobs.
 
 use std::sync::Arc;
 
@@ -13,83 +13,84 @@ use utoipa::ToSchema;
 
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::jobs::{Job, JobState, Outcome, Refusal, Run, Subject};
 use crate::spelling::nearest_first;
 
 /// The jobs of the configuration.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobsReply {
-    /// In the order of the configuration.
+    /// Jobs in the order of the configuration.
     jobs: Vec<JobReply>,
 }
 
 /// A job.
 #[derive(Debug, Serialize, ToSchema)]
 struct JobReply {
-    /// Its name.
+    /// Name of the job.
     #[schema(example = "rain")]
     name: String,
-    /// The layer that it draws; null if it reads points of its own.
+    /// Layer that the job renders; null if it reads inputs or a query.
     layer: Option<String>,
-    /// When it runs, as cron has it; null if only when it is asked to.
+    /// Schedule in cron syntax; null if the job runs only on request.
     #[schema(example = "*/15 * * * *")]
     schedule: Option<String>,
-    /// Where the schedule's clock stands.
+    /// Time zone of the schedule.
     #[schema(example = "Europe/Berlin")]
     timezone: Option<String>,
-    /// The places that it draws; none if it has only one, without a name.
+    /// Names of the places that the job renders; empty if there is only one, without a name.
     places: Vec<String>,
-    /// Where its pictures are put.
+    /// Path pattern of the pictures.
     #[schema(example = "imgs/{job}/{time}.png")]
     output: String,
-    /// Since when it runs; null if it does not.
+    /// Start of the current run; null if the job is not running.
     running_since: Option<String>,
-    /// When it starts next, a further attempt included; null while it runs, and if only when it is asked to.
+    /// Next start, including retries; null while the job is running, and without a schedule.
     next_start: Option<String>,
-    /// When it last ended well.
+    /// Time of the last successful run.
     last_success: Option<String>,
-    /// Its last runs, the newest first.
+    /// Last runs, newest first.
     history: Vec<RunReply>,
 }
 
-/// How a run went.
+/// A run of a job.
 #[derive(Debug, Serialize, ToSchema)]
 struct RunReply {
-    /// When its pictures were due.
+    /// Due time of the run.
     #[schema(example = "2026-01-31T12:15:00Z")]
     due: String,
-    /// When it started.
+    /// Start time of the run.
     started: String,
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     #[schema(example = 0.4)]
     took_s: f64,
-    /// Which attempt it was, from 1.
+    /// Number of the attempt, starting at 1.
     attempt: u32,
-    /// done or failed.
+    /// Outcome: done or failed.
     #[schema(example = "done")]
     outcome: &'static str,
-    /// Why it failed.
+    /// Error of a failed run.
     error: Option<String>,
-    /// The first pictures that it wrote.
+    /// First pictures that the run wrote.
     output: Vec<String>,
 }
 
-/// A run that begins.
+/// A started run.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StartedReply {
-    /// The job's name.
+    /// Name of the job.
     #[schema(example = "rain")]
     name: String,
-    /// When its pictures are due, which is now.
+    /// Due time of the run, the time of the request.
     due: String,
 }
 
 /// The jobs and their last runs
 ///
-/// Jobs are tables `[[jobs]]` of the configuration. The server runs them by their schedules, each once at a time.
+/// Jobs are `[[jobs]]` tables of the configuration. The server runs them on their schedules; runs of a job do not
+/// overlap.
 #[utoipa::path(get, path = "/jobs", tag = "server",
-    responses((status = 200, description = "All jobs; none is no error", body = JobsReply)))]
+    responses((status = 200, description = "All jobs; may be empty", body = JobsReply)))]
 pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
     let jobs = app.scheduler.planner().jobs().map(|(job, state, since, next)| reply(job, state, since, next)).collect();
     ([(header::CACHE_CONTROL, "no-store")], Json(JobsReply { jobs }))
@@ -101,32 +102,32 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
 /// curl -X POST localhost:3000/jobs/rain/run -H 'Authorization: Bearer TOKEN'
 /// ```
 ///
-/// It is answered at once; `GET /jobs` tells how the run went. The schedule goes on as if nothing had been.
+/// The response is sent immediately; `GET /jobs` returns the outcome of the run. The schedule is not affected.
 #[utoipa::path(post, path = "/jobs/{name}/run", tag = "server",
-    params(("name" = String, Path, description = "A job", example = "rain")),
+    params(("name" = String, Path, description = "Name of a job", example = "rain")),
     security((), ("token" = [])),
     responses(
-        (status = 202, description = "The run begins", body = StartedReply, headers(("Location" = String))),
+        (status = 202, description = "The run was started", body = StartedReply, headers(("Location" = String))),
         (status = 401, description = "The request must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It runs already", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown job", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The job is already running", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn run(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     base: BaseUrl,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
-    app.may_write(&headers)?;
+) -> HttpResult<Response<Body>> {
+    app.authorize_write(&headers)?;
     match app.scheduler.start(&name) {
         Ok(due) => {
-            let reply = StartedReply { name, due: second(due) };
+            let reply = StartedReply { name, due: format_time(due) };
             let headers = [(header::LOCATION, base.url("jobs")), (header::CACHE_CONTROL, "no-store".to_owned())];
             Ok((StatusCode::ACCEPTED, headers, Json(reply)).into_response())
         }
-        Err(Refusal::Running) => Err(Problem::conflict(format!("the job `{name}` runs already"))),
+        Err(Refusal::Running) => Err(Problem::conflict(format!("the job `{name}` is already running"))),
         Err(Refusal::Unknown) => {
             let jobs = app.config.jobs.iter().map(|job| job.name.as_str());
             let near = nearest_first(&name, jobs);
@@ -148,9 +149,9 @@ fn reply(job: &Job, state: &JobState, since: Option<Timestamp>, next: Option<Tim
         timezone: job.schedule.as_ref().map(|schedule| schedule.zone().to_owned()),
         places: job.places.iter().map(|place| place.name.clone()).filter(|name| !name.is_empty()).collect(),
         output: job.output.pattern().to_owned(),
-        running_since: since.map(second),
-        next_start: next.filter(|_| since.is_none()).map(second),
-        last_success: state.succeeded_s.map(of_seconds),
+        running_since: since.map(format_time),
+        next_start: next.filter(|_| since.is_none()).map(format_time),
+        last_success: state.succeeded_s.map(format_unix_s),
         history: state.history.iter().map(run_reply).collect(),
     }
 }
@@ -158,8 +159,8 @@ fn reply(job: &Job, state: &JobState, since: Option<Timestamp>, next: Option<Tim
 fn run_reply(run: &Run) -> RunReply {
     let Run { due_s, started_s, took_s, attempt, outcome, error, output } = run;
     RunReply {
-        due: of_seconds(*due_s),
-        started: of_seconds(*started_s),
+        due: format_unix_s(*due_s),
+        started: format_unix_s(*started_s),
         took_s: (took_s * 1e3).round() / 1e3,
         attempt: *attempt,
         outcome: if *outcome == Outcome::Done { "done" } else { "failed" },
@@ -168,11 +169,12 @@ fn run_reply(run: &Run) -> RunReply {
     }
 }
 
-/// A time to the second.
-fn second(time: Timestamp) -> String {
-    of_seconds(time.as_second())
+/// Formats a time to the second.
+fn format_time(time: Timestamp) -> String {
+    format_unix_s(time.as_second())
 }
 
-fn of_seconds(seconds: i64) -> String {
+/// Formats a Unix time in seconds.
+fn format_unix_s(seconds: i64) -> String {
     Timestamp::from_second(seconds).unwrap_or_default().to_string()
 }

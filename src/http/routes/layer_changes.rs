@@ -1,4 +1,4 @@
-//! `PUT /{layer}` and `DELETE /{layer}`: layers of the store come, are described and go.
+//! `PUT /{layer}` and `DELETE /{layer}`: creates, describes and removes layers of the store.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
@@ -31,17 +31,17 @@ parameter_set! {
         title: String = Declaration::new(Parameter::TITLE, Kind::Label).default("its name"),
         /// Attribution of the points.
         attribution: String = Declaration::new(Parameter::ATTRIBUTION, Kind::Label),
-        /// Column that the weights are read from, which names their unit; `none` for points without weights.
-        weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the usual columns"),
-        /// Age, by their own times, at which points are removed: `90s`, `30m`, `1h`, `30d`.
-        keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("any age").example("30d"),
-        /// Style parameters, as those of a tile, for what a request does not set.
+        /// Column of the weights, which is also their unit; `none` for points without weights.
+        weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the known column names"),
+        /// Retention: points whose time is older are removed: `90s`, `30m`, `1h`, `30d`.
+        keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("unlimited").example("30d"),
+        /// Default style parameters of the layer, the same as those of tiles.
         style: RawJson = Declaration::new(Parameter::STYLE, Kind::Json),
     }
 }
 
 request_body! {
-    /// The description of a layer. All of it may be left out.
+    /// The description of a layer. All members are optional.
     LayerRequest(LayerOptions),
     example: {"title": "Taxi trips", "keep": "30d", "style": {"scheme": "fire", "radius": "500m"}}
 }
@@ -49,52 +49,51 @@ request_body! {
 /// A layer of the store.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct StoredReply {
-    /// Its name in addresses.
+    /// Name of the layer in URLs.
     #[schema(example = "trips")]
     name: String,
-    /// What people call it.
+    /// Title of the layer.
     title: Option<String>,
-    /// Whom to thank for the points.
+    /// Attribution of the points.
     attribution: Option<String>,
-    /// What the weights count.
+    /// Name of the weights.
     weight: Option<String>,
-    /// How old points may become.
+    /// Retention of the points.
     #[schema(example = "30d")]
     keep: Option<String>,
-    /// How it is drawn unless a request says otherwise.
+    /// Default style parameters of the layer.
     style: std::collections::BTreeMap<String, String>,
-    /// How many points there are.
+    /// Number of points.
     points: u64,
-    /// Changes with the points and with what is said of them.
+    /// Version of the layer, which changes with the points and the description.
     version: String,
 }
 
-/// Make a layer, or describe it
+/// Create or describe a layer
 ///
 /// ```sh
 /// curl -X PUT localhost:3000/trips
 /// curl -X PUT localhost:3000/trips -H 'Authorization: Bearer TOKEN' --json '{"title": "Taxi trips", "keep": "30d"}'
 /// ```
 ///
-/// A layer that is new has no points yet: `POST /{layer}/points` adds them. One that is there keeps its points; what the body
-/// says takes the place of what was said before, and without a body it stays as it is. The store's folder is made with its first
-/// layer.
+/// A new layer has no points: `POST /{layer}/points` adds them. An existing layer keeps its points; the body replaces
+/// its description, and without a body nothing changes. The folder of the store is created with its first layer.
 #[utoipa::path(put, path = "/{layer}", tag = "writes",
     params(("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips")),
     request_body(content = Option<LayerRequest>, content_type = "application/json"),
     security((), ("token" = [])),
     responses(
-        (status = 200, description = "The layer existed already", body = StoredReply),
-        (status = 201, description = "The layer is new", body = StoredReply, headers(("Location" = String))),
-        (status = 400, description = "The name or the description is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The layer already existed", body = StoredReply),
+        (status = 201, description = "The layer was created", body = StoredReply, headers(("Location" = String))),
+        (status = 400, description = "Invalid name or description", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
@@ -102,15 +101,15 @@ pub(crate) async fn put(
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
-    app.writable(&headers)?;
-    check_layer_name(&name).map_err(|why| Problem::parameter("layer", why))?;
-    app.not_of_inputs(&name)?;
+) -> HttpResult<Response<Body>> {
+    app.writable_store(&headers)?;
+    check_layer_name(&name).map_err(|detail| Problem::parameter("layer", detail))?;
+    app.check_not_input_layer(&name)?;
     let description = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
     let shared = Arc::clone(&app);
     let work = move |_: &_| shared.put(&name, description);
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
-    app.maintenance.described();
+    app.maintenance.notify_retention_changed();
     let location = is_new.then(|| [(header::LOCATION, base.url(&reply.name))]);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, location, [(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
@@ -125,34 +124,38 @@ pub(crate) async fn put(
     params(("layer" = String, Path, description = "A layer of the store", example = "trips")),
     security((), ("token" = [])),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "The layer was removed"),
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "The server takes no writes, or none from that origin", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is one of inputs, which stay as they are", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
-    app.writable(&headers)?;
-    app.stored(&name)?;
+) -> HttpResult<Response<Body>> {
+    app.writable_store(&headers)?;
+    app.stored_layer(&name)?;
     let shared = Arc::clone(&app);
     let work = move |_: &_| Ok(shared.store.remove(&name)?);
     let existed = app.write_limiter.run(std::future::ready(()), work).await?;
-    if existed { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Problem::not_found("it is gone already")) }
+    if existed {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(Problem::not_found("the layer was already removed"))
+    }
 }
 
-/// What a body says of a layer.
-fn description(app: &App, body: &[u8]) -> Answer<Description> {
+/// Reads the description of a layer in a request body.
+fn description(app: &App, body: &[u8]) -> HttpResult<Description> {
     let mut fields = Fields::from_json(body)?;
     let LayerOptions { title, attribution, weight, keep, style } = fields.read()?;
     fields.finish()?;
     if keep.is_some_and(|keep| keep.as_secs() == 0) {
-        return Err(Problem::parameter("keep", "nothing would stay; give 1s or more"));
+        return Err(Problem::parameter("keep", "0 would remove all points; expected 1s or more"));
     }
     let mut description =
         Description { title, attribution, weight, keep_s: keep.map(TimeSpan::as_secs), ..Description::default() };
@@ -168,21 +171,21 @@ fn description(app: &App, body: &[u8]) -> Answer<Description> {
 }
 
 impl App {
-    /// Makes the layer, or describes it. Answers whether it is new.
-    fn put(&self, name: &str, description: Option<Description>) -> Answer<(StoredReply, bool)> {
+    /// Creates or describes the layer. Returns whether it was created.
+    fn put(&self, name: &str, description: Option<Description>) -> HttpResult<(StoredReply, bool)> {
         let store = &self.store;
         if store.layer(name)?.is_none() {
             match store.create(name, description.clone().unwrap_or_default()) {
                 Ok(layer) => return Ok((reply(&layer), true)),
-                // Somebody else was faster.
+                // A concurrent request created it.
                 Err(Error::Invalid { parameter: Parameter::LAYER, .. }) => {}
                 Err(Error::Input { message, .. }) => return Err(Problem::conflict(message.with_keys())),
                 Err(error) => return Err(error.into()),
             }
         }
-        let layer = self.stored(name)?;
+        let layer = self.stored_layer(name)?;
         if let Some(description) = description {
-            layer.set_description(description).map_err(|error| self.refused(&layer, error))?;
+            layer.set_description(description).map_err(|error| self.change_problem(&layer, error))?;
         }
         Ok((reply(&layer), false))
     }

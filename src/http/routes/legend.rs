@@ -1,4 +1,4 @@
-//! `GET /{layer}/legend.png` and `legend.json`: what the colors of a layer's picture mean.
+//! `GET /{layer}/legend.png` and `legend.json`: the legend of a layer's picture.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::geo::{Bounds, TileCoord};
-use crate::http::parameters::canvas_parameters::{Beyond, canvas, fitting};
+use crate::http::parameters::canvas_parameters::{PolarRows, canvas, fitted_canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;
 use crate::http::parameters::openapi::InQuery;
@@ -20,57 +20,57 @@ use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SI
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, png_response};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, parameter_set};
 
-/// What the colors of a picture mean.
+/// The legend of a picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct LegendReply {
-    /// The layer's title.
+    /// Title of the legend.
     title: String,
-    /// The values of the coldest and the hottest color; null for the classic blend, whose colors are absolute.
+    /// Values of the coldest and the hottest color; null for the classic blend, whose colors are absolute.
     span: Option<SpanReply>,
-    /// Round values, and where they stand.
+    /// Ticks at round values.
     ticks: Vec<TickReply>,
-    /// Colors from cold to hot, evenly spread, as `#rrggbbaa`.
+    /// Evenly spaced colors from cold to hot, as `#rrggbbaa`.
     colors: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct TickReply {
-    /// From 0, the coldest color, to 1, the hottest.
+    /// Position from 0, the coldest color, to 1, the hottest.
     position: f64,
-    /// The value there.
+    /// Value of the tick.
     value: f64,
-    /// The value as it is written.
+    /// Formatted value.
     label: String,
 }
 
 parameter_set! {
-    /// A legend, and the picture or the tiles that it explains.
+    /// A legend, and the picture or tiles that it belongs to.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct LegendOptions {
         title: String = TITLE.default("the layer's title"),
         pixel_ratio: f64 = PIXEL_RATIO,
-        /// Zoom of the tiles that the legend is for, in place of a picture; a fraction is rounded to the nearest whole zoom.
+        /// Zoom, for the legend of tiles instead of a picture; a fraction is rounded to the nearest integer.
         zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).example("10"),
-        bounds: Bounds = BOUNDS.default("what fits the layer"),
+        bounds: Bounds = BOUNDS.default("fitted to the layer"),
     }
 }
 
 parameter_set! {
-    /// The size of the picture that a legend explains.
+    /// The size of the picture that a legend belongs to.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct SizeOptions {
         size: Size = SIZE,
     }
 }
 
-/// Reads the picture whose colors a legend explains, the title and the pixel ratio.
-fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, String, f32)> {
+/// Reads the render request of the picture, the title and the pixel ratio of a legend.
+fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let LegendOptions { title, pixel_ratio, zoom, bounds } = fields.read()?;
@@ -78,7 +78,7 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
     let ratio = pixel_ratio.unwrap_or(1.0) as f32;
     if let Some(Zoom(zoom)) = zoom {
         if bounds.is_some() {
-            return Err(Problem::parameter("zoom", "tiles of a zoom have no bounds; leave one of the two out"));
+            return Err(Problem::parameter("zoom", "zoom and bounds are mutually exclusive; omit one of them"));
         }
         let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
         fields.finish()?;
@@ -93,32 +93,34 @@ fn read_request(app: &App, layer: &str, query: &str) -> Answer<(RenderRequest, S
     let style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = match bounds {
-        Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, Beyond::Empty)?,
-        None => fitting(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?,
+        Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, PolarRows::Pad)?,
+        None => {
+            fitted_canvas(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?
+        }
     };
     Ok((style.on(&app.config.limits, &layer, canvas)?, title, ratio))
 }
 
-/// The legend of a layer's picture, as a picture
+/// The legend of a layer's picture as a PNG
 ///
-/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
-/// picture of the whole layer.
+/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is
+/// that of a picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
         InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_png(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend/{title}/{ratio}/{}", request.key());
     let tag = etag(&key);
@@ -134,23 +136,23 @@ pub(crate) async fn legend_png(
     Ok(png_response(&headers, bytes, &tag, &app.config.server.cache_control))
 }
 
-/// The legend of a layer's picture, as numbers
+/// The legend of a layer's picture as JSON
 ///
-/// Takes the parameters of the picture that it explains, or with `zoom` those of tiles. Without `bounds` or `zoom` that is a
-/// picture of the whole layer.
+/// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is
+/// that of a picture of the whole layer.
 #[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
         InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", body = LegendReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_json(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend.json/{title}/{ratio}/{}", request.key());
     let shared = Arc::clone(&app);

@@ -1,4 +1,4 @@
-//! `GET /_/metrics`: counters for Prometheus.
+//! `GET /_/metrics`: metrics for Prometheus.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use axum::response::IntoResponse;
 use prometheus_client::encoding::text::encode;
 
 use crate::http::server::App;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
-/// What the server did, for Prometheus
+/// Metrics for Prometheus
 #[utoipa::path(get, path = "/_/metrics", tag = "server",
     responses(
-        (status = 200, description = "Counters in the OpenMetrics text format", body = String,
+        (status = 200, description = "Metrics in the OpenMetrics text format", body = String,
             content_type = "application/openmetrics-text"),
-        (status = 500, description = "They could not be written", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The metrics could not be encoded", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body>> {
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> HttpResult<Response<Body>> {
     let metrics = &app.metrics;
     metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);
@@ -27,12 +27,12 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer<Response<Body
     set_layers(&app);
     set_jobs(&app);
     let mut text = String::new();
-    encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be written"))?;
+    encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be encoded"))?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text).into_response())
 }
 
-/// Sets the gauges of the layers that exist now.
+/// Sets the gauges of the current layers.
 fn set_layers(app: &App) {
     let metrics = &app.metrics;
     for family in [&metrics.layer_points, &metrics.layer_segments, &metrics.layer_commits] {

@@ -1,4 +1,4 @@
-//! A file for each route: its documentation, its handler and its reply.
+//! The routes, one file each: API documentation, handler and response types.
 
 pub(crate) mod bbox;
 pub(crate) mod bridge;

@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the contract.
+//! `GET /openapi.json`: the `OpenAPI` document.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
 use crate::http::server::App;
 
-/// The contract, `OpenAPI` 3.1.
+/// The `OpenAPI` 3.1 document of the server.
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(title = "Kiln", description = "Heat maps from weighted points: PNG overlays with their bounds.",
@@ -46,35 +46,35 @@ use crate::http::server::App;
         openapi,
     ),
     tags(
-        (name = "overlays", description = "Pictures that are written, for `L.imageOverlay`"),
-        (name = "layers", description = "Pictures of a layer"),
-        (name = "writes", description = "Layers of the store, and points into them"),
-        (name = "server", description = "The server itself"),
-        (name = "bridge", description = "The old PHP page's requests. They are answered by POST too, as forms, and at `/twine.heatmap.php`"),
+        (name = "overlays", description = "Stored pictures for `L.imageOverlay`"),
+        (name = "layers", description = "Tiles, pictures, points and statistics of layers"),
+        (name = "writes", description = "Changes to the layers of the store"),
+        (name = "server", description = "Catalog, jobs, health and metrics of the server"),
+        (name = "bridge", description = "Legacy API of the old PHP page. It also accepts POST with a form, and the path `/twine.heatmap.php`"),
     ),
 )]
-pub(crate) struct Contract;
+pub(crate) struct ApiDoc;
 
-/// The contract
+/// The API description
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let contract = serde_json::to_value(Contract::openapi()).map(|mut contract| {
+    let document = serde_json::to_value(ApiDoc::openapi()).map(|mut document| {
         let layers = app.catalog.layers();
         let layers: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
-        specify(&mut contract, &layers);
-        contract
+        add_schemas(&mut document, &layers);
+        document
     });
-    ([(header::CACHE_CONTROL, "no-cache")], Json(contract.unwrap_or_default()))
+    ([(header::CACHE_CONTROL, "no-cache")], Json(document.unwrap_or_default()))
 }
 
-/// Adds the layers of this server, and the schemas of path parameters.
-fn specify(contract: &mut Value, layers: &[&str]) {
-    super::ingest::add_media_types(&mut contract["paths"]["/{layer}/points"]["post"]["requestBody"]["content"]);
-    contract["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
-    let operations = contract["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+/// Adds the media types of uploads, the security scheme, the names of the layers, and the schemas of path parameters.
+fn add_schemas(document: &mut Value, layers: &[&str]) {
+    super::ingest::add_media_types(&mut document["paths"]["/{layer}/points"]["post"]["requestBody"]["content"]);
+    document["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
+    let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
-    // An index would put a null where there are no parameters.
+    // Indexing would insert a null into operations without parameters.
     let parameters = operations.flat_map(|operation| {
         let writes = operation["tags"][0] == "writes";
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
@@ -115,9 +115,9 @@ mod tests {
     use crate::parameters::ParameterSet;
 
     #[test]
-    fn the_contract_names_every_parameter_of_a_style() {
-        let contract = serde_json::to_value(Contract::openapi()).unwrap();
-        let overlay = &contract["components"]["schemas"]["OverlayRequest"]["properties"];
+    fn the_document_lists_every_style_parameter() {
+        let document = serde_json::to_value(ApiDoc::openapi()).unwrap();
+        let overlay = &document["components"]["schemas"]["OverlayRequest"]["properties"];
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
         for path in [
             "/{layer}",
@@ -129,7 +129,7 @@ mod tests {
             "/{layer}/frames",
             "/overlays/legend.png",
         ] {
-            let listed = contract["paths"][path]["get"]["parameters"].as_array().unwrap();
+            let listed = document["paths"][path]["get"]["parameters"].as_array().unwrap();
             let names: BTreeSet<&str> = listed.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
             for name in StyleOptions::names() {
                 assert!(names.contains(name) && of_overlay.contains(name), "{path}: {name}");

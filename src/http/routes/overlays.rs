@@ -1,4 +1,4 @@
-//! `POST /overlays`: a picture for `L.imageOverlay`.
+//! `POST /overlays`: renders a picture for `L.imageOverlay`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,7 +16,7 @@ use crate::geo::{Bounds, Projection};
 use crate::http::parameters::area::Area;
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::canvas_parameters::{
-    Beyond, canvas, check_coordinate_space, coordinate_space_of, fitting, usual_projection,
+    PolarRows, canvas, check_coordinate_space, coordinate_space_of, default_projection, fitted_canvas,
 };
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
@@ -29,7 +29,7 @@ use crate::http::server::clock::now_s;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::etag::{etag, png_response};
 use crate::http::server::overlay_cache::Overlay;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::{Scale, SpanReply};
 use crate::images::ImageName;
 use crate::layer::{FilterOptions, Size, StyleOptions};
@@ -38,50 +38,51 @@ use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 use crate::raster::Curve;
 use crate::source::{PointSet, Query, ReadOptions, ResidentPoints, read};
 
-/// The points themselves, where `png` is false.
+/// The points within the bounds, if `png` is false.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct PointsReply {
-    /// `[latitude, longitude, weight]` each, as `L.heatLayer` takes them.
+    /// `[latitude, longitude, weight]` of each point, as for `L.heatLayer`.
     #[schema(value_type = Vec<Vec<f64>>, example = json!([[59.33, 18.07, 1.0]]))]
     points: Vec<(f64, f64, f32)>,
-    /// Points within the bounds, in all.
+    /// Total number of points within the bounds.
     total: u64,
-    /// Whether `points` holds only the first of them.
+    /// Whether `points` contains only the first points.
     truncated: bool,
-    /// The bounds of the request.
+    /// Requested bounds.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
 }
 
-/// What POST /overlays answers with 200.
+/// The 200 response of POST /overlays.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-#[allow(dead_code, reason = "it documents what is answered")]
+#[allow(dead_code, reason = "documents the response in OpenAPI")]
 pub(crate) enum OverlayOrPoints {
-    /// A picture that existed already.
+    /// A picture that already existed.
     Overlay(Overlay),
-    /// The points, where `png` is false.
+    /// The points, if `png` is false.
     Points(PointsReply),
 }
 
 parameter_set! {
-    /// A picture to draw: its points and its bounds.
+    /// The points, bounds and size of a picture.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct OverlayOptions {
-        /// A layer of the catalog. Either this or `points`.
+        /// A layer of the catalog. Mutually exclusive with `points`.
         layer: String = LAYER,
-        /// Points in place of a layer: `[[lon, lat], …]`, `[[lon, lat, weight], …]`, objects with such members, or GeoJSON.
+        /// Points instead of a layer: `[[lon, lat], …]`, `[[lon, lat, weight], …]`, objects with such members, or
+        /// GeoJSON.
         points: RawJson = Declaration::new(Parameter::POINTS, Kind::Json),
-        bounds: Bounds = BOUNDS.default("what fits the points, with room for their dots"),
+        bounds: Bounds = BOUNDS.default("fitted to the points, padded by the radius of the dots"),
         size: Size = SIZE,
-        /// Whether a picture is drawn; if not, the response is the points within the bounds.
+        /// Whether to render a picture; if false, the response contains the points within the bounds.
         png: bool = Declaration::new(Parameter::PNG, Kind::Boolean).default("true"),
         polygon: RawJson = POLYGON,
     }
 }
 
 request_body! {
-    /// A picture to draw: its points, its bounds and its style.
+    /// A picture to render: points, bounds, size, projection, filter and style.
     OverlayRequest(OverlayOptions, ProjectionOptions, FilterOptions, StyleOptions),
     example: {
         "layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [800, 600],
@@ -90,39 +91,39 @@ request_body! {
 }
 
 parameter_set! {
-    /// The legend of a known span. `vmin` and `vmax` are required.
+    /// The legend of a given span. `vmin` and `vmax` are required.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct SpanLegendOptions {
         title: String = TITLE,
-        /// What the values count, such as `points per km²`.
+        /// Unit of the values, such as `points per km²`.
         unit: String = Declaration::new(Parameter::UNIT, Kind::Label),
         pixel_ratio: f64 = PIXEL_RATIO,
     }
 }
 
-/// Draw a picture, write it, and answer where it is
+/// Render a picture and return its URL and bounds
 ///
-/// The answer's `url` and `bounds` go straight into `L.imageOverlay(url, bounds)`. The same request within the time to live
-/// is answered with the same picture. With `png: false` the points themselves are answered instead, for `L.heatLayer`.
+/// `url` and `bounds` of the response are the arguments of `L.imageOverlay(url, bounds)`. The same request returns the
+/// same picture until it expires. With `png: false` the response contains the points instead, for `L.heatLayer`.
 #[utoipa::path(post, path = "/overlays", tag = "overlays", request_body = OverlayRequest,
     responses(
-        (status = 201, description = "The picture was drawn and written", body = Overlay),
-        (status = 200, description = "The picture existed already; or, with `png: false`, the points", body = OverlayOrPoints),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The request is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room for the picture", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "The picture was rendered", body = Overlay),
+        (status = 200, description = "The picture already existed; or, with `png: false`, the points", body = OverlayOrPoints),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<axum::body::Body>> {
+) -> HttpResult<Response<axum::body::Body>> {
     let mut fields = body_fields(&headers, &body)?;
-    let OverlayOptions { layer, points: given, bounds, size, png, polygon } = fields.read()?;
+    let OverlayOptions { layer, points: inline, bounds, size, png, polygon } = fields.read()?;
     let ProjectionOptions { projection } = fields.read()?;
     let style: StyleOptions = fields.read()?;
     let filter = Filter::read(&mut fields)?;
@@ -133,38 +134,38 @@ pub(crate) async fn create(
     };
     let filter = filter.within(area);
 
-    let (subject, projection, defaults) = match (layer, given) {
-        (Some(_), Some(_)) => return Err(Problem::parameter("points", "give either a layer or points, not both")),
+    let (subject, projection, defaults) = match (layer, inline) {
+        (Some(_), Some(_)) => return Err(Problem::parameter("points", "expected either a layer or points, not both")),
         (Some(name), None) => {
             let layer = app.layer(&name)?;
-            let projection = projection.unwrap_or_else(|| usual_projection(&layer));
+            let projection = projection.unwrap_or_else(|| default_projection(&layer));
             check_coordinate_space(layer.coordinate_space(), projection)?;
             let style = layer.style().clone();
             (Subject::Layer(layer), projection, style)
         }
         (None, Some(json)) => {
             let projection = projection.unwrap_or_default();
-            let points = points(&app, &json.0, projection).await?;
-            (Subject::Given(Arc::new(points)), projection, StyleOptions::default())
+            let points = read_points(&app, &json.0, projection).await?;
+            (Subject::Inline(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
             let layers = app.catalog.layers();
             let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
-            let why = format!("give a layer ({}) or points", names.join(", "));
-            return Err(Problem::parameter("layer", why));
+            let detail = format!("missing; expected a layer ({}) or points", names.join(", "));
+            return Err(Problem::parameter("layer", detail));
         }
     };
     let options = style.or(defaults);
     let scheme = app.schemes.find(options.scheme.as_deref())?;
     if !png.unwrap_or(true) {
         let bounds = bounds.or_else(|| subject.extent().bounds(projection.wraps())).unwrap_or(Bounds::WORLD);
-        return answer_points(&app, subject, &filter, bounds, projection).await;
+        return points_response(&app, subject, &filter, bounds, projection).await;
     }
     let size = size.unwrap_or_default();
     let canvas = if let Some(bounds) = bounds {
-        canvas(&app.config.limits, projection, bounds, size, Beyond::Cut)?
+        canvas(&app.config.limits, projection, bounds, size, PolarRows::Crop)?
     } else {
-        fitting(&app.config.limits, subject.extent(), projection, size, &options, &scheme)?
+        fitted_canvas(&app.config.limits, subject.extent(), projection, size, &options, &scheme)?
     };
     let request = RenderRequest { subject, filter, options, scheme, canvas };
     let rejected = request.rejected();
@@ -174,8 +175,8 @@ pub(crate) async fn create(
     Ok((status, headers, Json(overlay)).into_response())
 }
 
-/// The points of a request.
-async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<ResidentPoints> {
+/// Reads the inline points of a request.
+async fn read_points(app: &Arc<App>, json: &str, projection: Projection) -> HttpResult<ResidentPoints> {
     let (json, limit) = (json.to_owned(), app.config.limits.points);
     let space = coordinate_space_of(projection);
     let loaded = app.pool.run(move |stop| {
@@ -191,24 +192,24 @@ async fn points(app: &Arc<App>, json: &str, projection: Projection) -> Answer<Re
     match loaded.await? {
         Ok(resident) => Ok(resident),
         Err(Error::Cancelled) => {
-            Err(Problem::too_large("limits.points", format!("there are more than the {limit} points that it allows")))
+            Err(Problem::too_large("limits.points", format!("the request exceeds the limit of {limit} points")))
         }
         Err(Error::Input { message, .. }) => Err(Problem::parameter("points", message.with_keys())),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The picture as it was written, drawn now unless the same was drawn before. Its URLs are paths without a base yet.
-pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(Arc<Overlay>, StatusCode)> {
+/// Returns the overlay of a request, cached or newly rendered. Its URLs are paths without a base.
+pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> HttpResult<(Arc<Overlay>, StatusCode)> {
     request.check(&app.config.limits)?;
     let key = request.cache_key();
     let ttl_s = app.config.images.ttl.as_secs();
-    let is_there = |overlay: &Arc<Overlay>| {
+    let is_available = |overlay: &Arc<Overlay>| {
         let name: Option<ImageName> = overlay.filename.parse().ok();
         overlay.expires_at > now_s() && name.is_some_and(|name| app.images.path_of(name).exists())
     };
     if let Some(overlay) = app.overlays.0.get(&key) {
-        if is_there(&overlay) {
+        if is_available(&overlay) {
             app.metrics.cache(true);
             return Ok((overlay, StatusCode::OK));
         }
@@ -220,28 +221,28 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(A
         Err(guard) => guard,
     };
     app.metrics.cache(false);
-    let for_drawing = Arc::clone(app);
-    let to_render = request.clone();
-    let (drawn, name) = app
+    let shared_app = Arc::clone(app);
+    let render = request.clone();
+    let (image, name) = app
         .pool
         .run(move |stop: &AtomicBool| {
-            let timer = for_drawing.metrics.render();
-            let drawn = to_render.draw(&for_drawing, stop)?;
-            let name = for_drawing.images.write(now_s(), &drawn.png)?;
+            let timer = shared_app.metrics.render();
+            let image = render.draw(&shared_app, stop)?;
+            let name = shared_app.images.write(now_s(), &image.png)?;
             timer.done();
-            Ok((drawn, name))
+            Ok((image, name))
         })
         .await?;
     let filename = name.to_string();
-    app.bytes.insert(filename.clone(), drawn.png);
+    app.bytes.insert(filename.clone(), image.png);
     let canvas = &request.canvas;
     let overlay = Arc::new(Overlay {
         url: format!("imgs/{filename}"),
         bounds: corners(canvas.bounds()),
         size: [canvas.width(), canvas.height()],
-        legend: drawn.span.as_ref().and_then(|span| legend_path(&request, span)),
-        span: drawn.span,
-        points_drawn: drawn.points,
+        legend: image.span.as_ref().and_then(|span| legend_path(&request, span)),
+        span: image.span,
+        points_drawn: image.points,
         expires_at: name.created_s() + ttl_s,
         rejected: Vec::new(),
         filename,
@@ -250,22 +251,22 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> Answer<(A
     Ok((overlay, StatusCode::CREATED))
 }
 
-/// Responds with the points themselves.
-async fn answer_points(
+/// Responds with the points within the bounds.
+async fn points_response(
     app: &Arc<App>,
     subject: Subject,
     filter: &Filter,
     bounds: Bounds,
     projection: Projection,
-) -> Answer<Response<axum::body::Body>> {
-    let (found, total) = subject.answer_within(app, filter, bounds, projection).await?;
-    let points: Vec<(f64, f64, f32)> = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
+) -> HttpResult<Response<axum::body::Body>> {
+    let (points, total) = subject.fetch_points_within(app, filter, bounds, projection).await?;
+    let points: Vec<(f64, f64, f32)> = points.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
     let truncated = (points.len() as u64) < total;
     let reply = PointsReply { points, total, truncated, bounds: corners(bounds) };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-/// The path of the legend of a picture, with its query; `None` where it depends on the points of the request.
+/// Returns the path and query of the legend of a picture; `None` if it depends on inline points or a polygon.
 fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
     let mut options = StyleOptions { vmin: None, vmax: None, ..request.options.clone() };
     let mut query: Vec<(&str, String)> = Vec::new();
@@ -276,12 +277,12 @@ fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
                 ("vmax", span.vmax.to_string()),
                 ("unit", span.unit.clone()),
             ]);
-            // What the span has settled.
+            // These options affect only the span, which is given.
             options =
                 StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
             "overlays/legend.png".to_owned()
         }
-        // A polygon is too long for an address.
+        // A polygon is too long for a URL.
         Subject::Layer(_) if request.filter.area().is_some() => return None,
         Subject::Layer(layer) => {
             let canvas = &request.canvas;
@@ -293,28 +294,28 @@ fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
             query.extend(request.filter.pairs());
             format!("{}/legend.png", layer.name())
         }
-        Subject::Given(_) => return None,
+        Subject::Inline(_) => return None,
     };
     query.extend(options.pairs());
     Some(format!("{path}?{}", query_string(&query)))
 }
 
-/// The legend of a span that is known
+/// The legend of a given span
 ///
-/// POST /overlays answers the address of its picture's legend, which is one of these.
+/// The `legend` in the response of POST /overlays is usually a URL of this route.
 #[utoipa::path(get, path = "/overlays/legend.png", tag = "overlays", params(InQuery<SpanLegendOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn", body = Problem, content_type = "application/problem+json"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<axum::body::Body>> {
+) -> HttpResult<Response<axum::body::Body>> {
     let query = query.unwrap_or_default();
     let mut fields = Fields::from_query(&query)?;
     let SpanLegendOptions { title, unit, pixel_ratio } = fields.read()?;
@@ -323,13 +324,16 @@ pub(crate) async fn legend(
     let options: StyleOptions = fields.read()?;
     fields.finish()?;
     let (Some(vmin), Some(vmax)) = (options.vmin, options.vmax) else {
-        return Err(Problem::parameter(if options.vmin.is_none() { "vmin" } else { "vmax" }, "it has to be given"));
+        return Err(Problem::parameter(
+            if options.vmin.is_none() { "vmin" } else { "vmax" },
+            "missing; expected a number",
+        ));
     };
     let scheme = app.schemes.find(options.scheme.as_deref())?;
     let style = options.resolve(|_| Ok(scheme))?;
     let scale = Scale::of_span(style, [vmin, vmax], unit);
-    let why = "the scale of eqhist depends on the picture; ask for the layer's legend";
-    let scale = scale.ok_or_else(|| Problem::parameter("curve", why))?;
+    let detail = "the scale of eqhist depends on the points; request the layer's legend";
+    let scale = scale.ok_or_else(|| Problem::parameter("curve", detail))?;
     let key = format!("legend?{query}");
     let (bytes, was_cached) =
         app.bytes.get_or_make(&key, || app.pool.run(move |_| scale.legend(&title, pixel_ratio))).await?;

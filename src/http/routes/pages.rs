@@ -1,4 +1,5 @@
-//! The pages that people see, built into the binary: the map page that `make` builds where npm is, else a plain one.
+//! The embedded web pages: the map page, if npm was available to `make`, or else a plain one, and the API
+//! documentation.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -11,13 +12,13 @@ use flate2::read::GzDecoder;
 
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// A file of the plain pages.
+/// An embedded file of the plain pages.
 struct Asset {
     name: &'static str,
     content_type: &'static str,
@@ -29,7 +30,7 @@ const fn asset_of(name: &'static str, content_type: &'static str, bytes: &'stati
     Asset { name, content_type, bytes, is_gzipped: false }
 }
 
-/// The files of the plain pages, which need no build of `web/`.
+/// The files of the plain pages, which are served without a build of `web/`.
 const PLAIN: [Asset; 8] = [
     asset_of("page.js", SCRIPT, include_bytes!("../../../web/plain/page.js")),
     asset_of("page.css", STYLE, include_bytes!("../../../web/plain/page.css")),
@@ -37,7 +38,7 @@ const PLAIN: [Asset; 8] = [
     asset_of("leaflet.js", SCRIPT, include_bytes!("../../../web/plain/vendor/leaflet.js")),
     asset_of("leaflet.css", STYLE, include_bytes!("../../../web/plain/vendor/leaflet.css")),
     asset_of("land.json", "application/json", include_bytes!("../../../web/plain/vendor/land.json")),
-    // A quarter of their size otherwise, which is 1.4 MB of the binary.
+    // Compressed to a quarter of their size, which saves 1.4 MB of the binary.
     Asset {
         is_gzipped: true,
         ..asset_of("swagger-ui.css", STYLE, include_bytes!("../../../web/plain/vendor/swagger-ui.css.gz"))
@@ -48,11 +49,11 @@ const PLAIN: [Asset; 8] = [
     },
 ];
 
-/// The files of the built page, by their path in `web/dist`; none where it is not built.
+/// The files of the built page by path in `web/dist`; empty if it was not built.
 const BUILT: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// Names of built files change with what is in them.
-const FOREVER: &str = "public, max-age=31536000, immutable";
+/// The `Cache-Control` of built files, whose names contain a hash of their content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A file of the built page.
 fn built(name: &str) -> Option<&'static [u8]> {
@@ -65,12 +66,12 @@ pub(crate) async fn index(State(app): State<Arc<App>>) -> Response<Body> {
     page(&app, html)
 }
 
-/// The contract in Swagger UI.
+/// The API documentation in Swagger UI.
 pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
     page(&app, include_bytes!("../../../web/plain/docs.html"))
 }
 
-/// `/docs/` is `/docs`, whatever stands before it.
+/// Redirects `/docs/` to `/docs`, under any path prefix.
 pub(crate) async fn docs_with_slash() -> Redirect {
     Redirect::permanent("../docs")
 }
@@ -90,7 +91,8 @@ fn page(app: &App, html: &'static [u8]) -> Response<Body> {
     response
 }
 
-/// Scripts, styles and requests from here alone, and pictures from here and from the basemap's server.
+/// The content security policy: scripts, styles and requests from the server only, images also from the basemap's
+/// server.
 fn policy(basemap: &str) -> String {
     let space = if basemap.is_empty() { "" } else { " " };
     format!(
@@ -99,7 +101,7 @@ fn policy(basemap: &str) -> String {
     )
 }
 
-/// What a file is, by the ending of its name.
+/// The media type by the file extension.
 fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("js") => SCRIPT,
@@ -112,14 +114,14 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// A script, a style sheet, a picture or the outlines of the land.
-pub(crate) async fn asset(Path(name): Path<String>, request: HeaderMap) -> Answer<Response<Body>> {
+/// A script, style sheet, image or data file of the pages.
+pub(crate) async fn asset(Path(name): Path<String>, request: HeaderMap) -> HttpResult<Response<Body>> {
     if let Some(bytes) = built(&format!("assets/{name}")) {
-        // That of the licenses alone does not.
-        let kept = if content_type(&name).starts_with("text/plain") { "no-cache" } else { FOREVER };
+        // The name of the license file contains no hash.
+        let cache_control = if content_type(&name).starts_with("text/plain") { "no-cache" } else { IMMUTABLE };
         let headers = [
             (header::CONTENT_TYPE, content_type(&name)),
-            (header::CACHE_CONTROL, kept),
+            (header::CACHE_CONTROL, cache_control),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
         return Ok((headers, bytes).into_response());
@@ -146,17 +148,17 @@ pub(crate) async fn asset(Path(name): Path<String>, request: HeaderMap) -> Answe
     Ok((cached, headers, vary, plain).into_response())
 }
 
-/// Whether a response may be compressed with gzip.
+/// Whether the client accepts gzip.
 fn accepts_gzip(request: &HeaderMap) -> bool {
     let lists = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|coding| {
         let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-        let is_refused = quality.trim().strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0));
-        name.trim().eq_ignore_ascii_case("gzip") && !is_refused
+        let is_rejected = quality.trim().strip_prefix("q=").is_some_and(|quality| quality.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !is_rejected
     })
 }
 
-/// A small flame, so that browsers need not ask in vain.
+/// The favicon, as an SVG.
 pub(crate) async fn favicon() -> impl IntoResponse {
     const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="#7b2cbf"/><circle cx="16" cy="17" r="10" fill="#f3722c"/><circle cx="16" cy="18" r="5" fill="#fff3b0"/></svg>"##;
     ([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=86400")], ICON)
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_pictures_may_come_from_the_server_of_the_basemap() {
+    fn the_policy_allows_only_images_from_the_basemap_server() {
         assert!(policy("").contains("img-src 'self' data: blob:;") && !policy("").contains("unsafe"));
         let policy = policy("https://*.tiles.example");
         assert!(policy.contains("img-src 'self' data: blob: https://*.tiles.example;"));
@@ -175,8 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn a_built_page_is_whole() {
-        // There may be none; then the plain one is served.
+    fn all_assets_of_a_built_page_are_embedded() {
+        // Without a build, the plain page is served.
         let Some(html) = built("index.html") else { return };
         let html = String::from_utf8_lossy(html);
         let links = html.split(['"', '\'']).filter_map(|link| link.strip_prefix("./"));

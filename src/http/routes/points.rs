@@ -1,4 +1,4 @@
-//! `GET /{layer}/points`: points of a layer, for clients that draw them themselves.
+//! `GET /{layer}/points`: points of a layer, for client-side rendering.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,18 +20,18 @@ use crate::http::parameters::render_request::Subject;
 use crate::http::parameters::shared::BOUNDS;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, from_str_values, parameter_set};
 use crate::source::PointWithin;
 
-/// How many points there are in all.
+/// The header with the total number of points.
 pub(crate) const TOTAL: HeaderName = HeaderName::from_static("kiln-total");
-/// Whether only the first of them are answered.
+/// The header for whether the response contains only the first points.
 pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("kiln-truncated");
 
-/// Which client the points are for.
+/// The format of a response with points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PointsFormat {
     /// GeoJSON.
@@ -57,7 +57,7 @@ impl FromStr for PointsFormat {
 }
 
 parameter_set! {
-    /// Which points, and how they are written.
+    /// The bounds, format and maximum number of points.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct PointsOptions {
         bounds: Bounds = BOUNDS.default("all points of the layer"),
@@ -65,7 +65,7 @@ parameter_set! {
         format: PointsFormat =
             Declaration::new(Parameter::FORMAT, Kind::Choice(&["geojson", "heat", "heatmapjs"])).default("geojson"),
         /// Maximum number of points.
-        limit: u64 = Declaration::new(Parameter::LIMIT, Kind::COUNT).default("the limit of the server"),
+        limit: u64 = Declaration::new(Parameter::LIMIT, Kind::COUNT).default("the server's limit"),
     }
 }
 
@@ -87,11 +87,11 @@ pub(crate) struct FeatureCollection {
     /// `FeatureCollection`.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// The points.
+    /// Points.
     features: Vec<Feature>,
-    /// How many there are in all.
+    /// Total number of points.
     total: u64,
-    /// Whether `features` holds only the first of them.
+    /// Whether `features` contains only the first points.
     truncated: bool,
 }
 
@@ -100,9 +100,9 @@ struct Feature {
     /// `Feature`.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// Where it is.
+    /// Location of the point.
     geometry: PointGeometry,
-    /// What is known of it.
+    /// Properties of the point.
     properties: Properties,
 }
 
@@ -111,56 +111,56 @@ struct PointGeometry {
     /// `Point`.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// Longitude and latitude, in the copy of the world that the bounds are in.
+    /// Longitude and latitude, in the same copy of the world as the bounds.
     #[schema(value_type = Vec<f64>, example = json!([18.07, 59.33]))]
     coordinates: [f64; 2],
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct Properties {
-    /// Its weight, if the layer has weights.
+    /// Weight, if the layer has weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<f32>,
 }
 
-/// Points for a client that draws heat itself.
+/// Points for client-side heat-map libraries.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum HeatPoints {
     /// For `L.heatLayer(points)` of Leaflet.heat.
     Heat {
-        /// What the values of each point are.
+        /// Names of the values of each point.
         #[schema(value_type = Vec<String>, example = json!(["lat", "lng", "weight"]))]
         columns: [&'static str; 3],
-        /// Latitude, longitude and intensity of each.
+        /// Latitude, longitude and weight of each point.
         #[schema(value_type = Vec<Vec<f64>>, example = json!([[59.33, 18.07, 1.0]]))]
         points: Vec<(f64, f64, f32)>,
-        /// How many there are in all.
+        /// Total number of points.
         total: u64,
-        /// Whether `points` holds only the first of them.
+        /// Whether `points` contains only the first points.
         truncated: bool,
     },
     /// For `setData` of heatmap.js.
     HeatmapJs {
-        /// The greatest value.
+        /// Maximum weight.
         max: f32,
-        /// The points.
+        /// Points.
         data: Vec<ValueAt>,
-        /// How many there are in all.
+        /// Total number of points.
         total: u64,
-        /// Whether `data` holds only the first of them.
+        /// Whether `data` contains only the first points.
         truncated: bool,
     },
 }
 
-/// A point as heatmap.js has it.
+/// A point in the format of heatmap.js.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct ValueAt {
     /// Latitude.
     lat: f64,
     /// Longitude.
     lng: f64,
-    /// Its weight; 1 if the layer has none.
+    /// Weight; 1 if the layer has no weights.
     value: f32,
 }
 
@@ -172,8 +172,14 @@ impl PointsFormat {
         }
     }
 
-    /// The points as this format has them.
-    fn write(self, found: Vec<PointWithin>, weighted: bool, total: u64, truncated: bool) -> serde_json::Result<Bytes> {
+    /// Encodes points in this format.
+    fn encode(
+        self,
+        points: Vec<PointWithin>,
+        weighted: bool,
+        total: u64,
+        truncated: bool,
+    ) -> serde_json::Result<Bytes> {
         let bytes = match self {
             Self::GeoJson => {
                 let feature = |(lon, lat, weight)| Feature {
@@ -181,17 +187,17 @@ impl PointsFormat {
                     geometry: PointGeometry { kind: "Point", coordinates: [lon, lat] },
                     properties: Properties { weight: weighted.then_some(weight) },
                 };
-                let features = found.into_iter().map(feature).collect();
+                let features = points.into_iter().map(feature).collect();
                 serde_json::to_vec(&FeatureCollection { kind: "FeatureCollection", features, total, truncated })
             }
             Self::Heat => {
-                let points = found.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
+                let points = points.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
                 serde_json::to_vec(&HeatPoints::Heat { columns: ["lat", "lng", "weight"], points, total, truncated })
             }
             Self::HeatmapJs => {
-                // Without any point a scale of 1 is as good as any, and one of 0 is none.
-                let max = found.iter().map(|point| point.2).reduce(f32::max).unwrap_or(1.0);
-                let data = found.into_iter().map(|(lng, lat, value)| ValueAt { lat, lng, value }).collect();
+                // Without points, any positive maximum is valid.
+                let max = points.iter().map(|point| point.2).reduce(f32::max).unwrap_or(1.0);
+                let data = points.into_iter().map(|(lng, lat, value)| ValueAt { lat, lng, value }).collect();
                 serde_json::to_vec(&HeatPoints::HeatmapJs { max, data, total, truncated })
             }
         };
@@ -199,57 +205,57 @@ impl PointsFormat {
     }
 }
 
-/// Points of a layer, for clients that draw them themselves
+/// Points of a layer, for client-side rendering
 ///
-/// The first of them, in the order of the input: no more than `limit`, and than `limits.answer_points` of the server's
-/// config. How many there are in all, and whether some were left out, is told in the answer and in its headers.
+/// The first points in input order, up to `limit` and `limits.answer_points` of the server's config. The body and the
+/// headers contain the total number of points, and whether the points were truncated.
 #[utoipa::path(get, path = "/{layer}/points", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<PointsOptions>, InQuery<FilterOptions>),
     responses(
         (status = 200, description = "The points",
             content((FeatureCollection = "application/geo+json"), (HeatPoints = "application/json")),
             headers(("ETag" = String), ("Cache-Control" = String),
-                ("Kiln-Total" = u64, description = "How many points there are in all"),
-                ("Kiln-Truncated" = bool, description = "Whether only the first of them are answered"))),
-        (status = 304, description = "The client has them already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+                ("Kiln-Total" = u64, description = "Total number of points"),
+                ("Kiln-Truncated" = bool, description = "Whether the response contains only the first points"))),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn points(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let PointsOptions { bounds, format, limit } = fields.read()?;
     let (bounds, format) = (bounds.unwrap_or_else(|| layer.bounds()), format.unwrap_or_default());
-    let most = app.config.limits.answer_points;
-    let limit = limit.map_or(most, |limit| limit.min(most)) as usize;
+    let max_points = app.config.limits.answer_points;
+    let limit = limit.map_or(max_points, |limit| limit.min(max_points)) as usize;
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
 
     let Bounds { west, south, east, north } = bounds;
     let (name, version) = (layer.name(), layer.version());
     let tag = etag(format!("points/{name}/{version}/{west},{south},{east},{north}/{format}/{limit}?{filter}"));
-    let kept = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, app.config.server.cache_control.as_str())];
+    let caching = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, app.config.server.cache_control.as_str())];
     if is_cached(&headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
     let (space, weighted, subject) =
         (layer.coordinate_space(), layer.weight().is_some(), Subject::Layer(Arc::clone(&layer)));
     let work = move |stop: &_| {
-        let (found, total) = subject.points_within(&filter, space, bounds, limit, stop)?;
-        let truncated = (found.len() as u64) < total;
-        let bytes = format.write(found, weighted, total, truncated);
+        let (points, total) = subject.points_within(&filter, space, bounds, limit, stop)?;
+        let truncated = (points.len() as u64) < total;
+        let bytes = format.encode(points, weighted, total, truncated);
         let bytes = bytes.map_err(|error| Error::input(subject.name(), error.to_string()))?;
         Ok((bytes, total, truncated))
     };
     let (bytes, total, truncated) = app.pool.run(work).await?;
     let truncated = HeaderValue::from_static(if truncated { "true" } else { "false" });
-    let mut response = (kept, [(header::CONTENT_TYPE, format.content_type())], bytes).into_response();
+    let mut response = (caching, [(header::CONTENT_TYPE, format.content_type())], bytes).into_response();
     response.headers_mut().extend([(TOTAL, HeaderValue::from(total)), (TRUNCATED, truncated)]);
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! `POST /queries`: some of a layer's points, as a layer for a while.
+//! `POST /queries`: creates a temporary layer from a filtered layer.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,33 +21,33 @@ use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::clock::now_s;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, SelectedEntry};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::{self, Comparison, Operand};
 
-/// A query that can be asked for as a layer.
+/// A query, available as a temporary layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct QueryReply {
-    /// The name of the layer.
+    /// Name of the temporary layer.
     #[schema(example = "67e55044-10b1-426f-9247-bb680e5fe0c8")]
     id: String,
-    /// Where its `TileJSON` is; style parameters may follow.
+    /// URL of its TileJSON; accepts style parameters.
     #[schema(example = "http://127.0.0.1:3000/67e55044-10b1-426f-9247-bb680e5fe0c8")]
     tilejson: String,
-    /// Where its tiles are; style parameters may follow.
+    /// URL template of its tiles; accepts style parameters.
     #[schema(example = json!(["http://127.0.0.1:3000/67e55044-10b1-426f-9247-bb680e5fe0c8/{z}/{x}/{y}.png"]))]
     tiles: [String; 1],
-    /// How many points it has now.
+    /// Current number of points.
     #[schema(example = 1234)]
     points: u64,
-    /// When it will be gone, in Unix seconds.
+    /// Unix time in seconds at which the layer expires.
     #[schema(example = 1_732_161_600)]
     expires_at: u64,
 }
 
-/// What a column has to be, as a request says it.
+/// A condition on a column in a request.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Condition {
@@ -57,58 +57,61 @@ struct Condition {
 }
 
 parameter_set! {
-    /// Which points of a layer.
+    /// The layer of a query, and its spatial and column filters.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct QueryOptions {
         layer: String = LAYER.required(),
         bounds: Bounds = BOUNDS.default("the whole layer"),
         polygon: RawJson = POLYGON,
-        /// Conditions on columns of a live table, all of which have to hold: `[{"column": "speed", "op": ">=", "value": 30}]`.
-        /// They may use the columns of weight, time and category, and those that the server's config names; `op` is =, !=, <,
-        /// <=, > or >=.
+        /// Conditions on columns of a live table, combined with AND: `[{"column": "speed", "op": ">=", "value": 30}]`.
+        /// The columns are those of weight, time and category, and those named in the server's config; `op` is =, !=,
+        /// <, <=, > or >=.
         conditions: RawJson = Declaration::new(Parameter::WHERE, Kind::Json),
     }
 }
 
 request_body! {
-    /// Which points of a layer.
+    /// A layer and filters.
     QueryRequest(QueryOptions, FilterOptions),
     example: {"layer": "cities", "bounds": [[35, -12], [60, 32]]}
 }
 
-/// Some of a layer's points, as a layer for a while
+/// Create a temporary layer from a filtered layer
 ///
-/// The answer's `id` is the name of a layer that shows only the points that pass: in tiles, overlays, legends and all else
-/// that a layer is asked for, with other filters on top, until `expires_at`. It follows the layer when that changes.
+/// The `id` in the response is the name of a layer that contains only the matching points. Until `expires_at`, it can
+/// be used like any layer: for tiles, overlays, legends and so on, with additional filters. It reflects later changes
+/// of the original layer.
 #[utoipa::path(post, path = "/queries", tag = "layers", request_body = QueryRequest,
     responses(
-        (status = 201, description = "The layer is there", body = QueryReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The request is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "The layer was created", body = QueryReply),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let mut fields = body_fields(&headers, &body)?;
     let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
-    let name = layer.ok_or_else(|| Problem::parameter("layer", "it has to be given"))?;
+    let name = layer.ok_or_else(|| Problem::parameter("layer", "missing; expected the name of a layer"))?;
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let layer = app.layer(&name)?;
     if layer.selected_of().is_some() {
-        return Err(Problem::parameter("layer", "it is a query itself: name the layer that it is of"));
+        return Err(Problem::parameter("layer", "it is a query itself; use the layer of that query"));
     }
     if !layer.coordinate_space().wraps() {
-        return Err(Problem::parameter("layer", "a query is of a layer on the globe, and this one lies on a plane"));
+        return Err(Problem::parameter("layer", "queries need a layer on the globe, and this one is on a plane"));
     }
     let geojson = match (bounds, polygon) {
-        (Some(_), Some(_)) => return Err(Problem::parameter("polygon", "give either bounds or a polygon, not both")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::parameter("polygon", "expected either bounds or a polygon, not both"));
+        }
         (Some(bounds), None) => Some(rectangle(bounds)),
         (None, polygon) => polygon.map(|polygon| polygon.0),
     };
@@ -121,10 +124,9 @@ pub(crate) async fn create(
         None => Vec::new(),
     };
     let filter = filter.within(area);
-    let of_request = filter.clone();
-    let selection = filter.selection(comparisons);
-    let (of, counted) = (Arc::clone(&layer), selection.clone());
-    let count = app.pool.run(move |stop| count(&of, &counted, stop).map_err(|error| of_request.request_error(error)));
+    let selection = filter.clone().selection(comparisons);
+    let (shared, counted) = (Arc::clone(&layer), selection.clone());
+    let count = app.pool.run(move |stop| count(&shared, &counted, stop).map_err(|error| filter.request_error(error)));
     let points = count.await?;
     let server = base.absolute()?;
     let id = uuid::Uuid::new_v4().to_string();
@@ -133,12 +135,12 @@ pub(crate) async fn create(
     app.catalog.select(&id, entry, now_s(), app.config.queries.max_count);
     let tilejson = format!("{server}/{id}");
     let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];
-    let kept = [(header::LOCATION, tilejson.clone()), (header::CACHE_CONTROL, "no-store".to_owned())];
+    let headers = [(header::LOCATION, tilejson.clone()), (header::CACHE_CONTROL, "no-store".to_owned())];
     let reply = QueryReply { id, tilejson, tiles, points, expires_at: expires_s };
-    Ok((StatusCode::CREATED, kept, Json(reply)).into_response())
+    Ok((StatusCode::CREATED, headers, Json(reply)).into_response())
 }
 
-/// Bounds as a polygon in `GeoJSON`.
+/// Converts bounds to a `GeoJSON` polygon.
 fn rectangle(bounds: Bounds) -> String {
     let Bounds { west, south, east, north } = bounds;
     let east = if east <= west { east + 360.0 } else { east };
@@ -146,35 +148,35 @@ fn rectangle(bounds: Bounds) -> String {
     serde_json::json!({"type": "Polygon", "coordinates": [ring]}).to_string()
 }
 
-/// The comparisons of a request, which name columns of a live table that may be compared.
-fn comparisons(layer: &Layer, json: &str) -> Answer<Vec<Comparison>> {
-    const MOST: usize = 32;
-    let refused = |why: String| Problem::parameter("where", why);
+/// Reads the conditions of a request, and checks that the layer can compare their columns.
+fn comparisons(layer: &Layer, json: &str) -> HttpResult<Vec<Comparison>> {
+    const MAX_CONDITIONS: usize = 32;
+    let invalid = |detail: String| Problem::parameter("where", detail);
     let conditions: Vec<Condition> = serde_json::from_str(json)
-        .map_err(|_| refused(r#"it is not a list such as [{"column": "speed", "op": ">=", "value": 30}]"#.into()))?;
-    if conditions.len() > MOST {
-        return Err(refused(format!("there are more than {MOST} comparisons")));
+        .map_err(|_| invalid(r#"expected a list such as [{"column": "speed", "op": ">=", "value": 30}]"#.into()))?;
+    if conditions.len() > MAX_CONDITIONS {
+        return Err(invalid(format!("there are more than {MAX_CONDITIONS} conditions")));
     }
-    let compared = conditions.into_iter().map(|Condition { column, op, value }| {
+    let comparisons = conditions.into_iter().map(|Condition { column, op, value }| {
         let operand = match value {
             serde_json::Value::Number(number) => Operand::Number(number.as_f64().unwrap_or(f64::NAN)),
             serde_json::Value::String(text) => Operand::Text(text),
             serde_json::Value::Bool(flag) => Operand::Text(flag.to_string()),
-            other => return Err(refused(format!("{other} is neither a number nor a text"))),
+            other => return Err(invalid(format!("{other} is neither a number nor a string"))),
         };
         if !layer.comparable().is_empty() && !layer.comparable().contains(&column) {
             let names = layer.comparable().join(", ");
-            return Err(refused(format!("the column `{column}` is not one that can be compared: {names}")));
+            return Err(invalid(format!("the column `{column}` cannot be compared; expected one of {names}")));
         }
-        let operator = op.parse().map_err(|_| refused(format!("`{op}` is not =, !=, <, <=, > or >=")))?;
+        let operator = op.parse().map_err(|_| invalid(format!("`{op}` is not =, !=, <, <=, > or >=")))?;
         let comparison = Comparison { column, operator, operand };
         layer.point_set().check_comparison(&comparison)?;
         Ok(comparison)
     });
-    compared.collect()
+    comparisons.collect()
 }
 
-/// The number of points of a layer that pass a filter.
+/// Counts the points of a layer that pass a filter.
 fn count(layer: &Layer, filter: &source::Filter, stop: &AtomicBool) -> Result<u64> {
     let query = layer.query();
     let filter = query.filter.clone().and(filter);

@@ -1,4 +1,4 @@
-//! `GET /{layer}/statistics`: what a layer's points amount to.
+//! `GET /{layer}/statistics`: statistics of a layer's points and tiles.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,52 +22,51 @@ use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set, time_text};
 use crate::source::{self, CategoryList, Query, Sink};
 
-/// What a layer's points amount to.
+/// Statistics of a layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct StatisticsReply {
-    /// How many points there are.
+    /// Number of points.
     #[schema(example = 135_233)]
     points: u64,
-    /// Their weights; null where every point weighs 1, and where there is no point.
+    /// Statistics of the weights; null if every point weighs 1, or there are no points.
     weight: Option<WeightReply>,
-    /// Where they are: `[[south, west], [north, east]]` in degrees; across the antimeridian the east is beyond 180. Null where
-    /// there is no point.
+    /// Bounds, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than 180. Null if
+    /// there are no points.
     #[schema(value_type = Option<Vec<Vec<f64>>>)]
     bounds: Option<Corners>,
-    /// Their first and last time; null where none has a time.
+    /// First and last time; null if no point has a time.
     time: Option<TimeReply>,
-    /// Their categories; null where none has one.
+    /// Categories; null if no point has a category.
     categories: Option<CategoriesReply>,
-    /// Changes with the points.
+    /// Version of the layer, which changes with the points.
     version: String,
-    /// The values of the layer's tiles, zoom by zoom; empty for a layer on a plane, which has no tiles.
+    /// Statistics of the layer's tiles for each zoom; empty for a layer on a plane, which has no tiles.
     zooms: Vec<ZoomReply>,
 }
 
-/// The values of tiles of a zoom, of the pixels that hold anything. They are found in the tiles around 32 points that are
-/// picked evenly from all, as the colors are.
+/// Statistics of the non-empty pixels in the tiles of a zoom. They are computed from the tiles around 32 points that
+/// are evenly sampled from all points, like the span of the colors.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct ZoomReply {
-    /// The zoom.
+    /// Zoom.
     z: u8,
     /// Value of the coldest color.
     vmin: f64,
     /// Value of the hottest color.
     vmax: f64,
-    /// What the values count.
+    /// Unit of the values.
     #[schema(example = "points per km² at 49°N")]
     unit: String,
-    /// The values that so many percent of the pixels stay at or below; null where there is no point, or where `vmin` and
-    /// `vmax` are given.
+    /// Percentiles of the values; null if there are no points, or if `vmin` and `vmax` are given.
     percentiles: Option<Percentiles>,
-    /// The shares of the pixels, from 0 to 1, in 32 steps of the colors from the coldest to the hottest; null where there is no
-    /// point.
+    /// Fractions of the pixels, from 0 to 1, in 32 bins of colors from the coldest to the hottest; null if there are no
+    /// points.
     histogram: Option<Vec<f64>>,
 }
 
@@ -84,41 +83,41 @@ struct Percentiles {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct CategoriesReply {
-    /// The first 50, in the order of the alphabet.
+    /// First 50 categories in alphabetical order.
     #[schema(example = json!(["bus", "tram"]))]
     names: Vec<String>,
-    /// How many there are in all.
+    /// Total number of categories.
     #[schema(example = 2)]
     total: u64,
 }
 
 impl CategoriesReply {
-    /// The most that are named.
-    const MOST: usize = 50;
+    /// The maximum number of names.
+    const MAX_NAMES: usize = 50;
 
     fn new(names: impl IntoIterator<Item = String>, total: u64) -> Option<Self> {
-        (total > 0).then(|| Self { names: names.into_iter().take(Self::MOST).collect(), total })
+        (total > 0).then(|| Self { names: names.into_iter().take(Self::MAX_NAMES).collect(), total })
     }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct WeightReply {
-    /// All weights together.
+    /// Sum of the weights.
     sum: f64,
-    /// The least.
+    /// Minimum weight.
     min: f64,
-    /// The greatest.
+    /// Maximum weight.
     max: f64,
-    /// The sum per point.
+    /// Mean weight.
     mean: f64,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct TimeReply {
-    /// The first time, as RFC 3339 has it.
+    /// First time, in RFC 3339 format.
     #[schema(example = "2024-01-01T00:00:00Z")]
     start: String,
-    /// The last time, as RFC 3339 has it.
+    /// Last time, in RFC 3339 format.
     #[schema(example = "2024-03-01T12:30:00Z")]
     end: String,
 }
@@ -130,15 +129,15 @@ impl TimeReply {
 }
 
 /// The default zooms.
-const USUAL_ZOOMS: Zooms = Zooms { first: 0, last: 12 };
+const DEFAULT_ZOOMS: Zooms = Zooms { first: 0, last: 12 };
 
-/// What is added up point by point, in the order of the input.
+/// Totals that are accumulated point by point, in input order.
 #[derive(Debug, Default)]
 struct Totals {
     points: u64,
     extent: Extent,
     sum: f64,
-    /// The least and the greatest weight, once a point had one.
+    /// Minimum and maximum weight; `None` until a point has a weight.
     weights: Option<[f32; 2]>,
 }
 
@@ -148,14 +147,14 @@ impl Totals {
         self.extent.add(batch);
         for &weight in batch.weight().into_iter().flatten() {
             self.sum += f64::from(weight);
-            let [least, most] = self.weights.unwrap_or([weight; 2]);
-            self.weights = Some([least.min(weight), most.max(weight)]);
+            let [min, max] = self.weights.unwrap_or([weight; 2]);
+            self.weights = Some([min.min(weight), max.max(weight)]);
         }
     }
 }
 
 parameter_set! {
-    /// The tiles whose values are described.
+    /// The zooms of the tiles.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct StatisticsOptions {
         /// Zooms of the tiles: one, or a range such as `3-8`.
@@ -163,26 +162,27 @@ parameter_set! {
     }
 }
 
-/// What a layer's points amount to
+/// Statistics of a layer's points and tiles
 ///
-/// And, for each zoom, what the values of its tiles are: `style` parameters mean what they mean for tiles.
+/// The response contains the number, weights, bounds, times and categories of the points, and for each zoom the
+/// distribution of the values of its tiles. The style parameters are those of tiles.
 #[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
-        (status = 200, description = "What they amount to", body = StatisticsReply),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests wait, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The statistics", body = StatisticsReply),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn statistics(
     State(app): State<Arc<App>>,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let StatisticsOptions { zooms } = fields.read()?;
-    let zooms = zooms.unwrap_or(USUAL_ZOOMS);
+    let zooms = zooms.unwrap_or(DEFAULT_ZOOMS);
     // A layer on a plane has no tiles.
     let tiles = layer.coordinate_space().wraps();
     let tiles =
@@ -200,7 +200,7 @@ pub(crate) async fn statistics(
         app.pool.run(move |stop| {
             let mut reply = compute(&layer, &filter, stop).map_err(|error| filter.request_error(error))?;
             for (tiles, zoom) in tiles.iter().flat_map(|tiles| zooms.all().map(move |zoom| (tiles, zoom))) {
-                reply.zooms.extend(tiles_of(&shared, &layer, tiles, zoom, stop)?);
+                reply.zooms.extend(zoom_statistics(&shared, &layer, tiles, zoom, stop)?);
             }
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
             Ok(Bytes::from(text))
@@ -208,12 +208,13 @@ pub(crate) async fn statistics(
     };
     let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
     app.metrics.cache(was_cached);
-    let kept = app.config.server.cache_control.clone();
-    Ok(([(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, kept)], text).into_response())
+    let cache_control = app.config.server.cache_control.clone();
+    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
+    Ok((headers, text).into_response())
 }
 
-/// The values of tiles of a zoom, as one entry; none if dots are too wide there.
-fn tiles_of(
+/// Computes the statistics of the tiles of a zoom; `None` if its dots exceed the radius limit.
+fn zoom_statistics(
     app: &App,
     layer: &Arc<Layer>,
     style: &TileStyle,
@@ -226,12 +227,12 @@ fn tiles_of(
     let Some((shading, unit)) = request.shading(app, stop)? else { return Ok(None) };
     let mut histogram = shading.histogram(&shading.quantizer);
     if histogram.is_none() {
-        // A span that is given needs no sample, but its bars do.
+        // A given span needs no sample, but its histogram does.
         let options = StyleOptions { vmin: None, vmax: None, ..request.options.clone() };
         let sampled = RenderRequest { options, ..request }.shading(app, stop)?;
         histogram = sampled.and_then(|(sampled, _)| sampled.histogram(&shading.quantizer));
     }
-    let quantile = |share: f64| Some(shading.quantile(share)? * unit.factor);
+    let quantile = |fraction: f64| Some(shading.quantile(fraction)? * unit.factor);
     let percentiles = || {
         let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
         Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
@@ -244,7 +245,7 @@ fn tiles_of(
 fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
         let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
-        return Ok(known(layer, &totals, CategoriesReply::new(first, total)));
+        return Ok(from_totals(layer, &totals, CategoriesReply::new(first, total)));
     }
     let query = filter.applied_to(layer.query()).with_weights(true).with_stop(Some(stop));
     let mut totals = Totals::default();
@@ -254,7 +255,7 @@ fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<Statisti
         let (min, max) = (f64::from(min), f64::from(max));
         WeightReply { sum, min, max, mean: sum / points as f64 }
     });
-    // By itself: points whose time cannot be read are no less points.
+    // In a separate scan, since a scan with times rejects points whose time is invalid.
     let query = query.with_weights(false).with_times(true).with_categories(true);
     let mut times: Option<[i64; 2]> = None;
     let mut names: BTreeSet<String> = BTreeSet::new();
@@ -270,38 +271,38 @@ fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<Statisti
             let used: Vec<String> = used.map(|(name, _)| name.to_string()).collect();
             names.extend(used);
         }
-        let known = batch.time_us().into_iter().flatten().copied().filter(|time| *time != Points::NO_TIME);
-        for time in known {
+        let valid = batch.time_us().into_iter().flatten().copied().filter(|time| *time != Points::NO_TIME);
+        for time in valid {
             let [first, last] = times.unwrap_or([time; 2]);
             times = Some([first.min(time), last.max(time)]);
         }
     })?;
-    let found = names.len() as u64;
+    let category_count = names.len() as u64;
     Ok(StatisticsReply {
         points,
         weight,
         bounds: extent.bounds(layer.coordinate_space().wraps()).map(corners),
         time: times.map(TimeReply::new),
-        categories: CategoriesReply::new(names, found),
+        categories: CategoriesReply::new(names, category_count),
         version: layer.version().to_owned(),
         zooms: Vec::new(),
     })
 }
 
-/// What is known of points without looking at them.
-fn known(layer: &Layer, summary: &source::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
+/// The statistics of an unfiltered layer from its totals, without a scan.
+fn from_totals(layer: &Layer, totals: &source::Totals, categories: Option<CategoriesReply>) -> StatisticsReply {
     StatisticsReply {
-        points: summary.points,
-        weight: summary.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / summary.points as f64 }),
+        points: totals.points,
+        weight: totals.weight.map(|[sum, min, max]| WeightReply { sum, min, max, mean: sum / totals.points as f64 }),
         bounds: layer.extent().bounds(layer.coordinate_space().wraps()).map(corners),
-        time: summary.time_us.map(TimeReply::new),
+        time: totals.time_us.map(TimeReply::new),
         categories,
         version: layer.version().to_owned(),
         zooms: Vec::new(),
     }
 }
 
-/// Gives all points that pass the query, batch by batch.
+/// Calls `each` with batches of all points that pass the query.
 fn scan(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(Points<'_>) + Send) -> Result<()> {
     let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
         each(batch);
@@ -316,14 +317,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_add_up_over_batches() {
+    fn totals_accumulate_over_batches() {
         let mut totals = Totals::default();
         totals.add(Points::default());
         assert!(totals.weights.is_none() && totals.extent.bounds(true).is_none());
         let (lon, lat) = ([1.0, 2.0], [3.0, 4.0]);
-        let bare = Points::new(&lon, &lat).unwrap();
-        totals.add(bare.with_weight(&[-2.5, 4.0]).unwrap());
-        totals.add(bare.with_weight(&[0.5, 1.0]).unwrap());
+        let unweighted = Points::new(&lon, &lat).unwrap();
+        totals.add(unweighted.with_weight(&[-2.5, 4.0]).unwrap());
+        totals.add(unweighted.with_weight(&[0.5, 1.0]).unwrap());
         assert_eq!((totals.points, totals.sum, totals.weights), (4, 3.0, Some([-2.5, 4.0])));
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /{layer}/{z}/{x}/{y}.png`: a tile of a layer, for `L.tileLayer` and any other slippy map.
+//! `GET /{layer}/{z}/{x}/{y}.png`: a tile of a layer, for `L.tileLayer` and other slippy maps.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,64 +16,66 @@ use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::tile_style::{KeyedTileStyle, TileSize, TileVersion};
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 
-/// A tile of a pinned version never changes.
+/// The `Cache-Control` of a tile of a pinned version, which never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A tile of a layer
 ///
-/// Tiles are numbered from the north-west, as OpenStreetMap's are, in Web Mercator. `@2x` before `.png` doubles the pixels
-/// a side, for dense screens, and `@3x` and `@4x` go further; `size=512` is what MapLibre takes a tile for: the same ground as at 256, drawn as a map a zoom
-/// deeper. Kilometers in `radius`, `vmin` and `vmax` hold at the layer's middle latitude unless `true_scale` says another.
+/// Tiles are in Web Mercator and numbered from the north-west, as in OpenStreetMap. `@2x`, `@3x` or `@4x` before `.png`
+/// multiplies the pixels per side, for high-density screens. `size=512` is the tile size of MapLibre: the same bounds
+/// as with 256, rendered like the tiles of the next zoom. Kilometers in `radius`, `vmin` and `vmax` are exact at the
+/// center latitude of the layer, or at `true_scale` if it is set.
 #[utoipa::path(get, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x, @3x or @4x behind it so many times the pixels a side", example = "2"),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 204, description = "There is nothing to see, where `server.empty_tile` of the config is 204"),
-        (status = 304, description = "The client has it already"),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer or no such tile; or nothing to see, where `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The tile is empty, and `server.empty_tile` of the config is 204"),
+        (status = 304, description = "Not modified: the client's copy is current"),
+        (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer, or a tile that does not exist; an empty tile if `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile(
     State(app): State<Arc<App>>,
     Path((layer, z, x, y)): Path<(String, String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
-    let address = Address::read(&z, &x, &y)?;
+    let path = TilePath::read(&z, &x, &y)?;
     let style = app.tile_styles.read(&app.schemes, &layer, query.as_deref().unwrap_or_default())?;
-    reply(&app, &layer, &style, address, &headers).await
+    reply(&app, &layer, &style, path, &headers).await
 }
 
 /// A tile of the points in a polygon
 ///
-/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all else is as with GET.
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are
+/// those of GET.
 #[utoipa::path(post, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
         ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; with @2x, @3x or @4x behind it so many times the pixels a side", example = "2"),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>, headers(("Cache-Control" = String))),
-        (status = 204, description = "There is nothing to see, where `server.empty_tile` of the config is 204"),
-        (status = 400, description = "A parameter or the polygon is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such layer or no such tile; or nothing to see, where `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is beyond a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of a type that is not read", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The tile is empty, and `server.empty_tile` of the config is 204"),
+        (status = 400, description = "Invalid parameter or polygon", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer, or a tile that does not exist; an empty tile if `server.empty_tile` is 404", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile_within(
     State(app): State<Arc<App>>,
@@ -81,51 +83,51 @@ pub(crate) async fn tile_within(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
-    let address = Address::read(&z, &x, &y)?;
+    let path = TilePath::read(&z, &x, &y)?;
     let area = Area::of_body(&app.pool, &headers, body).await?;
     let style = KeyedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
-    // Clients do not cache the response to a POST, so none has it.
-    reply(&app, &layer, &style, address, &HeaderMap::new()).await
+    // Clients do not cache the response to a POST, so conditional headers do not apply.
+    reply(&app, &layer, &style, path, &HeaderMap::new()).await
 }
 
-/// The tile, from the cache or rendered now.
+/// Responds with the tile, cached or newly rendered.
 async fn reply(
     app: &Arc<App>,
     layer: &Arc<Layer>,
     style: &KeyedTileStyle,
-    address: Address,
+    path: TilePath,
     headers: &HeaderMap,
-) -> Answer<Response<Body>> {
-    let key = address.key(style, style.keyed_digest);
-    let tag = etag(address.key(style, style.digest));
+) -> HttpResult<Response<Body>> {
+    let key = path.key(style, style.keyed_digest);
+    let tag = etag(path.key(style, style.digest));
     if let Some(bytes) = app.bytes.get(&key) {
         app.metrics.cache(true);
-        return Ok(answer(app, style, headers, bytes, &tag));
+        return Ok(tile_response(app, style, headers, bytes, &tag));
     }
-    let request = style.style.request(&app.config.limits, layer, address.tile, address.ratio)?;
-    // The tag follows from the request and the layer's version: nothing has to be drawn to know that nothing changed.
+    let request = style.style.request(&app.config.limits, layer, path.tile, path.ratio)?;
+    // The tag depends only on the request and the layer's version, so that a 304 needs no render.
     if is_cached(headers, &tag) {
         return Ok(png_response(headers, Bytes::new(), &tag, cache_control(app, style)));
     }
     let bytes = request.png(app, &key, app.config.server.empty_tile).await?;
-    Ok(answer(app, style, headers, bytes, &tag))
+    Ok(tile_response(app, style, headers, bytes, &tag))
 }
 
-/// How long a tile may be cached.
+/// The `Cache-Control` of a tile.
 fn cache_control<'a>(app: &'a App, style: &KeyedTileStyle) -> &'a str {
     if style.is_pinned { IMMUTABLE } else { &app.config.server.cache_control }
 }
 
-/// The response with a tile. One without bytes is empty, and its response is no picture.
-fn answer(app: &App, style: &KeyedTileStyle, request: &HeaderMap, bytes: Bytes, tag: &str) -> Response<Body> {
+/// Responds with a tile. Without bytes the tile is empty, and the response is a 204 or 404.
+fn tile_response(app: &App, style: &KeyedTileStyle, request: &HeaderMap, bytes: Bytes, tag: &str) -> Response<Body> {
     let cache_control = cache_control(app, style);
     if !bytes.is_empty() {
         return png_response(request, bytes, tag, cache_control);
     }
     if app.config.server.empty_tile == EmptyTile::NotFound {
-        return Problem::not_found("there is nothing to see in this tile").kept(cache_control).into_response();
+        return Problem::not_found("the tile is empty").with_cache_control(cache_control).into_response();
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Ok(value) = HeaderValue::from_str(cache_control) {
@@ -134,41 +136,41 @@ fn answer(app: &App, style: &KeyedTileStyle, request: &HeaderMap, bytes: Bytes, 
     response
 }
 
-/// The tile of a request, and its pixel ratio.
+/// The tile and pixel ratio in the path of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Address {
+struct TilePath {
     tile: TileCoord,
     ratio: PixelRatio,
 }
 
-impl Address {
-    fn read(zoom: &str, column: &str, row: &str) -> Answer<Self> {
+impl TilePath {
+    fn read(zoom: &str, column: &str, row: &str) -> HttpResult<Self> {
         let Some((row, ratio)) = PixelRatio::split(row) else {
             if row.contains('.') {
-                let why = format!("`{row}` is not a row with .png or @2x.png behind it: tiles are PNG");
-                return Err(Problem::parameter("y", why));
+                let detail = format!("unsupported format in `{row}`; expected a row followed by .png or @2x.png");
+                return Err(Problem::parameter("y", detail));
             }
-            return Err(Problem::not_found("no such address; a tile's ends with .png: /{layer}/{z}/{x}/{y}.png"));
+            return Err(Problem::not_found("unknown path; tiles are at /{layer}/{z}/{x}/{y}.png"));
         };
         if row.contains('@') {
-            let why = format!("`{row}` has an unknown pixel ratio; expected @2x, @3x or @4x behind the row");
-            return Err(Problem::parameter("y", why));
+            let detail = format!("`{row}` has an unknown pixel ratio; expected @2x, @3x or @4x after the row");
+            return Err(Problem::parameter("y", detail));
         }
-        let (zoom, column, row) = (whole("z", zoom)?, whole("x", column)?, whole("y", row)?);
+        let (zoom, column, row) = (integer("z", zoom)?, integer("x", column)?, integer("y", row)?);
         let tile = TileCoord::new(u8::try_from(zoom).unwrap_or(u8::MAX), column, row);
         let tile = tile.map_err(|error| Problem::not_found(format!("there is no such tile: {error}")))?;
         Ok(Self { tile, ratio })
     }
 
-    /// The canonical text of the tile, with a digest of its style.
+    /// The cache key of the tile, with a digest of its style.
     fn key(self, style: &KeyedTileStyle, digest: impl fmt::LowerHex) -> String {
         let Self { tile, ratio } = self;
         format!("tile/{digest:x}/{}/{tile}@{}", style.style.side_px, ratio.pixels(1))
     }
 }
 
-/// A number of digits alone; what is beyond `u32` is its greatest.
-fn whole(name: &str, text: &str) -> Answer<u32> {
+/// Parses an integer of digits only, without a sign; saturates at `u32::MAX`.
+fn integer(name: &str, text: &str) -> HttpResult<u32> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Problem::parameter(name, format!("`{text}` is not a whole number")));
     }
@@ -181,10 +183,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_or_refused_with_what_would_do() {
-        let read = |zoom: &str, column: &str, row: &str| Address::read(zoom, column, row);
-        let address = read("24", "16777215", "0@2x.png").unwrap();
-        assert_eq!((address.tile, address.ratio.pixels(256)), (TileCoord::new(24, 16_777_215, 0).unwrap(), 512));
+    fn invalid_tile_paths_are_rejected_with_the_accepted_form() {
+        let read = |zoom: &str, column: &str, row: &str| TilePath::read(zoom, column, row);
+        let path = read("24", "16777215", "0@2x.png").unwrap();
+        assert_eq!((path.tile, path.ratio.pixels(256)), (TileCoord::new(24, 16_777_215, 0).unwrap(), 512));
         assert_eq!(read("0", "0", "0@3x.png").unwrap().ratio.pixels(256), 768);
         for (zoom, column, row, status, word) in [
             ("25", "0", "0.png", 404, "zoom 25"),
@@ -193,7 +195,7 @@ mod tests {
             ("0", "0", "99999999999.png", 404, "outside"),
             ("0", "0", "0", 404, ".png"),
             ("0", "0", "0@2x", 404, ".png"),
-            ("0", "0", "0.webp", 400, "tiles are PNG"),
+            ("0", "0", "0.webp", 400, "followed by .png"),
             ("0", "0", "0@5x.png", 400, "y: `0@5x` has an unknown pixel ratio; expected @2x, @3x or @4x"),
             ("0", "0", "0@2x@2x.png", 400, "pixel ratio"),
             ("+0", "0", "0.png", 400, "z: `+0`"),

@@ -1,4 +1,4 @@
-//! The state that all requests share.
+//! The shared application state.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::cache::ByteCache;
 use super::metrics::Metrics;
 use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
-use super::problem::{Answer, Problem};
+use super::problem::{HttpResult, Problem};
 use super::schemes::Schemes;
 use super::write_limiter::WriteLimiter;
 use crate::config::{Config, LayerConfig, StoreConfig};
@@ -25,7 +25,7 @@ use crate::postgis::Database;
 use crate::spelling::nearest_first;
 use crate::store::Store;
 
-/// The state that all requests share.
+/// The application state, shared by all requests.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: Config,
@@ -33,7 +33,7 @@ pub(crate) struct App {
     pub(crate) catalog: Catalog,
     /// The database of the live tables.
     database: Option<Arc<Database>>,
-    /// The names of the layers that no request changes.
+    /// The names of the layers that are read from input files; requests cannot change them.
     pub(crate) input_layers: BTreeSet<String>,
     pub(crate) schemes: Schemes,
     pub(crate) images: ImageFolder,
@@ -41,17 +41,17 @@ pub(crate) struct App {
     pub(crate) write_limiter: WriteLimiter,
     pub(crate) maintenance: MaintenanceQueue,
     pub(crate) scheduler: Scheduler,
-    /// Pictures in memory, by filename or by their key.
+    /// Encoded responses in memory, by filename or cache key.
     pub(crate) bytes: ByteCache,
-    /// Pictures on the disk, by their key.
+    /// Overlays on disk, by cache key.
     pub(crate) overlays: OverlayCache,
-    /// How tiles are drawn, by their query.
+    /// Parsed tile styles, by query string.
     pub(crate) tile_styles: TileStyles,
     pub(crate) metrics: Metrics,
 }
 
-/// Opens a layer of inputs, and logs what there is to know of them.
-fn open(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
+/// Opens a layer of input files, and logs the remarks on them.
+fn open_input_layer(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
     let layer = config.open_layer(name, layer)?;
     for remark in remarks_with_rejections(&layer.report(), Parameter::key) {
         tracing::warn!(layer = name, "{remark}");
@@ -59,7 +59,7 @@ fn open(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
     Ok(layer)
 }
 
-/// The store of the config. Its folder may be missing until a request or another process creates the first layer.
+/// Opens the store of the config. Its folder may be missing until a request or another process creates the first layer.
 fn open_store(config: &StoreConfig) -> Result<Store> {
     let open = if config.read_only { Store::open } else { Store::open_for_server };
     open(&config.folder)
@@ -73,8 +73,8 @@ impl App {
         let layers = if config.layers.is_empty() && database.is_none() {
             if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
         } else {
-            let of_inputs = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
-            of_inputs.map(|(name, layer)| open(&config, name, layer)).collect::<Result<Vec<_>>>()?
+            let input_layers = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
+            input_layers.map(|(name, layer)| open_input_layer(&config, name, layer)).collect::<Result<Vec<_>>>()?
         };
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let mut catalog = Catalog::new(layers);
@@ -106,13 +106,13 @@ impl App {
         Ok(app)
     }
 
-    /// Checks that the layers have what the config names.
+    /// Checks that the schemes, layers and columns that the config names exist.
     fn check(&self) -> Result<()> {
         for layer in self.catalog.layers() {
-            let at_fault = |why: String| Error::config(format!("layers.{}.style", layer.name()), why);
+            let invalid = |detail: String| Error::config(format!("layers.{}.style", layer.name()), detail);
             let scheme = self.schemes.find(layer.style().scheme.as_deref());
-            let scheme = scheme.map_err(|problem| at_fault(problem.detail().to_owned()))?;
-            layer.style().resolve(|_| Ok(scheme)).map_err(|error| at_fault(error.to_string()))?;
+            let scheme = scheme.map_err(|problem| invalid(problem.detail().to_owned()))?;
+            layer.style().resolve(|_| Ok(scheme)).map_err(|error| invalid(error.to_string()))?;
         }
         for (job, config) in self.scheduler.planner().jobs().map(|(job, ..)| job).zip(&self.config.jobs) {
             job.check(self.job_context()).map_err(|error| match error {
@@ -126,31 +126,31 @@ impl App {
             Some(name) if self.catalog.find(name)?.is_none() => {
                 let layers = self.catalog.layers();
                 let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
-                let why = format!("there is no layer `{name}`; there are {}", names.join(", "));
-                Err(Error::config("bridge.layer", why))
+                let detail = format!("there is no layer `{name}`; expected one of {}", names.join(", "));
+                Err(Error::config("bridge.layer", detail))
             }
             _ => Ok(()),
         }
     }
 
-    /// What jobs use of the server. Each runs on one thread, and several run at a time.
+    /// The context that jobs run in: each on one thread, several at a time.
     pub(crate) fn job_context(&self) -> JobContext<'_> {
         let (catalog, database) = (&self.catalog, self.database.as_ref());
         JobContext { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
     }
 
-    /// The number of threads that render.
+    /// The number of render threads.
     pub(crate) fn render_threads(&self) -> usize {
         self.config.server.render_threads.unwrap_or_else(crate::available_threads)
     }
 
     /// The layer `name`.
-    pub(crate) fn layer(&self, name: &str) -> Answer<Arc<Layer>> {
+    pub(crate) fn layer(&self, name: &str) -> HttpResult<Arc<Layer>> {
         self.catalog.find(name)?.ok_or_else(|| {
-            // A longer name is no layer's: it is neither compared nor repeated.
+            // A longer name cannot be a layer name: it is not compared with others, nor repeated in the message.
             const MAX_BYTES: usize = 64;
             if name.len() > MAX_BYTES {
-                return Problem::not_found("there is no layer of such a long name");
+                return Problem::not_found(format!("there is no such layer; a name has at most {MAX_BYTES} bytes"));
             }
             let layers = self.catalog.layers();
             let near = nearest_first(name, layers.iter().map(|layer| layer.name()));

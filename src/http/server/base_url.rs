@@ -1,4 +1,4 @@
-//! The base of the URLs in responses.
+//! The base URL of links in responses.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -10,20 +10,20 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
 use super::app::App;
-use super::problem::{Answer, Problem};
+use super::problem::{HttpResult, Problem};
 use crate::config::ServerConfig;
 
-/// The address of the peer of a connection, an extension of its requests.
+/// The IP address of the peer of a connection, a request extension.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// The base of the URLs in a response: `server.base_url`, or what a trusted proxy forwards. Otherwise URLs are paths, or begin
-/// with the request's own `Host` where they must be absolute.
+/// The base of the URLs in a response: `server.base_url`, or the one that a trusted proxy forwards. Otherwise URLs are
+/// paths, or start with the request's `Host` if they must be absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
-    /// The base that clients see, without a slash at the end, if it is known.
+    /// The public base URL, without a trailing slash, if it is known.
     public: Option<String>,
-    /// The request's own host.
+    /// The `Host` header of the request.
     host: Option<String>,
 }
 
@@ -44,31 +44,32 @@ impl BaseUrl {
         Self { public: configured.or_else(forwarded), host: host.map(str::to_owned) }
     }
 
-    /// The URL of a path, which is given without its first slash.
+    /// The URL of a path, given without its leading slash.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.public.as_deref().unwrap_or_default())
     }
 
-    /// The base of absolute URLs, without a slash at the end.
-    pub(crate) fn absolute(&self) -> Answer<String> {
-        let why = "the request has no Host header that a URL could begin with; set server.base_url of the config";
+    /// The base of absolute URLs, without a trailing slash.
+    pub(crate) fn absolute(&self) -> HttpResult<String> {
+        let detail =
+            "the request has no valid Host header, which absolute URLs need; set server.base_url of the config";
         let own = || self.host.as_ref().map(|host| format!("http://{host}"));
-        self.public.clone().or_else(own).ok_or_else(|| Problem::parameter("host", why))
+        self.public.clone().or_else(own).ok_or_else(|| Problem::parameter("host", detail))
     }
 }
 
-/// What a proxy says of the URL that its client asked for, as far as it is valid.
+/// The valid parts of the original URL, as forwarded by a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Forwarded<'h> {
     scheme: Option<&'static str>,
     host: Option<&'h str>,
-    /// The path that the proxy has removed, without a slash at the end.
+    /// The path prefix that the proxy removed, without a trailing slash.
     prefix: Option<&'h str>,
 }
 
 impl<'h> Forwarded<'h> {
-    /// Reads `X-Forwarded-Proto`, `-Host` and `-Prefix`, or where there is none of them `Forwarded` (RFC 7239). Of several
-    /// proxies, the first value is that of the one that the client has reached.
+    /// Reads `X-Forwarded-Proto`, `-Host` and `-Prefix`, or `Forwarded` (RFC 7239) if none of them is present. With a
+    /// chain of proxies, the first value is that of the proxy that the client connected to.
     fn of(headers: &'h HeaderMap) -> Self {
         let first = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?;
@@ -97,7 +98,7 @@ impl<'h> Forwarded<'h> {
         }
     }
 
-    /// The base that the client sees; `None` if the proxy says nothing of it.
+    /// The public base URL; `None` if the proxy forwards no part of it.
     fn base(self, own_host: Option<&str>) -> Option<String> {
         if self == Self::default() {
             return None;
@@ -107,19 +108,19 @@ impl<'h> Forwarded<'h> {
     }
 }
 
-/// The longest host or prefix in bytes.
+/// The maximum length of a host or prefix in bytes.
 const MAX_BYTES: usize = 256;
 
-/// Whether it is a host, perhaps with a port, and nothing that would mean more in a URL.
+/// Whether `text` is a host with an optional port, without user information or other URL syntax.
 fn is_host(text: &str) -> bool {
-    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-    (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(is_of_host) && text.parse::<Authority>().is_ok()
+    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(is_host_byte) && text.parse::<Authority>().is_ok()
 }
 
-/// Whether it is an absolute path of plain segments; the empty one is none that is removed.
+/// Whether `text` is a non-empty absolute path without empty, `.` or `..` segments.
 fn is_prefix(text: &str) -> bool {
-    let is_of_segment = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
-    let is_segment = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(is_of_segment);
+    let is_segment_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+    let is_segment = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(is_segment_byte);
     text.len() <= MAX_BYTES && text.strip_prefix('/').is_some_and(|path| path.split('/').all(is_segment))
 }
 
@@ -147,7 +148,7 @@ mod tests {
     const PREFIX: &str = "x-forwarded-prefix";
 
     #[test]
-    fn a_trusted_proxy_says_where_the_server_is() {
+    fn a_trusted_proxy_sets_the_base_url() {
         let config = trusting(&["192.0.2.1", "private"]);
         for (pairs, expected) in [
             (&[][..], "http://kiln:3000"),
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_valid_are_ignored() {
+    fn invalid_forwarded_values_are_ignored() {
         let config = trusting(&["private"]);
         for scheme in ["ftp", "javascript", "", "https://"] {
             assert_eq!(base(&config, &[(PROTO, scheme)]), "http://kiln:3000", "{scheme}");
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_not_believed_and_the_configured_base_wins() {
+    fn untrusted_proxies_are_ignored_and_the_configured_base_takes_precedence() {
         let sent = [(PROTO, "https"), (HOST, "maps.example.org"), (PREFIX, "/heat")];
         for ranges in [&[][..], &["loopback"], &["10.0.0.6", "192.168.0.0/16"]] {
             assert_eq!(base(&trusting(ranges), &sent), "http://kiln:3000", "{ranges:?}");

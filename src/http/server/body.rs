@@ -1,4 +1,4 @@
-//! A request body as a stream for blocking readers: decompressed, counted, and limited.
+//! Request bodies as streams for blocking readers: decompressed, counted, and limited.
 
 use std::hash::Hasher;
 use std::io::{self, BufReader, Cursor, Read};
@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use twox_hash::XxHash64;
 
-use super::problem::{Answer, Problem};
+use super::problem::{HttpResult, Problem};
 
 /// The compression of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,25 +26,25 @@ impl Compression {
     const GZIP: &[u8] = b"\x1F\x8B";
     /// The magic bytes of Zstandard.
     const ZSTD: &[u8] = b"\x28\xB5\x2F\xFD";
-    /// The largest window of Zstandard as a power of two, as RFC 9659 has it.
+    /// The maximum window log of Zstandard, 8 MB as in RFC 9659.
     const ZSTD_WINDOW: u32 = 23;
 
     /// The compression that `Content-Encoding` names.
-    pub(crate) fn of(headers: &HeaderMap) -> Answer<Self> {
+    pub(crate) fn of(headers: &HeaderMap) -> HttpResult<Self> {
         let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
         match encoding.map(str::to_ascii_lowercase).as_deref() {
             None | Some("" | "identity") => Ok(Self::None),
             Some("gzip" | "x-gzip") => Ok(Self::Gzip),
             Some("zstd") => Ok(Self::Zstd),
             Some(other) => {
-                let why = format!("the Content-Encoding `{other}` is not read; send it as it is, or with gzip or zstd");
-                Err(Problem::media_type(why))
+                let detail = format!("unsupported Content-Encoding `{other}`; expected identity, gzip or zstd");
+                Err(Problem::media_type(detail))
             }
         }
     }
 
-    /// The compression that content begins with: clients send compressed files without a header.
-    fn of_content(head: &[u8]) -> Self {
+    /// Detects the compression by its magic bytes: clients send compressed files without a header.
+    fn detect(head: &[u8]) -> Self {
         match head {
             head if head.starts_with(Self::GZIP) => Self::Gzip,
             head if head.starts_with(Self::ZSTD) => Self::Zstd,
@@ -67,12 +67,12 @@ impl Compression {
     }
 }
 
-/// The first fault of a body, which takes precedence over what its reader reports.
+/// The first problem of a body, which takes precedence over the error that its reader returns.
 #[derive(Clone, Debug, Default)]
-struct Fault(Arc<Mutex<Option<Box<Problem>>>>);
+struct SharedProblem(Arc<Mutex<Option<Box<Problem>>>>);
 
-impl Fault {
-    /// Keeps the first fault, and returns an error for the reader.
+impl SharedProblem {
+    /// Keeps the first problem, and returns an error for the reader.
     fn set(&self, problem: Box<Problem>) -> io::Error {
         let error = io::Error::other(problem.detail().to_owned());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
@@ -80,24 +80,24 @@ impl Fault {
     }
 }
 
-/// How much content a request may have, and how much of it was read, in bytes after decompression.
+/// The maximum content size of a request and the size read so far, in bytes after decompression.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContentLimit {
-    pub(crate) bytes: u64,
-    pub(crate) taken: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) read_bytes: u64,
 }
 
-/// A body, of which the beginning may have arrived.
+/// A request body, partly buffered.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     head: Vec<u8>,
     rest: Option<Receiver<Bytes>>,
-    fault: Fault,
+    problem: SharedProblem,
 }
 
-/// The rest of a body, which arrives while the [`RequestBody`] is read.
+/// Feeds the unbuffered rest of a body to its [`RequestBody`].
 #[derive(Debug)]
-pub(crate) struct Rest {
+pub(crate) struct BodyFeed {
     body: Body,
     sender: ChunkSender,
 }
@@ -106,85 +106,84 @@ pub(crate) struct Rest {
 #[derive(Debug)]
 pub(crate) struct ChunkSender {
     sender: Sender<Bytes>,
-    fault: Fault,
+    problem: SharedProblem,
 }
 
 impl RequestBody {
-    /// Bytes that are buffered before a reader starts.
+    /// The number of bytes that are buffered before a reader starts.
     pub(crate) const SMALL_BYTES: usize = 1 << 20;
 
-    /// Buffers the beginning of a body, which is all of a small one. Otherwise the rest must be [fed](Rest::feed) to the
-    /// reader.
-    pub(crate) async fn of(mut body: Body) -> Answer<(Self, Option<Rest>)> {
+    /// Buffers the start of a body. If it is larger than [`Self::SMALL_BYTES`], the rest must be [fed](BodyFeed::feed)
+    /// to the reader.
+    pub(crate) async fn of(mut body: Body) -> HttpResult<(Self, Option<BodyFeed>)> {
         let mut head = Vec::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| cut(&error))?;
+            let frame = frame.map_err(|error| truncated(&error))?;
             head.extend_from_slice(&frame.into_data().unwrap_or_default());
             if head.len() > Self::SMALL_BYTES {
-                let (begun, sender) = Self::channel();
-                return Ok((Self { head, ..begun }, Some(Rest { body, sender })));
+                let (rest, sender) = Self::channel();
+                return Ok((Self { head, ..rest }, Some(BodyFeed { body, sender })));
             }
         }
-        Ok((Self { head, rest: None, fault: Fault::default() }, None))
+        Ok((Self { head, rest: None, problem: SharedProblem::default() }, None))
     }
 
-    /// A body whose chunks are sent while it is read.
+    /// Creates a body whose chunks are sent while it is read.
     pub(crate) fn channel() -> (Self, ChunkSender) {
         const CHUNKS: usize = 4;
         let (sender, receiver) = channel(CHUNKS);
-        let fault = Fault::default();
-        (Self { head: Vec::new(), rest: Some(receiver), fault: fault.clone() }, ChunkSender { sender, fault })
+        let problem = SharedProblem::default();
+        (Self { head: Vec::new(), rest: Some(receiver), problem: problem.clone() }, ChunkSender { sender, problem })
     }
 
-    /// Calls `read` with a reader of the decompressed content, and returns its result, unless the content is at fault. `grown` is
-    /// called once before more than [`Self::SMALL_BYTES`] are read.
+    /// Calls `read` with a reader of the decompressed content, and returns its result, or the problem of the body if it
+    /// has one. `on_large` is called once before more than [`Self::SMALL_BYTES`] are read.
     pub(crate) fn read<T>(
         self,
-        packing: Compression,
+        compression: Compression,
         limit: &mut ContentLimit,
         digest: Option<&mut XxHash64>,
-        grown: &mut dyn FnMut() -> io::Result<()>,
+        on_large: &mut dyn FnMut() -> io::Result<()>,
         read: impl FnOnce(&mut dyn Read) -> T,
-    ) -> Answer<T> {
-        let Self { head, rest, fault } = self;
+    ) -> HttpResult<T> {
+        let Self { head, rest, problem } = self;
         let rest = ChannelReader { receiver: rest, chunk: Bytes::new() };
-        let plain = Cursor::new(head).chain(rest);
-        let broken = |error: io::Error| fault.set(Problem::body(format!("the body cannot be decompressed: {error}")));
-        let made = || -> io::Result<_> {
-            let mut decoded = packing.decoder(plain)?;
-            let start = start(&mut decoded)?;
-            let inner = Compression::of_content(&start);
-            if packing != Compression::None && inner != Compression::None {
-                return Err(io::Error::other("it is packed twice"));
+        let encoded = Cursor::new(head).chain(rest);
+        let open = || -> io::Result<_> {
+            let mut decoded = compression.decoder(encoded)?;
+            let start = magic_bytes(&mut decoded)?;
+            let inner = Compression::detect(&start);
+            if compression != Compression::None && inner != Compression::None {
+                return Err(io::Error::other("it is compressed twice"));
             }
             inner.decoder(Cursor::new(start).chain(decoded))
         };
-        let answer = match made() {
-            Ok(content) => {
-                let fault = fault.clone();
-                Some(read(&mut Content { decoded: content, limit, digest, grown, has_grown: false, fault }))
+        let result = match open() {
+            Ok(decoded) => {
+                let problem = problem.clone();
+                Some(read(&mut Content { decoded, limit, digest, on_large, is_large: false, problem }))
             }
             Err(error) => {
-                let _ = broken(error);
+                let _ = problem.set(Problem::body(format!("the body cannot be decompressed: {error}")));
                 None
             }
         };
-        let fault = fault.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (fault, answer) {
-            (None, Some(answer)) => Ok(answer),
+        let problem = problem.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (problem, result) {
+            (None, Some(result)) => Ok(result),
             (Some(problem), _) => Err(problem),
             (None, None) => Err(Problem::body("the body cannot be read")),
         }
     }
 }
 
-impl Rest {
-    /// Sends the rest to the reader, until it ends or the reader is dropped.
+impl BodyFeed {
+    /// Sends the rest of the body to the reader, until it ends or the reader is dropped.
     pub(crate) async fn feed(mut self) {
         while let Some(frame) = self.body.frame().await {
             let chunk = match frame {
                 Ok(frame) => frame.into_data().unwrap_or_default(),
-                Err(error) => return self.sender.fail(cut(&error)),
+                Err(error) => return self.sender.fail(truncated(&error)),
             };
             if !self.sender.send(chunk).await {
                 return;
@@ -200,35 +199,35 @@ impl ChunkSender {
         chunk.is_empty() || self.sender.send(chunk).await.is_ok()
     }
 
-    /// Marks the end: a body without it was cut off.
+    /// Marks the end of the body; without it the reader reports a truncated body.
     pub(crate) async fn end(self) {
         let _ = self.sender.send(Bytes::new()).await;
     }
 
-    /// Ends the body with what its reader is to report.
+    /// Ends the body with a problem, which the reader reports.
     pub(crate) fn fail(self, problem: Box<Problem>) {
-        let _ = self.fault.set(problem);
+        let _ = self.problem.set(problem);
     }
 }
 
-fn cut(error: &axum::Error) -> Box<Problem> {
+fn truncated(error: &axum::Error) -> Box<Problem> {
     Problem::body(format!("the body ended early: {error}"))
 }
 
-/// The problem of a body with more content than `limits.ingest_body` allows.
-pub(crate) fn beyond_limit(limit_bytes: u64) -> Box<Problem> {
-    let why = format!("the body holds more than the {limit_bytes} bytes that it allows");
-    Problem::too_large("limits.ingest_body", why)
+/// The problem of a body larger than `limits.ingest_body`.
+pub(crate) fn limit_exceeded(limit_bytes: u64) -> Box<Problem> {
+    let detail = format!("the body exceeds the limit of {limit_bytes} bytes");
+    Problem::too_large("limits.ingest_body", detail)
 }
 
-/// The first bytes, which show the compression of the rest.
-fn start(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+/// Reads as many bytes as the longest magic number has.
+fn magic_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     reader.take(Compression::ZSTD.len() as u64).read_to_end(&mut start)?;
     Ok(start)
 }
 
-/// Reads the chunks of a body, the last of which is empty.
+/// Reads the chunks of a body; an empty chunk marks the end.
 struct ChannelReader {
     receiver: Option<Receiver<Bytes>>,
     chunk: Bytes,
@@ -250,14 +249,14 @@ impl Read for ChannelReader {
     }
 }
 
-/// Decompressed content, which is counted and hashed as it is read.
+/// A reader of decompressed content that counts and hashes it.
 struct Content<'c> {
     decoded: Box<dyn Read + 'c>,
     limit: &'c mut ContentLimit,
     digest: Option<&'c mut XxHash64>,
-    grown: &'c mut dyn FnMut() -> io::Result<()>,
-    has_grown: bool,
-    fault: Fault,
+    on_large: &'c mut dyn FnMut() -> io::Result<()>,
+    is_large: bool,
+    problem: SharedProblem,
 }
 
 impl Read for Content<'_> {
@@ -266,17 +265,17 @@ impl Read for Content<'_> {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             Err(error) => {
-                return Err(self.fault.set(Problem::body(format!("the body cannot be decompressed: {error}"))));
+                return Err(self.problem.set(Problem::body(format!("the body cannot be decompressed: {error}"))));
             }
         };
-        let ContentLimit { bytes, taken } = &mut *self.limit;
-        *taken += count as u64;
-        if *taken > *bytes {
-            return Err(self.fault.set(beyond_limit(*bytes)));
+        let ContentLimit { max_bytes, read_bytes } = &mut *self.limit;
+        *read_bytes += count as u64;
+        if *read_bytes > *max_bytes {
+            return Err(self.problem.set(limit_exceeded(*max_bytes)));
         }
-        if *taken > RequestBody::SMALL_BYTES as u64 && !self.has_grown {
-            self.has_grown = true;
-            (self.grown)()?;
+        if *read_bytes > RequestBody::SMALL_BYTES as u64 && !self.is_large {
+            self.is_large = true;
+            (self.on_large)()?;
         }
         if let Some(digest) = &mut self.digest {
             digest.write(&buffer[..count]);

@@ -1,11 +1,11 @@
-//! The points that come with Kiln, for a first look.
+//! The sample layers that are built into the binary.
 
 use crate::error::Result;
 use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::parameters::ParameterSet;
 use crate::source::{Columns, ReadOptions, read};
 
-/// A layer whose file is part of the binary.
+/// A layer whose file is embedded in the binary.
 struct Bundled {
     name: &'static str,
     title: &'static str,
@@ -27,7 +27,7 @@ const BUNDLED: [Bundled; 2] = [
     Bundled {
         name: "earthquakes",
         title: "Earthquakes by magnitude",
-        attribution: "U.S. Geological ExtentScan",
+        attribution: "U.S. Geological Survey",
         weight: "mag",
         style: &[("curve", "log"), ("radius", "20")],
         file: include_bytes!("../../../data/earthquakes.geojson"),
@@ -37,7 +37,7 @@ const BUNDLED: [Bundled; 2] = [
 /// The bundled layers.
 ///
 /// # Errors
-/// If the system has no room for a temporary copy.
+/// If no temporary copy can be written.
 pub(crate) fn layers() -> Result<Vec<Layer>> {
     BUNDLED.iter().map(Bundled::layer).collect()
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bundled_points_are_whole() {
+    fn all_bundled_points_are_read() {
         let layers = layers().unwrap();
         let counts: Vec<(&str, u64, u64)> =
             layers.iter().map(|layer| (layer.name(), layer.points(), layer.report().rejected)).collect();

@@ -1,4 +1,4 @@
-//! A cache of rendered bytes. Concurrent requests for one key render it once.
+//! A cache of encoded responses. Concurrent requests for the same key render it once.
 
 use std::future::Future;
 
@@ -6,9 +6,9 @@ use axum::body::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::problem::Answer;
+use super::problem::HttpResult;
 
-/// Rendered bytes by key, up to a total size.
+/// Encoded responses by key, limited by their total size.
 #[derive(Debug)]
 pub(crate) struct ByteCache {
     cache: Cache<String, Bytes, BySize>,
@@ -19,17 +19,17 @@ struct BySize;
 
 impl Weighter<String, Bytes> for BySize {
     fn weight(&self, key: &String, bytes: &Bytes) -> u64 {
-        /// What an entry takes without its key and its bytes.
-        const ENTRY: usize = 200;
-        (key.len() + bytes.len() + ENTRY) as u64
+        /// The memory of an entry without its key and value.
+        const OVERHEAD_BYTES: usize = 200;
+        (key.len() + bytes.len() + OVERHEAD_BYTES) as u64
     }
 }
 
 impl ByteCache {
-    /// A cache of `max_bytes`; an entry that is larger than its share is not kept.
+    /// Creates a cache of `max_bytes`; an entry larger than a shard of it is not kept.
     pub(crate) fn new(max_bytes: u64) -> Self {
-        const USUAL_BYTES: u64 = 20_000;
-        let items = (max_bytes / USUAL_BYTES).clamp(16, 1 << 20) as usize;
+        const TYPICAL_ENTRY_BYTES: u64 = 20_000;
+        let items = (max_bytes / TYPICAL_ENTRY_BYTES).clamp(16, 1 << 20) as usize;
         Self { cache: Cache::with_weighter(items, max_bytes, BySize) }
     }
 
@@ -41,10 +41,11 @@ impl ByteCache {
         self.cache.insert(key, bytes);
     }
 
-    /// The bytes of `key`, from the cache or by `make`, and whether they were cached. Concurrent callers wait for the first.
-    pub(crate) async fn get_or_make<F>(&self, key: &str, make: impl FnOnce() -> F) -> Answer<(Bytes, bool)>
+    /// Returns the bytes of `key`, cached or made by `make`, and whether they were cached. Concurrent callers wait for
+    /// the first.
+    pub(crate) async fn get_or_make<F>(&self, key: &str, make: impl FnOnce() -> F) -> HttpResult<(Bytes, bool)>
     where
-        F: Future<Output = Answer<Bytes>>,
+        F: Future<Output = HttpResult<Bytes>>,
     {
         match self.cache.get_value_or_guard_async(key).await {
             Ok(bytes) => Ok((bytes, true)),
@@ -73,9 +74,9 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_is_asked_for_twice_at_once_is_made_once() {
+    async fn concurrent_requests_for_a_key_make_it_once() {
         let (cache, made) = (Arc::new(ByteCache::new(1 << 20)), Arc::new(AtomicU32::new(0)));
-        let ask = || {
+        let request = || {
             let (cache, made) = (Arc::clone(&cache), Arc::clone(&made));
             tokio::spawn(async move {
                 let make = || async {
@@ -86,13 +87,13 @@ mod tests {
                 cache.get_or_make("key", make).await.unwrap().0
             })
         };
-        let (one, other) = (ask(), ask());
+        let (one, other) = (request(), request());
         assert_eq!((one.await.unwrap(), other.await.unwrap()), (Bytes::from("picture"), Bytes::from("picture")));
         assert_eq!(made.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
-    async fn a_failure_is_not_kept_and_the_size_is_bounded() {
+    async fn failures_are_not_cached_and_the_size_is_limited() {
         let cache = ByteCache::new(100_000);
         let failed = cache.get_or_make("key", || async { Err(Problem::internal("on purpose")) }).await;
         assert!(failed.is_err() && cache.get("key").is_none());

@@ -1,4 +1,4 @@
-//! Bounds as Leaflet has them.
+//! Bounds in Leaflet's notation.
 
 use crate::geo::Bounds;
 

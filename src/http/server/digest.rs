@@ -5,16 +5,16 @@ use std::sync::OnceLock;
 
 use twox_hash::XxHash64;
 
-/// A digest for the keys of this process's caches. Nobody can construct two values with the same digest, since its secret keys
-/// are drawn when the process starts.
+/// Returns a digest for the cache keys of this process. Clients cannot construct collisions, since its secret keys are
+/// random and chosen at the first call.
 pub(crate) fn keyed_digest(value: impl Hash) -> u128 {
     static KEYS: OnceLock<[RandomState; 2]> = OnceLock::new();
     let [high, low] = KEYS.get_or_init(|| [RandomState::new(), RandomState::new()]);
     u128::from(high.hash_one(&value)) << 64 | u128::from(low.hash_one(&value))
 }
 
-/// XXH64: a digest that is the same in every process. A client that constructs another value with the same `ETag` harms only
-/// itself.
+/// Returns the XXH64 digest, which is the same in every process. A client that constructs a collision of `ETag`s
+/// affects only itself.
 pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> u64 {
     XxHash64::oneshot(0, bytes.as_ref())
 }

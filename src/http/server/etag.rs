@@ -1,4 +1,4 @@
-//! Conditional requests: entity tags, and responses that need no body.
+//! Conditional requests: entity tags and 304 responses.
 
 use std::hash::Hasher;
 
@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use twox_hash::XxHash64;
 
-/// The `ETag` of what a canonical text describes, or of a file: the same in every process of this version of Kiln.
+/// Returns the `ETag` of a canonical text or of a file's content. It is the same in every process of this version of
+/// Kiln.
 pub(crate) fn etag(text: impl AsRef<[u8]>) -> String {
     etag_of_version(env!("CARGO_PKG_VERSION"), text.as_ref())
 }
@@ -20,13 +21,13 @@ fn etag_of_version(version: &str, text: &[u8]) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// Whether the client has the representation that `tag` names (RFC 9110, `If-None-Match`).
+/// Whether `If-None-Match` of the request lists `tag` (RFC 9110).
 pub(crate) fn is_cached(request: &HeaderMap, tag: &str) -> bool {
     let Some(listed) = request.typed_get::<IfNoneMatch>() else { return false };
     tag.parse::<ETag>().is_ok_and(|tag| !listed.precondition_passes(&tag))
 }
 
-/// A PNG, or 304 where the client has it already.
+/// Responds with a PNG, or with 304 if the client has cached it.
 pub(crate) fn png_response(request: &HeaderMap, bytes: Bytes, tag: &str, cache_control: &str) -> Response<Body> {
     let mut response = if is_cached(request, tag) {
         let mut response = Response::new(Body::empty());
@@ -38,7 +39,7 @@ pub(crate) fn png_response(request: &HeaderMap, bytes: Bytes, tag: &str, cache_c
         response
     };
     for (name, value) in [(header::ETAG, tag), (header::CACHE_CONTROL, cache_control)] {
-        // Only a Cache-Control of the config can be invalid; the response then goes without it.
+        // Only the configured Cache-Control can be an invalid header value; it is then omitted.
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(name, value);
         }
@@ -52,14 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_follows_the_version_and_the_text_alone() {
+    fn a_tag_depends_on_the_version_and_the_text_alone() {
         assert_eq!(etag_of_version("0.1.0", b"tile/1"), "\"7458c1f3e33179c2\"");
         assert_ne!(etag_of_version("0.1.0", b"tile/1"), etag_of_version("0.1.1", b"tile/1"));
         assert_ne!(etag("tile/1"), etag("tile/2"));
     }
 
     #[test]
-    fn a_listed_tag_is_cached_whether_weak_or_strong() {
+    fn listed_weak_and_strong_tags_match() {
         let cached = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for value in values {

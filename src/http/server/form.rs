@@ -1,4 +1,4 @@
-//! A form with files (`multipart/form-data`, RFC 7578) as a sequence of bodies for blocking readers.
+//! Forms with files (`multipart/form-data`, RFC 7578) as sequences of bodies for blocking readers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use futures_core::Stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::body::{RequestBody, beyond_limit};
-use super::problem::{Answer, Problem};
+use super::body::{RequestBody, limit_exceeded};
+use super::problem::{HttpResult, Problem};
 use crate::http::parameters::body::media_type;
 
 /// A field of a form.
 #[derive(Debug)]
 pub(crate) enum FormField {
-    /// A text.
+    /// A text field.
     Text {
         /// The name of the field.
         name: String,
-        /// Its value.
+        /// The value of the field.
         text: String,
     },
     /// A file.
@@ -32,46 +32,46 @@ pub(crate) enum FormField {
 /// A file of a form.
 #[derive(Debug)]
 pub(crate) struct FormFile {
-    /// Its name without folders.
+    /// The filename without folders.
     pub(crate) name: String,
-    /// Its media type in lower case, without parameters; empty where there is none.
+    /// The media type in lower case, without parameters; empty if it is missing.
     pub(crate) media_type: String,
-    /// Its content, which has to be read before the next field.
+    /// The content, which must be read before the next field.
     pub(crate) body: RequestBody,
 }
 
-/// The fields of a form in their order.
+/// The fields of a form in order.
 #[derive(Debug)]
-pub(crate) struct Form(Receiver<Answer<Option<FormField>>>);
+pub(crate) struct Form(Receiver<HttpResult<Option<FormField>>>);
 
-/// The rest of a form, which arrives while the [`Form`] is read.
+/// Feeds the fields of a request body to its [`Form`].
 #[derive(Debug)]
 pub(crate) struct FormFeed {
     fields: Multipart<'static>,
     limit_bytes: u64,
-    /// Bytes since the last field or chunk.
+    /// The number of bytes since the last field or chunk.
     pending: Arc<AtomicUsize>,
-    sender: Sender<Answer<Option<FormField>>>,
+    sender: Sender<HttpResult<Option<FormField>>>,
 }
 
 impl Form {
-    /// The form that a body is by its `Content-Type`. Its rest must be [fed](FormFeed::feed) to the reader.
-    pub(crate) fn of(headers: &HeaderMap, body: Body, limit_bytes: u64) -> Answer<(Self, FormFeed)> {
-        /// What headers and boundaries take beside the files.
+    /// Parses a body with the boundary of its `Content-Type`. The fields must be [fed](FormFeed::feed) to the reader.
+    pub(crate) fn of(headers: &HeaderMap, body: Body, limit_bytes: u64) -> HttpResult<(Self, FormFeed)> {
+        /// The maximum size of part headers and boundaries.
         const OVERHEAD_BYTES: u64 = 1 << 20;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(content_type);
         let boundary = boundary.map_err(|_| Problem::body("the Content-Type of a form has no boundary"))?;
         let limit = SizeLimit::new().whole_stream(limit_bytes.saturating_add(OVERHEAD_BYTES));
         let pending = Arc::<AtomicUsize>::default();
-        let stream = Guarded { stream: body.into_data_stream(), pending: Arc::clone(&pending) };
+        let stream = PendingLimitStream { stream: body.into_data_stream(), pending: Arc::clone(&pending) };
         let fields = Multipart::with_constraints(stream, boundary, Constraints::new().size_limit(limit));
         let (sender, receiver) = channel(1);
         Ok((Self(receiver), FormFeed { fields, limit_bytes, pending, sender }))
     }
 
-    /// The next field; `None` after the last one.
-    pub(crate) fn next(&mut self) -> Answer<Option<FormField>> {
+    /// Returns the next field; `None` after the last one.
+    pub(crate) fn next(&mut self) -> HttpResult<Option<FormField>> {
         self.0.blocking_recv().unwrap_or_else(|| Err(Problem::body("the form ended early")))
     }
 }
@@ -90,11 +90,11 @@ impl FormFeed {
                 Err(error) => break Err(self.problem(&error)),
             }
         };
-        // Without a reader nobody waits for the end.
+        // Fails only if the reader was dropped.
         let _ = self.sender.send(end).await;
     }
 
-    async fn send(&self, mut field: Field<'static>) -> Answer<()> {
+    async fn send(&self, mut field: Field<'static>) -> HttpResult<()> {
         self.pending.store(0, Ordering::Relaxed);
         let media_type = media_type(field.headers());
         let Some(name) = field.file_name().map(base_name).or_else(|| unnamed_file(&field, &media_type)) else {
@@ -107,7 +107,7 @@ impl FormFeed {
         let _ = self.sender.send(Ok(Some(FormField::File(FormFile { name, media_type, body })))).await;
         loop {
             match field.chunk().await {
-                // A reader may not need the rest of a file.
+                // The reader may drop the body before the end of the file.
                 Ok(Some(chunk)) => {
                     self.pending.store(0, Ordering::Relaxed);
                     if !chunks.send(chunk).await {
@@ -128,7 +128,7 @@ impl FormFeed {
     }
 
     /// The value of a text field.
-    async fn text(&self, name: &str, mut field: Field<'static>) -> Answer<String> {
+    async fn text(&self, name: &str, mut field: Field<'static>) -> HttpResult<String> {
         const MAX_BYTES: usize = 8192;
         if name.is_empty() {
             return Err(Problem::body("a field of the form has neither a name nor a filename"));
@@ -137,8 +137,8 @@ impl FormFeed {
         while let Some(chunk) = field.chunk().await.map_err(|error| self.problem(&error))? {
             text.extend_from_slice(&chunk);
             if text.len() > MAX_BYTES {
-                let why = format!("it is longer than {MAX_BYTES} bytes; a file has a filename or a Content-Type");
-                return Err(Problem::parameter(name, why));
+                let detail = format!("it is longer than {MAX_BYTES} bytes; a file needs a filename or a Content-Type");
+                return Err(Problem::parameter(name, detail));
             }
         }
         String::from_utf8(text).map_err(|_| Problem::parameter(name, "it is not UTF-8"))
@@ -146,34 +146,34 @@ impl FormFeed {
 
     fn problem(&self, error: &multer::Error) -> Box<Problem> {
         match error {
-            multer::Error::StreamSizeExceeded { .. } => beyond_limit(self.limit_bytes),
+            multer::Error::StreamSizeExceeded { .. } => limit_exceeded(self.limit_bytes),
             error => Problem::body(format!("the form cannot be read: {error}")),
         }
     }
 }
 
-/// The name of a field without a filename, if it is a file all the same.
+/// The name of a field that is a file by its `Content-Type`, although it has no filename.
 fn unnamed_file(field: &Field<'_>, media_type: &str) -> Option<String> {
     let is_text = ["", "text/plain"].contains(&media_type);
     (!is_text).then(|| base_name(field.name().unwrap_or_default()))
 }
 
-/// The name of a file without the folders that some clients send, as messages may hold it.
+/// The filename without the folders that some clients send, shortened and without control characters, for messages.
 fn base_name(path: &str) -> String {
     const MAX_CHARS: usize = 100;
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
     name.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect()
 }
 
-/// The stream of a form that ends where no field begins for a megabyte: `multer` would keep all of it, and search it again with
-/// each chunk.
+/// A form's stream that fails if no field starts within a megabyte: `multer` would buffer all of it, and search it
+/// again with each chunk.
 #[derive(Debug)]
-struct Guarded {
+struct PendingLimitStream {
     stream: BodyDataStream,
     pending: Arc<AtomicUsize>,
 }
 
-impl Stream for Guarded {
+impl Stream for PendingLimitStream {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -181,8 +181,8 @@ impl Stream for Guarded {
         let chunk = ready!(Pin::new(&mut self.stream).poll_next(context));
         let len = chunk.as_ref().and_then(|chunk| chunk.as_ref().ok()).map_or(0, Bytes::len);
         let pending = self.pending.fetch_add(len, Ordering::Relaxed) + len;
-        let is_beyond = pending > MAX_PENDING_BYTES;
-        Poll::Ready(if is_beyond { Some(Err(axum::Error::new("no field begins for a megabyte"))) } else { chunk })
+        let is_exceeded = pending > MAX_PENDING_BYTES;
+        Poll::Ready(if is_exceeded { Some(Err(axum::Error::new("no field starts within a megabyte"))) } else { chunk })
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_have_no_folders_and_no_control_characters() {
+    fn filenames_have_no_folders_and_no_control_characters() {
         for (path, name) in [
             ("a.csv", "a.csv"),
             ("C:\\data\\a b.csv", "a b.csv"),

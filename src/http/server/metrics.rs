@@ -1,4 +1,4 @@
-//! Counters for Prometheus.
+//! Metrics for Prometheus.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -15,14 +15,14 @@ use crate::images::SweepReport;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    /// The address's pattern, never the address itself: there are few of them.
+    /// The route pattern, never the path itself, which would make a time series for each URL.
     route: Arc<str>,
     method: Method,
     status: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[allow(clippy::upper_case_acronyms, reason = "as the methods are written")]
+#[allow(clippy::upper_case_acronyms, reason = "the label values are the HTTP method names")]
 enum Method {
     GET,
     HEAD,
@@ -39,35 +39,35 @@ struct RouteLabels {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabels {
-    outcome: Outcome,
+struct CacheLabels {
+    outcome: CacheOutcome,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Outcome {
+enum CacheOutcome {
     Hit,
     Miss,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: Reason,
+struct RemovalLabels {
+    reason: RemovalReason,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Reason {
+enum RemovalReason {
     Expired,
     Evicted,
     Unfinished,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FateLabels {
-    fate: Fate,
+struct IngestLabels {
+    fate: IngestOutcome,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Fate {
+enum IngestOutcome {
     Accepted,
     Rejected,
     BeyondMap,
@@ -76,31 +76,31 @@ enum Fate {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RunLabels {
     job: String,
-    ending: Ending,
+    ending: RunOutcome,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Ending {
+enum RunOutcome {
     Done,
     Failed,
 }
 
-/// A number for each job.
+/// A gauge for each job.
 type PerJob = Family<[(&'static str, String); 1], Gauge>;
-/// The seconds of each job's runs.
+/// A histogram of the run duration of each job, in seconds.
 type SecondsPerJob = Family<[(&'static str, String); 1], Histogram>;
 
-/// A number for each layer.
+/// A gauge for each layer.
 type PerLayer = Family<[(&'static str, String); 1], Gauge>;
 
-/// What is counted.
+/// The metrics of the server.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) registry: Registry,
     pub(crate) layer_points: PerLayer,
     pub(crate) layer_segments: PerLayer,
     pub(crate) layer_commits: PerLayer,
-    ingested: Family<FateLabels, Counter>,
+    ingested: Family<IngestLabels, Counter>,
     repeated: Counter,
     merges: Counter,
     expired: Counter,
@@ -112,8 +112,8 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     render_seconds: Histogram,
-    cache: Family<OutcomeLabels, Counter>,
-    removed: Family<ReasonLabels, Counter>,
+    cache: Family<CacheLabels, Counter>,
+    removed: Family<RemovalLabels, Counter>,
     removed_bytes: Counter,
     sweep_failures: Counter,
     pub(crate) working: Gauge<i64, AtomicI64>,
@@ -123,24 +123,24 @@ pub(crate) struct Metrics {
     panics: Counter<u64, AtomicU64>,
 }
 
-/// The time that a render takes.
+/// A timer of a render.
 pub(crate) struct RenderTimer<'a> {
     start: Instant,
     histogram: &'a Histogram,
 }
 
 impl RenderTimer<'_> {
-    /// The render has ended well.
+    /// Records the duration of a successful render.
     pub(crate) fn done(self) {
         self.histogram.observe(self.start.elapsed().as_secs_f64());
     }
 }
 
-/// From half a millisecond to half a minute.
+/// The upper bounds of the histogram buckets in seconds.
 const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 impl Metrics {
-    /// All counters at 0.
+    /// Creates and registers all metrics, at 0.
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("kiln");
         let new = Self {
@@ -172,43 +172,47 @@ impl Metrics {
         };
         let build: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
-        registry.register("build", "The version that runs", build);
-        registry.register("layer_points", "Points of each layer", new.layer_points.clone());
-        registry.register("layer_segments", "Segments of each stored layer", new.layer_segments.clone());
-        let help = "Changes of each stored layer that this server has put on the disk";
+        registry.register("build", "Version of the running server", build);
+        registry.register("layer_points", "Number of points of each layer", new.layer_points.clone());
+        registry.register("layer_segments", "Number of segments of each stored layer", new.layer_segments.clone());
+        let help = "Commits of this server to each stored layer";
         registry.register("layer_commits", help, new.layer_commits.clone());
-        registry.register("ingest_points", "Points of requests, by what became of them", new.ingested.clone());
-        let help = "Requests whose points an earlier one had added";
+        registry.register("ingest_points", "Points in write requests, by outcome", new.ingested.clone());
+        let help = "Repeated requests, whose points an earlier request with the same Idempotency-Key had added";
         registry.register("ingest_repeated_requests", help, new.repeated.clone());
-        registry.register("ingest_working", "Requests that are changing layers", new.writing.clone());
+        registry.register("ingest_working", "Write requests in progress", new.writing.clone());
         registry.register("store_merges", "Merges of segments", new.merges.clone());
-        registry.register("store_expired_points", "Points that were removed by their age", new.expired.clone());
-        registry.register("job_runs", "Runs of each job, by how they ended", new.job_runs.clone());
-        let help = "Time that a run of a job takes, waiting not counted";
+        registry.register(
+            "store_expired_points",
+            "Points removed by the retention of their layers",
+            new.expired.clone(),
+        );
+        registry.register("job_runs", "Runs of each job, by outcome", new.job_runs.clone());
+        let help = "Duration of a job run, without queueing";
         registry.register_with_unit("job_run", help, Unit::Seconds, new.job_seconds.clone());
-        registry.register("job_running", "Whether each job runs, 1 or 0", new.job_running.clone());
-        let help = "When each job last ended well, in seconds since 1970";
+        registry.register("job_running", "Whether each job is running, 1 or 0", new.job_running.clone());
+        let help = "Unix time of the last successful run of each job";
         registry.register_with_unit("job_last_success_timestamp", help, Unit::Seconds, new.job_success.clone());
-        registry.register("http_requests", "Requests answered", new.requests.clone());
-        let help = "Time from a request's head to its answer's head";
+        registry.register("http_requests", "HTTP requests, by route, method and status", new.requests.clone());
+        let help = "Time from the request headers to the response headers";
         registry.register_with_unit("http_request", help, Unit::Seconds, new.request_seconds.clone());
-        let help = "Time to draw and write a picture, waiting not counted";
+        let help = "Time to render and encode a picture, without queueing";
         registry.register_with_unit("render", help, Unit::Seconds, new.render_seconds.clone());
-        registry.register("render_working", "Pictures that are being drawn", new.working.clone());
-        registry.register("render_waiting", "Pictures that wait to be drawn", new.waiting.clone());
-        registry.register("cache_requests", "Pictures found in memory, or not", new.cache.clone());
-        registry.register_with_unit("cache", "What is held in memory", Unit::Bytes, new.cache_bytes.clone());
+        registry.register("render_working", "Renders in progress", new.working.clone());
+        registry.register("render_waiting", "Renders waiting in the queue", new.waiting.clone());
+        registry.register("cache_requests", "Cache lookups, by hit or miss", new.cache.clone());
+        registry.register_with_unit("cache", "Size of the cache in memory", Unit::Bytes, new.cache_bytes.clone());
         registry.register("connections", "Open connections", new.connections.clone());
-        registry.register("images_removed", "Files that the cleanup removed", new.removed.clone());
-        let help = "Bytes of the pictures that the cleanup removed";
+        registry.register("images_removed", "Files removed by the image cleanup", new.removed.clone());
+        let help = "Size of the pictures removed by the image cleanup";
         registry.register_with_unit("images_removed", help, Unit::Bytes, new.removed_bytes.clone());
-        let help = "Files that the cleanup could not remove, and cleanups that failed";
+        let help = "Files that the image cleanup could not remove, and failed cleanups";
         registry.register("images_remove_failures", help, new.sweep_failures.clone());
         registry.register("panics", "Requests that ended in a panic", new.panics.clone());
         Self { registry, ..new }
     }
 
-    /// A request was answered.
+    /// Records a response and its duration.
     pub(crate) fn request(&self, route: &Arc<str>, method: &axum::http::Method, status: u16, seconds: f64) {
         let method = match *method {
             axum::http::Method::GET => Method::GET,
@@ -224,59 +228,66 @@ impl Metrics {
         self.request_seconds.get_or_create(&RouteLabels { route: Arc::clone(route) }).observe(seconds);
     }
 
-    /// Starts to measure a render.
+    /// Starts the timer of a render.
     pub(crate) fn render(&self) -> RenderTimer<'_> {
         RenderTimer { start: Instant::now(), histogram: &self.render_seconds }
     }
 
-    /// A lookup in a cache, which was a hit or a miss.
+    /// Records a cache lookup.
     pub(crate) fn cache(&self, was_cached: bool) {
-        let outcome = if was_cached { Outcome::Hit } else { Outcome::Miss };
-        self.cache.get_or_create(&OutcomeLabels { outcome }).inc();
+        let outcome = if was_cached { CacheOutcome::Hit } else { CacheOutcome::Miss };
+        self.cache.get_or_create(&CacheLabels { outcome }).inc();
     }
 
-    /// Points came.
+    /// Records the points of a write request.
     pub(crate) fn ingested(&self, accepted: u64, rejected: u64, beyond_map: u64, repeated: bool) {
-        for (fate, count) in [(Fate::Accepted, accepted), (Fate::Rejected, rejected), (Fate::BeyondMap, beyond_map)] {
-            self.ingested.get_or_create(&FateLabels { fate }).inc_by(count);
+        for (fate, count) in [
+            (IngestOutcome::Accepted, accepted),
+            (IngestOutcome::Rejected, rejected),
+            (IngestOutcome::BeyondMap, beyond_map),
+        ] {
+            self.ingested.get_or_create(&IngestLabels { fate }).inc_by(count);
         }
         self.repeated.inc_by(u64::from(repeated));
     }
 
-    /// Segments were merged.
+    /// Records merges of segments.
     pub(crate) fn merged(&self, merges: u64) {
         self.merges.inc_by(merges);
     }
 
-    /// Points were removed by their age.
+    /// Records points that were removed by retention.
     pub(crate) fn expired(&self, points: u64) {
         self.expired.inc_by(points);
     }
 
-    /// A run of a job has ended.
+    /// Records a finished run of a job.
     pub(crate) fn job_ended(&self, job: &str, seconds: f64, is_done: bool) {
-        let labels = RunLabels { job: job.to_owned(), ending: if is_done { Ending::Done } else { Ending::Failed } };
+        let ending = if is_done { RunOutcome::Done } else { RunOutcome::Failed };
+        let labels = RunLabels { job: job.to_owned(), ending };
         self.job_runs.get_or_create(&labels).inc();
         self.job_seconds.get_or_create(&[("job", job.to_owned())]).observe(seconds);
     }
 
-    /// A request ended in a panic.
+    /// Records a panic.
     pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// The cleanup removed files.
-    pub(crate) fn swept(&self, swept: &SweepReport) {
-        for (reason, count) in
-            [(Reason::Expired, swept.expired), (Reason::Evicted, swept.evicted), (Reason::Unfinished, swept.unfinished)]
-        {
-            self.removed.get_or_create(&ReasonLabels { reason }).inc_by(count);
+    /// Records the files that the image cleanup removed.
+    pub(crate) fn swept(&self, report: &SweepReport) {
+        for (reason, count) in [
+            (RemovalReason::Expired, report.expired),
+            (RemovalReason::Evicted, report.evicted),
+            (RemovalReason::Unfinished, report.unfinished),
+        ] {
+            self.removed.get_or_create(&RemovalLabels { reason }).inc_by(count);
         }
-        self.removed_bytes.inc_by(swept.bytes);
-        self.sweep_failures.inc_by(swept.failed);
+        self.removed_bytes.inc_by(report.bytes);
+        self.sweep_failures.inc_by(report.failed);
     }
 
-    /// The cleanup failed as a whole.
+    /// Records an image cleanup that failed.
     pub(crate) fn sweep_failed(&self) {
         self.sweep_failures.inc();
     }

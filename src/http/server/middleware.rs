@@ -1,4 +1,4 @@
-//! Middleware around every request: its id, its time limit, its line in the log, and problems in one form.
+//! Middleware around every request: request id, timeout, access log, and problem responses.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,14 +13,14 @@ use uuid::Uuid;
 use super::app::App;
 use super::problem::Problem;
 
-/// The header of a request's id.
+/// The header of the request id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Counts and logs a request, and adds its id to a problem that the log knows more of.
+/// Counts and logs a request, and adds the request id to problems whose cause is logged.
 pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
     let start = Instant::now();
     let method = request.method().clone();
-    // The pattern, never the path itself: metrics have few labels.
+    // The pattern, never the path itself, which would make a time series for each URL.
     let route: Arc<str> = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
     let id = request_id(&request);
     let logs = tracing::enabled!(tracing::Level::INFO);
@@ -29,7 +29,9 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     let limit = app.config.server.timeout;
     let mut response = match tokio::time::timeout(limit.duration(), next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::timeout(format!("it was not answered within {limit}, server.timeout")).into_response(),
+        Err(_) => {
+            Problem::timeout(format!("the request exceeded the timeout of {limit}, server.timeout")).into_response()
+        }
     };
     let is_problem = response.status().is_client_error() || response.status().is_server_error();
     if is_problem {
@@ -48,7 +50,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     response
 }
 
-/// The id that a request sends, if it is fit for a log, or else a new one.
+/// The request id sent by the client, if it is not empty or too long for the log, or else a new one.
 fn request_id(request: &Request) -> String {
     const MAX_BYTES: usize = 128;
     let sent = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
@@ -56,13 +58,14 @@ fn request_id(request: &Request) -> String {
     sent.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 
-/// The response of a problem that a handler or another layer made, with the request's id where the log has the cause.
+/// Converts an error response of a handler or of another middleware to a problem, with the request id if its cause is
+/// logged.
 fn to_problem(mut response: Response<Body>, id: &str) -> Response<Body> {
     let problem = response.extensions_mut().remove::<Box<Problem>>();
     let Some(mut problem) = problem.or_else(|| Problem::of_status(response.status())) else { return response };
     if problem.status().is_server_error() && problem.status() != StatusCode::SERVICE_UNAVAILABLE {
-        let cause = problem.cause.as_deref().unwrap_or("no cause was given");
-        tracing::error!(id, status = problem.status().as_u16(), cause, "failed");
+        let cause = problem.cause.as_deref().unwrap_or("unknown cause");
+        tracing::error!(id, status = problem.status().as_u16(), cause, "request failed");
         problem.request_id = Some(id.to_owned());
     }
     let allow = response.headers_mut().remove(header::ALLOW);

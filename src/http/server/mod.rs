@@ -1,4 +1,4 @@
-//! What all requests share: the state, the router, and what stands between a connection and a route.
+//! The server: connections, router, middleware, and the state that all requests share.
 
 mod app;
 mod auth;

@@ -1,4 +1,4 @@
-//! Overlays that were written to the folder of images.
+//! The cache of overlays in the image folder.
 
 use std::sync::Arc;
 
@@ -11,64 +11,64 @@ use super::base_url::BaseUrl;
 use super::corners::Corners;
 use super::scale::SpanReply;
 
-/// A picture that was written.
+/// A picture in the image folder.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Overlay {
-    /// The picture's name under /imgs; the Unix time comes first.
+    /// Name of the picture under /imgs, starting with the Unix time of its creation.
     #[schema(example = "1732158000-67e5504410b1426f9247bb680e5fe0c8.png")]
     pub(crate) filename: String,
-    /// Where the picture is.
+    /// URL of the picture.
     #[schema(example = "/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png")]
     pub(crate) url: String,
-    /// The ground that it shows, for `L.imageOverlay(url, bounds)`.
+    /// Geographic bounds of the picture, for `L.imageOverlay(url, bounds)`.
     #[schema(value_type = Vec<Vec<f64>>, example = json!([[35.0, -12.0], [60.0, 32.0]]))]
     pub(crate) bounds: Corners,
     /// Width and height in pixels.
     #[schema(value_type = Vec<u32>, example = json!([800, 600]))]
     pub(crate) size: [u32; 2],
-    /// What the colors stand for; null for the classic blend, whose colors are absolute.
+    /// Values of the colors; null for the classic blend, whose colors are absolute.
     pub(crate) span: Option<SpanReply>,
-    /// Where the legend is, as a PNG; null where there is none.
+    /// URL of the legend as a PNG; null if there is none.
     pub(crate) legend: Option<String>,
-    /// Points whose dots reach into the picture.
+    /// Number of points whose dots reach into the picture.
     pub(crate) points_drawn: u64,
-    /// When the picture may be gone, in Unix seconds.
+    /// Unix time in seconds after which the picture may be removed.
     #[schema(example = 1_732_161_600)]
     pub(crate) expires_at: u64,
-    /// The first rows of the request's `points` that are no points, and why; at most five.
+    /// Rejected rows of the request's `points` with the reason; the first five at most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejected: Vec<String>,
 }
 
 impl Overlay {
-    /// The overlay with URLs that begin with `base`, in place of the paths of the cache.
+    /// Returns the overlay with URLs under `base` in place of the cached paths.
     pub(crate) fn at(&self, base: &BaseUrl) -> Self {
         let legend = self.legend.as_ref().map(|legend| base.url(legend));
         Self { url: base.url(&self.url), legend, ..self.clone() }
     }
 }
 
-/// Overlays by the keys of their pictures. Their URLs are paths without a base: clients may reach the server by several.
+/// Overlays by cache key. Their URLs are paths: clients may reach the server under several base URLs.
 #[derive(Debug)]
 pub(crate) struct OverlayCache(pub(crate) Cache<String, Arc<Overlay>, BySize>);
 
-/// Weighs entries by their size in memory.
+/// Weights entries by their size in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BySize;
 
 impl Weighter<String, Arc<Overlay>> for BySize {
     fn weight(&self, key: &String, overlay: &Arc<Overlay>) -> u64 {
-        /// What an entry takes without its texts.
-        const ENTRY: usize = 500;
-        (key.len() + overlay.legend.as_ref().map_or(0, String::len) + 2 * overlay.url.len() + ENTRY) as u64
+        /// The memory of an entry without its strings.
+        const OVERHEAD_BYTES: usize = 500;
+        (key.len() + overlay.legend.as_ref().map_or(0, String::len) + 2 * overlay.url.len() + OVERHEAD_BYTES) as u64
     }
 }
 
 impl OverlayCache {
-    /// What all entries take at most.
+    /// The maximum size of all entries.
     const MAX_BYTES: u64 = 16 << 20;
 
-    /// An empty cache.
+    /// Creates an empty cache.
     pub(crate) fn new() -> Self {
         Self(Cache::with_weighter(10_000, Self::MAX_BYTES, BySize))
     }

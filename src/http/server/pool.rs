@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::problem::{Answer, Problem};
+use super::problem::{HttpResult, Problem};
 use crate::error::Result;
 
-/// A bounded pool for work that keeps a processor busy, with a bounded queue. A thread that has done its work takes the next
-/// from the queue, so that no thread has to be woken in between.
+/// A thread pool for CPU-bound tasks with a bounded queue. A thread that has completed a task takes the next one from
+/// the queue itself, so that no thread must be woken in between.
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: Arc<Mutex<Queue>>,
@@ -20,17 +20,18 @@ pub(crate) struct Pool {
     max_waiting: usize,
 }
 
-/// The work that runs, and the work that waits.
+/// The number of running tasks, and the queue of waiting ones.
 #[derive(Default)]
 struct Queue {
     working: usize,
-    waiting: VecDeque<(u64, Work)>,
-    /// The number of the last work that waited.
-    numbered: u64,
+    /// Tasks by id, in ascending order.
+    waiting: VecDeque<(u64, Task)>,
+    /// The id of the last task that was queued.
+    last_id: u64,
 }
 
-/// The work of a thread; it catches panics.
-type Work = Box<dyn FnOnce() + Send>;
+/// A task; it catches panics.
+type Task = Box<dyn FnOnce() + Send>;
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -39,100 +40,103 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-/// Cancels the work when the future that waits for it is dropped.
-pub(crate) struct StopOnDrop(pub(crate) Arc<AtomicBool>);
+/// Cancels a task when the future that waits for it is dropped.
+pub(crate) struct CancelOnDrop(pub(crate) Arc<AtomicBool>);
 
-impl Drop for StopOnDrop {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// Removes work from the queue when the future that waits for it is dropped.
-struct LeaveOnDrop<'a>(&'a Pool, u64);
+/// Removes a task from the queue when the future that waits for it is dropped.
+struct DequeueOnDrop<'a>(&'a Pool, u64);
 
-impl Drop for LeaveOnDrop<'_> {
+impl Drop for DequeueOnDrop<'_> {
     fn drop(&mut self) {
-        let Self(pool, number) = *self;
-        // Dropped after the lock is released: to free what the work holds may take long.
-        let _left = {
+        let Self(pool, id) = *self;
+        // Dropped after the lock is released: freeing the task's memory may take long.
+        let _task = {
             let mut queue = lock(&pool.queue);
-            let found = queue.waiting.binary_search_by_key(&number, |(number, _)| *number);
+            let found = queue.waiting.binary_search_by_key(&id, |(id, _)| *id);
             found.ok().and_then(|at| queue.waiting.remove(at))
         };
     }
 }
 
 impl Pool {
-    /// A pool of `threads` that work, before which up to `max_waiting` may wait.
+    /// Creates a pool of `threads` with a queue of up to `max_waiting` tasks.
     pub(crate) fn new(threads: usize, max_waiting: usize) -> Self {
         Self { queue: Arc::default(), threads: threads.max(1), max_waiting }
     }
 
-    /// The number of threads that work.
+    /// The number of running tasks.
     pub(crate) fn working(&self) -> usize {
         lock(&self.queue).working
     }
 
-    /// The length of the queue.
+    /// The number of queued tasks.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.queue).waiting.len()
     }
 
-    /// Runs `work` on a blocking thread as soon as one is free. Its flag is set when the returned future is dropped, as when
-    /// the client has disconnected or the time limit is over.
+    /// Runs `work` on a blocking thread as soon as one is free. Its flag is set when the returned future is dropped,
+    /// for example when the client disconnects or the request times out.
+    ///
+    /// # Errors
+    /// [`Problem::busy`] if the queue is full, and the error of `work`.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
-    ) -> Answer<T> {
+    ) -> HttpResult<T> {
         let stop = Arc::new(AtomicBool::new(false));
-        let _stop = StopOnDrop(Arc::clone(&stop));
+        let _stop = CancelOnDrop(Arc::clone(&stop));
         let (send, receive) = oneshot::channel::<Result<Result<T>, Box<dyn Any + Send>>>();
-        let number = self.admit(Box::new(move || {
-            let done = catch_unwind(AssertUnwindSafe(|| work(&stop)));
+        let id = self.submit(Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| work(&stop)));
             // The receiver may be dropped.
-            let _ = send.send(done);
+            let _ = send.send(result);
         }))?;
-        let _leave = number.map(|number| LeaveOnDrop(self, number));
+        let _dequeue = id.map(|id| DequeueOnDrop(self, id));
         match receive.await {
-            Ok(Ok(done)) => Ok(done?),
-            // Reported and counted as all panics are.
+            Ok(Ok(result)) => Ok(result?),
+            // The panic middleware reports and counts it.
             Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => Err(Problem::busy("the server is stopping")),
+            Err(_) => Err(Problem::busy("the server is shutting down")),
         }
     }
 
-    /// Starts the work, or queues it and returns its number.
-    fn admit(&self, work: Work) -> Answer<Option<u64>> {
+    /// Starts the task, or queues it and returns its id.
+    fn submit(&self, task: Task) -> HttpResult<Option<u64>> {
         let mut queue = lock(&self.queue);
         if queue.working < self.threads {
             queue.working += 1;
-            let all = Arc::clone(&self.queue);
-            tokio::task::spawn_blocking(move || work_on(&all, work));
+            let shared = Arc::clone(&self.queue);
+            tokio::task::spawn_blocking(move || run_tasks(&shared, task));
             return Ok(None);
         }
         if queue.waiting.len() >= self.max_waiting {
-            let why = format!("{} pictures wait to be drawn already; ask again in a moment", self.max_waiting);
-            return Err(Problem::busy(why));
+            let detail = format!("the render queue is full, {} requests are waiting; retry later", self.max_waiting);
+            return Err(Problem::busy(detail));
         }
-        queue.numbered += 1;
-        let number = queue.numbered;
-        queue.waiting.push_back((number, work));
-        Ok(Some(number))
+        queue.last_id += 1;
+        let id = queue.last_id;
+        queue.waiting.push_back((id, task));
+        Ok(Some(id))
     }
 }
 
-/// Runs the work, and then the queue until it is empty.
-fn work_on(queue: &Mutex<Queue>, first: Work) {
-    let mut work = first;
+/// Runs the task, and then queued tasks until the queue is empty.
+fn run_tasks(queue: &Mutex<Queue>, first: Task) {
+    let mut task = first;
     loop {
-        work();
+        task();
         let mut queue = lock(queue);
         let Some((_, next)) = queue.waiting.pop_front() else {
             queue.working -= 1;
             return;
         };
-        work = next;
+        task = next;
     }
 }
 
@@ -150,7 +154,7 @@ mod tests {
     use crate::error::Error;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_is_too_much_is_refused_and_what_waits_gets_its_turn() {
+    async fn a_full_queue_rejects_tasks_and_queued_tasks_are_run() {
         let pool = Arc::new(Pool::new(1, 1));
         let (release, held) = mpsc::channel::<()>();
         let spawn = |work: Box<dyn FnOnce() -> u32 + Send>| {
@@ -168,15 +172,15 @@ mod tests {
         while pool.waiting() == 0 {
             tokio::task::yield_now().await;
         }
-        let refused = pool.run(|_| Ok(3)).await.unwrap_err();
-        assert_eq!(refused.status().as_u16(), 503);
+        let rejected = pool.run(|_| Ok(3)).await.unwrap_err();
+        assert_eq!(rejected.status().as_u16(), 503);
         release.send(()).unwrap();
         assert_eq!((first.await.unwrap().unwrap(), second.await.unwrap().unwrap()), (1, 2));
         assert_eq!(pool.waiting(), 0);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn work_that_nobody_waits_for_is_told_to_stop() {
+    async fn a_task_is_cancelled_when_its_future_is_dropped() {
         let pool = Arc::new(Pool::new(1, 1));
         let (stopped, was_stopped) = mpsc::channel();
         let work = pool.run(move |stop| {
@@ -188,10 +192,10 @@ mod tests {
         });
         assert!(tokio::time::timeout(Duration::from_millis(20), work).await.is_err());
         was_stopped.recv_timeout(Duration::from_secs(30)).unwrap();
-        // The slot is free again, after a panic too.
-        let pool_there = Arc::clone(&pool);
+        // The thread is free again, also after a panic.
+        let shared = Arc::clone(&pool);
         let panicking = tokio::spawn(async move {
-            pool_there.run(|_| -> Result<()> { std::panic::resume_unwind(Box::new("on purpose")) }).await
+            shared.run(|_| -> Result<()> { std::panic::resume_unwind(Box::new("on purpose")) }).await
         });
         assert!(panicking.await.unwrap_err().is_panic());
         assert_eq!(pool.run(|_| Ok(7)).await.unwrap(), 7);

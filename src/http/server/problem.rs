@@ -1,4 +1,4 @@
-//! What went wrong, as RFC 9457 problem details.
+//! Error responses as RFC 9457 problem details.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -9,48 +9,48 @@ use utoipa::ToSchema;
 use crate::error::{DatabaseErrorKind, Error};
 use crate::parameter::Parameter;
 
-/// A result whose error is the response.
-pub(crate) type Answer<T> = Result<T, Box<Problem>>;
+/// A result whose error is a problem response.
+pub(crate) type HttpResult<T> = Result<T, Box<Problem>>;
 
-/// An error as RFC 9457 tells it, `application/problem+json`.
+/// An error as RFC 9457 problem details, `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// What kind of problem it is; stable, for programs.
+    /// Problem type, a stable URN for programs.
     #[serde(rename = "type")]
     #[schema(example = "urn:kiln:invalid-parameter")]
     kind: String,
-    /// The phrase of the HTTP status.
+    /// HTTP status phrase.
     #[schema(example = "Bad Request")]
     title: &'static str,
-    /// The HTTP status.
+    /// HTTP status code.
     #[schema(example = 400)]
     status: u16,
-    /// What is wrong this time, and what would be accepted.
+    /// Description of this error, and of the values that would be accepted.
     #[schema(example = "radius: `wide` is not a size such as 25, 25px, 500m or 10km")]
     detail: String,
-    /// The parameter at fault.
+    /// Name of the invalid parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
-    /// What the log calls the request; told where the log has more to say.
+    /// Request id in the server's log; present if the log contains the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<String>,
-    /// For the log alone.
+    /// The cause, for the log only.
     #[serde(skip)]
     pub(crate) cause: Option<String>,
-    /// Seconds after which it makes sense to ask again.
+    /// The value of `Retry-After` in seconds.
     #[serde(skip)]
     retry_after_s: Option<u32>,
-    /// What the client is to show of itself, as `WWW-Authenticate` says it.
+    /// The value of `WWW-Authenticate`.
     #[serde(skip)]
     challenge: Option<&'static str>,
-    /// How long it may be kept, as `Cache-Control` says it; `None`: not at all.
+    /// The value of `Cache-Control`; `no-store` if `None`.
     #[serde(skip)]
     cache_control: Option<String>,
 }
 
-/// What kinds of problems there are.
+/// A problem type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ProblemType {
     BadRequest,
     Busy,
     Conflict,
@@ -70,8 +70,8 @@ enum Kind {
     UnsupportedMediaType,
 }
 
-impl Kind {
-    /// What its `type` ends in, its status, and after how many seconds it makes sense to retry.
+impl ProblemType {
+    /// The last part of the URN, the status, and the value of `Retry-After` in seconds.
     fn properties(self) -> (&'static str, StatusCode, Option<u32>) {
         use StatusCode as Status;
         match self {
@@ -97,7 +97,7 @@ impl Kind {
 }
 
 impl Problem {
-    fn new(kind: Kind, detail: impl Into<String>) -> Box<Self> {
+    fn new(kind: ProblemType, detail: impl Into<String>) -> Box<Self> {
         let (kind, status, retry_after_s) = kind.properties();
         Self::with_status(kind, status, detail, retry_after_s)
     }
@@ -117,108 +117,108 @@ impl Problem {
         })
     }
 
-    /// The same problem, which may be kept as `cache_control` says: it is not one of the moment.
-    pub(crate) fn kept(mut self: Box<Self>, cache_control: &str) -> Box<Self> {
+    /// Sets `Cache-Control`, for problems that are not transient.
+    pub(crate) fn with_cache_control(mut self: Box<Self>, cache_control: &str) -> Box<Self> {
         self.cache_control = Some(cache_control.to_owned());
         self
     }
 
-    /// A parameter is malformed, out of range or unknown.
-    pub(crate) fn parameter(name: &str, why: impl Into<String>) -> Box<Self> {
-        // A name that somebody made up may be of any length.
+    /// An invalid, missing or unknown parameter.
+    pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Box<Self> {
+        // An unknown name may be of any length.
         const MAX_CHARS: usize = 64;
         let name: &str = name.char_indices().nth(MAX_CHARS).map_or(name, |(end, _)| &name[..end]);
-        let detail = format!("{name}: {}", why.into());
-        let mut problem = Self::new(Kind::InvalidParameter, detail);
+        let detail = format!("{name}: {}", detail.into());
+        let mut problem = Self::new(ProblemType::InvalidParameter, detail);
         problem.parameter = Some(name.to_owned());
         problem
     }
 
-    /// The body of the request cannot be understood.
-    pub(crate) fn body(why: impl Into<String>) -> Box<Self> {
-        Self::new(Kind::InvalidBody, why)
+    /// An invalid request body.
+    pub(crate) fn body(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::InvalidBody, detail)
     }
 
-    /// The body is of a type that is not read.
-    pub(crate) fn media_type(why: impl Into<String>) -> Box<Self> {
-        Self::new(Kind::UnsupportedMediaType, why)
+    /// An unsupported media type or content encoding.
+    pub(crate) fn media_type(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::UnsupportedMediaType, detail)
     }
 
-    /// The body, or the picture that it asks for, is beyond a limit of the config.
-    pub(crate) fn too_large(limit: &str, why: impl Into<String>) -> Box<Self> {
-        let detail = format!("{limit}: {}", why.into());
-        let mut problem = Self::new(Kind::TooLarge, detail);
+    /// A body or request that exceeds a limit of the config.
+    pub(crate) fn too_large(limit: &str, detail: impl Into<String>) -> Box<Self> {
+        let detail = format!("{limit}: {}", detail.into());
+        let mut problem = Self::new(ProblemType::TooLarge, detail);
         problem.parameter = Some(limit.to_owned());
         problem
     }
 
-    /// There is nothing of that name.
-    pub(crate) fn not_found(why: impl Into<String>) -> Box<Self> {
-        Self::new(Kind::NotFound, why)
+    /// A missing resource.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::NotFound, detail)
     }
 
-    /// Whoever writes has to show the token, and `challenge` says how.
-    pub(crate) fn unauthorized(challenge: &'static str, why: impl Into<String>) -> Box<Self> {
-        let mut problem = Self::new(Kind::Unauthorized, why);
+    /// A missing or invalid token; `challenge` is the value of `WWW-Authenticate`.
+    pub(crate) fn unauthorized(challenge: &'static str, detail: impl Into<String>) -> Box<Self> {
+        let mut problem = Self::new(ProblemType::Unauthorized, detail);
         problem.challenge = Some(challenge);
         problem
     }
 
-    /// The server lets nobody do that.
-    pub(crate) fn forbidden(why: impl Into<String>) -> Box<Self> {
-        Self::new(Kind::Forbidden, why)
+    /// A request that the server does not allow.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::Forbidden, detail)
     }
 
-    /// The layer cannot be changed as it is.
-    pub(crate) fn conflict(why: impl Into<String>) -> Box<Self> {
-        Self::new(Kind::Conflict, why)
+    /// A conflict with the current state of a layer or job.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::Conflict, detail)
     }
 
-    /// A key of a request that was used for another one.
+    /// An `Idempotency-Key` that was used for another request.
     pub(crate) fn key_used() -> Box<Self> {
-        let why =
-            "the Idempotency-Key was used for other points or parameters already; give each request a key of its own";
-        Self::new(Kind::IdempotencyKeyUsed, why)
+        let detail =
+            "the Idempotency-Key was already used with other points or parameters; use a new key for each request";
+        Self::new(ProblemType::IdempotencyKeyUsed, detail)
     }
 
-    /// The address is answered, but not this method.
+    /// An unsupported method of an existing route.
     pub(crate) fn method() -> Box<Self> {
-        let why = "this address does not answer that method; the Allow header lists those that it does";
-        Self::new(Kind::MethodNotAllowed, why)
+        let detail = "unsupported method; the Allow header lists the supported ones";
+        Self::new(ProblemType::MethodNotAllowed, detail)
     }
 
-    /// There is too much to do.
-    pub(crate) fn busy(why: impl Into<String>) -> Box<Self> {
-        Self::new(Kind::Busy, why)
+    /// An overloaded or stopping server.
+    pub(crate) fn busy(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::Busy, detail)
     }
 
-    /// The request took too long.
-    pub(crate) fn timeout(why: impl Into<String>) -> Box<Self> {
-        Self::new(Kind::Timeout, why)
+    /// A timeout or a cancelled request.
+    pub(crate) fn timeout(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::Timeout, detail)
     }
 
-    /// The work failed for a reason that the client cannot mend and need not know.
+    /// An internal error; its cause is logged and not sent to the client.
     pub(crate) fn internal(cause: impl Into<String>) -> Box<Self> {
-        let why = "the work failed; the server's log says why, under the request's id";
-        let mut problem = Self::new(Kind::Internal, why);
+        let detail = "internal error; the server's log has the cause under the request id";
+        let mut problem = Self::new(ProblemType::Internal, detail);
         problem.cause = Some(cause.into());
         problem
     }
 
-    /// The problem of an answer that another layer made, such as a body limit or a panic, told in our way.
+    /// The problem for an error response of a middleware, such as the body limit.
     pub(crate) fn of_status(status: StatusCode) -> Option<Box<Self>> {
         Some(match status {
             StatusCode::METHOD_NOT_ALLOWED => Self::method(),
-            StatusCode::NOT_FOUND => Self::not_found("no such address"),
+            StatusCode::NOT_FOUND => Self::not_found("unknown path"),
             StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::too_large("limits.body", "the body is longer, packed or unpacked, than the server takes")
+                Self::too_large("limits.body", "the body exceeds the limit, compressed or decompressed")
             }
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                Self::media_type("the body's encoding is not read; send it as it is, or with gzip")
+                Self::media_type("unsupported Content-Encoding; expected identity or gzip")
             }
-            StatusCode::REQUEST_TIMEOUT => Self::timeout("the request did not arrive in time"),
+            StatusCode::REQUEST_TIMEOUT => Self::timeout("the request was not received in time"),
             status if status.is_client_error() => {
-                let (kind, ..) = Kind::BadRequest.properties();
+                let (kind, ..) = ProblemType::BadRequest.properties();
                 Self::with_status(kind, status, "the request is malformed", None)
             }
             status if status.is_server_error() => Self::internal(status.to_string()),
@@ -226,7 +226,7 @@ impl Problem {
         })
     }
 
-    /// What is wrong, and what would be accepted.
+    /// The description of the error.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
@@ -235,15 +235,15 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The answer, without what only the log may know.
+    /// Returns the response, without the cause.
     pub(crate) fn to_response(&self) -> Response<Body> {
         let body = serde_json::to_vec(self).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let kept = self.cache_control.as_deref().and_then(|kept| HeaderValue::from_str(kept).ok());
-        headers.insert(header::CACHE_CONTROL, kept.unwrap_or(HeaderValue::from_static("no-store")));
+        let cache_control = self.cache_control.as_deref().and_then(|value| HeaderValue::from_str(value).ok());
+        headers.insert(header::CACHE_CONTROL, cache_control.unwrap_or(HeaderValue::from_static("no-store")));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -257,7 +257,7 @@ impl Problem {
 impl IntoResponse for Box<Problem> {
     fn into_response(self) -> Response<Body> {
         let mut response = self.to_response();
-        // Whoever logs the request adds its id and takes the cause.
+        // The access middleware logs the cause and adds the request id.
         response.extensions_mut().insert(self);
         response
     }
@@ -270,31 +270,30 @@ impl From<Error> for Box<Problem> {
             Error::Invalid { parameter: Parameter::IDEMPOTENCY_KEY, .. } => return Problem::key_used(),
             Error::Invalid { parameter, message } => return Problem::parameter(parameter.key(), message.with_keys()),
             Error::MediaType { .. } => return Problem::media_type(text),
-            Error::Cancelled => return Problem::timeout("the work was stopped"),
-            Error::Database { kind: DatabaseErrorKind::Unreachable, .. } => (
-                Kind::DatabaseUnavailable,
-                "the layer's points are in a database that cannot be reached; ask again in a moment",
+            Error::Cancelled => return Problem::timeout("the request was cancelled"),
+            Error::Database { fault: DatabaseErrorKind::Unreachable, .. } => {
+                (ProblemType::DatabaseUnavailable, "the database of the layer is unavailable; retry later")
+            }
+            Error::Database { fault: DatabaseErrorKind::Timeout, .. } => (
+                ProblemType::DatabaseTimeout,
+                "the database query exceeded postgis.timeout; request smaller bounds or fewer points",
             ),
-            Error::Database { kind: DatabaseErrorKind::Timeout, .. } => (
-                Kind::DatabaseTimeout,
-                "the database took longer than postgis.timeout allows; ask for less ground, or for fewer points",
-            ),
-            Error::Database { kind: DatabaseErrorKind::Missing, .. } => {
-                (Kind::NotFound, "the table behind the layer is not there any more")
+            Error::Database { fault: DatabaseErrorKind::Missing, .. } => {
+                (ProblemType::NotFound, "the table of the layer no longer exists")
             }
             Error::Io { source, .. } if is_full(source) => {
-                (Kind::DiskFull, "there is no room left on the server's disk; nothing was written")
+                (ProblemType::DiskFull, "the server's disk is full; nothing was written")
             }
             Error::Database { .. } | Error::Config { .. } | Error::Input { .. } | Error::Io { .. } => {
                 return Problem::internal(text);
             }
         };
-        // Paths, hosts and SQL are for the log alone.
+        // Paths, hosts and SQL are logged only.
         Box::new(Problem { cause: Some(text), ..*Problem::new(kind, detail) })
     }
 }
 
-/// Whether there is no room: on the disk, for the user, or for a file.
+/// Whether an error is a full disk, an exceeded quota, or an exceeded file size limit.
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
@@ -307,20 +306,20 @@ mod tests {
     use crate::message;
 
     #[test]
-    fn errors_are_told_without_their_cause() {
+    fn problems_do_not_contain_the_cause() {
         let secret = Error::io("/secret/place", "write", std::io::ErrorKind::PermissionDenied.into());
         let problem = Box::<Problem>::from(secret);
-        let told = serde_json::to_string(&problem).unwrap();
+        let json = serde_json::to_string(&problem).unwrap();
         assert_eq!(problem.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(!told.contains("secret") && problem.cause.unwrap().contains("secret"), "{told}");
+        assert!(!json.contains("secret") && problem.cause.unwrap().contains("secret"), "{json}");
         let problem = Box::<Problem>::from(Error::invalid(
             Parameter::TRUE_SCALE,
             message!("not a latitude; give ", Parameter::DOT_SIZE),
         ));
-        let told: serde_json::Value = serde_json::to_value(&problem).unwrap();
-        assert_eq!((&told["parameter"], &told["status"]), (&"true_scale".into(), &400.into()));
-        assert_eq!(told["title"], "Bad Request");
-        assert_eq!(told["detail"], "true_scale: not a latitude; give dot_size");
+        let json: serde_json::Value = serde_json::to_value(&problem).unwrap();
+        assert_eq!((&json["parameter"], &json["status"]), (&"true_scale".into(), &400.into()));
+        assert_eq!(json["title"], "Bad Request");
+        assert_eq!(json["detail"], "true_scale: not a latitude; give dot_size");
         let full = Box::<Problem>::from(Error::io("imgs", "write", std::io::ErrorKind::StorageFull.into()));
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
     }

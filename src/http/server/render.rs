@@ -1,4 +1,4 @@
-//! Renders pictures on the pool, and caches them.
+//! Rendering of requests on the thread pool, with caching.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use axum::body::Bytes;
 
 use super::app::App;
-use super::problem::Answer;
+use super::problem::HttpResult;
 use super::scale::{Scale, SpanReply};
 use crate::config::EmptyTile;
 use crate::encode::geotiff::{self, GeoReference};
@@ -25,15 +25,15 @@ use crate::source::PointWithin;
 pub(crate) struct RenderedImage {
     pub(crate) png: Bytes,
     pub(crate) span: Option<SpanReply>,
-    /// Points whose dots reach into it.
+    /// The number of points whose dots reach into the picture.
     pub(crate) points: u64,
-    /// Whether there is nothing to see: no dot reaches any pixel, and there is no background.
+    /// Whether all pixels are transparent: no dot reaches any pixel, and there is no background.
     pub(crate) is_empty: bool,
 }
 
 impl RenderRequest {
-    /// What the colors of the layer's pictures mean at the scale of this one, and the unit of its values. `None` for points of
-    /// the request, and as [`Layer::shading`](crate::layer::Layer::shading) has it.
+    /// Returns the shading of the layer's pictures at the scale of this one, and the unit of the values. `None` for
+    /// inline points, and if [`Layer::shading`](crate::layer::Layer::shading) returns `None`.
     pub(crate) fn shading(&self, app: &App, stop: &AtomicBool) -> Result<Option<(Arc<Shading>, Unit)>> {
         let Subject::Layer(layer) = &self.subject else { return Ok(None) };
         let style = self.style()?;
@@ -41,31 +41,31 @@ impl RenderRequest {
         Ok(shading.map_err(|error| self.filter.request_error(error))?.map(|shading| (shading, self.unit(&style))))
     }
 
-    /// Renders the picture's values.
+    /// Renders the values and color indices.
     fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heatmap, Style, Unit)> {
         let style = self.style()?;
         let query = self.query(&style, stop);
         let threads = self.threads(app);
-        let draw = || {
+        let render = || {
             let shading = match &self.subject {
                 Subject::Layer(layer) => layer.shading(&query, &self.canvas, &style, threads)?,
-                Subject::Given(_) => None,
+                Subject::Inline(_) => None,
             };
             render_shaded(self.subject.point_set(), &query, &self.canvas, &style, shading.as_deref(), threads)
         };
-        let heat = draw().map_err(|error| self.filter.request_error(error))?;
+        let heat = render().map_err(|error| self.filter.request_error(error))?;
         let unit = self.unit(&style);
         Ok((heat, style, unit))
     }
 
-    /// One thread for what is small: others have pictures to draw, too.
+    /// The number of threads: one for small pictures, which leaves the others to concurrent requests.
     fn threads(&self, app: &App) -> usize {
         const SMALL_PIXELS: u64 = 1 << 20;
         const FEW_POINTS: u64 = 2_000_000;
         let pixels = u64::from(self.canvas.width()) * u64::from(self.canvas.height());
-        let has_sums = self.subject.point_set().is_aggregated() && self.filter.is_none();
-        let is_quick = has_sums || self.subject.points() <= FEW_POINTS;
-        if pixels <= SMALL_PIXELS && is_quick { 1 } else { app.render_threads() }
+        let is_aggregated = self.subject.point_set().is_aggregated() && self.filter.is_none();
+        let is_fast = is_aggregated || self.subject.points() <= FEW_POINTS;
+        if pixels <= SMALL_PIXELS && is_fast { 1 } else { app.render_threads() }
     }
 
     /// Renders the picture.
@@ -74,20 +74,20 @@ impl RenderRequest {
         let mut png = Vec::new();
         png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), PngOptions::default())?;
         let span = heat.values.as_ref().map(|values| SpanReply::new(values.span, unit, style.curve));
-        let is_empty = shows_nothing(&heat, &style);
+        let is_empty = is_blank(&heat, &style);
         Ok(RenderedImage { png: png.into(), span, points: heat.drawn, is_empty })
     }
 
-    /// The picture as a PNG, from the cache or rendered now and cached under `key`. Where nothing is visible and `empty` is
-    /// not a picture, there are no bytes.
-    pub(crate) async fn png(self, app: &Arc<App>, key: &str, empty: EmptyTile) -> Answer<Bytes> {
+    /// Returns the picture as a PNG, cached under `key`. An empty picture has no bytes unless `empty` is
+    /// [`EmptyTile::Transparent`].
+    pub(crate) async fn png(self, app: &Arc<App>, key: &str, empty: EmptyTile) -> HttpResult<Bytes> {
         let shared = Arc::clone(app);
         let draw = || {
             app.pool.run(move |stop| {
                 let timer = shared.metrics.render();
-                let drawn = self.draw(&shared, stop)?;
+                let image = self.draw(&shared, stop)?;
                 timer.done();
-                Ok(if drawn.is_empty && empty != EmptyTile::Transparent { Bytes::new() } else { drawn.png })
+                Ok(if image.is_empty && empty != EmptyTile::Transparent { Bytes::new() } else { image.png })
             })
         };
         let (bytes, was_cached) = app.bytes.get_or_make(key, draw).await?;
@@ -95,8 +95,8 @@ impl RenderRequest {
         Ok(bytes)
     }
 
-    /// Its values as a `GeoTIFF`, from the cache or rendered now and cached under `key`; its colors where it has no values.
-    pub(crate) async fn geotiff(self, app: &Arc<App>, key: &str) -> Answer<Bytes> {
+    /// Returns the values as a `GeoTIFF`, cached under `key`; the colors for the classic blend, which has no values.
+    pub(crate) async fn geotiff(self, app: &Arc<App>, key: &str) -> HttpResult<Bytes> {
         let shared = Arc::clone(app);
         let draw = || {
             app.pool.run(move |stop| {
@@ -117,14 +117,14 @@ impl RenderRequest {
         Ok(bytes)
     }
 
-    /// The value of its first pixel, in the unit that comes with it; `None` where there is none, as in the classic blend.
+    /// Returns the value of the first pixel and its unit; `None` if the pixel has no value, as in the classic blend.
     pub(crate) fn value(&self, app: &App, stop: &AtomicBool) -> Result<(Option<f64>, String)> {
         let (heat, _, unit) = self.heat(app, stop)?;
         let value = heat.values.and_then(|values| values.density.cells().first().copied());
         Ok((value.filter(|value| !value.is_nan()).map(|value| f64::from(value) * unit.factor), unit.name))
     }
 
-    /// What the colors of the picture mean.
+    /// Returns the color scale of the picture.
     pub(crate) fn scale(&self, app: &App, stop: &AtomicBool) -> Result<Scale> {
         let (found, style, unit) = if let Some((shading, unit)) = self.shading(app, stop)? {
             (Some((shading.span, shading.quantizer.clone())), self.style()?, unit)
@@ -140,25 +140,25 @@ impl RenderRequest {
 }
 
 impl Subject {
-    /// The points within bounds as longitude, latitude and weight, at most as many as the config allows, and their number
-    /// without that limit.
-    pub(crate) async fn answer_within(
+    /// Returns the points within bounds as longitude, latitude and weight, up to `limits.answer_points` of the config,
+    /// and their total number.
+    pub(crate) async fn fetch_points_within(
         self,
         app: &App,
         filter: &Filter,
         bounds: Bounds,
         projection: Projection,
-    ) -> Answer<(Vec<PointWithin>, u64)> {
+    ) -> HttpResult<(Vec<PointWithin>, u64)> {
         let filter = filter.clone();
         let (space, max) = (coordinate_space_of(projection), app.config.limits.answer_points as usize);
         app.pool.run(move |stop| self.points_within(&filter, space, bounds, max, stop)).await
     }
 }
 
-/// Whether all pixels are of the index that stands for nothing, and that is transparent.
-fn shows_nothing(heat: &Heatmap, style: &Style) -> bool {
+/// Whether all pixels have the color index of empty cells, and its color is transparent.
+fn is_blank(heat: &Heatmap, style: &Style) -> bool {
     let nothing = style.nothing();
     let cells = heat.indices.cells();
-    // A first pixel of nothing, and each as the one before.
+    // The first pixel is empty, and each other pixel equals its predecessor.
     heat.palette.rgba(nothing)[3] == 0 && cells.first() == Some(&nothing) && cells[1..] == cells[..cells.len() - 1]
 }

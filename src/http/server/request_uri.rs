@@ -1,30 +1,31 @@
-//! Differences between request URIs that mean nothing.
+//! Normalization of request URIs.
 
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Request, Uri};
 
-/// Query parameters that clients add to get past caches, such as jQuery's `_`. No parameter has one of these names.
+/// Query parameters that clients add to bypass caches, such as jQuery's `_`. No parameter of the API has one of these
+/// names.
 pub(crate) const CACHE_BUSTERS: [&str; 7] = ["_", "cachebust", "cachebuster", "cb", "nocache", "t", "ts"];
 
-/// Removes slashes at the end of the path, and of GET and HEAD requests the [`CACHE_BUSTERS`], so that neither routes nor
-/// caches see them.
+/// Removes trailing slashes from the path, and the [`CACHE_BUSTERS`] from GET and HEAD requests, before routing and
+/// caching.
 pub(crate) fn normalize<B>(request: &mut Request<B>) {
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
     let uri = request.uri();
-    let (path, query) = (path_of(uri.path()), uri.query());
-    let kept = query.map(|query| {
+    let (path, query) = (trim_path(uri.path()), uri.query());
+    let normalized = query.map(|query| {
         let pairs = query.split('&').filter(|pair| !is_read || !CACHE_BUSTERS.contains(&name_of(pair)));
         pairs.collect::<Vec<_>>().join("&")
     });
-    if path == uri.path() && kept.as_deref() == query {
+    if path == uri.path() && normalized.as_deref() == query {
         return;
     }
-    let text = match kept.filter(|kept| !kept.is_empty()) {
-        Some(kept) => format!("{path}?{kept}"),
+    let text = match normalized.filter(|query| !query.is_empty()) {
+        Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
     let mut parts = uri.clone().into_parts();
-    // What is left of a valid URI is valid.
+    // A part of a valid URI is valid.
     if let Ok(path_and_query) = PathAndQuery::try_from(text) {
         parts.path_and_query = Some(path_and_query);
         if let Ok(uri) = Uri::from_parts(parts) {
@@ -33,9 +34,9 @@ pub(crate) fn normalize<B>(request: &mut Request<B>) {
     }
 }
 
-/// The path without slashes at its end. `/docs/` stays: relative links of its page lead elsewhere than those of `/docs`, to
-/// which it redirects.
-fn path_of(path: &str) -> &str {
+/// The path without trailing slashes. `/docs/` is kept: it redirects to `/docs`, since relative links of the page would
+/// resolve differently.
+fn trim_path(path: &str) -> &str {
     match path.trim_end_matches('/') {
         "" => "/",
         "/docs" => path,
@@ -53,10 +54,10 @@ mod tests {
     use utoipa::OpenApi;
 
     use super::*;
-    use crate::http::routes::openapi::Contract;
+    use crate::http::routes::openapi::ApiDoc;
 
     #[test]
-    fn slashes_at_the_end_and_cache_busters_of_reads_are_removed() {
+    fn trailing_slashes_and_cache_busters_of_reads_are_removed() {
         for (uri, read, write) in [
             ("/", "/", "/"),
             ("//", "/", "/"),
@@ -80,9 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn no_parameter_is_called_as_a_cache_buster() {
-        let contract = serde_json::to_value(Contract::openapi()).unwrap();
-        let paths = contract["paths"].as_object().unwrap();
+    fn no_parameter_has_the_name_of_a_cache_buster() {
+        let document = serde_json::to_value(ApiDoc::openapi()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
         let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
         let parameters = operations.flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());
         let names: Vec<&str> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();

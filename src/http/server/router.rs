@@ -22,7 +22,7 @@ use crate::http::routes::{
     pages, point, points, queries, statistics, tile_json, tiles,
 };
 
-/// All routes, with the middleware around every request.
+/// Returns the router of all routes with their middleware.
 pub(crate) fn router(app: Arc<App>) -> Router {
     // Texts are compressed; pictures are compressed already.
     let texts = Router::new()
@@ -62,7 +62,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
         .route("/{layer}/legend.png", get(legend::legend_png))
         .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
-    // These bodies are decompressed as they are read, and have limits of their own.
+    // These bodies are decompressed while they are read, and have their own limits.
     let points = Router::new()
         .route("/{layer}/points", post(ingest::add))
         .layer(DefaultBodyLimit::disable())
@@ -77,12 +77,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         }
     };
     let cors = cors(&app.config.server.cors_origins);
-    // The last is the outermost.
+    // The last layer is the outermost.
     texts
         .merge(with_bodies)
         .merge(pictures)
         .merge(points)
-        .fallback(|| async { Problem::not_found("no such address; /docs lists those that there are") })
+        .fallback(|| async { Problem::not_found("unknown path; /docs lists the routes") })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), access))
         .layer(cors)
@@ -90,7 +90,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Which other sites' pages may read the answers. They may send any header: no credentials of the browser are sent with it.
+/// The CORS layer for the allowed origins. Any request header is allowed: browsers send no credentials with these
+/// requests.
 fn cors(origins: &[String]) -> CorsLayer {
     let is_any = origins.iter().any(|origin| origin == "*");
     let allowed = if is_any {
@@ -104,12 +105,13 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed)
-        // Of the answers to other requests only the origin makes a difference. Some caches keep none that varies by more.
+        // Responses vary by `Origin` only, except those to preflight requests. Some caches store no response with a
+        // longer list.
         .vary(if is_any { vec![] } else { vec![header::ORIGIN] })
         .max_age(std::time::Duration::from_secs(3600))
 }
 
-/// Marks the answer to a preflight request, which allows the headers that were asked for, as different for other headers.
+/// Adds `Vary: Access-Control-Request-Headers` to responses to preflight requests, which allow the requested headers.
 async fn vary_preflight(request: Request, next: Next) -> Response<Body> {
     let is_preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;

@@ -1,4 +1,4 @@
-//! What the colors of a picture mean.
+//! Color scales of pictures.
 
 use axum::body::Bytes;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::layer::{Style, Unit};
 use crate::raster::{Curve, Grid, Quantizer, Span};
 
-/// The values that the colors of a picture stand for.
+/// The values of the coldest and hottest color of a picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct SpanReply {
     /// Value of the coldest color.
@@ -18,23 +18,23 @@ pub(crate) struct SpanReply {
     /// Value of the hottest color.
     #[schema(example = 0.058)]
     pub(crate) vmax: f64,
-    /// What the values count.
+    /// Unit of the values.
     #[schema(example = "points per km² at 49°N")]
     pub(crate) unit: String,
-    /// How values between are laid on the colors: linear, sqrt, log or eqhist.
+    /// Mapping of values to colors: linear, sqrt, log or eqhist.
     #[schema(example = "linear")]
     pub(crate) curve: String,
 }
 
 impl SpanReply {
-    /// A span of values in their unit.
+    /// Converts a span to the unit.
     pub(crate) fn new(span: Span, unit: Unit, curve: Curve) -> Self {
         let [vmin, vmax] = [span.vmin, span.vmax].map(|value| value * unit.factor);
         Self { vmin, vmax, unit: unit.name, curve: curve.to_string() }
     }
 }
 
-/// The values of a picture's colors.
+/// The color scale of a picture.
 #[derive(Debug)]
 pub(crate) struct Scale {
     /// Values of the coldest and the hottest color; `None` for the classic blend, whose colors are absolute.
@@ -44,7 +44,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// The scale of a rendered picture.
+    /// Creates the scale of a rendered picture.
     pub(crate) fn new(style: Style, span: Span, quantizer: &Quantizer, unit: Unit) -> Self {
         let factor = unit.factor;
         let span = SpanReply::new(span, unit, style.curve);
@@ -52,8 +52,8 @@ impl Scale {
         Self { span: Some(span), ticks, style }
     }
 
-    /// The scale of a span that is known without any points. `None` for [`Curve::EqHist`], which depends on them, and for an
-    /// empty span.
+    /// Creates the scale of a span without points. `None` for [`Curve::EqHist`], which depends on the points, and for
+    /// an empty span.
     pub(crate) fn of_span(style: Style, [vmin, vmax]: [f64; 2], unit: String) -> Option<Self> {
         if style.curve == Curve::EqHist || vmin >= vmax {
             return None;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::problem::Answer;
+use super::problem::HttpResult;
 use crate::color::Scheme;
 use crate::error::Result;
 use crate::layer::SchemeFolders;
@@ -12,25 +12,25 @@ use crate::layer::SchemeFolders;
 pub(crate) struct Schemes(Vec<Scheme>);
 
 impl Schemes {
-    /// Reads the built-in schemes and those of `folders`. A file that is no scheme is reported in the log and skipped.
+    /// Reads the built-in schemes and those of `folders`. An invalid file is logged and skipped.
     pub(crate) fn read(folders: &[PathBuf]) -> Result<Self> {
         let mut schemes = Vec::new();
         for scheme in SchemeFolders::usual(folders)?.all() {
             match scheme {
                 Ok(scheme) => schemes.push(scheme),
-                Err(error) => tracing::warn!(%error, "skipped a scheme"),
+                Err(error) => tracing::warn!(%error, "skipped an invalid color scheme"),
             }
         }
         Ok(Self(schemes))
     }
 
-    /// The schemes in their order.
+    /// The schemes in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Scheme> {
         self.0.iter()
     }
 
-    /// The scheme `name`; the default one without a name.
-    pub(crate) fn find(&self, name: Option<&str>) -> Answer<Scheme> {
+    /// Returns the scheme `name`, or the default one.
+    pub(crate) fn find(&self, name: Option<&str>) -> HttpResult<Scheme> {
         let name = name.unwrap_or(Scheme::DEFAULT);
         let find = |name: &str| {
             let exact = self.0.iter().find(|scheme| scheme.name() == name);

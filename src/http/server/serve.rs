@@ -1,4 +1,4 @@
-//! The server: accepts connections while there is room, closes those that are too slow, and completes requests at shutdown.
+//! The server: accepts connections up to a limit, closes stalled ones, and completes requests at shutdown.
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -26,10 +26,10 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::maintenance::{image_gc, jobs, store};
 
-/// How long a client may take to send the head of a request, or to send the next one.
+/// The timeout for the headers of a request, including the time since the previous one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A server that listens already.
+/// A server that listens on its address.
 #[derive(Debug)]
 pub struct Server {
     app: Arc<App>,
@@ -37,34 +37,34 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the layers of `config`, or the bundled ones if neither it nor the store has any, and begins to listen.
+    /// Opens the layers of `config`, or the bundled ones if neither it nor the store has any, and binds the address.
     ///
     /// # Errors
-    /// If a layer or a scheme file cannot be read, the folder of images cannot be written, or the address is taken.
+    /// If a layer or a scheme file cannot be read, the image folder cannot be written, or the address is in use.
     pub async fn bind(config: Config) -> Result<Self> {
         let listen = config.server.listen;
         // Opening files and databases blocks.
         let app = tokio::task::spawn_blocking(move || App::new(config)).await;
         let app = Arc::new(app.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??);
-        let refused = |error| Error::io(listen.to_string(), "listen on", error);
-        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let listener = TcpListener::bind(listen).await;
+        let listener = listener.map_err(|error| Error::io(listen.to_string(), "listen on", error))?;
         Ok(Self { app, listener })
     }
 
-    /// The address that it listens on; its port is the real one where the config says 0.
+    /// Returns the address that the server listens on, with the assigned port if the configured one is 0.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system does not report it.
+    /// [`Error::Io`] if the system does not report the address.
     pub fn address(&self) -> Result<SocketAddr> {
         self.listener.local_addr().map_err(|error| Error::io("listener", "read the address of", error))
     }
 
-    /// Its layers by name, with their points.
+    /// Iterates over the names of the layers and their numbers of points.
     pub fn layers(&self) -> impl Iterator<Item = (String, u64)> {
         self.app.catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))
     }
 
-    /// Serves requests until `shutdown` completes, and then completes those that have begun.
+    /// Serves requests until `shutdown` completes, then completes the requests in progress.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { app, listener } = self;
         let background = [
@@ -80,7 +80,7 @@ impl Server {
     }
 }
 
-/// Serves connections until `shutdown`, and then completes those requests that have begun.
+/// Serves connections until `shutdown` completes, then completes the requests in progress.
 async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let limit = Arc::new(Semaphore::new(app.config.server.max_connections));
@@ -89,7 +89,7 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     tokio::pin!(shutdown);
     loop {
-        // Beyond the limit, connections wait in the system's own queue.
+        // At the limit, new connections wait in the backlog of the system.
         let permit = tokio::select! {
             permit = Arc::clone(&limit).acquire_owned() => permit,
             () = &mut shutdown => break,
@@ -103,16 +103,16 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
             Ok((stream, peer)) => (stream, Peer(peer.ip())),
             Err(error) => {
                 if !matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) {
-                    // Usually out of file descriptors, of which a connection that ends frees one.
-                    tracing::error!(%error, "a connection cannot be accepted");
+                    // Usually out of file descriptors; wait until a closed connection frees one.
+                    tracing::error!(%error, "failed to accept a connection");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 continue;
             }
         };
-        // Responses are written in one piece; waiting for more would only delay them.
+        // Responses are written in one piece; Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
-        // A client that stops reading must not keep its connection.
+        // Close the connection of a client that stops reading.
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(timeout));
         let routes = TowerToHyperService::new(router.clone());
@@ -127,15 +127,15 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
             app.metrics.connections.inc();
             // Usually the client closed it.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "connection closed early");
             }
             app.metrics.connections.dec();
             drop(permit);
         });
     }
     drop(listener);
-    tracing::info!("stopping: requests that have begun are answered");
+    tracing::info!("shutting down: completing the requests in progress");
     if tokio::time::timeout(timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!("stopped before all requests were answered");
+        tracing::warn!("shutdown timed out before all requests were completed");
     }
 }

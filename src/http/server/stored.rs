@@ -1,40 +1,43 @@
-//! Layers of the store, as requests change them.
+//! Access of write requests to the layers of the store.
 
 use std::sync::Arc;
 
 use super::app::App;
-use super::problem::{Answer, Problem};
+use super::problem::{HttpResult, Problem};
 use crate::config::check_layer_name;
 use crate::error::Error;
 use crate::layer_name;
 use crate::store::StoredLayer;
 
 impl App {
-    /// Rejects the name of a layer of inputs.
-    pub(crate) fn not_of_inputs(&self, name: &str) -> Answer<()> {
+    /// Rejects the name of a layer that is read from input files.
+    pub(crate) fn check_not_input_layer(&self, name: &str) -> HttpResult<()> {
         if self.input_layers.contains(name) {
-            let why =
-                format!("the layer `{name}` is one of the server's inputs, which it only reads; choose another name");
-            return Err(Problem::conflict(why));
+            let detail = format!(
+                "the layer `{name}` is read from input files, which the server does not change; choose another name"
+            );
+            return Err(Problem::conflict(detail));
         }
         Ok(())
     }
 
-    /// The layer `name` of the store.
-    pub(crate) fn stored(&self, name: &str) -> Answer<Arc<StoredLayer>> {
-        self.not_of_inputs(name)?;
+    /// Returns the layer `name` of the store.
+    pub(crate) fn stored_layer(&self, name: &str) -> HttpResult<Arc<StoredLayer>> {
+        self.check_not_input_layer(name)?;
         if layer_name::is_valid(name)
             && let Some(layer) = self.store.layer(name)?
         {
             return Ok(layer);
         }
-        let problem = self.layer(name).err().unwrap_or_else(|| Problem::not_found("it was removed a moment ago"));
-        let may_be = check_layer_name(name).is_ok();
-        Err(if may_be { Problem::not_found(format!("{}; PUT /{name} makes it", problem.detail())) } else { problem })
+        let removed = || Problem::not_found(format!("the layer `{name}` was removed"));
+        let problem = self.layer(name).err().unwrap_or_else(removed);
+        let can_create = check_layer_name(name).is_ok();
+        let hint = || Problem::not_found(format!("{}; PUT /{name} creates it", problem.detail()));
+        Err(if can_create { hint() } else { problem })
     }
 
-    /// The problem of a layer that could not be changed.
-    pub(crate) fn refused(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
+    /// The problem of a failed change of a layer.
+    pub(crate) fn change_problem(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
         match error {
             Error::Input { .. } if matches!(self.store.layer(layer.name()), Ok(None)) => {
                 Problem::not_found(format!("the layer `{}` was removed", layer.name()))

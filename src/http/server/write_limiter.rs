@@ -1,4 +1,4 @@
-//! Limits concurrent writes, and large ones further.
+//! Limits of concurrent writes, with a lower limit for large ones.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,84 +7,85 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
-use super::pool::StopOnDrop;
-use super::problem::{Answer, Problem};
+use super::pool::CancelOnDrop;
+use super::problem::{HttpResult, Problem};
 
 /// Limits concurrent writes. Many are allowed, since writes that wait for the disk share a commit.
 #[derive(Debug)]
 pub(crate) struct WriteLimiter {
-    small: Arc<Semaphore>,
+    all: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
-/// The permit of a write, held as long as it runs.
+/// The permit of a running write.
 #[derive(Debug)]
 pub(crate) struct WritePermit {
-    _small: OwnedSemaphorePermit,
-    large: Mutex<Option<OwnedSemaphorePermit>>,
-    more: Arc<Semaphore>,
+    _permit: OwnedSemaphorePermit,
+    large_permit: Mutex<Option<OwnedSemaphorePermit>>,
+    large: Arc<Semaphore>,
     stop: Arc<AtomicBool>,
 }
 
 impl WriteLimiter {
-    /// Concurrent writes; others wait.
-    const SMALL: usize = 64;
-    /// Those of them that may hold much in memory.
-    const LARGE: usize = 4;
+    /// The maximum number of concurrent writes; others wait.
+    const MAX_WRITES: usize = 64;
+    /// The maximum number of concurrent writes that buffer much in memory.
+    const MAX_LARGE_WRITES: usize = 4;
 
-    /// A limiter without any writes.
+    /// Creates a limiter.
     pub(crate) fn new() -> Self {
-        Self { small: Arc::new(Semaphore::new(Self::SMALL)), large: Arc::new(Semaphore::new(Self::LARGE)) }
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { all: semaphore(Self::MAX_WRITES), large: semaphore(Self::MAX_LARGE_WRITES) }
     }
 
-    /// The number of writes that run.
+    /// The number of running writes.
     pub(crate) fn working(&self) -> usize {
-        Self::SMALL - self.small.available_permits()
+        Self::MAX_WRITES - self.all.available_permits()
     }
 
-    /// Runs `work` on a blocking thread as soon as there is a permit, and `meanwhile` as long as it runs. The permit's flag is
-    /// set when the returned future is dropped.
+    /// Runs `work` on a blocking thread as soon as a permit is available, and polls `feed`, which sends it the request
+    /// body. The flag of the permit is set when the returned future is dropped.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        meanwhile: impl Future<Output = ()>,
-        work: impl FnOnce(&WritePermit) -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
-        let small = Arc::clone(&self.small).acquire_owned().await.map_err(|_| stopping())?;
+        feed: impl Future<Output = ()>,
+        work: impl FnOnce(&WritePermit) -> HttpResult<T> + Send + 'static,
+    ) -> HttpResult<T> {
+        let permit = Arc::clone(&self.all).acquire_owned().await.map_err(|_| shutting_down())?;
         let stop = Arc::new(AtomicBool::new(false));
-        let _stop = StopOnDrop(Arc::clone(&stop));
-        let more = Arc::clone(&self.large);
-        let mut done = tokio::task::spawn_blocking(move || {
-            work(&WritePermit { _small: small, large: Mutex::default(), more, stop })
+        let _stop = CancelOnDrop(Arc::clone(&stop));
+        let large = Arc::clone(&self.large);
+        let mut task = tokio::task::spawn_blocking(move || {
+            work(&WritePermit { _permit: permit, large_permit: Mutex::default(), large, stop })
         });
         tokio::select! {
-            answer = &mut done => return ended(answer),
-            () = meanwhile => {}
+            joined = &mut task => return into_result(joined),
+            () = feed => {}
         }
-        ended(done.await)
+        into_result(task.await)
     }
 }
 
-fn ended<T>(done: Result<Answer<T>, JoinError>) -> Answer<T> {
-    match done {
-        Ok(answer) => answer,
-        // Reported and counted as all panics are.
+fn into_result<T>(joined: Result<HttpResult<T>, JoinError>) -> HttpResult<T> {
+    match joined {
+        Ok(result) => result,
+        // The panic middleware reports and counts it.
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(stopping()),
+            Err(_) => Err(shutting_down()),
         },
     }
 }
 
-fn stopping() -> Box<Problem> {
-    Problem::busy("the server is stopping")
+fn shutting_down() -> Box<Problem> {
+    Problem::busy("the server is shutting down")
 }
 
 impl WritePermit {
-    /// Waits until the write may hold much in memory.
+    /// Waits for the additional permit of a large write.
     pub(crate) fn grow(&self) -> std::io::Result<()> {
-        let mut permit = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut permit = self.large_permit.lock().unwrap_or_else(PoisonError::into_inner);
         if permit.is_none() {
-            let large = Handle::current().block_on(Arc::clone(&self.more).acquire_owned());
+            let large = Handle::current().block_on(Arc::clone(&self.large).acquire_owned());
             *permit = Some(large.map_err(std::io::Error::other)?);
         }
         Ok(())

@@ -94,7 +94,7 @@ fn connection_attempts_to_an_unreachable_database_back_off_until_it_recovers() {
     let (before, start) = (proxy.connections(), Instant::now());
     for number in 1..=REQUESTS {
         let reply = tile(number);
-        reply.refused(503, &["ask again"]);
+        reply.refused(503, &["retry later"]);
     }
     let (tries, seconds) = (proxy.connections() - before, start.elapsed().as_secs() as usize);
     // The back-off doubles from 100 ms to 5 s; the listener reconnects once per second.

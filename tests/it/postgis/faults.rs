@@ -19,7 +19,7 @@ fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
     tile(16).ok(200);
     cluster.stop();
     let reply = tile(17);
-    reply.refused(503, &["database", "ask again"]);
+    reply.refused(503, &["database", "retry later"]);
     assert_eq!(reply.json()["type"], "urn:kiln:database-unavailable");
     assert!(reply.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     // What was drawn before is there, and so is the layer.
@@ -55,7 +55,7 @@ fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all(
                     if reply.status == 200 {
                         drawn[asked_in as usize].fetch_add(1, Ordering::SeqCst);
                     } else {
-                        reply.refused(503, &["ask again"]);
+                        reply.refused(503, &["retry later"]);
                         assert!(reply.header("retry-after").is_some());
                         told.fetch_add(1, Ordering::SeqCst);
                     }
@@ -153,7 +153,7 @@ fn a_table_that_goes_and_one_that_changes_are_told() {
     server.get("/stops/4/8/5.png").ok(200);
     database.sql("DROP TABLE stops; ALTER TABLE other RENAME geom TO place");
     for layer in ["stops", "other"] {
-        server.get(&format!("/{layer}/5/16/10.png")).refused(404, &["not there any more"]);
+        server.get(&format!("/{layer}/5/16/10.png")).refused(404, &["no longer exists"]);
     }
 }
 

@@ -278,7 +278,7 @@ fn tiles_and_animations_are_made_of_tables_and_live_layers_as_of_stored_ones() {
         let told = kiln(home, [&animate[..], &drawn].concat()).done();
         assert!(told.starts_with("drew 5 frames of stops"), "{told}");
         let told = kiln(home, ["export", input, "--zoom", "0-3", "--bins", &bins]).done();
-        assert!(told.starts_with("summed up 31 points of stops"), "{told}");
+        assert!(told.starts_with("exported 31 points of stops"), "{told}");
         [tiles, film, bins].map(|file| fs::read(home.join(file)).unwrap())
     };
     let (of_table, of_layer) = (make(&table, "table"), make("stops", "layer"));

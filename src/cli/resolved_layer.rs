@@ -1,11 +1,11 @@
-//! What a command draws: a layer by its name, or the points of files or of a table.
+//! The layer that a command renders, resolved from its name, or from files or a table.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::inputs::expanded;
+use super::inputs::expand_inputs;
 use super::rows::RowArgs;
-use super::store::{StoreArgs, missing};
+use super::store::{StoreArgs, unknown_layer};
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
@@ -16,42 +16,43 @@ use crate::postgis::Address;
 use crate::source::{Columns, Query};
 use crate::store::Store;
 
-/// What is to be drawn.
-pub(super) struct Subject {
+/// A layer and the points of it to render.
+pub(super) struct ResolvedLayer {
     pub(super) layer: Arc<Layer>,
-    /// Which of its points.
+    /// The query for the points.
     pub(super) query: Query<'static>,
     /// Remarks on the inputs that were read.
     pub(super) remarks: Vec<String>,
 }
 
-impl Subject {
-    /// The layer that `names` is the name of: of the store, of the configuration, or of its database. Else the points of the files that it names.
-    pub(super) fn find(names: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
+impl ResolvedLayer {
+    /// Finds the layer that `inputs` names in the store, the configuration, or its database; or else opens `inputs` as
+    /// files.
+    pub(super) fn find(inputs: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
         rows.check()?;
-        let [name] = names else { return Self::of_files(names, rows) };
+        let [name] = inputs else { return Self::from_inputs(inputs, rows) };
         if check_layer_name(name).is_err() || Path::new(name).is_file() {
-            return Self::of_files(names, rows);
+            return Self::from_inputs(inputs, rows);
         }
-        if let Some(flag) = rows.first_of_inputs() {
+        if let Some(flag) = rows.first_input_parameter() {
             return Err(Error::invalid(
                 flag,
-                format!("`{name}` is a layer, whose points are known; leave the flag out"),
+                format!("the flag applies to files, and `{name}` is a layer; omit the flag"),
             ));
         }
         let folder = Arc::new(store.open()?);
         let catalog = Catalog::new([]).with_provider(Arc::<Store>::clone(&folder));
         let layer = match catalog.find(name)? {
-            None => of_config(&store.load()?, name)?,
+            None => from_config(&store.load()?, name)?,
             stored => stored,
         };
-        let layer = layer.ok_or_else(|| missing(&folder, name))?;
+        let layer = layer.ok_or_else(|| unknown_layer(&folder, name))?;
         let remarks = remarks_with_rejections(&layer.report(), Parameter::key);
         Ok(Self { layer, query: rows.query(), remarks })
     }
 
-    fn of_files(inputs: &[String], rows: &RowArgs) -> Result<Self> {
-        let files = expanded(inputs)?;
+    fn from_inputs(inputs: &[String], rows: &RowArgs) -> Result<Self> {
+        let files = expand_inputs(inputs)?;
         let opened = OpenInputs::open(&files, &rows.columns(), &rows.read_options())?;
         let query = rows.query();
         let first = opened.names.first().map(String::as_str).unwrap_or_default();
@@ -67,13 +68,13 @@ impl Subject {
             return Err(Error::input(inputs, "no row passes --start, --end and --category"));
         }
         let remarks = remarks_with_rejections(&layer.report(), Parameter::flag);
-        // Its points have passed the filters.
+        // The layer contains only the points that match the filters.
         Ok(Self { layer: Arc::new(layer), query: Query::default(), remarks })
     }
 }
 
-/// The layer `name` of the configuration or of its database.
-fn of_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
+/// Opens the layer `name` of the configuration or its database.
+fn from_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
     if let Some(layer) = config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
         return Ok(Some(Arc::new(config.open_layer(name, layer)?)));
     }
