@@ -32,7 +32,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     // A broken file is named, and the others are still listed.
     let (mut schemes, mut broken) = (Vec::new(), Vec::new());
-    for scheme in SchemeFolders::usual(&args.schemes)?.all() {
+    for scheme in SchemeFolders::open(&args.schemes)?.all() {
         match scheme {
             Ok(scheme) => schemes.push(scheme),
             Err(error) => broken.push(error),

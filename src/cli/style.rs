@@ -27,7 +27,7 @@ impl StyleArgs {
 
     /// The style of some options, its colors from the folders of schemes that are named.
     pub(super) fn resolve(&self, options: &StyleOptions) -> Result<Style> {
-        options.resolve(|name| SchemeFolders::usual(&self.schemes)?.find(name))
+        options.resolve(|name| SchemeFolders::open(&self.schemes)?.find(name))
     }
 
     /// Whether colors are given.

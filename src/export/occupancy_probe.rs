@@ -24,7 +24,7 @@ impl<'a> OccupancyProbe<'a> {
         let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
         let style = style.per_pixel(&tile);
         let reach_px = style.reach_px(&tile)?.div_ceil(TILE_PX / Self::TILE_PX) + 1;
-        let has_background = style.palette().rgba(style.nothing())[3] > 0;
+        let has_background = style.palette().rgba(style.empty_index())[3] > 0;
         Ok(Self { layer, query, cover: Cover::of(bounds, zoom), has_background, reach_px })
     }
 

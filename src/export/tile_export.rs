@@ -71,7 +71,7 @@ impl TileExport<'_> {
             return Err(Error::input(self.layer.name(), why));
         }
         let mut style = self.style.clone();
-        style.true_scale_lat_deg.get_or_insert_with(|| self.layer.middle_lat_deg());
+        style.true_scale_lat_deg.get_or_insert_with(|| self.layer.center_lat_deg());
         for zoom in self.zooms.all() {
             style.reach_px(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?)?;
         }

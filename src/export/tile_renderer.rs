@@ -77,7 +77,7 @@ impl<'a> TileRenderer<'a> {
     fn render_empty(&self, tiles: &[TileCoord]) -> Result<BlockResult> {
         let mut result = BlockResult::default();
         if self.has_background() {
-            let cut = Grid::filled(TILE_PX as usize, TILE_PX as usize, self.style.nothing());
+            let cut = Grid::filled(TILE_PX as usize, TILE_PX as usize, self.style.empty_index());
             let mut encoder = self.encoder();
             for tile in tiles {
                 self.push(*tile, &cut, encoder.as_mut(), &mut result)?;
@@ -95,7 +95,7 @@ impl<'a> TileRenderer<'a> {
         encoder: Option<&mut ColorTiles>,
         result: &mut BlockResult,
     ) -> Result<()> {
-        let nothing = self.style.nothing();
+        let nothing = self.style.empty_index();
         if !self.has_background() && indices.cells().iter().all(|index| *index == nothing) {
             return Ok(());
         }
@@ -115,6 +115,6 @@ impl<'a> TileRenderer<'a> {
 
     /// Whether pixels that no dot reaches are visible.
     fn has_background(&self) -> bool {
-        self.palette.rgba(self.style.nothing())[3] > 0
+        self.palette.rgba(self.style.empty_index())[3] > 0
     }
 }

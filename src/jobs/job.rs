@@ -179,7 +179,7 @@ impl Job {
 
 /// The style of some options, with the colors from the context's scheme folders.
 fn resolved(options: &StyleOptions, context: JobContext<'_>) -> Result<Style> {
-    let find = |name: &str| -> Result<Scheme> { SchemeFolders::usual(context.scheme_folders)?.find(name) };
+    let find = |name: &str| -> Result<Scheme> { SchemeFolders::open(context.scheme_folders)?.find(name) };
     options.resolve(find)
 }
 

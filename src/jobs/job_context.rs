@@ -13,7 +13,7 @@ pub struct JobContext<'a> {
     pub catalog: &'a Catalog,
     /// The database of jobs with a query.
     pub database: Option<&'a Arc<Database>>,
-    /// Folders of scheme files, for [`SchemeFolders::usual`](crate::layer::SchemeFolders::usual).
+    /// Folders of scheme files, for [`SchemeFolders::open`](crate::layer::SchemeFolders::open).
     pub scheme_folders: &'a [PathBuf],
     /// Threads of one job.
     pub threads: usize,

@@ -13,7 +13,7 @@ use crate::source::{Filter, Provider};
 #[derive(Clone, Debug)]
 pub struct SelectedEntry {
     /// The name of the layer that they are of.
-    pub of: String,
+    pub parent: String,
     /// Which points.
     pub filter: Filter,
     /// How many there were when they were counted.
@@ -96,8 +96,8 @@ impl Catalog {
     fn selected(&self, name: &str, now_s: u64) -> Result<Option<Arc<Layer>>> {
         let entry = self.selected.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         let Some(entry) = entry.filter(|entry| entry.expires_s > now_s) else { return Ok(None) };
-        let Some(of) = self.find(&entry.of)? else { return Ok(None) };
-        let is_same = |layer: &Layer| layer.selected_of().is_some_and(|found| Arc::ptr_eq(found, &of));
+        let Some(of) = self.find(&entry.parent)? else { return Ok(None) };
+        let is_same = |layer: &Layer| layer.parent().is_some_and(|found| Arc::ptr_eq(found, &of));
         let make = || Ok(Layer::selected(name, Arc::clone(&of), entry.filter.clone(), entry.points));
         self.found(name, is_same, make).map(Some)
     }

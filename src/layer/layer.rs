@@ -172,7 +172,7 @@ impl Layer {
     }
 
     /// The layer that this is a selection of, if it is one.
-    pub fn selected_of(&self) -> Option<&Arc<Self>> {
+    pub fn parent(&self) -> Option<&Arc<Self>> {
         self.selection.as_ref().map(|selection| &selection.of)
     }
 

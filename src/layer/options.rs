@@ -8,8 +8,8 @@ use crate::parameter::{Message, Parameter};
 use crate::parameters::{Declaration, Kind, ParameterSet, Value, from_str_values, parameter_set};
 use crate::raster::{Aggregation, Curve, Normalization, Shape, classic};
 
-const LATITUDE: Kind = Kind::Number { least: -85.0, most: 85.0 };
-const DOT_SIZE: Kind = Kind::Number { least: 0.0, most: classic::MAX_DOT_SIZE as f64 };
+const LATITUDE: Kind = Kind::Number { min: -85.0, max: 85.0 };
+const DOT_SIZE: Kind = Kind::Number { min: 0.0, max: classic::MAX_DOT_SIZE as f64 };
 
 parameter_set! {
     /// A style as a user asks for it: what is `None` takes its default. All front ends read their parameters into it, so

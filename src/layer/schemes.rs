@@ -22,7 +22,7 @@ impl SchemeFolders {
     /// The environment variable that lists folders, separated as in `PATH`.
     pub const VARIABLE: &str = "KILN_SCHEMES";
     /// The folder that is looked into if it is there.
-    pub const USUAL: &str = "schemes";
+    pub const DEFAULT: &str = "schemes";
     const EXTENSION: &str = "txt";
     /// A scheme file is no longer than this; what is longer is some other file.
     const LIMIT_BYTES: u64 = 1 << 20;
@@ -31,10 +31,10 @@ impl SchemeFolders {
     ///
     /// # Errors
     /// [`Error::Io`] if a folder cannot be read; `./schemes` alone may be missing.
-    pub fn usual(given: &[PathBuf]) -> Result<Self> {
+    pub fn open(given: &[PathBuf]) -> Result<Self> {
         let mut folders = Vec::new();
-        if Path::new(Self::USUAL).is_dir() {
-            folders.push(PathBuf::from(Self::USUAL));
+        if Path::new(Self::DEFAULT).is_dir() {
+            folders.push(PathBuf::from(Self::DEFAULT));
         }
         if given.is_empty() {
             let listed = env::var_os(Self::VARIABLE).unwrap_or_default();
@@ -167,7 +167,7 @@ mod tests {
         let folder = folder(&[("lavalamp.txt", "black\nred\n")]);
         let message = list(&[&folder]).find("lavalmp").unwrap_err().to_string();
         assert!(message.contains("did you mean lavalamp?"), "{message}");
-        assert!(SchemeFolders::usual(&[folder.path().join("absent")]).is_err());
+        assert!(SchemeFolders::open(&[folder.path().join("absent")]).is_err());
     }
 
     #[test]

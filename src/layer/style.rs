@@ -154,7 +154,7 @@ impl Style {
     }
 
     /// The palette index of pixels that no dot reaches.
-    pub fn nothing(&self) -> u8 {
+    pub fn empty_index(&self) -> u8 {
         match self.blend {
             Blend::Add => 0,
             Blend::Classic => 255,

@@ -6,7 +6,7 @@ use crate::geo::{Bounds, MAX_MERCATOR_LAT_DEG, Projection};
 impl Layer {
     /// The latitude of true scale of the layer's tiles in degrees: its middle on the map, to a degree, so that a few more
     /// points do not move it.
-    pub fn middle_lat_deg(&self) -> f64 {
+    pub fn center_lat_deg(&self) -> f64 {
         /// As far as a latitude of true scale may be.
         const MOST_DEG: f64 = 85.0;
         let bounds = self.bounds();

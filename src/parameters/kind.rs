@@ -15,17 +15,17 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A finite number.
     Number {
-        /// The least.
-        least: f64,
-        /// The greatest.
-        most: f64,
+        /// The minimum.
+        min: f64,
+        /// The maximum.
+        max: f64,
     },
     /// A whole number.
     Integer {
-        /// The least.
-        least: u64,
-        /// The greatest.
-        most: u64,
+        /// The minimum.
+        min: u64,
+        /// The maximum.
+        max: u64,
     },
     /// True or false.
     Boolean,
@@ -65,12 +65,12 @@ pub enum Location {
 }
 
 impl Kind {
-    /// The most bytes of a label.
+    /// The maximum length of a label, in bytes.
     pub const LABEL_BYTES: usize = 200;
     /// Any finite number.
-    pub const NUMBER: Self = Self::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
+    pub const NUMBER: Self = Self::Number { min: f64::NEG_INFINITY, max: f64::INFINITY };
     /// A whole number from 0 on.
-    pub const COUNT: Self = Self::Integer { least: 0, most: u64::MAX };
+    pub const COUNT: Self = Self::Integer { min: 0, max: u64::MAX };
 
     /// What it takes, as the end of a sentence.
     pub fn accepts(self) -> String {
@@ -79,10 +79,10 @@ impl Kind {
             Self::Label => format!("a text of at most {} bytes", Self::LABEL_BYTES),
             Self::Name => "a name".into(),
             Self::Choice(names) => format!("one of {}", names.join(", ")),
-            Self::Number { least: f64::NEG_INFINITY, most: f64::INFINITY } => "a finite number".into(),
-            Self::Number { least, most } => format!("a number from {least} to {most}"),
-            Self::Integer { least, most: u64::MAX } => format!("a whole number from {least} on"),
-            Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Number { min: f64::NEG_INFINITY, max: f64::INFINITY } => "a finite number".into(),
+            Self::Number { min, max } => format!("a number from {min} to {max}"),
+            Self::Integer { min, max: u64::MAX } => format!("a whole number of at least {min}"),
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Boolean => "true or false".into(),
             Self::Share => "a share such as 0.5, 50% or 128/255".into(),
             Self::Percentile => "max, or a percentile such as p99".into(),
@@ -139,18 +139,18 @@ impl Kind {
                 json!({"type": ["string", "null"], "enum": names})
             }
             Self::Choice(names) => json!({"type": "string", "enum": names}),
-            Self::Number { least, most } => {
+            Self::Number { min, max } => {
                 let mut schema = if in_body { types(&["number", "string"]) } else { types(&["number"]) };
-                if least.is_finite() && most.is_finite() {
-                    (schema["minimum"], schema["maximum"]) = (number(least), number(most));
+                if min.is_finite() && max.is_finite() {
+                    (schema["minimum"], schema["maximum"]) = (number(min), number(max));
                 }
                 schema
             }
-            Self::Integer { least, most } => {
+            Self::Integer { min, max } => {
                 let mut schema = if in_body { types(&["integer", "string"]) } else { types(&["integer"]) };
-                schema["minimum"] = json!(least);
-                if most < u64::MAX {
-                    schema["maximum"] = json!(most);
+                schema["minimum"] = json!(min);
+                if max < u64::MAX {
+                    schema["maximum"] = json!(max);
                 }
                 schema
             }

@@ -111,7 +111,7 @@ impl Value for f64 {
 
     fn check(&self, kind: Kind) -> Result<(), Message> {
         let fits = match kind {
-            Kind::Number { least, most } => self.is_finite() && (least..=most).contains(self),
+            Kind::Number { min, max } => self.is_finite() && (min..=max).contains(self),
             _ => true,
         };
         if fits { Ok(()) } else { Err(unaccepted(self, kind)) }
@@ -132,7 +132,7 @@ macro_rules! integers {
 
             fn check(&self, kind: Kind) -> Result<(), Message> {
                 let fits = match kind {
-                    Kind::Integer { least, most } => (least..=most).contains(&u64::from(*self)),
+                    Kind::Integer { min, max } => (min..=max).contains(&u64::from(*self)),
                     Kind::Choice(names) => names.contains(&self.to_string().as_str()),
                     _ => true,
                 };

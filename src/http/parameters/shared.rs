@@ -19,13 +19,13 @@ pub(crate) const SIZE: Declaration = Declaration::new(Parameter::SIZE, Kind::Siz
      beyond the poles of the map, an overlay is lower by as much.",
 );
 
-pub(crate) const ZOOM: Kind = Kind::Number { least: 0.0, most: TileCoord::MAX_ZOOM as f64 };
+pub(crate) const ZOOM: Kind = Kind::Number { min: 0.0, max: TileCoord::MAX_ZOOM as f64 };
 
 pub(crate) const TITLE: Declaration =
     Declaration::new(Parameter::TITLE, Kind::Label).doc("Title above the colors of the legend.");
 
 pub(crate) const PIXEL_RATIO: Declaration =
-    Declaration::new(Parameter::PIXEL_RATIO, Kind::Number { least: 0.5, most: 8.0 })
+    Declaration::new(Parameter::PIXEL_RATIO, Kind::Number { min: 0.5, max: 8.0 })
         .default("1")
         .doc("Pixels per layout unit: 2 for dense screens.");
 

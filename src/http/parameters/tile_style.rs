@@ -80,7 +80,7 @@ impl TileStyle {
             return Err(Problem::parameter("projection", why));
         }
         // Tiles that meet, and colors that mean the same in all of them, need one scale.
-        style.options.true_scale_lat_deg.get_or_insert_with(|| layer.middle_lat_deg());
+        style.options.true_scale_lat_deg.get_or_insert_with(|| layer.center_lat_deg());
         Ok(Self { style, side_px })
     }
 

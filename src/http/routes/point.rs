@@ -79,7 +79,7 @@ parameter_set! {
         /// Zoom of the tiles, at 256 pixels each; a fraction is rounded to the nearest whole zoom.
         zoom: Zoom = Declaration::new(Parameter::Z, ZOOM).default("that of TileJSON's `center`").example("10"),
         /// How many of the most frequent categories within the radius to list.
-        categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { least: 0, most: MOST_CATEGORIES })
+        categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { min: 0, max: MOST_CATEGORIES })
             .default("0")
             .example("5"),
     }

@@ -101,7 +101,7 @@ pub(crate) async fn create(
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let layer = app.layer(&name)?;
-    if layer.selected_of().is_some() {
+    if layer.parent().is_some() {
         return Err(Problem::parameter("layer", "it is a query itself: name the layer that it is of"));
     }
     if !layer.coordinate_space().wraps() {
@@ -129,7 +129,7 @@ pub(crate) async fn create(
     let server = base.absolute()?;
     let id = uuid::Uuid::new_v4().to_string();
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
-    let entry = SelectedEntry { of: name, filter: selection, points, expires_s };
+    let entry = SelectedEntry { parent: name, filter: selection, points, expires_s };
     app.catalog.select(&id, entry, now_s(), app.config.queries.max_count);
     let tilejson = format!("{server}/{id}");
     let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];

@@ -157,7 +157,7 @@ impl Subject {
 
 /// Whether all pixels are of the index that stands for nothing, and that is transparent.
 fn shows_nothing(heat: &Heatmap, style: &Style) -> bool {
-    let nothing = style.nothing();
+    let nothing = style.empty_index();
     let cells = heat.indices.cells();
     // A first pixel of nothing, and each as the one before.
     heat.palette.rgba(nothing)[3] == 0 && cells.first() == Some(&nothing) && cells[1..] == cells[..cells.len() - 1]

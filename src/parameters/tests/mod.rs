@@ -28,7 +28,7 @@ parameter_set! {
     struct MadeUpOptions {
         /// A level that
         /// nothing uses.
-        level: f64 = Declaration::new(MADE_UP, Kind::Number { least: 0.0, most: 9.0 })
+        level: f64 = Declaration::new(MADE_UP, Kind::Number { min: 0.0, max: 9.0 })
             .aliases(&["madeUpLevel"])
             .default("3")
             .example("4"),
