@@ -1,4 +1,4 @@
-//! Which blocks of a zoom have points within reach.
+//! Checks which blocks of a zoom have points within reach.
 
 use super::TILE_PX;
 use super::block::{Block, canvas_of};
@@ -7,7 +7,7 @@ use crate::geo::{Bounds, Canvas, Cover, TileCoord};
 use crate::layer::{Layer, Style, is_occupied};
 use crate::source::Query;
 
-/// Finds the blocks with points within reach, at a zoom that is not rendered.
+/// Finds the blocks with points within reach at a zoom that is not rendered.
 pub(super) struct OccupancyProbe<'a> {
     layer: &'a Layer,
     query: Query<'a>,
@@ -17,7 +17,7 @@ pub(super) struct OccupancyProbe<'a> {
 }
 
 impl<'a> OccupancyProbe<'a> {
-    /// Pixels of a probed tile: enough to skip most of the empty blocks.
+    /// Side of a probed tile in pixels: fine enough to skip most of the empty blocks.
     const TILE_PX: u32 = 16;
 
     pub(super) fn new(layer: &'a Layer, query: Query<'a>, style: &Style, zoom: u8, bounds: Bounds) -> Result<Self> {
