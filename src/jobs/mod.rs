@@ -20,7 +20,7 @@ mod window;
 pub use job::{Job, JobReport, Place};
 pub use job_context::JobContext;
 pub use output::{Output, Series};
-pub use planner::{Planner, Refusal, Start};
+pub use planner::{Planner, Start, StartError};
 pub use schedule::Schedule;
 pub use state::{JobState, Outcome, Run, State, StateFile};
 pub use subject::Subject;

@@ -45,7 +45,7 @@ pub struct Start {
 
 /// Why a job does not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum StartError {
     /// There is none of that name.
     Unknown,
     /// It runs already.
@@ -56,9 +56,9 @@ impl Planner {
     /// How long after the first failure a job is tried again, in seconds; after each further one it is twice as long.
     pub const RETRY_AFTER_S: i64 = 30;
     /// The longest wait before a job is tried again, in seconds.
-    pub const LONGEST_WAIT_S: i64 = 600;
+    pub const MAX_RETRY_WAIT_S: i64 = 600;
     /// A clock that was set back by less than this, in seconds, repeats nothing; by more, the schedule begins anew from there.
-    pub const SET_BACK_S: i64 = 3600;
+    pub const CLOCK_TOLERANCE_S: i64 = 3600;
 
     /// The planner of some jobs, of which `state` is remembered. What a job was due for while nobody was there is due now; one
     /// that nothing is remembered of begins with the next time.
@@ -81,10 +81,10 @@ impl Planner {
     ///
     /// # Errors
     /// Why it does not start.
-    pub fn start(&mut self, name: &str, now: Timestamp) -> Result<Start, Refusal> {
-        let entry = self.entries.iter_mut().find(|entry| entry.job.name == name).ok_or(Refusal::Unknown)?;
+    pub fn start(&mut self, name: &str, now: Timestamp) -> Result<Start, StartError> {
+        let entry = self.entries.iter_mut().find(|entry| entry.job.name == name).ok_or(StartError::Unknown)?;
         if entry.running.is_some() {
-            return Err(Refusal::Running);
+            return Err(StartError::Running);
         }
         entry.running = Some(now);
         // Pictures are named to the second.
@@ -105,7 +105,7 @@ impl Planner {
         let may_retry = start.is_scheduled && start.attempt <= entry.job.retries;
         if error.is_some() && may_retry {
             let doubled = Self::RETRY_AFTER_S.saturating_mul(1 << start.attempt.saturating_sub(1).min(20));
-            let wait = SignedDuration::from_secs(doubled.min(Self::LONGEST_WAIT_S));
+            let wait = SignedDuration::from_secs(doubled.min(Self::MAX_RETRY_WAIT_S));
             let at = now.checked_add(wait).unwrap_or(now);
             entry.retry = Some(Start { attempt: start.attempt + 1, at, ..start.clone() });
         } else if start.is_scheduled {
@@ -126,8 +126,8 @@ impl Planner {
     }
 
     /// When something is to start next; `None` if nothing ever is, unless a run ends.
-    pub fn wake(&self) -> Option<Timestamp> {
-        self.entries.iter().filter(|entry| entry.running.is_none()).filter_map(Entry::wake).min()
+    pub fn next_start(&self) -> Option<Timestamp> {
+        self.entries.iter().filter(|entry| entry.running.is_none()).filter_map(Entry::next_start).min()
     }
 
     /// What is to be remembered.
@@ -137,19 +137,19 @@ impl Planner {
 
     /// The jobs in their order: each with what is remembered of it, since when it runs, and when it starts next.
     pub fn jobs(&self) -> impl Iterator<Item = (&Arc<Job>, &JobState, Option<Timestamp>, Option<Timestamp>)> {
-        self.entries.iter().map(|entry| (&entry.job, &entry.state, entry.running, entry.wake()))
+        self.entries.iter().map(|entry| (&entry.job, &entry.state, entry.running, entry.next_start()))
     }
 }
 
 impl Entry {
     fn due(&mut self, now: Timestamp) -> Option<Start> {
         let schedule = self.job.schedule.as_ref()?;
-        let set_back = SignedDuration::from_secs(Planner::SET_BACK_S);
+        let set_back = SignedDuration::from_secs(Planner::CLOCK_TOLERANCE_S);
         if self.started.duration_since(now) > set_back {
             self.started = now;
             self.state.settled_s = now.as_second();
         }
-        let longest = SignedDuration::from_secs(Planner::LONGEST_WAIT_S);
+        let longest = SignedDuration::from_secs(Planner::MAX_RETRY_WAIT_S);
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.at.duration_since(now) > longest) {
             retry.at = now;
         }
@@ -169,7 +169,7 @@ impl Entry {
         Some(start)
     }
 
-    fn wake(&self) -> Option<Timestamp> {
+    fn next_start(&self) -> Option<Timestamp> {
         let next = self.job.schedule.as_ref()?.next_after(self.started);
         let retry = self.retry.as_ref().map(|retry| retry.at);
         next.into_iter().chain(retry).min()
@@ -209,13 +209,13 @@ mod tests {
     #[test]
     fn a_job_starts_when_it_is_due_and_not_before() {
         let mut planner = planner("*/15 * * * *", at("12:00:01"));
-        assert_eq!(planner.wake(), Some(at("12:15:00")));
+        assert_eq!(planner.next_start(), Some(at("12:15:00")));
         assert!(planner.due(at("12:14:59")).is_empty());
         let start = one(&mut planner, at("12:15:02"));
         assert_eq!((start.due, start.attempt), (at("12:15:00"), 1));
         ended(&mut planner, &start, at("12:15:03"), true);
         assert!(planner.due(at("12:15:03")).is_empty());
-        assert_eq!(planner.wake(), Some(at("12:30:00")));
+        assert_eq!(planner.next_start(), Some(at("12:30:00")));
     }
 
     #[test]
@@ -223,8 +223,8 @@ mod tests {
         let mut planner = planner("* * * * *", at("12:00:30"));
         let start = one(&mut planner, at("12:01:00"));
         assert!((2..9).all(|minute| planner.due(at(&format!("12:0{minute}:00"))).is_empty()));
-        assert_eq!(planner.start("example", at("12:05:00")).unwrap_err(), Refusal::Running);
-        assert_eq!(planner.wake(), None);
+        assert_eq!(planner.start("example", at("12:05:00")).unwrap_err(), StartError::Running);
+        assert_eq!(planner.next_start(), None);
         ended(&mut planner, &start, at("12:09:10"), true);
         let next = one(&mut planner, at("12:09:10"));
         assert_eq!(next.due, at("12:09:00"));
@@ -272,7 +272,7 @@ mod tests {
         assert!(planner.due(at("12:01:31")).is_empty());
         let third = one(&mut planner, at("12:01:32"));
         ended(&mut planner, &third, at("12:01:33"), false);
-        assert_eq!(planner.wake(), Some(at("13:00:00")), "two retries, and no more");
+        assert_eq!(planner.next_start(), Some(at("13:00:00")), "two retries, and no more");
         let state = &planner.state().jobs["example"];
         assert_eq!((state.history.len(), state.succeeded_s), (3, None));
         assert_eq!(state.history[0].error.as_deref(), Some("disk: it is full"));
@@ -293,7 +293,7 @@ mod tests {
         assert!(planner.due(at("12:14:58")).is_empty());
         assert!(planner.due(at("12:15:00")).is_empty());
         assert!(planner.due(at("11:30:00")).is_empty());
-        assert_eq!(planner.wake(), Some(at("12:30:00")));
+        assert_eq!(planner.next_start(), Some(at("12:30:00")));
         // Years may lie between, as where a clock was wrong at first.
         assert!(planner.due(at("03:10:00")).is_empty());
         assert_eq!(one(&mut planner, at("03:15:00")).due, at("03:15:00"));
@@ -312,11 +312,11 @@ mod tests {
     #[test]
     fn somebody_may_ask_for_a_run_without_disturbing_the_schedule() {
         let mut planner = planner("0 * * * *", at("11:30:00"));
-        assert_eq!(planner.start("none", at("11:40:00")).unwrap_err(), Refusal::Unknown);
+        assert_eq!(planner.start("none", at("11:40:00")).unwrap_err(), StartError::Unknown);
         let asked = planner.start("example", at("11:40:00")).unwrap();
         assert_eq!((asked.due, asked.is_scheduled), (at("11:40:00"), false));
         ended(&mut planner, &asked, at("11:40:05"), false);
-        assert_eq!(planner.wake(), Some(at("12:00:00")), "who asked sees that it failed, and asks again");
+        assert_eq!(planner.next_start(), Some(at("12:00:00")), "who asked sees that it failed, and asks again");
         assert_eq!(one(&mut planner, at("12:00:00")).due, at("12:00:00"));
     }
 }
