@@ -409,7 +409,7 @@ mod tests {
                 ":5:1: jobs[0].scedule: ",
                 "did you mean schedule? a job has name, layer",
             ),
-            (format!("{JOB}schedule = \"often\""), ":5:12: jobs[0].schedule: ", "`often` is no schedule"),
+            (format!("{JOB}schedule = \"often\""), ":5:12: jobs[0].schedule: ", "`often` is not a cron pattern"),
             (format!("{JOB}schedule = \"@daily\"\ntimezone = \"Mars\""), ":6:12: jobs[0].timezone: ", "`Mars`"),
             (format!("{JOB}timezone = \"UTC\""), ":5:12: jobs[0].timezone: ", "without a schedule"),
             (format!("{JOB}bounds = [5, 45]"), ":5:10: jobs[0].bounds: ", "west, south, east, north"),
