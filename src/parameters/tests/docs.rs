@@ -18,11 +18,11 @@ const INTRODUCTION: &str = "\
 
 # Parameters
 
-Query strings, forms and JSON bodies, the tables `style` of `kiln.toml` and the flags of the command line take the same
-parameters, under these names. An unknown parameter is an error.
+Query strings, forms, JSON bodies, the `style` tables of `kiln.toml` and command-line flags have the same parameters. An
+unknown parameter is an error.
 ";
 
-/// A table of parameters, `with_flags` if the command line has them too.
+/// A table of parameters; `with_flags` adds the column of the command-line flags.
 pub(super) fn table(declarations: impl IntoIterator<Item = &'static Declaration>, with_flags: bool) -> String {
     let row = |cells: &[&str]| {
         let cells = cells.iter().map(|cell| cell.replace('|', "\\|"));
@@ -55,23 +55,25 @@ fn the_table_of_parameters_is_generated() {
     let mut text = INTRODUCTION.to_owned();
     for (title, about, declarations) in [
         ("Style", "How points are drawn.", of::<StyleOptions>()),
-        ("Filter", "Which points count.", of::<FilterOptions>()),
+        ("Filter", "Which points are included.", of::<FilterOptions>()),
         (
             "Columns",
-            "Which columns of an input make a point: on the command line, and in the query of `POST /{layer}/points`.",
+            "Which columns of an input are read: on the command line, and in the query string of `POST /{layer}/points`.",
             of::<ColumnOptions>(),
         ),
         (
             "Inputs",
-            "How inputs are read: on the command line, in the query of `POST /{layer}/points`, and as keys of a layer or a job in \
-             `kiln.toml`. [Inputs](inputs.md) has the whole story.",
+            "How inputs are read: on the command line, in the query string of `POST /{layer}/points`, and as keys of a layer or \
+             a job in `kiln.toml`. [Inputs](inputs.md) has the details.",
             of::<InputOptions>(),
         ),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
     }
-    text.push_str("\n## Routes\n\nParameters of single routes. Tiles, pictures, legends, values, statistics and frames take the style and the filter \
-         too, and all routes of points the filter.\n");
+    text.push_str(
+        "\n## Routes\n\nParameters of individual routes. Routes of tiles, pictures, legends, values, statistics and frames \
+         also have the style and filter parameters; routes of points have the filter parameters.\n",
+    );
     for (route, declarations) in [
         ("GET /{layer}", of::<TileSize>()),
         ("GET /{layer}/{z}/{x}/{y}.png", [of::<TileSize>(), of::<TileVersion>()].concat()),
