@@ -19,7 +19,8 @@ fn main() -> io::Result<()> {
     fs::write(PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("page.rs"), source)
 }
 
-/// Adds the files of a folder and its subfolders to `files`, with their paths relative to `root`. A missing folder has none.
+/// Adds the files of a folder and its subfolders to `files`, with their paths relative to `root`. A missing folder has
+/// none.
 fn list(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries {

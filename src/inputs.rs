@@ -19,12 +19,12 @@ pub struct OpenInputs {
 }
 
 impl OpenInputs {
-    /// Opens files, `-` for standard input, or one database table, `postgres://user@host/name?table=stops`. The table can be
-    /// omitted if the database has only one table of points.
+    /// Opens files, `-` for standard input, or one database table, `postgres://user@host/name?table=stops`. The table
+    /// can be omitted if the database has only one table of points.
     ///
     /// # Errors
-    /// If an input cannot be opened, a database is combined with other inputs, it has no such table or columns, or `options`
-    /// has an option that applies to files only.
+    /// If an input cannot be opened, a database is combined with other inputs, it has no such table or columns, or
+    /// `options` has an option that applies to files only.
     pub fn open(inputs: &[String], columns: &Columns, options: &ReadOptions) -> Result<Self> {
         if let Some(database) = inputs.iter().find(|input| Address::is_meant(input)) {
             if inputs.len() > 1 {

@@ -22,9 +22,10 @@
 //! # Ok::<(), kiln::Error>(())
 //! ```
 //!
-//! The crate's features, all enabled by default: `formats` reads and writes files, `store` keeps layers on disk, `postgis`
-//! renders live tables, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the command line.
-//! Without any feature, the crate renders points in memory, or of a custom [`source::Source`], as the example does.
+//! The crate's features, all enabled by default: `formats` reads and writes files, `store` keeps layers on disk,
+//! `postgis` renders live tables, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the
+//! command line. Without any feature, the crate renders points in memory, or of a custom [`source::Source`], as the
+//! example does.
 //!
 //! The bytes of a picture depend on the points, the canvas and the style alone, not on the threads, the machine, or the
 //! order of the points; windows of one canvas, such as neighboring tiles, meet without a seam. (Only the classic blend

@@ -1,7 +1,7 @@
 //! Live tables: layers from the database of a configuration.
 //!
 //! ```text
-//! Config ── open ──> Database ── tables: configured and discovered ──> Table ── open ──> LiveTables, a catalog provider
+//! Config ── open ──> Database ── tables: configured, discovered ──> Table ── open ──> LiveTables, a catalog provider
 //! ```
 
 use std::collections::BTreeSet;

@@ -36,8 +36,8 @@ impl Config {
     /// The environment variable of the database URL, for a configuration without `postgis.url`.
     pub const DATABASE_VARIABLE: &str = "DATABASE_URL";
 
-    /// Loads the configuration. The variables `env` override `file` (default: `./kiln.toml` if it exists), which overrides the
-    /// defaults.
+    /// Loads the configuration. The variables `env` override `file` (default: `./kiln.toml` if it exists), which
+    /// overrides the defaults.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::Config`] with file, line and column or with the variable if
@@ -71,8 +71,8 @@ impl ConfigBuilder {
                 .map_err(|_| Error::config(file.display().to_string(), "not TOML: not in UTF-8"))?;
             builder.add_toml(file, &text)?;
         }
-        // Sorted, so that the result does not depend on the order of the variables. `DATABASE_URL` comes last: other programs
-        // use it as well, so any other origin takes precedence.
+        // Sorted, so that the result does not depend on the order of the variables. `DATABASE_URL` comes last: other
+        // programs use it as well, so any other origin takes precedence.
         let mut env: Vec<_> = env.into_iter().collect();
         env.sort_by_cached_key(|(variable, _)| (variable == Config::DATABASE_VARIABLE, variable.clone()));
         env.iter().try_for_each(|(variable, text)| builder.set_variable(variable, text))?;
@@ -93,8 +93,8 @@ impl ConfigBuilder {
         Ok(())
     }
 
-    /// Sets the key `path`, such as `images.ttl`, to the text of the variable or flag `origin`. Commas separate the items of
-    /// a list; an empty text removes an optional key.
+    /// Sets the key `path`, such as `images.ttl`, to the text of the variable or flag `origin`. Commas separate the
+    /// items of a list; an empty text removes an optional key.
     ///
     /// # Errors
     /// [`Error::Config`] at `origin` if there is no such key, or the text is invalid.

@@ -9,8 +9,8 @@ use crate::layer::Size;
 use crate::layer_name;
 use crate::source::parse_time_us;
 
-/// A `format` of the schema: its name, the accepted values as the end of a sentence, and whether a text is valid. The items
-/// of a list are passed as lines.
+/// A `format` of the schema: its name, the accepted values as the end of a sentence, and whether a text is valid. The
+/// items of a list are passed as lines.
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::layer_name;
 use crate::postgis::Address;
 
-/// Inputs with points: paths of files, `-` for standard input, or the URL of a database. In TOML a string or a list of strings.
-/// Passwords are neither printed nor saved.
+/// Inputs with points: paths of files, `-` for standard input, or the URL of a database. In TOML a string or a list of
+/// strings. Passwords are neither printed nor saved.
 #[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(from = "OneOrMany")]
 #[schemars(
@@ -95,10 +95,10 @@ impl Serialize for Inputs {
 }
 
 impl Config {
-    /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables become layers. `NAME=PATH` sets the name of
-    /// the layer. The default is the name of the file, `my-cities` for `data/my cities.csv.gz`, or `stdin` for standard input,
-    /// with a suffix such as `-2` if it is taken or reserved. A path with `=` before its first `.` or `/` must be written as
-    /// `./a=b.csv`.
+    /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables become layers. `NAME=PATH` sets
+    /// the name of the layer. The default is the name of the file, `my-cities` for `data/my cities.csv.gz`, or `stdin`
+    /// for standard input, with a suffix such as `-2` if it is taken or reserved. A path with `=` before its first `.`
+    /// or `/` must be written as `./a=b.csv`.
     ///
     /// # Errors
     /// [`Error::Config`] if a `NAME` is invalid or taken, or there are two databases.

@@ -31,8 +31,8 @@ with_defaults! {
         /// Layer to render.
         #[schemars(extend("format" = "layer"))]
         pub layer: Option<String>,
-        /// Instead of a layer, files with points that are read for each run, relative to this file, or the URL of a database
-        /// with its table.
+        /// Instead of a layer, files with points that are read for each run, relative to this file, or the URL of a
+        /// database with its table.
         #[serde(rename = "input", skip_serializing_if = "<[String]>::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub inputs: Inputs,
@@ -51,7 +51,8 @@ with_defaults! {
         /// Options for reading inputs.
         #[serde(flatten)]
         pub read: ReadConfig,
-        /// Cron pattern of five fields: minute, hour, day, month, day of the week. If it is missing, the job runs on request.
+        /// Cron pattern of five fields: minute, hour, day, month, day of the week. If it is missing, the job runs on
+        /// request.
         pub schedule: Option<String>,
         /// Time zone of the schedule. If it is missing, UTC.
         pub timezone: Option<String>,
@@ -70,7 +71,8 @@ with_defaults! {
         /// Projection of the image. If it is missing, mercator, or plane for points on a plane.
         #[schemars(with = "Option<ProjectionName>")]
         pub projection: Option<String>,
-        /// Parameters of the style, such as { scheme = "fire", radius = 12 }. The other parameters are those of the layer.
+        /// Parameters of the style, such as { scheme = "fire", radius = 12 }. The other parameters are those of the
+        /// layer.
         #[serde(skip_serializing_if = "StyleConfig::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub style: StyleConfig,

@@ -97,8 +97,8 @@ impl LayerConfig {
     /// The specification of the layer `name`.
     ///
     /// # Errors
-    /// [`Error::Config`] if a reader or style option is invalid. This cannot happen in a [checked](super::Config::check)
-    /// configuration.
+    /// [`Error::Config`] if a reader or style option is invalid. This cannot happen in a
+    /// [checked](super::Config::check) configuration.
     pub fn spec(&self, name: &str) -> Result<LayerSpec> {
         Ok(LayerSpec {
             name: name.to_owned(),

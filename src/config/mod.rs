@@ -1,11 +1,11 @@
 //! The configuration: its keys, its sources and its documentation.
 //!
-//! The structs declare every key once: name, type, default, range, example and documentation. `schema` derives a JSON schema
-//! from them, which validates files, environment variables and flags, documents the file that [`Config::to_toml`] prints,
-//! and completes keys in editors ([`Config::schema`]).
+//! The structs declare every key once: name, type, default, range, example and documentation. `schema` derives a JSON
+//! schema from them, which validates files, environment variables and flags, documents the file that
+//! [`Config::to_toml`] prints, and completes keys in editors ([`Config::schema`]).
 //!
-//! [`ConfigBuilder`] merges the sources in ascending precedence: defaults, a TOML file, environment variables, and flags of
-//! the command line. The inputs on the command line become layers ([`Config::add_inputs`]).
+//! [`ConfigBuilder`] merges the sources in ascending precedence: defaults, a TOML file, environment variables, and
+//! flags of the command line. The inputs on the command line become layers ([`Config::add_inputs`]).
 //!
 //! A file `kiln.toml`:
 //!
@@ -29,8 +29,8 @@
 //! ```
 //!
 //! Each key of a section is also an environment variable, `KILN_SERVER_LISTEN=3000` or
-//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; two keys also have a short variable, `KILN_STORE` and
-//! `KILN_TOKEN`. Paths are relative to the working directory; those of jobs, which run unattended, to the file.
+//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; two keys also have a short variable, `KILN_STORE`
+//! and `KILN_TOKEN`. Paths are relative to the working directory; those of jobs, which run unattended, to the file.
 
 mod builder;
 mod format;
@@ -149,8 +149,8 @@ impl Config {
         Ok(())
     }
 
-    /// An error for the invalid value of the key `path`, such as `layers.a.input`, with its origin: a position in a file, a
-    /// variable or a flag.
+    /// An error for the invalid value of the key `path`, such as `layers.a.input`, with its origin: a position in a
+    /// file, a variable or a flag.
     pub fn error(&self, path: impl Into<String>, message: impl Into<String>) -> Error {
         self.origins.error(&Fault::value(path, message))
     }

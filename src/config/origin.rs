@@ -55,8 +55,8 @@ impl Origins {
     /// [`Error::Config`] with line and column if it is not TOML.
     pub(super) fn read(&mut self, file: &Path, text: &str) -> Result<Table> {
         let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        // Lines and columns start at 1; columns count characters. Counting continues from the last position, so that a long list
-        // on one line is not counted from its start for each item.
+        // Lines and columns start at 1; columns count characters. Counting continues from the last position, so that a
+        // long list on one line is not counted from its start for each item.
         let last = Cell::new((0, 0));
         let position = |byte: usize| {
             let line = starts.partition_point(|start| *start <= byte);

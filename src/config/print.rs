@@ -10,8 +10,9 @@ use super::schema::Schema;
 use crate::error::{Error, Result};
 
 impl Config {
-    /// The configuration as a TOML file: every key with its documentation, its accepted values and its default. It reads back
-    /// as the same configuration, except for secrets, which are omitted: the token, the database and passwords.
+    /// The configuration as a TOML file: every key with its documentation, its accepted values and its default. It
+    /// reads back as the same configuration, except for secrets, which are omitted: the token, the database and
+    /// passwords.
     ///
     /// # Errors
     /// [`Error::Config`] if a path is not valid UTF-8, which TOML requires.

@@ -70,8 +70,8 @@ impl ByteSize {
     }
 }
 
-/// Reads a number with an optional unit in any case; without a unit, the number is in the unit of 1. `None` if it is negative,
-/// not a number, exceeds `u64`, or is a fraction below 1.
+/// Reads a number with an optional unit in any case; without a unit, the number is in the unit of 1. `None` if it is
+/// negative, not a number, exceeds `u64`, or is a fraction below 1.
 fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);

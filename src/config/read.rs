@@ -12,23 +12,27 @@ use crate::source::{AxisOrder, Quote, ReadOptions};
 with_defaults! {
     /// Options for reading inputs: keys of a layer or a job.
     pub struct ReadConfig {
-        /// Coordinate reference system of the inputs, such as EPSG:25832. If it is missing, that of the input, else WGS 84.
+        /// Coordinate reference system of the inputs, such as EPSG:25832. If it is missing, that of the input, else WGS
+        /// 84.
         pub crs: Option<String>,
         /// Axis order of coordinate pairs without names. If it is missing, that of the format.
         #[schemars(extend("enum" = AxisOrder::WORDS))]
         pub order: Option<String>,
-        /// Format of the times: a pattern such as %d.%m.%Y %H:%M, excel, unix-s, unix-ms, unix-us or unix-ns. If it is missing, it
-        /// is detected from the column.
+        /// Format of the times: a pattern such as %d.%m.%Y %H:%M, excel, unix-s, unix-ms, unix-us or unix-ns. If it is
+        /// missing, it is detected from the column.
         pub time_format: Option<String>,
-        /// Whether the day comes before the month in dates such as 05/01/2024. If it is missing, it is detected from the column.
+        /// Whether the day comes before the month in dates such as 05/01/2024. If it is missing, it is detected from
+        /// the column.
         pub day_first: Option<bool>,
-        /// Character encoding of the inputs, such as windows-1252. If it is missing, that of the byte order mark, else UTF-8.
+        /// Character encoding of the inputs, such as windows-1252. If it is missing, that of the byte order mark, else
+        /// UTF-8.
         pub encoding: Option<String>,
-        /// Quoting of CSV fields: none if quotes are ordinary characters. If it is missing, it is detected from the file.
+        /// Quoting of CSV fields: none if quotes are ordinary characters. If it is missing, it is detected from the
+        /// file.
         #[schemars(extend("enum" = Quote::WORDS))]
         pub quote: Option<String>,
-        /// Path of the array of records in a JSON document, such as data.items, or the name of a GeoPackage table. If it is
-        /// missing, the document, or its only array of objects; the only table.
+        /// Path of the array of records in a JSON document, such as data.items, or the name of a GeoPackage table. If
+        /// it is missing, the document, or its only array of objects; the only table.
         pub records: Option<String>,
     }
 }

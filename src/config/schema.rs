@@ -23,8 +23,8 @@ static ROOT: LazyLock<Json> = LazyLock::new(|| {
     settings.into_generator().into_root_schema_for::<Config>().to_value()
 });
 
-/// Removes null, which TOML does not have: an optional key is omitted. Strings must not be empty, except style parameters, which
-/// are validated by the style.
+/// Removes null, which TOML does not have: an optional key is omitted. Strings must not be empty, except style
+/// parameters, which are validated by the style.
 fn adapt_to_toml(schema: &mut schemars::Schema) {
     for keyword in ["type", "enum"] {
         if let Some(Json::Array(items)) = schema.get_mut(keyword) {
@@ -268,8 +268,8 @@ impl Schema {
         }
     }
 
-    /// Parses the text of an environment variable or a flag; commas separate the items of a list. Invalid text is returned as a
-    /// string, which validation then rejects.
+    /// Parses the text of an environment variable or a flag; commas separate the items of a list. Invalid text is
+    /// returned as a string, which validation then rejects.
     pub(super) fn read(self, text: &str) -> Value {
         let trimmed = text.trim();
         let string = |text: &str| Value::String(text.to_owned());

@@ -14,8 +14,8 @@ use super::{ByteSize, ProxyRange, TimeSpan, Token};
 use crate::geo::{Canvas, Projection};
 use crate::images::RetentionLimits;
 
-/// Declares structs with default field values, in the syntax of RFC 3681, which is not stable yet. Without a value, a field has
-/// the default of its type.
+/// Declares structs with default field values, in the syntax of RFC 3681, which is not stable yet. Without a value, a
+/// field has the default of its type.
 macro_rules! with_defaults {
     ($($(#[$meta:meta])* pub struct $name:ident {
         $($(#[$key:meta])* pub $field:ident: $type:ty $(= $default:expr)?,)*
@@ -46,12 +46,14 @@ with_defaults! {
         #[serde(deserialize_with = "listen")]
         #[schemars(with = "String", extend("type" = ["string", "integer"], "format" = "address"))]
         pub listen: SocketAddr = SocketAddr::new(LOOPBACK, 3000),
-        /// Base of the URLs in responses, for a server behind a proxy. If it is missing, the headers of a trusted proxy set it.
+        /// Base of the URLs in responses, for a server behind a proxy. If it is missing, the headers of a trusted proxy
+        /// set it.
         #[serde(deserialize_with = "base_url")]
         #[schemars(extend("format" = "url"), example = &"https://maps.example.org/heat")]
         pub base_url: Option<String>,
-        /// Trusted proxies. Their headers X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix, or Forwarded, set the base
-        /// of the URLs in responses. The proxy must set or remove all of them. Headers of other peers are ignored.
+        /// Trusted proxies. Their headers X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix, or Forwarded, set
+        /// the base of the URLs in responses. The proxy must set or remove all of them. Headers of other peers are
+        /// ignored.
         #[schemars(extend("format" = "proxies"))]
         pub trusted_proxies: Vec<ProxyRange>,
         /// Number of render threads. If it is missing, one per processor.
@@ -75,8 +77,8 @@ with_defaults! {
         #[serde(deserialize_with = "empty_tile")]
         #[schemars(with = "serde_json::Value", extend("enum" = ["200", 200, "204", 204, "404", 404]))]
         pub empty_tile: EmptyTile,
-        /// Bearer token required for write requests. It is never printed. If it is missing, only clients on this machine may
-        /// write, and only while the server listens on a loopback address.
+        /// Bearer token required for write requests. It is never printed. If it is missing, only clients on this
+        /// machine may write, and only while the server listens on a loopback address.
         #[schemars(extend("format" = "token"), example = &"a-long-random-text")]
         pub token: Option<Token>,
     }
@@ -102,7 +104,8 @@ with_defaults! {
         pub connections: usize = 8,
         /// Timeout of a statement.
         pub timeout: TimeSpan = TimeSpan::from_secs(30),
-        /// Interval at which tables are read again. If it is missing, a table is read again when the database reports a change.
+        /// Interval at which tables are read again. If it is missing, a table is read again when the database reports a
+        /// change.
         #[schemars(example = &"30s")]
         pub refresh: Option<TimeSpan>,
     }
@@ -185,8 +188,8 @@ with_defaults! {
 
     /// `[page]`: the map page.
     pub struct PageConfig {
-        /// Tiles of the base map, which browsers request from their server. If it is missing, the page draws outlines of the
-        /// land.
+        /// Tiles of the base map, which browsers request from their server. If it is missing, the page draws outlines
+        /// of the land.
         #[schemars(extend("format" = "tile-url"), example = &"https://tiles.example.org/{z}/{x}/{y}.png")]
         pub basemap: Option<String>,
         /// Attribution of the base map, as HTML. If it is missing, none is shown.
@@ -256,8 +259,8 @@ pub(super) enum ProjectionName {
 }
 
 impl ImagesConfig {
-    /// The limits of the folder.
-    pub fn keep(&self) -> RetentionLimits {
+    /// The retention limits of the folder.
+    pub fn retention_limits(&self) -> RetentionLimits {
         let (ttl_s, max_bytes) = (self.ttl.as_secs(), self.max_size.bytes());
         RetentionLimits { ttl_s, max_count: self.max_count, max_bytes, ..RetentionLimits::default() }
     }

@@ -1,4 +1,4 @@
-//! Tests of whole configurations.
+//! Tests of configurations.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ fn without_a_file_and_variables_the_configuration_is_the_default() {
     let config = load("", &[("PATH", "/bin"), ("KILN_BLESS", "1"), ("KILN_SCHEMES", "")]).unwrap();
     assert_eq!(config, Config::default());
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:3000");
-    assert_eq!(config.images.keep(), crate::images::RetentionLimits::default());
+    assert_eq!(config.images.retention_limits(), crate::images::RetentionLimits::default());
     assert_eq!(config.bridge.projection, Projection::PlateCarree);
     config.check().unwrap();
 }

@@ -31,7 +31,8 @@ impl Token {
         &self.0
     }
 
-    /// Whether `other` is the same token. The duration of the comparison does not depend on the position of a difference.
+    /// Whether `other` is the same token. The duration of the comparison does not depend on the position of a
+    /// difference.
     pub fn is(&self, other: &[u8]) -> bool {
         let bytes = self.0.as_bytes();
         // Every byte is compared, without an early return.

@@ -43,16 +43,17 @@ pub struct BinsExportReport {
     pub bytes: u64,
 }
 
-/// Number of points and sum of weights of the cells of a block, by row and column from the north-western corner of the world.
+/// Number of points and sum of weights of the cells of a block, by row and column from the north-western corner of the
+/// world.
 type Sums = HashMap<[u32; 2], (u64, f64)>;
 
 impl BinsExport<'_> {
-    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. The target is replaced once all cells are
-    /// written.
+    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. The target is replaced once all
+    /// cells are written.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the layer is on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if
-    /// `progress` was stopped.
+    /// [`Error::Invalid`] if the layer is on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`]
+    /// if `progress` was stopped.
     pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
         if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(

@@ -15,8 +15,9 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// A block has 2² × 2² tiles, or all tiles of a zoom below 2. Larger blocks would render fewer points twice, but their
-    /// buffers were returned to the operating system after each block rather than reused for the next one: ten times as slow.
+    /// A block has 2² × 2² tiles, or all tiles of a zoom below 2. Larger blocks would render fewer points twice, but
+    /// their buffers were returned to the operating system after each block rather than reused for the next one: ten
+    /// times as slow.
     const SIDE_BITS: u8 = 2;
 
     /// The block of the world at zoom 0.
@@ -67,8 +68,8 @@ impl Block {
     }
 }
 
-/// The smallest canvas that covers `tiles`, which have the same zoom and `side_px` pixels per side, with the column and row of
-/// its north-western tile; `None` without tiles.
+/// The smallest canvas that covers `tiles`, which have the same zoom and `side_px` pixels per side, with the column and
+/// row of its north-western tile; `None` without tiles.
 pub(super) fn canvas_of(tiles: &[TileCoord], side_px: u32) -> Result<Option<(Canvas, [u32; 2])>> {
     let range =
         |of: fn(TileCoord) -> u32| Some((tiles.iter().map(|t| of(*t)).min()?, tiles.iter().map(|t| of(*t)).max()?));

@@ -24,8 +24,8 @@ pub(super) struct RenderedTile {
     pub(super) digest: Digest,
 }
 
-/// The XXH3-128 of the bytes of a tile. Among the 4 million tiles that are compared, two different tiles have the same digest
-/// with a probability below 10⁻²⁵.
+/// The XXH3-128 of the bytes of a tile. Among the 4 million tiles that are compared, two different tiles have the same
+/// digest with a probability below 10⁻²⁵.
 pub(super) type Digest = u128;
 
 impl BlockResult {

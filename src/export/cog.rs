@@ -22,8 +22,8 @@ pub(super) struct Pyramid {
 }
 
 impl Pyramid {
-    /// The images of `bounds` from the last of the zooms to the first, or to the zoom whose image is at most two tiles wide and
-    /// high. If a single zoom is given, it is that of the finest image.
+    /// The images of `bounds` from the last of the zooms to the first, or to the zoom whose image is at most two tiles
+    /// wide and high. If a single zoom is given, it is that of the finest image.
     pub(super) fn new(bounds: Bounds, zooms: Zooms) -> Result<Self> {
         const COARSEST_TILES: u32 = 2;
         /// The index of all tiles is kept in memory.

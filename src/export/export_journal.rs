@@ -1,13 +1,13 @@
 //! The journal of a tile export, from which an interrupted export resumes after its last finished block.
 //!
-//! The staging directory has two files. `tiles` has the bytes of the tiles in archive order, after a reserved header: `PMTiles`
-//! and COG archives are completed in this file, so that no byte of a tile is copied. `journal.sqlite` has the key of the
-//! export, a row for each finished block and a row for each of its tiles.
+//! The staging directory has two files. `tiles` has the bytes of the tiles in archive order, after a reserved header:
+//! `PMTiles` and COG archives are completed in this file, so that no byte of a tile is copied. `journal.sqlite` has the
+//! key of the export, a row for each finished block and a row for each of its tiles.
 //!
-//! The transaction of a block commits after its bytes are written. A killed process loses only the block that it is writing,
-//! since the operating system already has the contents of the write-ahead log. A power cut may lose bytes of `tiles` that the
-//! journal refers to, so each block has a checksum of its rows and bytes, and a journal is replayed up to the last block whose
-//! checksum matches.
+//! The transaction of a block commits after its bytes are written. A killed process loses only the block that it is
+//! writing, since the operating system already has the contents of the write-ahead log. A power cut may lose bytes of
+//! `tiles` that the journal refers to, so each block has a checksum of its rows and bytes, and a journal is replayed up
+//! to the last block whose checksum matches.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -46,9 +46,9 @@ impl ExportJournal {
     pub(super) const TILES: &str = "tiles";
     const DATABASE: &str = "journal.sqlite";
 
-    /// A commit writes the last page of each table: with small pages that is about 3 KB per block. The staging directory is
-    /// locked, so the database needs no locks and no shared memory of its own. Without fsync per commit, `NORMAL` keeps the
-    /// database consistent across a power cut.
+    /// A commit writes the last page of each table: with small pages that is about 3 KB per block. The staging
+    /// directory is locked, so the database needs no locks and no shared memory of its own. Without fsync per commit,
+    /// `NORMAL` keeps the database consistent across a power cut.
     const PRAGMAS: &str = "
         PRAGMA page_size = 1024;
         PRAGMA locking_mode = EXCLUSIVE;
@@ -77,8 +77,8 @@ impl ExportJournal {
         ) STRICT, WITHOUT ROWID;
     ";
 
-    /// Opens the journal of an export. A damaged journal, or one of another export or another version of Kiln, is replaced with
-    /// an empty one.
+    /// Opens the journal of an export. A damaged journal, or one of another export or another version of Kiln, is
+    /// replaced with an empty one.
     pub(super) fn open(staging: &StagingDir, key: &str, header_bytes: u64) -> Result<Self> {
         let database_path = staging.path(Self::DATABASE);
         let failed = |failure: Failure| failure.into_error(&database_path);
@@ -105,7 +105,8 @@ impl ExportJournal {
 
     fn connect(staging: &StagingDir) -> Result<Connection, Failure> {
         let database = sqlite::open(&staging.path(Self::DATABASE))?;
-        // No checkpoint is needed on close: a finished export removes the database, and an interrupted one replays the log.
+        // No checkpoint is needed on close: a finished export removes the database, and an interrupted one replays the
+        // log.
         database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         database.execute_batch(Self::PRAGMAS)?;
         Ok(database)

@@ -12,8 +12,8 @@ use crate::source::{Comparison, Operand, Query};
 /// Everything that the tiles of an export and their order in the file depend on.
 ///
 /// The text is a JSON object with these members in this order. Names and sizes are written like parameters (`gaussian`,
-/// `20px`), numbers in their shortest round-trip form, and long lists as the hexadecimal XXH3-128 of their bytes, so that equal
-/// exports have equal texts in every process.
+/// `20px`), numbers in their shortest round-trip form, and long lists as the hexadecimal XXH3-128 of their bytes, so
+/// that equal exports have equal texts in every process.
 #[derive(Serialize)]
 pub(super) struct ExportKey<'a> {
     kiln: &'static str,

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::error::{Error, Result};
 
-/// Calls `work` for each number below `count` on `threads` threads, and `take` on this thread with the results in the order of
-/// the numbers. Workers are at most a few jobs ahead of the next result, so that few results are buffered. The first error
-/// stops all workers.
+/// Calls `work` for each number below `count` on `threads` threads, and `take` on this thread with the results in the
+/// order of the numbers. Workers are at most a few jobs ahead of the next result, so that few results are buffered. The
+/// first error stops all workers.
 pub(super) fn in_order<T: Send>(
     count: usize,
     threads: usize,

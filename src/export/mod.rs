@@ -5,9 +5,9 @@
 //!                     └── TileRenderer ── BlockResult ──> ExportJournal ──> PMTiles, MBTiles, folder, COG
 //! ```
 //!
-//! At each zoom only the blocks with points within reach are visited. The tiles are identical to those of the server, byte for
-//! byte. Finished blocks are stored in a staging directory next to the target, from which an interrupted export resumes. Its
-//! output has the same bytes as that of an uninterrupted export.
+//! At each zoom only the blocks with points within reach are visited. The tiles are identical to those of the server,
+//! byte for byte. Finished blocks are stored in a staging directory next to the target, from which an interrupted
+//! export resumes. Its output has the same bytes as that of an uninterrupted export.
 
 mod bins_export;
 mod block;

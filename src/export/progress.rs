@@ -13,8 +13,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Returns the number of finished tiles or cells and of those finished by an earlier run, then the number of finished steps
-    /// and the estimated total number of steps.
+    /// Returns the number of finished tiles or cells and of those finished by an earlier run, then the number of
+    /// finished steps and the estimated total number of steps.
     pub fn snapshot(&self) -> ([u64; 2], u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ([read(&self.tiles), read(&self.resumed)], read(&self.done), read(&self.total))

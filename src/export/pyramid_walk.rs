@@ -36,7 +36,8 @@ impl PyramidWalk<'_> {
             Block::sort(&mut blocks)?;
             let occupied = if self.zooms.contains(&zoom) {
                 let (this_zoom, higher_zooms) = finished.split_at(finished.len().min(blocks.len()));
-                // Journals with the same key should have the same blocks. If they do not, all blocks are rendered again.
+                // Journals with the same key should have the same blocks. If they do not, all blocks are rendered
+                // again.
                 if this_zoom.iter().zip(&blocks).any(|((journaled, _), block)| journaled != block) {
                     journal.restart()?;
                     self.progress.resume(0);
@@ -108,8 +109,8 @@ impl PyramidWalk<'_> {
         if self.query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
-    /// Estimates the number of remaining blocks, and reports it to the progress. At higher zooms, the same share of the blocks
-    /// is assumed to be occupied as of the finished blocks.
+    /// Estimates the number of remaining blocks, and reports it to the progress. At higher zooms, the same share of the
+    /// blocks is assumed to be occupied as of the finished blocks.
     fn estimate_remaining(&self, zoom: u8, blocks: usize, done: usize, occupied: usize) {
         let mut at_zoom = blocks as f64 * occupied as f64 / done as f64;
         let mut remaining = (blocks - done) as f64;

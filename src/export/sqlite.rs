@@ -63,8 +63,8 @@ impl Failure {
     }
 }
 
-/// The error of the operating system for a full disk, which `SQLite` does not return. With it, all files of an export report a
-/// full disk with the same message.
+/// The error of the operating system for a full disk, which `SQLite` does not return. With it, all files of an export
+/// report a full disk with the same message.
 fn full_disk() -> io::Error {
     /// The value on every Unix.
     #[cfg(unix)]

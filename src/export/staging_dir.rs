@@ -23,7 +23,8 @@ impl StagingDir {
     /// Opens or creates the directory for `target`.
     ///
     /// # Errors
-    /// [`Error::Input`] if another export to the same target is running; [`Error::Io`] if the directory is not writable.
+    /// [`Error::Input`] if another export to the same target is running; [`Error::Io`] if the directory is not
+    /// writable.
     pub(super) fn open(target: &Path) -> Result<Self> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.part"));
@@ -75,8 +76,8 @@ impl StagingDir {
         let _ = fs::remove_dir_all(&self.path);
     }
 
-    /// Moves an entry to the target and removes the directory. The entry is synced to disk before it is moved, so that a power
-    /// cut leaves either the old target or the new one.
+    /// Moves an entry to the target and removes the directory. The entry is synced to disk before it is moved, so that
+    /// a power cut leaves either the old target or the new one.
     pub(super) fn commit(self, name: &str) -> Result<()> {
         let Self { target, path, .. } = &self;
         let entry = path.join(name);

@@ -24,8 +24,8 @@ pub struct TileExport<'a> {
     pub layer: &'a Layer,
     /// The filter of the points. Columns, weights and the stop flag are set by the export.
     pub query: Query<'a>,
-    /// The style. `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) of the values. The default latitude of true scale is
-    /// the center of the layer, as for tiles of the server.
+    /// The style. `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) of the values. The default latitude of true
+    /// scale is the center of the layer, as for tiles of the server.
     pub style: Style,
     /// The zooms of the tiles. For a COG, a single zoom is that of the finest image.
     pub zooms: Zooms,
@@ -52,9 +52,9 @@ impl TileExport<'_> {
     /// Writes the tiles to `target`. An earlier export is replaced once all tiles are finished.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the style is invalid at one of the zooms, or the target cannot be replaced; [`Error::Io`] if it
-    /// cannot be written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export resumes: it
-    /// renders only the missing tiles.
+    /// [`Error::Invalid`] if the style is invalid at one of the zooms, or the target cannot be replaced; [`Error::Io`]
+    /// if it cannot be written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export
+    /// resumes: it renders only the missing tiles.
     pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
         if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(
@@ -64,7 +64,7 @@ impl TileExport<'_> {
         }
         if self.layer.point_set().is_reread() {
             let message = format!(
-                "{} points exceed the limit of {} in memory; import them with `kiln import`, and export the stored layer",
+                "{} points exceed the limit of {} in memory; import them with `kiln import`, then export the layer",
                 self.layer.points(),
                 InputPoints::MAX_RESIDENT
             );
@@ -116,7 +116,8 @@ impl TileExport<'_> {
                 .with_stop(Some(progress.stopped())),
             style,
             zooms: metadata.zooms.all(),
-            // At low zooms, dots reach into tiles beyond the bounds of the metadata. A COG, however, is cut at its bounds.
+            // At low zooms, dots reach into tiles beyond the bounds of the metadata. A COG, however, is cut at its
+            // bounds.
             bounds: if pyramid.is_some() { bounds } else { self.bounds.unwrap_or(Bounds::WORLD) },
             encoding,
             threads: self.threads,

@@ -20,7 +20,8 @@ pub(super) struct TilesetMetadata<'a> {
 impl<'a> TilesetMetadata<'a> {
     /// The metadata of the tiles of a layer within `bounds`, or of all its points.
     pub(super) fn of(layer: &'a Layer, style: &Style, zooms: Zooms, bounds: Option<Bounds>) -> Result<Self> {
-        /// The bounds include the reach of dots at this many zooms below that of the center. Dots reach further at lower zooms.
+        /// The bounds include the reach of dots at this many zooms below that of the center. Dots reach further at
+        /// lower zooms.
         const ZOOMS_OUT: u8 = 2;
         let Zooms { first, last } = zooms;
         let extent = bounds.unwrap_or_else(|| layer.bounds());

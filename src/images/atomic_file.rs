@@ -20,7 +20,8 @@ impl AtomicFile {
     /// Prefix and suffix of the names of temporary files.
     pub(super) const UNFINISHED: (&'static str, &'static str) = (".kiln-", ".part");
 
-    /// Creates a temporary file for `path`. Symbolic links are followed, and the permissions of an existing file are kept.
+    /// Creates a temporary file for `path`. Symbolic links are followed, and the permissions of an existing file are
+    /// kept.
     ///
     /// # Errors
     /// [`Error::Io`] if the temporary file cannot be created, or `path` is a folder or a file without write permission.
@@ -63,8 +64,8 @@ impl AtomicFile {
         Ok(())
     }
 
-    /// Syncs the file to disk, then moves it to its path like [`commit`](Self::commit). A power cut leaves either the old file
-    /// or the new one.
+    /// Syncs the file to disk, then moves it to its path like [`commit`](Self::commit). A power cut leaves either the
+    /// old file or the new one.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).

@@ -22,7 +22,8 @@ pub(super) struct Picture {
 }
 
 impl ImageFolder {
-    /// The age of a temporary file from which it counts as abandoned by a dead process: no picture takes that long to write.
+    /// The age of a temporary file from which it counts as abandoned by a dead process: no picture takes that long to
+    /// write.
     const ABANDONED: Duration = Duration::from_secs(600);
 
     /// Opens the folder at `path`, and creates it if it does not exist.

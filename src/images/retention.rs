@@ -17,7 +17,8 @@ pub struct RetentionLimits {
     pub max_count: u64,
     /// The maximum total size of the pictures in bytes. Default: 1 GiB.
     pub max_bytes: u64,
-    /// Pictures younger than this many seconds are kept regardless of the limits: their URLs were just returned. Default: 30.
+    /// Pictures younger than this many seconds are kept regardless of the limits: their URLs were just returned.
+    /// Default: 30.
     pub grace_s: u64,
 }
 
@@ -48,7 +49,8 @@ impl ImageFolder {
     /// A clock that was set back makes pictures appear younger, never older, so they are removed later.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) if the folder cannot be read. Files that cannot be removed are counted in the report.
+    /// [`Error::Io`](crate::Error::Io) if the folder cannot be read. Files that cannot be removed are counted in the
+    /// report.
     pub fn sweep(&self, limits: &RetentionLimits, now_s: u64) -> Result<SweepReport> {
         let mut swept = SweepReport { unfinished: self.remove_unfinished()?, ..SweepReport::default() };
         let pictures = self.pictures()?;

@@ -76,12 +76,12 @@ pub struct JobReport {
 }
 
 impl Job {
-    /// Renders and writes the pictures that are due at `due`. Each is written atomically, so a failure keeps the previous
-    /// picture. A failure at one place does not affect the others.
+    /// Renders and writes the pictures that are due at `due`. Each is written atomically, so a failure keeps the
+    /// previous picture. A failure at one place does not affect the others.
     ///
     /// # Errors
-    /// The first error: the layer no longer exists, an input cannot be read, the style is invalid, or a picture cannot be
-    /// written. [`Error::Cancelled`] once `stop` is set.
+    /// The first error: the layer no longer exists, an input cannot be read, the style is invalid, or a picture cannot
+    /// be written. [`Error::Cancelled`] once `stop` is set.
     pub fn run(&self, context: JobContext<'_>, due: Timestamp, stop: &AtomicBool) -> Result<JobReport> {
         let (start_us, end_us) = self.window.at(due);
         let window = Query::default().with_start(start_us).with_end(end_us).with_stop(Some(stop));

@@ -5,8 +5,8 @@
 //!                        └── finish: history, retries ── StateFile
 //! ```
 //!
-//! A [`Job`] renders and writes the pictures that are due at a given time. The [`Planner`] decides which jobs start. Its caller
-//! passes the current time and the results of runs; neither type reads a clock, so tests can set any time.
+//! A [`Job`] renders and writes the pictures that are due at a given time. The [`Planner`] decides which jobs start.
+//! Its caller passes the current time and the results of runs; neither type reads a clock, so tests can set any time.
 
 mod job;
 mod job_context;

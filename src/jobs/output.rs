@@ -33,8 +33,8 @@ impl Output {
     /// Parses a pattern.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it has other placeholders, a `{time}` in a folder's name or more than one, or another extension
-    /// than `.png`, `.tif` or `.tiff`.
+    /// [`Error::Invalid`] if it has other placeholders, a `{time}` in a folder's name or more than one, or another
+    /// extension than `.png`, `.tif` or `.tiff`.
     pub fn new(pattern: &str) -> Result<Self> {
         let invalid = |message: String| Err(Error::invalid(Parameter::OUTPUT, message));
         let literal =
@@ -94,8 +94,8 @@ impl Series {
         &self.folder
     }
 
-    /// The path of the picture that is due at `due`. The time is UTC, `20260131T120000Z`, so that names are unique and sort
-    /// chronologically.
+    /// The path of the picture that is due at `due`. The time is UTC, `20260131T120000Z`, so that names are unique and
+    /// sort chronologically.
     pub fn path_of(&self, due: Timestamp) -> PathBuf {
         self.path_with(&due.strftime("%Y%m%dT%H%M%SZ").to_string())
     }
@@ -111,8 +111,8 @@ impl Series {
         self.folder.join(name)
     }
 
-    /// Removes all pictures of the series except the `keep` newest, and returns their number. Other files in the folder are not
-    /// removed.
+    /// Removes all pictures of the series except the `keep` newest, and returns their number. Other files in the folder
+    /// are not removed.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be read, or a picture cannot be removed.

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 
 /// Decides when jobs start, and records their results. The caller passes the current time to each call.
 ///
-/// A job has at most one run at a time. Due times that were missed, because the job or no server was running, are caught up
-/// by a single run for the last of them. A failed run is retried until the next due time.
+/// A job has at most one run at a time. Due times that were missed, because the job or no server was running, are
+/// caught up by a single run for the last of them. A failed run is retried until the next due time.
 #[derive(Debug)]
 pub struct Planner {
     entries: Vec<Entry>,
@@ -57,12 +57,12 @@ impl Planner {
     pub const RETRY_AFTER_S: i64 = 30;
     /// The maximum delay before a retry, in seconds.
     pub const MAX_RETRY_WAIT_S: i64 = 600;
-    /// If the clock is set back by up to this many seconds, no run is repeated; if by more, the schedule restarts at the new
-    /// time.
+    /// If the clock is set back by up to this many seconds, no run is repeated; if by more, the schedule restarts at
+    /// the new time.
     pub const CLOCK_TOLERANCE_S: i64 = 3600;
 
-    /// A planner of `jobs` with the `state` of earlier processes. A job whose due time was missed is due now; a job without
-    /// state starts at its next due time.
+    /// A planner of `jobs` with the `state` of earlier processes. A job whose due time was missed is due now; a job
+    /// without state starts at its next due time.
     pub fn new(jobs: Vec<Job>, mut state: State, now: Timestamp) -> Self {
         let entry = |job: Job| {
             let saved = state.jobs.remove(&job.name);

@@ -10,8 +10,8 @@ use crate::parameter::Parameter;
 
 /// Local times given by a cron pattern and a time zone.
 ///
-/// At the start of daylight saving time, a fixed time within the skipped hour is due right after it; at the end, a fixed time
-/// within the repeated hour is due once. Intervals of minutes or hours are not affected by either.
+/// At the start of daylight saving time, a fixed time within the skipped hour is due right after it; at the end, a
+/// fixed time within the repeated hour is due once. Intervals of minutes or hours are not affected by either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     cron: Cron,
@@ -19,11 +19,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Parses a cron pattern of five fields (minute, hour, day of the month, month, day of the week), or a nickname such as
-    /// `@daily`, in the time zone `zone`, such as `Europe/Berlin` or `UTC`.
+    /// Parses a cron pattern of five fields (minute, hour, day of the month, month, day of the week), or a nickname
+    /// such as `@daily`, in the time zone `zone`, such as `Europe/Berlin` or `UTC`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `schedule` if the pattern is invalid or never occurs; for `timezone` if the zone is unknown.
+    /// [`Error::Invalid`] for `schedule` if the pattern is invalid or never occurs; for `timezone` if the zone is
+    /// unknown.
     pub fn new(pattern: &str, zone: &str) -> Result<Self> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(pattern).map_err(|error| {

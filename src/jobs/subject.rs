@@ -35,8 +35,8 @@ pub(super) struct JobPoints<'a> {
 }
 
 impl Subject {
-    /// Checks the source, and returns the base style of the job `name`; `projection` is the projection of the job, if it is
-    /// configured.
+    /// Checks the source, and returns the base style of the job `name`; `projection` is the projection of the job, if
+    /// it is configured.
     ///
     /// # Errors
     /// [`Error::Invalid`] for the key of a source that does not exist, or whose points do not match the projection.
@@ -79,8 +79,8 @@ impl Subject {
         }
     }
 
-    /// The points of a run of the job `name` that pass the filter of `window`. If the job `has_bounds`, the extent of all points
-    /// is not needed.
+    /// The points of a run of the job `name` that pass the filter of `window`. If the job `has_bounds`, the extent of
+    /// all points is not needed.
     pub(super) fn points<'a>(
         &self,
         name: &str,

@@ -22,8 +22,8 @@ pub struct SelectedEntry {
     pub expires_s: u64,
 }
 
-/// All layers: fixed layers, from files, and the layers of providers, such as a store or a database, which can be added,
-/// changed and removed while the catalog is in use.
+/// All layers: fixed layers, from files, and the layers of providers, such as a store or a database, which can be
+/// added, changed and removed while the catalog is in use.
 #[derive(Debug, Default)]
 pub struct Catalog {
     layers: BTreeMap<String, Arc<Layer>>,
@@ -70,8 +70,8 @@ impl Catalog {
             .collect()
     }
 
-    /// Adds a temporary layer called `name`, a name that no other layer has. Removes the expired temporary layers, and if
-    /// there are more than `max`, those that expire the soonest.
+    /// Adds a temporary layer called `name`, a name that no other layer has. Removes the expired temporary layers, and
+    /// if there are more than `max`, those that expire the soonest.
     pub fn select(&self, name: &str, entry: SelectedEntry, now_s: u64, max: usize) {
         let mut selected = self.selected.write().unwrap_or_else(PoisonError::into_inner);
         selected.insert(name.to_owned(), entry);
@@ -127,7 +127,8 @@ impl Catalog {
     /// The layer `name`, refreshed by its provider; `None` if there is none.
     ///
     /// # Errors
-    /// As [`find`](Self::find), and if the refresh fails; [`Error::Cancelled`](crate::Error::Cancelled) once `stop` is set.
+    /// As [`find`](Self::find), and if the refresh fails; [`Error::Cancelled`](crate::Error::Cancelled) once `stop` is
+    /// set.
     pub fn find_refreshed(&self, name: &str, stop: &AtomicBool) -> Result<Option<Arc<Layer>>> {
         if !self.layers.contains_key(name) {
             self.providers.iter().try_for_each(|provider| provider.refresh(name, stop))?;

@@ -100,8 +100,8 @@ pub fn canvas_of(projection: Projection, bounds: Bounds, size: Size) -> Result<C
 /// The canvas that covers `extent`, with a margin for the dots under [`Fit::Padded`].
 ///
 /// # Errors
-/// [`Error::Invalid`] if the extent has no point, the size exceeds the limits, or the fit is tight and the extent has no
-/// width or height.
+/// [`Error::Invalid`] if the extent has no point, the size exceeds the limits, or the fit is tight and the extent has
+/// no width or height.
 pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, style: &Style, fit: Fit) -> Result<Canvas> {
     let bounds = extent.bounds(projection.wraps()).ok_or_else(|| {
         Error::invalid(Parameter::BOUNDS, message!("there are no points to fit; give ", Parameter::BOUNDS))
@@ -209,11 +209,11 @@ impl Area {
         let margin = margin_of(margin_px, side);
         let ([x, y], [first, last]) = (self.center, self.rows);
         let (top, bottom) = (y - self.height / 2.0, y + self.height / 2.0);
-        // The scale at which the width fits. A picture of the whole circumference needs no margin: a dot at the antimeridian
-        // shows on both sides.
+        // The scale at which the width fits. A picture of the whole circumference needs no margin: a dot at the
+        // antimeridian shows on both sides.
         let width_scale = ((side - 2.0 * margin) / self.width).max(if wraps { side } else { 0.0 });
-        // The scale at which the height fits, with a margin to the north and to the south, but not beyond the limits of the
-        // projection.
+        // The scale at which the height fits, with a margin to the north and to the south, but not beyond the limits of
+        // the projection.
         let height_scale = if wraps {
             let heights = [(bottom - top, 2.0), (last - top, 1.0), (bottom - first, 1.0), (last - first, 0.0)];
             heights.into_iter().map(|(world, margins)| (side - margins * margin) / world).fold(0.0, f64::max)
@@ -225,8 +225,8 @@ impl Area {
         if is_around {
             scale = side;
         } else if wraps && scale > 256.0 {
-            // With a whole number of pixels around the world, pictures of nearly the whole world are rendered as one copy of it.
-            // The scale changes by less than 1/256.
+            // With a whole number of pixels around the world, pictures of nearly the whole world are rendered as one
+            // copy of it. The scale changes by less than 1/256.
             scale = scale.floor();
         }
         let pixels = |world: f64| (world * scale + 2.0 * margin).round().max(1.0);
@@ -255,8 +255,8 @@ impl Area {
     }
 }
 
-/// The margin for dots at each edge of a picture: the radius and one pixel, for the pixel of the outermost point itself, but
-/// at most a quarter of the side.
+/// The margin for dots at each edge of a picture: the radius and one pixel, for the pixel of the outermost point
+/// itself, but at most a quarter of the side.
 fn margin_of(radius_px: f64, side_px: f64) -> f64 {
     (radius_px + 1.0).min(side_px / 4.0)
 }

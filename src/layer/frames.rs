@@ -24,8 +24,8 @@ impl Frames {
     /// Frames of `every_us` microseconds from `start_us` to before `end_us`, where the last frame is cut off.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `every` if it is not above 0, or there would be more than [`MAX`](Self::MAX) frames; for `start`
-    /// if it is not before the end.
+    /// [`Error::Invalid`] for `every` if it is not above 0, or there would be more than [`MAX`](Self::MAX) frames; for
+    /// `start` if it is not before the end.
     pub fn new(start_us: i64, end_us: i64, every_us: i64) -> Result<Self> {
         if every_us <= 0 {
             return Err(Error::invalid(Parameter::EVERY, "a frame must be longer than 0, such as 1h or 1d"));
@@ -45,8 +45,8 @@ impl Frames {
         }
     }
 
-    /// The frames of the points of `layer` that pass `query`, from its start to its end. A missing start or end is that of the
-    /// points, rounded outwards to a multiple of `every_us` since 1970, UTC.
+    /// The frames of the points of `layer` that pass `query`, from its start to its end. A missing start or end is that
+    /// of the points, rounded outwards to a multiple of `every_us` since 1970, UTC.
     ///
     /// # Errors
     /// As [`new`](Self::new); [`Error::Input`] if the layer has no times, or cannot be read.
@@ -102,11 +102,13 @@ impl Frames {
         Ok(counts)
     }
 
-    /// The value range of the colors of all frames on a canvas: the union of the ranges of the individual frames. `None` for
-    /// the classic blend, whose colors are absolute, and if no frame has a point. `each` is called after each frame.
+    /// The value range of the colors of all frames on a canvas: the union of the ranges of the individual frames.
+    /// `None` for the classic blend, whose colors are absolute, and if no frame has a point. `each` is called after
+    /// each frame.
     ///
     /// # Errors
-    /// As [`render()`](super::render()); [`Error::Invalid`] for `curve` if the colors depend on the points of each picture.
+    /// As [`render()`](super::render()); [`Error::Invalid`] for `curve` if the colors depend on the points of each
+    /// picture.
     pub fn span(
         &self,
         layer: &Layer,
@@ -136,8 +138,8 @@ impl Frames {
         span.map(|span| with_limits(span, style)).transpose()
     }
 
-    /// The value range of the colors in pictures of a layer at the scale of `canvas`, whatever bounds they show: the union of
-    /// the ranges that [`Layer::shading`] returns for `frames`.
+    /// The value range of the colors in pictures of a layer at the scale of `canvas`, whatever bounds they show: the
+    /// union of the ranges that [`Layer::shading`] returns for `frames`.
     ///
     /// # Errors
     /// As [`span`](Self::span).
@@ -192,7 +194,8 @@ fn with_limits(span: Span, style: &Style) -> Result<Span> {
 }
 
 impl Layer {
-    /// The minimum and maximum time of the points that pass `query`, in microseconds since 1970; `None` if none has a time.
+    /// The minimum and maximum time of the points that pass `query`, in microseconds since 1970; `None` if none has a
+    /// time.
     ///
     /// # Errors
     /// If the points cannot be read.

@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::geo::Extent;
 use crate::source::{Columns, PointSet, Query, ReadOptions, ResidentPoints, ScanReport, Sink, Source};
 
-/// The points of a source, kept in memory, where a picture reads only the points near its bounds. A query that filters by time
-/// or category scans the source again, and a source of more than [`Self::MAX_RESIDENT`] points is scanned for each picture.
+/// The points of a source, kept in memory, where a picture reads only the points near its bounds. A query that filters
+/// by time or category scans the source again, and a source of more than [`Self::MAX_RESIDENT`] points is scanned for
+/// each picture.
 pub struct InputPoints {
     all: Box<dyn Source>,
     resident: Option<ResidentPoints>,

@@ -94,7 +94,8 @@ impl Layer {
         LayerSpec::described(name, points.description()).map(|spec| Self::new(spec, points))
     }
 
-    /// The layer `name` of the points of `parent` that pass `filter`; `points` is their number. It has the style of `parent`.
+    /// The layer `name` of the points of `parent` that pass `filter`; `points` is their number. It has the style of
+    /// `parent`.
     pub fn selected(name: &str, parent: Arc<Self>, filter: Filter, points: u64) -> Self {
         let spec = LayerSpec { name: name.to_owned(), title: Some(parent.title().to_owned()), ..parent.spec.clone() };
         let (version, extent) = (parent.version.clone(), selected_extent(&filter, parent.extent()));

@@ -12,13 +12,15 @@ const LATITUDE: Kind = Kind::Number { min: -85.0, max: 85.0 };
 const DOT_SIZE: Kind = Kind::Number { min: 0.0, max: classic::MAX_DOT_SIZE as f64 };
 
 parameter_set! {
-    /// The requested parameters of a style; a field that is `None` takes its default. All front ends read their parameters
-    /// into this type, so that they accept and reject the same values. [`Style`] documents the fields.
+    /// The requested parameters of a style; a field that is `None` takes its default. All front ends read their
+    /// parameters into this type, so that they accept and reject the same values. [`Style`] documents the fields.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct StyleOptions {
-        /// How dots combine: `add`, or `classic`, the multiplicative dots of the Python heatmap library (same bytes on a plane).
+        /// How dots combine: `add`, or `classic`, the multiplicative dots of the Python heatmap library (same bytes on
+        /// a plane).
         pub blend: Blend = Declaration::new(Parameter::BLEND, Kind::Choice(&["add", "classic"])).default("add"),
-        /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone or uniform.
+        /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone or
+        /// uniform.
         pub shape: Shape = Declaration::new(Parameter::KERNEL, Kind::Choice(&SHAPES))
             .value_name("SHAPE")
             .default("gaussian"),
@@ -27,8 +29,8 @@ parameter_set! {
             .default("20px")
             .example("20")
             .conflicts_with(Parameter::DOT_SIZE),
-        /// Latitude of true scale in degrees, where distances in `radius` and areas in `vmin` and `vmax` are exact. Adjacent
-        /// pictures need the same value to meet without a seam.
+        /// Latitude of true scale in degrees, where distances in `radius` and areas in `vmin` and `vmax` are exact.
+        /// Adjacent pictures need the same value to meet without a seam.
         pub true_scale_lat_deg: f64 = Declaration::new(Parameter::TRUE_SCALE, LATITUDE)
             .value_name("DEGREES")
             .default("that of the picture's center"),
@@ -44,7 +46,8 @@ parameter_set! {
         pub gradient: Gradient = Declaration::new(Parameter::GRADIENT, Kind::Colors),
         /// Opacity of the whole picture, 0 to 1: `0.5`, `50%`, `128/255`.
         pub opacity: Opacity = Declaration::new(Parameter::OPACITY, Kind::Share).default("1").example("0.8"),
-        /// Share of the colors, from the cold end, over which the picture fades in: `20%`. For schemes without transparency.
+        /// Share of the colors, from the cold end, over which the picture fades in: `20%`. For schemes without
+        /// transparency.
         pub transparent_low: Opacity = Declaration::new(Parameter::TRANSPARENT_LOW, Kind::Share).default("0"),
         /// Background of the picture: an opaque CSS color.
         pub background: Background = Declaration::new(Parameter::BACKGROUND, Kind::Color)
@@ -56,11 +59,13 @@ parameter_set! {
         /// Value of the hottest color, in the unit of the legend.
         pub vmax: f64 = Declaration::new(Parameter::VMAX, Kind::NUMBER),
         /// Curve from values to colors: linear, sqrt, log, or eqhist (histogram equalization).
-        pub curve: Curve = Declaration::new(Parameter::CURVE, Kind::Choice(&CURVES)).value_name("CURVE").default("linear"),
+        pub curve: Curve = Declaration::new(Parameter::CURVE, Kind::Choice(&CURVES))
+            .value_name("CURVE")
+            .default("linear"),
     }
     also {
-        /// Radius as the dot size of the Python heatmap library, in pixels: a single dot is visible to 0.36 times the dot size
-        /// on each side. Replaces `radius`.
+        /// Radius as the dot size of the Python heatmap library, in pixels: a single dot is visible to 0.36 times the
+        /// dot size on each side. Replaces `radius`.
         dot_size = Declaration::new(Parameter::DOT_SIZE, DOT_SIZE).aliases(&["dotSize"]).value_name("PX") => {
             set: |options, text, _| {
                 options.radius = Some(Radius::from_dot_size(text).map_err(Error::into_message)?);
@@ -156,7 +161,8 @@ impl StyleOptions {
         })
     }
 
-    /// Returns these options, with those of `base` where they are `None`. A color scheme and a gradient replace each other.
+    /// Returns these options, with those of `base` where they are `None`. A color scheme and a gradient replace each
+    /// other.
     #[must_use]
     pub fn or(self, base: Self) -> Self {
         let is_classic = self.blend == Some(Blend::Classic);

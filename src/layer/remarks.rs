@@ -3,8 +3,8 @@
 use crate::parameter::Parameter;
 use crate::source::ScanReport;
 
-/// The [remarks](ScanReport::remarks) of a report, one line each; `spell` returns the spelling of a parameter. At most 10,
-/// and a line with the number of further remarks.
+/// The [remarks](ScanReport::remarks) of a report, one line each; `spell` returns the spelling of a parameter. At most
+/// 10, and a line with the number of further remarks.
 pub fn remarks<S: AsRef<str>>(report: &ScanReport, spell: impl Fn(Parameter) -> S) -> Vec<String> {
     const MAX: usize = 10;
     let all = report.remarks();

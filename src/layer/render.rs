@@ -43,8 +43,8 @@ pub struct Values {
 /// Renders the points of `source` that pass `query` on `canvas`, with up to `threads` threads. The span is that of the
 /// picture's own values.
 ///
-/// The picture depends on the points, the canvas and the style alone, not on the threads or the order of the points. (Only
-/// under [`Blend::Classic`] do dots combine in the order of the input.)
+/// The picture depends on the points, the canvas and the style alone, not on the threads or the order of the points.
+/// (Only under [`Blend::Classic`] do dots combine in the order of the input.)
 ///
 /// # Errors
 /// If the input cannot be read, or the style is invalid on the canvas.
@@ -62,8 +62,8 @@ pub fn render(
     paint(kernel, &cells, report, query, canvas, style, None, threads)
 }
 
-/// Renders points like [`render`]. With `shading`, the mapping from values to colors is the same in all pictures that share
-/// the shading.
+/// Renders points like [`render`]. With `shading`, the mapping from values to colors is the same in all pictures that
+/// share the shading.
 ///
 /// # Errors
 /// As [`render`].
@@ -116,8 +116,8 @@ pub fn is_occupied(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, re
     Ok(cells.inside > 0)
 }
 
-/// Sums the points per cell of a picture, including its surroundings within the reach of the kernel. `cells` returns the sums
-/// for a query, canvas, tally and radius.
+/// Sums the points per cell of a picture, including its surroundings within the reach of the kernel. `cells` returns
+/// the sums for a query, canvas, tally and radius.
 fn sum_cells(
     cells: impl Fn(&Query<'_>, &Canvas, Tally, f64) -> Result<(Cells, ScanReport)>,
     query: &Query<'_>,
@@ -163,11 +163,11 @@ fn check_stop(query: &Query<'_>) -> Result<()> {
     if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
-/// Renders a picture as the Python heatmap library does. The points are collected in the order of the input, since blending
-/// does not commute.
+/// Renders a picture as the Python heatmap library does. The points are collected in the order of the input, since
+/// blending does not commute.
 ///
-/// On a plane, positions are computed as in the library, in `f32` and relative to the corner of a pixel, so that the picture
-/// is identical to the byte. On the globe they are exact: `f64`, relative to the center of a pixel.
+/// On a plane, positions are computed as in the library, in `f32` and relative to the corner of a pixel, so that the
+/// picture is identical to the byte. On the globe they are exact: `f64`, relative to the center of a pixel.
 fn render_classic(
     source: &dyn Source,
     query: &Query<'_>,
@@ -175,14 +175,14 @@ fn render_classic(
     style: &Style,
     threads: usize,
 ) -> Result<Heatmap> {
-    /// Positions are multiples of 1/256 pixel. If half the dot size is a multiple as well, the box around a dot is rounded
-    /// the same way in every window.
+    /// Positions are multiples of 1/256 pixel. If half the dot size is a multiple as well, the box around a dot is
+    /// rounded the same way in every window.
     const STEPS_PER_PX: f32 = 128.0;
     let is_plane = canvas.projection() == Projection::Plane;
     let dot_size = style.dot_size(canvas) as f32;
     let dot_size = if is_plane { dot_size } else { (dot_size * STEPS_PER_PX).round().max(1.0) / STEPS_PER_PX };
-    // The library truncates towards zero, which would round dots to the west and north of a window differently. On the globe,
-    // positions are therefore shifted away from zero.
+    // The library truncates towards zero, which would round dots to the west and north of a window differently. On the
+    // globe, positions are therefore shifted away from zero.
     let shift = if is_plane { 0 } else { (dot_size / 2.0).ceil() as usize + 2 };
     let margin_px = classic::reach_px(dot_size).ceil() as u32;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);

@@ -46,8 +46,8 @@ parameter_set! {
         pub order: AxisOrder = Declaration::new(Parameter::ORDER, Kind::Choice(AxisOrder::WORDS))
             .default("that of the format, usually lon-lat")
             .example("lat-lon"),
-        /// Format of the times: a pattern such as `%d.%m.%Y %H:%M`, `excel` for spreadsheet day numbers, or `unix-s`, `unix-ms`,
-        /// `unix-us` or `unix-ns`.
+        /// Format of the times: a pattern such as `%d.%m.%Y %H:%M`, `excel` for spreadsheet day numbers, or `unix-s`,
+        /// `unix-ms`, `unix-us` or `unix-ns`.
         pub time_format: TimeFormat = Declaration::new(Parameter::TIME_FORMAT, Kind::Text)
             .value_name("FORMAT")
             .default("detected from the column")
@@ -60,7 +60,8 @@ parameter_set! {
             .default("that of the byte order mark, else UTF-8")
             .example("windows-1252"),
         /// Quoting of CSV fields: `double` for `"…"`, `none` if quotes are ordinary characters.
-        pub quote: Quote = Declaration::new(Parameter::QUOTE, Kind::Choice(Quote::WORDS)).default("detected from the file"),
+        pub quote: Quote = Declaration::new(Parameter::QUOTE, Kind::Choice(Quote::WORDS))
+            .default("detected from the file"),
         /// Path of the array of records in a JSON document, such as `data.items`, or the name of a GeoPackage table.
         pub records: String = Declaration::new(Parameter::RECORDS, Kind::Text)
             .value_name("PATH")
@@ -77,8 +78,8 @@ parameter_set! {
         pub start_us: i64 = Declaration::new(Parameter::START, Kind::Time),
         /// Only points before this time.
         pub end_us: i64 = Declaration::new(Parameter::END, Kind::Time),
-        /// Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by commas
-        /// in a query string.
+        /// Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by
+        /// commas in a query string.
         pub categories: Vec<String> = Declaration::new(Parameter::CATEGORY, Kind::Texts),
     }
 }

@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 
 /// The scheme files of a list of folders, which take precedence over the built-in schemes.
 ///
-/// A file `NAME.txt` is the scheme `NAME`; [`Scheme::parse`] documents the format. If two folders have a scheme of the same
-/// name, the later folder takes precedence. A file is read when its scheme is requested, so an invalid file does not affect
-/// other schemes.
+/// A file `NAME.txt` is the scheme `NAME`; [`Scheme::parse`] documents the format. If two folders have a scheme of the
+/// same name, the later folder takes precedence. A file is read when its scheme is requested, so an invalid file does
+/// not affect other schemes.
 #[derive(Clone, Debug, Default)]
 pub struct SchemeFolders {
     /// Name and path, sorted by name, each name once.
@@ -71,8 +71,8 @@ impl SchemeFolders {
     /// The scheme `name`, from a file or built in; `name_r` is the reversed scheme.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with similar names if there is none; [`Error::Input`] or [`Error::Io`] if its file is invalid or
-    /// cannot be read.
+    /// [`Error::Invalid`] with similar names if there is none; [`Error::Input`] or [`Error::Io`] if its file is invalid
+    /// or cannot be read.
     pub fn find(&self, name: &str) -> Result<Scheme> {
         Scheme::resolve(name, |requested| self.file(requested)).unwrap_or_else(|| {
             Scheme::named(name).map_err(|_| {

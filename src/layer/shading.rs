@@ -1,9 +1,9 @@
 //! The mapping from values to colors that all pictures of a layer at one scale share.
 //!
-//! The value range is computed from sample tiles at the scale of the picture: the tiles around a systematic sample of the
-//! layer's points. Each tile is thus weighted by its number of points, so dense areas count for more than sparse ones, and
-//! the result depends on the layer, the scale and the style alone, not on the bounds of a picture. At a scale where one tile
-//! is the world, the sample is the whole picture.
+//! The value range is computed from sample tiles at the scale of the picture: the tiles around a systematic sample of
+//! the layer's points. Each tile is thus weighted by its number of points, so dense areas count for more than sparse
+//! ones, and the result depends on the layer, the scale and the style alone, not on the bounds of a picture. At a scale
+//! where one tile is the world, the sample is the whole picture.
 
 use std::collections::HashMap;
 
@@ -39,8 +39,8 @@ impl Shading {
     /// Steps of the quantized scale per doubling. The scales of tiles are exact steps.
     const STEPS_PER_DOUBLING: f64 = 8.0;
 
-    /// The scale of `canvas`, quantized to eighths of a doubling: 8·log2 of the pixels per world unit, rounded. Pictures with
-    /// the same quantized scale share a shading.
+    /// The scale of `canvas`, quantized to eighths of a doubling: 8·log2 of the pixels per world unit, rounded.
+    /// Pictures with the same quantized scale share a shading.
     pub(super) fn log_scale(canvas: &Canvas) -> [i32; 2] {
         canvas.scale().map(|scale| (scale.log2() * Self::STEPS_PER_DOUBLING).round() as i32)
     }
@@ -55,7 +55,8 @@ impl Shading {
         if scale[0] <= f64::from(Self::WORLD_PX) { Self::WORLD_PX } else { Self::SIDE_PX }
     }
 
-    /// The required precision of sample positions at a scale, as a quadtree level: 0 to 32, the precision of stored positions.
+    /// The required precision of sample positions at a scale, as a quadtree level: 0 to 32, the precision of stored
+    /// positions.
     pub(super) fn level(projection: Projection, log_scale: [i32; 2]) -> u32 {
         const FULL: u32 = 32;
         let scale = Self::scale_of(log_scale);
@@ -119,15 +120,15 @@ impl Shading {
         Self { span, quantizer: self.quantizer.scaled(factor), ranks }
     }
 
-    /// The percentile rank of `value`, 0 to 1: the share of the non-empty sample pixels with a value less than or equal to it.
-    /// `None` without a sample.
+    /// The percentile rank of `value`, 0 to 1: the share of the non-empty sample pixels with a value less than or equal
+    /// to it. `None` without a sample.
     pub fn rank(&self, value: f64) -> Option<f64> {
         let below = self.ranks.partition_point(|rank| f64::from(*rank) <= value);
         (!self.ranks.is_empty()).then(|| below as f64 / self.ranks.len() as f64)
     }
 
-    /// The histogram of the non-empty sample pixels over the palette of `quantizer`, from cold to hot: the share of the pixels
-    /// per bar. `None` without a sample. Values beyond either end of the palette count in the outermost bar.
+    /// The histogram of the non-empty sample pixels over the palette of `quantizer`, from cold to hot: the share of the
+    /// pixels per bar. `None` without a sample. Values beyond either end of the palette count in the outermost bar.
     pub fn histogram(&self, quantizer: &Quantizer) -> Option<[f64; Self::BARS]> {
         let share = 1.0 / self.ranks.len() as f64;
         let mut shares = [0.0; Self::BARS];
@@ -189,8 +190,8 @@ pub(super) fn key(
     radius_px: f64,
     style: &Style,
 ) -> String {
-    // Without `..`, so that the compiler requires a decision on each new field. The ignored fields affect colors only, or are
-    // covered by the other arguments.
+    // Without `..`, so that the compiler requires a decision on each new field. The ignored fields affect colors only,
+    // or are covered by the other arguments.
     let Style {
         shape,
         aggregation,

@@ -20,9 +20,9 @@ pub struct Style {
     pub shape: Shape,
     /// The size of a dot. Default: 20 pixels.
     pub radius: Radius,
-    /// The latitude of true scale in degrees, -85 to 85: where a radius in meters and values per km² are exact, since the
-    /// scale of a map of the globe changes with latitude. Adjacent pictures need the same value to meet without a seam.
-    /// Default: the center row of each picture.
+    /// The latitude of true scale in degrees, -85 to 85: where a radius in meters and values per km² are exact, since
+    /// the scale of a map of the globe changes with latitude. Adjacent pictures need the same value to meet without a
+    /// seam. Default: the center row of each picture.
     pub true_scale_lat_deg: Option<f64>,
     /// The value of a pixel. Default: the sum of the weights of the points around it.
     pub aggregation: Aggregation,
@@ -30,12 +30,13 @@ pub struct Style {
     pub scheme: Scheme,
     /// The opacity of the whole picture. Default: fully opaque.
     pub opacity: Opacity,
-    /// The share of the colors, from the cold end, over which the picture fades in: with it, an opaque scheme has no hard
-    /// edge. 0 to 1; default: 0, none.
+    /// The share of the colors, from the cold end, over which the picture fades in: with it, an opaque scheme has no
+    /// hard edge. 0 to 1; default: 0, none.
     pub transparent_low: f64,
     /// The color behind the picture. Default: none, so that the picture can be overlaid on a map.
     pub background: Option<Background>,
-    /// The normalization, which sets the ends of the span that `vmin` and `vmax` leave open. Default: the 99th percentile.
+    /// The normalization, which sets the ends of the span that `vmin` and `vmax` leave open. Default: the 99th
+    /// percentile.
     pub normalization: Normalization,
     /// The value of the coldest color. Default: computed from the picture.
     pub vmin: Option<f64>,
@@ -68,8 +69,8 @@ impl Style {
         })
     }
 
-    /// The size on the ground of a pixel of `canvas` at the latitude of true scale, to the east and to the south, in meters;
-    /// `None` on a plane.
+    /// The size on the ground of a pixel of `canvas` at the latitude of true scale, to the east and to the south, in
+    /// meters; `None` on a plane.
     pub fn pixel_size_m(&self, canvas: &Canvas) -> Option<[f64; 2]> {
         canvas.pixel_size_m(self.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat()))
     }
@@ -191,8 +192,8 @@ pub enum Blend {
     /// The weighted density: dots add up, in any order.
     #[default]
     Add,
-    /// The multiplicative dots of the Python `heatmap` library 2.2.1, bit for bit: see [`classic`]. Weights are ignored, and
-    /// the colors are absolute: there is no span.
+    /// The multiplicative dots of the Python `heatmap` library 2.2.1, bit for bit: see [`classic`]. Weights are
+    /// ignored, and the colors are absolute: there is no span.
     Classic,
 }
 
@@ -224,7 +225,8 @@ pub enum Radius {
     Pixels(f64),
     /// In meters on the ground at the latitude of true scale; in plane units on a plane.
     Meters(f64),
-    /// A dot size of the Python heatmap library, in pixels: a single dot is visible to about 0.36 times it on each side.
+    /// A dot size of the Python heatmap library, in pixels: a single dot is visible to about 0.36 times it on each
+    /// side.
     DotSize(f64),
 }
 

@@ -4,8 +4,8 @@ use super::Layer;
 use crate::geo::{Bounds, MAX_MERCATOR_LAT_DEG, Projection};
 
 impl Layer {
-    /// The latitude of true scale of the layer's tiles in degrees: the center of the layer on the map, rounded to a degree, so
-    /// that a few more points do not change it.
+    /// The latitude of true scale of the layer's tiles in degrees: the center of the layer on the map, rounded to a
+    /// degree, so that a few more points do not change it.
     pub fn center_lat_deg(&self) -> f64 {
         /// The maximum latitude of true scale.
         const MAX_DEG: f64 = 85.0;
@@ -25,8 +25,8 @@ fn world([south, west]: [f64; 2], [north, east]: [f64; 2]) -> [[f64; 2]; 2] {
     [at(west, north), at(east, south)]
 }
 
-/// Longitude and latitude of the center of bounds in degrees, and the highest zoom, up to `maxzoom`, at which the bounds fit
-/// into about 1024 pixels of tiles of `side_px`.
+/// Longitude and latitude of the center of bounds in degrees, and the highest zoom, up to `maxzoom`, at which the
+/// bounds fit into about 1024 pixels of tiles of `side_px`.
 pub fn center(bounds: Bounds, side_px: u32, maxzoom: u8) -> (f64, f64, u8) {
     const WINDOW_PX: f64 = 1024.0;
     /// The zoom for a single point: a part of a town.
@@ -48,8 +48,8 @@ pub fn dot_reach(radius_px: f64, side_px: u32, zoom: u8) -> f64 {
     (radius_px * MAX_REACH + 1.0) / (f64::from(side_px) * f64::from(1u32 << zoom))
 }
 
-/// West, south, east and north in degrees of bounds expanded on each side by `reach`, a share of the world. Bounds that would
-/// cross the antimeridian are expanded to all longitudes.
+/// West, south, east and north in degrees of bounds expanded on each side by `reach`, a share of the world. Bounds that
+/// would cross the antimeridian are expanded to all longitudes.
 pub fn bounds_with_reach(bounds: Bounds, reach: f64) -> [f64; 4] {
     let [[x0, y0], [x1, y1]] = world([bounds.south, bounds.west], [bounds.north, bounds.east]);
     let (west, north) = Projection::Mercator.inverse(x0 - reach, (y0 - reach).max(0.0));
@@ -72,8 +72,8 @@ mod tests {
         assert_eq!(center(bounds(177.0, -20.0, 183.0, -16.0), 256, 24), (-180.0, -18.011_348, 7));
         let (lon, lat, zoom) = center(bounds(11.0, 55.3, 24.0, 69.0), 256, 24);
         assert!((lon, zoom) == (17.5, 5) && (62.9..63.3).contains(&lat), "{lon} {lat} {zoom}");
-        let lone = bounds(18.07, 59.33, 18.07, 59.33);
-        assert_eq!(center(lone, 256, 24), (18.07, 59.33, 14));
-        assert_eq!(center(lone, 256, 9).2, 9);
+        let point = bounds(18.07, 59.33, 18.07, 59.33);
+        assert_eq!(center(point, 256, 24), (18.07, 59.33, 14));
+        assert_eq!(center(point, 256, 9).2, 9);
     }
 }

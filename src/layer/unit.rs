@@ -23,8 +23,8 @@ impl Unit {
 
     /// The unit of values on `canvas`. `weight` is the label of the weights; `None` if every point has a weight of 1.
     ///
-    /// Amounts are computed per pixel and displayed per km² at the style's latitude of true scale; Mercator pixels cover less
-    /// ground towards the poles. On a plane they are displayed per square unit.
+    /// Amounts are computed per pixel and displayed per km² at the style's latitude of true scale; Mercator pixels
+    /// cover less ground towards the poles. On a plane they are displayed per square unit.
     pub fn of(canvas: &Canvas, style: &Style, weight: Option<&str>) -> Self {
         let aggregation = style.aggregation;
         let counted = match aggregation {

@@ -126,7 +126,8 @@ impl Kind {
         matches!(self, Self::Number { .. } | Self::Length | Self::Bounds)
     }
 
-    /// The JSON schema of a value. Values are text in a query string, and JSON types in a body, where null means the default.
+    /// The JSON schema of a value. Values are text in a query string, and JSON types in a body, where null means the
+    /// default.
     pub fn schema(self, location: Location) -> Json {
         let in_body = location == Location::Body;
         let types = |types: &[&str]| match location {

@@ -160,7 +160,7 @@ fn what_is_no_file_takes_no_option_of_files() {
         let why = format!("{flag}: `a` is a layer, whose points are known; leave the flag out");
         run(home, &format!("export a -o a.pmtiles --zoom 0 {flags}")).failed(2, &[&why]);
         if flag != "--geometry" {
-            let words = [flag, "a table of a database"];
+            let words = [flag, "a database table"];
             run(home, &format!("render postgres://h/d?table=t -o a.png {flags}")).failed(2, &words);
         }
     }

@@ -49,8 +49,8 @@ fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
     assert_eq!(some["frames"].as_array().unwrap().len(), 3);
     assert_eq!(some["frames"][2]["end"], "2018-02-02T06:00:00Z");
     server.get("/earthquakes/frames").refused(400, &["1h or 1d"]);
-    server.get("/earthquakes/frames?every=1s").refused(400, &["more than 10000"]);
-    server.get("/earthquakes/frames?every=0").refused(400, &["longer than nothing"]);
+    server.get("/earthquakes/frames?every=1s").refused(400, &["limit of 10000"]);
+    server.get("/earthquakes/frames?every=0").refused(400, &["longer than 0"]);
     server.get("/earthquakes/frames?every=1d&curve=eqhist").refused(400, &["log or sqrt"]);
     server.get("/cities/frames?every=1d").refused(400, &["time"]);
 }
@@ -122,7 +122,7 @@ fn what_cannot_move_is_told() {
     let (quakes, cities) = (quakes(), data("cities.parquet").to_str().unwrap().to_owned());
     for (args, words) in [
         (vec![&*quakes, "--every", "1d", "-o", "a.mp4"], "name a .png"),
-        (vec![&*quakes, "--every", "1s", "-o", "a.png"], "--every: that would be"),
+        (vec![&*quakes, "--every", "1s", "-o", "a.png"], "frames exceed the limit of 10000"),
         (vec![&*quakes, "--every", "1d", "--curve", "eqhist", "-o", "a.png"], "--curve: eqhist"),
         (vec![&*quakes, "--every", "soon", "-o", "a.png"], "soon"),
     ] {

@@ -58,21 +58,22 @@ fn the_table_of_parameters_is_generated() {
         ("Filter", "Which points are included.", of::<FilterOptions>()),
         (
             "Columns",
-            "Which columns of an input are read: on the command line, and in the query string of `POST /{layer}/points`.",
+            "Which columns of an input are read: on the command line, and in the query string of \
+             `POST /{layer}/points`.",
             of::<ColumnOptions>(),
         ),
         (
             "Inputs",
-            "How inputs are read: on the command line, in the query string of `POST /{layer}/points`, and as keys of a layer or \
-             a job in `kiln.toml`. [Inputs](inputs.md) has the details.",
+            "How inputs are read: on the command line, in the query string of `POST /{layer}/points`, and as keys of a \
+             layer or a job in `kiln.toml`. [Inputs](inputs.md) has the details.",
             of::<InputOptions>(),
         ),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
     }
     text.push_str(
-        "\n## Routes\n\nParameters of individual routes. Routes of tiles, pictures, legends, values, statistics and frames \
-         also have the style and filter parameters; routes of points have the filter parameters.\n",
+        "\n## Routes\n\nParameters of individual routes. Routes of tiles, pictures, legends, values, statistics and \
+         frames also have the style and filter parameters; routes of points have the filter parameters.\n",
     );
     for (route, declarations) in [
         ("GET /{layer}", of::<TileSize>()),

@@ -144,7 +144,7 @@ fn what_cannot_be_asked_is_told_before_anything_is_drawn() {
         (
             format!("[layers.a]\ninput = \"{}?table=stops\"\n", database.url()),
             2,
-            "kiln.toml:2:9: layers.a.input: a database is named by postgis.url",
+            "kiln.toml:2:9: layers.a.input: not a file; set the database in postgis.url",
         ),
     ] {
         let home = home(&config);
