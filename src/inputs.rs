@@ -1,4 +1,4 @@
-//! Inputs by their names: files, standard input, and tables of databases.
+//! Opens inputs by name: files, standard input, and database tables.
 
 use crate::error::{Error, Result};
 use crate::message;
@@ -7,28 +7,28 @@ use crate::postgis::{Address, Database, DatabaseOptions, Export, TableSpec};
 use crate::source::time::TimeFormat;
 use crate::source::{Columns, Inputs, ReadOptions, open};
 
-/// Inputs that are open.
+/// Opened inputs.
 #[derive(Debug)]
 pub struct OpenInputs {
-    /// Their points.
+    /// The sources of the points.
     pub inputs: Inputs,
-    /// What messages call them: a file's path, or a table.
+    /// The names of the inputs in messages: the path of a file, or the name of a table.
     pub names: Vec<String>,
-    /// The column of the weight, where a table has one.
+    /// The weight column of a database table, if it has one.
     pub weight: Option<String>,
 }
 
 impl OpenInputs {
-    /// Opens files, `-` for standard input, or the table of a database that is named in their place:
-    /// `postgres://user@host/name?table=stops`, or without a table where there is only one.
+    /// Opens files, `-` for standard input, or one database table, `postgres://user@host/name?table=stops`. The table
+    /// can be omitted if the database has only one table of points.
     ///
     /// # Errors
-    /// If an input cannot be opened, a database is named beside others, it has no such table with such columns, or one of the
-    /// `options` has no meaning for a table.
+    /// If an input cannot be opened, a database is combined with other inputs, it has no such table or columns, or
+    /// `options` has an option that applies to files only.
     pub fn open(inputs: &[String], columns: &Columns, options: &ReadOptions) -> Result<Self> {
         if let Some(database) = inputs.iter().find(|input| Address::is_database_url(input)) {
             if inputs.len() > 1 {
-                return Err(Error::invalid(Parameter::INPUT, "a database is read by itself, without other inputs"));
+                return Err(Error::invalid(Parameter::INPUT, "a database cannot be combined with other inputs"));
             }
             check_table(columns, options)?;
             let export = table(&database.parse()?, columns)?;
@@ -40,13 +40,13 @@ impl OpenInputs {
     }
 }
 
-/// Rejects what a table of a database does not have.
+/// Rejects options that do not apply to a database table.
 fn check_table(columns: &Columns, options: &ReadOptions) -> Result<()> {
     let ReadOptions { crs, order, time_format, day_first, encoding, quote, records } = options;
     for (parameter, column) in [(Parameter::LON, &columns.lon), (Parameter::LAT, &columns.lat)] {
         if column.is_some() {
-            let why = "a table of a database has its places in one column; name it with ";
-            return Err(Error::invalid(parameter, message!(why, Parameter::GEOMETRY)));
+            let detail = "a database table has its points in a geometry column; select it with ";
+            return Err(Error::invalid(parameter, message!(detail, Parameter::GEOMETRY)));
         }
     }
     let given = [
@@ -59,15 +59,14 @@ fn check_table(columns: &Columns, options: &ReadOptions) -> Result<()> {
         (Parameter::RECORDS, records.is_some()),
     ];
     match given.into_iter().find(|(_, is_given)| *is_given) {
-        Some((parameter, _)) => Err(Error::invalid(
-            parameter,
-            "a table of a database declares its types and its SRID; only files have this",
-        )),
+        Some((parameter, _)) => {
+            Err(Error::invalid(parameter, "only for files: a database table declares its types and its SRID"))
+        }
         None => Ok(()),
     }
 }
 
-/// The table of a database that an address names, or the only one that there is.
+/// Opens the table in a database URL, or the only table of points in the database.
 fn table(address: &Address, columns: &Columns) -> Result<Export> {
     let database = Database::open(address, &DatabaseOptions::default())?;
     let table = if let Some(table) = address.table() {
@@ -78,10 +77,10 @@ fn table(address: &Address, columns: &Columns) -> Result<Export> {
         tables.dedup();
         match &tables[..] {
             [only] => only.clone(),
-            [] => return Err(Error::input(database.name(), "there is no table of points that can be read")),
+            [] => return Err(Error::input(database.name(), "the database has no readable table of points")),
             _ => {
-                let why = format!("name a table of points by ?table=: {}", tables.join(", "));
-                return Err(Error::input(database.name(), why));
+                let message = format!("add ?table= to the URL to select a table of points: {}", tables.join(", "));
+                return Err(Error::input(database.name(), message));
             }
         }
     };
@@ -103,18 +102,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_a_database_rejects_what_only_files_have() {
-        let refused = |columns: Columns, options: ReadOptions| {
+    fn a_database_table_rejects_options_for_files() {
+        let rejected = |columns: Columns, options: ReadOptions| {
             let error = OpenInputs::open(&["postgres://h/d?table=t".to_owned()], &columns, &options).unwrap_err();
             assert!(error.is_usage(), "{error}");
             error.to_string()
         };
         let crs = ReadOptions { crs: Some("EPSG:25832".into()), ..ReadOptions::default() };
-        assert!(refused(Columns::default(), crs).starts_with("crs: "));
+        assert!(rejected(Columns::default(), crs).starts_with("crs: "));
         let day_first = ReadOptions { day_first: Some(false), ..ReadOptions::default() };
-        assert!(refused(Columns::default(), day_first).starts_with("day_first: "));
+        assert!(rejected(Columns::default(), day_first).starts_with("day_first: "));
         let lat = Columns { lat: Some("y".into()), ..Columns::default() };
-        let why = refused(lat, ReadOptions::default());
-        assert!(why.starts_with("lat: ") && why.ends_with("name it with geometry"), "{why}");
+        let message = rejected(lat, ReadOptions::default());
+        assert!(message.starts_with("lat: ") && message.ends_with("select it with geometry"), "{message}");
     }
 }

@@ -12,7 +12,7 @@
 //! use kiln::{encode, geo, layer, source};
 //!
 //! let (lon, lat) = ([18.07, 18.09, 17.64], [59.33, 59.32, 59.86]);
-//! let points = source::Memory(geo::Points::new(&lon, &lat)?);
+//! let points = source::MemorySource(geo::Points::new(&lon, &lat)?);
 //! let bounds = geo::Bounds::new(17.0, 59.0, 19.0, 60.0)?;
 //! let canvas = layer::canvas_of(geo::Projection::Mercator, bounds, layer::Size::Longest(512))?;
 //! let heat = layer::render(&points, &source::Query::default(), &canvas, &layer::Style::new()?, 2)?;
@@ -22,13 +22,14 @@
 //! # Ok::<(), kiln::Error>(())
 //! ```
 //!
-//! The features of the crate, of which the default is all: `formats` reads and writes files, `store` keeps layers on disk,
-//! `postgis` draws live tables, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the command
-//! line. Without any, there is what the example needs: points in memory, or a [`source::Source`] of one's own, to pictures.
+//! The crate's features, all enabled by default: `formats` reads and writes files, `store` keeps layers on disk,
+//! `postgis` renders live tables, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the
+//! command line. Without any feature, the crate renders points in memory, or of a custom [`source::Source`], as the
+//! example does.
 //!
-//! What holds for every picture: its bytes depend on the points, the canvas and the style alone, not on the threads, the
-//! machine, or the order of the points; and windows of one canvas, such as neighboring tiles, meet without a seam. (The
-//! classic blend alone depends on the order of the points, as the library that it repeats does.)
+//! The bytes of a picture depend on the points, the canvas and the style alone, not on the threads, the machine, or the
+//! order of the points; windows of one canvas, such as neighboring tiles, meet without a seam. (Only the classic blend
+//! depends on the order of the points, like the library that it reproduces.)
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -58,14 +59,14 @@ pub use kiln_postgis as postgis;
 pub use kiln_store as store;
 
 pub mod encode {
-    //! From pictures to bytes: the indexed PNG, and with the feature `formats` those of files.
+    //! Image encoders: the indexed PNG, and with the feature `formats` the other file formats.
     pub use kiln_core::encode::*;
     #[cfg(feature = "formats")]
     pub use kiln_formats::encode::*;
 }
 
 pub mod source {
-    //! Where points come from: memory, and with the feature `formats` files.
+    //! Sources of points: memory, and with the feature `formats` files.
     pub use kiln_core::source::*;
     #[cfg(feature = "formats")]
     pub use kiln_formats::source::*;

@@ -1,7 +1,7 @@
-//! Live tables as layers: those of a configuration's database.
+//! Live tables: layers from the database of a configuration.
 //!
 //! ```text
-//! Config ── open ──> Database ── tables: named, and found ──> Table ── open ──> LiveTables: a provider of the catalog
+//! Config ── open ──> Database ── tables: configured, discovered ──> Table ── open ──> LiveTables, a catalog provider
 //! ```
 
 use std::collections::BTreeSet;
@@ -13,38 +13,38 @@ use crate::error::{Error, Result};
 use crate::postgis::{Address, Database, DatabaseOptions, LiveTable, LiveTables, Relation, TableSpec};
 use crate::source::Description;
 
-/// A table, a view or a query that is a layer.
+/// A table, a view or a query that becomes a layer.
 #[derive(Debug)]
 pub struct Table<'c> {
     /// The layer's name.
     pub name: String,
-    /// What the configuration says of it, if it names it.
+    /// The configuration of the layer; `None` for a discovered table.
     layer: Option<&'c LayerConfig>,
     relation: Relation,
     refresh: Option<TimeSpan>,
 }
 
-/// Makes sure that a database is named if anything is to come from it.
+/// Checks that a database is configured if a layer or a job needs one.
 ///
 /// # Errors
-/// [`Error::Config`] for what has none.
+/// [`Error::Config`] for the first layer or job that needs a database, if none is configured.
 pub fn check(config: &Config) -> Result<()> {
     if config.database().is_some() {
         return Ok(());
     }
     let layer =
         config.layers.iter().find(|(_, layer)| layer.inputs.is_empty()).map(|(name, _)| format!("layers.{name}"));
-    let why = "no database is named; set postgis.url, or DATABASE_URL";
+    let message = "no database is configured; set postgis.url or DATABASE_URL";
     if let Some(path) = layer {
-        return Err(config.error(path, why));
+        return Err(config.error(path, message));
     }
     match config.jobs.iter().find(|job| job.query.is_some()) {
-        Some(job) => Err(Error::config(format!("jobs.{}.query", job.name), why)),
+        Some(job) => Err(Error::config(format!("jobs.{}.query", job.name), message)),
         None => Ok(()),
     }
 }
 
-/// The database of the configuration, if there is one.
+/// Opens the database of the configuration, if one is configured.
 ///
 /// # Errors
 /// As [`check`] and [`Database::open`].
@@ -59,50 +59,52 @@ pub fn open(config: &Config) -> Result<Option<Arc<Database>>> {
     Database::open(&address, &options).map(Some)
 }
 
-/// The tables that are layers, before any row is looked at: those that the configuration names, and those that are found.
+/// The tables that become layers, configured or discovered. No row is read yet.
 ///
 /// # Errors
-/// Those of the database; [`Error::Config`] if one that the configuration names is no layer.
+/// Those of the database; [`Error::Config`] if a configured table cannot be a layer.
 pub fn tables<'c>(config: &'c Config, database: &Arc<Database>) -> Result<Vec<Table<'c>>> {
-    let usual = config.postgis.refresh;
+    let default_refresh = config.postgis.refresh;
     let mut tables = Vec::new();
     for (name, layer) in config.layers.iter().filter(|(_, layer)| layer.inputs.is_empty()) {
         let relation = database.relation(name, &spec_of(layer)).map_err(|error| match error {
             Error::Input { message, .. } => Error::config(format!("layers.{name}"), message.with_keys()),
             other => other,
         })?;
-        tables.push(Table { name: name.clone(), layer: Some(layer), relation, refresh: layer.refresh.or(usual) });
+        let refresh = layer.refresh.or(default_refresh);
+        tables.push(Table { name: name.clone(), layer: Some(layer), relation, refresh });
     }
-    let found = |name: &str, relation: Relation, tables: &[Table<'_>]| {
-        let name = free_name(&fitting_name(name), config, tables);
-        Table { name, layer: None, relation, refresh: usual }
+    let discovered = |name: &str, relation: Relation, tables: &[Table<'_>]| {
+        let name = free_name(&to_layer_name(name), config, tables);
+        Table { name, layer: None, relation, refresh: default_refresh }
     };
     if let Some(table) = database.address().table() {
         let spec = TableSpec { table: Some(table.to_owned()), ..TableSpec::default() };
         let relation = database.relation(table, &spec)?;
         let name = relation.table_name().unwrap_or(table).to_owned();
-        tables.push(found(&name, relation, &tables));
+        tables.push(discovered(&name, relation, &tables));
     } else if config.postgis.discover {
         let discovery = database.discover()?;
         for skipped in &discovery.skipped {
-            tracing::warn!(table = skipped.label, reason = skipped.reason, "a table is left out");
+            tracing::warn!(table = skipped.label, reason = skipped.reason, "table skipped");
         }
-        // What the config names under a name of its own is not another layer.
-        let known: BTreeSet<String> = tables.iter().filter_map(|table| table.relation.source_key()).collect();
+        // A table that the configuration names does not become a second layer.
+        let configured: BTreeSet<String> = tables.iter().filter_map(|table| table.relation.source_key()).collect();
         for (name, relation) in discovery.found {
-            if relation.source_key().is_none_or(|key| !known.contains(&key)) {
-                tables.push(found(&name, relation, &tables));
+            if relation.source_key().is_none_or(|key| !configured.contains(&key)) {
+                tables.push(discovered(&name, relation, &tables));
             }
         }
         if tables.is_empty() {
-            let why = if discovery.skipped.is_empty() { "there is no table of points" } else { "no table is a layer" };
-            tracing::warn!(database = database.name(), "{why}");
+            let message =
+                if discovery.skipped.is_empty() { "no table of points found" } else { "no usable table found" };
+            tracing::warn!(database = database.name(), "{message}");
         }
     }
     Ok(tables)
 }
 
-/// The layer `name` of the configuration's database, if there is such a one.
+/// Opens the layer `name` of the configuration's database; `None` if there is no such layer.
 ///
 /// # Errors
 /// As [`open`], [`tables`] and [`Table::open`].
@@ -115,19 +117,19 @@ pub fn find(config: &Config, name: &str) -> Result<Option<Arc<LiveTable>>> {
     table.map(|table| table.open(&database)).transpose()
 }
 
-/// All layers of the database. They are looked at anew when they change.
+/// Opens all layers of the database, and watches their tables for changes.
 ///
 /// # Errors
-/// As [`tables`], and [`Table::open`] for those that the configuration names.
+/// As [`tables`], and [`Table::open`] for the configured tables.
 pub fn layers(config: &Config, database: &Arc<Database>) -> Result<LiveTables> {
     let mut live = LiveTables::default();
     for table in tables(config, database)? {
-        let (is_found, label) = (table.is_found(database), table.relation.label().to_owned());
+        let (is_discovered, label) = (table.is_discovered(database), table.relation.label().to_owned());
         let name = table.name.clone();
         match table.open(database) {
             Ok(table) => drop(live.0.insert(name, table)),
-            // One table that cannot be read is no reason to leave out the others.
-            Err(error) if is_found => tracing::warn!(table = label, reason = %error, "a table is left out"),
+            // A discovered table that cannot be read does not prevent the others from being served.
+            Err(error) if is_discovered => tracing::warn!(table = label, reason = %error, "table skipped"),
             Err(error) => return Err(error),
         }
     }
@@ -150,12 +152,12 @@ fn spec_of(layer: &LayerConfig) -> TableSpec {
 }
 
 impl Table<'_> {
-    /// Whether nobody named it.
-    fn is_found(&self, database: &Database) -> bool {
+    /// Whether neither the configuration nor the database URL names the table.
+    fn is_discovered(&self, database: &Database) -> bool {
         self.layer.is_none() && database.address().table().is_none()
     }
 
-    /// Looks at its rows.
+    /// Opens the layer: reads the table's number of points and bounds.
     ///
     /// # Errors
     /// Those of the database.
@@ -173,27 +175,27 @@ impl Table<'_> {
         let relation = relation.with_description(description);
         let table = LiveTable::open(database, relation, refresh.map(|span| Duration::from_secs(span.as_secs())))?;
         let snapshot = table.snapshot();
-        let known = snapshot.summary();
+        let summary = snapshot.summary();
         tracing::info!(
             layer = name,
             table = label,
-            points = known.points,
-            left_out = known.rejected + known.beyond_map,
+            points = summary.points,
+            rejected = summary.rejected + summary.beyond_map,
             "{columns}"
         );
         Ok(table)
     }
 }
 
-/// A table's name as that of a layer.
-fn fitting_name(table: &str) -> String {
-    const MOST: usize = 56;
-    let fitting = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
-    let name: String = table.chars().map(fitting).take(MOST).collect();
+/// Turns a table's name into a valid name of a layer.
+fn to_layer_name(table: &str) -> String {
+    const MAX_CHARS: usize = 56;
+    let to_valid = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '-' };
+    let name: String = table.chars().map(to_valid).take(MAX_CHARS).collect();
     if name.contains(|c: char| c.is_ascii_alphanumeric()) { name } else { "table".into() }
 }
 
-/// `name`, or the first of `name-2`, `name-3`, … that no layer has.
+/// Returns `name`, or the first of `name-2`, `name-3`, … that no layer has.
 fn free_name(name: &str, config: &Config, tables: &[Table<'_>]) -> String {
     let is_free = |name: &String| {
         let is_taken = config.layers.contains_key(name) || tables.iter().any(|table| table.name == *name);

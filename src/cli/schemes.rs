@@ -32,7 +32,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     // An invalid file does not stop the list; the first error is returned.
     let (mut schemes, mut errors) = (Vec::new(), Vec::new());
-    for scheme in SchemeFolders::usual(&args.schemes)?.all() {
+    for scheme in SchemeFolders::open(&args.schemes)?.all() {
         match scheme {
             Ok(scheme) => schemes.push(scheme),
             Err(error) => errors.push(error),

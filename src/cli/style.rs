@@ -27,7 +27,7 @@ impl StyleArgs {
 
     /// Resolves options to a style, with color schemes from the given folders.
     pub(super) fn resolve(&self, options: &StyleOptions) -> Result<Style> {
-        options.resolve(|name| SchemeFolders::usual(&self.schemes)?.find(name))
+        options.resolve(|name| SchemeFolders::open(&self.schemes)?.find(name))
     }
 
     /// Whether any color option is given.

@@ -1,4 +1,4 @@
-//! The layers of a configuration: defaults, a file, environment variables and flags.
+//! The sources of a configuration: defaults, a file, environment variables and flags.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use crate::spelling::{did_you_mean, nearest};
 
 /// The prefix of environment variables.
 const PREFIX: &str = "KILN_";
-/// Keys with a second, short variable.
+/// Short variables, in addition to the long names of these keys.
 pub(super) const SHORT_VARIABLES: [(&str, &str); 2] = [("KILN_STORE", "store.folder"), ("KILN_TOKEN", "server.token")];
-/// Variables that are not of the configuration.
+/// Variables that are not part of the configuration.
 const IGNORED: [&str; 1] = ["KILN_BLESS"];
-/// The key that [`Config::DATABASE_VARIABLE`] sets unless a file does.
+/// The key that [`Config::DATABASE_VARIABLE`] sets if nothing else does.
 const DATABASE: &str = "postgis.url";
 
-/// Builds a [`Config`] from layers, each over the one before, and records the origin of each value.
+/// Builds a [`Config`] from sources in ascending precedence, and records the origin of each value.
 #[derive(Default)]
 pub struct ConfigBuilder {
     table: Table,
@@ -31,12 +31,13 @@ pub struct ConfigBuilder {
 }
 
 impl Config {
-    /// The file that is read if it is there and no other is named.
+    /// The default file, read if it exists.
     pub const FILE: &str = "kiln.toml";
-    /// The environment variable of the database, for a configuration that does not name one.
+    /// The environment variable of the database URL, for a configuration without `postgis.url`.
     pub const DATABASE_VARIABLE: &str = "DATABASE_URL";
 
-    /// The defaults, over them `file` (or `./kiln.toml` if it is there), over that the variables `env`.
+    /// Loads the configuration. The variables `env` override `file` (default: `./kiln.toml` if it exists), which
+    /// overrides the defaults.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::Config`] with file, line and column or with the variable if
@@ -45,7 +46,7 @@ impl Config {
         ConfigBuilder::load(file, env)?.build()
     }
 
-    /// The defaults, and over them `text`, the content of `file`.
+    /// Reads the configuration from `text`, the content of `file`, which overrides the defaults.
     ///
     /// # Errors
     /// [`Error::Config`] with file, line and column if a key is unknown or a value invalid.
@@ -57,7 +58,7 @@ impl Config {
 }
 
 impl ConfigBuilder {
-    /// As [`Config::load`], for more layers on top.
+    /// Loads the sources of [`Config::load`], which further sources can override.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -70,8 +71,8 @@ impl ConfigBuilder {
                 .map_err(|_| Error::config(file.display().to_string(), "not TOML: not in UTF-8"))?;
             builder.add_toml(file, &text)?;
         }
-        // The result must not depend on the order of the variables. `DATABASE_URL` is of other programs too, so any other
-        // origin takes precedence.
+        // Sorted, so that the result does not depend on the order of the variables. `DATABASE_URL` comes last: other
+        // programs use it as well, so any other origin takes precedence.
         let mut env: Vec<_> = env.into_iter().collect();
         env.sort_by_cached_key(|(variable, _)| (variable == Config::DATABASE_VARIABLE, variable.clone()));
         env.iter().try_for_each(|(variable, text)| builder.set_variable(variable, text))?;
@@ -92,23 +93,23 @@ impl ConfigBuilder {
         Ok(())
     }
 
-    /// Sets the key `path`, such as `images.ttl`, to the text of the variable or flag `origin`. Commas separate the items of
-    /// a list; an empty text removes a key that may be left out.
+    /// Sets the key `path`, such as `images.ttl`, to the text of the variable or flag `origin`. Commas separate the
+    /// items of a list; an empty text removes an optional key.
     ///
     /// # Errors
     /// [`Error::Config`] at `origin` if there is no such key, or the text is invalid.
     pub fn set(&mut self, origin: &str, path: &str, text: &str) -> Result<()> {
-        let schema = Schema::find(path).map_err(|why| Error::config(origin, format!("{path}: {why}")))?;
+        let schema = Schema::find(path).map_err(|message| Error::config(origin, format!("{path}: {message}")))?;
         let is_removed = text.is_empty() && schema.default().is_none();
         self.set_value(origin, path, (!is_removed).then(|| schema.read(text)))
     }
 
-    /// As [`set`](Self::set), with the value itself.
+    /// Sets a key to a TOML value, or removes it.
     pub(crate) fn set_value(&mut self, origin: &str, path: &str, value: Option<Value>) -> Result<()> {
-        let refused = |why: &str| Error::config(origin, format!("{path}: {why}"));
-        let schema = Schema::find(path).map_err(|why| refused(&why))?;
+        let error = |message: &str| Error::config(origin, format!("{path}: {message}"));
+        let schema = Schema::find(path).map_err(|message| error(&message))?;
         if let Some(value) = &value {
-            schema.check(path, value).map_err(|Fault { message, .. }| refused(&message))?;
+            schema.check(path, value).map_err(|Fault { message, .. }| error(&message))?;
         }
         let (section, name) = path.split_once('.').unwrap_or((path, ""));
         let keys = self.table.entry(section).or_insert_with(|| Value::Table(Table::new()));
@@ -122,8 +123,8 @@ impl ConfigBuilder {
 
     fn set_variable(&mut self, variable: &str, text: &str) -> Result<()> {
         if variable == Config::DATABASE_VARIABLE {
-            let is_named = self.table.get("postgis").is_some_and(|postgis| postgis.get("url").is_some());
-            return if is_named || text.is_empty() { Ok(()) } else { self.set(variable, DATABASE, text) };
+            let is_set = self.table.get("postgis").is_some_and(|postgis| postgis.get("url").is_some());
+            return if is_set || text.is_empty() { Ok(()) } else { self.set(variable, DATABASE, text) };
         }
         if variable == SchemeFolders::VARIABLE {
             let folders = std::env::split_paths(text).filter_map(|folder| folder.into_os_string().into_string().ok());
@@ -133,19 +134,19 @@ impl ConfigBuilder {
         }
         let Some(rest) = variable.strip_prefix(PREFIX).filter(|_| !IGNORED.contains(&variable)) else { return Ok(()) };
         let keys = Schema::sections().flat_map(|(section, keys)| keys.keys().map(move |(name, _)| (section, name)));
-        let mut long = keys.filter(|(section, name)| variable_of(section, name) == variable);
+        let mut matching = keys.filter(|(section, name)| variable_of(section, name) == variable);
         let short = SHORT_VARIABLES.iter().find(|(short, _)| *short == variable);
-        match (short, long.next()) {
+        match (short, matching.next()) {
             (Some((_, path)), _) => self.set(variable, path, text),
             (None, Some((section, name))) => self.set(variable, &format!("{section}.{name}"), text),
             (None, None) => Err(Error::config(variable, unknown_variable(rest))),
         }
     }
 
-    /// The configuration. It is not [checked](Config::check) as a whole yet: inputs may add layers.
+    /// Builds the configuration. [`Config::check`] is left to the caller, since inputs may add layers.
     ///
     /// # Errors
-    /// [`Error::Config`] at its origin for the first layer or job that is invalid.
+    /// [`Error::Config`] with its origin for the first invalid layer or job.
     pub fn build(self) -> Result<Config> {
         let Self { table, origins, folder } = self;
         let invalid = |error: toml::de::Error| Error::config("config", error.message());
@@ -157,28 +158,28 @@ impl ConfigBuilder {
     }
 }
 
-/// The variable of a key: `KILN_IMAGES_TTL`.
+/// The environment variable of a key, such as `KILN_IMAGES_TTL`.
 pub(super) fn variable_of(section: &str, name: &str) -> String {
     format!("{PREFIX}{section}_{name}").to_ascii_uppercase()
 }
 
-/// The message that there is no variable `KILN_` and `rest`, with similar ones and those of its section.
+/// The error message for an unknown variable `KILN_` + `rest`, with similar variables and those of its section.
 fn unknown_variable(rest: &str) -> String {
-    let begins = |section: &str| {
+    let is_in = |section: &str| {
         rest.strip_prefix(section.to_ascii_uppercase().as_str()).is_some_and(|rest| rest.starts_with('_'))
     };
-    if begins("jobs") {
-        return "jobs are named in the file, not in variables".into();
+    if is_in("jobs") {
+        return "jobs are configured in the file, not by variables".into();
     }
-    if begins("layers") {
-        return "layers are named in the file or on the command line, not in variables".into();
+    if is_in("layers") {
+        return "layers are configured in the file or on the command line, not by variables".into();
     }
-    let section = Schema::sections().map(|(section, _)| section).find(|section| begins(section));
+    let section = Schema::sections().map(|(section, _)| section).find(|section| is_in(section));
     let names: Vec<_> = Schema::sections()
-        .filter(|(own, _)| section.is_none_or(|section| section == *own))
+        .filter(|(name, _)| section.is_none_or(|section| section == *name))
         .flat_map(|(section, keys)| keys.keys().map(move |(name, _)| variable_of(section, name)))
         .collect();
-    // The part that all names share must not count as similar.
+    // The common prefix of all names is not compared.
     let common = PREFIX.len() + section.map_or(0, |section| section.len() + 1);
     let part = |name: &str| name.get(common..).unwrap_or_default().to_owned();
     let hint = did_you_mean(&nearest(&format!("{PREFIX}{rest}"), names.iter().map(String::as_str), part));

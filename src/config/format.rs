@@ -1,4 +1,4 @@
-//! The formats of the schema: what the texts of a configuration stand for.
+//! The `format` keywords of the schema: validation of strings, such as URLs and addresses.
 
 use super::ProxyRange;
 use super::layer::check_name;
@@ -9,16 +9,16 @@ use crate::layer::Size;
 use crate::layer_name;
 use crate::source::parse_time_us;
 
-/// A `format` of the schema: its name, the accepted values as the end of a sentence, and whether a text has it. The items of
-/// a list are lines.
+/// A `format` of the schema: its name, the accepted values as the end of a sentence, and whether a text is valid. The
+/// items of a list are passed as lines.
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
-/// The formats, apart from those of numbers.
+/// The formats, except those of numbers.
 pub(super) const FORMATS: [Format; 17] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
-    ("url", "a URL such as https://maps.example.org/heat", |text| behind_scheme(text).is_some()),
+    ("url", "a URL such as https://maps.example.org/heat", |text| after_scheme(text).is_some()),
     ("tile-url", "a URL of tiles such as https://tiles.example.org/{z}/{x}/{y}.png", is_tile_url),
     ("origins", r#"a list of origins such as ["https://example.org"], or ["*"] for all"#, |text| {
         text == "*" || text.lines().all(is_origin)
@@ -44,24 +44,24 @@ pub(super) const FORMATS: [Format; 17] = [
     ("time", "a time such as \"2024-05-01\" or \"2024-05-01T12:00:00Z\"", |text| parse_time_us(text).is_some()),
 ];
 
-/// The part of a URL behind `http://` or `https://`.
-fn behind_scheme(text: &str) -> Option<&str> {
+/// Returns the part of a URL after `http://` or `https://`.
+fn after_scheme(text: &str) -> Option<&str> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     let is_plain = rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '?' | '#'));
     (is_plain && !rest.is_empty() && !rest.starts_with(['/', ':'])).then_some(rest)
 }
 
-/// Whether it is a URL, or a path of this server, with the placeholders of a tile.
+/// Whether `text` is a URL, or a path on this server, with the placeholders of a tile.
 fn is_tile_url(text: &str) -> bool {
-    let path = behind_scheme(text.split(['?', '#']).next().unwrap_or_default());
-    let is_here = text.starts_with('/') && !text.starts_with("//");
+    let path = after_scheme(text.split(['?', '#']).next().unwrap_or_default());
+    let is_path = text.starts_with('/') && !text.starts_with("//");
     let is_plain = text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | ';' | ','));
-    (path.is_some() || is_here) && is_plain && ["{z}", "{x}", "{y}"].iter().all(|part| text.contains(part))
+    (path.is_some() || is_path) && is_plain && ["{z}", "{x}", "{y}"].iter().all(|part| text.contains(part))
 }
 
-/// Whether it is a scheme, a host and perhaps a port, as browsers send it.
+/// Whether `text` is an origin as browsers send it: a scheme, a host and optionally a port.
 fn is_origin(text: &str) -> bool {
-    behind_scheme(text).is_some_and(|rest| !rest.contains(['/', '@', '*', ',']))
+    after_scheme(text).is_some_and(|rest| !rest.contains(['/', '@', '*', ',']))
 }
 
 fn is_header_value(text: &str) -> bool {

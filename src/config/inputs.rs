@@ -1,6 +1,6 @@
-//! Inputs: files with points, and URLs of databases.
+//! Inputs: files with points, and database URLs.
 //!
-//! Nothing else in `config` knows how the URL of a database looks.
+//! Only this module of `config` parses database URLs.
 
 use std::fmt;
 use std::ops::Deref;
@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::layer_name;
 use crate::postgis::Address;
 
-/// Inputs with points: paths of files, `-` for standard input, or the URL of a database. TOML has `"a.csv"` or a list. Passwords
-/// are neither printed nor saved.
+/// Inputs with points: paths of files, `-` for standard input, or the URL of a database. In TOML a string or a list of
+/// strings. Passwords are neither printed nor saved.
 #[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(from = "OneOrMany")]
 #[schemars(
@@ -72,10 +72,10 @@ impl Inputs {
     }
 
     fn without_passwords(&self) -> Vec<String> {
-        let without = |input: &String| {
+        let redact = |input: &String| {
             if Address::is_database_url(input) { Address::without_password(input) } else { input.clone() }
         };
-        self.iter().map(without).collect()
+        self.iter().map(redact).collect()
     }
 }
 
@@ -95,9 +95,10 @@ impl Serialize for Inputs {
 }
 
 impl Config {
-    /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables are layers. `NAME=PATH` names the layer; any
-    /// other is named after its file: `data/my cities.csv.gz` is the layer `my-cities`, standard input `stdin`, and where a
-    /// name is taken or reserved, the next is `NAME-2`. A path with `=` before its first `.` or `/` is written `./a=b.csv`.
+    /// Adds a layer for each of `inputs`; `postgres://…` is a database, whose tables become layers. `NAME=PATH` sets
+    /// the name of the layer. The default is the name of the file, `my-cities` for `data/my cities.csv.gz`, or `stdin`
+    /// for standard input, with a suffix such as `-2` if it is taken or reserved. A path with `=` before its first `.`
+    /// or `/` must be written as `./a=b.csv`.
     ///
     /// # Errors
     /// [`Error::Config`] if a `NAME` is invalid or taken, or there are two databases.
@@ -109,15 +110,15 @@ impl Config {
             [url] => self.postgis.url = Some(Token::from_text((*url).clone())),
             _ => return Err(Error::config("database", "only one database can be served")),
         }
-        // Chosen names take precedence over generated ones.
+        // Explicit names take precedence over derived ones.
         for (name, path) in files.iter().filter_map(|input| named(input)) {
-            let refused = |why: &str| Error::config(format!("{name}={path}"), why);
-            check_name(name).map_err(|why| refused(&why))?;
+            let error = |message: &str| Error::config(format!("{name}={path}"), message);
+            check_name(name).map_err(|message| error(&message))?;
             if path.is_empty() {
-                return Err(refused("a file with points is missing behind `=`"));
+                return Err(error("the path of a file with points is missing after `=`"));
             }
             if self.layers.contains_key(name) {
-                return Err(refused("there is a layer of that name already; choose another"));
+                return Err(error("a layer of that name already exists; choose another name"));
             }
             self.add_layer(name.to_owned(), path);
         }
@@ -133,21 +134,22 @@ impl Config {
         self.layers.insert(name, LayerConfig { inputs, ..LayerConfig::default() });
     }
 
-    /// `name`, or the first of `name-2`, `name-3`, … that no layer has.
+    /// Returns `name`, or the first of `name-2`, `name-3`, … that no layer has.
     fn free_name(&self, name: &str) -> String {
         let is_free = |name: &String| !self.layers.contains_key(name) && !RESERVED.contains(&name.as_str());
-        let cut = |suffix: &str| format!("{}{suffix}", &name[..name.len().min(layer_name::MAX_LEN - suffix.len())]);
-        let numbered = (2_u64..).map(|number| cut(&format!("-{number}")));
-        std::iter::once(cut("")).chain(numbered).find(is_free).unwrap_or_default()
+        let truncated =
+            |suffix: &str| format!("{}{suffix}", &name[..name.len().min(layer_name::MAX_LEN - suffix.len())]);
+        let numbered = (2_u64..).map(|number| truncated(&format!("-{number}")));
+        std::iter::once(truncated("")).chain(numbered).find(is_free).unwrap_or_default()
     }
 }
 
-/// Name and path of an input `NAME=PATH`.
+/// Splits an input `NAME=PATH` into name and path.
 fn named(input: &str) -> Option<(&str, &str)> {
     input.split_once('=').filter(|(name, _)| !name.contains(['/', '\\', '.']))
 }
 
-/// The name of a layer after its file, in ASCII.
+/// Derives the name of a layer from its file, in ASCII.
 fn name_of(input: &str) -> String {
     if input == "-" {
         return "stdin".into();
@@ -166,11 +168,11 @@ mod tests {
 
     fn layers(inputs: &[&str]) -> Result<Vec<(String, String)>> {
         let mut config = Config::default();
-        let there = LayerConfig { inputs: vec!["there.csv".into()].into(), ..LayerConfig::default() };
-        config.layers.insert("there".into(), there);
+        let existing = LayerConfig { inputs: vec!["existing.csv".into()].into(), ..LayerConfig::default() };
+        config.layers.insert("existing".into(), existing);
         config.add_inputs(&inputs.iter().map(|input| (*input).to_owned()).collect::<Vec<_>>())?;
         config.check()?;
-        config.layers.remove("there").unwrap();
+        config.layers.remove("existing").unwrap();
         Ok(config.layers.into_iter().map(|(name, layer)| (name, layer.inputs.join(","))).collect())
     }
 
@@ -184,7 +186,7 @@ mod tests {
             ("-", "stdin"),
             ("城市.csv", "layer"),
             ("docs.csv", "docs-2"),
-            ("there.csv", "there-2"),
+            ("existing.csv", "existing-2"),
             ("./a=b.csv", "a-b"),
             ("data/year=2024.csv", "year-2024"),
         ] {
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_name_again_gets_a_number_and_chosen_names_go_first() {
+    fn duplicate_names_get_a_number_and_explicit_names_take_precedence() {
         let found = layers(&["a/p.csv", "b/p.csv", "c/p.csv", "p-2=d/q.csv", "day-1=-"]).unwrap();
         let pair = |name: &str, input: &str| (name.to_owned(), input.to_owned());
         let expected = [
@@ -210,16 +212,16 @@ mod tests {
     }
 
     #[test]
-    fn bad_names_are_refused() {
-        for (input, why) in [
+    fn invalid_names_are_rejected() {
+        for (input, message) in [
             ("tiles=a.csv", "server's own"),
             ("my layer=a.csv", "letters"),
             ("=a.csv", "letters"),
             ("a=", "missing"),
-            ("there=a.csv", "already"),
+            ("existing=a.csv", "already"),
         ] {
             let error = layers(&[input]).unwrap_err();
-            assert!(error.is_usage() && error.to_string().contains(why), "{input}: {error}");
+            assert!(error.is_usage() && error.to_string().contains(message), "{input}: {error}");
         }
         assert!(layers(&["-", "b=-"]).unwrap_err().to_string().contains("only once"));
     }

@@ -1,4 +1,4 @@
-//! `[[jobs]]`: images that are rendered by a schedule.
+//! `[[jobs]]`: images that are rendered on a schedule.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ use crate::postgis::TableSpec;
 use crate::source::{Columns, CoordinateSpace, parse_time_us};
 
 with_defaults! {
-    /// A job: images that are rendered by a schedule.
+    /// A job: images that are rendered on a schedule.
     #[schemars(title = "a job")]
     pub struct JobConfig {
         /// Name of the job.
@@ -31,27 +31,28 @@ with_defaults! {
         /// Layer to render.
         #[schemars(extend("format" = "layer"))]
         pub layer: Option<String>,
-        /// In place of a layer, files with points that are read for each run, relative to this file, or the URL of a database
-        /// with its table.
+        /// Instead of a layer, files with points that are read for each run, relative to this file, or the URL of a
+        /// database with its table.
         #[serde(rename = "input", skip_serializing_if = "<[String]>::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub inputs: Inputs,
-        /// In place of a layer, an SQL query of the database whose rows are the points.
+        /// Instead of a layer, an SQL query of the database whose rows are the points.
         pub query: Option<String>,
-        /// Column of the longitude or x, of an input.
+        /// Longitude or x column of an input.
         pub lon: Option<String>,
-        /// Column of the latitude or y, of an input.
+        /// Latitude or y column of an input.
         pub lat: Option<String>,
-        /// Column of geometries, of a query, or of an input in place of lon and lat.
+        /// Geometry column of a query, or of an input instead of lon and lat.
         pub geometry: Option<String>,
-        /// Column of the weight, of an input or a query, or none.
+        /// Weight column of an input or a query, or none.
         pub weight: Option<String>,
-        /// Column of the time, of an input or a query, or none.
+        /// Time column of an input or a query, or none.
         pub time: Option<String>,
-        /// How inputs are read.
+        /// Options for reading inputs.
         #[serde(flatten)]
         pub read: ReadConfig,
-        /// Cron pattern of five fields: minute, hour, day, month, day of the week. If it is missing, the job runs on request.
+        /// Cron pattern of five fields: minute, hour, day, month, day of the week. If it is missing, the job runs on
+        /// request.
         pub schedule: Option<String>,
         /// Time zone of the schedule. If it is missing, UTC.
         pub timezone: Option<String>,
@@ -59,7 +60,7 @@ with_defaults! {
         #[serde(deserialize_with = "optional_scalar")]
         #[schemars(extend("type" = ["string", "array"], "items" = { "type": "number" }, "format" = "bounds"))]
         pub bounds: Option<String>,
-        /// Several bounds, each a table of name and bounds, for one image each.
+        /// Several places, each a table of name and bounds. Each run renders one image of each.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schemars(!skip_serializing_if, extend("minItems" = 1, "format" = "places"))]
         pub places: Vec<PlaceConfig>,
@@ -67,16 +68,17 @@ with_defaults! {
         #[serde(deserialize_with = "optional_scalar")]
         #[schemars(extend("type" = ["string", "integer"], "format" = "pixels"))]
         pub size: Option<String>,
-        /// Projection of the image. If it is missing, mercator, or plane for points of a plane.
+        /// Projection of the image. If it is missing, mercator, or plane for points on a plane.
         #[schemars(with = "Option<ProjectionName>")]
         pub projection: Option<String>,
-        /// Parameters of the style, such as { scheme = "fire", radius = 12 }. The others are those of the layer.
+        /// Parameters of the style, such as { scheme = "fire", radius = 12 }. The other parameters are those of the
+        /// layer.
         #[serde(skip_serializing_if = "StyleConfig::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub style: StyleConfig,
-        /// Points to render by their times before each run, such as last 24h.
+        /// Time window of the points before each run, such as last 24h.
         pub window: Option<String>,
-        /// Only points from this time on.
+        /// Only points at or after this time.
         #[serde(deserialize_with = "optional_scalar")]
         #[schemars(extend("type" = ["string", "integer"], "format" = "time"))]
         pub start: Option<String>,
@@ -84,19 +86,20 @@ with_defaults! {
         #[serde(deserialize_with = "optional_scalar")]
         #[schemars(extend("type" = ["string", "integer"], "format" = "time"))]
         pub end: Option<String>,
-        /// Path of the images relative to this file, such as imgs/{job}/{time}.png, or with {place}.
+        /// Path of the images relative to this file, with the placeholders {job}, {place} and {time}, such as
+        /// imgs/{job}/{time}.png.
         pub output: String,
         /// Number of images of each place to keep. If it is missing, all.
         #[schemars(range(min = 1, max = 100_000_000))]
         pub keep: Option<u64>,
-        /// Whether the newest image is also saved as latest, in place of {time}.
+        /// Whether the newest image is also saved with `latest` instead of {time} in its name.
         pub latest: bool,
         /// Number of retries of a failed run.
         #[schemars(range(min = 0, max = 100))]
         pub retries: u32 = 2,
     }
 
-    /// The bounds of an image.
+    /// A place: the bounds of an image.
     #[schemars(title = "a place")]
     pub struct PlaceConfig {
         /// Name of the place.
@@ -110,23 +113,23 @@ with_defaults! {
 }
 
 impl JobConfig {
-    /// The job.
+    /// Builds the job.
     ///
     /// # Errors
     /// [`Error::Config`] for the first invalid key.
     pub fn job(&self) -> Result<Job> {
-        let at = |fault: Fault| Error::config(format!("jobs.{}.{}", self.name, fault.path), fault.message);
-        self.read().map_err(at)
+        let error = |fault: Fault| Error::config(format!("jobs.{}.{}", self.name, fault.path), fault.message);
+        self.read().map_err(error)
     }
 
-    /// Turns paths that are relative to `folder` into paths relative to the working directory.
+    /// Converts paths relative to `folder` to paths relative to the working directory.
     pub(super) fn move_to(&mut self, folder: &Path) -> Result<()> {
         for path in self.inputs.files_mut().chain([&mut self.output]) {
             *path = folder
                 .join(&*path)
                 .into_os_string()
                 .into_string()
-                .map_err(|path| Error::config(path.display().to_string(), "the folder's name is not in UTF-8"))?;
+                .map_err(|path| Error::config(path.display().to_string(), "the path is not valid UTF-8"))?;
         }
         Ok(())
     }
@@ -157,7 +160,7 @@ impl JobConfig {
         let zone = self.timezone.as_deref();
         let Some(pattern) = &self.schedule else {
             return match zone {
-                Some(_) => Err(Fault::value("timezone", "it has no effect without a schedule")),
+                Some(_) => Err(Fault::value("timezone", "no effect without a schedule")),
                 None => Ok(None),
             };
         };
@@ -169,21 +172,24 @@ impl JobConfig {
 
     fn read_output(&self, places: &[Place]) -> Result<Output, Fault> {
         if self.output.is_empty() {
-            return Err(Fault::value("output", "missing; name the images, such as \"imgs/{job}/{time}.png\""));
+            return Err(Fault::value(
+                "output",
+                "missing; set the path of the images, such as \"imgs/{job}/{time}.png\"",
+            ));
         }
         let output = Output::new(&self.output).map_err(|error| Fault::value("output", parts(error).1))?;
-        let needs = |key: &str, part: &str, why: &str| {
-            Err(Fault::value(key, format!("`{}` has no {part} in it, so that {why}", self.output)))
+        let needs = |key: &str, placeholder: &str, reason: &str| {
+            Err(Fault::value(key, format!("requires {placeholder} in the output `{}`: {reason}", self.output)))
         };
         match (output.has_place(), output.has_time()) {
             (false, _) if places.len() > 1 => {
                 needs("output", "{place}", "the images of the places would have the same name")
             }
             (true, _) if self.places.is_empty() => {
-                Err(Fault::value("output", "there is {place} in it, but the job has no places"))
+                Err(Fault::value("output", "{place} requires places, and the job has none"))
             }
-            (_, false) if self.latest => needs("latest", "{time}", "there is only the latest image"),
-            (_, false) if self.keep.is_some() => needs("keep", "{time}", "there is only one image"),
+            (_, false) if self.latest => needs("latest", "{time}", "each run would replace the image"),
+            (_, false) if self.keep.is_some() => needs("keep", "{time}", "each run would replace the image"),
             _ => Ok(output),
         }
     }
@@ -195,24 +201,28 @@ impl JobConfig {
             columns.iter().find(|(_, column)| column.is_some()).map(|(key, _)| *key)
         };
         let read = self.read.options()?;
-        let is_twice =
-            |key: &str| Err(Fault::value(key, "there is a layer, an input or a query already; leave one of them out"));
-        let of_files = "a table of a database declares it; only files have this key";
-        let in_database = || match (first(&columns[..2]), self.read.first()) {
-            (Some(key), _) => Err(Fault::value(key, "the database has the points in one column: name it as geometry")),
-            (None, Some(key)) => Err(Fault::value(key, of_files)),
+        let conflict = |key: &str| Err(Fault::value(key, "only one of layer, input and query can be set"));
+        let only_files = "only files have this key: a database table declares it";
+        let check_database = || match (first(&columns[..2]), self.read.first()) {
+            (Some(key), _) => {
+                Err(Fault::value(key, "a database table has its points in a geometry column; set geometry"))
+            }
+            (None, Some(key)) => Err(Fault::value(key, only_files)),
             _ if projection == Some(Projection::Plane) => {
-                Err(Fault::value("projection", "the points of a database lie on the globe"))
+                Err(Fault::value("projection", "the points of a database are on the globe"))
             }
             _ => Ok(()),
         };
         match (&self.layer, &self.inputs[..], &self.query) {
             (Some(layer), [], None) => match first(&columns).or(self.read.first()) {
-                Some(key) => Err(Fault::value(key, format!("`{layer}` is a layer, whose columns are known"))),
+                Some(key) => Err(Fault::value(
+                    key,
+                    format!("only for an input or a query: `{layer}` is a layer and has columns"),
+                )),
                 None => Ok(Subject::Layer(layer.clone())),
             },
             (None, [], Some(query)) => {
-                in_database()?;
+                check_database()?;
                 Ok(Subject::Query(Box::new(TableSpec {
                     sql: Some(query.clone()),
                     geometry: self.geometry.clone(),
@@ -221,11 +231,11 @@ impl JobConfig {
                     ..TableSpec::default()
                 })))
             }
-            (Some(_), [_, ..], _) => is_twice("input"),
-            (_, _, Some(_)) => is_twice("query"),
+            (Some(_), [_, ..], _) => conflict("input"),
+            (_, _, Some(_)) => conflict("query"),
             (None, [], None) => {
-                let why = "missing; name a layer, a file with points as input, or a query of the database";
-                Err(Fault::value("layer", why))
+                let message = "missing; set a layer, a file with points as input, or a database query";
+                Err(Fault::value("layer", message))
             }
             (None, inputs, None) => {
                 if inputs.iter().any(|input| input == "-") {
@@ -234,9 +244,9 @@ impl JobConfig {
                 if let Some(url) = self.inputs.database() {
                     Inputs::check_database(url).map_err(|error| Fault::value("input", parts(error).1))?;
                     if inputs.len() > 1 {
-                        return Err(Fault::value("input", "a database is read by itself, without other inputs"));
+                        return Err(Fault::value("input", "a database cannot be combined with other inputs"));
                     }
-                    in_database()?;
+                    check_database()?;
                 }
                 Ok(Subject::Inputs(Box::new(LayerSpec {
                     name: self.name.clone(),
@@ -267,19 +277,19 @@ impl JobConfig {
             return Ok(vec![Place { name: String::new(), bounds }]);
         }
         if bounds.is_some() {
-            return Err(Fault::value("bounds", "each of the places has its own; leave it out"));
+            return Err(Fault::value("bounds", "cannot be combined with places, which have their own bounds"));
         }
         let mut places: Vec<Place> = Vec::new();
         for (i, PlaceConfig { name, bounds }) in self.places.iter().enumerate() {
-            let invalid = |key: &str, why: String| Err(Fault::value(format!("places[{i}].{key}"), why));
+            let invalid = |key: &str, message: String| Err(Fault::value(format!("places[{i}].{key}"), message));
             if name.is_empty() {
                 return invalid("name", "missing; give the place a name".into());
             }
             if bounds.is_none() {
-                return invalid("bounds", format!("missing; give `{name}` its bounds"));
+                return invalid("bounds", format!("missing; set the bounds of `{name}`"));
             }
             if places.iter().any(|place| place.name == *name) {
-                return invalid("name", format!("there are two of the name `{name}`"));
+                return invalid("name", format!("another place is already named `{name}`"));
             }
             let bounds = parse("bounds", bounds.as_ref()).map_err(|fault| fault.within(&format!("places[{i}]")))?;
             places.push(Place { name: name.clone(), bounds });
@@ -288,26 +298,26 @@ impl JobConfig {
     }
 
     fn read_window(&self) -> Result<Window, Fault> {
-        let moment = |key: &str, text: &Option<String>| match text {
+        let time = |key: &str, text: &Option<String>| match text {
             Some(text) => {
                 parse_time_us(text).map(Some).ok_or_else(|| Fault::value(key, format!("`{text}` is not a time")))
             }
             None => Ok(None),
         };
         let Some(text) = &self.window else {
-            return match (moment("start", &self.start)?, moment("end", &self.end)?) {
+            return match (time("start", &self.start)?, time("end", &self.end)?) {
                 (None, None) => Ok(Window::All),
-                (Some(start), Some(end)) if start >= end => Err(Fault::value("start", "it is not before end")),
+                (Some(start), Some(end)) if start >= end => Err(Fault::value("start", "not before end")),
                 (start, end) => Ok(Window::Between(start, end)),
             };
         };
         if self.start.is_some() || self.end.is_some() {
-            return Err(Fault::value("window", "there is start or end already; leave one of them out"));
+            return Err(Fault::value("window", "cannot be combined with start or end"));
         }
         let span = text.trim().strip_prefix("last ").and_then(|span| span.parse::<TimeSpan>().ok());
         let span = span.filter(|span| span.as_secs() > 0);
-        let why = || Fault::value("window", format!("`{text}` is not a window such as `last 24h` or `last 90m`"));
-        span.map(|span| Window::LastSeconds(span.as_secs())).ok_or_else(why)
+        let invalid = || Fault::value("window", format!("`{text}` is not a window such as `last 24h` or `last 90m`"));
+        span.map(|span| Window::LastSeconds(span.as_secs())).ok_or_else(invalid)
     }
 }
 
@@ -315,19 +325,19 @@ fn parse<T: FromStr<Err = Error>>(key: &str, text: Option<&String>) -> Result<Op
     text.map(|text| text.parse()).transpose().map_err(|error| Fault::value(key, parts(error).1))
 }
 
-/// Checks each job, and that neither names nor images collide.
+/// Checks each job, and that no two jobs have the same name or write to the same files.
 pub(super) fn check_jobs(jobs: &[JobConfig]) -> Result<(), Fault> {
     let mut taken = HashMap::new();
     for (i, config) in jobs.iter().enumerate() {
         let within = |fault: Fault| fault.within(&format!("jobs[{i}]"));
         let job = config.read().map_err(within)?;
         if jobs[..i].iter().any(|other| other.name == config.name) {
-            return Err(within(Fault::value("name", format!("there is a job `{}` already", config.name))));
+            return Err(within(Fault::value("name", format!("another job is already named `{}`", config.name))));
         }
         for series in job.series() {
             if let Some(other) = taken.insert(series, &config.name) {
-                let why = format!("the images would replace those of `{other}`");
-                return Err(within(Fault::value("output", why)));
+                let message = format!("the images would replace those of `{other}`");
+                return Err(within(Fault::value("output", message)));
             }
         }
     }
@@ -409,18 +419,18 @@ mod tests {
                 ":5:1: jobs[0].scedule: ",
                 "did you mean schedule? a job has name, layer",
             ),
-            (format!("{JOB}schedule = \"often\""), ":5:12: jobs[0].schedule: ", "`often` is no schedule"),
+            (format!("{JOB}schedule = \"often\""), ":5:12: jobs[0].schedule: ", "`often` is not a cron pattern"),
             (format!("{JOB}schedule = \"@daily\"\ntimezone = \"Mars\""), ":6:12: jobs[0].timezone: ", "`Mars`"),
             (format!("{JOB}timezone = \"UTC\""), ":5:12: jobs[0].timezone: ", "without a schedule"),
             (format!("{JOB}bounds = [5, 45]"), ":5:10: jobs[0].bounds: ", "west, south, east, north"),
             (format!("{JOB}style.radios = 5"), ":5:7: jobs[0].style.radios: ", "did you mean radius?"),
             (format!("{JOB}style.radius = \"wide\""), ":5:16: jobs[0].style.radius: ", "wide"),
             (format!("{JOB}window = \"yesterday\""), ":5:10: jobs[0].window: ", "last 24h"),
-            (format!("{JOB}window = \"last 1h\"\nend = 2025"), ":5:10: jobs[0].window: ", "leave one of them out"),
+            (format!("{JOB}window = \"last 1h\"\nend = 2025"), ":5:10: jobs[0].window: ", "cannot be combined"),
             (format!("{JOB}start = 2025\nend = 2024"), ":5:9: jobs[0].start: ", "not before end"),
-            (format!("{JOB}input = \"a.csv\""), ":5:9: jobs[0].input: ", "leave one of them out"),
-            (format!("{JOB}query = \"SELECT 1\""), ":5:9: jobs[0].query: ", "leave one of them out"),
-            (JOB.replace("layer = \"a\"", "query = \"SELECT 1\"\nlon = \"x\""), ":4:7: jobs[0].lon: ", "in one column"),
+            (format!("{JOB}input = \"a.csv\""), ":5:9: jobs[0].input: ", "only one of layer, input and query"),
+            (format!("{JOB}query = \"SELECT 1\""), ":5:9: jobs[0].query: ", "only one of layer, input and query"),
+            (JOB.replace("layer = \"a\"", "query = \"SELECT 1\"\nlon = \"x\""), ":4:7: jobs[0].lon: ", "set geometry"),
             (
                 JOB.replace("layer = \"a\"", "query = \"SELECT 1\"\nprojection = \"plane\""),
                 ":4:14: jobs[0].projection: ",
@@ -429,15 +439,15 @@ mod tests {
             (
                 JOB.replace("layer = \"a\"", "input = [\"a.csv\", \"postgres://h/d\"]"),
                 ":3:9: jobs[0].input: ",
-                "by itself",
+                "cannot be combined",
             ),
             (
                 JOB.replace("layer = \"a\"", "input = \"postgres://h/d?sslmode=some\""),
                 ":3:9: jobs[0].input: ",
                 "sslmode is",
             ),
-            (format!("{JOB}weight = \"w\""), ":5:10: jobs[0].weight: ", "columns are known"),
-            (format!("{JOB}crs = \"EPSG:25832\""), ":5:7: jobs[0].crs: ", "columns are known"),
+            (format!("{JOB}weight = \"w\""), ":5:10: jobs[0].weight: ", "is a layer and has columns"),
+            (format!("{JOB}crs = \"EPSG:25832\""), ":5:7: jobs[0].crs: ", "is a layer and has columns"),
             (
                 JOB.replace("layer = \"a\"", "query = \"SELECT 1\"\nday_first = true"),
                 ":4:13: jobs[0].day_first: ",
@@ -457,10 +467,10 @@ mod tests {
                 ":8:10: jobs[1].output: ",
                 "would replace those of `rain`",
             ),
-            (JOB.replace("{time}", "{when}"), ":4:10: jobs[0].output: ", "else in braces"),
-            (JOB.replace("{time}", "x") + "keep = 5", ":5:8: jobs[0].keep: ", "has no {time} in it"),
+            (JOB.replace("{time}", "{when}"), ":4:10: jobs[0].output: ", "unknown placeholder"),
+            (JOB.replace("{time}", "x") + "keep = 5", ":5:8: jobs[0].keep: ", "requires {time} in the output"),
             (JOB.replace("rain", "../rain"), ":2:8: jobs[0].name: ", "letters"),
-            (JOB.replace("layer = \"a\"", ""), ":1:", "name a layer, a file"),
+            (JOB.replace("layer = \"a\"", ""), ":1:", "set a layer, a file"),
             (JOB.replace("name = \"rain\"", ""), ":1:", "give the job a name"),
         ] {
             let line = read(&text).unwrap_err().to_string();

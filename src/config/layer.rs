@@ -1,4 +1,4 @@
-//! `[layers.NAME]`: points of files or of a database, and their style.
+//! `[layers.NAME]`: a layer with points from files or a database, and its style.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::layer::{Layer, LayerSpec, StyleOptions};
 use crate::layer_name;
 use crate::source::{Columns, CoordinateSpace, ReadOptions};
 
-/// Names that no layer can have: the server's own routes use them.
+/// Reserved names: the server's own routes use them.
 pub const RESERVED: [&str; 17] = [
     "health",
     "catalog",
@@ -34,23 +34,23 @@ pub const RESERVED: [&str; 17] = [
 ];
 
 with_defaults! {
-    /// A layer: points of files or of a database, and their style.
+    /// A layer: points from files or a database, and their style.
     #[schemars(title = "a layer")]
     pub struct LayerConfig {
         /// Files with points; `-` is standard input.
         #[serde(rename = "input", skip_serializing_if = "<[String]>::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub inputs: Inputs,
-        /// In place of an input, a table or view of the database: `table` or `schema.table`.
+        /// Instead of an input, a table or view of the database: `table` or `schema.table`.
         pub table: Option<String>,
-        /// In place of an input, a query of the database whose rows are the points.
+        /// Instead of an input, an SQL query of the database whose rows are the points.
         pub sql: Option<String>,
         /// SQL condition on the rows of the table.
         pub filter: Option<String>,
-        /// Coordinate system of geometries without one.
+        /// SRID of geometries that do not declare one.
         #[schemars(range(min = 1, max = 998_999))]
         pub srid: Option<i32>,
-        /// Columns of the table that requests may compare, in addition to those of weight, time and category.
+        /// Columns of the table that requests may filter by, in addition to those of weight, time and category.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub columns: Vec<String>,
@@ -58,24 +58,24 @@ with_defaults! {
         pub refresh: Option<TimeSpan>,
         /// Display name of the layer.
         pub title: Option<String>,
-        /// Attribution of the points.
+        /// Attribution of the data.
         pub attribution: Option<String>,
         /// Coordinates of the points: degrees on the globe, or units of a plane such as a floor plan.
         #[serde(with = "CoordinateSpaceName")]
         pub projection: CoordinateSpace,
-        /// Column of the longitude or x. This and the following columns are found by their usual names if they are missing.
+        /// Longitude or x column. If this or one of the following columns is missing, it is detected by its name.
         pub lon: Option<String>,
-        /// Column of the latitude or y.
+        /// Latitude or y column.
         pub lat: Option<String>,
-        /// Column of geometries, of a table or in place of lon and lat.
+        /// Geometry column of a table, or of an input instead of lon and lat.
         pub geometry: Option<String>,
-        /// Column of the weight, or none.
+        /// Weight column, or none.
         pub weight: Option<String>,
-        /// Column of the time, or none.
+        /// Time column, or none.
         pub time: Option<String>,
-        /// Column of the category, or none.
+        /// Category column, or none.
         pub category: Option<String>,
-        /// How inputs are read.
+        /// Options for reading inputs.
         #[serde(flatten)]
         pub read: ReadConfig,
         /// Parameters of the style, such as { scheme = "fire", radius = 12 }, for requests that do not set them.
@@ -85,7 +85,7 @@ with_defaults! {
     }
 }
 
-/// The names of the coordinates.
+/// The names of the coordinate spaces.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "CoordinateSpace", rename_all = "lowercase")]
 enum CoordinateSpaceName {
@@ -97,8 +97,8 @@ impl LayerConfig {
     /// The specification of the layer `name`.
     ///
     /// # Errors
-    /// [`Error::Config`] if an option of reading or of the style is invalid. A layer of a [checked](super::Config::check)
-    /// configuration has none of these.
+    /// [`Error::Config`] if a reader or style option is invalid. This cannot happen in a
+    /// [checked](super::Config::check) configuration.
     pub fn spec(&self, name: &str) -> Result<LayerSpec> {
         Ok(LayerSpec {
             name: name.to_owned(),
@@ -123,55 +123,55 @@ impl LayerConfig {
     /// The default style of requests.
     ///
     /// # Errors
-    /// [`Error::Config`] if a parameter is unknown or invalid, or two contradict each other. A layer of a
-    /// [checked](super::Config::check) configuration has none of these.
+    /// [`Error::Config`] if a parameter is unknown or invalid, or two contradict each other. This cannot happen in a
+    /// [checked](super::Config::check) configuration.
     pub fn style_options(&self) -> Result<StyleOptions> {
         self.style.options().map_err(|Fault { path, message, .. }| Error::config(format!("style.{path}"), message))
     }
 
-    /// How inputs are read.
+    /// The options of the readers.
     ///
     /// # Errors
-    /// [`Error::Config`] if a value is invalid. A layer of a [checked](super::Config::check) configuration has none.
+    /// [`Error::Config`] if a value is invalid. This cannot happen in a [checked](super::Config::check) configuration.
     fn read_options(&self) -> Result<ReadOptions> {
         self.read.options().map_err(|Fault { path, message, .. }| Error::config(path, message))
     }
 
-    /// Whether the keys agree: a schema cannot express that.
+    /// Checks that the keys do not contradict each other, which a schema cannot express.
     pub(super) fn check(&self) -> Result<(), Fault> {
-        let of_table = [
+        let table_keys = [
             ("filter", self.filter.is_some()),
             ("srid", self.srid.is_some()),
             ("columns", !self.columns.is_empty()),
             ("refresh", self.refresh.is_some()),
         ];
-        let of_file = [("lon", self.lon.is_some()), ("lat", self.lat.is_some())];
-        let none = |keys: &[(&str, bool)], why: &str| match keys.iter().find(|(_, is_set)| *is_set) {
-            Some((key, _)) => Err(Fault::key(*key, why)),
+        let file_keys = [("lon", self.lon.is_some()), ("lat", self.lat.is_some())];
+        let reject = |keys: &[(&str, bool)], message: &str| match keys.iter().find(|(_, is_set)| *is_set) {
+            Some((key, _)) => Err(Fault::key(*key, message)),
             None => Ok(()),
         };
         match (self.inputs.is_empty(), self.table.is_some(), self.sql.is_some()) {
             (true, false, false) => {
-                let why = "missing; name a file with points, such as \"a.csv\", or a table of the database";
-                return Err(Fault::value("input", why));
+                let message = "missing; set a file with points, such as \"a.csv\", or a table of the database";
+                return Err(Fault::value("input", message));
             }
             (false, false, false) if self.inputs.database().is_some() => {
-                let why = "a database is named by postgis.url, and its table here by table = \"stops\"";
-                return Err(Fault::value("input", why));
+                let message = "not a file; set the database in postgis.url, and its table here as table = \"stops\"";
+                return Err(Fault::value("input", message));
             }
-            (false, false, false) => none(&of_table, "only a table of a database, or sql, has it")?,
+            (false, false, false) => reject(&table_keys, "only a database table or sql has this key")?,
             (true, true, false) | (true, false, true) => {
-                none(&of_file, "a table of a database has one column of points: name it as geometry")?;
+                reject(&file_keys, "a database table has its points in a geometry column; set geometry")?;
                 if let Some(key) = self.read.first() {
-                    return Err(Fault::key(key, "a table of a database declares it; only an input has this key"));
+                    return Err(Fault::key(key, "only an input has this key: a database table declares it"));
                 }
                 if self.projection == CoordinateSpace::Plane {
-                    return Err(Fault::value("projection", "the points of a database lie on the globe"));
+                    return Err(Fault::value("projection", "the points of a database are on the globe"));
                 }
             }
             (no_input, is_table, _) => {
                 let key = if is_table && !no_input { "table" } else { "sql" };
-                return Err(Fault::key(key, "a layer has either an input, or a table, or sql"));
+                return Err(Fault::key(key, "only one of input, table and sql can be set"));
             }
         }
         self.read.options()?;
@@ -180,10 +180,10 @@ impl LayerConfig {
 }
 
 impl Config {
-    /// Opens the layer `name` of inputs, as its section `layer` describes it.
+    /// Opens the layer `name` of inputs, configured by its section `layer`.
     ///
     /// # Errors
-    /// Those of [`Layer::open`], which name a key of the layer where they are about a parameter.
+    /// Those of [`Layer::open`]. An error of a parameter has the key of the layer.
     pub fn open_layer(&self, name: &str, layer: &LayerConfig) -> Result<Layer> {
         Layer::open(layer.spec(name)?).map_err(|error| match error {
             Error::Input { input, message } if message.parameters().next().is_some() => {
@@ -197,13 +197,13 @@ impl Config {
     }
 }
 
-/// Whether `name` is a valid name of a layer.
+/// Checks that `name` is a valid name of a layer.
 ///
 /// # Errors
-/// What is wrong with the name.
+/// A message with the reason.
 pub fn check_name(name: &str) -> Result<(), String> {
     if RESERVED.contains(&name) {
-        return Err(format!("the name is one of the server's own, so no layer can have it: {}", RESERVED.join(", ")));
+        return Err(format!("the name is reserved for one of the server's own routes: {}", RESERVED.join(", ")));
     }
     if !layer_name::is_valid(name) {
         return Err(layer_name::RULE.into());
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_layers_fit_into_a_url() {
+    fn layer_names_are_valid_in_urls() {
         for good in ["a", "Cities_2024-05", &"x".repeat(64)] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
@@ -224,7 +224,7 @@ mod tests {
             assert!(check_name(bad).is_err(), "{bad}");
         }
         for reserved in RESERVED {
-            assert!(check_name(reserved).is_err_and(|why| why.contains("server's own")), "{reserved}");
+            assert!(check_name(reserved).is_err_and(|message| message.contains("server's own")), "{reserved}");
         }
     }
 }

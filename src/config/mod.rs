@@ -1,11 +1,11 @@
-//! The configuration: its keys, its layers and its documentation.
+//! The configuration: its keys, its sources and its documentation.
 //!
-//! The structs declare every key once: name, type, default, range, example and documentation. `schema` derives a JSON schema
-//! from them, which validates files, environment variables and flags, documents the file that [`Config::to_toml`] prints,
-//! and completes keys in editors ([`Config::schema`]).
+//! The structs declare every key once: name, type, default, range, example and documentation. `schema` derives a JSON
+//! schema from them, which validates files, environment variables and flags, documents the file that
+//! [`Config::to_toml`] prints, and completes keys in editors ([`Config::schema`]).
 //!
-//! Defaults, a TOML file, the environment and the command line's flags each take precedence over the one before:
-//! [`ConfigBuilder`]. The inputs on the command line become layers ([`Config::add_inputs`]).
+//! [`ConfigBuilder`] merges the sources in ascending precedence: defaults, a TOML file, environment variables, and
+//! flags of the command line. The inputs on the command line become layers ([`Config::add_inputs`]).
 //!
 //! A file `kiln.toml`:
 //!
@@ -28,9 +28,9 @@
 //! output = "imgs/{job}/{time}.png"
 //! ```
 //!
-//! Each key of a section is also a variable, `KILN_SERVER_LISTEN=3000` or
-//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; two have a short variable too, `KILN_STORE` and
-//! `KILN_TOKEN`. Paths are relative to the working directory; those of jobs, which run unattended, to the file.
+//! Each key of a section is also an environment variable, `KILN_SERVER_LISTEN=3000` or
+//! `KILN_SERVER_CORS_ORIGINS=https://a.example,https://b.example`; two keys also have a short variable, `KILN_STORE`
+//! and `KILN_TOKEN`. Paths are relative to the working directory; those of jobs, which run unattended, to the file.
 
 mod builder;
 mod format;
@@ -99,7 +99,7 @@ pub struct Config {
     pub queries: QueriesConfig,
     /// Color schemes from files.
     pub schemes: SchemesConfig,
-    /// Requests of the old page.
+    /// Requests of the legacy PHP page.
     pub bridge: BridgeConfig,
     /// The map page.
     pub page: PageConfig,
@@ -108,7 +108,7 @@ pub struct Config {
     /// Layers by name.
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z0-9_-]{1,64}$" }))]
     pub layers: BTreeMap<String, LayerConfig>,
-    /// Images that are rendered by a schedule.
+    /// Images that are rendered on a schedule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(!skip_serializing_if)]
     pub jobs: Vec<JobConfig>,
@@ -122,12 +122,12 @@ impl Config {
         self.postgis.url.as_ref().map(Token::reveal)
     }
 
-    /// The layer of the old page's requests: the one that `bridge.layer` names, else the first by name.
+    /// The layer of the legacy page's requests: that of `bridge.layer`, or the first layer by name.
     pub fn bridge_layer(&self) -> Option<&str> {
         self.bridge.layer.as_deref().or_else(|| self.layers.keys().next().map(String::as_str))
     }
 
-    /// Checks every key, and that they agree. [`ConfigBuilder`] has checked its layers one by one.
+    /// Checks every key, and that no keys contradict each other. [`ConfigBuilder`] has checked each source by itself.
     ///
     /// # Errors
     /// [`Error::Config`] for the first invalid key, with its origin and what would be accepted.
@@ -140,8 +140,8 @@ impl Config {
         if let Some(layer) = self.bridge.layer.as_ref().filter(|layer| !is_known(*layer)) {
             let near = nearest(layer, self.layers.keys().map(String::as_str), normalized);
             let hint = did_you_mean(&near);
-            let why = format!("there is no layer `{layer}`; {hint}name one of layers or of the inputs");
-            return Err(self.error("bridge.layer", why));
+            let message = format!("there is no layer `{layer}`; {hint}use the name of a configured layer or an input");
+            return Err(self.error("bridge.layer", message));
         }
         if self.layers.values().flat_map(|layer| layer.inputs.iter()).filter(|input| *input == "-").count() > 1 {
             return Err(self.error("layers", "standard input, `-`, can be read only once"));
@@ -149,8 +149,8 @@ impl Config {
         Ok(())
     }
 
-    /// The error that the value of the key `path`, such as `layers.a.input`, is invalid, with its origin: a position in a file,
-    /// a variable or a flag.
+    /// An error for the invalid value of the key `path`, such as `layers.a.input`, with its origin: a position in a
+    /// file, a variable or a flag.
     pub fn error(&self, path: impl Into<String>, message: impl Into<String>) -> Error {
         self.origins.error(&Fault::value(path, message))
     }
@@ -159,7 +159,7 @@ impl Config {
     fn check_rules(&self) -> Result<()> {
         let check_layer = |(name, layer): (&String, &LayerConfig)| {
             let path = format!("layers.{name}");
-            check_layer_name(name).map_err(|why| Fault::key(&path, why))?;
+            check_layer_name(name).map_err(|message| Fault::key(&path, message))?;
             layer.check().map_err(|fault| fault.within(&path))
         };
         let checked = self.layers.iter().try_for_each(check_layer).and_then(|()| job::check_jobs(&self.jobs));

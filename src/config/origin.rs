@@ -1,4 +1,4 @@
-//! The origin of each value: a position in a file, an environment variable or a flag.
+//! The origins of values: a position in a file, an environment variable or a flag.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -12,16 +12,16 @@ use crate::error::{Error, Result};
 /// An invalid key or value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// The key with the tables around it, separated by dots.
+    /// The dotted path of the key.
     pub(crate) path: String,
     /// Whether the key itself is invalid rather than its value.
     is_key: bool,
-    /// What is wrong and what would be accepted.
+    /// The reason, and the accepted values.
     pub(crate) message: String,
 }
 
 impl Fault {
-    /// A key that must not be there.
+    /// An unknown key, or one that is not allowed.
     pub(super) fn key(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), is_key: true, message: message.into() }
     }
@@ -31,17 +31,17 @@ impl Fault {
         Self { path: path.into(), is_key: false, message: message.into() }
     }
 
-    /// The same fault with a path that begins at the table `outer`.
+    /// Prepends the table `outer` to the path.
     pub(super) fn within(self, outer: &str) -> Self {
         Self { path: format!("{outer}.{}", self.path), ..self }
     }
 }
 
-/// The origin of each key that is not a default: that of the key, and that of its value.
+/// The origins of each key that is set, and of its value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins(BTreeMap<String, (String, String)>);
 
-/// Two configurations with the same values are equal, wherever the values came from.
+/// Always equal: configurations with the same values are equal, whatever their origins.
 impl PartialEq for Origins {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -55,7 +55,8 @@ impl Origins {
     /// [`Error::Config`] with line and column if it is not TOML.
     pub(super) fn read(&mut self, file: &Path, text: &str) -> Result<Table> {
         let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        // Line and column count from 1; columns count characters. Those of a long list on one line are counted on from the last.
+        // Lines and columns start at 1; columns count characters. Counting continues from the last position, so that a
+        // long list on one line is not counted from its start for each item.
         let last = Cell::new((0, 0));
         let position = |byte: usize| {
             let line = starts.partition_point(|start| *start <= byte);
@@ -95,7 +96,7 @@ impl Origins {
         self.0.insert(path.to_owned(), (origin.to_owned(), origin.to_owned()));
     }
 
-    /// The error that reports `fault` with its origin.
+    /// Converts `fault` to an error with its origin.
     pub(super) fn error(&self, fault: &Fault) -> Error {
         let mut path = fault.path.as_str();
         loop {
@@ -104,7 +105,7 @@ impl Origins {
                     let origin = if fault.is_key || path != fault.path { key } else { value };
                     return Error::config(origin, format!("{}: {}", fault.path, fault.message));
                 }
-                // A missing key is reported at the table around it.
+                // A missing key is reported at the position of its table.
                 (None, Some((outer, _))) => path = outer,
                 (None, None) => return Error::config(&fault.path, &fault.message),
             }

@@ -1,4 +1,4 @@
-//! A configuration as a documented file.
+//! Prints a configuration as a documented file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,11 +10,12 @@ use super::schema::Schema;
 use crate::error::{Error, Result};
 
 impl Config {
-    /// The whole configuration as a TOML file: every key with its documentation, its accepted values and its default. Read
-    /// again, it is the same configuration apart from secrets, which are left out: the token, the database and passwords.
+    /// The configuration as a TOML file: every key with its documentation, its accepted values and its default. It
+    /// reads back as the same configuration, except for secrets, which are omitted: the token, the database and
+    /// passwords.
     ///
     /// # Errors
-    /// [`Error::Config`] if a path is not in UTF-8, which TOML cannot hold.
+    /// [`Error::Config`] if a path is not valid UTF-8, which TOML requires.
     pub fn to_toml(&self) -> Result<String> {
         let table = self.table()?;
         let mut out = String::from("# The configuration of Kiln.\n");
@@ -34,7 +35,7 @@ impl Config {
     }
 }
 
-/// Appends the documentation of the tables `name`, and the tables.
+/// Appends the documentation of the tables `name`, and the tables themselves.
 fn append_tables<T: Serialize>(out: &mut String, name: &str, title: &str, tables: &T, is_empty: bool) -> Result<()> {
     append(out, format_args!("\n# {title} with these keys:\n"));
     for (key, schema) in Schema::root().key(name).and_then(Schema::items).into_iter().flat_map(Schema::keys) {

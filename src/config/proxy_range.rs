@@ -1,4 +1,4 @@
-//! Which proxies' forwarding headers are honored.
+//! Address ranges of trusted proxies.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Addresses of proxies: an address, a range in CIDR notation such as `10.0.0.0/8`, or a named group.
+/// The addresses of proxies: a single address, a range in CIDR notation such as `10.0.0.0/8`, or a named group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
@@ -16,17 +16,17 @@ pub enum ProxyRange {
     Loopback,
     /// `private`: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and `fc00::/7`.
     Private,
-    /// The addresses that begin with the first `prefix_bits` bits of `address`.
+    /// The addresses that have the first `prefix_bits` bits of `address`.
     Network {
         /// An address of the range.
         address: IpAddr,
-        /// Bits that all addresses share: at most 32 of IPv4, 128 of IPv6.
+        /// The length of the common prefix in bits: at most 32 for IPv4, 128 for IPv6.
         prefix_bits: u8,
     },
 }
 
 impl ProxyRange {
-    /// Whether `address` is one of these. An IPv4 address that is written as IPv6 counts as IPv4.
+    /// Whether the range contains `address`. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn contains(self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         match (self, address) {
@@ -35,14 +35,14 @@ impl ProxyRange {
             (Self::Private, IpAddr::V6(address)) => address.is_unique_local(),
             (Self::Network { address: first, prefix_bits }, address) => {
                 let ([first, first_width], [other, other_width]) = (bits(first), bits(address));
-                let rest = first_width.saturating_sub(u128::from(prefix_bits));
-                first_width == other_width && (first ^ other).checked_shr(rest as u32).unwrap_or(0) == 0
+                let host_bits = first_width.saturating_sub(u128::from(prefix_bits));
+                first_width == other_width && (first ^ other).checked_shr(host_bits as u32).unwrap_or(0) == 0
             }
         }
     }
 }
 
-/// The bits of an address, and how many there are.
+/// The bits of an address, and their number.
 fn bits(address: IpAddr) -> [u128; 2] {
     match address {
         IpAddr::V4(address) => [u128::from(address.to_bits()), 32],
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_has_the_addresses_within_it_and_no_others() {
+    fn a_range_contains_exactly_its_addresses() {
         for (range, inside, outside) in [
             ("192.0.2.7", "192.0.2.7 ::ffff:192.0.2.7", "192.0.2.6 192.0.3.7 ::c000:207 ::1"),
             ("10.1.0.0/16", "10.1.0.0 10.1.255.255", "10.2.0.0 11.1.0.0 ::a01:0"),

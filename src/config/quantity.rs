@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct TimeSpan(u64);
 
 impl TimeSpan {
-    /// The units, the unit of 1 first.
+    /// The units with their factors, the unit of 1 first.
     const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
 
     /// A duration of this many seconds.
@@ -46,7 +46,7 @@ impl TimeSpan {
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// The units, the unit of 1 first.
+    /// The units with their factors, the unit of 1 first.
     const UNITS: [(&str, u64); 9] = [
         ("B", 1),
         ("kB", 1000),
@@ -70,8 +70,8 @@ impl ByteSize {
     }
 }
 
-/// Reads a number and the unit behind it, in any case; a number without one counts `units`' first. `None` if it is
-/// negative, no number, beyond `u64`, or a fraction below one.
+/// Reads a number with an optional unit in any case; without a unit, the number is in the unit of 1. `None` if it is
+/// negative, not a number, exceeds `u64`, or is a fraction below 1.
 fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
@@ -88,7 +88,7 @@ fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     (1.0..u64::MAX as f64).contains(&product).then_some(product as u64)
 }
 
-/// Writes an amount with the largest unit that it is a whole multiple of; `units` begin with the unit of 1.
+/// Writes an amount in the largest of `units` of which it is a multiple. The first unit is the unit of 1.
 fn write(amount: u64, units: &[(&str, u64)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let fits = |(_, factor): &&(&str, u64)| amount > 0 && amount.is_multiple_of(*factor);
     let largest = units.iter().filter(fits).max_by_key(|(_, factor)| *factor).or(units.first());
@@ -121,20 +121,20 @@ pub(super) fn optional_scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     scalar(deserializer).map(Some)
 }
 
-/// Reads, prints and (de)serializes `$type`.
+/// Implements parsing, printing and (de)serialization of `$type`.
 macro_rules! quantity {
     ($type:ident, $parameter:literal, $example:literal) => {
         impl std::str::FromStr for $type {
             type Err = crate::error::Error;
 
             fn from_str(text: &str) -> crate::error::Result<Self> {
-                let why = || {
+                let invalid = || {
                     crate::error::Error::invalid(
                         const { crate::parameter::Parameter::new($parameter) },
                         format!(concat!("`{}` is not a ", $example), text),
                     )
                 };
-                read(text, &Self::UNITS).map(Self).ok_or_else(why)
+                read(text, &Self::UNITS).map(Self).ok_or_else(invalid)
             }
         }
 

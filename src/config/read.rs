@@ -1,4 +1,4 @@
-//! `crs`, `order`, … of a layer or a job: how its inputs are read.
+//! The keys `crs`, `order`, … of a layer or a job: options for reading its inputs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,31 +10,35 @@ use crate::layer::InputOptions;
 use crate::source::{AxisOrder, Quote, ReadOptions};
 
 with_defaults! {
-    /// How inputs are read: keys of a layer or a job.
+    /// Options for reading inputs: keys of a layer or a job.
     pub struct ReadConfig {
-        /// Coordinate reference system of the inputs, such as EPSG:25832. If it is missing, the one that they declare, else WGS 84.
+        /// Coordinate reference system of the inputs, such as EPSG:25832. If it is missing, that of the input, else WGS
+        /// 84.
         pub crs: Option<String>,
-        /// Order of the coordinates in pairs without names. If it is missing, that of the format.
+        /// Axis order of coordinate pairs without names. If it is missing, that of the format.
         #[schemars(extend("enum" = AxisOrder::WORDS))]
         pub order: Option<String>,
-        /// Format of the times: a pattern such as %d.%m.%Y %H:%M, excel, unix-s, unix-ms, unix-us or unix-ns. If it is missing, it
-        /// is found out from the column.
+        /// Format of the times: a pattern such as %d.%m.%Y %H:%M, excel, unix-s, unix-ms, unix-us or unix-ns. If it is
+        /// missing, it is detected from the column.
         pub time_format: Option<String>,
-        /// Whether the day comes before the month in dates such as 05/01/2024. If it is missing, it is found out from the column.
+        /// Whether the day comes before the month in dates such as 05/01/2024. If it is missing, it is detected from
+        /// the column.
         pub day_first: Option<bool>,
-        /// Character encoding of the inputs, such as windows-1252. If it is missing, that of the byte order mark, else UTF-8.
+        /// Character encoding of the inputs, such as windows-1252. If it is missing, that of the byte order mark, else
+        /// UTF-8.
         pub encoding: Option<String>,
-        /// Quoting of the fields of a CSV: none if quotes are text. If it is missing, it is found out from the file.
+        /// Quoting of CSV fields: none if quotes are ordinary characters. If it is missing, it is detected from the
+        /// file.
         #[schemars(extend("enum" = Quote::WORDS))]
         pub quote: Option<String>,
-        /// Path of the list of records within a JSON document, such as data.items, or the table of a GeoPackage. If it is missing,
-        /// the document, or its only list of objects; the only table.
+        /// Path of the array of records in a JSON document, such as data.items, or the name of a GeoPackage table. If
+        /// it is missing, the document, or its only array of objects; the only table.
         pub records: Option<String>,
     }
 }
 
 impl ReadConfig {
-    /// The keys that are set, with their texts.
+    /// The keys that are set, with their values as text.
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let Self { crs, order, time_format, day_first, encoding, quote, records } = self;
         let day_first = day_first.map(|day_first| if day_first { "true" } else { "false" });
@@ -49,7 +53,7 @@ impl ReadConfig {
         self.pairs().next().map(|(name, _)| name)
     }
 
-    /// The options that the keys set, or the key at fault.
+    /// Parses the options.
     pub(super) fn options(&self) -> Result<ReadOptions, Fault> {
         read_options::<InputOptions>(self.pairs()).map(|options| options.read_options())
     }

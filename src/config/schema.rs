@@ -19,12 +19,13 @@ static ROOT: LazyLock<Json> = LazyLock::new(|| {
     // Only the serialization contract keeps the order of declaration: its `required` lists all keys, while `properties`
     // are sorted.
     let settings = SchemaSettings::draft07().for_serialize().with(|settings| settings.inline_subschemas = true);
-    let settings = settings.with_transform(RecursiveTransform(fit_to_toml));
+    let settings = settings.with_transform(RecursiveTransform(adapt_to_toml));
     settings.into_generator().into_root_schema_for::<Config>().to_value()
 });
 
-/// TOML has no null: an optional key is left out. No text is empty, apart from parameters of a style, which validate it.
-fn fit_to_toml(schema: &mut schemars::Schema) {
+/// Removes null, which TOML does not have: an optional key is omitted. Strings must not be empty, except style
+/// parameters, which are validated by the style.
+fn adapt_to_toml(schema: &mut schemars::Schema) {
     for keyword in ["type", "enum"] {
         if let Some(Json::Array(items)) = schema.get_mut(keyword) {
             items.retain(|item| !item.is_null() && item != "null");
@@ -35,9 +36,9 @@ fn fit_to_toml(schema: &mut schemars::Schema) {
     {
         schema.insert("type".into(), only.clone());
     }
-    // The default of a section is that of its keys, and that of a key which must not be empty is to leave it out.
-    let is_left_out = |default: &Json| default.is_null() || default == "" || schema.get("minItems").is_some();
-    if schema.get("default").is_some_and(is_left_out) || schema.get("properties").is_some() {
+    // A section has no default of its own, only its keys have. An empty default means that the key is omitted.
+    let is_omitted = |default: &Json| default.is_null() || default == "" || schema.get("minItems").is_some();
+    if schema.get("default").is_some_and(is_omitted) || schema.get("properties").is_some() {
         schema.remove("default");
     }
     let is = |name: &str| has_type(schema.as_value(), name);
@@ -48,14 +49,14 @@ fn fit_to_toml(schema: &mut schemars::Schema) {
 
 fn has_type(schema: &Json, name: &str) -> bool {
     let types = &schema["type"];
-    types == name || types.as_array().is_some_and(|types| types.iter().any(|own| own == name))
+    types == name || types.as_array().is_some_and(|types| types.iter().any(|other| other == name))
 }
 
 impl Config {
     /// The JSON schema of a configuration file, for editors.
     pub fn schema() -> Json {
         let mut schema = schemars::Schema::try_from(ROOT.clone()).unwrap_or_default();
-        // No key is required: each has a default, or may be left out.
+        // No key is required: each has a default or is optional.
         RecursiveTransform(|schema: &mut schemars::Schema| drop(schema.remove("required"))).transform(&mut schema);
         schema.to_value()
     }
@@ -66,12 +67,12 @@ impl Config {
 pub(super) struct Schema(&'static Json);
 
 impl Schema {
-    /// The schema of a whole file.
+    /// The schema of a configuration file.
     pub(super) fn root() -> Self {
         Self(&ROOT)
     }
 
-    /// The sections by name, without those that have no keys of their own: layers and jobs.
+    /// The sections by name, except layers and jobs, which contain further tables.
     pub(super) fn sections() -> impl Iterator<Item = (&'static str, Self)> {
         Self::root().keys().filter(|(_, section)| section.0.get("properties").is_some())
     }
@@ -84,8 +85,8 @@ impl Schema {
 
     /// The schema of the key `name` of a table.
     pub(super) fn key(self, name: &str) -> Option<Self> {
-        let others = || self.0.get("additionalProperties").filter(|schema| schema.is_object());
-        self.0["properties"].get(name).or_else(others).map(Self)
+        let additional = || self.0.get("additionalProperties").filter(|schema| schema.is_object());
+        self.0["properties"].get(name).or_else(additional).map(Self)
     }
 
     /// The schema of the items of a list, or of the tables of a map.
@@ -93,10 +94,10 @@ impl Schema {
         self.0.get("items").or_else(|| self.0.get("additionalProperties")).filter(|items| items.is_object()).map(Self)
     }
 
-    /// The schema of the key `path`, such as `images.ttl`, of a section.
+    /// The schema of the key at `path`, such as `images.ttl`.
     ///
     /// # Errors
-    /// That there is no such key, with similar ones.
+    /// A message with similar keys if there is no such key.
     pub(super) fn find(path: &str) -> Result<Self, String> {
         let (section, name) = path.split_once('.').unwrap_or((path, ""));
         let keys = Self::root().key(section).ok_or_else(|| Self::root().unknown("", section))?;
@@ -108,12 +109,12 @@ impl Schema {
         self.0["description"].as_str().unwrap_or_default()
     }
 
-    /// The default; a key without one may be left out.
+    /// The default; `None` for an optional key.
     pub(super) fn default(self) -> Option<&'static Json> {
         self.0.get("default")
     }
 
-    /// A value for example.
+    /// An example of a value.
     pub(super) fn example(self) -> &'static Json {
         &self.0["examples"][0]
     }
@@ -136,7 +137,7 @@ impl Schema {
         (bound("minimum").unwrap_or(f64::NEG_INFINITY), bound("maximum").unwrap_or(f64::INFINITY))
     }
 
-    /// The names of an enumeration.
+    /// The values of an enumeration.
     fn choices(self) -> Option<Vec<String>> {
         let text = |json: &Json| json.as_str().map_or_else(|| json.to_string(), str::to_owned);
         let documented = || Some(self.0["oneOf"].as_array()?.iter().map(|choice| text(&choice["const"])).collect());
@@ -146,7 +147,7 @@ impl Schema {
         Some(names)
     }
 
-    /// Validates `value`, which stands at `path`.
+    /// Validates `value`, whose key is `path`.
     pub(super) fn check(self, path: &str, value: &Value) -> Result<(), Fault> {
         match (value, self.items()) {
             (Value::Table(table), _) if self.is("object") => table.iter().try_for_each(|(name, value)| {
@@ -162,7 +163,7 @@ impl Schema {
                 list.iter().enumerate().try_for_each(|(i, item)| items.check(&format!("{path}[{i}]"), item))
             }
             _ if self.accepts(value) => Ok(()),
-            _ => Err(Fault::value(path, self.refusal(path, value))),
+            _ => Err(Fault::value(path, self.describe_invalid(path, value))),
         }
     }
 
@@ -184,8 +185,8 @@ impl Schema {
             list.len() as u64 >= self.0["minItems"].as_u64().unwrap_or(0)
                 && self.items().is_none_or(|items| list.iter().all(|item| items.accepts(item)))
         });
-        let (least, most) = self.range();
-        let is_in_range = |text: &String| self.amount(text).is_some_and(|amount| (least..=most).contains(&amount));
+        let (min, max) = self.range();
+        let is_in_range = |text: &String| self.amount(text).is_some_and(|amount| (min..=max).contains(&amount));
         is_type
             && are_items
             && texts.iter().all(|text| text.len() as u64 >= self.0["minLength"].as_u64().unwrap_or(0))
@@ -193,7 +194,7 @@ impl Schema {
             && self.format().is_none_or(|(.., has_format)| has_format(&texts.join("\n")))
     }
 
-    /// The number that `text` stands for, in seconds or bytes if it has a unit.
+    /// Parses a number, a duration in seconds or a size in bytes.
     fn amount(self, text: &str) -> Option<f64> {
         match self.0["format"].as_str() {
             Some("time-span") => text.parse().ok().map(|span: TimeSpan| span.as_secs() as f64),
@@ -204,8 +205,8 @@ impl Schema {
 
     /// The description of the accepted values, as the end of a sentence.
     pub(super) fn accepted(self) -> String {
-        let (least, most) = self.range();
-        let (first, last) = (least as u64, most as u64);
+        let (min, max) = self.range();
+        let (first, last) = (min as u64, max as u64);
         if let Some(names) = self.choices() {
             return format!("one of {}", names.join(", "));
         }
@@ -224,17 +225,17 @@ impl Schema {
             _ if self.is("boolean") => "true or false".into(),
             _ if self.is("integer") => format!("a whole number from {} to {}", grouped(first), grouped(last)),
             _ if self.is("number") && self.is("string") => "a string or a number".into(),
-            _ if self.is("number") => format!("a number from {least} to {most}"),
+            _ if self.is("number") => format!("a number from {min} to {max}"),
             _ if self.is("array") && self.items().is_some_and(|items| items.is("object")) => "a list of tables".into(),
             _ if self.is("array") => "a list of strings".into(),
             _ if self.is("object") => "a table".into(),
-            _ => "a string that is not empty".into(),
+            _ => "a non-empty string".into(),
         }
     }
 
-    /// The message that `value` is invalid at `path`, with what would be accepted.
-    fn refusal(self, path: &str, value: &Value) -> String {
-        const LONGEST: usize = 60;
+    /// The error message for an invalid `value` at `path`, with the accepted values.
+    fn describe_invalid(self, path: &str, value: &Value) -> String {
+        const MAX_CHARS: usize = 60;
         let accepted = self.accepted();
         let is_nested = path.contains('[');
         match accepted.as_str() {
@@ -246,29 +247,29 @@ impl Schema {
             _ if self.is_secret() || self.0["format"] == "input" => return format!("the value is not {accepted}"),
             _ => {}
         }
-        let mut shown = value.to_string().replace('\n', " ");
-        if let Some((at, _)) = shown.char_indices().nth(LONGEST) {
-            shown.truncate(at);
-            shown.push('…');
+        let mut text = value.to_string().replace('\n', " ");
+        if let Some((at, _)) = text.char_indices().nth(MAX_CHARS) {
+            text.truncate(at);
+            text.push('…');
         }
-        format!("{shown} is not {accepted}")
+        format!("{text} is not {accepted}")
     }
 
-    /// The message that the table at `path` has no key `name`, with similar ones and all that there are.
+    /// The error message for an unknown key `name` of the table at `path`, with similar keys and the list of all keys.
     fn unknown(self, path: &str, name: &str) -> String {
         let names: Vec<_> = self.keys().map(|(name, _)| name).collect();
         let near = nearest(name, names.iter().copied(), normalized);
         let hint = if near.is_empty() { in_other_section(name) } else { did_you_mean(&near) };
         let names = names.join(", ");
         match self.0["title"].as_str() {
-            _ if path.is_empty() => format!("no such section; {hint}there are {names}"),
+            _ if path.is_empty() => format!("no such section; {hint}the sections are {names}"),
             Some(title) => format!("no such key; {hint}{title} has {names}"),
             None => format!("no such key; {hint}{path} has {names}"),
         }
     }
 
-    /// The value that `text`, of an environment variable or a flag, stands for; commas separate the items of a list. What
-    /// cannot be read stays a text, which is refused with what would be accepted.
+    /// Parses the text of an environment variable or a flag; commas separate the items of a list. Invalid text is
+    /// returned as a string, which validation then rejects.
     pub(super) fn read(self, text: &str) -> Value {
         let trimmed = text.trim();
         let string = |text: &str| Value::String(text.to_owned());
@@ -285,7 +286,7 @@ impl Schema {
     }
 }
 
-/// A string or a number as text, or each item of a list of them.
+/// The text of a string or a number, or of each item of a list.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
@@ -294,22 +295,22 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// The question whether the key of that name in another section was meant.
+/// Suggests the keys of the same name in other sections.
 fn in_other_section(name: &str) -> String {
-    let same = |section, keys: Schema| {
-        let found = keys.keys().find(|(key, _)| *key == normalized(name));
-        found.map(|(key, _)| format!("{section}.{key}"))
+    let path_in = |section, keys: Schema| {
+        let same = keys.keys().find(|(key, _)| *key == normalized(name));
+        same.map(|(key, _)| format!("{section}.{key}"))
     };
-    let paths: Vec<_> = Schema::sections().filter_map(|(section, keys)| same(section, keys)).collect();
+    let paths: Vec<_> = Schema::sections().filter_map(|(section, keys)| path_in(section, keys)).collect();
     did_you_mean(&paths.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// A name as it is compared: in lower case and with underscores.
+/// Normalizes a name for comparison: lower case and underscores.
 pub(super) fn normalized(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_")
 }
 
-/// A number with its thousands apart, as TOML takes it: `1_000_000`.
+/// Formats a number with separators between thousands, as in TOML: `1_000_000`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
@@ -340,14 +341,14 @@ mod tests {
         toml.parse().unwrap()
     }
 
-    /// Asserts that the `valid` values, separated by spaces and bars, are accepted, and the `invalid` ones refused.
+    /// Asserts that the `valid` values, separated by ` | `, are accepted, and the `invalid` values rejected.
     #[track_caller]
     fn check(schema: Schema, valid: &str, invalid: &str) {
         for toml in valid.split(" | ") {
             assert!(schema.check("a", &value(toml)).is_ok(), "{schema:?} should accept {toml}");
         }
         for toml in invalid.split(" | ") {
-            assert!(schema.check("a", &value(toml)).is_err(), "{schema:?} should refuse {toml}");
+            assert!(schema.check("a", &value(toml)).is_err(), "{schema:?} should reject {toml}");
         }
     }
 
@@ -409,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_become_values() {
+    fn texts_are_parsed_by_type() {
         let read = |name: &str, text: &str| schema(json!({ "type": name })).read(text);
         assert_eq!(read("integer", "1_000"), value("1000"));
         assert_eq!(read("integer", "many"), value("\"many\""));
@@ -422,8 +423,8 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart() {
-        let accepted = |most: u64| schema(json!({ "type": "integer", "minimum": 0, "maximum": most })).accepted();
+    fn thousands_are_separated() {
+        let accepted = |max: u64| schema(json!({ "type": "integer", "minimum": 0, "maximum": max })).accepted();
         assert_eq!(accepted(1_234_567), "a whole number from 0 to 1_234_567");
         assert_eq!(accepted(999), "a whole number from 0 to 999");
         assert_eq!(accepted(100_000), "a whole number from 0 to 100_000");
@@ -446,9 +447,9 @@ mod tests {
                 assert_eq!(default.is_none(), key.default().is_none(), "{path}");
                 let value = default.unwrap_or_else(|| key.example().to_string().parse().unwrap());
                 assert_eq!(key.check(&path, &value), Ok(()));
-                let alone =
+                let single =
                     Table::from_iter([(section.to_owned(), Table::from_iter([(name.to_owned(), value)]).into())]);
-                assert!(alone.try_into::<Config>().is_ok(), "{path}");
+                assert!(single.try_into::<Config>().is_ok(), "{path}");
             }
         }
     }
@@ -496,9 +497,9 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_radius_is_that_of_a_kernel() {
-        let (key, most) = (Schema::find("limits.radius_px").unwrap(), crate::raster::Kernel::MAX_RADIUS_PX);
-        assert!(key.accepts(&Value::Float(most)) && !key.accepts(&Value::Float(most + 1.0)));
+    fn the_maximum_radius_is_that_of_a_kernel() {
+        let (key, max) = (Schema::find("limits.radius_px").unwrap(), crate::raster::Kernel::MAX_RADIUS_PX);
+        assert!(key.accepts(&Value::Float(max)) && !key.accepts(&Value::Float(max + 1.0)));
     }
 
     #[test]
@@ -513,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn the_declared_order_is_that_of_the_keys() {
+    fn keys_are_in_the_order_of_declaration() {
         let server = Schema::root().key("server").unwrap();
         let names: Vec<_> = server.keys().map(|(name, _)| name).collect();
         let printed = toml::to_string(&ServerConfig { token: None, ..ServerConfig::default() }).unwrap();

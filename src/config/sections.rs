@@ -1,4 +1,4 @@
-//! The sections of a configuration, apart from layers and jobs.
+//! The sections of a configuration, except layers and jobs.
 //!
 //! The doc comment of a key is its documentation in [`Config::to_toml`](super::Config::to_toml) and in the schema.
 
@@ -14,8 +14,8 @@ use super::{ByteSize, ProxyRange, TimeSpan, Token};
 use crate::geo::{Canvas, Projection};
 use crate::images::RetentionLimits;
 
-/// Declares structs whose fields have their default beside them, in the syntax of RFC 3681, which is not stable yet. A field
-/// without one has the default of its type.
+/// Declares structs with default field values, in the syntax of RFC 3681, which is not stable yet. Without a value, a
+/// field has the default of its type.
 macro_rules! with_defaults {
     ($($(#[$meta:meta])* pub struct $name:ident {
         $($(#[$key:meta])* pub $field:ident: $type:ty $(= $default:expr)?,)*
@@ -46,15 +46,17 @@ with_defaults! {
         #[serde(deserialize_with = "listen")]
         #[schemars(with = "String", extend("type" = ["string", "integer"], "format" = "address"))]
         pub listen: SocketAddr = SocketAddr::new(LOOPBACK, 3000),
-        /// Base of the URLs in responses, for a server behind a proxy. If it is missing, a trusted proxy's headers give it.
+        /// Base of the URLs in responses, for a server behind a proxy. If it is missing, the headers of a trusted proxy
+        /// set it.
         #[serde(deserialize_with = "base_url")]
         #[schemars(extend("format" = "url"), example = &"https://maps.example.org/heat")]
         pub base_url: Option<String>,
-        /// Proxies whose headers X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix, or Forwarded, give the base of the
-        /// URLs in responses. The proxy has to set or remove all of them. Headers of other peers are ignored.
+        /// Trusted proxies. Their headers X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix, or Forwarded, set
+        /// the base of the URLs in responses. The proxy must set or remove all of them. Headers of other peers are
+        /// ignored.
         #[schemars(extend("format" = "proxies"))]
         pub trusted_proxies: Vec<ProxyRange>,
-        /// Threads that render. If it is missing, one per processor.
+        /// Number of render threads. If it is missing, one per processor.
         #[schemars(range(min = 1, max = 1024), example = 4)]
         pub render_threads: Option<usize>,
         /// Maximum number of requests that wait for a render thread.
@@ -75,8 +77,8 @@ with_defaults! {
         #[serde(deserialize_with = "empty_tile")]
         #[schemars(with = "serde_json::Value", extend("enum" = ["200", 200, "204", 204, "404", 404]))]
         pub empty_tile: EmptyTile,
-        /// Bearer token required for write requests. It is never printed. If it is missing, only clients on this machine may
-        /// write, and only while the server listens on a loopback address.
+        /// Bearer token required for write requests. It is never printed. If it is missing, only clients on this
+        /// machine may write, and only while the server listens on a loopback address.
         #[schemars(extend("format" = "token"), example = &"a-long-random-text")]
         pub token: Option<Token>,
     }
@@ -92,17 +94,18 @@ with_defaults! {
 
     /// `[postgis]`: a database whose tables are layers.
     pub struct PostgisConfig {
-        /// URL of the database. It is never printed. If it is missing, `DATABASE_URL` names the database.
+        /// URL of the database. It is never printed. If it is missing, that of the variable `DATABASE_URL`.
         #[schemars(extend("format" = "database-url"), example = &"postgres://user@host/name")]
         pub url: Option<Token>,
-        /// Whether every table and view with points is a layer, or only those under `[layers.NAME]`.
+        /// Whether all tables and views with points are layers, rather than only those under `[layers.NAME]`.
         pub discover: bool = true,
         /// Maximum number of concurrent connections, apart from one or two that watch tables for changes.
         #[schemars(range(min = 1, max = 1000))]
         pub connections: usize = 8,
         /// Timeout of a statement.
         pub timeout: TimeSpan = TimeSpan::from_secs(30),
-        /// Interval at which tables are read again. If it is missing, they are when the database reports changes.
+        /// Interval at which tables are read again. If it is missing, a table is read again when the database reports a
+        /// change.
         #[schemars(example = &"30s")]
         pub refresh: Option<TimeSpan>,
     }
@@ -173,7 +176,7 @@ with_defaults! {
         pub folders: Vec<PathBuf>,
     }
 
-    /// `[bridge]`: requests of the old page.
+    /// `[bridge]`: requests of the legacy PHP page.
     pub struct BridgeConfig {
         /// Layer of the requests. If it is missing, the first by name.
         #[schemars(extend("format" = "layer"), example = &"cities")]
@@ -185,11 +188,11 @@ with_defaults! {
 
     /// `[page]`: the map page.
     pub struct PageConfig {
-        /// Tiles of the base map, which browsers request from their server. If it is missing, the page draws outlines of the
-        /// land.
+        /// Tiles of the base map, which browsers request from their server. If it is missing, the page draws outlines
+        /// of the land.
         #[schemars(extend("format" = "tile-url"), example = &"https://tiles.example.org/{z}/{x}/{y}.png")]
         pub basemap: Option<String>,
-        /// Attribution of the base map, as HTML. If it is missing, there is none.
+        /// Attribution of the base map, as HTML. If it is missing, none is shown.
         #[schemars(example = &"© Example Maps")]
         pub attribution: Option<String>,
     }
@@ -206,14 +209,14 @@ with_defaults! {
 /// The response for a tile without data; written as the HTTP status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EmptyTile {
-    /// `200`: a transparent image of the tile's size, which every client can draw.
+    /// `200`: a transparent image of the tile's size, which every client supports.
     #[default]
     #[serde(rename = "200")]
     Transparent,
     /// `204`: no content, which saves the bytes for clients that accept it.
     #[serde(rename = "204")]
     NoContent,
-    /// `404`: not found, upon which some clients draw a larger tile of a lower zoom.
+    /// `404`: not found. Some clients then show a tile of a lower zoom.
     #[serde(rename = "404")]
     NotFound,
 }
@@ -256,24 +259,24 @@ pub(super) enum ProjectionName {
 }
 
 impl ImagesConfig {
-    /// The limits of the folder.
-    pub fn keep(&self) -> RetentionLimits {
+    /// The retention limits of the folder.
+    pub fn retention_limits(&self) -> RetentionLimits {
         let (ttl_s, max_bytes) = (self.ttl.as_secs(), self.max_size.bytes());
         RetentionLimits { ttl_s, max_count: self.max_count, max_bytes, ..RetentionLimits::default() }
     }
 }
 
 impl PageConfig {
-    /// The origin of the base map's tiles for a content security policy; `None` where that is this server.
+    /// The origin of the base map's tiles for a content security policy; `None` if it is this server.
     pub fn basemap_origin(&self) -> Option<String> {
         let (scheme, rest) = self.basemap.as_deref()?.split_once("://")?;
         let host = rest.split('/').next().unwrap_or_default();
-        // Leaflet's placeholder of a subdomain.
+        // The subdomain placeholder of Leaflet.
         Some(format!("{scheme}://{}", host.replace("{s}", "*")))
     }
 }
 
-/// The host of a port without one: the default must not expose the server.
+/// The default host of a port without a host, which must not expose the server to the network.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Reads an address and port, or a port alone as `3000` or `:3000`.

@@ -14,7 +14,7 @@ use crate::parameter::Parameter;
 use crate::parameters::{Declaration, ParameterSet};
 use crate::spelling::{did_you_mean, nearest};
 
-/// Parameters of a style by name, each as [`StyleOptions::set`] takes it.
+/// Parameters of a style by name, with the texts that [`StyleOptions::set`] accepts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(schema_with = "schema")]
@@ -47,11 +47,11 @@ impl StyleConfig {
         self.0.iter().map(|(name, Scalar(text))| (name.clone(), text.clone())).collect()
     }
 
-    /// The options that the parameters set.
+    /// Parses and checks the style options.
     pub(super) fn options(&self) -> Result<StyleOptions, Fault> {
         let options: StyleOptions =
             read_options(self.0.iter().map(|(name, Scalar(text))| (name.as_str(), text.as_str())))?;
-        // Any scheme serves to check whether the options agree: the files of schemes are not known here.
+        // Scheme files are not known here, so the check for contradictions uses the default scheme.
         match options.resolve(|_| Style::new().map(|style| style.scheme)).map_err(parts) {
             Ok(_) => Ok(options),
             Err((parameter, message)) => Err(Fault::value(parameter.map_or("", Parameter::key), message)),
@@ -59,7 +59,7 @@ impl StyleConfig {
     }
 }
 
-/// The options that a table sets.
+/// Parses options from the names and values of a table.
 pub(crate) fn read_options<'t, S: ParameterSet>(
     table: impl IntoIterator<Item = (&'t str, &'t str)>,
 ) -> Result<S, Fault> {
@@ -79,7 +79,7 @@ pub(crate) fn read_options<'t, S: ParameterSet>(
     Ok(options)
 }
 
-/// The parameter that `error` is about, if any, and its message.
+/// The parameter of an error, if it has one, and the message.
 pub(super) fn parts(error: Error) -> (Option<Parameter>, String) {
     match error {
         Error::Invalid { parameter, message } => (Some(parameter), message.with_keys()),

@@ -1,4 +1,4 @@
-//! Tests of whole configurations.
+//! Tests of configurations.
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,8 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Config> {
     Config::load(Some(&file), env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
 }
 
-/// The one line of the error.
-fn refused(outcome: Result<Config>) -> String {
+/// The error message, which must be one line.
+fn rejected(outcome: Result<Config>) -> String {
     let error = outcome.unwrap_err();
     assert!(error.is_usage(), "{error}");
     let line = error.to_string();
@@ -27,11 +27,11 @@ fn refused(outcome: Result<Config>) -> String {
 }
 
 #[test]
-fn without_a_file_and_variables_all_is_default() {
+fn without_a_file_and_variables_the_configuration_is_the_default() {
     let config = load("", &[("PATH", "/bin"), ("KILN_BLESS", "1"), ("KILN_SCHEMES", "")]).unwrap();
     assert_eq!(config, Config::default());
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:3000");
-    assert_eq!(config.images.keep(), crate::images::RetentionLimits::default());
+    assert_eq!(config.images.retention_limits(), crate::images::RetentionLimits::default());
     assert_eq!(config.bridge.projection, Projection::PlateCarree);
     config.check().unwrap();
 }
@@ -102,7 +102,7 @@ fn every_key_can_be_set_by_its_variable() {
         let config = load("", &[(variable, text)]).unwrap();
         assert_ne!(config, defaults, "{variable}");
         let reread = read(&config.to_toml().unwrap()).unwrap();
-        // What is secret is not printed.
+        // Secrets are not printed.
         let expected = if config.server.token.is_some() || config.postgis.url.is_some() { &defaults } else { &config };
         assert_eq!(&reread, expected, "{variable}");
         let (section, name) = keys().find(|(section, name)| builder::variable_of(section, name) == variable).unwrap();
@@ -115,7 +115,7 @@ fn every_key_can_be_set_by_its_variable() {
 }
 
 #[test]
-fn some_keys_have_a_short_variable_too() {
+fn some_keys_also_have_a_short_variable() {
     let config = load("", &[("KILN_STORE", "kept"), ("KILN_TOKEN", "s3cret")]).unwrap();
     assert_eq!(config.store.folder, PathBuf::from("kept"));
     assert!(config.server.token.as_ref().unwrap().is(b"s3cret"));
@@ -152,7 +152,7 @@ fn the_command_line_precedes_the_configured_database_and_that_precedes_database_
 }
 
 #[test]
-fn a_variable_or_a_flag_leaves_passwords_of_jobs_as_they_are() {
+fn variables_and_flags_do_not_change_passwords_of_jobs() {
     let url = "postgres://ann:s3cret@h/d?table=stops";
     let file = format!("[[jobs]]\nname = \"a\"\ninput = \"{url}\"\noutput = \"a.png\"\n");
     let config = load(&file, &[("KILN_IMAGES_TTL", "30m")]).unwrap();
@@ -178,10 +178,10 @@ fn rules_over_several_keys_are_reported_at_the_origin_of_the_value() {
     let config = builder.build().unwrap();
     let line = config.check().unwrap_err().to_string();
     assert!(line.starts_with("--bridge: bridge.layer: there is no layer `d`"), "{line}");
-    let place = |key: &str| config.error(key, "why").to_string();
-    assert_eq!(place("layers.b.input"), format!("{}:4:9: layers.b.input: why", path.display()));
-    assert_eq!(place("layers.b.style"), format!("{}:3:9: layers.b.style: why", path.display()));
-    assert_eq!(place("images.ttl"), "images.ttl: why");
+    let error = |key: &str| config.error(key, "invalid").to_string();
+    assert_eq!(error("layers.b.input"), format!("{}:4:9: layers.b.input: invalid", path.display()));
+    assert_eq!(error("layers.b.style"), format!("{}:3:9: layers.b.style: invalid", path.display()));
+    assert_eq!(error("images.ttl"), "images.ttl: invalid");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn the_token_is_never_printed() {
         load("[[jobs]]\nname = \"a\"\ninput = [\"postgres://ann:s3cret@h/d\", 5]", &[]),
         load("", &[("KILN_TOKEN", "s3cret with spaces")]),
     ] {
-        let line = refused(outcome);
+        let line = rejected(outcome);
         assert!(!line.contains("s3cret"), "{line}");
     }
     assert_eq!(load("[server]\ntoken = \"s3cret\"", &[("KILN_TOKEN", "")]).unwrap(), Config::default());
@@ -223,7 +223,7 @@ fn unknown_keys_are_reported_with_their_position_and_similar_keys() {
         ),
         ("database_url = \"x\"", "kiln.toml:1:1: database_url: ", "no such section"),
     ] {
-        let line = refused(read(text));
+        let line = rejected(read(text));
         assert!(line.starts_with(place) && line.contains(words), "{text}: {line}");
     }
 }
@@ -272,7 +272,7 @@ fn invalid_values_are_reported_with_what_would_be_accepted() {
         ("[images]\nttl = 1\nttl = 2", "kiln.toml:3:1: ", "not TOML"),
         ("[limits]\npoints = 99999999999999999999", "kiln.toml:2:10: ", ""),
     ] {
-        let line = refused(read(text));
+        let line = rejected(read(text));
         assert!(line.starts_with(place) && line.contains(words), "{text}: {line}");
     }
 }
@@ -288,7 +288,7 @@ fn invalid_variables_are_reported_by_name() {
         ("KILN_SERVER_QUEUE", "", "KILN_SERVER_QUEUE: server.queue: \"\" is not a whole number"),
         ("KILN_LIMITS_POINTS", "-1", "-1 is not a whole number from 1 to"),
     ] {
-        let line = refused(load("", &[(variable, text)]));
+        let line = rejected(load("", &[(variable, text)]));
         assert!(line.starts_with(variable) && line.contains(words), "{variable}={text}: {line}");
     }
 }
@@ -353,10 +353,10 @@ fn the_examples_of_the_printed_defaults_are_valid() {
 }
 
 #[test]
-fn the_committed_schema_is_that_of_the_code() {
+fn the_committed_schema_is_up_to_date() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kiln.schema.json");
     let committed: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    assert!(committed == Config::schema(), "write it anew: kiln config --schema > docs/kiln.schema.json");
+    assert!(committed == Config::schema(), "outdated; run: kiln config --schema > docs/kiln.schema.json");
 }
 
 #[test]

@@ -5,38 +5,39 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A secret text. Neither its `Debug` text nor a printed configuration contains it.
+/// A secret. Neither its `Debug` output nor a printed configuration contains it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(extend("writeOnly" = true))]
 pub struct Token(String);
 
 impl Token {
-    /// The longest token, in bytes.
+    /// The maximum length of a bearer token, in bytes.
     pub const MAX_BYTES: usize = 512;
 
-    /// The bearer token `text`; `None` if a header cannot hold it.
+    /// The bearer token `text`; `None` if it is not valid in a header.
     pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=Self::MAX_BYTES).contains(&text.len());
-        (fits && text.chars().all(|c| c.is_ascii_graphic())).then(|| Self(text.to_owned()))
+        let is_length_valid = (1..=Self::MAX_BYTES).contains(&text.len());
+        (is_length_valid && text.chars().all(|c| c.is_ascii_graphic())).then(|| Self(text.to_owned()))
     }
 
-    /// A secret that need not fit into a header.
+    /// A secret that is not sent in a header, such as a database URL.
     pub(super) fn from_text(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself.
+    /// The secret text.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether `other` is the same token. The time that the comparison takes does not depend on where they differ.
+    /// Whether `other` is the same token. The duration of the comparison does not depend on the position of a
+    /// difference.
     pub fn is(&self, other: &[u8]) -> bool {
-        let own = self.0.as_bytes();
-        // Every byte is compared before the result is known.
-        let different = (0..own.len()).fold(own.len() ^ other.len(), |different, at| {
-            different | usize::from(own[at] ^ std::hint::black_box(other.get(at).copied().unwrap_or(0)))
+        let bytes = self.0.as_bytes();
+        // Every byte is compared, without an early return.
+        let different = (0..bytes.len()).fold(bytes.len() ^ other.len(), |different, at| {
+            different | usize::from(bytes[at] ^ std::hint::black_box(other.get(at).copied().unwrap_or(0)))
         });
         std::hint::black_box(different) == 0
     }
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_same_token_is_the_same() {
+    fn only_the_same_token_is_equal() {
         let token = Token::new("s3cret-Token").unwrap();
         assert!(token.is(b"s3cret-Token"));
         for other in [&b""[..], b"s3cret-Toke", b"s3cret-Token2", b"s3cret-token", b"s3cret-Token\0", b"\0"] {

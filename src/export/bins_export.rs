@@ -1,4 +1,4 @@
-//! The points of a layer summed per cell, for data frames and databases.
+//! Exports the points of a layer summed per grid cell, for data frames and databases.
 
 use std::collections::HashMap;
 use std::io::BufWriter;
@@ -17,14 +17,14 @@ use crate::layer::{Layer, is_occupied};
 use crate::parameter::Parameter;
 use crate::source::{CoordinateSpace, Query};
 
-/// The cells to be exported.
+/// An export of the grid cells of a layer.
 #[derive(Debug)]
 pub struct BinsExport<'a> {
     /// The layer.
     pub layer: &'a Layer,
-    /// The filters of its points. Columns, weights and the stop flag are set by the export.
+    /// The filter of the points. Columns, weights and the stop flag are set by the export.
     pub query: Query<'a>,
-    /// The zooms whose pixels are the cells, at 256 pixels a tile.
+    /// The zooms whose pixels are the cells, at 256 pixels per tile.
     pub zooms: Zooms,
     /// The bounds of the centers of the cells; `None`: all cells.
     pub bounds: Option<Bounds>,
@@ -35,29 +35,30 @@ pub struct BinsExport<'a> {
 /// The result of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BinsExportReport {
-    /// Cells with points.
+    /// The number of cells with points.
     pub cells: u64,
-    /// Points in the cells of the deepest zoom.
+    /// The number of points in the cells of the highest zoom.
     pub points: u64,
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     pub bytes: u64,
 }
 
-/// Number of points and sum of weights of the cells of a block, by row and column from the north-western corner of the world.
+/// Number of points and sum of weights of the cells of a block, by row and column from the north-western corner of the
+/// world.
 type Sums = HashMap<[u32; 2], (u64, f64)>;
 
 impl BinsExport<'_> {
-    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. Until all cells are written, the target stays as
-    /// it was.
+    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. The target is replaced once all
+    /// cells are written.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the layer lies on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if
-    /// `progress` was stopped.
+    /// [`Error::Invalid`] if the layer is on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`]
+    /// if `progress` was stopped.
     pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
         if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(
                 Parameter::LAYER,
-                "the cells are those of a map, and this layer lies on a plane",
+                "cells can be exported only of layers on the globe, and this layer is on a plane",
             ));
         }
         let query = self
@@ -115,7 +116,7 @@ impl BinsExport<'_> {
         Ok(exported)
     }
 
-    /// No sums if a block has points; `None` if it has none.
+    /// Returns empty sums if a block has points, `None` if it has none.
     fn probe(&self, block: Block, cover: &TileCover, query: &Query<'_>) -> Result<Option<Sums>> {
         const COARSE_PX: u32 = 16;
         let tiles = block.tiles(cover)?;
@@ -129,17 +130,17 @@ impl BinsExport<'_> {
         let tiles = block.tiles(cover)?;
         let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(None) };
         let [west, north] = first.map(|tiles| tiles * TILE_PX);
-        let around = around(block.zoom);
+        let world_cells = world_cells(block.zoom);
         let (columns, rows) = (west..west + canvas.width(), north..north + canvas.height());
         let mut sums = Sums::new();
         let query = query.clone().with_near(Some(canvas.grow(1).bounds()));
-        // One by one, so that a sum does not depend on the threads.
+        // On one thread, in scan order, so that a sum does not depend on the number of threads.
         let mut sink = |points: Points<'_>| {
             for (i, (lon, lat)) in points.lon().iter().zip(points.lat()).enumerate() {
                 let (x, y) = Projection::Mercator.forward(*lon, *lat);
-                let [column, row] = [x.rem_euclid(1.0), y].map(|share| (share * around).floor());
-                // A point beyond the map, or with a coordinate that is not finite, is in no row.
-                let is_on_map = (0.0..around).contains(&row) && (0.0..around).contains(&column);
+                let [column, row] = [x.rem_euclid(1.0), y].map(|share| (share * world_cells).floor());
+                // Excludes points beyond the map and coordinates that are not finite.
+                let is_on_map = (0.0..world_cells).contains(&row) && (0.0..world_cells).contains(&column);
                 let (column, row) = (column as u32, row as u32);
                 if is_on_map && columns.contains(&column) && rows.contains(&row) {
                     let (count, sum) = sums.entry([row, column]).or_default();
@@ -154,20 +155,20 @@ impl BinsExport<'_> {
     }
 }
 
-/// The number of cells of a zoom around the world.
-fn around(zoom: u8) -> f64 {
+/// The number of cells per side of the world at a zoom.
+fn world_cells(zoom: u8) -> f64 {
     f64::from(TILE_PX) * f64::from(1_u32 << zoom)
 }
 
-/// A cell by its row and column.
+/// The exported cell at a row and column.
 fn bin([row, column]: [u32; 2], zoom: u8, count: u64, weight: f64) -> Bin {
-    let around = around(zoom);
-    let center = |cell: u32| (f64::from(cell) + 0.5) / around;
+    let world_cells = world_cells(zoom);
+    let center = |cell: u32| (f64::from(cell) + 0.5) / world_cells;
     let (lon, lat) = Projection::Mercator.inverse(center(column), center(row));
-    Bin { lon, lat, zoom, width_deg: 360.0 / around, count, weight }
+    Bin { lon, lat, zoom, width_deg: 360.0 / world_cells, count, weight }
 }
 
-/// Whether bounds contain a point, across the antimeridian too.
+/// Whether bounds, which may cross the antimeridian, contain a point.
 fn contains(bounds: Bounds, lon: f64, lat: f64) -> bool {
     let Bounds { west, south, east, north } = bounds;
     let east = if east < west { east + 360.0 } else { east };
@@ -175,5 +176,5 @@ fn contains(bounds: Bounds, lon: f64, lat: f64) -> bool {
     is_between && (south..=north).contains(&lat)
 }
 
-// A row or a column of the deepest zoom fits 32 bits.
+// The rows and columns of the highest zoom fit into 32 bits.
 const _: () = assert!(TileCoord::MAX_ZOOM as u32 + TILE_PX.trailing_zeros() <= 32);

@@ -1,4 +1,4 @@
-//! Squares of tiles that are rendered together, so that neighbors share the points around them.
+//! Square blocks of tiles that are rendered in one pass, so that neighboring tiles share the points around them.
 
 use super::TILE_PX;
 use crate::encode::pmtiles::tile_id;
@@ -9,14 +9,15 @@ use crate::geo::{Canvas, TileCoord, TileCover};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) zoom: u8,
-    /// In blocks, from the north-western corner of the world.
+    /// Column of the block, counted from the north-western corner of the world.
     pub(super) column: u32,
     pub(super) row: u32,
 }
 
 impl Block {
-    /// A block has 2^2 × 2^2 tiles, or the whole world where that is fewer. Larger blocks would render fewer points twice, but their
-    /// buffers were returned to the system after each block rather than reused for the next one: ten times as slow.
+    /// A block has 2² × 2² tiles, or all tiles of a zoom below 2. Larger blocks would render fewer points twice, but
+    /// their buffers were returned to the operating system after each block rather than reused for the next one: ten
+    /// times as slow.
     const SIDE_BITS: u8 = 2;
 
     /// The block of the world at zoom 0.
@@ -26,7 +27,7 @@ impl Block {
         self.zoom.min(Self::SIDE_BITS)
     }
 
-    /// The blocks of the same area a zoom deeper.
+    /// The blocks of the same area at the next zoom.
     pub(super) fn children(self) -> Vec<Self> {
         let zoom = self.zoom + 1;
         if zoom <= Self::SIDE_BITS {
@@ -36,7 +37,7 @@ impl Block {
         (0..4).map(child).collect()
     }
 
-    /// Whether the blocks of a zoom cover a smaller area than those of the zoom before.
+    /// Whether the blocks of a zoom cover a smaller area than those of the previous zoom.
     pub(super) fn splits(zoom: u8) -> bool {
         zoom > Self::SIDE_BITS
     }
@@ -67,12 +68,14 @@ impl Block {
     }
 }
 
-/// The smallest canvas of all of `tiles`, of one zoom and `side_px` pixels each, with the column and the row of its first tile;
-/// `None` without tiles.
+/// The smallest canvas that covers `tiles`, which have the same zoom and `side_px` pixels per side, with the column and
+/// row of its north-western tile; `None` without tiles.
 pub(super) fn canvas_of(tiles: &[TileCoord], side_px: u32) -> Result<Option<(Canvas, [u32; 2])>> {
-    let ends =
+    let range =
         |of: fn(TileCoord) -> u32| Some((tiles.iter().map(|t| of(*t)).min()?, tiles.iter().map(|t| of(*t)).max()?));
-    let (Some((west, east)), Some((north, south))) = (ends(TileCoord::x), ends(TileCoord::y)) else { return Ok(None) };
+    let (Some((west, east)), Some((north, south))) = (range(TileCoord::x), range(TileCoord::y)) else {
+        return Ok(None);
+    };
     let first = Canvas::tile(TileCoord::new(tiles[0].zoom(), west, north)?, side_px)?;
     let canvas = first.window(0, 0, (east - west + 1) * side_px, (south - north + 1) * side_px)?;
     Ok(Some((canvas, [west, north])))
@@ -87,7 +90,7 @@ mod tests {
     use crate::geo::Bounds;
 
     #[test]
-    fn blocks_and_their_tiles_come_in_the_order_of_an_archive_and_cover_the_world() {
+    fn blocks_and_their_tiles_are_in_archive_order_and_cover_the_world() {
         let mut blocks = vec![Block::WORLD];
         let mut next = 0;
         for zoom in 0..6 {
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canvas_shows_just_its_tiles() {
+    fn a_canvas_covers_exactly_its_tiles() {
         let tile = |x, y| TileCoord::new(5, x, y).unwrap();
         let (canvas, first) = canvas_of(&[tile(9, 12), tile(10, 11)], 256).unwrap().unwrap();
         assert_eq!((canvas.width(), canvas.height(), first), (512, 512, [9, 11]));

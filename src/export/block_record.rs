@@ -1,4 +1,4 @@
-//! The record of a finished block in the journal.
+//! The journal record of a finished block.
 
 use rusqlite::{Connection, params};
 
@@ -6,17 +6,17 @@ use super::block::Block;
 use super::block_result::Digest;
 use crate::geo::TileCoord;
 
-/// The record of a finished block.
+/// The journal record of a finished block.
 pub(super) struct BlockRecord {
     pub(super) block: Block,
     pub(super) is_occupied: bool,
     pub(super) tiles: Vec<(StoredTile, Digest)>,
-    /// The bytes of those tiles that no earlier block has.
+    /// The bytes of the tiles that are not stored yet.
     pub(super) new_bytes: Vec<u8>,
 }
 
 impl BlockRecord {
-    /// The checksum of everything in it.
+    /// The checksum of the record.
     pub(super) fn crc32(&self) -> u32 {
         let Self { block, is_occupied, tiles, new_bytes } = self;
         let mut crc32 = crc32fast::Hasher::new();
@@ -53,11 +53,11 @@ impl BlockRecord {
     }
 }
 
-/// A tile in the file of the tiles.
+/// The location of a tile in the tiles file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StoredTile {
     pub(super) tile: TileCoord,
-    /// Its first byte, counted from the end of the room for the head.
+    /// The offset of the first byte, counted from the end of the reserved header.
     pub(super) offset: u64,
     pub(super) length: u32,
 }

@@ -8,11 +8,11 @@ use crate::geo::TileCoord;
 /// The tiles of a rendered block.
 #[derive(Debug, Default)]
 pub(super) struct BlockResult {
-    /// Whether points are within reach; if not, there are none at deeper zooms either.
+    /// Whether points are within reach. If not, no higher zoom of this area has points either.
     pub(super) is_occupied: bool,
-    /// The tiles that are not empty, in archive order.
+    /// The non-empty tiles, in archive order.
     pub(super) tiles: Vec<RenderedTile>,
-    /// The bytes of the tiles, one after the other.
+    /// The concatenated bytes of the tiles.
     pub(super) bytes: Vec<u8>,
 }
 
@@ -24,12 +24,12 @@ pub(super) struct RenderedTile {
     pub(super) digest: Digest,
 }
 
-/// Identifies the bytes of a tile: their XXH3-128. Among the 4 million tiles that are compared, two different ones have the same
+/// The XXH3-128 of the bytes of a tile. Among the 4 million tiles that are compared, two different tiles have the same
 /// digest with a probability below 10⁻²⁵.
 pub(super) type Digest = u128;
 
 impl BlockResult {
-    /// Adds a tile, whose bytes `encode` appends.
+    /// Adds a tile; `encode` appends its bytes.
     pub(super) fn push(&mut self, tile: TileCoord, encode: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         let start = self.bytes.len();
         encode(&mut self.bytes)?;

@@ -1,13 +1,13 @@
-//! The journal of a tile export: the same export resumes after the blocks that an interrupted run has finished.
+//! The journal of a tile export, from which an interrupted export resumes after its last finished block.
 //!
-//! The staging directory has two files. `tiles` has the bytes of the tiles in archive order, behind room for the head of an
-//! archive: `PMTiles` and COG are completed in this file, so that no byte of a tile is copied. `journal.sqlite` has the key of
-//! the export, a row for each finished block and a row for each of its tiles.
+//! The staging directory has two files. `tiles` has the bytes of the tiles in archive order, after a reserved header:
+//! `PMTiles` and COG archives are completed in this file, so that no byte of a tile is copied. `journal.sqlite` has the
+//! key of the export, a row for each finished block and a row for each of its tiles.
 //!
-//! The transaction of a block commits after its bytes are written. A process that is killed loses only the block that it is
-//! writing: the write-ahead log is a file that the operating system already has. A power cut may lose bytes of `tiles` that the
-//! journal counts on, so each block has a checksum of its rows and bytes, and a journal is opened up to the last block whose
-//! checksum matches.
+//! The transaction of a block commits after its bytes are written. A killed process loses only the block that it is
+//! writing, since the operating system already has the contents of the write-ahead log. A power cut may lose bytes of
+//! `tiles` that the journal refers to, so each block has a checksum of its rows and bytes, and a journal is replayed up
+//! to the last block whose checksum matches.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -32,23 +32,23 @@ pub(super) struct ExportJournal {
     database_path: PathBuf,
     tiles: File,
     tiles_path: PathBuf,
-    /// Length of the room for the head.
-    head_bytes: u64,
+    /// The length of the reserved header.
+    header_bytes: u64,
     index: TileIndex,
-    /// The id of the last finished block; ids count from 1.
+    /// The id of the last finished block; ids start at 1.
     last_block: i64,
     /// The blocks that were finished when the journal was opened, and whether each is occupied.
     finished: Vec<(Block, bool)>,
 }
 
 impl ExportJournal {
-    /// The name of the file of the tiles in the staging directory.
+    /// The name of the tiles file in the staging directory.
     pub(super) const TILES: &str = "tiles";
     const DATABASE: &str = "journal.sqlite";
 
-    /// A commit writes the last page of each table: with small pages that is about 3 KB per block. The staging directory is
-    /// locked, so the database needs no locks and no shared memory of its own. Without fsync per commit, `NORMAL` keeps the
-    /// database consistent across a power cut.
+    /// A commit writes the last page of each table: with small pages that is about 3 KB per block. The staging
+    /// directory is locked, so the database needs no locks and no shared memory of its own. Without fsync per commit,
+    /// `NORMAL` keeps the database consistent across a power cut.
     const PRAGMAS: &str = "
         PRAGMA page_size = 1024;
         PRAGMA locking_mode = EXCLUSIVE;
@@ -77,20 +77,20 @@ impl ExportJournal {
         ) STRICT, WITHOUT ROWID;
     ";
 
-    /// Opens the journal of an export. The journal of another export, of another version of Kiln, or a damaged one is removed and
-    /// started again.
-    pub(super) fn open(staging: &StagingDir, key: &str, head_bytes: u64) -> Result<Self> {
+    /// Opens the journal of an export. A damaged journal, or one of another export or another version of Kiln, is
+    /// replaced with an empty one.
+    pub(super) fn open(staging: &StagingDir, key: &str, header_bytes: u64) -> Result<Self> {
         let database_path = staging.path(Self::DATABASE);
         let failed = |failure: Failure| failure.into_error(&database_path);
         if database_path.exists() {
-            match Self::resumed(staging, key, head_bytes) {
+            match Self::resume(staging, key, header_bytes) {
                 Ok(Some(journal)) => return Ok(journal),
                 Err(failure) if !failure.is_damage() => return Err(failed(failure)),
                 Ok(None) | Err(_) => {}
             }
         }
         staging.clear()?;
-        let mut database = Self::connected(staging).map_err(failed)?;
+        let mut database = Self::connect(staging).map_err(failed)?;
         let create = |database: &mut Connection| {
             let transaction = database.transaction()?;
             transaction.execute_batch(Self::SCHEMA)?;
@@ -98,20 +98,21 @@ impl ExportJournal {
             transaction.commit()
         };
         create(&mut database).map_err(|error| failed(error.into()))?;
-        let mut journal = Self::new(staging, database, head_bytes)?;
+        let mut journal = Self::new(staging, database, header_bytes)?;
         journal.truncate().map_err(failed)?;
         Ok(journal)
     }
 
-    fn connected(staging: &StagingDir) -> Result<Connection, Failure> {
+    fn connect(staging: &StagingDir) -> Result<Connection, Failure> {
         let database = sqlite::open(&staging.path(Self::DATABASE))?;
-        // A finished export removes the database, and an interrupted one replays the log.
+        // No checkpoint is needed on close: a finished export removes the database, and an interrupted one replays the
+        // log.
         database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         database.execute_batch(Self::PRAGMAS)?;
         Ok(database)
     }
 
-    fn new(staging: &StagingDir, database: Connection, head_bytes: u64) -> Result<Self> {
+    fn new(staging: &StagingDir, database: Connection, header_bytes: u64) -> Result<Self> {
         let tiles_path = staging.path(Self::TILES);
         let tiles = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&tiles_path);
         let tiles = tiles.map_err(|error| Error::io(&tiles_path, "write", error))?;
@@ -120,7 +121,7 @@ impl ExportJournal {
             database_path: staging.path(Self::DATABASE),
             tiles,
             tiles_path,
-            head_bytes,
+            header_bytes,
             index: TileIndex::default(),
             last_block: 0,
             finished: Vec::new(),
@@ -128,8 +129,8 @@ impl ExportJournal {
     }
 
     /// Opens the journal of an interrupted run; `None` if it belongs to another export.
-    fn resumed(staging: &StagingDir, key: &str, head_bytes: u64) -> Result<Option<Self>, Failure> {
-        let database = Self::connected(staging)?;
+    fn resume(staging: &StagingDir, key: &str, header_bytes: u64) -> Result<Option<Self>, Failure> {
+        let database = Self::connect(staging)?;
         let text = |sql| database.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
         if text("SELECT key FROM export")?.is_none_or(|found| found != key) {
             return Ok(None);
@@ -137,7 +138,7 @@ impl ExportJournal {
         if text("PRAGMA integrity_check(1)")?.is_none_or(|found| found != "ok") {
             return Err(Failure::Damaged);
         }
-        let mut journal = Self::new(staging, database, head_bytes)?;
+        let mut journal = Self::new(staging, database, header_bytes)?;
         journal.replay()?;
         journal.truncate()?;
         Ok(Some(journal))
@@ -147,7 +148,7 @@ impl ExportJournal {
     fn replay(&mut self) -> Result<(), Failure> {
         let failed = |error| Error::io(&self.tiles_path, "read", error);
         let mut file = BufReader::new(&self.tiles);
-        file.seek(SeekFrom::Start(self.head_bytes)).map_err(failed)?;
+        file.seek(SeekFrom::Start(self.header_bytes)).map_err(failed)?;
         let mut blocks = self.database.prepare("SELECT id, zoom, x, y, is_occupied, crc32 FROM block ORDER BY id")?;
         let mut tiles = self
             .database
@@ -180,13 +181,13 @@ impl ExportJournal {
         Ok(())
     }
 
-    /// Removes everything behind the last finished block.
+    /// Removes everything after the last finished block.
     fn truncate(&mut self) -> Result<(), Failure> {
         let transaction = self.database.transaction()?;
         transaction.execute("DELETE FROM tile WHERE block > ?1", [self.last_block])?;
         transaction.execute("DELETE FROM block WHERE id > ?1", [self.last_block])?;
         transaction.commit()?;
-        let end = self.head_bytes + self.index.length;
+        let end = self.header_bytes + self.index.length;
         let cut = self.tiles.set_len(end).and_then(|()| self.tiles.seek(SeekFrom::Start(end)));
         cut.map_err(|error| Error::io(&self.tiles_path, "write", error))?;
         Ok(())
@@ -205,17 +206,17 @@ impl ExportJournal {
         self.truncate().map_err(|failure| failure.into_error(&self.database_path))
     }
 
-    /// Appends a finished block. When the call returns, a killed process no longer loses the block.
+    /// Appends a finished block. Once the call returns, the block survives a kill of the process.
     pub(super) fn append(&mut self, block: Block, result: &BlockResult) -> Result<()> {
         let mut record =
             BlockRecord { block, is_occupied: result.is_occupied, tiles: Vec::new(), new_bytes: Vec::new() };
         let mut rest = &result.bytes[..];
         for &RenderedTile { tile, length, digest } in &result.tiles {
-            let (bytes, behind) = rest.split_at(length as usize);
-            rest = behind;
-            let known = self.index.offsets.get(&digest).copied();
-            let stored = StoredTile { tile, offset: known.unwrap_or(self.index.length), length };
-            if known.is_none() {
+            let (bytes, remaining) = rest.split_at(length as usize);
+            rest = remaining;
+            let duplicate = self.index.offsets.get(&digest).copied();
+            let stored = StoredTile { tile, offset: duplicate.unwrap_or(self.index.length), length };
+            if duplicate.is_none() {
                 record.new_bytes.extend_from_slice(bytes);
             }
             self.index.insert(stored, digest);
@@ -244,7 +245,7 @@ impl ExportJournal {
         self.index.distinct
     }
 
-    /// The length of all distinct tiles.
+    /// The total length of the distinct tiles.
     pub(super) fn tiles_bytes(&self) -> u64 {
         self.index.length
     }
@@ -268,32 +269,32 @@ impl ExportJournal {
     /// Reads the bytes of a tile.
     pub(super) fn read(&mut self, tile: StoredTile, bytes: &mut Vec<u8>) -> Result<()> {
         bytes.resize(tile.length as usize, 0);
-        let read = self.tiles.seek(SeekFrom::Start(self.head_bytes + tile.offset));
+        let read = self.tiles.seek(SeekFrom::Start(self.header_bytes + tile.offset));
         read.and_then(|_| self.tiles.read_exact(bytes)).map_err(|error| Error::io(&self.tiles_path, "read", error))
     }
 
-    /// The file of the tiles, for the head of an archive, and its path.
+    /// The tiles file, to which the header of an archive is written, and its path.
     pub(super) fn tiles_file(&mut self) -> (&mut File, &Path) {
         (&mut self.tiles, &self.tiles_path)
     }
 }
 
-/// The tiles of a journal, by their bytes.
+/// An index that finds tiles with the same bytes.
 #[derive(Debug, Default)]
 struct TileIndex {
-    /// Where tiles are, by their digests.
+    /// The offsets of distinct tiles by digest.
     offsets: HashMap<Digest, u64>,
     count: u64,
     distinct: u64,
-    /// The length of all distinct tiles.
+    /// The total length of the distinct tiles.
     length: u64,
 }
 
 impl TileIndex {
-    /// The greatest number of distinct tiles that new ones are compared with.
+    /// The maximum number of distinct tiles that new tiles are compared with.
     const MAX_OFFSETS: usize = 1 << 22;
 
-    /// Adds a tile: a new one is at the end.
+    /// Adds a tile. It is new if its offset is the end of the file.
     fn insert(&mut self, tile: StoredTile, digest: Digest) {
         self.count += 1;
         if tile.offset == self.length {
@@ -306,7 +307,7 @@ impl TileIndex {
     }
 }
 
-/// The tile of a row that begins with `x`, `y`, `offset` and `length`.
+/// Reads a tile from a row that starts with `x`, `y`, `offset` and `length`.
 fn stored_tile(row: &Row<'_>, zoom: u8) -> Result<StoredTile, Failure> {
     let tile = TileCoord::new(zoom, row.get(0)?, row.get(1)?).map_err(|_| Failure::Damaged)?;
     let offset: i64 = row.get(2)?;
@@ -321,15 +322,15 @@ mod tests {
     use super::*;
 
     const KEY: &str = "the key";
-    const HEAD_BYTES: u64 = 10;
+    const HEADER_BYTES: u64 = 10;
 
     fn open(target: &Path, key: &str) -> (StagingDir, ExportJournal) {
         let staging = StagingDir::open(target).unwrap();
-        let journal = ExportJournal::open(&staging, key, HEAD_BYTES).unwrap();
+        let journal = ExportJournal::open(&staging, key, HEADER_BYTES).unwrap();
         (staging, journal)
     }
 
-    /// Three blocks, of which the middle one has no tile and two tiles repeat earlier ones.
+    /// Three blocks: the second has no tile, and two tiles are duplicates.
     fn blocks() -> [(Block, BlockResult); 3] {
         let result = |tiles: &[(u32, &[u8])]| {
             let mut result = BlockResult { is_occupied: !tiles.is_empty(), ..BlockResult::default() };
@@ -366,13 +367,13 @@ mod tests {
         tiles.into_iter().map(read).collect()
     }
 
-    fn assert_whole(journal: &mut ExportJournal) {
+    fn assert_complete(journal: &mut ExportJournal) {
         let all: [(u32, &[u8]); 5] = [(1, b"one"), (2, b"two"), (3, b"one"), (4, b"two"), (5, b"three")];
         assert!(contents(journal).iter().map(|(x, bytes)| (*x, &bytes[..])).eq(all));
         assert_eq!((journal.tile_count(), journal.distinct(), journal.tiles_bytes()), (5, 3, 11));
     }
 
-    /// The files of a journal, as a killed process leaves them.
+    /// The files of a journal after a kill of the process.
     fn files(staging: &StagingDir) -> [(&'static str, Vec<u8>); 3] {
         [ExportJournal::TILES, "journal.sqlite", "journal.sqlite-wal"]
             .map(|name| (name, fs::read(staging.path(name)).unwrap_or_default()))
@@ -386,79 +387,79 @@ mod tests {
     }
 
     #[test]
-    fn an_export_resumes_after_its_blocks_and_no_other_export_does() {
-        let home = tempfile::tempdir().unwrap();
-        let target = home.path().join("out");
+    fn only_the_same_export_resumes_after_the_finished_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out");
         let (staging, mut journal) = open(&target, KEY);
         assert!(journal.is_empty());
         append_missing(&mut journal);
-        assert_whole(&mut journal);
+        assert_complete(&mut journal);
         drop((staging, journal));
         let (staging, mut journal) = open(&target, KEY);
         let finished = blocks().map(|(block, result)| (block, result.is_occupied));
         assert_eq!(journal.finished(), finished);
-        assert_whole(&mut journal);
+        assert_complete(&mut journal);
         journal.restart().unwrap();
         assert!(journal.is_empty() && journal.finished().is_empty());
         append_missing(&mut journal);
-        assert_whole(&mut journal);
+        assert_complete(&mut journal);
         drop((staging, journal));
         assert!(open(&target, "another key").1.finished().is_empty());
     }
 
     #[test]
     fn the_directory_of_an_older_version_is_emptied() {
-        let home = tempfile::tempdir().unwrap();
-        let target = home.path().join("out");
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out");
         let staging = StagingDir::open(&target).unwrap();
         write_files(&staging, &[("key", KEY.into()), ("tiles", vec![1; 500]), ("blocks", vec![2; 90])]);
         fs::create_dir(staging.path("out")).unwrap();
-        let mut journal = ExportJournal::open(&staging, KEY, HEAD_BYTES).unwrap();
+        let mut journal = ExportJournal::open(&staging, KEY, HEADER_BYTES).unwrap();
         assert!(journal.finished().is_empty());
         assert!(["key", "blocks", "out"].iter().all(|name| !staging.path(name).exists()));
         append_missing(&mut journal);
-        assert_whole(&mut journal);
+        assert_complete(&mut journal);
     }
 
     #[test]
-    fn a_damaged_journal_resumes_after_whole_blocks_only() {
-        let home = tempfile::tempdir().unwrap();
-        let (staging, mut journal) = open(&home.path().join("whole"), KEY);
+    fn a_damaged_journal_resumes_after_the_last_undamaged_block() {
+        let folder = tempfile::tempdir().unwrap();
+        let (staging, mut journal) = open(&folder.path().join("complete"), KEY);
         append_missing(&mut journal);
         let killed = files(&staging);
         journal.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
         let checkpointed = files(&staging);
         assert!(killed[2].1.len() > 1000 && checkpointed[2].1.is_empty());
         // 3 + 3 bytes of the first block and 5 of the last.
-        let blocks_in = |tiles_bytes: usize| match tiles_bytes.saturating_sub(HEAD_BYTES as usize) {
+        let blocks_in = |tiles_bytes: usize| match tiles_bytes.saturating_sub(HEADER_BYTES as usize) {
             0..6 => 0,
             6..11 => 2,
             _ => 3,
         };
-        let staging = StagingDir::open(&home.path().join("other")).unwrap();
+        let staging = StagingDir::open(&folder.path().join("other")).unwrap();
         let resume = |files: &[(&'static str, Vec<u8>)], case: &dyn std::fmt::Display| {
             write_files(&staging, files);
-            let mut journal = ExportJournal::open(&staging, KEY, HEAD_BYTES).unwrap();
-            let found = journal.finished().len();
+            let mut journal = ExportJournal::open(&staging, KEY, HEADER_BYTES).unwrap();
+            let finished = journal.finished().len();
             append_missing(&mut journal);
-            assert_whole(&mut journal);
+            assert_complete(&mut journal);
             drop(journal);
-            let mut journal = ExportJournal::open(&staging, KEY, HEAD_BYTES).unwrap();
+            let mut journal = ExportJournal::open(&staging, KEY, HEADER_BYTES).unwrap();
             assert_eq!(journal.finished().len(), 3, "{case}");
-            assert_whole(&mut journal);
-            found
+            assert_complete(&mut journal);
+            finished
         };
-        for whole in [&killed, &checkpointed] {
-            assert_eq!(resume(whole, &"undamaged"), 3);
+        for undamaged in [&killed, &checkpointed] {
+            assert_eq!(resume(undamaged, &"undamaged"), 3);
             for (file, step) in [(0, 1), (1, 31), (2, 61)] {
-                for at in (0..whole[file].1.len()).step_by(step) {
-                    let mut files = whole.clone();
+                for at in (0..undamaged[file].1.len()).step_by(step) {
+                    let mut files = undamaged.clone();
                     files[file].1[at] ^= 0x10;
                     resume(&files, &format!("file {file}: byte {at} is wrong"));
-                    files = whole.clone();
+                    files = undamaged.clone();
                     files[file].1.truncate(at);
-                    let found = resume(&files, &format!("file {file}: {at} bytes are left"));
-                    assert!(file > 0 || found == blocks_in(at), "{at} bytes of the tiles are left");
+                    let finished = resume(&files, &format!("file {file}: {at} bytes are left"));
+                    assert!(file > 0 || finished == blocks_in(at), "{at} bytes of the tiles are left");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The key of an export: a text that processes compare to decide whether one resumes the work of another.
+//! The key of an export: a text that is stored in the journal and decides whether an export can be resumed.
 
 use serde::Serialize;
 use twox_hash::XxHash3_128;
@@ -11,9 +11,9 @@ use crate::source::{Comparison, Operand, Query};
 
 /// Everything that the tiles of an export and their order in the file depend on.
 ///
-/// Its text is a JSON object with these members, in this order. Names and sizes are written as parameters are (`gaussian`,
-/// `20px`), numbers in the shortest form that reads back the same, and long lists as the XXH3-128 of their bytes in hexadecimal
-/// digits: equal exports have equal texts in every process.
+/// The text is a JSON object with these members in this order. Names and sizes are written like parameters (`gaussian`,
+/// `20px`), numbers in their shortest round-trip form, and long lists as the hexadecimal XXH3-128 of their bytes, so
+/// that equal exports have equal texts in every process.
 #[derive(Serialize)]
 pub(super) struct ExportKey<'a> {
     kiln: &'static str,
@@ -38,7 +38,7 @@ pub(super) struct ExportKey<'a> {
     vmin: Option<f64>,
     vmax: Option<f64>,
     curve: String,
-    /// The colors stand for the scheme, the opacity and the background.
+    /// The digest of the colors, which covers the scheme, the opacity and the background.
     palette: String,
 }
 
@@ -58,7 +58,7 @@ impl<'a> ExportKey<'a> {
         zooms: Zooms,
         bounds: Option<Bounds>,
     ) -> Self {
-        // Without `..`: a new field has to become part of the key. The palette stands for those that are not used.
+        // Without `..`, so that the compiler requires each new field in the key. The palette covers the ignored fields.
         let Style {
             blend,
             shape,
@@ -139,8 +139,8 @@ mod tests {
 
     const ZOOMS: Zooms = Zooms { first: 0, last: 3 };
 
-    fn layer(home: &tempfile::TempDir, rows: &str) -> Layer {
-        let path = home.path().join("spots.csv");
+    fn layer(folder: &tempfile::TempDir, rows: &str) -> Layer {
+        let path = folder.path().join("spots.csv");
         std::fs::write(&path, format!("lon,lat\n{rows}")).unwrap();
         let inputs = vec![path.to_str().unwrap().to_owned()];
         Layer::open(LayerSpec { name: "spots".into(), inputs, ..LayerSpec::default() }).unwrap()
@@ -157,11 +157,11 @@ mod tests {
             .with_comparisons(vec![fast])
     }
 
-    /// The text is written to disk: another process, and the next build, must write the same.
+    /// The text is stored on disk, so another process and the next build must write the same text.
     #[test]
     fn the_text_of_a_key_is_the_documented_one() {
-        let home = tempfile::tempdir().unwrap();
-        let layer = layer(&home, "5,5\n");
+        let folder = tempfile::tempdir().unwrap();
+        let layer = layer(&folder, "5,5\n");
         let style = Style { vmax: Some(0.1), radius: Radius::Meters(2500.0), ..Style::new().unwrap() };
         let bounds = Some(Bounds::new(-0.1, 0.0, 1e-7, 3.0).unwrap());
         let text = ExportKey::new(Format::PmTiles, &layer, &query(), &style, ZOOMS, bounds).to_text().unwrap();
@@ -177,9 +177,9 @@ mod tests {
     }
 
     #[test]
-    fn whatever_changes_a_tile_changes_the_key() {
-        let home = tempfile::tempdir().unwrap();
-        let (layer, more) = (layer(&home, "5,5\n"), layer(&home, "5,5\n6,5\n"));
+    fn every_change_of_a_tile_changes_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layer, more) = (layer(&folder, "5,5\n"), layer(&folder, "5,5\n6,5\n"));
         let style = Style::new().unwrap();
         let text = |format, layer: &Layer, query: &Query<'_>, style: &Style, zooms, bounds| {
             ExportKey::new(format, layer, query, style, zooms, bounds).to_text().unwrap()

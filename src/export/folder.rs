@@ -1,4 +1,4 @@
-//! The tiles as a folder with a `TileJSON` file.
+//! Writes the tiles as a folder with a `TileJSON` file.
 
 use std::collections::HashMap;
 use std::fs;
@@ -16,7 +16,7 @@ const TILEJSON: &str = "tiles.json";
 const GENERATOR: &str = "generator";
 const NEW: &str = "out";
 
-/// Checks that `target` can be replaced: it does not exist, is empty, or has an earlier export and nothing else.
+/// Checks that `target` can be replaced: it does not exist, is empty, or has only an earlier export.
 pub(super) fn check(target: &Path) -> Result<()> {
     let names = match fs::read_dir(target) {
         Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>(),
@@ -25,18 +25,18 @@ pub(super) fn check(target: &Path) -> Result<()> {
     };
     let names = names.map_err(|error| Error::io(target, "write", error))?;
     let is_zoom = |name: &str| name.parse::<u8>().is_ok() && target.join(name).is_dir();
-    let is_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == TILEJSON || is_zoom(name)));
-    let is_replaceable = names.is_empty() || is_known && is_export(target);
+    let are_known = names.iter().all(|name| name.to_str().is_some_and(|name| name == TILEJSON || is_zoom(name)));
+    let is_replaceable = names.is_empty() || are_known && is_export(target);
     if !is_replaceable {
-        let why = format!("{} holds something else than an earlier export; name a new folder", target.display());
-        return Err(Error::invalid(Parameter::OUTPUT, why));
+        let message = format!("{} has files that are not from an earlier export; use a new folder", target.display());
+        return Err(Error::invalid(Parameter::OUTPUT, message));
     }
     Ok(())
 }
 
 fn is_export(target: &Path) -> bool {
-    let about = fs::read(target.join(TILEJSON)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    about.is_some_and(|about| about[GENERATOR].as_str().is_some_and(|by| by.starts_with("kiln ")))
+    let tilejson = fs::read(target.join(TILEJSON)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    tilejson.is_some_and(|json| json[GENERATOR].as_str().is_some_and(|generator| generator.starts_with("kiln ")))
 }
 
 /// Writes the folder, and returns its name in the staging directory.
@@ -47,30 +47,30 @@ pub(super) fn finish(
 ) -> Result<&'static str> {
     staging.remove(NEW)?;
     let root = staging.path(NEW);
-    let refused = |path: &Path| {
+    let failed = |path: &Path| {
         let path = path.to_owned();
         move |error| Error::io(path, "write", error)
     };
-    fs::create_dir(&root).map_err(refused(&root))?;
-    let mut first_at = HashMap::new();
-    let (mut bytes, mut made) = (Vec::new(), None);
+    fs::create_dir(&root).map_err(failed(&root))?;
+    let mut paths_by_offset = HashMap::new();
+    let (mut bytes, mut created) = (Vec::new(), None);
     for stored in journal.tiles()? {
         let tile = stored.tile;
         let folder = root.join(tile.zoom().to_string()).join(tile.x().to_string());
-        if made.as_ref() != Some(&folder) {
-            fs::create_dir_all(&folder).map_err(refused(&folder))?;
-            made = Some(folder.clone());
+        if created.as_ref() != Some(&folder) {
+            fs::create_dir_all(&folder).map_err(failed(&folder))?;
+            created = Some(folder.clone());
         }
         let path = folder.join(format!("{}.png", tile.y()));
-        // Identical tiles are hard links, where the file system supports them.
-        if let Some(there) = first_at.get(&stored.offset)
-            && fs::hard_link(there, &path).is_ok()
+        // Identical tiles are hard links if the file system supports them.
+        if let Some(existing) = paths_by_offset.get(&stored.offset)
+            && fs::hard_link(existing, &path).is_ok()
         {
             continue;
         }
         journal.read(stored, &mut bytes)?;
-        fs::write(&path, &bytes).map_err(refused(&path))?;
-        first_at.insert(stored.offset, path);
+        fs::write(&path, &bytes).map_err(failed(&path))?;
+        paths_by_offset.insert(stored.offset, path);
     }
     let (lon, lat, zoom) = metadata.center;
     let mut tilejson = json!({
@@ -89,7 +89,7 @@ pub(super) fn finish(
         members.insert("attribution".into(), attribution.into());
     }
     let path = root.join(TILEJSON);
-    fs::write(&path, format!("{tilejson:#}\n")).map_err(refused(&path))?;
+    fs::write(&path, format!("{tilejson:#}\n")).map_err(failed(&path))?;
     check(staging.target())?;
     Ok(NEW)
 }

@@ -8,9 +8,9 @@ use crate::parameter::Parameter;
 /// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A file that web maps read from any web server: `.pmtiles`.
+    /// A `PMTiles` archive, which web maps read from any static file server: `.pmtiles`.
     PmTiles,
-    /// An `SQLite` file for programs: `.mbtiles`.
+    /// An `MBTiles` archive, an `SQLite` database: `.mbtiles`.
     MbTiles,
     /// A folder of `{z}/{x}/{y}.png`.
     Folder,
@@ -29,7 +29,7 @@ impl Format {
         }
     }
 
-    /// The format of a target by its file extension; a folder without one or with a slash at the end.
+    /// The format of a target, by its file extension; a folder if it has no extension or ends with a slash.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the extension is unknown.
@@ -37,17 +37,17 @@ impl Format {
         if target.ends_with(['/', std::path::MAIN_SEPARATOR]) {
             return Ok(Self::Folder);
         }
-        let ending = Path::new(target).extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        match ending.as_deref() {
+        let extension = Path::new(target).extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
             Some("pmtiles") => Ok(Self::PmTiles),
             Some("mbtiles") => Ok(Self::MbTiles),
             Some("tif" | "tiff") => Ok(Self::Cog),
             None => Ok(Self::Folder),
             Some(other) => {
-                let why = format!(
-                    "no .{other} can be written: name a .pmtiles, .mbtiles or .tif, or a folder with a / behind it"
+                let message = format!(
+                    "unsupported format .{other}; use .pmtiles, .mbtiles or .tif, or a folder that ends with /"
                 );
-                Err(Error::invalid(Parameter::OUTPUT, why))
+                Err(Error::invalid(Parameter::OUTPUT, message))
             }
         }
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_for_formats() {
+    fn the_extension_determines_the_format() {
         for (name, format) in [
             ("a/b.pmtiles", Format::PmTiles),
             ("b.MBTILES", Format::MbTiles),

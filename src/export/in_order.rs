@@ -1,4 +1,4 @@
-//! Parallel work whose results are used in order.
+//! Parallel work whose results are consumed in order.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -6,15 +6,16 @@ use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::error::{Error, Result};
 
-/// Calls `work` for each number below `count` on `threads` threads, and `take` on this thread with the results in the order of the
-/// numbers. Few results wait for an earlier one: workers start at most a few jobs ahead of it. The first error ends all work.
+/// Calls `work` for each number below `count` on `threads` threads, and `take` on this thread with the results in the
+/// order of the numbers. Workers are at most a few jobs ahead of the next result, so that few results are buffered. The
+/// first error stops all workers.
 pub(super) fn in_order<T: Send>(
     count: usize,
     threads: usize,
     work: impl Fn(usize) -> Result<T> + Sync,
     mut take: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    /// Jobs per thread that may be ahead of the awaited one.
+    /// The maximum number of jobs per thread ahead of the next result.
     const AHEAD: usize = 4;
     let threads = threads.clamp(1, count.max(1));
     let (jobs, queue) = mpsc::channel();
@@ -23,7 +24,7 @@ pub(super) fn in_order<T: Send>(
     let run = |sender: mpsc::Sender<_>| {
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         while let Ok(job) = next() {
-            // A panic is a result too: this thread waits for one.
+            // A panic is sent as a result, since the calling thread waits for one.
             let result = catch_unwind(AssertUnwindSafe(|| work(job)));
             if sender.send((job, result)).is_err() {
                 return;
@@ -31,7 +32,7 @@ pub(super) fn in_order<T: Send>(
         }
     };
     std::thread::scope(|scope| {
-        // The end of this closure, also by an error or a panic, drops them, which ends the workers.
+        // Dropped at the end of this closure, also on an error or a panic, which stops the workers.
         let (jobs, results) = (jobs, results);
         for _ in 0..threads {
             let sender = sender.clone();
@@ -39,7 +40,7 @@ pub(super) fn in_order<T: Send>(
         }
         let start = |job| {
             if job < count {
-                // The queue has a receiver as long as this thread runs.
+                // Cannot fail: the queue has a receiver as long as this thread runs.
                 let _ = jobs.send(job);
             }
         };
@@ -68,11 +69,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_come_in_order_and_few_wait() {
+    fn results_are_in_order_and_few_are_buffered() {
         for threads in [0, 1, 2, 7] {
-            let (taken, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let (taken, max_ahead) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let work = |job: usize| {
-                most.fetch_max(job.saturating_sub(taken.load(Ordering::SeqCst)), Ordering::SeqCst);
+                max_ahead.fetch_max(job.saturating_sub(taken.load(Ordering::SeqCst)), Ordering::SeqCst);
                 Ok(job * 3)
             };
             let mut all = Vec::new();
@@ -83,13 +84,13 @@ mod tests {
             })
             .unwrap();
             assert_eq!(all, (0..500).map(|job| (job, job * 3)).collect::<Vec<_>>());
-            assert!(most.into_inner() <= 4 * threads.max(1) + 1);
+            assert!(max_ahead.into_inner() <= 4 * threads.max(1) + 1);
         }
         in_order(0, 3, |_| Ok(()), |_, ()| Ok(())).unwrap();
     }
 
     #[test]
-    fn an_error_ends_it_wherever_it_comes_from() {
+    fn an_error_of_a_worker_or_of_the_consumer_stops_all_work() {
         let failed = || Error::invalid(crate::Parameter::POINTS, "no");
         let work = |job| if job == 20 { Err(failed()) } else { Ok(job) };
         let mut taken = 0;
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_a_worker_reaches_the_caller() {
+    fn a_panic_of_a_worker_propagates_to_the_caller() {
         let work = |job| if job == 20 { resume_unwind(Box::new("job 20")) } else { Ok(job) };
         let panic = catch_unwind(AssertUnwindSafe(|| in_order(1000, 3, work, |_, _| Ok(())))).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"job 20"));

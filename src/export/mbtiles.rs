@@ -1,4 +1,4 @@
-//! The tiles as an `MBTiles` file: version 1.3, identical tiles once.
+//! Writes the tiles as an `MBTiles` 1.3 file, in which identical tiles are stored once.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::staging_dir::StagingDir;
 use super::tileset_metadata::TilesetMetadata;
 use crate::error::Result;
 
-/// Rows are counted from the south, and `tiles` is a view: the usual way to keep identical tiles once.
+/// Rows are counted from the south. `tiles` is a view, the usual way to store identical tiles once.
 const SCHEMA: &str = "
     PRAGMA page_size = 4096;
     PRAGMA journal_mode = OFF;
@@ -71,14 +71,14 @@ fn write(journal: &mut ExportJournal, path: &Path, metadata: &TilesetMetadata<'_
         let mut end = 0;
         for stored in journal.tiles()? {
             let StoredTile { tile, offset, length } = stored;
-            // A tile that lies further in front was inserted before.
+            // A smaller offset is that of a duplicate, which is already inserted.
             if offset >= end {
                 journal.read(stored, &mut bytes)?;
                 image.execute(params![offset as i64, bytes])?;
                 end = offset + u64::from(length);
             }
-            let (zoom, across) = (tile.zoom(), 1u32 << tile.zoom());
-            location.execute(params![zoom, tile.x(), across - 1 - tile.y(), offset as i64])?;
+            let (zoom, world_tiles) = (tile.zoom(), 1u32 << tile.zoom());
+            location.execute(params![zoom, tile.x(), world_tiles - 1 - tile.y(), offset as i64])?;
         }
     }
     database.execute_batch(INDEX)?;

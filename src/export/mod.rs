@@ -1,13 +1,13 @@
-//! The tiles of a layer in a file or a folder, for web servers, GIS programs and printing, without a running Kiln.
+//! Exports the tiles of a layer to a file or a folder, for static file servers, GIS programs and printing.
 //!
 //! ```text
 //! TileExport ──> PyramidWalk: blocks of 4 × 4 tiles, zoom by zoom ── OccupancyProbe: which blocks have points
 //!                     └── TileRenderer ── BlockResult ──> ExportJournal ──> PMTiles, MBTiles, folder, COG
 //! ```
 //!
-//! At each zoom only those blocks are visited that have points within reach. The tiles are those of the server, byte for byte.
-//! Finished blocks are kept in a staging directory next to the target: an interrupted export resumes from there, and its output
-//! has the same bytes as that of an uninterrupted one.
+//! At each zoom only the blocks with points within reach are visited. The tiles are identical to those of the server,
+//! byte for byte. Finished blocks are stored in a staging directory next to the target, from which an interrupted
+//! export resumes. Its output has the same bytes as that of an uninterrupted export.
 
 mod bins_export;
 mod block;
@@ -35,5 +35,5 @@ pub use format::Format;
 pub use progress::Progress;
 pub use tile_export::{TileExport, TileExportReport};
 
-/// Width and height of a tile.
+/// Width and height of a tile in pixels.
 pub(crate) const TILE_PX: u32 = 256;

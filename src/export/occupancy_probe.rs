@@ -1,4 +1,4 @@
-//! Which blocks of a zoom have points within reach.
+//! Checks which blocks of a zoom have points within reach.
 
 use super::TILE_PX;
 use super::block::{Block, canvas_of};
@@ -7,7 +7,7 @@ use crate::geo::{Bounds, Canvas, TileCoord, TileCover};
 use crate::layer::{Layer, Style, is_occupied};
 use crate::source::Query;
 
-/// Finds the blocks with points within reach, at a zoom that is not rendered.
+/// Finds the blocks with points within reach at a zoom that is not rendered.
 pub(super) struct OccupancyProbe<'a> {
     layer: &'a Layer,
     query: Query<'a>,
@@ -17,14 +17,14 @@ pub(super) struct OccupancyProbe<'a> {
 }
 
 impl<'a> OccupancyProbe<'a> {
-    /// Pixels of a probed tile: enough to skip most of the empty blocks.
+    /// Side of a probed tile in pixels: fine enough to skip most of the empty blocks.
     const TILE_PX: u32 = 16;
 
     pub(super) fn new(layer: &'a Layer, query: Query<'a>, style: &Style, zoom: u8, bounds: Bounds) -> Result<Self> {
         let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
         let style = style.per_pixel(&tile);
         let reach_px = style.reach_px(&tile)?.div_ceil(TILE_PX / Self::TILE_PX) + 1;
-        let has_background = style.palette().rgba(style.nothing())[3] > 0;
+        let has_background = style.palette().rgba(style.empty_index())[3] > 0;
         Ok(Self { layer, query, cover: TileCover::of(bounds, zoom), has_background, reach_px })
     }
 

@@ -1,4 +1,4 @@
-//! The tiles as a `PMTiles` file: the file of the tiles lacks only its head and its directories.
+//! Writes the tiles as a `PMTiles` file, by adding the header and the directories to the tiles file.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::tileset_metadata::TilesetMetadata;
 use crate::encode::pmtiles::{Entry, Header, finish as write, tile_id};
 use crate::error::Result;
 
-/// Writes the head and the directories, and returns the name of the file in the staging directory.
+/// Writes the header and the directories, and returns the name of the file in the staging directory.
 pub(super) fn finish(journal: &mut ExportJournal, metadata: &TilesetMetadata<'_>) -> Result<&'static str> {
     let entry = |StoredTile { tile, offset, length }| Entry { id: tile_id(tile), offset, length };
     let entries: Vec<Entry> = journal.tiles()?.into_iter().map(entry).collect();

@@ -13,8 +13,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Finished tiles or cells and those of them that an earlier run had finished; finished steps, and the estimated number of all
-    /// steps.
+    /// Returns the number of finished tiles or cells and of those finished by an earlier run, then the number of
+    /// finished steps and the estimated total number of steps.
     pub fn snapshot(&self) -> ([u64; 2], u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ([read(&self.tiles), read(&self.resumed)], read(&self.done), read(&self.total))
@@ -40,8 +40,8 @@ impl Progress {
         self.done.fetch_add(steps, Ordering::Relaxed);
     }
 
-    /// Sets the estimated number of steps that are left.
-    pub(super) fn expect(&self, left: u64) {
-        self.total.store(self.done.load(Ordering::Relaxed) + left, Ordering::Relaxed);
+    /// Sets the estimated number of remaining steps.
+    pub(super) fn expect(&self, remaining: u64) {
+        self.total.store(self.done.load(Ordering::Relaxed) + remaining, Ordering::Relaxed);
     }
 }

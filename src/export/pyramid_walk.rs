@@ -1,4 +1,4 @@
-//! The walk over the blocks of all zooms, from the coarsest to the finest.
+//! A traversal of the blocks of all zooms, from the coarsest to the finest.
 
 use std::ops::RangeInclusive;
 
@@ -13,12 +13,12 @@ use crate::geo::Bounds;
 use crate::layer::{Layer, Style};
 use crate::source::Query;
 
-/// The walk over the blocks of all zooms. Below a block without points within reach nothing is visited.
+/// A traversal of the blocks of all zooms. Blocks below one without points within reach are not visited.
 pub(super) struct PyramidWalk<'a> {
     pub(super) layer: &'a Layer,
     pub(super) query: Query<'a>,
     pub(super) style: &'a Style,
-    /// The zooms that are rendered; the coarser ones are only probed.
+    /// The zooms to render; lower zooms are only probed.
     pub(super) zooms: RangeInclusive<u8>,
     pub(super) bounds: Bounds,
     pub(super) encoding: Encoding,
@@ -27,7 +27,7 @@ pub(super) struct PyramidWalk<'a> {
 }
 
 impl PyramidWalk<'_> {
-    /// Renders the blocks that the journal lacks.
+    /// Renders the blocks that are not in the journal.
     pub(super) fn render_missing(&self, journal: &mut ExportJournal) -> Result<()> {
         let finished = journal.finished().to_vec();
         let mut finished = &finished[..];
@@ -35,15 +35,16 @@ impl PyramidWalk<'_> {
         for zoom in 0..=*self.zooms.end() {
             Block::sort(&mut blocks)?;
             let occupied = if self.zooms.contains(&zoom) {
-                let (before, deeper) = finished.split_at(finished.len().min(blocks.len()));
-                // The key of the journal promises the same blocks. If a key missed a difference, all blocks are rendered again.
-                if before.iter().zip(&blocks).any(|((before, _), block)| before != block) {
+                let (this_zoom, higher_zooms) = finished.split_at(finished.len().min(blocks.len()));
+                // Journals with the same key should have the same blocks. If they do not, all blocks are rendered
+                // again.
+                if this_zoom.iter().zip(&blocks).any(|((journaled, _), block)| journaled != block) {
                     journal.restart()?;
                     self.progress.resume(0);
                     return self.render_missing(journal);
                 }
-                finished = deeper;
-                self.render(zoom, &blocks, before, journal)?
+                finished = higher_zooms;
+                self.render(zoom, &blocks, this_zoom, journal)?
             } else {
                 self.probe(zoom, &blocks)?
             };
@@ -52,7 +53,7 @@ impl PyramidWalk<'_> {
         Ok(())
     }
 
-    /// Renders those blocks of a zoom that come after the finished ones, and returns the occupied ones.
+    /// Renders the blocks of a zoom after the finished ones, and returns all occupied blocks of the zoom.
     fn render(
         &self,
         zoom: u8,
@@ -78,7 +79,7 @@ impl PyramidWalk<'_> {
                 journal.append(missing[index], &result)?;
                 occupied.extend(result.is_occupied.then_some(missing[index]));
                 self.progress.advance(result.tiles.len() as u64, 1);
-                self.estimate_rest(zoom, blocks.len(), finished.len() + index + 1, occupied.len());
+                self.estimate_remaining(zoom, blocks.len(), finished.len() + index + 1, occupied.len());
                 Ok(())
             },
         )?;
@@ -97,7 +98,7 @@ impl PyramidWalk<'_> {
                 self.check_stopped()?;
                 occupied.extend(is_occupied.then_some(blocks[index]));
                 self.progress.advance(0, 1);
-                self.estimate_rest(zoom, blocks.len(), index + 1, occupied.len());
+                self.estimate_remaining(zoom, blocks.len(), index + 1, occupied.len());
                 Ok(())
             },
         )?;
@@ -108,15 +109,15 @@ impl PyramidWalk<'_> {
         if self.query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
-    /// Reports about how many blocks are left: at deeper zooms the same share of the blocks is expected to be occupied as of the
-    /// blocks that are done.
-    fn estimate_rest(&self, zoom: u8, blocks: usize, done: usize, occupied: usize) {
-        let mut deeper = blocks as f64 * occupied as f64 / done as f64;
-        let mut left = (blocks - done) as f64;
+    /// Estimates the number of remaining blocks, and reports it to the progress. At higher zooms, the same share of the
+    /// blocks is assumed to be occupied as of the finished blocks.
+    fn estimate_remaining(&self, zoom: u8, blocks: usize, done: usize, occupied: usize) {
+        let mut at_zoom = blocks as f64 * occupied as f64 / done as f64;
+        let mut remaining = (blocks - done) as f64;
         for zoom in zoom + 1..=*self.zooms.end() {
-            deeper *= if Block::splits(zoom) { 4.0 } else { 1.0 };
-            left += deeper;
+            at_zoom *= if Block::splits(zoom) { 4.0 } else { 1.0 };
+            remaining += at_zoom;
         }
-        self.progress.expect(left as u64);
+        self.progress.expect(remaining as u64);
     }
 }

@@ -1,4 +1,4 @@
-//! `SQLite` files, and their errors as the library reports them.
+//! `SQLite` files, and the conversion of their errors to [`Error`].
 
 use std::io;
 use std::path::Path;
@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::error::Error;
 
-/// An error of `SQLite` or of the library, while an `SQLite` file is read or written.
+/// An error of `SQLite` or of Kiln while an `SQLite` file is read or written.
 #[derive(Debug)]
 pub(super) enum Failure {
     Kiln(Error),
@@ -29,12 +29,12 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Failure {
-    /// Whether the contents of the file are at fault, rather than the disk or its permissions.
+    /// Whether the cause is the contents of the file, rather than the disk or its permissions.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::Kiln(_) => false,
             Self::Damaged => true,
-            // Also a missing table or column, and a value of the wrong type.
+            // Includes a missing table or column, and a value of the wrong type.
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::SystemIoFailure) => {
                     error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHORT_READ)
@@ -51,7 +51,7 @@ impl Failure {
         }
     }
 
-    /// The error of the library, for the file at `path`.
+    /// Converts to the public error, for the file at `path`.
     pub(super) fn into_error(self, path: &Path) -> Error {
         let source = match self {
             Self::Kiln(error) => return error,
@@ -63,9 +63,10 @@ impl Failure {
     }
 }
 
-/// The operating system's own error for a full disk, which `SQLite` does not pass on: all files of an export report it alike.
+/// The error of the operating system for a full disk, which `SQLite` does not return. With it, all files of an export
+/// report a full disk with the same message.
 fn full_disk() -> io::Error {
-    /// The same number on every Unix.
+    /// The value on every Unix.
     #[cfg(unix)]
     const ENOSPC: i32 = 28;
     #[cfg(unix)]
@@ -74,7 +75,7 @@ fn full_disk() -> io::Error {
     io::ErrorKind::StorageFull.into()
 }
 
-/// Opens or creates a file. Its name is a path, never a URI.
+/// Opens or creates a file. `path` is not interpreted as a URI.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)

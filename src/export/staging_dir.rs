@@ -1,4 +1,4 @@
-//! The directory next to a target in which an export is prepared.
+//! The staging directory of an export, next to its target.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::images::sync_folder;
 
-/// The directory `.{target}.part`, locked against other processes. It stays after an interrupted export.
+/// The directory `.{target}.part`, locked against other processes. It is kept after an interrupted export.
 #[derive(Debug)]
 pub(super) struct StagingDir {
     target: PathBuf,
     path: PathBuf,
-    /// The operating system releases the lock when the process ends, however it ends.
+    /// The operating system releases the lock when the process exits, even if it is killed.
     _lock: File,
 }
 
@@ -23,7 +23,8 @@ impl StagingDir {
     /// Opens or creates the directory for `target`.
     ///
     /// # Errors
-    /// [`Error::Input`] if another export to the same target is running; [`Error::Io`] if the directory is not writable.
+    /// [`Error::Input`] if another export to the same target is running; [`Error::Io`] if the directory is not
+    /// writable.
     pub(super) fn open(target: &Path) -> Result<Self> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.part"));
@@ -37,13 +38,13 @@ impl StagingDir {
         match lock.try_lock() {
             Ok(()) => Ok(Self { target: target.to_owned(), path, _lock: lock }),
             Err(TryLockError::WouldBlock) => {
-                Err(Error::input(target, "another export is writing it; wait for its end, or name another file"))
+                Err(Error::input(target, "another export is writing to it; wait for it to finish, or use another name"))
             }
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 
-    /// The file or directory to be written.
+    /// The target of the export.
     pub(super) fn target(&self) -> &Path {
         &self.target
     }
@@ -58,7 +59,7 @@ impl StagingDir {
         remove(&self.path(name))
     }
 
-    /// Removes all entries but the lock.
+    /// Removes all entries except the lock.
     pub(super) fn clear(&self) -> Result<()> {
         let failed = |error| Error::io(&self.path, "read", error);
         for entry in fs::read_dir(&self.path).map_err(failed)? {
@@ -70,13 +71,13 @@ impl StagingDir {
         Ok(())
     }
 
-    /// Removes the directory. A directory that cannot be removed does no harm: the next export uses it.
+    /// Removes the directory. A failure is ignored, since the next export reuses the directory.
     pub(super) fn discard(self) {
         let _ = fs::remove_dir_all(&self.path);
     }
 
-    /// Moves an entry to the target and removes the directory. The entry is synced to the disk before it is moved: a power cut
-    /// leaves either the old target or the new one.
+    /// Moves an entry to the target and removes the directory. The entry is synced to disk before it is moved, so that
+    /// a power cut leaves either the old target or the new one.
     pub(super) fn commit(self, name: &str) -> Result<()> {
         let Self { target, path, .. } = &self;
         let entry = path.join(name);
@@ -93,7 +94,7 @@ impl StagingDir {
     }
 }
 
-/// Syncs a file, or a directory with all its contents, to the disk.
+/// Syncs a file, or a directory with all its contents, to disk.
 fn sync(path: &Path) -> Result<()> {
     if !path.is_dir() {
         return File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::io(path, "write", error));
@@ -119,8 +120,8 @@ mod tests {
 
     #[test]
     fn a_target_has_one_export_at_a_time() {
-        let home = tempfile::tempdir().unwrap();
-        let target = home.path().join("out");
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out");
         let first = StagingDir::open(&target).unwrap();
         assert!(StagingDir::open(&target).unwrap_err().to_string().contains("another export"));
         drop(first);
@@ -128,20 +129,20 @@ mod tests {
     }
 
     #[test]
-    fn a_committed_directory_replaces_nothing_but_its_target() {
-        let home = tempfile::tempdir().unwrap();
-        fs::create_dir(home.path().join("out")).unwrap();
-        fs::write(home.path().join("out/stale"), "").unwrap();
-        let staging = StagingDir::open(&home.path().join("out")).unwrap();
+    fn a_committed_directory_replaces_only_its_target() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("out")).unwrap();
+        fs::write(folder.path().join("out/stale"), "").unwrap();
+        let staging = StagingDir::open(&folder.path().join("out")).unwrap();
         fs::create_dir(staging.path("tree")).unwrap();
         fs::write(staging.path("tree/tile"), "png").unwrap();
         fs::write(staging.path("rest"), "").unwrap();
-        fs::write(home.path().join("other"), "").unwrap();
+        fs::write(folder.path().join("other"), "").unwrap();
         staging.commit("tree").unwrap();
-        assert_eq!(fs::read(home.path().join("out/tile")).unwrap(), b"png");
-        let mut names: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(fs::read(folder.path().join("out/tile")).unwrap(), b"png");
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["other", "out"]);
-        assert!(!home.path().join("out/stale").exists());
+        assert!(!folder.path().join("out/stale").exists());
     }
 }

@@ -17,17 +17,17 @@ use crate::layer::{Blend, InputPoints, Layer, Style};
 use crate::raster::Aggregation;
 use crate::source::{CoordinateSpace, Query};
 
-/// The tiles to be exported.
+/// An export of the tiles of a layer.
 #[derive(Debug)]
 pub struct TileExport<'a> {
     /// The layer.
     pub layer: &'a Layer,
-    /// The filters of its points. Columns, weights and the stop flag are set by the export.
+    /// The filter of the points. Columns, weights and the stop flag are set by the export.
     pub query: Query<'a>,
-    /// The style. `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) of the values. Without a latitude of true scale it is
-    /// the middle of the layer, as for tiles of the server.
+    /// The style. `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) of the values. The default latitude of true
+    /// scale is the center of the layer, as for tiles of the server.
     pub style: Style,
-    /// The zooms of the tiles. For a COG a single zoom is that of the finest picture.
+    /// The zooms of the tiles. For a COG, a single zoom is that of the finest image.
     pub zooms: Zooms,
     /// The bounds of the tiles; `None`: all tiles with points.
     pub bounds: Option<Bounds>,
@@ -38,40 +38,40 @@ pub struct TileExport<'a> {
 /// The result of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TileExportReport {
-    /// Tiles that are not empty.
+    /// The number of non-empty tiles.
     pub tiles: u64,
-    /// Distinct tiles.
+    /// The number of distinct tiles.
     pub distinct: u64,
-    /// Bytes of the distinct tiles.
+    /// The total size of the distinct tiles in bytes.
     pub bytes: u64,
-    /// Tiles that an earlier run had finished.
+    /// The number of tiles finished by an earlier run.
     pub resumed: u64,
 }
 
 impl TileExport<'_> {
-    /// Writes the tiles to `target`, replacing an earlier export. Until all tiles are finished, the target stays as it was.
+    /// Writes the tiles to `target`. An earlier export is replaced once all tiles are finished.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the style does not fit the zooms, or the target cannot be replaced; [`Error::Io`] if it cannot be
-    /// written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export resumes: it renders only what
-    /// is missing.
+    /// [`Error::Invalid`] if the style is invalid at one of the zooms, or the target cannot be replaced; [`Error::Io`]
+    /// if it cannot be written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export
+    /// resumes: it renders only the missing tiles.
     pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
         if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(
                 Parameter::LAYER,
-                "tiles are for layers on the globe, and this one lies on a plane",
+                "tiles can be exported only of layers on the globe, and this layer is on a plane",
             ));
         }
         if self.layer.point_set().is_reread() {
-            let why = format!(
-                "{} points are more than the {} that fit the memory; `kiln import` them, and export the layer",
+            let message = format!(
+                "{} points exceed the limit of {} in memory; import them with `kiln import`, then export the layer",
                 self.layer.points(),
                 InputPoints::MAX_RESIDENT
             );
-            return Err(Error::input(self.layer.name(), why));
+            return Err(Error::input(self.layer.name(), message));
         }
         let mut style = self.style.clone();
-        style.true_scale_lat_deg.get_or_insert_with(|| self.layer.middle_lat_deg());
+        style.true_scale_lat_deg.get_or_insert_with(|| self.layer.center_lat_deg());
         for zoom in self.zooms.all() {
             style.reach_px(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?)?;
         }
@@ -89,8 +89,8 @@ impl TileExport<'_> {
         let [west, south, east, north] = metadata.bounds_deg;
         let bounds = self.bounds.unwrap_or(Bounds { west, south, east, north });
         let pyramid = (format == Format::Cog).then(|| cog::Pyramid::new(bounds, self.zooms)).transpose()?;
-        let (encoding, head_bytes) = match &pyramid {
-            Some(pyramid) => (Encoding::Colors, pyramid.head_bytes()?),
+        let (encoding, header_bytes) = match &pyramid {
+            Some(pyramid) => (Encoding::Colors, pyramid.header_bytes()?),
             None => (Encoding::Png, HEAD_BYTES),
         };
         if let Some(pyramid) = &pyramid {
@@ -103,7 +103,7 @@ impl TileExport<'_> {
         }
         let key = ExportKey::new(format, self.layer, &self.query, style, metadata.zooms, self.bounds).to_text()?;
         let staging = StagingDir::open(target)?;
-        let mut journal = ExportJournal::open(&staging, &key, head_bytes)?;
+        let mut journal = ExportJournal::open(&staging, &key, header_bytes)?;
         progress.resume(journal.tile_count());
         let walk = PyramidWalk {
             layer: self.layer,
@@ -116,7 +116,8 @@ impl TileExport<'_> {
                 .with_stop(Some(progress.stopped())),
             style,
             zooms: metadata.zooms.all(),
-            // Without bounds, tiles beyond the bounds of the metadata have dots at coarse zooms. A COG is a picture with an edge.
+            // At low zooms, dots reach into tiles beyond the bounds of the metadata. A COG, however, is cut at its
+            // bounds.
             bounds: if pyramid.is_some() { bounds } else { self.bounds.unwrap_or(Bounds::WORLD) },
             encoding,
             threads: self.threads,

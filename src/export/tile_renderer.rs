@@ -1,4 +1,4 @@
-//! From a block to the bytes of its tiles.
+//! Renders and encodes the tiles of a block.
 
 use std::sync::Arc;
 
@@ -61,28 +61,29 @@ impl<'a> TileRenderer<'a> {
             return self.render_empty(&tiles);
         };
         result.is_occupied = true;
-        let mut cut = Grid::filled(TILE_PX as usize, TILE_PX as usize, 0u8);
+        let mut indices = Grid::filled(TILE_PX as usize, TILE_PX as usize, 0u8);
         let mut encoder = self.encoder();
         for tile in tiles {
             let [west, north] = [tile.x() - first[0], tile.y() - first[1]].map(|tiles| (tiles * TILE_PX) as usize);
             for row in 0..TILE_PX as usize {
-                cut.row_mut(row).copy_from_slice(&heat.indices.row(north + row)[west..west + TILE_PX as usize]);
+                let block_row = heat.indices.row(north + row);
+                indices.row_mut(row).copy_from_slice(&block_row[west..west + TILE_PX as usize]);
             }
-            self.push(tile, &cut, encoder.as_mut(), &mut result)?;
+            self.push(tile, &indices, encoder.as_mut(), &mut result)?;
         }
         Ok(result)
     }
 
-    /// The tiles of a block without points: none, unless the style has a background.
+    /// Renders the tiles of a block without points: none, unless the style has a background.
     fn render_empty(&self, tiles: &[TileCoord]) -> Result<BlockResult> {
         let mut result = BlockResult::default();
         if self.has_background() {
-            let cut = Grid::filled(TILE_PX as usize, TILE_PX as usize, self.style.nothing());
+            let indices = Grid::filled(TILE_PX as usize, TILE_PX as usize, self.style.empty_index());
             let mut encoder = self.encoder();
             for tile in tiles {
-                self.push(*tile, &cut, encoder.as_mut(), &mut result)?;
+                self.push(*tile, &indices, encoder.as_mut(), &mut result)?;
             }
-            // The background is visible at deeper zooms too.
+            // The background is visible at higher zooms as well.
             result.is_occupied = true;
         }
         Ok(result)
@@ -95,8 +96,8 @@ impl<'a> TileRenderer<'a> {
         encoder: Option<&mut ColorTiles>,
         result: &mut BlockResult,
     ) -> Result<()> {
-        let nothing = self.style.nothing();
-        if !self.has_background() && indices.cells().iter().all(|index| *index == nothing) {
+        let empty_index = self.style.empty_index();
+        if !self.has_background() && indices.cells().iter().all(|index| *index == empty_index) {
             return Ok(());
         }
         let colors = self.palette.colors();
@@ -113,8 +114,8 @@ impl<'a> TileRenderer<'a> {
         (self.encoding == Encoding::Colors).then(ColorTiles::default)
     }
 
-    /// Whether pixels that no dot reaches are visible.
+    /// Whether empty pixels are visible.
     fn has_background(&self) -> bool {
-        self.palette.rgba(self.style.nothing())[3] > 0
+        self.palette.rgba(self.style.empty_index())[3] > 0
     }
 }

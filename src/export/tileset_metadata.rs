@@ -1,11 +1,11 @@
-//! The description of a set of tiles in the metadata of an archive.
+//! The metadata of a tile archive.
 
 use super::TILE_PX;
 use crate::error::Result;
 use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
 use crate::layer::{Layer, Style, bounds_with_reach, center, dot_reach};
 
-/// The description of a set of tiles in the metadata of an archive.
+/// The metadata of a tile archive.
 pub(super) struct TilesetMetadata<'a> {
     pub(super) title: &'a str,
     pub(super) attribution: Option<&'a str>,
@@ -18,9 +18,10 @@ pub(super) struct TilesetMetadata<'a> {
 }
 
 impl<'a> TilesetMetadata<'a> {
-    /// Describes the tiles of a layer within `bounds`, or of all its points.
+    /// The metadata of the tiles of a layer within `bounds`, or of all its points.
     pub(super) fn of(layer: &'a Layer, style: &Style, zooms: Zooms, bounds: Option<Bounds>) -> Result<Self> {
-        /// The further a map is zoomed out, the further dots reach; the bounds have room for them at so many zooms.
+        /// The bounds include the reach of dots at this many zooms below that of the center. Dots reach further at
+        /// lower zooms.
         const ZOOMS_OUT: u8 = 2;
         let Zooms { first, last } = zooms;
         let extent = bounds.unwrap_or_else(|| layer.bounds());
@@ -32,9 +33,9 @@ impl<'a> TilesetMetadata<'a> {
         } else if bounds.is_some() {
             bounds_with_reach(extent, 0.0)
         } else {
-            let widest = zoom.saturating_sub(ZOOMS_OUT).clamp(first, last);
-            let tile = Canvas::tile(TileCoord::new(widest, 0, 0)?, TILE_PX)?;
-            bounds_with_reach(extent, dot_reach(style.radius_px(&tile), TILE_PX, widest))
+            let lowest = zoom.saturating_sub(ZOOMS_OUT).clamp(first, last);
+            let tile = Canvas::tile(TileCoord::new(lowest, 0, 0)?, TILE_PX)?;
+            bounds_with_reach(extent, dot_reach(style.radius_px(&tile), TILE_PX, lowest))
         };
         let weighted_by = layer.weight().map(|weight| format!(", weighted by {weight}")).unwrap_or_default();
         Ok(Self {

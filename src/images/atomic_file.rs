@@ -1,4 +1,4 @@
-//! A file that is either written whole or not at all.
+//! Atomic writes of files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -8,8 +8,8 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-/// A file being written beside its final place. Until it is [committed](Self::commit) nothing is seen of it; dropped
-/// before that, it is gone.
+/// A file that is written atomically: to a temporary file in the same folder, which replaces the target on
+/// [commit](Self::commit) and is removed on drop.
 #[derive(Debug)]
 pub struct AtomicFile {
     path: PathBuf,
@@ -17,34 +17,34 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// How the names of unfinished files begin and end.
+    /// Prefix and suffix of the names of temporary files.
     pub(super) const UNFINISHED: (&'static str, &'static str) = (".kiln-", ".part");
 
-    /// Begins a file that is to be `path`. Where `path` is a symbolic link, the file that it leads to is meant; a file
-    /// that is there keeps its permissions.
+    /// Creates a temporary file for `path`. Symbolic links are followed, and the permissions of an existing file are
+    /// kept.
     ///
     /// # Errors
-    /// [`Error::Io`] if no file can be made there, or what is there is a folder or a file that may not be written.
+    /// [`Error::Io`] if the temporary file cannot be created, or `path` is a folder or a file without write permission.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let refused = |error| Error::io(path, "write", error);
+        let failed = |error| Error::io(path, "write", error);
         if path.is_dir() {
-            return Err(refused(io::ErrorKind::IsADirectory.into()));
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
-        let target = linked(path);
+        let target = resolve_link(path);
         let permissions = match OpenOptions::new().write(true).open(&target) {
-            Ok(there) => Some(there.metadata().map_err(refused)?.permissions()),
+            Ok(existing) => Some(existing.metadata().map_err(failed)?.permissions()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(failed(error)),
         };
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         builder.prefix(Self::UNFINISHED.0).suffix(Self::UNFINISHED.1);
-        // Made as any program's files are, readable to whom the user's mask allows, not as secret ones.
+        // Created with the permissions of the umask, not with the private ones of a temporary file.
         let make = |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
-        let file = builder.make_in(folder, make).map_err(refused)?;
+        let file = builder.make_in(folder, make).map_err(failed)?;
         if let Some(permissions) = permissions {
-            file.as_file().set_permissions(permissions).map_err(refused)?;
+            file.as_file().set_permissions(permissions).map_err(failed)?;
         }
         Ok(Self { path: target, file })
     }
@@ -54,18 +54,18 @@ impl AtomicFile {
         self.file.as_file_mut()
     }
 
-    /// Puts the file in its place, over whatever was there.
+    /// Moves the file to its path, replacing an existing file.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses; nothing is left behind then.
+    /// [`Error::Io`] if the file cannot be moved. The temporary file is removed.
     pub fn commit(self) -> Result<()> {
         let Self { path, file } = self;
         file.persist(&path).map_err(|error| Error::io(&path, "write", error.error))?;
         Ok(())
     }
 
-    /// Puts the file in its place as [`commit`](Self::commit) does, but not before all of it is on the disk: a power cut leaves
-    /// either the old one or the new one.
+    /// Syncs the file to disk, then moves it to its path like [`commit`](Self::commit). A power cut leaves either the
+    /// old file or the new one.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
@@ -78,10 +78,10 @@ impl AtomicFile {
     }
 }
 
-/// Makes sure that the names in a folder are on the disk, where the system can do that.
+/// Syncs the entries of a folder to disk, on systems that support it.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses.
+/// [`Error::Io`] if the sync fails.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     #[cfg(unix)]
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(|error| Error::io(folder, "write", error))?;
@@ -90,8 +90,8 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where `path` leads to if it is a symbolic link, even to a file that is not there yet.
-fn linked(path: &Path) -> PathBuf {
+/// Follows symbolic links. The target does not need to exist.
+fn resolve_link(path: &Path) -> PathBuf {
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_appears_whole_or_not_at_all() {
+    fn a_file_is_written_completely_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.png");
         let mut file = AtomicFile::create(&path).unwrap();
@@ -123,16 +123,16 @@ mod tests {
         assert!(!path.exists());
         drop(file);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-        write(&path, b"whole");
-        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        write(&path, b"complete");
+        assert_eq!(fs::read(&path).unwrap(), b"complete");
         assert!(AtomicFile::create(folder.path()).is_err());
     }
 
     #[test]
-    fn refusals_name_the_file_that_was_asked_for() {
+    fn an_error_has_the_requested_path_and_not_the_temporary_one() {
         let folder = tempfile::tempdir().unwrap();
-        let refused = AtomicFile::create(folder.path().join("no/such/out.png")).unwrap_err().to_string();
-        assert!(refused.contains("no/such/out.png: cannot write") && !refused.contains(".kiln-"), "{refused}");
+        let message = AtomicFile::create(folder.path().join("no/such/out.png")).unwrap_err().to_string();
+        assert!(message.contains("no/such/out.png: cannot write") && !message.contains(".kiln-"), "{message}");
     }
 
     #[cfg(unix)]
@@ -142,13 +142,13 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        symlink("there.png", path("link.png")).unwrap();
+        symlink("target.png", path("link.png")).unwrap();
         write(&path("link.png"), b"new");
-        assert_eq!(fs::read(path("there.png")).unwrap(), b"new");
-        fs::set_permissions(path("there.png"), fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(fs::read(path("target.png")).unwrap(), b"new");
+        fs::set_permissions(path("target.png"), fs::Permissions::from_mode(0o640)).unwrap();
         write(&path("link.png"), b"newer");
         assert!(path("link.png").is_symlink());
-        assert_eq!(fs::metadata(path("there.png")).unwrap().permissions().mode() & 0o777, 0o640);
-        assert_eq!(fs::read(path("there.png")).unwrap(), b"newer");
+        assert_eq!(fs::metadata(path("target.png")).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read(path("target.png")).unwrap(), b"newer");
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::{AtomicFile, ImageName};
 use crate::error::{Error, Result};
 
-/// A folder that pictures are written to and swept from.
+/// A folder of pictures that expire.
 #[derive(Clone, Debug)]
 pub struct ImageFolder {
     path: PathBuf,
@@ -22,17 +22,18 @@ pub(super) struct Picture {
 }
 
 impl ImageFolder {
-    /// An unfinished file this old was left behind by a process that is gone: no picture takes so long to write.
+    /// The age of a temporary file from which it counts as abandoned by a dead process: no picture takes that long to
+    /// write.
     const ABANDONED: Duration = Duration::from_secs(600);
 
-    /// The folder at `path`, which is made if it is not there.
+    /// Opens the folder at `path`, and creates it if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be made or written to.
+    /// [`Error::Io`] if the folder cannot be created or written to.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         fs::create_dir_all(&path).map_err(|error| Error::io(&path, "create", error))?;
-        // Told now rather than at the first picture.
+        // Checks the write permission now rather than at the first picture.
         AtomicFile::create(path.join("writable")).map(drop).map_err(|error| match error {
             Error::Io { source, .. } => Error::io(&path, "write to", source),
             other => other,
@@ -40,25 +41,25 @@ impl ImageFolder {
         Ok(Self { path })
     }
 
-    /// Where the folder is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the picture `name` is, or would be.
+    /// The path of the picture `name`.
     pub fn path_of(&self, name: ImageName) -> PathBuf {
         self.path.join(name.to_string())
     }
 
-    /// Writes a picture made at `created_s` (seconds since 1970) under a new name: whole, or not at all.
+    /// Atomically writes a picture that was rendered at `created_s` (seconds since 1970), under a new name.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses, as when the disk is full.
+    /// [`Error::Io`] if the file cannot be written, for example because the disk is full.
     pub fn write(&self, created_s: u64, bytes: &[u8]) -> Result<ImageName> {
         let name = ImageName::new(created_s);
         let path = self.path_of(name);
         let mut file = match AtomicFile::create(&path) {
-            // Somebody removed the folder, which is no reason to be without from now on.
+            // The folder was removed. It is created again.
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 fs::create_dir_all(&self.path).map_err(|error| Error::io(&self.path, "create", error))?;
                 AtomicFile::create(&path)?
@@ -70,12 +71,12 @@ impl ImageFolder {
         Ok(name)
     }
 
-    /// The pictures in the folder, oldest first. What bears any other name is passed over.
+    /// The pictures in the folder, oldest first. Files with other names are ignored.
     pub(super) fn pictures(&self) -> Result<Vec<Picture>> {
         let mut pictures = Vec::new();
         for entry in self.entries()? {
             let name = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            // A file may go away between being listed and being looked at.
+            // A file may be removed between the listing and the call to `metadata`.
             if let (Some(name), Ok(metadata)) = (name, entry.metadata())
                 && metadata.is_file()
             {
@@ -86,19 +87,20 @@ impl ImageFolder {
         Ok(pictures)
     }
 
-    /// Removes unfinished files that nobody is writing any more, and answers how many there were.
+    /// Removes abandoned temporary files, and returns their number.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be read.
     pub fn remove_unfinished(&self) -> Result<u64> {
-        let (begin, end) = AtomicFile::UNFINISHED;
+        let (prefix, suffix) = AtomicFile::UNFINISHED;
         let now = SystemTime::now();
         let mut removed = 0;
         for entry in self.entries()? {
-            let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(begin) && name.ends_with(end));
+            let is_temporary =
+                entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| now.duration_since(modified).ok());
-            if is_ours && age.is_some_and(|age| age > Self::ABANDONED) && fs::remove_file(entry.path()).is_ok() {
+            if is_temporary && age.is_some_and(|age| age > Self::ABANDONED) && fs::remove_file(entry.path()).is_ok() {
                 removed += 1;
             }
         }
@@ -106,8 +108,8 @@ impl ImageFolder {
     }
 
     fn entries(&self) -> Result<Vec<fs::DirEntry>> {
-        let refused = |error| Error::io(&self.path, "read", error);
-        fs::read_dir(&self.path).map_err(refused)?.map(|entry| entry.map_err(refused)).collect()
+        let failed = |error| Error::io(&self.path, "read", error);
+        fs::read_dir(&self.path).map_err(failed)?.map(|entry| entry.map_err(failed)).collect()
     }
 }
 
@@ -117,9 +119,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_written_whole_and_listed_oldest_first() {
-        let home = tempfile::tempdir().unwrap();
-        let folder = ImageFolder::open(home.path().join("a/b")).unwrap();
+    fn pictures_are_listed_oldest_first() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = ImageFolder::open(parent.path().join("a/b")).unwrap();
         let young = folder.write(2_000_000_000, b"young").unwrap();
         let old = folder.write(1_000_000_000, b"the old one").unwrap();
         fs::write(folder.path().join("holiday.png"), "mine").unwrap();
@@ -130,24 +132,24 @@ mod tests {
     }
 
     #[test]
-    fn only_abandoned_unfinished_files_go() {
-        let home = tempfile::tempdir().unwrap();
-        let folder = ImageFolder::open(home.path()).unwrap();
+    fn only_abandoned_temporary_files_are_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = ImageFolder::open(parent.path()).unwrap();
         let long_ago = SystemTime::now() - Duration::from_secs(3600);
         for name in [".kiln-abc.part", ".kiln-keep", "other.part"] {
-            let file = fs::File::create(home.path().join(name)).unwrap();
+            let file = fs::File::create(parent.path().join(name)).unwrap();
             file.set_modified(long_ago).unwrap();
         }
-        let being_written = AtomicFile::create(home.path().join("x.png")).unwrap();
+        let being_written = AtomicFile::create(parent.path().join("x.png")).unwrap();
         assert_eq!(folder.remove_unfinished().unwrap(), 1);
         being_written.commit().unwrap();
-        assert!(home.path().join("other.part").exists() && home.path().join(".kiln-keep").exists());
+        assert!(parent.path().join("other.part").exists() && parent.path().join(".kiln-keep").exists());
     }
 
     #[test]
-    fn a_folder_that_cannot_be_is_refused() {
-        let home = tempfile::tempdir().unwrap();
-        fs::write(home.path().join("file"), "").unwrap();
-        assert!(ImageFolder::open(home.path().join("file/inside")).is_err());
+    fn a_folder_that_cannot_be_created_is_an_error() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("file"), "").unwrap();
+        assert!(ImageFolder::open(parent.path().join("file/inside")).is_err());
     }
 }

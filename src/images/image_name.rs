@@ -1,4 +1,4 @@
-//! The names that Kiln gives to pictures.
+//! The file names of pictures.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// The name of a picture: `1732158000-67e5504410b1426f9247bb680e5fe0c8.png`, the Unix time in seconds at which it was
-/// made and a random number that no other picture has.
+/// The name of a picture, `1732158000-67e5504410b1426f9247bb680e5fe0c8.png`: the Unix time in seconds at which it was
+/// created, and a random UUID.
 ///
-/// A name that was read from text is of exactly this form, so it is safe as part of a path.
+/// Parsing accepts exactly this form, so a parsed name is safe as part of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageName {
     created_s: u64,
@@ -19,16 +19,16 @@ pub struct ImageName {
 }
 
 impl ImageName {
-    const ENDING: &str = ".png";
-    /// Times beyond this, in the year 5138, are none of ours.
+    const EXTENSION: &str = ".png";
+    /// The maximum time, in the year 5138.
     const MAX_CREATED_S: u64 = 99_999_999_999;
 
-    /// A new name for a picture made at `created_s`, in seconds since 1970.
+    /// A new name for a picture created at `created_s`, in seconds since 1970.
     pub fn new(created_s: u64) -> Self {
         Self { created_s: created_s.min(Self::MAX_CREATED_S), id: Uuid::new_v4() }
     }
 
-    /// When the picture was made, in seconds since 1970.
+    /// The creation time of the picture, in seconds since 1970.
     pub fn created_s(&self) -> u64 {
         self.created_s
     }
@@ -36,7 +36,7 @@ impl ImageName {
 
 impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}{}", self.created_s, self.id.simple(), Self::ENDING)
+        write!(f, "{}-{}{}", self.created_s, self.id.simple(), Self::EXTENSION)
     }
 }
 
@@ -45,15 +45,15 @@ impl FromStr for ImageName {
 
     fn from_str(text: &str) -> Result<Self> {
         let read = || {
-            let (time, id) = text.strip_suffix(Self::ENDING)?.split_once('-')?;
+            let (time, id) = text.strip_suffix(Self::EXTENSION)?.split_once('-')?;
             let name = Self { created_s: time.parse().ok()?, id: Uuid::try_parse(id).ok()? };
             (name.created_s <= Self::MAX_CREATED_S).then_some(name)
         };
-        // Only the one way that the name is written counts: no plus sign, no leading zero, no other form of the id.
+        // Only the canonical form is accepted: no plus sign, no leading zero, no other form of the UUID.
         read().filter(|name| name.to_string() == text).ok_or_else(|| {
             Error::invalid(
                 Parameter::FILENAME,
-                "it is not the name of a picture, such as 1732158000-67e5504410b1426f9247bb680e5fe0c8.png",
+                "not the name of a picture, such as 1732158000-67e5504410b1426f9247bb680e5fe0c8.png",
             )
         })
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_written_and_in_no_other_way() {
+    fn only_the_canonical_form_of_a_name_is_accepted() {
         let name = ImageName::new(1_732_158_000);
         let text = name.to_string();
         assert_eq!(text.parse::<ImageName>().unwrap(), name);

@@ -1,7 +1,7 @@
 //! Pictures on disk: their names, atomic writes, and expiry.
 //!
-//! [`ImageFolder::write`] writes whole files into a folder, and [`ImageFolder::sweep`] removes those that are too old or too many.
-//! It never removes a file whose name Kiln did not make, nor a picture whose URL was just returned.
+//! [`ImageFolder::write`] writes a picture to a folder, and [`ImageFolder::sweep`] removes pictures that exceed the
+//! [`RetentionLimits`]. It never removes files with other names, or a picture whose URL was just returned.
 
 mod atomic_file;
 mod image_folder;

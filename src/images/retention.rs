@@ -1,4 +1,4 @@
-//! Pictures that are too old, or too many, go away.
+//! Retention of pictures: limits on their age, number and size.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,16 +8,17 @@ use super::image_folder::Picture;
 use super::{ImageFolder, ImageName};
 use crate::error::Result;
 
-/// What may stay in a folder of pictures.
+/// The limits of a folder of pictures. The oldest pictures are removed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionLimits {
-    /// Pictures older than this many seconds go. Default: an hour.
+    /// The maximum age in seconds. Default: an hour.
     pub ttl_s: u64,
-    /// The most pictures; the oldest go first. Default: 10,000.
+    /// The maximum number of pictures. Default: 10,000.
     pub max_count: u64,
-    /// The most bytes of all pictures together; the oldest go first. Default: 1 GiB.
+    /// The maximum total size of the pictures in bytes. Default: 1 GiB.
     pub max_bytes: u64,
-    /// Pictures younger than this many seconds stay whatever the limits: somebody was just told of them. Default: 30.
+    /// Pictures younger than this many seconds are kept regardless of the limits: their URLs were just returned.
+    /// Default: 30.
     pub grace_s: u64,
 }
 
@@ -27,52 +28,53 @@ impl Default for RetentionLimits {
     }
 }
 
-/// What a sweep removed.
+/// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepReport {
-    /// Pictures past their time.
+    /// The number of removed pictures that exceeded the maximum age.
     pub expired: u64,
-    /// Pictures beyond the count or the size.
+    /// The number of pictures removed because of the maximum number or total size.
     pub evicted: u64,
-    /// Bytes of both together.
+    /// The size of all removed pictures in bytes.
     pub bytes: u64,
-    /// Pictures that the system would not remove.
+    /// The number of pictures that could not be removed.
     pub failed: u64,
-    /// Unfinished files of processes that are gone.
+    /// The number of removed temporary files, abandoned by dead processes.
     pub unfinished: u64,
 }
 
 impl ImageFolder {
-    /// Removes the pictures that `keep` does not let stay at `now_s` (seconds since 1970), and abandoned unfinished files.
+    /// Removes the pictures that exceed `limits` at `now_s` (seconds since 1970), and abandoned temporary files.
     ///
-    /// A clock that was set back makes pictures seem young, never old; they go when their time has come again.
+    /// A clock that was set back makes pictures appear younger, never older, so they are removed later.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) if the folder cannot be read. Files that cannot be removed are counted.
-    pub fn sweep(&self, keep: &RetentionLimits, now_s: u64) -> Result<SweepReport> {
+    /// [`Error::Io`](crate::Error::Io) if the folder cannot be read. Files that cannot be removed are counted in the
+    /// report.
+    pub fn sweep(&self, limits: &RetentionLimits, now_s: u64) -> Result<SweepReport> {
         let mut swept = SweepReport { unfinished: self.remove_unfinished()?, ..SweepReport::default() };
         let pictures = self.pictures()?;
         let age_s = |picture: &Picture| now_s.saturating_sub(picture.name.created_s());
         let (mut count, mut bytes) = (0, 0);
-        let mut stays: HashSet<ImageName> = HashSet::new();
-        // From the youngest on, what there is room for stays.
+        let mut kept: HashSet<ImageName> = HashSet::new();
+        // The newest pictures are kept up to the limits.
         for picture in pictures.iter().rev() {
-            let in_time = age_s(picture) <= keep.ttl_s;
-            let fits = count < keep.max_count && bytes + picture.bytes <= keep.max_bytes;
-            if in_time && fits || age_s(picture) < keep.grace_s {
-                stays.insert(picture.name);
+            let is_current = age_s(picture) <= limits.ttl_s;
+            let fits = count < limits.max_count && bytes + picture.bytes <= limits.max_bytes;
+            if is_current && fits || age_s(picture) < limits.grace_s {
+                kept.insert(picture.name);
                 count += 1;
                 bytes += picture.bytes;
-            } else if in_time {
-                // The older ones must not take the room of one that had to go.
-                (count, bytes) = (keep.max_count, keep.max_bytes);
+            } else if is_current {
+                // No older, smaller picture is kept in place of one that is removed.
+                (count, bytes) = (limits.max_count, limits.max_bytes);
             }
         }
-        for picture in pictures.iter().filter(|picture| !stays.contains(&picture.name)) {
+        for picture in pictures.iter().filter(|picture| !kept.contains(&picture.name)) {
             match fs::remove_file(self.path_of(picture.name)) {
-                Ok(()) if age_s(picture) > keep.ttl_s => swept.expired += 1,
+                Ok(()) if age_s(picture) > limits.ttl_s => swept.expired += 1,
                 Ok(()) => swept.evicted += 1,
-                // Somebody else swept it.
+                // Another process removed it.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(_) => {
                     swept.failed += 1;
@@ -94,52 +96,52 @@ mod tests {
 
     /// A folder with a picture of 10 bytes for each age, and their names.
     fn folder(ages_s: &[u64]) -> (tempfile::TempDir, ImageFolder, Vec<ImageName>) {
-        let home = tempfile::tempdir().unwrap();
-        let folder = ImageFolder::open(home.path()).unwrap();
-        fs::write(home.path().join("1-notes.png"), "not ours").unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        let folder = ImageFolder::open(parent.path()).unwrap();
+        fs::write(parent.path().join("1-notes.png"), "not a picture of Kiln").unwrap();
         let names = ages_s.iter().map(|age_s| folder.write(NOW_S - age_s, &[7; 10]).unwrap()).collect();
-        (home, folder, names)
+        (parent, folder, names)
     }
 
-    fn left(folder: &ImageFolder, names: &[ImageName]) -> Vec<bool> {
+    fn exist(folder: &ImageFolder, names: &[ImageName]) -> Vec<bool> {
         assert!(folder.path().join("1-notes.png").exists());
         names.iter().map(|name| folder.path_of(*name).exists()).collect()
     }
 
     #[test]
-    fn the_old_go_and_the_young_stay() {
-        let (_home, folder, names) = folder(&[10, 3600, 3601, 90_000]);
+    fn pictures_beyond_the_maximum_age_are_removed() {
+        let (_parent, folder, names) = folder(&[10, 3600, 3601, 90_000]);
         let swept = folder.sweep(&RetentionLimits::default(), NOW_S).unwrap();
         assert_eq!(swept, SweepReport { expired: 2, bytes: 20, ..SweepReport::default() });
-        assert_eq!(left(&folder, &names), [true, true, false, false]);
+        assert_eq!(exist(&folder, &names), [true, true, false, false]);
         assert_eq!(folder.sweep(&RetentionLimits::default(), NOW_S).unwrap(), SweepReport::default());
     }
 
     #[test]
-    fn the_oldest_go_beyond_a_count_or_a_size() {
-        for keep in [
+    fn the_oldest_pictures_are_removed_beyond_a_number_or_a_size() {
+        for limits in [
             RetentionLimits { max_count: 2, ..RetentionLimits::default() },
             RetentionLimits { max_bytes: 25, ..RetentionLimits::default() },
         ] {
-            let (_home, folder, names) = folder(&[300, 100, 200, 400]);
-            let swept = folder.sweep(&keep, NOW_S).unwrap();
+            let (_parent, folder, names) = folder(&[300, 100, 200, 400]);
+            let swept = folder.sweep(&limits, NOW_S).unwrap();
             assert_eq!(swept, SweepReport { evicted: 2, bytes: 20, ..SweepReport::default() });
-            assert_eq!(left(&folder, &names), [false, true, true, false]);
+            assert_eq!(exist(&folder, &names), [false, true, true, false]);
         }
     }
 
     #[test]
-    fn what_was_just_handed_out_stays_whatever_the_limits() {
-        let keep = RetentionLimits { max_count: 0, max_bytes: 0, ttl_s: 0, grace_s: 30 };
-        let (_home, folder, names) = folder(&[0, 29, 30]);
-        folder.sweep(&keep, NOW_S).unwrap();
-        assert_eq!(left(&folder, &names), [true, true, false]);
+    fn new_pictures_are_kept_regardless_of_the_limits() {
+        let limits = RetentionLimits { max_count: 0, max_bytes: 0, ttl_s: 0, grace_s: 30 };
+        let (_parent, folder, names) = folder(&[0, 29, 30]);
+        folder.sweep(&limits, NOW_S).unwrap();
+        assert_eq!(exist(&folder, &names), [true, true, false]);
     }
 
     #[test]
     fn a_clock_set_back_removes_nothing() {
-        let (_home, folder, names) = folder(&[10, 20]);
+        let (_parent, folder, names) = folder(&[10, 20]);
         folder.sweep(&RetentionLimits::default(), NOW_S - 100_000).unwrap();
-        assert_eq!(left(&folder, &names), [true, true]);
+        assert_eq!(exist(&folder, &names), [true, true]);
     }
 }

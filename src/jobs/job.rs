@@ -1,4 +1,4 @@
-//! A job: what it draws.
+//! A job: pictures that are rendered on a schedule.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -24,75 +24,75 @@ use crate::layer::{
 use crate::raster::Aggregation;
 use crate::source::{CoordinateSpace, Query};
 
-/// What is drawn again and again.
+/// Pictures that are rendered on a schedule.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The points.
+    /// The source of the points.
     pub subject: Subject,
-    /// When it is due; never by itself, if `None`.
+    /// The schedule; `None` if the job runs only on request.
     pub schedule: Option<Schedule>,
-    /// The ground of its pictures, at least one.
+    /// The places, at least one; a run renders one picture of each.
     pub places: Vec<Place>,
-    /// How many pixels each picture has.
+    /// The size of each picture.
     pub size: Size,
-    /// How the ground is laid flat; as usual for the points, if `None`.
+    /// The projection. Default: Mercator, or the plane for points on a plane.
     pub projection: Option<Projection>,
-    /// How the points are drawn; what it leaves open is the layer's own.
+    /// The style. Options that are `None` are those of the layer.
     pub style: StyleOptions,
-    /// Which points, by their times.
+    /// The time window of the points.
     pub window: Window,
-    /// Where the pictures are put.
+    /// The paths of the pictures.
     pub output: Output,
-    /// How many pictures of each place stay; all of them, if `None`.
+    /// The number of pictures that are kept of each place; `None`: all.
     pub keep: Option<u64>,
-    /// Whether there is a copy of the newest picture under a name that stays the same.
+    /// Whether a copy of the newest picture is written under a fixed name.
     pub latest: bool,
-    /// How often it is tried again after it failed.
+    /// The number of retries after a failure.
     pub retries: u32,
 }
 
 /// Bounds that a job renders.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
-    /// Its name; empty where there is only one.
+    /// The name; empty if it is the only place.
     pub name: String,
-    /// The ground; that of all points, if `None`.
+    /// The bounds; `None`: those of all points.
     pub bounds: Option<Bounds>,
 }
 
 /// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobReport {
-    /// The pictures that were written.
+    /// The paths of the written pictures.
     pub files: Vec<PathBuf>,
-    /// How many points reach into them, added up.
+    /// The number of points drawn, summed over the pictures.
     pub points: u64,
-    /// How many old pictures were removed.
+    /// The number of old pictures removed.
     pub removed: u64,
-    /// Remarks on inputs that were read for the run, with keys of the configuration.
+    /// Remarks on the inputs, which mention parameters by their configuration keys.
     pub remarks: Vec<String>,
 }
 
 impl Job {
-    /// Draws the pictures that are due at `due`. Each is put in its place when it is whole: whatever fails, the one before stays.
-    /// Where one place fails, the others are drawn all the same.
+    /// Renders and writes the pictures that are due at `due`. Each is written atomically, so a failure keeps the
+    /// previous picture. A failure at one place does not affect the others.
     ///
     /// # Errors
-    /// The first that occurred: the layer is gone, an input cannot be read, the style does not fit, or a picture cannot be
-    /// written. [`Error::Cancelled`] once `stop` says so.
+    /// The first error: the layer no longer exists, an input cannot be read, the style is invalid, or a picture cannot
+    /// be written. [`Error::Cancelled`] once `stop` is set.
     pub fn run(&self, context: JobContext<'_>, due: Timestamp, stop: &AtomicBool) -> Result<JobReport> {
         let (start_us, end_us) = self.window.at(due);
         let window = Query::default().with_start(start_us).with_end(end_us).with_stop(Some(stop));
-        let is_framed = self.places.iter().all(|place| place.bounds.is_some());
+        let has_bounds = self.places.iter().all(|place| place.bounds.is_some());
         let JobPoints { layer, query, extent, remarks } =
-            self.subject.points(&self.name, &window, is_framed, context, stop)?;
+            self.subject.points(&self.name, &window, has_bounds, context, stop)?;
         let mut report = JobReport { remarks, ..JobReport::default() };
         let mut first_error = None;
         for place in &self.places {
-            let drawn = self.draw(context, &layer, &query, &extent, place);
-            match drawn.and_then(|heat| self.put(&heat, place, due, context.threads, &mut report)) {
+            let rendered = self.render(context, &layer, &query, &extent, place);
+            match rendered.and_then(|heat| self.save(&heat, place, due, context.threads, &mut report)) {
                 Ok(()) => {}
                 Err(Error::Cancelled) if stop.load(Ordering::Relaxed) => return Err(Error::Cancelled),
                 Err(error) => drop(first_error.get_or_insert(error)),
@@ -101,21 +101,21 @@ impl Job {
         first_error.map_or(Ok(report), Err)
     }
 
-    /// Makes sure that the job can be done, as far as that can be seen without reading its inputs.
+    /// Checks the job as far as possible without reading its inputs.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the key at fault.
+    /// [`Error::Invalid`] for an invalid key.
     pub fn check(&self, context: JobContext<'_>) -> Result<()> {
-        let usual = self.subject.check(&self.name, self.projection, context)?;
-        resolved(&self.style.clone().or(usual), context).map(drop)
+        let base = self.subject.check(&self.name, self.projection, context)?;
+        resolve_style(&self.style.clone().or(base), context).map(drop)
     }
 
-    /// The pictures of its places.
+    /// The series of pictures, one per place.
     pub fn series(&self) -> impl Iterator<Item = Series> {
         self.places.iter().map(|place| self.output.series(&self.name, &place.name))
     }
 
-    fn draw(
+    fn render(
         &self,
         context: JobContext<'_>,
         layer: &Layer,
@@ -123,10 +123,10 @@ impl Job {
         extent: &Extent,
         place: &Place,
     ) -> Result<Heatmap> {
-        let style = resolved(&self.style.clone().or(layer.style().clone()), context)?;
+        let style = resolve_style(&self.style.clone().or(layer.style().clone()), context)?;
         let is_globe = layer.coordinate_space().wraps();
-        let usual = if is_globe { Projection::Mercator } else { Projection::Plane };
-        let projection = self.projection.unwrap_or(usual);
+        let default = if is_globe { Projection::Mercator } else { Projection::Plane };
+        let projection = self.projection.unwrap_or(default);
         let canvas: Canvas = match place.bounds {
             Some(bounds) => canvas_of(projection, bounds, self.size)?,
             None => canvas_for(projection, extent, self.size, &style, Fit::Padded)?,
@@ -140,10 +140,17 @@ impl Job {
         render_shaded(&**layer.point_set(), &query, &canvas, &style, shading.as_deref(), context.threads)
     }
 
-    /// Writes a picture, and removes those that are too many.
-    fn put(&self, heat: &Heatmap, place: &Place, due: Timestamp, threads: usize, report: &mut JobReport) -> Result<()> {
+    /// Writes a picture, and removes the oldest pictures beyond the limit.
+    fn save(
+        &self,
+        heat: &Heatmap,
+        place: &Place,
+        due: Timestamp,
+        threads: usize,
+        report: &mut JobReport,
+    ) -> Result<()> {
         let series = self.output.series(&self.name, &place.name);
-        let bytes = self.encoded(heat, threads)?;
+        let bytes = self.encode(heat, threads)?;
         let path = series.path_of(due);
         write(&path, &bytes)?;
         if self.latest {
@@ -157,7 +164,7 @@ impl Job {
         Ok(())
     }
 
-    fn encoded(&self, heat: &Heatmap, threads: usize) -> Result<Vec<u8>> {
+    fn encode(&self, heat: &Heatmap, threads: usize) -> Result<Vec<u8>> {
         let colors = heat.palette.colors();
         let mut bytes = Vec::new();
         if self.output.is_png() {
@@ -177,13 +184,13 @@ impl Job {
     }
 }
 
-/// The style of some options, with the colors from the context's scheme folders.
-fn resolved(options: &StyleOptions, context: JobContext<'_>) -> Result<Style> {
-    let find = |name: &str| -> Result<Scheme> { SchemeFolders::usual(context.scheme_folders)?.find(name) };
+/// Builds the style of `options`, with the schemes from the context's folders.
+fn resolve_style(options: &StyleOptions, context: JobContext<'_>) -> Result<Style> {
+    let find = |name: &str| -> Result<Scheme> { SchemeFolders::open(context.scheme_folders)?.find(name) };
     options.resolve(find)
 }
 
-/// Writes a file, whole or not at all, in a folder that is made if it is not there.
+/// Atomically writes a file, and creates its folder if it does not exist.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", error))?;
@@ -200,7 +207,7 @@ mod tests {
     use crate::layer::{Catalog, LayerSpec};
 
     impl Job {
-        /// A job that draws a layer `spots`.
+        /// A job that renders a layer `spots`.
         pub(in crate::jobs) fn example() -> Self {
             Self {
                 name: "example".into(),
@@ -223,8 +230,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn catalog(home: &Path) -> Catalog {
-        let path = home.join("spots.csv");
+    fn catalog(folder: &Path) -> Catalog {
+        let path = folder.join("spots.csv");
         fs::write(&path, "lon,lat,time\n5,5,1970-01-01T00:10:00Z\n6,5,1970-01-01T01:10:00Z\n").unwrap();
         let inputs = vec![path.to_str().unwrap().to_owned()];
         let spec = LayerSpec { name: "spots".into(), inputs, ..LayerSpec::default() };
@@ -235,8 +242,8 @@ mod tests {
         JobContext { catalog, database: None, scheme_folders: &[], threads: 1 }
     }
 
-    fn output(home: &Path, name: &str) -> Output {
-        Output::new(home.join(name).to_str().unwrap()).unwrap()
+    fn output(folder: &Path, name: &str) -> Output {
+        Output::new(folder.join(name).to_str().unwrap()).unwrap()
     }
 
     fn run(job: &Job, catalog: &Catalog, second: i64) -> Result<JobReport> {
@@ -244,35 +251,35 @@ mod tests {
     }
 
     #[test]
-    fn a_run_writes_a_picture_and_the_latest_and_removes_the_oldest() {
-        let home = tempfile::tempdir().unwrap();
-        let catalog = catalog(home.path());
-        let output = output(home.path(), "out/{job}/{time}.png");
+    fn a_run_writes_a_picture_and_its_copy_and_removes_the_oldest_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = catalog(folder.path());
+        let output = output(folder.path(), "out/{job}/{time}.png");
         let job = Job { output, keep: Some(2), latest: true, window: Window::LastSeconds(3600), ..Job::example() };
         job.check(context(&catalog)).unwrap();
-        let folder = home.path().join("out/example");
+        let pictures = folder.path().join("out/example");
         let mut drawn = Vec::new();
         for second in [3600, 7200, 10_800, 14_400] {
             let done = run(&job, &catalog, second).unwrap();
             drawn.push(done.points);
-            assert_eq!(fs::read(&done.files[0]).unwrap(), fs::read(folder.join("latest.png")).unwrap());
+            assert_eq!(fs::read(&done.files[0]).unwrap(), fs::read(pictures.join("latest.png")).unwrap());
         }
         assert_eq!(drawn, [1, 1, 0, 0]);
-        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(pictures).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["19700101T030000Z.png", "19700101T040000Z.png", "latest.png"]);
     }
 
     #[test]
-    fn inputs_are_read_anew_and_every_picture_shows_the_same_ground() {
-        let home = tempfile::tempdir().unwrap();
+    fn inputs_are_read_again_for_each_run_and_the_window_does_not_change_the_bounds() {
+        let folder = tempfile::tempdir().unwrap();
         let none = Catalog::new([]);
-        let path = home.path().join("a.csv");
+        let path = folder.path().join("a.csv");
         let spec = LayerSpec { inputs: vec![path.to_str().unwrap().to_owned()], ..LayerSpec::default() };
         let job = Job {
             subject: Subject::Inputs(Box::new(spec)),
             places: vec![Place { name: String::new(), bounds: None }],
-            output: output(home.path(), "{time}.tif"),
+            output: output(folder.path(), "{time}.tif"),
             window: Window::LastSeconds(1000),
             ..Job::example()
         };
@@ -291,33 +298,33 @@ mod tests {
     }
 
     #[test]
-    fn whatever_fails_the_last_good_picture_stays() {
-        let home = tempfile::tempdir().unwrap();
-        let catalog = catalog(home.path());
-        let good = Job { output: output(home.path(), "out.png"), ..Job::example() };
+    fn a_failure_keeps_the_previous_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = catalog(folder.path());
+        let good = Job { output: output(folder.path(), "out.png"), ..Job::example() };
         run(&good, &catalog, 0).unwrap();
-        let before = fs::read(home.path().join("out.png")).unwrap();
+        let before = fs::read(folder.path().join("out.png")).unwrap();
         let gone = Job { subject: Subject::Layer("gone".into()), ..good.clone() };
-        assert!(run(&gone, &catalog, 0).unwrap_err().to_string().contains("no such layer"));
-        let why = gone.check(context(&catalog)).unwrap_err().to_string();
-        assert!(why.starts_with("layer: there is no layer `gone`; ") && why.ends_with("there are spots"), "{why}");
+        assert!(run(&gone, &catalog, 0).unwrap_err().to_string().contains("no longer exists"));
+        let message = gone.check(context(&catalog)).unwrap_err().to_string();
+        assert_eq!(message, "layer: there is no layer `gone`; the layers are spots");
         let stopped = good.run(context(&catalog), at(0), &AtomicBool::new(true));
         assert!(matches!(stopped, Err(Error::Cancelled)), "{stopped:?}");
-        assert_eq!(fs::read(home.path().join("out.png")).unwrap(), before);
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "nothing half is left");
+        assert_eq!(fs::read(folder.path().join("out.png")).unwrap(), before);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file remains");
     }
 
     #[test]
     fn a_place_that_fails_does_not_stop_the_others() {
-        let home = tempfile::tempdir().unwrap();
-        let catalog = catalog(home.path());
-        // A file is where the folder of the first place would be.
-        fs::write(home.path().join("a"), "").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = catalog(folder.path());
+        // A file has the name of the folder of the first place.
+        fs::write(folder.path().join("a"), "").unwrap();
         let place = |name: &str| Place { name: name.into(), ..Job::example().places[0].clone() };
-        let output = output(home.path(), "{place}/{time}.png");
+        let output = output(folder.path(), "{place}/{time}.png");
         let job = Job { places: vec![place("a"), place("b")], output, ..Job::example() };
         assert_eq!(job.series().count(), 2);
         assert!(run(&job, &catalog, 0).unwrap_err().to_string().contains("cannot create"));
-        assert!(home.path().join("b/19700101T000000Z.png").exists());
+        assert!(folder.path().join("b/19700101T000000Z.png").exists());
     }
 }

@@ -1,4 +1,4 @@
-//! What a job works with besides its own description.
+//! The shared resources of jobs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use crate::layer::Catalog;
 use crate::postgis::Database;
 
-/// The layers, the database and the schemes that jobs draw from, and the threads of one job.
+/// The shared resources of jobs: layers, the database, color schemes and threads.
 #[derive(Clone, Copy, Debug)]
 pub struct JobContext<'a> {
     /// The layers.
     pub catalog: &'a Catalog,
-    /// The database of jobs with a query.
+    /// The database for jobs with a query.
     pub database: Option<&'a Arc<Database>>,
-    /// Folders of scheme files, for [`SchemeFolders::usual`](crate::layer::SchemeFolders::usual).
+    /// The folders of scheme files, for [`SchemeFolders::open`](crate::layer::SchemeFolders::open).
     pub scheme_folders: &'a [PathBuf],
-    /// Threads of one job.
+    /// The number of threads per job.
     pub threads: usize,
 }

@@ -1,4 +1,4 @@
-//! When a job is due.
+//! The schedule of a job.
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -8,10 +8,10 @@ use jiff::{Timestamp, Zoned};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// Times of a clock on a wall, by a cron pattern and a time zone.
+/// Local times given by a cron pattern and a time zone.
 ///
-/// Where the clock leaves an hour out in spring, what is due at a fixed time within it is due right after; where it repeats an
-/// hour in autumn, that is due once. What is due every so many minutes or hours keeps its pace through both.
+/// At the start of daylight saving time, a fixed time within the skipped hour is due right after it; at the end, a
+/// fixed time within the repeated hour is due once. Intervals of minutes or hours are not affected by either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     cron: Cron,
@@ -19,62 +19,62 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a pattern of five fields (minute, hour, day of the month, month, day of the week), or a nickname such as
-    /// `@daily`, in the time zone `zone`, such as `Europe/Berlin` or `UTC`.
+    /// Parses a cron pattern of five fields (minute, hour, day of the month, month, day of the week), or a nickname
+    /// such as `@daily`, in the time zone `zone`, such as `Europe/Berlin` or `UTC`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `schedule` if it is no such pattern, or none that ever is due; for `timezone` if there is no such
-    /// zone.
+    /// [`Error::Invalid`] for `schedule` if the pattern is invalid or never occurs; for `timezone` if the zone is
+    /// unknown.
     pub fn new(pattern: &str, zone: &str) -> Result<Self> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(pattern).map_err(|error| {
-            let why = error.to_string();
-            let why = why.trim_end_matches('.');
+            let reason = error.to_string();
+            let reason = reason.trim_end_matches('.');
             let example = "\"*/15 * * * *\" for every quarter of an hour, or \"30 6 * * 1-5\"";
             Error::invalid(
                 Parameter::SCHEDULE,
-                format!("`{pattern}` is no schedule ({why}); write one such as {example}"),
+                format!("`{pattern}` is not a cron pattern ({reason}); use one such as {example}"),
             )
         })?;
         let zone = TimeZone::get(zone).map_err(|_| {
             Error::invalid(
                 Parameter::TIMEZONE,
-                format!("there is no time zone `{zone}`; name one such as Europe/Berlin or UTC"),
+                format!("unknown time zone `{zone}`; use one such as Europe/Berlin or UTC"),
             )
         })?;
         let schedule = Self { cron, zone };
         if schedule.next_after(Timestamp::UNIX_EPOCH).is_none() {
-            return Err(Error::invalid(Parameter::SCHEDULE, format!("`{pattern}` never comes")));
+            return Err(Error::invalid(Parameter::SCHEDULE, format!("`{pattern}` never occurs")));
         }
         Ok(schedule)
     }
 
-    /// The first time that it is due after `time`; `None` if there is none.
+    /// The first due time after `time`; `None` if there is none.
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
-        let next = self.cron.find_next_occurrence(&self.on_the_wall(time), false);
+        let next = self.cron.find_next_occurrence(&self.local_time(time), false);
         next.ok().map(|next| next.timestamp()).filter(|next| *next > time)
     }
 
-    /// The last time that it was due until `time`, which counts too; `None` if there was none.
+    /// The last due time at or before `time`; `None` if there is none.
     pub fn last_until(&self, time: Timestamp) -> Option<Timestamp> {
-        let last = self.cron.find_previous_occurrence(&self.on_the_wall(time), true);
+        let last = self.cron.find_previous_occurrence(&self.local_time(time), true);
         last.ok().map(|last| last.timestamp()).filter(|last| *last <= time)
     }
 
-    /// Its pattern.
+    /// The cron pattern.
     pub fn pattern(&self) -> &str {
         self.cron.as_str()
     }
 
-    /// The name of its time zone.
+    /// The name of the time zone.
     pub fn zone(&self) -> &str {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
-    /// The time on the wall, to the second.
-    fn on_the_wall(&self, time: Timestamp) -> Zoned {
-        let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
-        whole.to_zoned(self.zone.clone())
+    /// The local time of `time`, truncated to the second.
+    fn local_time(&self, time: Timestamp) -> Zoned {
+        let truncated = Timestamp::from_second(time.as_second()).unwrap_or(time);
+        truncated.to_zoned(self.zone.clone())
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The times that a schedule is due from one to another, and that looking back finds the same.
+    /// The due times between two times. Checks that `last_until` finds the same times.
     fn between(pattern: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
         let schedule = Schedule::new(pattern, zone).unwrap();
         let mut times = Vec::new();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn times_follow_the_pattern_and_the_zone() {
+    fn due_times_follow_the_pattern_and_the_time_zone() {
         let quarters = between("*/15 * * * *", "UTC", "2026-01-01T00:00:00Z", "2026-01-01T00:45:00Z");
         assert_eq!(quarters, ["2026-01-01T00:15:00Z", "2026-01-01T00:30:00Z", "2026-01-01T00:45:00Z"]);
         let daily = between("0 6 * * *", "Europe/Berlin", "2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn in_spring_what_is_due_in_the_hour_that_is_not_there_is_due_right_after() {
+    fn a_fixed_time_in_the_skipped_hour_of_spring_is_due_right_after_it() {
         // In Berlin the clock goes from 2:00 to 3:00 at 01:00 UTC on 2026-03-29.
         let nightly = between("30 2 * * *", "Europe/Berlin", "2026-03-27T12:00:00Z", "2026-03-30T12:00:00Z");
         assert_eq!(nightly, ["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn in_autumn_what_is_due_at_a_fixed_time_is_due_once() {
+    fn a_fixed_time_in_the_repeated_hour_of_autumn_is_due_once() {
         // In Berlin the clock goes from 3:00 to 2:00 at 01:00 UTC on 2026-10-25.
         let nightly = between("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z");
         assert_eq!(nightly, ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
@@ -130,18 +130,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_schedule_is_told() {
-        for (pattern, zone, words) in [
-            ("every day", "UTC", "schedule: `every day` is no schedule"),
+    fn invalid_patterns_and_time_zones_are_errors() {
+        for (pattern, zone, message) in [
+            ("every day", "UTC", "schedule: `every day` is not a cron pattern"),
             ("* * * *", "UTC", "schedule: `* * * *`"),
             ("61 * * * *", "UTC", "schedule: `61 * * * *`"),
             ("0 0 0 * * *", "UTC", "schedule: "),
-            ("0 0 31 2 *", "UTC", "schedule: `0 0 31 2 *` never comes"),
+            ("0 0 31 2 *", "UTC", "schedule: `0 0 31 2 *` never occurs"),
             ("", "UTC", "schedule: "),
-            ("* * * * *", "Europe/Atlantis", "timezone: there is no time zone `Europe/Atlantis`"),
+            ("* * * * *", "Europe/Atlantis", "timezone: unknown time zone `Europe/Atlantis`"),
         ] {
-            let line = Schedule::new(pattern, zone).unwrap_err().to_string();
-            assert!(line.starts_with(words), "{pattern}: {line}");
+            let error = Schedule::new(pattern, zone).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{pattern}: {error}");
         }
     }
 }

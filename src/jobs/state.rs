@@ -1,4 +1,4 @@
-//! What is remembered of the jobs from one start of the server to the next.
+//! The persistent state of jobs: their history and their last due times.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -10,103 +10,103 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::images::AtomicFile;
 
-/// What is remembered of all jobs, by their names.
+/// The persistent state of all jobs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// The jobs by name.
+    /// The state of each job, by name.
     #[serde(default)]
     pub jobs: BTreeMap<String, JobState>,
 }
 
-/// What is remembered of a job.
+/// The persistent state of a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobState {
-    /// Seconds since 1970: all that was due until then is done with.
+    /// The time up to which all due runs have finished, in seconds since 1970.
     pub settled_s: i64,
-    /// When it last ended well, in seconds since 1970.
+    /// The end of the last successful run, in seconds since 1970.
     #[serde(default)]
     pub succeeded_s: Option<i64>,
-    /// Its last runs, the newest first.
+    /// The last runs, the newest first.
     #[serde(default)]
     pub history: VecDeque<Run>,
 }
 
-/// How a run of a job went.
+/// The record of a finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// When the picture was due, in seconds since 1970.
+    /// The due time, in seconds since 1970.
     pub due_s: i64,
-    /// When it started, in seconds since 1970.
+    /// The start time, in seconds since 1970.
     pub started_s: i64,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub took_s: f64,
-    /// Which attempt it was, from 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u32,
-    /// Whether it ended well.
+    /// Whether the run succeeded.
     pub outcome: Outcome,
-    /// Why it did not.
+    /// The error of a failed run.
     #[serde(default)]
     pub error: Option<String>,
-    /// The pictures that it wrote, the first of them at least.
+    /// The paths of the written pictures, at most the first 10.
     #[serde(default)]
     pub output: Vec<String>,
 }
 
-/// Whether a run ended well.
+/// Whether a run succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// All pictures are written.
+    /// All pictures were written.
     Done,
-    /// At least one is not.
+    /// At least one picture was not written.
     Failed,
 }
 
 impl JobState {
-    /// How many runs are remembered.
+    /// The number of runs in the history.
     pub const HISTORY: usize = 20;
 
-    /// Remembers a run.
-    pub(super) fn remember(&mut self, run: Run) {
+    /// Adds a run to the history.
+    pub(super) fn record(&mut self, run: Run) {
         self.history.push_front(run);
         self.history.truncate(Self::HISTORY);
     }
 }
 
-/// The file that the state is kept in, as JSON.
+/// The JSON file of the state.
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
 }
 
 impl StateFile {
-    /// The file `path`, which need not be there.
+    /// The file at `path`, which does not need to exist.
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// What was remembered; nothing, if there is no such file yet.
+    /// Reads the state. A missing file is an empty state.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read; [`Error::Input`] if something else is in it.
+    /// [`Error::Io`] if the file cannot be read; [`Error::Input`] if its contents are invalid.
     pub fn load(&self) -> Result<State> {
         match fs::read(&self.path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| Error::input(&self.path, format!("not what is remembered of jobs: {error}"))),
+                .map_err(|error| Error::input(&self.path, format!("not a valid state of jobs: {error}"))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(State::default()),
             Err(error) => Err(Error::io(&self.path, "read", error)),
         }
     }
 
-    /// Remembers `state`, whole or not at all.
+    /// Atomically writes the state.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be written.
     pub fn save(&self, state: &State) -> Result<()> {
-        let refused = |error| Error::io(&self.path, "write", error);
-        let text = serde_json::to_vec_pretty(state).map_err(std::io::Error::from).map_err(refused)?;
+        let failed = |error| Error::io(&self.path, "write", error);
+        let text = serde_json::to_vec_pretty(state).map_err(std::io::Error::from).map_err(failed)?;
         let mut file = AtomicFile::create(&self.path)?;
-        file.file().write_all(&text).map_err(refused)?;
+        file.file().write_all(&text).map_err(failed)?;
         file.commit_durably()
     }
 }
@@ -117,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_remembered_reads_back_and_damage_is_told() {
-        let home = tempfile::tempdir().unwrap();
-        let file = StateFile::new(home.path().join("jobs.json"));
+    fn a_saved_state_is_read_back_and_a_damaged_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = StateFile::new(folder.path().join("jobs.json"));
         assert_eq!(file.load().unwrap(), State::default());
         let mut job = JobState { settled_s: 7, ..JobState::default() };
         for started_s in 0..30 {
-            job.remember(Run {
+            job.record(Run {
                 due_s: 1,
                 started_s,
                 took_s: 0.5,
@@ -137,8 +137,8 @@ mod tests {
         let state = State { jobs: [("rain".to_owned(), job)].into() };
         file.save(&state).unwrap();
         assert_eq!(file.load().unwrap(), state);
-        fs::write(home.path().join("jobs.json"), "{\"jobs\":5}").unwrap();
+        fs::write(folder.path().join("jobs.json"), "{\"jobs\":5}").unwrap();
         assert!(file.load().unwrap_err().to_string().contains("jobs.json"));
-        assert!(StateFile::new(home.path().join("no/jobs.json")).save(&state).is_err());
+        assert!(StateFile::new(folder.path().join("no/jobs.json")).save(&state).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! A job: where its points come from.
+//! The source of a job's points.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,33 +12,34 @@ use crate::parameter::Parameter;
 use crate::postgis::{Database, LiveSnapshot, Relation, TableSpec};
 use crate::source::{Columns, Query};
 
-/// Where a job's points come from.
+/// The source of a job's points.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// A layer of the catalog; a live table is looked at anew for each run.
+    /// A layer of the catalog. A live table is refreshed for each run.
     Layer(String),
-    /// Inputs that are read anew for each run.
+    /// Inputs, read again for each run.
     Inputs(Box<LayerSpec>),
-    /// A query of the database, which is asked anew for each run.
+    /// A database query, executed again for each run.
     Query(Box<TableSpec>),
 }
 
 /// The points of a run.
 pub(super) struct JobPoints<'a> {
     pub(super) layer: Arc<Layer>,
-    /// Which of them are to be drawn.
+    /// The query of the points to draw.
     pub(super) query: Query<'a>,
-    /// Where all of them are, whatever their times.
+    /// The extent of all points, regardless of the time window.
     pub(super) extent: Extent,
-    /// Remarks on inputs that were read for the run.
+    /// Remarks on the inputs.
     pub(super) remarks: Vec<String>,
 }
 
 impl Subject {
-    /// The style that a job `name` begins with; `projection` is how its ground is laid flat, if it says so.
+    /// Checks the source, and returns the base style of the job `name`; `projection` is the projection of the job, if
+    /// it is configured.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the key at fault, if it can be seen already that there are no such points.
+    /// [`Error::Invalid`] for the key of a source that does not exist, or whose points do not match the projection.
     pub(super) fn check(
         &self,
         name: &str,
@@ -52,24 +53,24 @@ impl Subject {
                     let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                     let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);
                     let hint = crate::spelling::did_you_mean(&near);
-                    let all = if names.is_empty() { "none at all".to_owned() } else { names.join(", ") };
-                    return Err(Error::invalid(
-                        Parameter::LAYER,
-                        format!("there is no layer `{name}`; {hint}there are {all}"),
-                    ));
+                    let all = if names.is_empty() {
+                        "there are no layers".to_owned()
+                    } else {
+                        format!("the layers are {}", names.join(", "))
+                    };
+                    return Err(Error::invalid(Parameter::LAYER, format!("there is no layer `{name}`; {hint}{all}")));
                 };
                 let space = layer.coordinate_space();
                 if projection.is_some_and(|projection| projection.wraps() != space.wraps()) {
-                    let why = if space.wraps() { "on the globe" } else { "on a plane" };
-                    return Err(Error::invalid(Parameter::PROJECTION, format!("the points of `{name}` lie {why}")));
+                    let space = if space.wraps() { "the globe" } else { "a plane" };
+                    let message = format!("the points of `{name}` are on {space}");
+                    return Err(Error::invalid(Parameter::PROJECTION, message));
                 }
                 Ok(layer.style().clone())
             }
             Self::Query(spec) => match relation(name, spec, context) {
-                // It may be there again when the job is due.
-                Ok(_) | Err(Error::Database { kind: DatabaseErrorKind::Unreachable, .. }) => {
-                    Ok(StyleOptions::default())
-                }
+                // The database may be reachable again when the job is due.
+                Ok(_) | Err(Error::Database { kind: DatabaseErrorKind::Unreachable, .. }) => Ok(StyleOptions::default()),
                 Err(Error::Input { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(Error::Database { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(other) => Err(other),
@@ -78,23 +79,23 @@ impl Subject {
         }
     }
 
-    /// The points of a run of the job `name`: those that pass the filters of `window`. `is_framed` says that nobody asks where
-    /// all of them are.
+    /// The points of a run of the job `name` that pass the filter of `window`. If the job `has_bounds`, the extent of
+    /// all points is not needed.
     pub(super) fn points<'a>(
         &self,
         name: &str,
         window: &Query<'a>,
-        is_framed: bool,
+        has_bounds: bool,
         context: JobContext<'_>,
         stop: &AtomicBool,
     ) -> Result<JobPoints<'a>> {
-        let within = |query: Query<'static>| {
+        let with_window = |query: Query<'static>| {
             query.with_start(window.filter.start_us).with_end(window.filter.end_us).with_stop(window.scan.stop)
         };
         let layer = match self {
             Self::Layer(name) => {
                 let layer = context.catalog.find_refreshed(name, stop)?;
-                layer.ok_or_else(|| Error::input(name, "there is no such layer any more"))?
+                layer.ok_or_else(|| Error::input(name, "the layer no longer exists"))?
             }
             Self::Query(spec) => {
                 let (database, relation) = relation(name, spec, context)?;
@@ -108,8 +109,8 @@ impl Subject {
                     let columns = Columns { weight: spec.columns.weight.clone().or(weight), ..spec.columns.clone() };
                     Ok((LayerSpec { inputs: names, columns, ..LayerSpec::clone(spec) }, inputs))
                 };
-                // Of which ground there are points does not depend on the window: each picture is to show the same.
-                let all = if is_framed {
+                // The extent does not depend on the window, so that all pictures have the same bounds.
+                let all = if has_bounds {
                     None
                 } else {
                     Some(open().and_then(|(spec, all)| Layer::of_source(spec, Box::new(all)))?)
@@ -122,22 +123,22 @@ impl Subject {
                     let (spec, inputs) = open()?;
                     Layer::filtered(spec, Box::new(inputs), window)?
                 };
-                // A layer in memory holds only what passes; a larger one is filtered again as it is read.
+                // A layer in memory is already filtered; a larger one is filtered again on each scan.
                 let query = layer.query();
                 let query =
-                    if layer.point_set().is_reread() { within(query) } else { query.with_stop(window.scan.stop) };
+                    if layer.point_set().is_reread() { with_window(query) } else { query.with_stop(window.scan.stop) };
                 let remarks = remarks_with_rejections(&layer.report(), Parameter::key);
                 return Ok(JobPoints { layer: Arc::new(layer), query, extent, remarks });
             }
         };
-        let (query, extent) = (within(layer.query()), layer.extent().clone());
+        let (query, extent) = (with_window(layer.query()), layer.extent().clone());
         Ok(JobPoints { layer, query, extent, remarks: Vec::new() })
     }
 }
 
-/// The rows that a query of the database answers.
+/// The relation of a database query.
 fn relation<'w>(job: &str, spec: &TableSpec, context: JobContext<'w>) -> Result<(&'w Arc<Database>, Relation)> {
-    let why = || Error::invalid(Parameter::QUERY, "no database is named; set postgis.url, or DATABASE_URL");
-    let database = context.database.ok_or_else(why)?;
+    let missing = || Error::invalid(Parameter::QUERY, "no database is configured; set postgis.url or DATABASE_URL");
+    let database = context.database.ok_or_else(missing)?;
     Ok((database, database.relation(job, spec)?))
 }

@@ -1,21 +1,21 @@
-//! Which times a picture shows.
+//! The time window of a job's points.
 
 use jiff::Timestamp;
 
-/// Which points a picture shows, by their times.
+/// The time window of the points in a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Window {
-    /// All of them, whenever they are from.
+    /// All times.
     #[default]
     All,
-    /// The last so many seconds before the picture is due.
+    /// A number of seconds before the due time.
     LastSeconds(u64),
-    /// From a start on and before an end, in microseconds since 1970; either may be open.
+    /// From a start (inclusive) to an end (exclusive), in microseconds since 1970; `None`: no limit.
     Between(Option<i64>, Option<i64>),
 }
 
 impl Window {
-    /// Its start, and its end, which is no longer in it, for a picture that is due at `due`; in microseconds since 1970.
+    /// The start (inclusive) and end (exclusive) for a picture that is due at `due`, in microseconds since 1970.
     pub fn at(&self, due: Timestamp) -> (Option<i64>, Option<i64>) {
         match *self {
             Self::All => (None, None),
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_ends_when_the_picture_is_due() {
+    fn a_window_of_seconds_ends_at_the_due_time() {
         let due = Timestamp::from_second(1_000_000).unwrap();
         assert_eq!(Window::LastSeconds(60).at(due), (Some(999_940_000_000), Some(1_000_000_000_000)));
         assert_eq!(Window::All.at(due), (None, None));

@@ -1,4 +1,4 @@
-//! Layers by name.
+//! The catalog of layers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -9,46 +9,46 @@ use super::Layer;
 use crate::error::Result;
 use crate::source::{Filter, Provider};
 
-/// Some of a layer's points that are a layer for a while.
+/// A temporary layer: the points of another layer that pass a filter.
 #[derive(Clone, Debug)]
 pub struct SelectedEntry {
-    /// The name of the layer that they are of.
-    pub of: String,
-    /// Which points.
+    /// The name of the other layer.
+    pub parent: String,
+    /// The filter.
     pub filter: Filter,
-    /// How many there were when they were counted.
+    /// The number of selected points when the layer was created.
     pub points: u64,
-    /// When they are removed, in Unix seconds.
+    /// The time at which the layer expires, in Unix seconds.
     pub expires_s: u64,
 }
 
-/// All layers: those of files, which stay as they are, and those of providers, such as a store or the tables of a database,
-/// which come, change and go.
+/// All layers: fixed layers, from files, and the layers of providers, such as a store or a database, which can be
+/// added, changed and removed while the catalog is in use.
 #[derive(Debug, Default)]
 pub struct Catalog {
     layers: BTreeMap<String, Arc<Layer>>,
     providers: Vec<Arc<dyn Provider>>,
     selected: RwLock<BTreeMap<String, SelectedEntry>>,
-    /// The layers of the providers as they were last found.
-    found: RwLock<BTreeMap<String, Arc<Layer>>>,
+    /// The layers of the providers and the selections, as last returned.
+    cached: RwLock<BTreeMap<String, Arc<Layer>>>,
 }
 
 impl Catalog {
-    /// A catalog of layers that stay as they are, each with a name of its own.
+    /// A catalog of fixed layers with distinct names.
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Self {
         let layers = layers.into_iter().map(|layer| (layer.name().to_owned(), Arc::new(layer))).collect();
         Self { layers, ..Self::default() }
     }
 
-    /// The same with the layers of a provider. Where several have a name, the layers of [`new`](Self::new) win, then the
-    /// provider that was added first.
+    /// Adds the layers of a provider. If several layers have the same name, a layer passed to [`new`](Self::new) takes
+    /// precedence, then the provider that was added first.
     #[must_use]
     pub fn with_provider(mut self, provider: Arc<dyn Provider>) -> Self {
         self.providers.push(provider);
         self
     }
 
-    /// All layers, by name. Those that cannot be read are logged and left out.
+    /// All layers, sorted by name. Layers that cannot be read are logged and skipped.
     pub fn layers(&self) -> Vec<Arc<Layer>> {
         let provided = self.providers.iter().flat_map(|provider| {
             provider.names().unwrap_or_else(|error| {
@@ -59,10 +59,10 @@ impl Catalog {
         let mut names: Vec<String> = self.layers.keys().cloned().chain(provided).collect();
         names.sort_unstable();
         names.dedup();
-        // A layer that was removed takes room on the disk as long as somebody has it open.
+        // Drops the removed layers, which occupy disk space as long as they are open.
         let selected = self.selected.read().unwrap_or_else(PoisonError::into_inner);
-        let is_there = |name: &String| names.binary_search(name).is_ok() || selected.contains_key(name);
-        self.found.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| is_there(name));
+        let exists = |name: &String| names.binary_search(name).is_ok() || selected.contains_key(name);
+        self.cached.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| exists(name));
         drop(selected);
         names
             .iter()
@@ -70,39 +70,39 @@ impl Catalog {
             .collect()
     }
 
-    /// Makes some of a layer's points a layer called `name`, which no other layer has, until its time is over. Those whose
-    /// time is over by now go; of more than `most`, those go that would the soonest.
-    pub fn select(&self, name: &str, entry: SelectedEntry, now_s: u64, most: usize) {
+    /// Adds a temporary layer called `name`, a name that no other layer has. Removes the expired temporary layers, and
+    /// if there are more than `max`, those that expire the soonest.
+    pub fn select(&self, name: &str, entry: SelectedEntry, now_s: u64, max: usize) {
         let mut selected = self.selected.write().unwrap_or_else(PoisonError::into_inner);
         selected.insert(name.to_owned(), entry);
-        let mut gone: Vec<String> =
+        let mut removed: Vec<String> =
             selected.iter().filter(|(_, entry)| entry.expires_s <= now_s).map(|(name, _)| name.clone()).collect();
-        let mut rest: Vec<(u64, String)> = selected
+        let mut excess: Vec<(u64, String)> = selected
             .iter()
             .filter(|(other, entry)| entry.expires_s > now_s && *other != name)
             .map(|(name, entry)| (entry.expires_s, name.clone()))
             .collect();
-        rest.sort_unstable();
-        rest.truncate((rest.len() + 1).saturating_sub(most.max(1)));
-        gone.extend(rest.into_iter().map(|(_, name)| name));
-        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
-        for name in gone {
+        excess.sort_unstable();
+        excess.truncate((excess.len() + 1).saturating_sub(max.max(1)));
+        removed.extend(excess.into_iter().map(|(_, name)| name));
+        let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+        for name in removed {
             selected.remove(&name);
-            found.remove(&name);
+            cached.remove(&name);
         }
     }
 
-    /// The selection `name` as it is now; `None` if there is none, or its time is over at `now_s`.
+    /// The current state of the temporary layer `name`; `None` if there is none, or it has expired at `now_s`.
     fn selected(&self, name: &str, now_s: u64) -> Result<Option<Arc<Layer>>> {
         let entry = self.selected.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         let Some(entry) = entry.filter(|entry| entry.expires_s > now_s) else { return Ok(None) };
-        let Some(of) = self.find(&entry.of)? else { return Ok(None) };
-        let is_same = |layer: &Layer| layer.selected_of().is_some_and(|found| Arc::ptr_eq(found, &of));
-        let make = || Ok(Layer::selected(name, Arc::clone(&of), entry.filter.clone(), entry.points));
-        self.found(name, is_same, make).map(Some)
+        let Some(parent) = self.find(&entry.parent)? else { return Ok(None) };
+        let is_current = |layer: &Layer| layer.parent().is_some_and(|cached| Arc::ptr_eq(cached, &parent));
+        let make = || Ok(Layer::selected(name, Arc::clone(&parent), entry.filter.clone(), entry.points));
+        self.get_or_make(name, is_current, make).map(Some)
     }
 
-    /// The layer `name` as it is now; `None` if there is none.
+    /// The current state of the layer `name`; `None` if there is none.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -112,22 +112,23 @@ impl Catalog {
         }
         for provider in &self.providers {
             if let Some(points) = provider.find(name)? {
-                let is_same = |layer: &Layer| std::ptr::addr_eq(Arc::as_ptr(layer.point_set()), Arc::as_ptr(&points));
-                return self.found(name, is_same, || Layer::described(name, Arc::clone(&points))).map(Some);
+                let is_current =
+                    |layer: &Layer| std::ptr::addr_eq(Arc::as_ptr(layer.point_set()), Arc::as_ptr(&points));
+                return self.get_or_make(name, is_current, || Layer::described(name, Arc::clone(&points))).map(Some);
             }
         }
         if self.selected.read().unwrap_or_else(PoisonError::into_inner).contains_key(name) {
             return self.selected(name, now_s());
         }
-        self.found.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.cached.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(None)
     }
 
-    /// The layer `name` with its newest points; `None` if there is none.
+    /// The layer `name`, refreshed by its provider; `None` if there is none.
     ///
     /// # Errors
-    /// As [`find`](Self::find), and if the points cannot be read anew; [`Error::Cancelled`](crate::Error::Cancelled) once
-    /// `stop` is set.
+    /// As [`find`](Self::find), and if the refresh fails; [`Error::Cancelled`](crate::Error::Cancelled) once `stop` is
+    /// set.
     pub fn find_refreshed(&self, name: &str, stop: &AtomicBool) -> Result<Option<Arc<Layer>>> {
         if !self.layers.contains_key(name) {
             self.providers.iter().try_for_each(|provider| provider.refresh(name, stop))?;
@@ -135,21 +136,21 @@ impl Catalog {
         self.find(name)
     }
 
-    /// The layer `name` as it was last found, if `is_same`, else a new one.
-    fn found(
+    /// Returns the cached layer `name` if it `is_current`, else caches and returns a new one.
+    fn get_or_make(
         &self,
         name: &str,
-        is_same: impl Fn(&Layer) -> bool,
+        is_current: impl Fn(&Layer) -> bool,
         make: impl FnOnce() -> Result<Layer>,
     ) -> Result<Arc<Layer>> {
-        let found = self.found.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        if let Some(found) = found.filter(|layer| is_same(layer)) {
-            return Ok(found);
+        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(cached) = cached.filter(|layer| is_current(layer)) {
+            return Ok(cached);
         }
-        let mut all = self.found.write().unwrap_or_else(PoisonError::into_inner);
-        // A concurrent call may have made it, with shadings that are not to be computed again.
-        if let Some(found) = all.get(name).filter(|layer| is_same(layer)) {
-            return Ok(Arc::clone(found));
+        let mut all = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+        // A concurrent call may have added it. Its shadings must not be computed twice.
+        if let Some(cached) = all.get(name).filter(|layer| is_current(layer)) {
+            return Ok(Arc::clone(cached));
         }
         let layer = Arc::new(make()?);
         all.insert(name.to_owned(), Arc::clone(&layer));
@@ -168,21 +169,21 @@ mod tests {
     use crate::store::{Description, Store};
 
     #[test]
-    fn layers_of_a_store_that_were_removed_are_let_go() {
+    fn removed_layers_of_a_store_are_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let elsewhere = Store::open(folder.path()).unwrap();
+        let other_process = Store::open(folder.path()).unwrap();
         let store = Arc::new(Store::open(folder.path()).unwrap());
         let provider: Arc<dyn Provider> = Arc::<Store>::clone(&store);
         let catalog = Catalog::new([]).with_provider(provider);
-        let names = ["asked-for", "listed"];
+        let names = ["found", "listed"];
         let held = names.map(|name| {
-            elsewhere.create(name, Description::default()).unwrap();
+            other_process.create(name, Description::default()).unwrap();
             let stored = store.layer(name).unwrap().unwrap();
             (Arc::downgrade(&catalog.find(name).unwrap().unwrap()), Arc::downgrade(&stored))
         });
         assert!(held.iter().all(|(layer, stored)| layer.strong_count() > 0 && stored.strong_count() > 0));
-        assert!(names.iter().all(|name| elsewhere.remove(name).unwrap()));
-        assert!(catalog.find("asked-for").unwrap().is_none());
+        assert!(names.iter().all(|name| other_process.remove(name).unwrap()));
+        assert!(catalog.find("found").unwrap().is_none());
         assert!(catalog.layers().is_empty());
         assert!(held.iter().all(|(layer, stored)| layer.strong_count() + stored.strong_count() == 0));
     }

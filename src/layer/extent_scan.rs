@@ -1,4 +1,4 @@
-//! A look at the points before they are drawn.
+//! A first pass over the points, before they are rendered.
 
 use std::ops::ControlFlow;
 
@@ -6,28 +6,28 @@ use crate::error::Result;
 use crate::geo::Extent;
 use crate::source::{MemorySource, PointColumns, Query, ScanReport, Source, scan_each};
 
-/// A look at all points before they are drawn: where they are, and the points themselves while they are few.
+/// The extent of all points, and the points themselves if there are at most [`MAX_KEPT`](Self::MAX_KEPT).
 #[derive(Debug, Default)]
 pub struct ExtentScan {
-    /// Where the points are.
+    /// The extent of the points.
     pub extent: Extent,
-    /// What the scan met.
+    /// The report of the scan.
     pub report: ScanReport,
     kept: Option<PointColumns>,
 }
 
-/// What one worker of a survey has seen.
+/// The result of one worker.
 struct PartialScan {
     extent: Extent,
-    /// `None` once there were too many.
+    /// `None` once the worker's limit was exceeded.
     kept: Option<PointColumns>,
 }
 
 impl ExtentScan {
-    /// Up to this many points are kept, so that the input has to be read only once. They take 20 bytes each.
+    /// The maximum number of points kept in memory, so that the input is read only once. They take 20 bytes each.
     pub const MAX_KEPT: usize = 2_000_000;
 
-    /// Looks at all points of `source` that pass `query`. With one thread the kept points are in the order of the input.
+    /// Scans the points of `source` that pass `query`. With one thread the kept points are in the order of the input.
     ///
     /// # Errors
     /// If the input cannot be read.
@@ -56,7 +56,7 @@ impl ExtentScan {
         Ok(extent_scan)
     }
 
-    /// The points themselves, if they were few enough to be kept.
+    /// The points themselves, if they were kept.
     pub fn kept(&self) -> Option<MemorySource<'_>> {
         self.kept.as_ref().map(|kept| MemorySource(kept.points()))
     }
@@ -69,7 +69,7 @@ mod tests {
     use crate::geo::Points;
 
     #[test]
-    fn a_survey_keeps_what_it_saw() {
+    fn a_scan_of_few_points_keeps_them() {
         let (lon, lat, weight) = ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [0.5f32, 1.5, 2.5]);
         let points = Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap();
         let query = Query::default().with_weights(true);

@@ -1,4 +1,4 @@
-//! Which ground to show when nobody said: the bounds that fit the points.
+//! Canvases for given bounds, or for the bounds of the points where none are given.
 
 use std::str::FromStr;
 
@@ -9,10 +9,10 @@ use crate::message;
 use crate::parameter::{Message, Parameter};
 use crate::parameters::{Kind, Value};
 
-/// How many pixels a picture has.
+/// The size of a picture in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// The longer side; the other one follows from the ground, so that pixels are square on the map.
+    /// The longer side; the other side follows from the bounds, so that pixels are square on the map.
     Longest(u32),
     /// Width and height.
     Exact(u32, u32),
@@ -57,13 +57,13 @@ impl Value for Size {
     }
 }
 
-/// How bounds are taken from the points.
+/// How the bounds of a picture follow from the extent of the points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fit {
-    /// With room for the dots of the outermost points, and with square pixels.
+    /// The extent with a margin for the dots of the outermost points, and with square pixels.
     #[default]
     Padded,
-    /// Exactly the points' own extent, as the old library did: dots at the edge are cut in half.
+    /// The exact extent, as in the Python heatmap library: dots at the edge are cut in half.
     Tight,
 }
 
@@ -79,10 +79,10 @@ impl FromStr for Fit {
     }
 }
 
-/// The canvas that shows exactly `bounds`.
+/// The canvas that covers exactly `bounds`.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the size is beyond the limits or the bounds show no ground.
+/// [`Error::Invalid`] if the size exceeds the limits or the bounds have no area on the map.
 pub fn canvas_of(projection: Projection, bounds: Bounds, size: Size) -> Result<Canvas> {
     match size {
         Size::Exact(width, height) => Canvas::new(projection, bounds, width, height),
@@ -97,26 +97,26 @@ pub fn canvas_of(projection: Projection, bounds: Bounds, size: Size) -> Result<C
     }
 }
 
-/// The canvas that shows the points of `extent`, with room for their dots under [`Fit::Padded`].
+/// The canvas that covers `extent`, with a margin for the dots under [`Fit::Padded`].
 ///
 /// # Errors
-/// [`Error::Invalid`] if there is no point, the size is beyond the limits, or the extent has no width or height and the
-/// fit is tight.
+/// [`Error::Invalid`] if the extent has no point, the size exceeds the limits, or the fit is tight and the extent has
+/// no width or height.
 pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, style: &Style, fit: Fit) -> Result<Canvas> {
     let bounds = extent.bounds(projection.wraps()).ok_or_else(|| {
-        Error::invalid(Parameter::BOUNDS, message!("there is no point to fit the picture to; give ", Parameter::BOUNDS))
+        Error::invalid(Parameter::BOUNDS, message!("there are no points to fit; give ", Parameter::BOUNDS))
     })?;
     if fit == Fit::Tight {
         if bounds.west >= bounds.east || bounds.south >= bounds.north {
             return Err(Error::invalid(
                 Parameter::FIT,
-                format!("the points lie on a line ({bounds}); `tight` needs an area"),
+                format!("the extent of the points ({bounds}) has no area, which `tight` requires"),
             ));
         }
         return canvas_of(projection, bounds, size);
     }
-    // A radius in meters has pixels only once there is a canvas, and the canvas has a scale only once there is room for
-    // the dots. A few rounds settle it.
+    // A radius in meters is converted to pixels by the scale of the canvas, and the scale depends on the margin for the
+    // dots. A few iterations converge.
     let mut canvas = padded(projection, bounds, size, 0.0)?;
     for _ in 0..8 {
         canvas = padded(projection, bounds, size, style.radius_px(&canvas))?;
@@ -127,34 +127,34 @@ pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, style: &S
     Ok(canvas)
 }
 
-/// The canvas of square pixels with `margin_px` around `bounds`, at most half of the picture.
+/// The canvas of square pixels that covers `bounds` and a margin of `margin_px`, which is at most half of the picture.
 fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) -> Result<Canvas> {
-    /// Ground that a single point is shown with: 0.02 degrees, about 2 km, or 1 plane unit.
-    const LONE_WORLD: [f64; 2] = [0.02 / 360.0, 1.0];
-    /// Points that are no further apart than this, as a share of the world (4 cm) or of their own coordinates, are one.
-    const SAME: f64 = 1e-9;
+    /// The extent shown around a single point, in world units: 0.02 degrees, about 2 km, or 1 plane unit.
+    const SINGLE_POINT_EXTENT: [f64; 2] = [0.02 / 360.0, 1.0];
+    /// Points within this distance, relative to the world (4 cm) or to their own coordinates, count as a single point.
+    const SAME_POINT: f64 = 1e-9;
     let (lowest, highest) = projection.lat_range();
     let lat = |lat: f64| lat.clamp(lowest, highest);
     let (west, north) = projection.forward(bounds.west, lat(bounds.north));
     let (east, south) = projection.forward(bounds.east, lat(bounds.south));
-    let far = [west, north, east, south].into_iter().fold(1.0, |far: f64, edge| far.max(edge.abs()));
-    if far > f64::MAX / 4.0 {
+    let magnitude = [west, north, east, south].into_iter().fold(1.0, |max: f64, edge| max.max(edge.abs()));
+    if magnitude > f64::MAX / 4.0 {
         return Err(Error::invalid(
             Parameter::BOUNDS,
-            message!(format!("the points span {bounds}, too much to be shown; give "), Parameter::BOUNDS),
+            message!(format!("the extent of the points ({bounds}) is too large; give "), Parameter::BOUNDS),
         ));
     }
     let rows = [highest, lowest].map(|lat| projection.forward(0.0, lat).1);
     let mut area = Area {
         projection,
-        middle: [west.midpoint(east), north.midpoint(south)],
+        center: [west.midpoint(east), north.midpoint(south)],
         width: east - west,
         height: south - north,
         rows,
     };
-    if area.width <= SAME * far && area.height <= SAME * far {
-        let lone = LONE_WORLD[usize::from(!projection.wraps())] * far;
-        (area.width, area.height) = (lone, lone);
+    if area.width <= SAME_POINT * magnitude && area.height <= SAME_POINT * magnitude {
+        let side = SINGLE_POINT_EXTENT[usize::from(!projection.wraps())] * magnitude;
+        (area.width, area.height) = (side, side);
     }
     match size {
         Size::Exact(width, height) => area.within_size(width, height, margin_px),
@@ -162,39 +162,38 @@ fn padded(projection: Projection, bounds: Bounds, size: Size, margin_px: f64) ->
     }
 }
 
-/// What a picture has to show, in world coordinates.
+/// The area that a picture must cover, in world coordinates.
 #[derive(Clone, Copy, Debug)]
 struct Area {
     projection: Projection,
-    middle: [f64; 2],
+    center: [f64; 2],
     width: f64,
     height: f64,
-    /// The northern and the southern end of what the projection shows: a map such as Leaflet's has no place for rows beyond.
+    /// The northern and southern limit of the projection: maps such as Leaflet's show no rows beyond them.
     rows: [f64; 2],
 }
 
 impl Area {
     /// The canvas of `width_px` × `height_px` pixels.
     fn within_size(&self, width_px: u32, height_px: u32, margin_px: f64) -> Result<Canvas> {
-        /// Times around the world that a picture may show.
+        /// The maximum number of copies of the world in a picture.
         const MAX_TURNS: f64 = 3.0;
         let (wide, high) = (f64::from(width_px), f64::from(height_px));
         let wraps = self.projection.wraps();
         let margin = margin_of(margin_px, wide.min(high));
         let [first, last] = self.rows;
-        // Beyond the poles no dot needs room: the world's own height is enough.
-        let all_the_world = if wraps { high / (last - first) } else { 0.0 };
-        let highest = ((high - 2.0 * margin) / self.height).max(all_the_world);
-        let scale = ((wide - 2.0 * margin) / self.width).min(highest);
+        // No margin is needed beyond the poles: the height of the world is enough.
+        let world_scale = if wraps { high / (last - first) } else { 0.0 };
+        let height_scale = ((high - 2.0 * margin) / self.height).max(world_scale);
+        let scale = ((wide - 2.0 * margin) / self.width).min(height_scale);
         if wraps && wide > MAX_TURNS * scale {
             let turns =
                 format!("{width_px}x{height_px} would show the world {:.0} times side by side; give ", wide / scale);
-            let why = message!(turns, Parameter::BOUNDS, " as well");
-            return Err(Error::invalid(Parameter::SIZE, why));
+            return Err(Error::invalid(Parameter::SIZE, message!(turns, Parameter::BOUNDS, " as well")));
         }
-        let [x, y] = self.middle;
+        let [x, y] = self.center;
         let mut north = y - high / scale / 2.0;
-        // As far as there is room, the picture moves away from the poles.
+        // A picture that is lower than the world is moved to within the poles.
         if wraps && high / scale <= (last - first) * (1.0 + 1e-9) {
             north = north.min(last - high / scale).max(first);
         }
@@ -203,30 +202,31 @@ impl Area {
 
     /// The canvas whose longer side has exactly `side_px` pixels.
     fn with_longest(&self, side_px: u32, margin_px: f64) -> Result<Canvas> {
-        /// Less than this of a pixel is an error of rounding.
-        const NOTHING: f64 = 1e-6;
+        /// Tolerance for rounding errors, in pixels.
+        const EPSILON_PX: f64 = 1e-6;
         let side = f64::from(side_px);
         let wraps = self.projection.wraps();
         let margin = margin_of(margin_px, side);
-        let ([x, y], [first, last]) = (self.middle, self.rows);
+        let ([x, y], [first, last]) = (self.center, self.rows);
         let (top, bottom) = (y - self.height / 2.0, y + self.height / 2.0);
-        // The scale at which the picture is as wide as it may be. All the way around there is no edge that needs room: a dot at
-        // the antimeridian shows on both sides.
-        let widest = ((side - 2.0 * margin) / self.width).max(if wraps { side } else { 0.0 });
-        // The scale at which it is as high, with room to the north and to the south, but not beyond what the map shows.
-        let highest = if wraps {
+        // The scale at which the width fits. A picture of the whole circumference needs no margin: a dot at the
+        // antimeridian shows on both sides.
+        let width_scale = ((side - 2.0 * margin) / self.width).max(if wraps { side } else { 0.0 });
+        // The scale at which the height fits, with a margin to the north and to the south, but not beyond the limits of
+        // the projection.
+        let height_scale = if wraps {
             let heights = [(bottom - top, 2.0), (last - top, 1.0), (bottom - first, 1.0), (last - first, 0.0)];
-            heights.into_iter().map(|(world, rooms)| (side - rooms * margin) / world).fold(0.0, f64::max)
+            heights.into_iter().map(|(world, margins)| (side - margins * margin) / world).fold(0.0, f64::max)
         } else {
             (side - 2.0 * margin) / self.height
         };
-        let mut scale = widest.min(highest);
+        let mut scale = width_scale.min(height_scale);
         let is_around = wraps && self.width * scale + 2.0 * margin > scale;
         if is_around {
             scale = side;
         } else if wraps && scale > 256.0 {
-            // A whole number of pixels around the world, where that makes no difference to speak of, lets pictures of nearly the
-            // whole world be drawn in one turn.
+            // With a whole number of pixels around the world, pictures of nearly the whole world are rendered as one
+            // copy of it. The scale changes by less than 1/256.
             scale = scale.floor();
         }
         let pixels = |world: f64| (world * scale + 2.0 * margin).round().max(1.0);
@@ -234,17 +234,17 @@ impl Area {
         let mut north = y - height / scale / 2.0;
         if wraps {
             let (top, bottom) = (north.max(first), (north + height / scale).min(last));
-            height = ((bottom - top) * scale + NOTHING).floor();
+            height = ((bottom - top) * scale + EPSILON_PX).floor();
             north = if top > first && bottom >= last { last - height / scale } else { top };
         }
         let (width, west) = if is_around {
             (side, 0.0)
         } else {
-            let width = if widest <= highest { side } else { pixels(self.width).min(side) };
+            let width = if width_scale <= height_scale { side } else { pixels(self.width).min(side) };
             (width, x - width / scale / 2.0)
         };
-        if highest < widest || height > side {
-            // The rows that rounding has added or removed.
+        if height_scale < width_scale || height > side {
+            // Compensates for the rows that rounding added or removed.
             north -= (side - height) / scale / 2.0;
             height = side;
         }
@@ -255,8 +255,8 @@ impl Area {
     }
 }
 
-/// The room for dots at each edge of a picture: one pixel more than the radius, for the pixel that the outermost point itself
-/// lies in, but at most half of the picture.
+/// The margin for dots at each edge of a picture: the radius and one pixel, for the pixel of the outermost point
+/// itself, but at most a quarter of the side.
 fn margin_of(radius_px: f64, side_px: f64) -> f64 {
     (radius_px + 1.0).min(side_px / 4.0)
 }
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn padded_pictures_have_room_for_every_dot() {
+    fn padded_pictures_have_a_margin_for_every_dot() {
         for projection in [Projection::Mercator, Projection::PlateCarree, Projection::Plane] {
             for size in [Size::Longest(500), Size::Exact(400, 300), Size::Exact(300, 900)] {
                 for radius in [Radius::Pixels(20.0), Radius::DotSize(60.0)] {
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn points_all_around_the_world_get_exactly_one_turn() {
+    fn points_all_around_the_world_get_exactly_one_copy_of_it() {
         let extent = extent(&[-179.5, -60.0, 10.0, 179.9], &[-40.0, 0.0, 60.0, 20.0]);
         let style = Style { radius: Radius::Pixels(30.0), ..Style::new().unwrap() };
         let canvas = canvas_for(Projection::Mercator, &extent, Size::Longest(800), &style, Fit::Padded).unwrap();
@@ -304,13 +304,13 @@ mod tests {
         assert!(bounds.south < -45.0 && bounds.north > 62.0, "{bounds}");
     }
 
-    /// The canvas that shows points, or why there is none.
+    /// The canvas fitted to points.
     fn fit(projection: Projection, lon: &[f64], lat: &[f64], size: &str, fit: Fit) -> Result<Canvas> {
         canvas_for(projection, &extent(lon, lat), size.parse().unwrap(), &Style::new().unwrap(), fit)
     }
 
     #[test]
-    fn points_in_one_place_get_a_whole_picture_of_its_surroundings() {
+    fn points_at_one_position_get_a_picture_of_its_surroundings() {
         for (projection, lon) in [
             (Projection::Mercator, vec![18.07]),
             (Projection::Mercator, vec![18.07, 18.07 + 1e-9]),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn no_picture_reaches_beyond_what_the_map_shows() {
+    fn no_picture_exceeds_the_limits_of_the_projection() {
         for projection in [Projection::Mercator, Projection::PlateCarree] {
             for size in ["256", "128", "300x200"] {
                 for (lon, lat) in
@@ -342,9 +342,9 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_side_has_exactly_as_many_pixels_as_were_asked_for() {
+    fn the_longer_side_has_exactly_the_requested_pixels() {
         let style = Style { radius: Radius::Pixels(20.0), ..Style::new().unwrap() };
-        // Three longitudes, so that a wide extent does not lie across the antimeridian.
+        // Three longitudes, so that a wide extent does not cross the antimeridian.
         let lons = [
             [-75.0, 30.0, 152.0],
             [-179.9, 0.0, 179.9],
@@ -368,7 +368,7 @@ mod tests {
                     let (lowest, highest) = projection.lat_range();
                     assert!(bounds.south >= lowest - 1e-9 && bounds.north <= highest + 1e-9, "{case}");
                     assert!(!projection.wraps() || bounds.east - bounds.west <= 360.0 + 1e-9, "{case}");
-                    // No point that the map shows is left out, but for the last row where that would be partly beyond the map.
+                    // No point on the map is cut off, except in the last row where that would be partly beyond the map.
                     let row = bounds.south - canvas.window(0, 0, 1, canvas.height() + 1).unwrap().bounds().south;
                     let slack = if bounds.north >= highest - 1e-9 { row } else { 1e-9 };
                     let [south, north] = lat.map(|lat: f64| lat.clamp(lowest, highest));
@@ -376,7 +376,7 @@ mod tests {
                 }
             }
         }
-        // Whole pixels around the world, so that such pictures are drawn in one turn.
+        // A whole number of pixels around the world, so that such pictures are rendered as one copy of it.
         let world = canvas_for(
             Projection::Mercator,
             &extent(&[-179.9, 0.0, 179.9], &[-89.0, 0.0, 89.0]),
@@ -388,14 +388,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_fitted_says_why() {
-        let refused = |canvas: Result<Canvas>| canvas.unwrap_err().to_string();
-        let on_a_line = refused(fit(Projection::Mercator, &[18.0, 18.0], &[50.0, 60.0], "500", Fit::Tight));
+    fn an_extent_that_cannot_be_fitted_is_an_error() {
+        let rejected = |canvas: Result<Canvas>| canvas.unwrap_err().to_string();
+        let on_a_line = rejected(fit(Projection::Mercator, &[18.0, 18.0], &[50.0, 60.0], "500", Fit::Tight));
         assert!(on_a_line.contains("tight"), "{on_a_line}");
-        let flat = refused(fit(Projection::Mercator, &[-170.0, 170.0], &[-60.0, 60.0], "4000x100", Fit::Padded));
+        let flat = rejected(fit(Projection::Mercator, &[-170.0, 170.0], &[-60.0, 60.0], "4000x100", Fit::Padded));
         assert!(flat.starts_with("size") && flat.contains("times side by side"), "{flat}");
-        let huge = refused(fit(Projection::Plane, &[-1.7e308, 1.7e308], &[0.0, 1.0], "500", Fit::Padded));
-        assert!(huge.contains("too much"), "{huge}");
+        let huge = rejected(fit(Projection::Plane, &[-1.7e308, 1.7e308], &[0.0, 1.0], "500", Fit::Padded));
+        assert!(huge.contains("too large"), "{huge}");
         let style = Style::new().unwrap();
         assert!(canvas_for(Projection::Mercator, &Extent::default(), Size::default(), &style, Fit::Padded).is_err());
     }

@@ -1,4 +1,4 @@
-//! A layer as a series of pictures, one for each stretch of time, whose colors all mean the same.
+//! The frames of an animation: pictures of one layer, one per time interval, with the same colors.
 
 use super::{Blend, Layer, Style, render_shaded};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::parameter::Parameter;
 use crate::raster::{Curve, Span};
 use crate::source::Query;
 
-/// Stretches of time, one after the other.
+/// Consecutive time intervals, one per frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frames {
     first_us: i64,
@@ -18,35 +18,35 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The most frames.
-    pub const MOST: usize = 10_000;
+    /// The maximum number of frames.
+    pub const MAX: usize = 10_000;
 
-    /// Frames of `every_us` microseconds from `start_us` on and before `end_us`, at which the last one ends even if it is shorter.
+    /// Frames of `every_us` microseconds from `start_us` to before `end_us`, where the last frame is cut off.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `every` if it is not above 0, or there would be more than [`MOST`](Self::MOST) frames; for `start`
-    /// if it is not before the end.
+    /// [`Error::Invalid`] for `every` if it is not above 0, or there would be more than [`MAX`](Self::MAX) frames; for
+    /// `start` if it is not before the end.
     pub fn new(start_us: i64, end_us: i64, every_us: i64) -> Result<Self> {
         if every_us <= 0 {
-            return Err(Error::invalid(Parameter::EVERY, "a frame has to last longer than nothing, such as 1h or 1d"));
+            return Err(Error::invalid(Parameter::EVERY, "a frame must be longer than 0, such as 1h or 1d"));
         }
         if start_us >= end_us {
-            return Err(Error::invalid(Parameter::START, "it is not before the end"));
+            return Err(Error::invalid(Parameter::START, "not before the end"));
         }
         let count = (i128::from(end_us) - i128::from(start_us) + i128::from(every_us) - 1) / i128::from(every_us);
         match usize::try_from(count) {
-            Ok(count) if count <= Self::MOST => Ok(Self { first_us: start_us, every_us, end_us, count }),
+            Ok(count) if count <= Self::MAX => Ok(Self { first_us: start_us, every_us, end_us, count }),
             _ => {
-                let most = Self::MOST;
-                let why =
-                    format!("that would be {count} frames, more than {most}; give longer ones, or a start and an end");
-                Err(Error::invalid(Parameter::EVERY, why))
+                let max = Self::MAX;
+                let message =
+                    format!("{count} frames exceed the limit of {max}; use longer frames, or give a start and an end");
+                Err(Error::invalid(Parameter::EVERY, message))
             }
         }
     }
 
-    /// The frames of the points of `layer` that pass `query`: from its start to its end, or where it leaves them open, from the
-    /// first to the last time of its points, then at whole multiples of `every_us` since 1970, UTC.
+    /// The frames of the points of `layer` that pass `query`, from its start to its end. A missing start or end is that
+    /// of the points, rounded outwards to a multiple of `every_us` since 1970, UTC.
     ///
     /// # Errors
     /// As [`new`](Self::new); [`Error::Input`] if the layer has no times, or cannot be read.
@@ -58,7 +58,7 @@ impl Frames {
             (Some(start_us), Some(end_us)) => (start_us, end_us),
             (start_us, end_us) => {
                 let times = layer.times(query)?;
-                let none = || Error::input(layer.name(), "no point that passes has a time, so there are no frames");
+                let none = || Error::input(layer.name(), "no selected point has a time, so there are no frames");
                 let [first, last] = times.ok_or_else(none)?;
                 let down = |us: i64| us.div_euclid(every_us).saturating_mul(every_us);
                 (start_us.unwrap_or(down(first)), end_us.unwrap_or(down(last).saturating_add(every_us)))
@@ -67,26 +67,26 @@ impl Frames {
         Self::new(start_us, end_us, every_us)
     }
 
-    /// How many there are, at least 1.
-    #[allow(clippy::len_without_is_empty, reason = "there is always one")]
+    /// The number of frames, at least 1.
+    #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Start and end of a frame, in microseconds since 1970; the end is no longer in it.
+    /// The start (inclusive) and end (exclusive) of a frame, in microseconds since 1970.
     pub fn at(&self, frame: usize) -> [i64; 2] {
         let start = i128::from(self.first_us) + i128::from(self.every_us) * frame as i128;
         let within = |us: i128| us.clamp(i128::from(self.first_us), i128::from(self.end_us)) as i64;
         [within(start), within(start + i128::from(self.every_us))]
     }
 
-    /// A query for the points of a frame.
+    /// The query limited to the points of a frame.
     pub fn query<'q>(&self, frame: usize, query: &Query<'q>) -> Query<'q> {
         let [start_us, end_us] = self.at(frame);
         query.clone().with_start(Some(start_us)).with_end(Some(end_us))
     }
 
-    /// How many points of a layer that pass `query` each frame has.
+    /// The number of points of `layer` that pass `query`, per frame.
     ///
     /// # Errors
     /// If the points cannot be read.
@@ -102,11 +102,13 @@ impl Frames {
         Ok(counts)
     }
 
-    /// The values that the colors of all frames span on a canvas: the narrowest that is as wide as that of each frame by itself.
-    /// `None` for the classic blend, whose colors are absolute, and where no frame has a point. `each` is called after each frame.
+    /// The value range of the colors of all frames on a canvas: the union of the ranges of the individual frames.
+    /// `None` for the classic blend, whose colors are absolute, and if no frame has a point. `each` is called after
+    /// each frame.
     ///
     /// # Errors
-    /// As [`render()`](super::render()); [`Error::Invalid`] for `curve` if the colors follow the points of each picture.
+    /// As [`render()`](super::render()); [`Error::Invalid`] for `curve` if the colors depend on the points of each
+    /// picture.
     pub fn span(
         &self,
         layer: &Layer,
@@ -129,15 +131,15 @@ impl Frames {
             let query = self.query(frame, query);
             let heat = render_shaded(&**layer.point_set(), &query, canvas, &free, None, threads)?;
             if let Some(values) = heat.values.filter(|_| heat.drawn > 0) {
-                span = Some(wider(span, values.span));
+                span = Some(union(span, values.span));
             }
             each();
         }
-        span.map(|span| pinned(span, style)).transpose()
+        span.map(|span| with_limits(span, style)).transpose()
     }
 
-    /// The values that the colors of all frames span in pictures of a layer at the scale of `canvas`, wherever they are: as
-    /// [`Layer::shading`] has it, of those `frames` that are to be looked at.
+    /// The value range of the colors in pictures of a layer at the scale of `canvas`, whatever bounds they show: the
+    /// union of the ranges that [`Layer::shading`] returns for `frames`.
     ///
     /// # Errors
     /// As [`span`](Self::span).
@@ -155,42 +157,45 @@ impl Frames {
         let mut span: Option<Span> = None;
         for frame in frames {
             if let Some(shading) = layer.shading(&self.query(frame, query), canvas, &free, threads)? {
-                span = Some(wider(span, shading.span));
+                span = Some(union(span, shading.span));
             }
         }
-        span.map(|span| pinned(span, style)).transpose()
+        span.map(|span| with_limits(span, style)).transpose()
     }
 }
 
-/// Refuses colors that could not mean the same in all frames.
+/// Rejects a curve whose colors differ between frames.
 fn check_frames(style: &Style) -> Result<()> {
     if style.blend == Blend::Add && style.curve == Curve::EqHist {
-        let why = "eqhist lays the colors by the points of each frame, so that they would not mean the same; take log or sqrt";
-        return Err(Error::invalid(Parameter::CURVE, why));
+        let message =
+            "with eqhist the colors depend on the points of each frame and cannot be compared; use log or sqrt";
+        return Err(Error::invalid(Parameter::CURVE, message));
     }
     Ok(())
 }
 
-fn wider(span: Option<Span>, other: Span) -> Span {
+fn union(span: Option<Span>, other: Span) -> Span {
     span.map_or(other, |span| Span { vmin: span.vmin.min(other.vmin), vmax: span.vmax.max(other.vmax) })
 }
 
-/// The span with the ends that a style says.
-fn pinned(span: Span, style: &Style) -> Result<Span> {
+/// The span with the `vmin` and `vmax` of a style, where it has them.
+fn with_limits(span: Span, style: &Style) -> Result<Span> {
     let span = Span { vmin: style.vmin.unwrap_or(span.vmin), vmax: style.vmax.unwrap_or(span.vmax) };
     if span.vmin < span.vmax {
         return Ok(span);
     }
-    let at_fault = if style.vmin.is_some() { Parameter::VMIN } else { Parameter::VMAX };
     let (vmin, vmax) = (Parameter::VMIN, Parameter::VMAX);
-    Err(Error::invalid(
-        at_fault,
-        message!("no value of any frame lies on its other side; give both ", vmin, " and ", vmax),
-    ))
+    let (parameter, detail) = if style.vmin.is_some() {
+        (vmin, "no frame has a value above it; give both ")
+    } else {
+        (vmax, "no frame has a value below it; give both ")
+    };
+    Err(Error::invalid(parameter, message!(detail, vmin, " and ", vmax)))
 }
 
 impl Layer {
-    /// The first and the last time of the points that pass `query`, in microseconds since 1970; `None` if none has a time.
+    /// The minimum and maximum time of the points that pass `query`, in microseconds since 1970; `None` if none has a
+    /// time.
     ///
     /// # Errors
     /// If the points cannot be read.
@@ -207,7 +212,7 @@ impl Layer {
     }
 }
 
-/// Calls `each` with the time of each point that passes and has one.
+/// Calls `each` with the time of each point that passes `query` and has a time.
 fn each_time(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(i64) + Send) -> Result<()> {
     let query = query.clone().with_weights(false).with_times(true);
     let mut sink = |batch: Points<'_>| {
@@ -229,12 +234,12 @@ mod tests {
     const DAY_US: i64 = 86_400_000_000;
 
     fn layer(text: &str) -> (tempfile::TempDir, Layer) {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("a.csv");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
         std::fs::write(&path, text).unwrap();
         let spec =
             LayerSpec { name: "a".into(), inputs: vec![path.to_str().unwrap().to_owned()], ..LayerSpec::default() };
-        (home, Layer::open(spec).unwrap())
+        (folder, Layer::open(spec).unwrap())
     }
 
     #[test]
@@ -250,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn the_frames_of_a_layer_begin_at_whole_days_and_hold_its_points() {
+    fn the_frames_of_a_layer_start_at_whole_days_and_cover_its_points() {
         let rows = "lon,lat,time\n1,1,2024-05-01T10:00:00Z\n1,1,2024-05-03T00:00:00Z\n2,1,2024-05-03T23:59:59Z\n5,5,\n";
-        let (_home, layer) = layer(rows);
+        let (_folder, layer) = layer(rows);
         let query = layer.query();
         let frames = Frames::of(&layer, &query, DAY_US).unwrap();
         assert_eq!(frames.points(&layer, &query).unwrap(), [1, 0, 2]);
@@ -268,23 +273,23 @@ mod tests {
     }
 
     #[test]
-    fn all_frames_have_the_span_of_the_hottest() {
+    fn the_span_of_all_frames_is_that_of_the_hottest() {
         let mut rows = "lon,lat,time\n1,1,2024-05-01\n".to_owned();
         (0..9).for_each(|_| rows.push_str("1,1,2024-05-02\n"));
-        let (_home, layer) = layer(&rows);
+        let (_folder, layer) = layer(&rows);
         let canvas =
             canvas_of(Projection::Mercator, Bounds::new(0.0, 0.0, 2.0, 2.0).unwrap(), Size::Exact(32, 32)).unwrap();
         let style = Style::new().unwrap();
         let query = layer.query();
         let frames = Frames::of(&layer, &query, DAY_US).unwrap();
-        let mut told = 0;
-        let span = frames.span(&layer, &query, &canvas, &style, 1, || told += 1).unwrap().unwrap();
-        let alone = |frame| {
+        let mut calls = 0;
+        let span = frames.span(&layer, &query, &canvas, &style, 1, || calls += 1).unwrap().unwrap();
+        let single = |frame| {
             let frames = Frames { count: 1, first_us: frames.at(frame)[0], ..frames };
             frames.span(&layer, &query, &canvas, &style, 1, || ()).unwrap().unwrap()
         };
-        assert_eq!((told, span.vmax.to_bits()), (2, alone(1).vmax.to_bits()));
-        assert!(alone(0).vmax < span.vmax / 5.0);
+        assert_eq!((calls, span.vmax.to_bits()), (2, single(1).vmax.to_bits()));
+        assert!(single(0).vmax < span.vmax / 5.0);
         let sampled = frames.span_at_scale(&layer, &query, &canvas, &style, 1, 0..2).unwrap().unwrap();
         assert!(sampled.vmax > 0.0);
         let low = Style { vmin: Some(1e9), ..style.clone() };

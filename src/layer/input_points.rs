@@ -1,4 +1,4 @@
-//! The points of files as a point set.
+//! A point set from files or another source.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -8,26 +8,27 @@ use crate::error::{Error, Result};
 use crate::geo::Extent;
 use crate::source::{Columns, PointSet, Query, ReadOptions, ResidentPoints, ScanReport, Sink, Source};
 
-/// The points of a source. They are held in memory, where a picture reads only those near to it; a query that filters by time
-/// or category goes back to the source, and a source of more than [`Self::MAX_RESIDENT`] points is read for each picture.
+/// The points of a source, kept in memory, where a picture reads only the points near its bounds. A query that filters
+/// by time or category scans the source again, and a source of more than [`Self::MAX_RESIDENT`] points is scanned for
+/// each picture.
 pub struct InputPoints {
     all: Box<dyn Source>,
     resident: Option<ResidentPoints>,
     report: ScanReport,
     extent: Extent,
     version: String,
-    /// Whether a column of weights is named: only this is known of a source that is not in memory.
-    names_weight: bool,
+    /// Whether the query selects a weight column. Used if the points are not in memory.
+    selects_weight: bool,
 }
 
 impl InputPoints {
-    /// The most points that are held in memory: 1 GB with weights.
+    /// The maximum number of points kept in memory: 1 GB with weights.
     pub const MAX_RESIDENT: usize = 50_000_000;
 
-    /// The points of `all` that pass `query`, by its columns; `names` are the names of the inputs in messages.
+    /// Loads the points of `all` that pass `query`, from its columns; `names` are the names of the inputs in messages.
     ///
     /// # Errors
-    /// If an input cannot be read, or holds no valid point.
+    /// If an input cannot be read, or has no valid point.
     pub fn load(all: Box<dyn Source>, names: &[String], query: &Query<'_>) -> Result<Self> {
         let query = query.clone().with_weights(true);
         let resident = match ResidentPoints::load(&*all, &query, Self::MAX_RESIDENT) {
@@ -43,11 +44,11 @@ impl InputPoints {
             (extent, report, version)
         };
         report.require_points(names)?;
-        let names_weight = query.columns.names.weight.as_deref().is_some_and(|name| name != Columns::NO_COLUMN);
-        Ok(Self { all, resident, report, extent, version, names_weight })
+        let selects_weight = query.columns.names.weight.as_deref().is_some_and(|name| name != Columns::NO_COLUMN);
+        Ok(Self { all, resident, report, extent, version, selects_weight })
     }
 
-    /// Where `query` is answered the fastest.
+    /// The points in memory if they can serve `query`, else the source.
     fn source(&self, query: &Query<'_>) -> &dyn Source {
         match &self.resident {
             Some(resident) if resident.serves(query) => resident,
@@ -76,7 +77,7 @@ impl PointSet for InputPoints {
     }
 
     fn is_weighted(&self) -> bool {
-        self.resident.as_ref().map_or(self.names_weight, PointSet::is_weighted)
+        self.resident.as_ref().map_or(self.selects_weight, PointSet::is_weighted)
     }
 
     fn report(&self) -> ScanReport {
@@ -95,10 +96,10 @@ impl std::fmt::Debug for InputPoints {
 }
 
 impl Layer {
-    /// The layer of the files that `spec` names.
+    /// Opens the layer of the files in `spec`.
     ///
     /// # Errors
-    /// If an input cannot be read, or holds no valid point.
+    /// If an input cannot be read, or has no valid point.
     #[cfg(feature = "formats")]
     pub fn open(spec: LayerSpec) -> Result<Self> {
         let open = |input: &String| crate::source::open(input, &spec.read);
@@ -106,7 +107,7 @@ impl Layer {
         Self::of_source(spec, Box::new(inputs))
     }
 
-    /// The layer of the points of a source; `spec` has the names of its inputs for messages.
+    /// The layer of the points of a source; `spec` has the names of the inputs for messages.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -114,20 +115,20 @@ impl Layer {
         Self::filtered(spec, source, &Query::default())
     }
 
-    /// The layer of those points of a source that pass the filter of `query`.
+    /// The layer of the points of a source that pass the filter of `query`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn filtered(spec: LayerSpec, source: Box<dyn Source>, query: &Query<'_>) -> Result<Self> {
         let query = query.clone().with_names(spec.columns.clone()).with_coordinate_space(spec.space);
         let mut points = InputPoints::load(source, &spec.inputs, &query)?;
-        // Positions and weights do not show how times and categories are read.
-        let reading =
+        // The version is a hash of positions and weights, which do not depend on how times and categories are read.
+        let describe =
             |columns: &Columns, read: &ReadOptions| format!("{:?} {:?} {read:?}", columns.time, columns.category);
-        let own = reading(&spec.columns, &spec.read);
-        if own != reading(&Columns::default(), &ReadOptions::default()) {
+        let options = describe(&spec.columns, &spec.read);
+        if options != describe(&Columns::default(), &ReadOptions::default()) {
             let mut hasher = DefaultHasher::new();
-            own.hash(&mut hasher);
+            options.hash(&mut hasher);
             points.version = format!("{}{:08x}", points.version, hasher.finish() as u32);
         }
         Ok(Self::new(spec, Arc::new(points)))

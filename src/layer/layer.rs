@@ -1,4 +1,4 @@
-//! A layer: points under a name.
+//! A layer: a named set of points.
 
 use crate::parameter::Parameter;
 use std::sync::Arc;
@@ -15,41 +15,41 @@ use crate::source::{
     CategoryList, Columns, CoordinateSpace, Description, Filter, PointSet, Query, ReadOptions, ScanReport, Totals,
 };
 
-/// How a layer is named, read and drawn.
+/// The name, inputs and default style of a layer.
 #[derive(Clone, Debug, Default)]
 pub struct LayerSpec {
-    /// Its name in URLs.
+    /// The name in URLs.
     pub name: String,
-    /// Files, read in turn.
+    /// The input files, read in this order.
     pub inputs: Vec<String>,
-    /// The title for people. Default: its name.
+    /// The display title. Default: the name.
     pub title: Option<String>,
-    /// The attribution of the points.
+    /// The attribution of the data.
     pub attribution: Option<String>,
-    /// The columns by name.
+    /// The names of the columns.
     pub columns: Columns,
-    /// How the inputs are read.
+    /// The options of the readers.
     pub read: ReadOptions,
-    /// Which coordinates are valid.
+    /// The coordinate space, which determines the valid coordinates.
     pub space: CoordinateSpace,
-    /// Columns that requests may compare, of a live table.
+    /// The columns of a live table that requests may filter by.
     pub comparable: Vec<String>,
-    /// The style where a request gives none.
+    /// The default style of requests.
     pub style: StyleOptions,
 }
 
 impl LayerSpec {
-    /// The specification of a layer `name` of points on the globe, from the description of its points.
+    /// The specification of a layer `name` of points on the globe, from the description of a point set.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the description has a style parameter that is unknown, or has an invalid value.
+    /// [`Error::Invalid`] if the description has an unknown style parameter, or an invalid value of one.
     pub fn described(name: &str, description: Description) -> Result<Self> {
         let Description { title, attribution, weight, comparable, style: parameters } = description;
         let mut style = StyleOptions::default();
         for (parameter, text) in &parameters {
             if !style.set(parameter, text)? {
-                let why = format!("the layer `{name}` has a style with an unknown `{parameter}`");
-                return Err(Error::invalid(Parameter::STYLE, why));
+                let message = format!("the style of the layer `{name}` has an unknown parameter `{parameter}`");
+                return Err(Error::invalid(Parameter::STYLE, message));
             }
         }
         let columns = Columns { weight, ..Columns::default() };
@@ -57,25 +57,25 @@ impl LayerSpec {
     }
 }
 
-/// Points under a name, as they are at one moment, and the colors of their pictures.
+/// A named snapshot of points, with the cached shadings of its pictures.
 pub struct Layer {
     spec: LayerSpec,
     points: Arc<dyn PointSet>,
-    /// What the weights count, if there are any.
+    /// The label of the weights, whether or not the points have any.
     weight: String,
     version: String,
     extent: Extent,
     selection: Option<Selection>,
     shadings: Cache<String, Arc<Shading>>,
-    /// Positions by which shadings are found, by filter.
+    /// The positions that shadings are computed from, by filter.
     samples: Cache<String, Arc<[(f64, f64)]>>,
 }
 
-/// Some of another layer's points.
+/// The points of another layer that pass a filter.
 struct Selection {
-    of: Arc<Layer>,
+    parent: Arc<Layer>,
     filter: Filter,
-    /// How many there were when they were counted.
+    /// The number of selected points when the selection was made.
     points: u64,
 }
 
@@ -86,7 +86,7 @@ impl Layer {
         Self::with(spec, points, version, extent, None)
     }
 
-    /// The layer `name` of a point set that describes itself.
+    /// The layer `name` of a point set, specified by the description of the point set.
     ///
     /// # Errors
     /// As [`LayerSpec::described`].
@@ -94,13 +94,13 @@ impl Layer {
         LayerSpec::described(name, points.description()).map(|spec| Self::new(spec, points))
     }
 
-    /// The points of the layer `of` that pass `filter`, of which there are `points`, under a name of their own. They are
-    /// drawn as that layer is.
-    pub fn selected(name: &str, of: Arc<Self>, filter: Filter, points: u64) -> Self {
-        let spec = LayerSpec { name: name.to_owned(), title: Some(of.title().to_owned()), ..of.spec.clone() };
-        let (version, extent) = (of.version.clone(), selected_extent(&filter, of.extent()));
-        let all = Arc::clone(&of.points);
-        Self::with(spec, all, version, extent, Some(Selection { of, filter, points }))
+    /// The layer `name` of the points of `parent` that pass `filter`; `points` is their number. It has the style of
+    /// `parent`.
+    pub fn selected(name: &str, parent: Arc<Self>, filter: Filter, points: u64) -> Self {
+        let spec = LayerSpec { name: name.to_owned(), title: Some(parent.title().to_owned()), ..parent.spec.clone() };
+        let (version, extent) = (parent.version.clone(), selected_extent(&filter, parent.extent()));
+        let all = Arc::clone(&parent.points);
+        Self::with(spec, all, version, extent, Some(Selection { parent, filter, points }))
     }
 
     fn with(
@@ -118,32 +118,32 @@ impl Layer {
         Self { spec, points, weight, version, extent, selection, shadings, samples }
     }
 
-    /// Its name in URLs.
+    /// The name in URLs.
     pub fn name(&self) -> &str {
         &self.spec.name
     }
 
-    /// The title for people.
+    /// The display title.
     pub fn title(&self) -> &str {
         self.spec.title.as_deref().unwrap_or(&self.spec.name)
     }
 
-    /// The attribution of the points.
+    /// The attribution of the data.
     pub fn attribution(&self) -> Option<&str> {
         self.spec.attribution.as_deref()
     }
 
-    /// Which coordinates are valid.
+    /// The coordinate space of the points.
     pub fn coordinate_space(&self) -> CoordinateSpace {
         self.spec.space
     }
 
-    /// The style where a request gives none.
+    /// The default style of requests.
     pub fn style(&self) -> &StyleOptions {
         &self.spec.style
     }
 
-    /// What the weights count; `None` where every point weighs 1.
+    /// The label of the weights; `None` if every point has a weight of 1.
     pub fn weight(&self) -> Option<&str> {
         self.points.is_weighted().then_some(&*self.weight)
     }
@@ -153,17 +153,17 @@ impl Layer {
         self.selection.as_ref().map_or_else(|| self.points.points(), |selection| selection.points)
     }
 
-    /// The point set that the layer is drawn from. A selection is drawn from that of its layer, by its own [query](Self::query).
+    /// The point set of the layer. A selection has the point set of its parent, and its own [query](Self::query).
     pub fn point_set(&self) -> &Arc<dyn PointSet> {
         &self.points
     }
 
-    /// Totals of the points, where they are known without a scan.
+    /// The totals of the points, if known without a scan.
     pub fn totals(&self) -> Option<Totals> {
         if self.selection.is_some() { None } else { self.points.totals() }
     }
 
-    /// The categories of the points, where they are known without a scan.
+    /// The categories of the points, if known without a scan.
     ///
     /// # Errors
     /// Those of a database; [`Error::Cancelled`] once `stop` is set.
@@ -171,27 +171,27 @@ impl Layer {
         if self.selection.is_some() { Ok(None) } else { self.points.categories(Some(stop)) }
     }
 
-    /// The layer that this is a selection of, if it is one.
-    pub fn selected_of(&self) -> Option<&Arc<Self>> {
-        self.selection.as_ref().map(|selection| &selection.of)
+    /// The layer that a selection was made from; `None` for other layers.
+    pub fn parent(&self) -> Option<&Arc<Self>> {
+        self.selection.as_ref().map(|selection| &selection.parent)
     }
 
-    /// The columns that requests may compare.
+    /// The columns that requests may filter by.
     pub fn comparable(&self) -> &[String] {
         &self.spec.comparable
     }
 
-    /// What the reading of the points found; nothing for a selection.
+    /// The report of the scan that read the points; empty for a selection.
     pub fn report(&self) -> ScanReport {
         if self.selection.is_some() { ScanReport::default() } else { self.points.report() }
     }
 
-    /// The smallest rectangle that holds all points; across the antimeridian its `east` is beyond 180.
+    /// The bounds of all points; across the antimeridian, `east` exceeds 180.
     pub fn bounds(&self) -> Bounds {
         self.extent.bounds(self.spec.space.wraps()).unwrap_or(Bounds::WORLD)
     }
 
-    /// Where the points are.
+    /// The extent of the points.
     pub fn extent(&self) -> &Extent {
         &self.extent
     }
@@ -201,18 +201,18 @@ impl Layer {
         &self.version
     }
 
-    /// A query for the layer's points, with no other filter yet.
+    /// A query for all points of the layer.
     pub fn query(&self) -> Query<'static> {
-        if let Some(Selection { of, filter, .. }) = &self.selection {
-            let query = of.query();
+        if let Some(Selection { parent, filter, .. }) = &self.selection {
+            let query = parent.query();
             let filter = query.filter.clone().and(filter);
             return query.with_filter(filter);
         }
         Query::default().with_names(self.spec.columns.clone()).with_coordinate_space(self.spec.space)
     }
 
-    /// What the colors of the layer's pictures mean at the scale of `canvas`: see [`Shading`]. `None` for the classic blend,
-    /// whose colors are absolute, and on a plane, where each picture has its own.
+    /// The [`Shading`] of the layer's pictures at the scale of `canvas`. `None` for the classic blend, whose colors are
+    /// absolute, and on a plane, where each picture has its own span.
     ///
     /// # Errors
     /// As [`render()`](super::render()).
@@ -229,50 +229,55 @@ impl Layer {
         if let Some(span) = style.known_span() {
             return Ok(Some(Arc::new(Shading::fixed(style, span))));
         }
-        let (projection, steps, radius_px) = (canvas.projection(), Shading::steps(canvas), style.radius_px(canvas));
+        let (projection, log_scale) = (canvas.projection(), Shading::log_scale(canvas));
+        let radius_px = style.radius_px(canvas);
         let scale = canvas.scale();
-        let sampled = Shading::scale_of(steps);
-        let factor =
-            if style.aggregation.is_additive() { sampled[0] * sampled[1] / (scale[0] * scale[1]) } else { 1.0 };
+        let sample_scale = Shading::scale_of(log_scale);
+        let factor = if style.aggregation.is_additive() {
+            sample_scale[0] * sample_scale[1] / (scale[0] * scale[1])
+        } else {
+            1.0
+        };
         let style = style.with_values_scaled(1.0 / factor);
-        let key = shading::key(query, projection, steps, radius_px, &style);
-        // The first request finds it, and concurrent ones wait for it.
+        let key = shading::key(query, projection, log_scale, radius_px, &style);
+        // The first request computes it; concurrent requests wait for the result.
         let shading = self.shadings.get_or_insert_with(&key, || -> Result<Arc<Shading>> {
-            // A database goes on with what all pictures need, though the first request may be cancelled.
+            // On a database, cancelling the first request does not cancel the shading, which all pictures need.
             let stop = query.scan.stop.filter(|_| query.filter.is_active() || !self.points.is_remote());
             let query = &query.clone().with_stop(stop);
-            let level = Shading::level(projection, steps);
+            let level = Shading::level(projection, log_scale);
             let (sample, threads) = (self.sample(query, level)?, self.points.concurrency(threads));
-            Shading::find(&*self.points, query, &sample, projection, steps, radius_px, &style, threads).map(Arc::new)
+            Shading::compute(&*self.points, query, &sample, projection, log_scale, radius_px, &style, threads)
+                .map(Arc::new)
         })?;
         Ok(Some(if factor.to_bits() == 1f64.to_bits() { shading } else { Arc::new(shading.scaled(factor)) }))
     }
 
-    /// Positions of points that pass `query`, picked evenly.
+    /// The positions of a systematic sample of the points that pass `query`.
     fn sample(&self, query: &Query<'_>, level: u32) -> Result<Arc<[(f64, f64)]>> {
         let mut key = shading::filter_key(query);
         if self.points.is_remote() {
             key = format!("{key}{level}");
         }
-        let sample = || self.points.sample(query, Shading::SAMPLE, level).map(Arc::from);
+        let sample = || self.points.sample(query, Shading::SAMPLE_POINTS, level).map(Arc::from);
         self.samples.get_or_insert_with(&key, sample)
     }
 }
 
-/// The extent of the points that pass `filter`, as far as it is known without a scan.
+/// An extent that contains the points that pass `filter`, computed without a scan.
 fn selected_extent(filter: &Filter, all: &Extent) -> Extent {
-    let within = || {
-        let own = filter.polygon.as_ref()?.bounds();
+    let intersection = || {
+        let polygon = filter.polygon.as_ref()?.bounds();
         let all = all.bounds(true)?;
         let both = Bounds {
-            west: own.west.max(all.west),
-            south: own.south.max(all.south),
-            east: own.east.min(all.east),
-            north: own.north.min(all.north),
+            west: polygon.west.max(all.west),
+            south: polygon.south.max(all.south),
+            east: polygon.east.min(all.east),
+            north: polygon.north.min(all.north),
         };
         (both.west <= both.east && both.south <= both.north).then_some(both)
     };
-    let Some(Bounds { west, south, east, north }) = within() else { return all.clone() };
+    let Some(Bounds { west, south, east, north }) = intersection() else { return all.clone() };
     let mut extent = Extent::default();
     extent.add(Points::new(&[west, east], &[south, north]).unwrap_or_default());
     extent
@@ -296,13 +301,13 @@ mod tests {
         let file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let inputs = vec![file.path().to_str().unwrap().to_owned()];
-        // The file is kept for the queries that filter.
+        // Queries that filter read the file again, so it must not be deleted.
         let _ = file.keep().unwrap();
         Layer::open(LayerSpec { name: "stops".into(), inputs, ..LayerSpec::default() })
     }
 
     #[test]
-    fn a_layer_draws_its_points_and_filters_by_going_back_to_the_input() {
+    fn a_layer_renders_its_points_and_filters_by_reading_the_input_again() {
         let layer = layer("lon,lat,weight,kind\n10,50,2,bus\n11,51,3,tram\n12,abc,1,bus\n").unwrap();
         assert_eq!((layer.points(), layer.report().rejected, layer.weight()), (2, 1, Some("weight")));
         assert_eq!(layer.bounds(), Bounds { west: 10.0, south: 50.0, east: 11.0, north: 51.0 });
@@ -315,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_without_points_is_an_error_and_its_version_follows_its_points() {
+    fn a_layer_without_points_is_an_error_and_the_version_depends_on_the_points() {
         assert!(layer("lon,lat\nx,y\n").unwrap_err().to_string().contains("row 1"));
         let version = |text| layer(text).unwrap().version().to_owned();
         assert_eq!(version("lon,lat\n1,2\n"), version("lat,lon\n2,1\n"));

@@ -1,11 +1,11 @@
-//! The flow: from a source, a canvas and a style to a picture.
+//! Layers, styles, and the rendering of a picture from a source, a canvas and a style.
 
 mod catalog;
 mod extent_scan;
 mod fit_bounds;
 mod frames;
 mod input_points;
-#[allow(clippy::module_inception, reason = "the main type stands in a file of its name")]
+#[allow(clippy::module_inception, reason = "the main type is in a file of its name")]
 mod layer;
 mod options;
 mod remarks;

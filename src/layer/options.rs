@@ -1,4 +1,4 @@
-//! The options of a style, and the style that they make.
+//! The parameters of a style.
 
 use super::style::{Blend, Radius, Style};
 use crate::color::{Background, Family, Gradient, Opacity, Scheme};
@@ -8,17 +8,19 @@ use crate::parameter::{Message, Parameter};
 use crate::parameters::{Declaration, Kind, ParameterSet, Value, from_str_values, parameter_set};
 use crate::raster::{Aggregation, Curve, Normalization, Shape, classic};
 
-const LATITUDE: Kind = Kind::Number { least: -85.0, most: 85.0 };
-const DOT_SIZE: Kind = Kind::Number { least: 0.0, most: classic::MAX_DOT_SIZE as f64 };
+const LATITUDE: Kind = Kind::Number { min: -85.0, max: 85.0 };
+const DOT_SIZE: Kind = Kind::Number { min: 0.0, max: classic::MAX_DOT_SIZE as f64 };
 
 parameter_set! {
-    /// A style as a user asks for it: what is `None` takes its default. All front ends read their parameters into it, so
-    /// that they accept and reject the same. See [`Style`] for what the fields mean.
+    /// The requested parameters of a style; a field that is `None` takes its default. All front ends read their
+    /// parameters into this type, so that they accept and reject the same values. [`Style`] documents the fields.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct StyleOptions {
-        /// How dots combine: `add`, or `classic`, the Python heatmap library's multiplicative dots, to the byte on a plane.
+        /// How dots combine: `add`, or `classic`, the multiplicative dots of the Python heatmap library (same bytes on
+        /// a plane).
         pub blend: Blend = Declaration::new(Parameter::BLEND, Kind::Choice(&["add", "classic"])).default("add"),
-        /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone or uniform.
+        /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone or
+        /// uniform.
         pub shape: Shape = Declaration::new(Parameter::KERNEL, Kind::Choice(&SHAPES))
             .value_name("SHAPE")
             .default("gaussian"),
@@ -27,12 +29,12 @@ parameter_set! {
             .default("20px")
             .example("20")
             .conflicts_with(Parameter::DOT_SIZE),
-        /// Latitude in degrees at which kilometers in `radius`, `vmin` and `vmax` hold. Pictures that meet without a seam
-        /// need the same one.
+        /// Latitude of true scale in degrees, where distances in `radius` and areas in `vmin` and `vmax` are exact.
+        /// Adjacent pictures need the same value to meet without a seam.
         pub true_scale_lat_deg: f64 = Declaration::new(Parameter::TRUE_SCALE, LATITUDE)
             .value_name("DEGREES")
-            .default("the picture's middle"),
-        /// What a pixel shows of the points around it: the sum of their weights, their count, or the mean or max weight.
+            .default("that of the picture's center"),
+        /// Value of a pixel: the sum of the weights of the points around it, their count, or their mean or max weight.
         pub aggregation: Aggregation = Declaration::new(Parameter::AGG, Kind::Choice(&AGGREGATIONS)).default("sum"),
         /// Colors by name; `kiln schemes` and `GET /catalog` list them.
         pub scheme: String = Declaration::new(Parameter::SCHEME, Kind::Name)
@@ -44,23 +46,26 @@ parameter_set! {
         pub gradient: Gradient = Declaration::new(Parameter::GRADIENT, Kind::Colors),
         /// Opacity of the whole picture, 0 to 1: `0.5`, `50%`, `128/255`.
         pub opacity: Opacity = Declaration::new(Parameter::OPACITY, Kind::Share).default("1").example("0.8"),
-        /// Share of the colors, from the cold end, over which the picture fades in, for schemes without transparency: `20%`.
+        /// Share of the colors, from the cold end, over which the picture fades in: `20%`. For schemes without
+        /// transparency.
         pub transparent_low: Opacity = Declaration::new(Parameter::TRANSPARENT_LOW, Kind::Share).default("0"),
-        /// An opaque CSS color to print the picture on.
+        /// Background of the picture: an opaque CSS color.
         pub background: Background = Declaration::new(Parameter::BACKGROUND, Kind::Color)
-            .default("none, so that the picture can be laid over a map"),
-        /// Where the hottest color is reached: `max`, or a percentile of the picture such as `p99`.
+            .default("none: transparent, to overlay on a map"),
+        /// Value of the hottest color if `vmax` is not given: `max`, or a percentile of the picture such as `p99`.
         pub normalization: Normalization = Declaration::new(Parameter::NORMALIZE, Kind::Percentile).default("p99"),
         /// Value of the coldest color, in the unit of the legend.
         pub vmin: f64 = Declaration::new(Parameter::VMIN, Kind::NUMBER),
         /// Value of the hottest color, in the unit of the legend.
         pub vmax: f64 = Declaration::new(Parameter::VMAX, Kind::NUMBER),
-        /// How values are laid on the colors: linear, sqrt, log, or eqhist (equal areas).
-        pub curve: Curve = Declaration::new(Parameter::CURVE, Kind::Choice(&CURVES)).value_name("CURVE").default("linear"),
+        /// Curve from values to colors: linear, sqrt, log, or eqhist (histogram equalization).
+        pub curve: Curve = Declaration::new(Parameter::CURVE, Kind::Choice(&CURVES))
+            .value_name("CURVE")
+            .default("linear"),
     }
     also {
-        /// Radius as the Python heatmap library's dot size in pixels, of which a lone dot shows 0.36 to each side; in place
-        /// of `radius`.
+        /// Radius as the dot size of the Python heatmap library, in pixels: a single dot is visible to 0.36 times the
+        /// dot size on each side. Replaces `radius`.
         dot_size = Declaration::new(Parameter::DOT_SIZE, DOT_SIZE).aliases(&["dotSize"]).value_name("PX") => {
             set: |options, text, _| {
                 options.radius = Some(Radius::from_dot_size(text).map_err(Error::into_message)?);
@@ -69,7 +74,7 @@ parameter_set! {
             get: |options| options.radius.and_then(Radius::dot_size).map(|size| size.to_string()),
             clear: |options| options.radius = None,
         },
-        /// `vmin` and `vmax` in one, such as `0,50`.
+        /// `vmin` and `vmax` in one parameter, such as `0,50`.
         rescale = Declaration::new(Parameter::RESCALE, Kind::Text).example("0,50").without_flag() => {
             set: |options, text, _| {
                 let ends = text.split_once(',');
@@ -110,10 +115,10 @@ const fn names<T, const N: usize>(all: &[(&'static str, T); N]) -> [&'static str
     names
 }
 
-/// The colors, which replace each other.
+/// The parameters that set the colors; one replaces the other.
 const COLORS: [Parameter; 2] = [Parameter::SCHEME, Parameter::GRADIENT];
 
-/// Parameters that the classic blend does not have.
+/// The parameters that the classic blend does not support.
 const NOT_CLASSIC: [Parameter; 7] = [
     Parameter::KERNEL,
     Parameter::AGG,
@@ -125,11 +130,11 @@ const NOT_CLASSIC: [Parameter; 7] = [
 ];
 
 impl StyleOptions {
-    /// The style, its colors from `find`. Its `vmin` and `vmax` are still in the unit that they were told in: see
-    /// [`Style::per_pixel`].
+    /// Builds the style; `find` returns the scheme of a name. `vmin` and `vmax` are in the unit of the legend:
+    /// [`Style::per_pixel`] converts them.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a number is out of range or two options contradict each other; what `find` answers.
+    /// [`Error::Invalid`] if a number is out of range or two options contradict each other; errors of `find`.
     pub fn resolve(&self, find: impl FnOnce(&str) -> Result<Scheme>) -> Result<Style> {
         self.check()?;
         let scheme = match (&self.gradient, &self.scheme) {
@@ -156,7 +161,8 @@ impl StyleOptions {
         })
     }
 
-    /// These options, and where they are not given, those of `base`. A color scheme and a gradient replace each other.
+    /// Returns these options, with those of `base` where they are `None`. A color scheme and a gradient replace each
+    /// other.
     #[must_use]
     pub fn or(self, base: Self) -> Self {
         let is_classic = self.blend == Some(Blend::Classic);
@@ -170,14 +176,14 @@ impl StyleOptions {
         if let (Some(vmin), Some(vmax)) = (self.vmin, self.vmax)
             && vmin >= vmax
         {
-            let why = message!(format!("{vmin} is not below "), Parameter::VMAX, format!(", {vmax}"));
-            return Err(Error::invalid(Parameter::VMIN, why));
+            let detail = message!(format!("{vmin} is not below "), Parameter::VMAX, format!(", {vmax}"));
+            return Err(Error::invalid(Parameter::VMIN, detail));
         }
-        // Silence would let the user believe that they did something.
-        let idle = if self.blend == Some(Blend::Classic) { self.first_of(&NOT_CLASSIC) } else { None };
-        idle.map_or(Ok(()), |idle| {
-            let why = "the classic blend has none: its dots have one shape, and its colors are absolute";
-            Err(Error::invalid(idle, why))
+        // A parameter without effect is an error rather than ignored.
+        let unused = if self.blend == Some(Blend::Classic) { self.first_of(&NOT_CLASSIC) } else { None };
+        unused.map_or(Ok(()), |unused| {
+            let detail = "the classic blend does not support it: its dots have one shape, and its colors are absolute";
+            Err(Error::invalid(unused, detail))
         })
     }
 }
@@ -187,18 +193,18 @@ impl StyleOptions {
 mod tests {
     use super::*;
 
-    fn refused(options: &StyleOptions) -> String {
+    fn rejected(options: &StyleOptions) -> String {
         options.resolve(Scheme::named).unwrap_err().to_string()
     }
 
     #[test]
-    fn nothing_said_is_the_default_style() {
+    fn empty_options_are_the_default_style() {
         let style = StyleOptions::default().resolve(Scheme::named).unwrap();
         assert_eq!(format!("{style:?}"), format!("{:?}", Style::new().unwrap()));
     }
 
     #[test]
-    fn every_name_can_be_set_from_text_and_bad_text_is_told_by_its_name() {
+    fn every_parameter_is_set_from_text_and_invalid_text_is_an_error_with_its_name() {
         let good = [
             ("agg", "mean"),
             ("background", "white"),
@@ -238,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_goes_before_the_base() {
+    fn given_options_take_precedence_over_the_base() {
         let (mut own, mut base) = (StyleOptions::default(), StyleOptions::default());
         for (name, text) in [("scheme", "fire"), ("radius", "9"), ("vmax", "5")] {
             base.set(name, text).unwrap();
@@ -248,29 +254,31 @@ mod tests {
         let both = own.or(base);
         assert_eq!((both.radius, both.vmax), (Some(Radius::Pixels(3.0)), Some(5.0)));
         assert!(both.scheme.is_none());
-        // The classic blend has no span, whatever the base says of it.
+        // The classic blend has no span, so that of the base is dropped.
         let classic = StyleOptions { blend: Some(Blend::Classic), ..StyleOptions::default() };
         assert!(classic.or(both).resolve(Scheme::named).is_ok());
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn contradictions_are_rejected() {
         let options = StyleOptions::default();
         let of = |text: &str| text.parse().unwrap();
         let both = StyleOptions { scheme: Some("fire".into()), gradient: Some(of("red,blue")), ..options.clone() };
-        assert!(refused(&both).contains("not both"));
+        assert!(rejected(&both).contains("not both"));
         for (vmin, vmax) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
-            assert!(refused(&StyleOptions { vmin: Some(vmin), vmax: Some(vmax), ..options.clone() }).starts_with("vm"));
+            assert!(
+                rejected(&StyleOptions { vmin: Some(vmin), vmax: Some(vmax), ..options.clone() }).starts_with("vm")
+            );
         }
         let classic = StyleOptions { blend: Some(Blend::Classic), ..options.clone() };
         assert!(classic.resolve(Scheme::named).is_ok());
-        assert!(refused(&StyleOptions { curve: Some(Curve::Log), ..classic }).starts_with("curve: the classic blend"));
-        let beyond = refused(&StyleOptions { true_scale_lat_deg: Some(90.0), ..options });
+        assert!(rejected(&StyleOptions { curve: Some(Curve::Log), ..classic }).starts_with("curve: the classic blend"));
+        let beyond = rejected(&StyleOptions { true_scale_lat_deg: Some(90.0), ..options });
         assert_eq!(beyond, "true_scale: `90` is not a number from -85 to 85");
     }
 
     #[test]
-    fn choices_are_what_is_read() {
+    fn every_declared_choice_is_read() {
         for entry in StyleOptions::ENTRIES {
             let Kind::Choice(names) = entry.declaration.kind else { continue };
             for name in names {

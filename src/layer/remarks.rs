@@ -1,26 +1,26 @@
-//! Remarks on inputs, as texts for people.
+//! Remarks on inputs, as text for display.
 
 use crate::parameter::Parameter;
 use crate::source::ScanReport;
 
-/// The [remarks](ScanReport::remarks) of a report, each in one line; `spell` writes the parameters that they mention. Of many
-/// there are the first ones and the number of the others.
+/// The [remarks](ScanReport::remarks) of a report, one line each; `spell` returns the spelling of a parameter. At most
+/// 10, and a line with the number of further remarks.
 pub fn remarks<S: AsRef<str>>(report: &ScanReport, spell: impl Fn(Parameter) -> S) -> Vec<String> {
-    const MOST: usize = 10;
+    const MAX: usize = 10;
     let all = report.remarks();
-    let mut texts: Vec<String> = all.iter().take(MOST).map(|remark| one_line(&remark.spelled(&spell))).collect();
-    if all.len() > MOST {
-        texts.push(format!("{} more remarks on the inputs are left out", all.len() - MOST));
+    let mut texts: Vec<String> = all.iter().take(MAX).map(|remark| one_line(&remark.spelled(&spell))).collect();
+    if all.len() > MAX {
+        texts.push(format!("{} more remarks on the inputs are omitted", all.len() - MAX));
     }
     texts
 }
 
-/// The [`remarks`] behind a sentence on the rejected rows, if there are any, for where no summary has them.
+/// The [`remarks`], preceded by a line on the rejected rows, if there are any. For output without a summary.
 pub fn remarks_with_rejections<S: AsRef<str>>(report: &ScanReport, spell: impl Fn(Parameter) -> S) -> Vec<String> {
-    const MOST: usize = 3;
+    const MAX: usize = 3;
     let mut texts = remarks(report, spell);
     if report.rejected > 0 {
-        let first = report.rejections.iter().take(MOST);
+        let first = report.rejections.iter().take(MAX);
         let first = first.map(|rejection| format!("{} row {}: {}", rejection.input, rejection.row, rejection.reason));
         let first = first.collect::<Vec<_>>().join("; ");
         texts.insert(0, one_line(&format!("{} of {} rows are rejected ({first})", report.rejected, report.read)));
@@ -28,12 +28,12 @@ pub fn remarks_with_rejections<S: AsRef<str>>(report: &ScanReport, spell: impl F
     texts
 }
 
-/// A text without control characters, and not too long: names of columns and values come from the input.
+/// Replaces control characters and truncates a text: column names and values come from the input.
 fn one_line(text: &str) -> String {
-    const MOST: usize = 500;
+    const MAX_CHARS: usize = 500;
     let visible = |c: char| if c.is_control() { ' ' } else { c };
-    let start: String = text.chars().take(MOST).map(visible).collect();
-    if text.chars().nth(MOST).is_some() { start + "…" } else { start }
+    let start: String = text.chars().take(MAX_CHARS).map(visible).collect();
+    if text.chars().nth(MAX_CHARS).is_some() { start + "…" } else { start }
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remark_is_one_line_that_is_spelled_for_its_reader_and_not_too_long() {
+    fn a_remark_is_one_truncated_line_with_the_front_ends_spelling() {
         let [flag, key] = [
             remarks(&report(1, "a\nb"), Parameter::flag).concat(),
             remarks(&report(1, "a\nb"), |parameter| parameter.key().to_owned()).concat(),
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn many_remarks_are_counted() {
         let texts = remarks(&report(25, "kind"), Parameter::flag);
-        assert_eq!((texts.len(), texts[10].as_str()), (11, "15 more remarks on the inputs are left out"));
+        assert_eq!((texts.len(), texts[10].as_str()), (11, "15 more remarks on the inputs are omitted"));
         assert_eq!(remarks(&report(10, "kind"), Parameter::flag).len(), 10);
         assert!(remarks(&ScanReport::default(), Parameter::flag).is_empty());
     }

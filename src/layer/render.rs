@@ -1,4 +1,4 @@
-//! The flow from points to a picture.
+//! Rendering of points to a picture.
 
 use super::shading::Shading;
 use super::style::{Blend, Style};
@@ -8,45 +8,46 @@ use crate::geo::{Bounds, Canvas, Projection};
 use crate::raster::{Cells, Grid, Kernel, Quantizer, Reduction, Span, classic, density};
 use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
 
-/// A drawn picture: a byte per pixel, and what the bytes mean.
+/// A rendered picture: one palette index per pixel, and the palette.
 #[derive(Debug)]
 pub struct Heatmap {
-    /// The ground it shows.
+    /// The canvas: projection, bounds and size.
     pub canvas: Canvas,
     /// A palette index per pixel.
     pub indices: Grid<u8>,
     /// The colors of the indices.
     pub palette: Palette,
-    /// What the picture was quantized from; `None` under [`Blend::Classic`], which has no values but the indices.
+    /// The values that the indices were quantized from; `None` under [`Blend::Classic`], which has no values.
     pub values: Option<Values>,
-    /// Points whose dots reach into the picture.
+    /// The number of points whose dots reach into the picture.
     pub drawn: u64,
-    /// Valid points whose dots do not.
+    /// The number of valid points whose dots do not reach into the picture.
     pub outside: u64,
-    /// What the scan met.
+    /// The report of the scan.
     pub report: ScanReport,
 }
 
-/// The values of a picture, and how they became palette indices.
+/// The values of a picture, and their mapping to palette indices.
 #[derive(Debug)]
 pub struct Values {
-    /// The value of each pixel, in the unit of the style's aggregation; NaN where there is none.
+    /// The value of each pixel, in the unit of the style's aggregation; NaN if it has none.
     pub density: Grid<f32>,
-    /// Whether the points had weights; else each weighed 1.
+    /// Whether the points have weights; else each point has a weight of 1.
     pub weighted: bool,
-    /// The values that the palette spans.
+    /// The value range of the palette.
     pub span: Span,
-    /// From values to palette indices.
+    /// The mapping from values to palette indices.
     pub quantizer: Quantizer,
 }
 
-/// Draws the points of `source` that pass `query` on `canvas`, with up to `threads` threads. Its colors span its own values.
+/// Renders the points of `source` that pass `query` on `canvas`, with up to `threads` threads. The span is that of the
+/// picture's own values.
 ///
-/// The picture depends on the points, the canvas and the style alone: not on the threads, nor (but for
-/// [`Blend::Classic`], whose dots combine in the order of the input) on the points' order.
+/// The picture depends on the points, the canvas and the style alone, not on the threads or the order of the points.
+/// (Only under [`Blend::Classic`] do dots combine in the order of the input.)
 ///
 /// # Errors
-/// If the input cannot be read, or the style does not fit the canvas.
+/// If the input cannot be read, or the style is invalid on the canvas.
 pub fn render(
     source: &dyn Source,
     query: &Query<'_>,
@@ -57,11 +58,12 @@ pub fn render(
     if style.blend == Blend::Classic {
         return render_classic(source, query, canvas, style, threads);
     }
-    let (kernel, cells, report) = gather(|q, c, t, _| scan_cells(source, q, c, t, threads), query, canvas, style)?;
+    let (kernel, cells, report) = sum_cells(|q, c, t, _| scan_cells(source, q, c, t, threads), query, canvas, style)?;
     paint(kernel, &cells, report, query, canvas, style, None, threads)
 }
 
-/// Draws points as [`render`] does; with `shading` the colors mean what they mean in every picture that it is given for.
+/// Renders points like [`render`]. With `shading`, the mapping from values to colors is the same in all pictures that
+/// share the shading.
 ///
 /// # Errors
 /// As [`render`].
@@ -76,12 +78,11 @@ pub fn render_shaded(
     if style.blend == Blend::Classic {
         return render_classic(points, query, canvas, style, threads);
     }
-    let (kernel, cells, report) = gather(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
+    let (kernel, cells, report) = sum_cells(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
     paint(kernel, &cells, report, query, canvas, style, shading, threads)
 }
 
-/// Draws points as [`render_shaded`] does, if there are any whose dots could reach into the picture: else `None`, which
-/// costs much less.
+/// Renders points like [`render_shaded`], or returns `None` if no dot reaches into the picture, which is much cheaper.
 ///
 /// # Errors
 /// As [`render`].
@@ -97,7 +98,7 @@ pub fn render_occupied(
         let heat = render_classic(points, query, canvas, style, threads)?;
         return Ok(Some(heat).filter(|heat| heat.drawn > 0));
     }
-    let (kernel, cells, report) = gather(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
+    let (kernel, cells, report) = sum_cells(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
     if cells.inside == 0 {
         return Ok(None);
     }
@@ -110,13 +111,14 @@ pub fn render_occupied(
 /// If the points cannot be read.
 pub fn is_occupied(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, reach_px: u32) -> Result<bool> {
     let query = query.clone().with_weights(false);
-    // Cells that any kernel may smooth are no finer than needed.
+    // An infinite radius allows the coarsest cells.
     let (cells, _) = points.cells(&query, &canvas.grow(reach_px), Reduction::Count, f64::MAX, 1)?;
     Ok(cells.inside > 0)
 }
 
-/// The points of a picture per cell, those around it included; `cells` sums those of a query, canvas and reduction.
-fn gather(
+/// Sums the points per cell of a picture, including its surroundings within the reach of the kernel. `cells` returns
+/// the sums for a query, canvas, reduction and radius.
+fn sum_cells(
     cells: impl Fn(&Query<'_>, &Canvas, Reduction, f64) -> Result<(Cells, ScanReport)>,
     query: &Query<'_>,
     canvas: &Canvas,
@@ -125,12 +127,12 @@ fn gather(
     let kernel = style.kernel(canvas)?;
     let (grown, reduction) = (canvas.grow(kernel.reach_px()), style.aggregation.reduction());
     let (cells, report) = cells(query, &grown, reduction, kernel.radius_px())?;
-    stopped(query)?;
+    check_stop(query)?;
     Ok((kernel, cells, report))
 }
 
-/// Draws a picture from its cells.
-#[allow(clippy::too_many_arguments, reason = "all of it makes the picture")]
+/// Renders a picture from its cells.
+#[allow(clippy::too_many_arguments, reason = "the picture depends on all of them")]
 fn paint(
     kernel: Kernel,
     cells: &Cells,
@@ -142,7 +144,7 @@ fn paint(
     threads: usize,
 ) -> Result<Heatmap> {
     let density = density(cells, kernel, style.aggregation, threads)?;
-    stopped(query)?;
+    check_stop(query)?;
     let (span, quantizer) = if let Some(shading) = shading {
         (shading.span, shading.quantizer.clone())
     } else {
@@ -150,21 +152,22 @@ fn paint(
         (span, style.quantizer(&density, span))
     };
     let indices = quantizer.quantize(&density, threads);
-    // A point that shows in several copies of the world is still one.
+    // A point in several copies of the world counts once.
     let drawn = cells.inside.min(cells.points);
     let outside = report.valid().saturating_sub(drawn);
     let values = Some(Values { density, weighted: cells.weighted, span, quantizer });
     Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
 
-fn stopped(query: &Query<'_>) -> Result<()> {
+fn check_stop(query: &Query<'_>) -> Result<()> {
     if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
-/// The old library's picture. The points are gathered in the order of the input, since their dots do not commute.
+/// Renders a picture as the Python heatmap library does. The points are collected in the order of the input, since
+/// blending does not commute.
 ///
-/// On a plane the positions are the old library's own, in `f32` and to the corner of a pixel, so that the picture is the
-/// same to the byte. On the globe they are right instead: `f64`, to the center of a pixel.
+/// On a plane, positions are computed as in the library, in `f32` and relative to the corner of a pixel, so that the
+/// picture is identical to the byte. On the globe they are exact: `f64`, relative to the center of a pixel.
 fn render_classic(
     source: &dyn Source,
     query: &Query<'_>,
@@ -172,14 +175,14 @@ fn render_classic(
     style: &Style,
     threads: usize,
 ) -> Result<Heatmap> {
-    /// Positions are multiples of 1/256 pixel; where half a dot size is one, too, the box around a dot is the same in every
-    /// window, however it is rounded.
+    /// Positions are multiples of 1/256 pixel. If half the dot size is a multiple as well, the box around a dot is
+    /// rounded the same way in every window.
     const STEPS_PER_PX: f32 = 128.0;
     let is_plane = canvas.projection() == Projection::Plane;
     let dot_size = style.dot_size(canvas) as f32;
     let dot_size = if is_plane { dot_size } else { (dot_size * STEPS_PER_PX).round().max(1.0) / STEPS_PER_PX };
-    // The old library cuts numbers off towards zero, which would treat dots west and north of a window differently. So the
-    // globe's windows lie far enough from zero.
+    // The library truncates towards zero, which would round dots to the west and north of a window differently. On the
+    // globe, positions are therefore shifted away from zero.
     let shift = if is_plane { 0 } else { (dot_size / 2.0).ceil() as usize + 2 };
     let margin_px = classic::reach_px(dot_size).ceil() as u32;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
@@ -201,11 +204,11 @@ fn render_classic(
         }
         query.flow()
     })?;
-    stopped(&query)?;
+    check_stop(&query)?;
     let dots = classic::Dots::new(&positions.0, &positions.1, dot_size)?;
     let window = classic::Window { column: shift, row: shift, width, height };
     let indices = dots.blend(window, threads)?;
-    // A point that shows in several copies of the world is still one.
+    // A point in several copies of the world counts once.
     let drawn = (dots.count(window).drawn as u64).min(report.valid());
     let outside = report.valid().saturating_sub(drawn);
     Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values: None, drawn, outside, report })
@@ -222,7 +225,7 @@ mod tests {
     use crate::source::MemorySource;
 
     #[test]
-    fn every_vector_width_draws_the_same_bits() {
+    fn every_vector_width_renders_the_same_bits() {
         let points = 30_000;
         let lon: Vec<f64> = (0..points).map(|i| (f64::from(i) * 0.618_034).fract() * 360.0 - 180.0).collect();
         let lat: Vec<f64> = (0..points).map(|i| ((f64::from(i) * 0.414_214).fract() - 0.5) * 175.0).collect();

@@ -1,4 +1,4 @@
-//! The options about the rows of inputs, and about the points of layers.
+//! The parameters that select columns, control the readers, and filter points.
 
 use crate::error::{Error, Result};
 use crate::message;
@@ -8,20 +8,20 @@ use crate::source::time::TimeFormat;
 use crate::source::{AxisOrder, Columns, Quote, ReadOptions};
 
 parameter_set! {
-    /// Which columns of an input make a point.
+    /// The columns of an input.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct ColumnOptions {
-        /// Column of the longitude or x, by its name, or by its number from 1.
+        /// Column of the longitude or x: its name, or its number, counted from 1.
         pub lon: String = column(Parameter::LON).default("lon, lng, long, longitude, x"),
-        /// Column of the latitude or y, by its name, or by its number from 1.
+        /// Column of the latitude or y: its name, or its number, counted from 1.
         pub lat: String = column(Parameter::LAT).default("lat, latitude, y"),
         /// Column of geometries, in place of longitude and latitude: WKT, WKB, GeoJSON or pairs of coordinates.
         pub geometry: String = column(Parameter::GEOMETRY)
-            .default("geometry, geom, the_geom, wkt, location and the like")
+            .default("geometry, geom, the_geom, wkt, location or similar")
             .conflicts_with(Parameter::LON),
-        /// Column of the weight; `none` for points without weights. A column that is itself called none goes by its number.
+        /// Column of the weight; `none` for points without weights. A column named `none` is selected by its number.
         pub weight: String = column(Parameter::WEIGHT)
-            .default("that of the layer, else weight, value, w, count if there is one; else every point weighs 1"),
+            .default("that of the layer, else weight, value, w or count; without any, every point has a weight of 1"),
         /// Column of the time; `none` for points without times.
         pub time: String = column(Parameter::TIME).default("time, timestamp, datetime, date"),
         /// Column of the category; `none` for points without categories.
@@ -34,7 +34,7 @@ const fn column(parameter: Parameter) -> Declaration {
 }
 
 parameter_set! {
-    /// How inputs are read, where they do not declare it themselves.
+    /// The options of the readers, for what an input does not declare itself.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct InputOptions {
         /// Coordinate reference system of the coordinates, such as `EPSG:25832`.
@@ -42,49 +42,50 @@ parameter_set! {
             .value_name("CRS")
             .default("that of the input, else WGS 84 in degrees")
             .example("EPSG:25832"),
-        /// Order of the coordinates in pairs without names, such as `[59.33, 18.07]`.
+        /// Axis order of coordinate pairs without names, such as `[59.33, 18.07]`.
         pub order: AxisOrder = Declaration::new(Parameter::ORDER, Kind::Choice(AxisOrder::WORDS))
-            .default("that of the format, mostly lon-lat")
+            .default("that of the format, usually lon-lat")
             .example("lat-lon"),
-        /// Format of the times: a pattern such as `%d.%m.%Y %H:%M`, `excel` for the days of a spreadsheet, or `unix-s`, `unix-ms`,
-        /// `unix-us` or `unix-ns`.
+        /// Format of the times: a pattern such as `%d.%m.%Y %H:%M`, `excel` for spreadsheet day numbers, or `unix-s`,
+        /// `unix-ms`, `unix-us` or `unix-ns`.
         pub time_format: TimeFormat = Declaration::new(Parameter::TIME_FORMAT, Kind::Text)
             .value_name("FORMAT")
-            .default("found out from the column")
+            .default("detected from the column")
             .example("%d.%m.%Y %H:%M"),
         /// Whether the day comes before the month in dates such as 05/01/2024.
-        pub day_first: bool = Declaration::new(Parameter::DAY_FIRST, Kind::Boolean).default("found out from the column"),
-        /// Character encoding of texts, such as `windows-1252`.
+        pub day_first: bool = Declaration::new(Parameter::DAY_FIRST, Kind::Boolean).default("detected from the column"),
+        /// Character encoding of text, such as `windows-1252`.
         pub encoding: String = Declaration::new(Parameter::ENCODING, Kind::Name)
             .value_name("ENCODING")
             .default("that of the byte order mark, else UTF-8")
             .example("windows-1252"),
-        /// Quoting of the fields of a CSV: `double` for `"…"`, `none` if quotes are text.
-        pub quote: Quote = Declaration::new(Parameter::QUOTE, Kind::Choice(Quote::WORDS)).default("found out from the file"),
-        /// Path of the list of records within a JSON document, such as `data.items`, or the table of a GeoPackage.
+        /// Quoting of CSV fields: `double` for `"…"`, `none` if quotes are ordinary characters.
+        pub quote: Quote = Declaration::new(Parameter::QUOTE, Kind::Choice(Quote::WORDS))
+            .default("detected from the file"),
+        /// Path of the array of records in a JSON document, such as `data.items`, or the name of a GeoPackage table.
         pub records: String = Declaration::new(Parameter::RECORDS, Kind::Text)
             .value_name("PATH")
-            .default("the document, or its only list of objects; the only table")
+            .default("the document, or its only array of objects; the only table")
             .example("data.items"),
     }
 }
 
 parameter_set! {
-    /// Which points count, by their times and categories.
+    /// The filter of points by time and category.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct FilterOptions {
-        /// Only points from this time on: a date, an RFC 3339 time, a year, or Unix seconds.
+        /// Only points at or after this time: a date, an RFC 3339 time, a year, or Unix seconds.
         pub start_us: i64 = Declaration::new(Parameter::START, Kind::Time),
         /// Only points before this time.
         pub end_us: i64 = Declaration::new(Parameter::END, Kind::Time),
-        /// Only points of this category, or of these: a list in JSON, flags that are given several times, or in a query
-        /// string names separated by commas.
+        /// Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by
+        /// commas in a query string.
         pub categories: Vec<String> = Declaration::new(Parameter::CATEGORY, Kind::Texts),
     }
 }
 
 impl ColumnOptions {
-    /// The columns that are named.
+    /// The selected columns.
     pub fn columns(&self) -> Columns {
         let Self { lon, lat, geometry, weight, time, category } = self.clone();
         Columns { lon, lat, weight, time, category, geometry }
@@ -108,8 +109,8 @@ impl FilterOptions {
     pub fn check(&self) -> Result<()> {
         match (self.start_us, self.end_us) {
             (Some(start), Some(end)) if start >= end => {
-                let why = message!("it is not before ", Parameter::END, ", so that no point could pass");
-                Err(Error::invalid(Parameter::START, why))
+                let detail = message!("not before ", Parameter::END, ", so no point would be selected");
+                Err(Error::invalid(Parameter::START, detail))
             }
             _ => Ok(()),
         }

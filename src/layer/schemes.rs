@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::color::Scheme;
 use crate::error::{Error, Result};
 
-/// The scheme files of some folders, before the built-in schemes.
+/// The scheme files of a list of folders, which take precedence over the built-in schemes.
 ///
-/// A file `NAME.txt` is the scheme `NAME`; see [`Scheme::parse`] for what it holds. Where two folders have a scheme of
-/// the same name, the later folder wins, and any file wins over a built-in scheme. A file is read when its scheme is
-/// asked for, so a broken one disturbs nobody else.
+/// A file `NAME.txt` is the scheme `NAME`; [`Scheme::parse`] documents the format. If two folders have a scheme of the
+/// same name, the later folder takes precedence. A file is read when its scheme is requested, so an invalid file does
+/// not affect other schemes.
 #[derive(Clone, Debug, Default)]
 pub struct SchemeFolders {
     /// Name and path, sorted by name, each name once.
@@ -19,22 +19,23 @@ pub struct SchemeFolders {
 }
 
 impl SchemeFolders {
-    /// The environment variable that lists folders, separated as in `PATH`.
+    /// The environment variable with a list of folders, separated as in `PATH`.
     pub const VARIABLE: &str = "KILN_SCHEMES";
-    /// The folder that is looked into if it is there.
-    pub const USUAL: &str = "schemes";
+    /// The folder that is always listed if it exists.
+    pub const DEFAULT: &str = "schemes";
     const EXTENSION: &str = "txt";
-    /// A scheme file is no longer than this; what is longer is some other file.
-    const LIMIT_BYTES: u64 = 1 << 20;
+    /// The maximum size of a scheme file.
+    const MAX_BYTES: u64 = 1 << 20;
 
-    /// Lists the files in `./schemes` and then in the `given` folders; if none is given, in those of `KILN_SCHEMES`.
+    /// Lists the files in `./schemes`, then those in the `given` folders, or if there are none, in the folders of
+    /// `KILN_SCHEMES`.
     ///
     /// # Errors
     /// [`Error::Io`] if a folder cannot be read; `./schemes` alone may be missing.
-    pub fn usual(given: &[PathBuf]) -> Result<Self> {
+    pub fn open(given: &[PathBuf]) -> Result<Self> {
         let mut folders = Vec::new();
-        if Path::new(Self::USUAL).is_dir() {
-            folders.push(PathBuf::from(Self::USUAL));
+        if Path::new(Self::DEFAULT).is_dir() {
+            folders.push(PathBuf::from(Self::DEFAULT));
         }
         if given.is_empty() {
             let listed = env::var_os(Self::VARIABLE).unwrap_or_default();
@@ -45,16 +46,16 @@ impl SchemeFolders {
         Self::list(&folders)
     }
 
-    /// Lists the files in `folders`; those in later folders win.
+    /// Lists the files in `folders`; later folders take precedence.
     ///
     /// # Errors
     /// [`Error::Io`] if a folder cannot be read.
     pub fn list(folders: &[PathBuf]) -> Result<Self> {
         let mut files: Vec<(String, PathBuf)> = Vec::new();
         for folder in folders {
-            let refused = |source| Error::io(folder, "read", source);
-            for entry in fs::read_dir(folder).map_err(refused)? {
-                let path = entry.map_err(refused)?.path();
+            let to_error = |source| Error::io(folder, "read", source);
+            for entry in fs::read_dir(folder).map_err(to_error)? {
+                let path = entry.map_err(to_error)?.path();
                 let is_scheme = path.extension().is_some_and(|ending| ending == Self::EXTENSION) && path.is_file();
                 if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_scheme) {
                     files.retain(|(other, older)| !Scheme::same_name(other, name) || older.parent() == path.parent());
@@ -67,43 +68,42 @@ impl SchemeFolders {
         Ok(Self { files })
     }
 
-    /// The scheme `name`, from a file or built in; `name_r` is the same reversed.
+    /// The scheme `name`, from a file or built in; `name_r` is the reversed scheme.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is none, with the nearest names; [`Error::Input`] or [`Error::Io`] if its file is
-    /// broken or cannot be read.
+    /// [`Error::Invalid`] with similar names if there is none; [`Error::Input`] or [`Error::Io`] if its file is invalid
+    /// or cannot be read.
     pub fn find(&self, name: &str) -> Result<Scheme> {
-        Scheme::resolve(name, |wanted| self.file(wanted)).unwrap_or_else(|| {
+        Scheme::resolve(name, |requested| self.file(requested)).unwrap_or_else(|| {
             Scheme::named(name).map_err(|_| {
                 let mut known: Vec<&str> = Scheme::builtin_names().collect();
-                known.extend(self.files.iter().map(|(own, _)| own.as_str()));
+                known.extend(self.files.iter().map(|(file, _)| file.as_str()));
                 Scheme::unknown(name, known, "`kiln schemes` lists all")
             })
         })
     }
 
-    /// All schemes: those that Kiln knows, family by family, then the others. A file that cannot be read is an error in
-    /// its place.
+    /// All schemes: the built-in ones by family, then the others. A file that cannot be read is an error in the list.
     pub fn all(&self) -> Vec<Result<Scheme>> {
-        let known = Scheme::builtin_names().map(|name| self.find(name));
+        let builtin = Scheme::builtin_names().map(|name| self.find(name));
         let is_other = |name: &str| Scheme::builtin_names().all(|builtin| !Scheme::same_name(builtin, name));
         let others = self.files.iter().filter(|(name, _)| is_other(name)).map(|(name, path)| read(name, path));
-        known.chain(others).collect()
+        builtin.chain(others).collect()
     }
 
-    fn file(&self, wanted: &str) -> Option<Result<Scheme>> {
-        let (name, path) = self.files.iter().find(|(name, _)| Scheme::same_name(name, wanted))?;
+    fn file(&self, requested: &str) -> Option<Result<Scheme>> {
+        let (name, path) = self.files.iter().find(|(name, _)| Scheme::same_name(name, requested))?;
         Some(read(name, path))
     }
 }
 
-/// Reads one scheme file; a mistake in it names the file and the line.
+/// Reads one scheme file. An error in it has the file name and the line.
 fn read(name: &str, path: &Path) -> Result<Scheme> {
-    let refused = |source| Error::io(path, "read", source);
-    if fs::metadata(path).map_err(refused)?.len() > SchemeFolders::LIMIT_BYTES {
-        return Err(Error::input(path, "longer than 1 MiB; a scheme file holds one color a line"));
+    let to_error = |source| Error::io(path, "read", source);
+    if fs::metadata(path).map_err(to_error)?.len() > SchemeFolders::MAX_BYTES {
+        return Err(Error::input(path, "exceeds 1 MiB; a scheme file has one color per line"));
     }
-    let text = fs::read_to_string(path).map_err(refused)?;
+    let text = fs::read_to_string(path).map_err(to_error)?;
     Scheme::parse(name, &text).map_err(|error| match error {
         Error::Input { message, .. } => Error::input(path, message),
         other => other,
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::color::Family;
 
-    /// A folder with these files in it.
+    /// A folder with `files`, pairs of name and text.
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_dropped_into_a_folder_works() {
+    fn a_file_in_a_folder_is_a_scheme() {
         let folder = folder(&[("Lava Lamp.txt", "black\nred\n"), ("README.md", "no colors")]);
         let schemes = list(&[&folder]);
         let lava = schemes.find("lava-lamp").unwrap();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn later_folders_win_and_files_win_over_builtins() {
+    fn later_folders_and_files_take_precedence() {
         let (one, two) =
             (folder(&[("fire.txt", "red\nlime"), ("a.txt", "red\nlime")]), folder(&[("A.txt", "red\nblue")]));
         let schemes = list(&[&one, &two]);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_named_with_its_line_and_disturbs_nobody_else() {
+    fn an_invalid_file_is_an_error_with_its_line_and_does_not_affect_other_schemes() {
         let folder = folder(&[("broken.txt", "red\nblurple"), ("good.txt", "red\nblue")]);
         let schemes = list(&[&folder]);
         assert!(schemes.find("good").is_ok());
@@ -167,11 +167,11 @@ mod tests {
         let folder = folder(&[("lavalamp.txt", "black\nred\n")]);
         let message = list(&[&folder]).find("lavalmp").unwrap_err().to_string();
         assert!(message.contains("did you mean lavalamp?"), "{message}");
-        assert!(SchemeFolders::usual(&[folder.path().join("absent")]).is_err());
+        assert!(SchemeFolders::open(&[folder.path().join("absent")]).is_err());
     }
 
     #[test]
-    fn the_files_of_this_project_are_the_builtins() {
+    fn the_files_of_this_project_equal_the_built_in_schemes() {
         let schemes = SchemeFolders::list(&[PathBuf::from("schemes")]).unwrap();
         for name in ["heat", "classic", "fire", "omg", "pbj", "pgaitch"] {
             assert!(schemes.file(name).is_some());

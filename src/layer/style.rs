@@ -1,4 +1,4 @@
-//! How points are drawn: everything about a picture but the points and the ground.
+//! The style of a picture: everything except its points and its bounds.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::message;
 use crate::parameter::Parameter;
 use crate::raster::{Aggregation, Curve, Grid, Kernel, Normalization, Quantizer, Shape, Span, classic};
 
-/// How points are drawn.
+/// The style of a picture.
 #[derive(Clone, Debug)]
 pub struct Style {
     /// How dots combine. Default: [`Blend::Add`].
@@ -20,28 +20,29 @@ pub struct Style {
     pub shape: Shape,
     /// The size of a dot. Default: 20 pixels.
     pub radius: Radius,
-    /// The latitude of true scale in degrees, -85 to 85: where a radius in meters and values per km² hold, since the
-    /// scale of a map of the globe changes with latitude. Pictures that are to meet without a seam need the same one.
-    /// Default: each picture's middle row.
+    /// The latitude of true scale in degrees, -85 to 85: where a radius in meters and values per km² are exact, since
+    /// the scale of a map of the globe changes with latitude. Adjacent pictures need the same value to meet without a
+    /// seam. Default: the center row of each picture.
     pub true_scale_lat_deg: Option<f64>,
-    /// What a pixel says of the points around it. Default: the sum of weights.
+    /// The value of a pixel. Default: the sum of the weights of the points around it.
     pub aggregation: Aggregation,
     /// The colors. Default: [`Scheme::DEFAULT`].
     pub scheme: Scheme,
-    /// How opaque the whole picture is. Default: fully.
+    /// The opacity of the whole picture. Default: fully opaque.
     pub opacity: Opacity,
-    /// The share of the colors, from the cold end, over which the picture fades in: with it, an opaque scheme has no hard
-    /// edge. 0 to 1; default: 0, none.
+    /// The share of the colors, from the cold end, over which the picture fades in: with it, an opaque scheme has no
+    /// hard edge. 0 to 1; default: 0, none.
     pub transparent_low: f64,
-    /// What the picture is printed on. Default: nothing, so that it can be laid over a map.
+    /// The color behind the picture. Default: none, so that the picture can be overlaid on a map.
     pub background: Option<Background>,
-    /// Where the span ends, unless `vmin` and `vmax` say it. Default: the 99th percentile.
+    /// The normalization, which sets the ends of the span that `vmin` and `vmax` leave open. Default: the 99th
+    /// percentile.
     pub normalization: Normalization,
-    /// The value of the coldest color. Default: found in the picture.
+    /// The value of the coldest color. Default: computed from the picture.
     pub vmin: Option<f64>,
-    /// The value of the hottest color. Default: found in the picture.
+    /// The value of the hottest color. Default: computed from the picture.
     pub vmax: Option<f64>,
-    /// How values between are laid on the colors. Default: linear.
+    /// The curve from values to colors. Default: linear.
     pub curve: Curve,
 }
 
@@ -68,8 +69,8 @@ impl Style {
         })
     }
 
-    /// Ground covered by a pixel of `canvas` at the latitude of true scale, to the east and to the south, in meters;
-    /// `None` on a plane.
+    /// The size on the ground of a pixel of `canvas` at the latitude of true scale, to the east and to the south, in
+    /// meters; `None` on a plane.
     pub fn pixel_size_m(&self, canvas: &Canvas) -> Option<[f64; 2]> {
         canvas.pixel_size_m(self.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat()))
     }
@@ -86,7 +87,7 @@ impl Style {
         }
     }
 
-    /// The old library's dot size that shows the radius on `canvas`.
+    /// The radius on `canvas` as a dot size of the Python heatmap library.
     pub fn dot_size(&self, canvas: &Canvas) -> f64 {
         match self.radius {
             Radius::DotSize(dot_size) => dot_size,
@@ -94,26 +95,26 @@ impl Style {
         }
     }
 
-    /// The style with `vmin` and `vmax` turned from the unit that values are told in to values per pixel of `canvas`.
+    /// The style with `vmin` and `vmax` converted from the unit of the legend to values per pixel of `canvas`.
     #[must_use]
     pub fn per_pixel(&self, canvas: &Canvas) -> Self {
         let factor = Unit::of(canvas, self, None).factor;
-        let value = |told: Option<f64>| told.map(|told| told / factor);
+        let value = |limit: Option<f64>| limit.map(|limit| limit / factor);
         Self { vmin: value(self.vmin), vmax: value(self.vmax), ..self.clone() }
     }
 
-    /// The dot on a canvas.
+    /// The kernel of a dot on `canvas`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the radius is not above 0 or beyond [`Kernel::MAX_RADIUS_PX`] there.
+    /// [`Error::Invalid`] if the radius there is not above 0 or exceeds [`Kernel::MAX_RADIUS_PX`].
     pub fn kernel(&self, canvas: &Canvas) -> Result<Kernel> {
         Kernel::new(self.shape, self.radius_px(canvas))
     }
 
-    /// The values that the colors span in a picture.
+    /// The value range of the colors in a picture.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if `vmin` or `vmax` is not finite or they are not in order.
+    /// [`Error::Invalid`] if `vmin` or `vmax` is not finite, or `vmin` is not below `vmax`.
     pub fn span(&self, density: &Grid<f32>, threads: usize) -> Result<Span> {
         let found = match (self.vmin, self.vmax) {
             (Some(vmin), Some(vmax)) => Span { vmin, vmax },
@@ -123,24 +124,24 @@ impl Style {
         if span.vmin.is_finite() && span.vmax.is_finite() && span.vmin < span.vmax {
             Ok(span)
         } else {
-            // Told without numbers: these are per pixel, and the user may count otherwise.
+            // The messages have no numbers: these are per pixel, while the user may have given another unit.
             Err(match (self.vmin.is_some(), self.vmax.is_some()) {
                 (true, true) => {
                     Error::invalid(Parameter::VMIN, message!("not a finite number below ", Parameter::VMAX))
                 }
                 (true, false) => Error::invalid(
                     Parameter::VMIN,
-                    message!("no value in the picture lies above it; give ", Parameter::VMAX, " too"),
+                    message!("no value in the picture is above it; give ", Parameter::VMAX, " too"),
                 ),
                 _ => Error::invalid(
                     Parameter::VMAX,
-                    message!("no value in the picture lies below it; give ", Parameter::VMIN, " too"),
+                    message!("no value in the picture is below it; give ", Parameter::VMIN, " too"),
                 ),
             })
         }
     }
 
-    /// What turns the values of a picture into palette indices.
+    /// The mapping from the values of a picture to palette indices.
     pub fn quantizer(&self, density: &Grid<f32>, span: Span) -> Quantizer {
         Quantizer::new(density, self.aggregation, span, self.curve)
     }
@@ -149,19 +150,19 @@ impl Style {
     pub fn palette(&self) -> Palette {
         match self.blend {
             Blend::Add => self.legend_palette(),
-            Blend::Classic => self.printed(Palette::classic(&self.scheme, self.opacity)),
+            Blend::Classic => self.with_background(Palette::classic(&self.scheme, self.opacity)),
         }
     }
 
-    /// The palette index of pixels that no dot reaches.
-    pub fn nothing(&self) -> u8 {
+    /// The palette index of empty pixels, which no dot reaches.
+    pub fn empty_index(&self) -> u8 {
         match self.blend {
             Blend::Add => 0,
             Blend::Classic => 255,
         }
     }
 
-    /// How far the dot of a point reaches on a canvas, in pixels.
+    /// The reach of a dot on `canvas`, in pixels.
     ///
     /// # Errors
     /// As [`kernel`](Self::kernel).
@@ -172,12 +173,12 @@ impl Style {
         }
     }
 
-    /// The palette that a legend shows, cold first. (The classic blend's own palette runs from hot to cold.)
+    /// The palette of the legend, from cold to hot. (The palette of the classic blend runs from hot to cold.)
     pub fn legend_palette(&self) -> Palette {
-        self.printed(Palette::from(&self.scheme).fading_in(self.transparent_low).with_opacity(self.opacity))
+        self.with_background(Palette::from(&self.scheme).fading_in(self.transparent_low).with_opacity(self.opacity))
     }
 
-    fn printed(&self, palette: Palette) -> Palette {
+    fn with_background(&self, palette: Palette) -> Palette {
         match self.background {
             Some(background) => palette.on(background),
             None => palette,
@@ -191,8 +192,8 @@ pub enum Blend {
     /// The weighted density: dots add up, in any order.
     #[default]
     Add,
-    /// The multiplicative dots of the Python `heatmap` library 2.2.1, bit for bit: see [`classic`]. Weights are not
-    /// looked at, and the colors are absolute: there is no span.
+    /// The multiplicative dots of the Python `heatmap` library 2.2.1, bit for bit: see [`classic`]. Weights are
+    /// ignored, and the colors are absolute: there is no span.
     Classic,
 }
 
@@ -222,14 +223,15 @@ impl FromStr for Blend {
 pub enum Radius {
     /// In pixels of the picture.
     Pixels(f64),
-    /// In meters on the ground at the picture's middle latitude; in plane units on a plane.
+    /// In meters on the ground at the latitude of true scale; in plane units on a plane.
     Meters(f64),
-    /// The old library's dot size, a number of pixels of which a lone dot shows about 0.36 to each side.
+    /// A dot size of the Python heatmap library, in pixels: a single dot is visible to about 0.36 times it on each
+    /// side.
     DotSize(f64),
 }
 
 impl Radius {
-    /// The dot size, if it is one.
+    /// The dot size; `None` for the other variants.
     pub fn dot_size(self) -> Option<f64> {
         match self {
             Self::DotSize(dot_size) => Some(dot_size),
@@ -240,15 +242,12 @@ impl Radius {
     /// Reads a dot size: a number above 0 and at most [`classic::MAX_DOT_SIZE`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is not that.
+    /// [`Error::Invalid`] for any other text.
     pub fn from_dot_size(text: &str) -> Result<Self> {
-        let most = classic::MAX_DOT_SIZE;
-        let size = text.trim().parse::<f64>().ok().filter(|size| *size > 0.0 && *size <= f64::from(most));
+        let max = classic::MAX_DOT_SIZE;
+        let size = text.trim().parse::<f64>().ok().filter(|size| *size > 0.0 && *size <= f64::from(max));
         size.map(Self::DotSize).ok_or_else(|| {
-            Error::invalid(
-                Parameter::DOT_SIZE,
-                format!("`{text}` is not a number of pixels above 0 and at most {most}"),
-            )
+            Error::invalid(Parameter::DOT_SIZE, format!("`{text}` is not a number of pixels above 0 and at most {max}"))
         })
     }
 }
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn meters_are_ground_meters_in_the_middle() {
+    fn meters_are_exact_at_the_center_latitude() {
         // One degree of latitude is 111.2 km on the sphere.
         let bounds = Bounds::new(10.0, 59.5, 11.0, 60.5).unwrap();
         let canvas = Canvas::new(Projection::PlateCarree, bounds, 100, 200).unwrap();
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_span_is_refused() {
+    fn an_empty_span_is_rejected() {
         let density = Grid::filled(1, 1, 5.0);
         let style = Style { vmin: Some(9.0), ..Style::new().unwrap() };
         assert!(style.span(&density, 1).is_err());

@@ -1,33 +1,33 @@
-//! What a picture's values count.
+//! The unit of a picture's values.
 
 use super::Style;
 use crate::geo::Canvas;
 use crate::raster::Aggregation;
 use crate::source::Columns;
 
-/// The unit that a picture's values are told in: amounts per ground area, or the weight's own unit.
+/// The unit of a picture's displayed values: amounts per ground area, or the unit of the weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unit {
-    /// What a value per pixel is multiplied by.
+    /// The factor from values per pixel to this unit.
     pub factor: f64,
-    /// How the unit is written, such as `points per km²`.
+    /// The name of the unit, such as `points per km²`.
     pub name: String,
 }
 
 impl Unit {
-    /// What weights from the column called `column` are called: `weight` where it has no name of its own.
+    /// The label of weights from `column`: its name, or `weight` if it is selected by number.
     pub fn weight_label(column: Option<&str>) -> &str {
         let is_name = |name: &&str| *name != Columns::NO_COLUMN && !name.bytes().all(|byte| byte.is_ascii_digit());
         column.filter(is_name).unwrap_or("weight")
     }
 
-    /// The unit of values on `canvas`. `weight` names the weights; `None` where every point weighs 1.
+    /// The unit of values on `canvas`. `weight` is the label of the weights; `None` if every point has a weight of 1.
     ///
-    /// Amounts are kept per pixel and told per km² of ground at the style's latitude of true scale; Mercator's pixels
-    /// cover less ground towards the poles. On a plane they are told per square unit.
+    /// Amounts are computed per pixel and displayed per km² at the style's latitude of true scale; Mercator pixels
+    /// cover less ground towards the poles. On a plane they are displayed per square unit.
     pub fn of(canvas: &Canvas, style: &Style, weight: Option<&str>) -> Self {
         let aggregation = style.aggregation;
-        let thing = match aggregation {
+        let counted = match aggregation {
             Aggregation::Count => "points",
             _ => weight.unwrap_or("points"),
         };
@@ -38,11 +38,11 @@ impl Unit {
         if let Some([width_m, height_m]) = style.pixel_size_m(canvas) {
             let lat = style.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat());
             let hemisphere = if lat < 0.0 { 'S' } else { 'N' };
-            let name = format!("{thing} per km² at {:.0}°{hemisphere}", lat.abs());
+            let name = format!("{counted} per km² at {:.0}°{hemisphere}", lat.abs());
             return Self { factor: 1e6 / (width_m * height_m), name };
         }
         let [x, y] = canvas.scale();
-        Self { factor: x * y, name: format!("{thing} per square unit") }
+        Self { factor: x * y, name: format!("{counted} per square unit") }
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use crate::geo::{Bounds, Projection};
 
     #[test]
-    fn weights_are_called_by_the_name_of_their_column_if_it_has_one() {
+    fn the_label_of_weights_is_the_name_of_their_column_if_it_has_one() {
         let labels = [None, Some("none"), Some("3"), Some("mag"), Some("2024 sum")].map(Unit::weight_label);
         assert_eq!(labels, ["weight", "weight", "weight", "mag", "2024 sum"]);
     }

@@ -1,35 +1,35 @@
-//! What is known about a parameter, whatever its front end.
+//! The declaration of a parameter, which all front ends share.
 
 use super::Kind;
 use crate::parameter::Parameter;
 
-/// What is known about a parameter, whatever its front end.
+/// The declaration of a parameter, which all front ends share.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
-    /// Its name.
+    /// The name.
     pub parameter: Parameter,
     /// Other names that requests and configuration files may use.
     pub aliases: &'static [&'static str],
-    /// Its values.
+    /// The accepted values.
     pub kind: Kind,
-    /// The value where none is given, or in words where that depends.
+    /// The default value, or a description of it.
     pub default: Option<&'static str>,
-    /// A value as an example.
+    /// An example of a value.
     pub example: Option<&'static str>,
     /// The description, in Markdown.
     pub doc: &'static str,
-    /// What the help of the command line calls a value, where the kind's own name says too little.
+    /// The placeholder of a value in the help of the command line, if not that of the kind.
     pub value_name: Option<&'static str>,
     /// A parameter that the command line rejects together with this one.
     pub conflict: Option<Parameter>,
-    /// Whether the command line has a flag for it.
+    /// Whether the command line has a flag for the parameter.
     pub has_flag: bool,
-    /// Whether a request has to give it.
+    /// Whether requests must set the parameter.
     pub is_required: bool,
 }
 
 impl Declaration {
-    /// A parameter that may be left out.
+    /// Declares an optional parameter.
     pub const fn new(parameter: Parameter, kind: Kind) -> Self {
         Self {
             parameter,
@@ -45,55 +45,55 @@ impl Declaration {
         }
     }
 
-    /// With other names that requests and configuration files may use.
+    /// Sets other names that requests and configuration files may use.
     #[must_use]
     pub const fn aliases(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 
-    /// With the value where none is given.
+    /// Sets the default value, or a description of it.
     #[must_use]
     pub const fn default(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
     }
 
-    /// With a value as an example.
+    /// Sets an example of a value.
     #[must_use]
     pub const fn example(self, example: &'static str) -> Self {
         Self { example: Some(example), ..self }
     }
 
-    /// With a description; an empty one changes nothing.
+    /// Sets the description, unless `doc` is empty.
     #[must_use]
     pub const fn doc(self, doc: &'static str) -> Self {
         if doc.is_empty() { self } else { Self { doc, ..self } }
     }
 
-    /// With what the help of the command line calls a value.
+    /// Sets the placeholder of a value in the help of the command line.
     #[must_use]
     pub const fn value_name(self, value_name: &'static str) -> Self {
         Self { value_name: Some(value_name), ..self }
     }
 
-    /// Rejected together with `other` by the command line.
+    /// Makes the command line reject the parameter together with `other`.
     #[must_use]
     pub const fn conflicts_with(self, other: Parameter) -> Self {
         Self { conflict: Some(other), ..self }
     }
 
-    /// Without a flag of the command line.
+    /// Removes the flag of the command line.
     #[must_use]
     pub const fn without_flag(self) -> Self {
         Self { has_flag: false, ..self }
     }
 
-    /// Required in requests.
+    /// Makes the parameter required in requests.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { is_required: true, ..self }
     }
 
-    /// Its name, then its aliases.
+    /// The name, then the aliases.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.parameter.key()).chain(self.aliases.iter().copied())
     }

@@ -1,37 +1,37 @@
-//! Which values a parameter takes.
+//! The kinds of parameter values.
 
 use serde_json::{Value as Json, json};
 
-/// Which values a parameter takes. Ranges include both ends.
+/// The values that a parameter accepts. Ranges include both ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Any text.
     Text,
-    /// A text of at most [`LABEL_BYTES`](Self::LABEL_BYTES), for people.
+    /// A display text of at most [`LABEL_BYTES`](Self::LABEL_BYTES).
     Label,
-    /// The name of something; spaces around it do not count.
+    /// A name. Leading and trailing spaces are removed.
     Name,
-    /// One of these names, in any case.
+    /// One of these names. Case is ignored.
     Choice(&'static [&'static str]),
     /// A finite number.
     Number {
-        /// The least.
-        least: f64,
-        /// The greatest.
-        most: f64,
+        /// The minimum.
+        min: f64,
+        /// The maximum.
+        max: f64,
     },
     /// A whole number.
     Integer {
-        /// The least.
-        least: u64,
-        /// The greatest.
-        most: u64,
+        /// The minimum.
+        min: u64,
+        /// The maximum.
+        max: u64,
     },
     /// True or false.
     Boolean,
     /// A number from 0 to 1, a percentage or a fraction.
     Share,
-    /// The greatest value, or a percentile.
+    /// The maximum, or a percentile.
     Percentile,
     /// A number of pixels, or a length with its unit.
     Length,
@@ -41,48 +41,48 @@ pub enum Kind {
     Colors,
     /// A point in time.
     Time,
-    /// An amount of time with its unit.
+    /// A duration with its unit.
     Duration,
-    /// A text, or a list of them.
+    /// A text, or a list of texts.
     Texts,
-    /// West, south, east and north, or the corners.
+    /// West, south, east and north, or two corners.
     Bounds,
     /// Width and height in pixels, or the longer side.
     Size,
-    /// A zoom, or the first and the last of several.
+    /// A zoom, or a range of zooms.
     Zooms,
-    /// JSON that is read on its own, such as `GeoJSON`.
+    /// A JSON document, such as `GeoJSON`.
     Json,
 }
 
-/// Where a request has a parameter.
+/// The location of a parameter in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// In the query string, as text.
+    /// The query string, as text.
     Query,
-    /// In a JSON body.
+    /// A JSON body.
     Body,
 }
 
 impl Kind {
-    /// The most bytes of a label.
+    /// The maximum length of a label, in bytes.
     pub const LABEL_BYTES: usize = 200;
     /// Any finite number.
-    pub const NUMBER: Self = Self::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
-    /// A whole number from 0 on.
-    pub const COUNT: Self = Self::Integer { least: 0, most: u64::MAX };
+    pub const NUMBER: Self = Self::Number { min: f64::NEG_INFINITY, max: f64::INFINITY };
+    /// A non-negative integer.
+    pub const COUNT: Self = Self::Integer { min: 0, max: u64::MAX };
 
-    /// What it takes, as the end of a sentence.
+    /// The accepted values, as the end of a sentence.
     pub fn accepts(self) -> String {
         match self {
             Self::Text => "a text".into(),
             Self::Label => format!("a text of at most {} bytes", Self::LABEL_BYTES),
             Self::Name => "a name".into(),
             Self::Choice(names) => format!("one of {}", names.join(", ")),
-            Self::Number { least: f64::NEG_INFINITY, most: f64::INFINITY } => "a finite number".into(),
-            Self::Number { least, most } => format!("a number from {least} to {most}"),
-            Self::Integer { least, most: u64::MAX } => format!("a whole number from {least} on"),
-            Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Number { min: f64::NEG_INFINITY, max: f64::INFINITY } => "a finite number".into(),
+            Self::Number { min, max } => format!("a number from {min} to {max}"),
+            Self::Integer { min, max: u64::MAX } => format!("a whole number of at least {min}"),
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Boolean => "true or false".into(),
             Self::Share => "a share such as 0.5, 50% or 128/255".into(),
             Self::Percentile => "max, or a percentile such as p99".into(),
@@ -90,16 +90,16 @@ impl Kind {
             Self::Color => "a CSS color".into(),
             Self::Colors => "CSS colors, separated by commas".into(),
             Self::Time => "a time such as 2024-05-01, 2024-05-01T12:00:00Z or 2024, or Unix seconds".into(),
-            Self::Duration => "an amount of time such as 90s, 30m, 1h or 2d".into(),
+            Self::Duration => "a duration such as 90s, 30m, 1h or 2d".into(),
             Self::Texts => "a text or a list of texts".into(),
             Self::Bounds => "west,south,east,north or world".into(),
             Self::Size => "a size such as 800x600 or 1024".into(),
-            Self::Zooms => "a zoom or a range of them such as 3-8".into(),
+            Self::Zooms => "a zoom or a range of zooms such as 3-8".into(),
             Self::Json => "JSON".into(),
         }
     }
 
-    /// What the help of the command line calls a value.
+    /// The placeholder of a value in the help of the command line.
     pub fn value_name(self) -> String {
         match self {
             Self::Choice(names) => names.join("|"),
@@ -121,12 +121,13 @@ impl Kind {
         }
     }
 
-    /// Whether a value may begin with a hyphen: a negative number.
+    /// Whether a value may start with a hyphen, like a negative number.
     pub fn allows_hyphen(self) -> bool {
         matches!(self, Self::Number { .. } | Self::Length | Self::Bounds)
     }
 
-    /// Its JSON schema. A query string has everything as text; a body has JSON's own types, and null for what is left out.
+    /// The JSON schema of a value. Values are text in a query string, and JSON types in a body, where null means the
+    /// default.
     pub fn schema(self, location: Location) -> Json {
         let in_body = location == Location::Body;
         let types = |types: &[&str]| match location {
@@ -139,18 +140,18 @@ impl Kind {
                 json!({"type": ["string", "null"], "enum": names})
             }
             Self::Choice(names) => json!({"type": "string", "enum": names}),
-            Self::Number { least, most } => {
+            Self::Number { min, max } => {
                 let mut schema = if in_body { types(&["number", "string"]) } else { types(&["number"]) };
-                if least.is_finite() && most.is_finite() {
-                    (schema["minimum"], schema["maximum"]) = (number(least), number(most));
+                if min.is_finite() && max.is_finite() {
+                    (schema["minimum"], schema["maximum"]) = (number(min), number(max));
                 }
                 schema
             }
-            Self::Integer { least, most } => {
+            Self::Integer { min, max } => {
                 let mut schema = if in_body { types(&["integer", "string"]) } else { types(&["integer"]) };
-                schema["minimum"] = json!(least);
-                if most < u64::MAX {
-                    schema["maximum"] = json!(most);
+                schema["minimum"] = json!(min);
+                if max < u64::MAX {
+                    schema["maximum"] = json!(max);
                 }
                 schema
             }
@@ -169,7 +170,7 @@ impl Kind {
     }
 }
 
-/// A number in JSON, without a fraction where there is none.
+/// A JSON number, written as an integer if it has no fraction.
 fn number(number: f64) -> Json {
     if number.fract() == 0.0 { Json::from(number as i64) } else { Json::from(number) }
 }

@@ -1,9 +1,9 @@
 //! Parameters, each declared once.
 //!
-//! `parameter_set!` declares a struct of options: for each parameter its name, type, default and description. From these
-//! declarations come the query string, forms and JSON (`http`), the tables of a style in TOML (`config`), the flags (`cli`),
-//! the parameters and schemas of `OpenAPI`, the TypeScript type of a style and `docs/parameters.md`. The last two are files
-//! that a test compares, and writes when `KILN_BLESS` is set.
+//! `parameter_set!` declares a struct of options: for each parameter its name, type, default and description. All front
+//! ends use these declarations: query strings, forms and JSON (`http`), the `style` tables in TOML (`config`), flags
+//! (`cli`), the parameters and schemas of `OpenAPI`, the TypeScript type of a style and `docs/parameters.md`. The last
+//! two are generated files, which a test compares, and writes if `KILN_BLESS` is set.
 
 mod declaration;
 mod kind;

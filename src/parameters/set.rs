@@ -1,15 +1,15 @@
-//! Sets of parameters that are read together.
+//! Sets of parameters.
 
 use super::{Declaration, Kind};
 use crate::error::{Error, Result};
 use crate::parameter::{Message, Parameter};
 
-/// Options that are read from parameters. The macro `parameter_set!` implements it.
+/// Options that are read from parameters. The macro `parameter_set!` implements this trait.
 pub trait ParameterSet: Default + 'static {
     /// The parameters, in the order in which they are listed and read.
     const ENTRIES: &'static [Entry<Self>];
 
-    /// These options; where one is not given, that of `base`.
+    /// Returns these options, with those of `base` where they are `None`.
     #[must_use]
     fn over(self, base: Self) -> Self;
 
@@ -23,27 +23,27 @@ pub trait ParameterSet: Default + 'static {
         Self::declarations().map(|declaration| declaration.parameter.key())
     }
 
-    /// Sets the parameter `name`, or of that alias, from text. Returns whether there is such a parameter.
+    /// Sets the parameter with the name or alias `name` from text. Returns whether there is such a parameter.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the text is no value of the parameter.
+    /// [`Error::Invalid`] if the text is not a valid value.
     fn set(&mut self, name: &str, text: &str) -> Result<bool> {
         let entry = Self::ENTRIES.iter().find(|entry| entry.declaration.names().any(|known| known == name));
         entry.map_or(Ok(false), |entry| entry.set(self, text).map(|()| true))
     }
 
-    /// The parameters that are given, as names and texts that [`set`](Self::set) takes.
+    /// The parameters that are set, as names and texts for [`set`](Self::set).
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let pair = |entry: &Entry<Self>| Some((entry.declaration.parameter.key(), entry.get(self)?));
         Self::ENTRIES.iter().filter_map(pair).collect()
     }
 
-    /// The first parameter that is given.
+    /// The first parameter that is set.
     fn first(&self) -> Option<Parameter> {
         Self::ENTRIES.iter().find(|entry| entry.get(self).is_some()).map(|entry| entry.declaration.parameter)
     }
 
-    /// The first of `parameters` that is given.
+    /// The first of `parameters` that is set.
     fn first_of(&self, parameters: &[Parameter]) -> Option<Parameter> {
         let mut entries = Self::ENTRIES.iter().filter(|entry| parameters.contains(&entry.declaration.parameter));
         entries.find(|entry| entry.get(self).is_some()).map(|entry| entry.declaration.parameter)
@@ -57,10 +57,10 @@ pub trait ParameterSet: Default + 'static {
         self
     }
 
-    /// Checks values that may not come from text.
+    /// Checks values that were not read from text.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a number is out of its range.
+    /// [`Error::Invalid`] if a number is out of range.
     fn check_ranges(&self) -> Result<()> {
         Self::ENTRIES.iter().try_for_each(|entry| {
             let Declaration { parameter, kind, .. } = entry.declaration;
@@ -72,7 +72,7 @@ pub trait ParameterSet: Default + 'static {
 /// A parameter of the options `S`.
 #[derive(Debug)]
 pub struct Entry<S> {
-    /// What is known about it.
+    /// The declaration.
     pub declaration: Declaration,
     pub(crate) set: fn(&mut S, &str, Kind) -> Result<(), Message>,
     pub(crate) get: fn(&S) -> Option<String>,
@@ -81,16 +81,16 @@ pub struct Entry<S> {
 }
 
 impl<S> Entry<S> {
-    /// Sets it from text.
+    /// Sets the parameter from text.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the text is no value of the parameter.
+    /// [`Error::Invalid`] if the text is not a valid value.
     pub fn set(&self, options: &mut S, text: &str) -> Result<()> {
         let Declaration { parameter, kind, .. } = self.declaration;
         (self.set)(options, text, kind).map_err(|message| Error::invalid(parameter, message))
     }
 
-    /// Its text, if it is given.
+    /// The value as text, if it is set.
     pub fn get(&self, options: &S) -> Option<String> {
         (self.get)(options)
     }
@@ -100,13 +100,13 @@ impl<S> Entry<S> {
 ///
 /// ```text
 /// parameter_set! {
-///     /// What the options are for.
+///     /// The description of the options.
 ///     #[derive(Clone, Debug, Default)]
 ///     pub struct Options {
 ///         /// The description of the parameter.
 ///         pub radius: Radius = Declaration::new(Parameter::RADIUS, Kind::Length).default("20px"),
 ///     }
-///     // Parameters that set fields of others.
+///     // Parameters that set the fields of other parameters.
 ///     also {
 ///         /// The description of the parameter.
 ///         dot_size = Declaration::new(Parameter::DOT_SIZE, Kind::NUMBER) => {

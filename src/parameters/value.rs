@@ -8,25 +8,25 @@ use crate::source::parse_time_us;
 
 /// A value of a parameter.
 pub trait Value: Sized {
-    /// Reads a value that `kind` takes.
+    /// Parses a value of `kind`.
     ///
     /// # Errors
-    /// What is wrong with the text, and what would be accepted.
+    /// A message with the reason and the accepted values.
     fn read(text: &str, kind: Kind) -> Result<Self, Message>;
 
-    /// The text that [`read`](Self::read) takes; `None` if another parameter has the value.
+    /// The text that [`read`](Self::read) parses; `None` if the value belongs to another parameter.
     fn write(&self) -> Option<String>;
 
-    /// Checks a value that may not come from text.
+    /// Checks a value that was not read from text.
     ///
     /// # Errors
-    /// What is wrong with it, and what would be accepted.
+    /// A message with the reason and the accepted values.
     fn check(&self, _kind: Kind) -> Result<(), Message> {
         Ok(())
     }
 }
 
-/// Implements [`Value`] for types that [`FromStr`](std::str::FromStr) reads and [`Display`](std::fmt::Display) writes.
+/// Implements [`Value`] by [`FromStr`](std::str::FromStr) and [`Display`](std::fmt::Display).
 macro_rules! from_str_values {
     ($($type:ty),* $(,)?) => {
         $(impl $crate::parameters::Value for $type {
@@ -62,7 +62,7 @@ impl Value for String {
         match kind {
             Kind::Name => Ok(text.trim().to_owned()),
             Kind::Label if text.len() > Kind::LABEL_BYTES => {
-                Err(format!("it is longer than {} bytes", Kind::LABEL_BYTES).into())
+                Err(format!("longer than {} bytes", Kind::LABEL_BYTES).into())
             }
             _ => Ok(text.to_owned()),
         }
@@ -78,7 +78,7 @@ impl Value for Bounds {
         text.parse().map_err(Error::into_message)
     }
 
-    /// In full, where [`Display`](std::fmt::Display) rounds.
+    /// Writes the exact numbers, which [`Display`](std::fmt::Display) rounds.
     fn write(&self) -> Option<String> {
         let Self { west, south, east, north } = self;
         Some(format!("{west},{south},{east},{north}"))
@@ -101,8 +101,8 @@ impl Value for bool {
 
 impl Value for f64 {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
-        let number: Self = text.trim().parse().map_err(|_| unaccepted(text, kind))?;
-        number.check(kind).map(|()| number).map_err(|_| unaccepted(text, kind))
+        let number: Self = text.trim().parse().map_err(|_| invalid(text, kind))?;
+        number.check(kind).map(|()| number).map_err(|_| invalid(text, kind))
     }
 
     fn write(&self) -> Option<String> {
@@ -111,10 +111,10 @@ impl Value for f64 {
 
     fn check(&self, kind: Kind) -> Result<(), Message> {
         let fits = match kind {
-            Kind::Number { least, most } => self.is_finite() && (least..=most).contains(self),
+            Kind::Number { min, max } => self.is_finite() && (min..=max).contains(self),
             _ => true,
         };
-        if fits { Ok(()) } else { Err(unaccepted(self, kind)) }
+        if fits { Ok(()) } else { Err(invalid(self, kind)) }
     }
 }
 
@@ -122,7 +122,7 @@ macro_rules! integers {
     ($($type:ty),*) => {
         $(impl Value for $type {
             fn read(text: &str, kind: Kind) -> Result<Self, Message> {
-                let number: Self = text.trim().parse().map_err(|_| unaccepted(text, kind))?;
+                let number: Self = text.trim().parse().map_err(|_| invalid(text, kind))?;
                 number.check(kind).map(|()| number)
             }
 
@@ -132,11 +132,11 @@ macro_rules! integers {
 
             fn check(&self, kind: Kind) -> Result<(), Message> {
                 let fits = match kind {
-                    Kind::Integer { least, most } => (least..=most).contains(&u64::from(*self)),
+                    Kind::Integer { min, max } => (min..=max).contains(&u64::from(*self)),
                     Kind::Choice(names) => names.contains(&self.to_string().as_str()),
                     _ => true,
                 };
-                if fits { Ok(()) } else { Err(unaccepted(self, kind)) }
+                if fits { Ok(()) } else { Err(invalid(self, kind)) }
             }
         })*
     };
@@ -146,7 +146,7 @@ integers!(u8, u32, u64);
 /// Microseconds since 1970, in UTC.
 impl Value for i64 {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
-        parse_time_us(text).ok_or_else(|| unaccepted(text, kind))
+        parse_time_us(text).ok_or_else(|| invalid(text, kind))
     }
 
     fn write(&self) -> Option<String> {
@@ -154,27 +154,27 @@ impl Value for i64 {
     }
 }
 
-/// In text a JSON list, or separated by commas.
+/// A JSON array, or texts separated by commas.
 impl Value for Vec<String> {
     fn read(text: &str, _: Kind) -> Result<Self, Message> {
         if text.starts_with('[') {
-            return serde_json::from_str(text).map_err(|_| "it is neither a text nor a list of texts".into());
+            return serde_json::from_str(text).map_err(|_| "neither a text nor a list of texts".into());
         }
         Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
     }
 
-    /// As JSON: a text may contain a comma.
+    /// Writes a JSON array, since a text may contain a comma.
     fn write(&self) -> Option<String> {
         if self.is_empty() { None } else { Some(serde_json::Value::from(self.as_slice()).to_string()) }
     }
 }
 
-fn unaccepted(value: impl std::fmt::Display, kind: Kind) -> Message {
+fn invalid(value: impl std::fmt::Display, kind: Kind) -> Message {
     format!("`{value}` is not {}", kind.accepts()).into()
 }
 
-/// A time as RFC 3339, to the microsecond.
+/// Formats a time as RFC 3339, to the microsecond.
 pub(crate) fn time_text(time_us: i64) -> String {
-    // Beyond the calendar a time is its number.
+    // A time outside of the calendar's range is written as a number.
     jiff::Timestamp::from_microsecond(time_us).map_or_else(|_| time_us.to_string(), |time| time.to_string())
 }

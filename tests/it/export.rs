@@ -478,12 +478,12 @@ fn what_cannot_be_is_refused_in_a_line() {
     kiln(home, ["export", "none.csv", "-o", "a.pmtiles", "--zoom", "1"]).failed(1, &["none.csv"]);
     fs::create_dir(home.join("mine")).unwrap();
     fs::write(home.join("mine/photo.png"), "x").unwrap();
-    export(home, "mine", &["--zoom", "1"]).failed(2, &["--output", "mine", "something else"]);
+    export(home, "mine", &["--zoom", "1"]).failed(2, &["--output", "mine", "not from an earlier export"]);
     export(home, "mine.pmtiles", &["--zoom", "1"]).done();
     // An earlier export is replaced, whatever it was, but not what somebody put into it.
     export(home, "ours", &["--zoom", "0-2"]).done();
     fs::write(home.join("ours/index.html"), "mine").unwrap();
-    export(home, "ours", &["--zoom", "1"]).failed(2, &["--output", "something else"]);
+    export(home, "ours", &["--zoom", "1"]).failed(2, &["--output", "not from an earlier export"]);
     fs::remove_file(home.join("ours/index.html")).unwrap();
     export(home, "ours", &["--zoom", "1"]).done();
     assert_eq!(tiles(&home.join("ours")).keys().map(|[z, ..]| *z).max(), Some(1));

@@ -160,7 +160,7 @@ fn what_is_no_file_takes_no_option_of_files() {
         let why = format!("{flag}: the flag applies to files, and `a` is a layer; omit the flag");
         run(home, &format!("export a -o a.pmtiles --zoom 0 {flags}")).failed(2, &[&why]);
         if flag != "--geometry" {
-            let words = [flag, "a table of a database"];
+            let words = [flag, "a database table"];
             run(home, &format!("render postgres://h/d?table=t -o a.png {flags}")).failed(2, &words);
         }
     }

@@ -99,7 +99,10 @@ fn jobs_that_make_no_sense_are_refused_before_anything_runs() {
             QUAKES.replace("layer = \"quakes\"", "layer = \"quake\""),
             "jobs.quakes.layer: there is no layer `quake`; did you mean quakes?",
         ),
-        (format!("{QUAKES}schedule = \"hourly\"\n"), "kiln.toml:14:12: jobs[0].schedule: `hourly` is no schedule"),
+        (
+            format!("{QUAKES}schedule = \"hourly\"\n"),
+            "kiln.toml:14:12: jobs[0].schedule: `hourly` is not a cron pattern",
+        ),
         (format!("{QUAKES}style.scheme = \"fier\"\n"), "scheme: "),
         (String::new(), "has no jobs"),
     ] {

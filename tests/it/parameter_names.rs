@@ -13,13 +13,13 @@ fn a_span_without_a_value_names_the_other_end_as_a_flag_and_as_a_parameter() {
     let cities = data("cities.parquet");
     let cities = cities.to_str().unwrap();
     let args = ["render", cities, "-o", "a.png", "--vmin", "1e12"];
-    kiln(home.path(), args).failed(2, &["--vmin: no value in the picture lies above it; give --vmax too"]);
+    kiln(home.path(), args).failed(2, &["--vmin: no value in the picture is above it; give --vmax too"]);
     let args = ["render", cities, "-o", "a.png", "--true-scale", "86"];
     kiln(home.path(), args).failed(2, &["'--true-scale <DEGREES>': `86` is not a number from -85 to 85"]);
 
     let server = Server::start();
     let reply = server.get("/cities/bbox/0,40,10,50/32x32.png?vmin=1e12");
-    assert_eq!(reply.ok(400).json()["detail"], "vmin: no value in the picture lies above it; give vmax too");
+    assert_eq!(reply.ok(400).json()["detail"], "vmin: no value in the picture is above it; give vmax too");
     let problem = server.post("/overlays", &json!({"layer": "cities", "true_scale": 86})).ok(400).json();
     assert_eq!(problem["parameter"], "true_scale");
     assert_eq!(problem["title"], "Bad Request");

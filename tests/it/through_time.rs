@@ -49,8 +49,8 @@ fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
     assert_eq!(some["frames"].as_array().unwrap().len(), 3);
     assert_eq!(some["frames"][2]["end"], "2018-02-02T06:00:00Z");
     server.get("/earthquakes/frames").refused(400, &["1h or 1d"]);
-    server.get("/earthquakes/frames?every=1s").refused(400, &["more than 10000"]);
-    server.get("/earthquakes/frames?every=0").refused(400, &["longer than nothing"]);
+    server.get("/earthquakes/frames?every=1s").refused(400, &["limit of 10000"]);
+    server.get("/earthquakes/frames?every=0").refused(400, &["longer than 0"]);
     server.get("/earthquakes/frames?every=1d&curve=eqhist").refused(400, &["log or sqrt"]);
     server.get("/cities/frames?every=1d").refused(400, &["time"]);
 }

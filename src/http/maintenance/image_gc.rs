@@ -34,7 +34,7 @@ pub(crate) async fn run(app: Arc<App>) {
 }
 
 fn sweep(app: &App) -> Result<SweepReport> {
-    let keep = app.config.images.keep();
+    let keep = app.config.images.retention_limits();
     // A client that received the URL just before the picture expires still has time to fetch it.
     let keep = RetentionLimits { ttl_s: keep.ttl_s + keep.grace_s, ..keep };
     app.images.sweep(&keep, now_s())

@@ -58,7 +58,7 @@ async fn run_job(app: Arc<App>, start: Start) {
     let took_s = started.elapsed().as_secs_f64();
     report(&name, &start, took_s, &outcome);
     app.metrics.job_ended(&name, took_s, outcome.is_ok());
-    app.scheduler.planner().ended(&start, Timestamp::now(), took_s, &outcome);
+    app.scheduler.planner().finish(&start, Timestamp::now(), took_s, &outcome);
     save(&app).await;
 }
 

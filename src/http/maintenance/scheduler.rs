@@ -9,7 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Config, JobConfig};
 use crate::error::Result;
-use crate::jobs::{Planner, Refusal, Start, State, StateFile};
+use crate::jobs::{Planner, Start, StartError, State, StateFile};
 
 /// The job scheduler.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Scheduler {
     }
 
     /// Starts a run of a job, and returns its due time, now.
-    pub(crate) fn start(&self, name: &str) -> Result<Timestamp, Refusal> {
+    pub(crate) fn start(&self, name: &str) -> Result<Timestamp, StartError> {
         let start = self.planner().start(name, Timestamp::now())?;
         let due = start.due;
         self.requested.lock().unwrap_or_else(PoisonError::into_inner).push(start);
@@ -72,7 +72,7 @@ impl Scheduler {
         let mut starts = std::mem::take(&mut *self.requested.lock().unwrap_or_else(PoisonError::into_inner));
         let mut planner = self.planner();
         starts.extend(planner.due(now));
-        let wait = planner.wake().map(|wake| Duration::try_from(wake.duration_since(now)).unwrap_or_default());
+        let wait = planner.next_start().map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
         (starts, wait.unwrap_or(Self::MAX_SLEEP).min(Self::MAX_SLEEP))
     }
 

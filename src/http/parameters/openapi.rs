@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn schemas_of_all_kinds_are_converted_without_loss() {
-        let bounded = Kind::Number { least: -85.0, most: 85.0 };
-        let zoom = Kind::Integer { least: 0, most: 24 };
+        let bounded = Kind::Number { min: -85.0, max: 85.0 };
+        let zoom = Kind::Integer { min: 0, max: 24 };
         for kind in [
             Kind::Text,
             Kind::Label,

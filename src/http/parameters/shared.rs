@@ -19,12 +19,12 @@ pub(crate) const SIZE: Declaration = Declaration::new(Parameter::SIZE, Kind::Siz
      extend beyond the poles of the map has fewer rows.",
 );
 
-pub(crate) const ZOOM: Kind = Kind::Number { least: 0.0, most: TileCoord::MAX_ZOOM as f64 };
+pub(crate) const ZOOM: Kind = Kind::Number { min: 0.0, max: TileCoord::MAX_ZOOM as f64 };
 
 pub(crate) const TITLE: Declaration = Declaration::new(Parameter::TITLE, Kind::Label).doc("Title of the legend.");
 
 pub(crate) const PIXEL_RATIO: Declaration =
-    Declaration::new(Parameter::PIXEL_RATIO, Kind::Number { least: 0.5, most: 8.0 })
+    Declaration::new(Parameter::PIXEL_RATIO, Kind::Number { min: 0.5, max: 8.0 })
         .default("1")
         .doc("Pixels per CSS pixel: 2 for high-density screens.");
 

@@ -80,7 +80,7 @@ impl TileStyle {
             return Err(Problem::parameter("projection", detail));
         }
         // A common true scale makes adjacent tiles seamless, with the same color scale.
-        style.options.true_scale_lat_deg.get_or_insert_with(|| layer.middle_lat_deg());
+        style.options.true_scale_lat_deg.get_or_insert_with(|| layer.center_lat_deg());
         Ok(Self { style, side_px })
     }
 

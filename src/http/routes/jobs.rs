@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::jobs::{Job, JobState, Outcome, Refusal, Run, Subject};
+use crate::jobs::{Job, JobState, Outcome, StartError, Run, Subject};
 use crate::spelling::nearest_first;
 
 /// The jobs of the configuration.
@@ -127,8 +127,8 @@ pub(crate) async fn run(
             let headers = [(header::LOCATION, base.url("jobs")), (header::CACHE_CONTROL, "no-store".to_owned())];
             Ok((StatusCode::ACCEPTED, headers, Json(reply)).into_response())
         }
-        Err(Refusal::Running) => Err(Problem::conflict(format!("the job `{name}` is already running"))),
-        Err(Refusal::Unknown) => {
+        Err(StartError::Running) => Err(Problem::conflict(format!("the job `{name}` is already running"))),
+        Err(StartError::Unknown) => {
             let jobs = app.config.jobs.iter().map(|job| job.name.as_str());
             let near = nearest_first(&name, jobs);
             let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();

@@ -79,7 +79,7 @@ parameter_set! {
         /// Zoom of the tiles, with 256 pixels per side; a fraction is rounded to the nearest integer.
         zoom: Zoom = Declaration::new(Parameter::Z, ZOOM).default("the zoom of TileJSON's `center`").example("10"),
         /// Maximum number of categories in the response, the most frequent ones within the radius.
-        categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { least: 0, most: MAX_CATEGORIES })
+        categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { min: 0, max: MAX_CATEGORIES })
             .default("0")
             .example("5"),
     }

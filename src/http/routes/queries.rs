@@ -131,7 +131,7 @@ pub(crate) async fn create(
     let server = base.absolute()?;
     let id = uuid::Uuid::new_v4().to_string();
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
-    let entry = SelectedEntry { of: name, filter: selection, points, expires_s };
+    let entry = SelectedEntry { parent: name, filter: selection, points, expires_s };
     app.catalog.select(&id, entry, now_s(), app.config.queries.max_count);
     let tilejson = format!("{server}/{id}");
     let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];

@@ -271,14 +271,14 @@ impl From<Error> for Box<Problem> {
             Error::Invalid { parameter, message } => return Problem::parameter(parameter.key(), message.with_keys()),
             Error::MediaType { .. } => return Problem::media_type(text),
             Error::Cancelled => return Problem::timeout("the request was cancelled"),
-            Error::Database { fault: DatabaseErrorKind::Unreachable, .. } => {
+            Error::Database { kind: DatabaseErrorKind::Unreachable, .. } => {
                 (ProblemType::DatabaseUnavailable, "the database of the layer is unavailable; retry later")
             }
-            Error::Database { fault: DatabaseErrorKind::Timeout, .. } => (
+            Error::Database { kind: DatabaseErrorKind::Timeout, .. } => (
                 ProblemType::DatabaseTimeout,
                 "the database query exceeded postgis.timeout; request smaller bounds or fewer points",
             ),
-            Error::Database { fault: DatabaseErrorKind::Missing, .. } => {
+            Error::Database { kind: DatabaseErrorKind::Missing, .. } => {
                 (ProblemType::NotFound, "the table of the layer no longer exists")
             }
             Error::Io { source, .. } if is_full(source) => {

@@ -15,7 +15,7 @@ impl Schemes {
     /// Reads the built-in schemes and those of `folders`. An invalid file is logged and skipped.
     pub(crate) fn read(folders: &[PathBuf]) -> Result<Self> {
         let mut schemes = Vec::new();
-        for scheme in SchemeFolders::usual(folders)?.all() {
+        for scheme in SchemeFolders::open(folders)?.all() {
             match scheme {
                 Ok(scheme) => schemes.push(scheme),
                 Err(error) => tracing::warn!(%error, "skipped an invalid color scheme"),

@@ -1,4 +1,4 @@
-//! One declaration serves every front end.
+//! Tests that all front ends use the same declaration.
 
 mod configuration;
 mod docs;
@@ -25,12 +25,12 @@ use crate::source::{AxisOrder, Quote};
 const MADE_UP: Parameter = Parameter::new("made_up_level");
 
 parameter_set! {
-    /// Options that only this test declares.
+    /// Options for this test.
     #[derive(Clone, Debug, Default, PartialEq)]
     struct MadeUpOptions {
         /// A level that
         /// nothing uses.
-        level: f64 = Declaration::new(MADE_UP, Kind::Number { least: 0.0, most: 9.0 })
+        level: f64 = Declaration::new(MADE_UP, Kind::Number { min: 0.0, max: 9.0 })
             .aliases(&["madeUpLevel"])
             .default("3")
             .example("4"),
@@ -50,7 +50,7 @@ fn flags<S: ParameterSet>(args: &[&str]) -> Result<S, String> {
 }
 
 #[test]
-fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
+fn a_declared_parameter_is_available_in_every_front_end() {
     let four = MadeUpOptions { level: Some(4.0) };
     // Query strings, forms and JSON, by every name.
     for mut fields in [
@@ -62,8 +62,8 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
         assert_eq!(fields.read::<MadeUpOptions>().unwrap(), four);
         fields.finish().unwrap();
     }
-    let refused = Fields::from_query("madeUpLevel=12").unwrap().read::<MadeUpOptions>().unwrap_err();
-    assert_eq!(refused.detail(), "madeUpLevel: `12` is not a number from 0 to 9");
+    let problem = Fields::from_query("madeUpLevel=12").unwrap().read::<MadeUpOptions>().unwrap_err();
+    assert_eq!(problem.detail(), "madeUpLevel: `12` is not a number from 0 to 9");
     let mut misspelled = Fields::from_query("made_up_lavel=4").unwrap();
     misspelled.read::<MadeUpOptions>().unwrap();
     assert!(misspelled.finish().unwrap_err().detail().contains("did you mean made_up_level?"));
@@ -78,8 +78,8 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
     assert_eq!(read("made_up_level = 'much'"), Err(("made_up_level".to_owned(), message)));
     // Flags.
     assert_eq!(flags::<MadeUpOptions>(&["--made-up-level", "4"]).unwrap(), four);
-    let refused = flags::<MadeUpOptions>(&["--made-up-level", "12"]).unwrap_err();
-    assert!(refused.contains("'--made-up-level <VALUE>': `12` is not a number from 0 to 9"), "{refused}");
+    let message = flags::<MadeUpOptions>(&["--made-up-level", "12"]).unwrap_err();
+    assert!(message.contains("'--made-up-level <VALUE>': `12` is not a number from 0 to 9"), "{message}");
     let help = Flags::<MadeUpOptions>::augment_args(clap::Command::new("kiln")).render_help().to_string();
     assert!(help.contains("--made-up-level <VALUE>  A level that nothing uses [default: 3]"), "{help}");
     // OpenAPI.
@@ -109,7 +109,7 @@ fn a_parameter_that_is_declared_once_is_found_in_every_front_end() {
 }
 
 #[test]
-fn inputs_are_read_by_the_same_options_wherever_they_are_given() {
+fn all_front_ends_read_the_same_input_options() {
     let given = InputOptions {
         crs: Some("EPSG:25832".into()),
         order: Some(AxisOrder::LatLon),
@@ -142,7 +142,7 @@ fn inputs_are_read_by_the_same_options_wherever_they_are_given() {
 }
 
 #[test]
-fn a_boolean_flag_alone_means_true() {
+fn a_boolean_flag_without_a_value_means_true() {
     let day_first = |args: &[&str]| flags::<InputOptions>(args).map(|options| options.day_first);
     assert_eq!(day_first(&[]), Ok(None));
     assert_eq!(day_first(&["--day-first"]), Ok(Some(true)));
@@ -151,7 +151,7 @@ fn a_boolean_flag_alone_means_true() {
 }
 
 #[test]
-fn options_are_written_as_they_are_read() {
+fn written_options_read_back() {
     let four = MadeUpOptions { level: Some(4.0) };
     assert_eq!(four.pairs(), [("made_up_level", "4".to_owned())]);
     assert_eq!(MadeUpOptions::default().over(four.clone()), four);
@@ -162,16 +162,16 @@ fn options_are_written_as_they_are_read() {
     assert_eq!(Kind::NUMBER.schema(Location::Query), json!({"type": "number"}));
 }
 
-/// Compares a generated file with the one in the repository, or writes it where `KILN_BLESS` is set.
+/// Compares a generated file with the one in the repository, or writes it if `KILN_BLESS` is set.
 fn assert_file(path: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("KILN_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, text).unwrap();
     }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
-    let place = path.display();
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let path = path.display();
     assert!(
-        there == text,
-        "{place} does not match the declarations: KILN_BLESS=1 cargo test --lib parameters:: writes it"
+        committed == text,
+        "{path} does not match the declarations: KILN_BLESS=1 cargo test --lib parameters:: writes it"
     );
 }

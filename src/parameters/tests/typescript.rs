@@ -1,4 +1,4 @@
-//! The type of a style in TypeScript.
+//! The TypeScript type of a style.
 
 use crate::layer::{FilterOptions, StyleOptions};
 use crate::parameters::{Declaration, Kind, ParameterSet};
@@ -27,7 +27,7 @@ fn type_of(kind: Kind) -> &'static str {
 
 #[test]
 fn the_type_of_a_style_is_generated() {
-    let doc = "How a layer is drawn, and which of its points: what is left out is as the layer itself has it.";
+    let doc = "The style and filter of a layer's pictures. The default style is that of the layer.";
     let declarations = StyleOptions::declarations().chain(FilterOptions::declarations());
     let interface = interface("HeatStyle", doc, declarations);
     super::assert_file("web/kiln-leaflet/src/heat-style.ts", &format!("{HEAD}{interface}"));

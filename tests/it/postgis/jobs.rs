@@ -132,7 +132,7 @@ fn what_cannot_be_asked_is_told_before_anything_is_drawn() {
     let database = town(&Cluster::shared());
     let postgis = format!("[log]\nlevel = \"error\"\n[postgis]\nurl = \"{}\"\n", database.url());
     for (config, code, words) in [
-        (job("a", "query = \"SELECT geom FROM stops\""), 2, "jobs.a.query: no database is named; set postgis.url"),
+        (job("a", "query = \"SELECT geom FROM stops\""), 2, "jobs.a.query: no database is configured; set postgis.url"),
         (format!("{postgis}{}", job("a", "query = \"SELECT geom FROM stop\"")), 2, "jobs.a.query: "),
         (format!("{postgis}{}", job("a", "query = \"SELECT 1 AS one\"")), 2, "jobs.a.query: no column is of the type"),
         (
@@ -144,7 +144,7 @@ fn what_cannot_be_asked_is_told_before_anything_is_drawn() {
         (
             format!("[layers.a]\ninput = \"{}?table=stops\"\n", database.url()),
             2,
-            "kiln.toml:2:9: layers.a.input: a database is named by postgis.url",
+            "kiln.toml:2:9: layers.a.input: not a file; set the database in postgis.url",
         ),
     ] {
         let home = home(&config);

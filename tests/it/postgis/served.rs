@@ -111,11 +111,11 @@ fn the_config_pins_tables_and_queries() {
         ("table = \"stops\"\nweight = \"boarding\"", &["boarding", "boardings"]),
         ("table = \"stops\"\nweight = \"kind\"", &["kind", "type text"]),
         ("table = \"stops\"\nsrid = 3857", &["4326", "not 3857"]),
-        ("table = \"stops\"\nsql = \"select 1\"", &["either"]),
+        ("table = \"stops\"\nsql = \"select 1\"", &["only one of input, table and sql"]),
         ("table = \"stops\"\nlon = \"x\"", &["geometry"]),
         ("sql = \"SELECT 1 AS a\"", &["geometry or geography"]),
         ("sql = \"SELEC 1\"", &["syntax error"]),
-        ("input = \"a.csv\"\nsrid = 5", &["only a table"]),
+        ("input = \"a.csv\"\nsrid = 5", &["only a database table"]),
     ] {
         let config = format!("[postgis]\nurl = \"{}\"\n[layers.a]\n{layer}\n", database.url());
         std::fs::write(home.path().join("kiln.toml"), config).unwrap();
@@ -291,7 +291,7 @@ fn tables_are_imported_and_rendered() {
     render(&url, &tables);
     assert_eq!(std::fs::read(files).unwrap(), std::fs::read(tables).unwrap());
     let refused = kiln(home.path(), ["import", &url, "stops.csv", "--layer", "both"]);
-    refused.failed(2, &["by itself"]);
+    refused.failed(2, &["cannot be combined with other inputs"]);
     database.sql("CREATE TABLE more AS SELECT * FROM stops");
     kiln(home.path(), ["import", &database.url(), "--layer", "which"])
         .failed(1, &["?table=", "public.more", "public.stops"]);
