@@ -1,8 +1,8 @@
-# The two that set everything up: `make serve`, and `make test`. `make help` lists all.
+# `make serve` and `make test` need no setup. `make help` lists all targets.
 
 CARGO ?= cargo
 
-# Where cargo puts what it builds.
+# The build directory of cargo.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help page build serve test check contract fuzz audit parameters bench pictures clean
@@ -55,7 +55,7 @@ clean: ## Everything that was built
 	$(CARGO) clean
 	rm -rf web/node_modules web/dist/assets web/dist/index.html web/kiln-leaflet/dist
 
-# Foreign programs that the tests hold our files against.
+# Third-party programs with which tests check Kiln's files.
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin

@@ -1,4 +1,4 @@
-//! Lists the files of the built map page, `web/dist`, for the server to carry; there are none before `make page`.
+//! Lists the files of the built map page, `web/dist`, which the server embeds. There are none before `make page`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
     fs::write(PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("page.rs"), source)
 }
 
-/// The files of a folder and those in it, by their path from `root`; none where there is no such folder.
+/// Lists the files of a folder and its subfolders by their path relative to `root`. A missing folder has none.
 fn list(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries {
