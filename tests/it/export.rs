@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::arrow::python;
-use crate::faults::SmallDisk;
+use crate::store_failures::SmallDisk;
 use crate::geotiff::gdalinfo;
 use crate::golden::Picture;
 use crate::kiln::{Run, kiln};

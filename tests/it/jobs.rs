@@ -78,7 +78,7 @@ fn a_job_that_fails_leaves_its_last_picture_and_the_others_run() {
 fn a_full_disk_leaves_the_last_picture() {
     let home = home(&QUAKES.replace("out/{job}/{time}.png", "small/{time}.png"));
     let small = home.path().join("conf/small");
-    let Some(_disk) = crate::faults::SmallDisk::mount(&small, 256) else {
+    let Some(_disk) = crate::store_failures::SmallDisk::mount(&small, 256) else {
         println!("no file system can be mounted here");
         return;
     };

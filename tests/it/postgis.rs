@@ -3,8 +3,8 @@
 mod cluster;
 mod connections;
 mod copy;
-mod faults;
+mod equivalence;
+mod failures;
 mod jobs;
-mod same;
-mod served;
+mod layers;
 mod tls;

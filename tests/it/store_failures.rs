@@ -10,7 +10,7 @@ use kiln::geo::Points;
 use kiln::store::{Batch, Store};
 
 use crate::import::files;
-use crate::kills::{add_segments, assert_nothing_stale, state, write_rows};
+use crate::crash_recovery::{add_segments, assert_nothing_stale, state, write_rows};
 use crate::kiln::kiln;
 use crate::server::Server;
 
