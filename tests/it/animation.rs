@@ -1,4 +1,4 @@
-//! A layer through time: frames for a player, and moving pictures.
+//! Frames of a layer over time, and animated pictures.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn quakes() -> String {
 }
 
 #[test]
-fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
+fn frames_cover_all_points_and_share_one_span() {
     let server = Server::start();
     let reply = server.get("/earthquakes/frames?every=1d&zoom=1&radius=9").ok(200).json();
     let frames = reply["frames"].as_array().unwrap();
@@ -31,13 +31,13 @@ fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
         let text = |name: &str| frame[name].as_str().unwrap().to_owned();
         let tile = path.replace("{start}", &text("start")).replace("{end}", &text("end"));
         tiles.push(server.get(&tile.replace("{z}/{x}/{y}", "1/0/0")).ok(200).body);
-        // The legend of the same query says what the colors of the tile mean.
+        // The legend of the same query has the span of the tile.
         let (_, query) = tile.split_once('?').unwrap();
         let query: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("v=")).collect();
         let legend = server.get(&format!("/earthquakes/legend.json?zoom=1&{}", query.join("&"))).ok(200).json();
         let close = |name: &str| {
-            let [told, meant] = [&legend["span"][name], &span[name]].map(|value: &Value| value.as_f64().unwrap());
-            (told - meant).abs() <= 1e-9 * meant.abs()
+            let [actual, expected] = [&legend["span"][name], &span[name]].map(|value: &Value| value.as_f64().unwrap());
+            (actual - expected).abs() <= 1e-9 * expected.abs()
         };
         assert!(close("vmin") && close("vmax"), "{legend} {span}");
     }
@@ -56,7 +56,7 @@ fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
 }
 
 #[test]
-fn an_animation_has_a_frame_for_each_stretch_of_time() {
+fn an_animation_has_a_frame_per_interval() {
     let home = tempfile::tempdir().unwrap();
     let args = ["animate", &quakes(), "--every", "2d", "--weight", "mag", "--size", "200", "--delay", "200"];
     let told = kiln(home.path(), [&args[..], &["-o", "a.png"]].concat()).done();
@@ -67,7 +67,7 @@ fn an_animation_has_a_frame_for_each_stretch_of_time() {
     assert_eq!(frames.len(), 4);
     assert!(frames.iter().all(|frame| frame.delay().numer_denom_ms() == (200, 1)));
 
-    // The same as a GIF, where rare colors may be others that are near.
+    // The same frames as a GIF, where rare colors may be replaced by similar ones.
     kiln(home.path(), [&args[..], &["-o", "a.gif", "-q"]].concat()).done();
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
@@ -85,7 +85,7 @@ fn an_animation_has_a_frame_for_each_stretch_of_time() {
     }
     assert!(decoder.read_next_frame().unwrap().is_none());
 
-    // The same in a folder.
+    // The same frames in a folder.
     kiln(home.path(), [&args[..], &["-o", "frames", "-q"]].concat()).done();
     let mut names: Vec<_> =
         fs::read_dir(home.path().join("frames")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -98,7 +98,7 @@ fn an_animation_has_a_frame_for_each_stretch_of_time() {
 }
 
 #[test]
-fn a_stored_layer_moves_as_its_file_does() {
+fn the_animation_of_a_stored_layer_equals_that_of_its_file() {
     let home = tempfile::tempdir().unwrap();
     kiln(home.path(), ["import", &quakes(), "--layer", "quakes", "--weight", "mag", "--title", "T"]).done();
     let draw = |subject: &str, output: &str, more: &[&str]| {
@@ -117,7 +117,7 @@ fn a_stored_layer_moves_as_its_file_does() {
 }
 
 #[test]
-fn what_cannot_move_is_told() {
+fn invalid_animations_are_rejected() {
     let home = tempfile::tempdir().unwrap();
     let (quakes, cities) = (quakes(), data("cities.parquet").to_str().unwrap().to_owned());
     for (args, words) in [

@@ -1,4 +1,4 @@
-//! A layer's files in other tools, as docs/store.md shows it.
+//! The Arrow files of a stored layer, read by pyarrow and polars as docs/store.md shows it.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::kiln::kiln;
 
-/// More than one batch of rows.
+/// More than one record batch of rows.
 const POINTS: usize = 70_000;
 
-/// What becomes of a block of the documentation: its `points`, column by column, in the order of their weights, and how
-/// many bytes pyarrow had to allocate for what it read.
+/// Python code appended to an example of the documentation: prints its `points` as rows in the order of their weights,
+/// and how many bytes pyarrow allocated to read them.
 const PRINTED: &str = r#"
 import sys
 
@@ -24,13 +24,14 @@ read = sum(table.nbytes for table in tables) if "tables" in globals() else 0
 json.dump({"rows": rows, "read": read, "allocated": allocated, "about": about}, sys.stdout)
 "#;
 
-/// Looks at what the block has read before it works with it.
+/// The text of the example before which code is inserted, and the code: it measures what pyarrow allocated to read the
+/// files.
 const MEASURED: (&str, &str) = (
     "points = pa.concat_tables",
     "allocated, about = pa.total_allocated_bytes(), tables[0].schema.metadata[b\"kiln\"].decode()\n",
 );
 
-/// The blocks of Python in the documentation of the store.
+/// The Python code blocks of docs/store.md.
 fn documented() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/store.md");
     let text = fs::read_to_string(path).unwrap();
@@ -38,7 +39,7 @@ fn documented() -> Vec<String> {
     blocks.map(|block| block.split_once("```").unwrap().0.to_owned()).collect()
 }
 
-/// Runs a program in Python, which has pyarrow and polars, and answers the JSON that it prints.
+/// Runs a Python program, which may import pyarrow and polars, and returns the JSON that it prints.
 pub(crate) fn python(folder: &Path, program: &str) -> Value {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/bin/python");
     let run = Command::new(&python).args(["-W", "error", "-c", program]).current_dir(folder).output();
@@ -49,7 +50,7 @@ pub(crate) fn python(folder: &Path, program: &str) -> Value {
 }
 
 #[test]
-fn pyarrow_and_polars_read_the_same_points() {
+fn the_documented_examples_read_the_same_points_with_pyarrow_and_polars() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let mut text = String::from("lon,lat,weight,time,kind\n");
@@ -66,7 +67,7 @@ fn pyarrow_and_polars_read_the_same_points() {
     fs::write(home.join("plain.csv"), "lon,lat\n1,2\n").unwrap();
     let roles = ["--weight", "weight", "--time", "time", "--category-column", "kind"];
     kiln(home, ["import", "trips.csv", "--layer", "trips"].iter().chain(&roles)).done();
-    // A segment that has none of the other columns.
+    // A segment without weights, times and categories.
     kiln(home, ["import", "plain.csv", "--layer", "trips", "--append"]).done();
 
     let blocks = documented();
@@ -89,11 +90,11 @@ fn pyarrow_and_polars_read_the_same_points() {
             assert_eq!([&row[0], &row[3], &row[4]], [&weight, &json!(time), &json!(kind)], "{library}");
         }
         if library == "pyarrow" {
-            // What is mapped into memory is not copied: 12 to 24 bytes a point would be.
+            // Memory-mapped columns are not copied; copies would take 12 to 24 bytes per point.
             let [read, allocated] = ["read", "allocated"].map(|name| found[name].as_u64().unwrap());
             assert!(read > 12 * POINTS as u64 && allocated < read / 100, "{allocated} of {read} bytes are copied");
             let about = found["about"].as_str().unwrap();
-            assert!(about.contains("lon = (x + 0.5) / 2^32 * 360 - 180"), "the file tells it too: {about}");
+            assert!(about.contains("lon = (x + 0.5) / 2^32 * 360 - 180"), "the metadata lacks the formula: {about}");
         }
     }
 }

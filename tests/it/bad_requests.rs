@@ -1,4 +1,4 @@
-//! Requests that no honest client would send, over a real socket.
+//! Invalid and hostile requests, sent over a real socket.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ fn overlay(more: &Value) -> Value {
     ask
 }
 
-/// Whether the server still draws.
+/// Asserts that the server still renders.
 fn is_well(server: &Server) {
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
 }
 
 #[test]
-fn every_parameter_out_of_range_is_named() {
+fn every_invalid_parameter_is_named() {
     let server = Server::start();
     let cases: &[(Value, &str, &str)] = &[
         (json!({"bounds": [[60, -12], [35, 32]]}), "bounds", "south"),
@@ -76,7 +76,7 @@ fn every_parameter_out_of_range_is_named() {
         assert_eq!(reply.json()["parameter"], *parameter, "{more}: {}", reply.json());
     }
     server.post("/overlays", &overlay(&json!({"layer": "citys"}))).refused(404, &["cities"]);
-    // A layer that has no such column cannot be filtered by it.
+    // A layer without categories or times cannot be filtered by them.
     server.post("/overlays", &overlay(&json!({"category": "x"}))).refused(400, &["category"]);
     server.post("/overlays", &overlay(&json!({"start": "2024", "png": false}))).refused(400, &["start"]);
     assert!(server.files().is_empty());
@@ -84,7 +84,7 @@ fn every_parameter_out_of_range_is_named() {
 }
 
 #[test]
-fn paths_and_queries_are_held_to_the_same_limits() {
+fn paths_and_query_strings_have_the_same_limits_as_bodies() {
     let server = Server::start();
     for (path, status, word) in [
         ("/cities/bbox/-12,35,32,60/100000x100000.png", 400, "limits.pixels"),
@@ -117,7 +117,7 @@ fn paths_and_queries_are_held_to_the_same_limits() {
 }
 
 #[test]
-fn long_texts_are_refused_before_they_cost_anything() {
+fn overlong_texts_are_rejected() {
     let server = Server::start();
     let long = "x".repeat(1_000_000);
     server.post("/overlays", &overlay(&json!({"scheme": long}))).refused(400, &["longer than"]);
@@ -132,7 +132,7 @@ fn long_texts_are_refused_before_they_cost_anything() {
 }
 
 #[test]
-fn nothing_outside_the_folder_of_images_is_reachable() {
+fn files_outside_the_image_folder_are_not_served() {
     let server = Server::start();
     std::fs::write(server.folder().join("secret.png"), "secret").unwrap();
     std::fs::write(server.images().join("note.png"), "not a picture of ours").unwrap();
@@ -161,7 +161,7 @@ fn nothing_outside_the_folder_of_images_is_reachable() {
 }
 
 #[test]
-fn bodies_that_are_broken_huge_or_bombs_are_refused() {
+fn malformed_oversized_and_decompression_bomb_bodies_are_rejected() {
     let server = Server::with(&[], "[limits]\nbody = \"1MB\"\npoints = 1000\n");
     let json = ("content-type", "application/json");
     for broken in
@@ -178,7 +178,7 @@ fn bodies_that_are_broken_huge_or_bombs_are_refused() {
     server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], b"not gzip").refused(400, &[]);
     let long = vec![b' '; 3_000_000];
     server.send("POST", "/overlays", &[json], &long).refused(413, &["limits.body"]);
-    // A gigabyte of blanks in a megabyte.
+    // A gigabyte of spaces, compressed to about a megabyte.
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     for _ in 0..400 {
         bomb.write_all(&long).unwrap();
@@ -189,7 +189,7 @@ fn bodies_that_are_broken_huge_or_bombs_are_refused() {
     assert!(start.elapsed() < Duration::from_secs(30));
     let many: Vec<[u32; 2]> = (0..1001).map(|i| [i % 90, i % 80]).collect();
     server.post("/overlays", &json!({"points": many})).refused(413, &["limits.points"]);
-    // What is packed well is read.
+    // A valid compressed body is accepted.
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(overlay(&json!({})).to_string().as_bytes()).unwrap();
     let packed = packed.finish().unwrap();
@@ -198,7 +198,7 @@ fn bodies_that_are_broken_huge_or_bombs_are_refused() {
 }
 
 #[test]
-fn broken_http_is_answered_or_hung_up_on() {
+fn malformed_http_gets_a_4xx_response_or_a_closed_connection() {
     let server = Server::start();
     for garbage in
         ["\r\n\r\n\r\n", "GARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET  /  HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}"]
@@ -221,9 +221,9 @@ fn broken_http_is_answered_or_hung_up_on() {
 }
 
 #[test]
-fn a_slow_client_is_given_up_on_and_holds_nobody_up() {
+fn a_stalled_request_body_times_out_and_blocks_no_other_request() {
     let server = Server::with(&[], "[server]\ntimeout = \"1s\"\n");
-    // The body never comes.
+    // The rest of the body is never sent.
     let mut slow = server.connect();
     slow.write_all(
         b"POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
@@ -243,7 +243,7 @@ fn a_client_that_stops_reading_is_disconnected() {
         let line = text.lines().find_map(|line| line.strip_prefix("kiln_connections ")).unwrap().to_owned();
         line.parse::<u32>().unwrap()
     };
-    // More than the buffers between the two take.
+    // More bytes than the socket buffers hold.
     let length = server.eventually("/assets/land.json", 200).body.len();
     let count = (64 << 20) / length;
     let mut silent = server.connect();
@@ -256,8 +256,8 @@ fn a_client_that_stops_reading_is_disconnected() {
 }
 
 #[test]
-fn a_client_that_leaves_stops_its_render() {
-    // One thread, nobody may wait: as long as a render runs, any other is refused.
+fn a_render_is_canceled_when_its_client_disconnects() {
+    // One render thread and no queue: while a render runs, any other is rejected.
     let config = "[server]\nrender_threads = 1\nqueue = 0\n[limits]\npixels = 90000000\n";
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
@@ -286,14 +286,14 @@ fn a_client_that_leaves_stops_its_render() {
     eventually("the render stops", || !working());
     server.get(small).ok(200);
     eprintln!("stopped after {:?}", start.elapsed());
-    assert!(server.files().is_empty(), "the picture was written all the same");
+    assert!(server.files().is_empty(), "the canceled render wrote a picture");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_full_disk_and_an_unwritable_folder_are_told_and_leave_nothing() {
+fn a_deleted_image_folder_is_created_again_and_a_write_error_is_reported() {
     let server = Server::start();
-    // A folder that is gone is made again; one that cannot be made is told.
+    // A deleted folder is created again. If it cannot be created, the request fails.
     std::fs::remove_dir_all(server.images()).unwrap();
     server.post("/overlays", &overlay(&json!({"radius": 3}))).ok(201);
     std::fs::remove_dir_all(server.images()).unwrap();
@@ -301,7 +301,7 @@ fn a_full_disk_and_an_unwritable_folder_are_told_and_leave_nothing() {
     let reply = server.post("/overlays", &overlay(&json!({})));
     reply.refused(500, &["log"]);
     assert!(reply.json()["request_id"].as_str().unwrap().len() > 8);
-    assert!(!String::from_utf8_lossy(&reply.body).contains("imgs"), "the cause is for the log alone");
+    assert!(!String::from_utf8_lossy(&reply.body).contains("imgs"), "the response contains a path");
     std::fs::remove_file(server.images()).unwrap();
     server.post("/overlays", &overlay(&json!({}))).ok(201);
     is_well(&server);

@@ -1,4 +1,4 @@
-//! Browsers, map libraries and caches ask in ways of their own.
+//! Requests as browsers, map libraries and caches send them.
 
 use crate::golden::Picture;
 use crate::ingest::csv;
@@ -9,7 +9,7 @@ fn side(reply: &Reply) -> usize {
 }
 
 #[test]
-fn a_preflight_allows_every_header_that_is_asked_for_and_no_credentials() {
+fn a_preflight_allows_every_requested_header_and_no_credentials() {
     let server = Server::start();
     let origin = ("origin", "https://maps.example");
     let method = ("access-control-request-method", "GET");
@@ -37,7 +37,7 @@ fn a_preflight_allows_every_header_that_is_asked_for_and_no_credentials() {
 }
 
 #[test]
-fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
+fn cache_busting_parameters_are_ignored_and_other_unknown_parameters_rejected() {
     let server = Server::start();
     for path in ["/cities/4/8/5.png", "/cities/bbox/0,40,10,50/32x32.png", "/cities/points", "/cities/legend.png"] {
         let plain = server.get(&format!("{path}?category=")).ok(200);
@@ -49,7 +49,7 @@ fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
             let busted = server.get(&format!("{path}?{buster}&category=")).ok(200);
             assert_eq!((&busted.body, busted.header("etag")), (&plain.body, plain.header("etag")), "{path} {buster}");
         }
-        // No picture was drawn again.
+        // No picture was rendered again.
         assert_eq!(server.metric("kiln_cache_requests_total{outcome=\"Miss\"} "), misses, "{path}");
     }
     let tag = server.get("/cities/4/8/5.png").ok(200).header("etag").unwrap().to_owned();
@@ -67,7 +67,7 @@ fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
 }
 
 #[test]
-fn a_slash_at_the_end_of_an_address_is_forgiven() {
+fn trailing_slashes_of_paths_are_ignored() {
     let server = Server::start();
     for (path, query) in [
         ("/cities", "?radius=5"),
@@ -89,7 +89,7 @@ fn a_slash_at_the_end_of_an_address_is_forgiven() {
     assert_eq!(server.send("POST", "/some/points/", &[], csv(1).as_bytes()).ok(200).json()["accepted"], 1);
 }
 
-/// Where the middle of what a picture shows lies, in pixels, and how many pixels show anything.
+/// The centroid of the visible pixels, and their number.
 fn shown(reply: &Reply) -> ([f64; 2], usize) {
     let picture = Picture::decode(std::io::Cursor::new(&reply.body)).unwrap();
     let lit: Vec<usize> = (0..picture.width * picture.height).filter(|at| picture.pixels[4 * at + 3] > 0).collect();
@@ -100,7 +100,7 @@ fn shown(reply: &Reply) -> ([f64; 2], usize) {
 }
 
 #[test]
-fn pictures_for_denser_screens_show_the_same_in_more_pixels() {
+fn pictures_for_dense_screens_have_more_pixels_of_the_same_map() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("one.csv"), "lon,lat\n18.07,59.33\n").unwrap();
     let server = Server::at(home, &["one.csv"]);
@@ -109,7 +109,7 @@ fn pictures_for_denser_screens_show_the_same_in_more_pixels() {
     for ratio in 2..=4 {
         let dense = tile(&format!("@{ratio}x"));
         assert_eq!(side(&dense), 256 * ratio);
-        // The dot lies where it does otherwise, and has as many times the pixels.
+        // The dot has the same position in the picture, and `ratio`² times the pixels.
         let (middle, dense_lit) = shown(&dense);
         for (dense, plain) in middle.into_iter().zip([x, y]) {
             assert!((dense / ratio as f64 - plain).abs() < 0.5, "@{ratio}x: {middle:?} {x} {y}");
@@ -129,7 +129,7 @@ fn pictures_for_denser_screens_show_the_same_in_more_pixels() {
 }
 
 #[test]
-fn a_fraction_of_a_zoom_is_rounded_to_the_nearest() {
+fn fractional_zooms_are_rounded_to_the_nearest_integer() {
     let server = Server::start();
     let at = |z: &str| server.get(&format!("/cities/point/18.07,59.33?z={z}")).ok(200).json();
     for (fraction, whole) in [("10.7", "11"), ("10.5", "11"), ("10.49", "10"), ("10.0", "10"), ("0.2", "0")] {

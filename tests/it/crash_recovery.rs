@@ -1,4 +1,4 @@
-//! Processes that are killed while they are at a store.
+//! Commands that are killed while they write to a store.
 #![cfg(unix)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,18 +16,18 @@ use serde_json::Value;
 use crate::import::{files, layer};
 use crate::kiln::kiln;
 
-/// Numbers that are the same in each run.
+/// A random generator with a fixed sequence for each seed.
 struct Random(u64);
 
 impl Random {
-    /// A number from 0 to 1.
+    /// A number from 0 (included) to 1 (excluded).
     fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
-/// Writes a CSV file of points that each have this weight.
+/// Writes a CSV file of `count` points that each have this weight.
 pub(crate) fn write_rows(path: &Path, count: usize, weight: u32) {
     let mut random = Random(u64::from(weight));
     let mut text = String::from("lon,lat,weight\n");
@@ -38,7 +38,7 @@ pub(crate) fn write_rows(path: &Path, count: usize, weight: u32) {
     fs::write(path, text).unwrap();
 }
 
-/// Points and sum of weights of a layer that is whole.
+/// The number of points of an undamaged layer, and the sum of their weights.
 pub(crate) fn state(home: &Path, name: &str) -> (u64, u64) {
     let known = layer(home, name);
     assert_eq!(known["damaged"], serde_json::json!([]));
@@ -58,22 +58,22 @@ fn start(home: &Path, args: &[&str]) -> Child {
         .unwrap()
 }
 
-/// When a process is killed.
+/// When to kill a process.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// After a time.
+    /// After a delay.
     After(Duration),
-    /// As soon as a file whose path holds this is there that was not there before.
+    /// As soon as a new file exists whose path contains this text.
     Seen(&'static str),
-    /// As soon as a layer has another manifest, which is when the change is made but the command not over.
+    /// As soon as a manifest is replaced: the change is committed, but the command still runs.
     Swapped,
 }
 
-/// The moments of an import and the like, each of which is looked for now and then: most kills come at any time.
+/// Parts of the paths of files that the commands create. Some kills wait for one of them; most happen at any time.
 const SIGHTS: [&str; 6] =
     [".work-", "result.points", "result.bins", ".points.arrow", ".bins.arrow", "manifest.json.part"];
 
-/// The manifests of all layers, each told from the one before it.
+/// The manifests of all layers and their inode numbers, which change when a manifest is replaced.
 fn manifests(home: &Path) -> BTreeMap<PathBuf, u64> {
     let folders = fs::read_dir(home.join("store")).into_iter().flatten().flatten();
     let in_place = folders.filter(|folder| !folder.file_name().to_str().unwrap().starts_with('.'));
@@ -85,25 +85,26 @@ fn manifests(home: &Path) -> BTreeMap<PathBuf, u64> {
 struct Killer {
     home: PathBuf,
     random: Random,
-    /// How long the command takes when it is let be.
+    /// The duration of the command without a kill.
     usual: Duration,
-    /// How many commands were killed before their change was made, and after it.
+    /// The number of commands that were killed before their change was committed, and after.
     killed: [usize; 2],
-    by_sight: usize,
-    /// How many were faster.
+    /// The number of kills on a file or a manifest.
+    by_event: usize,
+    /// The number of commands that ended before the kill.
     ended: usize,
 }
 
 impl Killer {
     fn new(home: &Path, seed: u64, usual: Duration) -> Self {
-        Self { home: home.to_owned(), random: Random(seed), usual, killed: [0; 2], by_sight: 0, ended: 0 }
+        Self { home: home.to_owned(), random: Random(seed), usual, killed: [0; 2], by_event: 0, ended: 0 }
     }
 
-    /// Whether this many commands were killed, some of them when their change was made already.
+    /// Whether at least `count` commands were killed, some of them after their commit.
     fn has_killed(&self, count: usize) -> bool {
         const AFTER: usize = 3;
         let kills = self.killed.iter().sum::<usize>();
-        assert!(kills + self.ended < 5 * count, "the moments are not those that they should be: {:?}", self.killed);
+        assert!(kills + self.ended < 5 * count, "too few commands were killed: {:?}", self.killed);
         kills >= count && self.killed[1] >= AFTER
     }
 
@@ -115,7 +116,7 @@ impl Killer {
         }
     }
 
-    /// Starts a command and kills it, unless it ends before. `is_done` says whether its change is made then.
+    /// Starts a command and kills it, unless it ends first. `is_done` returns whether its change was committed.
     fn kill(&mut self, args: &[&str], is_done: impl FnOnce() -> bool) {
         let moment = self.moment();
         let before: BTreeSet<String> = files(&self.home).into_iter().collect();
@@ -140,28 +141,28 @@ impl Killer {
             self.ended += 1;
         } else {
             self.killed[usize::from(is_done)] += 1;
-            self.by_sight += usize::from(!matches!(moment, Moment::After(_)));
+            self.by_event += usize::from(!matches!(moment, Moment::After(_)));
         }
     }
 
     fn told(&self, what: &str) {
-        let Self { killed: [before, after], by_sight, ended, .. } = self;
+        let Self { killed: [before, after], by_event, ended, .. } = self;
         println!(
-            "{what}: killed {}: {before} before the change was made, {after} after it ({by_sight} at a sight, the others \
-             at any time); {ended} were faster",
+            "{what}: killed {}: {before} before the commit, {after} after it ({by_event} at an event, the others \
+             at any time); {ended} ended before the kill",
             before + after
         );
     }
 }
 
-/// How long a command takes that is let be.
+/// Runs a command and returns its duration.
 fn usual(home: &Path, args: &[&str]) -> Duration {
     let begun = Instant::now();
     assert!(start(home, args).wait().unwrap().success(), "{args:?}");
     begun.elapsed()
 }
 
-/// That nothing is in the store but what the manifests of its layers name.
+/// Asserts that the store has no files but those that the manifests of its layers name.
 pub(crate) fn assert_nothing_stale(home: &Path) {
     let mut expected = BTreeSet::new();
     for entry in fs::read_dir(home.join("store")).unwrap() {
@@ -268,7 +269,7 @@ fn killed_replacements_leave_the_old_points_or_the_new() {
     assert_nothing_stale(home);
 }
 
-/// Adds points that each weigh 5 as segments of their own.
+/// Adds segments of `count` points that each have a weight of 5.
 pub(crate) fn add_segments(store: &Path, name: &str, segments: usize, count: usize) {
     let store = Store::open(store).unwrap();
     let layer = store.layer(name).unwrap().unwrap();

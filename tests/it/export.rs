@@ -1,4 +1,4 @@
-//! A layer's tiles in files: what foreign readers find in them, and what befalls an export.
+//! Exports of tiles and bins: their contents as other software reads them, interruption and resumption.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::arrow::python;
-use crate::store_failures::SmallDisk;
 use crate::geotiff::gdalinfo;
 use crate::golden::Picture;
 use crate::kiln::{Run, kiln};
 use crate::server::Server;
+use crate::store_failures::SmallDisk;
 
-/// Points around the corner of four tiles at every zoom, and a few far away.
+/// Points around 0° N 0° E, which is the corner of four tiles at every zoom, and two far away.
 fn write_points(path: &Path) {
     let mut text = String::from("lon,lat,weight\n");
     for i in 0..600 {
@@ -29,7 +29,7 @@ fn write_points(path: &Path) {
     fs::write(path, text).unwrap();
 }
 
-/// A store with a layer of these points.
+/// A folder with a store, whose layer `spots` has these points.
 fn home() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     write_points(&home.path().join("points.csv"));
@@ -43,9 +43,9 @@ fn export(home: &Path, output: &str, more: &[&str]) -> Run {
     kiln(home, [&["export", "spots", "-o", output][..], more].concat())
 }
 
-/// Around the corner of four blocks of tiles, so that there are several blocks with few tiles.
+/// Bounds around the corner of four blocks of tiles, so that there are several blocks with few tiles.
 const AROUND: [&str; 3] = ["--zoom", "0-6", "--bounds=-5,-5,5,5"];
-/// The same with colors that no sample has to be looked at for, which is quick.
+/// The same bounds with a fixed span, which needs no sampling and is therefore fast.
 const PINNED: [&str; 7] = ["--zoom", "0-6", "--bounds=-5,-5,5,5", "--vmin", "0", "--vmax", "0.01"];
 
 /// The tiles of a folder by zoom, column and row.
@@ -65,7 +65,7 @@ fn tiles(folder: &Path) -> BTreeMap<[u32; 3], Vec<u8>> {
     found
 }
 
-/// All files beneath a folder, with their bytes.
+/// All files below a folder, with their bytes.
 fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     if folder.is_file() {
         return BTreeMap::from([(folder.to_owned(), fs::read(folder).unwrap())]);
@@ -80,11 +80,11 @@ fn shows_nothing(png: &[u8]) -> bool {
 }
 
 #[test]
-fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
+fn exported_tiles_equal_those_of_the_server_and_only_empty_tiles_are_omitted() {
     let home = home();
     export(home.path(), "out/", &["--zoom", "0-3"]).done();
     export(home.path(), "near/", &AROUND).done();
-    // Points of files need no store. (Their colors come from a sample of their own.)
+    // Files are exported without a store. (Their span is computed from another sample.)
     kiln(home.path(), ["export", "points.csv", "-o", "files/", "--zoom", "0-1", "--radius", "6", "--scheme", "fire"])
         .done();
     let [all, near, files] = ["out", "near", "files"].map(|name| tiles(&home.path().join(name)));
@@ -107,7 +107,10 @@ fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
     for ([z, x, y], tile) in &near {
         let half = 1 << z >> 1;
         let reach = (half / 36).max(1) + 1;
-        assert!(*z == 0 || (x.abs_diff(half) <= reach && y.abs_diff(half) <= reach), "{z}/{x}/{y} is not asked for");
+        assert!(
+            *z == 0 || (x.abs_diff(half) <= reach && y.abs_diff(half) <= reach),
+            "{z}/{x}/{y} is outside of the bounds"
+        );
         assert!(*tile == served([*z, *x, *y]), "{z}/{x}/{y}");
     }
     assert!(near.keys().filter(|[z, ..]| *z == 6).count() == 4, "{:?}", near.keys());
@@ -121,7 +124,7 @@ fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
     assert_eq!((&about["minzoom"], &about["maxzoom"], &about["attribution"]), (&json!(0), &json!(3), &json!("OSM")));
 }
 
-/// Prints all tiles and what the archive says of itself.
+/// Prints the header, the metadata and the hashes of all tiles.
 const READ_PMTILES: &str = "
 import json, hashlib
 from pmtiles.reader import Reader, MmapSource, all_tiles
@@ -141,7 +144,7 @@ print(json.dumps({'/'.join(path.with_suffix('').parts[-3:]): hashlib.sha256(path
 ";
 
 #[test]
-fn pmtiles_are_read_by_their_own_library() {
+fn pmtiles_are_read_by_the_reference_library() {
     let home = home();
     let home = home.path();
     export(home, "out/", &["--zoom", "0-4"]).done();
@@ -167,7 +170,7 @@ fn pmtiles_are_read_by_their_own_library() {
 }
 
 #[test]
-fn mbtiles_are_read_by_gdal_with_the_right_bounds() {
+fn gdal_reads_mbtiles_with_the_right_bounds() {
     let home = home();
     let home = home.path();
     export(home, "out/", &AROUND).done();
@@ -194,7 +197,7 @@ print(json.dumps({'tiles': tiles, 'about': dict(db.execute('select * from metada
     }
 }
 
-/// Holds each overview of a COG against the tiles of that zoom.
+/// Compares each overview of a COG with the tiles of that zoom.
 const HELD_AGAINST_TILES: &str = "
 import json, math, pathlib, rasterio, warnings
 warnings.simplefilter('ignore', rasterio.errors.NotGeoreferencedWarning)
@@ -202,7 +205,7 @@ from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 valid, errors, warnings = cog_validate('out.tif', strict=True)
 world = 2 * math.pi * 6378137
-off, seen, levels = [], 0, []
+different, compared, levels = [], 0, []
 with rasterio.open('out.tif') as full:
     overviews = full.overviews(1)
     transform, crs, size = full.transform, full.crs.to_epsg(), full.shape
@@ -210,29 +213,30 @@ last = 6
 for level in range(len(overviews) + 1):
     zoom = last - level
     with rasterio.open('out.tif', **({} if level == 0 else {'overview_level': level - 1})) as picture:
-        across = world / 2 ** zoom
-        column0, row0 = round((transform.c + world / 2) / across), round((world / 2 - transform.f) / across)
+        tile_width = world / 2 ** zoom
+        column0 = round((transform.c + world / 2) / tile_width)
+        row0 = round((world / 2 - transform.f) / tile_width)
         levels.append([zoom, picture.width, picture.height])
         for row in range(picture.height // 256):
             for column in range(picture.width // 256):
-                shown = picture.read(window=Window(column * 256, row * 256, 256, 256))
+                pixels = picture.read(window=Window(column * 256, row * 256, 256, 256))
                 path = pathlib.Path(f'out/{zoom}/{column0 + column}/{row0 + row}.png')
                 if path.exists():
                     with rasterio.open(path) as tile:
                         index, colors = tile.read(1), tile.colormap(1)
                         expected = [[[colors[i][band] for i in line] for line in index] for band in range(4)]
-                    same = (shown == expected).all()
-                    seen += 1
+                    same = (pixels == expected).all()
+                    compared += 1
                 else:
-                    same = not shown[3].any()
+                    same = not pixels[3].any()
                 if not same:
-                    off.append(str(path))
+                    different.append(str(path))
 print(json.dumps({'valid': valid, 'errors': errors, 'warnings': warnings, 'crs': crs, 'size': size,
-                  'overviews': overviews, 'off': off, 'seen': seen, 'levels': levels}))
+                  'overviews': overviews, 'different': different, 'compared': compared, 'levels': levels}))
 ";
 
 #[test]
-fn a_cog_is_valid_and_each_overview_is_the_zoom_itself() {
+fn a_cog_is_valid_and_each_overview_has_the_tiles_of_its_zoom() {
     let home = home();
     let home = home.path();
     let around = ["--zoom", "0-6", "--bounds=-11,-11,11,11"];
@@ -240,11 +244,11 @@ fn a_cog_is_valid_and_each_overview_is_the_zoom_itself() {
     export(home, "out.tif", &around).done();
     let read = python(home, HELD_AGAINST_TILES);
     assert_eq!((&read["valid"], &read["errors"], &read["warnings"]), (&json!(true), &json!([]), &json!([])), "{read}");
-    assert_eq!((&read["off"], &read["crs"]), (&json!([]), &json!(3857)), "{read}");
-    // At zoom 5 the ground is on two tiles each way, around the corner.
+    assert_eq!((&read["different"], &read["crs"]), (&json!([]), &json!(3857)), "{read}");
+    // At zoom 5 the bounds cover two by two tiles.
     assert_eq!(read["levels"], json!([[6, 1024, 1024], [5, 512, 512]]), "{read}");
-    assert!(read["seen"].as_u64().unwrap() >= 8, "{read}");
-    // A zoom alone is that of the finest picture, of all ground.
+    assert!(read["compared"].as_u64().unwrap() >= 8, "{read}");
+    // A single zoom is that of the full resolution, and without bounds the whole map is exported.
     export(home, "world.tif", &["--zoom", "3"]).done();
     let info = gdalinfo(&home.join("world.tif"));
     assert_eq!((&info["size"], &info["bands"][0]["overviews"][1]["size"]), (&json!([2048, 2048]), &json!([512, 512])));
@@ -292,15 +296,15 @@ fn finished(home: &Path, output: &str) -> [i64; 2] {
 }
 
 #[test]
-fn killed_exports_go_on_and_come_to_the_same_bytes() {
+fn killed_exports_resume_and_write_the_same_bytes() {
     let home = home();
     let home = home.path();
-    // A commit of a block is about 2 KB; a COG of so little ground has the blocks of one zoom.
+    // The commit of a block takes about 2 KB of the log; a COG of bounds this small has the blocks of one zoom.
     for (output, step) in [("out.pmtiles", 6000), ("out.mbtiles", 6000), ("out", 6000), ("out.tif", 2000)] {
         export(home, output, &PINNED).done();
         let whole = all_files(&home.join(output));
         let (mut kills, mut most_tiles) = (0, 0);
-        // Killed once for each block and more, at whatever it is at then.
+        // At least one kill per block, each at an arbitrary moment.
         for kill in 0..8u64 {
             let remove = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             remove(&home.join(output)).unwrap();
@@ -324,7 +328,7 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
                 let blocks_before = blocks;
                 [blocks, tiles] = finished(home, output);
                 most_tiles = most_tiles.max(tiles);
-                // Where the output is written, the journal is being removed.
+                // Once the output is written, the journal is removed.
                 is_written = home.join(output).exists();
                 assert!(blocks >= blocks_before || is_written, "{output}: blocks are lost, killed at {kill}");
             }
@@ -332,7 +336,7 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
             let resumed = format!("; {tiles} were there from before");
             assert!(told.contains(&resumed) == (tiles > 0) || is_written, "{output}: {tiles} tiles: {told}");
             assert!(all_files(&home.join(output)) == whole, "{output}: killed at {kill}");
-            assert!(!home.join(format!(".{output}.part")).exists(), "{output}: something is left behind");
+            assert!(!home.join(format!(".{output}.part")).exists(), "{output}: temporary files are left");
         }
         assert!(kills > 4 && most_tiles > 0, "{output}: only {kills} were killed, after {most_tiles} tiles");
         println!("{output}: {kills} killed, after {most_tiles} tiles at most");
@@ -340,7 +344,7 @@ fn killed_exports_go_on_and_come_to_the_same_bytes() {
 }
 
 #[test]
-fn the_unfinished_export_of_an_older_version_is_started_again() {
+fn an_unfinished_export_of_an_older_version_is_restarted() {
     let home = home();
     let home = home.path();
     export(home, "whole.pmtiles", &PINNED).done();
@@ -358,7 +362,7 @@ fn the_unfinished_export_of_an_older_version_is_started_again() {
 }
 
 #[test]
-fn killed_sums_leave_the_old_file_and_come_to_the_same_bytes() {
+fn killed_exports_of_bins_leave_the_old_file_and_can_be_repeated() {
     let home = home();
     let home = home.path();
     let args = ["export", "spots", "-q", "--zoom", "0-9", "--bins", "out.parquet"];
@@ -393,11 +397,11 @@ fn killed_sums_leave_the_old_file_and_come_to_the_same_bytes() {
 }
 
 #[test]
-fn what_is_finished_of_something_else_is_not_gone_on_with() {
+fn an_unfinished_export_of_another_style_or_version_is_not_resumed() {
     let home = home();
     let home = home.path();
     export(home, "other.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    // As if it had been killed at its end.
+    // Leaves an unfinished export behind: the limit of the file size makes it fail at its end.
     let leave = |more: &[&str]| {
         let script = "trap '' XFSZ; ulimit -f 40; exec \"$KILN\" export spots -o out.pmtiles \"$@\"";
         let run = Command::new("sh")
@@ -413,7 +417,7 @@ fn what_is_finished_of_something_else_is_not_gone_on_with() {
     assert!(!told.contains("from before"), "{told}");
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert!(read("out.pmtiles") == read("other.pmtiles"));
-    // Other points are something else, too.
+    // Changed points prevent resumption, too.
     leave(&["--zoom", "0-2", "--scheme", "viridis"]);
     kiln(home, ["import", "points.csv", "--layer", "spots", "--append"]).done();
     let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
@@ -421,7 +425,7 @@ fn what_is_finished_of_something_else_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
+fn a_full_disk_is_reported_keeps_the_old_file_and_the_export_can_be_resumed() {
     let home = home();
     let home = home.path();
     let Some(_disk) = SmallDisk::mount(&home.join("disk"), 1024) else {
@@ -449,7 +453,7 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
         let path = home.join(output);
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
     }
-    // Sums begin anew: nothing but the old file is left.
+    // An export of bins starts over: only the old file is left.
     fs::write(home.join("disk/out.parquet"), "old").unwrap();
     let names = || {
         let names = fs::read_dir(home.join("disk")).unwrap().map(|entry| entry.unwrap().file_name());
@@ -466,7 +470,7 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_in_a_line() {
+fn invalid_exports_are_rejected_in_one_line() {
     let home = home();
     let home = home.path();
     export(home, "out.gpkg", &["--zoom", "1"]).failed(2, &["--output", ".gpkg", ".pmtiles"]);
@@ -480,7 +484,7 @@ fn what_cannot_be_is_refused_in_a_line() {
     fs::write(home.join("mine/photo.png"), "x").unwrap();
     export(home, "mine", &["--zoom", "1"]).failed(2, &["--output", "mine", "something else"]);
     export(home, "mine.pmtiles", &["--zoom", "1"]).done();
-    // An earlier export is replaced, whatever it was, but not what somebody put into it.
+    // An earlier export is replaced, unless other files were added to its folder.
     export(home, "ours", &["--zoom", "0-2"]).done();
     fs::write(home.join("ours/index.html"), "mine").unwrap();
     export(home, "ours", &["--zoom", "1"]).failed(2, &["--output", "something else"]);
@@ -493,7 +497,7 @@ fn what_cannot_be_is_refused_in_a_line() {
 }
 
 #[test]
-fn pyarrow_reads_the_sums_of_a_layer_and_they_add_up_at_every_zoom() {
+fn pyarrow_reads_bins_that_sum_up_to_the_layer_at_every_zoom() {
     let home = home();
     let home = home.path();
     let sums = |subject: &[&str], output: &str, more: &[&str]| {
@@ -515,13 +519,13 @@ fn pyarrow_reads_the_sums_of_a_layer_and_they_add_up_at_every_zoom() {
         assert_eq!((zoom["count_sum"].as_i64(), zoom["weight_sum"].as_f64()), (Some(602), Some(f64::from(weight))));
     }
     assert!(zooms.windows(2).all(|pair| pair[0]["lon_count"].as_i64() <= pair[1]["lon_count"].as_i64()));
-    // A cell of zoom 4 is a 4096th of the world wide, and the center of one is no further than half of that.
+    // A cell of zoom 4 has 1/4096 of the width of the world, and the point is within half a cell of its center.
     let far = &read["far"][0];
     let [lon, lat, width] = ["lon", "lat", "width_deg"].map(|name| far[name].as_f64().unwrap());
     assert!((width - 360.0 / 4096.0).abs() < 1e-12 && (lon - 179.99).abs() <= width / 2.0, "{far}");
     assert!((lat + 40.0).abs() <= width / 2.0 && far["weight"] == 5.0, "{far}");
 
-    // The file, summed up by itself, comes to the same bytes, whatever the threads.
+    // The bins of the file are the same bytes, at any number of threads.
     sums(&["points.csv"], "b.parquet", &["--zoom", "1-4", "--threads", "1"]);
     assert_eq!(fs::read(home.join("a.parquet")).unwrap(), fs::read(home.join("b.parquet")).unwrap());
     let told = sums(&["spots"], "c.parquet", &["--zoom", "3", "--bounds=170,-50,-100,70"]);

@@ -1,4 +1,4 @@
-//! Pictures with a place on the earth, read back by GDAL.
+//! GeoTIFF files, read back by GDAL.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,7 +9,7 @@ use kiln::encode::geotiff::{Crs, GeoReference, write_colors, write_density};
 use kiln::raster::Grid;
 use serde_json::{Value, json};
 
-/// What `gdalinfo` says of a file; needs the package `gdal-bin`.
+/// The output of `gdalinfo` for a file; needs the package `gdal-bin`.
 pub(crate) fn gdalinfo(path: &Path) -> Value {
     let run = Command::new("gdalinfo").args(["-json", "-stats"]).arg(path).output();
     let output =
@@ -51,14 +51,14 @@ const REFERENCES: [(GeoReference, Option<u64>); 3] = [
     (GeoReference { crs: Crs::Plane, west: -3.0, north: 40.0, pixel_width: 0.25, pixel_height: 0.5 }, None),
 ];
 
-/// Less than a tile, no whole number of tiles, and many tiles.
+/// Smaller than a tile, not a multiple of the tile size, and many tiles.
 const SHAPES: [(usize, usize); 3] = [(1, 1), (300, 517), (1500, 1000)];
 
 fn assert_placed(info: &Value, reference: &GeoReference, epsg: Option<u64>, (width, height): (usize, usize)) {
     assert_eq!(info["size"], json!([width, height]));
     let GeoReference { west, north, pixel_width, pixel_height, .. } = *reference;
     assert_eq!(info["geoTransform"], json!([west, pixel_width, 0.0, north, 0.0, -pixel_height]));
-    // Where GDAL finds no ground it does not say it, but means it.
+    // Without a reference system GDAL does not report `Area`, although it is the default.
     assert_eq!(info["metadata"][""]["AREA_OR_POINT"].as_str(), epsg.map(|_| "Area"));
     assert_eq!(info["metadata"]["IMAGE_STRUCTURE"]["COMPRESSION"], "DEFLATE");
 
@@ -78,7 +78,7 @@ fn assert_placed(info: &Value, reference: &GeoReference, epsg: Option<u64>, (wid
 }
 
 #[test]
-fn density_is_where_and_what_gdal_says() {
+fn gdal_reads_the_density_and_its_georeference() {
     let folder = tempfile::tempdir().unwrap();
     for (width, height) in SHAPES {
         let mut density = Grid::filled(width, height, 0.0);
@@ -106,7 +106,7 @@ fn density_is_where_and_what_gdal_says() {
 }
 
 #[test]
-fn a_nodata_value_is_left_out_of_statistics() {
+fn gdal_excludes_the_nodata_value_from_statistics() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("zero.tif");
     let density = Grid::from_cells(3, 2, vec![0.0, 2.5, 0.0, 4.0, 0.0, 8.5]).unwrap();
@@ -117,7 +117,7 @@ fn a_nodata_value_is_left_out_of_statistics() {
 }
 
 #[test]
-fn colors_are_four_bands_with_alpha() {
+fn gdal_reads_colors_as_four_bands_with_alpha() {
     let folder = tempfile::tempdir().unwrap();
     let palette: [[u8; 4]; 256] = std::array::from_fn(|i| [i as u8, 255 - i as u8, (i * 7) as u8, (i / 2) as u8]);
     for (width, height) in SHAPES {

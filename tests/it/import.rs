@@ -1,4 +1,4 @@
-//! Somebody keeps layers on the disk.
+//! Commands that import, list, compact, expire and drop stored layers.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::kiln::{Run, data, kiln, kiln_with_env, kiln_with_input};
 use crate::server::eventually;
 
-/// What `kiln layer NAME --json` says.
+/// The output of `kiln layer NAME --json --verify`.
 pub(crate) fn layer(home: &Path, name: &str) -> Value {
     let run = kiln(home, ["layer", name, "--json", "--verify"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -22,7 +22,7 @@ fn printed(run: Run) -> String {
     String::from_utf8(run.stdout).unwrap()
 }
 
-/// Everything in the store, hidden files too.
+/// The paths of all files in the store, including hidden ones.
 pub(crate) fn files(home: &Path) -> Vec<String> {
     fn walk(folder: &Path, within: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -40,7 +40,7 @@ pub(crate) fn files(home: &Path) -> Vec<String> {
     found
 }
 
-/// Rows of a CSV file, each weighing 2, a minute and a turn of the categories apart.
+/// CSV text of `count` rows with a weight of 2, times one minute apart, and three categories in turn.
 fn rows(count: usize) -> String {
     let mut text = String::from("lon,lat,weight,time,kind\n");
     for i in 0..count {
@@ -52,7 +52,7 @@ fn rows(count: usize) -> String {
 }
 
 #[test]
-fn a_layer_comes_grows_and_goes() {
+fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), rows(6000)).unwrap();
@@ -103,11 +103,11 @@ fn a_layer_comes_grows_and_goes() {
     assert_eq!(layer(home, "stops")["points"], 12_000);
     let text = printed(kiln(home, ["layer", "stops", "--verify"]));
     for line in ["points      12,000", "keep        30d", "verified    all files are as they were written"] {
-        assert!(text.lines().any(|there| there == line), "{line}: {text}");
+        assert!(text.lines().any(|printed| printed == line), "{line}: {text}");
     }
 
     assert!(kiln(home, ["expire", "stops", "--older-than", "36500d"]).done().contains("removed 0 points"));
-    // All of its points are from years ago.
+    // All points are years old.
     let told = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
     assert!(told.contains("stops: removed 12,000 points of before ") && told.contains(", 0 stay"), "{told}");
     assert_eq!(layer(home, "stops")["points"], 0);
@@ -120,7 +120,7 @@ fn a_layer_comes_grows_and_goes() {
 }
 
 #[test]
-fn some_points_expire_and_those_without_a_time_stay() {
+fn old_points_expire_and_points_without_a_time_are_kept() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let rows = "lon,lat,time\n1,1,1999-01-01\n2,2,2999-01-01\n3,3,\n4,4,2001-01-01\n";
@@ -134,7 +134,7 @@ fn some_points_expire_and_those_without_a_time_stay() {
 }
 
 #[test]
-fn many_files_are_one_change() {
+fn an_import_of_several_files_is_one_commit() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::create_dir(home.join("data")).unwrap();
@@ -149,7 +149,7 @@ fn many_files_are_one_change() {
     assert!(import(&["c.json", "data/?.csv", "-"], "all").done().contains("read 6 rows, added 6 points to all"));
     let version = |layer: &Value| layer["version"].as_str().unwrap().rsplit_once('-').unwrap().1.to_owned();
     assert_eq!(version(&layer(home, "all")), "1");
-    // One that cannot be read, and none of them counts.
+    // If one file cannot be read, none is imported.
     fs::write(home.join("data/z.csv"), "name,height\na,b\n").unwrap();
     let before = files(home);
     import(&["data/?.csv"], "none").failed(1, &["data/z.csv"]);
@@ -161,7 +161,7 @@ fn many_files_are_one_change() {
 }
 
 #[test]
-fn rows_are_chosen_and_what_is_left_out_is_told() {
+fn rows_are_filtered_and_omitted_rows_are_reported() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let text = "a,b,pop,day,sort\n1,50,3,2024-05-01,x\n2,89,1,2024-05-01,x\n3,50,1,2024-05-02,y\n4,95,1,2024-05-01,x\n5,nan?,1,,x\n";
@@ -182,7 +182,7 @@ fn rows_are_chosen_and_what_is_left_out_is_told() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_and_changes_nothing() {
+fn invalid_commands_are_rejected_and_change_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -244,7 +244,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn an_input_without_rows_can_be_appended_but_makes_no_layer() {
+fn an_input_without_rows_can_be_appended_but_creates_no_layer() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -264,18 +264,18 @@ fn an_input_without_rows_can_be_appended_but_makes_no_layer() {
         kiln(home, ["import", file, "--layer", "new"]).failed(1, &[file, "no rows"]);
     }
     assert!(kiln(home, ["import", "head.csv", "none.json", "--layer", "daily", "--append"]).done().contains("nothing"));
-    // Rows of which none is a point are a failure, and so is a file without a byte: whatever writes it has failed.
+    // An input without a valid row is an error, and so is an empty file: the program that wrote it has failed.
     kiln(home, ["import", "bad.csv", "--layer", "daily", "--append"]).failed(1, &["bad.csv", "none of the 1 rows"]);
     kiln(home, ["import", "none.csv", "--layer", "daily", "--append"]).failed(1, &["none.csv", "nothing in it"]);
     kiln(home, ["import", "a.csv", "--layer", "daily", "--append", "--start", "2024"]).failed(1, &["a.csv"]);
     assert_eq!((files(home), layer(home, "daily")), before);
-    // What is said of the layer holds all the same.
+    // The description of the layer is updated nevertheless.
     kiln(home, ["import", "head.csv", "--layer", "daily", "--append", "--title", "Daily"]).done();
     assert_eq!((&layer(home, "daily")["title"], &layer(home, "daily")["points"]), (&"Daily".into(), &1.into()));
 }
 
 #[test]
-fn the_store_is_where_one_says() {
+fn the_store_folder_is_set_by_flag_variable_or_file() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -301,7 +301,7 @@ fn the_store_is_where_one_says() {
 
 #[cfg(unix)]
 #[test]
-fn an_import_that_is_asked_to_stop_leaves_everything_as_it_was() {
+fn an_interrupted_import_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -324,7 +324,7 @@ fn an_import_that_is_asked_to_stop_leaves_everything_as_it_was() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        eventually("the import is at work", || files(home).len() > before.0.len());
+        eventually("the import is running", || files(home).len() > before.0.len());
         assert!(
             Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success()
         );
@@ -337,7 +337,7 @@ fn an_import_that_is_asked_to_stop_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn what_is_damaged_is_named_and_can_be_dropped() {
+fn damaged_layers_are_reported_and_can_be_dropped() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), rows(100)).unwrap();

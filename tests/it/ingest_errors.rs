@@ -1,4 +1,4 @@
-//! What somebody may not write, and what cannot be read.
+//! Rejected write requests: invalid descriptions, unreadable bodies, missing authorization.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use crate::ingest::{csv, server};
 use crate::server::{Server, eventually};
 
 #[test]
-fn layers_have_names_and_descriptions_that_make_sense() {
+fn invalid_layer_names_and_descriptions_are_rejected() {
     let server = server("");
     for name in ["catalog", "overlays", "_", "a.b", "a%20b", "%C3%A4", &"x".repeat(65)] {
         let reply = server.put(name, &json!({}));
@@ -36,7 +36,7 @@ fn layers_have_names_and_descriptions_that_make_sense() {
 }
 
 #[test]
-fn a_body_that_cannot_be_read_adds_nothing() {
+fn an_unreadable_body_adds_nothing() {
     let server = server("[limits]\ningest_body = \"20KiB\"\ningest_points = 500\n");
     server.put("some", &json!({})).ok(201);
     let typed = |media_type: &str, body: &str| server.points("some", media_type, body);
@@ -56,7 +56,7 @@ fn a_body_that_cannot_be_read_adds_nothing() {
     let packed = zstd(csv(100).as_bytes());
     with(&[("content-encoding", "zstd")], &packed[..packed.len() - 5]).refused(400, &["decompressed"]);
     with(&[("content-encoding", "zstd")], &zstd(&packed)).refused(400, &["packed twice"]);
-    // Little that becomes much counts by what it becomes, whether or not it says that it is packed.
+    // Compressed bodies count by their decompressed size, with or without a Content-Encoding header.
     let bomb = zstd(format!("lon,lat\n{}", "1,2\n".repeat(1 << 20)).as_bytes());
     assert!(bomb.len() < 20_000);
     with(&[("content-encoding", "zstd")], &bomb).refused(413, &["limits.ingest_body"]);
@@ -73,7 +73,7 @@ fn a_body_that_cannot_be_read_adds_nothing() {
 }
 
 #[test]
-fn a_body_that_is_cut_off_adds_nothing() {
+fn a_truncated_body_adds_nothing() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let text = csv(200_000);
@@ -90,14 +90,14 @@ fn a_body_that_is_cut_off_adds_nothing() {
             drop(stream);
         }
     }
-    eventually("nobody works any more", || server.metric("kiln_ingest_working ") == 0);
-    // The request of the metric itself is one of a connection of its own.
-    eventually("their connections are gone", || server.metric("kiln_connections ") <= 1);
+    eventually("no request is in progress", || server.metric("kiln_ingest_working ") == 0);
+    // The request for the metrics has a connection of its own.
+    eventually("the connections are closed", || server.metric("kiln_connections ") <= 1);
     assert_eq!(server.totals("some").0, 0);
 }
 
 #[test]
-fn only_who_has_the_token_writes() {
+fn writing_requires_the_token() {
     let server = server("[server]\ntoken = \"s3cret\"\n");
     let put = |headers: &[(&str, &str)]| server.send("PUT", "/some", headers, b"");
     let none = put(&[]);
@@ -111,7 +111,7 @@ fn only_who_has_the_token_writes() {
     server.send("DELETE", "/some", &[], b"").refused(401, &[]);
     let token = ("authorization", "Bearer s3cret");
     put(&[token]).ok(201);
-    // With the token, pages of elsewhere and proxies may write as well.
+    // With the token, cross-origin and proxied requests may write as well.
     let page = [token, ("origin", "https://maps.example"), ("x-forwarded-for", "192.0.2.1")];
     server.send("POST", "/some/points", &page, csv(5).as_bytes()).ok(200);
     assert_eq!(server.totals("some").0, 5);
@@ -127,7 +127,7 @@ fn only_who_has_the_token_writes() {
 }
 
 #[test]
-fn without_a_token_only_this_machine_writes() {
+fn without_a_token_only_local_clients_may_write() {
     let here = server("");
     here.send("PUT", "/some", &[("origin", "https://evil.example")], b"").refused(403, &["server.token"]);
     here.send("PUT", "/some", &[("x-forwarded-for", "192.0.2.1")], b"").refused(403, &["proxy"]);
@@ -145,7 +145,7 @@ fn without_a_token_only_this_machine_writes() {
 }
 
 #[test]
-fn a_message_names_the_parameter_and_no_flag() {
+fn error_messages_name_parameters_and_no_flags() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let post = |query: &str, body: &str| server.send("POST", &format!("/some/points?{query}"), &[], body.as_bytes());
@@ -167,7 +167,7 @@ fn a_message_names_the_parameter_and_no_flag() {
             reply.refused(400, words);
         }
     }
-    // Two servers start before there is a store; the first to write claims it.
+    // Two servers start before the store exists. The first to write locks it.
     let home = tempfile::tempdir().unwrap();
     let store = home.path().join("store");
     let [first, second] = [0, 1].map(|_| Server::with(&["--store", store.to_str().unwrap()], ""));

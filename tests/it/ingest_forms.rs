@@ -1,4 +1,4 @@
-//! Browsers and tools upload files: as forms, and under the media types that they know.
+//! Files uploaded by multipart forms, and the media types that browsers and tools send.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::server::{Reply, Server};
 
 const BOUNDARY: &str = "----WebKitFormBoundaryx7";
 
-/// A part of a form: what stands behind `form-data; `, its content type if it has one, and its content.
+/// A part of a form: the text after `form-data; `, the content type (empty if there is none), and the content.
 type Part<'p> = (&'p str, &'p str, &'p [u8]);
 
 fn form(parts: &[Part<'_>]) -> Vec<u8> {
@@ -33,7 +33,7 @@ fn post(server: &Server, path: &str, headers: &[(&str, &str)], parts: &[Part<'_>
 }
 
 #[test]
-fn the_files_of_a_form_are_one_change() {
+fn the_files_of_a_form_are_one_commit() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let parquet = std::fs::read(data("cities.parquet")).unwrap();
@@ -59,13 +59,17 @@ fn the_files_of_a_form_are_one_change() {
     );
     let reply = reply.ok(200).json();
     assert_eq!((&reply["accepted"], &reply["rejected"]), (&json!(10 + 3 + 20 + 135_233 + 1 + 2 + 2 + 1), &json!(2)));
-    let rejected: Vec<(&Value, &Value)> =
-        reply["rejections"].as_array().unwrap().iter().map(|told| (&told["file"], &told["row"])).collect();
+    let rejected: Vec<(&Value, &Value)> = reply["rejections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rejection| (&rejection["file"], &rejection["row"]))
+        .collect();
     assert_eq!(rejected, [(&json!("f.txt"), &json!(2)), (&json!("f.txt"), &json!(4))]);
     assert_eq!(server.metric("kiln_layer_commits{layer=\"some\"} "), 1);
     assert_eq!(server.get("/some/statistics?zoom=0").ok(200).json()["points"], reply["accepted"]);
 
-    // A file that cannot be read adds none of the others either.
+    // If one file cannot be read, none is added.
     let good = ("name=\"a\"; filename=\"good.csv\"", "text/csv", csv(10));
     let good: Part<'_> = (good.0, good.1, good.2.as_bytes());
     for (bad, status, words) in [
@@ -110,7 +114,7 @@ fn fields_before_the_files_are_parameters() {
 }
 
 #[test]
-fn the_limits_hold_for_all_files_together() {
+fn limits_apply_to_all_files_of_a_form_together() {
     let server = server("[limits]\ningest_body = \"20KiB\"\ningest_points = 500\n");
     server.put("some", &json!({})).ok(201);
     let name = "name=\"file\"; filename=\"a.csv\"";
@@ -120,7 +124,7 @@ fn the_limits_hold_for_all_files_together() {
     let blank = format!("lon,lat\n1,2\n{}", " ".repeat(9000));
     post(&server, "/some/points", &[], &[(name, "", blank.as_bytes()); 2]).ok(200);
     post(&server, "/some/points", &[], &[(name, "", blank.as_bytes()); 3]).refused(413, &["limits.ingest_body"]);
-    // Little that becomes much counts by what it becomes.
+    // Compressed files count by their decompressed size.
     let bomb = gzip(format!("lon,lat\n{}", "1,2\n".repeat(1 << 17)));
     assert!(bomb.len() < 20_000);
     post(&server, "/some/points", &[], &[(name, "application/gzip", &bomb)]).refused(413, &["limits.ingest_body"]);
@@ -130,7 +134,7 @@ fn the_limits_hold_for_all_files_together() {
 }
 
 #[test]
-fn a_form_that_is_broken_or_compressed_adds_nothing() {
+fn a_malformed_or_compressed_form_adds_nothing() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let whole = form(&[("name=\"file\"; filename=\"a.csv\"", "text/csv", csv(1000).as_bytes())]);
@@ -146,7 +150,7 @@ fn a_form_that_is_broken_or_compressed_adds_nothing() {
     for length in [0, 20, 100, 2000, whole.len() - 10] {
         send(&typed, &[], &whole[..length]).refused(400, &["form"]);
     }
-    // What has no end is not kept in memory.
+    // Preambles and headers without an end are not buffered.
     let preamble = vec![b'x'; 3_000_000];
     let endless = format!("--{BOUNDARY}\r\nX: {}", "x".repeat(3_000_000));
     for body in [&preamble[..], endless.as_bytes()] {
@@ -157,7 +161,7 @@ fn a_form_that_is_broken_or_compressed_adds_nothing() {
 }
 
 #[test]
-fn a_form_that_comes_again_under_its_key_is_counted_once_whatever_its_boundary() {
+fn a_form_repeated_with_its_key_counts_once_whatever_its_boundary() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let key = ("idempotency-key", "7f3a");
@@ -176,7 +180,7 @@ fn a_form_that_comes_again_under_its_key_is_counted_once_whatever_its_boundary()
 }
 
 #[test]
-fn media_types_that_browsers_and_tools_send_are_read() {
+fn media_types_that_browsers_and_tools_send_are_accepted() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let geojson =
@@ -205,7 +209,7 @@ fn media_types_that_browsers_and_tools_send_are_read() {
     }
     let zstd = zstd::encode_all(csv(3).as_bytes(), 1).unwrap();
     assert_eq!(server.points("some", "application/zstd", zstd).ok(200).json()["accepted"], 3);
-    // A workbook is no CSV, whatever it is called.
+    // An Excel workbook is rejected, even under a media type that is used for CSV files.
     server
         .points("some", "application/vnd.ms-excel", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0")
         .refused(400, &["neither"]);

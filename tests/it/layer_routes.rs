@@ -1,16 +1,16 @@
-//! What a map asks of a layer beside its pictures.
+//! Routes of a layer besides pictures: TileJSON, points, values at a position, statistics.
 
 use serde_json::{Value, json};
 
 use crate::server::{Reply, Server};
 
-/// The path and query of an absolute address of this server.
+/// The path and query of an absolute URL of this server.
 fn path_of<'a>(url: &'a Value, server: &str) -> &'a str {
     let url = url.as_str().unwrap();
     url.strip_prefix(server).unwrap_or_else(|| panic!("{url} does not begin with {server}"))
 }
 
-/// The address of a tile, as a client makes it of the template.
+/// The URL of a tile, filled into the template as clients do.
 fn tile_of(template: &str, [z, x, y]: [u32; 3]) -> String {
     let filled = template.replace("{z}", &z.to_string()).replace("{x}", &x.to_string());
     let filled = filled.replace("{y}", &y.to_string());
@@ -18,7 +18,7 @@ fn tile_of(template: &str, [z, x, y]: [u32; 3]) -> String {
     filled
 }
 
-/// A server of a few stops, with categories and times.
+/// A server with a layer of a few stops, which have categories and times.
 fn stops(config: &str) -> Server {
     let home = tempfile::tempdir().unwrap();
     let rows = "lon,lat,boardings,kind,time\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01T12:30:00Z\n\
@@ -29,7 +29,7 @@ fn stops(config: &str) -> Server {
     Server::at(home, &[])
 }
 
-/// A server of a floor plan.
+/// A server with a layer on a plane.
 fn desks() -> Server {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
@@ -39,7 +39,7 @@ fn desks() -> Server {
 }
 
 #[test]
-fn tile_json_leads_to_tiles_and_legends() {
+fn tilejson_links_to_tiles_and_legends() {
     let server = Server::start();
     let reply = server.get("/cities").ok(200);
     assert_eq!(reply.header("content-type"), Some("application/json"));
@@ -75,7 +75,7 @@ fn tile_json_leads_to_tiles_and_legends() {
 }
 
 #[test]
-fn tile_json_carries_the_style_that_it_is_asked_for() {
+fn tilejson_contains_the_requested_style() {
     let server = stops("");
     let host = format!("http://{}", server.address());
     let asked = "gradient=transparent,blue,lime%2060%25,red&radius=30&opacity=50%25&agg=count&size=512\
@@ -90,7 +90,7 @@ fn tile_json_carries_the_style_that_it_is_asked_for() {
     assert_eq!(of_template.body, server.get(&format!("/stops/{z}/{x}/{y}.png?{asked}")).ok(200).body);
     let legend = server.get(path_of(&told["kiln"]["legend_json"], &host)).ok(200).json();
     assert_eq!(legend["span"], json!({"vmin": 0.0, "vmax": 2.5, "unit": "points per km² at 59°N", "curve": "linear"}));
-    // A deeper map is needed for half the size.
+    // Tiles of half the size need one zoom more.
     let zoom = |query: &str| server.get(&format!("/stops?{query}")).ok(200).json()["center"][2].as_u64().unwrap();
     assert_eq!(zoom("size=256"), zoom("size=512") + 1);
 
@@ -111,7 +111,7 @@ fn tile_json_carries_the_style_that_it_is_asked_for() {
 }
 
 #[test]
-fn tile_json_knows_where_tiles_show_anything() {
+fn tilejson_bounds_contain_every_tile_that_is_not_empty() {
     let server = stops("");
     let told = server.get("/stops?radius=40").ok(200).json();
     let [west, south, east, north]: [f64; 4] = serde_json::from_value(told["bounds"].clone()).unwrap();
@@ -119,7 +119,7 @@ fn tile_json_knows_where_tiles_show_anything() {
     assert!(west < 18.0 && east > 18.2 && south < 59.3 && north > 59.5, "{told}");
     assert!((lon - 18.1).abs() < 1e-6 && (lat - 59.4).abs() < 0.01, "{told}");
     assert_eq!(told["kiln"]["bounds"], json!([[59.3, 18.0], [59.5, 18.2]]));
-    // Two zooms further out than the middle one, all dots are within the bounds.
+    // Two zooms below that of the center, all dots are within the bounds.
     let tiles = 1 << (zoom - 2);
     let column = |lon: f64| ((lon + 180.0) / 360.0 * f64::from(tiles)).floor() as i32;
     let row = |lat: f64| {
@@ -127,18 +127,18 @@ fn tile_json_knows_where_tiles_show_anything() {
         (world * f64::from(tiles)).floor() as i32
     };
     let (columns, rows) = (column(west)..=column(east), row(north)..=row(south));
-    let mut shown = 0;
+    let mut visible = 0;
     for x in columns.start() - 1..=columns.end() + 1 {
         for y in rows.start() - 1..=rows.end() + 1 {
             let tile = server.get(&format!("/stops/{}/{x}/{y}.png?radius=40&vmin=0&vmax=0.000001", zoom - 2)).ok(200);
             let picture = crate::golden::Picture::decode(std::io::Cursor::new(tile.body)).unwrap();
-            let shows = picture.pixels.chunks(4).any(|pixel| pixel[3] > 0);
-            assert!(!shows || columns.contains(&x) && rows.contains(&y), "{x}/{y} shows a dot");
-            shown += u32::from(shows);
+            let is_visible = picture.pixels.chunks(4).any(|pixel| pixel[3] > 0);
+            assert!(!is_visible || columns.contains(&x) && rows.contains(&y), "{x}/{y} shows a dot");
+            visible += u32::from(is_visible);
         }
     }
-    assert!(shown > 0);
-    // A radius on the ground fits so many zooms.
+    assert!(visible > 0);
+    // A radius in kilometers limits the maximum zoom.
     let deep = server.get("/stops?radius=10km").ok(200).json();
     let maxzoom = deep["maxzoom"].as_u64().unwrap();
     assert!((5..20).contains(&maxzoom), "{deep}");
@@ -148,7 +148,7 @@ fn tile_json_knows_where_tiles_show_anything() {
 }
 
 #[test]
-fn addresses_are_absolute_and_proxies_are_not_believed() {
+fn urls_are_absolute_and_untrusted_proxy_headers_are_ignored() {
     let server = stops("");
     let from = |host: &str| {
         server.get_from(host, "/stops", &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https")])
@@ -166,7 +166,7 @@ fn addresses_are_absolute_and_proxies_are_not_believed() {
 }
 
 #[test]
-fn the_servers_own_pages_are_no_layers() {
+fn reserved_paths_are_not_layers() {
     let server = Server::start();
     for page in ["/docs", "/catalog", "/health", "/openapi.json", "/favicon.ico", "/_/metrics"] {
         assert!(server.get(page).ok(200).header("content-type").is_some(), "{page}");
@@ -177,7 +177,7 @@ fn the_servers_own_pages_are_no_layers() {
 }
 
 #[test]
-fn points_come_as_each_client_wants_them() {
+fn points_are_returned_in_the_requested_format() {
     let server = stops("");
     let whole = server.get("/stops/points").ok(200);
     assert_eq!(whole.header("content-type"), Some("application/geo+json"));
@@ -207,7 +207,7 @@ fn points_come_as_each_client_wants_them() {
     assert_eq!(none, json!({"max": 1.0, "data": [], "total": 0, "truncated": false}));
     assert_eq!(server.get("/stops/points?limit=0").ok(200).json()["features"], json!([]));
 
-    // The client has them already.
+    // The client has the current version.
     let tag = whole.header("etag").unwrap();
     let had = server.send("GET", "/stops/points", &[("if-none-match", tag)], b"").ok(304);
     assert!(had.body.is_empty());
@@ -218,12 +218,12 @@ fn points_come_as_each_client_wants_them() {
 }
 
 #[test]
-fn points_are_capped_openly_and_their_mistakes_told() {
+fn the_number_of_points_is_limited_and_invalid_parameters_are_rejected() {
     let server = Server::with(&[], "[limits]\nanswer_points = 3\n");
     let capped = server.get("/earthquakes/points?format=heat&limit=1000").ok(200).json();
     assert_eq!(capped["points"].as_array().unwrap().len(), 3);
     assert_eq!((&capped["total"], &capped["truncated"]), (&json!(1707), &json!(true)));
-    // Across the antimeridian, longitudes go on beyond 180.
+    // Across the antimeridian, longitudes continue beyond 180°.
     for bounds in ["175,-30,-175,-10", "175,-30,185,-10"] {
         let fiji = server.get(&format!("/earthquakes/points?format=heat&bounds={bounds}")).ok(200).json();
         assert!(fiji["total"].as_u64().unwrap() > 3, "{fiji}");
@@ -252,7 +252,7 @@ fn points_are_capped_openly_and_their_mistakes_told() {
 }
 
 #[test]
-fn a_place_has_the_value_that_its_pixel_shows() {
+fn the_value_at_a_position_is_that_of_its_pixel() {
     let server = stops("");
     let at = |place: &str, query: &str| server.get(&format!("/stops/point/{place}?{query}")).ok(200).json();
     let told = at("18.1,59.4", "z=12&agg=max&radius=10");
@@ -266,7 +266,7 @@ fn a_place_has_the_value_that_its_pixel_shows() {
     assert_eq!((&nothing["value"], &nothing["points"]), (&Value::Null, &json!(0)));
     let nothing = at("18.15,59.4", "z=12&radius=10&true_scale=59");
     assert_eq!((&nothing["value"], &nothing["unit"]), (&json!(0.0), &json!("boardings per km² at 59°N")));
-    // Zoomed out, the three of them are in one place.
+    // At zoom 0 all three stops are within the radius.
     let mean = |told: &Value| told["value"].as_f64().unwrap();
     let far = at("18.1,59.4", "z=0&agg=mean");
     assert!((mean(&far) - 3.0).abs() < 1e-5 && far["points"] == 3, "{far}");
@@ -275,7 +275,7 @@ fn a_place_has_the_value_that_its_pixel_shows() {
     assert_eq!(at("378.1,59.4", "z=3")["value"], at("18.1,59.4", "z=3")["value"]);
     assert_eq!(at("18.1,59.4", "")["z"], server.get("/stops").ok(200).json()["center"][2]);
 
-    // A value is what the tile's colors stand for: with it as the hottest, the pixel is just as hot as can be.
+    // The value is what the tile's colors encode: if it is `vmax`, the pixel has the hottest color.
     let value = at("18.1,59.4", "z=9&radius=30")["value"].as_f64().unwrap();
     let pixel = |vmax: f64| {
         let world = 0.5 - 59.4_f64.to_radians().tan().asinh() / std::f64::consts::TAU;
@@ -289,14 +289,14 @@ fn a_place_has_the_value_that_its_pixel_shows() {
     };
     assert_eq!(pixel(value), 255);
     assert!((126..=129).contains(&pixel(2.0 * value)), "{}", pixel(2.0 * value));
-    // What says only how values become colors changes nothing.
+    // Parameters that only map values to colors do not change the value.
     for more in ["vmin=1000&curve=log", "vmax=-5", "scheme=fire&opacity=0.5", "normalize=max"] {
         assert_eq!(at("18.1,59.4", &format!("z=9&radius=30&{more}"))["value"], value, "{more}");
     }
 }
 
 #[test]
-fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
+fn invalid_positions_zooms_and_styles_are_rejected() {
     let server = stops("");
     for (path, words) in [
         ("18.1,86?z=3", ["lat", "`86`"]),
@@ -321,10 +321,10 @@ fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
 }
 
 #[test]
-fn a_place_has_the_categories_of_the_points_around() {
+fn the_categories_at_a_position_are_those_of_nearby_points() {
     let server = stops("");
     let at = |query: &str| server.get(&format!("/stops/point/18.1,59.4?{query}")).ok(200).json();
-    // At zoom 0 all of them are near; at zoom 12 the one that is there.
+    // At zoom 0 all stops are within the radius; at zoom 12, only one.
     assert_eq!(
         at("z=0&categories=5")["categories"],
         json!([{"name": "bus", "points": 2}, {"name": "tram", "points": 1}])
@@ -339,7 +339,7 @@ fn a_place_has_the_categories_of_the_points_around() {
 }
 
 #[test]
-fn the_values_of_any_bounds_are_a_geotiff() {
+fn the_values_within_bounds_are_returned_as_a_geotiff() {
     let server = Server::start();
     let address = "/cities/bbox/-12,35,32,60/400x300.tif?agg=count";
     let reply = server.get(address).ok(200);
@@ -355,7 +355,7 @@ fn the_values_of_any_bounds_are_a_geotiff() {
     assert!((corner[0] - west_m).abs() < 1.0, "{corner:?}");
     let band = &known["bands"][0];
     assert_eq!(band["type"], "Float32");
-    // Each pixel has its share of the points, so that they add up to those there are, but for dots across the edge.
+    // The pixels sum up to the number of points within the bounds, but for dots that cross the edge.
     let sum = band["mean"].as_f64().unwrap() * 400.0 * 300.0;
     let there = server.get("/cities/points?bounds=-12,35,32,60&limit=0").ok(200).json()["total"].as_f64().unwrap();
     assert!((sum / there - 1.0).abs() < 0.02, "{sum} of {there}");
@@ -366,7 +366,7 @@ fn the_values_of_any_bounds_are_a_geotiff() {
 }
 
 #[test]
-fn statistics_tell_what_the_points_amount_to() {
+fn statistics_summarize_points_and_values() {
     let server = stops("");
     let version = server.get("/stops").ok(200).json()["kiln"]["version"].clone();
     let whole = server.get("/stops/statistics?zoom=3").ok(200);
@@ -389,13 +389,13 @@ fn statistics_tell_what_the_points_amount_to() {
         .map(|share| zooms[0]["percentiles"][share].as_f64().unwrap())
         .collect();
     assert!(percentiles.is_sorted() && percentiles[0] > 0.0, "{percentiles:?}");
-    // The colors go up to the 99th percentile, unless asked otherwise.
+    // By default, `vmax` is the 99th percentile.
     assert!((percentiles[6] / legend["span"]["vmax"].as_f64().unwrap() - 1.0).abs() < 0.05, "{percentiles:?}");
     let bars = |zoom: &Value| -> Vec<f64> { serde_json::from_value(zoom["histogram"].clone()).unwrap() };
     let shares = bars(&zooms[0]);
     assert_eq!(shares.len(), 32);
     assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares[0] > 0.5 && shares[31] > 0.0, "{shares:?}");
-    // Nearly all of it lies at the cold end of colors that reach much higher, and a span that is given has bars as well.
+    // With a much higher `vmax`, nearly all pixels are in the first bar. A given span has a histogram as well.
     let wide = server.get("/stops/statistics?zoom=3&vmin=0&vmax=1e9").ok(200).json();
     assert_eq!((&wide["zooms"][0]["vmax"], &wide["zooms"][0]["percentiles"]), (&json!(1e9), &Value::Null));
     assert!((bars(&wide["zooms"][0])[0] - 1.0).abs() < 1e-9, "{wide}");

@@ -1,4 +1,4 @@
-//! What Kiln does for its users, from the outside. One module per thing a user does.
+//! End-to-end tests of the binary, the server and the library. One module per subject.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod animation;

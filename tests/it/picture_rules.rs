@@ -1,4 +1,4 @@
-//! What must be true of every picture, whoever draws it and however.
+//! Properties of every rendered picture.
 
 use kiln::geo::{Bounds, Canvas, Points, Projection, TileCoord};
 use kiln::layer::{Blend, Heatmap, Radius, Style, render};
@@ -18,12 +18,13 @@ fn draw(points: &[Point], canvas: &Canvas, style: &Style, threads: usize) -> Hea
     render(&MemorySource(points), &query, canvas, style, threads).unwrap()
 }
 
-/// A style whose span does not depend on the picture.
+/// A style with a fixed span.
 fn fixed() -> Style {
     Style { vmin: Some(0.0), vmax: Some(0.05), radius: Radius::Pixels(7.0), ..Style::new().unwrap() }
 }
 
-/// Points all over the globe, more of them where it is hard: at the antimeridian, at the poles, on one spot, in one city.
+/// Points all over the globe, with more of them at difficult positions: the antimeridian, the poles, one position, one
+/// city.
 fn points() -> impl Strategy<Value = Vec<Point>> {
     let anywhere = (-180.0..=180.0, -90.0..=90.0);
     let antimeridian = (prop_oneof![-180.0..-177.0, 177.0..=180.0], -80.0..80.0);
@@ -72,10 +73,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn four_quarters_are_the_whole_at_any_number_of_threads(
+    fn four_windows_equal_the_picture_at_any_number_of_threads(
         points in points(), canvas in canvas(), style in style(), split in (0.1f64..0.9, 0.1f64..0.9),
     ) {
-        // The old library's own arithmetic, in f32 from the picture's corner, knows no windows.
+        // On a plane, the classic blend computes in f32 from the picture's corner, as the old library does, so windows
+        // differ.
         prop_assume!(style.blend == Blend::Add || canvas.projection() != Projection::Plane);
         let (width, height) = (canvas.width(), canvas.height());
         let (across, down) = ((f64::from(width) * split.0) as u32, (f64::from(height) * split.1) as u32);
@@ -107,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn every_point_is_drawn_outside_or_rejected(points in points(), canvas in canvas(), broken in 0usize..5) {
+    fn every_point_is_counted_as_drawn_outside_or_rejected(points in points(), canvas in canvas(), broken in 0usize..5) {
         let mut points = points;
         points.extend([(f64::NAN, 0.0, 1.0), (0.0, f64::INFINITY, 1.0), (0.0, 0.0, f32::NAN)].iter().take(broken));
         let heat = draw(&points, &canvas, &fixed(), 2);
@@ -121,7 +123,7 @@ proptest! {
 }
 
 #[test]
-fn tiles_make_the_world() {
+fn tiles_equal_the_picture_of_the_world() {
     let points: Vec<Point> = (0..3000)
         .map(|i| (f64::from(i) * 0.618_034 % 360.0 - 180.0, f64::from(i) * 0.414_214 % 170.0 - 85.0, 1.0))
         .collect();
@@ -137,7 +139,7 @@ fn tiles_make_the_world() {
 }
 
 #[test]
-fn a_dot_reaches_in_from_outside_and_across_the_antimeridian() {
+fn dots_overlap_the_canvas_edge_and_the_antimeridian() {
     let canvas = Canvas::new(Projection::Mercator, Bounds::new(0.0, 0.0, 10.0, 10.0).unwrap(), 100, 100).unwrap();
     let heat = draw(&[(-0.2, 5.0, 1.0)], &canvas, &fixed(), 1);
     assert_eq!((heat.drawn, heat.outside), (1, 0));
@@ -150,7 +152,7 @@ fn a_dot_reaches_in_from_outside_and_across_the_antimeridian() {
 }
 
 #[test]
-fn negative_weights_cool() {
+fn negative_weights_are_subtracted() {
     let canvas = Canvas::new(Projection::Plane, Bounds::new(0.0, 0.0, 40.0, 40.0).unwrap(), 40, 40).unwrap();
     let style = Style { radius: Radius::Pixels(7.0), ..Style::new().unwrap() };
     let heat = draw(&[(10.5, 20.5, 4.0), (30.5, 20.5, -4.0)], &canvas, &style, 1);

@@ -1,4 +1,4 @@
-//! A map is drawn of the points in an area alone.
+//! Pictures of the points within a polygon.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::server::{Reply, Server};
 const TILE: &str = "/stops/8/140/75.png";
 const BBOX: &str = "/stops/bbox/17.5,59,18.5,60/200x200.png";
 
-/// A server of three stops in a row.
+/// A server with a layer of three stops in a row.
 fn stops() -> Server {
     let home = tempfile::tempdir().unwrap();
     let rows = "lon,lat,kind\n18.0,59.3,bus\n18.1,59.4,tram\n18.2,59.5,bus\n";
@@ -21,13 +21,13 @@ fn rectangle(west: f64, south: f64, east: f64, north: f64) -> Value {
     json!({"type": "Polygon", "coordinates": [ring]})
 }
 
-/// Asks for a picture of what lies in `area`, whose colors are fixed.
+/// Requests a picture of the points within `area` with a fixed span.
 fn within(server: &Server, path: &str, area: &Value) -> Reply {
     let path = format!("{path}{}vmin=0&vmax=0.1", if path.contains('?') { '&' } else { '?' });
     server.send("POST", &path, &[("content-type", "application/geo+json")], area.to_string().as_bytes())
 }
 
-/// The share of a picture's pixels that show anything.
+/// The share of visible pixels of a picture.
 fn shown(reply: &Reply) -> f64 {
     assert_eq!(reply.header("content-type"), Some("image/png"), "{reply:?}");
     let picture = Picture::decode(std::io::Cursor::new(&reply.body)).unwrap();
@@ -36,7 +36,7 @@ fn shown(reply: &Reply) -> f64 {
 }
 
 #[test]
-fn only_points_in_the_polygon_are_drawn() {
+fn only_points_within_the_polygon_are_rendered() {
     let server = stops();
     let (first, last) = (rectangle(17.9, 59.2, 18.05, 59.35), rectangle(18.15, 59.45, 18.3, 59.6));
     let both = json!({"type": "MultiPolygon", "coordinates": [first["coordinates"], last["coordinates"]]});
@@ -46,7 +46,7 @@ fn only_points_in_the_polygon_are_drawn() {
         let (one, other, two) = (drawn(&first), drawn(&last), drawn(&both));
         assert!(one.body != other.body && shown(&one) > 0.0 && shown(&two) > shown(&one));
         assert_eq!(drawn(&feature(&first)).body, one.body);
-        // All of them is as without a polygon, a hole takes some away, and a filter others.
+        // A polygon around all points changes nothing. Holes and filters exclude points.
         let all = server.get(&format!("{path}?vmin=0&vmax=0.1")).ok(200);
         assert_eq!(drawn(&rectangle(10.0, 50.0, 30.0, 70.0)).body, all.body);
         let mut ring = rectangle(10.0, 50.0, 30.0, 70.0);
@@ -60,7 +60,7 @@ fn only_points_in_the_polygon_are_drawn() {
         let trams = within(&server, &format!("{path}?category=tram"), &first).ok(200);
         assert!(shown(&trams) == 0.0);
     }
-    // The same area again is the same picture, from memory; a name changes nothing of what it is.
+    // The same polygon is served from the cache.
     let counted = || String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
     let hits = |text: &str| {
         text.lines().find(|line| line.contains("cache_requests_total{outcome=\"Hit\"}")).map(str::to_owned)
@@ -73,7 +73,7 @@ fn only_points_in_the_polygon_are_drawn() {
 }
 
 #[test]
-fn an_overlay_shows_the_points_of_a_polygon() {
+fn an_overlay_shows_only_the_points_within_its_polygon() {
     let server = stops();
     let ask = |more: Value| {
         let mut ask = json!({"layer": "stops", "bounds": [[59, 17], [60, 19]], "size": 64});
@@ -89,14 +89,14 @@ fn an_overlay_shows_the_points_of_a_polygon() {
     assert_eq!(ask(json!({"polygon": area, "category": "bus"})).ok(201).json()["points_drawn"], 1);
     let points = ask(json!({"polygon": area, "png": false})).ok(200).json();
     assert_eq!(points["points"], json!([[59.3, 18.0, 1.0], [59.4, 18.1, 1.0]]));
-    // The legend of a span that depends on the points cannot be asked for by an address alone.
+    // A legend whose span depends on the points has no URL of its own.
     assert_eq!(ask(json!({"polygon": area, "curve": "eqhist"})).ok(201).json()["legend"], Value::Null);
     ask(json!({"polygon": {"type": "Point", "coordinates": [1, 2]}})).refused(400, &["polygon"]);
     ask(json!({"layer": null, "points": [[1, 2]], "polygon": area})).refused(400, &["points", "polygon filter layers"]);
 }
 
 #[test]
-fn what_is_no_polygon_is_refused() {
+fn invalid_polygons_are_rejected() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("stops.csv"), "lon,lat\n18.0,59.3\n").unwrap();
     let layer = |name: &str, more: &str| format!("[layers.{name}]\ninput = \"stops.csv\"\n{more}");
@@ -131,7 +131,7 @@ fn what_is_no_polygon_is_refused() {
         let wrong = within(&server, &format!("{path}?radios=5"), &area);
         wrong.refused(400, &["did you mean radius"]);
         within(&server, &path.replace("stops", "stop"), &area).refused(404, &["stops"]);
-        // What a client says that it has counts for GET alone.
+        // If-None-Match applies to GET only.
         let had = server.send("POST", path, &[("if-none-match", "*")], area.to_string().as_bytes());
         had.ok(200);
     }

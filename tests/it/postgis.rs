@@ -1,4 +1,4 @@
-//! Tables of a PostGIS database as layers, held against a real one.
+//! Layers of PostGIS tables, tested with a real database.
 
 mod cluster;
 mod connections;

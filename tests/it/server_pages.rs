@@ -1,11 +1,11 @@
-//! A newcomer opens the server's pages, and a program its contract.
+//! The server's pages, API description and metrics, and its URLs behind proxies.
 
 use std::collections::BTreeSet;
 
 use crate::server::Server;
 
 #[test]
-fn every_page_and_all_that_it_needs_is_there() {
+fn pages_and_their_assets_are_served() {
     let server = Server::start();
     for page in ["/", "/docs"] {
         let reply = server.get(page).ok(200);
@@ -32,7 +32,7 @@ fn every_page_and_all_that_it_needs_is_there() {
 }
 
 #[test]
-fn the_basemap_of_the_config_is_told_and_may_be_shown() {
+fn the_configured_basemap_is_listed_and_allowed_by_the_content_security_policy() {
     let config = "[page]\nbasemap = \"https://{s}.tiles.example/{z}/{x}/{y}.png\"\nattribution = \"Example Maps\"\n";
     let server = Server::with(&[], config);
     let page = &server.get("/catalog").ok(200).json()["page"];
@@ -47,7 +47,7 @@ fn the_basemap_of_the_config_is_told_and_may_be_shown() {
 }
 
 #[test]
-fn texts_are_packed_and_pictures_are_not() {
+fn texts_are_compressed_and_pictures_are_not() {
     let server = Server::start();
     let gzip = [("accept-encoding", "gzip, br")];
     let page = server.send("GET", "/assets/leaflet.js", &gzip, b"");
@@ -57,7 +57,7 @@ fn texts_are_packed_and_pictures_are_not() {
 }
 
 #[test]
-fn other_sites_may_ask_and_are_told_the_request_id() {
+fn cross_origin_requests_are_allowed_and_get_the_request_id() {
     let server = Server::start();
     let from = [("origin", "https://maps.example"), ("x-request-id", "my-own-id")];
     let reply = server.send("GET", "/catalog", &from, b"").ok(200);
@@ -72,7 +72,7 @@ fn other_sites_may_ask_and_are_told_the_request_id() {
 }
 
 #[test]
-fn the_contract_lists_what_is_answered() {
+fn every_path_of_the_openapi_document_is_routed() {
     let server = Server::start();
     let contract = server.get("/openapi.json").ok(200).json();
     assert!(contract["openapi"].as_str().unwrap().starts_with("3.1"));
@@ -85,7 +85,7 @@ fn the_contract_lists_what_is_answered() {
             .replace("{lon},{lat}", "18.07,59.33")
             .replace("{filename}", "1732158000-67e5504410b1426f9247bb680e5fe0c8.png");
         let reply = server.get(&path);
-        // Whatever comes back is one of what the contract says: nothing here is unknown to the router.
+        // Any documented status may be returned, but the router must know the path.
         assert!(reply.header("x-request-id").is_some(), "{path}");
         let text = String::from_utf8_lossy(&reply.body);
         assert!(!text.contains("no such address"), "{path}: {text}");
@@ -101,7 +101,7 @@ fn the_contract_lists_what_is_answered() {
 }
 
 #[test]
-fn a_prefix_behind_a_proxy_is_in_every_url() {
+fn every_url_begins_with_the_configured_base() {
     let server = Server::with(&["--base-url", "https://maps.example/heat"], "");
     let overlay = server.post("/overlays", &serde_json::json!({"layer": "cities", "size": 64})).ok(201).json();
     assert!(overlay["url"].as_str().unwrap().starts_with("https://maps.example/heat/imgs/"));
@@ -109,7 +109,7 @@ fn a_prefix_behind_a_proxy_is_in_every_url() {
 }
 
 #[test]
-fn what_was_done_is_counted() {
+fn requests_and_renders_are_counted() {
     let server = Server::start();
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
@@ -129,7 +129,7 @@ fn what_was_done_is_counted() {
 }
 
 #[test]
-fn a_trusted_proxy_gives_the_base_of_every_url() {
+fn every_url_begins_with_the_base_that_a_trusted_proxy_forwards() {
     let forwarded = [
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "maps.example"),
@@ -150,7 +150,7 @@ fn a_trusted_proxy_gives_the_base_of_every_url() {
     begins(&server.get_from("kiln:3000", "/cities", &rfc_7239).ok(200).json()["tiles"][0], "https://maps.example/");
     begins(&server.get_from("kiln:3000", "/cities", &[]).ok(200).json()["tiles"][0], "http://kiln:3000/");
 
-    // A picture that exists has the URL by which each client reaches the server.
+    // Each client gets the URL of the same picture relative to its own base.
     let overlay = serde_json::json!({"layer": "cities", "size": 64}).to_string();
     let post = |headers: &[(&str, &str)]| {
         let headers = [headers, &[("content-type", "application/json")]].concat();
@@ -169,7 +169,7 @@ fn a_trusted_proxy_gives_the_base_of_every_url() {
     assert!(query.header("location").unwrap().starts_with(base));
     let token = [&forwarded[..], &[("authorization", "Bearer s3cret")]].concat();
     assert_eq!(server.send("PUT", "/some", &token, b"").ok(201).header("location"), Some(&*format!("{base}some")));
-    // The contract and the pages refer to themselves by relative URLs, which hold behind any prefix.
+    // The OpenAPI document and the pages use relative URLs, which are valid behind any prefix.
     let contract = server.get_from("kiln:3000", "/openapi.json", &forwarded).ok(200).json();
     assert_eq!(contract["servers"][0]["url"], ".");
     assert_eq!(server.get_from("kiln:3000", "/docs/", &forwarded).header("location"), Some("../docs"));

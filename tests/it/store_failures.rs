@@ -1,4 +1,4 @@
-//! What else befalls a store: disks that are full, files that rot, servers that are killed.
+//! Failures of a store: full disks, damaged files, killed servers.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -9,13 +9,13 @@ use std::process::Command;
 use kiln::geo::Points;
 use kiln::store::{Batch, Store};
 
-use crate::import::files;
 use crate::crash_recovery::{add_segments, assert_nothing_stale, state, write_rows};
+use crate::import::files;
 use crate::kiln::kiln;
 use crate::server::Server;
 
 #[test]
-fn a_truncated_and_a_flipped_segment_are_named_and_the_rest_is_served() {
+fn truncated_and_corrupted_segments_are_reported_and_the_others_are_served() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
     write_rows(&folder.join("a.csv"), 2000, 1);
@@ -37,7 +37,7 @@ fn a_truncated_and_a_flipped_segment_are_named_and_the_rest_is_served() {
     assert_eq!(server.get("/worn/statistics").ok(200).json()["points"], 2000);
     let tile = server.get("/worn/0/0/0.png").ok(200);
     assert!(tile.body.starts_with(b"\x89PNG"));
-    // More points come in all the same.
+    // Points can still be added.
     kiln(server.folder(), ["import", "a.csv", "--layer", "worn", "--append"]).done();
     crate::server::eventually("the new points are served", || {
         server.get("/worn/statistics").ok(200).json()["points"] == 4000
@@ -45,7 +45,7 @@ fn a_truncated_and_a_flipped_segment_are_named_and_the_rest_is_served() {
 }
 
 #[test]
-fn a_store_has_one_server_at_a_time() {
+fn a_store_has_one_writing_server_at_a_time() {
     let home = tempfile::tempdir().unwrap();
     write_rows(&home.path().join("a.csv"), 10, 1);
     kiln(home.path(), ["import", "a.csv", "--layer", "shared"]).done();
@@ -59,15 +59,15 @@ fn a_store_has_one_server_at_a_time() {
     let elsewhere = tempfile::tempdir().unwrap();
     let refused = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
     refused.failed(1, &["store", "another server has this store", "--read-only"]);
-    // Who only reads may.
+    // A read-only server may share the store.
     assert_eq!(other(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
-    // It is killed: what it held is free.
+    // A killed server releases its lock.
     drop(first);
     assert_eq!(other(&[]).get("/shared/statistics").ok(200).json()["points"], 10);
 }
 
 #[test]
-fn a_server_sweeps_what_was_left_behind() {
+fn a_server_removes_leftover_files_at_startup() {
     let home = tempfile::tempdir().unwrap();
     write_rows(&home.path().join("a.csv"), 10, 1);
     kiln(home.path(), ["import", "a.csv", "--layer", "kept"]).done();
@@ -84,7 +84,7 @@ fn a_server_sweeps_what_was_left_behind() {
 }
 
 #[test]
-fn a_file_that_may_not_grow_is_told_and_changes_nothing() {
+fn exceeding_the_file_size_limit_is_reported_and_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     write_rows(&home.join("small.csv"), 100, 1);
@@ -110,11 +110,11 @@ fn a_file_that_may_not_grow_is_told_and_changes_nothing() {
     assert_eq!(state(home, "tight"), (20_100, 40_100));
 }
 
-/// A small file system of its own; it goes when this is dropped.
+/// A small tmpfs mount, unmounted on drop.
 pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where one may not mount.
+    /// Returns `None` without permission to mount.
     pub(crate) fn mount(at: &Path, kib: u32) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let size = format!("size={kib}k");
@@ -130,13 +130,13 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-fn a_full_disk_is_told_and_changes_nothing_wherever_it_fills_up() {
+fn a_full_disk_is_reported_and_changes_nothing_whichever_file_it_affects() {
     const DISK_KIB: u32 = 1024;
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let Some(_disk) = SmallDisk::mount(&home.join("store"), DISK_KIB) else {
-        println!("no file system can be mounted here: the limit of a file's size stands for a full disk");
-        a_file_that_may_not_grow_is_told_and_changes_nothing();
+        println!("no file system can be mounted here: the test uses the file size limit instead of a full disk");
+        exceeding_the_file_size_limit_is_reported_and_changes_nothing();
         return;
     };
     write_rows(&home.join("a.csv"), 5000, 1);
@@ -148,16 +148,16 @@ fn a_full_disk_is_told_and_changes_nothing_wherever_it_fills_up() {
         run.failed(1, &["store/", "cannot write: No space left on device"]);
         assert_eq!((files(home), state(home, "full")), before);
     }
-    // A page more each time: the disk fills up in the points, in the bins and in the manifest.
+    // One more free page each time, so that writing fails in the points, the bins and the manifest in turn.
     let store = Store::open(&home.join("store")).unwrap();
     let layer = store.layer("full").unwrap().unwrap();
-    // As many as get bins at once.
+    // Enough points for a segment to get bins at once.
     let places = (0..33_000).map(|i| (f64::from(i % 1000) / 50.0, f64::from(i % 700) / 70.0));
     let (lon, lat): (Vec<f64>, Vec<f64>) = places.unzip();
     let filler = home.join("store/filler");
     let mut failed = BTreeSet::new();
     for pages in 55.. {
-        assert!(pages < 200, "the disk is full for ever: {failed:?}");
+        assert!(pages < 200, "the disk is always full: {failed:?}");
         fs::write(&filler, vec![1; 2 * 1024 * DISK_KIB as usize]).unwrap_err();
         let length = fs::metadata(&filler).unwrap().len();
         fs::File::options().write(true).open(&filler).unwrap().set_len(length - pages * 4096).unwrap();

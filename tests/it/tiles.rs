@@ -1,11 +1,11 @@
-//! A slippy map asks for tiles.
+//! Tiles as a slippy map requests them.
 
 use std::path::Path;
 
 use crate::golden::{Picture, assert_same};
 use crate::server::{Reply, Server};
 
-/// A span and a scale of one's own, as pictures need that are to meet.
+/// A fixed span and true scale, without which adjacent pictures have different colors.
 const FIXED: &str = "vmin=0&vmax=0.5&true_scale=48&scheme=viridis&curve=sqrt";
 
 fn picture(reply: &Reply) -> Picture {
@@ -13,17 +13,17 @@ fn picture(reply: &Reply) -> Picture {
     Picture::decode(std::io::Cursor::new(&reply.body)).unwrap()
 }
 
-/// Latitude of the northern edge of a row of tiles, which are 2^z high.
+/// The latitude of the northern edge of a row of tiles at zoom `z`.
 fn edge_lat(row: i32, z: u32) -> f64 {
     (std::f64::consts::PI * (1.0 - 2.0 * f64::from(row) / f64::from(1 << z))).sinh().atan().to_degrees()
 }
 
-/// Longitude of the western edge of a column of tiles, in any copy of the world.
+/// The longitude of the western edge of a column of tiles, in any copy of the world.
 fn edge_lon(column: i32, z: u32) -> f64 {
     f64::from(column) / f64::from(1 << z) * 360.0 - 180.0
 }
 
-/// Two by two tiles put together; columns come around at the edge of the world.
+/// Two by two tiles in one picture. Columns wrap around at the antimeridian.
 fn mosaic(server: &Server, layer: &str, z: u32, [x, y]: [i32; 2], ending: &str) -> Picture {
     let tile = |x: i32, y: i32| {
         let x = x.rem_euclid(1 << z);
@@ -41,7 +41,7 @@ fn mosaic(server: &Server, layer: &str, z: u32, [x, y]: [i32; 2], ending: &str) 
 }
 
 #[test]
-fn four_tiles_are_one_picture_of_the_same_ground() {
+fn four_tiles_equal_a_picture_of_the_same_bounds() {
     let server = Server::start();
     for (case, layer, z, corner, style) in [
         ("europe", "cities", 4, [8, 4], "radius=12"),
@@ -71,14 +71,14 @@ fn four_tiles_are_one_picture_of_the_same_ground() {
 }
 
 #[test]
-fn a_tile_of_512_is_four_of_the_zoom_below_it() {
+fn a_512_px_tile_equals_four_tiles_of_the_next_zoom() {
     let server = Server::start();
     for dense in ["", "@2x"] {
         let large = picture(&server.get(&format!("/cities/3/4/2{dense}.png?size=512&{FIXED}")).ok(200));
         let four = mosaic(&server, "cities", 4, [8, 4], &format!("{dense}.png?{FIXED}"));
         assert_same(&format!("tiles/512{dense}"), &four, &large);
     }
-    // As many pixels as with @2x, but with dots half as wide.
+    // As many pixels as an @2x tile, but dots half as wide.
     let large = picture(&server.get(&format!("/cities/3/4/2.png?size=512&{FIXED}")).ok(200));
     let dense = picture(&server.get(&format!("/cities/3/4/2@2x.png?{FIXED}")).ok(200));
     assert_eq!((large.width, dense.width), (512, 512));
@@ -86,9 +86,9 @@ fn a_tile_of_512_is_four_of_the_zoom_below_it() {
 }
 
 #[test]
-fn kilometers_and_densities_mean_the_same_in_all_tiles_of_a_layer() {
+fn all_tiles_of_a_layer_have_the_same_true_scale() {
     let server = Server::start();
-    // Without a latitude of true scale, all tiles take the layer's own.
+    // Without the parameter `true_scale`, all tiles use the latitude of the layer.
     let tiles = mosaic(&server, "cities", 5, [16, 9], ".png?radius=60km&vmin=0&vmax=500");
     let catalog = server.get("/catalog").ok(200).json();
     let bounds = &catalog["layers"][0]["bounds"];
@@ -99,7 +99,7 @@ fn kilometers_and_densities_mean_the_same_in_all_tiles_of_a_layer() {
 }
 
 #[test]
-fn tiles_are_cached_here_and_by_their_clients() {
+fn tiles_are_cached_by_the_server_and_by_clients() {
     let server = Server::start();
     let path = "/cities/4/8/5.png?scheme=fire";
     let first = server.get(path).ok(200);
@@ -115,7 +115,7 @@ fn tiles_are_cached_here_and_by_their_clients() {
     let counted = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
     assert!(counted.contains("kiln_cache_requests_total{outcome=\"Miss\"} 1\n"), "{counted}");
     assert!(counted.contains("route=\"/{layer}/{z}/{x}/{y}\",method=\"GET\",status=\"200\"} 2\n"), "{counted}");
-    // Another style, tile, size or ratio is another picture. What is not drawn yet is known to be had, too.
+    // Each style, tile, size and pixel ratio has its own ETag.
     let mut tags = vec![tag.to_owned()];
     for path in [
         "/cities/4/8/5.png?scheme=omg",
@@ -130,12 +130,13 @@ fn tiles_are_cached_here_and_by_their_clients() {
     tags.sort();
     tags.dedup();
     assert_eq!(tags.len(), 6);
+    // ETags are compared before a tile is rendered.
     let restarted = Server::start();
     restarted.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
 }
 
 #[test]
-fn what_names_the_version_may_be_kept_forever() {
+fn tiles_with_the_version_in_their_url_are_immutable() {
     let server = Server::start();
     let catalog = server.get("/catalog").ok(200).json();
     let version = catalog["layers"][0]["version"].as_str().unwrap();
@@ -150,12 +151,12 @@ fn what_names_the_version_may_be_kept_forever() {
     let tag = named.header("etag").unwrap();
     let had = server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
     assert!(had.header("cache-control").unwrap().contains("immutable"));
-    // Pictures of any bounds know no such parameter.
+    // The bbox route has no such parameter.
     server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).refused(400, &["v: there is no such"]);
 }
 
 #[test]
-fn an_empty_tile_is_a_picture_nothing_or_missing() {
+fn an_empty_tile_is_a_picture_or_status_204_or_404() {
     // In the middle of the South Pacific.
     let path = "/cities/6/8/44.png";
     let with = |status: &str| Server::with(&[], &format!("[server]\nempty_tile = {status}\n"));
@@ -177,7 +178,7 @@ fn an_empty_tile_is_a_picture_nothing_or_missing() {
     }
     for server in [nothing, missing] {
         server.get("/cities/6/33/21.png").ok(200);
-        // A background is something to see, and a picture that is not a tile is always one.
+        // A tile with a background is never empty, and a bbox picture is always returned.
         picture(&server.get(&format!("{path}?background=white")).ok(200));
         picture(&server.get("/cities/bbox/-130,-56,-129,-55/32x32.png").ok(200));
         let classic = server.get(&format!("{path}?blend=classic"));
@@ -199,7 +200,7 @@ fn tiles_can_be_filtered() {
 }
 
 #[test]
-fn what_is_no_tile_is_refused_with_what_would_be() {
+fn invalid_tile_requests_are_rejected_with_the_accepted_values() {
     let plan = tempfile::tempdir().unwrap();
     std::fs::write(plan.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
     let config = "[layers.desks]\ninput = \"desks.csv\"\nprojection = \"plane\"\n";
@@ -245,7 +246,7 @@ fn what_is_no_tile_is_refused_with_what_would_be() {
 }
 
 #[test]
-fn tags_outlive_the_server_unless_the_colors_change() {
+fn etags_survive_a_restart_unless_the_colors_change() {
     let home = tempfile::tempdir().unwrap();
     let rows = "lon,lat,weight,category\n18.07,59.33,2,bus\n17.64,59.86,1,tram\n";
     std::fs::write(home.path().join("trips.csv"), rows).unwrap();

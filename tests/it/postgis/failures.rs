@@ -1,4 +1,4 @@
-//! What goes wrong with databases.
+//! Failures of a database: outages, denied access, changed tables, timeouts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,7 +10,7 @@ const STOPS: &str = "CREATE TABLE stops (geom geometry(Point, 4326));
     INSERT INTO stops SELECT ST_SetSRID(ST_MakePoint(x, 50), 4326) FROM generate_series(1, 50) x";
 
 #[test]
-fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
+fn an_outage_is_reported_and_ends_without_a_restart_of_the_server() {
     let cluster = Cluster::start();
     let database = cluster.database();
     database.sql(STOPS);
@@ -22,7 +22,7 @@ fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
     reply.refused(503, &["database", "ask again"]);
     assert_eq!(reply.json()["type"], "urn:kiln:database-unavailable");
     assert!(reply.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
-    // What was drawn before is there, and so is the layer.
+    // Cached tiles and the layer are still served.
     tile(16).ok(200);
     server.get("/stops").ok(200);
     cluster.run();
@@ -31,7 +31,7 @@ fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
 }
 
 #[test]
-fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all() {
+fn an_outage_under_load_is_reported_to_every_client_and_ends_for_all() {
     const CLIENTS: u32 = 8;
     let cluster = Cluster::start();
     let database = cluster.database();
@@ -40,12 +40,12 @@ fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all(
     let stage = AtomicU32::new(0);
     let (drawn, told) = ([const { AtomicU32::new(0) }; 3], AtomicU32::new(0));
     std::thread::scope(|scope| {
-        // However this ends, so do the clients.
+        // Stops the clients even if an assertion fails.
         let _end = End(&stage);
         for client in 0..CLIENTS {
             let (server, stage, drawn, told) = (&server, &stage, &drawn, &told);
             scope.spawn(move || {
-                // Each asks for pictures that nobody has asked for.
+                // No request is for a cached picture.
                 for number in 1.. {
                     let asked_in = stage.load(Ordering::SeqCst);
                     if asked_in == 3 {
@@ -72,8 +72,8 @@ fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all(
         enough(&told);
         cluster.run();
         stage.store(2, Ordering::SeqCst);
-        // Soon nobody is turned away any more.
-        eventually("all are well again", || {
+        // After some time no request is rejected any more.
+        eventually("all requests succeed", || {
             let before = told.load(Ordering::SeqCst);
             enough(&drawn[2]);
             told.load(Ordering::SeqCst) == before
@@ -81,7 +81,7 @@ fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all(
     });
 }
 
-/// The last stage begins once this is dropped.
+/// Sets the last stage on drop.
 struct End<'a>(&'a AtomicU32);
 
 impl Drop for End<'_> {
@@ -91,7 +91,7 @@ impl Drop for End<'_> {
 }
 
 #[test]
-fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
+fn denied_access_is_explained_without_a_password() {
     let database = Cluster::shared().database();
     database.sql(STOPS);
     database.sql("DROP ROLE IF EXISTS ann; CREATE ROLE ann LOGIN PASSWORD 'right'; CREATE ROLE nobody_here NOLOGIN");
@@ -116,7 +116,7 @@ fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
     let run = serve(&bare.url());
     assert!(run.code == 1 && run.stderr.contains("CREATE EXTENSION postgis"), "{}", run.stderr);
 
-    // Ann may come in, but may read nothing.
+    // The role may log in, but has no privileges on tables.
     let server = Server::with(&[&database.url_of("ann:right")], "");
     assert_eq!(server.get("/catalog").ok(200).json()["layers"].as_array().unwrap().len(), 0);
     assert!(server.log().contains("GRANT SELECT") && !server.log().contains("right"), "{}", server.log());
@@ -127,7 +127,7 @@ fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
 }
 
 #[test]
-fn a_wrong_password_is_told() {
+fn a_wrong_password_is_reported() {
     let cluster = Cluster::start();
     let database = cluster.database();
     database.sql("CREATE ROLE ann LOGIN PASSWORD 'right'");
@@ -139,13 +139,13 @@ fn a_wrong_password_is_told() {
         let run = kiln(home.path(), ["serve", "-l", "127.0.0.1:0", &database.url_of(user)]);
         (run.code == 1 && run.stderr.contains("password authentication failed")).then_some(run.stderr)
     };
-    eventually("the rules hold", || refused("ann:wr0ng").is_some());
+    eventually("the rules are in effect", || refused("ann:wr0ng").is_some());
     assert!(!refused("ann:wr0ng").unwrap().contains("wr0ng"));
     drop(Server::with(&[&database.url_of("ann:right")], ""));
 }
 
 #[test]
-fn a_table_that_goes_and_one_that_changes_are_told() {
+fn dropped_and_altered_tables_are_reported() {
     let database = Cluster::shared().database();
     database.sql(STOPS);
     database.sql("CREATE TABLE other AS TABLE stops");
@@ -158,10 +158,10 @@ fn a_table_that_goes_and_one_that_changes_are_told() {
 }
 
 #[test]
-fn a_statement_that_takes_too_long_is_cut() {
+fn a_statement_that_exceeds_the_timeout_is_canceled() {
     let database = Cluster::shared().database();
     database.sql(STOPS);
-    // A view that answers a look at all of it, and is slow where it is looked at in parts.
+    // A view that is slow only under a statement timeout: statistics have none, tiles have one.
     database.sql(
         "CREATE VIEW slow AS SELECT geom FROM stops
              WHERE current_setting('statement_timeout') = '0' OR pg_sleep(30 / 50.0) IS NOT NULL",
@@ -175,7 +175,7 @@ fn a_statement_that_takes_too_long_is_cut() {
 }
 
 #[test]
-fn a_statement_is_canceled_when_its_client_leaves() {
+fn a_statement_is_canceled_when_its_client_disconnects() {
     use std::io::Write;
     let database = Cluster::shared().database();
     database.sql(STOPS);

@@ -1,4 +1,4 @@
-//! What becomes of the tables of a database.
+//! Layers of the tables, views and queries of a database.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::cluster::{Cluster, Database};
 use crate::kiln::kiln;
 use crate::server::{Server, eventually};
 
-/// A database of stops, and of things that are none.
+/// A database with a table of stops, some of which have no position.
 fn town() -> Database {
     let database = Cluster::shared().database();
     database.sql(
@@ -30,7 +30,7 @@ fn layers(server: &Server) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn tables_and_views_of_points_are_found_and_others_are_left_out_with_the_reason() {
+fn tables_and_views_of_points_are_discovered_and_others_skipped_with_a_reason() {
     let database = town();
     database.sql(
         "CREATE VIEW buses AS SELECT * FROM stops WHERE kind = 'bus';
@@ -86,7 +86,7 @@ fn tables_and_views_of_points_are_found_and_others_are_left_out_with_the_reason(
 }
 
 #[test]
-fn the_config_pins_tables_and_queries() {
+fn layers_of_tables_and_queries_are_configured() {
     let database = town();
     database.sql(
         "CREATE TABLE nowhere (geom geometry(Point), \"Höhe\" int); INSERT INTO nowhere VALUES (ST_MakePoint(1, 2), 7)",
@@ -95,14 +95,14 @@ fn the_config_pins_tables_and_queries() {
         "[postgis]\nurl = \"{}\"\ndiscover = false\n\
          [layers.buses]\ntable = \"public.stops\"\nweight = \"boardings\"\nfilter = \"kind = 'bus' -- only\"\ntitle = \"Buses\"\n\
          [layers.heights]\ntable = \"nowhere\"\nsrid = 4326\nweight = \"Höhe\"\n\
-         [layers.asked]\nsql = \"SELECT place, boardings * 2 AS weight FROM stops WHERE boardings > 2;\"\n",
+         [layers.selected]\nsql = \"SELECT place, boardings * 2 AS weight FROM stops WHERE boardings > 2;\"\n",
         database.url()
     );
     let server = Server::with(&[], &config);
-    let expected = [("asked", 2), ("buses", 2), ("heights", 1)];
+    let expected = [("buses", 2), ("heights", 1), ("selected", 2)];
     assert_eq!(layers(&server), expected.map(|(name, points)| (name.to_owned(), points)));
     let sum = |layer: &str| server.get(&format!("/{layer}/statistics?zoom=0")).ok(200).json()["weight"]["sum"].clone();
-    assert_eq!((sum("buses"), sum("heights"), sum("asked")), (json!(4.0), json!(7.0), json!(16.0)));
+    assert_eq!((sum("buses"), sum("heights"), sum("selected")), (json!(4.0), json!(7.0), json!(16.0)));
     assert_eq!(server.get("/buses/point/18.1,59.4?z=3").ok(200).json()["points"], 2);
 
     let home = tempfile::tempdir().unwrap();
@@ -125,7 +125,7 @@ fn the_config_pins_tables_and_queries() {
     }
 }
 
-/// A text as a part of an address, every byte of it escaped.
+/// Percent-encodes every byte of a text.
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut all, byte| {
         write!(all, "%{byte:02X}").unwrap();
@@ -134,7 +134,7 @@ fn escaped(text: &str) -> String {
 }
 
 #[test]
-fn text_of_a_request_never_becomes_sql() {
+fn text_of_a_request_is_never_executed_as_sql() {
     let database = town();
     let config =
         format!("[postgis]\nurl = \"{}\"\n[layers.stops]\ntable = \"stops\"\nweight = \"boardings\"\n", database.url());
@@ -143,7 +143,7 @@ fn text_of_a_request_never_becomes_sql() {
         ["'; DROP TABLE stops; --", "bus' OR '1'='1", "$1", "\\'; DELETE FROM stops; --", "\") OR true --", "bus\0"];
     for attack in attacks {
         let text = escaped(attack);
-        // As a category it is a name that no stop has.
+        // No stop has the text as its category.
         let list = escaped(&json!([attack]).to_string());
         for path in ["points?", "statistics?zoom=1&", "point/18,59?z=3&", "2/2/1.png?"] {
             let reply = server.get(&format!("/stops/{path}category={list}"));
@@ -179,7 +179,7 @@ fn text_of_a_request_never_becomes_sql() {
 }
 
 #[test]
-fn a_query_is_a_layer_for_a_while() {
+fn a_query_is_a_temporary_layer() {
     let database = town();
     let home = tempfile::tempdir().unwrap();
     let rows = "lon,lat,boardings,kind,seen\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01T12:30:00Z\n\
@@ -244,7 +244,7 @@ fn a_query_is_a_layer_for_a_while() {
 }
 
 #[test]
-fn layers_follow_their_tables() {
+fn layers_reflect_changes_of_their_tables() {
     let database = town();
     let home = tempfile::tempdir().unwrap();
     let sql = String::from_utf8(kiln(home.path(), ["postgis", "trigger", "stops"]).stdout).unwrap();
@@ -299,7 +299,7 @@ fn tables_are_imported_and_rendered() {
 }
 
 #[test]
-fn a_tile_is_looked_for_by_the_index() {
+fn tiles_are_read_by_an_index_scan() {
     let database = Cluster::shared().database();
     database.sql(
         "CREATE TABLE many AS SELECT ST_SetSRID(ST_MakePoint(random() * 360 - 180, random() * 160 - 80), 4326)
@@ -309,7 +309,7 @@ fn a_tile_is_looked_for_by_the_index() {
          CREATE INDEX ON many USING gist (geom); CREATE INDEX ON metric USING gist (geom);
          CREATE INDEX ON sphere USING gist (geog); ANALYZE",
     );
-    // Every statement tells in the server's log how it was done.
+    // Logs the plan of every statement.
     database.sql(&format!(
         "ALTER DATABASE {} SET session_preload_libraries = 'auto_explain'; ALTER DATABASE {} SET auto_explain.log_min_duration = 0",
         database.name(),
