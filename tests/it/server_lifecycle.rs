@@ -12,7 +12,7 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn name(created_s: u64, id: u32) -> String {
+fn image_name(created_s: u64, id: u32) -> String {
     format!("{created_s}-67e5504410b1426f9247bb68{id:08x}.png")
 }
 
@@ -28,7 +28,7 @@ fn expired_and_unfinished_images_are_removed_and_other_files_are_kept() {
     let imgs = home.path().join("imgs");
     fs::create_dir(&imgs).unwrap();
     let long_ago = SystemTime::now() - Duration::from_secs(9000);
-    let (old, young) = (name(now_s() - 9000, 1), name(now_s() - 60, 2));
+    let (old, young) = (image_name(now_s() - 9000, 1), image_name(now_s() - 60, 2));
     for file in [old.as_str(), young.as_str(), ".kiln-abc.part", "holiday.png", "1732158000.png"] {
         fs::write(imgs.join(file), "bytes").unwrap();
         fs::File::options().write(true).open(imgs.join(file)).unwrap().set_modified(long_ago).unwrap();
@@ -49,13 +49,13 @@ fn the_oldest_images_above_the_limit_are_removed_and_a_removed_image_is_rendered
     let imgs = home.path().join("imgs");
     fs::create_dir(&imgs).unwrap();
     for id in 0..5 {
-        fs::write(imgs.join(name(now_s() - 100 - u64::from(id), id)), "bytes").unwrap();
+        fs::write(imgs.join(image_name(now_s() - 100 - u64::from(id), id)), "bytes").unwrap();
     }
     fs::write(home.path().join("kiln.toml"), "[images]\nmax_count = 2\nsweep_every = \"1s\"\n").unwrap();
     let server = Server::at(home, &[]);
     eventually("the cleanup", || server.files().len() == 2);
     assert!(
-        server.files().contains(&name(now_s() - 100, 0))
+        server.files().contains(&image_name(now_s() - 100, 0))
             || server.files().iter().all(|file| file.ends_with("0.png") || file.ends_with("1.png"))
     );
     let ask = json!({"layer": "cities", "size": 64});
