@@ -80,8 +80,12 @@ fn an_animation_has_a_frame_per_interval() {
         let part = image::RgbaImage::from_raw(part.width.into(), part.height.into(), part.buffer.to_vec()).unwrap();
         image::imageops::replace(&mut seen, &part, left, top);
         let off: Vec<u8> = seen.iter().zip(frame.buffer().iter()).map(|(a, b)| a.abs_diff(*b)).collect();
-        let exact: usize = off.iter().map(|off| usize::from(*off == 0)).sum();
-        assert!(off.iter().all(|off| *off < 8) && exact * 100 > off.len() * 95, "{exact} of {}", off.len());
+        let exact: usize = off.iter().map(|difference| usize::from(*difference == 0)).sum();
+        assert!(
+            off.iter().all(|difference| *difference < 8) && exact * 100 > off.len() * 95,
+            "{exact} of {}",
+            off.len()
+        );
     }
     assert!(decoder.read_next_frame().unwrap().is_none());
 

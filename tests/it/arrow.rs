@@ -84,7 +84,7 @@ fn the_documented_examples_read_the_same_points_with_pyarrow_and_polars() {
         let rows = found["rows"].as_array().unwrap();
         assert_eq!(rows.len(), expected.len(), "{library}");
         for (row, (weight, lon, lat, time, kind)) in rows.iter().zip(&expected) {
-            let near = |place: &Value, degrees: f64| (place.as_f64().unwrap() - degrees).abs() < 5e-8;
+            let near = |value: &Value, degrees: f64| (value.as_f64().unwrap() - degrees).abs() < 5e-8;
             assert!(near(&row[1], *lon) && near(&row[2], *lat), "{library}: {row} is not at {lon}, {lat}");
             let weight = if *weight == 0.0 { Value::Null } else { json!(weight) };
             assert_eq!([&row[0], &row[3], &row[4]], [&weight, &json!(time), &json!(kind)], "{library}");

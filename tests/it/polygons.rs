@@ -76,9 +76,9 @@ fn only_points_within_the_polygon_are_rendered() {
 fn an_overlay_shows_only_the_points_within_its_polygon() {
     let server = stops();
     let ask = |more: Value| {
-        let mut ask = json!({"layer": "stops", "bounds": [[59, 17], [60, 19]], "size": 64});
-        ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        server.post("/overlays", &ask)
+        let mut request = json!({"layer": "stops", "bounds": [[59, 17], [60, 19]], "size": 64});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post("/overlays", &request)
     };
     let area = rectangle(17.9, 59.2, 18.15, 59.45);
     let all = ask(json!({})).ok(201).json();

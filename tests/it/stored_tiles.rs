@@ -31,7 +31,7 @@ fn assert_close(path: &str, one: &Picture, other: &Picture) {
     assert!(shown > 100, "{path} shows hardly anything: {shown} pixels");
     let off = one.pixels.chunks(4).zip(other.pixels.chunks(4)).map(|(one, other)| one[0].abs_diff(other[0]));
     let off: Vec<u8> = off.collect();
-    let [some, more] = [0, 2].map(|steps| off.iter().filter(|off| **off > steps).count());
+    let [some, more] = [0, 2].map(|steps| off.iter().filter(|difference| **difference > steps).count());
     println!("{path}: {some} pixels off, {more} of them by more than 2 steps, at most {:?}", off.iter().max());
     assert!(more * 100 <= off.len(), "{path}: {more} pixels are off by more than 2 steps");
 }
