@@ -1,4 +1,4 @@
-//! The old library's dots: a gaussian cloud on 1024 × 1024 pixels, as its users draw it.
+//! The classic blend of a Gaussian cloud of points on 1024 × 1024 pixels.
 
 #![allow(clippy::expect_used)]
 
@@ -9,7 +9,7 @@ use kiln::raster::classic::{Dots, Window};
 
 const SIDE_PX: usize = 1024;
 
-/// `count` positions on one axis: gaussian about the middle, by the sum of twelve steps of a 64-bit generator.
+/// `count` positions on one axis, normally distributed around its center: sums of twelve uniform random numbers.
 fn cloud(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let mut uniform = move || {

@@ -1,4 +1,4 @@
-//! Encoders over a heat picture of its own making: mostly empty, with smooth blobs.
+//! Encoders of a synthetic heat map: mostly empty, with smooth blobs.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;

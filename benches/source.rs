@@ -1,4 +1,4 @@
-//! How fast points are read from files.
+//! Reading of points from files.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -12,11 +12,11 @@ use kiln::source::{Query, ReadOptions, Sink, open};
 
 const ROWS: u64 = 2_000_000;
 
-/// How a longitude, a latitude and a weight are worded.
-type Wording = dyn Fn(f64, f64, u64) -> String;
+/// Formats a longitude, a latitude and a weight as a row.
+type RowFormat = dyn Fn(f64, f64, u64) -> String;
 
-/// Writes `ROWS` rows of longitude, latitude and weight, as `row` words them.
-fn write(path: &Path, row: &Wording) {
+/// Writes `ROWS` rows of longitude, latitude and weight, formatted by `row`.
+fn write(path: &Path, row: &RowFormat) {
     let mut file = BufWriter::new(std::fs::File::create(path).unwrap());
     writeln!(file, "lon,lat,w").unwrap();
     let mut state = 1_u64;
@@ -50,7 +50,7 @@ fn csv(criterion: &mut Criterion) {
     let six_decimals = |lon, lat, weight| format!("{lon:.6},{lat:.6},{weight}");
     let all_digits = |lon, lat, weight| format!("{lon},{lat},{weight}");
     let quoted = |lon, lat, weight| format!("\"{lon:.6}\",\"{lat:.6}\",\"{weight}\"");
-    let files: [(&str, &Wording); 3] =
+    let files: [(&str, &RowFormat); 3] =
         [("six decimals", &six_decimals), ("all digits", &all_digits), ("quoted", &quoted)];
     for (name, row) in files {
         let path = folder.path().join(name);

@@ -1,4 +1,4 @@
-//! A stored layer: points in, tiles and pictures out, at ten times the points for the next line each.
+//! Stored layers of 100 thousand to 10 million points: import, tiles and pictures.
 
 #![allow(clippy::expect_used)]
 
@@ -15,7 +15,7 @@ use kiln::store::{Batch, Description, Existing, Progress, Snapshot, Store};
 
 const WEEK_US: i64 = 7 * 86_400 * 1_000_000;
 
-/// Points as people are spread: in crowds of all sizes around some thousand places, over two years.
+/// Synthetic points of two years, clustered like a population: in 4000 towns of different sizes.
 struct Cloud {
     lon: Vec<f64>,
     lat: Vec<f64>,
@@ -30,11 +30,11 @@ impl Cloud {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1u64 << 53) as f64
         };
-        let places: Vec<[f64; 3]> =
+        let towns: Vec<[f64; 3]> =
             (0..4000).map(|_| [uniform() * 340.0 - 170.0, uniform() * 130.0 - 60.0, uniform().powi(4)]).collect();
         let mut cloud = Self { lon: Vec::new(), lat: Vec::new(), weight: Vec::new(), time_us: Vec::new() };
         for _ in 0..count {
-            let [lon, lat, size] = places[(uniform().powi(3) * places.len() as f64) as usize];
+            let [lon, lat, size] = towns[(uniform().powi(3) * towns.len() as f64) as usize];
             let gaussian = |uniform: &mut dyn FnMut() -> f64| (0..6).map(|_| uniform()).sum::<f64>() - 3.0;
             let spread = 0.02 + 3.0 * size;
             cloud.lon.push(lon + spread * gaussian(&mut uniform));
@@ -52,7 +52,7 @@ impl Cloud {
     }
 }
 
-/// Whether it is to be measured; a test only runs it once, on few points.
+/// Whether the benchmarks are measured. A test run executes each once, on few points.
 fn is_bench() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
@@ -72,17 +72,17 @@ fn import(store: &Store, name: &str, cloud: &Cloud, threads: usize) -> Arc<Snaps
     layer.snapshot()
 }
 
-/// 400 tiles where the points are, of all zooms from 0 to 10.
+/// 400 tiles of the zooms 0 to 10 that contain points.
 fn tiles(cloud: &Cloud) -> Vec<Canvas> {
-    let places = cloud.lon.iter().zip(&cloud.lat).step_by(cloud.lon.len() / 400);
+    let positions = cloud.lon.iter().zip(&cloud.lat).step_by(cloud.lon.len() / 400);
     let tile = |(i, (&lon, &lat)): (usize, (&f64, &f64))| {
         let zoom = (i % 11) as u8;
         let (x, y) = Projection::Mercator.forward(lon, lat);
-        let across = f64::from(1u32 << zoom);
-        let at = |share: f64| ((share * across) as u32).min((1 << zoom) - 1);
+        let tiles_per_side = f64::from(1u32 << zoom);
+        let at = |share: f64| ((share * tiles_per_side) as u32).min((1 << zoom) - 1);
         Canvas::tile(TileCoord::new(zoom, at(x), at(y)).expect("a tile of that zoom"), 256).expect("a side in range")
     };
-    places.enumerate().map(tile).collect()
+    positions.enumerate().map(tile).collect()
 }
 
 fn draw(layer: &Layer, canvas: &Canvas, style: &Style, threads: usize) -> Vec<u8> {

@@ -67,7 +67,7 @@ fn single_dots_of_every_size_match_the_reference() {
 }
 
 #[test]
-fn overlapping_dots_match_the_reference_in_any_order_of_points() {
+fn overlapping_dots_are_blended_in_the_order_of_the_points() {
     assert_densities(&["two_overlap_d50", "coincident_5", "order_a", "order_b"]);
 }
 
