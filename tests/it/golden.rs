@@ -60,7 +60,7 @@ impl Picture {
     }
 
     fn write(&self, path: &Path) {
-        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be created");
         let file = BufWriter::new(File::create(path).expect("the picture can be written"));
         let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
         encoder.set_color(if self.channels() == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgba });

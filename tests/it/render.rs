@@ -274,7 +274,7 @@ fn adjacent_pictures_have_no_seam() {
     let mut halves = draw("north.png", "--bounds=0,50,20,60", "400x200");
     halves.extend(draw("south.png", "--bounds=0,40,20,50", "400x200"));
     assert!(whole.iter().any(|byte| *byte != 0));
-    assert!(whole == halves, "the halves differ from the whole");
+    assert!(whole == halves, "the halves differ from the full picture");
 }
 
 #[cfg(unix)]
