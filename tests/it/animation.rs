@@ -48,19 +48,19 @@ fn frames_cover_all_points_and_share_one_span() {
     let some = server.get("/earthquakes/frames?every=12h&start=2018-02-01&end=2018-02-02T06:00:00Z").ok(200).json();
     assert_eq!(some["frames"].as_array().unwrap().len(), 3);
     assert_eq!(some["frames"][2]["end"], "2018-02-02T06:00:00Z");
-    server.get("/earthquakes/frames").refused(400, &["1h or 1d"]);
-    server.get("/earthquakes/frames?every=1s").refused(400, &["more than 10000"]);
-    server.get("/earthquakes/frames?every=0").refused(400, &["longer than nothing"]);
-    server.get("/earthquakes/frames?every=1d&curve=eqhist").refused(400, &["log or sqrt"]);
-    server.get("/cities/frames?every=1d").refused(400, &["time"]);
+    server.get("/earthquakes/frames").rejected(400, &["1h or 1d"]);
+    server.get("/earthquakes/frames?every=1s").rejected(400, &["more than 10000"]);
+    server.get("/earthquakes/frames?every=0").rejected(400, &["longer than nothing"]);
+    server.get("/earthquakes/frames?every=1d&curve=eqhist").rejected(400, &["log or sqrt"]);
+    server.get("/cities/frames?every=1d").rejected(400, &["time"]);
 }
 
 #[test]
 fn an_animation_has_a_frame_per_interval() {
     let home = tempfile::tempdir().unwrap();
     let args = ["animate", &quakes(), "--every", "2d", "--weight", "mag", "--size", "200", "--delay", "200"];
-    let told = kiln(home.path(), [&args[..], &["-o", "a.png"]].concat()).done();
-    assert!(told.starts_with("drew 4 frames of earthquakes, span 0 to "), "{told}");
+    let summary = kiln(home.path(), [&args[..], &["-o", "a.png"]].concat()).done();
+    assert!(summary.starts_with("drew 4 frames of earthquakes, span 0 to "), "{summary}");
     let file = fs::File::open(home.path().join("a.png")).unwrap();
     let decoder = image::codecs::png::PngDecoder::new(std::io::BufReader::new(file)).unwrap();
     let frames = decoder.apng().unwrap().into_frames().collect_frames().unwrap();
@@ -72,19 +72,19 @@ fn an_animation_has_a_frame_per_interval() {
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
     let mut decoder = options.read_info(fs::File::open(home.path().join("a.gif")).unwrap()).unwrap();
-    let mut seen = image::RgbaImage::new(decoder.width().into(), decoder.height().into());
+    let mut canvas = image::RgbaImage::new(decoder.width().into(), decoder.height().into());
     for frame in &frames {
         let part = decoder.read_next_frame().unwrap().unwrap();
         assert_eq!(part.delay, 20);
         let (left, top) = (part.left.into(), part.top.into());
         let part = image::RgbaImage::from_raw(part.width.into(), part.height.into(), part.buffer.to_vec()).unwrap();
-        image::imageops::replace(&mut seen, &part, left, top);
-        let off: Vec<u8> = seen.iter().zip(frame.buffer().iter()).map(|(a, b)| a.abs_diff(*b)).collect();
-        let exact: usize = off.iter().map(|difference| usize::from(*difference == 0)).sum();
+        image::imageops::replace(&mut canvas, &part, left, top);
+        let differences: Vec<u8> = canvas.iter().zip(frame.buffer().iter()).map(|(a, b)| a.abs_diff(*b)).collect();
+        let exact: usize = differences.iter().map(|difference| usize::from(*difference == 0)).sum();
         assert!(
-            off.iter().all(|difference| *difference < 8) && exact * 100 > off.len() * 95,
+            differences.iter().all(|difference| *difference < 8) && exact * 100 > differences.len() * 95,
             "{exact} of {}",
-            off.len()
+            differences.len()
         );
     }
     assert!(decoder.read_next_frame().unwrap().is_none());

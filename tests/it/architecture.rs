@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The modules of the `kiln` package, each with those that it may use. The compiler checks dependencies of crates.
-const ARROWS: &[(&str, &[&str])] = &[
+const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("parameters", &[]),
     ("layer", &["parameters"]),
     ("images", &["layer"]),
@@ -63,14 +63,14 @@ fn source_files(folder: &str) -> Vec<(String, String)> {
 }
 
 /// The text of a file without the items under `#[cfg(test)]`.
-fn shipped(text: &str) -> String {
+fn without_test_items(text: &str) -> String {
     let indent = |line: &str| line.len() - line.trim_start().len();
-    let mut kept = String::new();
+    let mut output = String::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.trim() != "#[cfg(test)]" {
-            kept.push_str(line);
-            kept.push('\n');
+            output.push_str(line);
+            output.push('\n');
             continue;
         }
         // The item ends with a semicolon, or with the brace that closes it.
@@ -79,7 +79,7 @@ fn shipped(text: &str) -> String {
             lines.find(|line| indent(line) == indent(item) && line.trim_start().starts_with('}'));
         }
     }
-    kept
+    output
 }
 
 /// The first path segments after `crate::` in a text, including those within braces.
@@ -107,27 +107,27 @@ fn modules_used(text: &str) -> BTreeSet<String> {
 #[test]
 fn only_test_items_are_removed_from_a_text() {
     let text = "use a;\n#[cfg(test)]\nuse b;\n#[cfg(test)]\n#[allow(x)]\nmod tests {\n    use c;\n}\nuse d;\n";
-    assert_eq!(shipped(text), "use a;\nuse d;\n");
+    assert_eq!(without_test_items(text), "use a;\nuse d;\n");
 }
 
 #[test]
 fn every_module_uses_only_its_allowed_dependencies() {
-    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let dependencies: BTreeMap<&str, &[&str]> = DEPENDENCIES.iter().copied().collect();
     let mut seen = BTreeSet::new();
     for (name, text) in source_files("src") {
         let (module, rest) = name.split_once('/').unwrap_or((name.trim_end_matches(".rs"), ""));
         if ["lib", "main"].contains(&module) || rest.starts_with("tests/") {
             continue;
         }
-        let allowed = arrows.get(module).unwrap_or_else(|| panic!("{name}: the module {module} is not listed"));
+        let allowed = dependencies.get(module).unwrap_or_else(|| panic!("{name}: the module {module} is not listed"));
         seen.insert(module.to_owned());
-        for used in modules_used(&shipped(&text)) {
+        for used in modules_used(&without_test_items(&text)) {
             let used = used.as_str();
             let is_allowed = used == module || allowed.contains(&used) || ROOT_ITEMS.contains(&used);
             assert!(is_allowed, "src/{name} uses crate::{used}, which {module} may not");
         }
     }
-    let modules: BTreeSet<String> = ARROWS.iter().map(|(module, _)| (*module).to_owned()).collect();
+    let modules: BTreeSet<String> = DEPENDENCIES.iter().map(|(module, _)| (*module).to_owned()).collect();
     assert_eq!(seen, modules, "the listed modules differ from the existing ones");
 }
 
@@ -135,7 +135,10 @@ fn every_module_uses_only_its_allowed_dependencies() {
 fn the_core_uses_no_files_sockets_environment_or_processes() {
     for (name, text) in source_files("crates/kiln-core/src") {
         for outside in ["std::fs", "std::net", "std::env", "std::process"] {
-            assert!(!shipped(&text).contains(outside) || name == "source/testing.rs", "{name} uses {outside}");
+            assert!(
+                !without_test_items(&text).contains(outside) || name == "source/testing.rs",
+                "{name} uses {outside}"
+            );
         }
     }
 }

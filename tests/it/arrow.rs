@@ -14,7 +14,7 @@ const POINTS: usize = 70_000;
 
 /// Python code appended to an example of the documentation: prints its `points` as rows in the order of their weights,
 /// and how many bytes pyarrow allocated to read them.
-const PRINTED: &str = r#"
+const PRINT_POINTS: &str = r#"
 import sys
 
 columns = points.to_pydict() if hasattr(points, "to_pydict") else points.to_dict(as_series=False)
@@ -26,13 +26,13 @@ json.dump({"rows": rows, "read": read, "allocated": allocated, "about": about}, 
 
 /// The text of the example before which code is inserted, and the code: it measures what pyarrow allocated to read the
 /// files.
-const MEASURED: (&str, &str) = (
+const MEASURE_ALLOCATION: (&str, &str) = (
     "points = pa.concat_tables",
     "allocated, about = pa.total_allocated_bytes(), tables[0].schema.metadata[b\"kiln\"].decode()\n",
 );
 
 /// The Python code blocks of docs/store.md.
-fn documented() -> Vec<String> {
+fn documented_examples() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/store.md");
     let text = fs::read_to_string(path).unwrap();
     let blocks = text.split("```python\n").skip(1);
@@ -51,8 +51,8 @@ pub(crate) fn python(folder: &Path, program: &str) -> Value {
 
 #[test]
 fn the_documented_examples_read_the_same_points_with_pyarrow_and_polars() {
-    let home = tempfile::tempdir().unwrap();
-    let home = home.path();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     let mut text = String::from("lon,lat,weight,time,kind\n");
     let mut expected = vec![(0.0, 1.0, 2.0, None, None)];
     for i in 1..=POINTS {
@@ -63,25 +63,25 @@ fn the_documented_examples_read_the_same_points_with_pyarrow_and_polars() {
         writeln!(text, "{lon},{lat},{i},{},{kind}", minute.as_deref().unwrap_or_default()).unwrap();
         expected.push((i as f64, lon, lat, minute, (!kind.is_empty()).then_some(kind)));
     }
-    fs::write(home.join("trips.csv"), text).unwrap();
-    fs::write(home.join("plain.csv"), "lon,lat\n1,2\n").unwrap();
+    fs::write(folder.join("trips.csv"), text).unwrap();
+    fs::write(folder.join("plain.csv"), "lon,lat\n1,2\n").unwrap();
     let roles = ["--weight", "weight", "--time", "time", "--category-column", "kind"];
-    kiln(home, ["import", "trips.csv", "--layer", "trips"].iter().chain(&roles)).done();
+    kiln(folder, ["import", "trips.csv", "--layer", "trips"].iter().chain(&roles)).done();
     // A segment without weights, times and categories.
-    kiln(home, ["import", "plain.csv", "--layer", "trips", "--append"]).done();
+    kiln(folder, ["import", "plain.csv", "--layer", "trips", "--append"]).done();
 
-    let blocks = documented();
+    let blocks = documented_examples();
     assert_eq!(blocks.len(), 2);
     for (block, library) in blocks.iter().zip(["pyarrow", "polars"]) {
         assert!(block.contains(&format!("import {library} as")), "{block}");
-        let (place, measured) = MEASURED;
-        let mut program = format!("allocated, about = 0, ''\n{block}{PRINTED}");
+        let (anchor, measuring_code) = MEASURE_ALLOCATION;
+        let mut program = format!("allocated, about = 0, ''\n{block}{PRINT_POINTS}");
         if library == "pyarrow" {
-            assert!(block.contains(place), "{block}");
-            program = program.replacen(place, &format!("{measured}{place}"), 1);
+            assert!(block.contains(anchor), "{block}");
+            program = program.replacen(anchor, &format!("{measuring_code}{anchor}"), 1);
         }
-        let found = python(home, &program);
-        let rows = found["rows"].as_array().unwrap();
+        let printed = python(folder, &program);
+        let rows = printed["rows"].as_array().unwrap();
         assert_eq!(rows.len(), expected.len(), "{library}");
         for (row, (weight, lon, lat, time, kind)) in rows.iter().zip(&expected) {
             let near = |value: &Value, degrees: f64| (value.as_f64().unwrap() - degrees).abs() < 5e-8;
@@ -91,10 +91,13 @@ fn the_documented_examples_read_the_same_points_with_pyarrow_and_polars() {
         }
         if library == "pyarrow" {
             // Memory-mapped columns are not copied; copies would take 12 to 24 bytes per point.
-            let [read, allocated] = ["read", "allocated"].map(|name| found[name].as_u64().unwrap());
+            let [read, allocated] = ["read", "allocated"].map(|name| printed[name].as_u64().unwrap());
             assert!(read > 12 * POINTS as u64 && allocated < read / 100, "{allocated} of {read} bytes are copied");
-            let about = found["about"].as_str().unwrap();
-            assert!(about.contains("lon = (x + 0.5) / 2^32 * 360 - 180"), "the metadata lacks the formula: {about}");
+            let metadata = printed["about"].as_str().unwrap();
+            assert!(
+                metadata.contains("lon = (x + 0.5) / 2^32 * 360 - 180"),
+                "the metadata lacks the formula: {metadata}"
+            );
         }
     }
 }

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::server::{Server, eventually, receive};
 
 fn overlay(more: &Value) -> Value {
-    let mut ask = json!({"layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [64, 64]});
-    ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    ask
+    let mut request = json!({"layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [64, 64]});
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    request
 }
 
 /// Asserts that the server still renders.
-fn is_well(server: &Server) {
+fn assert_renders(server: &Server) {
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
 }
 
@@ -72,15 +72,15 @@ fn every_invalid_parameter_is_named() {
     for (more, parameter, word) in cases {
         let reply = server.post("/overlays", &overlay(more));
         assert_eq!(reply.status, 400, "{more}: {reply:?}");
-        reply.refused(400, &[word]);
+        reply.rejected(400, &[word]);
         assert_eq!(reply.json()["parameter"], *parameter, "{more}: {}", reply.json());
     }
-    server.post("/overlays", &overlay(&json!({"layer": "citys"}))).refused(404, &["cities"]);
+    server.post("/overlays", &overlay(&json!({"layer": "citys"}))).rejected(404, &["cities"]);
     // A layer without categories or times cannot be filtered by them.
-    server.post("/overlays", &overlay(&json!({"category": "x"}))).refused(400, &["category"]);
-    server.post("/overlays", &overlay(&json!({"start": "2024", "png": false}))).refused(400, &["start"]);
+    server.post("/overlays", &overlay(&json!({"category": "x"}))).rejected(400, &["category"]);
+    server.post("/overlays", &overlay(&json!({"start": "2024", "png": false}))).rejected(400, &["start"]);
     assert!(server.files().is_empty());
-    is_well(&server);
+    assert_renders(&server);
 }
 
 #[test]
@@ -108,27 +108,27 @@ fn paths_and_query_strings_have_the_same_limits_as_bodies() {
         ("/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png", 404, "no such picture"),
         ("/assets/page.txt", 404, "no such file"),
     ] {
-        server.get(path).refused(status, &[word]);
+        server.get(path).rejected(status, &[word]);
     }
     let reply = server.send("DELETE", "/overlays", &[], b"");
-    reply.refused(405, &["Allow"]);
+    reply.rejected(405, &["Allow"]);
     assert_eq!(reply.header("allow"), Some("POST"));
-    is_well(&server);
+    assert_renders(&server);
 }
 
 #[test]
 fn overlong_texts_are_rejected() {
     let server = Server::start();
     let long = "x".repeat(1_000_000);
-    server.post("/overlays", &overlay(&json!({"scheme": long}))).refused(400, &["longer than"]);
-    server.post("/overlays", &json!({"layer": long})).refused(400, &["longer than"]);
-    server.get(&format!("/{}/legend.png", &long[..5000])).refused(404, &["long name"]);
-    server.get(&format!("/overlays/legend.png?vmin=0&vmax=1&unit={}", &long[..5000])).refused(400, &["longer than"]);
-    server.get(&format!("/cities/legend.png?title={}", &long[..5000])).refused(400, &["longer than"]);
-    let named = server.send("GET", "/health", &[("x-request-id", &long[..5000])], b"").ok(200);
-    assert!(named.header("x-request-id").unwrap().len() < 100);
+    server.post("/overlays", &overlay(&json!({"scheme": long}))).rejected(400, &["longer than"]);
+    server.post("/overlays", &json!({"layer": long})).rejected(400, &["longer than"]);
+    server.get(&format!("/{}/legend.png", &long[..5000])).rejected(404, &["long name"]);
+    server.get(&format!("/overlays/legend.png?vmin=0&vmax=1&unit={}", &long[..5000])).rejected(400, &["longer than"]);
+    server.get(&format!("/cities/legend.png?title={}", &long[..5000])).rejected(400, &["longer than"]);
+    let reply = server.send("GET", "/health", &[("x-request-id", &long[..5000])], b"").ok(200);
+    assert!(reply.header("x-request-id").unwrap().len() < 100);
     let twice = br#"{"layer": "cities", "layer": "earthquakes"}"#;
-    server.send("POST", "/overlays", &[("content-type", "application/json")], twice).refused(400, &["twice"]);
+    server.send("POST", "/overlays", &[("content-type", "application/json")], twice).rejected(400, &["twice"]);
 }
 
 #[test]
@@ -169,15 +169,15 @@ fn malformed_oversized_and_decompression_bomb_bodies_are_rejected() {
     {
         let reply = server.send("POST", "/overlays", &[json], broken.as_bytes());
         assert_eq!(reply.status, 400, "{broken}: {reply:?}");
-        reply.refused(400, &[]);
+        reply.rejected(400, &[]);
     }
     let deep = format!("{{\"points\": {}", "[".repeat(100_000));
-    server.send("POST", "/overlays", &[json], deep.as_bytes()).refused(400, &[]);
-    server.send("POST", "/overlays", &[("content-type", "image/png")], b"x").refused(415, &["image/png"]);
-    server.send("POST", "/overlays", &[json, ("content-encoding", "br")], b"x").refused(415, &["gzip"]);
-    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], b"not gzip").refused(400, &[]);
+    server.send("POST", "/overlays", &[json], deep.as_bytes()).rejected(400, &[]);
+    server.send("POST", "/overlays", &[("content-type", "image/png")], b"x").rejected(415, &["image/png"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "br")], b"x").rejected(415, &["gzip"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], b"not gzip").rejected(400, &[]);
     let long = vec![b' '; 3_000_000];
-    server.send("POST", "/overlays", &[json], &long).refused(413, &["limits.body"]);
+    server.send("POST", "/overlays", &[json], &long).rejected(413, &["limits.body"]);
     // A gigabyte of spaces, compressed to about a megabyte.
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     for _ in 0..400 {
@@ -185,16 +185,16 @@ fn malformed_oversized_and_decompression_bomb_bodies_are_rejected() {
     }
     let bomb = bomb.finish().unwrap();
     let start = Instant::now();
-    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &bomb).refused(413, &["limits.body"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &bomb).rejected(413, &["limits.body"]);
     assert!(start.elapsed() < Duration::from_secs(30));
     let many: Vec<[u32; 2]> = (0..1001).map(|i| [i % 90, i % 80]).collect();
-    server.post("/overlays", &json!({"points": many})).refused(413, &["limits.points"]);
+    server.post("/overlays", &json!({"points": many})).rejected(413, &["limits.points"]);
     // A valid compressed body is accepted.
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(overlay(&json!({})).to_string().as_bytes()).unwrap();
-    let packed = packed.finish().unwrap();
-    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &packed).ok(201);
-    is_well(&server);
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
+    compressed.write_all(overlay(&json!({})).to_string().as_bytes()).unwrap();
+    let compressed = compressed.finish().unwrap();
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &compressed).ok(201);
+    assert_renders(&server);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn malformed_http_gets_a_4xx_response_or_a_closed_connection() {
     let _ = stream.read_to_end(&mut reply);
     let reply = String::from_utf8_lossy(&reply);
     assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{}", &reply[..200.min(reply.len())]);
-    is_well(&server);
+    assert_renders(&server);
 }
 
 #[test]
@@ -229,9 +229,9 @@ fn a_stalled_request_body_times_out_and_blocks_no_other_request() {
         b"POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
     )
     .unwrap();
-    is_well(&server);
+    assert_renders(&server);
     let reply = receive(&mut slow);
-    reply.refused(503, &["server.timeout"]);
+    reply.rejected(503, &["server.timeout"]);
     assert!(reply.header("retry-after").is_some());
 }
 
@@ -246,12 +246,12 @@ fn a_client_that_stops_reading_is_disconnected() {
     // More bytes than the socket buffers hold.
     let length = server.eventually("/assets/land.json", 200).body.len();
     let count = (64 << 20) / length;
-    let mut silent = server.connect();
-    silent.write_all("GET /assets/land.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(count).as_bytes()).unwrap();
-    silent.peek(&mut [0]).unwrap();
+    let mut stalled = server.connect();
+    stalled.write_all("GET /assets/land.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(count).as_bytes()).unwrap();
+    stalled.peek(&mut [0]).unwrap();
     eventually("the client is disconnected", || connections() == 1);
     let mut reply = Vec::new();
-    let _ = silent.read_to_end(&mut reply);
+    let _ = stalled.read_to_end(&mut reply);
     assert!(!reply.is_empty() && reply.len() < count * length, "{} bytes came", reply.len());
 }
 
@@ -264,8 +264,8 @@ fn a_render_is_canceled_when_its_client_disconnects() {
     let rows: Vec<String> = (0..400_000).map(|i| format!("{},{},a", i % 360 - 180, i % 150 - 75)).collect();
     std::fs::write(home.path().join("many.csv"), format!("lon,lat,category\n{}\n", rows.join("\n"))).unwrap();
     let server = Server::at(home, &["many.csv"]);
-    let ask = json!({"layer": "many", "bounds": "world", "size": [9000, 9000], "radius": 500, "kernel": "cone", "agg": "max"});
-    let body = ask.to_string();
+    let request = json!({"layer": "many", "bounds": "world", "size": [9000, 9000], "radius": 500, "kernel": "cone", "agg": "max"});
+    let body = request.to_string();
     let start = Instant::now();
     let mut stream = server.connect();
     let head = format!(
@@ -273,17 +273,17 @@ fn a_render_is_canceled_when_its_client_disconnects() {
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-    let working = || {
+    let is_rendering = || {
         let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
         text.contains("\nkiln_render_working 1\n")
     };
-    eventually("the render begins", working);
+    eventually("the render begins", is_rendering);
     let small = "/many/bbox/0,0,10,10/32x32.png";
     let busy = server.get(small);
-    busy.refused(503, &["ask again"]);
+    busy.rejected(503, &["ask again"]);
     assert_eq!(busy.header("retry-after"), Some("1"));
     drop(stream);
-    eventually("the render stops", || !working());
+    eventually("the render stops", || !is_rendering());
     server.get(small).ok(200);
     eprintln!("stopped after {:?}", start.elapsed());
     assert!(server.files().is_empty(), "the canceled render wrote a picture");
@@ -299,10 +299,10 @@ fn a_deleted_image_folder_is_created_again_and_a_write_error_is_reported() {
     std::fs::remove_dir_all(server.images()).unwrap();
     std::fs::write(server.images(), "a file").unwrap();
     let reply = server.post("/overlays", &overlay(&json!({})));
-    reply.refused(500, &["log"]);
+    reply.rejected(500, &["log"]);
     assert!(reply.json()["request_id"].as_str().unwrap().len() > 8);
     assert!(!String::from_utf8_lossy(&reply.body).contains("imgs"), "the response contains a path");
     std::fs::remove_file(server.images()).unwrap();
     server.post("/overlays", &overlay(&json!({}))).ok(201);
-    is_well(&server);
+    assert_renders(&server);
 }

@@ -13,7 +13,7 @@ fn palette(scheme: &str, opacity: u8) -> [[u8; 4]; 256] {
 }
 
 /// Clears the RGB values of fully transparent pixels.
-pub(crate) fn shown(mut picture: Picture) -> Picture {
+pub(crate) fn clear_transparent(mut picture: Picture) -> Picture {
     for pixel in picture.pixels.chunks_exact_mut(4).filter(|pixel| pixel[3] == 0) {
         pixel.fill(0);
     }
@@ -29,7 +29,7 @@ fn assert_colors(names: &[&str], palette: impl Fn(&str, u8) -> [[u8; 4]; 256]) {
         let pixels = grid.cells().iter().map(|&index| colors[usize::from(index)]);
         let actual = Picture::rgba(grid.width(), grid.height(), pixels);
         let expected = Picture::read(&path(&format!("{name}.png"))).unwrap();
-        golden::assert_same(&format!("classic/{name}"), &shown(expected), &shown(actual));
+        golden::assert_same(&format!("classic/{name}"), &clear_transparent(expected), &clear_transparent(actual));
     }
 }
 

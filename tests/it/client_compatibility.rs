@@ -4,7 +4,7 @@ use crate::golden::Picture;
 use crate::ingest::csv;
 use crate::server::{Reply, Server};
 
-fn side(reply: &Reply) -> usize {
+fn width(reply: &Reply) -> usize {
     Picture::decode(std::io::Cursor::new(&reply.body)).unwrap().width
 }
 
@@ -13,10 +13,10 @@ fn a_preflight_allows_every_requested_header_and_no_credentials() {
     let server = Server::start();
     let origin = ("origin", "https://maps.example");
     let method = ("access-control-request-method", "GET");
-    for asked in ["x-requested-with", "authorization,idempotency-key", "x-api-key, cache-control, pragma"] {
-        let headers = [origin, method, ("access-control-request-headers", asked)];
+    for requested in ["x-requested-with", "authorization,idempotency-key", "x-api-key, cache-control, pragma"] {
+        let headers = [origin, method, ("access-control-request-headers", requested)];
         let reply = server.send("OPTIONS", "/cities/0/0/0.png", &headers, b"").ok(200);
-        assert_eq!(reply.header("access-control-allow-headers"), Some(asked));
+        assert_eq!(reply.header("access-control-allow-headers"), Some(requested));
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
         assert_eq!(reply.header("access-control-allow-credentials"), None);
         assert_eq!(reply.header("vary"), Some("access-control-request-headers"));
@@ -61,9 +61,9 @@ fn cache_busting_parameters_are_ignored_and_other_unknown_parameters_rejected() 
     for (query, word) in
         [("token=x", "token"), ("access_token=x", "access_token"), ("_t=1", "_t"), ("radios=5", "radius")]
     {
-        server.get(&format!("/cities/4/8/5.png?{query}")).refused(400, &["no such parameter", word]);
+        server.get(&format!("/cities/4/8/5.png?{query}")).rejected(400, &["no such parameter", word]);
     }
-    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").refused(409, &["inputs"]);
+    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").rejected(409, &["inputs"]);
 }
 
 #[test]
@@ -83,20 +83,20 @@ fn trailing_slashes_of_paths_are_ignored() {
     let redirected = server.get("/docs/");
     assert_eq!((redirected.status, redirected.header("location")), (308, Some("../docs")));
     server.get("/docs").ok(200);
-    server.get("/nowhere/at/all/").refused(404, &["/docs"]);
+    server.get("/nowhere/at/all/").rejected(404, &["/docs"]);
     server.send("PUT", "/some/", &[], b"").ok(201);
     assert_eq!(server.points("some/points/", "text/csv", csv(1)).status, 404);
     assert_eq!(server.send("POST", "/some/points/", &[], csv(1).as_bytes()).ok(200).json()["accepted"], 1);
 }
 
 /// The centroid of the visible pixels, and their number.
-fn shown(reply: &Reply) -> ([f64; 2], usize) {
+fn visible_pixels(reply: &Reply) -> ([f64; 2], usize) {
     let picture = Picture::decode(std::io::Cursor::new(&reply.body)).unwrap();
-    let lit: Vec<usize> = (0..picture.width * picture.height).filter(|at| picture.pixels[4 * at + 3] > 0).collect();
-    let middle = |coordinate: &dyn Fn(usize) -> usize| {
-        lit.iter().map(|at| coordinate(*at) as f64 + 0.5).sum::<f64>() / lit.len() as f64
+    let visible: Vec<usize> = (0..picture.width * picture.height).filter(|at| picture.pixels[4 * at + 3] > 0).collect();
+    let mean = |coordinate: &dyn Fn(usize) -> usize| {
+        visible.iter().map(|at| coordinate(*at) as f64 + 0.5).sum::<f64>() / visible.len() as f64
     };
-    ([middle(&|at| at % picture.width), middle(&|at| at / picture.width)], lit.len())
+    ([mean(&|at| at % picture.width), mean(&|at| at / picture.width)], visible.len())
 }
 
 #[test]
@@ -105,26 +105,26 @@ fn pictures_for_dense_screens_have_more_pixels_of_the_same_map() {
     std::fs::write(home.path().join("one.csv"), "lon,lat\n18.07,59.33\n").unwrap();
     let server = Server::at(home, &["one.csv"]);
     let tile = |suffix: &str| server.get(&format!("/one/3/4/2{suffix}.png?radius=12&kernel=uniform")).ok(200);
-    let ([x, y], lit) = shown(&tile(""));
+    let ([x, y], visible) = visible_pixels(&tile(""));
     for ratio in 2..=4 {
         let dense = tile(&format!("@{ratio}x"));
-        assert_eq!(side(&dense), 256 * ratio);
+        assert_eq!(width(&dense), 256 * ratio);
         // The dot has the same position in the picture, and `ratio`² times the pixels.
-        let (middle, dense_lit) = shown(&dense);
-        for (dense, plain) in middle.into_iter().zip([x, y]) {
-            assert!((dense / ratio as f64 - plain).abs() < 0.5, "@{ratio}x: {middle:?} {x} {y}");
+        let (center, dense_visible) = visible_pixels(&dense);
+        for (dense, plain) in center.into_iter().zip([x, y]) {
+            assert!((dense / ratio as f64 - plain).abs() < 0.5, "@{ratio}x: {center:?} {x} {y}");
         }
-        let times = dense_lit as f64 / lit as f64 / (ratio * ratio) as f64;
-        assert!((0.9..1.1).contains(&times), "@{ratio}x: {dense_lit} pixels, {lit} otherwise");
+        let relative_area = dense_visible as f64 / visible as f64 / (ratio * ratio) as f64;
+        assert!((0.9..1.1).contains(&relative_area), "@{ratio}x: {dense_visible} pixels, {visible} otherwise");
         let dense = format!("/one/bbox/-12,35,32,70/60x50@{ratio}x.png?radius=20");
         let dots = 20 * ratio;
         let wide = format!("/one/bbox/-12,35,32,70/{}x{}.png?radius={dots}", 60 * ratio, 50 * ratio);
         assert_eq!(server.get(&dense).ok(200).body, server.get(&wide).ok(200).body, "@{ratio}x");
     }
-    server.get("/one/4/8/5@4x.png?radius=129").refused(400, &["radius:", "516", "limits.radius_px"]);
+    server.get("/one/4/8/5@4x.png?radius=129").rejected(400, &["radius:", "516", "limits.radius_px"]);
     for unknown in ["@1x", "@5x", "@x", "@2.5x", "@2x@2x"] {
-        server.get(&format!("/one/4/8/5{unknown}.png")).refused(400, &["y:", "@2x, @3x or @4x"]);
-        server.get(&format!("/one/bbox/-12,35,32,60/300x250{unknown}.png")).refused(400, &["size"]);
+        server.get(&format!("/one/4/8/5{unknown}.png")).rejected(400, &["y:", "@2x, @3x or @4x"]);
+        server.get(&format!("/one/bbox/-12,35,32,60/300x250{unknown}.png")).rejected(400, &["size"]);
     }
 }
 
@@ -132,13 +132,13 @@ fn pictures_for_dense_screens_have_more_pixels_of_the_same_map() {
 fn fractional_zooms_are_rounded_to_the_nearest_integer() {
     let server = Server::start();
     let at = |z: &str| server.get(&format!("/cities/point/18.07,59.33?z={z}")).ok(200).json();
-    for (fraction, whole) in [("10.7", "11"), ("10.5", "11"), ("10.49", "10"), ("10.0", "10"), ("0.2", "0")] {
-        assert_eq!(at(fraction), at(whole), "{fraction}");
-        assert_eq!(at(fraction)["z"].to_string(), whole);
+    for (fraction, rounded) in [("10.7", "11"), ("10.5", "11"), ("10.49", "10"), ("10.0", "10"), ("0.2", "0")] {
+        assert_eq!(at(fraction), at(rounded), "{fraction}");
+        assert_eq!(at(fraction)["z"].to_string(), rounded);
     }
     let legend = |zoom: &str| server.get(&format!("/cities/legend.json?zoom={zoom}")).ok(200).body;
     assert_eq!(legend("3.6"), legend("4"));
     for bad in ["24.1", "-0.1", "x", "nan"] {
-        server.get(&format!("/cities/point/18.07,59.33?z={bad}")).refused(400, &["z:", "a number from 0 to 24"]);
+        server.get(&format!("/cities/point/18.07,59.33?z={bad}")).rejected(400, &["z:", "a number from 0 to 24"]);
     }
 }

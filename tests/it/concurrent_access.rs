@@ -12,9 +12,9 @@ use crate::kiln::kiln;
 use crate::server::{Server, eventually};
 
 /// A running import that waits for the rest of its rows.
-struct Waiting(Child);
+struct PendingImport(Child);
 
-impl Waiting {
+impl PendingImport {
     /// The number of rows that are already written to its input.
     const ROWS: usize = 20;
 
@@ -50,26 +50,26 @@ const DONE: (Option<i32>, String) = (Some(0), String::new());
 fn concurrent_imports_into_a_layer_succeed_or_fail_with_a_reason() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    let [first, second] = [(); 2].map(|()| Waiting::begin(home, &["new"]));
+    let [first, second] = [(); 2].map(|()| PendingImport::begin(home, &["new"]));
     assert_eq!(second.end(20), DONE);
-    let (code, told) = first.end(10);
-    assert!(code == Some(2) && told.contains("there is a layer `new` already"), "{told}");
-    assert_eq!(layer(home, "new")["points"], Waiting::ROWS + 20);
+    let (code, message) = first.end(10);
+    assert!(code == Some(2) && message.contains("there is a layer `new` already"), "{message}");
+    assert_eq!(layer(home, "new")["points"], PendingImport::ROWS + 20);
 
-    let [first, second] = [(); 2].map(|()| Waiting::begin(home, &["new", "--append"]));
+    let [first, second] = [(); 2].map(|()| PendingImport::begin(home, &["new", "--append"]));
     assert_eq!((second.end(3), first.end(4)), (DONE, DONE));
-    assert_eq!(layer(home, "new")["points"], 3 * Waiting::ROWS + 27);
+    assert_eq!(layer(home, "new")["points"], 3 * PendingImport::ROWS + 27);
 
     // The last to finish wins.
-    let replaced = Waiting::begin(home, &["new", "--replace"]);
-    let appended = Waiting::begin(home, &["new", "--append"]);
+    let replaced = PendingImport::begin(home, &["new", "--replace"]);
+    let appended = PendingImport::begin(home, &["new", "--append"]);
     assert_eq!((appended.end(5), replaced.end(6)), (DONE, DONE));
-    assert_eq!(layer(home, "new")["points"], Waiting::ROWS + 6);
+    assert_eq!(layer(home, "new")["points"], PendingImport::ROWS + 6);
 
-    let late = Waiting::begin(home, &["new", "--append"]);
+    let late = PendingImport::begin(home, &["new", "--append"]);
     kiln(home, ["drop", "new", "--yes"]).done();
-    let (code, told) = late.end(10);
-    assert!(code == Some(1) && told.contains("store/new: the layer was removed meanwhile"), "{told}");
+    let (code, message) = late.end(10);
+    assert!(code == Some(1) && message.contains("store/new: the layer was removed meanwhile"), "{message}");
     assert_eq!(files(home), Vec::<String>::new());
 }
 
@@ -87,7 +87,7 @@ fn a_running_server_serves_changes_made_by_commands() {
     }
     let run = |args: &[&str]| kiln(&home, args).done();
     let shows = |points: u64| eventually(&format!("{points} points are served"), || served(&server, "live") == points);
-    server.get("/live/statistics").refused(404, &["live"]);
+    server.get("/live/statistics").rejected(404, &["live"]);
     run(&["import", "a.csv", "--layer", "live"]);
     shows(30);
     run(&["import", "b.csv", "--layer", "live", "--append"]);
@@ -100,7 +100,7 @@ fn a_running_server_serves_changes_made_by_commands() {
     run(&["import", "b.csv", "--layer", "live", "--replace"]);
     shows(500);
     run(&["drop", "live", "--yes"]);
-    server.get("/live/statistics").refused(404, &["live"]);
+    server.get("/live/statistics").rejected(404, &["live"]);
     // Another layer of the same name, with the same segment numbers.
     run(&["import", "a.csv", "--layer", "live"]);
     shows(30);
@@ -136,10 +136,10 @@ fn a_damaged_layer_does_not_affect_others_and_can_be_replaced() {
     let server = Server::at(home, &[]);
     let folder = server.folder().to_owned();
     assert_eq!((served(&server, "whole"), served(&server, "worn")), (json!(30), json!(30)));
-    let refused = server.get("/lost/statistics");
-    refused.refused(500, &[]);
-    let told = String::from_utf8(refused.body).unwrap();
-    assert!(!told.contains("manifest"), "the response contains a path: {told}");
+    let reply = server.get("/lost/statistics");
+    reply.rejected(500, &[]);
+    let body = String::from_utf8(reply.body).unwrap();
+    assert!(!body.contains("manifest"), "the response contains a path: {body}");
     let catalog = server.get("/catalog").ok(200).json()["layers"].to_string();
     assert!(catalog.contains("whole") && catalog.contains("worn") && !catalog.contains("lost"), "{catalog}");
 

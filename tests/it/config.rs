@@ -17,7 +17,7 @@ fn printed(run: Run) -> String {
     text
 }
 
-fn says(text: &str, line: &str) -> bool {
+fn has_line(text: &str, line: &str) -> bool {
     text.lines().any(|printed| printed == line)
 }
 
@@ -26,7 +26,7 @@ fn the_complete_configuration_is_printed_saved_and_read_back() {
     let home = tempfile::tempdir().unwrap();
     let defaults = printed(check(home.path(), &[]));
     for line in ["listen = \"127.0.0.1:3000\"", "ttl = \"1h\"", "max_size = \"1GiB\"", "pixels = 16777216", "[log]"] {
-        assert!(says(&defaults, line), "{line} is missing:\n{defaults}");
+        assert!(has_line(&defaults, line), "{line} is missing:\n{defaults}");
     }
     assert!(!defaults.contains("\n[layers"));
     fs::write(home.path().join("other.toml"), &defaults).unwrap();
@@ -64,7 +64,7 @@ fn the_complete_configuration_is_printed_saved_and_read_back() {
         "data/cities.csv",
         "q=quakes.csv",
     ];
-    let set = printed(check(home.path(), &flags));
+    let configured = printed(check(home.path(), &flags));
     for line in [
         "listen = \"127.0.0.1:8080\"",
         "folder = \"pictures\"",
@@ -82,11 +82,11 @@ fn the_complete_configuration_is_printed_saved_and_read_back() {
         "input = \"data/cities.csv\"",
         "[layers.q]",
     ] {
-        assert!(says(&set, line), "{line} is missing:\n{set}");
+        assert!(has_line(&configured, line), "{line} is missing:\n{configured}");
     }
-    assert_eq!(fs::read_to_string(home.path().join("kiln.toml")).unwrap(), set);
+    assert_eq!(fs::read_to_string(home.path().join("kiln.toml")).unwrap(), configured);
     // The saved file is the one that the next run reads by default.
-    assert_eq!(printed(check(home.path(), &[])), set);
+    assert_eq!(printed(check(home.path(), &[])), configured);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_defaults_and_the_schema_are_printed_regardless_of_the_configuration() {
         "# Accepts a time from 1s to 3650d, such as 90s, 30m, 1h or 2d. Default: \"1h\".",
         "# base_url = \"https://maps.example.org/heat\"",
     ] {
-        assert!(says(&defaults, line), "{line} is missing:\n{defaults}");
+        assert!(has_line(&defaults, line), "{line} is missing:\n{defaults}");
     }
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kiln.schema.json");
     assert!(run(&["--schema"]) == fs::read_to_string(committed).unwrap(), "docs/kiln.schema.json is outdated");
@@ -127,7 +127,7 @@ fn flags_override_variables_and_variables_override_the_file() {
     let run = kiln_with_env(home.path(), ["config", "check", "--ttl", "4h"], &env);
     let text = printed(run);
     for line in ["ttl = \"4h\"", "max_count = 6", "folder = \"here\"", "folders = [\"mine\"]"] {
-        assert!(says(&text, line), "{line} is missing:\n{text}");
+        assert!(has_line(&text, line), "{line} is missing:\n{text}");
     }
     assert!(!text.contains("secret"));
     let run = kiln_with_env(home.path(), ["config", "check"], &[("KILN_SERVER_PORT", "80")]);

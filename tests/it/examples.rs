@@ -32,9 +32,9 @@ fn manifest(path: &str) -> PathBuf {
 
 /// Runs an example with `output` as its argument, and returns what it printed.
 fn run(name: &str, output: &Path) -> String {
-    let done = Command::new(folder().join(name)).arg(output).output().unwrap();
-    assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
+    let result = Command::new(folder().join(name)).arg(output).output().unwrap();
+    assert!(result.status.success(), "{name}: {}", String::from_utf8_lossy(&result.stderr));
+    String::from_utf8(result.stdout).unwrap()
 }
 
 /// Asserts the size of a picture, and that it has visible pixels of several colors, but also transparent ones.

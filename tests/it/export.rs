@@ -44,9 +44,9 @@ fn export(home: &Path, output: &str, more: &[&str]) -> Run {
 }
 
 /// Bounds around the corner of four blocks of tiles, so that there are several blocks with few tiles.
-const AROUND: [&str; 3] = ["--zoom", "0-6", "--bounds=-5,-5,5,5"];
+const CORNER_BOUNDS: [&str; 3] = ["--zoom", "0-6", "--bounds=-5,-5,5,5"];
 /// The same bounds with a fixed span, which needs no sampling and is therefore fast.
-const PINNED: [&str; 7] = ["--zoom", "0-6", "--bounds=-5,-5,5,5", "--vmin", "0", "--vmax", "0.01"];
+const FIXED_SPAN: [&str; 7] = ["--zoom", "0-6", "--bounds=-5,-5,5,5", "--vmin", "0", "--vmax", "0.01"];
 
 /// The tiles of a folder by zoom, column and row.
 fn tiles(folder: &Path) -> BTreeMap<[u32; 3], Vec<u8>> {
@@ -74,7 +74,7 @@ fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     entries.flat_map(|path| all_files(&path)).collect()
 }
 
-fn shows_nothing(png: &[u8]) -> bool {
+fn is_transparent(png: &[u8]) -> bool {
     let picture = Picture::decode(std::io::Cursor::new(png)).unwrap();
     picture.pixels.chunks(4).all(|pixel| pixel[3] == 0)
 }
@@ -83,27 +83,27 @@ fn shows_nothing(png: &[u8]) -> bool {
 fn exported_tiles_equal_those_of_the_server_and_only_empty_tiles_are_omitted() {
     let home = home();
     export(home.path(), "out/", &["--zoom", "0-3"]).done();
-    export(home.path(), "near/", &AROUND).done();
+    export(home.path(), "near/", &CORNER_BOUNDS).done();
     // Files are exported without a store. (Their span is computed from another sample.)
     kiln(home.path(), ["export", "points.csv", "-o", "files/", "--zoom", "0-1", "--radius", "6", "--scheme", "fire"])
         .done();
     let [all, near, files] = ["out", "near", "files"].map(|name| tiles(&home.path().join(name)));
-    let about: Value = serde_json::from_slice(&fs::read(home.path().join("out/tiles.json")).unwrap()).unwrap();
+    let exported: Value = serde_json::from_slice(&fs::read(home.path().join("out/tiles.json")).unwrap()).unwrap();
     let server = Server::at(home, &[]);
     let served = |[z, x, y]: [u32; 3]| server.get(&format!("/spots/{z}/{x}/{y}.png")).ok(200).body;
-    let mut left_out = 0;
+    let mut omitted = 0;
     for z in 0..4u32 {
         for (x, y) in (0..1 << z).flat_map(|x| (0..1 << z).map(move |y| (x, y))) {
             let served = served([z, x, y]);
             if let Some(tile) = all.get(&[z, x, y]) {
                 assert!(*tile == served, "{z}/{x}/{y}");
             } else {
-                left_out += 1;
-                assert!(shows_nothing(&served), "{z}/{x}/{y}");
+                omitted += 1;
+                assert!(is_transparent(&served), "{z}/{x}/{y}");
             }
         }
     }
-    assert!(left_out > 40 && all.len() + left_out == 85, "{left_out}");
+    assert!(omitted > 40 && all.len() + omitted == 85, "{omitted}");
     for ([z, x, y], tile) in &near {
         let half = 1 << z >> 1;
         let reach = (half / 36).max(1) + 1;
@@ -116,12 +116,15 @@ fn exported_tiles_equal_those_of_the_server_and_only_empty_tiles_are_omitted() {
     assert!(near.keys().filter(|[z, ..]| *z == 6).count() == 4, "{:?}", near.keys());
     let shallow = all.keys().filter(|[z, ..]| *z <= 1);
     assert!(files.len() == 5 && files.keys().eq(shallow), "{:?}", files.keys());
-    assert!(files.values().all(|tile| !shows_nothing(tile)));
-    let told: Value = server.get("/spots").ok(200).json();
+    assert!(files.values().all(|tile| !is_transparent(tile)));
+    let tile_json: Value = server.get("/spots").ok(200).json();
     for member in ["tilejson", "name", "description", "scheme"] {
-        assert_eq!(about[member], told[member], "{member}");
+        assert_eq!(exported[member], tile_json[member], "{member}");
     }
-    assert_eq!((&about["minzoom"], &about["maxzoom"], &about["attribution"]), (&json!(0), &json!(3), &json!("OSM")));
+    assert_eq!(
+        (&exported["minzoom"], &exported["maxzoom"], &exported["attribution"]),
+        (&json!(0), &json!(3), &json!("OSM"))
+    );
 }
 
 /// Prints the header, the metadata and the hashes of all tiles.
@@ -173,8 +176,8 @@ fn pmtiles_are_read_by_the_reference_library() {
 fn gdal_reads_mbtiles_with_the_right_bounds() {
     let home = home();
     let home = home.path();
-    export(home, "out/", &AROUND).done();
-    export(home, "out.mbtiles", &AROUND).done();
+    export(home, "out/", &CORNER_BOUNDS).done();
+    export(home, "out.mbtiles", &CORNER_BOUNDS).done();
     let program = "
 import json, hashlib, sqlite3
 db = sqlite3.connect('out.mbtiles')
@@ -184,9 +187,9 @@ print(json.dumps({'tiles': tiles, 'about': dict(db.execute('select * from metada
 ";
     let read = python(home, program);
     assert_eq!((&read["tiles"], &read["check"]), (&python(home, HASHES), &json!([["ok"]])));
-    let about = &read["about"];
-    assert_eq!((&about["bounds"], &about["format"]), (&json!("-5,-5,5,5"), &json!("png")), "{about}");
-    assert_eq!((&about["minzoom"], &about["maxzoom"]), (&json!("0"), &json!("6")));
+    let metadata = &read["about"];
+    assert_eq!((&metadata["bounds"], &metadata["format"]), (&json!("-5,-5,5,5"), &json!("png")), "{metadata}");
+    assert_eq!((&metadata["minzoom"], &metadata["maxzoom"]), (&json!("0"), &json!("6")));
     let info = gdalinfo(&home.join("out.mbtiles"));
     assert_eq!(info["driverShortName"], "MBTiles");
     // 5° at the equator, in meters, within half a pixel of zoom 6.
@@ -198,7 +201,7 @@ print(json.dumps({'tiles': tiles, 'about': dict(db.execute('select * from metada
 }
 
 /// Compares each overview of a COG with the tiles of that zoom.
-const HELD_AGAINST_TILES: &str = "
+const COMPARE_WITH_TILES: &str = "
 import json, math, pathlib, rasterio, warnings
 warnings.simplefilter('ignore', rasterio.errors.NotGeoreferencedWarning)
 from rasterio.windows import Window
@@ -239,10 +242,10 @@ print(json.dumps({'valid': valid, 'errors': errors, 'warnings': warnings, 'crs':
 fn a_cog_is_valid_and_each_overview_has_the_tiles_of_its_zoom() {
     let home = home();
     let home = home.path();
-    let around = ["--zoom", "0-6", "--bounds=-11,-11,11,11"];
-    export(home, "out/", &around).done();
-    export(home, "out.tif", &around).done();
-    let read = python(home, HELD_AGAINST_TILES);
+    let bounds = ["--zoom", "0-6", "--bounds=-11,-11,11,11"];
+    export(home, "out/", &bounds).done();
+    export(home, "out.tif", &bounds).done();
+    let read = python(home, COMPARE_WITH_TILES);
     assert_eq!((&read["valid"], &read["errors"], &read["warnings"]), (&json!(true), &json!([]), &json!([])), "{read}");
     assert_eq!((&read["different"], &read["crs"]), (&json!([]), &json!(3857)), "{read}");
     // At zoom 5 the bounds cover two by two tiles.
@@ -258,8 +261,8 @@ fn a_cog_is_valid_and_each_overview_has_the_tiles_of_its_zoom() {
 fn identical_tiles_are_stored_once() {
     let home = home();
     let home = home.path();
-    let told = export(home, "out.pmtiles", &["--zoom", "4", "--background", "navy"]).done();
-    assert!(told.contains("256 tiles, ") && told.contains(" of them different"), "{told}");
+    let summary = export(home, "out.pmtiles", &["--zoom", "4", "--background", "navy"]).done();
+    assert!(summary.contains("256 tiles, ") && summary.contains(" of them different"), "{summary}");
     let header = &python(home, READ_PMTILES.replace("reader.get(3, 4, 3)", "b''").as_str())["header"];
     let count = |member: &str| header[member].as_u64().unwrap();
     assert_eq!(count("addressed_tiles_count"), 256);
@@ -279,7 +282,7 @@ print(json.dumps([db.execute(f'select count(*) from {table}').fetchone()[0] for 
 }
 
 /// The length of the journal's write-ahead log; `None` without one.
-fn log_bytes(home: &Path, output: &str) -> Option<u64> {
+fn wal_bytes(home: &Path, output: &str) -> Option<u64> {
     Some(fs::metadata(home.join(format!(".{output}.part/journal.sqlite-wal"))).ok()?.len())
 }
 
@@ -301,45 +304,45 @@ fn killed_exports_resume_and_write_the_same_bytes() {
     let home = home.path();
     // The commit of a block takes about 2 KB of the log; a COG of bounds this small has the blocks of one zoom.
     for (output, step) in [("out.pmtiles", 6000), ("out.mbtiles", 6000), ("out", 6000), ("out.tif", 2000)] {
-        export(home, output, &PINNED).done();
-        let whole = all_files(&home.join(output));
-        let (mut kills, mut most_tiles) = (0, 0);
+        export(home, output, &FIXED_SPAN).done();
+        let expected = all_files(&home.join(output));
+        let (mut kills, mut max_tiles) = (0, 0);
         // At least one kill per block, each at an arbitrary moment.
         for kill in 0..8u64 {
             let remove = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             remove(&home.join(output)).unwrap();
             let [mut blocks, mut tiles] = [0; 2];
             let mut is_written = false;
-            for more in [kill * step, kill * step + 1] {
+            for min_bytes in [kill * step, kill * step + 1] {
                 let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
-                    .args([&["export", "spots", "-q", "-o", output][..], &PINNED].concat())
+                    .args([&["export", "spots", "-q", "-o", output][..], &FIXED_SPAN].concat())
                     .current_dir(home)
                     .env_remove("KILN_STORE")
                     .stdin(Stdio::null())
                     .stderr(Stdio::null())
                     .spawn()
                     .unwrap();
-                let is_time = || log_bytes(home, output).is_some_and(|bytes| bytes >= more);
-                while child.try_wait().unwrap().is_none() && !is_time() {
+                let is_moment = || wal_bytes(home, output).is_some_and(|bytes| bytes >= min_bytes);
+                while child.try_wait().unwrap().is_none() && !is_moment() {
                     std::thread::yield_now();
                 }
                 child.kill().unwrap();
                 kills += usize::from(child.wait().unwrap().code().is_none());
                 let blocks_before = blocks;
                 [blocks, tiles] = finished(home, output);
-                most_tiles = most_tiles.max(tiles);
+                max_tiles = max_tiles.max(tiles);
                 // Once the output is written, the journal is removed.
                 is_written = home.join(output).exists();
                 assert!(blocks >= blocks_before || is_written, "{output}: blocks are lost, killed at {kill}");
             }
-            let told = export(home, output, &PINNED).done();
+            let summary = export(home, output, &FIXED_SPAN).done();
             let resumed = format!("; {tiles} were there from before");
-            assert!(told.contains(&resumed) == (tiles > 0) || is_written, "{output}: {tiles} tiles: {told}");
-            assert!(all_files(&home.join(output)) == whole, "{output}: killed at {kill}");
+            assert!(summary.contains(&resumed) == (tiles > 0) || is_written, "{output}: {tiles} tiles: {summary}");
+            assert!(all_files(&home.join(output)) == expected, "{output}: killed at {kill}");
             assert!(!home.join(format!(".{output}.part")).exists(), "{output}: temporary files are left");
         }
-        assert!(kills > 4 && most_tiles > 0, "{output}: only {kills} were killed, after {most_tiles} tiles");
-        println!("{output}: {kills} killed, after {most_tiles} tiles at most");
+        assert!(kills > 4 && max_tiles > 0, "{output}: only {kills} were killed, after {max_tiles} tiles");
+        println!("{output}: {kills} killed, after {max_tiles} tiles at most");
     }
 }
 
@@ -347,15 +350,15 @@ fn killed_exports_resume_and_write_the_same_bytes() {
 fn an_unfinished_export_of_an_older_version_is_restarted() {
     let home = home();
     let home = home.path();
-    export(home, "whole.pmtiles", &PINNED).done();
+    export(home, "whole.pmtiles", &FIXED_SPAN).done();
     let part = home.join(".out.pmtiles.part");
     fs::create_dir_all(part.join("out/0")).unwrap();
     for (name, bytes) in [("lock", ""), ("key", "0.1.0 PmTiles spots"), ("blocks", "block")] {
         fs::write(part.join(name), bytes).unwrap();
     }
     fs::write(part.join("tiles"), vec![7; 40_000]).unwrap();
-    let told = export(home, "out.pmtiles", &PINNED).done();
-    assert!(!told.contains("from before"), "{told}");
+    let summary = export(home, "out.pmtiles", &FIXED_SPAN).done();
+    assert!(!summary.contains("from before"), "{summary}");
     assert!(!part.exists());
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert!(read("out.pmtiles") == read("whole.pmtiles"));
@@ -371,26 +374,26 @@ fn killed_exports_of_bins_leave_the_old_file_and_can_be_repeated() {
         command.args(args).current_dir(home).env_remove("KILN_STORE").stdin(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     assert!(start().wait().unwrap().success());
-    let usual = begun.elapsed();
+    let duration = started.elapsed();
     let out = home.join("out.parquet");
-    let whole = fs::read(&out).unwrap();
+    let expected = fs::read(&out).unwrap();
     let mut kills = 0;
     for kill in 0..12 {
         fs::write(&out, "old").unwrap();
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut child = start();
-        while child.try_wait().unwrap().is_none() && begun.elapsed() < usual.mul_f64(f64::from(kill) / 12.0) {
+        while child.try_wait().unwrap().is_none() && started.elapsed() < duration.mul_f64(f64::from(kill) / 12.0) {
             std::thread::yield_now();
         }
         child.kill().unwrap();
         let is_killed = child.wait().unwrap().code().is_none();
         let found = fs::read(&out).unwrap();
-        assert!(found == whole || is_killed && found == b"old", "killed at {kill}");
+        assert!(found == expected || is_killed && found == b"old", "killed at {kill}");
         kills += usize::from(is_killed && found == b"old");
         assert!(start().wait().unwrap().success());
-        assert!(fs::read(&out).unwrap() == whole, "killed at {kill}");
+        assert!(fs::read(&out).unwrap() == expected, "killed at {kill}");
     }
     assert!(kills > 4, "only {kills} were killed");
     println!("{kills} killed");
@@ -402,7 +405,7 @@ fn an_unfinished_export_of_another_style_or_version_is_not_resumed() {
     let home = home.path();
     export(home, "other.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
     // Leaves an unfinished export behind: the limit of the file size makes it fail at its end.
-    let leave = |more: &[&str]| {
+    let leave_unfinished = |more: &[&str]| {
         let script = "trap '' XFSZ; ulimit -f 40; exec \"$KILN\" export spots -o out.pmtiles \"$@\"";
         let run = Command::new("sh")
             .args([&["-c", script, "sh"][..], more].concat())
@@ -412,16 +415,16 @@ fn an_unfinished_export_of_another_style_or_version_is_not_resumed() {
         assert!(!run.unwrap().status.success());
         assert!(finished(home, "out.pmtiles")[1] > 0);
     };
-    leave(&["--zoom", "0-2"]);
-    let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    assert!(!told.contains("from before"), "{told}");
+    leave_unfinished(&["--zoom", "0-2"]);
+    let summary = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
+    assert!(!summary.contains("from before"), "{summary}");
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert!(read("out.pmtiles") == read("other.pmtiles"));
     // Changed points prevent resumption, too.
-    leave(&["--zoom", "0-2", "--scheme", "viridis"]);
+    leave_unfinished(&["--zoom", "0-2", "--scheme", "viridis"]);
     kiln(home, ["import", "points.csv", "--layer", "spots", "--append"]).done();
-    let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    assert!(!told.contains("from before"), "{told}");
+    let summary = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
+    assert!(!summary.contains("from before"), "{summary}");
 }
 
 #[test]
@@ -432,17 +435,17 @@ fn a_full_disk_is_reported_keeps_the_old_file_and_the_export_can_be_resumed() {
         println!("no file system can be mounted here");
         return;
     };
-    export(home, "whole.pmtiles", &PINNED).done();
-    let whole = fs::read(home.join("whole.pmtiles")).unwrap();
+    export(home, "whole.pmtiles", &FIXED_SPAN).done();
+    let expected = fs::read(home.join("whole.pmtiles")).unwrap();
     fs::write(home.join("disk/out.pmtiles"), "old").unwrap();
-    fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - whole.len() / 2 - 40_000]).unwrap();
-    let export = |output: &str| export(home, output, &PINNED);
+    fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - expected.len() / 2 - 40_000]).unwrap();
+    let export = |output: &str| export(home, output, &FIXED_SPAN);
     export("disk/out.pmtiles").failed(1, &["disk/.out.pmtiles.part/", "cannot write: No space left on device"]);
     assert_eq!(fs::read(home.join("disk/out.pmtiles")).unwrap(), b"old");
     fs::remove_file(home.join("disk/filler")).unwrap();
-    let told = export("disk/out.pmtiles").done();
-    assert!(told.contains("were there from before"), "{told}");
-    assert!(fs::read(home.join("disk/out.pmtiles")).unwrap() == whole);
+    let summary = export("disk/out.pmtiles").done();
+    assert!(summary.contains("were there from before"), "{summary}");
+    assert!(fs::read(home.join("disk/out.pmtiles")).unwrap() == expected);
     fs::remove_file(home.join("disk/out.pmtiles")).unwrap();
     for output in ["disk/out.mbtiles", "disk/out", "disk/out.tif"] {
         fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 36_000]).unwrap();
@@ -461,12 +464,12 @@ fn a_full_disk_is_reported_keeps_the_old_file_and_the_export_can_be_resumed() {
     };
     let before = names();
     fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 16_000]).unwrap();
-    let sums = || kiln(home, ["export", "spots", "--zoom", "0-9", "--bins", "disk/out.parquet"]);
-    sums().failed(1, &["disk/out.parquet: cannot write: No space left on device"]);
+    let export_bins = || kiln(home, ["export", "spots", "--zoom", "0-9", "--bins", "disk/out.parquet"]);
+    export_bins().failed(1, &["disk/out.parquet: cannot write: No space left on device"]);
     assert_eq!(fs::read(home.join("disk/out.parquet")).unwrap(), b"old");
     fs::remove_file(home.join("disk/filler")).unwrap();
     assert_eq!(names(), before);
-    sums().done();
+    export_bins().done();
 }
 
 #[test]
@@ -500,11 +503,11 @@ fn invalid_exports_are_rejected_in_one_line() {
 fn pyarrow_reads_bins_that_sum_up_to_the_layer_at_every_zoom() {
     let home = home();
     let home = home.path();
-    let sums = |subject: &[&str], output: &str, more: &[&str]| {
+    let export_bins = |subject: &[&str], output: &str, more: &[&str]| {
         kiln(home, [&["export"][..], subject, &["--bins", output], more].concat()).done()
     };
-    let told = sums(&["spots"], "a.parquet", &["--zoom", "1-4"]);
-    assert!(told.starts_with("summed up 602 points of spots, zoom 1-4: "), "{told}");
+    let summary = export_bins(&["spots"], "a.parquet", &["--zoom", "1-4"]);
+    assert!(summary.starts_with("summed up 602 points of spots, zoom 1-4: "), "{summary}");
     let program = "import json, pyarrow.compute as pc, pyarrow.parquet as pq\n\
         table = pq.read_table('a.parquet')\n\
         by_zoom = table.group_by('zoom').aggregate([('count', 'sum'), ('weight', 'sum'), ('lon', 'count')]).sort_by('zoom')\n\
@@ -526,10 +529,10 @@ fn pyarrow_reads_bins_that_sum_up_to_the_layer_at_every_zoom() {
     assert!((lat + 40.0).abs() <= width / 2.0 && far["weight"] == 5.0, "{far}");
 
     // The bins of the file are the same bytes, at any number of threads.
-    sums(&["points.csv"], "b.parquet", &["--zoom", "1-4", "--threads", "1"]);
+    export_bins(&["points.csv"], "b.parquet", &["--zoom", "1-4", "--threads", "1"]);
     assert_eq!(fs::read(home.join("a.parquet")).unwrap(), fs::read(home.join("b.parquet")).unwrap());
-    let told = sums(&["spots"], "c.parquet", &["--zoom", "3", "--bounds=170,-50,-100,70"]);
-    assert!(told.starts_with("summed up 2 points of spots, zoom 3: 2 cells"), "{told}");
+    let summary = export_bins(&["spots"], "c.parquet", &["--zoom", "3", "--bounds=170,-50,-100,70"]);
+    assert!(summary.starts_with("summed up 2 points of spots, zoom 3: 2 cells"), "{summary}");
     for (args, words) in [
         (&["--bins", "a.csv"][..], "no .parquet"),
         (&["--bins", "a.parquet", "--scheme", "fire"], "not drawn"),

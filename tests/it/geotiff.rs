@@ -14,8 +14,8 @@ pub(crate) fn gdalinfo(path: &Path) -> Value {
     let run = Command::new("gdalinfo").args(["-json", "-stats"]).arg(path).output();
     let output =
         run.unwrap_or_else(|error| panic!("cannot run gdalinfo ({error}): install GDAL's programs (gdal-bin)"));
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && complaints.is_empty(), "{}: gdalinfo: {complaints}", path.display());
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && messages.is_empty(), "{}: gdalinfo: {messages}", path.display());
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -24,11 +24,11 @@ fn gdal_values(path: &Path, pixels: &[(usize, usize)]) -> Vec<f64> {
     let mut run = Command::new("gdallocationinfo");
     let run = run.arg("-valonly").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut run = run.unwrap_or_else(|error| panic!("cannot run gdallocationinfo ({error}): install gdal-bin"));
-    let mut places = run.stdin.take().unwrap();
+    let mut stdin = run.stdin.take().unwrap();
     for (column, row) in pixels {
-        writeln!(places, "{column} {row}").unwrap();
+        writeln!(stdin, "{column} {row}").unwrap();
     }
-    drop(places);
+    drop(stdin);
     let output = run.wait_with_output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(|line| line.trim().parse().unwrap()).collect()
 }
@@ -54,7 +54,7 @@ const REFERENCES: [(GeoReference, Option<u64>); 3] = [
 /// Smaller than a tile, not a multiple of the tile size, and many tiles.
 const SHAPES: [(usize, usize); 3] = [(1, 1), (300, 517), (1500, 1000)];
 
-fn assert_placed(info: &Value, reference: &GeoReference, epsg: Option<u64>, (width, height): (usize, usize)) {
+fn assert_georeferenced(info: &Value, reference: &GeoReference, epsg: Option<u64>, (width, height): (usize, usize)) {
     assert_eq!(info["size"], json!([width, height]));
     let GeoReference { west, north, pixel_width, pixel_height, .. } = *reference;
     assert_eq!(info["geoTransform"], json!([west, pixel_width, 0.0, north, 0.0, -pixel_height]));
@@ -65,9 +65,9 @@ fn assert_placed(info: &Value, reference: &GeoReference, epsg: Option<u64>, (wid
     let (east, south) = (west + width as f64 * pixel_width, north - height as f64 * pixel_height);
     for (corner, x, y) in [("upperLeft", west, north), ("lowerRight", east, south)] {
         let found = &info["cornerCoordinates"][corner];
-        let off = |i: usize, expected: f64| (found[i].as_f64().unwrap() - expected).abs();
+        let deviation = |i: usize, expected: f64| (found[i].as_f64().unwrap() - expected).abs();
         // gdalinfo rounds corners, to millimeters where the unit is a meter.
-        assert!(off(0, x) < 1e-3 && off(1, y) < 1e-3, "{corner} {found} is not {x}, {y}");
+        assert!(deviation(0, x) < 1e-3 && deviation(1, y) < 1e-3, "{corner} {found} is not {x}, {y}");
     }
     assert_eq!(info["stac"]["proj:epsg"].as_u64(), epsg);
     let wkt = info["coordinateSystem"]["wkt"].as_str().unwrap_or_default();
@@ -91,7 +91,7 @@ fn gdal_reads_the_density_and_its_georeference() {
             write_density(file, &density, Some(f32::NAN), &reference, 2).unwrap();
 
             let info = gdalinfo(&path);
-            assert_placed(&info, &reference, epsg, (width, height));
+            assert_georeferenced(&info, &reference, epsg, (width, height));
             assert_eq!(info["bands"].as_array().unwrap().len(), 1);
             let band = &info["bands"][0];
             assert_eq!((&band["type"], &band["block"]), (&json!("Float32"), &json!([256, 256])));
@@ -129,7 +129,7 @@ fn gdal_reads_colors_as_four_bands_with_alpha() {
             write_colors(file, &indices, &palette, &reference, 2).unwrap();
 
             let info = gdalinfo(&path);
-            assert_placed(&info, &reference, epsg, (width, height));
+            assert_georeferenced(&info, &reference, epsg, (width, height));
             let bands = info["bands"].as_array().unwrap();
             assert_eq!(
                 bands.iter().map(|band| &band["colorInterpretation"]).collect::<Vec<_>>(),

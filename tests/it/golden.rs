@@ -172,10 +172,10 @@ fn a_blessed_reference_matches_and_a_difference_is_written() {
     assert_eq!(check([1, 2], false), Ok(()));
     let message = check([1, 5], false).unwrap_err();
     assert!(message.contains("1 pixels differ, the first at Some((1, 0))"), "{message}");
-    let shown = Picture::read(&diffs.join("some/case.png")).unwrap();
-    assert_eq!((shown.width, shown.height), (3 * 2 + 8, 1));
-    assert_eq!(shown.pixel(12, 0), Some([0, 0, 0, 255]));
-    assert_eq!(shown.pixel(13, 0), Some([96, 96, 96, 255]));
+    let written = Picture::read(&diffs.join("some/case.png")).unwrap();
+    assert_eq!((written.width, written.height), (3 * 2 + 8, 1));
+    assert_eq!(written.pixel(12, 0), Some([0, 0, 0, 255]));
+    assert_eq!(written.pixel(13, 0), Some([96, 96, 96, 255]));
 }
 
 #[test]

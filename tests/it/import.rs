@@ -24,9 +24,9 @@ fn printed(run: Run) -> String {
 
 /// The paths of all files in the store, including hidden ones.
 pub(crate) fn files(home: &Path) -> Vec<String> {
-    fn walk(folder: &Path, within: &str, found: &mut Vec<String>) {
+    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = format!("{within}{}", entry.file_name().to_str().unwrap());
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
             if entry.path().is_dir() {
                 walk(&entry.path(), &format!("{name}/"), found);
             } else {
@@ -64,29 +64,35 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     for words in ["read 6,000 rows, added 6,000 points to stops; in ", "points/s; it has 6,000 points in 1 segment, "] {
         assert!(summary.contains(words), "{summary}");
     }
-    let known = layer(home, "stops");
-    assert_eq!((&known["points"], &known["segments"], &known["title"]), (&6000.into(), &1.into(), &"Stops".into()));
+    let created = layer(home, "stops");
     assert_eq!(
-        known["weight"],
+        (&created["points"], &created["segments"], &created["title"]),
+        (&6000.into(), &1.into(), &"Stops".into())
+    );
+    assert_eq!(
+        created["weight"],
         serde_json::json!({"name": "weight", "sum": 12000.0, "min": 2.0, "max": 2.0, "mean": 2.0})
     );
     let times = serde_json::json!({"first": "2024-05-01T00:00:00Z", "last": "2024-05-01T23:59:00Z", "without": 0});
-    assert_eq!(known["time"], times);
-    assert_eq!(known["categories"], serde_json::json!({"count": 3, "first": ["bus", "ferry", "tram"]}));
-    assert_eq!(known["style"], serde_json::json!({"radius": "9px"}));
-    assert_eq!(known["columns"], serde_json::json!(["weight", "time", "category"]));
-    assert_eq!((&known["keep_s"], &known["damaged"]), (&2_592_000.into(), &serde_json::json!([])));
-    let bounds: Vec<f64> = known["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();
+    assert_eq!(created["time"], times);
+    assert_eq!(created["categories"], serde_json::json!({"count": 3, "first": ["bus", "ferry", "tram"]}));
+    assert_eq!(created["style"], serde_json::json!({"radius": "9px"}));
+    assert_eq!(created["columns"], serde_json::json!(["weight", "time", "category"]));
+    assert_eq!((&created["keep_s"], &created["damaged"]), (&2_592_000.into(), &serde_json::json!([])));
+    let bounds: Vec<f64> = created["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();
     for (edge, expected) in bounds.iter().zip([-179.5, -80.25, 178.5, 79.25]) {
         assert!((edge - expected).abs() < 1e-6, "{bounds:?}");
     }
 
     let quiet = kiln(home, ["import", "a.csv", "--layer", "stops", "--append", "--quiet", "--attribution", "City"]);
     assert_eq!(quiet.done(), "");
-    let grown = layer(home, "stops");
-    assert_eq!((&grown["points"], &grown["segments"], &grown["title"]), (&12_000.into(), &2.into(), &"Stops".into()));
-    assert_eq!(grown["attribution"], "City");
-    assert_ne!(grown["version"], known["version"]);
+    let extended = layer(home, "stops");
+    assert_eq!(
+        (&extended["points"], &extended["segments"], &extended["title"]),
+        (&12_000.into(), &2.into(), &"Stops".into())
+    );
+    assert_eq!(extended["attribution"], "City");
+    assert_ne!(extended["version"], created["version"]);
 
     let table = printed(kiln(home, ["layers"]));
     let mut lines = table.lines();
@@ -97,8 +103,8 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     assert_eq!((&list[0]["name"], &list[0]["points"]), (&"stops".into(), &12_000.into()));
     assert_eq!(list[0]["time"], serde_json::json!(["2024-05-01T00:00:00Z", "2024-05-01T23:59:00Z"]));
 
-    let told = kiln(home, ["compact", "stops"]).done();
-    assert!(told.contains("stops: 2 segments became 1, "), "{told}");
+    let summary = kiln(home, ["compact", "stops"]).done();
+    assert!(summary.contains("stops: 2 segments became 1, "), "{summary}");
     assert!(kiln(home, ["compact", "--all"]).done().contains("1 segment already"));
     assert_eq!(layer(home, "stops")["points"], 12_000);
     let text = printed(kiln(home, ["layer", "stops", "--verify"]));
@@ -108,8 +114,8 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
 
     assert!(kiln(home, ["expire", "stops", "--older-than", "36500d"]).done().contains("removed 0 points"));
     // All points are years old.
-    let told = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
-    assert!(told.contains("stops: removed 12,000 points of before ") && told.contains(", 0 stay"), "{told}");
+    let summary = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
+    assert!(summary.contains("stops: removed 12,000 points of before ") && summary.contains(", 0 stay"), "{summary}");
     assert_eq!(layer(home, "stops")["points"], 0);
 
     kiln(home, ["drop", "stops"]).failed(2, &["--yes"]);
@@ -126,8 +132,8 @@ fn old_points_expire_and_points_without_a_time_are_kept() {
     let rows = "lon,lat,time\n1,1,1999-01-01\n2,2,2999-01-01\n3,3,\n4,4,2001-01-01\n";
     kiln_with_input(home, ["import", "-", "--layer", "events"], rows.as_bytes()).done();
     assert_eq!(layer(home, "events")["time"]["without"], 1);
-    let told = kiln(home, ["expire", "events", "--older-than", "365d"]).done();
-    assert!(told.contains("removed 2 points") && told.contains(", 2 stay"), "{told}");
+    let summary = kiln(home, ["expire", "events", "--older-than", "365d"]).done();
+    assert!(summary.contains("removed 2 points") && summary.contains(", 2 stay"), "{summary}");
     assert_eq!(layer(home, "events")["time"]["first"], "2999-01-01T00:00:00Z");
     kiln_with_input(home, ["import", "-", "--layer", "places"], b"lon,lat\n1,1\n").done();
     kiln(home, ["expire", "places", "--older-than", "1d"]).failed(1, &["places", "no times"]);
@@ -328,10 +334,10 @@ fn an_interrupted_import_changes_nothing() {
         assert!(
             Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success()
         );
-        let mut told = String::new();
-        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut told).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(1), "{told}");
-        assert!(told.starts_with("kiln: ") && told.contains("stopped; the layer is as it was"), "{told}");
+        let mut message = String::new();
+        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut message).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{message}");
+        assert!(message.starts_with("kiln: ") && message.contains("stopped; the layer is as it was"), "{message}");
         assert_eq!((files(home), layer(home, "old")), before);
     }
 }
@@ -356,8 +362,8 @@ fn damaged_layers_are_reported_and_can_be_dropped() {
     assert!(text.contains("damaged     100 points left out: ") && text.contains("points      100\n"), "{text}");
     run.failed(1, &["1 segment damaged: ", "00000001.points.arrow"]);
     let run = kiln(home, ["layer", "broken", "--json"]);
-    let known: Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!((run.code, &known["damaged"][0]["points"], &known["points"]), (1, &100.into(), &100.into()));
+    let described: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((run.code, &described["damaged"][0]["points"], &described["points"]), (1, &100.into(), &100.into()));
     kiln(home, ["layer", "lost"]).failed(1, &["manifest.json", "damaged"]);
     let run = kiln(home, ["layers", "--json"]);
     let list: Value = serde_json::from_slice(&run.stdout).unwrap();

@@ -36,7 +36,7 @@ impl Server {
     }
 
     /// The entry of a layer in the catalog.
-    fn listed(&self, layer: &str) -> Option<Value> {
+    fn catalog_entry(&self, layer: &str) -> Option<Value> {
         let catalog = self.get("/catalog").ok(200).json();
         catalog["layers"].as_array().unwrap().iter().find(|listed| listed["name"] == layer).cloned()
     }
@@ -68,15 +68,16 @@ fn a_layer_is_created_shows_new_points_at_once_and_is_deleted() {
     let server = server("");
     let store = server.folder().join("store");
     assert!(!store.exists());
-    server.points("trips", "text/csv", csv(1)).refused(404, &["no layer `trips`", "PUT /trips makes it"]);
+    server.points("trips", "text/csv", csv(1)).rejected(404, &["no layer `trips`", "PUT /trips makes it"]);
     assert!(!store.exists() || store.read_dir().unwrap().all(|entry| entry.unwrap().file_name() == "server.lock"));
 
-    let made = server.put("trips", &json!({"title": "Taxi trips", "style": {"scheme": "fire", "radius": 30}})).ok(201);
-    assert_eq!(made.header("location"), Some("/trips"));
-    assert_eq!((&made.json()["points"], &made.json()["title"]), (&json!(0), &json!("Taxi trips")));
-    assert_eq!(server.listed("trips").unwrap()["points"], 0);
-    let told = || server.get("/trips").ok(200).json();
-    let (empty, tile) = (told(), || server.get("/trips/3/4/3.png").ok(200));
+    let created =
+        server.put("trips", &json!({"title": "Taxi trips", "style": {"scheme": "fire", "radius": 30}})).ok(201);
+    assert_eq!(created.header("location"), Some("/trips"));
+    assert_eq!((&created.json()["points"], &created.json()["title"]), (&json!(0), &json!("Taxi trips")));
+    assert_eq!(server.catalog_entry("trips").unwrap()["points"], 0);
+    let tile_json = || server.get("/trips").ok(200).json();
+    let (empty, tile) = (tile_json(), || server.get("/trips/3/4/3.png").ok(200));
     let before = tile();
 
     let reply = server.points("trips", "text/csv; charset=utf-8", csv(500)).ok(200).json();
@@ -87,10 +88,10 @@ fn a_layer_is_created_shows_new_points_at_once_and_is_deleted() {
     let after = tile();
     assert_ne!(before.body, after.body);
     assert_ne!(before.header("etag"), after.header("etag"));
-    assert_ne!(empty["tiles"], told()["tiles"]);
-    assert_eq!(told()["kiln"]["version"], reply["version"]);
-    assert!(told()["tiles"][0].as_str().unwrap().contains("scheme=fire"));
-    let listed = server.listed("trips").unwrap();
+    assert_ne!(empty["tiles"], tile_json()["tiles"]);
+    assert_eq!(tile_json()["kiln"]["version"], reply["version"]);
+    assert!(tile_json()["tiles"][0].as_str().unwrap().contains("scheme=fire"));
+    let listed = server.catalog_entry("trips").unwrap();
     assert_eq!(
         (&listed["points"], &listed["version"], &listed["title"]),
         (&json!(500), &reply["version"], &json!("Taxi trips"))
@@ -104,15 +105,15 @@ fn a_layer_is_created_shows_new_points_at_once_and_is_deleted() {
     let restyled = server.put("trips", &json!({"style": {"scheme": "viridis"}})).ok(200).json();
     assert_eq!((&restyled["points"], &restyled["title"]), (&json!(500), &Value::Null));
     assert_ne!(tile().body, after.body);
-    assert!(told()["tiles"][0].as_str().unwrap().contains("scheme=viridis"));
+    assert!(tile_json()["tiles"][0].as_str().unwrap().contains("scheme=viridis"));
     let same = server.send("PUT", "/trips", &[], b"").ok(200).json();
     assert_eq!((&same["style"]["scheme"], &same["version"]), (&json!("viridis"), &restyled["version"]));
 
     server.send("DELETE", "/trips", &[], b"").ok(204);
-    assert!(server.listed("trips").is_none() && !store.join("trips").exists());
-    server.get("/trips").refused(404, &["trips"]);
-    server.send("DELETE", "/trips", &[], b"").refused(404, &["trips"]);
-    server.points("trips", "text/csv", csv(1)).refused(404, &["PUT /trips"]);
+    assert!(server.catalog_entry("trips").is_none() && !store.join("trips").exists());
+    server.get("/trips").rejected(404, &["trips"]);
+    server.send("DELETE", "/trips", &[], b"").rejected(404, &["trips"]);
+    server.points("trips", "text/csv", csv(1)).rejected(404, &["PUT /trips"]);
     // A layer that is created again is empty.
     server.put("trips", &json!({"style": {"scheme": "fire", "radius": 30}})).ok(201);
     assert_eq!(tile().body, before.body);
@@ -144,26 +145,26 @@ fn points_are_accepted_in_every_format_compressed_or_not() {
         assert_eq!(post(headers, lines.as_bytes()), (2, 0));
         assert_eq!(post(headers, geojson.to_string().as_bytes()), (1, 0));
     }
-    let (packed, zstd) = (gzip(csv(3)), zstd::encode_all(csv(3).as_bytes(), 1).unwrap());
+    let (gzipped, zstd) = (gzip(csv(3)), zstd::encode_all(csv(3).as_bytes(), 1).unwrap());
     for encoding in ["gzip", "GZIP", "x-gzip"] {
-        assert_eq!(post(&[("content-type", "text/csv"), ("content-encoding", encoding)], &packed), (3, 0));
+        assert_eq!(post(&[("content-type", "text/csv"), ("content-encoding", encoding)], &gzipped), (3, 0));
     }
     assert_eq!(post(&[("content-type", "text/csv"), ("content-encoding", "zstd")], &zstd), (3, 0));
     assert_eq!(post(&[("content-encoding", "identity")], csv(3).as_bytes()), (3, 0));
     // Compression is detected from the content, too.
-    assert_eq!(post(&typed("text/csv"), &packed), (3, 0));
+    assert_eq!(post(&typed("text/csv"), &gzipped), (3, 0));
     assert_eq!(post(&[], &zstd), (3, 0));
 
     let parquet = std::fs::read(data("cities.parquet")).unwrap();
-    let named = "/cities-again/points?weight=population";
+    let path = "/cities-again/points?weight=population";
     server.put("cities-again", &json!({"weight": "population"})).ok(201);
-    let reply = server.send("POST", named, &typed("application/vnd.apache.parquet"), &parquet).ok(200).json();
+    let reply = server.send("POST", path, &typed("application/vnd.apache.parquet"), &parquet).ok(200).json();
     assert_eq!(reply["accepted"], 135_233);
     // The weight column of the layer is the default for later requests.
     let (points, sum) = server.totals("cities-again");
     server.points("cities-again", "text/csv", "lon,lat,population\n1,2,1000\n").ok(200);
     assert_eq!(server.totals("cities-again"), (points + 1, sum + 1000.0));
-    server.points("cities-again", "text/csv", csv(1)).refused(400, &["population"]);
+    server.points("cities-again", "text/csv", csv(1)).rejected(400, &["population"]);
 }
 
 #[test]
@@ -182,8 +183,8 @@ fn a_long_body_is_read_as_a_stream() {
     }
     stream.write_all(b"0\r\n\r\n").unwrap();
     assert_eq!(crate::server::receive(&mut stream).ok(200).json()["accepted"], 200_000);
-    let packed = [("content-type", "text/csv"), ("content-encoding", "gzip")];
-    assert_eq!(server.send("POST", "/long/points", &packed, &gzip(&text)).ok(200).json()["accepted"], 200_000);
+    let headers = [("content-type", "text/csv"), ("content-encoding", "gzip")];
+    assert_eq!(server.send("POST", "/long/points", &headers, &gzip(&text)).ok(200).json()["accepted"], 200_000);
     assert_eq!(server.totals("long"), (400_000, 800_000.0));
 }
 
@@ -202,7 +203,7 @@ fn rejected_rows_are_reported() {
     assert_eq!((&reply["accepted"], &reply["rejected"]), (&json!(1), &json!(1500)));
     assert_eq!(reply["rejections"].as_array().unwrap().len(), 1000);
     // A request without a valid point is not an error, and changes nothing.
-    let before = server.listed("some").unwrap();
+    let before = server.catalog_entry("some").unwrap();
     let reply = server.points("some", "text/csv", "lon,lat\n1,95\n").ok(200).json();
     assert_eq!((&reply["accepted"], &reply["version"]), (&json!(0), &before["version"]));
 }
@@ -238,9 +239,9 @@ fn points_of_concurrent_clients_are_all_stored_once() {
     let headers = [("content-type", "text/csv"), ("idempotency-key", "0-0")];
     let again = server.send("POST", "/busy/points", &headers, csv(100).as_bytes()).ok(200).json();
     assert_eq!(again["repeated"], true);
-    server.send("POST", "/busy/points", &headers, csv(99).as_bytes()).refused(422, &["Idempotency-Key"]);
+    server.send("POST", "/busy/points", &headers, csv(99).as_bytes()).rejected(422, &["Idempotency-Key"]);
     let others = server.send("POST", "/busy/points?weight=weight", &headers, csv(100).as_bytes());
-    others.refused(422, &["Idempotency-Key"]);
+    others.rejected(422, &["Idempotency-Key"]);
     assert_eq!(server.totals("busy").0, count);
 }
 
@@ -265,7 +266,7 @@ fn the_command_line_and_the_server_share_a_store() {
     server.points("shared", "text/csv", csv(30)).ok(200);
     assert_eq!(server.totals("shared"), (60, 120.0));
     kiln(server.folder(), ["drop", "shared", "--yes"]).done();
-    server.points("shared", "text/csv", csv(1)).refused(404, &["shared"]);
+    server.points("shared", "text/csv", csv(1)).rejected(404, &["shared"]);
     // A second server cannot use the store.
     let second = Command::new(env!("CARGO_BIN_EXE_kiln"))
         .args(["serve", "-l", "127.0.0.1:0"])

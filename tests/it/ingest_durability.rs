@@ -48,11 +48,11 @@ fn a_killed_server_loses_no_acknowledged_point_and_counts_none_twice() {
     let mut server = server("");
     server.put("kept", &json!({})).ok(201);
     // The number of the next request of each client, which is how many of its requests were acknowledged.
-    let mut pending = [0u64; CLIENTS];
+    let mut next_requests = [0u64; CLIENTS];
     for kill in 0..KILLS {
         let (address, stop) = (server.address().to_owned(), AtomicBool::new(false));
         std::thread::scope(|scope| {
-            for (client, post) in pending.iter_mut().enumerate() {
+            for (client, post) in next_requests.iter_mut().enumerate() {
                 let (address, stop) = (&address, &stop);
                 scope.spawn(move || {
                     while !stop.load(Ordering::Relaxed) {
@@ -68,7 +68,7 @@ fn a_killed_server_loses_no_acknowledged_point_and_counts_none_twice() {
             stop.store(true, Ordering::Relaxed);
         });
         server.restart();
-        let acknowledged = pending.iter().sum::<u64>() * POINTS;
+        let acknowledged = next_requests.iter().sum::<u64>() * POINTS;
         let (points, sum) = server.totals("kept");
         // Unacknowledged requests may be stored as well, completely or not at all.
         let unanswered =
@@ -77,20 +77,20 @@ fn a_killed_server_loses_no_acknowledged_point_and_counts_none_twice() {
         assert!((sum - 2.0 * points as f64).abs() < 1e-6);
     }
     // Each client repeats its unacknowledged request. All requests count once.
-    for (client, post) in pending.iter_mut().enumerate() {
+    for (client, post) in next_requests.iter_mut().enumerate() {
         assert_eq!(posted(server.address(), &format!("{client}-{post}")), Some(200));
         *post += 1;
     }
-    let posts = pending.iter().sum::<u64>();
+    let posts = next_requests.iter().sum::<u64>();
     println!("{KILLS} kills, {posts} posts");
     assert_eq!(server.totals("kept"), (posts * POINTS, 2.0 * (posts * POINTS) as f64));
     assert!(posts > CLIENTS as u64, "nothing was written in between");
     assert_eq!(layer(server.folder(), "kept")["points"], posts * POINTS);
     // Temporary folders of killed servers are removed.
-    let left = std::fs::read_dir(server.folder().join("store")).unwrap();
-    let left: Vec<String> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let leftovers = std::fs::read_dir(server.folder().join("store")).unwrap();
+    let leftovers: Vec<String> = leftovers.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     eventually("no request is in progress", || server.metric("kiln_ingest_working ") == 0);
-    assert!(left.iter().filter(|name| name.starts_with(".work-")).count() <= 2, "{left:?}");
+    assert!(leftovers.iter().filter(|name| name.starts_with(".work-")).count() <= 2, "{leftovers:?}");
 }
 
 /// The status of a request, or `None` if the server is gone.

@@ -9,10 +9,10 @@ use crate::kiln::kiln;
 const BOUNDS: [f64; 4] = [-9.14, -33.92, 18.42, 38.72];
 
 /// A description, the name and the content of a file, and additional flags.
-type Kind = (&'static str, &'static str, &'static [u8], &'static [&'static str]);
+type FormatCase = (&'static str, &'static str, &'static [u8], &'static [&'static str]);
 
 /// Files that contain the two points.
-const PLACES: &[Kind] = &[
+const FORMATS: &[FormatCase] = &[
     ("plain columns", "a.csv", b"lon,lat\n-9.14,38.72\n18.42,-33.92\n", &[]),
     ("a pair of names", "a.csv", b"id,site_lat,site_lon\n1,38.72,-9.14\n2,-33.92,18.42\n", &[]),
     ("long names with a unit", "a.csv", b"Latitude (deg),Longitude (deg)\n38.72,-9.14\n-33.92,18.42\n", &[]),
@@ -61,15 +61,15 @@ const TIMES: &[(&str, &str, &[&str])] = &[
 
 #[test]
 fn coordinates_are_read_in_common_notations() {
-    for (kind, name, content, flags) in PLACES {
+    for (description, name, content, flags) in FORMATS {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join(name), content).unwrap();
         kiln(home.path(), ["import", name, "--layer", "a"].iter().chain(*flags)).done();
         let layer = layer(home.path(), "a");
-        assert_eq!(layer["points"], 2, "{kind}: {layer}");
+        assert_eq!(layer["points"], 2, "{description}: {layer}");
         let bounds: Vec<f64> = layer["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();
         let is_near = bounds.iter().zip(BOUNDS).all(|(edge, expected)| (edge - expected).abs() < 1e-5);
-        assert!(is_near && bounds.len() == 4, "{kind}: {bounds:?}");
+        assert!(is_near && bounds.len() == 4, "{description}: {bounds:?}");
     }
 }
 
@@ -81,8 +81,8 @@ fn times_are_read_in_common_notations() {
         fs::write(home.path().join("a.csv"), csv).unwrap();
         kiln(home.path(), ["import", "a.csv", "--layer", "a"].iter().chain(*flags)).done();
         let layer = layer(home.path(), "a");
-        let is_it = |end: &str| layer["time"][end].as_str().unwrap().starts_with("2024-05-01T15:15:00");
-        assert!(is_it("first") && is_it("last"), "{first}: {layer}");
+        let is_expected = |end: &str| layer["time"][end].as_str().unwrap().starts_with("2024-05-01T15:15:00");
+        assert!(is_expected("first") && is_expected("last"), "{first}: {layer}");
         assert_eq!((&layer["points"], &layer["time"]["without"]), (&2.into(), &0.into()), "{first}");
     }
 }

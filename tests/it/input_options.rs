@@ -34,11 +34,11 @@ fn run(home: &Path, command: &str) -> Run {
 }
 
 /// Asserts that the run prints the remark as a line before the summary, which begins with `summary`.
-fn remarks(run: Run, summary: &str) {
-    let told = run.done();
-    let lines: Vec<&str> = told.lines().collect();
-    assert_eq!((lines.len(), lines[0]), (2, format!("kiln: note: {REMARK}").as_str()), "{told}");
-    assert!(lines[1].starts_with(summary), "{told}");
+fn assert_remark_and_summary(run: Run, summary: &str) {
+    let message = run.done();
+    let lines: Vec<&str> = message.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, format!("kiln: note: {REMARK}").as_str()), "{message}");
+    assert!(lines[1].starts_with(summary), "{message}");
 }
 
 #[test]
@@ -48,8 +48,8 @@ fn the_column_none_disables_a_role_in_every_command() {
     assert!(run(home, "render a.csv -o a.png").done().contains("value per km²"));
     assert!(run(home, "render a.csv -o a.png --weight none").done().contains("points per km²"));
     run(home, "import a.csv --layer a --weight none --time none --category-column none").done();
-    let told = layer(home, "a");
-    assert_eq!((&told["points"], &told["columns"]), (&json!(2), &json!([])));
+    let described = layer(home, "a");
+    assert_eq!((&described["points"], &described["columns"]), (&json!(2), &json!([])));
     // Rows that are appended later have no such values either, unless the column is named.
     run(home, "import a.csv --layer a --append --time none --weight value").done();
     assert_eq!(layer(home, "a")["columns"], json!(["weight", "category"]));
@@ -61,8 +61,8 @@ fn the_column_none_keeps_the_weight_name_of_a_layer() {
     let home = home.path();
     run(home, "import a.csv --layer a --weight trips").done();
     run(home, "import a.csv --layer a --append --weight none").done();
-    let told = layer(home, "a");
-    assert_eq!((&told["weight"]["name"], &told["weight"]["sum"]), (&json!("trips"), &json!(8.0)));
+    let described = layer(home, "a");
+    assert_eq!((&described["weight"]["name"], &described["weight"]["sum"]), (&json!("trips"), &json!(8.0)));
 }
 
 #[test]
@@ -87,12 +87,12 @@ fn the_column_none_is_valid_in_requests_and_in_the_configuration() {
 fn commands_print_remarks_before_their_summary_unless_quiet() {
     let home = folder(BEYOND);
     let home = home.path();
-    remarks(run(home, "render a.csv -o a.png"), "read 2 rows");
-    remarks(run(home, "render a.csv -o a.png --bounds world"), "read 2 rows");
-    remarks(run(home, "import a.csv --layer a"), "read 2 rows");
-    remarks(run(home, "animate a.csv --every 1d -o b.png"), "drew 2 frames");
-    remarks(run(home, "export a.csv -o a.pmtiles --zoom 0-2"), "exported a,");
-    remarks(run(home, "export a.csv --bins a.parquet --zoom 3"), "summed up 2 points");
+    assert_remark_and_summary(run(home, "render a.csv -o a.png"), "read 2 rows");
+    assert_remark_and_summary(run(home, "render a.csv -o a.png --bounds world"), "read 2 rows");
+    assert_remark_and_summary(run(home, "import a.csv --layer a"), "read 2 rows");
+    assert_remark_and_summary(run(home, "animate a.csv --every 1d -o b.png"), "drew 2 frames");
+    assert_remark_and_summary(run(home, "export a.csv -o a.pmtiles --zoom 0-2"), "exported a,");
+    assert_remark_and_summary(run(home, "export a.csv --bins a.parquet --zoom 3"), "summed up 2 points");
     assert_eq!(run(home, "render a.csv -o a.png --quiet").done(), "");
     assert_eq!(run(home, "import a.csv --layer a --append --quiet").done(), "");
     // A stored layer has no input to remark on.
@@ -100,10 +100,10 @@ fn commands_print_remarks_before_their_summary_unless_quiet() {
 
     let config = "[layers.b]\ninput = \"a.csv\"\n[[jobs]]\nname = \"of-layer\"\nlayer = \"b\"\noutput = \"b.png\"\n";
     fs::write(home.join("kiln.toml"), config).unwrap();
-    remarks(run(home, "batch"), "[1/1] of-layer: drew 2 points");
+    assert_remark_and_summary(run(home, "batch"), "[1/1] of-layer: drew 2 points");
     let config = "[[jobs]]\nname = \"of-input\"\ninput = \"a.csv\"\noutput = \"b.png\"\n";
     fs::write(home.join("kiln.toml"), config).unwrap();
-    remarks(run(home, "batch"), "[1/1] of-input: drew 2 points");
+    assert_remark_and_summary(run(home, "batch"), "[1/1] of-input: drew 2 points");
     assert_eq!(run(home, "batch --quiet").done(), "");
 }
 
@@ -146,7 +146,7 @@ fn an_invalid_option_is_named_by_its_flag_parameter_or_key() {
     server.send("PUT", "/trips", &[], b"").ok(201);
     let csv = [("Content-Type", "text/csv")];
     let reply = server.send("POST", "/trips/points?order=xy", &csv, b"lon,lat\n1,2\n");
-    reply.refused(400, &["order: `xy` is invalid; expected lon-lat or lat-lon"]);
+    reply.rejected(400, &["order: `xy` is invalid; expected lon-lat or lat-lon"]);
     assert_eq!(reply.json()["parameter"], "order");
 }
 
@@ -157,8 +157,8 @@ fn layers_and_tables_reject_options_of_files() {
     run(home, "import a.csv --layer a").done();
     for flags in ["--crs EPSG:25832", "--day-first", "--geometry place"] {
         let flag = flags.split(' ').next().unwrap();
-        let why = format!("{flag}: `a` is a layer, whose points are known; leave the flag out");
-        run(home, &format!("export a -o a.pmtiles --zoom 0 {flags}")).failed(2, &[&why]);
+        let message = format!("{flag}: `a` is a layer, whose points are known; leave the flag out");
+        run(home, &format!("export a -o a.pmtiles --zoom 0 {flags}")).failed(2, &[&message]);
         if flag != "--geometry" {
             let words = [flag, "a table of a database"];
             run(home, &format!("render postgres://h/d?table=t -o a.png {flags}")).failed(2, &words);

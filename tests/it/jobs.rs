@@ -38,8 +38,8 @@ const QUAKES: &str = "[[jobs]]\nname = \"quakes\"\nlayer = \"quakes\"\nwindow = 
 fn a_batch_renders_due_jobs_and_keeps_the_newest_pictures() {
     let home = home(QUAKES);
     for day in ["2018-02-02", "2018-02-03", "2018-02-04"] {
-        let told = batch(home.path(), &["--at", day]).done();
-        assert!(told.starts_with("[1/1] quakes: drew ") && told.contains("conf/out/quakes/201802"), "{told}");
+        let summary = batch(home.path(), &["--at", day]).done();
+        assert!(summary.starts_with("[1/1] quakes: drew ") && summary.contains("conf/out/quakes/201802"), "{summary}");
     }
     let folder = home.path().join("conf/out/quakes");
     assert_eq!(names(folder.clone()), ["20180203T000000Z.png", "20180204T000000Z.png", "latest.png"]);
@@ -144,7 +144,7 @@ fn a_server_runs_missed_and_requested_jobs() {
     assert_eq!((runs(&idle), &idle["running_since"]), (0, &Value::Null));
     assert!(idle["next_start"].as_str().unwrap().ends_with("-12-31T22:59:00Z"), "{idle}");
 
-    run(&server, "/jobs/quaks/run").refused(404, &["did you mean quakes?"]);
+    run(&server, "/jobs/quaks/run").rejected(404, &["did you mean quakes?"]);
     let started = run(&server, "/jobs/quakes/run").ok(202);
     assert_eq!(started.json()["name"], "quakes");
     let once = job(&server, |job| runs(job) == 1);
@@ -201,7 +201,7 @@ fn a_failed_job_is_reported_and_a_running_job_is_not_started_again() {
     run(&server, "/jobs/slow/run").ok(202);
     let running = job(&server, |job| job["running_since"].is_string());
     assert_eq!(running["next_start"], Value::Null);
-    run(&server, "/jobs/slow/run").refused(409, &["runs already"]);
+    run(&server, "/jobs/slow/run").rejected(409, &["runs already"]);
     fs::write(&pipe, "lon,lat\n5,5\n").unwrap();
     let ended = job(&server, |job| runs(job) == 2);
     assert_eq!(ended["running_since"], Value::Null);
@@ -211,6 +211,6 @@ fn a_failed_job_is_reported_and_a_running_job_is_not_started_again() {
 fn running_a_job_requires_the_token() {
     let home = home(&format!("{QUAKES}[server]\ntoken = \"s3cret\"\n"));
     let server = Server::at(home, &["-c", "conf/kiln.toml"]);
-    run(&server, "/jobs/quakes/run").refused(401, &["token"]);
+    run(&server, "/jobs/quakes/run").rejected(401, &["token"]);
     assert_eq!(runs(&job(&server, |_| true)), 0);
 }

@@ -44,51 +44,56 @@ fn tilejson_links_to_tiles_and_legends() {
     let reply = server.get("/cities").ok(200);
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.header("cache-control"), Some("no-cache"));
-    let told = reply.json();
-    assert_eq!((&told["tilejson"], &told["scheme"]), (&json!("3.0.0"), &json!("xyz")));
+    let tile_json = reply.json();
+    assert_eq!((&tile_json["tilejson"], &tile_json["scheme"]), (&json!("3.0.0"), &json!("xyz")));
     assert_eq!(
-        (&told["name"], &told["minzoom"], &told["maxzoom"]),
+        (&tile_json["name"], &tile_json["minzoom"], &tile_json["maxzoom"]),
         (&json!("Cities by population"), &json!(0), &json!(24))
     );
-    let [west, south, east, north]: [f64; 4] = serde_json::from_value(told["bounds"].clone()).unwrap();
-    assert!((west, east) == (-180.0, 180.0) && south < -80.0 && north > 80.0 && north < 85.06, "{told}");
-    assert_eq!(told["center"][2], 2);
-    assert_eq!(told["attribution"], "GeoNames, CC BY 4.0");
-    assert!(told.get("vector_layers").is_none());
-    let version: Vec<&str> = told["version"].as_str().unwrap().split('.').collect();
+    let [west, south, east, north]: [f64; 4] = serde_json::from_value(tile_json["bounds"].clone()).unwrap();
+    assert!((west, east) == (-180.0, 180.0) && south < -80.0 && north > 80.0 && north < 85.06, "{tile_json}");
+    assert_eq!(tile_json["center"][2], 2);
+    assert_eq!(tile_json["attribution"], "GeoNames, CC BY 4.0");
+    assert!(tile_json.get("vector_layers").is_none());
+    let version: Vec<&str> = tile_json["version"].as_str().unwrap().split('.').collect();
     assert!(version.len() == 3 && version.iter().all(|part| part.parse::<u32>().is_ok()), "{version:?}");
     let catalog = server.get("/catalog").ok(200).json();
     let layer = &catalog["layers"][0];
     assert_eq!(
-        (&told["kiln"]["points"], &told["kiln"]["weighted"], &told["kiln"]["version"], &told["kiln"]["bounds"]),
+        (
+            &tile_json["kiln"]["points"],
+            &tile_json["kiln"]["weighted"],
+            &tile_json["kiln"]["version"],
+            &tile_json["kiln"]["bounds"]
+        ),
         (&json!(135_233), &json!(true), &layer["version"], &layer["bounds"])
     );
 
     let host = format!("http://{}", server.address());
-    let template = path_of(&told["tiles"][0], &host);
+    let template = path_of(&tile_json["tiles"][0], &host);
     let tile = server.get(&tile_of(template, [4, 8, 5])).ok(200);
     assert!(tile.header("cache-control").unwrap().contains("immutable"));
     assert_eq!(tile.body, server.get("/cities/4/8/5.png").ok(200).body);
-    let legend = server.get(path_of(&told["legend"], &host)).ok(200);
+    let legend = server.get(path_of(&tile_json["legend"], &host)).ok(200);
     assert_eq!(legend.header("content-type"), Some("image/png"));
-    assert!(server.get(path_of(&told["kiln"]["legend_json"], &host)).ok(200).json()["colors"].is_array());
+    assert!(server.get(path_of(&tile_json["kiln"]["legend_json"], &host)).ok(200).json()["colors"].is_array());
 }
 
 #[test]
 fn tilejson_contains_the_requested_style() {
     let server = stops("");
     let host = format!("http://{}", server.address());
-    let asked = "gradient=transparent,blue,lime%2060%25,red&radius=30&opacity=50%25&agg=count&size=512\
+    let style = "gradient=transparent,blue,lime%2060%25,red&radius=30&opacity=50%25&agg=count&size=512\
                  &category=tram,bus&start=2024-01-15&vmin=0&vmax=2.5";
-    let told = server.get(&format!("/stops?{asked}")).ok(200).json();
-    let template = path_of(&told["tiles"][0], &host);
+    let tile_json = server.get(&format!("/stops?{style}")).ok(200).json();
+    let template = path_of(&tile_json["tiles"][0], &host);
     for word in ["size=512", "radius=30px", "start=2024-01-15T00:00:00Z", "v=", "true_scale=59"] {
         assert!(template.contains(word), "{word}: {template}");
     }
     let [z, x, y] = [8, 140, 75];
     let of_template = server.get(&tile_of(template, [z, x, y])).ok(200);
-    assert_eq!(of_template.body, server.get(&format!("/stops/{z}/{x}/{y}.png?{asked}")).ok(200).body);
-    let legend = server.get(path_of(&told["kiln"]["legend_json"], &host)).ok(200).json();
+    assert_eq!(of_template.body, server.get(&format!("/stops/{z}/{x}/{y}.png?{style}")).ok(200).body);
+    let legend = server.get(path_of(&tile_json["kiln"]["legend_json"], &host)).ok(200).json();
     assert_eq!(legend["span"], json!({"vmin": 0.0, "vmax": 2.5, "unit": "points per km² at 59°N", "curve": "linear"}));
     // Tiles of half the size need one zoom more.
     let zoom = |query: &str| server.get(&format!("/stops?{query}")).ok(200).json()["center"][2].as_u64().unwrap();
@@ -104,21 +109,21 @@ fn tilejson_contains_the_requested_style() {
         ("v=5", ["v", "no such parameter"]),
         ("blend=classic&curve=log", ["curve", "classic"]),
     ] {
-        server.get(&format!("/stops?{query}")).refused(400, &words);
+        server.get(&format!("/stops?{query}")).rejected(400, &words);
     }
-    server.get("/stop").refused(404, &["did you mean stops"]);
-    desks().get("/desks").refused(400, &["on the globe"]);
+    server.get("/stop").rejected(404, &["did you mean stops"]);
+    desks().get("/desks").rejected(400, &["on the globe"]);
 }
 
 #[test]
 fn tilejson_bounds_contain_every_tile_that_is_not_empty() {
     let server = stops("");
-    let told = server.get("/stops?radius=40").ok(200).json();
-    let [west, south, east, north]: [f64; 4] = serde_json::from_value(told["bounds"].clone()).unwrap();
-    let (lon, lat, zoom): (f64, f64, i32) = serde_json::from_value(told["center"].clone()).unwrap();
-    assert!(west < 18.0 && east > 18.2 && south < 59.3 && north > 59.5, "{told}");
-    assert!((lon - 18.1).abs() < 1e-6 && (lat - 59.4).abs() < 0.01, "{told}");
-    assert_eq!(told["kiln"]["bounds"], json!([[59.3, 18.0], [59.5, 18.2]]));
+    let tile_json = server.get("/stops?radius=40").ok(200).json();
+    let [west, south, east, north]: [f64; 4] = serde_json::from_value(tile_json["bounds"].clone()).unwrap();
+    let (lon, lat, zoom): (f64, f64, i32) = serde_json::from_value(tile_json["center"].clone()).unwrap();
+    assert!(west < 18.0 && east > 18.2 && south < 59.3 && north > 59.5, "{tile_json}");
+    assert!((lon - 18.1).abs() < 1e-6 && (lat - 59.4).abs() < 0.01, "{tile_json}");
+    assert_eq!(tile_json["kiln"]["bounds"], json!([[59.3, 18.0], [59.5, 18.2]]));
     // Two zooms below that of the center, all dots are within the bounds.
     let tiles = 1 << (zoom - 2);
     let column = |lon: f64| ((lon + 180.0) / 360.0 * f64::from(tiles)).floor() as i32;
@@ -144,7 +149,7 @@ fn tilejson_bounds_contain_every_tile_that_is_not_empty() {
     assert!((5..20).contains(&maxzoom), "{deep}");
     let at = |zoom: u64| server.get(&format!("/stops/{zoom}/0/0.png?radius=10km"));
     at(maxzoom).ok(200);
-    at(maxzoom + 1).refused(400, &["limits.radius_px"]);
+    at(maxzoom + 1).rejected(400, &["limits.radius_px"]);
 }
 
 #[test]
@@ -157,12 +162,12 @@ fn urls_are_absolute_and_untrusted_proxy_headers_are_ignored() {
     assert!(tiles(from("maps.example:8080")).starts_with("http://maps.example:8080/stops/{z}/"));
     assert!(tiles(from("[::1]:3000")).starts_with("http://[::1]:3000/stops/{z}/"));
     for bad in ["", "a b", "a\"><script>", "a/b", "user@host"] {
-        from(bad).refused(400, &["host", "server.base_url"]);
+        from(bad).rejected(400, &["host", "server.base_url"]);
     }
-    let behind = stops("[server]\nbase_url = \"https://maps.example/heat/\"\n");
-    let told = behind.get_from("other.example", "/stops", &[]).ok(200).json();
-    assert!(told["tiles"][0].as_str().unwrap().starts_with("https://maps.example/heat/stops/{z}/{x}/{y}.png?"));
-    assert!(told["legend"].as_str().unwrap().starts_with("https://maps.example/heat/stops/legend.png?"));
+    let proxied = stops("[server]\nbase_url = \"https://maps.example/heat/\"\n");
+    let tile_json = proxied.get_from("other.example", "/stops", &[]).ok(200).json();
+    assert!(tile_json["tiles"][0].as_str().unwrap().starts_with("https://maps.example/heat/stops/{z}/{x}/{y}.png?"));
+    assert!(tile_json["legend"].as_str().unwrap().starts_with("https://maps.example/heat/stops/legend.png?"));
 }
 
 #[test]
@@ -171,23 +176,20 @@ fn reserved_paths_are_not_layers() {
     for page in ["/docs", "/catalog", "/health", "/openapi.json", "/favicon.ico", "/_/metrics"] {
         assert!(server.get(page).ok(200).header("content-type").is_some(), "{page}");
     }
-    server.get("/overlays").refused(405, &["Allow"]);
-    server.get("/robots.txt").refused(404, &["no layer `robots.txt`"]);
-    server.get("/cities/nothing").refused(404, &["no such address"]);
+    server.get("/overlays").rejected(405, &["Allow"]);
+    server.get("/robots.txt").rejected(404, &["no layer `robots.txt`"]);
+    server.get("/cities/nothing").rejected(404, &["no such address"]);
 }
 
 #[test]
 fn points_are_returned_in_the_requested_format() {
     let server = stops("");
-    let whole = server.get("/stops/points").ok(200);
-    assert_eq!(whole.header("content-type"), Some("application/geo+json"));
-    assert_eq!((whole.header("kiln-total"), whole.header("kiln-truncated")), (Some("3"), Some("false")));
+    let all = server.get("/stops/points").ok(200);
+    assert_eq!(all.header("content-type"), Some("application/geo+json"));
+    assert_eq!((all.header("kiln-total"), all.header("kiln-truncated")), (Some("3"), Some("false")));
     let feature = |lon: f64, lat: f64, weight: f64| json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": {"weight": weight}});
     let features = json!([feature(18.0, 59.3, 1.0), feature(18.1, 59.4, 5.0), feature(18.2, 59.5, 3.0)]);
-    assert_eq!(
-        whole.json(),
-        json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false})
-    );
+    assert_eq!(all.json(), json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false}));
     let heat = server.get("/stops/points?format=heat&bounds=18.05,59,19,60").ok(200);
     assert_eq!(heat.header("content-type"), Some("application/json"));
     assert_eq!(
@@ -208,9 +210,9 @@ fn points_are_returned_in_the_requested_format() {
     assert_eq!(server.get("/stops/points?limit=0").ok(200).json()["features"], json!([]));
 
     // The client has the current version.
-    let tag = whole.header("etag").unwrap();
-    let had = server.send("GET", "/stops/points", &[("if-none-match", tag)], b"").ok(304);
-    assert!(had.body.is_empty());
+    let tag = all.header("etag").unwrap();
+    let not_modified = server.send("GET", "/stops/points", &[("if-none-match", tag)], b"").ok(304);
+    assert!(not_modified.body.is_empty());
     server.send("GET", "/stops/points?limit=1", &[("if-none-match", tag)], b"").ok(200);
     let from = server.send("GET", "/stops/points", &[("origin", "https://maps.example")], b"").ok(200);
     let exposed = from.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
@@ -242,10 +244,10 @@ fn the_number_of_points_is_limited_and_invalid_parameters_are_rejected() {
         ("start=soon", ["start", "2024-05-01"]),
         ("limit=1&limit=2", ["limit", "twice"]),
     ] {
-        server.get(&format!("/earthquakes/points?{query}")).refused(400, &words);
+        server.get(&format!("/earthquakes/points?{query}")).rejected(400, &words);
     }
-    Server::start().get("/cities/points?category=x").refused(400, &["category", "no column"]);
-    server.get("/earthquake/points").refused(404, &["did you mean earthquakes"]);
+    Server::start().get("/cities/points?category=x").rejected(400, &["category", "no column"]);
+    server.get("/earthquake/points").rejected(404, &["did you mean earthquakes"]);
     let plan = desks().get("/desks/points?bounds=0,0,1000,1000").ok(200).json();
     assert_eq!(plan["features"][0]["geometry"]["coordinates"], json!([120.0, 40.0]));
     assert_eq!(plan["features"][0]["properties"], json!({}));
@@ -254,20 +256,20 @@ fn the_number_of_points_is_limited_and_invalid_parameters_are_rejected() {
 #[test]
 fn the_value_at_a_position_is_that_of_its_pixel() {
     let server = stops("");
-    let at = |place: &str, query: &str| server.get(&format!("/stops/point/{place}?{query}")).ok(200).json();
-    let told = at("18.1,59.4", "z=12&agg=max&radius=10");
-    assert_eq!((&told["value"], &told["unit"]), (&json!(5.0), &json!("max of boardings")));
-    assert_eq!((&told["points"], &told["z"], &told["radius_px"]), (&json!(1), &json!(12), &json!(10.0)));
-    assert_eq!((&told["lon"], &told["lat"]), (&json!(18.1), &json!(59.4)));
+    let at = |position: &str, query: &str| server.get(&format!("/stops/point/{position}?{query}")).ok(200).json();
+    let reply = at("18.1,59.4", "z=12&agg=max&radius=10");
+    assert_eq!((&reply["value"], &reply["unit"]), (&json!(5.0), &json!("max of boardings")));
+    assert_eq!((&reply["points"], &reply["z"], &reply["radius_px"]), (&json!(1), &json!(12), &json!(10.0)));
+    assert_eq!((&reply["lon"], &reply["lat"]), (&json!(18.1), &json!(59.4)));
     // At zoom 12 a pixel is 38.2 m wide at the equator.
-    let radius_m = told["radius_m"].as_f64().unwrap();
-    assert!((radius_m - 382.2 * 59.4_f64.to_radians().cos()).abs() < 0.1, "{told}");
+    let radius_m = reply["radius_m"].as_f64().unwrap();
+    assert!((radius_m - 382.2 * 59.4_f64.to_radians().cos()).abs() < 0.1, "{reply}");
     let nothing = at("18.15,59.4", "z=12&agg=max&radius=10");
     assert_eq!((&nothing["value"], &nothing["points"]), (&Value::Null, &json!(0)));
     let nothing = at("18.15,59.4", "z=12&radius=10&true_scale=59");
     assert_eq!((&nothing["value"], &nothing["unit"]), (&json!(0.0), &json!("boardings per km² at 59°N")));
     // At zoom 0 all three stops are within the radius.
-    let mean = |told: &Value| told["value"].as_f64().unwrap();
+    let mean = |reply: &Value| reply["value"].as_f64().unwrap();
     let far = at("18.1,59.4", "z=0&agg=mean");
     assert!((mean(&far) - 3.0).abs() < 1e-5 && far["points"] == 3, "{far}");
     let buses = at("18.1,59.4", "z=0&agg=mean&category=bus");
@@ -314,10 +316,10 @@ fn invalid_positions_zooms_and_styles_are_rejected() {
         ("18.1,59.4?vmin=2&vmax=1", ["vmin", "not below"]),
         ("18.1,59.4?projection=platecarree", ["projection", "mercator"]),
     ] {
-        server.get(&format!("/stops/point/{path}")).refused(400, &words);
+        server.get(&format!("/stops/point/{path}")).rejected(400, &words);
     }
-    server.get("/stop/point/18.1,59.4").refused(404, &["stops"]);
-    desks().get("/desks/point/1,2").refused(400, &["on the globe"]);
+    server.get("/stop/point/18.1,59.4").rejected(404, &["stops"]);
+    desks().get("/desks/point/1,2").rejected(400, &["on the globe"]);
 }
 
 #[test]
@@ -333,7 +335,7 @@ fn the_categories_at_a_position_are_those_of_nearby_points() {
     assert_eq!(at("z=12&categories=5")["categories"], json!([{"name": "tram", "points": 1}]));
     assert_eq!(at("z=0&categories=5&category=bus")["categories"], json!([{"name": "bus", "points": 2}]));
     assert_eq!(at("z=0")["categories"], Value::Null);
-    server.get("/stops/point/18.1,59.4?categories=51").refused(400, &["categories", "50"]);
+    server.get("/stops/point/18.1,59.4?categories=51").rejected(400, &["categories", "50"]);
     let bundled = Server::start();
     assert_eq!(bundled.get("/cities/point/18.07,59.33?z=7&categories=5").ok(200).json()["categories"], json!([]));
 }
@@ -347,34 +349,34 @@ fn the_values_within_bounds_are_returned_as_a_geotiff() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cities.tif");
     std::fs::write(&path, &reply.body).unwrap();
-    let known = crate::geotiff::gdalinfo(&path);
-    assert_eq!(known["size"], json!([400, 300]));
-    assert!(known["coordinateSystem"]["wkt"].as_str().unwrap().contains("3857"), "{known}");
-    let corner: Vec<f64> = serde_json::from_value(known["cornerCoordinates"]["lowerLeft"].clone()).unwrap();
+    let info = crate::geotiff::gdalinfo(&path);
+    assert_eq!(info["size"], json!([400, 300]));
+    assert!(info["coordinateSystem"]["wkt"].as_str().unwrap().contains("3857"), "{info}");
+    let corner: Vec<f64> = serde_json::from_value(info["cornerCoordinates"]["lowerLeft"].clone()).unwrap();
     let west_m = -12.0 / 180.0 * std::f64::consts::PI * 6_378_137.0;
     assert!((corner[0] - west_m).abs() < 1.0, "{corner:?}");
-    let band = &known["bands"][0];
+    let band = &info["bands"][0];
     assert_eq!(band["type"], "Float32");
     // The pixels sum up to the number of points within the bounds, but for dots that cross the edge.
     let sum = band["mean"].as_f64().unwrap() * 400.0 * 300.0;
-    let there = server.get("/cities/points?bounds=-12,35,32,60&limit=0").ok(200).json()["total"].as_f64().unwrap();
-    assert!((sum / there - 1.0).abs() < 0.02, "{sum} of {there}");
+    let total = server.get("/cities/points?bounds=-12,35,32,60&limit=0").ok(200).json()["total"].as_f64().unwrap();
+    assert!((sum / total - 1.0).abs() < 0.02, "{sum} of {total}");
     let tag = reply.header("etag").unwrap();
     server.send("GET", address, &[("if-none-match", tag)], b"").ok(304);
     assert_ne!(server.get("/cities/bbox/-12,35,32,60/400x300.png?agg=count").ok(200).header("etag"), Some(tag));
-    server.get("/cities/bbox/-12,35,32,60/400x300.jpg").refused(400, &["800x600.tif"]);
+    server.get("/cities/bbox/-12,35,32,60/400x300.jpg").rejected(400, &["800x600.tif"]);
 }
 
 #[test]
 fn statistics_summarize_points_and_values() {
     let server = stops("");
     let version = server.get("/stops").ok(200).json()["kiln"]["version"].clone();
-    let whole = server.get("/stops/statistics?zoom=3").ok(200);
-    assert_eq!(whole.header("content-type"), Some("application/json"));
-    let mut whole = whole.json();
-    let zooms = whole["zooms"].take();
+    let unfiltered = server.get("/stops/statistics?zoom=3").ok(200);
+    assert_eq!(unfiltered.header("content-type"), Some("application/json"));
+    let mut unfiltered = unfiltered.json();
+    let zooms = unfiltered["zooms"].take();
     assert_eq!(
-        whole,
+        unfiltered,
         json!({"points": 3, "weight": {"sum": 9.0, "min": 1.0, "max": 5.0, "mean": 3.0},
             "bounds": [[59.3, 18.0], [59.5, 18.2]],
             "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"},
@@ -420,17 +422,17 @@ fn statistics_summarize_points_and_values() {
     assert_eq!((&none["zooms"][1]["percentiles"], &none["zooms"][1]["histogram"]), (&Value::Null, &Value::Null));
     assert_eq!(none["categories"], Value::Null);
     for (query, words) in [("zoom=9-3", "zoom"), ("zoom=25", "0 to 24"), ("zoom=x", "0-10")] {
-        server.get(&format!("/stops/statistics?{query}")).refused(400, &["zoom", words]);
+        server.get(&format!("/stops/statistics?{query}")).rejected(400, &["zoom", words]);
     }
-    server.get("/stops/legend.json?zoom=25").refused(400, &["zoom", "24"]);
-    server.get("/stops/legend.json?zoom=2&bounds=world").refused(400, &["zoom", "bounds"]);
+    server.get("/stops/legend.json?zoom=25").rejected(400, &["zoom", "24"]);
+    server.get("/stops/legend.json?zoom=2&bounds=world").rejected(400, &["zoom", "bounds"]);
     let bundled = Server::start();
     let cities = bundled.get("/cities/statistics").ok(200).json();
     assert_eq!((&cities["points"], &cities["time"]), (&json!(135_233), &Value::Null));
     assert_eq!(cities["categories"], Value::Null);
-    bundled.get("/cities/statistics?category=x").refused(400, &["category", "no column"]);
-    bundled.get("/cities/statistics?bounds=world").refused(400, &["bounds", "no such parameter"]);
-    bundled.get("/city/statistics").refused(404, &["cities"]);
+    bundled.get("/cities/statistics?category=x").rejected(400, &["category", "no column"]);
+    bundled.get("/cities/statistics?bounds=world").rejected(400, &["bounds", "no such parameter"]);
+    bundled.get("/city/statistics").rejected(404, &["cities"]);
     let plan = desks().get("/desks/statistics").ok(200).json();
     assert_eq!((&plan["points"], &plan["weight"]), (&json!(2), &Value::Null));
     assert_eq!((&plan["bounds"], &plan["zooms"]), (&json!([[40.0, 120.0], [900.0, 1500.0]]), &json!([])));

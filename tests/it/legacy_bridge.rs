@@ -23,8 +23,8 @@ fn an_old_request_gets_the_old_response_and_its_picture_at_the_expected_url() {
             );
             assert_eq!(reply["imgSize"], "[826, 300]");
             let bounds: [[f64; 2]; 2] = serde_json::from_str(reply["bounds"].as_str().unwrap()).unwrap();
-            for (got, asked) in bounds.concat().into_iter().zip([-10.0, 90.0, 10.0, 145.066_666_666_666_7]) {
-                assert!((got - asked).abs() < 1e-8, "{bounds:?}");
+            for (got, expected) in bounds.concat().into_iter().zip([-10.0, 90.0, 10.0, 145.066_666_666_666_7]) {
+                assert!((got - expected).abs() < 1e-8, "{bounds:?}");
             }
             // The page builds the URL as 'imgs/' + filename + '.png'.
             let filename = reply["filename"].as_str().unwrap();
@@ -66,13 +66,13 @@ fn old_requests_may_have_new_parameters_and_invalid_ones_are_rejected() {
         more("projection=mercator").ok(200).json()["filename"],
         more("projection=platecarree").json()["filename"]
     );
-    more("scheme=firre").refused(400, &["firre", "fire"]);
-    more("layer=city").refused(404, &["cities"]);
-    more("sheme=fire").refused(400, &["sheme", "scheme"]);
-    server.form(path, "png=true").refused(400, &["bounds[0]"]);
-    server.form(path, &FORM.replace("dotSize=42", "dotSize=wide")).refused(400, &["dotSize", "wide"]);
-    server.form(path, &FORM.replace("opacity=200", "opacity=300")).refused(400, &["opacity", "255"]);
-    server.form(path, &FORM.replace("=826", "=8e9")).refused(400, &["imgSize"]);
-    server.form(path, &FORM.replace("=-10", "=NaN")).refused(400, &["bounds[0]"]);
+    more("scheme=firre").rejected(400, &["firre", "fire"]);
+    more("layer=city").rejected(404, &["cities"]);
+    more("sheme=fire").rejected(400, &["sheme", "scheme"]);
+    server.form(path, "png=true").rejected(400, &["bounds[0]"]);
+    server.form(path, &FORM.replace("dotSize=42", "dotSize=wide")).rejected(400, &["dotSize", "wide"]);
+    server.form(path, &FORM.replace("opacity=200", "opacity=300")).rejected(400, &["opacity", "255"]);
+    server.form(path, &FORM.replace("=826", "=8e9")).rejected(400, &["imgSize"]);
+    server.form(path, &FORM.replace("=-10", "=NaN")).rejected(400, &["bounds[0]"]);
     assert_eq!(server.files().len(), 4);
 }

@@ -95,8 +95,8 @@ fn points_of_the_request_are_rendered_and_invalid_ones_reported() {
 #[test]
 fn points_for_a_heat_layer_are_returned_up_to_the_limit() {
     let server = Server::with(&[], "[limits]\nanswer_points = 3\n");
-    let ask = |bounds: Value| json!({"layer": "earthquakes", "png": false, "bounds": bounds});
-    let reply = server.post("/overlays", &ask(json!("world"))).ok(200).json();
+    let request = |bounds: Value| json!({"layer": "earthquakes", "png": false, "bounds": bounds});
+    let reply = server.post("/overlays", &request(json!("world"))).ok(200).json();
     assert_eq!(
         (reply["points"].as_array().unwrap().len(), &reply["total"], &reply["truncated"]),
         (3, &json!(1707), &json!(true))
@@ -104,11 +104,15 @@ fn points_for_a_heat_layer_are_returned_up_to_the_limit() {
     // The latitude is first, as in Leaflet, and the magnitude is the weight.
     let text = std::fs::read_to_string(data("earthquakes.geojson")).unwrap();
     let first = &serde_json::from_str::<Value>(&text).unwrap()["features"][0];
-    let at = &first["geometry"]["coordinates"];
-    let expected = [at[1].as_f64().unwrap(), at[0].as_f64().unwrap(), first["properties"]["mag"].as_f64().unwrap()];
+    let coordinates = &first["geometry"]["coordinates"];
+    let expected = [
+        coordinates[1].as_f64().unwrap(),
+        coordinates[0].as_f64().unwrap(),
+        first["properties"]["mag"].as_f64().unwrap(),
+    ];
     let got: [f64; 3] = serde_json::from_value(reply["points"][0].clone()).unwrap();
     assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-6), "{got:?} {expected:?}");
-    let nothing = server.post("/overlays", &ask(json!([[10.0, 10.0], [10.1, 10.1]]))).ok(200).json();
+    let nothing = server.post("/overlays", &request(json!([[10.0, 10.0], [10.1, 10.1]]))).ok(200).json();
     assert_eq!((&nothing["points"], &nothing["truncated"]), (&json!([]), &json!(false)));
 }
 
@@ -117,8 +121,8 @@ fn a_map_zoomed_out_beyond_the_poles_gets_square_pixels() {
     let server = Server::start();
     // The bounds that Leaflet reports for a 1024 x 2048 window at zoom 2: twice the world's height.
     let north = (std::f64::consts::PI * 2.0).sinh().atan().to_degrees();
-    let ask = json!({"layer": "cities", "bounds": [[-north, -180], [north, 180]], "size": [1024, 2048]});
-    let overlay = server.post("/overlays", &ask).ok(201).json();
+    let request = json!({"layer": "cities", "bounds": [[-north, -180], [north, 180]], "size": [1024, 2048]});
+    let overlay = server.post("/overlays", &request).ok(201).json();
     assert_eq!(overlay["size"], json!([1024, 1024]));
     let corner = overlay["bounds"][1][0].as_f64().unwrap();
     assert!((corner - 85.051_128_78).abs() < 1e-6, "{corner}");
@@ -127,19 +131,19 @@ fn a_map_zoomed_out_beyond_the_poles_gets_square_pixels() {
 #[test]
 fn the_world_is_square_and_the_legend_has_the_span_of_the_picture() {
     let server = Server::start();
-    let ask = json!({"layer": "cities", "bounds": "world", "size": [512, 512]});
-    let overlay = server.post("/overlays", &ask).ok(201).json();
+    let request = json!({"layer": "cities", "bounds": "world", "size": [512, 512]});
+    let overlay = server.post("/overlays", &request).ok(201).json();
     assert_eq!(overlay["size"], json!([512, 512]));
     let beyond = "?bounds=-180,-89,180,89&size=512x700";
     let legend = server.get(&format!("/cities/legend.json{beyond}")).ok(200).json();
-    let shown =
+    let second =
         server.post("/overlays", &json!({"layer": "cities", "bounds": [[-89, -180], [89, 180]], "size": [512, 700]}));
-    let vmax = shown.ok(201).json()["span"]["vmax"].as_f64().unwrap();
+    let vmax = second.ok(201).json()["span"]["vmax"].as_f64().unwrap();
     assert!((legend["span"]["vmax"].as_f64().unwrap() / vmax - 1.0).abs() < 1e-6, "{legend} {vmax}");
     // The picture has the requested height, and is empty beyond the poles.
-    let drawn = picture(&server.get("/cities/bbox/-180,-89,180,89/512x700.png").ok(200).body);
-    assert_eq!((drawn.width, drawn.height), (512, 700));
-    assert!(drawn.pixels[..512 * 4 * 80].chunks(4).all(|pixel| pixel[3] == 0));
+    let rendered = picture(&server.get("/cities/bbox/-180,-89,180,89/512x700.png").ok(200).body);
+    assert_eq!((rendered.width, rendered.height), (512, 700));
+    assert!(rendered.pixels[..512 * 4 * 80].chunks(4).all(|pixel| pixel[3] == 0));
 }
 
 #[test]
@@ -156,8 +160,8 @@ fn pictures_of_any_bounds_are_cached() {
     let server = Server::start();
     let path = "/cities/bbox/-12,35,32,60/300x250.png?scheme=viridis&curve=linear&agg=count";
     let first = server.get(path).ok(200);
-    let drawn = picture(&first.body);
-    assert_eq!((drawn.width, drawn.height), (300, 250));
+    let rendered = picture(&first.body);
+    assert_eq!((rendered.width, rendered.height), (300, 250));
     let again = server.get(path).ok(200);
     assert_eq!((&again.body, again.header("etag")), (&first.body, first.header("etag")));
     let tag = first.header("etag").unwrap().to_owned();
@@ -184,27 +188,27 @@ fn layers_of_files_are_listed_and_filtered() {
     let names: BTreeSet<&str> =
         catalog["layers"].as_array().unwrap().iter().map(|l| l["name"].as_str().unwrap()).collect();
     assert_eq!(names, BTreeSet::from(["again", "stops"]));
-    let drawn = |more: Value| {
-        let mut ask = json!({"layer": "stops", "bounds": [[59, 17], [60, 19]], "size": 64});
-        ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        server.post("/overlays", &ask).ok(201).json()["points_drawn"].clone()
+    let rendered = |more: Value| {
+        let mut request = json!({"layer": "stops", "bounds": [[59, 17], [60, 19]], "size": 64});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post("/overlays", &request).ok(201).json()["points_drawn"].clone()
     };
-    assert_eq!(drawn(json!({})), 3);
-    assert_eq!(drawn(json!({"category": "bus"})), 2);
-    assert_eq!(drawn(json!({"category": ["bus", "tram"], "start": "2024-02-01"})), 2);
-    assert_eq!(drawn(json!({"end": "2024-02-01"})), 1);
+    assert_eq!(rendered(json!({})), 3);
+    assert_eq!(rendered(json!({"category": "bus"})), 2);
+    assert_eq!(rendered(json!({"category": ["bus", "tram"], "start": "2024-02-01"})), 2);
+    assert_eq!(rendered(json!({"end": "2024-02-01"})), 1);
 }
 
 #[test]
 fn concurrent_identical_requests_are_rendered_once() {
     let server = Server::start();
     let names: BTreeSet<String> = std::thread::scope(|scope| {
-        let asks: Vec<_> = (0..8)
+        let requests: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| server.post("/overlays", &europe()).json()["filename"].as_str().unwrap().to_owned())
             })
             .collect();
-        asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+        requests.into_iter().map(|request| request.join().unwrap()).collect()
     });
     assert_eq!((names.len(), server.files().len()), (1, 1));
 }
@@ -216,8 +220,8 @@ fn layers_on_a_plane_and_the_classic_blend_are_rendered() {
     let config = "[layers.desks]\ninput = \"desks.csv\"\nprojection = \"plane\"\n";
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     let server = Server::at(home, &[]);
-    let ask = json!({"layer": "desks", "bounds": [[0, 0], [1000, 2000]], "size": [200, 100]});
-    let overlay = server.post("/overlays", &ask).ok(201).json();
+    let request = json!({"layer": "desks", "bounds": [[0, 0], [1000, 2000]], "size": [200, 100]});
+    let overlay = server.post("/overlays", &request).ok(201).json();
     assert_eq!((&overlay["points_drawn"], &overlay["bounds"]), (&json!(2), &json!([[0.0, 0.0], [1000.0, 2000.0]])));
     assert_eq!(overlay["span"]["unit"], "points per square unit");
     let points = server.post("/overlays", &json!({"layer": "desks", "png": false})).ok(200).json();
@@ -242,11 +246,11 @@ fn a_single_number_as_the_size_is_the_longer_side() {
         (json!([[17, 40]]), json!([-10, -89, 33.3, 61])),
     ] {
         for size in [256, 333] {
-            let ask = json!({"points": points, "bounds": bounds, "size": size});
-            let overlay = server.post("/overlays", &ask).ok(201).json();
-            let drawn = picture(&server.get(overlay["url"].as_str().unwrap()).ok(200).body);
-            assert_eq!(drawn.width.max(drawn.height), size, "{ask}: {}", overlay["size"]);
-            assert_eq!(overlay["size"], json!([drawn.width, drawn.height]));
+            let request = json!({"points": points, "bounds": bounds, "size": size});
+            let overlay = server.post("/overlays", &request).ok(201).json();
+            let rendered = picture(&server.get(overlay["url"].as_str().unwrap()).ok(200).body);
+            assert_eq!(rendered.width.max(rendered.height), size, "{request}: {}", overlay["size"]);
+            assert_eq!(overlay["size"], json!([rendered.width, rendered.height]));
         }
     }
 }

@@ -41,8 +41,8 @@ fn an_error_of_a_missing_column_names_a_flag_key_or_parameter() {
 
     let job = "[[jobs]]\nname = \"a\"\noutput = \"a.png\"\n";
     fs::write(home.path().join("kiln.toml"), format!("{job}input = \"a.csv\"\n")).unwrap();
-    let told = kiln(home.path(), ["batch"]).stderr;
-    assert!(told.contains("name one with lon: "), "{told}");
+    let message = kiln(home.path(), ["batch"]).stderr;
+    assert!(message.contains("name one with lon: "), "{message}");
     fs::write(home.path().join("kiln.toml"), format!("{config}{job}layer = \"a\"\n")).unwrap();
     kiln(home.path(), ["batch"]).failed(1, &["name one with lon: ", ", as a key of [layers.a] in kiln.toml"]);
 
@@ -50,5 +50,5 @@ fn an_error_of_a_missing_column_names_a_flag_key_or_parameter() {
     server.send("PUT", "/trips", &[], b"").ok(201);
     let csv = [("Content-Type", "text/csv")];
     let reply = server.send("POST", "/trips/points", &csv, b"east,north\n1,2\n");
-    reply.refused(400, &["name one with lon: "]);
+    reply.rejected(400, &["name one with lon: "]);
 }

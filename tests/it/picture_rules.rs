@@ -31,8 +31,8 @@ fn points() -> impl Strategy<Value = Vec<Point>> {
     let poles = (-180.0..=180.0, prop_oneof![-90.0..=-84.0, 84.0..=90.0]);
     let spot = (Just(-180.0), Just(0.0));
     let city = (18.0..18.2, 59.2..59.4);
-    let place = prop_oneof![anywhere, antimeridian, poles, spot, city];
-    prop::collection::vec((place, -2.0f32..5.0).prop_map(|((lon, lat), weight)| (lon, lat, weight)), 0..120)
+    let position = prop_oneof![anywhere, antimeridian, poles, spot, city];
+    prop::collection::vec((position, -2.0f32..5.0).prop_map(|((lon, lat), weight)| (lon, lat, weight)), 0..120)
 }
 
 fn canvas() -> impl Strategy<Value = Canvas> {
@@ -63,9 +63,9 @@ fn style() -> impl Strategy<Value = Style> {
     })
 }
 
-fn part(whole: &Grid<u8>, left: u32, top: u32, width: u32, height: u32) -> Vec<u8> {
+fn crop(full: &Grid<u8>, left: u32, top: u32, width: u32, height: u32) -> Vec<u8> {
     (top..top + height)
-        .flat_map(|row| whole.row(row as usize)[left as usize..(left + width) as usize].to_vec())
+        .flat_map(|row| full.row(row as usize)[left as usize..(left + width) as usize].to_vec())
         .collect()
 }
 
@@ -80,15 +80,15 @@ proptest! {
         // differ.
         prop_assume!(style.blend == Blend::Add || canvas.projection() != Projection::Plane);
         let (width, height) = (canvas.width(), canvas.height());
-        let (across, down) = ((f64::from(width) * split.0) as u32, (f64::from(height) * split.1) as u32);
-        let whole = draw(&points, &canvas, &style, 1).indices;
+        let (left_width, top_height) = ((f64::from(width) * split.0) as u32, (f64::from(height) * split.1) as u32);
+        let full = draw(&points, &canvas, &style, 1).indices;
         for threads in 1..=3 {
-            prop_assert_eq!(&draw(&points, &canvas, &style, threads).indices, &whole);
-            for (left, wide) in [(0, across), (across, width - across)] {
-                for (top, high) in [(0, down), (down, height - down)] {
+            prop_assert_eq!(&draw(&points, &canvas, &style, threads).indices, &full);
+            for (left, wide) in [(0, left_width), (left_width, width - left_width)] {
+                for (top, high) in [(0, top_height), (top_height, height - top_height)] {
                     let window = canvas.window(left.into(), top.into(), wide, high).unwrap();
                     let quarter = draw(&points, &window, &style, threads).indices;
-                    prop_assert_eq!(quarter.cells(), part(&whole, left, top, wide, high));
+                    prop_assert_eq!(quarter.cells(), crop(&full, left, top, wide, high));
                 }
             }
         }
@@ -128,12 +128,12 @@ fn tiles_equal_the_picture_of_the_world() {
         .map(|i| (f64::from(i) * 0.618_034 % 360.0 - 180.0, f64::from(i) * 0.414_214 % 170.0 - 85.0, 1.0))
         .collect();
     let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 1024, 1024).unwrap();
-    let whole = draw(&points, &world, &fixed(), 2).indices;
+    let full = draw(&points, &world, &fixed(), 2).indices;
     for y in 0..4 {
         for x in 0..4 {
             let tile = Canvas::tile(TileCoord::new(2, x, y).unwrap(), 256).unwrap();
             let drawn = draw(&points, &tile, &fixed(), 1).indices;
-            assert_eq!(drawn.cells(), part(&whole, x * 256, y * 256, 256, 256), "tile 2/{x}/{y}");
+            assert_eq!(drawn.cells(), crop(&full, x * 256, y * 256, 256, 256), "tile 2/{x}/{y}");
         }
     }
 }

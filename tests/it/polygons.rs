@@ -28,7 +28,7 @@ fn within(server: &Server, path: &str, area: &Value) -> Reply {
 }
 
 /// The share of visible pixels of a picture.
-fn shown(reply: &Reply) -> f64 {
+fn visible_share(reply: &Reply) -> f64 {
     assert_eq!(reply.header("content-type"), Some("image/png"), "{reply:?}");
     let picture = Picture::decode(std::io::Cursor::new(&reply.body)).unwrap();
     let pixels = picture.pixels.chunks(4);
@@ -42,32 +42,32 @@ fn only_points_within_the_polygon_are_rendered() {
     let both = json!({"type": "MultiPolygon", "coordinates": [first["coordinates"], last["coordinates"]]});
     let feature = |geometry: &Value| json!({"type": "Feature", "properties": {"name": "here"}, "geometry": geometry});
     for path in [TILE, BBOX] {
-        let drawn = |area: &Value| within(&server, path, area).ok(200);
-        let (one, other, two) = (drawn(&first), drawn(&last), drawn(&both));
-        assert!(one.body != other.body && shown(&one) > 0.0 && shown(&two) > shown(&one));
-        assert_eq!(drawn(&feature(&first)).body, one.body);
+        let rendered = |area: &Value| within(&server, path, area).ok(200);
+        let (one, other, two) = (rendered(&first), rendered(&last), rendered(&both));
+        assert!(one.body != other.body && visible_share(&one) > 0.0 && visible_share(&two) > visible_share(&one));
+        assert_eq!(rendered(&feature(&first)).body, one.body);
         // A polygon around all points changes nothing. Holes and filters exclude points.
         let all = server.get(&format!("{path}?vmin=0&vmax=0.1")).ok(200);
-        assert_eq!(drawn(&rectangle(10.0, 50.0, 30.0, 70.0)).body, all.body);
+        assert_eq!(rendered(&rectangle(10.0, 50.0, 30.0, 70.0)).body, all.body);
         let mut ring = rectangle(10.0, 50.0, 30.0, 70.0);
         ring["coordinates"]
             .as_array_mut()
             .unwrap()
             .push(rectangle(18.05, 59.35, 18.15, 59.45)["coordinates"][0].clone());
-        assert_eq!(drawn(&ring).body, two.body);
+        assert_eq!(rendered(&ring).body, two.body);
         let buses = server.get(&format!("{path}?vmin=0&vmax=0.1&category=bus")).ok(200);
         assert_eq!(buses.body, two.body);
         let trams = within(&server, &format!("{path}?category=tram"), &first).ok(200);
-        assert!(shown(&trams) == 0.0);
+        assert!(visible_share(&trams) == 0.0);
     }
     // The same polygon is served from the cache.
-    let counted = || String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
+    let metrics = || String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
     let hits = |text: &str| {
         text.lines().find(|line| line.contains("cache_requests_total{outcome=\"Hit\"}")).map(str::to_owned)
     };
-    let before = hits(&counted());
+    let before = hits(&metrics());
     within(&server, TILE, &first).ok(200);
-    assert_ne!(hits(&counted()), before);
+    assert_ne!(hits(&metrics()), before);
     let dense = within(&server, "/stops/8/140/75@2x.png?size=512", &first).ok(200);
     assert_eq!(Picture::decode(std::io::Cursor::new(&dense.body)).unwrap().width, 1024);
 }
@@ -75,24 +75,25 @@ fn only_points_within_the_polygon_are_rendered() {
 #[test]
 fn an_overlay_shows_only_the_points_within_its_polygon() {
     let server = stops();
-    let ask = |more: Value| {
+    let create = |more: Value| {
         let mut request = json!({"layer": "stops", "bounds": [[59, 17], [60, 19]], "size": 64});
         request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         server.post("/overlays", &request)
     };
     let area = rectangle(17.9, 59.2, 18.15, 59.45);
-    let all = ask(json!({})).ok(201).json();
-    let some = ask(json!({"polygon": area})).ok(201).json();
+    let all = create(json!({})).ok(201).json();
+    let some = create(json!({"polygon": area})).ok(201).json();
     assert_eq!((&all["points_drawn"], &some["points_drawn"]), (&json!(3), &json!(2)));
     assert_ne!(all["filename"], some["filename"]);
-    assert_eq!(ask(json!({"polygon": area})).ok(200).json()["filename"], some["filename"]);
-    assert_eq!(ask(json!({"polygon": area, "category": "bus"})).ok(201).json()["points_drawn"], 1);
-    let points = ask(json!({"polygon": area, "png": false})).ok(200).json();
+    assert_eq!(create(json!({"polygon": area})).ok(200).json()["filename"], some["filename"]);
+    assert_eq!(create(json!({"polygon": area, "category": "bus"})).ok(201).json()["points_drawn"], 1);
+    let points = create(json!({"polygon": area, "png": false})).ok(200).json();
     assert_eq!(points["points"], json!([[59.3, 18.0, 1.0], [59.4, 18.1, 1.0]]));
     // A legend whose span depends on the points has no URL of its own.
-    assert_eq!(ask(json!({"polygon": area, "curve": "eqhist"})).ok(201).json()["legend"], Value::Null);
-    ask(json!({"polygon": {"type": "Point", "coordinates": [1, 2]}})).refused(400, &["polygon"]);
-    ask(json!({"layer": null, "points": [[1, 2]], "polygon": area})).refused(400, &["points", "polygon filter layers"]);
+    assert_eq!(create(json!({"polygon": area, "curve": "eqhist"})).ok(201).json()["legend"], Value::Null);
+    create(json!({"polygon": {"type": "Point", "coordinates": [1, 2]}})).rejected(400, &["polygon"]);
+    create(json!({"layer": null, "points": [[1, 2]], "polygon": area}))
+        .rejected(400, &["points", "polygon filter layers"]);
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn invalid_polygons_are_rejected() {
         {
             send(content_type, &area.to_string()).ok(200);
         }
-        send("text/csv", "1,2").refused(415, &["text/csv", "application/geo+json"]);
+        send("text/csv", "1,2").rejected(415, &["text/csv", "application/geo+json"]);
         for (body, word) in [
             ("", "empty"),
             ("{", "polygon"),
@@ -124,19 +125,19 @@ fn invalid_polygons_are_rejected() {
             ("{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1,0],[1,1]]]}", "polygon"),
             ("{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1,0],[1,99],[0,0]]]}", "polygon"),
         ] {
-            send("application/geo+json", body).refused(400, &[word]);
+            send("application/geo+json", body).rejected(400, &[word]);
         }
-        server.send("POST", path, &[], b"\xff\xfe").refused(400, &["UTF-8"]);
-        send("application/geo+json", &" ".repeat(3000)).refused(413, &["limits.body"]);
+        server.send("POST", path, &[], b"\xff\xfe").rejected(400, &["UTF-8"]);
+        send("application/geo+json", &" ".repeat(3000)).rejected(413, &["limits.body"]);
         let wrong = within(&server, &format!("{path}?radios=5"), &area);
-        wrong.refused(400, &["did you mean radius"]);
-        within(&server, &path.replace("stops", "stop"), &area).refused(404, &["stops"]);
+        wrong.rejected(400, &["did you mean radius"]);
+        within(&server, &path.replace("stops", "stop"), &area).rejected(404, &["stops"]);
         // If-None-Match applies to GET only.
-        let had = server.send("POST", path, &[("if-none-match", "*")], area.to_string().as_bytes());
-        had.ok(200);
+        let reply = server.send("POST", path, &[("if-none-match", "*")], area.to_string().as_bytes());
+        reply.ok(200);
     }
-    within(&server, "/stops/8/140/75.webp", &area).refused(400, &["PNG"]);
-    within(&server, "/stops/8/140/75", &area).refused(404, &[".png"]);
-    within(&server, "/desks/0/0/0.png", &area).refused(400, &["on the globe"]);
-    within(&server, "/desks/bbox/0,0,9,9/9x9.png", &area).refused(400, &["polygon", "plane"]);
+    within(&server, "/stops/8/140/75.webp", &area).rejected(400, &["PNG"]);
+    within(&server, "/stops/8/140/75", &area).rejected(404, &[".png"]);
+    within(&server, "/desks/0/0/0.png", &area).rejected(400, &["on the globe"]);
+    within(&server, "/desks/bbox/0,0,9,9/9x9.png", &area).rejected(400, &["polygon", "plane"]);
 }

@@ -10,7 +10,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Whether the folder contains exactly the files `names`.
-fn holds_only(folder: &tempfile::TempDir, names: &[&str]) -> bool {
+fn contains_only(folder: &tempfile::TempDir, names: &[&str]) -> bool {
     let mut found: Vec<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     found.sort();
@@ -36,7 +36,7 @@ fn earthquakes_by_magnitude_match_the_reference() {
     let args = ["render", quakes.to_str().unwrap(), "--weight", "mag", "--curve", "log", "--size", "512"];
     let summary = kiln(folder.path(), args.iter().chain(&["-o", "out.png", "--legend"])).done();
     assert!(summary.contains("read 1,707 rows, drew 1,707 points, 0 outside"), "{summary}");
-    assert!(holds_only(&folder, &["out.legend.png", "out.png"]));
+    assert!(contains_only(&folder, &["out.legend.png", "out.png"]));
     golden::check("render/earthquakes-magnitude", &Picture::read(&folder.path().join("out.png")).unwrap());
 }
 
@@ -145,10 +145,10 @@ fn points_without_a_weight_are_reported_if_others_have_one() {
         let all = ["render", "-o", "out.png", "--size", "64"];
         kiln(folder.path(), all.iter().chain(inputs).chain(args)).done()
     };
-    let told = ", 3 points without a weight (each weighs 1), 1 rejected";
+    let remark = ", 3 points without a weight (each weighs 1), 1 rejected";
     for args in [&[][..], &["--bounds", "0,0,9,9"]] {
         let both = draw(&["weighted.csv", "plain.csv"], args);
-        assert!(both.contains(told), "{both}");
+        assert!(both.contains(remark), "{both}");
         assert!(!draw(&["plain.csv"], args).contains("without a weight"));
         assert!(!draw(&["weighted.csv"], args).contains("without a weight"));
     }
@@ -192,7 +192,7 @@ fn invalid_usage_is_reported_in_one_line_with_exit_code_2() {
     kiln(folder.path(), ["render", "p.csv", "-o", "o.png", "--legend=p.csv"]).failed(2, &["overwrite"]);
     kiln(folder.path(), ["render", "-o", "o.png", "--legend", "missing.csv"])
         .failed(1, &["missing.csv", "No such file"]);
-    assert!(holds_only(&folder, &["p.csv"]));
+    assert!(contains_only(&folder, &["p.csv"]));
 }
 
 #[test]
@@ -264,17 +264,17 @@ fn adjacent_pictures_have_no_seam() {
     let folder = folder();
     let cities = data("cities.parquet");
     let draw = |name: &str, bounds: &str, size: &str| {
-        let pins = ["--projection=platecarree", "--radius=60km", "--vmin=0", "--vmax=0.02", "--true-scale=50"];
+        let fixed_style = ["--projection=platecarree", "--radius=60km", "--vmin=0", "--vmax=0.02", "--true-scale=50"];
         let args = ["render", cities.to_str().unwrap(), "--agg=count", bounds, "--size", size, "-o", name];
-        let summary = kiln(folder.path(), args.iter().chain(&pins)).done();
+        let summary = kiln(folder.path(), args.iter().chain(&fixed_style)).done();
         assert!(summary.contains("span 0 to 0.02 points per km² at 50°N"), "{summary}");
         Picture::read(&folder.path().join(name)).unwrap().pixels
     };
-    let whole = draw("whole.png", "--bounds=0,40,20,60", "400x400");
+    let full = draw("whole.png", "--bounds=0,40,20,60", "400x400");
     let mut halves = draw("north.png", "--bounds=0,50,20,60", "400x200");
     halves.extend(draw("south.png", "--bounds=0,40,20,50", "400x200"));
-    assert!(whole.iter().any(|byte| *byte != 0));
-    assert!(whole == halves, "the halves differ from the full picture");
+    assert!(full.iter().any(|byte| *byte != 0));
+    assert!(full == halves, "the halves differ from the full picture");
 }
 
 #[cfg(unix)]
@@ -293,7 +293,7 @@ fn streams_and_symbolic_links_are_written_in_place() {
     kiln(folder.path(), args.iter().chain(&["link.png"])).done();
     assert!(folder.path().join("link.png").is_symlink());
     kiln(folder.path(), args.iter().chain(&["/dev/full"])).failed(1, &["/dev/full", "No space left"]);
-    assert!(holds_only(&folder, &["link.png", "out.png", "p.csv"]));
+    assert!(contains_only(&folder, &["link.png", "out.png", "p.csv"]));
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn a_failed_run_keeps_the_old_picture() {
     fs::write(folder.path().join("p.csv"), "lon,lat\nx,y\n").unwrap();
     kiln(folder.path(), ["render", "p.csv", "-o", "out.png"]).failed(1, &["p.csv"]);
     assert_eq!(fs::read_to_string(folder.path().join("out.png")).unwrap(), "the old picture");
-    assert!(holds_only(&folder, &["out.png", "p.csv"]));
+    assert!(contains_only(&folder, &["out.png", "p.csv"]));
 }
 
 #[test]
@@ -323,8 +323,8 @@ fn the_classic_blend_renders_the_picture_of_the_old_library() {
     let expected = Picture::read(&crate::classic::path("nonsquare_tall_noarea.png")).unwrap();
     golden::assert_same(
         "classic/by-command",
-        &crate::classic_color::shown(expected),
-        &crate::classic_color::shown(drawn),
+        &crate::classic_color::clear_transparent(expected),
+        &crate::classic_color::clear_transparent(drawn),
     );
 }
 

@@ -69,7 +69,7 @@ impl Reply {
     }
 
     /// Asserts that the response is a problem document of `status` whose detail contains all of `words`.
-    pub(crate) fn refused(&self, status: u16, words: &[&str]) {
+    pub(crate) fn rejected(&self, status: u16, words: &[&str]) {
         let text = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status, status, "{text}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{text}");
@@ -128,7 +128,7 @@ impl Server {
                 return reply;
             }
             let body = String::from_utf8_lossy(&reply.body);
-            assert!(start.elapsed() < PATIENCE, "{path} is never {status}: {body}\n{}", self.log());
+            assert!(start.elapsed() < TIMEOUT, "{path} is never {status}: {body}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -263,13 +263,13 @@ pub(crate) fn receive(stream: &mut TcpStream) -> Reply {
 }
 
 /// How long tests wait for a condition.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds. `what` describes it in the message of a failure.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        assert!(start.elapsed() < TIMEOUT, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

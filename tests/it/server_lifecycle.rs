@@ -40,7 +40,7 @@ fn expired_and_unfinished_images_are_removed_and_other_files_are_kept() {
     assert_eq!(metric(&server, "kiln_images_removed_total{reason=\"Unfinished\"}"), 1);
     assert_eq!(metric(&server, "kiln_images_removed_bytes_total"), 5);
     // Expired images are not served either.
-    server.get(&format!("/imgs/{old}")).refused(404, &[]);
+    server.get(&format!("/imgs/{old}")).rejected(404, &[]);
 }
 
 #[test]
@@ -58,10 +58,10 @@ fn the_oldest_images_above_the_limit_are_removed_and_a_removed_image_is_rendered
         server.files().contains(&image_name(now_s() - 100, 0))
             || server.files().iter().all(|file| file.ends_with("0.png") || file.ends_with("1.png"))
     );
-    let ask = json!({"layer": "cities", "size": 64});
-    let first = server.post("/overlays", &ask).ok(201).json();
+    let request = json!({"layer": "cities", "size": 64});
+    let first = server.post("/overlays", &request).ok(201).json();
     fs::remove_file(server.images().join(first["filename"].as_str().unwrap())).unwrap();
-    let again = server.post("/overlays", &ask).ok(201).json();
+    let again = server.post("/overlays", &request).ok(201).json();
     assert_ne!(first["filename"], again["filename"]);
     server.get(again["url"].as_str().unwrap()).ok(200);
 }
@@ -69,8 +69,8 @@ fn the_oldest_images_above_the_limit_are_removed_and_a_removed_image_is_rendered
 #[test]
 fn an_image_is_served_until_it_expires() {
     let server = Server::with(&["--ttl", "2s"], "[images]\nsweep_every = \"1s\"\n");
-    let ask = json!({"layer": "cities", "size": 64});
-    let first = server.post("/overlays", &ask).ok(201).json();
+    let request = json!({"layer": "cities", "size": 64});
+    let first = server.post("/overlays", &request).ok(201).json();
     let until = first["expires_at"].as_u64().unwrap();
     while now_s() < until {
         server.get(first["url"].as_str().unwrap()).ok(200);
@@ -78,7 +78,7 @@ fn an_image_is_served_until_it_expires() {
     }
     // The same request now renders a new image. Clients that have just received the first URL may still fetch that
     // image.
-    let next = server.post("/overlays", &ask).ok(201).json();
+    let next = server.post("/overlays", &request).ok(201).json();
     assert_ne!(first["filename"], next["filename"]);
 }
 

@@ -63,8 +63,8 @@ fn cross_origin_requests_are_allowed_and_get_the_request_id() {
     let reply = server.send("GET", "/catalog", &from, b"").ok(200);
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     assert_eq!(reply.header("x-request-id"), Some("my-own-id"));
-    let asks = [("origin", "https://maps.example"), ("access-control-request-method", "POST")];
-    let preflight = server.send("OPTIONS", "/overlays", &asks, b"").ok(200);
+    let preflight_headers = [("origin", "https://maps.example"), ("access-control-request-method", "POST")];
+    let preflight = server.send("OPTIONS", "/overlays", &preflight_headers, b"").ok(200);
     assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
     let narrow = Server::with(&[], "[server]\ncors_origins = [\"https://maps.example\"]\n");
     let other = narrow.send("GET", "/catalog", &[("origin", "https://other.example")], b"").ok(200);
@@ -74,9 +74,9 @@ fn cross_origin_requests_are_allowed_and_get_the_request_id() {
 #[test]
 fn every_path_of_the_openapi_document_is_routed() {
     let server = Server::start();
-    let contract = server.get("/openapi.json").ok(200).json();
-    assert!(contract["openapi"].as_str().unwrap().starts_with("3.1"));
-    for path in contract["paths"].as_object().unwrap().keys() {
+    let api = server.get("/openapi.json").ok(200).json();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    for path in api["paths"].as_object().unwrap().keys() {
         let path = path
             .replace("{layer}", "cities")
             .replace("{bounds}", "0,40,10,50")
@@ -90,12 +90,11 @@ fn every_path_of_the_openapi_document_is_routed() {
         let text = String::from_utf8_lossy(&reply.body);
         assert!(!text.contains("no such address"), "{path}: {text}");
     }
-    assert!(contract["paths"]["/overlays"]["post"]["responses"]["201"].is_object());
-    for operation in contract["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
-    {
+    assert!(api["paths"]["/overlays"]["post"]["responses"]["201"].is_object());
+    for operation in api["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values()) {
         assert!(operation.as_object().unwrap().values().all(|member| !member.is_null()), "{operation}");
     }
-    let zoom = contract["paths"]["/{layer}/{z}/{x}/{y}.png"]["get"]["parameters"].as_array().unwrap();
+    let zoom = api["paths"]["/{layer}/{z}/{x}/{y}.png"]["get"]["parameters"].as_array().unwrap();
     let zoom = zoom.iter().find(|parameter| parameter["name"] == "z").unwrap();
     assert_eq!(zoom["schema"]["maximum"], 24);
 }
@@ -158,11 +157,11 @@ fn every_url_begins_with_the_base_that_a_trusted_proxy_forwards() {
         assert_eq!(reply.header("location"), reply.json()["url"].as_str());
         reply.json()
     };
-    let (through, direct) = (post(&forwarded), post(&[]));
-    begins(&through["url"], &format!("{base}imgs/"));
-    begins(&through["legend"], &format!("{base}overlays/legend.png?"));
+    let (proxied, direct) = (post(&forwarded), post(&[]));
+    begins(&proxied["url"], &format!("{base}imgs/"));
+    begins(&proxied["legend"], &format!("{base}overlays/legend.png?"));
     begins(&direct["url"], "/imgs/");
-    assert_eq!(through["filename"], direct["filename"]);
+    assert_eq!(proxied["filename"], direct["filename"]);
     let query = serde_json::json!({"layer": "cities"}).to_string();
     let query = server.send("POST", "/queries", &forwarded, query.as_bytes()).ok(201);
     begins(&query.json()["tiles"][0], base);
@@ -170,12 +169,12 @@ fn every_url_begins_with_the_base_that_a_trusted_proxy_forwards() {
     let token = [&forwarded[..], &[("authorization", "Bearer s3cret")]].concat();
     assert_eq!(server.send("PUT", "/some", &token, b"").ok(201).header("location"), Some(&*format!("{base}some")));
     // The OpenAPI document and the pages use relative URLs, which are valid behind any prefix.
-    let contract = server.get_from("kiln:3000", "/openapi.json", &forwarded).ok(200).json();
-    assert_eq!(contract["servers"][0]["url"], ".");
+    let api = server.get_from("kiln:3000", "/openapi.json", &forwarded).ok(200).json();
+    assert_eq!(api["servers"][0]["url"], ".");
     assert_eq!(server.get_from("kiln:3000", "/docs/", &forwarded).header("location"), Some("../docs"));
 
-    let stranger = Server::with(&["--trusted-proxies", "192.0.2.0/24,private"], "");
-    begins(&stranger.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "http://kiln:3000/");
+    let untrusted = Server::with(&["--trusted-proxies", "192.0.2.0/24,private"], "");
+    begins(&untrusted.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "http://kiln:3000/");
     let fixed = Server::with(&["--trusted-proxies", "loopback", "--base-url", "https://own.example"], "");
     begins(&fixed.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "https://own.example/");
 }

@@ -17,11 +17,11 @@ fn a_sheet_contains_the_unchanged_picture() {
     let render = |output: &str, more: &[&str]| {
         kiln(home, [&["render", cities.to_str().unwrap(), "-o", output][..], &EUROPE, more].concat())
     };
-    let decoded = |name: &str| Picture::decode(Cursor::new(fs::read(home.join(name)).unwrap())).unwrap();
+    let read_picture = |name: &str| Picture::decode(Cursor::new(fs::read(home.join(name)).unwrap())).unwrap();
     render("bare.png", &["--background", "black"]).done();
     render("print.png", &["--background", "black", "--print"]).done();
     render("full.png", &["--background", "black", "--title", "Cities", "--attribution", "GeoNames, CC BY"]).done();
-    let (bare, print, full) = (decoded("bare.png"), decoded("print.png"), decoded("full.png"));
+    let (bare, print, full) = (read_picture("bare.png"), read_picture("print.png"), read_picture("full.png"));
     assert_eq!((bare.width, print.width, full.width), (400, 432, 432));
     assert!(bare.height < print.height && print.height < full.height);
     // The sheet contains the picture unchanged, and its corner is white.

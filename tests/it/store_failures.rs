@@ -9,7 +9,7 @@ use std::process::Command;
 use kiln::geo::Points;
 use kiln::store::{Batch, Store};
 
-use crate::crash_recovery::{add_segments, assert_nothing_stale, state, write_rows};
+use crate::crash_recovery::{add_segments, assert_no_leftover_files, state, write_rows};
 use crate::import::files;
 use crate::kiln::kiln;
 use crate::server::Server;
@@ -50,20 +50,20 @@ fn a_store_has_one_writing_server_at_a_time() {
     write_rows(&home.path().join("a.csv"), 10, 1);
     kiln(home.path(), ["import", "a.csv", "--layer", "shared"]).done();
     let store = home.path().join("store");
-    let other = |flags: &[&str]| {
+    let start_server = |flags: &[&str]| {
         let mut args = vec!["--store", store.to_str().unwrap()];
         args.extend(flags);
         Server::with(&args, "")
     };
-    let first = other(&[]);
+    let first = start_server(&[]);
     let elsewhere = tempfile::tempdir().unwrap();
-    let refused = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
-    refused.failed(1, &["store", "another server has this store", "--read-only"]);
+    let second = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
+    second.failed(1, &["store", "another server has this store", "--read-only"]);
     // A read-only server may share the store.
-    assert_eq!(other(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
+    assert_eq!(start_server(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
     // A killed server releases its lock.
     drop(first);
-    assert_eq!(other(&[]).get("/shared/statistics").ok(200).json()["points"], 10);
+    assert_eq!(start_server(&[]).get("/shared/statistics").ok(200).json()["points"], 10);
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn exceeding_the_file_size_limit_is_reported_and_changes_nothing() {
     write_rows(&home.join("large.csv"), 20_000, 2);
     kiln(home, ["import", "small.csv", "--layer", "tight"]).done();
     let before = (files(home), state(home, "tight"));
-    for (layer, how) in [("tight", "--append"), ("tight", "--replace"), ("fresh", "--append")] {
+    for (layer, mode) in [("tight", "--append"), ("tight", "--replace"), ("fresh", "--append")] {
         // 64 blocks of 512 bytes; the signal is ignored, so that the write fails.
-        let script = format!("trap '' XFSZ; ulimit -f 64; exec \"$KILN\" import large.csv --layer {layer} {how}");
+        let script = format!("trap '' XFSZ; ulimit -f 64; exec \"$KILN\" import large.csv --layer {layer} {mode}");
         let run = Command::new("sh")
             .args(["-c", &script])
             .env("KILN", env!("CARGO_BIN_EXE_kiln"))
@@ -101,9 +101,9 @@ fn exceeding_the_file_size_limit_is_reported_and_changes_nothing() {
             .current_dir(home)
             .output()
             .unwrap();
-        let told = String::from_utf8(run.stderr).unwrap();
-        assert_eq!((run.status.code(), told.lines().count()), (Some(1), 1), "{told}");
-        assert!(told.contains("points.arrow: cannot write: File too large"), "{told}");
+        let message = String::from_utf8(run.stderr).unwrap();
+        assert_eq!((run.status.code(), message.lines().count()), (Some(1), 1), "{message}");
+        assert!(message.contains("points.arrow: cannot write: File too large"), "{message}");
         assert_eq!((files(home), state(home, "tight")), before);
     }
     kiln(home, ["import", "large.csv", "--layer", "tight", "--append"]).done();
@@ -152,12 +152,12 @@ fn a_full_disk_is_reported_and_changes_nothing_whichever_file_it_affects() {
     let store = Store::open(&home.join("store")).unwrap();
     let layer = store.layer("full").unwrap().unwrap();
     // Enough points for a segment to get bins at once.
-    let places = (0..33_000).map(|i| (f64::from(i % 1000) / 50.0, f64::from(i % 700) / 70.0));
-    let (lon, lat): (Vec<f64>, Vec<f64>) = places.unzip();
+    let positions = (0..33_000).map(|i| (f64::from(i % 1000) / 50.0, f64::from(i % 700) / 70.0));
+    let (lon, lat): (Vec<f64>, Vec<f64>) = positions.unzip();
     let filler = home.join("store/filler");
-    let mut failed = BTreeSet::new();
+    let mut failed_files = BTreeSet::new();
     for pages in 55.. {
-        assert!(pages < 200, "the disk is always full: {failed:?}");
+        assert!(pages < 200, "the disk is always full: {failed_files:?}");
         fs::write(&filler, vec![1; 2 * 1024 * DISK_KIB as usize]).unwrap_err();
         let length = fs::metadata(&filler).unwrap().len();
         fs::File::options().write(true).open(&filler).unwrap().set_len(length - pages * 4096).unwrap();
@@ -168,18 +168,18 @@ fn a_full_disk_is_reported_and_changes_nothing_whichever_file_it_affects() {
         match outcome {
             Ok(_) => break,
             Err(error) => {
-                let told = error.to_string();
-                assert!(told.contains("No space left on device"), "{told}");
-                let file = Path::new(told.split(": ").next().unwrap()).file_name().unwrap().to_owned();
-                failed.insert(file.into_string().unwrap());
+                let message = error.to_string();
+                assert!(message.contains("No space left on device"), "{message}");
+                let file = Path::new(message.split(": ").next().unwrap()).file_name().unwrap().to_owned();
+                failed_files.insert(file.into_string().unwrap());
             }
         }
         assert_eq!((files(home), layer.snapshot().points()), (before.0.clone(), 5000));
     }
-    println!("the disk was full at {failed:?}");
+    println!("the disk was full at {failed_files:?}");
     for file in ["result.points.arrow", "result.bins.arrow", "manifest.json"] {
-        assert!(failed.contains(file), "{failed:?}");
+        assert!(failed_files.contains(file), "{failed_files:?}");
     }
     assert_eq!(state(home, "full"), (38_000, 38_000));
-    assert_nothing_stale(home);
+    assert_no_leftover_files(home);
 }

@@ -27,13 +27,17 @@ fn picture(server: &Server, path: &str) -> Picture {
 /// pictures of files round positions to 1/256 of a pixel, so that a point may be in the adjacent pixel.
 fn assert_close(path: &str, one: &Picture, other: &Picture) {
     assert_eq!((one.width, one.height), (other.width, other.height));
-    let shown = one.pixels.chunks(4).filter(|pixel| pixel[0] > 0).count();
-    assert!(shown > 100, "{path} shows hardly anything: {shown} pixels");
-    let off = one.pixels.chunks(4).zip(other.pixels.chunks(4)).map(|(one, other)| one[0].abs_diff(other[0]));
-    let off: Vec<u8> = off.collect();
-    let [some, more] = [0, 2].map(|steps| off.iter().filter(|difference| **difference > steps).count());
-    println!("{path}: {some} pixels off, {more} of them by more than 2 steps, at most {:?}", off.iter().max());
-    assert!(more * 100 <= off.len(), "{path}: {more} pixels are off by more than 2 steps");
+    let visible = one.pixels.chunks(4).filter(|pixel| pixel[0] > 0).count();
+    assert!(visible > 100, "{path} shows hardly anything: {visible} pixels");
+    let differences = one.pixels.chunks(4).zip(other.pixels.chunks(4)).map(|(one, other)| one[0].abs_diff(other[0]));
+    let differences: Vec<u8> = differences.collect();
+    let [differing, far] =
+        [0, 2].map(|max_difference| differences.iter().filter(|difference| **difference > max_difference).count());
+    println!(
+        "{path}: {differing} pixels off, {far} of them by more than 2 steps, at most {:?}",
+        differences.iter().max()
+    );
+    assert!(far * 100 <= differences.len(), "{path}: {far} pixels are off by more than 2 steps");
 }
 
 #[test]

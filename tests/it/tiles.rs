@@ -63,9 +63,9 @@ fn four_tiles_equal_a_picture_of_the_same_bounds() {
         for dense in if case == "europe" { &["", "@2x", "@3x"][..] } else { &["", "@2x"] } {
             let tiles = mosaic(&server, layer, z, corner, &format!("{dense}.png?{style}&{fixed}"));
             let address = format!("/{layer}/bbox/{west},{south},{east},{north}/512x512{dense}.png?{style}&{fixed}");
-            let whole = picture(&server.get(&address).ok(200));
-            assert!(whole.pixels.chunks(4).any(|pixel| pixel[3] > 0), "{case}{dense} shows nothing");
-            assert_same(&format!("tiles/{case}{dense}"), &whole, &tiles);
+            let single = picture(&server.get(&address).ok(200));
+            assert!(single.pixels.chunks(4).any(|pixel| pixel[3] > 0), "{case}{dense} shows nothing");
+            assert_same(&format!("tiles/{case}{dense}"), &single, &tiles);
         }
     }
 }
@@ -93,8 +93,9 @@ fn all_tiles_of_a_layer_have_the_same_true_scale() {
     let catalog = server.get("/catalog").ok(200).json();
     let bounds = &catalog["layers"][0]["bounds"];
     let y = |lat: &serde_json::Value| lat.as_f64().unwrap().to_radians().tan().asinh();
-    let middle = f64::midpoint(y(&bounds[0][0]), y(&bounds[1][0])).sinh().atan().to_degrees().round();
-    let named = mosaic(&server, "cities", 5, [16, 9], &format!(".png?radius=60km&vmin=0&vmax=500&true_scale={middle}"));
+    let center_lat = f64::midpoint(y(&bounds[0][0]), y(&bounds[1][0])).sinh().atan().to_degrees().round();
+    let named =
+        mosaic(&server, "cities", 5, [16, 9], &format!(".png?radius=60km&vmin=0&vmax=500&true_scale={center_lat}"));
     assert_same("tiles/true-scale", &named, &tiles);
 }
 
@@ -107,16 +108,16 @@ fn tiles_are_cached_by_the_server_and_by_clients() {
     let tag = first.header("etag").unwrap();
     let again = server.get(path).ok(200);
     assert_eq!((&again.body, again.header("etag")), (&first.body, Some(tag)));
-    let had = server.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
-    assert_eq!((had.body.len(), had.header("etag")), (0, Some(tag)));
+    let not_modified = server.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
+    assert_eq!((not_modified.body.len(), not_modified.header("etag")), (0, Some(tag)));
     let head = server.send("HEAD", path, &[], b"").ok(200);
     assert_eq!(head.header("content-length"), Some(first.body.len().to_string().as_str()));
     assert!(head.body.is_empty());
-    let counted = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
-    assert!(counted.contains("kiln_cache_requests_total{outcome=\"Miss\"} 1\n"), "{counted}");
-    assert!(counted.contains("route=\"/{layer}/{z}/{x}/{y}\",method=\"GET\",status=\"200\"} 2\n"), "{counted}");
+    let metrics = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
+    assert!(metrics.contains("kiln_cache_requests_total{outcome=\"Miss\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("route=\"/{layer}/{z}/{x}/{y}\",method=\"GET\",status=\"200\"} 2\n"), "{metrics}");
     // Each style, tile, size and pixel ratio has its own ETag.
-    let mut tags = vec![tag.to_owned()];
+    let mut etags = vec![tag.to_owned()];
     for path in [
         "/cities/4/8/5.png?scheme=omg",
         "/cities/4/8/6.png?scheme=fire",
@@ -125,11 +126,11 @@ fn tiles_are_cached_by_the_server_and_by_clients() {
         "/earthquakes/4/8/5.png?scheme=fire",
     ] {
         server.send("GET", path, &[("if-none-match", tag)], b"").ok(200);
-        tags.push(server.get(path).ok(200).header("etag").unwrap().to_owned());
+        etags.push(server.get(path).ok(200).header("etag").unwrap().to_owned());
     }
-    tags.sort();
-    tags.dedup();
-    assert_eq!(tags.len(), 6);
+    etags.sort();
+    etags.dedup();
+    assert_eq!(etags.len(), 6);
     // ETags are compared before a tile is rendered.
     let restarted = Server::start();
     restarted.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
@@ -149,10 +150,11 @@ fn tiles_with_the_version_in_their_url_are_immutable() {
         assert_eq!((&reply.body, reply.header("etag")), (&named.body, named.header("etag")));
     }
     let tag = named.header("etag").unwrap();
-    let had = server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
-    assert!(had.header("cache-control").unwrap().contains("immutable"));
+    let not_modified =
+        server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
+    assert!(not_modified.header("cache-control").unwrap().contains("immutable"));
     // The bbox route has no such parameter.
-    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).refused(400, &["v: there is no such"]);
+    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).rejected(400, &["v: there is no such"]);
 }
 
 #[test]
@@ -173,7 +175,7 @@ fn an_empty_tile_is_a_picture_or_status_204_or_404() {
         assert_eq!((reply.body.len(), reply.header("content-type")), (0, None));
         assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
         let reply = missing.get(path);
-        reply.refused(404, &["nothing to see"]);
+        reply.rejected(404, &["nothing to see"]);
         assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
     }
     for server in [nothing, missing] {
@@ -192,11 +194,11 @@ fn tiles_can_be_filtered() {
     let rows = "lon,lat,weight,kind,time\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01\n";
     std::fs::write(home.path().join("stops.csv"), rows).unwrap();
     let server = Server::at(home, &["stops.csv"]);
-    let drawn = |query: &str| server.get(&format!("/stops/8/140/75.png?vmin=0&vmax=1&{query}")).ok(200).body;
-    let (all, bus, tram) = (drawn(""), drawn("category=bus"), drawn("category=tram"));
+    let rendered = |query: &str| server.get(&format!("/stops/8/140/75.png?vmin=0&vmax=1&{query}")).ok(200).body;
+    let (all, bus, tram) = (rendered(""), rendered("category=bus"), rendered("category=tram"));
     assert!(all != bus && all != tram && bus != tram);
-    assert_eq!((drawn("start=2024-01-15"), drawn("category=bus,tram")), (tram, all));
-    server.get("/stops/8/140/75.png?category=bus&start=soon").refused(400, &["start"]);
+    assert_eq!((rendered("start=2024-01-15"), rendered("category=bus,tram")), (tram, all));
+    server.get("/stops/8/140/75.png?category=bus&start=soon").rejected(400, &["start"]);
 }
 
 #[test]
@@ -205,8 +207,8 @@ fn invalid_tile_requests_are_rejected_with_the_accepted_values() {
     std::fs::write(plan.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
     let config = "[layers.desks]\ninput = \"desks.csv\"\nprojection = \"plane\"\n";
     std::fs::write(plan.path().join("kiln.toml"), config).unwrap();
-    let planes = Server::at(plan, &[]);
-    planes.get("/desks/0/0/0.png").refused(400, &["on the globe", "plane", "bbox"]);
+    let plane_server = Server::at(plan, &[]);
+    plane_server.get("/desks/0/0/0.png").rejected(400, &["on the globe", "plane", "bbox"]);
 
     let server = Server::start();
     for (path, status, words) in [
@@ -235,14 +237,14 @@ fn invalid_tile_requests_are_rejected_with_the_accepted_values() {
         ("/cities/4/8/5.png?start=2024&end=2023", 400, &["start", "before end"]),
         ("/cities/4/8/5.png?category=bus", 400, &["category", "no column"]),
     ] {
-        server.get(path).refused(status, words);
+        server.get(path).rejected(status, words);
         let same = server.send("GET", path, &[("if-none-match", "*")], b"");
         assert!(same.status == status || path.ends_with("category=bus"), "{path}: {same:?}");
     }
     let narrow = Server::with(&[], "[limits]\npixels = 100000\n");
     narrow.get("/cities/4/8/5.png").ok(200);
-    narrow.get("/cities/4/8/5@2x.png").refused(400, &["size:", "limits.pixels"]);
-    server.send("DELETE", "/cities/4/8/5.png", &[], b"").refused(405, &["Allow"]);
+    narrow.get("/cities/4/8/5@2x.png").rejected(400, &["size:", "limits.pixels"]);
+    server.send("DELETE", "/cities/4/8/5.png", &[], b"").rejected(405, &["Allow"]);
 }
 
 #[test]
@@ -267,20 +269,20 @@ fn etags_survive_a_restart_unless_the_colors_change() {
         ("GET", "/trips/points?format=heat&category=bus,tram", ""),
         ("GET", "/assets/land.json", ""),
     ];
-    let tags = |server: &Server, requests: &[(&str, &str, &str)]| -> Vec<String> {
+    let etags = |server: &Server, requests: &[(&str, &str, &str)]| -> Vec<String> {
         let tag = |(method, path, body): &(&str, &str, &str)| {
             let reply = server.send(method, path, &[("content-type", "application/json")], body.as_bytes()).ok(200);
             reply.header("etag").unwrap().to_owned()
         };
         requests.iter().map(tag).collect()
     };
-    let before = (tags(&server, &colored), tags(&server, &plain));
+    let before = (etags(&server, &colored), etags(&server, &plain));
     server.restart();
-    assert_eq!((tags(&server, &colored), tags(&server, &plain)), before);
+    assert_eq!((etags(&server, &colored), etags(&server, &plain)), before);
     scheme(server.folder(), "black\nred\n");
     server.restart();
-    assert_eq!(tags(&server, &plain), before.1);
-    for (now, before) in tags(&server, &colored).iter().zip(&before.0) {
+    assert_eq!(etags(&server, &plain), before.1);
+    for (now, before) in etags(&server, &colored).iter().zip(&before.0) {
         assert_ne!(now, before);
     }
 }

@@ -60,7 +60,7 @@ fn free_port() -> u16 {
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port is free")
 }
 
-fn done(command: &mut Command) -> Output {
+fn run_checked(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
@@ -76,12 +76,12 @@ impl Cluster {
     pub(crate) fn start_with(options: &str) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         if is_root() {
-            done(Command::new("chown").arg("postgres").arg(folder.path()));
+            run_checked(Command::new("chown").arg("postgres").arg(folder.path()));
         }
         let port = free_port();
         let data = folder.path().join("data");
         let arguments = ["-A", "trust", "-U", "kiln", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
-        done(program("initdb").arg("-D").arg(&data).args(arguments));
+        run_checked(program("initdb").arg("-D").arg(&data).args(arguments));
         let cluster = Self { folder, port, databases: AtomicU32::new(0) };
         cluster.run_with(options);
         Arc::new(cluster)
@@ -116,7 +116,7 @@ impl Cluster {
 
     /// Stops the server immediately, without a checkpoint.
     pub(crate) fn stop(&self) {
-        done(program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]));
+        run_checked(program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]));
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -136,7 +136,7 @@ impl Cluster {
         std::fs::write(&path, contents).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         if is_root() {
-            done(Command::new("chown").arg("postgres").arg(&path));
+            run_checked(Command::new("chown").arg("postgres").arg(&path));
         }
     }
 

@@ -103,8 +103,8 @@ fn pictures_and_responses_are_identical() {
     assert_same(&server, "/LAYER/legend.png?zoom=4&title=Points");
     assert_same(&server, "/LAYER/legend.json?zoom=9");
     assert_same(&server, "/LAYER/statistics");
-    for place in ["18.07,59.33?z=9", "-73.995,40.705?z=14", "180,0?z=3&radius=40", "0,0?z=0"] {
-        assert_same(&server, &format!("/LAYER/point/{place}"));
+    for position in ["18.07,59.33?z=9", "-73.995,40.705?z=14", "180,0?z=3&radius=40", "0,0?z=0"] {
+        assert_same(&server, &format!("/LAYER/point/{position}"));
     }
     assert_same(&server, "/LAYER/points?bounds=18,59,18.4,59.4");
     assert_same(&server, "/LAYER/points?bounds=-74,40.7,-73.99,40.71&limit=100&format=heat&category=o'ferry");
@@ -116,10 +116,10 @@ fn pictures_and_responses_are_identical() {
         assert!(stored.body == live.body, "{path}: within a polygon the pictures differ");
     }
     let overlay = |layer: &str| {
-        let asked =
+        let request =
             json!({"layer": layer, "size": "300x200", "bounds": [[58.0, 17.0], [60.0, 20.0]], "scheme": "fire"});
-        let told = server.post("/overlays", &asked).ok(201).json();
-        (server.get(told["url"].as_str().unwrap()).ok(200).body, told["span"].clone(), told["points_drawn"].clone())
+        let reply = server.post("/overlays", &request).ok(201).json();
+        (server.get(reply["url"].as_str().unwrap()).ok(200).body, reply["span"].clone(), reply["points_drawn"].clone())
     };
     assert_eq!(overlay("stored"), overlay("live"));
 }

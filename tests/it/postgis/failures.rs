@@ -19,7 +19,7 @@ fn an_outage_is_reported_and_ends_without_a_restart_of_the_server() {
     tile(16).ok(200);
     cluster.stop();
     let reply = tile(17);
-    reply.refused(503, &["database", "ask again"]);
+    reply.rejected(503, &["database", "ask again"]);
     assert_eq!(reply.json()["type"], "urn:kiln:database-unavailable");
     assert!(reply.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     // Cached tiles and the layer are still served.
@@ -38,26 +38,26 @@ fn an_outage_under_load_is_reported_to_every_client_and_ends_for_all() {
     database.sql(STOPS);
     let server = Server::with(&[&database.url()], "[postgis]\nconnections = 2\n");
     let stage = AtomicU32::new(0);
-    let (drawn, told) = ([const { AtomicU32::new(0) }; 3], AtomicU32::new(0));
+    let (rendered, failed) = ([const { AtomicU32::new(0) }; 3], AtomicU32::new(0));
     std::thread::scope(|scope| {
         // Stops the clients even if an assertion fails.
-        let _end = End(&stage);
+        let _stop_clients = StopClients(&stage);
         for client in 0..CLIENTS {
-            let (server, stage, drawn, told) = (&server, &stage, &drawn, &told);
+            let (server, stage, rendered, failed) = (&server, &stage, &rendered, &failed);
             scope.spawn(move || {
                 // No request is for a cached picture.
                 for number in 1.. {
-                    let asked_in = stage.load(Ordering::SeqCst);
-                    if asked_in == 3 {
+                    let request_stage = stage.load(Ordering::SeqCst);
+                    if request_stage == 3 {
                         break;
                     }
                     let reply = server.get(&format!("/stops/5/16/10.png?vmin=0&vmax={number}.{client}"));
                     if reply.status == 200 {
-                        drawn[asked_in as usize].fetch_add(1, Ordering::SeqCst);
+                        rendered[request_stage as usize].fetch_add(1, Ordering::SeqCst);
                     } else {
-                        reply.refused(503, &["ask again"]);
+                        reply.rejected(503, &["ask again"]);
                         assert!(reply.header("retry-after").is_some());
-                        told.fetch_add(1, Ordering::SeqCst);
+                        failed.fetch_add(1, Ordering::SeqCst);
                     }
                 }
             });
@@ -66,25 +66,25 @@ fn an_outage_under_load_is_reported_to_every_client_and_ends_for_all() {
             let before = count.load(Ordering::SeqCst);
             eventually("clients are answered", || count.load(Ordering::SeqCst) >= before + 3 * CLIENTS);
         };
-        enough(&drawn[0]);
+        enough(&rendered[0]);
         cluster.stop();
         stage.store(1, Ordering::SeqCst);
-        enough(&told);
+        enough(&failed);
         cluster.run();
         stage.store(2, Ordering::SeqCst);
         // After some time no request is rejected any more.
         eventually("all requests succeed", || {
-            let before = told.load(Ordering::SeqCst);
-            enough(&drawn[2]);
-            told.load(Ordering::SeqCst) == before
+            let before = failed.load(Ordering::SeqCst);
+            enough(&rendered[2]);
+            failed.load(Ordering::SeqCst) == before
         });
     });
 }
 
 /// Sets the last stage on drop.
-struct End<'a>(&'a AtomicU32);
+struct StopClients<'a>(&'a AtomicU32);
 
-impl Drop for End<'_> {
+impl Drop for StopClients<'_> {
     fn drop(&mut self) {
         self.0.store(3, Ordering::SeqCst);
     }
@@ -135,12 +135,12 @@ fn a_wrong_password_is_reported() {
     std::fs::write(rules, "host all ann all scram-sha-256\nhost all all all trust\nlocal all all trust\n").unwrap();
     database.sql("SELECT pg_reload_conf()");
     let home = tempfile::tempdir().unwrap();
-    let refused = |user: &str| {
+    let login_error = |user: &str| {
         let run = kiln(home.path(), ["serve", "-l", "127.0.0.1:0", &database.url_of(user)]);
         (run.code == 1 && run.stderr.contains("password authentication failed")).then_some(run.stderr)
     };
-    eventually("the rules are in effect", || refused("ann:wr0ng").is_some());
-    assert!(!refused("ann:wr0ng").unwrap().contains("wr0ng"));
+    eventually("the rules are in effect", || login_error("ann:wr0ng").is_some());
+    assert!(!login_error("ann:wr0ng").unwrap().contains("wr0ng"));
     drop(Server::with(&[&database.url_of("ann:right")], ""));
 }
 
@@ -153,7 +153,7 @@ fn dropped_and_altered_tables_are_reported() {
     server.get("/stops/4/8/5.png").ok(200);
     database.sql("DROP TABLE stops; ALTER TABLE other RENAME geom TO place");
     for layer in ["stops", "other"] {
-        server.get(&format!("/{layer}/5/16/10.png")).refused(404, &["not there any more"]);
+        server.get(&format!("/{layer}/5/16/10.png")).rejected(404, &["not there any more"]);
     }
 }
 
@@ -169,7 +169,7 @@ fn a_statement_that_exceeds_the_timeout_is_canceled() {
     let config = format!("[postgis]\nurl = \"{}\"\ntimeout = \"1s\"\n", database.url());
     let server = Server::with(&[], &config);
     let reply = server.get("/slow/5/16/10.png?vmin=0&vmax=1");
-    reply.refused(503, &["postgis.timeout"]);
+    reply.rejected(503, &["postgis.timeout"]);
     assert!(reply.header("retry-after").is_some());
     server.get("/stops/5/16/10.png").ok(200);
 }

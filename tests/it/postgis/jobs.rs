@@ -56,9 +56,10 @@ fn layers_queries_and_tables_of_a_database_are_rendered_alike() {
     let config = format!("[postgis]\nurl = \"{url}\"\n{layers}{}", jobs.concat());
     let home = home(&config);
     let home = home.path();
-    let told = kiln(home, ["batch", "--at", "2024-01-15"]).done();
+    let summary = kiln(home, ["batch", "--at", "2024-01-15"]).done();
     let drew = |job: &str, points: u32| {
-        let line = told.lines().find(|line| line.contains(&format!(" {job}: "))).unwrap_or_else(|| panic!("{told}"));
+        let line =
+            summary.lines().find(|line| line.contains(&format!(" {job}: "))).unwrap_or_else(|| panic!("{summary}"));
         assert!(line.contains(&format!("drew {points} points")), "{line}");
     };
     for (name, points) in
@@ -66,9 +67,9 @@ fn layers_queries_and_tables_of_a_database_are_rendered_alike() {
     {
         drew(name, points);
     }
-    let whole = read(home, "table");
-    assert!(read(home, "sql") == whole && read(home, "query") == whole);
-    assert!(read(home, "table-week") == read(home, "query-week") && read(home, "query-week") != whole);
+    let all = read(home, "table");
+    assert!(read(home, "sql") == all && read(home, "query") == all);
+    assert!(read(home, "table-week") == read(home, "query-week") && read(home, "query-week") != all);
     let rendered = [
         "render",
         "-q",
@@ -123,8 +124,8 @@ fn a_discovered_layer_is_scanned_again_for_each_run() {
     let after = run();
     assert!(after != before);
     let home = home(&config);
-    let told = kiln(home.path(), ["batch"]).done();
-    assert!(told.contains("drew 32 points") && read(home.path(), "stops") == after, "{told}");
+    let summary = kiln(home.path(), ["batch"]).done();
+    assert!(summary.contains("drew 32 points") && read(home.path(), "stops") == after, "{summary}");
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn invalid_queries_are_reported_before_any_job_runs() {
         assert_eq!(
             fs::read_dir(home.path())
                 .unwrap()
-                .filter(|it| it.as_ref().unwrap().path().extension().is_some_and(|e| e == "png"))
+                .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "png"))
                 .count(),
             0
         );
@@ -202,8 +203,8 @@ fn an_outage_keeps_the_last_pictures_and_other_jobs_run() {
     assert_eq!(run.code, 1, "{}", run.stderr);
     let lines: Vec<&str> = run.stderr.lines().collect();
     for (line, name) in lines.iter().zip(names) {
-        let is_told = line.contains("failed after") && line.contains("postgres://kiln@127.0.0.1");
-        assert!(line.contains(name) && is_told == (name != "file"), "{line}");
+        let is_reported = line.contains("failed after") && line.contains("postgres://kiln@127.0.0.1");
+        assert!(line.contains(name) && is_reported == (name != "file"), "{line}");
     }
     assert_eq!(lines[4], "kiln: batch: 3 of 4 jobs failed: stops, query, input");
     for name in names {
@@ -267,19 +268,19 @@ fn exports_and_animations_of_tables_and_live_layers_equal_those_of_stored_layers
     let home = home.path();
     let table = format!("{}?table=stops", database.url());
     kiln(home, ["import", &table, "--layer", "stops", "-q"]).done();
-    let drawn = ["--vmin", "0", "--vmax", "0.01", "--radius", "6", "--bounds", "0,40,40,60"];
+    let style = ["--vmin", "0", "--vmax", "0.01", "--radius", "6", "--bounds", "0,40,40,60"];
     let make = |input: &str, folder: &str| {
         fs::create_dir(home.join(folder)).unwrap();
         let file = |name: &str| format!("{folder}/{name}");
-        let [tiles, film, bins] = ["tiles.pmtiles", "film.png", "bins.parquet"].map(file);
+        let [tiles, animation, bins] = ["tiles.pmtiles", "film.png", "bins.parquet"].map(file);
         let export = ["export", input, "--zoom", "0-3", "-o", &tiles];
-        kiln(home, [&export[..], &drawn].concat()).done();
-        let animate = ["animate", input, "--every", "7d", "--size", "200", "-o", &film];
-        let told = kiln(home, [&animate[..], &drawn].concat()).done();
-        assert!(told.starts_with("drew 5 frames of stops"), "{told}");
-        let told = kiln(home, ["export", input, "--zoom", "0-3", "--bins", &bins]).done();
-        assert!(told.starts_with("summed up 31 points of stops"), "{told}");
-        [tiles, film, bins].map(|file| fs::read(home.join(file)).unwrap())
+        kiln(home, [&export[..], &style].concat()).done();
+        let animate = ["animate", input, "--every", "7d", "--size", "200", "-o", &animation];
+        let summary = kiln(home, [&animate[..], &style].concat()).done();
+        assert!(summary.starts_with("drew 5 frames of stops"), "{summary}");
+        let summary = kiln(home, ["export", input, "--zoom", "0-3", "--bins", &bins]).done();
+        assert!(summary.starts_with("summed up 31 points of stops"), "{summary}");
+        [tiles, animation, bins].map(|file| fs::read(home.join(file)).unwrap())
     };
     let (of_table, of_layer) = (make(&table, "table"), make("stops", "layer"));
     kiln(home, ["drop", "stops", "--yes"]).done();

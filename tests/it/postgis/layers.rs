@@ -72,11 +72,11 @@ fn tables_and_views_of_points_are_discovered_and_others_skipped_with_a_reason() 
     for words in [["nowhere", "SRID 0"], ["roads", "linestring"], ["stops", "time seen"], ["swiss", "weight value"]] {
         assert!(log.lines().any(|line| words.iter().all(|word| line.contains(word))), "{words:?}: {log}");
     }
-    for (layer, place) in
+    for (layer, position) in
         [("swiss", "8.54,47.37"), ("sphere", "10,50"), ("groups", "3,4"), ("empty", "0,0"), ("two-b", "5,6")]
     {
-        let told = server.get(&format!("/{layer}/point/{place}?z=14")).ok(200).json();
-        assert_eq!(told["points"], u64::from(layer != "empty"), "{layer}: {told}");
+        let values = server.get(&format!("/{layer}/point/{position}?z=14")).ok(200).json();
+        assert_eq!(values["points"], u64::from(layer != "empty"), "{layer}: {values}");
         server.get(&format!("/{layer}/3/4/2.png")).ok(200);
         server.get(&format!("/{layer}/statistics?zoom=2")).ok(200);
         server.get(&format!("/{layer}")).ok(200);
@@ -205,13 +205,13 @@ fn a_query_is_a_temporary_layer() {
     );
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     let server = Server::at(home, &[]);
-    let ask = |body: Value| server.post("/queries", &body).ok(201).json();
+    let create_query = |body: Value| server.post("/queries", &body).ok(201).json();
     let mut pictures = Vec::new();
     for layer in ["live", "stored"] {
-        let told = ask(json!({"layer": layer, "category": "bus", "bounds": [[59.0, 17.0], [59.45, 19.0]]}));
-        let id = told["id"].as_str().unwrap();
-        assert_eq!(told["points"], 1, "{told}");
-        assert!(told["tilejson"].as_str().unwrap().ends_with(id));
+        let query = create_query(json!({"layer": layer, "category": "bus", "bounds": [[59.0, 17.0], [59.45, 19.0]]}));
+        let id = query["id"].as_str().unwrap();
+        assert_eq!(query["points"], 1, "{query}");
+        assert!(query["tilejson"].as_str().unwrap().ends_with(id));
         pictures.push(server.get(&format!("/{id}/5/17/9.png?radius=9")).ok(200).body);
         assert_eq!(server.get(&format!("/{id}/points")).ok(200).json()["total"], 1);
         assert_eq!(server.get(&format!("/{id}/points?category=tram")).ok(200).json()["total"], 0);
@@ -220,12 +220,12 @@ fn a_query_is_a_temporary_layer() {
         server.get(&format!("/{id}")).ok(200);
         server.post("/overlays", &json!({"layer": id, "size": 64})).ok(201);
         let polygon = json!({"type": "Polygon", "coordinates": [[[17, 58], [19, 58], [18, 60], [17, 58]]]});
-        server.post(&format!("/{id}/3/4/2.png"), &polygon).refused(400, &["polygon", "of its own"]);
-        server.post("/queries", &json!({"layer": id})).refused(400, &["layer", "query itself"]);
+        server.post(&format!("/{id}/3/4/2.png"), &polygon).rejected(400, &["polygon", "of its own"]);
+        server.post("/queries", &json!({"layer": id})).rejected(400, &["layer", "query itself"]);
         assert!(!layers(&server).iter().any(|(name, _)| name == id));
     }
     assert!(pictures[0] == pictures[1], "the pictures of the queries differ");
-    let compared = ask(json!({"layer": "live", "where": [
+    let compared = create_query(json!({"layer": "live", "where": [
         {"column": "boardings", "op": ">=", "value": 3}, {"column": "kind", "op": "!=", "value": "tram"},
         {"column": "seen", "op": ">", "value": "2024-01-15"}, {"column": "id", "op": "<", "value": 100}]}));
     assert_eq!(compared["points"], 1);
@@ -237,7 +237,7 @@ fn a_query_is_a_temporary_layer() {
         (json!({"layer": "live", "sql": "select 1"}), ["sql", "no such"]),
         (json!({}), ["layer", "given"]),
     ] {
-        server.post("/queries", &body).refused(400, &words);
+        server.post("/queries", &body).rejected(400, &words);
     }
     let id = compared["id"].as_str().unwrap().to_owned();
     server.eventually(&format!("/{id}/0/0/0.png"), 404);
@@ -270,10 +270,10 @@ fn tables_are_imported_and_rendered() {
     let database = town();
     let home = tempfile::tempdir().unwrap();
     let url = format!("{}?table=stops", database.url());
-    let said =
+    let summary =
         kiln(home.path(), ["import", &url, "--layer", "copied", "--weight", "boardings", "--category-column", "kind"])
             .done();
-    assert!(said.contains('3') && said.contains("2 "), "{said}");
+    assert!(summary.contains('3') && summary.contains("2 "), "{summary}");
     let filtered =
         ["import", &url, "--layer", "buses", "--category-column", "kind", "--category", "bus", "--start", "2024-02-01"];
     kiln(home.path(), filtered).done();
@@ -290,8 +290,8 @@ fn tables_are_imported_and_rendered() {
     render("stops.csv", &files);
     render(&url, &tables);
     assert_eq!(std::fs::read(files).unwrap(), std::fs::read(tables).unwrap());
-    let refused = kiln(home.path(), ["import", &url, "stops.csv", "--layer", "both"]);
-    refused.failed(2, &["by itself"]);
+    let both = kiln(home.path(), ["import", &url, "stops.csv", "--layer", "both"]);
+    both.failed(2, &["by itself"]);
     database.sql("CREATE TABLE more AS SELECT * FROM stops");
     kiln(home.path(), ["import", &database.url(), "--layer", "which"])
         .failed(1, &["?table=", "public.more", "public.stops"]);

@@ -120,8 +120,8 @@ fn sslmode_decides_whether_a_connection_is_encrypted_and_the_server_verified() {
     let plain = stops(&Cluster::shared());
     render(&url(&plain, "kiln", "127.0.0.1", "&sslmode=prefer")).done();
     for mode in ["require", "verify-full"] {
-        let refused = render(&url(&plain, "kiln", "127.0.0.1", &format!("&sslmode={mode}{authority}")));
-        refused.failed(1, &["127.0.0.1", "server does not support TLS"]);
+        let unsupported = render(&url(&plain, "kiln", "127.0.0.1", &format!("&sslmode={mode}{authority}")));
+        unsupported.failed(1, &["127.0.0.1", "server does not support TLS"]);
     }
 }
 
