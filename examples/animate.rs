@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         render(&*source, &of_day, &canvas, style, kiln::available_threads())
     };
 
-    // The colors have to mean the same in every frame, so the hottest day sets the range for all.
+    // All frames share a color scale, whose maximum is that of the hottest day.
     let mut vmax: f64 = 0.0;
     for &day in &days {
         vmax = vmax.max(frame(day, &style)?.values.map_or(0.0, |values| values.span.vmax));

@@ -1,4 +1,4 @@
-//! Heat-map tiles as a route of an axum application of your own, beside whatever else it serves. It needs the feature `formats`,
+//! Heat-map tiles as a route of your own axum application. It needs the feature `formats`,
 //! and axum and tokio as dependencies of the application:
 //!
 //! ```sh
@@ -21,7 +21,7 @@ use kiln::raster::Curve;
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 
-/// What all requests share: the points, and how they are drawn.
+/// The state shared by all requests: the points and their style.
 struct Heatmap {
     layer: Layer,
     style: Style,
@@ -46,7 +46,7 @@ impl Heatmap {
     fn tile(&self, tile: TileCoord) -> kiln::Result<Vec<u8>> {
         let canvas = Canvas::tile(tile, 256)?;
         let query = self.layer.query();
-        // The range of values that the colors mean is found once per zoom, so tiles meet without a seam.
+        // The span of the color scale is computed once per zoom, so that tiles join without a seam.
         let shading = self.layer.shading(&query, &canvas, &self.style, 1)?;
         let heat = render_shaded(&**self.layer.point_set(), &query, &canvas, &self.style, shading.as_deref(), 1)?;
         let mut bytes = Vec::new();
@@ -57,7 +57,7 @@ impl Heatmap {
 
 async fn tile(State(heat): State<Arc<Heatmap>>, Path((z, x, y)): Path<(u8, u32, u32)>) -> Response {
     let Ok(tile) = TileCoord::new(z, x, y) else { return StatusCode::NOT_FOUND.into_response() };
-    // Rendering keeps a processor busy for about a millisecond: not on a thread that answers requests.
+    // Rendering blocks for about a millisecond, so it does not run on a thread of the async runtime.
     match spawn_blocking(move || heat.tile(tile)).await {
         Ok(Ok(bytes)) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -1,4 +1,4 @@
-//! Points in memory become a picture, in five lines. It needs no feature of the crate:
+//! Renders points in memory to a picture in five lines. It needs no feature of the crate:
 //!
 //! ```sh
 //! cargo run --example five_lines --no-default-features -- heat.png

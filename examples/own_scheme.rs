@@ -4,7 +4,7 @@
 //! cargo run --example own_scheme --no-default-features -- schemes
 //! ```
 //!
-//! A file `NAME.txt` in a folder `schemes` does the same for the command line and the server, without any code.
+//! For the command line and the server, a file `NAME.txt` in the folder `schemes` is enough.
 
 use std::path::PathBuf;
 use std::{env, error, fs};
@@ -19,12 +19,12 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let folder = PathBuf::from(env::args().nth(1).unwrap_or_else(|| "schemes-out".into()));
     fs::create_dir_all(&folder)?;
 
-    // Stops as CSS writes them. A scheme that starts from `transparent` fades in on the map.
+    // CSS color stops. A scheme that starts with `transparent` fades in on the map.
     let lagoon: Gradient = "transparent, teal 30%, #9be15d, white".parse()?;
     let lagoon = Scheme::new("lagoon", Family::Own, lagoon.colors());
-    // What a scheme file holds: a color a line, with or without a position.
+    // The text of a scheme file: one color per line, with or without a position.
     let lava = Scheme::parse("lava", "order: hot-first\nwhite\ngold 40%\ncrimson\nrgb(60 0 0 / 0)\n")?;
-    // 256 colors that are computed: stripes that make steps of the density visible.
+    // 256 computed colors: stripes, which show density as contour bands.
     let stripes =
         std::array::from_fn(|index| if index / 16 % 2 == 0 { [33, 52, 88, 255] } else { [244, 186, 64, 255] });
     let stripes = Scheme::new("stripes", Family::Own, Box::new(stripes));

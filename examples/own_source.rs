@@ -1,10 +1,10 @@
-//! A format of your own: a type that implements `Source` is rendered like any file that Kiln knows.
+//! Your own format: a type that implements `Source` is rendered like a file of a supported format.
 //!
 //! ```sh
 //! cargo run --example own_source --no-default-features -- heat.png
 //! ```
 //!
-//! The format is a log of sensors: records of 20 bytes, each a longitude, a latitude (`f64`) and a reading (`f32`), little-endian.
+//! The format is a sensor log: records of 20 bytes, each a longitude, a latitude (`f64`) and a reading (`f32`), little-endian.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -18,14 +18,14 @@ use kiln::layer::{Size, Style, canvas_of, render};
 use kiln::source::{MemorySource, Query, ScanReport, Sink, Source};
 use kiln::{Error, Result};
 
-/// A log of sensors on the disk.
+/// A sensor log on disk.
 struct SensorLog {
     path: PathBuf,
 }
 
 impl SensorLog {
     const RECORD_BYTES: usize = 20;
-    /// Large enough that a batch costs nothing, small enough for the second-level cache.
+    /// Large enough that the overhead per batch is negligible, small enough for the L2 cache.
     const BATCH_RECORDS: usize = 1 << 15;
 }
 
@@ -54,7 +54,7 @@ impl Source for SensorLog {
                 lat.push(y);
                 reading.push(weight);
             }
-            // Points in memory are a source as well: it validates and filters them, and shares them out to the sinks.
+            // Points in memory are a source as well, which validates and filters them and distributes them to the sinks.
             let batch = MemorySource(Points::new(&lon, &lat)?.with_weight(&reading)?);
             report.append(batch.scan(query, sinks)?, &name, query);
         }
@@ -92,7 +92,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     Ok(())
 }
 
-/// Writes 100,000 readings along a ferry's way, one of which is broken.
+/// Writes 100,000 readings along a ferry route, one of them invalid.
 fn write_sample(path: &Path) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for i in 0..100_000_u32 {

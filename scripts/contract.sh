@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Holds the server against its own contract: schemathesis makes requests of all that /openapi.json allows, and of what it
-# does not, and looks for answers that the contract does not list, and for failures. Needs Python 3. KILN names the binary,
-# EXAMPLES the number of requests per operation.
+# Tests the server against its OpenAPI contract with schemathesis: generates valid and invalid requests from /openapi.json and
+# checks that every response is documented and none is a server error. Needs Python 3. Environment: KILN, the path of the binary;
+# EXAMPLES, the number of requests per operation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=target/schemathesis

@@ -1,4 +1,4 @@
-"""How schemathesis sends bodies of media types that it does not know."""
+"""Serializers for media types that schemathesis does not know."""
 
 import json
 
@@ -7,7 +7,7 @@ import schemathesis
 
 @schemathesis.serializer("application/x-ndjson")
 def ndjson(ctx, value):
-    """A list as lines of JSON. Whatever else was generated goes out as it is, for the server to reject."""
+    """Serializes a list as newline-delimited JSON. Other values are sent unchanged, for the server to reject."""
     if isinstance(value, bytes):
         return value
     lines = value if isinstance(value, list) else [value]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The bundled points as layers of a store: scripts/demo_store.sh FOLDER. What is there already stays as it is.
+# Imports the bundled points into a store: scripts/demo_store.sh FOLDER. Existing layers are not changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 store=$1

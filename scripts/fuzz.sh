@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets that are named, or all: fuzz.sh [TARGET...]. SECONDS_EACH is how long each runs (10), two at a time.
+# Runs the given fuzz targets, or all: fuzz.sh [TARGET...]. SECONDS_EACH is the duration of each (default 10). Two run in parallel.
 #
-# The targets are those of cargo-fuzz, built by plain cargo with its instrumentation. AddressSanitizer is left out: it needs
-# a nightly compiler, and what is sought here is panics, overflows and hangs of safe code.
-# `cargo +nightly fuzz run TARGET` has it. A finding is left in target/fuzz/artifacts/TARGET.
+# The targets are those of cargo-fuzz, built by plain cargo with the same instrumentation but without AddressSanitizer, which needs
+# a nightly compiler: the targets look for panics, overflows and hangs in safe code. `cargo +nightly fuzz run TARGET` adds it.
+# Findings are written to target/fuzz/artifacts/TARGET.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-10}
@@ -14,13 +14,13 @@ if [ $# = 0 ]; then
   for file in fuzz/fuzz_targets/*.rs; do targets+=("$(basename "$file" .rs)"); done
 fi
 
-# With --target, the flags do not reach build scripts and procedural macros.
+# With --target, the flags do not apply to build scripts and procedural macros.
 RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares" \
   cargo build --manifest-path fuzz/Cargo.toml --target-dir "$folder" --target "$host" --release --quiet
 
-# A temporary file per input belongs into memory.
+# The temporary file of each input is kept in memory.
 [ -d /dev/shm ] && export TMPDIR=/dev/shm
 run() {
   local name=$1 corpus=$folder/corpus/$1 artifacts=$folder/artifacts/$1 seeds=fuzz/seeds/$1

@@ -4,7 +4,7 @@ set -euo pipefail
 run=()
 [ "$(id -u)" = 0 ] || run=(sudo)
 if ! command -v apt-get >/dev/null; then
-  echo "Please install by hand, there is no apt-get here: $*" >&2
+  echo "apt-get is missing; install these packages manually: $*" >&2
   exit 1
 fi
 "${run[@]}" apt-get update -q

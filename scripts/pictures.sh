@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws the README's pictures anew from the bundled data, with the binary that `make build` made.
+# Renders the pictures of the README from the bundled data, with the binary of `make build`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kiln=target/release/kiln

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the foreign readers that the tests hold our files against, in an environment of their own: of Arrow files, of
-# PMTiles, and of cloud-optimized GeoTIFFs. Needs Python 3.
+# Installs the third-party readers with which tests check Kiln's files, in a virtual environment: of Arrow files, PMTiles and
+# cloud-optimized GeoTIFFs. Needs Python 3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=target/readers

@@ -6,7 +6,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let _ = text.parse::<Opacity>();
     let _ = text.parse::<Background>();
     if let Ok(gradient) = text.parse::<Gradient>() {
-        // What is printed reads back; it is cut to 8 bits once.
+        // The printed gradient must parse. Its colors are rounded to 8 bits once.
         let printed = gradient.to_string();
         let read = printed.parse::<Gradient>().expect("a printed gradient is a gradient");
         assert_eq!(read.to_string(), printed);

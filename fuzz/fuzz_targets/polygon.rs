@@ -8,7 +8,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let middle = |from: f64, to: f64| from / 2.0 + to / 2.0;
     let lon = [bounds.west, middle(bounds.west, bounds.east), bounds.east, -180.0, 0.0, 180.0, 359.9];
     let lat = [bounds.south, middle(bounds.south, bounds.north), bounds.north, -90.0, 0.0, 90.0, 12.3];
-    // One by one and all at once are two ways to one answer.
+    // The tests of single points and of all points must agree.
     let mut inside = Vec::new();
     polygon.contains_all(&lon, &lat, &mut inside);
     for ((&lon, &lat), &inside) in lon.iter().zip(&lat).zip(&inside) {

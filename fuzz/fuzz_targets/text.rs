@@ -4,7 +4,7 @@ use kiln_core::geo::{Bounds, Projection, TileCoord, Zooms};
 use kiln_core::raster::{Aggregation, Curve, Normalization, Shape};
 use kiln_core::source::parse_time_us;
 
-/// What is read from `text` is printed as something that is read as the same.
+/// Asserts that a value parsed from `text` is printed as text that parses to the same value.
 fn round_trip<T: std::str::FromStr + std::fmt::Display + PartialEq + std::fmt::Debug>(text: &str) {
     if let Ok(value) = text.parse::<T>() {
         let printed = value.to_string();
@@ -12,10 +12,10 @@ fn round_trip<T: std::str::FromStr + std::fmt::Display + PartialEq + std::fmt::D
     }
 }
 
-// Values of query parameters, flags and keys of the configuration, as each is written by itself.
+// Values of query parameters, flags and configuration keys.
 libfuzzer_sys::fuzz_target!(|text: &str| {
     round_trip::<Aggregation>(text);
-    // Bounds are printed with six decimals, so they need not come back as the same.
+    // Bounds are printed with six decimals, so the parsed value may differ.
     let _ = text.parse::<Bounds>();
     round_trip::<Curve>(text);
     round_trip::<Normalization>(text);

@@ -6,8 +6,8 @@ use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
-// A whole Parquet file around the geometries, as its reader is the only way to them. An input is a series of geometries, each
-// with its length before it.
+// Wraps geometries in a Parquet file, whose reader is their only public entry point. An input is a series of geometries, each
+// preceded by its length.
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut rest = data;
     let mut geometries = Vec::new();

@@ -1,10 +1,10 @@
-//! What the compiler cannot check: which module of a crate may use which, and what the core must not name.
+//! Dependency rules that the compiler does not check: which modules may use which, and what the core must not use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Each module of the `kiln` package, and the modules of the package that it may use. The compiler checks the crates.
-const ARROWS: &[(&str, &[&str])] = &[
+/// The modules of the `kiln` package, each with those that it may use. The compiler checks dependencies of crates.
+const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("parameters", &[]),
     ("layer", &["parameters"]),
     ("images", &["layer"]),
@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["live", "config", "jobs", "images", "layer", "parameters"]),
     ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer", "parameters"]),
 ];
-/// What the crate's root offers to every module: the other crates.
+/// The items of the crate root, which every module may use: re-exports of the other crates.
 const ROOT_ITEMS: &[&str] = &[
     "Error",
     "Result",
@@ -50,7 +50,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The source files below a folder of the repository: paths from that folder, and texts.
+/// The Rust files below a folder of the repository: paths relative to that folder, and texts.
 fn source_files(folder: &str) -> Vec<(String, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
@@ -62,15 +62,15 @@ fn source_files(folder: &str) -> Vec<(String, String)> {
     files.into_iter().map(read).collect()
 }
 
-/// A file without the items that are compiled for tests only.
-fn shipped(text: &str) -> String {
+/// The text of a file without the items under `#[cfg(test)]`.
+fn without_test_items(text: &str) -> String {
     let indent = |line: &str| line.len() - line.trim_start().len();
-    let mut kept = String::new();
+    let mut output = String::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.trim() != "#[cfg(test)]" {
-            kept.push_str(line);
-            kept.push('\n');
+            output.push_str(line);
+            output.push('\n');
             continue;
         }
         // The item ends with a semicolon, or with the brace that closes it.
@@ -79,10 +79,10 @@ fn shipped(text: &str) -> String {
             lines.find(|line| indent(line) == indent(item) && line.trim_start().starts_with('}'));
         }
     }
-    kept
+    output
 }
 
-/// The first path segments after `crate::` in a text, those within braces too.
+/// The first path segments after `crate::` in a text, including those within braces.
 fn modules_used(text: &str) -> BTreeSet<String> {
     let word = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let mut used = BTreeSet::new();
@@ -105,43 +105,46 @@ fn modules_used(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn test_items_are_left_out_and_what_follows_them_is_not() {
+fn only_test_items_are_removed_from_a_text() {
     let text = "use a;\n#[cfg(test)]\nuse b;\n#[cfg(test)]\n#[allow(x)]\nmod tests {\n    use c;\n}\nuse d;\n";
-    assert_eq!(shipped(text), "use a;\nuse d;\n");
+    assert_eq!(without_test_items(text), "use a;\nuse d;\n");
 }
 
 #[test]
-fn every_module_uses_only_what_its_arrows_allow() {
-    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+fn every_module_uses_only_its_allowed_dependencies() {
+    let dependencies: BTreeMap<&str, &[&str]> = DEPENDENCIES.iter().copied().collect();
     let mut seen = BTreeSet::new();
     for (name, text) in source_files("src") {
         let (module, rest) = name.split_once('/').unwrap_or((name.trim_end_matches(".rs"), ""));
         if ["lib", "main"].contains(&module) || rest.starts_with("tests/") {
             continue;
         }
-        let allowed = arrows.get(module).unwrap_or_else(|| panic!("{name}: the module {module} has no arrows"));
+        let allowed = dependencies.get(module).unwrap_or_else(|| panic!("{name}: the module {module} is not listed"));
         seen.insert(module.to_owned());
-        for used in modules_used(&shipped(&text)) {
+        for used in modules_used(&without_test_items(&text)) {
             let used = used.as_str();
             let is_allowed = used == module || allowed.contains(&used) || ROOT_ITEMS.contains(&used);
             assert!(is_allowed, "src/{name} uses crate::{used}, which {module} may not");
         }
     }
-    let modules: BTreeSet<String> = ARROWS.iter().map(|(module, _)| (*module).to_owned()).collect();
-    assert_eq!(seen, modules, "the arrows and the modules differ");
+    let modules: BTreeSet<String> = DEPENDENCIES.iter().map(|(module, _)| (*module).to_owned()).collect();
+    assert_eq!(seen, modules, "the listed modules differ from the existing ones");
 }
 
 #[test]
-fn the_core_names_no_files_sockets_or_servers() {
+fn the_core_uses_no_files_sockets_environment_or_processes() {
     for (name, text) in source_files("crates/kiln-core/src") {
         for outside in ["std::fs", "std::net", "std::env", "std::process"] {
-            assert!(!shipped(&text).contains(outside) || name == "source/testing.rs", "{name} names {outside}");
+            assert!(
+                !without_test_items(&text).contains(outside) || name == "source/testing.rs",
+                "{name} uses {outside}"
+            );
         }
     }
 }
 
 #[test]
-fn files_stay_small() {
+fn source_files_have_at_most_600_lines() {
     for folder in ["src", "crates"] {
         for (name, text) in source_files(folder) {
             let lines = text.lines().count();

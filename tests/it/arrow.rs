@@ -1,4 +1,4 @@
-//! A layer's files in other tools, as docs/store.md shows it.
+//! The Arrow files of a stored layer, read by pyarrow and polars as docs/store.md shows it.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::kiln::kiln;
 
-/// More than one batch of rows.
+/// More than one record batch of rows.
 const POINTS: usize = 70_000;
 
-/// What becomes of a block of the documentation: its `points`, column by column, in the order of their weights, and how
-/// many bytes pyarrow had to allocate for what it read.
-const PRINTED: &str = r#"
+/// Python code appended to an example of the documentation: prints its `points` as rows in the order of their weights,
+/// and how many bytes pyarrow allocated to read them.
+const PRINT_POINTS: &str = r#"
 import sys
 
 columns = points.to_pydict() if hasattr(points, "to_pydict") else points.to_dict(as_series=False)
@@ -24,21 +24,22 @@ read = sum(table.nbytes for table in tables) if "tables" in globals() else 0
 json.dump({"rows": rows, "read": read, "allocated": allocated, "about": about}, sys.stdout)
 "#;
 
-/// Looks at what the block has read before it works with it.
-const MEASURED: (&str, &str) = (
+/// The text of the example before which code is inserted, and the code: it measures what pyarrow allocated to read the
+/// files.
+const MEASURE_ALLOCATION: (&str, &str) = (
     "points = pa.concat_tables",
     "allocated, about = pa.total_allocated_bytes(), tables[0].schema.metadata[b\"kiln\"].decode()\n",
 );
 
-/// The blocks of Python in the documentation of the store.
-fn documented() -> Vec<String> {
+/// The Python code blocks of docs/store.md.
+fn documented_examples() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/store.md");
     let text = fs::read_to_string(path).unwrap();
     let blocks = text.split("```python\n").skip(1);
     blocks.map(|block| block.split_once("```").unwrap().0.to_owned()).collect()
 }
 
-/// Runs a program in Python, which has pyarrow and polars, and answers the JSON that it prints.
+/// Runs a Python program, which may import pyarrow and polars, and returns the JSON that it prints.
 pub(crate) fn python(folder: &Path, program: &str) -> Value {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/bin/python");
     let run = Command::new(&python).args(["-W", "error", "-c", program]).current_dir(folder).output();
@@ -49,9 +50,9 @@ pub(crate) fn python(folder: &Path, program: &str) -> Value {
 }
 
 #[test]
-fn pyarrow_and_polars_read_the_same_points() {
-    let home = tempfile::tempdir().unwrap();
-    let home = home.path();
+fn the_documented_examples_read_the_same_points_with_pyarrow_and_polars() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     let mut text = String::from("lon,lat,weight,time,kind\n");
     let mut expected = vec![(0.0, 1.0, 2.0, None, None)];
     for i in 1..=POINTS {
@@ -62,38 +63,41 @@ fn pyarrow_and_polars_read_the_same_points() {
         writeln!(text, "{lon},{lat},{i},{},{kind}", minute.as_deref().unwrap_or_default()).unwrap();
         expected.push((i as f64, lon, lat, minute, (!kind.is_empty()).then_some(kind)));
     }
-    fs::write(home.join("trips.csv"), text).unwrap();
-    fs::write(home.join("plain.csv"), "lon,lat\n1,2\n").unwrap();
+    fs::write(folder.join("trips.csv"), text).unwrap();
+    fs::write(folder.join("plain.csv"), "lon,lat\n1,2\n").unwrap();
     let roles = ["--weight", "weight", "--time", "time", "--category-column", "kind"];
-    kiln(home, ["import", "trips.csv", "--layer", "trips"].iter().chain(&roles)).done();
-    // A segment that has none of the other columns.
-    kiln(home, ["import", "plain.csv", "--layer", "trips", "--append"]).done();
+    kiln(folder, ["import", "trips.csv", "--layer", "trips"].iter().chain(&roles)).done();
+    // A segment without weights, times and categories.
+    kiln(folder, ["import", "plain.csv", "--layer", "trips", "--append"]).done();
 
-    let blocks = documented();
+    let blocks = documented_examples();
     assert_eq!(blocks.len(), 2);
     for (block, library) in blocks.iter().zip(["pyarrow", "polars"]) {
         assert!(block.contains(&format!("import {library} as")), "{block}");
-        let (place, measured) = MEASURED;
-        let mut program = format!("allocated, about = 0, ''\n{block}{PRINTED}");
+        let (anchor, measuring_code) = MEASURE_ALLOCATION;
+        let mut program = format!("allocated, about = 0, ''\n{block}{PRINT_POINTS}");
         if library == "pyarrow" {
-            assert!(block.contains(place), "{block}");
-            program = program.replacen(place, &format!("{measured}{place}"), 1);
+            assert!(block.contains(anchor), "{block}");
+            program = program.replacen(anchor, &format!("{measuring_code}{anchor}"), 1);
         }
-        let found = python(home, &program);
-        let rows = found["rows"].as_array().unwrap();
+        let printed = python(folder, &program);
+        let rows = printed["rows"].as_array().unwrap();
         assert_eq!(rows.len(), expected.len(), "{library}");
         for (row, (weight, lon, lat, time, kind)) in rows.iter().zip(&expected) {
-            let near = |place: &Value, degrees: f64| (place.as_f64().unwrap() - degrees).abs() < 5e-8;
+            let near = |value: &Value, degrees: f64| (value.as_f64().unwrap() - degrees).abs() < 5e-8;
             assert!(near(&row[1], *lon) && near(&row[2], *lat), "{library}: {row} is not at {lon}, {lat}");
             let weight = if *weight == 0.0 { Value::Null } else { json!(weight) };
             assert_eq!([&row[0], &row[3], &row[4]], [&weight, &json!(time), &json!(kind)], "{library}");
         }
         if library == "pyarrow" {
-            // What is mapped into memory is not copied: 12 to 24 bytes a point would be.
-            let [read, allocated] = ["read", "allocated"].map(|name| found[name].as_u64().unwrap());
+            // Memory-mapped columns are not copied; copies would take 12 to 24 bytes per point.
+            let [read, allocated] = ["read", "allocated"].map(|name| printed[name].as_u64().unwrap());
             assert!(read > 12 * POINTS as u64 && allocated < read / 100, "{allocated} of {read} bytes are copied");
-            let about = found["about"].as_str().unwrap();
-            assert!(about.contains("lon = (x + 0.5) / 2^32 * 360 - 180"), "the file tells it too: {about}");
+            let metadata = printed["about"].as_str().unwrap();
+            assert!(
+                metadata.contains("lon = (x + 0.5) / 2^32 * 360 - 180"),
+                "the metadata lacks the formula: {metadata}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that no honest client would send, over a real socket.
+//! Invalid and hostile requests, sent over a real socket.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use crate::server::{Server, eventually, receive};
 
 fn overlay(more: &Value) -> Value {
-    let mut ask = json!({"layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [64, 64]});
-    ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    ask
+    let mut request = json!({"layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [64, 64]});
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    request
 }
 
-/// Whether the server still draws.
-fn is_well(server: &Server) {
+/// Asserts that the server still renders.
+fn assert_renders(server: &Server) {
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
 }
 
 #[test]
-fn every_parameter_out_of_range_is_named() {
+fn every_invalid_parameter_is_named() {
     let server = Server::start();
     let cases: &[(Value, &str, &str)] = &[
         (json!({"bounds": [[60, -12], [35, 32]]}), "bounds", "south"),
@@ -72,19 +72,19 @@ fn every_parameter_out_of_range_is_named() {
     for (more, parameter, word) in cases {
         let reply = server.post("/overlays", &overlay(more));
         assert_eq!(reply.status, 400, "{more}: {reply:?}");
-        reply.refused(400, &[word]);
+        reply.rejected(400, &[word]);
         assert_eq!(reply.json()["parameter"], *parameter, "{more}: {}", reply.json());
     }
-    server.post("/overlays", &overlay(&json!({"layer": "citys"}))).refused(404, &["cities"]);
-    // A layer that has no such column cannot be filtered by it.
-    server.post("/overlays", &overlay(&json!({"category": "x"}))).refused(400, &["category"]);
-    server.post("/overlays", &overlay(&json!({"start": "2024", "png": false}))).refused(400, &["start"]);
+    server.post("/overlays", &overlay(&json!({"layer": "citys"}))).rejected(404, &["cities"]);
+    // A layer without categories or times cannot be filtered by them.
+    server.post("/overlays", &overlay(&json!({"category": "x"}))).rejected(400, &["category"]);
+    server.post("/overlays", &overlay(&json!({"start": "2024", "png": false}))).rejected(400, &["start"]);
     assert!(server.files().is_empty());
-    is_well(&server);
+    assert_renders(&server);
 }
 
 #[test]
-fn paths_and_queries_are_held_to_the_same_limits() {
+fn paths_and_query_strings_have_the_same_limits_as_bodies() {
     let server = Server::start();
     for (path, status, word) in [
         ("/cities/bbox/-12,35,32,60/100000x100000.png", 400, "limits.pixels"),
@@ -108,31 +108,31 @@ fn paths_and_queries_are_held_to_the_same_limits() {
         ("/imgs/1732158000-67e5504410b1426f9247bb680e5fe0c8.png", 404, "does not exist, or has expired"),
         ("/assets/page.txt", 404, "no such file"),
     ] {
-        server.get(path).refused(status, &[word]);
+        server.get(path).rejected(status, &[word]);
     }
     let reply = server.send("DELETE", "/overlays", &[], b"");
-    reply.refused(405, &["Allow"]);
+    reply.rejected(405, &["Allow"]);
     assert_eq!(reply.header("allow"), Some("POST"));
-    is_well(&server);
+    assert_renders(&server);
 }
 
 #[test]
-fn long_texts_are_refused_before_they_cost_anything() {
+fn overlong_texts_are_rejected() {
     let server = Server::start();
     let long = "x".repeat(1_000_000);
-    server.post("/overlays", &overlay(&json!({"scheme": long}))).refused(400, &["longer than"]);
-    server.post("/overlays", &json!({"layer": long})).refused(400, &["longer than"]);
-    server.get(&format!("/{}/legend.png", &long[..5000])).refused(404, &["at most 64 bytes"]);
-    server.get(&format!("/overlays/legend.png?vmin=0&vmax=1&unit={}", &long[..5000])).refused(400, &["longer than"]);
-    server.get(&format!("/cities/legend.png?title={}", &long[..5000])).refused(400, &["longer than"]);
-    let named = server.send("GET", "/health", &[("x-request-id", &long[..5000])], b"").ok(200);
-    assert!(named.header("x-request-id").unwrap().len() < 100);
+    server.post("/overlays", &overlay(&json!({"scheme": long}))).rejected(400, &["longer than"]);
+    server.post("/overlays", &json!({"layer": long})).rejected(400, &["longer than"]);
+    server.get(&format!("/{}/legend.png", &long[..5000])).rejected(404, &["at most 64 bytes"]);
+    server.get(&format!("/overlays/legend.png?vmin=0&vmax=1&unit={}", &long[..5000])).rejected(400, &["longer than"]);
+    server.get(&format!("/cities/legend.png?title={}", &long[..5000])).rejected(400, &["longer than"]);
+    let reply = server.send("GET", "/health", &[("x-request-id", &long[..5000])], b"").ok(200);
+    assert!(reply.header("x-request-id").unwrap().len() < 100);
     let twice = br#"{"layer": "cities", "layer": "earthquakes"}"#;
-    server.send("POST", "/overlays", &[("content-type", "application/json")], twice).refused(400, &["twice"]);
+    server.send("POST", "/overlays", &[("content-type", "application/json")], twice).rejected(400, &["twice"]);
 }
 
 #[test]
-fn nothing_outside_the_folder_of_images_is_reachable() {
+fn files_outside_the_image_folder_are_not_served() {
     let server = Server::start();
     std::fs::write(server.folder().join("secret.png"), "secret").unwrap();
     std::fs::write(server.images().join("note.png"), "not a picture of ours").unwrap();
@@ -161,7 +161,7 @@ fn nothing_outside_the_folder_of_images_is_reachable() {
 }
 
 #[test]
-fn bodies_that_are_broken_huge_or_bombs_are_refused() {
+fn malformed_oversized_and_decompression_bomb_bodies_are_rejected() {
     let server = Server::with(&[], "[limits]\nbody = \"1MB\"\npoints = 1000\n");
     let json = ("content-type", "application/json");
     for broken in
@@ -169,36 +169,36 @@ fn bodies_that_are_broken_huge_or_bombs_are_refused() {
     {
         let reply = server.send("POST", "/overlays", &[json], broken.as_bytes());
         assert_eq!(reply.status, 400, "{broken}: {reply:?}");
-        reply.refused(400, &[]);
+        reply.rejected(400, &[]);
     }
     let deep = format!("{{\"points\": {}", "[".repeat(100_000));
-    server.send("POST", "/overlays", &[json], deep.as_bytes()).refused(400, &[]);
-    server.send("POST", "/overlays", &[("content-type", "image/png")], b"x").refused(415, &["image/png"]);
-    server.send("POST", "/overlays", &[json, ("content-encoding", "br")], b"x").refused(415, &["gzip"]);
-    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], b"not gzip").refused(400, &[]);
+    server.send("POST", "/overlays", &[json], deep.as_bytes()).rejected(400, &[]);
+    server.send("POST", "/overlays", &[("content-type", "image/png")], b"x").rejected(415, &["image/png"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "br")], b"x").rejected(415, &["gzip"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], b"not gzip").rejected(400, &[]);
     let long = vec![b' '; 3_000_000];
-    server.send("POST", "/overlays", &[json], &long).refused(413, &["limits.body"]);
-    // A gigabyte of blanks in a megabyte.
+    server.send("POST", "/overlays", &[json], &long).rejected(413, &["limits.body"]);
+    // A gigabyte of spaces, compressed to about a megabyte.
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     for _ in 0..400 {
         bomb.write_all(&long).unwrap();
     }
     let bomb = bomb.finish().unwrap();
     let start = Instant::now();
-    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &bomb).refused(413, &["limits.body"]);
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &bomb).rejected(413, &["limits.body"]);
     assert!(start.elapsed() < Duration::from_secs(30));
     let many: Vec<[u32; 2]> = (0..1001).map(|i| [i % 90, i % 80]).collect();
-    server.post("/overlays", &json!({"points": many})).refused(413, &["limits.points"]);
-    // What is packed well is read.
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(overlay(&json!({})).to_string().as_bytes()).unwrap();
-    let packed = packed.finish().unwrap();
-    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &packed).ok(201);
-    is_well(&server);
+    server.post("/overlays", &json!({"points": many})).rejected(413, &["limits.points"]);
+    // A valid compressed body is accepted.
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
+    compressed.write_all(overlay(&json!({})).to_string().as_bytes()).unwrap();
+    let compressed = compressed.finish().unwrap();
+    server.send("POST", "/overlays", &[json, ("content-encoding", "gzip")], &compressed).ok(201);
+    assert_renders(&server);
 }
 
 #[test]
-fn broken_http_is_answered_or_hung_up_on() {
+fn malformed_http_gets_a_4xx_response_or_a_closed_connection() {
     let server = Server::start();
     for garbage in
         ["\r\n\r\n\r\n", "GARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET  /  HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}"]
@@ -217,21 +217,21 @@ fn broken_http_is_answered_or_hung_up_on() {
     let _ = stream.read_to_end(&mut reply);
     let reply = String::from_utf8_lossy(&reply);
     assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{}", &reply[..200.min(reply.len())]);
-    is_well(&server);
+    assert_renders(&server);
 }
 
 #[test]
-fn a_slow_client_is_given_up_on_and_holds_nobody_up() {
+fn a_stalled_request_body_times_out_and_blocks_no_other_request() {
     let server = Server::with(&[], "[server]\ntimeout = \"1s\"\n");
-    // The body never comes.
+    // The rest of the body is never sent.
     let mut slow = server.connect();
     slow.write_all(
         b"POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
     )
     .unwrap();
-    is_well(&server);
+    assert_renders(&server);
     let reply = receive(&mut slow);
-    reply.refused(503, &["server.timeout"]);
+    reply.rejected(503, &["server.timeout"]);
     assert!(reply.header("retry-after").is_some());
 }
 
@@ -243,29 +243,29 @@ fn a_client_that_stops_reading_is_disconnected() {
         let line = text.lines().find_map(|line| line.strip_prefix("kiln_connections ")).unwrap().to_owned();
         line.parse::<u32>().unwrap()
     };
-    // More than the buffers between the two take.
+    // More bytes than the socket buffers hold.
     let length = server.eventually("/assets/land.json", 200).body.len();
     let count = (64 << 20) / length;
-    let mut silent = server.connect();
-    silent.write_all("GET /assets/land.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(count).as_bytes()).unwrap();
-    silent.peek(&mut [0]).unwrap();
+    let mut stalled = server.connect();
+    stalled.write_all("GET /assets/land.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(count).as_bytes()).unwrap();
+    stalled.peek(&mut [0]).unwrap();
     eventually("the client is disconnected", || connections() == 1);
     let mut reply = Vec::new();
-    let _ = silent.read_to_end(&mut reply);
+    let _ = stalled.read_to_end(&mut reply);
     assert!(!reply.is_empty() && reply.len() < count * length, "{} bytes came", reply.len());
 }
 
 #[test]
-fn a_client_that_leaves_stops_its_render() {
-    // One thread, nobody may wait: as long as a render runs, any other is refused.
+fn a_render_is_canceled_when_its_client_disconnects() {
+    // One render thread and no queue: while a render runs, any other is rejected.
     let config = "[server]\nrender_threads = 1\nqueue = 0\n[limits]\npixels = 90000000\n";
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     let rows: Vec<String> = (0..400_000).map(|i| format!("{},{},a", i % 360 - 180, i % 150 - 75)).collect();
     std::fs::write(home.path().join("many.csv"), format!("lon,lat,category\n{}\n", rows.join("\n"))).unwrap();
     let server = Server::at(home, &["many.csv"]);
-    let ask = json!({"layer": "many", "bounds": "world", "size": [9000, 9000], "radius": 500, "kernel": "cone", "agg": "max"});
-    let body = ask.to_string();
+    let request = json!({"layer": "many", "bounds": "world", "size": [9000, 9000], "radius": 500, "kernel": "cone", "agg": "max"});
+    let body = request.to_string();
     let start = Instant::now();
     let mut stream = server.connect();
     let head = format!(
@@ -273,36 +273,36 @@ fn a_client_that_leaves_stops_its_render() {
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-    let working = || {
+    let is_rendering = || {
         let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
         text.contains("\nkiln_render_working 1\n")
     };
-    eventually("the render begins", working);
+    eventually("the render begins", is_rendering);
     let small = "/many/bbox/0,0,10,10/32x32.png";
     let busy = server.get(small);
-    busy.refused(503, &["retry later"]);
+    busy.rejected(503, &["retry later"]);
     assert_eq!(busy.header("retry-after"), Some("1"));
     drop(stream);
-    eventually("the render stops", || !working());
+    eventually("the render stops", || !is_rendering());
     server.get(small).ok(200);
     eprintln!("stopped after {:?}", start.elapsed());
-    assert!(server.files().is_empty(), "the picture was written all the same");
+    assert!(server.files().is_empty(), "the canceled render wrote a picture");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_full_disk_and_an_unwritable_folder_are_told_and_leave_nothing() {
+fn a_deleted_image_folder_is_created_again_and_a_write_error_is_reported() {
     let server = Server::start();
-    // A folder that is gone is made again; one that cannot be made is told.
+    // A deleted folder is created again. If it cannot be created, the request fails.
     std::fs::remove_dir_all(server.images()).unwrap();
     server.post("/overlays", &overlay(&json!({"radius": 3}))).ok(201);
     std::fs::remove_dir_all(server.images()).unwrap();
     std::fs::write(server.images(), "a file").unwrap();
     let reply = server.post("/overlays", &overlay(&json!({})));
-    reply.refused(500, &["log"]);
+    reply.rejected(500, &["log"]);
     assert!(reply.json()["request_id"].as_str().unwrap().len() > 8);
-    assert!(!String::from_utf8_lossy(&reply.body).contains("imgs"), "the cause is for the log alone");
+    assert!(!String::from_utf8_lossy(&reply.body).contains("imgs"), "the response contains a path");
     std::fs::remove_file(server.images()).unwrap();
     server.post("/overlays", &overlay(&json!({}))).ok(201);
-    is_well(&server);
+    assert_renders(&server);
 }

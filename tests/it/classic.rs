@@ -1,4 +1,4 @@
-//! Somebody who used the old library gets its density to the byte.
+//! The classic blend computes the density of the Python library `heatmap` 2.2.1, byte for byte.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::golden::{self, Picture};
 
-/// What the old library was asked for.
+/// A reference case: the parameters and points that the old library rendered.
 #[derive(Deserialize)]
 pub(crate) struct Case {
     pub(crate) params: Params,
@@ -32,7 +32,7 @@ impl Case {
         serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{name}.json: {error}"))
     }
 
-    /// The density as Kiln draws it.
+    /// The density that Kiln computes.
     pub(crate) fn density(&self, threads: usize) -> Grid<u8> {
         let (lon, lat): (Vec<_>, Vec<_>) = self.points.iter().copied().unzip();
         let area = self.params.area.map(|(min, max)| [min.0, min.1, max.0, max.1]);
@@ -42,12 +42,12 @@ impl Case {
     }
 }
 
-/// A file among the old library's pictures.
+/// The path of a reference file.
 pub(crate) fn path(file: &str) -> std::path::PathBuf {
     Path::new(golden::FOLDER).join("classic").join(file)
 }
 
-/// Holds the density of the cases against the old library's.
+/// Compares the density of the cases with the references.
 fn assert_densities(names: &[&str]) {
     for name in names {
         let case = Case::read(name);
@@ -61,33 +61,33 @@ fn assert_densities(names: &[&str]) {
 }
 
 #[test]
-fn single_dots_of_every_size() {
+fn single_dots_of_every_size_match_the_reference() {
     assert_densities(&["single_d1", "single_d1_grid", "single_d2", "single_d2_grid", "single_d3", "single_d10"]);
     assert_densities(&["single_d11", "single_d50", "single_d50_int", "single_d51", "single_d150", "single_d151"]);
 }
 
 #[test]
-fn dots_over_dots_in_the_order_of_the_points() {
+fn overlapping_dots_are_blended_in_the_order_of_the_points() {
     assert_densities(&["two_overlap_d50", "coincident_5", "order_a", "order_b"]);
 }
 
 #[test]
-fn the_picture_is_upright_and_swapped_areas_turn_it() {
+fn orientation_matches_the_reference_for_normal_and_swapped_areas() {
     assert_densities(&["orient_F", "area_swapped", "nonsquare_wide", "nonsquare_tall_noarea"]);
 }
 
 #[test]
-fn dots_at_and_beyond_the_edges() {
+fn dots_at_and_outside_the_edges_match_the_reference() {
     assert_densities(&["edges_exact", "outside_area", "outside_far"]);
 }
 
 #[test]
-fn areas_taken_from_the_points() {
+fn areas_derived_from_the_points_match_the_reference() {
     assert_densities(&["single_noarea", "collinear_noarea", "gauss100_noarea", "defaults_400"]);
 }
 
 #[test]
-fn areas_as_maps_ask_for_them() {
+fn areas_of_map_viewports_match_the_reference() {
     assert_densities(&["gauss1000_area", "poc_viewport_area", "f32_city"]);
 }
 

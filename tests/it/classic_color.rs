@@ -1,4 +1,5 @@
-//! Somebody who used the old library gets its colors: RGB where a pixel shows, and the same alpha everywhere.
+//! The classic blend has the colors of the old library: the same alpha in every pixel, and the same RGB in every
+//! visible one.
 
 use kiln::color::{Opacity, Palette, Scheme};
 
@@ -11,15 +12,15 @@ fn palette(scheme: &str, opacity: u8) -> [[u8; 4]; 256] {
     *Palette::classic(&Scheme::named(scheme).unwrap(), opacity).colors()
 }
 
-/// The picture with nothing in the pixels that do not show.
-pub(crate) fn shown(mut picture: Picture) -> Picture {
+/// Clears the RGB values of fully transparent pixels.
+pub(crate) fn clear_transparent(mut picture: Picture) -> Picture {
     for pixel in picture.pixels.chunks_exact_mut(4).filter(|pixel| pixel[3] == 0) {
         pixel.fill(0);
     }
     picture
 }
 
-/// Holds the cases, colored by `palette`, against the old library's pictures.
+/// Compares the cases, colored by `palette`, with the pictures of the old library.
 fn assert_colors(names: &[&str], palette: impl Fn(&str, u8) -> [[u8; 4]; 256]) {
     for name in names {
         let case = Case::read(name);
@@ -28,27 +29,27 @@ fn assert_colors(names: &[&str], palette: impl Fn(&str, u8) -> [[u8; 4]; 256]) {
         let pixels = grid.cells().iter().map(|&index| colors[usize::from(index)]);
         let actual = Picture::rgba(grid.width(), grid.height(), pixels);
         let expected = Picture::read(&path(&format!("{name}.png"))).unwrap();
-        golden::assert_same(&format!("classic/{name}"), &shown(expected), &shown(actual));
+        golden::assert_same(&format!("classic/{name}"), &clear_transparent(expected), &clear_transparent(actual));
     }
 }
 
 #[test]
-fn every_scheme() {
+fn every_scheme_matches_the_reference() {
     assert_colors(&["scheme_classic", "scheme_fire", "scheme_omg", "scheme_pbj", "scheme_pgaitch"], palette);
 }
 
 #[test]
-fn opacity_is_the_alpha_of_all_that_shows() {
+fn opacity_is_the_alpha_of_all_visible_pixels() {
     assert_colors(&["opacity_0", "opacity_128", "opacity_255"], palette);
 }
 
 #[test]
-fn an_empty_picture_shows_nothing() {
+fn an_empty_picture_is_transparent() {
     assert_colors(&["single_d1", "single_d1_grid", "single_d2", "single_noarea", "collinear_noarea"], palette);
 }
 
 #[test]
-fn dots_edges_and_turns() {
+fn dots_edges_and_orientations_match_the_reference() {
     assert_colors(
         &["single_d2_grid", "single_d3", "single_d10", "single_d11", "single_d50", "single_d50_int"],
         palette,

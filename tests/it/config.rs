@@ -1,4 +1,4 @@
-//! Configuring the server: files, variables and flags.
+//! Configuration by files, environment variables and flags.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,23 +10,23 @@ fn check(folder: &Path, args: &[&str]) -> Run {
     kiln(folder, ["config", "check"].iter().chain(args))
 }
 
-/// What a run printed on standard output.
+/// The standard output of a successful run, which prints nothing on standard error.
 fn printed(run: Run) -> String {
     let text = String::from_utf8(run.stdout.clone()).unwrap();
     assert_eq!(run.done(), "");
     text
 }
 
-fn says(text: &str, line: &str) -> bool {
-    text.lines().any(|there| there == line)
+fn has_line(text: &str, line: &str) -> bool {
+    text.lines().any(|printed| printed == line)
 }
 
 #[test]
-fn the_whole_configuration_is_printed_and_saved_and_read_again() {
+fn the_complete_configuration_is_printed_saved_and_read_back() {
     let home = tempfile::tempdir().unwrap();
     let defaults = printed(check(home.path(), &[]));
     for line in ["listen = \"127.0.0.1:3000\"", "ttl = \"1h\"", "max_size = \"1GiB\"", "pixels = 16777216", "[log]"] {
-        assert!(says(&defaults, line), "{line} is missing:\n{defaults}");
+        assert!(has_line(&defaults, line), "{line} is missing:\n{defaults}");
     }
     assert!(!defaults.contains("\n[layers"));
     fs::write(home.path().join("other.toml"), &defaults).unwrap();
@@ -64,7 +64,7 @@ fn the_whole_configuration_is_printed_and_saved_and_read_again() {
         "data/cities.csv",
         "q=quakes.csv",
     ];
-    let set = printed(check(home.path(), &flags));
+    let configured = printed(check(home.path(), &flags));
     for line in [
         "listen = \"127.0.0.1:8080\"",
         "folder = \"pictures\"",
@@ -82,15 +82,15 @@ fn the_whole_configuration_is_printed_and_saved_and_read_again() {
         "input = \"data/cities.csv\"",
         "[layers.q]",
     ] {
-        assert!(says(&set, line), "{line} is missing:\n{set}");
+        assert!(has_line(&configured, line), "{line} is missing:\n{configured}");
     }
-    assert_eq!(fs::read_to_string(home.path().join("kiln.toml")).unwrap(), set);
-    // It lies where the next run finds it.
-    assert_eq!(printed(check(home.path(), &[])), set);
+    assert_eq!(fs::read_to_string(home.path().join("kiln.toml")).unwrap(), configured);
+    // The saved file is the one that the next run reads by default.
+    assert_eq!(printed(check(home.path(), &[])), configured);
 }
 
 #[test]
-fn the_default_configuration_and_its_schema_are_printed_whatever_is_configured() {
+fn the_defaults_and_the_schema_are_printed_regardless_of_the_configuration() {
     let home = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {
         printed(kiln_with_env(
@@ -107,18 +107,15 @@ fn the_default_configuration_and_its_schema_are_printed_whatever_is_configured()
         "# Accepts a time from 1s to 3650d, such as 90s, 30m, 1h or 2d. Default: \"1h\".",
         "# base_url = \"https://maps.example.org/heat\"",
     ] {
-        assert!(says(&defaults, line), "{line} is missing:\n{defaults}");
+        assert!(has_line(&defaults, line), "{line} is missing:\n{defaults}");
     }
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kiln.schema.json");
-    assert!(
-        run(&["--schema"]) == fs::read_to_string(committed).unwrap(),
-        "docs/kiln.schema.json is of another version"
-    );
+    assert!(run(&["--schema"]) == fs::read_to_string(committed).unwrap(), "docs/kiln.schema.json is outdated");
     kiln(home.path(), ["config", "--schema", "check"]).failed(2, &["--schema"]);
 }
 
 #[test]
-fn flags_override_variables_and_variables_the_file() {
+fn flags_override_variables_and_variables_override_the_file() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("kiln.toml"), "[images]\nttl = \"2h\"\nmax_count = 5\nfolder = \"here\"\n").unwrap();
     let env = [
@@ -130,12 +127,12 @@ fn flags_override_variables_and_variables_the_file() {
     let run = kiln_with_env(home.path(), ["config", "check", "--ttl", "4h"], &env);
     let text = printed(run);
     for line in ["ttl = \"4h\"", "max_count = 6", "folder = \"here\"", "folders = [\"mine\"]"] {
-        assert!(says(&text, line), "{line} is missing:\n{text}");
+        assert!(has_line(&text, line), "{line} is missing:\n{text}");
     }
     assert!(!text.contains("secret"));
     let run = kiln_with_env(home.path(), ["config", "check"], &[("KILN_SERVER_PORT", "80")]);
     run.failed(2, &["KILN_SERVER_PORT", "KILN_SERVER_LISTEN"]);
-    // What only shows when the layers are put together is reported where it was set.
+    // Errors that are found only after all sources are merged are reported at their source.
     fs::write(home.path().join("kiln.toml"), "[bridge]\nlayer = \"citys\"\n[layers.cities]\ninput = \"a.csv\"\n")
         .unwrap();
     check(home.path(), &[])
@@ -173,7 +170,7 @@ fn invalid_configurations_are_reported_in_one_line() {
 
 #[cfg(unix)]
 #[test]
-fn a_path_that_toml_cannot_hold_is_refused() {
+fn a_path_that_is_not_utf_8_is_rejected() {
     use std::os::unix::ffi::OsStringExt;
 
     let home = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The programs in `examples/`, run as a reader of them would run them.
+//! The programs in `examples/`, compiled and run.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 use super::golden::{Picture, assert_same};
 use super::server::{Server, receive};
 
-/// The folder of the built examples.
+/// Builds the examples, and returns the folder of the binaries.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        // `cargo test --all-targets` builds examples as tests of themselves, not as programs.
+        // `cargo test --all-targets` builds examples as test binaries, not as programs.
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--examples", "--manifest-path"]).arg(manifest("Cargo.toml"));
         if !cfg!(debug_assertions) {
@@ -32,12 +32,12 @@ fn manifest(path: &str) -> PathBuf {
 
 /// Runs an example with `output` as its argument, and returns what it printed.
 fn run(name: &str, output: &Path) -> String {
-    let done = Command::new(folder().join(name)).arg(output).output().unwrap();
-    assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
+    let result = Command::new(folder().join(name)).arg(output).output().unwrap();
+    assert!(result.status.success(), "{name}: {}", String::from_utf8_lossy(&result.stderr));
+    String::from_utf8(result.stdout).unwrap()
 }
 
-/// Asserts the size of a picture, and that something is visible on it in several colors, but not everywhere.
+/// Asserts the size of a picture, and that it has visible pixels of several colors, but also transparent ones.
 fn check(path: &Path, size: (usize, usize)) {
     let picture = Picture::read(path).unwrap();
     assert_eq!((picture.width, picture.height), size, "{}", path.display());
@@ -49,7 +49,7 @@ fn check(path: &Path, size: (usize, usize)) {
 }
 
 #[test]
-fn five_lines_draw_points_in_memory() {
+fn five_lines_render_points_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("heat.png");
     assert_eq!(run("five_lines", &path), "drew 3 points, 0 outside\n");
@@ -57,7 +57,7 @@ fn five_lines_draw_points_in_memory() {
 }
 
 #[test]
-fn a_source_of_ones_own_is_rendered_and_its_broken_record_is_reported() {
+fn a_custom_source_is_rendered_and_its_invalid_record_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("heat.png");
     let printed = run("own_source", &path);
@@ -67,7 +67,7 @@ fn a_source_of_ones_own_is_rendered_and_its_broken_record_is_reported() {
 }
 
 #[test]
-fn schemes_of_ones_own_color_the_picture() {
+fn custom_schemes_color_the_picture() {
     let folder = tempfile::tempdir().unwrap();
     run("own_scheme", folder.path());
     for name in ["lagoon", "lava", "stripes"] {
@@ -80,7 +80,7 @@ fn schemes_of_ones_own_color_the_picture() {
 }
 
 #[test]
-fn an_animation_has_a_frame_per_day_and_they_differ() {
+fn an_animation_has_a_different_frame_per_day() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("earthquakes.png");
     let printed = run("animate", &path);
@@ -98,7 +98,7 @@ fn an_animation_has_a_frame_per_day_and_they_differ() {
     assert!(sizes.len() > 2, "the frames change nothing: {sizes:?}");
 }
 
-/// A program that serves, ended when this is dropped.
+/// A running server, killed on drop.
 struct Running(Child);
 
 impl Drop for Running {
@@ -109,7 +109,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn tiles_of_an_axum_application_are_those_of_the_server() {
+fn tiles_of_an_axum_application_equal_those_of_the_server() {
     let mut app = Command::new(folder().join("axum_app"));
     let mut app = Running(app.arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap());
     let mut url = String::new();
@@ -137,7 +137,7 @@ fn tiles_of_an_axum_application_are_those_of_the_server() {
 }
 
 #[test]
-fn the_library_alone_has_no_server_database_or_file_formats() {
+fn the_library_without_features_depends_on_no_server_database_or_file_format() {
     let mut tree = Command::new(env!("CARGO"));
     tree.args(["tree", "--offline", "--no-default-features", "--edges", "normal,build", "--prefix", "none"]);
     let tree = tree.args(["--format", "{p}", "--manifest-path"]).arg(manifest("Cargo.toml")).output().unwrap();

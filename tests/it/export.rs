@@ -1,4 +1,4 @@
-//! A layer's tiles in files: what foreign readers find in them, and what befalls an export.
+//! Exports of tiles and bins: their contents as other software reads them, interruption and resumption.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::arrow::python;
-use crate::faults::SmallDisk;
 use crate::geotiff::gdalinfo;
 use crate::golden::Picture;
 use crate::kiln::{Run, kiln};
 use crate::server::Server;
+use crate::store_failures::SmallDisk;
 
-/// Points around the corner of four tiles at every zoom, and a few far away.
+/// Points around 0° N 0° E, which is the corner of four tiles at every zoom, and two far away.
 fn write_points(path: &Path) {
     let mut text = String::from("lon,lat,weight\n");
     for i in 0..600 {
@@ -29,7 +29,7 @@ fn write_points(path: &Path) {
     fs::write(path, text).unwrap();
 }
 
-/// A store with a layer of these points.
+/// A folder with a store, whose layer `spots` has these points.
 fn home() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     write_points(&home.path().join("points.csv"));
@@ -43,10 +43,10 @@ fn export(home: &Path, output: &str, more: &[&str]) -> Run {
     kiln(home, [&["export", "spots", "-o", output][..], more].concat())
 }
 
-/// Around the corner of four blocks of tiles, so that there are several blocks with few tiles.
-const AROUND: [&str; 3] = ["--zoom", "0-6", "--bounds=-5,-5,5,5"];
-/// The same with colors that no sample has to be looked at for, which is quick.
-const PINNED: [&str; 7] = ["--zoom", "0-6", "--bounds=-5,-5,5,5", "--vmin", "0", "--vmax", "0.01"];
+/// Bounds around the corner of four blocks of tiles, so that there are several blocks with few tiles.
+const CORNER_BOUNDS: [&str; 3] = ["--zoom", "0-6", "--bounds=-5,-5,5,5"];
+/// The same bounds with a fixed span, which needs no sampling and is therefore fast.
+const FIXED_SPAN: [&str; 7] = ["--zoom", "0-6", "--bounds=-5,-5,5,5", "--vmin", "0", "--vmax", "0.01"];
 
 /// The tiles of a folder by zoom, column and row.
 fn tiles(folder: &Path) -> BTreeMap<[u32; 3], Vec<u8>> {
@@ -65,7 +65,7 @@ fn tiles(folder: &Path) -> BTreeMap<[u32; 3], Vec<u8>> {
     found
 }
 
-/// All files beneath a folder, with their bytes.
+/// All files below a folder, with their bytes.
 fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     if folder.is_file() {
         return BTreeMap::from([(folder.to_owned(), fs::read(folder).unwrap())]);
@@ -74,54 +74,60 @@ fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     entries.flat_map(|path| all_files(&path)).collect()
 }
 
-fn shows_nothing(png: &[u8]) -> bool {
+fn is_transparent(png: &[u8]) -> bool {
     let picture = Picture::decode(std::io::Cursor::new(png)).unwrap();
     picture.pixels.chunks(4).all(|pixel| pixel[3] == 0)
 }
 
 #[test]
-fn the_tiles_are_those_of_the_server_and_only_empty_ones_are_left_out() {
+fn exported_tiles_equal_those_of_the_server_and_only_empty_tiles_are_omitted() {
     let home = home();
     export(home.path(), "out/", &["--zoom", "0-3"]).done();
-    export(home.path(), "near/", &AROUND).done();
-    // Points of files need no store. (Their colors come from a sample of their own.)
+    export(home.path(), "near/", &CORNER_BOUNDS).done();
+    // Files are exported without a store. (Their span is computed from another sample.)
     kiln(home.path(), ["export", "points.csv", "-o", "files/", "--zoom", "0-1", "--radius", "6", "--scheme", "fire"])
         .done();
     let [all, near, files] = ["out", "near", "files"].map(|name| tiles(&home.path().join(name)));
-    let about: Value = serde_json::from_slice(&fs::read(home.path().join("out/tiles.json")).unwrap()).unwrap();
+    let exported: Value = serde_json::from_slice(&fs::read(home.path().join("out/tiles.json")).unwrap()).unwrap();
     let server = Server::at(home, &[]);
     let served = |[z, x, y]: [u32; 3]| server.get(&format!("/spots/{z}/{x}/{y}.png")).ok(200).body;
-    let mut left_out = 0;
+    let mut omitted = 0;
     for z in 0..4u32 {
         for (x, y) in (0..1 << z).flat_map(|x| (0..1 << z).map(move |y| (x, y))) {
             let served = served([z, x, y]);
             if let Some(tile) = all.get(&[z, x, y]) {
                 assert!(*tile == served, "{z}/{x}/{y}");
             } else {
-                left_out += 1;
-                assert!(shows_nothing(&served), "{z}/{x}/{y}");
+                omitted += 1;
+                assert!(is_transparent(&served), "{z}/{x}/{y}");
             }
         }
     }
-    assert!(left_out > 40 && all.len() + left_out == 85, "{left_out}");
+    assert!(omitted > 40 && all.len() + omitted == 85, "{omitted}");
     for ([z, x, y], tile) in &near {
         let half = 1 << z >> 1;
         let reach = (half / 36).max(1) + 1;
-        assert!(*z == 0 || (x.abs_diff(half) <= reach && y.abs_diff(half) <= reach), "{z}/{x}/{y} is not asked for");
+        assert!(
+            *z == 0 || (x.abs_diff(half) <= reach && y.abs_diff(half) <= reach),
+            "{z}/{x}/{y} is outside of the bounds"
+        );
         assert!(*tile == served([*z, *x, *y]), "{z}/{x}/{y}");
     }
     assert!(near.keys().filter(|[z, ..]| *z == 6).count() == 4, "{:?}", near.keys());
     let shallow = all.keys().filter(|[z, ..]| *z <= 1);
     assert!(files.len() == 5 && files.keys().eq(shallow), "{:?}", files.keys());
-    assert!(files.values().all(|tile| !shows_nothing(tile)));
-    let told: Value = server.get("/spots").ok(200).json();
+    assert!(files.values().all(|tile| !is_transparent(tile)));
+    let tile_json: Value = server.get("/spots").ok(200).json();
     for member in ["tilejson", "name", "description", "scheme"] {
-        assert_eq!(about[member], told[member], "{member}");
+        assert_eq!(exported[member], tile_json[member], "{member}");
     }
-    assert_eq!((&about["minzoom"], &about["maxzoom"], &about["attribution"]), (&json!(0), &json!(3), &json!("OSM")));
+    assert_eq!(
+        (&exported["minzoom"], &exported["maxzoom"], &exported["attribution"]),
+        (&json!(0), &json!(3), &json!("OSM"))
+    );
 }
 
-/// Prints all tiles and what the archive says of itself.
+/// Prints the header, the metadata and the hashes of all tiles.
 const READ_PMTILES: &str = "
 import json, hashlib
 from pmtiles.reader import Reader, MmapSource, all_tiles
@@ -141,7 +147,7 @@ print(json.dumps({'/'.join(path.with_suffix('').parts[-3:]): hashlib.sha256(path
 ";
 
 #[test]
-fn pmtiles_are_read_by_their_own_library() {
+fn pmtiles_are_read_by_the_reference_library() {
     let home = home();
     let home = home.path();
     export(home, "out/", &["--zoom", "0-4"]).done();
@@ -167,11 +173,11 @@ fn pmtiles_are_read_by_their_own_library() {
 }
 
 #[test]
-fn mbtiles_are_read_by_gdal_with_the_right_bounds() {
+fn gdal_reads_mbtiles_with_the_right_bounds() {
     let home = home();
     let home = home.path();
-    export(home, "out/", &AROUND).done();
-    export(home, "out.mbtiles", &AROUND).done();
+    export(home, "out/", &CORNER_BOUNDS).done();
+    export(home, "out.mbtiles", &CORNER_BOUNDS).done();
     let program = "
 import json, hashlib, sqlite3
 db = sqlite3.connect('out.mbtiles')
@@ -181,9 +187,9 @@ print(json.dumps({'tiles': tiles, 'about': dict(db.execute('select * from metada
 ";
     let read = python(home, program);
     assert_eq!((&read["tiles"], &read["check"]), (&python(home, HASHES), &json!([["ok"]])));
-    let about = &read["about"];
-    assert_eq!((&about["bounds"], &about["format"]), (&json!("-5,-5,5,5"), &json!("png")), "{about}");
-    assert_eq!((&about["minzoom"], &about["maxzoom"]), (&json!("0"), &json!("6")));
+    let metadata = &read["about"];
+    assert_eq!((&metadata["bounds"], &metadata["format"]), (&json!("-5,-5,5,5"), &json!("png")), "{metadata}");
+    assert_eq!((&metadata["minzoom"], &metadata["maxzoom"]), (&json!("0"), &json!("6")));
     let info = gdalinfo(&home.join("out.mbtiles"));
     assert_eq!(info["driverShortName"], "MBTiles");
     // 5° at the equator, in meters, within half a pixel of zoom 6.
@@ -194,15 +200,15 @@ print(json.dumps({'tiles': tiles, 'about': dict(db.execute('select * from metada
     }
 }
 
-/// Holds each overview of a COG against the tiles of that zoom.
-const HELD_AGAINST_TILES: &str = "
+/// Compares each overview of a COG with the tiles of that zoom.
+const COMPARE_WITH_TILES: &str = "
 import json, math, pathlib, rasterio, warnings
 warnings.simplefilter('ignore', rasterio.errors.NotGeoreferencedWarning)
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 valid, errors, warnings = cog_validate('out.tif', strict=True)
 world = 2 * math.pi * 6378137
-off, seen, levels = [], 0, []
+different, compared, levels = [], 0, []
 with rasterio.open('out.tif') as full:
     overviews = full.overviews(1)
     transform, crs, size = full.transform, full.crs.to_epsg(), full.shape
@@ -210,41 +216,42 @@ last = 6
 for level in range(len(overviews) + 1):
     zoom = last - level
     with rasterio.open('out.tif', **({} if level == 0 else {'overview_level': level - 1})) as picture:
-        across = world / 2 ** zoom
-        column0, row0 = round((transform.c + world / 2) / across), round((world / 2 - transform.f) / across)
+        tile_width = world / 2 ** zoom
+        column0 = round((transform.c + world / 2) / tile_width)
+        row0 = round((world / 2 - transform.f) / tile_width)
         levels.append([zoom, picture.width, picture.height])
         for row in range(picture.height // 256):
             for column in range(picture.width // 256):
-                shown = picture.read(window=Window(column * 256, row * 256, 256, 256))
+                pixels = picture.read(window=Window(column * 256, row * 256, 256, 256))
                 path = pathlib.Path(f'out/{zoom}/{column0 + column}/{row0 + row}.png')
                 if path.exists():
                     with rasterio.open(path) as tile:
                         index, colors = tile.read(1), tile.colormap(1)
                         expected = [[[colors[i][band] for i in line] for line in index] for band in range(4)]
-                    same = (shown == expected).all()
-                    seen += 1
+                    same = (pixels == expected).all()
+                    compared += 1
                 else:
-                    same = not shown[3].any()
+                    same = not pixels[3].any()
                 if not same:
-                    off.append(str(path))
+                    different.append(str(path))
 print(json.dumps({'valid': valid, 'errors': errors, 'warnings': warnings, 'crs': crs, 'size': size,
-                  'overviews': overviews, 'off': off, 'seen': seen, 'levels': levels}))
+                  'overviews': overviews, 'different': different, 'compared': compared, 'levels': levels}))
 ";
 
 #[test]
-fn a_cog_is_valid_and_each_overview_is_the_zoom_itself() {
+fn a_cog_is_valid_and_each_overview_has_the_tiles_of_its_zoom() {
     let home = home();
     let home = home.path();
-    let around = ["--zoom", "0-6", "--bounds=-11,-11,11,11"];
-    export(home, "out/", &around).done();
-    export(home, "out.tif", &around).done();
-    let read = python(home, HELD_AGAINST_TILES);
+    let bounds = ["--zoom", "0-6", "--bounds=-11,-11,11,11"];
+    export(home, "out/", &bounds).done();
+    export(home, "out.tif", &bounds).done();
+    let read = python(home, COMPARE_WITH_TILES);
     assert_eq!((&read["valid"], &read["errors"], &read["warnings"]), (&json!(true), &json!([]), &json!([])), "{read}");
-    assert_eq!((&read["off"], &read["crs"]), (&json!([]), &json!(3857)), "{read}");
-    // At zoom 5 the ground is on two tiles each way, around the corner.
+    assert_eq!((&read["different"], &read["crs"]), (&json!([]), &json!(3857)), "{read}");
+    // At zoom 5 the bounds cover two by two tiles.
     assert_eq!(read["levels"], json!([[6, 1024, 1024], [5, 512, 512]]), "{read}");
-    assert!(read["seen"].as_u64().unwrap() >= 8, "{read}");
-    // A zoom alone is that of the finest picture, of all ground.
+    assert!(read["compared"].as_u64().unwrap() >= 8, "{read}");
+    // A single zoom is that of the full resolution, and without bounds the whole map is exported.
     export(home, "world.tif", &["--zoom", "3"]).done();
     let info = gdalinfo(&home.join("world.tif"));
     assert_eq!((&info["size"], &info["bands"][0]["overviews"][1]["size"]), (&json!([2048, 2048]), &json!([512, 512])));
@@ -254,8 +261,8 @@ fn a_cog_is_valid_and_each_overview_is_the_zoom_itself() {
 fn identical_tiles_are_stored_once() {
     let home = home();
     let home = home.path();
-    let told = export(home, "out.pmtiles", &["--zoom", "4", "--background", "navy"]).done();
-    assert!(told.contains("256 tiles, ") && told.contains(" distinct"), "{told}");
+    let summary = export(home, "out.pmtiles", &["--zoom", "4", "--background", "navy"]).done();
+    assert!(summary.contains("256 tiles, ") && summary.contains(" distinct"), "{summary}");
     let header = &python(home, READ_PMTILES.replace("reader.get(3, 4, 3)", "b''").as_str())["header"];
     let count = |member: &str| header[member].as_u64().unwrap();
     assert_eq!(count("addressed_tiles_count"), 256);
@@ -275,7 +282,7 @@ print(json.dumps([db.execute(f'select count(*) from {table}').fetchone()[0] for 
 }
 
 /// The length of the journal's write-ahead log; `None` without one.
-fn log_bytes(home: &Path, output: &str) -> Option<u64> {
+fn wal_bytes(home: &Path, output: &str) -> Option<u64> {
     Some(fs::metadata(home.join(format!(".{output}.part/journal.sqlite-wal"))).ok()?.len())
 }
 
@@ -292,73 +299,73 @@ fn finished(home: &Path, output: &str) -> [i64; 2] {
 }
 
 #[test]
-fn killed_exports_go_on_and_come_to_the_same_bytes() {
+fn killed_exports_resume_and_write_the_same_bytes() {
     let home = home();
     let home = home.path();
-    // A commit of a block is about 2 KB; a COG of so little ground has the blocks of one zoom.
+    // The commit of a block takes about 2 KB of the log; a COG of bounds this small has the blocks of one zoom.
     for (output, step) in [("out.pmtiles", 6000), ("out.mbtiles", 6000), ("out", 6000), ("out.tif", 2000)] {
-        export(home, output, &PINNED).done();
-        let whole = all_files(&home.join(output));
-        let (mut kills, mut most_tiles) = (0, 0);
-        // Killed once for each block and more, at whatever it is at then.
+        export(home, output, &FIXED_SPAN).done();
+        let expected = all_files(&home.join(output));
+        let (mut kills, mut max_tiles) = (0, 0);
+        // At least one kill per block, each at an arbitrary moment.
         for kill in 0..8u64 {
             let remove = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             remove(&home.join(output)).unwrap();
             let [mut blocks, mut tiles] = [0; 2];
             let mut is_written = false;
-            for more in [kill * step, kill * step + 1] {
+            for min_bytes in [kill * step, kill * step + 1] {
                 let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
-                    .args([&["export", "spots", "-q", "-o", output][..], &PINNED].concat())
+                    .args([&["export", "spots", "-q", "-o", output][..], &FIXED_SPAN].concat())
                     .current_dir(home)
                     .env_remove("KILN_STORE")
                     .stdin(Stdio::null())
                     .stderr(Stdio::null())
                     .spawn()
                     .unwrap();
-                let is_time = || log_bytes(home, output).is_some_and(|bytes| bytes >= more);
-                while child.try_wait().unwrap().is_none() && !is_time() {
+                let is_moment = || wal_bytes(home, output).is_some_and(|bytes| bytes >= min_bytes);
+                while child.try_wait().unwrap().is_none() && !is_moment() {
                     std::thread::yield_now();
                 }
                 child.kill().unwrap();
                 kills += usize::from(child.wait().unwrap().code().is_none());
                 let blocks_before = blocks;
                 [blocks, tiles] = finished(home, output);
-                most_tiles = most_tiles.max(tiles);
-                // Where the output is written, the journal is being removed.
+                max_tiles = max_tiles.max(tiles);
+                // Once the output is written, the journal is removed.
                 is_written = home.join(output).exists();
                 assert!(blocks >= blocks_before || is_written, "{output}: blocks are lost, killed at {kill}");
             }
-            let told = export(home, output, &PINNED).done();
+            let summary = export(home, output, &FIXED_SPAN).done();
             let resumed = format!("; {tiles} resumed from an interrupted export");
-            assert!(told.contains(&resumed) == (tiles > 0) || is_written, "{output}: {tiles} tiles: {told}");
-            assert!(all_files(&home.join(output)) == whole, "{output}: killed at {kill}");
-            assert!(!home.join(format!(".{output}.part")).exists(), "{output}: something is left behind");
+            assert!(summary.contains(&resumed) == (tiles > 0) || is_written, "{output}: {tiles} tiles: {summary}");
+            assert!(all_files(&home.join(output)) == expected, "{output}: killed at {kill}");
+            assert!(!home.join(format!(".{output}.part")).exists(), "{output}: temporary files are left");
         }
-        assert!(kills > 4 && most_tiles > 0, "{output}: only {kills} were killed, after {most_tiles} tiles");
-        println!("{output}: {kills} killed, after {most_tiles} tiles at most");
+        assert!(kills > 4 && max_tiles > 0, "{output}: only {kills} were killed, after {max_tiles} tiles");
+        println!("{output}: {kills} killed, after {max_tiles} tiles at most");
     }
 }
 
 #[test]
-fn the_unfinished_export_of_an_older_version_is_started_again() {
+fn an_unfinished_export_of_an_older_version_is_restarted() {
     let home = home();
     let home = home.path();
-    export(home, "whole.pmtiles", &PINNED).done();
+    export(home, "whole.pmtiles", &FIXED_SPAN).done();
     let part = home.join(".out.pmtiles.part");
     fs::create_dir_all(part.join("out/0")).unwrap();
     for (name, bytes) in [("lock", ""), ("key", "0.1.0 PmTiles spots"), ("blocks", "block")] {
         fs::write(part.join(name), bytes).unwrap();
     }
     fs::write(part.join("tiles"), vec![7; 40_000]).unwrap();
-    let told = export(home, "out.pmtiles", &PINNED).done();
-    assert!(!told.contains("resumed"), "{told}");
+    let summary = export(home, "out.pmtiles", &FIXED_SPAN).done();
+    assert!(!summary.contains("resumed"), "{summary}");
     assert!(!part.exists());
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert!(read("out.pmtiles") == read("whole.pmtiles"));
 }
 
 #[test]
-fn killed_sums_leave_the_old_file_and_come_to_the_same_bytes() {
+fn killed_exports_of_bins_leave_the_old_file_and_can_be_repeated() {
     let home = home();
     let home = home.path();
     let args = ["export", "spots", "-q", "--zoom", "0-9", "--bins", "out.parquet"];
@@ -367,38 +374,38 @@ fn killed_sums_leave_the_old_file_and_come_to_the_same_bytes() {
         command.args(args).current_dir(home).env_remove("KILN_STORE").stdin(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     assert!(start().wait().unwrap().success());
-    let usual = begun.elapsed();
+    let duration = started.elapsed();
     let out = home.join("out.parquet");
-    let whole = fs::read(&out).unwrap();
+    let expected = fs::read(&out).unwrap();
     let mut kills = 0;
     for kill in 0..12 {
         fs::write(&out, "old").unwrap();
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut child = start();
-        while child.try_wait().unwrap().is_none() && begun.elapsed() < usual.mul_f64(f64::from(kill) / 12.0) {
+        while child.try_wait().unwrap().is_none() && started.elapsed() < duration.mul_f64(f64::from(kill) / 12.0) {
             std::thread::yield_now();
         }
         child.kill().unwrap();
         let is_killed = child.wait().unwrap().code().is_none();
         let found = fs::read(&out).unwrap();
-        assert!(found == whole || is_killed && found == b"old", "killed at {kill}");
+        assert!(found == expected || is_killed && found == b"old", "killed at {kill}");
         kills += usize::from(is_killed && found == b"old");
         assert!(start().wait().unwrap().success());
-        assert!(fs::read(&out).unwrap() == whole, "killed at {kill}");
+        assert!(fs::read(&out).unwrap() == expected, "killed at {kill}");
     }
     assert!(kills > 4, "only {kills} were killed");
     println!("{kills} killed");
 }
 
 #[test]
-fn what_is_finished_of_something_else_is_not_gone_on_with() {
+fn an_unfinished_export_of_another_style_or_version_is_not_resumed() {
     let home = home();
     let home = home.path();
     export(home, "other.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    // As if it had been killed at its end.
-    let leave = |more: &[&str]| {
+    // Leaves an unfinished export behind: the limit of the file size makes it fail at its end.
+    let leave_unfinished = |more: &[&str]| {
         let script = "trap '' XFSZ; ulimit -f 40; exec \"$KILN\" export spots -o out.pmtiles \"$@\"";
         let run = Command::new("sh")
             .args([&["-c", script, "sh"][..], more].concat())
@@ -408,37 +415,37 @@ fn what_is_finished_of_something_else_is_not_gone_on_with() {
         assert!(!run.unwrap().status.success());
         assert!(finished(home, "out.pmtiles")[1] > 0);
     };
-    leave(&["--zoom", "0-2"]);
-    let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    assert!(!told.contains("resumed"), "{told}");
+    leave_unfinished(&["--zoom", "0-2"]);
+    let summary = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
+    assert!(!summary.contains("resumed"), "{summary}");
     let read = |name: &str| fs::read(home.join(name)).unwrap();
     assert!(read("out.pmtiles") == read("other.pmtiles"));
-    // Other points are something else, too.
-    leave(&["--zoom", "0-2", "--scheme", "viridis"]);
+    // Changed points prevent resumption, too.
+    leave_unfinished(&["--zoom", "0-2", "--scheme", "viridis"]);
     kiln(home, ["import", "points.csv", "--layer", "spots", "--append"]).done();
-    let told = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
-    assert!(!told.contains("resumed"), "{told}");
+    let summary = export(home, "out.pmtiles", &["--zoom", "0-2", "--scheme", "viridis"]).done();
+    assert!(!summary.contains("resumed"), "{summary}");
 }
 
 #[test]
-fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
+fn a_full_disk_is_reported_keeps_the_old_file_and_the_export_can_be_resumed() {
     let home = home();
     let home = home.path();
     let Some(_disk) = SmallDisk::mount(&home.join("disk"), 1024) else {
         println!("no file system can be mounted here");
         return;
     };
-    export(home, "whole.pmtiles", &PINNED).done();
-    let whole = fs::read(home.join("whole.pmtiles")).unwrap();
+    export(home, "whole.pmtiles", &FIXED_SPAN).done();
+    let expected = fs::read(home.join("whole.pmtiles")).unwrap();
     fs::write(home.join("disk/out.pmtiles"), "old").unwrap();
-    fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - whole.len() / 2 - 40_000]).unwrap();
-    let export = |output: &str| export(home, output, &PINNED);
+    fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - expected.len() / 2 - 40_000]).unwrap();
+    let export = |output: &str| export(home, output, &FIXED_SPAN);
     export("disk/out.pmtiles").failed(1, &["disk/.out.pmtiles.part/", "cannot write: No space left on device"]);
     assert_eq!(fs::read(home.join("disk/out.pmtiles")).unwrap(), b"old");
     fs::remove_file(home.join("disk/filler")).unwrap();
-    let told = export("disk/out.pmtiles").done();
-    assert!(told.contains("resumed"), "{told}");
-    assert!(fs::read(home.join("disk/out.pmtiles")).unwrap() == whole);
+    let summary = export("disk/out.pmtiles").done();
+    assert!(summary.contains("resumed"), "{summary}");
+    assert!(fs::read(home.join("disk/out.pmtiles")).unwrap() == expected);
     fs::remove_file(home.join("disk/out.pmtiles")).unwrap();
     for output in ["disk/out.mbtiles", "disk/out", "disk/out.tif"] {
         fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 36_000]).unwrap();
@@ -449,7 +456,7 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
         let path = home.join(output);
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
     }
-    // Sums begin anew: nothing but the old file is left.
+    // An export of bins starts over: only the old file is left.
     fs::write(home.join("disk/out.parquet"), "old").unwrap();
     let names = || {
         let names = fs::read_dir(home.join("disk")).unwrap().map(|entry| entry.unwrap().file_name());
@@ -457,16 +464,16 @@ fn a_full_disk_is_told_the_old_file_stays_and_room_lets_it_go_on() {
     };
     let before = names();
     fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 16_000]).unwrap();
-    let sums = || kiln(home, ["export", "spots", "--zoom", "0-9", "--bins", "disk/out.parquet"]);
-    sums().failed(1, &["disk/out.parquet: cannot write: No space left on device"]);
+    let export_bins = || kiln(home, ["export", "spots", "--zoom", "0-9", "--bins", "disk/out.parquet"]);
+    export_bins().failed(1, &["disk/out.parquet: cannot write: No space left on device"]);
     assert_eq!(fs::read(home.join("disk/out.parquet")).unwrap(), b"old");
     fs::remove_file(home.join("disk/filler")).unwrap();
     assert_eq!(names(), before);
-    sums().done();
+    export_bins().done();
 }
 
 #[test]
-fn what_cannot_be_is_refused_in_a_line() {
+fn invalid_exports_are_rejected_in_one_line() {
     let home = home();
     let home = home.path();
     export(home, "out.gpkg", &["--zoom", "1"]).failed(2, &["--output", ".gpkg", ".pmtiles"]);
@@ -480,7 +487,7 @@ fn what_cannot_be_is_refused_in_a_line() {
     fs::write(home.join("mine/photo.png"), "x").unwrap();
     export(home, "mine", &["--zoom", "1"]).failed(2, &["--output", "mine", "not from an earlier export"]);
     export(home, "mine.pmtiles", &["--zoom", "1"]).done();
-    // An earlier export is replaced, whatever it was, but not what somebody put into it.
+    // An earlier export is replaced, unless other files were added to its folder.
     export(home, "ours", &["--zoom", "0-2"]).done();
     fs::write(home.join("ours/index.html"), "mine").unwrap();
     export(home, "ours", &["--zoom", "1"]).failed(2, &["--output", "not from an earlier export"]);
@@ -493,14 +500,14 @@ fn what_cannot_be_is_refused_in_a_line() {
 }
 
 #[test]
-fn pyarrow_reads_the_sums_of_a_layer_and_they_add_up_at_every_zoom() {
+fn pyarrow_reads_bins_that_sum_up_to_the_layer_at_every_zoom() {
     let home = home();
     let home = home.path();
-    let sums = |subject: &[&str], output: &str, more: &[&str]| {
+    let export_bins = |subject: &[&str], output: &str, more: &[&str]| {
         kiln(home, [&["export"][..], subject, &["--bins", output], more].concat()).done()
     };
-    let told = sums(&["spots"], "a.parquet", &["--zoom", "1-4"]);
-    assert!(told.starts_with("exported 602 points of spots, zoom 1-4: "), "{told}");
+    let summary = export_bins(&["spots"], "a.parquet", &["--zoom", "1-4"]);
+    assert!(summary.starts_with("exported 602 points of spots, zoom 1-4: "), "{summary}");
     let program = "import json, pyarrow.compute as pc, pyarrow.parquet as pq\n\
         table = pq.read_table('a.parquet')\n\
         by_zoom = table.group_by('zoom').aggregate([('count', 'sum'), ('weight', 'sum'), ('lon', 'count')]).sort_by('zoom')\n\
@@ -515,17 +522,17 @@ fn pyarrow_reads_the_sums_of_a_layer_and_they_add_up_at_every_zoom() {
         assert_eq!((zoom["count_sum"].as_i64(), zoom["weight_sum"].as_f64()), (Some(602), Some(f64::from(weight))));
     }
     assert!(zooms.windows(2).all(|pair| pair[0]["lon_count"].as_i64() <= pair[1]["lon_count"].as_i64()));
-    // A cell of zoom 4 is a 4096th of the world wide, and the center of one is no further than half of that.
+    // A cell of zoom 4 has 1/4096 of the width of the world, and the point is within half a cell of its center.
     let far = &read["far"][0];
     let [lon, lat, width] = ["lon", "lat", "width_deg"].map(|name| far[name].as_f64().unwrap());
     assert!((width - 360.0 / 4096.0).abs() < 1e-12 && (lon - 179.99).abs() <= width / 2.0, "{far}");
     assert!((lat + 40.0).abs() <= width / 2.0 && far["weight"] == 5.0, "{far}");
 
-    // The file, summed up by itself, comes to the same bytes, whatever the threads.
-    sums(&["points.csv"], "b.parquet", &["--zoom", "1-4", "--threads", "1"]);
+    // The bins of the file are the same bytes, at any number of threads.
+    export_bins(&["points.csv"], "b.parquet", &["--zoom", "1-4", "--threads", "1"]);
     assert_eq!(fs::read(home.join("a.parquet")).unwrap(), fs::read(home.join("b.parquet")).unwrap());
-    let told = sums(&["spots"], "c.parquet", &["--zoom", "3", "--bounds=170,-50,-100,70"]);
-    assert!(told.starts_with("exported 2 points of spots, zoom 3: 2 cells"), "{told}");
+    let summary = export_bins(&["spots"], "c.parquet", &["--zoom", "3", "--bounds=170,-50,-100,70"]);
+    assert!(summary.starts_with("exported 2 points of spots, zoom 3: 2 cells"), "{summary}");
     for (args, words) in [
         (&["--bins", "a.csv"][..], "not a .parquet"),
         (&["--bins", "a.parquet", "--scheme", "fire"], "have no style"),

@@ -1,4 +1,4 @@
-//! Pictures with a place on the earth, read back by GDAL.
+//! GeoTIFF files, read back by GDAL.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,13 +9,13 @@ use kiln::encode::geotiff::{Crs, GeoReference, write_colors, write_density};
 use kiln::raster::Grid;
 use serde_json::{Value, json};
 
-/// What `gdalinfo` says of a file; needs the package `gdal-bin`.
+/// The output of `gdalinfo` for a file; needs the package `gdal-bin`.
 pub(crate) fn gdalinfo(path: &Path) -> Value {
     let run = Command::new("gdalinfo").args(["-json", "-stats"]).arg(path).output();
     let output =
         run.unwrap_or_else(|error| panic!("cannot run gdalinfo ({error}): install GDAL's programs (gdal-bin)"));
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && complaints.is_empty(), "{}: gdalinfo: {complaints}", path.display());
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && messages.is_empty(), "{}: gdalinfo: {messages}", path.display());
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -24,11 +24,11 @@ fn gdal_values(path: &Path, pixels: &[(usize, usize)]) -> Vec<f64> {
     let mut run = Command::new("gdallocationinfo");
     let run = run.arg("-valonly").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut run = run.unwrap_or_else(|error| panic!("cannot run gdallocationinfo ({error}): install gdal-bin"));
-    let mut places = run.stdin.take().unwrap();
+    let mut stdin = run.stdin.take().unwrap();
     for (column, row) in pixels {
-        writeln!(places, "{column} {row}").unwrap();
+        writeln!(stdin, "{column} {row}").unwrap();
     }
-    drop(places);
+    drop(stdin);
     let output = run.wait_with_output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(|line| line.trim().parse().unwrap()).collect()
 }
@@ -51,23 +51,23 @@ const REFERENCES: [(GeoReference, Option<u64>); 3] = [
     (GeoReference { crs: Crs::Plane, west: -3.0, north: 40.0, pixel_width: 0.25, pixel_height: 0.5 }, None),
 ];
 
-/// Less than a tile, no whole number of tiles, and many tiles.
+/// Smaller than a tile, not a multiple of the tile size, and many tiles.
 const SHAPES: [(usize, usize); 3] = [(1, 1), (300, 517), (1500, 1000)];
 
-fn assert_placed(info: &Value, reference: &GeoReference, epsg: Option<u64>, (width, height): (usize, usize)) {
+fn assert_georeferenced(info: &Value, reference: &GeoReference, epsg: Option<u64>, (width, height): (usize, usize)) {
     assert_eq!(info["size"], json!([width, height]));
     let GeoReference { west, north, pixel_width, pixel_height, .. } = *reference;
     assert_eq!(info["geoTransform"], json!([west, pixel_width, 0.0, north, 0.0, -pixel_height]));
-    // Where GDAL finds no ground it does not say it, but means it.
+    // Without a reference system GDAL does not report `Area`, although it is the default.
     assert_eq!(info["metadata"][""]["AREA_OR_POINT"].as_str(), epsg.map(|_| "Area"));
     assert_eq!(info["metadata"]["IMAGE_STRUCTURE"]["COMPRESSION"], "DEFLATE");
 
     let (east, south) = (west + width as f64 * pixel_width, north - height as f64 * pixel_height);
     for (corner, x, y) in [("upperLeft", west, north), ("lowerRight", east, south)] {
         let found = &info["cornerCoordinates"][corner];
-        let off = |i: usize, expected: f64| (found[i].as_f64().unwrap() - expected).abs();
+        let deviation = |i: usize, expected: f64| (found[i].as_f64().unwrap() - expected).abs();
         // gdalinfo rounds corners, to millimeters where the unit is a meter.
-        assert!(off(0, x) < 1e-3 && off(1, y) < 1e-3, "{corner} {found} is not {x}, {y}");
+        assert!(deviation(0, x) < 1e-3 && deviation(1, y) < 1e-3, "{corner} {found} is not {x}, {y}");
     }
     assert_eq!(info["stac"]["proj:epsg"].as_u64(), epsg);
     let wkt = info["coordinateSystem"]["wkt"].as_str().unwrap_or_default();
@@ -78,7 +78,7 @@ fn assert_placed(info: &Value, reference: &GeoReference, epsg: Option<u64>, (wid
 }
 
 #[test]
-fn density_is_where_and_what_gdal_says() {
+fn gdal_reads_the_density_and_its_georeference() {
     let folder = tempfile::tempdir().unwrap();
     for (width, height) in SHAPES {
         let mut density = Grid::filled(width, height, 0.0);
@@ -91,7 +91,7 @@ fn density_is_where_and_what_gdal_says() {
             write_density(file, &density, Some(f32::NAN), &reference, 2).unwrap();
 
             let info = gdalinfo(&path);
-            assert_placed(&info, &reference, epsg, (width, height));
+            assert_georeferenced(&info, &reference, epsg, (width, height));
             assert_eq!(info["bands"].as_array().unwrap().len(), 1);
             let band = &info["bands"][0];
             assert_eq!((&band["type"], &band["block"]), (&json!("Float32"), &json!([256, 256])));
@@ -106,7 +106,7 @@ fn density_is_where_and_what_gdal_says() {
 }
 
 #[test]
-fn a_nodata_value_is_left_out_of_statistics() {
+fn gdal_excludes_the_nodata_value_from_statistics() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("zero.tif");
     let density = Grid::from_cells(3, 2, vec![0.0, 2.5, 0.0, 4.0, 0.0, 8.5]).unwrap();
@@ -117,7 +117,7 @@ fn a_nodata_value_is_left_out_of_statistics() {
 }
 
 #[test]
-fn colors_are_four_bands_with_alpha() {
+fn gdal_reads_colors_as_four_bands_with_alpha() {
     let folder = tempfile::tempdir().unwrap();
     let palette: [[u8; 4]; 256] = std::array::from_fn(|i| [i as u8, 255 - i as u8, (i * 7) as u8, (i / 2) as u8]);
     for (width, height) in SHAPES {
@@ -129,7 +129,7 @@ fn colors_are_four_bands_with_alpha() {
             write_colors(file, &indices, &palette, &reference, 2).unwrap();
 
             let info = gdalinfo(&path);
-            assert_placed(&info, &reference, epsg, (width, height));
+            assert_georeferenced(&info, &reference, epsg, (width, height));
             let bands = info["bands"].as_array().unwrap();
             assert_eq!(
                 bands.iter().map(|band| &band["colorInterpretation"]).collect::<Vec<_>>(),

@@ -1,17 +1,17 @@
-//! Pictures held against references in `tests/golden/`.
+//! Pictures compared with references in `tests/golden/`.
 //!
-//! Decoded pixels are compared, never the bytes of a PNG. A missing reference fails. A mismatch writes
-//! expected | actual | difference to `target/golden-diffs/`. `KILN_BLESS=1` writes the references anew instead; look at
-//! them before they are committed.
+//! Decoded pixels are compared, never the bytes of a PNG. A missing reference fails. A mismatch writes expected |
+//! actual | difference to `target/golden-diffs/`. `KILN_BLESS=1` writes the references instead; look at them before
+//! they are committed.
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-/// Where the references are.
+/// The folder of the references.
 pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
-/// Where differences are shown.
+/// The folder that mismatches are written to.
 const DIFFS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/golden-diffs");
 
 /// Decoded pixels, row by row: one byte each (gray) or four (RGBA).
@@ -34,7 +34,7 @@ impl Picture {
         Self { width, height, pixels }
     }
 
-    /// A PNG's pixels: gray if it is plain 8-bit gray, else RGBA (palettes are looked up).
+    /// Decodes a PNG: gray if it is plain 8-bit gray, else RGBA (palettes are expanded).
     pub(crate) fn decode(png: impl std::io::BufRead + std::io::Seek) -> Result<Self, png::DecodingError> {
         let mut decoder = png::Decoder::new(png);
         decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
@@ -53,14 +53,14 @@ impl Picture {
         })
     }
 
-    /// The reference at `path`; a missing or broken one fails.
+    /// Reads the reference at `path`. A missing or invalid file is an error.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| format!("no reference {}: {error}", path.display()))?;
         Self::decode(BufReader::new(file)).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     fn write(&self, path: &Path) {
-        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be created");
         let file = BufWriter::new(File::create(path).expect("the picture can be written"));
         let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
         encoder.set_color(if self.channels() == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgba });
@@ -74,7 +74,7 @@ impl Picture {
         if self.pixels.len() == self.width * self.height { 1 } else { 4 }
     }
 
-    /// One pixel as RGBA; outside the picture, nothing.
+    /// A pixel as RGBA, or `None` outside of the picture.
     fn pixel(&self, column: usize, row: usize) -> Option<[u8; 4]> {
         let index = (column < self.width && row < self.height).then_some(row * self.width + column)?;
         Some(match self.channels() {
@@ -84,8 +84,8 @@ impl Picture {
     }
 }
 
-/// Holds `actual` against the reference `name` (a path below `tests/golden/`, without `.png`), or writes it if
-/// `KILN_BLESS=1`.
+/// Compares `actual` with the reference `name` (a path below `tests/golden/`, without `.png`), or writes the reference
+/// if `KILN_BLESS=1`.
 pub(crate) fn check(name: &str, actual: &Picture) {
     let bless = std::env::var_os("KILN_BLESS").is_some_and(|value| value == "1");
     if let Err(message) = check_in(Path::new(FOLDER), Path::new(DIFFS), name, actual, bless) {
@@ -93,7 +93,7 @@ pub(crate) fn check(name: &str, actual: &Picture) {
     }
 }
 
-/// Holds `actual` against `expected`; a difference is shown under `name`.
+/// Compares `actual` with `expected`, and writes a mismatch under `name`.
 pub(crate) fn assert_same(name: &str, expected: &Picture, actual: &Picture) {
     if let Err(message) = compare(Path::new(DIFFS), name, expected, actual) {
         panic!("{message}");
@@ -120,8 +120,9 @@ fn compare(diffs: &Path, name: &str, expected: &Picture, actual: &Picture) -> Re
     Err(format!("{name}: {differing} pixels differ, the first at {first:?} ({sizes}); see {}", path.display()))
 }
 
-/// expected | actual | difference, how many pixels differ, and the first of them. The difference is black where the
-/// pixels are equal, red where only one picture has a pixel, and else brighter than black by the largest difference.
+/// A picture of expected | actual | difference, the number of differing pixels, and the first of them. The difference
+/// is black where the pixels are equal, red where only one picture has a pixel, and else brighter than black by the
+/// largest difference of a channel.
 fn panels(expected: &Picture, actual: &Picture) -> (Picture, usize, Option<(usize, usize)>) {
     const GAP: usize = 4;
     let (width, height) = (expected.width.max(actual.width), expected.height.max(actual.height));
@@ -162,7 +163,7 @@ fn a_missing_reference_fails() {
 }
 
 #[test]
-fn a_blessed_reference_holds_and_a_difference_is_shown() {
+fn a_blessed_reference_matches_and_a_difference_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let diffs = folder.path().join("diffs");
     let check =
@@ -171,14 +172,14 @@ fn a_blessed_reference_holds_and_a_difference_is_shown() {
     assert_eq!(check([1, 2], false), Ok(()));
     let message = check([1, 5], false).unwrap_err();
     assert!(message.contains("1 pixels differ, the first at Some((1, 0))"), "{message}");
-    let shown = Picture::read(&diffs.join("some/case.png")).unwrap();
-    assert_eq!((shown.width, shown.height), (3 * 2 + 8, 1));
-    assert_eq!(shown.pixel(12, 0), Some([0, 0, 0, 255]));
-    assert_eq!(shown.pixel(13, 0), Some([96, 96, 96, 255]));
+    let written = Picture::read(&diffs.join("some/case.png")).unwrap();
+    assert_eq!((written.width, written.height), (3 * 2 + 8, 1));
+    assert_eq!(written.pixel(12, 0), Some([0, 0, 0, 255]));
+    assert_eq!(written.pixel(13, 0), Some([96, 96, 96, 255]));
 }
 
 #[test]
-fn gray_and_color_are_told_apart() {
+fn gray_and_rgba_pictures_are_distinguished() {
     let gray = Picture::gray(1, 1, &[7]);
     assert_ne!(gray, Picture::rgba(1, 1, [[7, 7, 7, 255]]));
     check("harness/gray", &gray);

@@ -1,4 +1,4 @@
-//! Somebody keeps layers on the disk.
+//! Commands that import, list, compact, expire and drop stored layers.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::kiln::{Run, data, kiln, kiln_with_env, kiln_with_input};
 use crate::server::eventually;
 
-/// What `kiln layer NAME --json` says.
+/// The output of `kiln layer NAME --json --verify`.
 pub(crate) fn layer(home: &Path, name: &str) -> Value {
     let run = kiln(home, ["layer", name, "--json", "--verify"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -22,11 +22,11 @@ fn printed(run: Run) -> String {
     String::from_utf8(run.stdout).unwrap()
 }
 
-/// Everything in the store, hidden files too.
+/// The paths of all files in the store, including hidden ones.
 pub(crate) fn files(home: &Path) -> Vec<String> {
-    fn walk(folder: &Path, within: &str, found: &mut Vec<String>) {
+    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = format!("{within}{}", entry.file_name().to_str().unwrap());
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
             if entry.path().is_dir() {
                 walk(&entry.path(), &format!("{name}/"), found);
             } else {
@@ -40,7 +40,7 @@ pub(crate) fn files(home: &Path) -> Vec<String> {
     found
 }
 
-/// Rows of a CSV file, each weighing 2, a minute and a turn of the categories apart.
+/// CSV text of `count` rows with a weight of 2, times one minute apart, and three categories in turn.
 fn rows(count: usize) -> String {
     let mut text = String::from("lon,lat,weight,time,kind\n");
     for i in 0..count {
@@ -52,7 +52,7 @@ fn rows(count: usize) -> String {
 }
 
 #[test]
-fn a_layer_comes_grows_and_goes() {
+fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), rows(6000)).unwrap();
@@ -64,29 +64,35 @@ fn a_layer_comes_grows_and_goes() {
     for words in ["read 6,000 rows, added 6,000 points to stops; in ", "points/s; it has 6,000 points in 1 segment, "] {
         assert!(summary.contains(words), "{summary}");
     }
-    let known = layer(home, "stops");
-    assert_eq!((&known["points"], &known["segments"], &known["title"]), (&6000.into(), &1.into(), &"Stops".into()));
+    let created = layer(home, "stops");
     assert_eq!(
-        known["weight"],
+        (&created["points"], &created["segments"], &created["title"]),
+        (&6000.into(), &1.into(), &"Stops".into())
+    );
+    assert_eq!(
+        created["weight"],
         serde_json::json!({"name": "weight", "sum": 12000.0, "min": 2.0, "max": 2.0, "mean": 2.0})
     );
     let times = serde_json::json!({"first": "2024-05-01T00:00:00Z", "last": "2024-05-01T23:59:00Z", "without": 0});
-    assert_eq!(known["time"], times);
-    assert_eq!(known["categories"], serde_json::json!({"count": 3, "first": ["bus", "ferry", "tram"]}));
-    assert_eq!(known["style"], serde_json::json!({"radius": "9px"}));
-    assert_eq!(known["columns"], serde_json::json!(["weight", "time", "category"]));
-    assert_eq!((&known["keep_s"], &known["damaged"]), (&2_592_000.into(), &serde_json::json!([])));
-    let bounds: Vec<f64> = known["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();
+    assert_eq!(created["time"], times);
+    assert_eq!(created["categories"], serde_json::json!({"count": 3, "first": ["bus", "ferry", "tram"]}));
+    assert_eq!(created["style"], serde_json::json!({"radius": "9px"}));
+    assert_eq!(created["columns"], serde_json::json!(["weight", "time", "category"]));
+    assert_eq!((&created["keep_s"], &created["damaged"]), (&2_592_000.into(), &serde_json::json!([])));
+    let bounds: Vec<f64> = created["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();
     for (edge, expected) in bounds.iter().zip([-179.5, -80.25, 178.5, 79.25]) {
         assert!((edge - expected).abs() < 1e-6, "{bounds:?}");
     }
 
     let quiet = kiln(home, ["import", "a.csv", "--layer", "stops", "--append", "--quiet", "--attribution", "City"]);
     assert_eq!(quiet.done(), "");
-    let grown = layer(home, "stops");
-    assert_eq!((&grown["points"], &grown["segments"], &grown["title"]), (&12_000.into(), &2.into(), &"Stops".into()));
-    assert_eq!(grown["attribution"], "City");
-    assert_ne!(grown["version"], known["version"]);
+    let extended = layer(home, "stops");
+    assert_eq!(
+        (&extended["points"], &extended["segments"], &extended["title"]),
+        (&12_000.into(), &2.into(), &"Stops".into())
+    );
+    assert_eq!(extended["attribution"], "City");
+    assert_ne!(extended["version"], created["version"]);
 
     let table = printed(kiln(home, ["layers"]));
     let mut lines = table.lines();
@@ -97,19 +103,19 @@ fn a_layer_comes_grows_and_goes() {
     assert_eq!((&list[0]["name"], &list[0]["points"]), (&"stops".into(), &12_000.into()));
     assert_eq!(list[0]["time"], serde_json::json!(["2024-05-01T00:00:00Z", "2024-05-01T23:59:00Z"]));
 
-    let told = kiln(home, ["compact", "stops"]).done();
-    assert!(told.contains("stops: merged 2 segments into 1, "), "{told}");
+    let summary = kiln(home, ["compact", "stops"]).done();
+    assert!(summary.contains("stops: merged 2 segments into 1, "), "{summary}");
     assert!(kiln(home, ["compact", "--all"]).done().contains("1 segment, nothing to merge"));
     assert_eq!(layer(home, "stops")["points"], 12_000);
     let text = printed(kiln(home, ["layer", "stops", "--verify"]));
     for line in ["points      12,000", "keep        30d", "verified    all files are as they were written"] {
-        assert!(text.lines().any(|there| there == line), "{line}: {text}");
+        assert!(text.lines().any(|printed| printed == line), "{line}: {text}");
     }
 
     assert!(kiln(home, ["expire", "stops", "--older-than", "36500d"]).done().contains("removed 0 points"));
-    // All of its points are from years ago.
-    let told = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
-    assert!(told.contains("stops: removed 12,000 points of before ") && told.contains(", 0 stay"), "{told}");
+    // All points are years old.
+    let summary = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
+    assert!(summary.contains("stops: removed 12,000 points of before ") && summary.contains(", 0 stay"), "{summary}");
     assert_eq!(layer(home, "stops")["points"], 0);
 
     kiln(home, ["drop", "stops"]).failed(2, &["--yes"]);
@@ -120,21 +126,21 @@ fn a_layer_comes_grows_and_goes() {
 }
 
 #[test]
-fn some_points_expire_and_those_without_a_time_stay() {
+fn old_points_expire_and_points_without_a_time_are_kept() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let rows = "lon,lat,time\n1,1,1999-01-01\n2,2,2999-01-01\n3,3,\n4,4,2001-01-01\n";
     kiln_with_input(home, ["import", "-", "--layer", "events"], rows.as_bytes()).done();
     assert_eq!(layer(home, "events")["time"]["without"], 1);
-    let told = kiln(home, ["expire", "events", "--older-than", "365d"]).done();
-    assert!(told.contains("removed 2 points") && told.contains(", 2 stay"), "{told}");
+    let summary = kiln(home, ["expire", "events", "--older-than", "365d"]).done();
+    assert!(summary.contains("removed 2 points") && summary.contains(", 2 stay"), "{summary}");
     assert_eq!(layer(home, "events")["time"]["first"], "2999-01-01T00:00:00Z");
     kiln_with_input(home, ["import", "-", "--layer", "places"], b"lon,lat\n1,1\n").done();
     kiln(home, ["expire", "places", "--older-than", "1d"]).failed(1, &["places", "no times"]);
 }
 
 #[test]
-fn many_files_are_one_change() {
+fn an_import_of_several_files_is_one_commit() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::create_dir(home.join("data")).unwrap();
@@ -149,7 +155,7 @@ fn many_files_are_one_change() {
     assert!(import(&["c.json", "data/?.csv", "-"], "all").done().contains("read 6 rows, added 6 points to all"));
     let version = |layer: &Value| layer["version"].as_str().unwrap().rsplit_once('-').unwrap().1.to_owned();
     assert_eq!(version(&layer(home, "all")), "1");
-    // One that cannot be read, and none of them counts.
+    // If one file cannot be read, none is imported.
     fs::write(home.join("data/z.csv"), "name,height\na,b\n").unwrap();
     let before = files(home);
     import(&["data/?.csv"], "none").failed(1, &["data/z.csv"]);
@@ -161,7 +167,7 @@ fn many_files_are_one_change() {
 }
 
 #[test]
-fn rows_are_chosen_and_what_is_left_out_is_told() {
+fn rows_are_filtered_and_omitted_rows_are_reported() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let text = "a,b,pop,day,sort\n1,50,3,2024-05-01,x\n2,89,1,2024-05-01,x\n3,50,1,2024-05-02,y\n4,95,1,2024-05-01,x\n5,nan?,1,,x\n";
@@ -182,7 +188,7 @@ fn rows_are_chosen_and_what_is_left_out_is_told() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_and_changes_nothing() {
+fn invalid_commands_are_rejected_and_change_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -244,7 +250,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn an_input_without_rows_can_be_appended_but_makes_no_layer() {
+fn an_input_without_rows_can_be_appended_but_creates_no_layer() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -264,18 +270,18 @@ fn an_input_without_rows_can_be_appended_but_makes_no_layer() {
         kiln(home, ["import", file, "--layer", "new"]).failed(1, &[file, "no rows"]);
     }
     assert!(kiln(home, ["import", "head.csv", "none.json", "--layer", "daily", "--append"]).done().contains("nothing"));
-    // Rows of which none is a point are a failure, and so is a file without a byte: whatever writes it has failed.
+    // An input without a valid row is an error, and so is an empty file: the program that wrote it has failed.
     kiln(home, ["import", "bad.csv", "--layer", "daily", "--append"]).failed(1, &["bad.csv", "none of the 1 rows"]);
     kiln(home, ["import", "none.csv", "--layer", "daily", "--append"]).failed(1, &["none.csv", "input is empty"]);
     kiln(home, ["import", "a.csv", "--layer", "daily", "--append", "--start", "2024"]).failed(1, &["a.csv"]);
     assert_eq!((files(home), layer(home, "daily")), before);
-    // What is said of the layer holds all the same.
+    // The description of the layer is updated nevertheless.
     kiln(home, ["import", "head.csv", "--layer", "daily", "--append", "--title", "Daily"]).done();
     assert_eq!((&layer(home, "daily")["title"], &layer(home, "daily")["points"]), (&"Daily".into(), &1.into()));
 }
 
 #[test]
-fn the_store_is_where_one_says() {
+fn the_store_folder_is_set_by_flag_variable_or_file() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -301,7 +307,7 @@ fn the_store_is_where_one_says() {
 
 #[cfg(unix)]
 #[test]
-fn an_import_that_is_asked_to_stop_leaves_everything_as_it_was() {
+fn an_interrupted_import_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), "lon,lat\n1,1\n").unwrap();
@@ -324,20 +330,20 @@ fn an_import_that_is_asked_to_stop_leaves_everything_as_it_was() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        eventually("the import is at work", || files(home).len() > before.0.len());
+        eventually("the import is running", || files(home).len() > before.0.len());
         assert!(
             Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success()
         );
-        let mut told = String::new();
-        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut told).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(1), "{told}");
-        assert!(told.starts_with("kiln: ") && told.contains("cancelled; the layer is unchanged"), "{told}");
+        let mut message = String::new();
+        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut message).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{message}");
+        assert!(message.starts_with("kiln: ") && message.contains("cancelled; the layer is unchanged"), "{message}");
         assert_eq!((files(home), layer(home, "old")), before);
     }
 }
 
 #[test]
-fn what_is_damaged_is_named_and_can_be_dropped() {
+fn damaged_layers_are_reported_and_can_be_dropped() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::write(home.join("a.csv"), rows(100)).unwrap();
@@ -356,8 +362,8 @@ fn what_is_damaged_is_named_and_can_be_dropped() {
     assert!(text.contains("damaged     100 points left out: ") && text.contains("points      100\n"), "{text}");
     run.failed(1, &["1 segment damaged: ", "00000001.points.arrow"]);
     let run = kiln(home, ["layer", "broken", "--json"]);
-    let known: Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!((run.code, &known["damaged"][0]["points"], &known["points"]), (1, &100.into(), &100.into()));
+    let described: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((run.code, &described["damaged"][0]["points"], &described["points"]), (1, &100.into(), &100.into()));
     kiln(home, ["layer", "lost"]).failed(1, &["manifest.json", "damaged"]);
     let run = kiln(home, ["layers", "--json"]);
     let list: Value = serde_json::from_slice(&run.stdout).unwrap();

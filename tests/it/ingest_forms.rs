@@ -1,4 +1,4 @@
-//! Browsers and tools upload files: as forms, and under the media types that they know.
+//! Files uploaded by multipart forms, and the media types that browsers and tools send.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::server::{Reply, Server};
 
 const BOUNDARY: &str = "----WebKitFormBoundaryx7";
 
-/// A part of a form: what stands behind `form-data; `, its content type if it has one, and its content.
+/// A part of a form: the text after `form-data; `, the content type (empty if there is none), and the content.
 type Part<'p> = (&'p str, &'p str, &'p [u8]);
 
 fn form(parts: &[Part<'_>]) -> Vec<u8> {
@@ -33,12 +33,12 @@ fn post(server: &Server, path: &str, headers: &[(&str, &str)], parts: &[Part<'_>
 }
 
 #[test]
-fn the_files_of_a_form_are_one_change() {
+fn the_files_of_a_form_are_one_commit() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let parquet = std::fs::read(data("cities.parquet")).unwrap();
     let geojson = json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [10, 50]}, "properties": {}});
-    let (geojson, packed) = (geojson.to_string(), gzip(csv(20)));
+    let (geojson, gzipped) = (geojson.to_string(), gzip(csv(20)));
     let lines = b"{\"lon\": 1, \"lat\": 2}\n{\"lon\": 3, \"lat\": 4}\n";
     let reply = post(
         &server,
@@ -47,7 +47,7 @@ fn the_files_of_a_form_are_one_change() {
         &[
             ("name=\"a\"; filename=\"a.csv\"", "text/csv", csv(10).as_bytes()),
             ("name=\"b\"; filename=\"C:\\data\\b.csv\"", "application/vnd.ms-excel", csv(3).as_bytes()),
-            ("name=\"file\"; filename=\"c.csv.gz\"", "application/gzip", &packed),
+            ("name=\"file\"; filename=\"c.csv.gz\"", "application/gzip", &gzipped),
             ("name=\"file\"; filename=\"cities.parquet\"", "application/octet-stream", &parquet),
             ("name=\"file\"; filename=\"e.geojson\"", "", geojson.as_bytes()),
             ("name=\"file\"; filename=\"f.txt\"", "text/plain", b"lon;lat\n1;2\nx;2\n3;4\n5;96\n"),
@@ -59,24 +59,28 @@ fn the_files_of_a_form_are_one_change() {
     );
     let reply = reply.ok(200).json();
     assert_eq!((&reply["accepted"], &reply["rejected"]), (&json!(10 + 3 + 20 + 135_233 + 1 + 2 + 2 + 1), &json!(2)));
-    let rejected: Vec<(&Value, &Value)> =
-        reply["rejections"].as_array().unwrap().iter().map(|told| (&told["file"], &told["row"])).collect();
+    let rejected: Vec<(&Value, &Value)> = reply["rejections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rejection| (&rejection["file"], &rejection["row"]))
+        .collect();
     assert_eq!(rejected, [(&json!("f.txt"), &json!(2)), (&json!("f.txt"), &json!(4))]);
     assert_eq!(server.metric("kiln_layer_commits{layer=\"some\"} "), 1);
     assert_eq!(server.get("/some/statistics?zoom=0").ok(200).json()["points"], reply["accepted"]);
 
-    // A file that cannot be read adds none of the others either.
+    // If one file cannot be read, none is added.
     let good = ("name=\"a\"; filename=\"good.csv\"", "text/csv", csv(10));
     let good: Part<'_> = (good.0, good.1, good.2.as_bytes());
     for (bad, status, words) in [
         (("name=\"b\"; filename=\"bad.csv\"", "text/csv", &b"a,b\n1,2\n"[..]), 400, &["bad.csv: ", "longitude"][..]),
         (("name=\"b\"; filename=\"bad.csv\"", "text/csv", b""), 400, &["bad.csv: ", "input is empty"]),
         (("name=\"b\"; filename=\"bad.png\"", "image/png", b"x"), 415, &["bad.png: ", "image/png", "text/csv"]),
-        (("name=\"b\"; filename=\"bad.gz\"", "application/gzip", &packed[..30]), 400, &["decompressed"]),
+        (("name=\"b\"; filename=\"bad.gz\"", "application/gzip", &gzipped[..30]), 400, &["decompressed"]),
         (("name=\"b\"; filename=\"bad.json\"", "", b"[[1,2],[3,"), 400, &["bad.json: "]),
     ] {
         for parts in [[good, bad], [bad, good]] {
-            post(&server, "/some/points", &[], &parts).refused(status, words);
+            post(&server, "/some/points", &[], &parts).rejected(status, words);
         }
     }
     assert_eq!(server.get("/some/statistics?zoom=0").ok(200).json()["points"], reply["accepted"]);
@@ -102,62 +106,62 @@ fn fields_before_the_files_are_parameters() {
         ("", &[], &["no file"]),
         ("", &[field("", b"x"), file], &["neither a name nor a filename"]),
     ] {
-        post(&server, &format!("/some/points{query}"), &[], parts).refused(400, words);
+        post(&server, &format!("/some/points{query}"), &[], parts).rejected(400, words);
     }
     let long = [b'x'; 9000];
-    post(&server, "/some/points", &[], &[("name=\"lon\"", "", &long)]).refused(400, &["lon: ", "8192"]);
+    post(&server, "/some/points", &[], &[("name=\"lon\"", "", &long)]).rejected(400, &["lon: ", "8192"]);
     assert_eq!(server.totals("some").0, 2);
 }
 
 #[test]
-fn the_limits_hold_for_all_files_together() {
+fn limits_apply_to_all_files_of_a_form_together() {
     let server = server("[limits]\ningest_body = \"20KiB\"\ningest_points = 500\n");
     server.put("some", &json!({})).ok(201);
     let name = "name=\"file\"; filename=\"a.csv\"";
-    let (half, most) = (csv(300), csv(250));
-    post(&server, "/some/points", &[], &[(name, "", half.as_bytes()), (name, "", half.as_bytes())])
-        .refused(413, &["limits.ingest_points", "500"]);
+    let (above_half, exact_half) = (csv(300), csv(250));
+    post(&server, "/some/points", &[], &[(name, "", above_half.as_bytes()), (name, "", above_half.as_bytes())])
+        .rejected(413, &["limits.ingest_points", "500"]);
     let blank = format!("lon,lat\n1,2\n{}", " ".repeat(9000));
     post(&server, "/some/points", &[], &[(name, "", blank.as_bytes()); 2]).ok(200);
-    post(&server, "/some/points", &[], &[(name, "", blank.as_bytes()); 3]).refused(413, &["limits.ingest_body"]);
-    // Little that becomes much counts by what it becomes.
+    post(&server, "/some/points", &[], &[(name, "", blank.as_bytes()); 3]).rejected(413, &["limits.ingest_body"]);
+    // Compressed files count by their decompressed size.
     let bomb = gzip(format!("lon,lat\n{}", "1,2\n".repeat(1 << 17)));
     assert!(bomb.len() < 20_000);
-    post(&server, "/some/points", &[], &[(name, "application/gzip", &bomb)]).refused(413, &["limits.ingest_body"]);
+    post(&server, "/some/points", &[], &[(name, "application/gzip", &bomb)]).rejected(413, &["limits.ingest_body"]);
     assert_eq!(server.totals("some").0, 2);
-    post(&server, "/some/points", &[], &[(name, "", most.as_bytes()), (name, "", most.as_bytes())]).ok(200);
+    post(&server, "/some/points", &[], &[(name, "", exact_half.as_bytes()), (name, "", exact_half.as_bytes())]).ok(200);
     assert_eq!(server.totals("some").0, 502);
 }
 
 #[test]
-fn a_form_that_is_broken_or_compressed_adds_nothing() {
+fn a_malformed_or_compressed_form_adds_nothing() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
-    let whole = form(&[("name=\"file\"; filename=\"a.csv\"", "text/csv", csv(1000).as_bytes())]);
+    let complete = form(&[("name=\"file\"; filename=\"a.csv\"", "text/csv", csv(1000).as_bytes())]);
     let send = |content_type: &str, more: &[(&str, &str)], body: &[u8]| {
         let headers = [more, &[("content-type", content_type)]].concat();
         server.send("POST", "/some/points", &headers, body)
     };
     let typed = format!("multipart/form-data; boundary={BOUNDARY}");
-    send("multipart/form-data", &[], &whole).refused(400, &["boundary"]);
-    send("multipart/mixed; boundary=x", &[], &whole).refused(415, &["multipart/mixed"]);
-    send("multipart/form-data; boundary=other", &[], &whole).refused(400, &["form"]);
-    send(&typed, &[("content-encoding", "gzip")], &gzip(&whole)).refused(415, &["must not be compressed"]);
-    for length in [0, 20, 100, 2000, whole.len() - 10] {
-        send(&typed, &[], &whole[..length]).refused(400, &["form"]);
+    send("multipart/form-data", &[], &complete).rejected(400, &["boundary"]);
+    send("multipart/mixed; boundary=x", &[], &complete).rejected(415, &["multipart/mixed"]);
+    send("multipart/form-data; boundary=other", &[], &complete).rejected(400, &["form"]);
+    send(&typed, &[("content-encoding", "gzip")], &gzip(&complete)).rejected(415, &["must not be compressed"]);
+    for length in [0, 20, 100, 2000, complete.len() - 10] {
+        send(&typed, &[], &complete[..length]).rejected(400, &["form"]);
     }
-    // What has no end is not kept in memory.
+    // Preambles and headers without an end are not buffered.
     let preamble = vec![b'x'; 3_000_000];
     let endless = format!("--{BOUNDARY}\r\nX: {}", "x".repeat(3_000_000));
     for body in [&preamble[..], endless.as_bytes()] {
-        send(&typed, &[], body).refused(400, &["the form cannot be read"]);
+        send(&typed, &[], body).rejected(400, &["the form cannot be read"]);
     }
     assert_eq!(server.totals("some").0, 0);
-    assert_eq!(send(&format!("{typed}; charset=utf-8"), &[], &whole).ok(200).json()["accepted"], 1000);
+    assert_eq!(send(&format!("{typed}; charset=utf-8"), &[], &complete).ok(200).json()["accepted"], 1000);
 }
 
 #[test]
-fn a_form_that_comes_again_under_its_key_is_counted_once_whatever_its_boundary() {
+fn a_form_repeated_with_its_key_counts_once_whatever_its_boundary() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let key = ("idempotency-key", "7f3a");
@@ -169,14 +173,14 @@ fn a_form_that_comes_again_under_its_key_is_counted_once_whatever_its_boundary()
     let typed = ("content-type", "multipart/form-data; boundary=another");
     let again = server.send("POST", "/some/points", &[key, typed], again.as_bytes()).ok(200).json();
     assert_eq!((&again["repeated"], &again["accepted"]), (&json!(true), &json!(100_000)));
-    send(&[file]).refused(422, &["Idempotency-Key"]);
+    send(&[file]).rejected(422, &["Idempotency-Key"]);
     send(&[file, ("name=\"file\"; filename=\"b.csv\"", "text/csv", text.as_bytes())])
-        .refused(422, &["Idempotency-Key"]);
+        .rejected(422, &["Idempotency-Key"]);
     assert_eq!(server.totals("some").0, 100_000);
 }
 
 #[test]
-fn media_types_that_browsers_and_tools_send_are_read() {
+fn media_types_that_browsers_and_tools_send_are_accepted() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let geojson =
@@ -205,13 +209,13 @@ fn media_types_that_browsers_and_tools_send_are_read() {
     }
     let zstd = zstd::encode_all(csv(3).as_bytes(), 1).unwrap();
     assert_eq!(server.points("some", "application/zstd", zstd).ok(200).json()["accepted"], 3);
-    // A workbook is no CSV, whatever it is called.
+    // An Excel workbook is rejected, even under a media type that is used for CSV files.
     server
         .points("some", "application/vnd.ms-excel", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0")
-        .refused(400, &["neither"]);
-    server.points("some", "application/vnd.ms-excel", b"PK\x03\x04").refused(400, &["spreadsheet"]);
-    let contract = server.get("/openapi.json").ok(200).json();
-    let listed = contract["paths"]["/{layer}/points"]["post"]["requestBody"]["content"].as_object().unwrap();
+        .rejected(400, &["neither"]);
+    server.points("some", "application/vnd.ms-excel", b"PK\x03\x04").rejected(400, &["spreadsheet"]);
+    let api = server.get("/openapi.json").ok(200).json();
+    let listed = api["paths"]["/{layer}/points"]["post"]["requestBody"]["content"].as_object().unwrap();
     for media_type in ["multipart/form-data", "text/csv", "application/vnd.ms-excel", "application/geo+json-seq"] {
         assert!(listed.contains_key(media_type), "{media_type}: {:?}", listed.keys());
     }

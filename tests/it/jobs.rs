@@ -1,4 +1,4 @@
-//! Jobs: run once from the command line, and by a server's schedule.
+//! Jobs, run by `kiln batch` and on the schedule of a server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::kiln::{Run, data, kiln};
 use crate::server::{Reply, Server, eventually};
 
-/// A folder with points, and a configuration with jobs in a folder below.
+/// A folder whose `conf/kiln.toml` configures a layer of earthquakes and `jobs`.
 fn home(jobs: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("conf")).unwrap();
@@ -35,11 +35,11 @@ const QUAKES: &str = "[[jobs]]\nname = \"quakes\"\nlayer = \"quakes\"\nwindow = 
     bounds = [-180, -60, 180, 75]\noutput = \"out/{job}/{time}.png\"\nkeep = 2\nlatest = true\n";
 
 #[test]
-fn a_batch_draws_what_was_due_and_keeps_the_newest() {
+fn a_batch_renders_due_jobs_and_keeps_the_newest_pictures() {
     let home = home(QUAKES);
     for day in ["2018-02-02", "2018-02-03", "2018-02-04"] {
-        let told = batch(home.path(), &["--at", day]).done();
-        assert!(told.starts_with("[1/1] quakes: drew ") && told.contains("conf/out/quakes/201802"), "{told}");
+        let summary = batch(home.path(), &["--at", day]).done();
+        assert!(summary.starts_with("[1/1] quakes: drew ") && summary.contains("conf/out/quakes/201802"), "{summary}");
     }
     let folder = home.path().join("conf/out/quakes");
     assert_eq!(names(folder.clone()), ["20180203T000000Z.png", "20180204T000000Z.png", "latest.png"]);
@@ -47,11 +47,11 @@ fn a_batch_draws_what_was_due_and_keeps_the_newest() {
     assert_eq!(read("latest.png"), read("20180204T000000Z.png"));
     assert_ne!(read("latest.png"), read("20180203T000000Z.png"));
     let again = batch(home.path(), &["quakes", "--at", "2018-02-04", "-q"]).done();
-    assert_eq!(again, "", "quiet");
+    assert_eq!(again, "", "--quiet prints a summary");
 }
 
 #[test]
-fn a_job_that_fails_leaves_its_last_picture_and_the_others_run() {
+fn a_failed_job_keeps_its_last_picture_and_other_jobs_run() {
     let jobs = format!(
         "[[jobs]]\nname = \"own\"\ninput = \"points.csv\"\noutput = \"own.png\"\nbounds = \"0,0,9,9\"\nsize = 50\n{QUAKES}"
     );
@@ -75,10 +75,10 @@ fn a_job_that_fails_leaves_its_last_picture_and_the_others_run() {
 
 #[cfg(unix)]
 #[test]
-fn a_full_disk_leaves_the_last_picture() {
+fn a_full_disk_keeps_the_last_picture() {
     let home = home(&QUAKES.replace("out/{job}/{time}.png", "small/{time}.png"));
     let small = home.path().join("conf/small");
-    let Some(_disk) = crate::faults::SmallDisk::mount(&small, 256) else {
+    let Some(_disk) = crate::store_failures::SmallDisk::mount(&small, 256) else {
         println!("no file system can be mounted here");
         return;
     };
@@ -93,7 +93,7 @@ fn a_full_disk_leaves_the_last_picture() {
 }
 
 #[test]
-fn jobs_that_make_no_sense_are_refused_before_anything_runs() {
+fn invalid_jobs_are_rejected_before_any_job_runs() {
     for (job, words) in [
         (
             QUAKES.replace("layer = \"quakes\"", "layer = \"quake\""),
@@ -116,12 +116,12 @@ fn jobs_that_make_no_sense_are_refused_before_anything_runs() {
     batch(home(QUAKES).path(), &["quaks"]).failed(2, &["did you mean quakes? there are quakes"]);
 }
 
-/// What the server says of its only job, once that is as `is_right` has it.
-fn job(server: &Server, is_right: impl Fn(&Value) -> bool) -> Value {
+/// Waits until the server's only job satisfies `condition`, and returns its state.
+fn job(server: &Server, condition: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     loop {
         let job = server.get("/jobs").ok(200).json()["jobs"][0].clone();
-        if is_right(&job) {
+        if condition(&job) {
             return job;
         }
         assert!(start.elapsed() < Duration::from_secs(60), "{job}");
@@ -138,8 +138,8 @@ fn runs(job: &Value) -> usize {
 }
 
 #[test]
-fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
-    // Due once a year, so that it is not due while this runs, but on New Year's Eve.
+fn a_server_runs_missed_and_requested_jobs() {
+    // Due once a year, so that it is not due during the test, except on New Year's Eve.
     let home = home(&format!("{QUAKES}schedule = \"59 23 31 12 *\"\ntimezone = \"Europe/Berlin\"\n"));
     let mut server = Server::at(home, &["-c", "conf/kiln.toml"]);
     let idle = job(&server, |_| true);
@@ -147,7 +147,7 @@ fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
     assert_eq!((runs(&idle), &idle["running_since"]), (0, &Value::Null));
     assert!(idle["next_start"].as_str().unwrap().ends_with("-12-31T22:59:00Z"), "{idle}");
 
-    run(&server, "/jobs/quaks/run").refused(404, &["did you mean quakes?"]);
+    run(&server, "/jobs/quaks/run").rejected(404, &["did you mean quakes?"]);
     let started = run(&server, "/jobs/quakes/run").ok(202);
     assert_eq!(started.json()["name"], "quakes");
     let once = job(&server, |job| runs(job) == 1);
@@ -159,15 +159,15 @@ fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
     let metrics = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
     assert!(metrics.contains("kiln_job_runs_total{job=\"quakes\",ending=\"Done\"} 1"), "{metrics}");
 
-    // It is told before it is written down.
+    // The run is reported before it is saved.
     let file = server.folder().join("imgs/jobs.json");
     let is_written = |count| {
         let state = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         state.is_some_and(|state| runs(&state["jobs"]["quakes"]) == count)
     };
-    eventually("the run is remembered", || is_written(1));
+    eventually("the run is saved", || is_written(1));
 
-    // As if the server had been away for years.
+    // As if the server had been down for years.
     server.kill();
     let mut state: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     state["jobs"]["quakes"]["settled_s"] = 1_500_000_000.into();
@@ -175,12 +175,12 @@ fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
     server.restart();
     let caught_up = job(&server, |job| runs(job) == 2);
     assert!(caught_up["history"][0]["due"].as_str().unwrap().ends_with("-12-31T22:59:00Z"), "{caught_up}");
-    assert_eq!(caught_up["history"][1], *first, "what was before is remembered");
-    eventually("the other is remembered", || is_written(2));
+    assert_eq!(caught_up["history"][1], *first, "the history is lost");
+    eventually("the second run is saved", || is_written(2));
     server.restart();
-    assert_eq!(runs(&job(&server, |_| true)), 2, "once, and not again");
+    assert_eq!(runs(&job(&server, |_| true)), 2, "the missed run is repeated");
 
-    // Whatever is in the file, the server starts.
+    // The server starts with an invalid state file.
     server.kill();
     fs::write(&file, "{").unwrap();
     server.restart();
@@ -188,7 +188,7 @@ fn a_server_makes_up_for_what_was_due_and_runs_what_it_is_asked_to() {
 }
 
 #[test]
-fn a_job_that_fails_is_told_and_a_job_that_runs_is_not_started_again() {
+fn a_failed_job_is_reported_and_a_running_job_is_not_started_again() {
     let slow =
         "[[jobs]]\nname = \"slow\"\ninput = \"pipe.csv\"\noutput = \"slow.png\"\nbounds = \"0,0,9,9\"\nsize = 50\n";
     let home = home(slow);
@@ -199,21 +199,21 @@ fn a_job_that_fails_is_told_and_a_job_that_runs_is_not_started_again() {
     assert_eq!(failed["history"][0]["outcome"], "failed");
     assert!(failed["history"][0]["error"].as_str().unwrap().contains("pipe.csv"), "{failed}");
 
-    // Reading a pipe lasts until somebody writes.
+    // Reading a named pipe blocks until the test writes to it.
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     run(&server, "/jobs/slow/run").ok(202);
     let running = job(&server, |job| job["running_since"].is_string());
     assert_eq!(running["next_start"], Value::Null);
-    run(&server, "/jobs/slow/run").refused(409, &["already running"]);
+    run(&server, "/jobs/slow/run").rejected(409, &["already running"]);
     fs::write(&pipe, "lon,lat\n5,5\n").unwrap();
     let ended = job(&server, |job| runs(job) == 2);
     assert_eq!(ended["running_since"], Value::Null);
 }
 
 #[test]
-fn who_has_a_job_run_shows_the_token() {
+fn running_a_job_requires_the_token() {
     let home = home(&format!("{QUAKES}[server]\ntoken = \"s3cret\"\n"));
     let server = Server::at(home, &["-c", "conf/kiln.toml"]);
-    run(&server, "/jobs/quakes/run").refused(401, &["token"]);
+    run(&server, "/jobs/quakes/run").rejected(401, &["token"]);
     assert_eq!(runs(&job(&server, |_| true)), 0);
 }

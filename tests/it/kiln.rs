@@ -1,4 +1,4 @@
-//! The binary, run as a user runs it.
+//! Runs the binary as a user does.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ pub(crate) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
 }
 
-/// What a run of the binary came to.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -18,7 +18,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Asserts that the run went well, and answers its summary.
+    /// Asserts that the run succeeded, and returns its summary, which is on standard error.
     pub(crate) fn done(self) -> String {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self.stderr
@@ -64,7 +64,7 @@ fn run<A: AsRef<std::ffi::OsStr>>(
     env: &[(&str, &str)],
     input: &[u8],
 ) -> Run {
-    // What is set where the tests run is not theirs.
+    // Variables of the surrounding environment must not configure Kiln.
     let set = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("KILN_") || name == "DATABASE_URL";
     let inherited = std::env::vars_os().filter(|(name, _)| !set(name));
     let mut child = Command::new(env!("CARGO_BIN_EXE_kiln"))
@@ -80,7 +80,7 @@ fn run<A: AsRef<std::ffi::OsStr>>(
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // A child that fails early never reads its input; that is its right.
+    // A child that fails early does not read its input.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     writer.join().unwrap();

@@ -1,34 +1,34 @@
-//! What Kiln does for its users, from the outside. One module per thing a user does.
+//! End-to-end tests of the binary, the server and the library. One module per subject.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod animation;
 mod architecture;
 mod arrow;
 mod bad_requests;
 mod book;
 mod classic;
 mod classic_color;
-mod clean;
-mod cleanup;
-mod clients;
+mod clean_command;
+mod client_compatibility;
+mod concurrent_access;
 mod config;
+mod crash_recovery;
 mod documents;
 mod examples;
 mod export;
-mod faults;
 mod geotiff;
 mod golden;
 mod import;
 mod ingest;
-mod ingest_faults;
+mod ingest_durability;
+mod ingest_errors;
 mod ingest_forms;
-mod ingest_refused;
-mod input_kinds;
-mod inputs;
+mod input_formats;
+mod input_options;
 mod jobs;
-mod kills;
 mod kiln;
-mod layer_addresses;
-mod old_page;
+mod layer_routes;
+mod legacy_bridge;
 mod overlays;
 mod parameter_names;
 mod picture_rules;
@@ -37,9 +37,9 @@ mod postgis;
 mod render;
 mod schemes;
 mod server;
+mod server_lifecycle;
 mod server_pages;
 mod sheet;
+mod store_failures;
 mod stored_tiles;
-mod through_time;
 mod tiles;
-mod together;

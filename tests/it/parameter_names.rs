@@ -1,4 +1,4 @@
-//! A message names parameters as its reader writes them.
+//! Error messages name a flag, a configuration key or a request parameter, depending on the interface.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::kiln::{data, kiln};
 use crate::server::Server;
 
 #[test]
-fn a_span_without_a_value_names_the_other_end_as_a_flag_and_as_a_parameter() {
+fn an_error_of_the_span_names_flags_or_parameters() {
     let home = tempfile::tempdir().unwrap();
     let cities = data("cities.parquet");
     let cities = cities.to_str().unwrap();
@@ -26,7 +26,7 @@ fn a_span_without_a_value_names_the_other_end_as_a_flag_and_as_a_parameter() {
 }
 
 #[test]
-fn a_missing_column_is_named_by_a_flag_a_key_or_a_parameter() {
+fn an_error_of_a_missing_column_names_a_flag_key_or_parameter() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("a.csv"), "east,north,sort\n1,2,bus\n").unwrap();
     let render = |more: &[&str]| kiln(home.path(), [&["render", "a.csv", "-o", "a.png"], more].concat());
@@ -41,8 +41,8 @@ fn a_missing_column_is_named_by_a_flag_a_key_or_a_parameter() {
 
     let job = "[[jobs]]\nname = \"a\"\noutput = \"a.png\"\n";
     fs::write(home.path().join("kiln.toml"), format!("{job}input = \"a.csv\"\n")).unwrap();
-    let told = kiln(home.path(), ["batch"]).stderr;
-    assert!(told.contains("name one with lon: "), "{told}");
+    let message = kiln(home.path(), ["batch"]).stderr;
+    assert!(message.contains("name one with lon: "), "{message}");
     fs::write(home.path().join("kiln.toml"), format!("{config}{job}layer = \"a\"\n")).unwrap();
     kiln(home.path(), ["batch"]).failed(1, &["name one with lon: ", ", as a key of [layers.a] in kiln.toml"]);
 
@@ -50,5 +50,5 @@ fn a_missing_column_is_named_by_a_flag_a_key_or_a_parameter() {
     server.send("PUT", "/trips", &[], b"").ok(201);
     let csv = [("Content-Type", "text/csv")];
     let reply = server.send("POST", "/trips/points", &csv, b"east,north\n1,2\n");
-    reply.refused(400, &["name one with lon: "]);
+    reply.rejected(400, &["name one with lon: "]);
 }

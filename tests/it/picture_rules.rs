@@ -1,4 +1,4 @@
-//! What must be true of every picture, whoever draws it and however.
+//! Properties of every rendered picture.
 
 use kiln::geo::{Bounds, Canvas, Points, Projection, TileCoord};
 use kiln::layer::{Blend, Heatmap, Radius, Style, render};
@@ -18,20 +18,21 @@ fn draw(points: &[Point], canvas: &Canvas, style: &Style, threads: usize) -> Hea
     render(&MemorySource(points), &query, canvas, style, threads).unwrap()
 }
 
-/// A style whose span does not depend on the picture.
+/// A style with a fixed span.
 fn fixed() -> Style {
     Style { vmin: Some(0.0), vmax: Some(0.05), radius: Radius::Pixels(7.0), ..Style::new().unwrap() }
 }
 
-/// Points all over the globe, more of them where it is hard: at the antimeridian, at the poles, on one spot, in one city.
+/// Points all over the globe, with more of them at difficult positions: the antimeridian, the poles, one position, one
+/// city.
 fn points() -> impl Strategy<Value = Vec<Point>> {
     let anywhere = (-180.0..=180.0, -90.0..=90.0);
     let antimeridian = (prop_oneof![-180.0..-177.0, 177.0..=180.0], -80.0..80.0);
     let poles = (-180.0..=180.0, prop_oneof![-90.0..=-84.0, 84.0..=90.0]);
     let spot = (Just(-180.0), Just(0.0));
     let city = (18.0..18.2, 59.2..59.4);
-    let place = prop_oneof![anywhere, antimeridian, poles, spot, city];
-    prop::collection::vec((place, -2.0f32..5.0).prop_map(|((lon, lat), weight)| (lon, lat, weight)), 0..120)
+    let position = prop_oneof![anywhere, antimeridian, poles, spot, city];
+    prop::collection::vec((position, -2.0f32..5.0).prop_map(|((lon, lat), weight)| (lon, lat, weight)), 0..120)
 }
 
 fn canvas() -> impl Strategy<Value = Canvas> {
@@ -62,9 +63,9 @@ fn style() -> impl Strategy<Value = Style> {
     })
 }
 
-fn part(whole: &Grid<u8>, left: u32, top: u32, width: u32, height: u32) -> Vec<u8> {
+fn crop(full: &Grid<u8>, left: u32, top: u32, width: u32, height: u32) -> Vec<u8> {
     (top..top + height)
-        .flat_map(|row| whole.row(row as usize)[left as usize..(left + width) as usize].to_vec())
+        .flat_map(|row| full.row(row as usize)[left as usize..(left + width) as usize].to_vec())
         .collect()
 }
 
@@ -72,21 +73,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn four_quarters_are_the_whole_at_any_number_of_threads(
+    fn four_windows_equal_the_picture_at_any_number_of_threads(
         points in points(), canvas in canvas(), style in style(), split in (0.1f64..0.9, 0.1f64..0.9),
     ) {
-        // The old library's own arithmetic, in f32 from the picture's corner, knows no windows.
+        // On a plane, the classic blend computes in f32 from the picture's corner, as the old library does, so windows
+        // differ.
         prop_assume!(style.blend == Blend::Add || canvas.projection() != Projection::Plane);
         let (width, height) = (canvas.width(), canvas.height());
-        let (across, down) = ((f64::from(width) * split.0) as u32, (f64::from(height) * split.1) as u32);
-        let whole = draw(&points, &canvas, &style, 1).indices;
+        let (left_width, top_height) = ((f64::from(width) * split.0) as u32, (f64::from(height) * split.1) as u32);
+        let full = draw(&points, &canvas, &style, 1).indices;
         for threads in 1..=3 {
-            prop_assert_eq!(&draw(&points, &canvas, &style, threads).indices, &whole);
-            for (left, wide) in [(0, across), (across, width - across)] {
-                for (top, high) in [(0, down), (down, height - down)] {
+            prop_assert_eq!(&draw(&points, &canvas, &style, threads).indices, &full);
+            for (left, wide) in [(0, left_width), (left_width, width - left_width)] {
+                for (top, high) in [(0, top_height), (top_height, height - top_height)] {
                     let window = canvas.window(left.into(), top.into(), wide, high).unwrap();
                     let quarter = draw(&points, &window, &style, threads).indices;
-                    prop_assert_eq!(quarter.cells(), part(&whole, left, top, wide, high));
+                    prop_assert_eq!(quarter.cells(), crop(&full, left, top, wide, high));
                 }
             }
         }
@@ -107,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn every_point_is_drawn_outside_or_rejected(points in points(), canvas in canvas(), broken in 0usize..5) {
+    fn every_point_is_counted_as_drawn_outside_or_rejected(points in points(), canvas in canvas(), broken in 0usize..5) {
         let mut points = points;
         points.extend([(f64::NAN, 0.0, 1.0), (0.0, f64::INFINITY, 1.0), (0.0, 0.0, f32::NAN)].iter().take(broken));
         let heat = draw(&points, &canvas, &fixed(), 2);
@@ -121,23 +123,23 @@ proptest! {
 }
 
 #[test]
-fn tiles_make_the_world() {
+fn tiles_equal_the_picture_of_the_world() {
     let points: Vec<Point> = (0..3000)
         .map(|i| (f64::from(i) * 0.618_034 % 360.0 - 180.0, f64::from(i) * 0.414_214 % 170.0 - 85.0, 1.0))
         .collect();
     let world = Canvas::new(Projection::Mercator, Bounds::WORLD, 1024, 1024).unwrap();
-    let whole = draw(&points, &world, &fixed(), 2).indices;
+    let full = draw(&points, &world, &fixed(), 2).indices;
     for y in 0..4 {
         for x in 0..4 {
             let tile = Canvas::tile(TileCoord::new(2, x, y).unwrap(), 256).unwrap();
             let drawn = draw(&points, &tile, &fixed(), 1).indices;
-            assert_eq!(drawn.cells(), part(&whole, x * 256, y * 256, 256, 256), "tile 2/{x}/{y}");
+            assert_eq!(drawn.cells(), crop(&full, x * 256, y * 256, 256, 256), "tile 2/{x}/{y}");
         }
     }
 }
 
 #[test]
-fn a_dot_reaches_in_from_outside_and_across_the_antimeridian() {
+fn dots_overlap_the_canvas_edge_and_the_antimeridian() {
     let canvas = Canvas::new(Projection::Mercator, Bounds::new(0.0, 0.0, 10.0, 10.0).unwrap(), 100, 100).unwrap();
     let heat = draw(&[(-0.2, 5.0, 1.0)], &canvas, &fixed(), 1);
     assert_eq!((heat.drawn, heat.outside), (1, 0));
@@ -150,7 +152,7 @@ fn a_dot_reaches_in_from_outside_and_across_the_antimeridian() {
 }
 
 #[test]
-fn negative_weights_cool() {
+fn negative_weights_are_subtracted() {
     let canvas = Canvas::new(Projection::Plane, Bounds::new(0.0, 0.0, 40.0, 40.0).unwrap(), 40, 40).unwrap();
     let style = Style { radius: Radius::Pixels(7.0), ..Style::new().unwrap() };
     let heat = draw(&[(10.5, 20.5, 4.0), (30.5, 20.5, -4.0)], &canvas, &style, 1);

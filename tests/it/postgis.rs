@@ -1,11 +1,11 @@
-//! Tables of a PostGIS database as layers, held against a real one.
+//! Layers of PostGIS tables, tested with a real database.
 
 mod book;
 mod cluster;
 mod connections;
 mod copy;
-mod faults;
+mod equivalence;
+mod failures;
 mod jobs;
-mod same;
-mod served;
+mod layers;
 mod tls;

@@ -1,4 +1,4 @@
-//! Somebody draws pictures from files.
+//! The command `kiln render`.
 
 use std::fs;
 
@@ -9,8 +9,8 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Whether nothing is in the folder but `names`.
-fn holds_only(folder: &tempfile::TempDir, names: &[&str]) -> bool {
+/// Whether the folder contains exactly the files `names`.
+fn contains_only(folder: &tempfile::TempDir, names: &[&str]) -> bool {
     let mut found: Vec<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     found.sort();
@@ -18,7 +18,7 @@ fn holds_only(folder: &tempfile::TempDir, names: &[&str]) -> bool {
 }
 
 #[test]
-fn cities_by_population() {
+fn cities_by_population_match_the_reference() {
     let folder = folder();
     let cities = data("cities.parquet");
     let args = ["render", cities.to_str().unwrap(), "--weight", "population", "--radius", "8", "-o", "out.png"];
@@ -30,18 +30,18 @@ fn cities_by_population() {
 }
 
 #[test]
-fn earthquakes_by_magnitude() {
+fn earthquakes_by_magnitude_match_the_reference() {
     let folder = folder();
     let quakes = data("earthquakes.geojson");
     let args = ["render", quakes.to_str().unwrap(), "--weight", "mag", "--curve", "log", "--size", "512"];
     let summary = kiln(folder.path(), args.iter().chain(&["-o", "out.png", "--legend"])).done();
     assert!(summary.contains("read 1,707 rows, drew 1,707 points, 0 outside"), "{summary}");
-    assert!(holds_only(&folder, &["out.legend.png", "out.png"]));
+    assert!(contains_only(&folder, &["out.legend.png", "out.png"]));
     golden::check("render/earthquakes-magnitude", &Picture::read(&folder.path().join("out.png")).unwrap());
 }
 
 #[test]
-fn formats_agree_to_the_byte() {
+fn all_input_formats_render_identical_pictures() {
     let folder = folder();
     let rows = [(18.07, 59.33, 3.5), (17.64, 59.86, 1.25), (16.55, 59.61, 2.0), (18.07, 59.33, 0.5)];
     let join = |row: &dyn Fn(&(f64, f64, f64)) -> String, between: &str| {
@@ -96,7 +96,7 @@ fn the_picture_is_the_same_at_any_number_of_threads() {
 }
 
 #[test]
-fn time_and_category_filters() {
+fn points_are_filtered_by_time_and_category() {
     let folder = folder();
     let quakes = data("earthquakes.geojson");
     let draw = |filters: &[&str]| {
@@ -119,7 +119,7 @@ fn time_and_category_filters() {
 }
 
 #[test]
-fn bad_rows_are_counted_and_explained() {
+fn invalid_rows_are_counted_and_explained() {
     let folder = folder();
     fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\nx,2\n3,nan\n4\n5,95\n6,7\n").unwrap();
     let summary = kiln(folder.path(), ["render", "p.csv", "-o", "out.png"]).done();
@@ -128,7 +128,7 @@ fn bad_rows_are_counted_and_explained() {
 }
 
 #[test]
-fn a_year_is_a_time() {
+fn a_year_alone_is_a_valid_time() {
     let folder = folder();
     fs::write(folder.path().join("p.csv"), "lon,lat,date\n1,2,2022\n3,4,2023\n5,6,2023-12-31\n7,8,2024\n").unwrap();
     let args = ["render", "p.csv", "-o", "out.png", "--start", "2023", "--end", "20240101"];
@@ -137,7 +137,7 @@ fn a_year_is_a_time() {
 }
 
 #[test]
-fn points_without_a_weight_among_others_are_told() {
+fn points_without_a_weight_are_reported_if_others_have_one() {
     let folder = folder();
     fs::write(folder.path().join("weighted.csv"), "lon,lat,w\n1,2,5\n3,4,6\n").unwrap();
     fs::write(folder.path().join("plain.csv"), "lon,lat\n1,2\n3,4\n5,6\nx,y\n").unwrap();
@@ -145,10 +145,10 @@ fn points_without_a_weight_among_others_are_told() {
         let all = ["render", "-o", "out.png", "--size", "64"];
         kiln(folder.path(), all.iter().chain(inputs).chain(args)).done()
     };
-    let told = ", 3 points without a weight (each weighs 1), 1 rejected";
+    let remark = ", 3 points without a weight (each weighs 1), 1 rejected";
     for args in [&[][..], &["--bounds", "0,0,9,9"]] {
         let both = draw(&["weighted.csv", "plain.csv"], args);
-        assert!(both.contains(told), "{both}");
+        assert!(both.contains(remark), "{both}");
         assert!(!draw(&["plain.csv"], args).contains("without a weight"));
         assert!(!draw(&["weighted.csv"], args).contains("without a weight"));
     }
@@ -156,7 +156,7 @@ fn points_without_a_weight_among_others_are_told() {
 }
 
 #[test]
-fn wrong_use_is_told_in_a_line_and_exits_with_2() {
+fn invalid_usage_is_reported_in_one_line_with_exit_code_2() {
     let folder = folder();
     fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
     let try_args = |args: &[&str]| kiln(folder.path(), ["render", "p.csv", "-o", "out.png"].iter().chain(args));
@@ -187,16 +187,16 @@ fn wrong_use_is_told_in_a_line_and_exits_with_2() {
     try_args(&["--legend=out.png"]).failed(2, &["--legend", "same file"]);
     kiln(folder.path(), ["render", "p.csv"]).failed(2, &["--output"]);
     kiln(folder.path(), ["render", "p.csv", "-o", "out.jpg"]).failed(2, &["--output", "jpg"]);
-    // What would destroy an input is refused; a file behind --legend is an input.
+    // Outputs must not overwrite inputs. A path after `--legend` without `=` is an input.
     kiln(folder.path(), ["render", "p.csv", "-o", "./p.csv"]).failed(2, &["--output", "overwrite"]);
     kiln(folder.path(), ["render", "p.csv", "-o", "o.png", "--legend=p.csv"]).failed(2, &["overwrite"]);
     kiln(folder.path(), ["render", "-o", "o.png", "--legend", "missing.csv"])
         .failed(1, &["missing.csv", "No such file"]);
-    assert!(holds_only(&folder, &["p.csv"]));
+    assert!(contains_only(&folder, &["p.csv"]));
 }
 
 #[test]
-fn failed_work_is_told_in_a_line_and_exits_with_1() {
+fn failures_are_reported_in_one_line_with_exit_code_1() {
     let folder = folder();
     let cases: &[(&str, &[u8], &[&str])] = &[
         ("columns.csv", b"a,b\n1,2\n", &["columns.csv", "--lon", "\"a\", \"b\""]),
@@ -235,7 +235,7 @@ fn failed_work_is_told_in_a_line_and_exits_with_1() {
 }
 
 #[test]
-fn a_geotiff_lies_where_the_picture_does() {
+fn a_geotiff_has_the_bounds_of_the_picture() {
     let folder = folder();
     let cities = data("cities.parquet");
     for (projection, code, corners) in [
@@ -260,26 +260,26 @@ fn a_geotiff_lies_where_the_picture_does() {
 }
 
 #[test]
-fn pictures_side_by_side_meet_without_a_seam() {
+fn adjacent_pictures_have_no_seam() {
     let folder = folder();
     let cities = data("cities.parquet");
     let draw = |name: &str, bounds: &str, size: &str| {
-        let pins = ["--projection=platecarree", "--radius=60km", "--vmin=0", "--vmax=0.02", "--true-scale=50"];
+        let fixed_style = ["--projection=platecarree", "--radius=60km", "--vmin=0", "--vmax=0.02", "--true-scale=50"];
         let args = ["render", cities.to_str().unwrap(), "--agg=count", bounds, "--size", size, "-o", name];
-        let summary = kiln(folder.path(), args.iter().chain(&pins)).done();
+        let summary = kiln(folder.path(), args.iter().chain(&fixed_style)).done();
         assert!(summary.contains("span 0 to 0.02 points per km² at 50°N"), "{summary}");
         Picture::read(&folder.path().join(name)).unwrap().pixels
     };
-    let whole = draw("whole.png", "--bounds=0,40,20,60", "400x400");
+    let full = draw("whole.png", "--bounds=0,40,20,60", "400x400");
     let mut halves = draw("north.png", "--bounds=0,50,20,60", "400x200");
     halves.extend(draw("south.png", "--bounds=0,40,20,50", "400x200"));
-    assert!(whole.iter().any(|byte| *byte != 0));
-    assert!(whole == halves, "the halves differ from the whole");
+    assert!(full.iter().any(|byte| *byte != 0));
+    assert!(full == halves, "the halves differ from the full picture");
 }
 
 #[cfg(unix)]
 #[test]
-fn streams_and_links_are_written_to_as_they_are() {
+fn streams_and_symbolic_links_are_written_in_place() {
     let folder = folder();
     fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
     let args = ["render", "p.csv", "--size", "64", "-o"];
@@ -293,21 +293,21 @@ fn streams_and_links_are_written_to_as_they_are() {
     kiln(folder.path(), args.iter().chain(&["link.png"])).done();
     assert!(folder.path().join("link.png").is_symlink());
     kiln(folder.path(), args.iter().chain(&["/dev/full"])).failed(1, &["/dev/full", "No space left"]);
-    assert!(holds_only(&folder, &["link.png", "out.png", "p.csv"]));
+    assert!(contains_only(&folder, &["link.png", "out.png", "p.csv"]));
 }
 
 #[test]
-fn a_failed_run_leaves_the_old_picture() {
+fn a_failed_run_keeps_the_old_picture() {
     let folder = folder();
     fs::write(folder.path().join("out.png"), "the old picture").unwrap();
     fs::write(folder.path().join("p.csv"), "lon,lat\nx,y\n").unwrap();
     kiln(folder.path(), ["render", "p.csv", "-o", "out.png"]).failed(1, &["p.csv"]);
     assert_eq!(fs::read_to_string(folder.path().join("out.png")).unwrap(), "the old picture");
-    assert!(holds_only(&folder, &["out.png", "p.csv"]));
+    assert!(contains_only(&folder, &["out.png", "p.csv"]));
 }
 
 #[test]
-fn the_old_library_is_a_style() {
+fn the_classic_blend_renders_the_picture_of_the_old_library() {
     let folder = folder();
     // The case's points, as a CSV.
     let case = crate::classic::Case::read("nonsquare_tall_noarea");
@@ -323,13 +323,13 @@ fn the_old_library_is_a_style() {
     let expected = Picture::read(&crate::classic::path("nonsquare_tall_noarea.png")).unwrap();
     golden::assert_same(
         "classic/by-command",
-        &crate::classic_color::shown(expected),
-        &crate::classic_color::shown(drawn),
+        &crate::classic_color::clear_transparent(expected),
+        &crate::classic_color::clear_transparent(drawn),
     );
 }
 
 #[test]
-fn one_number_as_the_size_is_the_longer_side_exactly() {
+fn a_single_number_as_the_size_is_the_longer_side() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     std::fs::write(home.join("far.csv"), "lon,lat\n18.07,59.33\n-74,40.7\n151.2,-33.9\n0,51.5\n").unwrap();

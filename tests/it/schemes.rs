@@ -1,4 +1,4 @@
-//! Somebody looks for colors, and brings their own.
+//! Color schemes: the list, the preview, and schemes of files.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::golden::Picture;
 use crate::kiln::kiln;
 
 #[test]
-fn schemes_are_listed_and_drawn() {
+fn schemes_are_listed_and_previewed() {
     let folder = tempfile::tempdir().unwrap();
     let run = kiln(folder.path(), ["schemes"]);
     let listed = String::from_utf8(run.stdout).unwrap();
@@ -21,7 +21,7 @@ fn schemes_are_listed_and_drawn() {
 }
 
 #[test]
-fn a_file_dropped_into_the_folder_works() {
+fn a_scheme_file_in_the_schemes_folder_is_used() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("schemes")).unwrap();
     fs::write(folder.path().join("schemes/mine.txt"), "transparent\n#0000ff 50%\n#ff0000\n").unwrap();

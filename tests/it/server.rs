@@ -1,4 +1,4 @@
-//! A server started as a user starts it, and a client that says exactly what goes over the wire.
+//! Runs `kiln serve`, and sends requests over a plain socket.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A running `kiln serve` in a folder of its own; it is killed when this is dropped.
+/// A running `kiln serve` in a temporary folder, killed on drop.
 pub(crate) struct Server {
     child: Child,
     address: String,
@@ -18,7 +18,7 @@ pub(crate) struct Server {
     log: Arc<Mutex<String>>,
 }
 
-/// Starts a server in a folder, and answers where it listens. What it tells goes to `log`.
+/// Starts a server in a folder, and returns its process and address. Its standard error is appended to `log`.
 fn start(home: &Path, args: &[String], log: &Arc<Mutex<String>>) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
     for (name, _) in std::env::vars_os() {
@@ -44,14 +44,14 @@ fn start(home: &Path, args: &[String], log: &Arc<Mutex<String>>) -> (Child, Stri
         }
     };
     let log = Arc::clone(log);
-    // The log must be read, or the server waits for it.
+    // Standard error must be read, or the server blocks as soon as the pipe is full.
     std::thread::spawn(move || {
         lines.map_while(Result::ok).for_each(|line| log.lock().unwrap().extend([line.as_str(), "\n"]));
     });
     (child, address)
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -68,8 +68,8 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Asserts that this is a problem of `status` whose detail holds all of `words`.
-    pub(crate) fn refused(&self, status: u16, words: &[&str]) {
+    /// Asserts that the response is a problem document of `status` whose detail contains all of `words`.
+    pub(crate) fn rejected(&self, status: u16, words: &[&str]) {
         let text = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status, status, "{text}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{text}");
@@ -80,10 +80,11 @@ impl Reply {
         for word in words {
             assert!(detail.contains(word), "`{word}` is missing: {text}");
         }
-        // A client knows parameters and keys, and no flags of the command line.
+        // Details name request parameters and configuration keys, not flags of the command line.
         assert!(!detail.contains(" --") && !detail.contains("`--"), "{text}");
     }
 
+    /// Asserts the status.
     pub(crate) fn ok(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         self
@@ -91,12 +92,12 @@ impl Reply {
 }
 
 impl Server {
-    /// The bundled layers.
+    /// Starts a server with the bundled layers.
     pub(crate) fn start() -> Self {
         Self::with(&[], "")
     }
 
-    /// A server with more arguments, and `kiln.toml` in its folder.
+    /// Starts a server with additional arguments, and with `config` as `kiln.toml` in its folder.
     pub(crate) fn with(args: &[&str], config: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         if !config.is_empty() {
@@ -105,12 +106,12 @@ impl Server {
         Self::at(home, args)
     }
 
-    /// A server in a folder that holds something already.
+    /// Starts a server in a folder that contains files already.
     pub(crate) fn at(home: tempfile::TempDir, args: &[&str]) -> Self {
         Self::listening(home, "127.0.0.1:0", args)
     }
 
-    /// A server that listens where it is told to.
+    /// Starts a server that listens on `listen`.
     pub(crate) fn listening(home: tempfile::TempDir, listen: &str, args: &[&str]) -> Self {
         let args: Vec<String> = ["-l", listen].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
         let log = Arc::default();
@@ -118,7 +119,7 @@ impl Server {
         Self { child, address, home, args, log }
     }
 
-    /// Asks until the reply has the status.
+    /// Repeats a GET request until the response has the status.
     pub(crate) fn eventually(&self, path: &str, status: u16) -> Reply {
         let start = Instant::now();
         loop {
@@ -127,17 +128,17 @@ impl Server {
                 return reply;
             }
             let body = String::from_utf8_lossy(&reply.body);
-            assert!(start.elapsed() < PATIENCE, "{path} is never {status}: {body}\n{}", self.log());
+            assert!(start.elapsed() < TIMEOUT, "{path} is never {status}: {body}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// What the server has told so far.
+    /// The log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Kills the server, and starts another one in its folder.
+    /// Kills the server, and starts it again in the same folder.
     pub(crate) fn restart(&mut self) {
         self.kill();
         (self.child, self.address) = start(self.home.path(), &self.args, &self.log);
@@ -157,7 +158,7 @@ impl Server {
         self.home.path()
     }
 
-    /// The files in the folder of images.
+    /// The names of the files in the image folder.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.images())
             .unwrap()
@@ -173,7 +174,7 @@ impl Server {
         stream
     }
 
-    /// Host and port, as a client calls it.
+    /// The host and port of the server.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -191,12 +192,12 @@ impl Server {
         self.send("POST", path, &[form_type], form.as_bytes())
     }
 
-    /// A request of a client that calls the server `host`.
+    /// Sends a GET request with `host` as its Host header.
     pub(crate) fn get_from(&self, host: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.send_as(host, "GET", path, headers, b"")
     }
 
-    /// One request on a connection of its own.
+    /// Sends a request on a new connection.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         self.send_as(&self.address, method, path, headers, body)
     }
@@ -211,12 +212,12 @@ impl Server {
             head.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
         }
         stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
-        // A server may answer, and stop to read, before it has seen all of a body that is too long.
+        // A server may respond and stop reading before it has received all of a body that is too long.
         let _ = stream.write_all(body);
         receive(&mut stream)
     }
 
-    /// Asks the server to stop, and waits until it has; answers how it ended.
+    /// Sends SIGTERM to the server, waits for its end, and returns its exit code.
     #[cfg(unix)]
     pub(crate) fn stop(&mut self) -> Option<i32> {
         let id = self.child.id().to_string();
@@ -224,7 +225,7 @@ impl Server {
         self.wait()
     }
 
-    /// Waits for the end of the process.
+    /// Waits for the end of the process, and returns its exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
@@ -237,7 +238,7 @@ impl Server {
     }
 }
 
-/// Reads a reply to its end; one without a body is no mistake.
+/// Reads a response, with or without a body.
 pub(crate) fn receive(stream: &mut TcpStream) -> Reply {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -261,21 +262,21 @@ pub(crate) fn receive(stream: &mut TcpStream) -> Reply {
     Reply { status, headers, body }
 }
 
-/// So long a test waits for what is to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long tests wait for a condition.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Waits until `done` says so.
-pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+/// Waits until `condition` holds. `what` describes it in the message of a failure.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "never: {what}");
+    while !condition() {
+        assert!(start.elapsed() < TIMEOUT, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,11 +1,11 @@
-//! A newcomer opens the server's pages, and a program its contract.
+//! The server's pages, API description and metrics, and its URLs behind proxies.
 
 use std::collections::BTreeSet;
 
 use crate::server::Server;
 
 #[test]
-fn every_page_and_all_that_it_needs_is_there() {
+fn pages_and_their_assets_are_served() {
     let server = Server::start();
     for page in ["/", "/docs"] {
         let reply = server.get(page).ok(200);
@@ -32,7 +32,7 @@ fn every_page_and_all_that_it_needs_is_there() {
 }
 
 #[test]
-fn the_basemap_of_the_config_is_told_and_may_be_shown() {
+fn the_configured_basemap_is_listed_and_allowed_by_the_content_security_policy() {
     let config = "[page]\nbasemap = \"https://{s}.tiles.example/{z}/{x}/{y}.png\"\nattribution = \"Example Maps\"\n";
     let server = Server::with(&[], config);
     let page = &server.get("/catalog").ok(200).json()["page"];
@@ -47,7 +47,7 @@ fn the_basemap_of_the_config_is_told_and_may_be_shown() {
 }
 
 #[test]
-fn texts_are_packed_and_pictures_are_not() {
+fn texts_are_compressed_and_pictures_are_not() {
     let server = Server::start();
     let gzip = [("accept-encoding", "gzip, br")];
     let page = server.send("GET", "/assets/leaflet.js", &gzip, b"");
@@ -57,14 +57,14 @@ fn texts_are_packed_and_pictures_are_not() {
 }
 
 #[test]
-fn other_sites_may_ask_and_are_told_the_request_id() {
+fn cross_origin_requests_are_allowed_and_get_the_request_id() {
     let server = Server::start();
     let from = [("origin", "https://maps.example"), ("x-request-id", "my-own-id")];
     let reply = server.send("GET", "/catalog", &from, b"").ok(200);
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     assert_eq!(reply.header("x-request-id"), Some("my-own-id"));
-    let asks = [("origin", "https://maps.example"), ("access-control-request-method", "POST")];
-    let preflight = server.send("OPTIONS", "/overlays", &asks, b"").ok(200);
+    let preflight_headers = [("origin", "https://maps.example"), ("access-control-request-method", "POST")];
+    let preflight = server.send("OPTIONS", "/overlays", &preflight_headers, b"").ok(200);
     assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
     let narrow = Server::with(&[], "[server]\ncors_origins = [\"https://maps.example\"]\n");
     let other = narrow.send("GET", "/catalog", &[("origin", "https://other.example")], b"").ok(200);
@@ -72,11 +72,11 @@ fn other_sites_may_ask_and_are_told_the_request_id() {
 }
 
 #[test]
-fn the_contract_lists_what_is_answered() {
+fn every_path_of_the_openapi_document_is_routed() {
     let server = Server::start();
-    let contract = server.get("/openapi.json").ok(200).json();
-    assert!(contract["openapi"].as_str().unwrap().starts_with("3.1"));
-    for path in contract["paths"].as_object().unwrap().keys() {
+    let api = server.get("/openapi.json").ok(200).json();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    for path in api["paths"].as_object().unwrap().keys() {
         let path = path
             .replace("{layer}", "cities")
             .replace("{bounds}", "0,40,10,50")
@@ -85,23 +85,22 @@ fn the_contract_lists_what_is_answered() {
             .replace("{lon},{lat}", "18.07,59.33")
             .replace("{filename}", "1732158000-67e5504410b1426f9247bb680e5fe0c8.png");
         let reply = server.get(&path);
-        // Whatever comes back is one of what the contract says: nothing here is unknown to the router.
+        // Any documented status may be returned, but the router must know the path.
         assert!(reply.header("x-request-id").is_some(), "{path}");
         let text = String::from_utf8_lossy(&reply.body);
         assert!(!text.contains("unknown path"), "{path}: {text}");
     }
-    assert!(contract["paths"]["/overlays"]["post"]["responses"]["201"].is_object());
-    for operation in contract["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
-    {
+    assert!(api["paths"]["/overlays"]["post"]["responses"]["201"].is_object());
+    for operation in api["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values()) {
         assert!(operation.as_object().unwrap().values().all(|member| !member.is_null()), "{operation}");
     }
-    let zoom = contract["paths"]["/{layer}/{z}/{x}/{y}.png"]["get"]["parameters"].as_array().unwrap();
+    let zoom = api["paths"]["/{layer}/{z}/{x}/{y}.png"]["get"]["parameters"].as_array().unwrap();
     let zoom = zoom.iter().find(|parameter| parameter["name"] == "z").unwrap();
     assert_eq!(zoom["schema"]["maximum"], 24);
 }
 
 #[test]
-fn a_prefix_behind_a_proxy_is_in_every_url() {
+fn every_url_begins_with_the_configured_base() {
     let server = Server::with(&["--base-url", "https://maps.example/heat"], "");
     let overlay = server.post("/overlays", &serde_json::json!({"layer": "cities", "size": 64})).ok(201).json();
     assert!(overlay["url"].as_str().unwrap().starts_with("https://maps.example/heat/imgs/"));
@@ -109,7 +108,7 @@ fn a_prefix_behind_a_proxy_is_in_every_url() {
 }
 
 #[test]
-fn what_was_done_is_counted() {
+fn requests_and_renders_are_counted() {
     let server = Server::start();
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
     server.get("/cities/bbox/0,40,10,50/32x32.png").ok(200);
@@ -129,7 +128,7 @@ fn what_was_done_is_counted() {
 }
 
 #[test]
-fn a_trusted_proxy_gives_the_base_of_every_url() {
+fn every_url_begins_with_the_base_that_a_trusted_proxy_forwards() {
     let forwarded = [
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "maps.example"),
@@ -150,7 +149,7 @@ fn a_trusted_proxy_gives_the_base_of_every_url() {
     begins(&server.get_from("kiln:3000", "/cities", &rfc_7239).ok(200).json()["tiles"][0], "https://maps.example/");
     begins(&server.get_from("kiln:3000", "/cities", &[]).ok(200).json()["tiles"][0], "http://kiln:3000/");
 
-    // A picture that exists has the URL by which each client reaches the server.
+    // Each client gets the URL of the same picture relative to its own base.
     let overlay = serde_json::json!({"layer": "cities", "size": 64}).to_string();
     let post = |headers: &[(&str, &str)]| {
         let headers = [headers, &[("content-type", "application/json")]].concat();
@@ -158,24 +157,24 @@ fn a_trusted_proxy_gives_the_base_of_every_url() {
         assert_eq!(reply.header("location"), reply.json()["url"].as_str());
         reply.json()
     };
-    let (through, direct) = (post(&forwarded), post(&[]));
-    begins(&through["url"], &format!("{base}imgs/"));
-    begins(&through["legend"], &format!("{base}overlays/legend.png?"));
+    let (proxied, direct) = (post(&forwarded), post(&[]));
+    begins(&proxied["url"], &format!("{base}imgs/"));
+    begins(&proxied["legend"], &format!("{base}overlays/legend.png?"));
     begins(&direct["url"], "/imgs/");
-    assert_eq!(through["filename"], direct["filename"]);
+    assert_eq!(proxied["filename"], direct["filename"]);
     let query = serde_json::json!({"layer": "cities"}).to_string();
     let query = server.send("POST", "/queries", &forwarded, query.as_bytes()).ok(201);
     begins(&query.json()["tiles"][0], base);
     assert!(query.header("location").unwrap().starts_with(base));
     let token = [&forwarded[..], &[("authorization", "Bearer s3cret")]].concat();
     assert_eq!(server.send("PUT", "/some", &token, b"").ok(201).header("location"), Some(&*format!("{base}some")));
-    // The contract and the pages refer to themselves by relative URLs, which hold behind any prefix.
-    let contract = server.get_from("kiln:3000", "/openapi.json", &forwarded).ok(200).json();
-    assert_eq!(contract["servers"][0]["url"], ".");
+    // The OpenAPI document and the pages use relative URLs, which are valid behind any prefix.
+    let api = server.get_from("kiln:3000", "/openapi.json", &forwarded).ok(200).json();
+    assert_eq!(api["servers"][0]["url"], ".");
     assert_eq!(server.get_from("kiln:3000", "/docs/", &forwarded).header("location"), Some("../docs"));
 
-    let stranger = Server::with(&["--trusted-proxies", "192.0.2.0/24,private"], "");
-    begins(&stranger.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "http://kiln:3000/");
+    let untrusted = Server::with(&["--trusted-proxies", "192.0.2.0/24,private"], "");
+    begins(&untrusted.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "http://kiln:3000/");
     let fixed = Server::with(&["--trusted-proxies", "loopback", "--base-url", "https://own.example"], "");
     begins(&fixed.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "https://own.example/");
 }

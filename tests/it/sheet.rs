@@ -1,4 +1,4 @@
-//! What stands around a picture, and the small files beside it.
+//! The title, legend and attribution around a picture, and its KML and world files.
 
 use std::fs;
 use std::io::Cursor;
@@ -10,21 +10,21 @@ use crate::kiln::{data, kiln};
 const EUROPE: [&str; 6] = ["--weight", "population", "--bounds=-11,35,32,60", "--size", "400", "-q"];
 
 #[test]
-fn a_picture_on_a_sheet_is_the_picture_with_more_around_it() {
+fn a_sheet_contains_the_unchanged_picture() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let cities = data("cities.parquet");
     let render = |output: &str, more: &[&str]| {
         kiln(home, [&["render", cities.to_str().unwrap(), "-o", output][..], &EUROPE, more].concat())
     };
-    let decoded = |name: &str| Picture::decode(Cursor::new(fs::read(home.join(name)).unwrap())).unwrap();
+    let read_picture = |name: &str| Picture::decode(Cursor::new(fs::read(home.join(name)).unwrap())).unwrap();
     render("bare.png", &["--background", "black"]).done();
     render("print.png", &["--background", "black", "--print"]).done();
     render("full.png", &["--background", "black", "--title", "Cities", "--attribution", "GeoNames, CC BY"]).done();
-    let (bare, print, full) = (decoded("bare.png"), decoded("print.png"), decoded("full.png"));
+    let (bare, print, full) = (read_picture("bare.png"), read_picture("print.png"), read_picture("full.png"));
     assert_eq!((bare.width, print.width, full.width), (400, 432, 432));
     assert!(bare.height < print.height && print.height < full.height);
-    // The picture itself is there, pixel for pixel, and the corners of the sheet are white.
+    // The sheet contains the picture unchanged, and its corner is white.
     let row = |picture: &Picture, x: usize, y: usize| picture.pixels[4 * (y * picture.width + x)..][..1600].to_vec();
     for line in [0, 100, bare.height - 1] {
         assert!(row(&bare, 0, line) == row(&print, 16, 16 + line), "row {line}");
@@ -38,7 +38,7 @@ fn a_picture_on_a_sheet_is_the_picture_with_more_around_it() {
 }
 
 #[test]
-fn files_beside_a_picture_say_where_it_lies() {
+fn kml_and_world_files_have_the_bounds_of_the_picture() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let cities = data("cities.parquet");

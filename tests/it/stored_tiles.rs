@@ -1,4 +1,4 @@
-//! A stored layer is drawn as the points that it was made of.
+//! Pictures of a stored layer, compared with pictures of its points.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use crate::golden::Picture;
 use crate::kiln::kiln;
 use crate::server::Server;
 
-/// 256 steps of gray, so that steps of the palette can be counted.
+/// A palette of 256 grays, in which differences are counted in palette entries.
 const GRAY: &str = "gradient=black,white&background=%23000000&opacity=1&transparent_low=0&true_scale=40";
 
-/// The bundled cities, from a store.
+/// A server with the bundled cities as a stored layer.
 fn stored_cities() -> Server {
     let home = tempfile::tempdir().unwrap();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/cities.parquet");
@@ -23,21 +23,25 @@ fn picture(server: &Server, path: &str) -> Picture {
     Picture::decode(std::io::Cursor::new(&server.get(path).ok(200).body)).unwrap()
 }
 
-/// Asserts that pictures differ by two steps of the palette at most; but for a dot or two, 1 % of the picture: those of files
-/// round places to 1/256 of a pixel, so that a point next to an edge may be in the pixel beside that of the store.
+/// Asserts that at most 1 % of the pixels differ by more than two palette entries. Those are dots at pixel edges:
+/// pictures of files round positions to 1/256 of a pixel, so that a point may be in the adjacent pixel.
 fn assert_close(path: &str, one: &Picture, other: &Picture) {
     assert_eq!((one.width, one.height), (other.width, other.height));
-    let shown = one.pixels.chunks(4).filter(|pixel| pixel[0] > 0).count();
-    assert!(shown > 100, "{path} shows hardly anything: {shown} pixels");
-    let off = one.pixels.chunks(4).zip(other.pixels.chunks(4)).map(|(one, other)| one[0].abs_diff(other[0]));
-    let off: Vec<u8> = off.collect();
-    let [some, more] = [0, 2].map(|steps| off.iter().filter(|off| **off > steps).count());
-    println!("{path}: {some} pixels off, {more} of them by more than 2 steps, at most {:?}", off.iter().max());
-    assert!(more * 100 <= off.len(), "{path}: {more} pixels are off by more than 2 steps");
+    let visible = one.pixels.chunks(4).filter(|pixel| pixel[0] > 0).count();
+    assert!(visible > 100, "{path} shows hardly anything: {visible} pixels");
+    let differences = one.pixels.chunks(4).zip(other.pixels.chunks(4)).map(|(one, other)| one[0].abs_diff(other[0]));
+    let differences: Vec<u8> = differences.collect();
+    let [differing, far] =
+        [0, 2].map(|max_difference| differences.iter().filter(|difference| **difference > max_difference).count());
+    println!(
+        "{path}: {differing} pixels off, {far} of them by more than 2 steps, at most {:?}",
+        differences.iter().max()
+    );
+    assert!(far * 100 <= differences.len(), "{path}: {far} pixels are off by more than 2 steps");
 }
 
 #[test]
-fn tiles_of_a_store_are_those_of_its_points() {
+fn tiles_of_a_store_match_those_of_its_points() {
     let (stored, exact) = (stored_cities(), Server::start());
     for tile in ["0/0/0", "3/4/2", "5/16/10", "6/34/21", "10/529/354"] {
         for style in [
@@ -53,7 +57,7 @@ fn tiles_of_a_store_are_those_of_its_points() {
 }
 
 #[test]
-fn any_ground_of_a_store_is_drawn_as_its_points_are() {
+fn pictures_of_any_bounds_of_a_store_match_those_of_its_points() {
     let (stored, exact) = (stored_cities(), Server::start());
     for bounds in ["-11.3,35.1,31.7,60.2", "-170,-60,175,75", "170,-48,190,-30"] {
         for style in ["radius=8", "radius=20", "radius=12&projection=platecarree"] {
@@ -64,11 +68,11 @@ fn any_ground_of_a_store_is_drawn_as_its_points_are() {
 }
 
 #[test]
-fn tiles_of_a_store_meet_without_a_seam() {
+fn adjacent_tiles_of_a_store_have_no_seam() {
     let server = stored_cities();
     for (z, x, y) in [(0, 0, 0), (3, 4, 2), (3, 0, 3), (7, 66, 43)] {
         for style in ["radius=20&vmin=0&vmax=200", "radius=9&agg=mean"] {
-            // The same colors: one zoom further in, a tile of half the size has pixels as large.
+            // A tile of 512 px has the pixel size of the tiles one zoom deeper, and therefore the same colors.
             let large = picture(&server, &format!("/cities/{z}/{x}/{y}.png?size=512&{style}&{GRAY}"));
             for (column, row) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
                 let path = format!("/cities/{}/{}/{}.png?{style}&{GRAY}", z + 1, 2 * x + column, 2 * y + row);

@@ -1,11 +1,11 @@
-//! A slippy map asks for tiles.
+//! Tiles as a slippy map requests them.
 
 use std::path::Path;
 
 use crate::golden::{Picture, assert_same};
 use crate::server::{Reply, Server};
 
-/// A span and a scale of one's own, as pictures need that are to meet.
+/// A fixed span and true scale, without which adjacent pictures have different colors.
 const FIXED: &str = "vmin=0&vmax=0.5&true_scale=48&scheme=viridis&curve=sqrt";
 
 fn picture(reply: &Reply) -> Picture {
@@ -13,17 +13,17 @@ fn picture(reply: &Reply) -> Picture {
     Picture::decode(std::io::Cursor::new(&reply.body)).unwrap()
 }
 
-/// Latitude of the northern edge of a row of tiles, which are 2^z high.
+/// The latitude of the northern edge of a row of tiles at zoom `z`.
 fn edge_lat(row: i32, z: u32) -> f64 {
     (std::f64::consts::PI * (1.0 - 2.0 * f64::from(row) / f64::from(1 << z))).sinh().atan().to_degrees()
 }
 
-/// Longitude of the western edge of a column of tiles, in any copy of the world.
+/// The longitude of the western edge of a column of tiles, in any copy of the world.
 fn edge_lon(column: i32, z: u32) -> f64 {
     f64::from(column) / f64::from(1 << z) * 360.0 - 180.0
 }
 
-/// Two by two tiles put together; columns come around at the edge of the world.
+/// Two by two tiles in one picture. Columns wrap around at the antimeridian.
 fn mosaic(server: &Server, layer: &str, z: u32, [x, y]: [i32; 2], ending: &str) -> Picture {
     let tile = |x: i32, y: i32| {
         let x = x.rem_euclid(1 << z);
@@ -41,7 +41,7 @@ fn mosaic(server: &Server, layer: &str, z: u32, [x, y]: [i32; 2], ending: &str) 
 }
 
 #[test]
-fn four_tiles_are_one_picture_of_the_same_ground() {
+fn four_tiles_equal_a_picture_of_the_same_bounds() {
     let server = Server::start();
     for (case, layer, z, corner, style) in [
         ("europe", "cities", 4, [8, 4], "radius=12"),
@@ -63,22 +63,22 @@ fn four_tiles_are_one_picture_of_the_same_ground() {
         for dense in if case == "europe" { &["", "@2x", "@3x"][..] } else { &["", "@2x"] } {
             let tiles = mosaic(&server, layer, z, corner, &format!("{dense}.png?{style}&{fixed}"));
             let address = format!("/{layer}/bbox/{west},{south},{east},{north}/512x512{dense}.png?{style}&{fixed}");
-            let whole = picture(&server.get(&address).ok(200));
-            assert!(whole.pixels.chunks(4).any(|pixel| pixel[3] > 0), "{case}{dense} shows nothing");
-            assert_same(&format!("tiles/{case}{dense}"), &whole, &tiles);
+            let single = picture(&server.get(&address).ok(200));
+            assert!(single.pixels.chunks(4).any(|pixel| pixel[3] > 0), "{case}{dense} shows nothing");
+            assert_same(&format!("tiles/{case}{dense}"), &single, &tiles);
         }
     }
 }
 
 #[test]
-fn a_tile_of_512_is_four_of_the_zoom_below_it() {
+fn a_512_px_tile_equals_four_tiles_of_the_next_zoom() {
     let server = Server::start();
     for dense in ["", "@2x"] {
         let large = picture(&server.get(&format!("/cities/3/4/2{dense}.png?size=512&{FIXED}")).ok(200));
         let four = mosaic(&server, "cities", 4, [8, 4], &format!("{dense}.png?{FIXED}"));
         assert_same(&format!("tiles/512{dense}"), &four, &large);
     }
-    // As many pixels as with @2x, but with dots half as wide.
+    // As many pixels as an @2x tile, but dots half as wide.
     let large = picture(&server.get(&format!("/cities/3/4/2.png?size=512&{FIXED}")).ok(200));
     let dense = picture(&server.get(&format!("/cities/3/4/2@2x.png?{FIXED}")).ok(200));
     assert_eq!((large.width, dense.width), (512, 512));
@@ -86,20 +86,21 @@ fn a_tile_of_512_is_four_of_the_zoom_below_it() {
 }
 
 #[test]
-fn kilometers_and_densities_mean_the_same_in_all_tiles_of_a_layer() {
+fn all_tiles_of_a_layer_have_the_same_true_scale() {
     let server = Server::start();
-    // Without a latitude of true scale, all tiles take the layer's own.
+    // Without the parameter `true_scale`, all tiles use the latitude of the layer.
     let tiles = mosaic(&server, "cities", 5, [16, 9], ".png?radius=60km&vmin=0&vmax=500");
     let catalog = server.get("/catalog").ok(200).json();
     let bounds = &catalog["layers"][0]["bounds"];
     let y = |lat: &serde_json::Value| lat.as_f64().unwrap().to_radians().tan().asinh();
-    let middle = f64::midpoint(y(&bounds[0][0]), y(&bounds[1][0])).sinh().atan().to_degrees().round();
-    let named = mosaic(&server, "cities", 5, [16, 9], &format!(".png?radius=60km&vmin=0&vmax=500&true_scale={middle}"));
+    let center_lat = f64::midpoint(y(&bounds[0][0]), y(&bounds[1][0])).sinh().atan().to_degrees().round();
+    let named =
+        mosaic(&server, "cities", 5, [16, 9], &format!(".png?radius=60km&vmin=0&vmax=500&true_scale={center_lat}"));
     assert_same("tiles/true-scale", &named, &tiles);
 }
 
 #[test]
-fn tiles_are_cached_here_and_by_their_clients() {
+fn tiles_are_cached_by_the_server_and_by_clients() {
     let server = Server::start();
     let path = "/cities/4/8/5.png?scheme=fire";
     let first = server.get(path).ok(200);
@@ -107,16 +108,16 @@ fn tiles_are_cached_here_and_by_their_clients() {
     let tag = first.header("etag").unwrap();
     let again = server.get(path).ok(200);
     assert_eq!((&again.body, again.header("etag")), (&first.body, Some(tag)));
-    let had = server.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
-    assert_eq!((had.body.len(), had.header("etag")), (0, Some(tag)));
+    let not_modified = server.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
+    assert_eq!((not_modified.body.len(), not_modified.header("etag")), (0, Some(tag)));
     let head = server.send("HEAD", path, &[], b"").ok(200);
     assert_eq!(head.header("content-length"), Some(first.body.len().to_string().as_str()));
     assert!(head.body.is_empty());
-    let counted = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
-    assert!(counted.contains("kiln_cache_requests_total{outcome=\"Miss\"} 1\n"), "{counted}");
-    assert!(counted.contains("route=\"/{layer}/{z}/{x}/{y}\",method=\"GET\",status=\"200\"} 2\n"), "{counted}");
-    // Another style, tile, size or ratio is another picture. What is not drawn yet is known to be had, too.
-    let mut tags = vec![tag.to_owned()];
+    let metrics = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
+    assert!(metrics.contains("kiln_cache_requests_total{outcome=\"Miss\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("route=\"/{layer}/{z}/{x}/{y}\",method=\"GET\",status=\"200\"} 2\n"), "{metrics}");
+    // Each style, tile, size and pixel ratio has its own ETag.
+    let mut etags = vec![tag.to_owned()];
     for path in [
         "/cities/4/8/5.png?scheme=omg",
         "/cities/4/8/6.png?scheme=fire",
@@ -125,17 +126,18 @@ fn tiles_are_cached_here_and_by_their_clients() {
         "/earthquakes/4/8/5.png?scheme=fire",
     ] {
         server.send("GET", path, &[("if-none-match", tag)], b"").ok(200);
-        tags.push(server.get(path).ok(200).header("etag").unwrap().to_owned());
+        etags.push(server.get(path).ok(200).header("etag").unwrap().to_owned());
     }
-    tags.sort();
-    tags.dedup();
-    assert_eq!(tags.len(), 6);
+    etags.sort();
+    etags.dedup();
+    assert_eq!(etags.len(), 6);
+    // ETags are compared before a tile is rendered.
     let restarted = Server::start();
     restarted.send("GET", path, &[("if-none-match", tag)], b"").ok(304);
 }
 
 #[test]
-fn what_names_the_version_may_be_kept_forever() {
+fn tiles_with_the_version_in_their_url_are_immutable() {
     let server = Server::start();
     let catalog = server.get("/catalog").ok(200).json();
     let version = catalog["layers"][0]["version"].as_str().unwrap();
@@ -148,14 +150,15 @@ fn what_names_the_version_may_be_kept_forever() {
         assert_eq!((&reply.body, reply.header("etag")), (&named.body, named.header("etag")));
     }
     let tag = named.header("etag").unwrap();
-    let had = server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
-    assert!(had.header("cache-control").unwrap().contains("immutable"));
-    // Pictures of any bounds know no such parameter.
-    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).refused(400, &["v: there is no such"]);
+    let not_modified =
+        server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
+    assert!(not_modified.header("cache-control").unwrap().contains("immutable"));
+    // The bbox route has no such parameter.
+    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).rejected(400, &["v: there is no such"]);
 }
 
 #[test]
-fn an_empty_tile_is_a_picture_nothing_or_missing() {
+fn an_empty_tile_is_a_picture_or_status_204_or_404() {
     // In the middle of the South Pacific.
     let path = "/cities/6/8/44.png";
     let with = |status: &str| Server::with(&[], &format!("[server]\nempty_tile = {status}\n"));
@@ -172,12 +175,12 @@ fn an_empty_tile_is_a_picture_nothing_or_missing() {
         assert_eq!((reply.body.len(), reply.header("content-type")), (0, None));
         assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
         let reply = missing.get(path);
-        reply.refused(404, &["tile is empty"]);
+        reply.rejected(404, &["tile is empty"]);
         assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
     }
     for server in [nothing, missing] {
         server.get("/cities/6/33/21.png").ok(200);
-        // A background is something to see, and a picture that is not a tile is always one.
+        // A tile with a background is never empty, and a bbox picture is always returned.
         picture(&server.get(&format!("{path}?background=white")).ok(200));
         picture(&server.get("/cities/bbox/-130,-56,-129,-55/32x32.png").ok(200));
         let classic = server.get(&format!("{path}?blend=classic"));
@@ -191,21 +194,21 @@ fn tiles_can_be_filtered() {
     let rows = "lon,lat,weight,kind,time\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01\n";
     std::fs::write(home.path().join("stops.csv"), rows).unwrap();
     let server = Server::at(home, &["stops.csv"]);
-    let drawn = |query: &str| server.get(&format!("/stops/8/140/75.png?vmin=0&vmax=1&{query}")).ok(200).body;
-    let (all, bus, tram) = (drawn(""), drawn("category=bus"), drawn("category=tram"));
+    let rendered = |query: &str| server.get(&format!("/stops/8/140/75.png?vmin=0&vmax=1&{query}")).ok(200).body;
+    let (all, bus, tram) = (rendered(""), rendered("category=bus"), rendered("category=tram"));
     assert!(all != bus && all != tram && bus != tram);
-    assert_eq!((drawn("start=2024-01-15"), drawn("category=bus,tram")), (tram, all));
-    server.get("/stops/8/140/75.png?category=bus&start=soon").refused(400, &["start"]);
+    assert_eq!((rendered("start=2024-01-15"), rendered("category=bus,tram")), (tram, all));
+    server.get("/stops/8/140/75.png?category=bus&start=soon").rejected(400, &["start"]);
 }
 
 #[test]
-fn what_is_no_tile_is_refused_with_what_would_be() {
+fn invalid_tile_requests_are_rejected_with_the_accepted_values() {
     let plan = tempfile::tempdir().unwrap();
     std::fs::write(plan.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
     let config = "[layers.desks]\ninput = \"desks.csv\"\nprojection = \"plane\"\n";
     std::fs::write(plan.path().join("kiln.toml"), config).unwrap();
-    let planes = Server::at(plan, &[]);
-    planes.get("/desks/0/0/0.png").refused(400, &["on the globe", "plane", "bbox"]);
+    let plane_server = Server::at(plan, &[]);
+    plane_server.get("/desks/0/0/0.png").rejected(400, &["on the globe", "plane", "bbox"]);
 
     let server = Server::start();
     for (path, status, words) in [
@@ -234,18 +237,18 @@ fn what_is_no_tile_is_refused_with_what_would_be() {
         ("/cities/4/8/5.png?start=2024&end=2023", 400, &["start", "before end"]),
         ("/cities/4/8/5.png?category=bus", 400, &["category", "no category column"]),
     ] {
-        server.get(path).refused(status, words);
+        server.get(path).rejected(status, words);
         let same = server.send("GET", path, &[("if-none-match", "*")], b"");
         assert!(same.status == status || path.ends_with("category=bus"), "{path}: {same:?}");
     }
     let narrow = Server::with(&[], "[limits]\npixels = 100000\n");
     narrow.get("/cities/4/8/5.png").ok(200);
-    narrow.get("/cities/4/8/5@2x.png").refused(400, &["size:", "limits.pixels"]);
-    server.send("DELETE", "/cities/4/8/5.png", &[], b"").refused(405, &["Allow"]);
+    narrow.get("/cities/4/8/5@2x.png").rejected(400, &["size:", "limits.pixels"]);
+    server.send("DELETE", "/cities/4/8/5.png", &[], b"").rejected(405, &["Allow"]);
 }
 
 #[test]
-fn tags_outlive_the_server_unless_the_colors_change() {
+fn etags_survive_a_restart_unless_the_colors_change() {
     let home = tempfile::tempdir().unwrap();
     let rows = "lon,lat,weight,category\n18.07,59.33,2,bus\n17.64,59.86,1,tram\n";
     std::fs::write(home.path().join("trips.csv"), rows).unwrap();
@@ -266,20 +269,20 @@ fn tags_outlive_the_server_unless_the_colors_change() {
         ("GET", "/trips/points?format=heat&category=bus,tram", ""),
         ("GET", "/assets/land.json", ""),
     ];
-    let tags = |server: &Server, requests: &[(&str, &str, &str)]| -> Vec<String> {
+    let etags = |server: &Server, requests: &[(&str, &str, &str)]| -> Vec<String> {
         let tag = |(method, path, body): &(&str, &str, &str)| {
             let reply = server.send(method, path, &[("content-type", "application/json")], body.as_bytes()).ok(200);
             reply.header("etag").unwrap().to_owned()
         };
         requests.iter().map(tag).collect()
     };
-    let before = (tags(&server, &colored), tags(&server, &plain));
+    let before = (etags(&server, &colored), etags(&server, &plain));
     server.restart();
-    assert_eq!((tags(&server, &colored), tags(&server, &plain)), before);
+    assert_eq!((etags(&server, &colored), etags(&server, &plain)), before);
     scheme(server.folder(), "black\nred\n");
     server.restart();
-    assert_eq!(tags(&server, &plain), before.1);
-    for (now, before) in tags(&server, &colored).iter().zip(&before.0) {
+    assert_eq!(etags(&server, &plain), before.1);
+    for (now, before) in etags(&server, &colored).iter().zip(&before.0) {
         assert_ne!(now, before);
     }
 }

@@ -1,52 +1,52 @@
-// The map page: shows a layer by its tiles, or by one picture of what is on screen. A click asks for the value there.
+// The map page: shows a layer as tiles or as one picture of the view. A click shows the value.
 
 const DEFAULTS = { scheme: 'heat', radius: 12, opacity: 80, curve: 'linear' };
-const FADE = 0.2; // share of an opaque scheme's colors over which the picture fades in
+const FADE = 0.2; // fraction of an opaque scheme's colors over which the picture fades in
 const PADDING = 0.1; // of the view, on each side, so that a short drag shows no edge
 const MAX_PIXELS = 2048; // of a picture's side
-const MAX_RATIO = 2; // picture pixels per CSS pixel
+const MAX_RATIO = 2; // device pixels per CSS pixel
 const DEBOUNCE_MS = 120;
-const FIRST_ZOOM = { least: 2, most: 12 };
+const FIRST_ZOOM = { min: 2, max: 12 };
 const WORLD = [[-60, -180], [75, 180]];
 
 const byId = (id) => document.getElementById(id);
 const controls = Object.fromEntries(['layer', 'mode', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
 const number = (value) => value.toLocaleString('en');
 const points = (count) => `${number(count)} ${count === 1 ? 'point' : 'points'}`;
-const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+const clamp = (value, min, max) => Math.min(Math.max(value, min), max);
 const round = (value, digits) => Number(value.toFixed(digits));
 
-const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-const map = L.map('map', { worldCopyJump: true, minZoom: 1, maxZoom: 18, zoomAnimation: !still, inertia: !still });
+const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
+const map = L.map('map', { worldCopyJump: true, minZoom: 1, maxZoom: 18, zoomAnimation: !reducedMotion, inertia: !reducedMotion });
 map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
 
 let catalog = { layers: [], schemes: [] };
 let attribution = null; // of the layer, as HTML
-let underWay = null; // AbortController of the request that is being answered
-let shown = null; // the tiles or the overlay on the map
-let legendOfTiles = null; // the picture of their legend at a zoom
-let stale = []; // what it replaces, until it is there
+let pending = null; // AbortController of the pending request
+let current = null; // the tiles or the overlay on the map
+let legendOfTiles = null; // loads the legend of the tiles at a zoom
+let stale = []; // the layers that `current` replaces once it has loaded
 
-// --------------------------------------------------------------------------------------------------- asking the server
+// --------------------------------------------------------------------------------------------------- requests
 
-/** The answer to a request as JSON. A problem (RFC 9457) becomes an error with its detail. */
-async function ask(url, options) {
-  const answer = await fetch(url, options).catch((error) => {
+/** Sends a request and returns its JSON. A problem (RFC 9457) is thrown as an error with its detail. */
+async function fetchJson(url, options) {
+  const response = await fetch(url, options).catch((error) => {
     throw error.name === 'AbortError' ? error : new Error('The server cannot be reached.');
   });
-  const type = answer.headers.get('content-type') ?? '';
-  if (answer.ok) return answer.json();
-  const problem = type.startsWith('application/problem+json') ? await answer.json() : {};
-  const title = problem.title ?? `The server answered ${answer.status} ${answer.statusText}`.trim();
+  const type = response.headers.get('content-type') ?? '';
+  if (response.ok) return response.json();
+  const problem = type.startsWith('application/problem+json') ? await response.json() : {};
+  const title = problem.title ?? `The server returned status ${response.status} ${response.statusText}`.trim();
   throw new Error(problem.detail ?? title);
 }
 
-/** The ground and the size of the picture for the current view; null where the view shows no ground. */
+/** The bounds and the size of a picture of the view. Null if the view is outside the world. */
 function frame() {
   const view = map.getPixelBounds();
-  const world = map.options.crs.scale(map.getZoom()); // pixels around the globe
+  const world = map.options.crs.scale(map.getZoom()); // width of the world in pixels
   const pad = view.getSize().multiplyBy(PADDING);
-  const width = Math.round(Math.min(view.getSize().x + 2 * pad.x, world)); // never more than once around
+  const width = Math.round(Math.min(view.getSize().x + 2 * pad.x, world)); // at max one world
   const left = Math.round((view.min.x + view.max.x - width) / 2);
   const top = Math.round(clamp(view.min.y - pad.y, 0, world));
   const bottom = Math.round(clamp(view.max.y + pad.y, 0, world));
@@ -63,10 +63,10 @@ function frame() {
   return { bounds: [[south, west], [north, east]], size: [pixels(width), pixels(bottom - top)], scale };
 }
 
-/** Whether the scheme itself turns transparent where there is little; the others would end in a hard edge. */
+/** Whether a scheme is transparent at its low end. The others would show a hard edge there. */
 const fadesIn = () => catalog.schemes.find(({ name }) => name === controls.scheme.value)?.family === 'Overlay';
 
-/** How the layer is to be drawn, with the radius in pixels of the screen. */
+/** The style, with the radius in CSS pixels. */
 const style = () => ({
   scheme: controls.scheme.value,
   radius: controls.radius.valueAsNumber,
@@ -75,7 +75,7 @@ const style = () => ({
   curve: controls.curve.value,
 });
 
-/** The request for the picture of what is on screen. Its radius is in pixels of the picture, not of the screen. */
+/** The request for a picture of the view. Its radius is in pixels of the picture, not in CSS pixels. */
 function overlayRequest({ bounds, size, scale }) {
   const radius = round(controls.radius.valueAsNumber * scale, 2);
   return { layer: controls.layer.value, bounds, size, projection: 'mercator', ...style(), radius };
@@ -87,70 +87,70 @@ const post = (request) => ({
   body: JSON.stringify(request),
 });
 
-/** Whether the layer is shown by its tiles. */
+/** Whether the layer is current as tiles. */
 const tiled = () => controls.mode.value === 'tiles';
 
-/** Asks for what is to be shown and shows it; a request that is still under way is dropped. */
+/** Requests and shows the current view. Cancels the pending request. */
 async function refresh() {
-  underWay?.abort();
-  underWay = new AbortController();
-  const { signal } = underWay;
-  const ground = controls.layer.value ? frame() : null;
-  byId('map').setAttribute('aria-busy', String(ground !== null));
-  if (!ground) return;
+  pending?.abort();
+  pending = new AbortController();
+  const { signal } = pending;
+  const area = controls.layer.value ? frame() : null;
+  byId('map').setAttribute('aria-busy', String(area !== null));
+  if (!area) return;
   try {
-    await (tiled() ? refreshTiles(signal) : refreshOverlay(ground, signal));
+    await (tiled() ? refreshTiles(signal) : refreshOverlay(area, signal));
   } catch (error) {
     if (signal.aborted) return;
-    clear(); // an old picture would be taken for what was asked for now
-    say(error.message, true);
+    clear(); // an old picture would be mistaken for the requested one
+    showStatus(error.message, true);
   }
   byId('map').setAttribute('aria-busy', 'false');
 }
 
-/** Shows the picture of what is on screen. */
-async function refreshOverlay(ground, signal) {
-  const request = overlayRequest(ground);
+/** Shows one picture of the view. */
+async function refreshOverlay(area, signal) {
+  const request = overlayRequest(area);
   const began = performance.now();
-  const reply = await ask('overlays', { ...post(request), signal });
+  const reply = await fetchJson('overlays', { ...post(request), signal });
   const took = performance.now() - began;
   const [picture, legend] = await Promise.all([load(reply.url), loadLegend(reply.legend)]);
   if (signal.aborted) return;
   show(L.imageOverlay(picture, turned(reply.bounds), { className: 'heat', alt: '' }), legend, overlaySnippet(request));
-  say(`${points(reply.points_drawn)} drawn in ${number(Math.round(took))} ms`);
+  showStatus(`${points(reply.points_drawn)} drawn in ${number(Math.round(took))} ms`);
 }
 
-/** Shows the tiles that the layer's TileJSON tells of. */
+/** Shows the tiles of the layer's TileJSON. */
 async function refreshTiles(signal) {
   const name = controls.layer.value;
   const address = `${name}?${new URLSearchParams(style())}`;
-  const told = await ask(address, { signal });
-  const here = (url) => url.slice(url.lastIndexOf(`/${name}/`) + 1); // however this page itself was reached
-  legendOfTiles = (zoom) => loadLegend(`${here(told.legend)}&zoom=${Math.min(zoom, told.maxzoom)}`);
+  const tilejson = await fetchJson(address, { signal });
+  const here = (url) => url.slice(url.lastIndexOf(`/${name}/`) + 1); // relative to this page's own URL
+  legendOfTiles = (zoom) => loadLegend(`${here(tilejson.legend)}&zoom=${Math.min(zoom, tilejson.maxzoom)}`);
   const legend = await legendOfTiles(map.getZoom());
   if (signal.aborted) return;
-  const url = here(told.tiles[0]).replace('{y}.png', '{y}{r}.png');
-  const tiles = L.tileLayer(url, { maxNativeZoom: told.maxzoom, className: 'heat' });
-  tiles.on('tileerror', () => say('Some tiles cannot be loaded.', true));
+  const url = here(tilejson.tiles[0]).replace('{y}.png', '{y}{r}.png');
+  const tiles = L.tileLayer(url, { maxNativeZoom: tilejson.maxzoom, className: 'heat' });
+  tiles.on('tileerror', () => showStatus('Some tiles failed to load.', true));
   show(tiles, legend, tilesSnippet(address));
-  say(points(told.kiln.points));
+  showStatus(points(tilejson.kiln.points));
 }
 
-/** Shows the legend of the tiles of the new zoom, whose colors mean other values. */
+/** Shows the legend of the new zoom, whose color scale differs. */
 async function refreshLegend() {
-  const [asked, zoom] = [legendOfTiles, map.getZoom()];
-  if (!tiled() || !asked) return;
-  const legend = await asked(zoom);
-  if (legend && asked === legendOfTiles && zoom === map.getZoom() && shown) byId('legend').replaceChildren(legend);
+  const [requested, zoom] = [legendOfTiles, map.getZoom()];
+  if (!tiled() || !requested) return;
+  const legend = await requested(zoom);
+  if (legend && requested === legendOfTiles && zoom === map.getZoom() && current) byId('legend').replaceChildren(legend);
 }
 
-/** Tells the value at a place in a popup. */
-async function tellValue({ latlng }) {
+/** Shows the value at a location in a popup. */
+async function showValue({ latlng }) {
   const name = controls.layer.value;
   const { lat, lng } = latlng.wrap();
   if (!name || Math.abs(lat) > 85) return;
-  const asked = new URLSearchParams({ z: map.getZoom(), ...style() });
-  const text = await ask(`${name}/point/${round(lng, 7)},${round(lat, 7)}?${asked}`).then(
+  const requested = new URLSearchParams({ z: map.getZoom(), ...style() });
+  const text = await fetchJson(`${name}/point/${round(lng, 7)},${round(lat, 7)}?${requested}`).then(
     ({ value, unit, percentile, points: near, radius_m: radius }) => {
       const reach = radius < 1000 ? `${Number(radius.toPrecision(3))} m` : `${number(Number((radius / 1000).toPrecision(3)))} km`;
       const amount = value === null ? 'No value' : `${Number(value.toPrecision(4))} ${unit}`;
@@ -165,7 +165,7 @@ async function tellValue({ latlng }) {
   L.popup().setLatLng(latlng).setContent(content).openOn(map);
 }
 
-/** A function that calls `then` once no more calls have come for a while. */
+/** Returns a function that calls `then` after a pause in its calls. */
 function debounced(then) {
   let timer;
   return () => {
@@ -174,29 +174,29 @@ function debounced(then) {
   };
 }
 
-// ----------------------------------------------------------------------------------------------------- showing answers
+// ----------------------------------------------------------------------------------------------------- responses
 
-/** The picture at `url`, loaded and decoded, so that it is painted the moment it enters the map. */
+/** Loads and decodes a picture, so that it is painted as soon as it is added to the map. */
 async function load(url) {
   const picture = new Image();
   picture.src = url;
   await picture.decode().catch(() => {
-    throw new Error(`The picture ${url} cannot be loaded.`);
+    throw new Error(`The picture ${url} failed to load.`);
   });
   return picture;
 }
 
-/** The legend's picture; null if there is none, as the map is worth showing without it. */
+/** Loads the picture of a legend. Returns null if that fails: the map stays usable without it. */
 async function loadLegend(url) {
   const legend = url ? await load(url).catch(() => null) : null;
-  if (legend) legend.alt = 'Legend: which color stands for which value';
+  if (legend) legend.alt = 'Legend of the color scale';
   return legend;
 }
 
-/** Lays tiles or a loaded picture on the map and takes the old ones away: tiles once the new ones are there. */
+/** Adds tiles or a loaded picture to the map and removes the old layers: tiles after the new ones have loaded. */
 function show(next, legend, snippet) {
-  if (shown) stale.push(shown);
-  shown = next;
+  if (current) stale.push(current);
+  current = next;
   if (tiled()) next.once('load', removeStale);
   next.addTo(map);
   if (!tiled()) removeStale();
@@ -212,49 +212,49 @@ function removeStale() {
 }
 
 function clear() {
-  shown?.remove();
-  shown = null;
+  current?.remove();
+  current = null;
   removeStale();
   byId('leaflet').hidden = true;
   byId('legend').replaceChildren();
 }
 
-/** Bounds, moved by whole turns of the globe to the copy of the world that is on screen. */
+/** Moves bounds by multiples of 360° to the copy of the world in view. */
 function turned([[south, west], [north, east]]) {
   const width = east > west ? east - west : east - west + 360; // east < west: across the antimeridian
   const turns = Math.round((map.getCenter().lng - (west + width / 2)) / 360);
   return [[south, west + turns * 360], [north, west + turns * 360 + width]];
 }
 
-function say(text, wrong = false) {
+function showStatus(text, isError = false) {
   byId('status').textContent = text;
-  byId('status').classList.toggle('error', wrong);
+  byId('status').classList.toggle('error', isError);
 }
 
-/** Where the server is. */
+/** The base URL of the server. */
 const server = () => new URL('.', document.baseURI).href;
 
-/** Lines that put the layer's tiles on anybody's Leaflet map. */
+/** Code that adds the layer's tiles to a Leaflet map. */
 function tilesSnippet(address) {
   return [
-    `const told = await (await fetch('${server()}${address}')).json();`,
-    'const { maxzoom: maxNativeZoom, attribution } = told;',
-    'L.tileLayer(told.tiles[0], { maxNativeZoom, attribution }).addTo(map);',
+    `const tilejson = await (await fetch('${server()}${address}')).json();`,
+    'const { maxzoom: maxNativeZoom, attribution } = tilejson;',
+    'L.tileLayer(tilejson.tiles[0], { maxNativeZoom, attribution }).addTo(map);',
   ].join('\n');
 }
 
-/** Five lines that put the picture of what is on screen on anybody's Leaflet map. */
+/** Code that adds a picture of the view to a Leaflet map. */
 function overlaySnippet(request) {
   return [
     `const server = '${server()}', headers = { 'Content-Type': 'application/json' };`,
     `const body = JSON.stringify(${JSON.stringify(request)});`,
-    "const answer = await fetch(server + 'overlays', { method: 'POST', headers, body });",
-    'const overlay = await answer.json();',
+    "const response = await fetch(server + 'overlays', { method: 'POST', headers, body });",
+    'const overlay = await response.json();',
     'L.imageOverlay(new URL(overlay.url, server).href, overlay.bounds).addTo(map);',
   ].join('\n');
 }
 
-/** Copies the lines; where the browser allows no copying (plain HTTP), selects them for Ctrl+C. */
+/** Copies the snippet. Without clipboard access (plain HTTP), selects it for Ctrl+C. */
 async function copySnippet() {
   const done = (text) => {
     byId('copy').textContent = text;
@@ -298,24 +298,24 @@ function fillSchemes() {
   controls.scheme.replaceChildren(...groups.values());
 }
 
-/** Sets a control; what it cannot take (from a hash typed by hand) leaves it as it is. */
+/** Sets a control. Ignores invalid values, such as those of a hash typed by hand. */
 function set(name, value) {
   const control = controls[name];
   if (value === null || value === '') return;
   if (control.tagName !== 'SELECT') {
-    if (Number.isFinite(Number(value))) control.value = value; // a slider keeps to its own ends
+    if (Number.isFinite(Number(value))) control.value = value; // a slider clamps to its range
   } else if ([...control.options].some((each) => each.value === value)) {
     control.value = value;
   }
 }
 
-function tellValues() {
+function updateOutputs() {
   byId('radius-value').textContent = `${controls.radius.value} px`;
   byId('opacity-value').textContent = `${controls.opacity.value} %`;
 }
 
-/** Tells of the chosen layer: how many points, their weight, and whose they are. */
-function tellLayer() {
+/** Shows the number of points, the weight and the attribution of the selected layer. */
+function describeLayer() {
   const chosen = layer();
   const weight = chosen?.weight ? `, weighted by ${chosen.weight}` : '';
   byId('about').textContent = chosen ? `${points(chosen.points)}${weight}` : '';
@@ -324,39 +324,39 @@ function tellLayer() {
   if (attribution) map.attributionControl.addAttribution(attribution);
 }
 
-/** Text as HTML: Leaflet's attribution knows nothing else. */
+/** Escapes text for HTML, the only format of Leaflet's attribution. */
 function escaped(text) {
   const element = document.createElement('span');
   element.textContent = text;
   return element.innerHTML;
 }
 
-/** Shows all of the layer, but never more than the world at zoom 2. */
+/** Fits the map to the bounds of the layer, at zoom 2 or higher. */
 function fit(bounds) {
   const box = L.latLngBounds(bounds ?? WORLD);
-  const zoom = clamp(map.getBoundsZoom(box.pad(0.05)), FIRST_ZOOM.least, FIRST_ZOOM.most);
+  const zoom = clamp(map.getBoundsZoom(box.pad(0.05)), FIRST_ZOOM.min, FIRST_ZOOM.max);
   const [low, high] = [map.project(box.getSouthWest(), zoom), map.project(box.getNorthEast(), zoom)];
   map.setView(map.unproject(low.add(high).divideBy(2), zoom), zoom, { animate: false });
 }
 
-/** Takes over how the layer is drawn unless somebody says otherwise. */
-function takeStyle() {
+/** Applies the default style of the layer. */
+function applyLayerStyle() {
   const style = layer()?.style ?? {};
   const radius = /^([0-9.]+)(px)?$/.exec(style.radius ?? '');
-  const usual = { scheme: style.scheme, curve: style.curve, radius: radius?.[1] };
-  usual.opacity = style.opacity === undefined ? undefined : String(Math.round(Number(style.opacity) * 100));
-  for (const [name, value] of Object.entries(DEFAULTS)) set(name, String(usual[name] ?? value));
+  const own = { scheme: style.scheme, curve: style.curve, radius: radius?.[1] };
+  own.opacity = style.opacity === undefined ? undefined : String(Math.round(Number(style.opacity) * 100));
+  for (const [name, value] of Object.entries(DEFAULTS)) set(name, String(own[name] ?? value));
 }
 
 function chooseLayer() {
-  takeStyle();
-  tellValues();
-  tellLayer();
+  applyLayerStyle();
+  updateOutputs();
+  describeLayer();
   const bounds = layer()?.bounds;
   if (bounds && !map.getBounds().intersects(bounds)) fit(bounds);
 }
 
-// -------------------------------------------------------------------------------------- what is on screen, in the hash
+// -------------------------------------------------------------------------------------- the state in the hash
 
 function writeHash() {
   const { lat, lng } = map.getCenter().wrap();
@@ -373,16 +373,16 @@ function writeHash() {
   history.replaceState(null, '', `#${new URLSearchParams(state).toString().replaceAll('%2F', '/')}`);
 }
 
-/** Takes over what the hash says. Answers whether it named a place. */
+/** Applies the hash. Returns whether it has a map position. */
 function readHash() {
   const state = new URLSearchParams(location.hash.slice(1));
   if (state.has('layer')) {
     set('layer', state.get('layer'));
-    takeStyle();
+    applyLayerStyle();
   }
   for (const name of Object.keys(controls)) set(name, state.get(name));
-  tellValues();
-  tellLayer();
+  updateOutputs();
+  describeLayer();
   const place = (state.get('at') ?? '').split('/').map(Number);
   if (place.length !== 3 || !place.every(Number.isFinite)) return false;
   const [zoom, lat, lng] = place;
@@ -392,7 +392,7 @@ function readHash() {
 
 // ------------------------------------------------------------------------------------------------------------ the land
 
-/** The rings of a TopoJSON polygon as [lng, lat], without jumps: where one crosses ±180°, it goes on beyond. */
+/** The rings of a TopoJSON polygon as [lng, lat], unwrapped: longitudes continue beyond ±180°. */
 function ringsOf(polygon, arcs) {
   return polygon.map((ring) => {
     const points = [];
@@ -409,22 +409,22 @@ function ringsOf(polygon, arcs) {
   });
 }
 
-/** The polygons of a TopoJSON topology: delta-encoded integers to degrees, arcs to rings. */
+/** Decodes the polygons of a TopoJSON topology: delta-encoded integers to degrees, arcs to rings. */
 function polygonsOf({ arcs, transform: { scale, translate }, objects }) {
-  const places = arcs.map((arc) => {
+  const points = arcs.map((arc) => {
     let [x, y] = [0, 0];
     return arc.map(([dx, dy]) => [(x += dx) * scale[0] + translate[0], (y += dy) * scale[1] + translate[1]]);
   });
-  return objects.land.geometries.flatMap((land) => land.arcs.map((polygon) => ringsOf(polygon, places)));
+  return objects.land.geometries.flatMap((land) => land.arcs.map((polygon) => ringsOf(polygon, points)));
 }
 
-/** A ring to fill: one around a pole (Antarctica) ends a whole turn away from its start, and closes along the pole. */
+/** Closes a ring around the pole (Antarctica), whose end is 360° from its start, along the pole. */
 function filled(ring) {
   const [first, last] = [ring[0], ring.at(-1)];
   return Math.abs(first[0] - last[0]) < 180 ? ring : [...ring, [last[0], -90], [first[0], -90]];
 }
 
-/** A ring's coast: all but the cuts that run along the antimeridian. */
+/** Returns the coastline of a ring: its edges apart from those along the antimeridian. */
 function coast(ring) {
   const isCut = ([lng]) => Math.abs(lng % 360) > 179.999 && Math.abs(lng % 360) < 180.001;
   const lines = [[ring[0]]];
@@ -435,13 +435,13 @@ function coast(ring) {
   return lines;
 }
 
-/** Draws the land, five times side by side, for views that are wider than the world. */
+/** Draws five copies of the land side by side, for views wider than the world. */
 async function drawLand() {
-  const polygons = polygonsOf(await ask('assets/land.json'));
+  const polygons = polygonsOf(await fetchJson('assets/land.json'));
   const pane = map.createPane('land');
   pane.style.zIndex = 150; // below the tiles and the pictures
   const renderer = L.svg({ pane: 'land', padding: 0.5 });
-  const copies = (places) => [-720, -360, 0, 360, 720].map((turn) => places.map(([lng, lat]) => [lat, lng + turn]));
+  const copies = (points) => [-720, -360, 0, 360, 720].map((turn) => points.map(([lng, lat]) => [lat, lng + turn]));
   const fills = polygons.flatMap((rings) => {
     const each = rings.map((ring) => copies(filled(ring)));
     return each[0].map((_, i) => each.map((ring) => ring[i])); // a ring and its holes, copy by copy
@@ -461,10 +461,10 @@ function listen() {
     if (!tiled()) later();
   });
   map.on('zoomend', () => void refreshLegend());
-  map.on('click', tellValue);
+  map.on('click', showValue);
   byId('controls').addEventListener('input', ({ target }) => {
     if (target === controls.layer) chooseLayer();
-    tellValues();
+    updateOutputs();
     writeHash();
     later();
   });
@@ -475,14 +475,14 @@ function listen() {
 
 async function start() {
   byId('settings').open = innerWidth >= 600;
-  drawLand().catch((error) => say(error.message, true));
-  catalog = await ask('catalog');
+  drawLand().catch((error) => showStatus(error.message, true));
+  catalog = await fetchJson('catalog');
   fillLayers();
   fillSchemes();
-  takeStyle();
-  if (!catalog.layers.length) say('The server has no layers.', true);
-  const placed = readHash();
-  if (!placed) fit(layer()?.bounds);
+  applyLayerStyle();
+  if (!catalog.layers.length) showStatus('The server has no layers.', true);
+  const hasPosition = readHash();
+  if (!hasPosition) fit(layer()?.bounds);
   listen();
   writeHash();
   await refresh();
@@ -490,5 +490,5 @@ async function start() {
 
 start().catch((error) => {
   if (!map._loaded) fit(WORLD);
-  say(error.message, true);
+  showStatus(error.message, true);
 });

@@ -1,4 +1,4 @@
-// A real Chromium, and what is seen in it.
+// Chromium, and functions on its screenshots.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 
 const PROGRAMS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
-/** WebGL without a graphics card: all that is drawn is slower by it. */
+/** Software WebGL. It slows all rendering down. */
 const WEBGL = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
 
 export async function open({ webgl = false } = {}) {
@@ -14,38 +14,38 @@ export async function open({ webgl = false } = {}) {
   assert(executablePath, 'There is no Chromium: scripts/install.sh chromium');
   const browser = await chromium.launch({ executablePath, args: webgl ? [...FLAGS, ...WEBGL] : FLAGS });
 
-  /** A page that must not complain, and must ask nobody but `hosts`. */
+  /** Opens a page that must not report errors and may contact `hosts` only. */
   async function page(options = {}, hosts = []) {
     const context = await browser.newContext({ viewport: { width: 1000, height: 700 }, reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
     const complaints = [];
-    const asked = [];
+    const requested = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     page.on('response', (reply) => reply.status() >= 400 && complaints.push(`${reply.status()} ${reply.url()}`));
     page.on('requestfailed', (request) => {
-      // What is no longer wanted is dropped.
+      // Outdated requests are cancelled.
       if (request.failure()?.errorText !== 'net::ERR_ABORTED') complaints.push(`${request.failure()?.errorText} ${request.url()}`);
     });
     page.on('request', (request) => {
-      asked.push(request.url());
+      requested.push(request.url());
       const { protocol, origin } = new URL(request.url());
-      if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !hosts.includes(origin)) complaints.push(`asked ${request.url()}`);
+      if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !hosts.includes(origin)) complaints.push(`requested ${request.url()}`);
     });
     const done = async () => {
       assert.deepEqual(complaints, []);
       await context.close();
     };
-    return { page, asked, complaints, done };
+    return { page, requested, complaints, done };
   }
 
-  /** What is on screen, as a function from a pixel to its color. */
+  /** Takes a screenshot and returns a function from a pixel to its color. */
   const look = async (page) => pixels(await page.screenshot());
 
   return { page, look, browser, close: () => browser.close() };
 }
 
-/** A screenshot's pixels: a PNG of 8 bits a channel, not interlaced, as Chromium writes it. */
+/** Decodes a PNG with 8 bits per channel, not interlaced, as Chromium writes it. */
 function pixels(png) {
   const [width, height, depth, color] = [png.readUInt32BE(16), png.readUInt32BE(20), png[24], png[25]];
   assert(depth === 8 && (color === 2 || color === 6), `a PNG of ${depth} bits and color type ${color}`);
@@ -75,14 +75,14 @@ function pixels(png) {
   return { width, height, at };
 }
 
-/** The one of three neighbors that is nearest to what they foretell (PNG, filter 4). */
+/** The Paeth predictor (PNG, filter 4). */
 function paeth(left, up, corner) {
   const [byLeft, byUp, byCorner] = [Math.abs(up - corner), Math.abs(left - corner), Math.abs(left + up - 2 * corner)];
   if (byLeft <= byUp && byLeft <= byCorner) return left;
   return byUp <= byCorner ? up : corner;
 }
 
-/** The middle of all pixels that `is` picks, and how many there are. */
+/** The centroid and the number of the pixels for which `is` returns true. */
 export function middle({ width, height, at }, is) {
   let [x, y, count] = [0, 0, 0];
   for (let row = 0; row < height; row++) {
@@ -96,13 +96,13 @@ export function middle({ width, height, at }, is) {
   return { x: x / count, y: y / count, count };
 }
 
-/** The gradient of the tests: nothing else on a map is of these colors. */
+/** The gradient of the tests. Nothing else on a map has these colors. */
 export const GREEN = 'transparent,#00ff00 10%,#00ff00';
 export const isGreen = ([red, green, blue]) => green > 150 && red < 110 && blue < 110;
-/** The hot half of the page's usual scheme: reds, oranges and yellows. */
+/** The upper half of the page's default scheme: reds, oranges and yellows. */
 export const isHot = ([red, , blue]) => red > 225 && blue < 150;
 
-/** Asserts that two places on screen are the same, to a pixel or so. */
+/** Asserts that two screen positions are within about a pixel. */
 export function near(found, wanted, slack = 1.5) {
   assert(found.count > 20, `only ${found.count} pixels are there`);
   const off = Math.hypot(found.x - wanted.x, found.y - wanted.y);

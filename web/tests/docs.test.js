@@ -1,4 +1,4 @@
-// A developer at the documentation of the API.
+// The documentation page of the API.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -14,7 +14,7 @@ after(async () => {
   kiln?.stop();
 });
 
-test('every operation is listed, and no other host is asked', async () => {
+test('every operation is listed, and no other host is contacted', async () => {
   const { page, done } = await chromium.page({}, [kiln.url]);
   await page.goto(`${kiln.url}/docs`);
   await page.waitForSelector('.opblock');
@@ -31,7 +31,7 @@ test('every operation is listed, and no other host is asked', async () => {
   await done();
 });
 
-test('an operation can be tried, and its picture is shown', async () => {
+test('an operation can be executed, and its picture is shown', async () => {
   const { page, done } = await chromium.page({}, [kiln.url]);
   await page.goto(`${kiln.url}/docs`);
   await page.click('.opblock-summary-path[data-path="/{layer}/legend.png"]');

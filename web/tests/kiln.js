@@ -1,4 +1,4 @@
-// A Kiln server of a few points whose places are known, and a site that has pages of other people.
+// A Kiln server with a few points at known locations, and a web server for other pages.
 import { spawn } from 'node:child_process';
 import { createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -9,11 +9,11 @@ import { fileURLToPath } from 'node:url';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const PROGRAM = process.env.KILN ?? here('../../target/debug/kiln');
 
-/** Stockholm, alone in its layer. */
+/** Stockholm, the only point of its layer. */
 export const STOCKHOLM = { lat: 59.33, lng: 18.07 };
 /** Taveuni in Fiji, which the antimeridian crosses. */
 export const TAVEUNI = { lat: -16.85, lng: 180 };
-/** Where the points of the layer `days` are on a day from 0 to 6; the category changes from day to day. */
+/** The location of the points of the layer `days` on a day from 0 to 6. The category alternates. */
 export const placeOf = (day) => ({ lat: 20, lng: -60 + 20 * day });
 
 const date = (day) => `2024-03-0${1 + day}T12:00:00Z`;
@@ -47,20 +47,20 @@ category = "kind"
 style = { radius = 20, curve = "sqrt" }
 `;
 
-/** Starts a server; `config` goes behind its own. */
+/** Starts a server with `config` appended to its configuration. */
 export async function serve(config = '') {
   const home = mkdtempSync(join(tmpdir(), 'kiln-web-'));
   for (const [name, text] of Object.entries({ ...FILES, 'kiln.toml': CONFIG + config })) writeFileSync(join(home, name), text);
   const child = spawn(PROGRAM, ['serve', '-l', '127.0.0.1:0'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
   const url = await new Promise((done, fail) => {
-    let told = '';
+    let output = '';
     child.stderr.on('data', (chunk) => {
-      told += chunk;
-      const found = /at (http:\/\/[^\s]+)/.exec(told);
+      output += chunk;
+      const found = /at (http:\/\/[^\s]+)/.exec(output);
       if (found) done(found[1].replace(/\/$/, ''));
     });
     child.on('error', fail);
-    child.on('exit', () => fail(new Error(`${PROGRAM} has ended: ${told}`)));
+    child.on('exit', () => fail(new Error(`${PROGRAM} has ended: ${output}`)));
   });
   const stop = () => {
     child.removeAllListeners('exit');
@@ -72,7 +72,7 @@ export async function serve(config = '') {
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png' };
 
-/** A site with `pages` by their path, beside all that is in web/: libraries as npm has them, and the package. */
+/** A web server with `pages` by path, and the files of web/: libraries from npm, and the package. */
 export async function site(pages) {
   const root = here('..');
   const server = createServer((request, response) => {

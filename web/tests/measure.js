@@ -1,5 +1,5 @@
-// How the map page feels, by the browser's own tracing: `npm run measure -- URL [LAYER...]` of a server that runs. It reports,
-// and asserts nothing: figures are those of the machine.
+// Measures the map page by browser tracing: `npm run measure -- URL [LAYER...]` with a running server. It reports figures of this
+// machine and asserts nothing.
 
 import { open } from './browser.js';
 
@@ -11,14 +11,14 @@ const RUNS = 5;
 const VIEW = { viewport: { width: 1280, height: 800 }, reducedMotion: 'no-preference' };
 const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor(share * (values.length - 1))];
 
-/** What was traced while `work` went on. */
+/** Returns the trace events during `work`. */
 async function traced(page, work) {
   await chromium.browser.startTracing(page, { categories: ['cc', 'viz', 'benchmark', 'devtools.timeline', 'disabled-by-default-devtools.timeline.frame'] });
   await work();
   return JSON.parse((await chromium.browser.stopTracing()).toString()).traceEvents;
 }
 
-/** Marks the first tile with heat on screen. */
+/** Records the time of the first visible tile with heat. */
 const markFirst = () => {
   const seen = new MutationObserver(() => {
     if (!document.querySelector('.leaflet-heat-pane img.leaflet-tile-loaded')) return;
@@ -28,7 +28,7 @@ const markFirst = () => {
   seen.observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['class'] });
 };
 
-/** When the first heat was on screen, in milliseconds after the navigation and after the page's load event. */
+/** The time of the first visible heat, in milliseconds after the navigation and after the load event. */
 async function firstHeat(state) {
   const { page } = await chromium.page(VIEW, [url]);
   await page.addInitScript(markFirst);
@@ -42,7 +42,7 @@ async function firstHeat(state) {
   return times;
 }
 
-/** Puts `window.isBlank` into a page: whether a part of the map has no tile. */
+/** Defines `window.isBlank` in a page: whether a part of the map has no tile. */
 const watch = () => {
   window.isBlank = () => {
     const boxes = [...document.querySelectorAll('.leaflet-heat-pane img.leaflet-tile-loaded')].map((tile) => tile.getBoundingClientRect());
@@ -52,11 +52,11 @@ const watch = () => {
   };
 };
 
-/** A round drag that ends where it began. */
+/** Drags the map along a closed path. */
 async function drag(page) {
   await page.mouse.move(500, 400);
   await page.mouse.down();
-  // As often as a mouse tells of itself, whether or not the browser has taken the last one in.
+  // At the rate of mouse events, whether or not the browser has processed the previous one.
   const moves = [];
   for (let i = 1; i <= 250; i++) {
     const turn = (i / 250) * 2 * Math.PI;
@@ -67,7 +67,7 @@ async function drag(page) {
   await page.mouse.up();
 }
 
-/** Frames a second while what is on screen is dragged, and how far apart they are. */
+/** The frame rate during a drag, and the intervals between frames. */
 async function pan(page) {
   const events = await traced(page, () => drag(page));
   const drawn = events.filter((event) => event.name === 'DrawFrame').map((event) => event.ts / 1000).sort((a, b) => a - b);
@@ -75,7 +75,7 @@ async function pan(page) {
   return { rate: (1000 * gaps.length) / (drawn.at(-1) - drawn[0]), late: quantile(gaps, 0.95) };
 }
 
-/** How many frames of a drag had a part without tiles. */
+/** The number of frames of a drag with missing tiles. */
 async function blanks(page) {
   const counted = page.evaluate(async () => {
     let [frames, blank, on] = [0, 0, true];
@@ -92,7 +92,7 @@ async function blanks(page) {
   return counted;
 }
 
-/** How long the map takes to be whole after a jump to where it never was. */
+/** The time until all tiles are loaded after a jump to a new area. */
 async function jump(page, lng) {
   return page.evaluate(async (lng) => {
     const start = performance.now();
@@ -104,14 +104,14 @@ async function jump(page, lng) {
 }
 
 for (const layer of names) {
-  const told = { warm: [], cold: [] };
+  const measured = { warm: [], cold: [] };
   await firstHeat(`layer=${layer}`);
   for (let i = 0; i < RUNS; i++) {
-    told.warm.push(await firstHeat(`layer=${layer}`));
-    // In a style that nobody has asked for: its span and its tiles are new to the server.
-    told.cold.push(await firstHeat(`layer=${layer}&radius=${(14 + 10 * Math.random()).toFixed(3)}`));
+    measured.warm.push(await firstHeat(`layer=${layer}`));
+    // A style that was not requested before: the server has cached neither its span nor its tiles.
+    measured.cold.push(await firstHeat(`layer=${layer}&radius=${(14 + 10 * Math.random()).toFixed(3)}`));
   }
-  for (const [name, loads] of Object.entries(told)) {
+  for (const [name, loads] of Object.entries(measured)) {
     const [first, after] = ['first', 'after'].map((each) => quantile(loads.map((load) => load[each]), 0.5));
     console.log(`${layer}: first heat (${name} server) ${ms(first)} after navigation, ${ms(after)} after load (median of ${loads.length})`);
   }
@@ -120,7 +120,7 @@ for (const layer of names) {
   await page.addInitScript(watch);
   await page.goto(`${url}/#layer=${layer}&at=5/38/-95`);
   await page.waitForSelector('#map[aria-busy="false"]');
-  await drag(page); // so that all tiles are there
+  await drag(page); // loads all tiles
   await page.waitForLoadState('networkidle');
   await page.waitForTimeout(500);
   const pans = [];

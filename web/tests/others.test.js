@@ -1,5 +1,4 @@
-// Pages of other people: Leaflet, MapLibre GL and OpenLayers as npm has them, from another origin, with nothing of Kiln but its
-// addresses.
+// Pages of another origin with Leaflet, MapLibre GL and OpenLayers from npm, which use only the URLs of Kiln.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 
@@ -26,7 +25,7 @@ const STYLE = '<style>html, body, #map { height: 100%; margin: 0; background: #f
 const LEAFLET = `<!doctype html><link rel="stylesheet" href="/node_modules/leaflet/dist/leaflet.css">
   <script src="/node_modules/leaflet/dist/leaflet.js"></script>${STYLE}`;
 
-/** Opens a page whose script sets `shown` when all is there. */
+/** Opens a page and waits until its script sets `shown`. */
 async function visit(html, script, options = {}) {
   pages['/page'] = `${html}<script type="module">\nconst kiln = '${kiln.url}', style = 'gradient=${encodeURIComponent(GREEN)}&radius=20';\n${script}\n</script>`;
   const visitor = await chromium.page({ viewport: SIZE, ...options }, [kiln.url, host.url]);
@@ -42,8 +41,8 @@ const green = async (page) => middle(await chromium.look(page), isGreen);
 const map = (center, zoom, options = '') => `
   const map = L.map('map', { zoomControl: false, attributionControl: false, fadeAnimation: false, zoomAnimation: false, ${options} }).setView([${center}], ${zoom});`;
 const tileLayer = (layer, query = '') => `
-  const told = await (await fetch(\`\${kiln}/${layer}?\${style}${query}\`)).json();
-  const tiles = L.tileLayer(told.tiles[0].replace('{y}', '{y}{r}'), { maxNativeZoom: told.maxzoom, attribution: told.attribution });
+  const tilejson = await (await fetch(\`\${kiln}/${layer}?\${style}${query}\`)).json();
+  const tiles = L.tileLayer(tilejson.tiles[0].replace('{y}', '{y}{r}'), { maxNativeZoom: tilejson.maxzoom, attribution: tilejson.attribution });
   tiles.on('load', () => { window.shown = true; }).addTo(map);`;
 const imageOverlay = (layer, projection = 'mercator') => `
   const view = map.getBounds(), size = map.getSize();
@@ -56,19 +55,19 @@ const imageOverlay = (layer, projection = 'mercator') => `
   L.imageOverlay(kiln + reply.url, reply.bounds).on('load', () => { window.shown = true; }).addTo(map);`;
 
 describe('Leaflet as it is', () => {
-  test('tiles show a town where it is', async () => {
+  test('tiles show a town at its location', async () => {
     const { page, done } = await visit(LEAFLET, map([lat, lng], 6) + tileLayer('one'));
     near(await green(page), CENTER);
     await done();
   });
 
-  test('an overlay shows a town where it is', async () => {
+  test('an overlay shows a town at its location', async () => {
     const { page, done } = await visit(LEAFLET, map([lat, lng], 6) + imageOverlay('one'));
     near(await green(page), CENTER);
     await done();
   });
 
-  test('an overlay on plate carrée lies right on a map of that kind', async () => {
+  test('an overlay in plate carrée is aligned with a map in plate carrée', async () => {
     const { page, done } = await visit(LEAFLET, map([lat - 1, lng + 2], 5, 'crs: L.CRS.EPSG4326') + imageOverlay('one', 'platecarree'));
     // At zoom 5 a degree is 256 · 2⁵ / 180 pixels.
     const degree = (256 * 2 ** 5) / 180;
@@ -76,7 +75,7 @@ describe('Leaflet as it is', () => {
     await done();
   });
 
-  test('an overlay of a view across the antimeridian lies on both sides of it', async () => {
+  test('an overlay across the antimeridian shows both sides', async () => {
     const { page, done } = await visit(LEAFLET, map([TAVEUNI.lat, 179], 6) + imageOverlay('fiji'));
     near(await green(page), { x: 300 + (256 * 2 ** 6) / 360, y: 200 });
     await done();
@@ -88,12 +87,12 @@ describe('Leaflet as it is', () => {
     await done();
   });
 
-  test('a dense screen gets twice the pixels', async () => {
+  test('a high-density screen gets twice the pixels', async () => {
     const plain = await visit(LEAFLET, map([lat, lng], 6) + tileLayer('one'));
     const usual = await green(plain.page);
     await plain.done();
-    const { page, asked, done } = await visit(LEAFLET, map([lat, lng], 6) + tileLayer('one'), { deviceScaleFactor: 2 });
-    assert(asked.some((url) => url.includes('@2x.png')));
+    const { page, requested, done } = await visit(LEAFLET, map([lat, lng], 6) + tileLayer('one'), { deviceScaleFactor: 2 });
+    assert(requested.some((url) => url.includes('@2x.png')));
     const dense = await green(page);
     near(dense, { x: 600, y: 400 }, 2.5);
     assert(Math.abs(dense.count / usual.count / 4 - 1) < 0.1, `${dense.count} of ${usual.count}`);
@@ -102,7 +101,7 @@ describe('Leaflet as it is', () => {
 });
 
 describe('other libraries', () => {
-  /** What Leaflet shows of the same tiles: the others must agree with it. */
+  /** The position of the town in Leaflet, with which the others must agree. */
   async function byLeaflet(zoom) {
     const { page, done } = await visit(LEAFLET, map([lat, lng], zoom) + tileLayer('one', '&vmin=0&vmax=0.001'));
     const seen = await green(page);
@@ -154,7 +153,7 @@ describe('other libraries', () => {
 describe('what the page gives to take away', () => {
   const isHot = ([red, green]) => red > 225 && green < 200;
 
-  /** The lines that the page has for a library, for the town at zoom 6. */
+  /** The snippet of the page for a library, for the town at zoom 6. */
   async function linesFor(kind) {
     const { page, done } = await chromium.page({}, [kiln.url]);
     await page.goto(`${kiln.url}/#layer=one&at=6/${lat}/${lng}`);
@@ -166,14 +165,14 @@ describe('what the page gives to take away', () => {
     return code;
   }
 
-  test('its lines for Leaflet work as they are', async () => {
+  test('the snippet for Leaflet works unchanged', async () => {
     const code = await linesFor('Leaflet');
     const { page, done } = await visit(LEAFLET, `${code}\nmap.eachLayer((layer) => layer.on('load', () => { window.shown = true; }));`);
     near(middle(await chromium.look(page), isHot), CENTER, 2.5);
     await done();
   });
 
-  test('its lines for MapLibre GL work as they are', async () => {
+  test('the snippet for MapLibre GL works unchanged', async () => {
     const html = `<!doctype html><link rel="stylesheet" href="/node_modules/maplibre-gl/dist/maplibre-gl.css">${STYLE}`;
     const code = await linesFor('MapLibre');
     const { page, done } = await visit(
@@ -184,8 +183,8 @@ describe('what the page gives to take away', () => {
     await done();
   });
 
-  test('its lines for OpenLayers work as they are', async () => {
-    // What a bundler does: names of packages become files.
+  test('the snippet for OpenLayers works unchanged', async () => {
+    // Resolves package names to files, as a bundler does.
     const files = { ol: 'ol/index.js', 'ol/': 'ol/', rbush: 'rbush/index.js', quickselect: 'quickselect/index.js', earcut: 'earcut/src/earcut.js', pbf: 'pbf/index.js' };
     const imports = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, `/node_modules/${file}`]));
     const html = `<!doctype html><link rel="stylesheet" href="/node_modules/ol/ol.css"><script type="importmap">${JSON.stringify({ imports })}</script>${STYLE}`;
@@ -195,7 +194,7 @@ describe('what the page gives to take away', () => {
     await done();
   });
 
-  test('its line for curl fetches the picture of the view', async () => {
+  test('the snippet for curl fetches the picture of the view', async () => {
     const [, file, url] = /^curl -o (\S+) '([^']+)'$/.exec(await linesFor('curl'));
     assert.equal(file, 'one.png');
     const reply = await fetch(url);

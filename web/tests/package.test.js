@@ -1,4 +1,4 @@
-// Somebody with a Leaflet map of their own takes kiln-leaflet.
+// kiln-leaflet on the Leaflet map of another page.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
@@ -42,7 +42,7 @@ const loads = (page, count) => page.waitForFunction((count) => (window.loads ?? 
 
 describe('layers', () => {
   for (const kind of ['tileLayer', 'overlay']) {
-    test(`${kind}: a town is where it is, also after the map has moved`, async () => {
+    test(`${kind}: a town is at its location, also after the map has moved`, async () => {
       const { page, done } = await visit(make(kind));
       await loads(page, 1);
       near(await green(page), { x: 300, y: 200 });
@@ -54,10 +54,10 @@ describe('layers', () => {
       await done();
     });
 
-    test(`${kind}: another style comes without a blank between`, async () => {
+    test(`${kind}: a new style replaces the old one without a blank frame`, async () => {
       const { page, done } = await visit(make(kind));
       await loads(page, 1);
-      // What is painted is looked at in every frame.
+      // Checks every painted frame.
       const gaps = await page.evaluate(async () => {
         let [gaps, frames] = [0, 0];
         const done = new Promise((done) => heat.once('load', done));
@@ -81,7 +81,7 @@ describe('layers', () => {
       await done();
     });
 
-    test(`${kind}: a mistake is told in words`, async () => {
+    test(`${kind}: an error is reported in words`, async () => {
       const { page, complaints } = await visit(make(kind, 'nowhere'));
       await page.waitForFunction(() => window.failed);
       assert.match(await page.evaluate(() => window.failed), /nowhere/);
@@ -90,12 +90,12 @@ describe('layers', () => {
     });
   }
 
-  test('an overlay drops the request that is no longer of use, and shows the last view', async () => {
+  test('an overlay cancels an outdated request and shows the last view', async () => {
     const { page, done } = await visit(make('overlay'));
     await loads(page, 1);
     const dropped = [];
     page.on('requestfailed', (request) => dropped.push(request.url()));
-    // The first answers are slow.
+    // The first responses are slow.
     let slow = 2;
     await page.route('**/bbox/**', async (route) => {
       if (slow-- > 0) await new Promise((done) => setTimeout(done, 1500));
@@ -114,7 +114,7 @@ describe('layers', () => {
     await done();
   });
 
-  test('an overlay lies right on a map of plate carrée', async () => {
+  test('an overlay is aligned with a map in plate carrée', async () => {
     pages['/flat'] = `${HEAD}<script>
       const map = L.map('map', { crs: L.CRS.EPSG4326, zoomControl: false, attributionControl: false }).setView([${STOCKHOLM.lat - 1}, ${STOCKHOLM.lng + 2}], 5);
       L.kiln.overlay('${kiln.url}', 'one', { gradient: '${GREEN}', radius: 20 }).on('load', () => { window.loads = 1; }).addTo(map);</script>`;
@@ -128,11 +128,11 @@ describe('layers', () => {
 });
 
 describe('legends and values', () => {
-  test('a legend follows the layer, and a click tells the value', async () => {
+  test('a legend follows the layer, and a click shows the value', async () => {
     const { page, done } = await visit(`map.setView([${placeOf(1).lat}, ${placeOf(1).lng}], 5);
       ${make('tileLayer', 'days')}
       const legend = L.kiln.legend(heat, { title: 'Mine' }).addTo(map);
-      L.kiln.value(map, heat, { categories: 2 }).onValue((told) => { window.told = told; });`);
+      L.kiln.value(map, heat, { categories: 2 }).onValue((event) => { window.valueEvent = event; });`);
     await page.waitForSelector('.kiln-legend-tick');
     assert.equal(await page.textContent('.kiln-legend-title'), 'Mine');
     assert.match(await page.textContent('.kiln-legend-unit'), /^weight per km² at/);
@@ -142,7 +142,7 @@ describe('legends and values', () => {
     const text = await (await page.waitForSelector('.leaflet-popup .kiln-value')).innerText();
     assert.match(text, /^2 max of weight/);
     assert.match(text, /tram\s+3$/);
-    assert.equal(await page.evaluate(() => window.told.value.value), 2);
+    assert.equal(await page.evaluate(() => window.valueEvent.value.value), 2);
     await done();
   });
 });
@@ -159,7 +159,7 @@ describe('the package', () => {
     await done();
   });
 
-  test('it holds all that its description names', () => {
+  test('the package contains all files of its description', () => {
     const folder = fileURLToPath(new URL('../kiln-leaflet', import.meta.url));
     const [packed] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] }));
     const files = packed.files.map(({ path }) => path);

@@ -1,4 +1,4 @@
-// A newcomer at the map page.
+// The map page in a browser.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -17,7 +17,7 @@ after(async () => {
 
 const shown = (page) => page.waitForSelector('#map[aria-busy="false"]');
 
-/** The page with a state, once it shows what it says. */
+/** Opens the page with a state and waits until it is rendered. */
 async function visit(state, options) {
   const visitor = await chromium.page(options, [kiln.url]);
   await visitor.page.goto(`${kiln.url}/#${state}`);
@@ -25,14 +25,14 @@ async function visit(state, options) {
   return visitor;
 }
 
-/** What of a place is in the address. */
+/** The position parameter of a location. */
 const hash = async (page) => new URLSearchParams((await page.evaluate(() => location.hash)).slice(1));
 const value = (page, id) => page.$eval(`#${id}`, (element) => element.value);
 const settled = (page) => page.waitForTimeout(250);
-/** The number that a text begins with. */
+/** Parses the number at the start of a text. */
 const amount = (text) => Number(text.split(' ')[0].replaceAll(',', '').replaceAll('−', '-'));
 
-/** What is seen of the map alone: controls lie above it. */
+/** Takes a screenshot of the map without its controls. */
 async function look(page) {
   const controls = (visibility) =>
     page.evaluate((visibility) => {
@@ -49,7 +49,7 @@ const CENTER = { x: 500, y: 350 };
 
 describe('what is on screen', () => {
   for (const mode of ['tiles', 'picture']) {
-    test(`${mode}: a town is where it is`, async () => {
+    test(`${mode}: a town is at its location`, async () => {
       const { page, done } = await visit(`layer=one&${AT_STOCKHOLM}&mode=${mode}`);
       near(middle(await look(page), isHot), CENTER);
       await page.mouse.move(500, 350);
@@ -63,12 +63,12 @@ describe('what is on screen', () => {
     });
   }
 
-  test('on a dense screen the tiles have twice the pixels and the dot is as large', async () => {
+  test('on a high-density screen tiles have twice the pixels and dots keep their size', async () => {
     const plain = await visit(`layer=one&${AT_STOCKHOLM}`);
     const usual = middle(await look(plain.page), isHot);
     await plain.done();
-    const { page, asked, done } = await visit(`layer=one&${AT_STOCKHOLM}`, { deviceScaleFactor: 2 });
-    const tiles = asked.filter((url) => /\/one\/\d+\/\d+\/\d+/.test(url));
+    const { page, requested, done } = await visit(`layer=one&${AT_STOCKHOLM}`, { deviceScaleFactor: 2 });
+    const tiles = requested.filter((url) => /\/one\/\d+\/\d+\/\d+/.test(url));
     assert(tiles.length > 0 && tiles.every((url) => url.includes('@2x.png')), tiles.join('\n'));
     const dense = middle(await look(page), isHot);
     near(dense, { x: 1000, y: 700 }, 2.5);
@@ -76,8 +76,8 @@ describe('what is on screen', () => {
     await done();
   });
 
-  test('no seams show between the tiles of the land where a pixel of the layout is one and a half of the screen', async () => {
-    // Siberia, far from all coasts and borders, where the edges of tiles lie on half pixels.
+  test('land tiles have no seams at a device pixel ratio of 1.5', async () => {
+    // Siberia, far from coasts and borders. The edges of tiles are at half pixels.
     const { page, done } = await visit('layer=one&at=7/65/100.01', { deviceScaleFactor: 1.5 });
     await page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name, responseEnd }) => name.includes('countries-50m') && responseEnd));
     await page.waitForTimeout(500);
@@ -85,13 +85,13 @@ describe('what is on screen', () => {
     const land = seen.at(700, 300);
     const line = [...Array(seen.width).keys()].map((x) => seen.at(x, 300));
     line.push(...Array.from({ length: seen.height }, (_, y) => seen.at(700, y)));
-    // A seam is the sea's color shining through; an edge may be rounded.
+    // A seam would show the color of the sea. Rounded edges are allowed.
     const others = line.filter((color) => color.some((part, i) => Math.abs(part - land[i]) > 1));
     assert.deepEqual(others, []);
     await done();
   });
 
-  test('the antimeridian cuts no dot', async () => {
+  test('dots are not clipped at the antimeridian', async () => {
     for (const mode of ['tiles', 'picture']) {
       for (const lng of [179.5, -179.5]) {
         const { page, done } = await visit(`layer=fiji&at=7/-16.85/${lng}&mode=${mode}`);
@@ -102,7 +102,7 @@ describe('what is on screen', () => {
     }
   });
 
-  test('one picture of the view crosses the antimeridian in one piece, and the world is there once more on both sides', async () => {
+  test('a picture of the view crosses the antimeridian, with copies of the world on both sides', async () => {
     const { page, done } = await visit('layer=fiji&at=2/0/180&mode=picture');
     const found = middle(await look(page), isHot);
     assert(Math.abs(found.x - 500) < 1.5, `${found.x}`);
@@ -113,13 +113,13 @@ describe('what is on screen', () => {
 describe('the legend and the values', () => {
   const legend = (page) => page.$$eval('.kiln-legend-tick', (ticks) => ticks.map((tick) => tick.textContent));
 
-  test('the legend is what the server says, and follows style and zoom', async () => {
+  test('the legend is that of the server and follows style and zoom', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0');
-    const told = async (query) => (await kiln.json(`days/legend.json?scheme=heat&${query}`)).span;
+    const expected = async (query) => (await kiln.json(`days/legend.json?scheme=heat&${query}`)).span;
     const unit = () => page.textContent('.kiln-legend-unit');
     await page.waitForSelector('.kiln-legend-tick');
     const first = await legend(page);
-    const span = await told('zoom=3&radius=20&curve=sqrt');
+    const span = await expected('zoom=3&radius=20&curve=sqrt');
     assert.equal(await unit(), span.unit);
     const last = (ticks) => Number(ticks.at(-1).replaceAll(',', '').replace('−', '-'));
     assert(first.length >= 3 && last(first) <= span.vmax, first.join());
@@ -127,18 +127,18 @@ describe('the legend and the values', () => {
     await page.selectOption('#agg', 'count');
     await shown(page);
     await page.waitForFunction(() => document.querySelector('.kiln-legend-unit').textContent.startsWith('points'));
-    assert.equal(await unit(), (await told('zoom=3&radius=20&curve=sqrt&agg=count')).unit);
+    assert.equal(await unit(), (await expected('zoom=3&radius=20&curve=sqrt&agg=count')).unit);
 
     const before = await legend(page);
     await page.focus('#map');
     await page.keyboard.press('+');
     await page.waitForFunction((before) => [...document.querySelectorAll('.kiln-legend-tick')].map((tick) => tick.textContent).join() !== before, before.join());
-    const deeper = await told('zoom=4&radius=20&curve=sqrt&agg=count');
+    const deeper = await expected('zoom=4&radius=20&curve=sqrt&agg=count');
     assert(last(await legend(page)) <= deeper.vmax);
     await done();
   });
 
-  test('a locked span stays what it is at every zoom', async () => {
+  test('a locked span applies at every zoom', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0');
     await page.waitForSelector('.kiln-legend-tick');
     await page.check('#lock');
@@ -154,46 +154,46 @@ describe('the legend and the values', () => {
     await done();
   });
 
-  test('bars say how the values lie on the colors', async () => {
+  test('bars show the histogram of the values', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0');
     await page.waitForSelector('.histogram rect');
-    const told = await kiln.json('days/statistics?zoom=3&scheme=heat&radius=20&curve=sqrt');
+    const expected = await kiln.json('days/statistics?zoom=3&scheme=heat&radius=20&curve=sqrt');
     const heights = await page.$$eval('.histogram rect', (bars) => bars.map((bar) => Number(bar.getAttribute('height'))));
-    assert.equal(heights.length, told.zooms[0].histogram.length);
-    const [most, highest] = [told.zooms[0].histogram, heights].map((list) => list.indexOf(Math.max(...list)));
+    assert.equal(heights.length, expected.zooms[0].histogram.length);
+    const [most, highest] = [expected.zooms[0].histogram, heights].map((list) => list.indexOf(Math.max(...list)));
     assert.equal(highest, most);
     await done();
   });
 
-  /** What the server tells of the place that the page has asked for, which has to be at `place`, to a pixel or so. */
-  async function toldAt(asked, place, layer, query) {
-    const url = asked.findLast((url) => url.includes(`/${layer}/point/`));
+  /** Requests the value that the page requested last. Its location must be within about a pixel of `place`. */
+  async function requestedValue(requested, place, layer, query) {
+    const url = requested.findLast((url) => url.includes(`/${layer}/point/`));
     const [lng, lat] = /point\/([^?]+)/.exec(url)[1].split(',').map(Number);
     assert(Math.hypot(lng - place.lng, lat - place.lat) < 0.05, url);
     return kiln.json(`${layer}/point/${lng},${lat}?${query}`);
   }
 
-  test('a click tells what the server does', async () => {
-    const { page, asked, done } = await visit(`layer=days&at=5/${placeOf(1).lat}/${placeOf(1).lng}`);
+  test('a click shows the value of the server', async () => {
+    const { page, requested, done } = await visit(`layer=days&at=5/${placeOf(1).lat}/${placeOf(1).lng}`);
     await page.waitForSelector('#categories:not([hidden])');
     await page.mouse.click(500, 350);
     const text = await (await page.waitForSelector('.kiln-value')).innerText();
-    const told = await toldAt(asked, placeOf(1), 'days', 'z=5&scheme=heat&radius=20&curve=sqrt&categories=5');
-    assert.equal(amount(text), Number(told.value.toPrecision(4)));
-    assert(text.includes(told.unit) && text.includes(`${told.points} points within`), text);
-    assert(text.includes(`At or above ${Math.floor(told.percentile)} %`), text);
+    const expected = await requestedValue(requested, placeOf(1), 'days', 'z=5&scheme=heat&radius=20&curve=sqrt&categories=5');
+    assert.equal(amount(text), Number(expected.value.toPrecision(4)));
+    assert(text.includes(expected.unit) && text.includes(`${expected.points} points within`), text);
+    assert(text.includes(`At or above ${Math.floor(expected.percentile)} %`), text);
     assert(/tram\s+3/.test(text), text);
     await done();
   });
 
-  test('the value under the cursor is told', async () => {
-    const { page, asked, done } = await visit(`layer=one&${AT_STOCKHOLM}`);
+  test('the value under the cursor is shown', async () => {
+    const { page, requested, done } = await visit(`layer=one&${AT_STOCKHOLM}`);
     await page.mouse.move(500, 350);
     await page.waitForFunction(() => !document.getElementById('under').hidden);
     const text = await page.textContent('#under');
     assert.match(text, /^[\d.,]+ people per km² at 59°N$/);
-    const told = await toldAt(asked, STOCKHOLM, 'one', 'z=6&scheme=heat&radius=20&curve=sqrt');
-    assert.equal(amount(text), Number(told.value.toPrecision(4)));
+    const expected = await requestedValue(requested, STOCKHOLM, 'one', 'z=6&scheme=heat&radius=20&curve=sqrt');
+    assert.equal(amount(text), Number(expected.value.toPrecision(4)));
     await page.mouse.move(500, 650);
     await page.waitForFunction(() => document.getElementById('under').textContent.startsWith('0 people'));
     await page.mouse.move(900, 100); // off the map
@@ -203,7 +203,7 @@ describe('the legend and the values', () => {
 });
 
 describe('by hand', () => {
-  test('the address holds what is chosen, and shows it again', async () => {
+  test('the URL contains the state and restores it', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0');
     await page.selectOption('#scheme', 'viridis');
     await page.selectOption('#curve', 'log');
@@ -224,9 +224,9 @@ describe('by hand', () => {
       assert.equal(await value(again.page, id), await value(page, id), id);
     }
     await again.page.waitForSelector('#category-list input[value="tram"]:checked', { state: 'attached' });
-    assert(again.asked.some((url) => /days\/3\/.*category=%5B%22tram%22%5D/.test(url)), again.asked.join('\n'));
+    assert(again.requested.some((url) => /days\/3\/.*category=%5B%22tram%22%5D/.test(url)), again.requested.join('\n'));
     await again.done();
-    // An address that is changed by hand, or by the browser's back.
+    // A URL changed by hand, or by the back button.
     await page.evaluate(() => (location.hash = 'layer=one&at=4/10/10'));
     await page.waitForFunction(() => document.getElementById('layer').value === 'one');
     await shown(page);
@@ -234,13 +234,13 @@ describe('by hand', () => {
     await done();
   });
 
-  test('an address that makes no sense shows what is usual', async () => {
+  test('an invalid URL shows the defaults', async () => {
     const { page, done } = await visit('layer=nowhere&at=x/y/z&radius=-9&opacity=many&span=5..1&categories=%7B&scheme=none&time=a..b');
     assert.deepEqual(await Promise.all(['layer', 'scheme', 'opacity'].map((id) => value(page, id))), ['days', 'heat', '80']);
     await done();
   });
 
-  test('a category alone is drawn alone', async () => {
+  test('a selected category is rendered alone', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0&categories=["bus"]');
     const seen = await look(page);
     const pixels = 256 * 8;
@@ -252,27 +252,27 @@ describe('by hand', () => {
     await done();
   });
 
-  test('beyond a zoom the browser draws the points, and back', async () => {
-    const { page, asked, done } = await visit(`layer=one&at=7/${STOCKHOLM.lat}/${STOCKHOLM.lng}`);
+  test('the browser draws the points beyond a zoom, and the server below it', async () => {
+    const { page, requested, done } = await visit(`layer=one&at=7/${STOCKHOLM.lat}/${STOCKHOLM.lng}`);
     assert.equal(await page.$('.leaflet-heatmap-layer'), null);
-    assert(!asked.some((url) => url.includes('/points?')));
+    assert(!requested.some((url) => url.includes('/points?')));
     const by_tiles = await look(page);
     await page.focus('#map');
     await page.keyboard.press('+');
     await page.waitForSelector('.leaflet-heatmap-layer');
     await page.waitForFunction(() => document.getElementById('status').textContent.includes('drawn by the browser'));
-    assert(asked.some((url) => url.includes('one/points?') && url.includes('format=heat')));
+    assert(requested.some((url) => url.includes('one/points?') && url.includes('format=heat')));
     await settled(page);
     const by_browser = await look(page);
     near(middle(by_browser, isHot), CENTER, 2);
-    // Alike: about as large, and as hot in the middle.
+    // Similar: about the same size and peak.
     const sizes = [by_tiles, by_browser].map((seen) => middle(seen, isHot).count);
     assert(sizes[1] > sizes[0] / 2.5 && sizes[1] < sizes[0] * 2.5, sizes.join());
     await page.keyboard.press('-');
     await page.waitForSelector('.leaflet-heatmap-layer', { state: 'detached' });
     await shown(page);
     near(middle(await look(page), isHot), CENTER);
-    // The zoom is the user's choice.
+    // The user can set the zoom.
     await page.click('#drawing summary');
     await page.fill('#beyond', '5');
     await page.waitForSelector('.leaflet-heatmap-layer');
@@ -283,17 +283,17 @@ describe('by hand', () => {
     await done();
   });
 
-  test('times play, and all frames mean the same by a color', async () => {
-    const { page, asked, done } = await visit('layer=days&at=2/20/0');
+  test('times play, and all frames share a color scale', async () => {
+    const { page, requested, done } = await visit('layer=days&at=2/20/0');
     await page.waitForSelector('#times:not([hidden])');
     const all = await page.textContent('#range-value');
     assert.match(all, /2024-03-01 12:00 – 03-07 12:00 UTC/);
-    asked.length = 0;
+    requested.length = 0;
     await page.click('#play');
     await page.waitForTimeout(3200);
     await page.click('#play');
     assert.equal(await page.getAttribute('#play', 'aria-pressed'), 'false');
-    const tiles = asked.filter((url) => /days\/2\/\d+\/\d+/.test(url)).map((url) => new URL(url).searchParams);
+    const tiles = requested.filter((url) => /days\/2\/\d+\/\d+/.test(url)).map((url) => new URL(url).searchParams);
     const frames = new Set(tiles.map((query) => `${query.get('start')} ${query.get('end')}`));
     const spans = new Set(tiles.map((query) => `${query.get('vmin')} ${query.get('vmax')}`));
     assert(frames.size >= 3, [...frames].join('\n'));
@@ -308,7 +308,7 @@ describe('by hand', () => {
     await done();
   });
 
-  test('the picture before lies beside the one after', async () => {
+  test('a comparison shows the earlier view beside the current one', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0&categories=["bus"]');
     await page.click('#drawing summary');
     await page.check('#compare');
@@ -325,11 +325,11 @@ describe('by hand', () => {
       const x = Math.round(500 + (placeOf(day).lng / 360) * pixels);
       return middle({ width: 20, height: 20, at: (column, row) => seen.at(x - 10 + column, 340 + row) }, isHot).count > 20;
     };
-    // Buses on even days to the left of the line, trams on odd days to the right.
+    // Buses on even days to the left of the divider, trams on odd days to the right.
     assert.deepEqual([1, 2, 4, 5].map(hotAt), [false, true, false, true]);
     const state = await hash(page);
     assert(state.get('before').includes('categories') && state.get('swipe') === '45');
-    // Each side has a legend of its own.
+    // Each side has its own legend.
     const titles = await page.$$eval('.kiln-legend-title', (titles) => titles.map((title) => title.textContent));
     assert.deepEqual(titles, ['Before', 'Seven days']);
     await page.uncheck('#compare');
@@ -339,7 +339,7 @@ describe('by hand', () => {
     await done();
   });
 
-  test('what is on screen can be taken away', async () => {
+  test('the current view can be copied and downloaded', async () => {
     const { page, done } = await visit(`layer=one&${AT_STOCKHOLM}&scheme=fire`);
     await page.click('#take summary');
     for (const [kind, words] of [
@@ -361,7 +361,7 @@ describe('by hand', () => {
 });
 
 describe('for everybody', () => {
-  test('keys move the map and reach every control, which all have names', async () => {
+  test('the keyboard moves the map and reaches every control, and all controls have names', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0');
     await page.focus('#map');
     await page.keyboard.press('ArrowRight');
@@ -381,7 +381,7 @@ describe('for everybody', () => {
     await done();
   });
 
-  test('a phone shows the map first, and the controls on request', async () => {
+  test('a phone shows the map first and the controls on demand', async () => {
     const { page, done } = await visit('layer=days&at=2/20/0', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
     assert.equal(await page.isVisible('#controls'), false);
     await page.tap('#fold');
@@ -409,9 +409,9 @@ describe('for everybody', () => {
     await dark.done();
   });
 
-  test('a first look asks for less than 250 kB of page, and sees heat', async () => {
-    const { page, asked, done } = await visit('layer=days&at=3/20/0');
-    const files = asked.filter((url) => url === `${kiln.url}/` || url.includes('/assets/'));
+  test('the first view loads less than 250 kB of page and shows heat', async () => {
+    const { page, requested, done } = await visit('layer=days&at=3/20/0');
+    const files = requested.filter((url) => url === `${kiln.url}/` || url.includes('/assets/'));
     assert(files.some((url) => url.endsWith('.js')) && files.some((url) => url.endsWith('.css')), files.join('\n'));
     let bytes = 0;
     for (const url of files) bytes += gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length;
@@ -420,7 +420,7 @@ describe('for everybody', () => {
     await done();
   });
 
-  test('a server that is gone is told of', async () => {
+  test('a failed connection to the server is reported', async () => {
     const own = await serve();
     const { page } = await chromium.page({}, [own.url]);
     await page.goto(`${own.url}/#layer=one&at=3/20/0`);
@@ -432,13 +432,13 @@ describe('for everybody', () => {
     await page.context().close();
   });
 
-  test('a basemap of the config lies below', async () => {
+  test('the configured basemap is below the heat', async () => {
     const own = await serve(`\n[page]\nbasemap = "/one/{z}/{x}/{y}.png"\nattribution = "<b>Base</b> maps"\n`);
-    const { page, asked, done } = await chromium.page({}, [own.url]);
+    const { page, requested, done } = await chromium.page({}, [own.url]);
     await page.goto(`${own.url}/#layer=days&at=3/20/0`);
     await shown(page);
     await page.waitForSelector('.leaflet-land-pane .leaflet-tile-loaded');
-    assert(asked.some((url) => url.includes('/one/3/')) && !asked.some((url) => url.includes('countries')));
+    assert(requested.some((url) => url.includes('/one/3/')) && !requested.some((url) => url.includes('countries')));
     assert.match(await page.textContent('.leaflet-control-attribution'), /Base maps/);
     await done();
     own.stop();

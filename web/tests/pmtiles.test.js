@@ -1,4 +1,4 @@
-// A file that `kiln export` wrote lies on a web server that knows nothing of Kiln, and MapLibre GL shows it by the PMTiles library.
+// A file written by `kiln export` on a plain web server, shown by MapLibre GL with the PMTiles library.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,11 +32,11 @@ after(async () => {
   if (home) rmSync(home, { recursive: true, force: true });
 });
 
-/** A web server with one file, of which it gives away the parts that are asked for, to pages of any origin. */
+/** A web server with one file that supports range requests from any origin. */
 async function ranges(path) {
   const file = openSync(path);
   const { size, mtimeMs } = fstatSync(file);
-  const told = [];
+  const requests = [];
   const server = createServer((request, response) => {
     const allowed = {
       'access-control-allow-origin': '*',
@@ -44,23 +44,23 @@ async function ranges(path) {
       'access-control-expose-headers': 'etag,content-range',
     };
     if (request.method === 'OPTIONS') return response.writeHead(204, allowed).end();
-    const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
-    const [first, last] = asked ? [Number(asked[1]), Math.min(Number(asked[2]), size - 1)] : [0, size - 1];
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+    const [first, last] = range ? [Number(range[1]), Math.min(Number(range[2]), size - 1)] : [0, size - 1];
     const bytes = Buffer.alloc(last - first + 1);
     readSync(file, bytes, 0, bytes.length, first);
-    told.push({ status: asked ? 206 : 200, first, bytes: bytes.length });
+    requests.push({ status: range ? 206 : 200, first, bytes: bytes.length });
     const head = { ...allowed, 'content-type': 'application/octet-stream', 'content-length': bytes.length, etag: `"${size}-${mtimeMs}"` };
-    response.writeHead(asked ? 206 : 200, asked ? { ...head, 'content-range': `bytes ${first}-${last}/${size}` } : head).end(bytes);
+    response.writeHead(range ? 206 : 200, range ? { ...head, 'content-range': `bytes ${first}-${last}/${size}` } : head).end(bytes);
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const url = `http://127.0.0.1:${server.address().port}`;
   const stop = () => {
     server.close(() => closeSync(file)).closeAllConnections();
   };
-  return { url, told, stop };
+  return { url, requests, stop };
 }
 
-/** Shows the file at a zoom of Leaflet's, whose tiles have half the pixels of MapLibre's, around the town; and what is green there. */
+/** Shows the file around the town at a zoom of Leaflet, one more than that of MapLibre. Returns the green pixels. */
 async function shown(zoom) {
   pages['/page'] = `<!doctype html><link rel="stylesheet" href="/node_modules/maplibre-gl/dist/maplibre-gl.css">
     <script src="/node_modules/pmtiles/dist/pmtiles.js"></script>
@@ -90,7 +90,7 @@ async function shown(zoom) {
   return { seen, zooms };
 }
 
-test('a town is where it is, at each zoom of the file and beyond the last', async () => {
+test('a town is at its location at each zoom of the file and beyond the last', async () => {
   const counts = [];
   for (const zoom of [3, 6, 7]) {
     const { seen, zooms } = await shown(zoom);
@@ -98,13 +98,13 @@ test('a town is where it is, at each zoom of the file and beyond the last', asyn
     assert.deepEqual(zooms, [0, 6]);
     counts.push(seen.count);
   }
-  // Beyond the last zoom its tiles are magnified.
+  // Beyond the last zoom tiles are scaled up.
   assert(counts[2] / counts[1] > 3 && counts[2] / counts[1] < 5, `${counts}`);
 });
 
-test('only the parts that are looked at are asked for', async () => {
-  files.told.length = 0;
+test('only the parts in view are requested', async () => {
+  files.requests.length = 0;
   await shown(6);
-  assert(files.told.length > 1 && files.told.every(({ status }) => status === 206), JSON.stringify(files.told));
-  assert.equal(files.told[0].first, 0);
+  assert(files.requests.length > 1 && files.requests.every(({ status }) => status === 206), JSON.stringify(files.requests));
+  assert.equal(files.requests[0].first, 0);
 });

@@ -1,4 +1,4 @@
-//! A PostGIS server of the tests' own, in a temporary folder. It is stopped with the last test that uses it.
+//! A database server for the tests, in a temporary folder. It is stopped with the last test that uses it.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -20,7 +20,7 @@ pub(crate) struct Database {
     name: String,
 }
 
-/// Where the server's programs are, with PostGIS beside them.
+/// The folder of the database programs, of a version with the extension `postgis`.
 fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").map(|all| all.flatten().map(|version| version.path()));
     let with_postgis = versions.into_iter().flatten().find(|version| {
@@ -35,7 +35,7 @@ fn is_root() -> bool {
     String::from_utf8(id.stdout).unwrap().trim() == "0"
 }
 
-/// A program of the server, run by a user that it accepts: it will not run as root.
+/// A database program. The server refuses to run as root, so root runs programs as the user `postgres`.
 fn program(name: &str) -> Command {
     let path = programs().join(name);
     let mut command = if is_root() {
@@ -49,7 +49,7 @@ fn program(name: &str) -> Command {
     command
 }
 
-/// A port that the system gives nobody who asks for just any, so that it stays free while the server is stopped.
+/// A free port outside of the ephemeral range, so that it stays free while the server is stopped.
 fn free_port() -> u16 {
     const PORTS: u32 = 10_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -60,34 +60,34 @@ fn free_port() -> u16 {
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port is free")
 }
 
-fn done(command: &mut Command) -> Output {
+fn run_checked(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
 impl Cluster {
-    /// A server of one's own.
+    /// Starts a server for one test.
     pub(crate) fn start() -> Arc<Self> {
         Self::start_with("")
     }
 
-    /// A server with more options.
+    /// Starts a server with additional options.
     pub(crate) fn start_with(options: &str) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         if is_root() {
-            done(Command::new("chown").arg("postgres").arg(folder.path()));
+            run_checked(Command::new("chown").arg("postgres").arg(folder.path()));
         }
         let port = free_port();
         let data = folder.path().join("data");
         let arguments = ["-A", "trust", "-U", "kiln", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
-        done(program("initdb").arg("-D").arg(&data).args(arguments));
+        run_checked(program("initdb").arg("-D").arg(&data).args(arguments));
         let cluster = Self { folder, port, databases: AtomicU32::new(0) };
         cluster.run_with(options);
         Arc::new(cluster)
     }
 
-    /// The server that tests share, as long as one of them has it.
+    /// The server that tests share, while at least one of them uses it.
     pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -105,18 +105,18 @@ impl Cluster {
 
     fn run_with(&self, more: &str) {
         let folder = self.folder.path().display();
-        // What is committed is to be there when the server was stopped at once, though not when the machine was.
+        // Commits must survive an immediate stop of the server, but not of the machine.
         let options = format!("-k {folder} -h 127.0.0.1 -p {} -c fsync=off -c full_page_writes=off {more}", self.port);
         let log = self.folder.path().join("log");
         let mut start = program("pg_ctl");
         start.arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-o", &options, "start"]);
-        // What the server inherits must not keep whoever waits for our output waiting.
+        // The server must not inherit the output of the tests: a reader of it would wait for the server's end.
         assert!(start.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
     }
 
-    /// Stops the server, whatever it is at.
+    /// Stops the server immediately, without a checkpoint.
     pub(crate) fn stop(&self) {
-        done(program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]));
+        run_checked(program("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]));
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -136,11 +136,11 @@ impl Cluster {
         std::fs::write(&path, contents).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         if is_root() {
-            done(Command::new("chown").arg("postgres").arg(&path));
+            run_checked(Command::new("chown").arg("postgres").arg(&path));
         }
     }
 
-    /// What the server has told.
+    /// The server's log.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap()).into_owned()
     }
@@ -185,12 +185,12 @@ impl Drop for Cluster {
 }
 
 impl Database {
-    /// Its address.
+    /// The connection URL.
     pub(crate) fn url(&self) -> String {
         self.url_of("kiln")
     }
 
-    /// Its address for a user, and perhaps a password: `user:password`.
+    /// The connection URL of a user, with an optional password: `user:password`.
     pub(crate) fn url_of(&self, user: &str) -> String {
         format!("postgres://{user}@127.0.0.1:{}/{}", self.cluster.port, self.name)
     }
@@ -203,12 +203,12 @@ impl Database {
         &self.cluster
     }
 
-    /// Runs statements, and answers what they print.
+    /// Runs statements, and returns their output.
     pub(crate) fn sql(&self, sql: &str) -> String {
         self.cluster.psql(&self.name, sql, b"")
     }
 
-    /// Runs a statement that reads its input.
+    /// Runs a statement with `input` as its standard input.
     pub(crate) fn sql_with(&self, sql: &str, input: &[u8]) {
         self.cluster.psql(&self.name, sql, input);
     }

@@ -94,12 +94,12 @@ fn connection_attempts_to_an_unreachable_database_back_off_until_it_recovers() {
     let (before, start) = (proxy.connections(), Instant::now());
     for number in 1..=REQUESTS {
         let reply = tile(number);
-        reply.refused(503, &["retry later"]);
+        reply.rejected(503, &["retry later"]);
     }
     let (tries, seconds) = (proxy.connections() - before, start.elapsed().as_secs() as usize);
     // The back-off doubles from 100 ms to 5 s; the listener reconnects once per second.
-    let most = 10 + 2 * seconds;
-    assert!(tries <= most && most < REQUESTS, "{tries} tries for {REQUESTS} requests in {seconds} s");
+    let max_tries = 10 + 2 * seconds;
+    assert!(tries <= max_tries && max_tries < REQUESTS, "{tries} tries for {REQUESTS} requests in {seconds} s");
     proxy.come_back();
     eventually("the database is used again", || tile(REQUESTS + 1).status == 200);
 }
@@ -125,7 +125,7 @@ fn the_number_of_connections_is_limited_and_connections_are_reused() {
         database.sql(sql).trim().parse().unwrap()
     };
     let is_over = AtomicBool::new(false);
-    let mut most = 0;
+    let mut max_open = 0;
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
@@ -138,20 +138,20 @@ fn the_number_of_connections_is_limited_and_connections_are_reused() {
             })
             .collect();
         let watch = scope.spawn(|| {
-            let mut most = 0;
+            let mut max_open = 0;
             while !is_over.load(Ordering::SeqCst) {
-                most = most.max(open_connections());
+                max_open = max_open.max(open_connections());
                 std::thread::sleep(Duration::from_millis(5));
             }
-            most
+            max_open
         });
         for client in clients {
             client.join().unwrap();
         }
         is_over.store(true, Ordering::SeqCst);
-        most = watch.join().unwrap();
+        max_open = watch.join().unwrap();
     });
     // Table statistics have up to two connections of their own, and one more listens for changes.
-    assert!((LIMIT..=LIMIT + 3).contains(&most), "{most} connections at once");
+    assert!((LIMIT..=LIMIT + 3).contains(&max_open), "{max_open} connections at once");
     assert!(proxy.connections() <= LIMIT + 3, "{} connections were made", proxy.connections());
 }

@@ -33,8 +33,8 @@ fn every_row_of_a_table_is_copied_or_rejected_with_its_reason() {
     );
     let render = |name: &str, filter: &[&str]| {
         let (url, options) = (table(name), ["--bounds", "0,40,31,60", "--size", "128", "-o", "a.png"]);
-        let told = kiln(home, [&["render", &url][..], &columns, &options, filter].concat()).done();
-        let points: String = told.split_once("drew ").unwrap().1.chars().take_while(|c| *c != ' ').collect();
+        let summary = kiln(home, [&["render", &url][..], &columns, &options, filter].concat()).done();
+        let points: String = summary.split_once("drew ").unwrap().1.chars().take_while(|c| *c != ' ').collect();
         (points, std::fs::read(home.join("a.png")).unwrap())
     };
     for (view, filter) in

@@ -1,4 +1,4 @@
-//! Jobs that draw what is in a database.
+//! Jobs that render layers, queries and tables of a database.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::cluster::{Cluster, Database};
 use crate::kiln::kiln;
 use crate::server::{Server, eventually};
 
-/// Stops on a line, one for each day of January, and what jobs of them have in common.
+/// A database with stops on a line, one for each day of January.
 fn town(cluster: &std::sync::Arc<Cluster>) -> Database {
     let database = cluster.database();
     database.sql(
@@ -39,15 +39,15 @@ fn read(home: &Path, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn layers_queries_and_tables_of_a_database_are_drawn_alike() {
+fn layers_queries_and_tables_of_a_database_are_rendered_alike() {
     let database = town(&Cluster::shared());
     let url = database.url();
-    let layers = "[layers.stops]\ntable = \"public.stops\"\n[layers.asked]\nsql = \"SELECT * FROM stops\"\n";
+    let layers = "[layers.stops]\ntable = \"public.stops\"\n[layers.selected]\nsql = \"SELECT * FROM stops\"\n";
     let query = "query = \"SELECT geom, weight AS n, seen AS at FROM stops;\"\nweight = \"n\"\ntime = \"at\"";
     let week = |subject: &str| format!("{subject}\nwindow = \"last 7d\"");
     let jobs = [
         job("table", "layer = \"stops\""),
-        job("sql", "layer = \"asked\""),
+        job("sql", "layer = \"selected\""),
         job("query", query),
         job("table-week", &week("layer = \"stops\"")),
         job("query-week", &week(query)),
@@ -56,9 +56,10 @@ fn layers_queries_and_tables_of_a_database_are_drawn_alike() {
     let config = format!("[postgis]\nurl = \"{url}\"\n{layers}{}", jobs.concat());
     let home = home(&config);
     let home = home.path();
-    let told = kiln(home, ["batch", "--at", "2024-01-15"]).done();
+    let summary = kiln(home, ["batch", "--at", "2024-01-15"]).done();
     let drew = |job: &str, points: u32| {
-        let line = told.lines().find(|line| line.contains(&format!(" {job}: "))).unwrap_or_else(|| panic!("{told}"));
+        let line =
+            summary.lines().find(|line| line.contains(&format!(" {job}: "))).unwrap_or_else(|| panic!("{summary}"));
         assert!(line.contains(&format!("drew {points} points")), "{line}");
     };
     for (name, points) in
@@ -66,9 +67,9 @@ fn layers_queries_and_tables_of_a_database_are_drawn_alike() {
     {
         drew(name, points);
     }
-    let whole = read(home, "table");
-    assert!(read(home, "sql") == whole && read(home, "query") == whole);
-    assert!(read(home, "table-week") == read(home, "query-week") && read(home, "query-week") != whole);
+    let all = read(home, "table");
+    assert!(read(home, "sql") == all && read(home, "query") == all);
+    assert!(read(home, "table-week") == read(home, "query-week") && read(home, "query-week") != all);
     let rendered = [
         "render",
         "-q",
@@ -93,29 +94,29 @@ fn layers_queries_and_tables_of_a_database_are_drawn_alike() {
     kiln(home, rendered).done();
     assert!(read(home, "input") == read(home, "rendered"));
 
-    // The server draws the same.
+    // The server renders the same pictures.
     let server = Server::with(&[], &config);
     for name in ["table", "query", "input"] {
         assert_eq!(server.send("POST", &format!("/jobs/{name}/run"), &[], b"").status, 202);
-        eventually("it is drawn", || server.folder().join(format!("{name}.png")).exists());
+        eventually("the picture is written", || server.folder().join(format!("{name}.png")).exists());
         assert!(read(server.folder(), name) == read(home, name), "{name}");
     }
-    let told = server.get("/jobs").ok(200).json();
-    assert_eq!((&told["jobs"][0]["layer"], &told["jobs"][2]["layer"]), (&Value::from("stops"), &Value::Null));
+    let listed = server.get("/jobs").ok(200).json();
+    assert_eq!((&listed["jobs"][0]["layer"], &listed["jobs"][2]["layer"]), (&Value::from("stops"), &Value::Null));
 }
 
 #[test]
-fn a_layer_that_is_found_is_looked_at_anew_for_each_run() {
+fn a_discovered_layer_is_scanned_again_for_each_run() {
     let database = town(&Cluster::shared());
-    // All that has points, and nobody tells of changes.
+    // The job has no bounds, and the table has no trigger that reports changes.
     let stops = job("stops", "layer = \"stops\"").replace("bounds = [0, 40, 40, 60]\n", "");
     let config = format!("[postgis]\nurl = \"{}\"\n{stops}", database.url());
     let server = Server::with(&[], &config);
     let run = || {
         let _ = fs::remove_file(server.folder().join("stops.png"));
         assert_eq!(server.send("POST", "/jobs/stops/run", &[], b"").status, 202);
-        eventually("it is drawn", || server.folder().join("stops.png").exists());
-        eventually("it has ended", || server.get("/jobs").json()["jobs"][0]["running_since"].is_null());
+        eventually("the picture is written", || server.folder().join("stops.png").exists());
+        eventually("the job has ended", || server.get("/jobs").json()["jobs"][0]["running_since"].is_null());
         read(server.folder(), "stops")
     };
     let before = run();
@@ -123,12 +124,12 @@ fn a_layer_that_is_found_is_looked_at_anew_for_each_run() {
     let after = run();
     assert!(after != before);
     let home = home(&config);
-    let told = kiln(home.path(), ["batch"]).done();
-    assert!(told.contains("drew 32 points") && read(home.path(), "stops") == after, "{told}");
+    let summary = kiln(home.path(), ["batch"]).done();
+    assert!(summary.contains("drew 32 points") && read(home.path(), "stops") == after, "{summary}");
 }
 
 #[test]
-fn what_cannot_be_asked_is_told_before_anything_is_drawn() {
+fn invalid_queries_are_reported_before_any_job_runs() {
     let database = town(&Cluster::shared());
     let postgis = format!("[log]\nlevel = \"error\"\n[postgis]\nurl = \"{}\"\n", database.url());
     for (config, code, words) in [
@@ -153,33 +154,33 @@ fn what_cannot_be_asked_is_told_before_anything_is_drawn() {
         assert_eq!(
             fs::read_dir(home.path())
                 .unwrap()
-                .filter(|it| it.as_ref().unwrap().path().extension().is_some_and(|e| e == "png"))
+                .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "png"))
                 .count(),
             0
         );
     }
 }
 
-/// Stops the server of a database, when what was written is safe.
+/// Stops the server of a database after a checkpoint.
 fn stop(database: &Database) {
     database.sql("CHECKPOINT");
     database.cluster().stop();
 }
 
-/// The last run of the server's job `name`, once it has ended and is as `is_right` has it.
-fn last_run(server: &Server, name: &str, is_right: impl Fn(&Value) -> bool) -> Value {
+/// Waits until the last run of the server's job `name` satisfies `condition`, and returns it.
+fn last_run(server: &Server, name: &str, condition: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
     eventually(&format!("{name} ran"), || {
         let jobs = server.get("/jobs").ok(200).json();
         let job = jobs["jobs"].as_array().unwrap().iter().find(|job| job["name"] == name).unwrap().clone();
         last = job["history"][0].clone();
-        is_right(&last)
+        condition(&last)
     });
     last
 }
 
 #[test]
-fn while_the_database_is_away_the_last_good_picture_stays_and_other_jobs_run() {
+fn an_outage_keeps_the_last_pictures_and_other_jobs_run() {
     let cluster = Cluster::start();
     let database = town(&cluster);
     let url = database.url();
@@ -202,8 +203,8 @@ fn while_the_database_is_away_the_last_good_picture_stays_and_other_jobs_run() {
     assert_eq!(run.code, 1, "{}", run.stderr);
     let lines: Vec<&str> = run.stderr.lines().collect();
     for (line, name) in lines.iter().zip(names) {
-        let is_told = line.contains("failed after") && line.contains("postgres://kiln@127.0.0.1");
-        assert!(line.contains(name) && is_told == (name != "file"), "{line}");
+        let is_reported = line.contains("failed after") && line.contains("postgres://kiln@127.0.0.1");
+        assert!(line.contains(name) && is_reported == (name != "file"), "{line}");
     }
     assert_eq!(lines[4], "kiln: batch: 3 of 4 jobs failed: stops, query, input");
     for name in names {
@@ -226,10 +227,10 @@ fn while_the_database_is_away_the_last_good_picture_stays_and_other_jobs_run() {
 }
 
 #[test]
-fn a_scheduled_job_whose_database_goes_is_tried_again() {
+fn a_scheduled_job_is_retried_after_an_outage() {
     let cluster = Cluster::start();
     let database = town(&cluster);
-    // A look at all rows, which no time limit is on, takes as long as it is told to.
+    // A full scan, which has no statement timeout, takes as many seconds as the table `pace` says.
     database.sql(
         "CREATE TABLE pace (seconds int); INSERT INTO pace VALUES (0);
          CREATE VIEW slow AS SELECT geom FROM stops WHERE current_setting('statement_timeout') <> '0'
@@ -241,11 +242,11 @@ fn a_scheduled_job_whose_database_goes_is_tried_again() {
     kiln(home.path(), ["batch"]).done();
     let before = read(home.path(), "slow");
     database.sql("UPDATE pace SET seconds = 600");
-    // It was due while the server was away.
+    // The job was due while the server was down.
     fs::create_dir(home.path().join("imgs")).unwrap();
     fs::write(home.path().join("imgs/jobs.json"), "{\"jobs\":{\"slow\":{\"settled_s\":1000000000}}}").unwrap();
     let server = Server::at(home, &[]);
-    eventually("it runs", || {
+    eventually("the statement runs", || {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'PgSleep'";
         database.sql(sql).trim() != "0"
     });
@@ -261,25 +262,25 @@ fn a_scheduled_job_whose_database_goes_is_tried_again() {
 }
 
 #[test]
-fn tiles_and_animations_are_made_of_tables_and_live_layers_as_of_stored_ones() {
+fn exports_and_animations_of_tables_and_live_layers_equal_those_of_stored_layers() {
     let database = town(&Cluster::shared());
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let table = format!("{}?table=stops", database.url());
     kiln(home, ["import", &table, "--layer", "stops", "-q"]).done();
-    let drawn = ["--vmin", "0", "--vmax", "0.01", "--radius", "6", "--bounds", "0,40,40,60"];
+    let style = ["--vmin", "0", "--vmax", "0.01", "--radius", "6", "--bounds", "0,40,40,60"];
     let make = |input: &str, folder: &str| {
         fs::create_dir(home.join(folder)).unwrap();
         let file = |name: &str| format!("{folder}/{name}");
-        let [tiles, film, bins] = ["tiles.pmtiles", "film.png", "bins.parquet"].map(file);
+        let [tiles, animation, bins] = ["tiles.pmtiles", "film.png", "bins.parquet"].map(file);
         let export = ["export", input, "--zoom", "0-3", "-o", &tiles];
-        kiln(home, [&export[..], &drawn].concat()).done();
-        let animate = ["animate", input, "--every", "7d", "--size", "200", "-o", &film];
-        let told = kiln(home, [&animate[..], &drawn].concat()).done();
-        assert!(told.starts_with("drew 5 frames of stops"), "{told}");
-        let told = kiln(home, ["export", input, "--zoom", "0-3", "--bins", &bins]).done();
-        assert!(told.starts_with("exported 31 points of stops"), "{told}");
-        [tiles, film, bins].map(|file| fs::read(home.join(file)).unwrap())
+        kiln(home, [&export[..], &style].concat()).done();
+        let animate = ["animate", input, "--every", "7d", "--size", "200", "-o", &animation];
+        let summary = kiln(home, [&animate[..], &style].concat()).done();
+        assert!(summary.starts_with("drew 5 frames of stops"), "{summary}");
+        let summary = kiln(home, ["export", input, "--zoom", "0-3", "--bins", &bins]).done();
+        assert!(summary.starts_with("exported 31 points of stops"), "{summary}");
+        [tiles, animation, bins].map(|file| fs::read(home.join(file)).unwrap())
     };
     let (of_table, of_layer) = (make(&table, "table"), make("stops", "layer"));
     kiln(home, ["drop", "stops", "--yes"]).done();

@@ -27,7 +27,8 @@ fn issue_certificates(folder: &Path) {
     ));
 }
 
-/// A cluster that speaks TLS: `ann`, with the password `right`, may only log in encrypted, and `bob` only unencrypted.
+/// A database server with TLS: `ann`, with the password `right`, may only log in encrypted, and `bob` only
+/// unencrypted.
 fn cluster_with_tls(folder: &Path) -> Arc<Cluster> {
     issue_certificates(folder);
     let cluster = Cluster::start();
@@ -62,7 +63,7 @@ fn stops(cluster: &Arc<Cluster>) -> Database {
     database
 }
 
-/// The address of the table `stops`.
+/// The connection URL of the table `stops`.
 fn url(database: &Database, user: &str, host: &str, parameters: &str) -> String {
     format!(
         "postgres://{user}@{host}:{}/{}?table=stops&connect_timeout=5{parameters}",
@@ -119,13 +120,13 @@ fn sslmode_decides_whether_a_connection_is_encrypted_and_the_server_verified() {
     let plain = stops(&Cluster::shared());
     render(&url(&plain, "kiln", "127.0.0.1", "&sslmode=prefer")).done();
     for mode in ["require", "verify-full"] {
-        let refused = render(&url(&plain, "kiln", "127.0.0.1", &format!("&sslmode={mode}{authority}")));
-        refused.failed(1, &["127.0.0.1", "server does not support TLS"]);
+        let unsupported = render(&url(&plain, "kiln", "127.0.0.1", &format!("&sslmode={mode}{authority}")));
+        unsupported.failed(1, &["127.0.0.1", "server does not support TLS"]);
     }
 }
 
 #[test]
-fn a_verified_server_is_served_from_and_its_statements_are_canceled() {
+fn layers_of_a_verified_server_are_served_and_its_statements_canceled() {
     let home = tempfile::tempdir().unwrap();
     let cluster = cluster_with_tls(home.path());
     let database = stops(&cluster);
@@ -151,6 +152,6 @@ fn a_verified_server_is_served_from_and_its_statements_are_canceled() {
     eventually("the statement runs", running);
     drop(client);
     eventually("the statement ends", || !running());
-    // The only connection that the server may have is free again.
+    // The only connection of the pool is free again.
     server.get("/stops/5/17/10.png").ok(200);
 }

@@ -1,11 +1,11 @@
 import { parametersOf, type HeatStyle } from './style.js';
 
-/** A problem as the server tells it (RFC 9457), or that it cannot be reached. */
+/** A problem that the server reports (RFC 9457), or a failed connection. */
 export class KilnError extends Error {
   constructor(
-    /** What is wrong. */
+    /** The detail of the problem. */
     message: string,
-    /** The status of the answer; 0 if there was none. */
+    /** The HTTP status; 0 without a response. */
     readonly status = 0,
   ) {
     super(message);
@@ -13,11 +13,11 @@ export class KilnError extends Error {
   }
 }
 
-/** A layer's tiles, as TileJSON 3.0.0 tells of them. */
+/** The TileJSON 3.0.0 document of a layer. */
 export interface TileJson {
   name: string;
   attribution?: string;
-  /** The address of the tiles. */
+  /** The URL template of the tiles. */
   tiles: [string];
   minzoom: number;
   maxzoom: number;
@@ -28,7 +28,7 @@ export interface TileJson {
   kiln: { points: number; weighted: boolean; version: string; bounds: [[number, number], [number, number]] };
 }
 
-/** What the colors mean. */
+/** The legend of a layer. */
 export interface Legend {
   title: string;
   /** The values of the coldest and the hottest color. */
@@ -38,67 +38,67 @@ export interface Legend {
   colors: string[];
 }
 
-/** The value at a place. */
+/** The value at a location. */
 export interface Value {
   value: number | null;
   unit: string;
-  /** How many percent of the map at this zoom stay at or below it. */
+  /** Percentage of the pixels at this zoom with this value or a lower one. */
   percentile: number | null;
-  /** How many points lie within the radius. */
+  /** Number of points within the radius. */
   points: number;
   radius_px: number;
   radius_m: number;
-  /** The most frequent categories of these points; none where the layer has no categories. */
+  /** The most frequent categories of these points. Absent if the layer has no categories. */
   categories?: { name: string; points: number }[] | null;
   z: number;
   lon: number;
   lat: number;
 }
 
-/** An address of the server: `base` is where it is reached, such as `https://heat.example/` or `.`. */
-export function addressOf(base: string, path: string, parameters?: URLSearchParams): string {
+/** A URL of the server. `base` is its base URL, such as `https://heat.example/` or `.`. */
+export function urlOf(base: string, path: string, parameters?: URLSearchParams): string {
   const text = parameters?.toString();
   return `${base.replace(/\/+$/, '')}/${path}${text ? `?${text}` : ''}`;
 }
 
-/** The answer of the server. */
-export async function request(address: string, init?: RequestInit): Promise<Response> {
-  const answer = await fetch(address, init).catch((error: unknown) => {
+/** Sends a request and returns the response. Throws a {@link KilnError} for a problem or a failed connection. */
+export async function request(url: string, init?: RequestInit): Promise<Response> {
+  const response = await fetch(url, init).catch((error: unknown) => {
     throw (error as Error).name === 'AbortError' ? error : new KilnError('The server cannot be reached.');
   });
-  if (answer.ok) return answer;
-  const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json');
-  const problem = (isProblem ? await answer.json() : {}) as { title?: string; detail?: string };
-  const title = problem.title ?? `The server answered ${answer.status} ${answer.statusText}`.trim();
-  throw new KilnError(problem.detail ?? title, answer.status);
+  if (response.ok) return response;
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
+  const problem = (isProblem ? await response.json() : {}) as { title?: string; detail?: string };
+  const title = problem.title ?? `The server returned status ${response.status} ${response.statusText}`.trim();
+  throw new KilnError(problem.detail ?? title, response.status);
 }
 
-/** The answer of the server as JSON. */
-export async function ask<T>(address: string, init?: RequestInit): Promise<T> {
-  return (await request(address, init)).json() as Promise<T>;
+/** Sends a request and returns the JSON of the response. */
+export async function fetchJson<T>(url: string, init?: RequestInit): Promise<T> {
+  return (await request(url, init)).json() as Promise<T>;
 }
 
-/** What a map has to know of a layer's tiles. Their address begins with `base`, however the server calls itself. */
+/** Returns the TileJSON of a layer, with the tile URL based on `base`, not on the URL that the server reports. */
 export async function tileJson(base: string, layer: string, style: HeatStyle, signal?: AbortSignal): Promise<TileJson> {
-  const told = await ask<TileJson>(addressOf(base, layer, parametersOf(style)), { signal: signal ?? null });
-  const tiles = told.tiles[0];
+  const metadata = await fetchJson<TileJson>(urlOf(base, layer, parametersOf(style)), { signal: signal ?? null });
+  const tiles = metadata.tiles[0];
   const path = tiles.slice(tiles.lastIndexOf(`/${layer}/{z}/`) + 1);
-  return { ...told, tiles: [addressOf(base, path)] };
+  return { ...metadata, tiles: [urlOf(base, path)] };
 }
 
-/** What the colors of the tiles of a zoom mean. */
+/** Returns the legend of the tiles at a zoom. */
 export function legendOf(base: string, layer: string, style: HeatStyle, zoom: number, signal?: AbortSignal): Promise<Legend> {
   const parameters = parametersOf(style);
   parameters.set('zoom', String(zoom));
-  return ask(addressOf(base, `${layer}/legend.json`, parameters), { signal: signal ?? null });
+  return fetchJson(urlOf(base, `${layer}/legend.json`, parameters), { signal: signal ?? null });
 }
 
-/** The value of a tile of a zoom at a place, with so many of the most frequent categories around. */
+/** Returns the value of the tiles at a zoom and a location, with the `categories` most frequent categories around it. */
 export function valueAt(
   base: string,
   layer: string,
   style: HeatStyle,
-  place: { lat: number; lng: number },
+  location: { lat: number; lng: number },
   zoom: number,
   signal?: AbortSignal,
   categories = 0,
@@ -106,7 +106,7 @@ export function valueAt(
   const parameters = parametersOf(style);
   parameters.set('z', String(zoom));
   if (categories) parameters.set('categories', String(categories));
-  const lng = place.lng - 360 * Math.floor((place.lng + 180) / 360);
-  const path = `${layer}/point/${Number(lng.toFixed(7))},${Number(place.lat.toFixed(7))}`;
-  return ask(addressOf(base, path, parameters), { signal: signal ?? null });
+  const lng = location.lng - 360 * Math.floor((location.lng + 180) / 360);
+  const path = `${layer}/point/${Number(lng.toFixed(7))},${Number(location.lat.toFixed(7))}`;
+  return fetchJson(urlOf(base, path, parameters), { signal: signal ?? null });
 }

@@ -1,20 +1,20 @@
 import L from 'leaflet';
 
-import { addressOf, type TileJson } from './client.js';
+import { urlOf, type TileJson } from './client.js';
 import type { HeatStyle } from './style.js';
 
-/** What tiles and overlays have in common: a layer of a server, and how it is drawn. */
+/** The base class of tiles and overlays: a layer of a server and its style. */
 export abstract class HeatLayer extends L.Layer {
-  /** Where the server is reached. */
+  /** The base URL of the server. */
   readonly base: string;
   protected name: string;
   protected style: HeatStyle;
-  protected underWay: AbortController | null = null;
+  protected pending: AbortController | null = null;
 
   protected constructor(base: string, name: string, style: HeatStyle, options: L.LayerOptions) {
     super();
     L.setOptions(this, options);
-    this.base = addressOf(base, '').slice(0, -1);
+    this.base = urlOf(base, '').slice(0, -1);
     this.name = name;
     this.style = { ...style };
   }
@@ -24,12 +24,12 @@ export abstract class HeatLayer extends L.Layer {
     return this.name;
   }
 
-  /** How it is drawn. */
+  /** The current style. */
   heatStyle(): HeatStyle {
     return { ...this.style };
   }
 
-  /** Draws it in another way, or another layer; what is on the map stays until the new picture is there. */
+  /** Sets the style, and the layer if `name` is given. The old picture stays on the map until the new one has loaded. */
   setStyle(style: HeatStyle, name = this.name): this {
     this.style = { ...style };
     this.name = name;
@@ -38,17 +38,17 @@ export abstract class HeatLayer extends L.Layer {
     return this;
   }
 
-  /** Asks for what is on the map anew. */
+  /** Requests the current view again. */
   abstract refresh(): void;
 
-  /** What the server has told of the tiles, once it has. */
+  /** The TileJSON of the layer, or null before it has loaded. */
   abstract tileJson(): TileJson | null;
 
-  /** Drops the request that is under way, and begins another. */
+  /** Cancels the pending request and returns the signal of a new one. */
   protected begin(): AbortSignal {
-    this.underWay?.abort();
-    this.underWay = new AbortController();
-    return this.underWay.signal;
+    this.pending?.abort();
+    this.pending = new AbortController();
+    return this.pending.signal;
   }
 
   protected fail(error: unknown, signal: AbortSignal): void {

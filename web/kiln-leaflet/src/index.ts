@@ -8,19 +8,19 @@ import { KilnTileLayer } from './tile-layer.js';
 import type { HeatStyle } from './style.js';
 import { KilnValue, type ValueOptions } from './value.js';
 
-/** What is put on `L.kiln`. */
+/** The functions of `L.kiln`. */
 export interface Kiln {
-  /** The layer called `layer` of the server at `base`, by its tiles. */
+  /** The tiles of the layer `layer` of the server at `base`. */
   tileLayer(base: string, layer: string, style?: HeatStyle, options?: L.TileLayerOptions): KilnTileLayer;
-  /** The same as one picture of what is on screen. */
+  /** The layer as one picture of the view. */
   overlay(base: string, layer: string, style?: HeatStyle, options?: OverlayOptions): KilnOverlay;
-  /** A control that tells what the colors of `source` mean. */
+  /** A control with the legend of `source`. */
   legend(source: HeatLayer, options?: LegendOptions): KilnLegend;
-  /** Tells the value of `source` where `map` is clicked, and on request under the cursor. */
+  /** Shows the value of `source` where `map` is clicked and, as an option, under the cursor. */
   value(map: L.Map, source: HeatLayer, options?: ValueOptions): KilnValue;
 }
 
-/** What is put on `L.kiln`. */
+/** The functions of `L.kiln`. */
 export const kiln: Kiln = {
   tileLayer: (base, layer, style, options) => new KilnTileLayer(base, layer, style, options),
   overlay: (base, layer, style, options) => new KilnOverlay(base, layer, style, options),
@@ -33,10 +33,10 @@ declare module 'leaflet' {
   let kiln: Kiln;
 }
 
-// A module's namespace cannot be written to; where Leaflet is one, `kiln` is imported by its name.
+// A module namespace object is read-only. Where Leaflet is one, import `kiln` by its name.
 if (Object.isExtensible(L)) (L as { kiln: Kiln }).kiln = kiln;
 
-export { ask, legendOf, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
+export { fetchJson, legendOf, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
 export { HeatLayer, KilnLegend, KilnOverlay, KilnTileLayer, KilnValue };
 export { amountOf, describe, type ValueEvent } from './value.js';
 export { parametersOf, type HeatStyle } from './style.js';

@@ -6,17 +6,17 @@ import { withoutOpacity } from './style.js';
 
 /** Options of a legend. */
 export interface LegendOptions extends L.ControlOptions {
-  /** What stands above the colors. Default: the layer's title. */
+  /** Heading of the legend. Default: the layer's title. */
   title?: string;
 }
 
-/** A control that tells what the colors mean, in real units; it follows the style and the zoom. */
+/** A control with the color scale in real units. It follows the style and the zoom. */
 export class KilnLegend extends L.Control {
   private readonly box = L.DomUtil.create('figure', 'kiln-legend');
   private readonly listeners: ((legend: Legend) => void)[] = [];
   private source: HeatLayer;
-  private underWay: AbortController | null = null;
-  private shown: Legend | null = null;
+  private pending: AbortController | null = null;
+  private current: Legend | null = null;
   private map: L.Map | null = null;
 
   constructor(source: HeatLayer, options: LegendOptions = {}) {
@@ -38,22 +38,22 @@ export class KilnLegend extends L.Control {
   override onRemove(map: L.Map): void {
     map.off('zoomend', this.refresh, this);
     this.source.off('restyle', this.refresh, this);
-    this.underWay?.abort();
+    this.pending?.abort();
     this.map = null;
   }
 
-  /** Calls `then` with each legend that is shown. */
+  /** Calls `then` with each new legend. */
   onLegend(then: (legend: Legend) => void): this {
     this.listeners.push(then);
     return this;
   }
 
-  /** What is shown. */
+  /** The current legend, or null. */
   legend(): Legend | null {
-    return this.shown;
+    return this.current;
   }
 
-  /** Tells of another layer. */
+  /** Sets the layer that the legend describes. */
   setSource(source: HeatLayer): this {
     this.source.off('restyle', this.refresh, this);
     this.source = source;
@@ -64,24 +64,24 @@ export class KilnLegend extends L.Control {
     return this;
   }
 
-  /** Asks for the legend anew. */
+  /** Requests the legend again. */
   refresh(): void {
     if (!this.map) return;
-    this.underWay?.abort();
-    const { signal } = (this.underWay = new AbortController());
+    this.pending?.abort();
+    const { signal } = (this.pending = new AbortController());
     const zoom = Math.min(Math.max(Math.round(this.map.getZoom()), 0), this.source.tileJson()?.maxzoom ?? 24);
     legendOf(this.source.base, this.source.layerName(), withoutOpacity(this.source.heatStyle()), zoom, signal)
       .then((legend) => {
         if (!signal.aborted) this.draw(legend);
       })
       .catch(() => {
-        // The map is worth showing without it.
+        // The map stays usable without a legend.
         if (!signal.aborted) this.box.replaceChildren();
       });
   }
 
   private draw(legend: Legend): void {
-    this.shown = legend;
+    this.current = legend;
     const title = L.DomUtil.create('figcaption', 'kiln-legend-title');
     title.textContent = (this.options as LegendOptions).title ?? legend.title;
     const bar = L.DomUtil.create('div', 'kiln-legend-bar');
@@ -100,7 +100,7 @@ export class KilnLegend extends L.Control {
   }
 }
 
-/** Takes labels away until the others have room: every second one, or all but every third, and so on. */
+/** Removes labels that overlap: keeps every second one, every third one, and so on, until the rest fits. */
 function spread(ticks: HTMLElement): void {
   const GAP_PX = 7;
   const all = [...ticks.children] as HTMLElement[];
@@ -114,7 +114,7 @@ function spread(ticks: HTMLElement): void {
   const fits = (step: number) => boxes.every((box, i) => i < step || i % step > 0 || box.left >= boxes[i - step]!.right + GAP_PX);
   let step = 1;
   while (step < all.length && !fits(step)) step++;
-  // On a curve some crowd at one end, where others have room: those that have none even so go one by one.
+  // On a non-linear scale labels crowd at one end only. Remove just those that overlap.
   const kept = step <= 3 ? all.filter((_, i) => i % step === 0) : all;
   let end = -Infinity;
   for (const tick of all) {

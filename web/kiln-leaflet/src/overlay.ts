@@ -1,20 +1,20 @@
 import L from 'leaflet';
 
-import { addressOf, request, tileJson, type TileJson } from './client.js';
+import { urlOf, request, tileJson, type TileJson } from './client.js';
 import { HeatLayer } from './heat-layer.js';
 import { parametersOf, type HeatStyle } from './style.js';
 
 /** Options of an overlay. */
 export interface OverlayOptions extends L.ImageOverlayOptions {
-  /** Share of the view that the picture shows beyond it on each side, so that a short drag shows no edge. Default: 0.2. */
+  /** Margin around the view that is rendered too, as a fraction of the view, so that a short drag shows no edge. Default: 0.2. */
   padding?: number;
-  /** How long the map has to stand still before a picture is asked for, in milliseconds. Default: 80. */
+  /** Delay between the last movement of the map and the request, in milliseconds. Default: 80. */
   debounceMs?: number;
-  /** The most pixels of a side. Default: 4096. */
+  /** Maximum width and height in pixels. Default: 4096. */
   maxPixels?: number;
 }
 
-/** Which ground a picture shows, in how many pixels of the layout, and how many pixels each of these has. */
+/** The bounds of a picture, its size in CSS pixels, and its device pixels per CSS pixel. */
 interface Frame {
   bounds: L.LatLngBounds;
   width: number;
@@ -23,13 +23,13 @@ interface Frame {
 }
 
 /**
- * One picture of what is on screen, asked for whenever the map has moved. A new one takes the place of the old at once, and a
- * request that is no longer of use is cancelled. `loading`, `load` and `error` tell of it.
+ * One picture of the view, requested again whenever the map has moved. A loaded picture replaces the old one at once; outdated
+ * requests are cancelled. Fires `loading`, `load` and `error`.
  */
 export class KilnOverlay extends HeatLayer {
-  private shown: L.ImageOverlay | null = null;
-  private told: Promise<TileJson> | null = null;
-  private known: TileJson | null = null;
+  private current: L.ImageOverlay | null = null;
+  private metadata: Promise<TileJson> | null = null;
+  private loaded: TileJson | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(base: string, name: string, style: HeatStyle = {}, options: OverlayOptions = {}) {
@@ -37,32 +37,32 @@ export class KilnOverlay extends HeatLayer {
   }
 
   override onAdd(map: L.Map): this {
-    map.on('moveend', this.later, this);
+    map.on('moveend', this.refreshLater, this);
     this.refresh();
     return this;
   }
 
   override onRemove(map: L.Map): this {
-    map.off('moveend', this.later, this);
+    map.off('moveend', this.refreshLater, this);
     clearTimeout(this.timer);
-    this.underWay?.abort();
-    this.shown?.remove();
-    this.shown = null;
+    this.pending?.abort();
+    this.current?.remove();
+    this.current = null;
     return this;
   }
 
   override setStyle(style: HeatStyle, name?: string): this {
-    this.told = null;
+    this.metadata = null;
     return super.setStyle(style, name);
   }
 
   override tileJson(): TileJson | null {
-    return this.known;
+    return this.loaded;
   }
 
-  /** The picture on the map, if there is one. */
+  /** The picture on the map, or null. */
   picture(): L.ImageOverlay | null {
-    return this.shown;
+    return this.current;
   }
 
   override refresh(): void {
@@ -77,52 +77,52 @@ export class KilnOverlay extends HeatLayer {
     return this.options as OverlayOptions;
   }
 
-  private later(): void {
+  private refreshLater(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.refresh(), this.settings.debounceMs ?? 80);
   }
 
   private async load(frame: Frame, signal: AbortSignal): Promise<void> {
-    // What kilometers mean is the layer's own, as in its tiles: the same legend holds for both.
-    this.told ??= tileJson(this.base, this.name, this.style).catch((error: unknown) => {
-      this.told = null;
+    // The latitude of true scale is that of the layer's tiles, so that the same legend applies to both.
+    this.metadata ??= tileJson(this.base, this.name, this.style).catch((error: unknown) => {
+      this.metadata = null;
       throw error;
     });
-    this.known = await this.told;
+    this.loaded = await this.metadata;
     if (signal.aborted) return;
     const parameters = parametersOf(this.style);
-    const trueScale = new URLSearchParams(this.known.tiles[0].split('?')[1]).get('true_scale');
+    const trueScale = new URLSearchParams(this.loaded.tiles[0].split('?')[1]).get('true_scale');
     if (trueScale !== null) parameters.set('true_scale', trueScale);
     parameters.set('projection', this._map.options.crs === L.CRS.EPSG4326 ? 'platecarree' : 'mercator');
     const { bounds, width, height, ratio } = frame;
     const edges = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
     const name = `${width}x${height}${ratio === 2 ? '@2x' : ''}.png`;
     const path = `${this.name}/bbox/${edges.map((edge) => Number(edge.toFixed(7))).join(',')}/${name}`;
-    const answer = await request(addressOf(this.base, path, parameters), { signal });
-    const url = URL.createObjectURL(await answer.blob());
+    const response = await request(urlOf(this.base, path, parameters), { signal });
+    const url = URL.createObjectURL(await response.blob());
     const image = new Image();
     image.alt = '';
     image.src = url;
     try {
-      await image.decode(); // so that it is painted the moment it enters the map
+      await image.decode(); // so that it is painted as soon as it is added to the map
       if (!signal.aborted) this.show(image, bounds);
     } finally {
-      // A decoded picture needs its address no more.
+      // A decoded picture does not need its URL any more.
       URL.revokeObjectURL(url);
     }
   }
 
   private show(image: HTMLImageElement, bounds: L.LatLngBounds): void {
-    const attribution = this.known?.attribution ?? '';
-    // Leaflet takes an image as well as an address, which its types do not say.
+    const attribution = this.loaded?.attribution ?? '';
+    // Leaflet accepts an image element, which its types do not declare.
     const next = L.imageOverlay(image as unknown as string, bounds, { attribution, ...(this.options as L.ImageOverlayOptions) });
     next.addTo(this._map);
-    this.shown?.remove();
-    this.shown = next;
+    this.current?.remove();
+    this.current = next;
     this.fire('load');
   }
 
-  /** What a picture of the view shows: never more than once around the globe; null where the view shows no ground. */
+  /** The frame of a picture of the view, at most one world wide. Null if the view is outside the world. */
   private frame(): Frame | null {
     const map = this._map;
     const zoom = map.getZoom();

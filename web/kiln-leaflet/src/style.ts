@@ -2,14 +2,14 @@ import type { HeatStyle } from './heat-style.js';
 
 export type { HeatStyle };
 
-/** The style as the parameters of an address. */
+/** The style as query parameters. */
 export function parametersOf(style: HeatStyle): URLSearchParams {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(style)) {
     if (value === undefined || value === null) continue;
     if (value instanceof Date) parameters.set(name, value.toISOString());
     else if (Array.isArray(value)) {
-      // As JSON: a category may hold a comma.
+      // As JSON: the name of a category may contain a comma.
       if (value.length) parameters.set(name, JSON.stringify(value));
     } else if (name === 'category') parameters.set(name, JSON.stringify([value]));
     else parameters.set(name, String(value));
@@ -17,7 +17,7 @@ export function parametersOf(style: HeatStyle): URLSearchParams {
   return parameters;
 }
 
-/** What a legend or a value has no use for: how opaque the picture is changes no value. */
+/** The style without its opacity, which changes neither values nor legends. */
 export function withoutOpacity({ opacity: _, ...style }: HeatStyle): HeatStyle {
   return style;
 }

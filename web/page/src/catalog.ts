@@ -1,9 +1,9 @@
-import { ask, type HeatStyle } from 'kiln-leaflet';
+import { fetchJson, type HeatStyle } from 'kiln-leaflet';
 
-/** Where the server is: where the page came from. */
+/** The base URL of the server, which is that of the page. */
 export const BASE = new URL('.', document.baseURI).href.replace(/\/$/, '');
 
-/** A layer, as `/catalog` tells of it. */
+/** A layer in the response of `/catalog`. */
 export interface LayerEntry {
   name: string;
   title: string;
@@ -17,15 +17,15 @@ export interface LayerEntry {
   style: Record<string, string>;
 }
 
-/** What the server has, as `/catalog` tells it. */
+/** The response of `/catalog`. */
 export interface Catalog {
   layers: LayerEntry[];
   schemes: { name: string; family: string }[];
-  /** What the page shows below the heat; land outlines where there is none. */
+  /** The basemap. Without one the page draws outlines of land. */
   page?: { basemap: string | null; attribution: string | null };
 }
 
-/** What a layer's points amount to, as `/{layer}/statistics` tells it. */
+/** The response of `/{layer}/statistics`. */
 export interface Statistics {
   points: number;
   time: { start: string; end: string } | null;
@@ -33,12 +33,12 @@ export interface Statistics {
   zooms: { z: number; vmin: number; vmax: number; unit: string; histogram: number[] | null }[];
 }
 
-export const fetchCatalog = () => ask<Catalog>(`${BASE}/catalog`);
+export const fetchCatalog = () => fetchJson<Catalog>(`${BASE}/catalog`);
 
-/** The layers that a map can show: those that lie on the globe. */
+/** The layers in geographic coordinates, which a map can show. */
 export const onGlobe = ({ layers }: Catalog) => layers.filter(({ projections }) => projections.includes('mercator'));
 
-/** Whether a scheme turns transparent where there is little; the others would end in a hard edge. */
+/** Whether a scheme is transparent at its low end. The others would show a hard edge there. */
 export const fadesIn = ({ schemes }: Catalog, name: string) =>
   schemes.find((scheme) => scheme.name === name)?.family === 'Overlay';
 

@@ -2,7 +2,7 @@ import type L from 'leaflet';
 
 import { byId } from './dom.js';
 
-/** A line across the map, with the picture before to its left and the one after to its right. */
+/** A divider across the map, with the earlier view to its left and the current one to its right. */
 export class Swipe {
   private readonly box = byId('swipe');
   private readonly slider = byId<HTMLInputElement>('swipe-at');
@@ -20,7 +20,7 @@ export class Swipe {
     });
   }
 
-  /** Shows the line, or takes it away. */
+  /** Shows the divider, or hides it if `percent` is null. */
   show(percent: number | null, labels: [string, string] = ['', '']): void {
     this.box.hidden = percent === null;
     if (percent !== null) this.slider.value = String(percent);
@@ -29,7 +29,7 @@ export class Swipe {
     this.clip();
   }
 
-  /** Cuts both pictures at the line; the panes move with the map. */
+  /** Clips both panes at the divider. The panes move with the map. */
   private clip(): void {
     if (this.box.hidden) {
       this.before.style.clipPath = this.after.style.clipPath = '';

@@ -1,11 +1,11 @@
-/** The element of the page with that id. */
+/** Returns the element with the id. Throws if it is missing. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
-  if (!element) throw new Error(`There is no #${id}.`);
+  if (!element) throw new Error(`Missing element #${id}.`);
   return element as T;
 }
 
-/** An element with a text. */
+/** Creates an element with a class and a text. */
 export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = '', text = ''): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -13,14 +13,14 @@ export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = 
   return element;
 }
 
-/** A choice of a select. */
+/** Creates an option of a select element. */
 export function option(value: string, label = value): HTMLOptionElement {
   const element = make('option', '', label);
   element.value = value;
   return element;
 }
 
-/** A function that calls `then` once no more calls have come for a while. */
+/** Returns a function that calls `then` after `ms` milliseconds without another call. */
 export function debounced(then: () => void, ms: number): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   return () => {
@@ -29,15 +29,15 @@ export function debounced(then: () => void, ms: number): () => void {
   };
 }
 
-/** Tells people what happened; a screen reader says it too. */
-export function say(text: string, wrong = false): void {
+/** Shows a message in the status line, which screen readers announce. */
+export function showStatus(text: string, isError = false): void {
   const status = byId('status');
   status.textContent = text;
-  status.classList.toggle('error', wrong);
+  status.classList.toggle('error', isError);
 }
 
 export const number = (value: number) => value.toLocaleString('en');
 export const points = (count: number) => `${number(count)} ${count === 1 ? 'point' : 'points'}`;
 
-/** Text as HTML: Leaflet's attribution knows nothing else. */
+/** Escapes text for HTML, the only format of Leaflet's attribution. */
 export const escaped = (text: string) => make('span', '', text).innerHTML;

@@ -2,19 +2,19 @@ import L from 'leaflet';
 import { KilnOverlay, KilnTileLayer, legendOf, type HeatLayer, type HeatStyle, type Legend } from 'kiln-leaflet';
 
 import { BASE, type Catalog } from './catalog.js';
-import { points, say } from './dom.js';
+import { points, showStatus } from './dom.js';
 import { Points } from './points.js';
 import { styleOf, type State } from './state.js';
 
-/** The heat of a state on a map: by tiles, as one picture, or beyond a zoom by the points themselves. */
+/** The heat map of a state: rendered by the server as tiles or one picture, or drawn by the browser beyond a zoom. */
 export class Heat {
-  /** What is drawn by the server. */
+  /** The layer rendered by the server. */
   source: HeatLayer;
   private mode: State['mode'] | null = null;
-  private asked = '';
-  private turn = 0;
+  private requested = '';
+  private generation = 0;
   private points: Points | null;
-  /** What colors mean for all times, by layer, style and zoom. */
+  /** The spans of all times, by layer, style and zoom. */
   private readonly spans = new Map<string, Promise<[number, number] | null>>();
   private shown: () => void = () => undefined;
 
@@ -22,61 +22,61 @@ export class Heat {
     private readonly map: L.Map,
     private readonly catalog: Catalog,
     private state: State,
-    /** Where it is drawn. */
+    /** The pane of the map. */
     private readonly pane: string,
-    /** Whether it tells how it goes, and hands over to the browser. */
-    private readonly leads: boolean,
+    /** Whether this heat map reports its status, and may be drawn by the browser. */
+    private readonly isPrimary: boolean,
   ) {
-    this.points = leads ? new Points(map) : null;
+    this.points = isPrimary ? new Points(map) : null;
     this.source = this.make();
     this.mode = state.mode;
-    this.asked = JSON.stringify([state.layer, styleOf(state, catalog)]);
+    this.requested = JSON.stringify([state.layer, styleOf(state, catalog)]);
   }
 
-  /** The layers beneath have changed: `then` is called with what the server draws now. */
+  /** Called with the new layer after the rendering mode has changed. */
   onSource: (source: HeatLayer) => void = () => undefined;
 
-  /** Calls `then` when what was asked for last is on the map. */
+  /** Calls `then` whenever the requested picture is on the map. */
   whenShown(then: () => void): void {
     this.shown = then;
   }
 
-  /** Shows a state. */
+  /** Updates the heat map to a state. */
   async show(state: State): Promise<void> {
     this.state = state;
-    const turn = ++this.turn;
-    const style = await this.settled(state).catch((error: Error) => void say(error.message, true));
-    if (!style || turn !== this.turn) return;
-    const asked = JSON.stringify([state.layer, style]);
-    if (asked !== this.asked && this.leads) document.getElementById('map')?.setAttribute('aria-busy', 'true');
+    const generation = ++this.generation;
+    const style = await this.withSharedSpan(state).catch((error: Error) => void showStatus(error.message, true));
+    if (!style || generation !== this.generation) return;
+    const requested = JSON.stringify([state.layer, style]);
+    if (requested !== this.requested && this.isPrimary) document.getElementById('map')?.setAttribute('aria-busy', 'true');
     if (state.mode !== this.mode) {
       this.source.remove();
       this.source = this.make(style);
       this.mode = state.mode;
       this.source.addTo(this.map);
       this.onSource(this.source);
-    } else if (asked !== this.asked) {
+    } else if (requested !== this.requested) {
       this.source.setStyle(style, state.layer);
     }
     if (!this.map.hasLayer(this.source)) this.source.addTo(this.map);
-    this.asked = asked;
+    this.requested = requested;
     await this.handOver();
   }
 
-  /** The zoom is another, or the map has moved. */
+  /** Updates the heat map after the map has moved or zoomed. */
   async moved(): Promise<void> {
-    // The times share what the colors mean at a zoom.
+    // All times share a span, which depends on the zoom.
     if (this.state.time && !this.state.span) await this.show(this.state);
     else await this.handOver();
   }
 
   remove(): void {
-    this.turn++;
+    this.generation++;
     this.source.remove();
     this.points?.remove();
   }
 
-  /** Whether the browser draws the points itself. */
+  /** Whether the browser draws the points. */
   get isHandedOver(): boolean {
     return this.points?.shown ?? false;
   }
@@ -88,31 +88,31 @@ export class Heat {
         ? new KilnTileLayer(BASE, layer, style, { pane: this.pane, className: 'heat', updateWhenIdle: false, keepBuffer: 3 })
         : new KilnOverlay(BASE, layer, style, { pane: this.pane, className: 'heat' });
     made.on('load', () => {
-      if (this.leads) {
+      if (this.isPrimary) {
         document.getElementById('map')?.setAttribute('aria-busy', 'false');
-        if (!this.isHandedOver) this.tell();
+        if (!this.isHandedOver) this.reportStatus();
       }
       this.shown();
     });
-    made.on('tileerror', () => say('Some tiles cannot be loaded.', true));
+    made.on('tileerror', () => showStatus('Some tiles failed to load.', true));
     made.on('error', (event) => {
       document.getElementById('map')?.setAttribute('aria-busy', 'false');
-      say((event as unknown as { error: Error }).error.message, true);
+      showStatus((event as unknown as { error: Error }).error.message, true);
       this.shown();
     });
     return made;
   }
 
-  private tell(text = ''): void {
+  private reportStatus(text = ''): void {
     const layer = this.catalog.layers.find(({ name }) => name === this.state.layer);
     if (!layer) return;
     const isPart = this.state.time !== null || this.state.categories.length > 0;
     const all = `${isPart ? 'Part of ' : ''}${points(layer.points)}`;
-    say(text || `${all}, drawn as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
+    showStatus(text || `${all}, rendered as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
   }
 
-  /** The style with the span that all times share. */
-  private async settled(state: State): Promise<HeatStyle> {
+  /** Returns the style with the span of all times. */
+  private async withSharedSpan(state: State): Promise<HeatStyle> {
     const style = styleOf(state, this.catalog);
     if (!state.time || state.span) return style;
     const { start: _start, end: _end, opacity: _opacity, ...always } = style;
@@ -127,7 +127,7 @@ export class Heat {
     return found ? { ...style, vmin: found[0], vmax: found[1] } : style;
   }
 
-  /** Draws by points if the map is that near and they are not too many, else by what the server draws. */
+  /** Draws the points in the browser if the zoom is high enough and they are few enough; otherwise shows the layer of the server. */
   private async handOver(): Promise<void> {
     if (!this.points) return;
     const { handover, beyond, before, layer } = this.state;
@@ -136,25 +136,25 @@ export class Heat {
       const was = this.isHandedOver;
       this.points.remove();
       this.dim(false);
-      if (was) this.tell();
+      if (was) this.reportStatus();
       return;
     }
-    const turn = this.turn;
+    const generation = this.generation;
     const style = this.source.heatStyle();
     try {
-      const [legend, told] = await Promise.all([this.legendAt(zoom, style), this.told()]);
-      if (turn !== this.turn || zoom !== this.map.getZoom()) return;
-      const count = await this.points.draw(layer, style, legend, told);
-      if (zoom !== this.map.getZoom() || turn !== this.turn) return;
+      const [legend, tileJson] = await Promise.all([this.legendAt(zoom, style), this.tileJson()]);
+      if (generation !== this.generation || zoom !== this.map.getZoom()) return;
+      const count = await this.points.draw(layer, style, legend, tileJson);
+      if (zoom !== this.map.getZoom() || generation !== this.generation) return;
       this.dim(this.isHandedOver);
-      if (count === null && !this.isHandedOver) this.tell();
-      else if (count !== null && count >= 0) this.tell(`${points(count)} drawn by the browser`);
+      if (count === null && !this.isHandedOver) this.reportStatus();
+      else if (count !== null && count >= 0) this.reportStatus(`${points(count)} drawn by the browser`);
     } catch (error) {
       if ((error as Error).name === 'AbortError') return;
-      // The server's picture is there all the same.
+      // The layer of the server stays visible.
       this.points.remove();
       this.dim(false);
-      say((error as Error).message, true);
+      showStatus((error as Error).message, true);
     }
   }
 
@@ -162,19 +162,19 @@ export class Heat {
     return legendOf(BASE, this.state.layer, style, zoom);
   }
 
-  /** What the server tells of the tiles, once it has. */
-  private async told() {
-    const known = this.source.tileJson();
-    if (known) return known;
+  /** Resolves with the TileJSON of the layer once it has loaded. */
+  private async tileJson() {
+    const loaded = this.source.tileJson();
+    if (loaded) return loaded;
     await new Promise((done) => this.source.once('tilejson load error', done));
-    const told = this.source.tileJson();
-    if (!told) throw new Error('The server tells nothing of the tiles.');
-    return told;
+    const tileJson = this.source.tileJson();
+    if (!tileJson) throw new Error('The TileJSON of the layer failed to load.');
+    return tileJson;
   }
 
-  /** Hides what the server draws, as the browser draws the same. */
-  private dim(away: boolean): void {
+  /** Hides or shows the layer of the server. */
+  private dim(isHidden: boolean): void {
     const pane = this.map.getPane(this.pane);
-    if (pane) pane.style.visibility = away ? 'hidden' : '';
+    if (pane) pane.style.visibility = isHidden ? 'hidden' : '';
   }
 }

@@ -1,24 +1,24 @@
-import { ask, parametersOf, type HeatStyle, type KilnLegend } from 'kiln-leaflet';
+import { fetchJson, parametersOf, type HeatStyle, type KilnLegend } from 'kiln-leaflet';
 
 import { BASE, type Statistics } from './catalog.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 34;
 
-/** How the layer's values lie on the colors: bars on top of the legend's. */
+/** A histogram of the layer's values above the color bar of the legend. */
 export class Histogram {
-  private underWay: AbortController | null = null;
+  private pending: AbortController | null = null;
 
   constructor(private readonly legend: KilnLegend) {}
 
-  /** Draws that of the tiles of a zoom. */
+  /** Shows the histogram of the tiles at a zoom. */
   async show(layer: string, { opacity: _, ...style }: HeatStyle, zoom: number): Promise<void> {
-    this.underWay?.abort();
-    const { signal } = (this.underWay = new AbortController());
+    this.pending?.abort();
+    const { signal } = (this.pending = new AbortController());
     const parameters = parametersOf(style);
     parameters.set('zoom', String(zoom));
-    const told = await ask<Statistics>(`${BASE}/${layer}/statistics?${parameters}`, { signal }).catch(() => null);
-    if (!signal.aborted) this.draw(told?.zooms[0]?.histogram ?? null);
+    const statistics = await fetchJson<Statistics>(`${BASE}/${layer}/statistics?${parameters}`, { signal }).catch(() => null);
+    if (!signal.aborted) this.draw(statistics?.zooms[0]?.histogram ?? null);
   }
 
   private draw(bars: number[] | null): void {
@@ -33,9 +33,9 @@ export class Histogram {
     svg.setAttribute('viewBox', `0 0 ${bars.length} ${HEIGHT}`);
     svg.setAttribute('preserveAspectRatio', 'none');
     svg.setAttribute('role', 'img');
-    svg.setAttribute('aria-label', 'How many pixels of the map have which value');
+    svg.setAttribute('aria-label', 'Histogram of pixel values');
     bars.forEach((share, i) => {
-      // The root lets rare values be seen beside common ones.
+      // The square root keeps rare values visible.
       const height = share > 0 ? Math.max(1, HEIGHT * Math.sqrt(share / most)) : 0;
       const rect = document.createElementNS(SVG, 'rect');
       for (const [name, value] of Object.entries({ x: i + 0.06, y: HEIGHT - height, width: 0.88, height })) {

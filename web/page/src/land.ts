@@ -3,11 +3,11 @@ import { feature, mesh } from 'topojson-client';
 import type { GeometryCollection, Topology } from 'topojson-specification';
 import coarseUrl from 'world-atlas/countries-110m.json?url';
 import fineUrl from 'world-atlas/countries-50m.json?url';
-import { ask } from 'kiln-leaflet';
+import { fetchJson } from 'kiln-leaflet';
 
 type World = Topology<{ countries: GeometryCollection; land: GeometryCollection }>;
 
-/** A line or ring in world coordinates: 0 to 1 from the antimeridian to the east, and from the north. */
+/** A line or ring in world coordinates: x from 0 at the antimeridian to 1 in the east, y from 0 in the north to 1. */
 interface Path {
   xy: Float64Array;
   box: [number, number, number, number];
@@ -16,20 +16,20 @@ interface Path {
 interface Outlines {
   /** Rings to fill. */
   land: Path[];
-  /** The same without the cuts along the antimeridian and the pole. */
+  /** The rings without their edges along the antimeridian and the pole. */
   coast: Path[];
   borders: Path[];
 }
 
-/** The zoom from which the finer outlines are drawn. */
+/** The lowest zoom with the fine outlines. */
 const FINE_ZOOM = 4;
-const MOST_LAT = 85.6;
+const MAX_LAT_DEG = 85.6;
 
 function pathOf(ring: number[][]): Path {
   const xy = new Float64Array(2 * ring.length);
   const box: Path['box'] = [Infinity, Infinity, -Infinity, -Infinity];
   ring.forEach(([lng = 0, lat = 0], i) => {
-    const sine = Math.sin((Math.min(Math.max(lat, -MOST_LAT), MOST_LAT) * Math.PI) / 180);
+    const sine = Math.sin((Math.min(Math.max(lat, -MAX_LAT_DEG), MAX_LAT_DEG) * Math.PI) / 180);
     const x = lng / 360 + 0.5;
     const y = 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
     xy[2 * i] = x;
@@ -42,7 +42,7 @@ function pathOf(ring: number[][]): Path {
   return { xy, box };
 }
 
-/** A ring or line without jumps: where it crosses the antimeridian, it goes on beyond 180°. */
+/** Unwraps a ring or line: beyond the antimeridian its longitudes continue past 180°. */
 function unwrapped(line: number[][]): number[][] {
   let turn = 0;
   return line.map(([lng = 0, lat = 0], i) => {
@@ -52,25 +52,25 @@ function unwrapped(line: number[][]): number[][] {
   });
 }
 
-/** A ring to fill: one around the pole (Antarctica) ends a whole turn away from its start, and closes along the pole. */
+/** Closes a ring around the pole (Antarctica), whose end is 360° from its start, along the pole. */
 function closed(ring: number[][]): number[][] {
   const [first = 0, last = 0] = [ring[0]?.[0], ring.at(-1)?.[0]];
   return Math.abs(first - last) < 180 ? ring : [...ring, [last, -90], [first, -90]];
 }
 
-/** A ring's coast: all but the cuts that run along the antimeridian or the pole. */
+/** Returns the coastline of a ring: its edges apart from those along the antimeridian or the pole. */
 function coastOf(ring: number[][]): number[][][] {
   const isCut = ([lng = 0, lat = 0]: number[]) => Math.abs(Math.abs(lng) - 180) < 0.01 || lat < -85.1;
   const lines: number[][][] = [[]];
-  ring.forEach((place, i) => {
-    if (i > 0 && isCut(place) && isCut(ring[i - 1]!)) lines.push([]);
-    lines.at(-1)!.push(place);
+  ring.forEach((point, i) => {
+    if (i > 0 && isCut(point) && isCut(ring[i - 1]!)) lines.push([]);
+    lines.at(-1)!.push(point);
   });
   return lines.filter((line) => line.length > 1);
 }
 
 async function outlines(url: string): Promise<Outlines> {
-  const world = await ask<World>(url);
+  const world = await fetchJson<World>(url);
   const land = feature(world, world.objects.land);
   const rings: number[][][] = [];
   for (const { geometry } of land.features) {
@@ -82,18 +82,18 @@ async function outlines(url: string): Promise<Outlines> {
   return { land: whole.map(closed).map(pathOf), coast: whole.flatMap(coastOf).map(pathOf), borders: borders.map(pathOf) };
 }
 
-/** Land, coasts and borders, drawn tile by tile in the colors of the theme. Needs nothing but the server of the page. */
+/** Land, coastlines and borders, drawn in tiles in the colors of the theme. Needs no server other than that of the page. */
 export class Land extends L.GridLayer {
   private coarse: Outlines | null = null;
   private fine: Outlines | null = null;
-  private asked = false;
+  private isFineRequested = false;
 
   constructor(pane: string) {
     super();
     L.setOptions(this, { pane, tileSize: 512, updateWhenZooming: false, keepBuffer: 1, attribution: 'Natural Earth' });
   }
 
-  /** Loads the outlines; the finer ones once the map is that near. */
+  /** Loads the coarse outlines. The fine ones are loaded at the first tile that needs them. */
   async load(): Promise<void> {
     this.coarse = await outlines(coarseUrl);
     this.redraw();
@@ -105,7 +105,7 @@ export class Land extends L.GridLayer {
     const { x: side } = this.getTileSize();
     tile.width = tile.height = side * ratio;
     const context = tile.getContext('2d');
-    const drawn = coords.z >= FINE_ZOOM ? this.finer() : this.coarse;
+    const drawn = coords.z >= FINE_ZOOM ? this.bestOutlines() : this.coarse;
     if (context && drawn) {
       context.scale(ratio, ratio);
       this.draw(context, drawn, coords, side);
@@ -113,15 +113,15 @@ export class Land extends L.GridLayer {
     return tile;
   }
 
-  private finer(): Outlines | null {
-    if (!this.fine && !this.asked) {
-      this.asked = true;
+  private bestOutlines(): Outlines | null {
+    if (!this.fine && !this.isFineRequested) {
+      this.isFineRequested = true;
       outlines(fineUrl).then(
         (fine) => {
           this.fine = fine;
           this.redraw();
         },
-        () => undefined, // the coarser ones do
+        () => undefined, // the coarse outlines stay
       );
     }
     return this.fine ?? this.coarse;
@@ -135,7 +135,7 @@ export class Land extends L.GridLayer {
     const colors = getComputedStyle(document.documentElement);
     const trace = (paths: Path[]) => {
       context.beginPath();
-      // A tile may be wider than the world, and a ring lie beyond the antimeridian.
+      // A tile can be wider than the world, and a ring can extend beyond the antimeridian.
       for (let turn = Math.floor(left) - 1; turn <= right + 1; turn++) {
         for (const { xy, box } of paths) {
           if (box[2] + turn < left - margin || box[0] + turn > right || box[3] < top - margin || box[1] > bottom) continue;

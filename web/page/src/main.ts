@@ -3,36 +3,36 @@ import 'kiln-leaflet/kiln-leaflet.css';
 import './style.css';
 
 import L from 'leaflet';
-import { ask, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
+import { fetchJson, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
 import { BASE, fetchCatalog, onGlobe, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Swipe } from './compare.js';
-import { byId, debounced, say } from './dom.js';
+import { byId, debounced, showStatus } from './dom.js';
 import { Heat } from './heat.js';
 import { Histogram } from './histogram.js';
 import { Land } from './land.js';
 import { Panel } from './panel.js';
+import { Snippets } from './snippets.js';
 import { read, styleOf, write, type State } from './state.js';
-import { Take } from './take.js';
 import { theme } from './theme.js';
 import { between, Times, timeText } from './times.js';
 
-const FIRST_ZOOM = { least: 2, most: 12 };
+const FIRST_ZOOM = { min: 2, max: 12 };
 const WORLD: L.LatLngBoundsLiteral = [[-60, -180], [75, 180]];
 const DEBOUNCE_MS = 90;
-/** How many categories a click tells of. */
+/** Number of categories in the popup of a click. */
 const TOP_CATEGORIES = 5;
 
-const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 function makeMap(): L.Map {
   const map = L.map('map', {
     worldCopyJump: true,
     minZoom: 1,
     maxZoom: 18,
-    zoomAnimation: !still,
-    inertia: !still,
-    fadeAnimation: false, // tiles that are there are there
+    zoomAnimation: !reducedMotion,
+    inertia: !reducedMotion,
+    fadeAnimation: false, // loaded tiles appear at once
     zoomControl: false,
   });
   L.control.zoom({ position: 'topleft' }).addTo(map);
@@ -42,28 +42,28 @@ function makeMap(): L.Map {
   return map;
 }
 
-/** Shows all of a layer beside the panel, but never more than the world at zoom 2. */
+/** Fits the map to the bounds of a layer, apart from the panel, at zoom 2 or higher. */
 function fit(map: L.Map, bounds: L.LatLngBoundsLiteral): void {
   const box = L.latLngBounds(bounds);
   const covered = innerWidth < 700 ? 0 : byId('panel').offsetWidth + 20;
-  const wanted = map.getBoundsZoom(box.pad(0.05), false, L.point(covered, 0));
-  const zoom = Math.min(Math.max(wanted, FIRST_ZOOM.least), FIRST_ZOOM.most);
-  const middle = map.project(box.getSouthWest(), zoom).add(map.project(box.getNorthEast(), zoom)).divideBy(2);
-  map.setView(map.unproject(middle.add([covered / 2, 0]), zoom), zoom, { animate: false });
+  const fitting = map.getBoundsZoom(box.pad(0.05), false, L.point(covered, 0));
+  const zoom = Math.min(Math.max(fitting, FIRST_ZOOM.min), FIRST_ZOOM.max);
+  const center = map.project(box.getSouthWest(), zoom).add(map.project(box.getNorthEast(), zoom)).divideBy(2);
+  map.setView(map.unproject(center.add([covered / 2, 0]), zoom), zoom, { animate: false });
 }
 
-/** What lies below the heat: the map of the server's config, or outlines of the land. */
+/** Adds the basemap: that of the configuration, or outlines of land. */
 function basemap(map: L.Map, { page }: Catalog): { redraw(): unknown } {
   if (page?.basemap) {
     const attribution = page.attribution ?? '';
     return L.tileLayer(page.basemap, { pane: 'land', attribution, maxZoom: 18, className: 'basemap' }).addTo(map);
   }
   const land = new Land('land').addTo(map);
-  land.load().catch((error: Error) => say(error.message, true));
+  land.load().catch((error: Error) => showStatus(error.message, true));
   return land;
 }
 
-/** The page at work. */
+/** The map page. */
 class Page {
   private state: State;
   private readonly layers: LayerEntry[];
@@ -74,9 +74,9 @@ class Page {
   private readonly histogram: Histogram;
   private readonly panel: Panel;
   private readonly times: Times;
-  private readonly take: Take;
+  private readonly snippets: Snippets;
   private readonly swipe: Swipe;
-  private statistics: { layer: string; told: Statistics } | null = null;
+  private loaded: { layer: string; statistics: Statistics } | null = null;
 
   constructor(private readonly map: L.Map, private readonly catalog: Catalog) {
     this.layers = onGlobe(catalog);
@@ -98,9 +98,9 @@ class Page {
       byId('ramp').style.background = `linear-gradient(to right, ${colors.join(', ')})`;
       if (!this.times.isPlaying) void this.histogram.show(this.state.layer, this.heat.source.heatStyle(), map.getZoom());
     });
-    this.values.onValue((told) => {
-      byId('under').hidden = told?.by !== 'hover';
-      if (told?.by === 'hover') byId('under').textContent = amountOf(told.value);
+    this.values.onValue((event) => {
+      byId('under').hidden = event?.by !== 'hover';
+      if (event?.by === 'hover') byId('under').textContent = amountOf(event.value);
     });
 
     const span = () => {
@@ -108,7 +108,7 @@ class Page {
       return shown ? ([shown.vmin, shown.vmax] as [number, number]) : null;
     };
     this.panel = new Panel(catalog, this.layers, state, (next, what) => this.change(next, what), span);
-    this.take = new Take(map);
+    this.snippets = new Snippets(map);
     this.swipe = new Swipe(map, map.getPane('before')!, map.getPane('heat')!, (percent) => {
       this.state.swipe = percent;
       this.remember();
@@ -116,12 +116,12 @@ class Page {
     this.listen();
   }
 
-  /** Shows what the address says. */
+  /** Shows the state of the URL. */
   async start(): Promise<void> {
     this.panel.show(this.state);
     this.remember();
     const shown = this.refresh();
-    void this.learn();
+    void this.loadStatistics();
     await shown;
   }
 
@@ -132,7 +132,7 @@ class Page {
     this.placed();
   }
 
-  /** Takes over where the map is. */
+  /** Stores the position of the map in the state. */
   private placed(): void {
     const { lat, lng } = this.map.getCenter().wrap();
     Object.assign(this.state, { zoom: this.map.getZoom(), lat, lng });
@@ -157,8 +157,8 @@ class Page {
       this.state = placed ? state : { ...state, ...place };
       this.place(placed || !isOther);
       this.panel.show(this.state);
-      if (isOther) void this.learn();
-      else this.tellTimes();
+      if (isOther) void this.loadStatistics();
+      else this.updateTimes();
       void this.refresh();
     });
   }
@@ -173,7 +173,7 @@ class Page {
       const bounds = this.layer?.bounds;
       if (bounds && !this.map.getBounds().intersects(bounds)) fit(this.map, bounds);
       this.map.closePopup();
-      void this.learn();
+      void this.loadStatistics();
     }
     this.remember();
     if (what === 'time') void this.refresh();
@@ -182,13 +182,13 @@ class Page {
 
   private async refresh(): Promise<void> {
     const { state } = this;
-    if (!state.layer) return say('The server has no layers.', true);
+    if (!state.layer) return showStatus('The server has no layers.', true);
     document.title = `${this.layer?.title ?? state.layer} - Kiln`;
     this.compare();
     await this.heat.show(state);
   }
 
-  /** Draws the picture before on the other side of the line. */
+  /** Updates the earlier view of a comparison. */
   private compare(): void {
     const { before } = this.state;
     if (before === null) {
@@ -208,51 +208,51 @@ class Page {
     this.swipe.show(this.state.swipe, [this.nameOf(was), this.nameOf(this.state)]);
   }
 
-  /** A state in few words. */
+  /** A short description of a state. */
   private nameOf({ layer, time, scheme, categories }: State): string {
     const title = this.layers.find(({ name }) => name === layer)?.title ?? layer;
     const times = time ? between(timeText(time[0], time[1] - time[0]), timeText(time[1], time[1] - time[0])) : '';
     return [title, times, categories.join(', '), times || categories.length ? '' : scheme].filter(Boolean).join(' · ');
   }
 
-  /** Learns of the layer's times and categories. */
-  private async learn(): Promise<void> {
+  /** Loads the times and categories of the layer. */
+  private async loadStatistics(): Promise<void> {
     const { layer } = this.state;
-    this.tellTimes();
+    this.updateTimes();
     this.panel.showCategories(null);
     this.values.setCategories(0);
     try {
-      const told = await ask<Statistics>(`${BASE}/${layer}/statistics?zoom=0`);
+      const statistics = await fetchJson<Statistics>(`${BASE}/${layer}/statistics?zoom=0`);
       if (layer !== this.state.layer) return;
-      this.statistics = { layer, told };
-      this.panel.showCategories(told.categories ?? null);
-      this.values.setCategories(told.categories ? TOP_CATEGORIES : 0);
-      this.tellTimes();
+      this.loaded = { layer, statistics };
+      this.panel.showCategories(statistics.categories ?? null);
+      this.values.setCategories(statistics.categories ? TOP_CATEGORIES : 0);
+      this.updateTimes();
     } catch (error) {
-      say((error as Error).message, true);
+      showStatus((error as Error).message, true);
     }
   }
 
-  private tellTimes(): void {
-    const told = this.statistics?.layer === this.state.layer ? this.statistics.told.time : null;
-    this.times.setRange(told && [Date.parse(told.start), Date.parse(told.end)], this.state.time);
+  private updateTimes(): void {
+    const range = this.loaded?.layer === this.state.layer ? this.loaded.statistics.time : null;
+    this.times.setRange(range && [Date.parse(range.start), Date.parse(range.end)], this.state.time);
   }
 
-  /** Writes the state into the address, and into what can be taken away. */
+  /** Writes the state to the URL and to the snippets. */
   private remember(): void {
     history.replaceState(null, '', `#${write(this.state, this.layer)}`);
-    this.take?.update(this.state.layer, styleOf(this.state, this.catalog));
+    this.snippets?.update(this.state.layer, styleOf(this.state, this.catalog));
   }
 }
 
-/** Marks the page while it is used by keys: only then a ring shows where the focus is on the map. */
-function tellKeys(): void {
+/** Marks the page while it is used by keyboard: only then the map shows a focus ring. */
+function markKeyboardUse(): void {
   addEventListener('keydown', () => (document.documentElement.dataset['keys'] = ''), true);
   addEventListener('pointerdown', () => delete document.documentElement.dataset['keys'], true);
 }
 
 async function start(): Promise<void> {
-  tellKeys();
+  markKeyboardUse();
   const map = makeMap();
   let ground: { redraw(): unknown } | undefined;
   theme(() => ground?.redraw());
@@ -261,10 +261,10 @@ async function start(): Promise<void> {
     throw error;
   });
   const page = new Page(map, catalog);
-  // Heat first: it has the longer way.
+  // The heat map first, since it takes longer.
   const shown = page.start();
   ground = basemap(map, catalog);
   await shown;
 }
 
-start().catch((error: Error) => say(error.message, true));
+start().catch((error: Error) => showStatus(error.message, true));

@@ -1,11 +1,11 @@
 import type { Catalog, LayerEntry, Statistics } from './catalog.js';
 import { byId, make, number, option, points } from './dom.js';
-import { usual, type State } from './state.js';
+import { defaultStyle, type State } from './state.js';
 
 type Choice = 'layer' | 'mode' | 'scheme' | 'curve' | 'normalize' | 'agg';
 const CHOICES: Choice[] = ['layer', 'mode', 'scheme', 'curve', 'normalize', 'agg'];
 
-/** The controls: shows a state, and tells of what people change. */
+/** The controls: shows a state and reports changes. */
 export class Panel {
   private readonly selects = Object.fromEntries(CHOICES.map((id) => [id, byId<HTMLSelectElement>(id)])) as Record<Choice, HTMLSelectElement>;
   private readonly inputs = Object.fromEntries(
@@ -16,14 +16,14 @@ export class Panel {
     private readonly catalog: Catalog,
     layers: LayerEntry[],
     private state: State,
-    /** Told of each change, with what has changed. */
+    /** Called with each new state and the name of the changed control. */
     private readonly changed: (state: State, what: string) => void,
-    /** What the colors mean now, for a lock. */
+    /** Returns the current color scale, for the lock. */
     private readonly span: () => [number, number] | null,
   ) {
     this.selects.layer.replaceChildren(...layers.map(({ name, title }) => option(name, title)));
     this.selects.scheme.replaceChildren(...schemeGroups(catalog));
-    byId('controls').addEventListener('input', (event) => this.take(event.target as HTMLElement));
+    byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
     byId('fold').addEventListener('click', () => this.fold(byId('fold').getAttribute('aria-expanded') === 'true'));
     this.fold(innerWidth < 700);
@@ -32,7 +32,7 @@ export class Panel {
     }
   }
 
-  /** Shows a state. */
+  /** Updates the controls to a state. */
   show(state: State): void {
     this.state = state;
     for (const id of CHOICES) this.selects[id].value = state[id];
@@ -52,10 +52,10 @@ export class Panel {
     compare!.checked = state.before !== null;
     const weight = layer?.weight ? `, weighted by ${layer.weight}` : '';
     byId('about').textContent = layer ? `${points(layer.points)}${weight}` : '';
-    this.tellCategories();
+    this.updateCategories();
   }
 
-  /** Lists the categories that the layer has. */
+  /** Lists the categories of the layer. */
   showCategories(categories: Statistics['categories']): void {
     byId('categories').hidden = !categories?.names.length;
     const boxes = (categories?.names ?? []).map((name) => {
@@ -69,17 +69,17 @@ export class Panel {
     });
     const more = (categories?.total ?? 0) - boxes.length;
     byId('category-list').replaceChildren(...boxes, ...(more > 0 ? [make('p', 'quiet', `and ${number(more)} more`)] : []));
-    this.tellCategories();
+    this.updateCategories();
   }
 
-  private tellCategories(): void {
+  private updateCategories(): void {
     const { length } = this.state.categories;
-    byId('categories-value').textContent = length ? `${length} chosen` : 'all';
+    byId('categories-value').textContent = length ? `${length} selected` : 'all';
     for (const box of byId('category-list').querySelectorAll('input')) box.checked = this.state.categories.includes(box.value);
   }
 
-  /** Takes over what people have changed. */
-  private take(target: HTMLElement): void {
+  /** Applies the change of a control. */
+  private applyChange(target: HTMLElement): void {
     const state = { ...this.state };
     const input = target as HTMLInputElement;
     if (byId('category-list').contains(target)) {
@@ -90,7 +90,7 @@ export class Panel {
     const { id } = target;
     if (id === 'layer') {
       const layer = this.catalog.layers.find(({ name }) => name === input.value);
-      Object.assign(state, { layer: input.value, span: null, time: null, categories: [] }, usual(layer));
+      Object.assign(state, { layer: input.value, span: null, time: null, categories: [] }, defaultStyle(layer));
     } else if ((CHOICES as string[]).includes(id)) {
       Object.assign(state, { [id]: input.value });
     } else if (id === 'radius') state.radius = input.valueAsNumber;
@@ -99,7 +99,7 @@ export class Panel {
     else if (id === 'vmin' || id === 'vmax') {
       const [low, high] = [this.inputs['vmin']!.valueAsNumber, this.inputs['vmax']!.valueAsNumber];
       const isSpan = low < high;
-      this.inputs['vmax']!.setCustomValidity(isSpan ? '' : 'It has to be above the other.');
+      this.inputs['vmax']!.setCustomValidity(isSpan ? '' : 'The maximum must be greater than the minimum.');
       if (!isSpan) return;
       state.span = [low, high];
     } else if (id === 'handover') state.handover = input.checked;
@@ -110,9 +110,9 @@ export class Panel {
     this.changed(state, id);
   }
 
-  private fold(away: boolean): void {
-    byId('fold').setAttribute('aria-expanded', String(!away));
-    byId('controls').hidden = away;
+  private fold(isFolded: boolean): void {
+    byId('fold').setAttribute('aria-expanded', String(!isFolded));
+    byId('controls').hidden = isFolded;
   }
 }
 

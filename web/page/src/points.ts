@@ -1,10 +1,10 @@
 import L from 'leaflet';
 import heatUrl from 'leaflet.heat/dist/leaflet-heat.js?url';
-import { ask, parametersOf, type HeatStyle, type Legend, type TileJson } from 'kiln-leaflet';
+import { fetchJson, parametersOf, type HeatStyle, type Legend, type TileJson } from 'kiln-leaflet';
 
 import { BASE } from './catalog.js';
 
-/** What leaflet.heat puts on a map. */
+/** The layer of leaflet.heat. */
 interface LeafletHeat extends L.Layer {
   setLatLngs(points: [number, number, number][]): this;
   setOptions(options: Record<string, unknown>): this;
@@ -15,98 +15,98 @@ interface LeafletHeat extends L.Layer {
 
 type Leaflet = typeof L & { heatLayer(points: [number, number, number][], options: Record<string, unknown>): LeafletHeat };
 
-/** The most points that the browser is given to draw; where a view has more, the server draws them. */
-const MOST_POINTS = 20_000;
-/** Share of the view around it whose points are asked for too. */
+/** Maximum number of points that the browser draws. The server renders views with more. */
+const MAX_POINTS = 20_000;
+/** Margin around the view whose points are requested too, as a fraction of the view. */
 const PADDING = 0.4;
-/** The faintest dot, as a share of full heat: a lone light point stays to be seen. */
-const FAINTEST = 0.02;
-/** How many times as hot as the hottest color a dot may be: it looks wider then, as the server's does, and dots that meet add up. */
-const HEADROOM = 1.6;
+/** Minimum intensity of a dot, as a fraction of the maximum, so that single points with a low weight stay visible. */
+const MIN_INTENSITY = 0.02;
+/** Maximum intensity of a dot, in multiples of the hottest color: such dots look wider, as the server's do, and overlapping dots add up. */
+const MAX_INTENSITY = 1.6;
 /**
- * On a curve the positions of dots that meet do not add up, as values do: by this power they do more nearly, and the faint ones are
- * still seen.
+ * Exponent of intensities on a non-linear scale, where positions on the scale do not add up as values do. With it overlapping dots
+ * nearly add up, and faint dots stay visible.
  */
 const POWER = 1.4;
 
 let script: Promise<void> | undefined;
 
-/** Loads leaflet.heat, a script that finds Leaflet as `L`. */
+/** Loads leaflet.heat, a script that expects Leaflet in the global `L`. */
 function load(): Promise<void> {
   (window as unknown as { L: typeof L }).L = L;
   script ??= new Promise((done, fail) => {
     const element = document.createElement('script');
     element.src = heatUrl;
     element.onload = () => done();
-    element.onerror = () => fail(new Error('leaflet.heat cannot be loaded.'));
+    element.onerror = () => fail(new Error('Failed to load leaflet.heat.'));
     document.head.append(element);
   });
   return script;
 }
 
-/** The points of a view, drawn by the browser with the colors of the tiles. */
+/** The points of a view, drawn by the browser in the colors of the tiles. */
 export class Points {
   private heat: LeafletHeat | null = null;
-  private underWay: AbortController | null = null;
-  /** What the points that are there were asked for, and where. */
-  private there: { key: string; bounds: L.LatLngBounds } | null = null;
+  private pending: AbortController | null = null;
+  /** The key and the bounds of the current points. */
+  private drawn: { key: string; bounds: L.LatLngBounds } | null = null;
 
   constructor(private readonly map: L.Map) {}
 
-  /** Whether the browser draws. */
+  /** Whether the browser draws the points. */
   get shown(): boolean {
     return this.heat !== null;
   }
 
   remove(): void {
-    this.underWay?.abort();
+    this.pending?.abort();
     this.heat?.remove();
-    this.heat = this.there = null;
+    this.heat = this.drawn = null;
   }
 
-  /** Draws the points of the view; answers how many, or null if they are too many or another view is asked for by now. */
-  async draw(layer: string, style: HeatStyle, legend: Legend, told: TileJson): Promise<number | null> {
-    this.underWay?.abort();
-    const { signal } = (this.underWay = new AbortController());
+  /** Draws the points of the view. Returns their number, -1 if they are drawn already, or null if there are too many or the request is outdated. */
+  async draw(layer: string, style: HeatStyle, legend: Legend, tileJson: TileJson): Promise<number | null> {
+    this.pending?.abort();
+    const { signal } = (this.pending = new AbortController());
     const view = this.map.getBounds();
     const filter: HeatStyle = {};
     for (const name of ['start', 'end', 'category'] as const) Object.assign(filter, style[name] === undefined ? {} : { [name]: style[name] });
     const key = JSON.stringify([layer, style, legend.span, this.map.getZoom()]);
-    if (this.shown && this.there?.key === key && this.there.bounds.contains(view)) return -1;
+    if (this.shown && this.drawn?.key === key && this.drawn.bounds.contains(view)) return -1;
 
     const bounds = view.pad(PADDING);
     const edges = [bounds.getWest(), Math.max(bounds.getSouth(), -90), bounds.getEast(), Math.min(bounds.getNorth(), 90)];
     const parameters = parametersOf(filter);
     parameters.set('format', 'heat');
-    parameters.set('limit', String(MOST_POINTS));
+    parameters.set('limit', String(MAX_POINTS));
     parameters.set('bounds', edges.map((edge) => edge.toFixed(6)).join(','));
-    const [answer] = await Promise.all([
-      ask<{ points: [number, number, number][]; total: number; truncated: boolean }>(`${BASE}/${layer}/points?${parameters}`, { signal }),
+    const [response] = await Promise.all([
+      fetchJson<{ points: [number, number, number][]; total: number; truncated: boolean }>(`${BASE}/${layer}/points?${parameters}`, { signal }),
       load(),
     ]);
     if (signal.aborted) return null;
-    if (answer.truncated) {
+    if (response.truncated) {
       this.remove();
       return null;
     }
-    const scale = intensity(style, legend, told, this.map.getZoom(), powerOf(legend));
-    const points = answer.points.map(([lat, lng, weight]): [number, number, number] => [lat, lng, scale(weight)]);
+    const scale = intensity(style, legend, tileJson, this.map.getZoom(), powerOf(legend));
+    const points = response.points.map(([lat, lng, weight]): [number, number, number] => [lat, lng, scale(weight)]);
     this.show(points, style, legend);
-    this.there = { key, bounds };
-    return answer.total;
+    this.drawn = { key, bounds };
+    return response.total;
   }
 
   private show(points: [number, number, number][], style: HeatStyle, legend: Legend): void {
     const radius = Number(style.radius ?? 12);
-    // leaflet.heat blurs a disc; this one is as wide as the server's dot looks on its curve, and about as hot in the middle.
+    // leaflet.heat blurs a disc. This one has about the visible width and the peak of the server's dot on its scale.
     const power = powerOf(legend);
     const blur = (power > 1 ? 0.265 : 0.23) * radius;
     const options = {
       radius: Math.max(1, 2.1 * blur),
       blur: Math.max(1, 2 * blur),
-      max: HEADROOM,
-      minOpacity: FAINTEST ** power / HEADROOM,
-      maxZoom: 0, // an intensity is what it is at every zoom
+      max: MAX_INTENSITY,
+      minOpacity: MIN_INTENSITY ** power / MAX_INTENSITY,
+      maxZoom: 0, // the intensity is the same at every zoom
       gradient: gradientOf(legend),
     };
     if (this.heat) {
@@ -117,25 +117,25 @@ export class Points {
     }
     const { _canvas: canvas, _heat: simple } = this.heat;
     if (canvas) canvas.style.opacity = String(style.opacity ?? 1);
-    if (simple) simple._colorize = colorize(legend, HEADROOM / middleOf(simple._circle), power);
+    if (simple) simple._colorize = colorize(legend, MAX_INTENSITY / peakOf(simple._circle), power);
     this.heat.redraw();
   }
 }
 
-/** How opaque the middle of a dot is, 0 to 1: its blur takes some of it away. */
-function middleOf(dot: HTMLCanvasElement): number {
+/** The opacity at the center of a blurred dot, 0 to 1. */
+function peakOf(dot: HTMLCanvasElement): number {
   const seen = dot.getContext('2d')?.getImageData(dot.width >> 1, dot.height >> 1, 1, 1).data[3];
   return Math.max(seen ?? 255, 1) / 255;
 }
 
 /**
- * How opaque pixels become colors: `gain` times as opaque is as hot, to the power. They are as opaque as the legend's then, where
- * leaflet.heat takes them to be as opaque as they are hot.
+ * Returns a function that colors pixels by their opacity, times `gain`, to the power 1 / `power`. The result has the opacity of the
+ * legend's colors; leaflet.heat itself would keep the opacity of the pixels.
  */
 function colorize({ colors }: Legend, gain: number, power: number): (pixels: Uint8ClampedArray, gradient: Uint8ClampedArray) => void {
   const stops = colors.map((color) => parseInt(color.slice(7, 9) || 'ff', 16));
   const last = stops.length - 1;
-  const heats = Uint8Array.from({ length: 256 }, (_, alpha) => Math.round(255 * Math.min((gain * alpha) / 255, 1) ** (1 / power)));
+  const intensities = Uint8Array.from({ length: 256 }, (_, alpha) => Math.round(255 * Math.min((gain * alpha) / 255, 1) ** (1 / power)));
   const opaque = Uint8Array.from({ length: 256 }, (_, heat) => {
     const at = (heat / 255) * last;
     const [low, high] = [stops[Math.floor(at)]!, stops[Math.min(Math.floor(at) + 1, last)]!];
@@ -144,42 +144,42 @@ function colorize({ colors }: Legend, gain: number, power: number): (pixels: Uin
   return (pixels, gradient) => {
     for (let i = 0; i < pixels.length; i += 4) {
       if (!pixels[i + 3]) continue;
-      const heat = heats[pixels[i + 3]!]!;
+      const heat = intensities[pixels[i + 3]!]!;
       pixels.set(gradient.subarray(4 * heat, 4 * heat + 3), i);
       pixels[i + 3] = opaque[heat]!;
     }
   };
 }
 
-/** The colors of the legend, as leaflet.heat takes them. */
+/** The colors of the legend in the format of leaflet.heat. */
 function gradientOf({ colors }: Legend): Record<number, string> {
   return Object.fromEntries(colors.map((color, i) => [i / (colors.length - 1), color.slice(0, 7)]));
 }
 
 const powerOf = ({ span }: Legend) => (span && span.curve !== 'linear' ? POWER : 1);
 
-/** From a point's weight to how hot the middle of its dot is, 1 for the hottest color, as the server would draw it alone, by a power. */
-function intensity(style: HeatStyle, legend: Legend, told: TileJson, zoom: number, power: number): (weight: number) => number {
+/** Returns a function from the weight of a point to the peak of its dot as the server renders a single point, 1 for the hottest color, to the power `power`. */
+function intensity(style: HeatStyle, legend: Legend, tileJson: TileJson, zoom: number, power: number): (weight: number) => number {
   const { vmin, vmax, curve } = legend.span ?? { vmin: 0, vmax: 1, curve: 'linear' };
   const radius = Number(style.radius ?? 12);
-  const lat = Number(new URLSearchParams(told.tiles[0].split('?')[1]).get('true_scale') ?? 0);
+  const lat = Number(new URLSearchParams(tileJson.tiles[0].split('?')[1]).get('true_scale') ?? 0);
   const pixelKm = (40_075.017 * Math.cos((lat * Math.PI) / 180)) / (256 * 2 ** zoom);
-  // A Gaussian of a third of the radius holds all of its weight.
+  // The peak of a Gaussian with a standard deviation of a third of the radius, of which nearly all weight is within the radius.
   const peak = ['mean', 'max'].includes(style.agg ?? 'sum') ? 1 : 9 / (2 * Math.PI * radius ** 2 * pixelKm ** 2);
   const counts = style.agg === 'count';
-  const placed = curveOf(curve, legend);
+  const positionOf = curveOf(curve, legend);
   return (weight) => {
     const share = ((counts ? 1 : weight) * peak - vmin) / (vmax - vmin);
-    return Math.min(Math.max(placed(Math.max(share, 0)), FAINTEST) ** power, HEADROOM);
+    return Math.min(Math.max(positionOf(Math.max(share, 0)), MIN_INTENSITY) ** power, MAX_INTENSITY);
   };
 }
 
-/** How far up the colors a share of the span stands. */
+/** Returns a function from a fraction of the span to a position on the color scale. */
 function curveOf(curve: string, { span, ticks }: Legend): (share: number) => number {
   if (curve === 'sqrt') return Math.sqrt;
   if (curve === 'log') return (share) => Math.log1p(999 * share) / Math.log(1000);
   if (curve !== 'eqhist' || !span) return (share) => share;
-  // Equal areas have no formula: what the legend tells, and evenly between.
+  // An equalized scale has no formula: interpolate between the ticks of the legend.
   const known = ticks.map(({ value, position }) => [(value - span.vmin) / (span.vmax - span.vmin), position] as const);
   const steps = [[0, 0] as const, ...known, [1, 1] as const].sort((a, b) => a[0] - b[0]);
   return (share) => {

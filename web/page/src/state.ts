@@ -1,7 +1,7 @@
 import type { Catalog, HeatStyle, LayerEntry } from './catalog.js';
 import { fadesIn } from './catalog.js';
 
-/** All that the page can be told: the address holds it, so that a link shows the same. */
+/** The state of the page. The URL contains all of it, so that a link shows the same view. */
 export interface State {
   layer: string;
   zoom: number;
@@ -12,37 +12,37 @@ export interface State {
   curve: string;
   normalize: string;
   agg: string;
-  /** In pixels; null: as the layer has it, in a unit of the ground. */
+  /** In pixels. Null: the layer's own radius, in meters or kilometers. */
   radius: number | null;
   /** In percent. */
   opacity: number;
-  /** What the coldest and the hottest color mean; null: what the server finds. */
+  /** Minimum and maximum of the color scale. Null: computed by the server. */
   span: [number, number] | null;
-  /** Categories that are shown; none: all. */
+  /** The selected categories. Empty: all. */
   categories: string[];
-  /** Times that are shown, in milliseconds since 1970 UTC; null: all. */
+  /** The selected time range, in milliseconds since 1970 UTC. Null: all. */
   time: [number, number] | null;
-  /** Whether the browser draws the points itself beyond a zoom. */
+  /** Whether the browser draws the points at zooms greater than `beyond`. */
   handover: boolean;
   beyond: number;
-  /** What the picture before shows, as an address holds it; null: nothing is compared. */
+  /** The earlier view of a comparison, as in a URL. Null: no comparison. */
   before: string | null;
-  /** Where the picture before ends, in percent of the map's width. */
+  /** Position of the divider, in percent of the map's width. */
   swipe: number;
 }
 
-/** The zoom beyond which the browser draws the points. */
+/** Default of `beyond`. */
 export const BEYOND = 7;
-/** Share of an opaque scheme's colors over which the picture fades in. */
+/** Fraction of an opaque scheme's colors over which the picture fades in. */
 const FADE = 0.2;
 
 const SCHEME = 'heat';
-/** Most points come in crowds: on a square root the lonely ones are seen beside them. */
+/** Most data is clustered. A square root scale keeps single points visible. */
 const CURVE = 'sqrt';
 const RADIUS_PX = 12;
 
-/** How the page draws a layer unless somebody says otherwise: as the layer itself has it. */
-export function usual(layer: LayerEntry | undefined): Pick<State, 'scheme' | 'curve' | 'normalize' | 'agg' | 'radius' | 'opacity'> {
+/** The default style of a layer: its own style, completed by that of the page. */
+export function defaultStyle(layer: LayerEntry | undefined): Pick<State, 'scheme' | 'curve' | 'normalize' | 'agg' | 'radius' | 'opacity'> {
   const own = layer?.style ?? {};
   const pixels = /^([0-9.]+)(px)?$/.exec(own['radius'] ?? `${RADIUS_PX}`);
   const opacity = Number(own['opacity'] ?? 0.8);
@@ -56,14 +56,14 @@ export function usual(layer: LayerEntry | undefined): Pick<State, 'scheme' | 'cu
   };
 }
 
-/** A state that shows a layer as usual. */
+/** The initial state of a layer. */
 export function initial(layer: LayerEntry | undefined): State {
   const place = { zoom: 2, lat: 20, lng: 0 };
   const rest = { mode: 'tiles', span: null, categories: [], time: null, before: null, swipe: 50 } as const;
-  return { ...usual(layer), ...place, ...rest, categories: [], layer: layer?.name ?? '', handover: true, beyond: BEYOND };
+  return { ...defaultStyle(layer), ...place, ...rest, categories: [], layer: layer?.name ?? '', handover: true, beyond: BEYOND };
 }
 
-/** How the layer is to be drawn, as its server is asked for it. */
+/** The style parameters of requests to the server. */
 export function styleOf(state: State, catalog: Catalog): HeatStyle {
   const own = catalog.layers.find(({ name }) => name === state.layer)?.style ?? {};
   const style: HeatStyle = { scheme: state.scheme, curve: state.curve, opacity: state.opacity / 100 };
@@ -77,16 +77,16 @@ export function styleOf(state: State, catalog: Catalog): HeatStyle {
   return style;
 }
 
-const clamp = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most);
+const clamp = (value: number, min: number, max: number) => Math.min(Math.max(value, min), max);
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 
-/** A span or a time as `a..b`. */
+/** Parses a range `a..b`. */
 function pair(text: string | null, read: (part: string) => number): [number, number] | null {
   const parts = text?.split('..').map(read);
   return parts?.length === 2 && parts.every(Number.isFinite) && parts[0]! < parts[1]! ? [parts[0]!, parts[1]!] : null;
 }
 
-/** The state as the part of an address behind `#`. What is as usual is left out. */
+/** Serializes the state as the fragment of a URL. Default values are omitted. */
 export function write(state: State, layer: LayerEntry | undefined): string {
   const before = initial(layer);
   const digits = Math.max(2, Math.ceil(state.zoom / 3)); // fine enough for a pixel
@@ -106,30 +106,30 @@ export function write(state: State, layer: LayerEntry | undefined): string {
   return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
 }
 
-/** The state that an address tells, and whether it names a place; what makes no sense is as usual. */
+/** Parses the fragment of a URL. Returns the state, and whether the fragment has a map position. Invalid values are replaced by defaults. */
 export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { state: State; placed: boolean } {
   const parameters = new URLSearchParams(text);
   const layer = layers.find(({ name }) => name === parameters.get('layer')) ?? layers[0];
   const state = initial(layer);
-  const word = (name: string, known: readonly string[]) => {
+  const choice = (name: string, known: readonly string[]) => {
     const value = parameters.get(name);
     return value !== null && known.includes(value) ? value : null;
   };
-  const number = (name: string, least: number, most: number) => {
+  const number = (name: string, min: number, max: number) => {
     const value = parameters.get(name);
     const read = value === null || value === '' ? NaN : Number(value);
-    return Number.isFinite(read) ? clamp(read, least, most) : null;
+    return Number.isFinite(read) ? clamp(read, min, max) : null;
   };
   const schemes = catalog.schemes.flatMap(({ name }) => [name, `${name}_r`]);
-  state.scheme = word('scheme', schemes) ?? state.scheme;
-  state.mode = word('mode', ['tiles', 'picture']) === 'picture' ? 'picture' : 'tiles';
-  state.curve = word('curve', ['linear', 'sqrt', 'log', 'eqhist']) ?? state.curve;
-  state.normalize = word('normalize', ['p90', 'p95', 'p99', 'p99.9', 'max']) ?? state.normalize;
-  state.agg = word('agg', ['sum', 'count', 'mean', 'max']) ?? state.agg;
+  state.scheme = choice('scheme', schemes) ?? state.scheme;
+  state.mode = choice('mode', ['tiles', 'picture']) === 'picture' ? 'picture' : 'tiles';
+  state.curve = choice('curve', ['linear', 'sqrt', 'log', 'eqhist']) ?? state.curve;
+  state.normalize = choice('normalize', ['p90', 'p95', 'p99', 'p99.9', 'max']) ?? state.normalize;
+  state.agg = choice('agg', ['sum', 'count', 'mean', 'max']) ?? state.agg;
   state.radius = number('radius', 1, 100) ?? state.radius;
   state.opacity = number('opacity', 5, 100) ?? state.opacity;
   state.beyond = Math.round(number('beyond', 0, 18) ?? state.beyond);
-  state.handover = word('handover', ['on', 'off']) !== 'off';
+  state.handover = choice('handover', ['on', 'off']) !== 'off';
   state.swipe = number('swipe', 0, 100) ?? state.swipe;
   state.before = parameters.get('before');
   state.span = pair(parameters.get('span'), Number);

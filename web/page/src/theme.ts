@@ -3,18 +3,18 @@ import { byId } from './dom.js';
 type Theme = 'auto' | 'light' | 'dark';
 const NEXT: Record<Theme, Theme> = { auto: 'light', light: 'dark', dark: 'auto' };
 const SIGN: Record<Theme, string> = { auto: '◐', light: '☀', dark: '☾' };
-const NAME: Record<Theme, string> = { auto: 'as the system', light: 'light', dark: 'dark' };
+const NAME: Record<Theme, string> = { auto: 'system', light: 'light', dark: 'dark' };
 const KEY = 'kiln.theme';
 
-/** Light or dark: as the system says, or as the button does, which the browser remembers. Calls `changed` at each change. */
+/** Applies the light or dark theme of the system, or the one chosen by the button, which the browser stores. Calls `changed` after each change. */
 export function theme(changed: () => void): void {
   const button = byId('theme');
   let now: Theme = 'auto';
   try {
-    const kept = localStorage.getItem(KEY);
-    if (kept === 'light' || kept === 'dark') now = kept;
+    const stored = localStorage.getItem(KEY);
+    if (stored === 'light' || stored === 'dark') now = stored;
   } catch {
-    // A browser that keeps nothing begins as the system says.
+    // Without local storage the theme of the system applies.
   }
   const apply = () => {
     if (now === 'auto') delete document.documentElement.dataset['theme'];
@@ -28,7 +28,7 @@ export function theme(changed: () => void): void {
     try {
       localStorage.setItem(KEY, now);
     } catch {
-      // It holds for this page then.
+      // Without local storage the choice applies to this page view only.
     }
     apply();
     changed();

@@ -2,14 +2,14 @@ import { byId } from './dom.js';
 
 /** Steps of the sliders. */
 const STEPS = 1000;
-/** Frames of a play through all times, unless a window is chosen. */
+/** Number of frames of an animation over all times, unless a time range is selected. */
 const FRAMES = 14;
-/** How long a frame stands at least, in milliseconds. */
+/** Minimum duration of a frame, in milliseconds. */
 const FRAME_MS = 600;
 
 const DAY_MS = 86_400_000;
 
-/** The times of a layer: a window that is dragged or played. */
+/** The time range of a layer, with a window that can be dragged or played. */
 export class Times {
   private readonly box = byId('times');
   private readonly from = byId<HTMLInputElement>('from');
@@ -19,10 +19,10 @@ export class Times {
   private window: [number, number] | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private playing = false;
-  /** Whether the frame that was asked for last is on the map. */
-  private isThere = true;
+  /** Whether the frame requested last is on the map. */
+  private hasArrived = true;
 
-  /** `changed` is told each new window, in milliseconds since 1970 UTC, or null for all times. */
+  /** `changed` is called with each new window, in milliseconds since 1970 UTC, or null for all times. */
   constructor(private readonly changed: (window: [number, number] | null) => void) {
     const dragged = (moved: HTMLInputElement) => {
       this.stop();
@@ -43,12 +43,12 @@ export class Times {
     this.label();
   }
 
-  /** Whether it plays. */
+  /** Whether the animation is playing. */
   get isPlaying(): boolean {
     return this.playing;
   }
 
-  /** Takes over the times of a layer, and what is chosen of them. */
+  /** Sets the time range of the layer and the selected window. */
   setRange(range: [number, number] | null, window: [number, number] | null): void {
     if (String(range) !== String(this.range)) this.stop();
     this.range = range && range[1] > range[0] ? range : null;
@@ -58,9 +58,9 @@ export class Times {
     this.label();
   }
 
-  /** The frame that was asked for is on the map. */
+  /** Reports that the requested frame is on the map. */
   arrived(): void {
-    this.isThere = true;
+    this.hasArrived = true;
   }
 
   stop(): void {
@@ -75,19 +75,19 @@ export class Times {
     const [first, last] = this.range;
     if (!this.window) this.choose([first, first + frame(last - first)]);
     else if (this.window[1] >= last) this.choose(this.moved(first - this.window[0]));
-    this.later();
+    this.scheduleNext();
     this.label();
   }
 
-  private later(): void {
+  private scheduleNext(): void {
     this.timer = setTimeout(() => {
       if (!this.playing || !this.window || !this.range) return;
-      if (this.isThere) {
+      if (this.hasArrived) {
         const length = this.window[1] - this.window[0];
         const isLast = this.window[1] >= this.range[1];
         this.choose(isLast ? [this.range[0], this.range[0] + length] : this.moved(length / 2));
       }
-      this.later();
+      this.scheduleNext();
     }, FRAME_MS);
   }
 
@@ -97,14 +97,14 @@ export class Times {
 
   private choose(window: [number, number] | null): void {
     this.window = window;
-    this.isThere = false;
+    this.hasArrived = false;
     this.label();
     this.changed(window);
   }
 
   private timeAt(step: number): number {
     const [first, last] = this.range!;
-    // The end of a window is not part of it.
+    // The end of a window is exclusive.
     return first + ((last - first) * step) / STEPS + (step >= STEPS ? 1 : 0);
   }
 
@@ -129,21 +129,21 @@ export class Times {
   }
 }
 
-/** How much a frame shows: a share of all times, in round units. */
+/** The duration that a frame covers: a fraction of `span`, rounded to a common unit. */
 function frame(span: number): number {
   const hour = DAY_MS / 24;
   const units = [hour / 60, hour / 4, hour, 3 * hour, 6 * hour, 12 * hour, DAY_MS, 7 * DAY_MS, 30 * DAY_MS, 365.25 * DAY_MS];
-  const least = (2 * span) / FRAMES;
-  return units.find((unit) => unit >= 0.6 * least) ?? least;
+  const target = (2 * span) / FRAMES;
+  return units.find((unit) => unit >= 0.6 * target) ?? target;
 }
 
-/** Two times; the second without the year or the day that both have. */
+/** Formats a time range. The end omits the year or day that it shares with the start. */
 export function between(start: string, end: string): string {
   const same = end.length < 10 ? 0 : ([11, 5].find((length) => length < end.length && end.startsWith(start.slice(0, length))) ?? 0);
   return `${start} – ${end.slice(same)}`;
 }
 
-/** A time, as exact as a span of times needs it. */
+/** Formats a time with the precision that suits a time span. */
 export function timeText(time: number, span: number): string {
   const text = new Date(time).toISOString();
   if (span > 1000 * DAY_MS) return text.slice(0, 7);

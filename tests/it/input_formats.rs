@@ -1,18 +1,18 @@
-//! Files as people have them: each kind is read to the same two points, Lisbon and Cape Town.
+//! Formats of input files: each file contains the same two points, Lisbon and Cape Town.
 
 use std::fs;
 
 use crate::import::layer;
 use crate::kiln::kiln;
 
-/// West, south, east, north of the two points.
+/// The west, south, east and north bounds of the two points.
 const BOUNDS: [f64; 4] = [-9.14, -33.92, 18.42, 38.72];
 
-/// A file's name and content, and what is added to the command line.
-type Kind = (&'static str, &'static str, &'static [u8], &'static [&'static str]);
+/// A description, the name and the content of a file, and additional flags.
+type FormatCase = (&'static str, &'static str, &'static [u8], &'static [&'static str]);
 
-/// What a kind says about itself, its file and its flags. All have the two points.
-const PLACES: &[Kind] = &[
+/// Files that contain the two points.
+const FORMATS: &[FormatCase] = &[
     ("plain columns", "a.csv", b"lon,lat\n-9.14,38.72\n18.42,-33.92\n", &[]),
     ("a pair of names", "a.csv", b"id,site_lat,site_lon\n1,38.72,-9.14\n2,-33.92,18.42\n", &[]),
     ("long names with a unit", "a.csv", b"Latitude (deg),Longitude (deg)\n38.72,-9.14\n-33.92,18.42\n", &[]),
@@ -43,7 +43,7 @@ const PLACES: &[Kind] = &[
     ("KML", "a.kml", b"<kml><Document><Placemark><Point><coordinates>-9.14,38.72</coordinates></Point></Placemark><Placemark><Point><coordinates>18.42,-33.92,5</coordinates></Point></Placemark></Document></kml>", &[]),
 ];
 
-/// Values of a column `date`, both the same instant, and the flags that they need.
+/// Two values of a column `date` that are the same time, and the flags to read them.
 const TIMES: &[(&str, &str, &[&str])] = &[
     ("2024-05-01T15:15:00Z", "2024-05-01 17:15 +02:00", &[]),
     ("2024-05-01 15:15:00 UTC", "2024/05/01 15:15", &[]),
@@ -60,29 +60,29 @@ const TIMES: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
-fn places_are_read_as_people_write_them() {
-    for (kind, name, content, flags) in PLACES {
+fn coordinates_are_read_in_common_notations() {
+    for (description, name, content, flags) in FORMATS {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join(name), content).unwrap();
         kiln(home.path(), ["import", name, "--layer", "a"].iter().chain(*flags)).done();
         let layer = layer(home.path(), "a");
-        assert_eq!(layer["points"], 2, "{kind}: {layer}");
+        assert_eq!(layer["points"], 2, "{description}: {layer}");
         let bounds: Vec<f64> = layer["bounds"].as_array().unwrap().iter().map(|edge| edge.as_f64().unwrap()).collect();
         let is_near = bounds.iter().zip(BOUNDS).all(|(edge, expected)| (edge - expected).abs() < 1e-5);
-        assert!(is_near && bounds.len() == 4, "{kind}: {bounds:?}");
+        assert!(is_near && bounds.len() == 4, "{description}: {bounds:?}");
     }
 }
 
 #[test]
-fn times_are_read_as_people_write_them() {
+fn times_are_read_in_common_notations() {
     for (first, second, flags) in TIMES {
         let home = tempfile::tempdir().unwrap();
         let csv = format!("lon,lat,date\n1,2,\"{first}\"\n3,4,\"{second}\"\n");
         fs::write(home.path().join("a.csv"), csv).unwrap();
         kiln(home.path(), ["import", "a.csv", "--layer", "a"].iter().chain(*flags)).done();
         let layer = layer(home.path(), "a");
-        let is_it = |end: &str| layer["time"][end].as_str().unwrap().starts_with("2024-05-01T15:15:00");
-        assert!(is_it("first") && is_it("last"), "{first}: {layer}");
+        let is_expected = |end: &str| layer["time"][end].as_str().unwrap().starts_with("2024-05-01T15:15:00");
+        assert!(is_expected("first") && is_expected("last"), "{first}: {layer}");
         assert_eq!((&layer["points"], &layer["time"]["without"]), (&2.into(), &0.into()), "{first}");
     }
 }

@@ -1,4 +1,4 @@
-//! What somebody may not write, and what cannot be read.
+//! Rejected write requests: invalid descriptions, unreadable bodies, missing authorization.
 
 use std::io::Write;
 
@@ -8,15 +8,15 @@ use crate::ingest::{csv, server};
 use crate::server::{Server, eventually};
 
 #[test]
-fn layers_have_names_and_descriptions_that_make_sense() {
+fn invalid_layer_names_and_descriptions_are_rejected() {
     let server = server("");
     for name in ["catalog", "overlays", "_", "a.b", "a%20b", "%C3%A4", &"x".repeat(65)] {
         let reply = server.put(name, &json!({}));
         assert!(matches!(reply.status, 400 | 405), "{name}: {reply:?}");
     }
-    server.put("fixed", &json!({})).refused(409, &["fixed", "inputs"]);
-    server.send("DELETE", "/fixed", &[], b"").refused(409, &["inputs"]);
-    server.points("fixed", "text/csv", csv(1)).refused(409, &["inputs"]);
+    server.put("fixed", &json!({})).rejected(409, &["fixed", "inputs"]);
+    server.send("DELETE", "/fixed", &[], b"").rejected(409, &["inputs"]);
+    server.points("fixed", "text/csv", csv(1)).rejected(409, &["inputs"]);
     for (description, words) in [
         (json!({"titel": "x"}), &["titel", "did you mean title?"][..]),
         (json!({"keep": "0s"}), &["keep"]),
@@ -28,52 +28,52 @@ fn layers_have_names_and_descriptions_that_make_sense() {
         (json!({"title": "x".repeat(201)}), &["title", "200"]),
         (json!([1]), &["object"]),
     ] {
-        server.put("new", &description).refused(400, words);
+        server.put("new", &description).rejected(400, words);
     }
-    server.get("/new").refused(404, &["new"]);
-    server.send("DELETE", "/new", &[], b"").refused(404, &["new"]);
-    server.send("PATCH", "/new", &[], b"").refused(405, &["method"]);
+    server.get("/new").rejected(404, &["new"]);
+    server.send("DELETE", "/new", &[], b"").rejected(404, &["new"]);
+    server.send("PATCH", "/new", &[], b"").rejected(405, &["method"]);
 }
 
 #[test]
-fn a_body_that_cannot_be_read_adds_nothing() {
+fn an_unreadable_body_adds_nothing() {
     let server = server("[limits]\ningest_body = \"20KiB\"\ningest_points = 500\n");
     server.put("some", &json!({})).ok(201);
     let typed = |media_type: &str, body: &str| server.points("some", media_type, body);
-    typed("text/csv", "").refused(400, &["input is empty"]);
-    typed("text/csv", "a,b\n1,2\n").refused(400, &["longitude"]);
-    typed("application/json", "[[1,2],[3,").refused(400, &["JSON"]);
-    typed("application/vnd.apache.parquet", "PAR1").refused(400, &["Parquet"]);
-    typed("", "<html>").refused(400, &["web page"]);
-    typed("image/png", "x").refused(415, &["image/png", "text/csv"]);
-    typed("text/csv", &csv(501)).refused(413, &["limits.ingest_points", "500"]);
-    typed("text/csv", &format!("lon,lat\n1,2\n{}", " ".repeat(30_000))).refused(413, &["limits.ingest_body", "20480"]);
+    typed("text/csv", "").rejected(400, &["input is empty"]);
+    typed("text/csv", "a,b\n1,2\n").rejected(400, &["longitude"]);
+    typed("application/json", "[[1,2],[3,").rejected(400, &["JSON"]);
+    typed("application/vnd.apache.parquet", "PAR1").rejected(400, &["Parquet"]);
+    typed("", "<html>").rejected(400, &["web page"]);
+    typed("image/png", "x").rejected(415, &["image/png", "text/csv"]);
+    typed("text/csv", &csv(501)).rejected(413, &["limits.ingest_points", "500"]);
+    typed("text/csv", &format!("lon,lat\n1,2\n{}", " ".repeat(30_000))).rejected(413, &["limits.ingest_body", "20480"]);
     let with = |headers: &[(&str, &str)], body: &[u8]| server.send("POST", "/some/points", headers, body);
-    with(&[("content-encoding", "br")], b"x").refused(415, &["br", "gzip or zstd"]);
-    with(&[("content-encoding", "gzip")], b"lon,lat\n1,2\n").refused(400, &["decompressed"]);
-    with(&[("content-encoding", "zstd")], b"lon,lat\n1,2\n").refused(400, &["decompressed"]);
+    with(&[("content-encoding", "br")], b"x").rejected(415, &["br", "gzip or zstd"]);
+    with(&[("content-encoding", "gzip")], b"lon,lat\n1,2\n").rejected(400, &["decompressed"]);
+    with(&[("content-encoding", "zstd")], b"lon,lat\n1,2\n").rejected(400, &["decompressed"]);
     let zstd = |content: &[u8]| zstd::encode_all(content, 3).unwrap();
-    let packed = zstd(csv(100).as_bytes());
-    with(&[("content-encoding", "zstd")], &packed[..packed.len() - 5]).refused(400, &["decompressed"]);
-    with(&[("content-encoding", "zstd")], &zstd(&packed)).refused(400, &["compressed twice"]);
-    // Little that becomes much counts by what it becomes, whether or not it says that it is packed.
+    let compressed = zstd(csv(100).as_bytes());
+    with(&[("content-encoding", "zstd")], &compressed[..compressed.len() - 5]).rejected(400, &["decompressed"]);
+    with(&[("content-encoding", "zstd")], &zstd(&compressed)).rejected(400, &["compressed twice"]);
+    // Compressed bodies count by their decompressed size, with or without a Content-Encoding header.
     let bomb = zstd(format!("lon,lat\n{}", "1,2\n".repeat(1 << 20)).as_bytes());
     assert!(bomb.len() < 20_000);
-    with(&[("content-encoding", "zstd")], &bomb).refused(413, &["limits.ingest_body"]);
-    with(&[], &bomb).refused(413, &["limits.ingest_body"]);
+    with(&[("content-encoding", "zstd")], &bomb).rejected(413, &["limits.ingest_body"]);
+    with(&[], &bomb).rejected(413, &["limits.ingest_body"]);
     let long_key = "k".repeat(256);
     for key in ["", "ä", &long_key] {
-        with(&[("idempotency-key", key)], csv(1).as_bytes()).refused(400, &["idempotency-key", "255"]);
+        with(&[("idempotency-key", key)], csv(1).as_bytes()).rejected(400, &["idempotency-key", "255"]);
     }
-    server.send("POST", "/some/points?wieght=x", &[], csv(1).as_bytes()).refused(400, &["wieght", "weight"]);
-    server.send("POST", "/some/points?weight=x", &[], csv(1).as_bytes()).refused(400, &["x"]);
-    server.points("other", "text/csv", csv(1)).refused(404, &["other"]);
+    server.send("POST", "/some/points?wieght=x", &[], csv(1).as_bytes()).rejected(400, &["wieght", "weight"]);
+    server.send("POST", "/some/points?weight=x", &[], csv(1).as_bytes()).rejected(400, &["x"]);
+    server.points("other", "text/csv", csv(1)).rejected(404, &["other"]);
     assert_eq!(server.totals("some").0, 0);
     assert_eq!(server.points("some", "text/csv", csv(500)).ok(200).json()["accepted"], 500);
 }
 
 #[test]
-fn a_body_that_is_cut_off_adds_nothing() {
+fn a_truncated_body_adds_nothing() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let text = csv(200_000);
@@ -90,62 +90,62 @@ fn a_body_that_is_cut_off_adds_nothing() {
             drop(stream);
         }
     }
-    eventually("nobody works any more", || server.metric("kiln_ingest_working ") == 0);
-    // The request of the metric itself is one of a connection of its own.
-    eventually("their connections are gone", || server.metric("kiln_connections ") <= 1);
+    eventually("no request is in progress", || server.metric("kiln_ingest_working ") == 0);
+    // The request for the metrics has a connection of its own.
+    eventually("the connections are closed", || server.metric("kiln_connections ") <= 1);
     assert_eq!(server.totals("some").0, 0);
 }
 
 #[test]
-fn only_who_has_the_token_writes() {
+fn writing_requires_the_token() {
     let server = server("[server]\ntoken = \"s3cret\"\n");
     let put = |headers: &[(&str, &str)]| server.send("PUT", "/some", headers, b"");
     let none = put(&[]);
     assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"kiln\""));
-    none.refused(401, &["Authorization: Bearer"]);
+    none.rejected(401, &["Authorization: Bearer"]);
     let wrong = put(&[("authorization", "Bearer secret")]);
     assert!(wrong.header("www-authenticate").unwrap().contains("invalid_token"));
-    wrong.refused(401, &["invalid token"]);
-    put(&[("authorization", "Basic s3cret")]).refused(401, &[]);
-    server.points("some", "text/csv", csv(1)).refused(401, &[]);
-    server.send("DELETE", "/some", &[], b"").refused(401, &[]);
+    wrong.rejected(401, &["invalid token"]);
+    put(&[("authorization", "Basic s3cret")]).rejected(401, &[]);
+    server.points("some", "text/csv", csv(1)).rejected(401, &[]);
+    server.send("DELETE", "/some", &[], b"").rejected(401, &[]);
     let token = ("authorization", "Bearer s3cret");
     put(&[token]).ok(201);
-    // With the token, pages of elsewhere and proxies may write as well.
+    // With the token, cross-origin and proxied requests may write as well.
     let page = [token, ("origin", "https://maps.example"), ("x-forwarded-for", "192.0.2.1")];
     server.send("POST", "/some/points", &page, csv(5).as_bytes()).ok(200);
     assert_eq!(server.totals("some").0, 5);
     server.send("DELETE", "/some", &[token], b"").ok(204);
-    let asked = [
+    let preflight_headers = [
         ("origin", "https://maps.example"),
         ("access-control-request-method", "PUT"),
         ("access-control-request-headers", "authorization"),
     ];
-    let preflight = server.send("OPTIONS", "/some", &asked, b"").ok(200);
+    let preflight = server.send("OPTIONS", "/some", &preflight_headers, b"").ok(200);
     assert!(preflight.header("access-control-allow-methods").unwrap().contains("PUT"));
     assert_eq!(preflight.header("access-control-allow-headers"), Some("authorization"));
 }
 
 #[test]
-fn without_a_token_only_this_machine_writes() {
-    let here = server("");
-    here.send("PUT", "/some", &[("origin", "https://evil.example")], b"").refused(403, &["server.token"]);
-    here.send("PUT", "/some", &[("x-forwarded-for", "192.0.2.1")], b"").refused(403, &["proxy"]);
-    here.send("PUT", "/some", &[("origin", "http://localhost:5173")], b"").ok(201);
+fn without_a_token_only_local_clients_may_write() {
+    let local = server("");
+    local.send("PUT", "/some", &[("origin", "https://evil.example")], b"").rejected(403, &["server.token"]);
+    local.send("PUT", "/some", &[("x-forwarded-for", "192.0.2.1")], b"").rejected(403, &["proxy"]);
+    local.send("PUT", "/some", &[("origin", "http://localhost:5173")], b"").ok(201);
 
-    let open = Server::listening(tempfile::tempdir().unwrap(), "0.0.0.0:0", &[]);
-    open.send("PUT", "/some", &[], b"").refused(403, &["KILN_TOKEN"]);
-    open.send("DELETE", "/some", &[], b"").refused(403, &["KILN_TOKEN"]);
-    open.points("some", "text/csv", csv(1)).refused(403, &["KILN_TOKEN"]);
-    assert!(!open.folder().join("store").exists());
+    let public = Server::listening(tempfile::tempdir().unwrap(), "0.0.0.0:0", &[]);
+    public.send("PUT", "/some", &[], b"").rejected(403, &["KILN_TOKEN"]);
+    public.send("DELETE", "/some", &[], b"").rejected(403, &["KILN_TOKEN"]);
+    public.points("some", "text/csv", csv(1)).rejected(403, &["KILN_TOKEN"]);
+    assert!(!public.folder().join("store").exists());
 
     let reads = server("[store]\nread_only = true\n");
-    reads.send("PUT", "/some", &[], b"").refused(403, &["store.read_only"]);
+    reads.send("PUT", "/some", &[], b"").rejected(403, &["store.read_only"]);
     assert!(!reads.folder().join("store").exists());
 }
 
 #[test]
-fn a_message_names_the_parameter_and_no_flag() {
+fn error_messages_name_parameters_and_no_flags() {
     let server = server("");
     server.put("some", &json!({})).ok(201);
     let post = |query: &str, body: &str| server.send("POST", &format!("/some/points?{query}"), &[], body.as_bytes());
@@ -164,13 +164,13 @@ fn a_message_names_the_parameter_and_no_flag() {
             let reason = &reply.json()["rejections"][0]["reason"];
             assert!(!reason.as_str().unwrap().contains("--"), "{query} {body}: {reason}");
         } else {
-            reply.refused(400, words);
+            reply.rejected(400, words);
         }
     }
-    // Two servers start before there is a store; the first to write claims it.
+    // Two servers start before the store exists. The first to write locks it.
     let home = tempfile::tempdir().unwrap();
     let store = home.path().join("store");
     let [first, second] = [0, 1].map(|_| Server::with(&["--store", store.to_str().unwrap()], ""));
     first.put("some", &json!({})).ok(201);
-    second.put("other", &json!({})).refused(409, &["another server", "read_only"]);
+    second.put("other", &json!({})).rejected(409, &["another server", "read_only"]);
 }

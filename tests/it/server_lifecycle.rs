@@ -1,4 +1,4 @@
-//! A server cleans up after itself, and ends when it is asked to.
+//! Errors at startup, removal of expired images, and graceful shutdown.
 
 use std::fs;
 use std::io::Write;
@@ -12,23 +12,23 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn name(created_s: u64, id: u32) -> String {
+fn image_name(created_s: u64, id: u32) -> String {
     format!("{created_s}-67e5504410b1426f9247bb68{id:08x}.png")
 }
 
-fn metric(server: &Server, line: &str) -> u64 {
+fn metric(server: &Server, name: &str) -> u64 {
     let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
-    let found = text.lines().find_map(|there| there.strip_prefix(line));
+    let found = text.lines().find_map(|line| line.strip_prefix(name));
     found.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0) as u64
 }
 
 #[test]
-fn the_old_and_the_unfinished_go_and_all_else_stays() {
+fn expired_and_unfinished_images_are_removed_and_other_files_are_kept() {
     let home = tempfile::tempdir().unwrap();
     let imgs = home.path().join("imgs");
     fs::create_dir(&imgs).unwrap();
     let long_ago = SystemTime::now() - Duration::from_secs(9000);
-    let (old, young) = (name(now_s() - 9000, 1), name(now_s() - 60, 2));
+    let (old, young) = (image_name(now_s() - 9000, 1), image_name(now_s() - 60, 2));
     for file in [old.as_str(), young.as_str(), ".kiln-abc.part", "holiday.png", "1732158000.png"] {
         fs::write(imgs.join(file), "bytes").unwrap();
         fs::File::options().write(true).open(imgs.join(file)).unwrap().set_modified(long_ago).unwrap();
@@ -39,53 +39,54 @@ fn the_old_and_the_unfinished_go_and_all_else_stays() {
     eventually("the counters", || metric(&server, "kiln_images_removed_total{reason=\"Expired\"}") == 1);
     assert_eq!(metric(&server, "kiln_images_removed_total{reason=\"Unfinished\"}"), 1);
     assert_eq!(metric(&server, "kiln_images_removed_bytes_total"), 5);
-    // What is past its time is gone for those who ask, too.
-    server.get(&format!("/imgs/{old}")).refused(404, &[]);
+    // Expired images are not served either.
+    server.get(&format!("/imgs/{old}")).rejected(404, &[]);
 }
 
 #[test]
-fn the_oldest_go_beyond_the_count_and_a_picture_that_is_gone_is_drawn_anew() {
+fn the_oldest_images_above_the_limit_are_removed_and_a_removed_image_is_rendered_again() {
     let home = tempfile::tempdir().unwrap();
     let imgs = home.path().join("imgs");
     fs::create_dir(&imgs).unwrap();
     for id in 0..5 {
-        fs::write(imgs.join(name(now_s() - 100 - u64::from(id), id)), "bytes").unwrap();
+        fs::write(imgs.join(image_name(now_s() - 100 - u64::from(id), id)), "bytes").unwrap();
     }
     fs::write(home.path().join("kiln.toml"), "[images]\nmax_count = 2\nsweep_every = \"1s\"\n").unwrap();
     let server = Server::at(home, &[]);
     eventually("the cleanup", || server.files().len() == 2);
     assert!(
-        server.files().contains(&name(now_s() - 100, 0))
+        server.files().contains(&image_name(now_s() - 100, 0))
             || server.files().iter().all(|file| file.ends_with("0.png") || file.ends_with("1.png"))
     );
-    let ask = json!({"layer": "cities", "size": 64});
-    let first = server.post("/overlays", &ask).ok(201).json();
+    let request = json!({"layer": "cities", "size": 64});
+    let first = server.post("/overlays", &request).ok(201).json();
     fs::remove_file(server.images().join(first["filename"].as_str().unwrap())).unwrap();
-    let again = server.post("/overlays", &ask).ok(201).json();
+    let again = server.post("/overlays", &request).ok(201).json();
     assert_ne!(first["filename"], again["filename"]);
     server.get(again["url"].as_str().unwrap()).ok(200);
 }
 
 #[test]
-fn a_picture_lives_as_long_as_it_was_said_to() {
+fn an_image_is_served_until_it_expires() {
     let server = Server::with(&["--ttl", "2s"], "[images]\nsweep_every = \"1s\"\n");
-    let ask = json!({"layer": "cities", "size": 64});
-    let first = server.post("/overlays", &ask).ok(201).json();
+    let request = json!({"layer": "cities", "size": 64});
+    let first = server.post("/overlays", &request).ok(201).json();
     let until = first["expires_at"].as_u64().unwrap();
     while now_s() < until {
         server.get(first["url"].as_str().unwrap()).ok(200);
         std::thread::sleep(Duration::from_millis(200));
     }
-    // The same request is now another picture, and the first may still be fetched by who was just told of it.
-    let next = server.post("/overlays", &ask).ok(201).json();
+    // The same request now renders a new image. Clients that have just received the first URL may still fetch that
+    // image.
+    let next = server.post("/overlays", &request).ok(201).json();
     assert_ne!(first["filename"], next["filename"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn what_has_begun_is_answered_before_the_end() {
+fn requests_in_progress_are_answered_before_shutdown() {
     let mut server = Server::start();
-    // Half a request is there when the signal comes; the rest follows.
+    // The signal arrives when half of the request is sent.
     let body = json!({"layer": "cities", "bounds": "world", "size": [512, 512]}).to_string();
     let mut stream = server.connect();
     let head = format!(
@@ -95,18 +96,18 @@ fn what_has_begun_is_answered_before_the_end() {
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&body.as_bytes()[..10]).unwrap();
     std::thread::sleep(Duration::from_millis(200));
-    let (ended, reply) = std::thread::scope(|scope| {
+    let (reply, exit_code) = std::thread::scope(|scope| {
         let stopping = scope.spawn(|| server.stop());
         std::thread::sleep(Duration::from_millis(300));
         stream.write_all(&body.as_bytes()[10..]).unwrap();
         (receive(&mut stream), stopping.join().unwrap())
     });
-    assert_eq!((ended.status, reply), (201, Some(0)));
+    assert_eq!((reply.status, exit_code), (201, Some(0)));
     assert_eq!(server.files().len(), 1);
 }
 
 #[test]
-fn what_cannot_be_served_is_told_at_the_start() {
+fn invalid_inputs_and_options_are_reported_at_startup() {
     let folder = tempfile::tempdir().unwrap();
     let kiln = |args: &[&str]| crate::kiln::kiln(folder.path(), ["serve", "-l", "127.0.0.1:0"].iter().chain(args));
     kiln(&["missing.csv"]).failed(1, &["missing.csv", "No such file"]);

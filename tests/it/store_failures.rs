@@ -1,4 +1,4 @@
-//! What else befalls a store: disks that are full, files that rot, servers that are killed.
+//! Failures of a store: full disks, damaged files, killed servers.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -9,13 +9,13 @@ use std::process::Command;
 use kiln::geo::Points;
 use kiln::store::{Batch, Store};
 
+use crate::crash_recovery::{add_segments, assert_no_leftover_files, state, write_rows};
 use crate::import::files;
-use crate::kills::{add_segments, assert_nothing_stale, state, write_rows};
 use crate::kiln::kiln;
 use crate::server::Server;
 
 #[test]
-fn a_truncated_and_a_flipped_segment_are_named_and_the_rest_is_served() {
+fn truncated_and_corrupted_segments_are_reported_and_the_others_are_served() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
     write_rows(&folder.join("a.csv"), 2000, 1);
@@ -37,7 +37,7 @@ fn a_truncated_and_a_flipped_segment_are_named_and_the_rest_is_served() {
     assert_eq!(server.get("/worn/statistics").ok(200).json()["points"], 2000);
     let tile = server.get("/worn/0/0/0.png").ok(200);
     assert!(tile.body.starts_with(b"\x89PNG"));
-    // More points come in all the same.
+    // Points can still be added.
     kiln(server.folder(), ["import", "a.csv", "--layer", "worn", "--append"]).done();
     crate::server::eventually("the new points are served", || {
         server.get("/worn/statistics").ok(200).json()["points"] == 4000
@@ -45,29 +45,29 @@ fn a_truncated_and_a_flipped_segment_are_named_and_the_rest_is_served() {
 }
 
 #[test]
-fn a_store_has_one_server_at_a_time() {
+fn a_store_has_one_writing_server_at_a_time() {
     let home = tempfile::tempdir().unwrap();
     write_rows(&home.path().join("a.csv"), 10, 1);
     kiln(home.path(), ["import", "a.csv", "--layer", "shared"]).done();
     let store = home.path().join("store");
-    let other = |flags: &[&str]| {
+    let start_server = |flags: &[&str]| {
         let mut args = vec!["--store", store.to_str().unwrap()];
         args.extend(flags);
         Server::with(&args, "")
     };
-    let first = other(&[]);
+    let first = start_server(&[]);
     let elsewhere = tempfile::tempdir().unwrap();
-    let refused = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
-    refused.failed(1, &["store", "another server has this store", "--read-only"]);
-    // Who only reads may.
-    assert_eq!(other(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
-    // It is killed: what it held is free.
+    let second = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
+    second.failed(1, &["store", "another server has this store", "--read-only"]);
+    // A read-only server may share the store.
+    assert_eq!(start_server(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
+    // A killed server releases its lock.
     drop(first);
-    assert_eq!(other(&[]).get("/shared/statistics").ok(200).json()["points"], 10);
+    assert_eq!(start_server(&[]).get("/shared/statistics").ok(200).json()["points"], 10);
 }
 
 #[test]
-fn a_server_sweeps_what_was_left_behind() {
+fn a_server_removes_leftover_files_at_startup() {
     let home = tempfile::tempdir().unwrap();
     write_rows(&home.path().join("a.csv"), 10, 1);
     kiln(home.path(), ["import", "a.csv", "--layer", "kept"]).done();
@@ -84,16 +84,16 @@ fn a_server_sweeps_what_was_left_behind() {
 }
 
 #[test]
-fn a_file_that_may_not_grow_is_told_and_changes_nothing() {
+fn exceeding_the_file_size_limit_is_reported_and_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     write_rows(&home.join("small.csv"), 100, 1);
     write_rows(&home.join("large.csv"), 20_000, 2);
     kiln(home, ["import", "small.csv", "--layer", "tight"]).done();
     let before = (files(home), state(home, "tight"));
-    for (layer, how) in [("tight", "--append"), ("tight", "--replace"), ("fresh", "--append")] {
+    for (layer, mode) in [("tight", "--append"), ("tight", "--replace"), ("fresh", "--append")] {
         // 64 blocks of 512 bytes; the signal is ignored, so that the write fails.
-        let script = format!("trap '' XFSZ; ulimit -f 64; exec \"$KILN\" import large.csv --layer {layer} {how}");
+        let script = format!("trap '' XFSZ; ulimit -f 64; exec \"$KILN\" import large.csv --layer {layer} {mode}");
         let run = Command::new("sh")
             .args(["-c", &script])
             .env("KILN", env!("CARGO_BIN_EXE_kiln"))
@@ -101,20 +101,20 @@ fn a_file_that_may_not_grow_is_told_and_changes_nothing() {
             .current_dir(home)
             .output()
             .unwrap();
-        let told = String::from_utf8(run.stderr).unwrap();
-        assert_eq!((run.status.code(), told.lines().count()), (Some(1), 1), "{told}");
-        assert!(told.contains("points.arrow: cannot write: File too large"), "{told}");
+        let message = String::from_utf8(run.stderr).unwrap();
+        assert_eq!((run.status.code(), message.lines().count()), (Some(1), 1), "{message}");
+        assert!(message.contains("points.arrow: cannot write: File too large"), "{message}");
         assert_eq!((files(home), state(home, "tight")), before);
     }
     kiln(home, ["import", "large.csv", "--layer", "tight", "--append"]).done();
     assert_eq!(state(home, "tight"), (20_100, 40_100));
 }
 
-/// A small file system of its own; it goes when this is dropped.
+/// A small tmpfs mount, unmounted on drop.
 pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where one may not mount.
+    /// Returns `None` without permission to mount.
     pub(crate) fn mount(at: &Path, kib: u32) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let size = format!("size={kib}k");
@@ -130,13 +130,13 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-fn a_full_disk_is_told_and_changes_nothing_wherever_it_fills_up() {
+fn a_full_disk_is_reported_and_changes_nothing_whichever_file_it_affects() {
     const DISK_KIB: u32 = 1024;
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let Some(_disk) = SmallDisk::mount(&home.join("store"), DISK_KIB) else {
-        println!("no file system can be mounted here: the limit of a file's size stands for a full disk");
-        a_file_that_may_not_grow_is_told_and_changes_nothing();
+        println!("no file system can be mounted here: the test uses the file size limit instead of a full disk");
+        exceeding_the_file_size_limit_is_reported_and_changes_nothing();
         return;
     };
     write_rows(&home.join("a.csv"), 5000, 1);
@@ -148,16 +148,16 @@ fn a_full_disk_is_told_and_changes_nothing_wherever_it_fills_up() {
         run.failed(1, &["store/", "cannot write: No space left on device"]);
         assert_eq!((files(home), state(home, "full")), before);
     }
-    // A page more each time: the disk fills up in the points, in the bins and in the manifest.
+    // One more free page each time, so that writing fails in the points, the bins and the manifest in turn.
     let store = Store::open(&home.join("store")).unwrap();
     let layer = store.layer("full").unwrap().unwrap();
-    // As many as get bins at once.
-    let places = (0..33_000).map(|i| (f64::from(i % 1000) / 50.0, f64::from(i % 700) / 70.0));
-    let (lon, lat): (Vec<f64>, Vec<f64>) = places.unzip();
+    // Enough points for a segment to get bins at once.
+    let positions = (0..33_000).map(|i| (f64::from(i % 1000) / 50.0, f64::from(i % 700) / 70.0));
+    let (lon, lat): (Vec<f64>, Vec<f64>) = positions.unzip();
     let filler = home.join("store/filler");
-    let mut failed = BTreeSet::new();
+    let mut failed_files = BTreeSet::new();
     for pages in 55.. {
-        assert!(pages < 200, "the disk is full for ever: {failed:?}");
+        assert!(pages < 200, "the disk is always full: {failed_files:?}");
         fs::write(&filler, vec![1; 2 * 1024 * DISK_KIB as usize]).unwrap_err();
         let length = fs::metadata(&filler).unwrap().len();
         fs::File::options().write(true).open(&filler).unwrap().set_len(length - pages * 4096).unwrap();
@@ -168,18 +168,18 @@ fn a_full_disk_is_told_and_changes_nothing_wherever_it_fills_up() {
         match outcome {
             Ok(_) => break,
             Err(error) => {
-                let told = error.to_string();
-                assert!(told.contains("No space left on device"), "{told}");
-                let file = Path::new(told.split(": ").next().unwrap()).file_name().unwrap().to_owned();
-                failed.insert(file.into_string().unwrap());
+                let message = error.to_string();
+                assert!(message.contains("No space left on device"), "{message}");
+                let file = Path::new(message.split(": ").next().unwrap()).file_name().unwrap().to_owned();
+                failed_files.insert(file.into_string().unwrap());
             }
         }
         assert_eq!((files(home), layer.snapshot().points()), (before.0.clone(), 5000));
     }
-    println!("the disk was full at {failed:?}");
+    println!("the disk was full at {failed_files:?}");
     for file in ["result.points.arrow", "result.bins.arrow", "manifest.json"] {
-        assert!(failed.contains(file), "{failed:?}");
+        assert!(failed_files.contains(file), "{failed_files:?}");
     }
     assert_eq!(state(home, "full"), (38_000, 38_000));
-    assert_nothing_stale(home);
+    assert_no_leftover_files(home);
 }

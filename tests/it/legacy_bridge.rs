@@ -1,32 +1,32 @@
-//! The page that used to ask a PHP script, unchanged.
+//! Requests of the old page, which was written for a PHP script.
 
 use serde_json::Value;
 
 use crate::golden::Picture;
 use crate::server::Server;
 
-/// What jQuery sends for `{png, dotSize, opacity, imgSize: [w, h], bounds: [[s, w], [n, e]]}`.
+/// The form that jQuery sends for `{png, dotSize, opacity, imgSize: [w, h], bounds: [[s, w], [n, e]]}`.
 const FORM: &str = "png=true&dotSize=42&opacity=200&imgSize%5B%5D=826&imgSize%5B%5D=300\
     &bounds%5B0%5D%5B%5D=-10&bounds%5B0%5D%5B%5D=90&bounds%5B1%5D%5B%5D=10&bounds%5B1%5D%5B%5D=145.0666666666667";
 
 #[test]
-fn the_old_request_is_answered_in_the_old_shape_and_the_picture_is_where_the_page_looks() {
+fn an_old_request_gets_the_old_response_and_its_picture_at_the_expected_url() {
     let server = Server::start();
     for path in ["/lib/heatmap.service.php", "/twine.heatmap.php"] {
         for reply in [server.form(path, FORM), server.get(&format!("{path}?{FORM}"))] {
             let reply = reply.ok(200).json();
             assert_eq!(reply["success"], true);
-            // Numbers are texts, and the bounds a text to be parsed again.
+            // Numbers are strings, and the bounds are a string of JSON.
             assert_eq!(
                 (&reply["dotSize"], &reply["opacity"], &reply["scheme"]),
                 (&"42".into(), &"200".into(), &"fire".into())
             );
             assert_eq!(reply["imgSize"], "[826, 300]");
             let bounds: [[f64; 2]; 2] = serde_json::from_str(reply["bounds"].as_str().unwrap()).unwrap();
-            for (got, asked) in bounds.concat().into_iter().zip([-10.0, 90.0, 10.0, 145.066_666_666_666_7]) {
-                assert!((got - asked).abs() < 1e-8, "{bounds:?}");
+            for (got, expected) in bounds.concat().into_iter().zip([-10.0, 90.0, 10.0, 145.066_666_666_666_7]) {
+                assert!((got - expected).abs() < 1e-8, "{bounds:?}");
             }
-            // As the page does: 'imgs/' + filename + '.png'.
+            // The page builds the URL as 'imgs/' + filename + '.png'.
             let filename = reply["filename"].as_str().unwrap();
             assert!(!filename.contains('.'));
             let image = server.get(&format!("/imgs/{filename}.png")).ok(200);
@@ -40,7 +40,7 @@ fn the_old_request_is_answered_in_the_old_shape_and_the_picture_is_where_the_pag
 }
 
 #[test]
-fn the_client_path_gets_points_latitude_first() {
+fn points_for_rendering_in_the_client_have_the_latitude_first() {
     let server = Server::start();
     let reply = server.form("/lib/heatmap.service.php", &FORM.replace("png=true", "png=false")).ok(200).json();
     assert_eq!(
@@ -56,7 +56,7 @@ fn the_client_path_gets_points_latitude_first() {
 }
 
 #[test]
-fn the_old_page_may_choose_what_it_could_not_and_is_told_its_mistakes() {
+fn old_requests_may_have_new_parameters_and_invalid_ones_are_rejected() {
     let server = Server::start();
     let path = "/lib/heatmap.service.php";
     let more = |text: &str| server.form(path, &format!("{FORM}&{text}"));
@@ -66,13 +66,13 @@ fn the_old_page_may_choose_what_it_could_not_and_is_told_its_mistakes() {
         more("projection=mercator").ok(200).json()["filename"],
         more("projection=platecarree").json()["filename"]
     );
-    more("scheme=firre").refused(400, &["firre", "fire"]);
-    more("layer=city").refused(404, &["cities"]);
-    more("sheme=fire").refused(400, &["sheme", "scheme"]);
-    server.form(path, "png=true").refused(400, &["bounds[0]"]);
-    server.form(path, &FORM.replace("dotSize=42", "dotSize=wide")).refused(400, &["dotSize", "wide"]);
-    server.form(path, &FORM.replace("opacity=200", "opacity=300")).refused(400, &["opacity", "255"]);
-    server.form(path, &FORM.replace("=826", "=8e9")).refused(400, &["imgSize"]);
-    server.form(path, &FORM.replace("=-10", "=NaN")).refused(400, &["bounds[0]"]);
+    more("scheme=firre").rejected(400, &["firre", "fire"]);
+    more("layer=city").rejected(404, &["cities"]);
+    more("sheme=fire").rejected(400, &["sheme", "scheme"]);
+    server.form(path, "png=true").rejected(400, &["bounds[0]"]);
+    server.form(path, &FORM.replace("dotSize=42", "dotSize=wide")).rejected(400, &["dotSize", "wide"]);
+    server.form(path, &FORM.replace("opacity=200", "opacity=300")).rejected(400, &["opacity", "255"]);
+    server.form(path, &FORM.replace("=826", "=8e9")).rejected(400, &["imgSize"]);
+    server.form(path, &FORM.replace("=-10", "=NaN")).rejected(400, &["bounds[0]"]);
     assert_eq!(server.files().len(), 4);
 }

@@ -1,4 +1,4 @@
-//! Several processes at one store: imports at the same time, and commands beside a server.
+//! Several processes that use one store: concurrent imports, and commands while a server runs.
 
 use std::fs;
 use std::io::Write;
@@ -11,11 +11,11 @@ use crate::import::{files, layer};
 use crate::kiln::kiln;
 use crate::server::{Server, eventually};
 
-/// An import that has begun, and waits for the rest of its rows.
-struct Waiting(Child);
+/// A running import that waits for the rest of its rows.
+struct PendingImport(Child);
 
-impl Waiting {
-    /// So many rows it has already.
+impl PendingImport {
+    /// The number of rows that are already written to its input.
     const ROWS: usize = 20;
 
     fn begin(home: &Path, args: &[&str]) -> Self {
@@ -28,15 +28,15 @@ impl Waiting {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // More than a pipe holds: once it is written some of it was read, which an import does after it has looked
-        // whether there is such a layer.
+        // More than the buffer of a pipe: once all is written, the import has read some of it, which it does only after
+        // it has checked whether the layer exists.
         let row = format!("1,1,{}\n", "-".repeat(10_000));
         let text = "lon,lat,note\n".to_owned() + &row.repeat(Self::ROWS);
         child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
         Self(child)
     }
 
-    /// Hands it `more` rows and lets it end; answers its exit code and what it says.
+    /// Writes `more` rows and ends the input; returns the exit code and the standard error.
     fn end(mut self, more: usize) -> (Option<i32>, String) {
         self.0.stdin.take().unwrap().write_all("1,1,-\n".repeat(more).as_bytes()).unwrap();
         let run = self.0.wait_with_output().unwrap();
@@ -47,39 +47,39 @@ impl Waiting {
 const DONE: (Option<i32>, String) = (Some(0), String::new());
 
 #[test]
-fn imports_into_one_layer_at_once_all_count_or_say_why_not() {
+fn concurrent_imports_into_a_layer_succeed_or_fail_with_a_reason() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    let [first, second] = [(); 2].map(|()| Waiting::begin(home, &["new"]));
+    let [first, second] = [(); 2].map(|()| PendingImport::begin(home, &["new"]));
     assert_eq!(second.end(20), DONE);
-    let (code, told) = first.end(10);
-    assert!(code == Some(2) && told.contains("there is a layer `new` already"), "{told}");
-    assert_eq!(layer(home, "new")["points"], Waiting::ROWS + 20);
+    let (code, message) = first.end(10);
+    assert!(code == Some(2) && message.contains("there is a layer `new` already"), "{message}");
+    assert_eq!(layer(home, "new")["points"], PendingImport::ROWS + 20);
 
-    let [first, second] = [(); 2].map(|()| Waiting::begin(home, &["new", "--append"]));
+    let [first, second] = [(); 2].map(|()| PendingImport::begin(home, &["new", "--append"]));
     assert_eq!((second.end(3), first.end(4)), (DONE, DONE));
-    assert_eq!(layer(home, "new")["points"], 3 * Waiting::ROWS + 27);
+    assert_eq!(layer(home, "new")["points"], 3 * PendingImport::ROWS + 27);
 
-    // Who is later has the last word.
-    let replaced = Waiting::begin(home, &["new", "--replace"]);
-    let appended = Waiting::begin(home, &["new", "--append"]);
+    // The last to finish wins.
+    let replaced = PendingImport::begin(home, &["new", "--replace"]);
+    let appended = PendingImport::begin(home, &["new", "--append"]);
     assert_eq!((appended.end(5), replaced.end(6)), (DONE, DONE));
-    assert_eq!(layer(home, "new")["points"], Waiting::ROWS + 6);
+    assert_eq!(layer(home, "new")["points"], PendingImport::ROWS + 6);
 
-    let late = Waiting::begin(home, &["new", "--append"]);
+    let late = PendingImport::begin(home, &["new", "--append"]);
     kiln(home, ["drop", "new", "--yes"]).done();
-    let (code, told) = late.end(10);
-    assert!(code == Some(1) && told.contains("store/new: the layer was removed meanwhile"), "{told}");
+    let (code, message) = late.end(10);
+    assert!(code == Some(1) && message.contains("store/new: the layer was removed meanwhile"), "{message}");
     assert_eq!(files(home), Vec::<String>::new());
 }
 
-/// The points of a layer, as a server says.
+/// The number of points of a layer that a server serves.
 fn served(server: &Server, layer: &str) -> Value {
     server.get(&format!("/{layer}/statistics")).json()["points"].clone()
 }
 
 #[test]
-fn a_server_shows_what_commands_change_beside_it() {
+fn a_running_server_serves_changes_made_by_commands() {
     let server = Server::at(tempfile::tempdir().unwrap(), &[]);
     let home = server.folder().to_owned();
     for (file, rows) in [("a.csv", 30), ("b.csv", 500)] {
@@ -87,7 +87,7 @@ fn a_server_shows_what_commands_change_beside_it() {
     }
     let run = |args: &[&str]| kiln(&home, args).done();
     let shows = |points: u64| eventually(&format!("{points} points are served"), || served(&server, "live") == points);
-    server.get("/live/statistics").refused(404, &["live"]);
+    server.get("/live/statistics").rejected(404, &["live"]);
     run(&["import", "a.csv", "--layer", "live"]);
     shows(30);
     run(&["import", "b.csv", "--layer", "live", "--append"]);
@@ -100,14 +100,14 @@ fn a_server_shows_what_commands_change_beside_it() {
     run(&["import", "b.csv", "--layer", "live", "--replace"]);
     shows(500);
     run(&["drop", "live", "--yes"]);
-    server.get("/live/statistics").refused(404, &["live"]);
-    // Another one of the same name, whose segments have the same numbers.
+    server.get("/live/statistics").rejected(404, &["live"]);
+    // Another layer of the same name, with the same segment numbers.
     run(&["import", "a.csv", "--layer", "live"]);
     shows(30);
 }
 
 #[test]
-fn a_damaged_layer_leaves_the_others_alone_and_can_be_replaced() {
+fn a_damaged_layer_does_not_affect_others_and_can_be_replaced() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
     fs::write(folder.join("a.csv"), "lon,lat\n".to_owned() + &"1,1\n".repeat(30)).unwrap();
@@ -116,7 +116,7 @@ fn a_damaged_layer_leaves_the_others_alone_and_can_be_replaced() {
     }
     kiln(folder, ["import", "a.csv", "--layer", "worn", "--append"]).done();
     fs::write(folder.join("store/worn/00000001.points.arrow"), "no arrow").unwrap();
-    // A manifest that is not the one that was written, as it is when a disk fails or somebody tries their hand at it.
+    // A manifest that was changed after it was written, by a failing disk or by hand.
     let manifest = folder.join("store/lost/manifest.json");
     let text = fs::read_to_string(&manifest).unwrap().replace("\"rows\":30", "\"rows\":29");
     fs::write(&manifest, text).unwrap();
@@ -136,10 +136,10 @@ fn a_damaged_layer_leaves_the_others_alone_and_can_be_replaced() {
     let server = Server::at(home, &[]);
     let folder = server.folder().to_owned();
     assert_eq!((served(&server, "whole"), served(&server, "worn")), (json!(30), json!(30)));
-    let refused = server.get("/lost/statistics");
-    refused.refused(500, &[]);
-    let told = String::from_utf8(refused.body).unwrap();
-    assert!(!told.contains("manifest"), "paths are for the log: {told}");
+    let reply = server.get("/lost/statistics");
+    reply.rejected(500, &[]);
+    let body = String::from_utf8(reply.body).unwrap();
+    assert!(!body.contains("manifest"), "the response contains a path: {body}");
     let catalog = server.get("/catalog").ok(200).json()["layers"].to_string();
     assert!(catalog.contains("whole") && catalog.contains("worn") && !catalog.contains("lost"), "{catalog}");
 
@@ -148,7 +148,7 @@ fn a_damaged_layer_leaves_the_others_alone_and_can_be_replaced() {
     kiln(&folder, ["import", "a.csv", "--layer", "lost"]).done();
     for name in ["worn", "lost"] {
         assert_eq!((&layer(&folder, name)["points"], &layer(&folder, name)["segments"]), (&json!(30), &json!(1)));
-        eventually("it is whole", || served(&server, name) == 30);
+        eventually("all points are served", || served(&server, name) == 30);
     }
     assert_eq!(kiln(&folder, ["layers"]).code, 0);
 }

@@ -1,16 +1,16 @@
-//! What a map asks of a layer beside its pictures.
+//! Routes of a layer besides pictures: TileJSON, points, values at a position, statistics.
 
 use serde_json::{Value, json};
 
 use crate::server::{Reply, Server};
 
-/// The path and query of an absolute address of this server.
+/// The path and query of an absolute URL of this server.
 fn path_of<'a>(url: &'a Value, server: &str) -> &'a str {
     let url = url.as_str().unwrap();
     url.strip_prefix(server).unwrap_or_else(|| panic!("{url} does not begin with {server}"))
 }
 
-/// The address of a tile, as a client makes it of the template.
+/// The URL of a tile, filled into the template as clients do.
 fn tile_of(template: &str, [z, x, y]: [u32; 3]) -> String {
     let filled = template.replace("{z}", &z.to_string()).replace("{x}", &x.to_string());
     let filled = filled.replace("{y}", &y.to_string());
@@ -18,7 +18,7 @@ fn tile_of(template: &str, [z, x, y]: [u32; 3]) -> String {
     filled
 }
 
-/// A server of a few stops, with categories and times.
+/// A server with a layer of a few stops, which have categories and times.
 fn stops(config: &str) -> Server {
     let home = tempfile::tempdir().unwrap();
     let rows = "lon,lat,boardings,kind,time\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01T12:30:00Z\n\
@@ -29,7 +29,7 @@ fn stops(config: &str) -> Server {
     Server::at(home, &[])
 }
 
-/// A server of a floor plan.
+/// A server with a layer on a plane.
 fn desks() -> Server {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("desks.csv"), "x,y\n120,40\n1500,900\n").unwrap();
@@ -39,58 +39,63 @@ fn desks() -> Server {
 }
 
 #[test]
-fn tile_json_leads_to_tiles_and_legends() {
+fn tilejson_links_to_tiles_and_legends() {
     let server = Server::start();
     let reply = server.get("/cities").ok(200);
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.header("cache-control"), Some("no-cache"));
-    let told = reply.json();
-    assert_eq!((&told["tilejson"], &told["scheme"]), (&json!("3.0.0"), &json!("xyz")));
+    let tile_json = reply.json();
+    assert_eq!((&tile_json["tilejson"], &tile_json["scheme"]), (&json!("3.0.0"), &json!("xyz")));
     assert_eq!(
-        (&told["name"], &told["minzoom"], &told["maxzoom"]),
+        (&tile_json["name"], &tile_json["minzoom"], &tile_json["maxzoom"]),
         (&json!("Cities by population"), &json!(0), &json!(24))
     );
-    let [west, south, east, north]: [f64; 4] = serde_json::from_value(told["bounds"].clone()).unwrap();
-    assert!((west, east) == (-180.0, 180.0) && south < -80.0 && north > 80.0 && north < 85.06, "{told}");
-    assert_eq!(told["center"][2], 2);
-    assert_eq!(told["attribution"], "GeoNames, CC BY 4.0");
-    assert!(told.get("vector_layers").is_none());
-    let version: Vec<&str> = told["version"].as_str().unwrap().split('.').collect();
+    let [west, south, east, north]: [f64; 4] = serde_json::from_value(tile_json["bounds"].clone()).unwrap();
+    assert!((west, east) == (-180.0, 180.0) && south < -80.0 && north > 80.0 && north < 85.06, "{tile_json}");
+    assert_eq!(tile_json["center"][2], 2);
+    assert_eq!(tile_json["attribution"], "GeoNames, CC BY 4.0");
+    assert!(tile_json.get("vector_layers").is_none());
+    let version: Vec<&str> = tile_json["version"].as_str().unwrap().split('.').collect();
     assert!(version.len() == 3 && version.iter().all(|part| part.parse::<u32>().is_ok()), "{version:?}");
     let catalog = server.get("/catalog").ok(200).json();
     let layer = &catalog["layers"][0];
     assert_eq!(
-        (&told["kiln"]["points"], &told["kiln"]["weighted"], &told["kiln"]["version"], &told["kiln"]["bounds"]),
+        (
+            &tile_json["kiln"]["points"],
+            &tile_json["kiln"]["weighted"],
+            &tile_json["kiln"]["version"],
+            &tile_json["kiln"]["bounds"]
+        ),
         (&json!(135_233), &json!(true), &layer["version"], &layer["bounds"])
     );
 
     let host = format!("http://{}", server.address());
-    let template = path_of(&told["tiles"][0], &host);
+    let template = path_of(&tile_json["tiles"][0], &host);
     let tile = server.get(&tile_of(template, [4, 8, 5])).ok(200);
     assert!(tile.header("cache-control").unwrap().contains("immutable"));
     assert_eq!(tile.body, server.get("/cities/4/8/5.png").ok(200).body);
-    let legend = server.get(path_of(&told["legend"], &host)).ok(200);
+    let legend = server.get(path_of(&tile_json["legend"], &host)).ok(200);
     assert_eq!(legend.header("content-type"), Some("image/png"));
-    assert!(server.get(path_of(&told["kiln"]["legend_json"], &host)).ok(200).json()["colors"].is_array());
+    assert!(server.get(path_of(&tile_json["kiln"]["legend_json"], &host)).ok(200).json()["colors"].is_array());
 }
 
 #[test]
-fn tile_json_carries_the_style_that_it_is_asked_for() {
+fn tilejson_contains_the_requested_style() {
     let server = stops("");
     let host = format!("http://{}", server.address());
-    let asked = "gradient=transparent,blue,lime%2060%25,red&radius=30&opacity=50%25&agg=count&size=512\
+    let style = "gradient=transparent,blue,lime%2060%25,red&radius=30&opacity=50%25&agg=count&size=512\
                  &category=tram,bus&start=2024-01-15&vmin=0&vmax=2.5";
-    let told = server.get(&format!("/stops?{asked}")).ok(200).json();
-    let template = path_of(&told["tiles"][0], &host);
+    let tile_json = server.get(&format!("/stops?{style}")).ok(200).json();
+    let template = path_of(&tile_json["tiles"][0], &host);
     for word in ["size=512", "radius=30px", "start=2024-01-15T00:00:00Z", "v=", "true_scale=59"] {
         assert!(template.contains(word), "{word}: {template}");
     }
     let [z, x, y] = [8, 140, 75];
     let of_template = server.get(&tile_of(template, [z, x, y])).ok(200);
-    assert_eq!(of_template.body, server.get(&format!("/stops/{z}/{x}/{y}.png?{asked}")).ok(200).body);
-    let legend = server.get(path_of(&told["kiln"]["legend_json"], &host)).ok(200).json();
+    assert_eq!(of_template.body, server.get(&format!("/stops/{z}/{x}/{y}.png?{style}")).ok(200).body);
+    let legend = server.get(path_of(&tile_json["kiln"]["legend_json"], &host)).ok(200).json();
     assert_eq!(legend["span"], json!({"vmin": 0.0, "vmax": 2.5, "unit": "points per km² at 59°N", "curve": "linear"}));
-    // A deeper map is needed for half the size.
+    // Tiles of half the size need one zoom more.
     let zoom = |query: &str| server.get(&format!("/stops?{query}")).ok(200).json()["center"][2].as_u64().unwrap();
     assert_eq!(zoom("size=256"), zoom("size=512") + 1);
 
@@ -104,22 +109,22 @@ fn tile_json_carries_the_style_that_it_is_asked_for() {
         ("v=5", ["v", "unknown parameter"]),
         ("blend=classic&curve=log", ["curve", "classic"]),
     ] {
-        server.get(&format!("/stops?{query}")).refused(400, &words);
+        server.get(&format!("/stops?{query}")).rejected(400, &words);
     }
-    server.get("/stop").refused(404, &["did you mean stops"]);
-    desks().get("/desks").refused(400, &["on the globe"]);
+    server.get("/stop").rejected(404, &["did you mean stops"]);
+    desks().get("/desks").rejected(400, &["on the globe"]);
 }
 
 #[test]
-fn tile_json_knows_where_tiles_show_anything() {
+fn tilejson_bounds_contain_every_tile_that_is_not_empty() {
     let server = stops("");
-    let told = server.get("/stops?radius=40").ok(200).json();
-    let [west, south, east, north]: [f64; 4] = serde_json::from_value(told["bounds"].clone()).unwrap();
-    let (lon, lat, zoom): (f64, f64, i32) = serde_json::from_value(told["center"].clone()).unwrap();
-    assert!(west < 18.0 && east > 18.2 && south < 59.3 && north > 59.5, "{told}");
-    assert!((lon - 18.1).abs() < 1e-6 && (lat - 59.4).abs() < 0.01, "{told}");
-    assert_eq!(told["kiln"]["bounds"], json!([[59.3, 18.0], [59.5, 18.2]]));
-    // Two zooms further out than the middle one, all dots are within the bounds.
+    let tile_json = server.get("/stops?radius=40").ok(200).json();
+    let [west, south, east, north]: [f64; 4] = serde_json::from_value(tile_json["bounds"].clone()).unwrap();
+    let (lon, lat, zoom): (f64, f64, i32) = serde_json::from_value(tile_json["center"].clone()).unwrap();
+    assert!(west < 18.0 && east > 18.2 && south < 59.3 && north > 59.5, "{tile_json}");
+    assert!((lon - 18.1).abs() < 1e-6 && (lat - 59.4).abs() < 0.01, "{tile_json}");
+    assert_eq!(tile_json["kiln"]["bounds"], json!([[59.3, 18.0], [59.5, 18.2]]));
+    // Two zooms below that of the center, all dots are within the bounds.
     let tiles = 1 << (zoom - 2);
     let column = |lon: f64| ((lon + 180.0) / 360.0 * f64::from(tiles)).floor() as i32;
     let row = |lat: f64| {
@@ -127,28 +132,28 @@ fn tile_json_knows_where_tiles_show_anything() {
         (world * f64::from(tiles)).floor() as i32
     };
     let (columns, rows) = (column(west)..=column(east), row(north)..=row(south));
-    let mut shown = 0;
+    let mut visible = 0;
     for x in columns.start() - 1..=columns.end() + 1 {
         for y in rows.start() - 1..=rows.end() + 1 {
             let tile = server.get(&format!("/stops/{}/{x}/{y}.png?radius=40&vmin=0&vmax=0.000001", zoom - 2)).ok(200);
             let picture = crate::golden::Picture::decode(std::io::Cursor::new(tile.body)).unwrap();
-            let shows = picture.pixels.chunks(4).any(|pixel| pixel[3] > 0);
-            assert!(!shows || columns.contains(&x) && rows.contains(&y), "{x}/{y} shows a dot");
-            shown += u32::from(shows);
+            let is_visible = picture.pixels.chunks(4).any(|pixel| pixel[3] > 0);
+            assert!(!is_visible || columns.contains(&x) && rows.contains(&y), "{x}/{y} shows a dot");
+            visible += u32::from(is_visible);
         }
     }
-    assert!(shown > 0);
-    // A radius on the ground fits so many zooms.
+    assert!(visible > 0);
+    // A radius in kilometers limits the maximum zoom.
     let deep = server.get("/stops?radius=10km").ok(200).json();
     let maxzoom = deep["maxzoom"].as_u64().unwrap();
     assert!((5..20).contains(&maxzoom), "{deep}");
     let at = |zoom: u64| server.get(&format!("/stops/{zoom}/0/0.png?radius=10km"));
     at(maxzoom).ok(200);
-    at(maxzoom + 1).refused(400, &["limits.radius_px"]);
+    at(maxzoom + 1).rejected(400, &["limits.radius_px"]);
 }
 
 #[test]
-fn addresses_are_absolute_and_proxies_are_not_believed() {
+fn urls_are_absolute_and_untrusted_proxy_headers_are_ignored() {
     let server = stops("");
     let from = |host: &str| {
         server.get_from(host, "/stops", &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https")])
@@ -157,37 +162,34 @@ fn addresses_are_absolute_and_proxies_are_not_believed() {
     assert!(tiles(from("maps.example:8080")).starts_with("http://maps.example:8080/stops/{z}/"));
     assert!(tiles(from("[::1]:3000")).starts_with("http://[::1]:3000/stops/{z}/"));
     for bad in ["", "a b", "a\"><script>", "a/b", "user@host"] {
-        from(bad).refused(400, &["host", "server.base_url"]);
+        from(bad).rejected(400, &["host", "server.base_url"]);
     }
-    let behind = stops("[server]\nbase_url = \"https://maps.example/heat/\"\n");
-    let told = behind.get_from("other.example", "/stops", &[]).ok(200).json();
-    assert!(told["tiles"][0].as_str().unwrap().starts_with("https://maps.example/heat/stops/{z}/{x}/{y}.png?"));
-    assert!(told["legend"].as_str().unwrap().starts_with("https://maps.example/heat/stops/legend.png?"));
+    let proxied = stops("[server]\nbase_url = \"https://maps.example/heat/\"\n");
+    let tile_json = proxied.get_from("other.example", "/stops", &[]).ok(200).json();
+    assert!(tile_json["tiles"][0].as_str().unwrap().starts_with("https://maps.example/heat/stops/{z}/{x}/{y}.png?"));
+    assert!(tile_json["legend"].as_str().unwrap().starts_with("https://maps.example/heat/stops/legend.png?"));
 }
 
 #[test]
-fn the_servers_own_pages_are_no_layers() {
+fn reserved_paths_are_not_layers() {
     let server = Server::start();
     for page in ["/docs", "/catalog", "/health", "/openapi.json", "/favicon.ico", "/_/metrics"] {
         assert!(server.get(page).ok(200).header("content-type").is_some(), "{page}");
     }
-    server.get("/overlays").refused(405, &["Allow"]);
-    server.get("/robots.txt").refused(404, &["no layer `robots.txt`"]);
-    server.get("/cities/nothing").refused(404, &["unknown path"]);
+    server.get("/overlays").rejected(405, &["Allow"]);
+    server.get("/robots.txt").rejected(404, &["no layer `robots.txt`"]);
+    server.get("/cities/nothing").rejected(404, &["unknown path"]);
 }
 
 #[test]
-fn points_come_as_each_client_wants_them() {
+fn points_are_returned_in_the_requested_format() {
     let server = stops("");
-    let whole = server.get("/stops/points").ok(200);
-    assert_eq!(whole.header("content-type"), Some("application/geo+json"));
-    assert_eq!((whole.header("kiln-total"), whole.header("kiln-truncated")), (Some("3"), Some("false")));
+    let all = server.get("/stops/points").ok(200);
+    assert_eq!(all.header("content-type"), Some("application/geo+json"));
+    assert_eq!((all.header("kiln-total"), all.header("kiln-truncated")), (Some("3"), Some("false")));
     let feature = |lon: f64, lat: f64, weight: f64| json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": {"weight": weight}});
     let features = json!([feature(18.0, 59.3, 1.0), feature(18.1, 59.4, 5.0), feature(18.2, 59.5, 3.0)]);
-    assert_eq!(
-        whole.json(),
-        json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false})
-    );
+    assert_eq!(all.json(), json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false}));
     let heat = server.get("/stops/points?format=heat&bounds=18.05,59,19,60").ok(200);
     assert_eq!(heat.header("content-type"), Some("application/json"));
     assert_eq!(
@@ -207,10 +209,10 @@ fn points_come_as_each_client_wants_them() {
     assert_eq!(none, json!({"max": 1.0, "data": [], "total": 0, "truncated": false}));
     assert_eq!(server.get("/stops/points?limit=0").ok(200).json()["features"], json!([]));
 
-    // The client has them already.
-    let tag = whole.header("etag").unwrap();
-    let had = server.send("GET", "/stops/points", &[("if-none-match", tag)], b"").ok(304);
-    assert!(had.body.is_empty());
+    // The client has the current version.
+    let tag = all.header("etag").unwrap();
+    let not_modified = server.send("GET", "/stops/points", &[("if-none-match", tag)], b"").ok(304);
+    assert!(not_modified.body.is_empty());
     server.send("GET", "/stops/points?limit=1", &[("if-none-match", tag)], b"").ok(200);
     let from = server.send("GET", "/stops/points", &[("origin", "https://maps.example")], b"").ok(200);
     let exposed = from.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
@@ -218,12 +220,12 @@ fn points_come_as_each_client_wants_them() {
 }
 
 #[test]
-fn points_are_capped_openly_and_their_mistakes_told() {
+fn the_number_of_points_is_limited_and_invalid_parameters_are_rejected() {
     let server = Server::with(&[], "[limits]\nanswer_points = 3\n");
     let capped = server.get("/earthquakes/points?format=heat&limit=1000").ok(200).json();
     assert_eq!(capped["points"].as_array().unwrap().len(), 3);
     assert_eq!((&capped["total"], &capped["truncated"]), (&json!(1707), &json!(true)));
-    // Across the antimeridian, longitudes go on beyond 180.
+    // Across the antimeridian, longitudes continue beyond 180°.
     for bounds in ["175,-30,-175,-10", "175,-30,185,-10"] {
         let fiji = server.get(&format!("/earthquakes/points?format=heat&bounds={bounds}")).ok(200).json();
         assert!(fiji["total"].as_u64().unwrap() > 3, "{fiji}");
@@ -242,32 +244,32 @@ fn points_are_capped_openly_and_their_mistakes_told() {
         ("start=soon", ["start", "2024-05-01"]),
         ("limit=1&limit=2", ["limit", "twice"]),
     ] {
-        server.get(&format!("/earthquakes/points?{query}")).refused(400, &words);
+        server.get(&format!("/earthquakes/points?{query}")).rejected(400, &words);
     }
-    Server::start().get("/cities/points?category=x").refused(400, &["category", "no category column"]);
-    server.get("/earthquake/points").refused(404, &["did you mean earthquakes"]);
+    Server::start().get("/cities/points?category=x").rejected(400, &["category", "no category column"]);
+    server.get("/earthquake/points").rejected(404, &["did you mean earthquakes"]);
     let plan = desks().get("/desks/points?bounds=0,0,1000,1000").ok(200).json();
     assert_eq!(plan["features"][0]["geometry"]["coordinates"], json!([120.0, 40.0]));
     assert_eq!(plan["features"][0]["properties"], json!({}));
 }
 
 #[test]
-fn a_place_has_the_value_that_its_pixel_shows() {
+fn the_value_at_a_position_is_that_of_its_pixel() {
     let server = stops("");
-    let at = |place: &str, query: &str| server.get(&format!("/stops/point/{place}?{query}")).ok(200).json();
-    let told = at("18.1,59.4", "z=12&agg=max&radius=10");
-    assert_eq!((&told["value"], &told["unit"]), (&json!(5.0), &json!("max of boardings")));
-    assert_eq!((&told["points"], &told["z"], &told["radius_px"]), (&json!(1), &json!(12), &json!(10.0)));
-    assert_eq!((&told["lon"], &told["lat"]), (&json!(18.1), &json!(59.4)));
+    let at = |position: &str, query: &str| server.get(&format!("/stops/point/{position}?{query}")).ok(200).json();
+    let reply = at("18.1,59.4", "z=12&agg=max&radius=10");
+    assert_eq!((&reply["value"], &reply["unit"]), (&json!(5.0), &json!("max of boardings")));
+    assert_eq!((&reply["points"], &reply["z"], &reply["radius_px"]), (&json!(1), &json!(12), &json!(10.0)));
+    assert_eq!((&reply["lon"], &reply["lat"]), (&json!(18.1), &json!(59.4)));
     // At zoom 12 a pixel is 38.2 m wide at the equator.
-    let radius_m = told["radius_m"].as_f64().unwrap();
-    assert!((radius_m - 382.2 * 59.4_f64.to_radians().cos()).abs() < 0.1, "{told}");
+    let radius_m = reply["radius_m"].as_f64().unwrap();
+    assert!((radius_m - 382.2 * 59.4_f64.to_radians().cos()).abs() < 0.1, "{reply}");
     let nothing = at("18.15,59.4", "z=12&agg=max&radius=10");
     assert_eq!((&nothing["value"], &nothing["points"]), (&Value::Null, &json!(0)));
     let nothing = at("18.15,59.4", "z=12&radius=10&true_scale=59");
     assert_eq!((&nothing["value"], &nothing["unit"]), (&json!(0.0), &json!("boardings per km² at 59°N")));
-    // Zoomed out, the three of them are in one place.
-    let mean = |told: &Value| told["value"].as_f64().unwrap();
+    // At zoom 0 all three stops are within the radius.
+    let mean = |reply: &Value| reply["value"].as_f64().unwrap();
     let far = at("18.1,59.4", "z=0&agg=mean");
     assert!((mean(&far) - 3.0).abs() < 1e-5 && far["points"] == 3, "{far}");
     let buses = at("18.1,59.4", "z=0&agg=mean&category=bus");
@@ -275,7 +277,7 @@ fn a_place_has_the_value_that_its_pixel_shows() {
     assert_eq!(at("378.1,59.4", "z=3")["value"], at("18.1,59.4", "z=3")["value"]);
     assert_eq!(at("18.1,59.4", "")["z"], server.get("/stops").ok(200).json()["center"][2]);
 
-    // A value is what the tile's colors stand for: with it as the hottest, the pixel is just as hot as can be.
+    // The value is what the tile's colors encode: if it is `vmax`, the pixel has the hottest color.
     let value = at("18.1,59.4", "z=9&radius=30")["value"].as_f64().unwrap();
     let pixel = |vmax: f64| {
         let world = 0.5 - 59.4_f64.to_radians().tan().asinh() / std::f64::consts::TAU;
@@ -289,14 +291,14 @@ fn a_place_has_the_value_that_its_pixel_shows() {
     };
     assert_eq!(pixel(value), 255);
     assert!((126..=129).contains(&pixel(2.0 * value)), "{}", pixel(2.0 * value));
-    // What says only how values become colors changes nothing.
+    // Parameters that only map values to colors do not change the value.
     for more in ["vmin=1000&curve=log", "vmax=-5", "scheme=fire&opacity=0.5", "normalize=max"] {
         assert_eq!(at("18.1,59.4", &format!("z=9&radius=30&{more}"))["value"], value, "{more}");
     }
 }
 
 #[test]
-fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
+fn invalid_positions_zooms_and_styles_are_rejected() {
     let server = stops("");
     for (path, words) in [
         ("18.1,86?z=3", ["lat", "`86`"]),
@@ -314,17 +316,17 @@ fn a_place_beyond_the_map_or_a_wrong_zoom_is_refused() {
         ("18.1,59.4?vmin=2&vmax=1", ["vmin", "not below"]),
         ("18.1,59.4?projection=platecarree", ["projection", "mercator"]),
     ] {
-        server.get(&format!("/stops/point/{path}")).refused(400, &words);
+        server.get(&format!("/stops/point/{path}")).rejected(400, &words);
     }
-    server.get("/stop/point/18.1,59.4").refused(404, &["stops"]);
-    desks().get("/desks/point/1,2").refused(400, &["on the globe"]);
+    server.get("/stop/point/18.1,59.4").rejected(404, &["stops"]);
+    desks().get("/desks/point/1,2").rejected(400, &["on the globe"]);
 }
 
 #[test]
-fn a_place_has_the_categories_of_the_points_around() {
+fn the_categories_at_a_position_are_those_of_nearby_points() {
     let server = stops("");
     let at = |query: &str| server.get(&format!("/stops/point/18.1,59.4?{query}")).ok(200).json();
-    // At zoom 0 all of them are near; at zoom 12 the one that is there.
+    // At zoom 0 all stops are within the radius; at zoom 12, only one.
     assert_eq!(
         at("z=0&categories=5")["categories"],
         json!([{"name": "bus", "points": 2}, {"name": "tram", "points": 1}])
@@ -333,13 +335,13 @@ fn a_place_has_the_categories_of_the_points_around() {
     assert_eq!(at("z=12&categories=5")["categories"], json!([{"name": "tram", "points": 1}]));
     assert_eq!(at("z=0&categories=5&category=bus")["categories"], json!([{"name": "bus", "points": 2}]));
     assert_eq!(at("z=0")["categories"], Value::Null);
-    server.get("/stops/point/18.1,59.4?categories=51").refused(400, &["categories", "50"]);
+    server.get("/stops/point/18.1,59.4?categories=51").rejected(400, &["categories", "50"]);
     let bundled = Server::start();
     assert_eq!(bundled.get("/cities/point/18.07,59.33?z=7&categories=5").ok(200).json()["categories"], json!([]));
 }
 
 #[test]
-fn the_values_of_any_bounds_are_a_geotiff() {
+fn the_values_within_bounds_are_returned_as_a_geotiff() {
     let server = Server::start();
     let address = "/cities/bbox/-12,35,32,60/400x300.tif?agg=count";
     let reply = server.get(address).ok(200);
@@ -347,34 +349,34 @@ fn the_values_of_any_bounds_are_a_geotiff() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cities.tif");
     std::fs::write(&path, &reply.body).unwrap();
-    let known = crate::geotiff::gdalinfo(&path);
-    assert_eq!(known["size"], json!([400, 300]));
-    assert!(known["coordinateSystem"]["wkt"].as_str().unwrap().contains("3857"), "{known}");
-    let corner: Vec<f64> = serde_json::from_value(known["cornerCoordinates"]["lowerLeft"].clone()).unwrap();
+    let info = crate::geotiff::gdalinfo(&path);
+    assert_eq!(info["size"], json!([400, 300]));
+    assert!(info["coordinateSystem"]["wkt"].as_str().unwrap().contains("3857"), "{info}");
+    let corner: Vec<f64> = serde_json::from_value(info["cornerCoordinates"]["lowerLeft"].clone()).unwrap();
     let west_m = -12.0 / 180.0 * std::f64::consts::PI * 6_378_137.0;
     assert!((corner[0] - west_m).abs() < 1.0, "{corner:?}");
-    let band = &known["bands"][0];
+    let band = &info["bands"][0];
     assert_eq!(band["type"], "Float32");
-    // Each pixel has its share of the points, so that they add up to those there are, but for dots across the edge.
+    // The pixels sum up to the number of points within the bounds, but for dots that cross the edge.
     let sum = band["mean"].as_f64().unwrap() * 400.0 * 300.0;
-    let there = server.get("/cities/points?bounds=-12,35,32,60&limit=0").ok(200).json()["total"].as_f64().unwrap();
-    assert!((sum / there - 1.0).abs() < 0.02, "{sum} of {there}");
+    let total = server.get("/cities/points?bounds=-12,35,32,60&limit=0").ok(200).json()["total"].as_f64().unwrap();
+    assert!((sum / total - 1.0).abs() < 0.02, "{sum} of {total}");
     let tag = reply.header("etag").unwrap();
     server.send("GET", address, &[("if-none-match", tag)], b"").ok(304);
     assert_ne!(server.get("/cities/bbox/-12,35,32,60/400x300.png?agg=count").ok(200).header("etag"), Some(tag));
-    server.get("/cities/bbox/-12,35,32,60/400x300.jpg").refused(400, &["800x600.tif"]);
+    server.get("/cities/bbox/-12,35,32,60/400x300.jpg").rejected(400, &["800x600.tif"]);
 }
 
 #[test]
-fn statistics_tell_what_the_points_amount_to() {
+fn statistics_summarize_points_and_values() {
     let server = stops("");
     let version = server.get("/stops").ok(200).json()["kiln"]["version"].clone();
-    let whole = server.get("/stops/statistics?zoom=3").ok(200);
-    assert_eq!(whole.header("content-type"), Some("application/json"));
-    let mut whole = whole.json();
-    let zooms = whole["zooms"].take();
+    let unfiltered = server.get("/stops/statistics?zoom=3").ok(200);
+    assert_eq!(unfiltered.header("content-type"), Some("application/json"));
+    let mut unfiltered = unfiltered.json();
+    let zooms = unfiltered["zooms"].take();
     assert_eq!(
-        whole,
+        unfiltered,
         json!({"points": 3, "weight": {"sum": 9.0, "min": 1.0, "max": 5.0, "mean": 3.0},
             "bounds": [[59.3, 18.0], [59.5, 18.2]],
             "time": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z"},
@@ -389,13 +391,13 @@ fn statistics_tell_what_the_points_amount_to() {
         .map(|share| zooms[0]["percentiles"][share].as_f64().unwrap())
         .collect();
     assert!(percentiles.is_sorted() && percentiles[0] > 0.0, "{percentiles:?}");
-    // The colors go up to the 99th percentile, unless asked otherwise.
+    // By default, `vmax` is the 99th percentile.
     assert!((percentiles[6] / legend["span"]["vmax"].as_f64().unwrap() - 1.0).abs() < 0.05, "{percentiles:?}");
     let bars = |zoom: &Value| -> Vec<f64> { serde_json::from_value(zoom["histogram"].clone()).unwrap() };
     let shares = bars(&zooms[0]);
     assert_eq!(shares.len(), 32);
     assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares[0] > 0.5 && shares[31] > 0.0, "{shares:?}");
-    // Nearly all of it lies at the cold end of colors that reach much higher, and a span that is given has bars as well.
+    // With a much higher `vmax`, nearly all pixels are in the first bar. A given span has a histogram as well.
     let wide = server.get("/stops/statistics?zoom=3&vmin=0&vmax=1e9").ok(200).json();
     assert_eq!((&wide["zooms"][0]["vmax"], &wide["zooms"][0]["percentiles"]), (&json!(1e9), &Value::Null));
     assert!((bars(&wide["zooms"][0])[0] - 1.0).abs() < 1e-9, "{wide}");
@@ -420,17 +422,17 @@ fn statistics_tell_what_the_points_amount_to() {
     assert_eq!((&none["zooms"][1]["percentiles"], &none["zooms"][1]["histogram"]), (&Value::Null, &Value::Null));
     assert_eq!(none["categories"], Value::Null);
     for (query, words) in [("zoom=9-3", "zoom"), ("zoom=25", "0 to 24"), ("zoom=x", "0-10")] {
-        server.get(&format!("/stops/statistics?{query}")).refused(400, &["zoom", words]);
+        server.get(&format!("/stops/statistics?{query}")).rejected(400, &["zoom", words]);
     }
-    server.get("/stops/legend.json?zoom=25").refused(400, &["zoom", "24"]);
-    server.get("/stops/legend.json?zoom=2&bounds=world").refused(400, &["zoom", "bounds"]);
+    server.get("/stops/legend.json?zoom=25").rejected(400, &["zoom", "24"]);
+    server.get("/stops/legend.json?zoom=2&bounds=world").rejected(400, &["zoom", "bounds"]);
     let bundled = Server::start();
     let cities = bundled.get("/cities/statistics").ok(200).json();
     assert_eq!((&cities["points"], &cities["time"]), (&json!(135_233), &Value::Null));
     assert_eq!(cities["categories"], Value::Null);
-    bundled.get("/cities/statistics?category=x").refused(400, &["category", "no category column"]);
-    bundled.get("/cities/statistics?bounds=world").refused(400, &["bounds", "unknown parameter"]);
-    bundled.get("/city/statistics").refused(404, &["cities"]);
+    bundled.get("/cities/statistics?category=x").rejected(400, &["category", "no category column"]);
+    bundled.get("/cities/statistics?bounds=world").rejected(400, &["bounds", "unknown parameter"]);
+    bundled.get("/city/statistics").rejected(404, &["cities"]);
     let plan = desks().get("/desks/statistics").ok(200).json();
     assert_eq!((&plan["points"], &plan["weight"]), (&json!(2), &Value::Null));
     assert_eq!((&plan["bounds"], &plan["zooms"]), (&json!([[40.0, 120.0], [900.0, 1500.0]]), &json!([])));

@@ -1,4 +1,4 @@
-//! What goes wrong with databases.
+//! Failures of a database: outages, denied access, changed tables, timeouts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,7 +10,7 @@ const STOPS: &str = "CREATE TABLE stops (geom geometry(Point, 4326));
     INSERT INTO stops SELECT ST_SetSRID(ST_MakePoint(x, 50), 4326) FROM generate_series(1, 50) x";
 
 #[test]
-fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
+fn an_outage_is_reported_and_ends_without_a_restart_of_the_server() {
     let cluster = Cluster::start();
     let database = cluster.database();
     database.sql(STOPS);
@@ -19,10 +19,10 @@ fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
     tile(16).ok(200);
     cluster.stop();
     let reply = tile(17);
-    reply.refused(503, &["database", "retry later"]);
+    reply.rejected(503, &["database", "retry later"]);
     assert_eq!(reply.json()["type"], "urn:kiln:database-unavailable");
     assert!(reply.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
-    // What was drawn before is there, and so is the layer.
+    // Cached tiles and the layer are still served.
     tile(16).ok(200);
     server.get("/stops").ok(200);
     cluster.run();
@@ -31,33 +31,33 @@ fn a_database_that_stops_is_told_and_well_again_without_a_restart() {
 }
 
 #[test]
-fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all() {
+fn an_outage_under_load_is_reported_to_every_client_and_ends_for_all() {
     const CLIENTS: u32 = 8;
     let cluster = Cluster::start();
     let database = cluster.database();
     database.sql(STOPS);
     let server = Server::with(&[&database.url()], "[postgis]\nconnections = 2\n");
     let stage = AtomicU32::new(0);
-    let (drawn, told) = ([const { AtomicU32::new(0) }; 3], AtomicU32::new(0));
+    let (rendered, failed) = ([const { AtomicU32::new(0) }; 3], AtomicU32::new(0));
     std::thread::scope(|scope| {
-        // However this ends, so do the clients.
-        let _end = End(&stage);
+        // Stops the clients even if an assertion fails.
+        let _stop_clients = StopClients(&stage);
         for client in 0..CLIENTS {
-            let (server, stage, drawn, told) = (&server, &stage, &drawn, &told);
+            let (server, stage, rendered, failed) = (&server, &stage, &rendered, &failed);
             scope.spawn(move || {
-                // Each asks for pictures that nobody has asked for.
+                // No request is for a cached picture.
                 for number in 1.. {
-                    let asked_in = stage.load(Ordering::SeqCst);
-                    if asked_in == 3 {
+                    let request_stage = stage.load(Ordering::SeqCst);
+                    if request_stage == 3 {
                         break;
                     }
                     let reply = server.get(&format!("/stops/5/16/10.png?vmin=0&vmax={number}.{client}"));
                     if reply.status == 200 {
-                        drawn[asked_in as usize].fetch_add(1, Ordering::SeqCst);
+                        rendered[request_stage as usize].fetch_add(1, Ordering::SeqCst);
                     } else {
-                        reply.refused(503, &["retry later"]);
+                        reply.rejected(503, &["retry later"]);
                         assert!(reply.header("retry-after").is_some());
-                        told.fetch_add(1, Ordering::SeqCst);
+                        failed.fetch_add(1, Ordering::SeqCst);
                     }
                 }
             });
@@ -66,32 +66,32 @@ fn a_database_that_stops_under_load_is_told_to_everybody_and_well_again_for_all(
             let before = count.load(Ordering::SeqCst);
             eventually("clients are answered", || count.load(Ordering::SeqCst) >= before + 3 * CLIENTS);
         };
-        enough(&drawn[0]);
+        enough(&rendered[0]);
         cluster.stop();
         stage.store(1, Ordering::SeqCst);
-        enough(&told);
+        enough(&failed);
         cluster.run();
         stage.store(2, Ordering::SeqCst);
-        // Soon nobody is turned away any more.
-        eventually("all are well again", || {
-            let before = told.load(Ordering::SeqCst);
-            enough(&drawn[2]);
-            told.load(Ordering::SeqCst) == before
+        // After some time no request is rejected any more.
+        eventually("all requests succeed", || {
+            let before = failed.load(Ordering::SeqCst);
+            enough(&rendered[2]);
+            failed.load(Ordering::SeqCst) == before
         });
     });
 }
 
-/// The last stage begins once this is dropped.
-struct End<'a>(&'a AtomicU32);
+/// Sets the last stage on drop.
+struct StopClients<'a>(&'a AtomicU32);
 
-impl Drop for End<'_> {
+impl Drop for StopClients<'_> {
     fn drop(&mut self) {
         self.0.store(3, Ordering::SeqCst);
     }
 }
 
 #[test]
-fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
+fn denied_access_is_explained_without_a_password() {
     let database = Cluster::shared().database();
     database.sql(STOPS);
     database.sql("DROP ROLE IF EXISTS ann; CREATE ROLE ann LOGIN PASSWORD 'right'; CREATE ROLE nobody_here NOLOGIN");
@@ -116,7 +116,7 @@ fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
     let run = serve(&bare.url());
     assert!(run.code == 1 && run.stderr.contains("CREATE EXTENSION postgis"), "{}", run.stderr);
 
-    // Ann may come in, but may read nothing.
+    // The role may log in, but has no privileges on tables.
     let server = Server::with(&[&database.url_of("ann:right")], "");
     assert_eq!(server.get("/catalog").ok(200).json()["layers"].as_array().unwrap().len(), 0);
     assert!(server.log().contains("GRANT SELECT") && !server.log().contains("right"), "{}", server.log());
@@ -127,7 +127,7 @@ fn who_may_not_come_in_is_told_why_and_no_password_is_shown() {
 }
 
 #[test]
-fn a_wrong_password_is_told() {
+fn a_wrong_password_is_reported() {
     let cluster = Cluster::start();
     let database = cluster.database();
     database.sql("CREATE ROLE ann LOGIN PASSWORD 'right'");
@@ -135,17 +135,17 @@ fn a_wrong_password_is_told() {
     std::fs::write(rules, "host all ann all scram-sha-256\nhost all all all trust\nlocal all all trust\n").unwrap();
     database.sql("SELECT pg_reload_conf()");
     let home = tempfile::tempdir().unwrap();
-    let refused = |user: &str| {
+    let login_error = |user: &str| {
         let run = kiln(home.path(), ["serve", "-l", "127.0.0.1:0", &database.url_of(user)]);
         (run.code == 1 && run.stderr.contains("password authentication failed")).then_some(run.stderr)
     };
-    eventually("the rules hold", || refused("ann:wr0ng").is_some());
-    assert!(!refused("ann:wr0ng").unwrap().contains("wr0ng"));
+    eventually("the rules are in effect", || login_error("ann:wr0ng").is_some());
+    assert!(!login_error("ann:wr0ng").unwrap().contains("wr0ng"));
     drop(Server::with(&[&database.url_of("ann:right")], ""));
 }
 
 #[test]
-fn a_table_that_goes_and_one_that_changes_are_told() {
+fn dropped_and_altered_tables_are_reported() {
     let database = Cluster::shared().database();
     database.sql(STOPS);
     database.sql("CREATE TABLE other AS TABLE stops");
@@ -153,15 +153,15 @@ fn a_table_that_goes_and_one_that_changes_are_told() {
     server.get("/stops/4/8/5.png").ok(200);
     database.sql("DROP TABLE stops; ALTER TABLE other RENAME geom TO place");
     for layer in ["stops", "other"] {
-        server.get(&format!("/{layer}/5/16/10.png")).refused(404, &["no longer exists"]);
+        server.get(&format!("/{layer}/5/16/10.png")).rejected(404, &["no longer exists"]);
     }
 }
 
 #[test]
-fn a_statement_that_takes_too_long_is_cut() {
+fn a_statement_that_exceeds_the_timeout_is_canceled() {
     let database = Cluster::shared().database();
     database.sql(STOPS);
-    // A view that answers a look at all of it, and is slow where it is looked at in parts.
+    // A view that is slow only under a statement timeout: statistics have none, tiles have one.
     database.sql(
         "CREATE VIEW slow AS SELECT geom FROM stops
              WHERE current_setting('statement_timeout') = '0' OR pg_sleep(30 / 50.0) IS NOT NULL",
@@ -169,13 +169,13 @@ fn a_statement_that_takes_too_long_is_cut() {
     let config = format!("[postgis]\nurl = \"{}\"\ntimeout = \"1s\"\n", database.url());
     let server = Server::with(&[], &config);
     let reply = server.get("/slow/5/16/10.png?vmin=0&vmax=1");
-    reply.refused(503, &["postgis.timeout"]);
+    reply.rejected(503, &["postgis.timeout"]);
     assert!(reply.header("retry-after").is_some());
     server.get("/stops/5/16/10.png").ok(200);
 }
 
 #[test]
-fn a_statement_is_canceled_when_its_client_leaves() {
+fn a_statement_is_canceled_when_its_client_disconnects() {
     use std::io::Write;
     let database = Cluster::shared().database();
     database.sql(STOPS);

@@ -1,22 +1,22 @@
-//! Browsers, map libraries and caches ask in ways of their own.
+//! Requests as browsers, map libraries and caches send them.
 
 use crate::golden::Picture;
 use crate::ingest::csv;
 use crate::server::{Reply, Server};
 
-fn side(reply: &Reply) -> usize {
+fn width(reply: &Reply) -> usize {
     Picture::decode(std::io::Cursor::new(&reply.body)).unwrap().width
 }
 
 #[test]
-fn a_preflight_allows_every_header_that_is_asked_for_and_no_credentials() {
+fn a_preflight_allows_every_requested_header_and_no_credentials() {
     let server = Server::start();
     let origin = ("origin", "https://maps.example");
     let method = ("access-control-request-method", "GET");
-    for asked in ["x-requested-with", "authorization,idempotency-key", "x-api-key, cache-control, pragma"] {
-        let headers = [origin, method, ("access-control-request-headers", asked)];
+    for requested in ["x-requested-with", "authorization,idempotency-key", "x-api-key, cache-control, pragma"] {
+        let headers = [origin, method, ("access-control-request-headers", requested)];
         let reply = server.send("OPTIONS", "/cities/0/0/0.png", &headers, b"").ok(200);
-        assert_eq!(reply.header("access-control-allow-headers"), Some(asked));
+        assert_eq!(reply.header("access-control-allow-headers"), Some(requested));
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
         assert_eq!(reply.header("access-control-allow-credentials"), None);
         assert_eq!(reply.header("vary"), Some("access-control-request-headers"));
@@ -37,7 +37,7 @@ fn a_preflight_allows_every_header_that_is_asked_for_and_no_credentials() {
 }
 
 #[test]
-fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
+fn cache_busting_parameters_are_ignored_and_other_unknown_parameters_rejected() {
     let server = Server::start();
     for path in ["/cities/4/8/5.png", "/cities/bbox/0,40,10,50/32x32.png", "/cities/points", "/cities/legend.png"] {
         let plain = server.get(&format!("{path}?category=")).ok(200);
@@ -49,7 +49,7 @@ fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
             let busted = server.get(&format!("{path}?{buster}&category=")).ok(200);
             assert_eq!((&busted.body, busted.header("etag")), (&plain.body, plain.header("etag")), "{path} {buster}");
         }
-        // No picture was drawn again.
+        // No picture was rendered again.
         assert_eq!(server.metric("kiln_cache_requests_total{outcome=\"Miss\"} "), misses, "{path}");
     }
     let tag = server.get("/cities/4/8/5.png").ok(200).header("etag").unwrap().to_owned();
@@ -61,13 +61,13 @@ fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
     for (query, word) in
         [("token=x", "token"), ("access_token=x", "access_token"), ("_t=1", "_t"), ("radios=5", "radius")]
     {
-        server.get(&format!("/cities/4/8/5.png?{query}")).refused(400, &["unknown parameter", word]);
+        server.get(&format!("/cities/4/8/5.png?{query}")).rejected(400, &["unknown parameter", word]);
     }
-    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").refused(409, &["inputs"]);
+    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").rejected(409, &["inputs"]);
 }
 
 #[test]
-fn a_slash_at_the_end_of_an_address_is_forgiven() {
+fn trailing_slashes_of_paths_are_ignored() {
     let server = Server::start();
     for (path, query) in [
         ("/cities", "?radius=5"),
@@ -83,62 +83,62 @@ fn a_slash_at_the_end_of_an_address_is_forgiven() {
     let redirected = server.get("/docs/");
     assert_eq!((redirected.status, redirected.header("location")), (308, Some("../docs")));
     server.get("/docs").ok(200);
-    server.get("/nowhere/at/all/").refused(404, &["/docs"]);
+    server.get("/nowhere/at/all/").rejected(404, &["/docs"]);
     server.send("PUT", "/some/", &[], b"").ok(201);
     assert_eq!(server.points("some/points/", "text/csv", csv(1)).status, 404);
     assert_eq!(server.send("POST", "/some/points/", &[], csv(1).as_bytes()).ok(200).json()["accepted"], 1);
 }
 
-/// Where the middle of what a picture shows lies, in pixels, and how many pixels show anything.
-fn shown(reply: &Reply) -> ([f64; 2], usize) {
+/// The centroid of the visible pixels, and their number.
+fn visible_pixels(reply: &Reply) -> ([f64; 2], usize) {
     let picture = Picture::decode(std::io::Cursor::new(&reply.body)).unwrap();
-    let lit: Vec<usize> = (0..picture.width * picture.height).filter(|at| picture.pixels[4 * at + 3] > 0).collect();
-    let middle = |coordinate: &dyn Fn(usize) -> usize| {
-        lit.iter().map(|at| coordinate(*at) as f64 + 0.5).sum::<f64>() / lit.len() as f64
+    let visible: Vec<usize> = (0..picture.width * picture.height).filter(|at| picture.pixels[4 * at + 3] > 0).collect();
+    let mean = |coordinate: &dyn Fn(usize) -> usize| {
+        visible.iter().map(|at| coordinate(*at) as f64 + 0.5).sum::<f64>() / visible.len() as f64
     };
-    ([middle(&|at| at % picture.width), middle(&|at| at / picture.width)], lit.len())
+    ([mean(&|at| at % picture.width), mean(&|at| at / picture.width)], visible.len())
 }
 
 #[test]
-fn pictures_for_denser_screens_show_the_same_in_more_pixels() {
+fn pictures_for_dense_screens_have_more_pixels_of_the_same_map() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("one.csv"), "lon,lat\n18.07,59.33\n").unwrap();
     let server = Server::at(home, &["one.csv"]);
     let tile = |suffix: &str| server.get(&format!("/one/3/4/2{suffix}.png?radius=12&kernel=uniform")).ok(200);
-    let ([x, y], lit) = shown(&tile(""));
+    let ([x, y], visible) = visible_pixels(&tile(""));
     for ratio in 2..=4 {
         let dense = tile(&format!("@{ratio}x"));
-        assert_eq!(side(&dense), 256 * ratio);
-        // The dot lies where it does otherwise, and has as many times the pixels.
-        let (middle, dense_lit) = shown(&dense);
-        for (dense, plain) in middle.into_iter().zip([x, y]) {
-            assert!((dense / ratio as f64 - plain).abs() < 0.5, "@{ratio}x: {middle:?} {x} {y}");
+        assert_eq!(width(&dense), 256 * ratio);
+        // The dot has the same position in the picture, and `ratio`² times the pixels.
+        let (center, dense_visible) = visible_pixels(&dense);
+        for (dense, plain) in center.into_iter().zip([x, y]) {
+            assert!((dense / ratio as f64 - plain).abs() < 0.5, "@{ratio}x: {center:?} {x} {y}");
         }
-        let times = dense_lit as f64 / lit as f64 / (ratio * ratio) as f64;
-        assert!((0.9..1.1).contains(&times), "@{ratio}x: {dense_lit} pixels, {lit} otherwise");
+        let relative_area = dense_visible as f64 / visible as f64 / (ratio * ratio) as f64;
+        assert!((0.9..1.1).contains(&relative_area), "@{ratio}x: {dense_visible} pixels, {visible} otherwise");
         let dense = format!("/one/bbox/-12,35,32,70/60x50@{ratio}x.png?radius=20");
         let dots = 20 * ratio;
         let wide = format!("/one/bbox/-12,35,32,70/{}x{}.png?radius={dots}", 60 * ratio, 50 * ratio);
         assert_eq!(server.get(&dense).ok(200).body, server.get(&wide).ok(200).body, "@{ratio}x");
     }
-    server.get("/one/4/8/5@4x.png?radius=129").refused(400, &["radius:", "516", "limits.radius_px"]);
+    server.get("/one/4/8/5@4x.png?radius=129").rejected(400, &["radius:", "516", "limits.radius_px"]);
     for unknown in ["@1x", "@5x", "@x", "@2.5x", "@2x@2x"] {
-        server.get(&format!("/one/4/8/5{unknown}.png")).refused(400, &["y:", "@2x, @3x or @4x"]);
-        server.get(&format!("/one/bbox/-12,35,32,60/300x250{unknown}.png")).refused(400, &["size"]);
+        server.get(&format!("/one/4/8/5{unknown}.png")).rejected(400, &["y:", "@2x, @3x or @4x"]);
+        server.get(&format!("/one/bbox/-12,35,32,60/300x250{unknown}.png")).rejected(400, &["size"]);
     }
 }
 
 #[test]
-fn a_fraction_of_a_zoom_is_rounded_to_the_nearest() {
+fn fractional_zooms_are_rounded_to_the_nearest_integer() {
     let server = Server::start();
     let at = |z: &str| server.get(&format!("/cities/point/18.07,59.33?z={z}")).ok(200).json();
-    for (fraction, whole) in [("10.7", "11"), ("10.5", "11"), ("10.49", "10"), ("10.0", "10"), ("0.2", "0")] {
-        assert_eq!(at(fraction), at(whole), "{fraction}");
-        assert_eq!(at(fraction)["z"].to_string(), whole);
+    for (fraction, rounded) in [("10.7", "11"), ("10.5", "11"), ("10.49", "10"), ("10.0", "10"), ("0.2", "0")] {
+        assert_eq!(at(fraction), at(rounded), "{fraction}");
+        assert_eq!(at(fraction)["z"].to_string(), rounded);
     }
     let legend = |zoom: &str| server.get(&format!("/cities/legend.json?zoom={zoom}")).ok(200).body;
     assert_eq!(legend("3.6"), legend("4"));
     for bad in ["24.1", "-0.1", "x", "nan"] {
-        server.get(&format!("/cities/point/18.07,59.33?z={bad}")).refused(400, &["z:", "a number from 0 to 24"]);
+        server.get(&format!("/cities/point/18.07,59.33?z={bad}")).rejected(400, &["z:", "a number from 0 to 24"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Processes that are killed while they are at a store.
+//! Commands that are killed while they write to a store.
 #![cfg(unix)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,18 +16,18 @@ use serde_json::Value;
 use crate::import::{files, layer};
 use crate::kiln::kiln;
 
-/// Numbers that are the same in each run.
+/// A random generator with a fixed sequence for each seed.
 struct Random(u64);
 
 impl Random {
-    /// A number from 0 to 1.
+    /// A number from 0 (included) to 1 (excluded).
     fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
-/// Writes a CSV file of points that each have this weight.
+/// Writes a CSV file of `count` points that each have this weight.
 pub(crate) fn write_rows(path: &Path, count: usize, weight: u32) {
     let mut random = Random(u64::from(weight));
     let mut text = String::from("lon,lat,weight\n");
@@ -38,12 +38,12 @@ pub(crate) fn write_rows(path: &Path, count: usize, weight: u32) {
     fs::write(path, text).unwrap();
 }
 
-/// Points and sum of weights of a layer that is whole.
+/// The number of points of an undamaged layer, and the sum of their weights.
 pub(crate) fn state(home: &Path, name: &str) -> (u64, u64) {
-    let known = layer(home, name);
-    assert_eq!(known["damaged"], serde_json::json!([]));
-    let points = known["points"].as_u64().unwrap();
-    (points, known["weight"]["sum"].as_f64().map_or(points, |sum| sum as u64))
+    let described = layer(home, name);
+    assert_eq!(described["damaged"], serde_json::json!([]));
+    let points = described["points"].as_u64().unwrap();
+    (points, described["weight"]["sum"].as_f64().map_or(points, |sum| sum as u64))
 }
 
 fn start(home: &Path, args: &[&str]) -> Child {
@@ -58,22 +58,22 @@ fn start(home: &Path, args: &[&str]) -> Child {
         .unwrap()
 }
 
-/// When a process is killed.
+/// When to kill a process.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// After a time.
+    /// After a delay.
     After(Duration),
-    /// As soon as a file whose path holds this is there that was not there before.
-    Seen(&'static str),
-    /// As soon as a layer has another manifest, which is when the change is made but the command not over.
-    Swapped,
+    /// As soon as a new file exists whose path contains this text.
+    FileCreated(&'static str),
+    /// As soon as a manifest is replaced: the change is committed, but the command still runs.
+    ManifestReplaced,
 }
 
-/// The moments of an import and the like, each of which is looked for now and then: most kills come at any time.
-const SIGHTS: [&str; 6] =
+/// Parts of the paths of files that the commands create. Some kills wait for one of them; most happen at any time.
+const PATH_PARTS: [&str; 6] =
     [".work-", "result.points", "result.bins", ".points.arrow", ".bins.arrow", "manifest.json.part"];
 
-/// The manifests of all layers, each told from the one before it.
+/// The manifests of all layers and their inode numbers, which change when a manifest is replaced.
 fn manifests(home: &Path) -> BTreeMap<PathBuf, u64> {
     let folders = fs::read_dir(home.join("store")).into_iter().flatten().flatten();
     let in_place = folders.filter(|folder| !folder.file_name().to_str().unwrap().starts_with('.'));
@@ -85,50 +85,55 @@ fn manifests(home: &Path) -> BTreeMap<PathBuf, u64> {
 struct Killer {
     home: PathBuf,
     random: Random,
-    /// How long the command takes when it is let be.
-    usual: Duration,
-    /// How many commands were killed before their change was made, and after it.
+    /// The duration of the command without a kill.
+    duration: Duration,
+    /// The number of commands that were killed before their change was committed, and after.
     killed: [usize; 2],
-    by_sight: usize,
-    /// How many were faster.
+    /// The number of kills on a file or a manifest.
+    by_event: usize,
+    /// The number of commands that ended before the kill.
     ended: usize,
 }
 
 impl Killer {
-    fn new(home: &Path, seed: u64, usual: Duration) -> Self {
-        Self { home: home.to_owned(), random: Random(seed), usual, killed: [0; 2], by_sight: 0, ended: 0 }
+    fn new(home: &Path, seed: u64, duration: Duration) -> Self {
+        Self { home: home.to_owned(), random: Random(seed), duration, killed: [0; 2], by_event: 0, ended: 0 }
     }
 
-    /// Whether this many commands were killed, some of them when their change was made already.
+    /// Whether at least `count` commands were killed, some of them after their commit.
     fn has_killed(&self, count: usize) -> bool {
         const AFTER: usize = 3;
         let kills = self.killed.iter().sum::<usize>();
-        assert!(kills + self.ended < 5 * count, "the moments are not those that they should be: {:?}", self.killed);
+        assert!(kills + self.ended < 5 * count, "too few commands were killed: {:?}", self.killed);
         kills >= count && self.killed[1] >= AFTER
     }
 
     fn moment(&mut self) -> Moment {
         match self.random.next() {
-            share if share < 0.3 => Moment::Seen(SIGHTS[(self.random.next() * SIGHTS.len() as f64) as usize]),
-            share if share < 0.45 => Moment::Swapped,
-            _ => Moment::After(self.usual.mul_f64(self.random.next() * 1.1)),
+            share if share < 0.3 => {
+                Moment::FileCreated(PATH_PARTS[(self.random.next() * PATH_PARTS.len() as f64) as usize])
+            }
+            share if share < 0.45 => Moment::ManifestReplaced,
+            _ => Moment::After(self.duration.mul_f64(self.random.next() * 1.1)),
         }
     }
 
-    /// Starts a command and kills it, unless it ends before. `is_done` says whether its change is made then.
+    /// Starts a command and kills it, unless it ends first. `is_done` returns whether its change was committed.
     fn kill(&mut self, args: &[&str], is_done: impl FnOnce() -> bool) {
         let moment = self.moment();
         let before: BTreeSet<String> = files(&self.home).into_iter().collect();
         let manifests_before = manifests(&self.home);
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut child = start(&self.home, args);
-        let is_time = || match moment {
-            Moment::After(delay) => begun.elapsed() >= delay,
-            Moment::Seen(part) => files(&self.home).iter().any(|file| file.contains(part) && !before.contains(file)),
-            Moment::Swapped => manifests(&self.home) != manifests_before,
+        let is_moment = || match moment {
+            Moment::After(delay) => started.elapsed() >= delay,
+            Moment::FileCreated(path_part) => {
+                files(&self.home).iter().any(|file| file.contains(path_part) && !before.contains(file))
+            }
+            Moment::ManifestReplaced => manifests(&self.home) != manifests_before,
         };
         let mut ended = None;
-        while ended.is_none() && !is_time() {
+        while ended.is_none() && !is_moment() {
             std::thread::yield_now();
             ended = child.try_wait().unwrap();
         }
@@ -140,29 +145,29 @@ impl Killer {
             self.ended += 1;
         } else {
             self.killed[usize::from(is_done)] += 1;
-            self.by_sight += usize::from(!matches!(moment, Moment::After(_)));
+            self.by_event += usize::from(!matches!(moment, Moment::After(_)));
         }
     }
 
-    fn told(&self, what: &str) {
-        let Self { killed: [before, after], by_sight, ended, .. } = self;
+    fn print_summary(&self, what: &str) {
+        let Self { killed: [before, after], by_event, ended, .. } = self;
         println!(
-            "{what}: killed {}: {before} before the change was made, {after} after it ({by_sight} at a sight, the others \
-             at any time); {ended} were faster",
+            "{what}: killed {}: {before} before the commit, {after} after it ({by_event} at an event, the others \
+             at any time); {ended} ended before the kill",
             before + after
         );
     }
 }
 
-/// How long a command takes that is let be.
-fn usual(home: &Path, args: &[&str]) -> Duration {
-    let begun = Instant::now();
+/// Runs a command and returns its duration.
+fn duration(home: &Path, args: &[&str]) -> Duration {
+    let started = Instant::now();
     assert!(start(home, args).wait().unwrap().success(), "{args:?}");
-    begun.elapsed()
+    started.elapsed()
 }
 
-/// That nothing is in the store but what the manifests of its layers name.
-pub(crate) fn assert_nothing_stale(home: &Path) {
+/// Asserts that the store has no files but those that the manifests of its layers name.
+pub(crate) fn assert_no_leftover_files(home: &Path) {
     let mut expected = BTreeSet::new();
     for entry in fs::read_dir(home.join("store")).unwrap() {
         let folder = entry.unwrap().path();
@@ -187,7 +192,7 @@ fn killed_imports_leave_a_layer_with_all_points_or_none() {
     let home = home.path();
     write_rows(&home.join("a.csv"), 6000, 3);
     let import = ["import", "a.csv", "--layer", "new", "-q"];
-    let time = usual(home, &import);
+    let time = duration(home, &import);
     kiln(home, ["drop", "new", "--yes"]).done();
     let mut killer = Killer::new(home, 1, time);
     while !killer.has_killed(60) {
@@ -202,10 +207,10 @@ fn killed_imports_leave_a_layer_with_all_points_or_none() {
             is_there
         });
     }
-    killer.told("imports");
+    killer.print_summary("imports");
     kiln(home, import).done();
     assert_eq!(state(home, "new"), (6000, 18_000));
-    assert_nothing_stale(home);
+    assert_no_leftover_files(home);
 }
 
 #[test]
@@ -216,24 +221,24 @@ fn killed_appends_add_all_points_or_none() {
     write_rows(&home.join("b.csv"), 4500, 2);
     kiln(home, ["import", "a.csv", "--layer", "grown"]).done();
     let append = ["import", "b.csv", "--layer", "grown", "--append", "-q"];
-    let mut killer = Killer::new(home, 2, usual(home, &append));
-    let mut known = state(home, "grown");
-    assert_eq!(known, (9500, 14_000));
+    let mut killer = Killer::new(home, 2, duration(home, &append));
+    let mut expected = state(home, "grown");
+    assert_eq!(expected, (9500, 14_000));
     while !killer.has_killed(60) {
         killer.kill(&append, || {
             let now = state(home, "grown");
-            let is_done = now != known;
+            let is_done = now != expected;
             if is_done {
-                assert_eq!(now, (known.0 + 4500, known.1 + 9000));
-                known = now;
+                assert_eq!(now, (expected.0 + 4500, expected.1 + 9000));
+                expected = now;
             }
             is_done
         });
     }
-    killer.told("appends");
+    killer.print_summary("appends");
     kiln(home, append).done();
-    assert_eq!(state(home, "grown"), (known.0 + 4500, known.1 + 9000));
-    assert_nothing_stale(home);
+    assert_eq!(state(home, "grown"), (expected.0 + 4500, expected.1 + 9000));
+    assert_no_leftover_files(home);
 }
 
 #[test]
@@ -247,7 +252,7 @@ fn killed_replacements_leave_the_old_points_or_the_new() {
     let states = sides.map(|(_, count, weight)| (count as u64, count as u64 * u64::from(weight)));
     let replace = sides.map(|(file, ..)| ["import", file, "--layer", "turned", "--replace", "-q"]);
     kiln(home, replace[0]).done();
-    let time = usual(home, &replace[0]);
+    let time = duration(home, &replace[0]);
     let mut killer = Killer::new(home, 3, time);
     let mut side = 0;
     while !killer.has_killed(40) {
@@ -262,13 +267,13 @@ fn killed_replacements_leave_the_old_points_or_the_new() {
             is_done
         });
     }
-    killer.told("replacements");
+    killer.print_summary("replacements");
     kiln(home, replace[1 - side]).done();
     assert_eq!(state(home, "turned"), states[1 - side]);
-    assert_nothing_stale(home);
+    assert_no_leftover_files(home);
 }
 
-/// Adds points that each weigh 5 as segments of their own.
+/// Adds segments of `count` points that each have a weight of 5.
 pub(crate) fn add_segments(store: &Path, name: &str, segments: usize, count: usize) {
     let store = Store::open(store).unwrap();
     let layer = store.layer(name).unwrap().unwrap();
@@ -291,7 +296,7 @@ fn killed_compactions_lose_nothing() {
     kiln(home, ["import", "a.csv", "--layer", "packed"]).done();
     add_segments(&home.join("store"), "packed", 3, 1500);
     let compact = ["compact", "packed", "-q"];
-    let mut killer = Killer::new(home, 4, usual(home, &compact));
+    let mut killer = Killer::new(home, 4, duration(home, &compact));
     add_segments(&home.join("store"), "packed", 2, 500);
     let mut expected = (10_500, 32_500);
     while !killer.has_killed(60) {
@@ -305,9 +310,9 @@ fn killed_compactions_lose_nothing() {
             is_done
         });
     }
-    killer.told("compactions");
+    killer.print_summary("compactions");
     kiln(home, ["import", "a.csv", "--layer", "packed", "--append"]).done();
     kiln(home, compact).done();
     assert_eq!(state(home, "packed"), (expected.0 + 5000, expected.1 + 5000));
-    assert_nothing_stale(home);
+    assert_no_leftover_files(home);
 }

@@ -1,4 +1,4 @@
-//! What becomes of the tables of a database.
+//! Layers of the tables, views and queries of a database.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::cluster::{Cluster, Database};
 use crate::kiln::kiln;
 use crate::server::{Server, eventually};
 
-/// A database of stops, and of things that are none.
+/// A database with a table of stops, some of which have no position.
 fn town() -> Database {
     let database = Cluster::shared().database();
     database.sql(
@@ -30,7 +30,7 @@ fn layers(server: &Server) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn tables_and_views_of_points_are_found_and_others_are_left_out_with_the_reason() {
+fn tables_and_views_of_points_are_discovered_and_others_skipped_with_a_reason() {
     let database = town();
     database.sql(
         "CREATE VIEW buses AS SELECT * FROM stops WHERE kind = 'bus';
@@ -72,11 +72,11 @@ fn tables_and_views_of_points_are_found_and_others_are_left_out_with_the_reason(
     for words in [["nowhere", "SRID 0"], ["roads", "linestring"], ["stops", "time seen"], ["swiss", "weight value"]] {
         assert!(log.lines().any(|line| words.iter().all(|word| line.contains(word))), "{words:?}: {log}");
     }
-    for (layer, place) in
+    for (layer, position) in
         [("swiss", "8.54,47.37"), ("sphere", "10,50"), ("groups", "3,4"), ("empty", "0,0"), ("two-b", "5,6")]
     {
-        let told = server.get(&format!("/{layer}/point/{place}?z=14")).ok(200).json();
-        assert_eq!(told["points"], u64::from(layer != "empty"), "{layer}: {told}");
+        let values = server.get(&format!("/{layer}/point/{position}?z=14")).ok(200).json();
+        assert_eq!(values["points"], u64::from(layer != "empty"), "{layer}: {values}");
         server.get(&format!("/{layer}/3/4/2.png")).ok(200);
         server.get(&format!("/{layer}/statistics?zoom=2")).ok(200);
         server.get(&format!("/{layer}")).ok(200);
@@ -86,7 +86,7 @@ fn tables_and_views_of_points_are_found_and_others_are_left_out_with_the_reason(
 }
 
 #[test]
-fn the_config_pins_tables_and_queries() {
+fn layers_of_tables_and_queries_are_configured() {
     let database = town();
     database.sql(
         "CREATE TABLE nowhere (geom geometry(Point), \"Höhe\" int); INSERT INTO nowhere VALUES (ST_MakePoint(1, 2), 7)",
@@ -95,14 +95,14 @@ fn the_config_pins_tables_and_queries() {
         "[postgis]\nurl = \"{}\"\ndiscover = false\n\
          [layers.buses]\ntable = \"public.stops\"\nweight = \"boardings\"\nfilter = \"kind = 'bus' -- only\"\ntitle = \"Buses\"\n\
          [layers.heights]\ntable = \"nowhere\"\nsrid = 4326\nweight = \"Höhe\"\n\
-         [layers.asked]\nsql = \"SELECT place, boardings * 2 AS weight FROM stops WHERE boardings > 2;\"\n",
+         [layers.selected]\nsql = \"SELECT place, boardings * 2 AS weight FROM stops WHERE boardings > 2;\"\n",
         database.url()
     );
     let server = Server::with(&[], &config);
-    let expected = [("asked", 2), ("buses", 2), ("heights", 1)];
+    let expected = [("buses", 2), ("heights", 1), ("selected", 2)];
     assert_eq!(layers(&server), expected.map(|(name, points)| (name.to_owned(), points)));
     let sum = |layer: &str| server.get(&format!("/{layer}/statistics?zoom=0")).ok(200).json()["weight"]["sum"].clone();
-    assert_eq!((sum("buses"), sum("heights"), sum("asked")), (json!(4.0), json!(7.0), json!(16.0)));
+    assert_eq!((sum("buses"), sum("heights"), sum("selected")), (json!(4.0), json!(7.0), json!(16.0)));
     assert_eq!(server.get("/buses/point/18.1,59.4?z=3").ok(200).json()["points"], 2);
 
     let home = tempfile::tempdir().unwrap();
@@ -125,7 +125,7 @@ fn the_config_pins_tables_and_queries() {
     }
 }
 
-/// A text as a part of an address, every byte of it escaped.
+/// Percent-encodes every byte of a text.
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut all, byte| {
         write!(all, "%{byte:02X}").unwrap();
@@ -134,7 +134,7 @@ fn escaped(text: &str) -> String {
 }
 
 #[test]
-fn text_of_a_request_never_becomes_sql() {
+fn text_of_a_request_is_never_executed_as_sql() {
     let database = town();
     let config =
         format!("[postgis]\nurl = \"{}\"\n[layers.stops]\ntable = \"stops\"\nweight = \"boardings\"\n", database.url());
@@ -143,7 +143,7 @@ fn text_of_a_request_never_becomes_sql() {
         ["'; DROP TABLE stops; --", "bus' OR '1'='1", "$1", "\\'; DELETE FROM stops; --", "\") OR true --", "bus\0"];
     for attack in attacks {
         let text = escaped(attack);
-        // As a category it is a name that no stop has.
+        // No stop has the text as its category.
         let list = escaped(&json!([attack]).to_string());
         for path in ["points?", "statistics?zoom=1&", "point/18,59?z=3&", "2/2/1.png?"] {
             let reply = server.get(&format!("/stops/{path}category={list}"));
@@ -179,7 +179,7 @@ fn text_of_a_request_never_becomes_sql() {
 }
 
 #[test]
-fn a_query_is_a_layer_for_a_while() {
+fn a_query_is_a_temporary_layer() {
     let database = town();
     let home = tempfile::tempdir().unwrap();
     let rows = "lon,lat,boardings,kind,seen\n18.0,59.3,1,bus,2024-01-01\n18.1,59.4,5,tram,2024-02-01T12:30:00Z\n\
@@ -205,13 +205,13 @@ fn a_query_is_a_layer_for_a_while() {
     );
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     let server = Server::at(home, &[]);
-    let ask = |body: Value| server.post("/queries", &body).ok(201).json();
+    let create_query = |body: Value| server.post("/queries", &body).ok(201).json();
     let mut pictures = Vec::new();
     for layer in ["live", "stored"] {
-        let told = ask(json!({"layer": layer, "category": "bus", "bounds": [[59.0, 17.0], [59.45, 19.0]]}));
-        let id = told["id"].as_str().unwrap();
-        assert_eq!(told["points"], 1, "{told}");
-        assert!(told["tilejson"].as_str().unwrap().ends_with(id));
+        let query = create_query(json!({"layer": layer, "category": "bus", "bounds": [[59.0, 17.0], [59.45, 19.0]]}));
+        let id = query["id"].as_str().unwrap();
+        assert_eq!(query["points"], 1, "{query}");
+        assert!(query["tilejson"].as_str().unwrap().ends_with(id));
         pictures.push(server.get(&format!("/{id}/5/17/9.png?radius=9")).ok(200).body);
         assert_eq!(server.get(&format!("/{id}/points")).ok(200).json()["total"], 1);
         assert_eq!(server.get(&format!("/{id}/points?category=tram")).ok(200).json()["total"], 0);
@@ -220,12 +220,12 @@ fn a_query_is_a_layer_for_a_while() {
         server.get(&format!("/{id}")).ok(200);
         server.post("/overlays", &json!({"layer": id, "size": 64})).ok(201);
         let polygon = json!({"type": "Polygon", "coordinates": [[[17, 58], [19, 58], [18, 60], [17, 58]]]});
-        server.post(&format!("/{id}/3/4/2.png"), &polygon).refused(400, &["polygon", "of its own"]);
-        server.post("/queries", &json!({"layer": id})).refused(400, &["layer", "query itself"]);
+        server.post(&format!("/{id}/3/4/2.png"), &polygon).rejected(400, &["polygon", "of its own"]);
+        server.post("/queries", &json!({"layer": id})).rejected(400, &["layer", "query itself"]);
         assert!(!layers(&server).iter().any(|(name, _)| name == id));
     }
     assert!(pictures[0] == pictures[1], "the pictures of the queries differ");
-    let compared = ask(json!({"layer": "live", "where": [
+    let compared = create_query(json!({"layer": "live", "where": [
         {"column": "boardings", "op": ">=", "value": 3}, {"column": "kind", "op": "!=", "value": "tram"},
         {"column": "seen", "op": ">", "value": "2024-01-15"}, {"column": "id", "op": "<", "value": 100}]}));
     assert_eq!(compared["points"], 1);
@@ -237,14 +237,14 @@ fn a_query_is_a_layer_for_a_while() {
         (json!({"layer": "live", "sql": "select 1"}), ["sql", "no such"]),
         (json!({}), ["layer", "given"]),
     ] {
-        server.post("/queries", &body).refused(400, &words);
+        server.post("/queries", &body).rejected(400, &words);
     }
     let id = compared["id"].as_str().unwrap().to_owned();
     server.eventually(&format!("/{id}/0/0/0.png"), 404);
 }
 
 #[test]
-fn layers_follow_their_tables() {
+fn layers_reflect_changes_of_their_tables() {
     let database = town();
     let home = tempfile::tempdir().unwrap();
     let sql = String::from_utf8(kiln(home.path(), ["postgis", "trigger", "stops"]).stdout).unwrap();
@@ -270,10 +270,10 @@ fn tables_are_imported_and_rendered() {
     let database = town();
     let home = tempfile::tempdir().unwrap();
     let url = format!("{}?table=stops", database.url());
-    let said =
+    let summary =
         kiln(home.path(), ["import", &url, "--layer", "copied", "--weight", "boardings", "--category-column", "kind"])
             .done();
-    assert!(said.contains('3') && said.contains("2 "), "{said}");
+    assert!(summary.contains('3') && summary.contains("2 "), "{summary}");
     let filtered =
         ["import", &url, "--layer", "buses", "--category-column", "kind", "--category", "bus", "--start", "2024-02-01"];
     kiln(home.path(), filtered).done();
@@ -290,8 +290,8 @@ fn tables_are_imported_and_rendered() {
     render("stops.csv", &files);
     render(&url, &tables);
     assert_eq!(std::fs::read(files).unwrap(), std::fs::read(tables).unwrap());
-    let refused = kiln(home.path(), ["import", &url, "stops.csv", "--layer", "both"]);
-    refused.failed(2, &["cannot be combined with other inputs"]);
+    let both = kiln(home.path(), ["import", &url, "stops.csv", "--layer", "both"]);
+    both.failed(2, &["cannot be combined with other inputs"]);
     database.sql("CREATE TABLE more AS SELECT * FROM stops");
     kiln(home.path(), ["import", &database.url(), "--layer", "which"])
         .failed(1, &["?table=", "public.more", "public.stops"]);
@@ -299,7 +299,7 @@ fn tables_are_imported_and_rendered() {
 }
 
 #[test]
-fn a_tile_is_looked_for_by_the_index() {
+fn tiles_are_read_by_an_index_scan() {
     let database = Cluster::shared().database();
     database.sql(
         "CREATE TABLE many AS SELECT ST_SetSRID(ST_MakePoint(random() * 360 - 180, random() * 160 - 80), 4326)
@@ -309,7 +309,7 @@ fn a_tile_is_looked_for_by_the_index() {
          CREATE INDEX ON many USING gist (geom); CREATE INDEX ON metric USING gist (geom);
          CREATE INDEX ON sphere USING gist (geog); ANALYZE",
     );
-    // Every statement tells in the server's log how it was done.
+    // Logs the plan of every statement.
     database.sql(&format!(
         "ALTER DATABASE {} SET session_preload_libraries = 'auto_explain'; ALTER DATABASE {} SET auto_explain.log_min_duration = 0",
         database.name(),

@@ -1,4 +1,4 @@
-//! A live table answers what an embedded layer of the same points does.
+//! A live table gives the same responses as a stored layer of the same points.
 
 use std::fmt::Write;
 
@@ -8,8 +8,8 @@ use super::cluster::{Cluster, Database};
 use crate::kiln::kiln;
 use crate::server::Server;
 
-/// So many points that the database sums them up for a tile of the world, and sends them one by one for a deep one. Some lie
-/// where cells meet, at the ends of the world and beyond.
+/// CSV rows of `count` points, some of them on cell edges, on the edges of the map and beyond. With enough points the
+/// database aggregates them for a tile of the world, and returns them one by one for a tile of a high zoom.
 fn points(count: usize) -> String {
     let mut text = String::from("lon,lat,weight,time,category\n");
     let exact = [0.0, 45.0, 90.0, 180.0, -180.0, 11.25, -0.0, 1e-15, -1e-15, 22.5];
@@ -40,7 +40,7 @@ fn points(count: usize) -> String {
     text
 }
 
-/// A server of the same points as the stored layer `stored` and as the live table `live`.
+/// A server with the same points in the stored layer `stored` and in the live table `live`.
 fn both(database: &Database, text: &str, make: &str) -> Server {
     database.sql("CREATE TABLE rows (lon float8, lat float8, weight float4, time timestamptz, category text)");
     database.sql_with("COPY rows FROM STDIN (FORMAT csv, HEADER, FORCE_NOT_NULL (category))", text.as_bytes());
@@ -54,7 +54,7 @@ fn both(database: &Database, text: &str, make: &str) -> Server {
 const TABLE: &str = "CREATE TABLE live AS SELECT ST_SetSRID(ST_MakePoint(lon, lat), 4326)::geometry(Point, 4326) AS place, \
      weight, time, category FROM rows; DROP TABLE rows; CREATE INDEX ON live USING gist (place); ANALYZE live";
 
-/// Asserts that an address of the layer `live` is answered as that of `stored` is.
+/// Asserts that the layers `stored` and `live` give the same response to a path.
 fn assert_same(server: &Server, path: &str) {
     let [stored, live] = ["stored", "live"].map(|layer| server.get(&path.replace("LAYER", layer)));
     assert_eq!(stored.status, 200, "{path}: {}", String::from_utf8_lossy(&stored.body));
@@ -63,7 +63,7 @@ fn assert_same(server: &Server, path: &str) {
         assert!(stored.body == live.body, "{path}: the pictures differ");
     } else {
         let plain = |mut value: Value| {
-            // What is the layer's own: its name, and how its points are told from others.
+            // The version and the title are specific to a layer.
             for own in ["version", "title"] {
                 value.as_object_mut().unwrap().remove(own);
             }
@@ -74,7 +74,7 @@ fn assert_same(server: &Server, path: &str) {
 }
 
 #[test]
-fn pictures_and_answers_are_the_same_to_the_byte() {
+fn pictures_and_responses_are_identical() {
     let database = Cluster::shared().database();
     let server = both(&database, &points(150_000), TABLE);
     for tile in ["0/0/0", "1/1/0", "2/0/1", "2/3/1", "5/9/12", "8/75/96", "9/281/151", "12/1205/1539", "16/19294/24636"]
@@ -103,8 +103,8 @@ fn pictures_and_answers_are_the_same_to_the_byte() {
     assert_same(&server, "/LAYER/legend.png?zoom=4&title=Points");
     assert_same(&server, "/LAYER/legend.json?zoom=9");
     assert_same(&server, "/LAYER/statistics");
-    for place in ["18.07,59.33?z=9", "-73.995,40.705?z=14", "180,0?z=3&radius=40", "0,0?z=0"] {
-        assert_same(&server, &format!("/LAYER/point/{place}"));
+    for position in ["18.07,59.33?z=9", "-73.995,40.705?z=14", "180,0?z=3&radius=40", "0,0?z=0"] {
+        assert_same(&server, &format!("/LAYER/point/{position}"));
     }
     assert_same(&server, "/LAYER/points?bounds=18,59,18.4,59.4");
     assert_same(&server, "/LAYER/points?bounds=-74,40.7,-73.99,40.71&limit=100&format=heat&category=o'ferry");
@@ -116,10 +116,10 @@ fn pictures_and_answers_are_the_same_to_the_byte() {
         assert!(stored.body == live.body, "{path}: within a polygon the pictures differ");
     }
     let overlay = |layer: &str| {
-        let asked =
+        let request =
             json!({"layer": layer, "size": "300x200", "bounds": [[58.0, 17.0], [60.0, 20.0]], "scheme": "fire"});
-        let told = server.post("/overlays", &asked).ok(201).json();
-        (server.get(told["url"].as_str().unwrap()).ok(200).body, told["span"].clone(), told["points_drawn"].clone())
+        let reply = server.post("/overlays", &request).ok(201).json();
+        (server.get(reply["url"].as_str().unwrap()).ok(200).body, reply["span"].clone(), reply["points_drawn"].clone())
     };
     assert_eq!(overlay("stored"), overlay("live"));
 }

@@ -4,55 +4,55 @@ import { parametersOf, type HeatStyle } from 'kiln-leaflet';
 import { BASE } from './catalog.js';
 import { byId, make } from './dom.js';
 
-const KINDS = ['Leaflet', 'MapLibre', 'OpenLayers', 'curl'] as const;
-type Kind = (typeof KINDS)[number];
+const LIBRARIES = ['Leaflet', 'MapLibre', 'OpenLayers', 'curl'] as const;
+type Kind = (typeof LIBRARIES)[number];
 
-/** What is on the map, as code for elsewhere and as files. */
-export class Take {
+/** Code snippets and files of the current map. */
+export class Snippets {
   private kind: Kind = 'Leaflet';
   private code: Record<Kind, string> = { Leaflet: '', MapLibre: '', OpenLayers: '', curl: '' };
   private readonly tabs = new Map<Kind, HTMLButtonElement>();
 
   constructor(private readonly map: L.Map) {
-    for (const kind of KINDS) {
+    for (const kind of LIBRARIES) {
       const tab = make('button', 'tab', kind);
       tab.type = 'button';
       tab.setAttribute('role', 'tab');
       tab.setAttribute('aria-controls', 'snippet');
-      tab.addEventListener('click', () => this.choose(kind));
+      tab.addEventListener('click', () => this.select(kind));
       tab.addEventListener('keydown', ({ key }) => {
         const step = key === 'ArrowRight' ? 1 : key === 'ArrowLeft' ? -1 : 0;
         if (!step) return;
-        const next = KINDS[(KINDS.indexOf(kind) + step + KINDS.length) % KINDS.length]!;
-        this.choose(next);
+        const next = LIBRARIES[(LIBRARIES.indexOf(kind) + step + LIBRARIES.length) % LIBRARIES.length]!;
+        this.select(next);
         this.tabs.get(next)?.focus();
       });
       this.tabs.set(kind, tab);
     }
     byId('tabs').replaceChildren(...this.tabs.values());
     byId('copy').addEventListener('click', () => void this.copy());
-    this.choose('Leaflet');
+    this.select('Leaflet');
   }
 
-  /** Tells of another picture. */
+  /** Updates the snippets and links to the current view. */
   update(layer: string, style: HeatStyle): void {
-    const told = `${BASE}/${layer}?${parametersOf(style)}`;
+    const url = `${BASE}/${layer}?${parametersOf(style)}`;
     const { lat, lng } = this.map.getCenter();
     const zoom = this.map.getZoom();
-    const at = [lat.toFixed(4), lng.toFixed(4)] as const;
+    const center = [lat.toFixed(4), lng.toFixed(4)] as const;
     const [png, tif] = [this.picture(layer, style, 'png'), this.picture(layer, style, 'tif')];
     this.code = {
       Leaflet: [
-        `const map = L.map('map').setView([${at[0]}, ${at[1]}], ${zoom});`,
-        `const told = await (await fetch('${told}')).json();`,
-        'L.tileLayer(told.tiles[0], { maxNativeZoom: told.maxzoom, attribution: told.attribution }).addTo(map);',
+        `const map = L.map('map').setView([${center[0]}, ${center[1]}], ${zoom});`,
+        `const tilejson = await (await fetch('${url}')).json();`,
+        'L.tileLayer(tilejson.tiles[0], { maxNativeZoom: tilejson.maxzoom, attribution: tilejson.attribution }).addTo(map);',
       ].join('\n'),
       MapLibre: [
         'const map = new maplibregl.Map({',
-        `  container: 'map', center: [${at[1]}, ${at[0]}], zoom: ${zoom - 1},`,
+        `  container: 'map', center: [${center[1]}, ${center[0]}], zoom: ${zoom - 1},`,
         '  style: {',
         '    version: 8,',
-        `    sources: { heat: { type: 'raster', tileSize: 256, url: '${told}' } },`,
+        `    sources: { heat: { type: 'raster', tileSize: 256, url: '${url}' } },`,
         "    layers: [{ id: 'heat', type: 'raster', source: 'heat' }],",
         '  },',
         '});',
@@ -63,20 +63,20 @@ export class Take {
         "import TileJSON from 'ol/source/TileJSON.js';",
         "import { fromLonLat } from 'ol/proj.js';",
         '',
-        `const source = new TileJSON({ url: '${told}', crossOrigin: 'anonymous' });`,
+        `const source = new TileJSON({ url: '${url}', crossOrigin: 'anonymous' });`,
         'new Map({',
         "  target: 'map', layers: [new TileLayer({ source })],",
-        `  view: new View({ center: fromLonLat([${at[1]}, ${at[0]}]), zoom: ${zoom} }),`,
+        `  view: new View({ center: fromLonLat([${center[1]}, ${center[0]}]), zoom: ${zoom} }),`,
         '});',
       ].join('\n'),
       curl: `curl -o ${layer}.png '${png}'`,
     };
     this.link('png', png, `${layer}.png`);
     this.link('tif', tif, `${layer}.tif`);
-    this.choose(this.kind);
+    this.select(this.kind);
   }
 
-  /** The address of what is on screen, as one file. */
+  /** Returns the URL of the view as one picture. */
   private picture(layer: string, style: HeatStyle, suffix: 'png' | 'tif'): string {
     const size = this.map.getSize();
     const world = 256 * 2 ** this.map.getZoom();
@@ -86,7 +86,7 @@ export class Take {
     const left = (view.min!.x + view.max!.x - width) / 2;
     const [top, bottom] = [clamp(view.min!.y), clamp(view.max!.y)];
     const [low, high] = [this.map.unproject([left, bottom]), this.map.unproject([left + width, top])];
-    // In the copy of the world around Greenwich.
+    // In the copy of the world between -180° and 180°.
     const turn = 360 * Math.floor((low.lng + 180) / 360);
     const edges = [low.lng - turn, low.lat, high.lng - turn, high.lat].map((edge) => Number(edge.toFixed(6)));
     const ratio = suffix === 'png' && devicePixelRatio > 1 ? '@2x' : '';
@@ -100,7 +100,7 @@ export class Take {
     link.download = name;
   }
 
-  private choose(kind: Kind): void {
+  private select(kind: Kind): void {
     this.kind = kind;
     for (const [each, tab] of this.tabs) {
       tab.setAttribute('aria-selected', String(each === kind));
@@ -109,7 +109,7 @@ export class Take {
     byId('snippet').textContent = this.code[kind];
   }
 
-  /** Copies the lines; where the browser allows no copying (plain HTTP), selects them for Ctrl+C. */
+  /** Copies the snippet. Without clipboard access (plain HTTP), selects it for Ctrl+C. */
   private async copy(): Promise<void> {
     const done = (text: string) => {
       byId('copy').textContent = text;

@@ -1,4 +1,4 @@
-//! Somebody keeps a folder of pictures small.
+//! The command `kiln clean`, which removes expired images from a folder.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use kiln::images::ImageFolder;
 use crate::kiln::kiln;
 
 #[test]
-fn old_pictures_go_and_nothing_else_does() {
+fn only_expired_images_are_removed() {
     let home = tempfile::tempdir().unwrap();
     let folder = ImageFolder::open(home.path().join("imgs")).unwrap();
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -25,6 +25,6 @@ fn old_pictures_go_and_nothing_else_does() {
     let older = folder.write(now_s - 120, b"older").unwrap();
     fs::write(home.path().join("kiln.toml"), "[images]\nttl = \"1m\"\n").unwrap();
     kiln(home.path(), ["clean"]).done();
-    assert!(!folder.path_of(older).exists(), "the configuration is not looked at");
+    assert!(!folder.path_of(older).exists(), "the configuration is ignored");
     kiln(home.path(), ["clean", "--ttl", "soon"]).failed(2, &["--ttl", "30m"]);
 }

@@ -1,4 +1,4 @@
-//! A layer through time: frames for a player, and moving pictures.
+//! Frames of a layer over time, and animated pictures.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn quakes() -> String {
 }
 
 #[test]
-fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
+fn frames_cover_all_points_and_share_one_span() {
     let server = Server::start();
     let reply = server.get("/earthquakes/frames?every=1d&zoom=1&radius=9").ok(200).json();
     let frames = reply["frames"].as_array().unwrap();
@@ -31,13 +31,13 @@ fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
         let text = |name: &str| frame[name].as_str().unwrap().to_owned();
         let tile = path.replace("{start}", &text("start")).replace("{end}", &text("end"));
         tiles.push(server.get(&tile.replace("{z}/{x}/{y}", "1/0/0")).ok(200).body);
-        // The legend of the same query says what the colors of the tile mean.
+        // The legend of the same query has the span of the tile.
         let (_, query) = tile.split_once('?').unwrap();
         let query: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("v=")).collect();
         let legend = server.get(&format!("/earthquakes/legend.json?zoom=1&{}", query.join("&"))).ok(200).json();
         let close = |name: &str| {
-            let [told, meant] = [&legend["span"][name], &span[name]].map(|value: &Value| value.as_f64().unwrap());
-            (told - meant).abs() <= 1e-9 * meant.abs()
+            let [actual, expected] = [&legend["span"][name], &span[name]].map(|value: &Value| value.as_f64().unwrap());
+            (actual - expected).abs() <= 1e-9 * expected.abs()
         };
         assert!(close("vmin") && close("vmax"), "{legend} {span}");
     }
@@ -48,44 +48,48 @@ fn frames_add_up_to_the_layer_and_their_tiles_mean_the_same() {
     let some = server.get("/earthquakes/frames?every=12h&start=2018-02-01&end=2018-02-02T06:00:00Z").ok(200).json();
     assert_eq!(some["frames"].as_array().unwrap().len(), 3);
     assert_eq!(some["frames"][2]["end"], "2018-02-02T06:00:00Z");
-    server.get("/earthquakes/frames").refused(400, &["1h or 1d"]);
-    server.get("/earthquakes/frames?every=1s").refused(400, &["limit of 10000"]);
-    server.get("/earthquakes/frames?every=0").refused(400, &["longer than 0"]);
-    server.get("/earthquakes/frames?every=1d&curve=eqhist").refused(400, &["log or sqrt"]);
-    server.get("/cities/frames?every=1d").refused(400, &["time"]);
+    server.get("/earthquakes/frames").rejected(400, &["1h or 1d"]);
+    server.get("/earthquakes/frames?every=1s").rejected(400, &["limit of 10000"]);
+    server.get("/earthquakes/frames?every=0").rejected(400, &["longer than 0"]);
+    server.get("/earthquakes/frames?every=1d&curve=eqhist").rejected(400, &["log or sqrt"]);
+    server.get("/cities/frames?every=1d").rejected(400, &["time"]);
 }
 
 #[test]
-fn an_animation_has_a_frame_for_each_stretch_of_time() {
+fn an_animation_has_a_frame_per_interval() {
     let home = tempfile::tempdir().unwrap();
     let args = ["animate", &quakes(), "--every", "2d", "--weight", "mag", "--size", "200", "--delay", "200"];
-    let told = kiln(home.path(), [&args[..], &["-o", "a.png"]].concat()).done();
-    assert!(told.starts_with("drew 4 frames of earthquakes, span 0 to "), "{told}");
+    let summary = kiln(home.path(), [&args[..], &["-o", "a.png"]].concat()).done();
+    assert!(summary.starts_with("drew 4 frames of earthquakes, span 0 to "), "{summary}");
     let file = fs::File::open(home.path().join("a.png")).unwrap();
     let decoder = image::codecs::png::PngDecoder::new(std::io::BufReader::new(file)).unwrap();
     let frames = decoder.apng().unwrap().into_frames().collect_frames().unwrap();
     assert_eq!(frames.len(), 4);
     assert!(frames.iter().all(|frame| frame.delay().numer_denom_ms() == (200, 1)));
 
-    // The same as a GIF, where rare colors may be others that are near.
+    // The same frames as a GIF, where rare colors may be replaced by similar ones.
     kiln(home.path(), [&args[..], &["-o", "a.gif", "-q"]].concat()).done();
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
     let mut decoder = options.read_info(fs::File::open(home.path().join("a.gif")).unwrap()).unwrap();
-    let mut seen = image::RgbaImage::new(decoder.width().into(), decoder.height().into());
+    let mut canvas = image::RgbaImage::new(decoder.width().into(), decoder.height().into());
     for frame in &frames {
         let part = decoder.read_next_frame().unwrap().unwrap();
         assert_eq!(part.delay, 20);
         let (left, top) = (part.left.into(), part.top.into());
         let part = image::RgbaImage::from_raw(part.width.into(), part.height.into(), part.buffer.to_vec()).unwrap();
-        image::imageops::replace(&mut seen, &part, left, top);
-        let off: Vec<u8> = seen.iter().zip(frame.buffer().iter()).map(|(a, b)| a.abs_diff(*b)).collect();
-        let exact: usize = off.iter().map(|off| usize::from(*off == 0)).sum();
-        assert!(off.iter().all(|off| *off < 8) && exact * 100 > off.len() * 95, "{exact} of {}", off.len());
+        image::imageops::replace(&mut canvas, &part, left, top);
+        let differences: Vec<u8> = canvas.iter().zip(frame.buffer().iter()).map(|(a, b)| a.abs_diff(*b)).collect();
+        let exact: usize = differences.iter().map(|difference| usize::from(*difference == 0)).sum();
+        assert!(
+            differences.iter().all(|difference| *difference < 8) && exact * 100 > differences.len() * 95,
+            "{exact} of {}",
+            differences.len()
+        );
     }
     assert!(decoder.read_next_frame().unwrap().is_none());
 
-    // The same in a folder.
+    // The same frames in a folder.
     kiln(home.path(), [&args[..], &["-o", "frames", "-q"]].concat()).done();
     let mut names: Vec<_> =
         fs::read_dir(home.path().join("frames")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -98,7 +102,7 @@ fn an_animation_has_a_frame_for_each_stretch_of_time() {
 }
 
 #[test]
-fn a_stored_layer_moves_as_its_file_does() {
+fn the_animation_of_a_stored_layer_equals_that_of_its_file() {
     let home = tempfile::tempdir().unwrap();
     kiln(home.path(), ["import", &quakes(), "--layer", "quakes", "--weight", "mag", "--title", "T"]).done();
     let draw = |subject: &str, output: &str, more: &[&str]| {
@@ -117,7 +121,7 @@ fn a_stored_layer_moves_as_its_file_does() {
 }
 
 #[test]
-fn what_cannot_move_is_told() {
+fn invalid_animations_are_rejected() {
     let home = tempfile::tempdir().unwrap();
     let (quakes, cities) = (quakes(), data("cities.parquet").to_str().unwrap().to_owned());
     for (args, words) in [
