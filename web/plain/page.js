@@ -124,16 +124,16 @@ async function refreshOverlay(area, signal) {
 async function refreshTiles(signal) {
   const name = controls.layer.value;
   const address = `${name}?${new URLSearchParams(style())}`;
-  const tilejson = await fetchJson(address, { signal });
+  const tileJson = await fetchJson(address, { signal });
   const here = (url) => url.slice(url.lastIndexOf(`/${name}/`) + 1); // relative to this page's own URL
-  legendOfTiles = (zoom) => loadLegend(`${here(tilejson.legend)}&zoom=${Math.min(zoom, tilejson.maxzoom)}`);
+  legendOfTiles = (zoom) => loadLegend(`${here(tileJson.legend)}&zoom=${Math.min(zoom, tileJson.maxzoom)}`);
   const legend = await legendOfTiles(map.getZoom());
   if (signal.aborted) return;
-  const url = here(tilejson.tiles[0]).replace('{y}.png', '{y}{r}.png');
-  const tiles = L.tileLayer(url, { maxNativeZoom: tilejson.maxzoom, className: 'heat' });
+  const url = here(tileJson.tiles[0]).replace('{y}.png', '{y}{r}.png');
+  const tiles = L.tileLayer(url, { maxNativeZoom: tileJson.maxzoom, className: 'heat' });
   tiles.on('tileerror', () => showStatus('Some tiles failed to load.', true));
   show(tiles, legend, tilesSnippet(address));
-  showStatus(points(tilejson.kiln.points));
+  showStatus(points(tileJson.kiln.points));
 }
 
 /** Shows the legend of the new zoom, whose color scale differs. */
@@ -237,9 +237,9 @@ const server = () => new URL('.', document.baseURI).href;
 /** Code that adds the layer's tiles to a Leaflet map. */
 function tilesSnippet(address) {
   return [
-    `const tilejson = await (await fetch('${server()}${address}')).json();`,
-    'const { maxzoom: maxNativeZoom, attribution } = tilejson;',
-    'L.tileLayer(tilejson.tiles[0], { maxNativeZoom, attribution }).addTo(map);',
+    `const tileJson = await (await fetch('${server()}${address}')).json();`,
+    'const { maxzoom: maxNativeZoom, attribution } = tileJson;',
+    'L.tileLayer(tileJson.tiles[0], { maxNativeZoom, attribution }).addTo(map);',
   ].join('\n');
 }
 

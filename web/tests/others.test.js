@@ -41,8 +41,8 @@ const green = async (page) => middle(await chromium.look(page), isGreen);
 const map = (center, zoom, options = '') => `
   const map = L.map('map', { zoomControl: false, attributionControl: false, fadeAnimation: false, zoomAnimation: false, ${options} }).setView([${center}], ${zoom});`;
 const tileLayer = (layer, query = '') => `
-  const tilejson = await (await fetch(\`\${kiln}/${layer}?\${style}${query}\`)).json();
-  const tiles = L.tileLayer(tilejson.tiles[0].replace('{y}', '{y}{r}'), { maxNativeZoom: tilejson.maxzoom, attribution: tilejson.attribution });
+  const tileJson = await (await fetch(\`\${kiln}/${layer}?\${style}${query}\`)).json();
+  const tiles = L.tileLayer(tileJson.tiles[0].replace('{y}', '{y}{r}'), { maxNativeZoom: tileJson.maxzoom, attribution: tileJson.attribution });
   tiles.on('load', () => { window.shown = true; }).addTo(map);`;
 const imageOverlay = (layer, projection = 'mercator') => `
   const view = map.getBounds(), size = map.getSize();

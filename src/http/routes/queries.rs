@@ -102,7 +102,7 @@ pub(crate) async fn create(
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let layer = app.layer(&name)?;
-    if layer.selected_of().is_some() {
+    if layer.parent().is_some() {
         return Err(Problem::parameter("layer", "it is a query itself; use the layer of that query"));
     }
     if !layer.coordinate_space().wraps() {

@@ -157,8 +157,8 @@ impl Subject {
 
 /// Whether all pixels have the color index of empty cells, and its color is transparent.
 fn is_blank(heat: &Heatmap, style: &Style) -> bool {
-    let nothing = style.nothing();
+    let empty = style.empty_index();
     let cells = heat.indices.cells();
     // The first pixel is empty, and each other pixel equals its predecessor.
-    heat.palette.rgba(nothing)[3] == 0 && cells.first() == Some(&nothing) && cells[1..] == cells[..cells.len() - 1]
+    heat.palette.rgba(empty)[3] == 0 && cells.first() == Some(&empty) && cells[1..] == cells[..cells.len() - 1]
 }

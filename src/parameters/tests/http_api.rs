@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use crate::http::routes::openapi::Contract;
+use crate::http::routes::openapi::ApiDoc;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
 use crate::parameters::ParameterSet;
 
@@ -152,7 +152,7 @@ fn operation(method: &str, path: &str, operation: &Value) -> String {
 
 #[test]
 fn the_page_of_the_http_api_is_generated() {
-    let mut contract = serde_json::to_value(Contract::openapi()).unwrap();
+    let mut contract = serde_json::to_value(ApiDoc::openapi()).unwrap();
     crate::http::routes::ingest::add_media_types(
         &mut contract["paths"]["/{layer}/points"]["post"]["requestBody"]["content"],
     );

@@ -44,8 +44,8 @@ export class Snippets {
     this.code = {
       Leaflet: [
         `const map = L.map('map').setView([${center[0]}, ${center[1]}], ${zoom});`,
-        `const tilejson = await (await fetch('${url}')).json();`,
-        'L.tileLayer(tilejson.tiles[0], { maxNativeZoom: tilejson.maxzoom, attribution: tilejson.attribution }).addTo(map);',
+        `const tileJson = await (await fetch('${url}')).json();`,
+        'L.tileLayer(tileJson.tiles[0], { maxNativeZoom: tileJson.maxzoom, attribution: tileJson.attribution }).addTo(map);',
       ].join('\n'),
       MapLibre: [
         'const map = new maplibregl.Map({',

@@ -295,7 +295,7 @@ impl CsvScan<'_> {
         // With an extra field, it is unknown which fields are shifted.
         if record.len() > columns && record.len_without_trailing() > columns {
             return reject(&|| {
-                let (fields, delimiter) = (record.len(), shown(&char::from(header.dialect.delimiter).to_string()));
+                let (fields, delimiter) = (record.len(), quoted(&char::from(header.dialect.delimiter).to_string()));
                 format!(
                     "the row has {fields} fields for {columns} columns; maybe a field contains an unquoted {delimiter}"
                 )

@@ -4,7 +4,7 @@ use arrow_schema::{DataType, Field};
 
 use super::EXTENSION_NAME;
 use super::values::{is_number, is_text, values_type};
-use crate::source::role::{Role, position, shown};
+use crate::source::role::{Role, position, quoted};
 use crate::source::table::{RequestedColumn, Table, ValueType};
 use crate::source::{Columns, Query};
 use kiln_core::message;

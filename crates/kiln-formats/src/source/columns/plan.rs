@@ -15,7 +15,7 @@ use crate::source::batch::RowFields;
 use crate::source::geometry::coordinate::{self, Axis};
 use crate::source::geometry::crs::Crs;
 use crate::source::geometry::decode::{self, Encoding, TextEncoding};
-use crate::source::role::{Requirement, Role, shown};
+use crate::source::role::{Requirement, Role, quoted};
 use crate::source::table::{Request, RequestedColumn, Table, TimeRange};
 use crate::source::{AxisOrder, Columns, CoordinateSpace, Query, ReadOptions, ScanReport};
 use kiln_core::error::{Error, Result};
@@ -111,7 +111,7 @@ impl Plan {
                     &self.columns[*column].name,
                     self.listed.iter().map(String::as_str),
                 );
-                let (nouns, name) = (self.nouns, shown(&self.columns[*column].name));
+                let (nouns, name) = (self.nouns, quoted(&self.columns[*column].name));
                 let names = kiln_core::source::role::list_names(names);
                 let known = if names.is_empty() { "; none has any".to_owned() } else { format!("; there are {names}") };
                 return Err(Error::input(&self.name, format!("no {} has a {} {name}{known}", nouns.row, nouns.column)));
@@ -491,7 +491,7 @@ impl Planner<'_> {
         }
         let Some((column, reader)) = invalid else { return Ok(None) };
         let first_error = sample.values(column).find_map(|text| Some((text, reader.parse(text).err()?)));
-        let (first, reason) = first_error.map_or_else(Default::default, |(text, error)| (shown(text), error.message()));
+        let (first, reason) = first_error.map_or_else(Default::default, |(text, error)| (quoted(text), error.message()));
         let text = format!("the {} `{}` holds no times: {first} ", self.table.nouns().column, column.name);
         if self.query.filter.filters_time() {
             return Err(to_error(message!(text, reason)));

@@ -52,7 +52,7 @@ impl Sample {
 
     /// The first value of a column, for a message.
     pub(super) fn first(&self, column: &RequestedColumn) -> String {
-        self.values(column).next().map(shown).unwrap_or_default()
+        self.values(column).next().map(quoted).unwrap_or_default()
     }
 }
 

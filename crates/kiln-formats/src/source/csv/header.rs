@@ -61,7 +61,7 @@ impl Header {
         let quotes = quote != Some(Quote::None);
         let sample = |delimiter| Sample::of(&head, start, is_complete, Dialect { delimiter, quotes, comments: false });
         let lines = sample(Dialect::ONE_COLUMN);
-        let Some(line) = lines.rows.first().map(|row| shown(&String::from_utf8_lossy(&row.fields[0]))) else {
+        let Some(line) = lines.rows.first().map(|row| quoted(&String::from_utf8_lossy(&row.fields[0]))) else {
             return if is_complete { Err(Error::input(name, "the input is empty")) } else { Ok(None) };
         };
         let found = if let Some(delimiter) = declared {
@@ -249,7 +249,7 @@ impl Sample {
         let line = lines(first.start) + 1;
         let mut notices = Vec::new();
         if title_rows > 0 {
-            let title = shown(&String::from_utf8_lossy(rows[0].field(0)));
+            let title = quoted(&String::from_utf8_lossy(rows[0].field(0)));
             notices.push(format!("the lines before line {line}, starting with {title}, are skipped as a title").into());
         }
         match names {
@@ -310,7 +310,7 @@ fn decode(name: &[u8], notices: &mut Vec<Message>) -> String {
     if !notices.iter().flat_map(Message::parameters).any(|parameter| parameter == Parameter::ENCODING) {
         let text = format!(
             "column names such as {} are not UTF-8 and are read as windows-1252; set another encoding with ",
-            shown(&name)
+            quoted(&name)
         );
         notices.push(message!(text, Parameter::ENCODING));
     }

@@ -84,7 +84,7 @@ impl<'r> RowBatcher<'r> {
             (_, JsonValue::Object(_)) => self.reject(&|| "an object, but other rows are arrays".to_owned()),
             (_, JsonValue::Array(_)) => self.reject(&|| "an array, but other rows are objects".to_owned()),
             (_, JsonValue::Plain(value)) => {
-                let found = if first(value) == b'"' { shown(&text(value)) } else { (*value).to_owned() };
+                let found = if first(value) == b'"' { quoted(&text(value)) } else { (*value).to_owned() };
                 self.reject(&|| format!("{found} is not a row; expected [x, y], [x, y, weight] or an object"))
             }
         }
