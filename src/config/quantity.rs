@@ -88,7 +88,7 @@ fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     (1.0..u64::MAX as f64).contains(&product).then_some(product as u64)
 }
 
-/// Writes an amount in the largest of `units` of which it is a multiple. The first unit is the unit of 1.
+/// Writes an amount in the largest unit that divides it. The first of `units` is the unit of 1.
 fn write(amount: u64, units: &[(&str, u64)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let fits = |(_, factor): &&(&str, u64)| amount > 0 && amount.is_multiple_of(*factor);
     let largest = units.iter().filter(fits).max_by_key(|(_, factor)| *factor).or(units.first());

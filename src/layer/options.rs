@@ -16,8 +16,8 @@ parameter_set! {
     /// parameters into this type, so that they accept and reject the same values. [`Style`] documents the fields.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct StyleOptions {
-        /// How dots combine: `add`, or `classic`, the multiplicative dots of the Python heatmap library (same bytes on
-        /// a plane).
+        /// How dots combine: `add`, or `classic`, the multiplicative dots of the Python heatmap library, byte for
+        /// byte on a plane.
         pub blend: Blend = Declaration::new(Parameter::BLEND, Kind::Choice(&["add", "classic"])).default("add"),
         /// Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone or
         /// uniform.
@@ -51,7 +51,7 @@ parameter_set! {
         pub transparent_low: Opacity = Declaration::new(Parameter::TRANSPARENT_LOW, Kind::Share).default("0"),
         /// Background of the picture: an opaque CSS color.
         pub background: Background = Declaration::new(Parameter::BACKGROUND, Kind::Color)
-            .default("none: transparent, to overlay on a map"),
+            .default("none (transparent, to overlay on a map)"),
         /// Value of the hottest color if `vmax` is not given: `max`, or a percentile of the picture such as `p99`.
         pub normalization: Normalization = Declaration::new(Parameter::NORMALIZE, Kind::Percentile).default("p99"),
         /// Value of the coldest color, in the unit of the legend.

@@ -15,7 +15,7 @@ parameter_set! {
         pub lon: String = column(Parameter::LON).default("lon, lng, long, longitude, x"),
         /// Column of the latitude or y: its name, or its number, counted from 1.
         pub lat: String = column(Parameter::LAT).default("lat, latitude, y"),
-        /// Column of geometries, in place of longitude and latitude: WKT, WKB, GeoJSON or pairs of coordinates.
+        /// Column of geometries, instead of longitude and latitude: WKT, WKB, GeoJSON or pairs of coordinates.
         pub geometry: String = column(Parameter::GEOMETRY)
             .default("geometry, geom, the_geom, wkt, location or similar")
             .conflicts_with(Parameter::LON),
