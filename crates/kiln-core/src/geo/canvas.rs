@@ -262,7 +262,7 @@ fn world_corners(projection: Projection, bounds: Bounds) -> Result<[[f64; 2]; 2]
 fn check_scale(projection: Projection, scale: [f64; 2]) -> Result<()> {
     let is_positive = scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
     if !is_positive || projection.wraps() && scale.iter().any(|&scale| scale > Canvas::MAX_SCALE) {
-        return Err(Error::invalid(Parameter::BOUNDS, "they are too small or too large for the number of pixels"));
+        return Err(Error::invalid(Parameter::BOUNDS, "too small or too large for the number of pixels"));
     }
     Ok(())
 }

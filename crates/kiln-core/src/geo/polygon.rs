@@ -93,7 +93,7 @@ impl Polygon {
             return Err(invalid(format!("{vertices} vertices exceed the limit of {max}; simplify the polygon first")));
         }
         if vertices == 0 {
-            return Err(invalid("it has no polygons".to_owned()));
+            return Err(invalid("there are no polygons; expected at least one".to_owned()));
         }
         let (mut edges, mut parts) = (Vec::with_capacity(vertices), Vec::with_capacity(polygons.len()));
         for (part, rings) in polygons.iter().enumerate() {

@@ -105,7 +105,7 @@ pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads:
 
 /// The grid of a reduction, or an error if the cells do not have it.
 fn required(grid: Option<&Grid<f32>>) -> Result<&Grid<f32>> {
-    grid.ok_or_else(|| Error::invalid(Parameter::AGG, "the cells have another reduction than it requires"))
+    grid.ok_or_else(|| Error::invalid(Parameter::AGG, "the cells do not have the reduction that it requires"))
 }
 
 #[cfg(test)]

@@ -96,9 +96,9 @@ fn invalid_geojson_and_rings_are_rejected_with_a_message() {
         ("{}", "an object has no GeoJSON type; expected "),
         (r#"{"type":"Feature","geometry":null}"#, "a feature has no geometry"),
         (r#"{"type":"FeatureCollection"}"#, "the FeatureCollection has no features"),
-        (r#"{"type":"FeatureCollection","features":[]}"#, "it has no polygons"),
+        (r#"{"type":"FeatureCollection","features":[]}"#, "there are no polygons"),
         (r#"{"type":"Polygon"}"#, "the coordinates are invalid: "),
-        (r#"{"type":"Polygon","coordinates":[]}"#, "it has no polygons"),
+        (r#"{"type":"Polygon","coordinates":[]}"#, "there are no polygons"),
         (r#"{"type":"Polygon","coordinates":[[[0],[1,1]]]}"#, "expected [longitude, latitude]"),
         (r#"{"type":"MultiPolygon","coordinates":[[[0,0],[1,1]]]}"#, "the coordinates are invalid: "),
     ] {
