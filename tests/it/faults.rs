@@ -58,7 +58,7 @@ fn a_store_has_one_server_at_a_time() {
     let first = other(&[]);
     let elsewhere = tempfile::tempdir().unwrap();
     let refused = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
-    refused.failed(1, &["store", "another server has this store", "--read-only"]);
+    refused.failed(1, &["store", "another server uses this store", "--read-only"]);
     // Who only reads may.
     assert_eq!(other(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
     // It is killed: what it held is free.

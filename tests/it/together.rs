@@ -69,7 +69,7 @@ fn imports_into_one_layer_at_once_all_count_or_say_why_not() {
     let late = Waiting::begin(home, &["new", "--append"]);
     kiln(home, ["drop", "new", "--yes"]).done();
     let (code, told) = late.end(10);
-    assert!(code == Some(1) && told.contains("store/new: the layer was removed meanwhile"), "{told}");
+    assert!(code == Some(1) && told.contains("store/new: the layer was removed concurrently"), "{told}");
     assert_eq!(files(home), Vec::<String>::new());
 }
 
