@@ -273,5 +273,5 @@ fn the_command_line_and_the_server_share_a_store() {
         .current_dir(server.folder())
         .output()
         .unwrap();
-    assert!(String::from_utf8_lossy(&second.stderr).contains("another server has this store"));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another server uses this store"));
 }

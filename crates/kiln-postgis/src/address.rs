@@ -16,16 +16,16 @@ use kiln_core::parameter::Parameter;
 pub(super) enum Verification {
     /// Any certificate is accepted.
     None,
-    /// The certificate must be for the server's name, and issued by an authority of the PEM file or, without one, by an
-    /// authority that the operating system trusts.
+    /// The certificate must match the server's name, and be issued by an authority in the PEM file or, without one, by
+    /// an authority that the operating system trusts.
     Full { authorities: Option<PathBuf> },
 }
 
 /// The URL of a database: `postgres://user:password@host:5432/name`.
 ///
-/// Of the parameters after `?`, `sslmode` is `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`; the
-/// last two verify the server's certificate by the authorities in the file `sslrootcert`, or by those that the operating
-/// system trusts. `table` selects one table. [`Display`](fmt::Display) omits the password.
+/// Of the parameters after `?`, `sslmode` is `disable`, `prefer` (the default), `require`, `verify-ca` or
+/// `verify-full`; the last two verify the server's certificate by the authorities in the file `sslrootcert`, or by
+/// those that the operating system trusts. `table` selects one table. [`Display`](fmt::Display) omits the password.
 #[derive(Clone)]
 pub struct Address {
     pub(super) config: tokio_postgres::Config,
@@ -34,7 +34,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether a text is the URL of a database, by its scheme.
+    /// Whether a text has the scheme of a database URL.
     pub fn is_database_url(text: &str) -> bool {
         ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
     }
@@ -43,12 +43,12 @@ impl Address {
     pub fn without_password(text: &str) -> String {
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
         let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
-        let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
         let user = user.split(':').next().filter(|user| !user.is_empty()).map(|user| format!("{user}@"));
         let query: Vec<&str> =
             query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("password=")).collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-        format!("{scheme}://{}{place}{query}", user.unwrap_or_default())
+        format!("{scheme}://{}{host}{query}", user.unwrap_or_default())
     }
 
     /// The table that the URL selects, as `schema.table` or `table`.
@@ -65,28 +65,28 @@ impl FromStr for Address {
     /// # Errors
     /// [`Error::Invalid`] if it is invalid. The message does not repeat the text, which may contain a password.
     fn from_str(text: &str) -> Result<Self> {
-        let refused = |why: String| Error::invalid(Parameter::DATABASE, why);
+        let invalid = |reason: String| Error::invalid(Parameter::DATABASE, reason);
         if !Self::is_database_url(text) {
-            return Err(refused("not an address such as postgres://user@host/name".into()));
+            return Err(invalid("not a database URL such as postgres://user@host/name".into()));
         }
+        let decoded = |name: &str, value: &str| {
+            percent_decoded(value).ok_or_else(|| invalid(format!("the value of {name} is not valid UTF-8")))
+        };
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
         let (mut table, mut mode, mut authorities, mut others) = (None, None, None, Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
-                "table" => table = Some(decoded(value).ok_or_else(|| refused("its table is not UTF-8".into()))?),
+                "table" => table = Some(decoded(name, value)?),
                 "sslmode" => mode = Some(value.to_owned()),
-                "sslrootcert" => {
-                    let path = decoded(value).ok_or_else(|| refused("its sslrootcert is not UTF-8".into()))?;
-                    authorities = Some(PathBuf::from(path));
-                }
+                "sslrootcert" => authorities = Some(PathBuf::from(decoded(name, value)?)),
                 _ => others.push(pair),
             }
         }
         let plain = if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) };
-        let why = "not an address such as postgres://user:password@host:5432/name, with % signs before what is special in \
-                   the password";
-        let mut config: tokio_postgres::Config = plain.parse().map_err(|_| refused(why.into()))?;
+        let reason = "not a database URL such as postgres://user:password@host:5432/name, with special characters in \
+                      the password percent-encoded";
+        let mut config: tokio_postgres::Config = plain.parse().map_err(|_| invalid(reason.into()))?;
         let verified = |authorities| (SslMode::Require, Verification::Full { authorities });
         let (ssl, verification) = match mode.as_deref() {
             Some("disable") => (SslMode::Disable, Verification::None),
@@ -94,7 +94,7 @@ impl FromStr for Address {
             Some("require") => (SslMode::Require, Verification::None),
             Some("verify-ca" | "verify-full") => verified(authorities),
             Some(_) => {
-                return Err(refused("sslmode is disable, prefer, require, verify-ca or verify-full".into()));
+                return Err(invalid("sslmode must be disable, prefer, require, verify-ca or verify-full".into()));
             }
         };
         config.ssl_mode(ssl).application_name("kiln");
@@ -103,7 +103,7 @@ impl FromStr for Address {
 }
 
 /// A percent-decoded part of a URL; `None` if it is not UTF-8.
-fn decoded(text: &str) -> Option<String> {
+fn percent_decoded(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_shown_without_its_password() {
+    fn an_address_is_displayed_without_its_password() {
         let address: Address =
             "postgres://ann:s3cret%40x@db.example:5433/maps?sslmode=verify-full&table=a.b%20c&connect_timeout=3"
                 .parse()
@@ -151,21 +151,22 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_an_address_loses_its_password_and_nothing_else() {
-        for (text, shown) in [
+    fn only_the_password_is_removed_from_a_url() {
+        for (text, expected) in [
             ("postgres://ann:s3cret@h:5432/d?table=a.b&password=x", "postgres://ann@h:5432/d?table=a.b"),
             ("postgresql://ann@h/d?sslmode=require", "postgresql://ann@h/d?sslmode=require"),
             ("postgres://h/d", "postgres://h/d"),
             ("postgres://:s3cret@h/d", "postgres://h/d"),
         ] {
-            assert_eq!(Address::without_password(text), shown);
+            assert_eq!(Address::without_password(text), expected);
         }
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_repeating_it() {
-        for bad in ["mysql://a:s3cret@h/d", "postgres://a:s3cret@h:port/d", "postgres://a:s3cret@h/d?sslmode=maybe"] {
-            let error = bad.parse::<Address>().unwrap_err();
+    fn an_invalid_url_is_rejected_without_repeating_it() {
+        for invalid in ["mysql://a:s3cret@h/d", "postgres://a:s3cret@h:port/d", "postgres://a:s3cret@h/d?sslmode=maybe"]
+        {
+            let error = invalid.parse::<Address>().unwrap_err();
             assert!(error.is_usage() && !error.to_string().contains("s3cret"), "{error}");
         }
     }

@@ -15,7 +15,7 @@ use kiln_core::raster::cell_grid::{BandAccumulator, CellSums, CellToPixelMap, MA
 use kiln_core::raster::{Cells, Grid, Reduction};
 use kiln_core::source::{Query, ScanReport};
 
-/// The points of a column and a row of pixels.
+/// The aggregated points of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Group {
     pub(super) column: usize,
@@ -43,7 +43,7 @@ impl LiveSnapshot {
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid(
                 Parameter::PROJECTION,
-                "a table's points lie on the globe: give mercator or platecarree",
+                "a live table needs a geographic projection: mercator or platecarree",
             ));
         }
         let (width, height) = (canvas.width() as usize, canvas.height() as usize);
@@ -53,12 +53,11 @@ impl LiveSnapshot {
         let mut max = grid(reduction == Reduction::Max, f32::NEG_INFINITY);
         let points = self.summary().points;
         let pixel_map = CellToPixelMap::new(canvas);
-        let resampling =
-            (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, radius_px));
-        let part = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
+        let resampling = (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, radius_px));
+        let rows_per_part = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
         let mut inside = 0;
-        for first in (0..height).step_by(part.max(1)) {
-            let rows = first as u32..(first + part).min(height) as u32;
+        for first in (0..height).step_by(rows_per_part.max(1)) {
+            let rows = first as u32..(first + rows_per_part).min(height) as u32;
             let cells = first * width..rows.end as usize * width;
             let counts = counts.as_mut().map(|grid| &mut grid.cells_mut()[cells.clone()]);
             let sums = sums.as_mut().map(|grid| &mut grid.cells_mut()[cells.clone()]);
@@ -97,7 +96,7 @@ impl LiveSnapshot {
             return Ok(());
         }
         let pixels = u64::from(canvas.width()) * u64::from(canvas.height());
-        // The edges of a polygon follow the arithmetic of all other layers, which PostGIS does not have.
+        // Polygons are applied here because PostGIS lacks the fixed-point arithmetic of the other layers.
         if query.filter.polygon.is_some() || self.estimate(&window.boxes) <= pixels {
             return self.add_points(query, canvas, pixel_map, &window, accumulator);
         }
@@ -121,7 +120,7 @@ impl LiveSnapshot {
         Ok(())
     }
 
-    /// The points of each column and row that has any, aggregated by the database, ordered by row and column.
+    /// The points per pixel, aggregated by the database, ordered by row and column. Empty pixels are omitted.
     pub(super) fn groups(
         &self,
         query: &Query<'_>,
@@ -136,9 +135,9 @@ impl LiveSnapshot {
         let select_max = weight.is_some() && reduction == Reduction::Max;
         let mut sql = Sql::default();
         // int4 is faster if it is wide enough.
-        let kind = if (window.lon.len() as u64 + 1) * rows < 1 << 31 { "int4" } else { "int8" };
+        let integer = if (window.lon.len() as u64 + 1) * rows < 1 << 31 { "int4" } else { "int8" };
         sql.push(&format!("SELECT (width_bucket({}, ", relation.lon())).value(window.lon.clone(), "float8[]");
-        sql.push(&format!(")::{kind} * ")).push(&rows.to_string());
+        sql.push(&format!(")::{integer} * ")).push(&rows.to_string());
         sql.push(&format!(" + width_bucket({}, ", relation.lat())).value(window.lat.clone(), "float8[]");
         sql.push("))::int8, count(*)");
         if let Some(weight) = weight {
@@ -173,7 +172,7 @@ impl LiveSnapshot {
                 Some(Group { column, row, n, sum: weight, max: weight as f32 })
             })
             .collect();
-        // Copies of the world are merged into one order.
+        // The copies of the world are interleaved in this order.
         groups.sort_by_key(|group| (group.row, group.column));
         debug_assert!(groups.iter().all(|group| group.column < edges.columns.len() && group.row < edges.rows.len()));
         Ok(groups)
@@ -193,7 +192,7 @@ impl LiveSnapshot {
             found.push((key, weight));
         })?;
         // A fixed order makes sums reproducible.
-        found.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let rows = pixel_map.rows(0..canvas.height());
         let shift = pixel_map.shift();
         let weight: Vec<f32> = found.iter().map(|(_, weight)| *weight).collect();

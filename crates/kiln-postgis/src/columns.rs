@@ -7,7 +7,7 @@ use kiln_core::source::{Columns, Role};
 #[derive(Clone, Debug)]
 pub(super) struct CatalogColumn {
     pub(super) name: String,
-    /// The name of its type; an enumeration has a name of its own.
+    /// The name of its type; for an enumeration, its own name.
     pub(super) type_name: String,
     pub(super) is_enum: bool,
 }
@@ -33,7 +33,7 @@ impl CatalogColumn {
     }
 }
 
-/// The column `named` for a role, or the one with a usual name and a suitable type; none if `named` is
+/// The column `named` for a role, or the one with a usual name and a suitable type; `None` if `named` is
 /// [`Columns::NO_COLUMN`].
 ///
 /// # Errors
@@ -42,32 +42,32 @@ pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColu
     if named == Some(Columns::NO_COLUMN) {
         return Ok(None);
     }
-    let fits = |kind: Kind| match role {
+    let is_suitable = |kind: Kind| match role {
         Role::Weight => kind.is_number(),
         Role::Time => kind.is_time(),
         _ => true,
     };
     let column = |found: &CatalogColumn| {
-        let kind = found.kind().filter(|kind| fits(*kind))?;
+        let kind = found.kind().filter(|kind| is_suitable(*kind))?;
         Some(Column { name: found.name.clone(), kind })
     };
     if let Some(name) = named {
         let names = columns.iter().map(|column| column.name.as_str());
         let found = columns.iter().find(|found| found.name == name);
         let found = found.ok_or_else(|| role.unknown("column", name, names))?;
-        let why = || format!("the column {name} is of the type {}, which is no {}", found.type_name, role.word());
-        return column(found).map(Some).ok_or_else(why);
+        let reason = || format!("column {name} has the type {}, which cannot be a {}", found.type_name, role.word());
+        return column(found).map(Some).ok_or_else(reason);
     }
     let usual = role.usual_names().iter().find_map(|usual| {
         let found = columns.iter().find(|found| found.name.eq_ignore_ascii_case(usual))?;
         // Numbers are categories only if a column is named.
         column(found).filter(|column| role != Role::Category || column.kind == Kind::Text)
     });
-    let only = || {
+    let only_time = || {
         let mut times = columns.iter().filter_map(column);
         times.next().filter(|_| role == Role::Time && times.next().is_none())
     };
-    Ok(usual.or_else(only))
+    Ok(usual.or_else(only_time))
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn none_stands_for_no_column() {
+    fn the_name_none_selects_no_column() {
         let columns = ["value", "none"].map(|name| CatalogColumn {
             name: name.to_owned(),
             type_name: "int4".to_owned(),

@@ -29,11 +29,11 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// A PostGIS database. Its methods block, and never write to it.
+/// A PostGIS database. Its methods block, and only read.
 pub struct Database {
     pool: Arc<Pool>,
     connections: usize,
-    /// Connections without a statement timeout, for statements that read a whole table.
+    /// Connections without a statement timeout, for statements that read an entire table.
     unlimited_pool: Arc<Pool>,
     address: Address,
     tls: MakeRustlsConnect,
@@ -45,10 +45,10 @@ pub struct Database {
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Database {
-    /// Connects to a database, and checks that it has PostGIS.
+    /// Connects to a database and checks that PostGIS is installed.
     ///
     /// # Errors
-    /// [`Error::Database`] if it is unreachable, denies access, or has no PostGIS.
+    /// [`Error::Database`] if it is unreachable, denies access, or lacks PostGIS.
     pub fn open(address: &Address, options: &DatabaseOptions) -> Result<Arc<Self>> {
         const UNLIMITED_CONNECTIONS: usize = 2;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("kiln-postgis").enable_all().build();
@@ -80,8 +80,9 @@ impl Database {
         let sql = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'";
         let versions: Vec<String> = self.query(sql, Vec::new(), |row| row.try_get(0))?;
         if versions.is_empty() {
-            let why = "it has no PostGIS; its owner adds it with CREATE EXTENSION postgis";
-            return Err(Error::database(self.name(), DatabaseErrorKind::AccessDenied, why));
+            let reason =
+                "PostGIS is not installed; the owner of the database can install it with CREATE EXTENSION postgis";
+            return Err(Error::database(self.name(), DatabaseErrorKind::AccessDenied, reason));
         }
         Ok(())
     }
@@ -126,13 +127,15 @@ impl Database {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send,
     {
-        /// The server itself ends a statement in time; a server that stays silent is given up.
+        /// The server enforces the statement timeout; after this grace period it counts as unresponsive.
         const GRACE: Duration = Duration::from_secs(5);
         let pool = Arc::clone(&self.pool);
         self.wait(stop, async move {
             let all = async { work(pool.get().await?).await };
-            let silent = |_| Error::database(pool.name(), DatabaseErrorKind::Timeout, "it does not answer in time");
-            tokio::time::timeout(pool.timeout + GRACE, all).await.map_err(silent)?
+            let timed_out = |_| {
+                Error::database(pool.name(), DatabaseErrorKind::Timeout, "the database does not respond within the timeout")
+            };
+            tokio::time::timeout(pool.timeout + GRACE, all).await.map_err(timed_out)?
         })
     }
 
@@ -145,7 +148,7 @@ impl Database {
         let (send, receive) = sync_channel(1);
         let task = self.handle.spawn(async move {
             let outcome = task.await;
-            // The receiver is gone if the caller was stopped.
+            // The receiver is dropped if the caller was stopped.
             let _ = send.send(outcome);
         });
         loop {
@@ -190,7 +193,7 @@ pub(super) async fn all<T>(
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // A runtime must not be dropped where blocking is not allowed.
+        // Dropping a runtime blocks, which panics in an async context.
         if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
             runtime.shutdown_background();
         }

@@ -57,7 +57,7 @@ impl Database {
                     discovery.skipped.push(Skipped { label: label.clone(), reason });
                 };
                 if !may_read {
-                    skip("we may not read it; its owner lets us with GRANT SELECT".into());
+                    skip("missing privilege; the owner of the table can grant it with GRANT SELECT".into());
                     continue;
                 }
                 let quoted = [&table.schema, &table.name].map(|name| super::quote::identifier(name)).join(".");
@@ -91,7 +91,7 @@ impl Database {
     pub fn relation(&self, label: &str, spec: &TableSpec) -> Result<Relation> {
         let (label, spec) = (label.to_owned(), spec.clone());
         self.run(None, move |mut connection| async move {
-            resolve(&mut connection, &label, &spec).await?.map_err(|unfit| Error::input(&label, unfit))
+            resolve(&mut connection, &label, &spec).await?.map_err(|reason| Error::input(&label, reason))
         })
     }
 }

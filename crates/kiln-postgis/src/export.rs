@@ -15,7 +15,7 @@ use kiln_core::message;
 use kiln_core::parameter::Parameter;
 use kiln_core::source::{Query, Rejection, ScanReport, Sink, Source};
 
-/// The rows of a table as a source, each once and in the order of the table.
+/// The rows of a table as a source, each read once, in the order of the table.
 #[derive(Debug)]
 pub struct Export {
     database: Arc<Database>,
@@ -53,8 +53,8 @@ impl Export {
         self.relation.weight()
     }
 
-    /// Adds the counts and the rejected rows of a batch to the report. Batches may come in any order: the report keeps the
-    /// first rejected rows of all.
+    /// Adds the counts and the rejected rows of a batch to the report, which keeps the first rejected rows by number.
+    /// Batches may be added in any order.
     fn add_to(&self, report: &mut ScanReport, first_row: u64, batch: &Batch, query: &Query<'_>) {
         let input = || self.relation.label.clone();
         report.rejections.extend(batch.reasons.iter().map(|(row, reason)| Rejection {
@@ -91,13 +91,13 @@ impl Source for Export {
         if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
             return Err(Error::input(
                 &self.relation.label,
-                message!("there is no column of times to filter by; name it with ", Parameter::TIME),
+                message!("there is no time column to filter by; name it with ", Parameter::TIME),
             ));
         }
         if self.relation.category.is_none() && !query.filter.categories.is_empty() {
             let column = Parameter::CATEGORY_COLUMN;
-            let why = message!("there is no column of categories to filter by; name it with ", column);
-            return Err(Error::input(&self.relation.label, why));
+            let reason = message!("there is no category column to filter by; name it with ", column);
+            return Err(Error::input(&self.relation.label, reason));
         }
         let selected = ColumnSelection::of(&self.relation, query);
         let columns = ColumnSelection { weight: query.columns.weights && selected.weight, ..selected };
@@ -126,7 +126,7 @@ impl Export {
         columns: ColumnSelection,
         sinks: &mut [&mut Sink<'_>],
     ) -> Result<ScanReport> {
-        /// Chunks that wait for a worker.
+        /// Chunks in the queue to the workers.
         const QUEUED: usize = 8;
         let (send, receive) = mpsc::sync_channel::<(u64, Vec<Bytes>)>(QUEUED);
         let receive = Mutex::new(receive);
@@ -136,7 +136,7 @@ impl Export {
             while let Some((first_row, chunk)) = next() {
                 let bytes: usize = chunk.iter().map(Bytes::len).sum();
                 let decoded = decode(&chunk, columns).ok_or_else(|| {
-                    Error::database(self.database.name(), DatabaseErrorKind::Other, "the data of COPY is malformed")
+                    Error::database(self.database.name(), DatabaseErrorKind::Other, "the COPY data is malformed")
                 });
                 let pushed = decoded.and_then(|batch| {
                     if let Some(progress) = query.scan.progress {
@@ -182,7 +182,7 @@ impl Export {
                             }
                         }
                     }
-                    // The task ends here, received or not.
+                    // The task ends here, whether or not the chunk is received.
                     let _ = out.send(chunk).await;
                     Ok(())
                 },

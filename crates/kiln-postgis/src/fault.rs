@@ -11,7 +11,7 @@ pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
         if let Some(source) = std::error::Error::source(error) {
             message = format!("{message}: {source}");
         }
-        // A value that cannot be decoded is no fault of the connection.
+        // A decoding error does not mean that the connection is broken.
         let is_decoding = message.contains("deserializing") || message.contains("serializing parameter");
         let fault = if is_decoding { DatabaseErrorKind::Other } else { DatabaseErrorKind::Unreachable };
         return Error::database(name, fault, message);

@@ -6,10 +6,10 @@
 //! Cells, locations, points  <── push-down, sample, scan ───────────── LiveSnapshot
 //! ```
 //!
-//! The database aggregates the points of a picture: one `GROUP BY` over the columns and rows of pixels, whose edges are passed
-//! as arrays of degrees. Each edge is the first number that lies in its pixel by the arithmetic of the embedded store
-//! ([`fixed`](kiln_core::geo::fixed)), so both return the same bytes for the same points. A window with fewer points than pixels
-//! fetches the points instead.
+//! The database aggregates the points of a picture: one `GROUP BY` over the columns and rows of pixels, whose edges are
+//! passed as arrays of degrees. Each edge is the lowest number that the fixed-point arithmetic of the embedded store
+//! ([`fixed`](kiln_core::geo::fixed)) assigns to the pixel, so both return the same bytes for the same points. If a
+//! window has fewer points than pixels, the points are fetched instead.
 //!
 //! Text from a request never becomes SQL: identifiers come from the database's catalog, values are parameters.
 //!

@@ -20,19 +20,23 @@ const CHANNEL: &str = "kiln";
 /// The SQL of a trigger that sends a notification for each statement that changes a table.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the name is none: `table` or `schema.table`, in quotes where it is not in lower case.
+/// [`Error::Invalid`] unless the name has the form `table` or `schema.table`, with quotes around names that are not
+/// lower case.
 pub fn trigger(table: &str) -> Result<String> {
-    let refused = || {
-        Error::invalid(Parameter::TABLE, "give a table, or schema.table, with quotes around what is not in lower case")
+    let invalid = || {
+        Error::invalid(
+            Parameter::TABLE,
+            "expected table or schema.table, with quotes around names that are not lower case",
+        )
     };
-    let (first, rest) = name(table).ok_or_else(refused)?;
+    let (first, rest) = name(table).ok_or_else(invalid)?;
     let TableName { schema, name } = match rest.strip_prefix('.') {
         Some(rest) => match name(rest) {
             Some((second, "")) => TableName { schema: first, name: second },
-            _ => return Err(refused()),
+            _ => return Err(invalid()),
         },
         None if rest.is_empty() => TableName { schema: "public".into(), name: first },
-        None => return Err(refused()),
+        None => return Err(invalid()),
     };
     let table = format!("{}.{}", identifier(&schema), identifier(&name));
     let function = format!("{}.kiln_notify", identifier(&schema));
@@ -46,32 +50,32 @@ pub fn trigger(table: &str) -> Result<String> {
     ))
 }
 
-/// A name as SQL reads it, and what follows it.
+/// Splits off a leading SQL identifier, folded to lower case unless it is quoted.
 fn name(text: &str) -> Option<(String, &str)> {
     if let Some(quoted) = text.strip_prefix('"') {
         let mut name = String::new();
         let mut rest = quoted;
         loop {
-            let (part, behind) = rest.split_once('"')?;
+            let (part, remainder) = rest.split_once('"')?;
             name.push_str(part);
-            match behind.strip_prefix('"') {
+            match remainder.strip_prefix('"') {
                 Some(more) => {
                     name.push('"');
                     rest = more;
                 }
-                None => return (!name.is_empty()).then_some((name, behind)),
+                None => return (!name.is_empty()).then_some((name, remainder)),
             }
         }
     }
     let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$'))).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    let begins_well = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    begins_well.then(|| (name.to_lowercase(), rest))
+    let has_valid_start = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    has_valid_start.then(|| (name.to_lowercase(), rest))
 }
 
 impl Database {
-    /// Listens while any of the tables exists, and refreshes each that has changed. Reconnects after a lost connection, and
-    /// then refreshes all tables.
+    /// Listens while any of `tables` is in use, and refreshes each one that has changed. Reconnects after a lost
+    /// connection, and then refreshes all tables.
     pub fn watch(self: &Arc<Self>, tables: &[Arc<LiveTable>]) {
         let tables: Vec<Weak<LiveTable>> = tables.iter().map(Arc::downgrade).collect();
         let database = Arc::downgrade(self);
@@ -143,7 +147,7 @@ async fn listen(
 
 async fn refresh(tables: &[Weak<LiveTable>], is_changed: impl Fn(&LiveTable) -> bool) {
     for table in tables.iter().filter_map(Weak::upgrade).filter(|table| is_changed(table)) {
-        table.refresh().await;
+        table.refresh_async().await;
     }
 }
 
@@ -156,8 +160,8 @@ mod tests {
     fn a_trigger_names_its_table() {
         assert!(trigger("stops").unwrap().contains("ON \"public\".\"stops\";"));
         assert!(trigger("Maps.\"My \"\"Stops\"\"\"").unwrap().contains("ON \"maps\".\"My \"\"Stops\"\"\";"));
-        for bad in ["", "a.b.c", "a b", "a; drop table b", "\"a", "a.", ".a", "1a"] {
-            assert!(trigger(bad).is_err(), "{bad}");
+        for invalid in ["", "a.b.c", "a b", "a; drop table b", "\"a", "a.", ".a", "1a"] {
+            assert!(trigger(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The edges of a canvas's pixels, in cells.
+//! The edges of the pixels of a canvas, in cells.
 
 use std::ops::Range;
 
 use kiln_core::geo::Canvas;
 use kiln_core::raster::cell_grid::{CellToPixelMap, OUTSIDE};
 
-/// Edges of columns and rows of pixels, in cells of a level: each pixel reaches from one edge to the next.
+/// The edges of columns and rows of pixels, in cells of a level. Each pixel spans from one edge to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PixelEdges {
     pub(super) level: u32,
@@ -18,26 +18,27 @@ pub(super) struct PixelEdges {
 }
 
 impl PixelEdges {
-    /// The edges of a canvas's pixels, in all copies of the world. All cells between two edges belong to the same pixel.
+    /// The edges of the pixels of a canvas, in all copies of the world. All cells between two edges belong to the same
+    /// pixel.
     pub(super) fn of_canvas(canvas: &Canvas, pixel_map: &CellToPixelMap) -> Self {
         let all = 0..canvas.height();
         let rows = pixel_map.rows(all.clone());
-        let (mut columns, mut spans, mut down) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut columns, mut spans, mut row_edges) = (Vec::new(), Vec::new(), Vec::new());
         for &turn in &pixel_map.turns {
-            let [across, window] = pixel_map.cell_window(turn, all.clone());
-            let of_turn = pixel_map.columns(turn);
-            let found = changes(across, |cell| of_turn.at(cell));
+            let [column_range, row_range] = pixel_map.cell_window(turn, all.clone());
+            let turn_columns = pixel_map.columns(turn);
+            let found = changes(column_range, |cell| turn_columns.at(cell));
             if let (Some(&first), Some(&last)) = (found.first(), found.last()) {
                 spans.push(first..last);
             }
             columns.extend(found);
-            if down.is_empty() {
-                down = changes(window, |cell| rows.at(cell));
+            if row_edges.is_empty() {
+                row_edges = changes(row_range, |cell| rows.at(cell));
             }
         }
         columns.sort_unstable();
         columns.dedup();
-        Self { level: pixel_map.level, columns, spans: merged(spans), rows: down }
+        Self { level: pixel_map.level, columns, spans: merged(spans), rows: row_edges }
     }
 
     /// The edges of the cells at `level` within the quadtree node `x`, `y` at `depth`.
@@ -51,35 +52,35 @@ impl PixelEdges {
         Self { level, columns, spans, rows: cells(y) }
     }
 
-    /// The first fixed-point unit of a cell.
+    /// The lowest fixed-point coordinate of a cell.
     pub(super) fn unit(&self, cell: u64) -> u64 {
         cell << (32 - self.level)
     }
 
-    /// Whether there is no pixel.
+    /// Whether there are no pixels.
     pub(super) fn is_empty(&self) -> bool {
         self.columns.len() < 2 || self.rows.len() < 2
     }
 }
 
-/// The cells at which the value of `at` changes, where it is not [`OUTSIDE`], and the end of the last range.
+/// The cells at which the pixel of `at` changes, without those that are [`OUTSIDE`], and the end of each visible range.
 fn changes([first, end]: [u64; 2], at: impl Fn(u32) -> u32) -> Vec<u64> {
     let mut found = Vec::new();
     let mut cell = first;
     while cell < end {
-        let here = at(cell as u32);
-        // The first cell that differs lies between these two.
+        let pixel = at(cell as u32);
+        // The first cell of another pixel is between these two.
         let (mut same, mut step) = (cell, 1);
-        while same + step < end && at((same + step) as u32) == here {
+        while same + step < end && at((same + step) as u32) == pixel {
             same += step;
             step *= 2;
         }
         let mut other = (same + step).min(end);
         while same + 1 < other {
-            let middle = same + (other - same) / 2;
-            if at(middle as u32) == here { same = middle } else { other = middle }
+            let mid = same + (other - same) / 2;
+            if at(mid as u32) == pixel { same = mid } else { other = mid }
         }
-        if here < OUTSIDE {
+        if pixel < OUTSIDE {
             found.push(cell);
             if other == end || at(other as u32) >= OUTSIDE {
                 found.push(other);
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_of_other_pixels_are_where_the_next_pixel_begins() {
+    fn each_edge_of_an_unaligned_canvas_is_the_first_cell_of_a_pixel() {
         let bounds = Bounds::new(10.0, 50.0, 11.0, 51.0).unwrap();
         let canvas = Canvas::new(Projection::PlateCarree, bounds, 100, 90).unwrap();
         let pixel_map = CellToPixelMap::new(&canvas);

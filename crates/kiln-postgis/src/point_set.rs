@@ -1,4 +1,4 @@
-//! Live tables as point sets, and all of them as their provider.
+//! Live tables as point sets and as their provider.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl PointSet for LiveSnapshot {
     }
 }
 
-/// The tables of a database that are layers, by the layers' names.
+/// The live tables by the names of their layers.
 #[derive(Debug, Default)]
 pub struct LiveTables(pub BTreeMap<String, Arc<LiveTable>>);
 
@@ -97,6 +97,6 @@ impl Provider for LiveTables {
     }
 
     fn refresh(&self, name: &str, stop: &AtomicBool) -> Result<()> {
-        self.0.get(name).map_or(Ok(()), |table| table.renew(stop))
+        self.0.get(name).map_or(Ok(()), |table| table.refresh(stop))
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// `name` is the database in messages.
+    /// Creates a pool. `name` is the name of the database in messages.
     ///
     /// # Errors
     /// [`Error::Database`] if the pool cannot be built.
@@ -38,23 +38,23 @@ impl Pool {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
-        let refused = |error: managed::BuildError| Error::database(name, DatabaseErrorKind::Other, error.to_string());
+        let build_error = |error: managed::BuildError| Error::database(name, DatabaseErrorKind::Other, error.to_string());
         // The connection used last has the most recent statements prepared.
         let pool_config = PoolConfig { queue_mode: QueueMode::Lifo, ..PoolConfig::new(max_connections.max(1)) };
         let manager = Manager { name: name.to_owned(), config, tls, timeout, backoff: Mutex::default() };
-        let connections = managed::Pool::builder(manager).config(pool_config).build().map_err(refused)?;
+        let connections = managed::Pool::builder(manager).config(pool_config).build().map_err(build_error)?;
         Ok(Self { connections, timeout })
     }
 
-    /// The database in messages.
+    /// The name of the database in messages.
     pub(super) fn name(&self) -> &str {
         &self.connections.manager().name
     }
 
-    /// A connection, as soon as one is free.
+    /// Waits for a free connection.
     ///
     /// # Errors
-    /// [`Error::Database`] if the database is unreachable, or the last attempt to connect failed a moment ago.
+    /// [`Error::Database`] if the database is unreachable, or no new attempt to connect is due after a failed one.
     pub(super) async fn get(&self) -> Result<PooledConnection> {
         match self.connections.get().await {
             Ok(object) => Ok(PooledConnection {
@@ -69,7 +69,7 @@ impl Pool {
     }
 }
 
-/// Makes connections for the pool.
+/// Creates the connections of the pool.
 struct Manager {
     name: String,
     config: tokio_postgres::Config,
@@ -107,14 +107,15 @@ impl Manager {
 
     async fn connect(&self) -> Result<ClientWrapper, tokio_postgres::Error> {
         const WORK_MEM_MB: u32 = 64;
-        /// The planner's cost of a sum over some five million rows. Compiling an expression takes as long as several tiles.
+        /// The planner's cost of a sum over some five million rows. Compiling an expression takes as long as several
+        /// tiles.
         const JIT_COST: u32 = 400_000;
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        // Errors of the connection are reported by the statement that meets them.
+        // Connection errors are reported by the statement that is running.
         let client = ClientWrapper::new(client, tokio::spawn(async move { drop(connection.await) }));
         let timeout_ms = self.timeout.as_millis();
-        // The functions of PostGIS may be in a schema outside of the search path. With less memory than this, an index scan
-        // of many points keeps pages instead of rows, and checks all rows of those pages again.
+        // The functions of PostGIS may be in a schema outside of the search path. With less memory than this, a bitmap
+        // index scan of many points becomes lossy: it keeps pages instead of rows and rechecks all rows of those pages.
         let setup = format!(
             "SET default_transaction_read_only = on; SET statement_timeout = {timeout_ms}; SET jit_above_cost = {JIT_COST}; \
              SET plan_cache_mode = force_custom_plan; SET timezone = 'UTC'; \
@@ -128,7 +129,7 @@ impl Manager {
     }
 }
 
-/// Delays new attempts to connect after failed ones.
+/// Delays new attempts to connect after failures.
 #[derive(Default)]
 struct Backoff {
     failures: u32,
@@ -183,14 +184,14 @@ impl PooledConnection {
         self.in_flight = true;
         let values = values.iter().map(|value| &**value as &(dyn ToSql + Sync));
         let rows = self.client()?.query_raw(&statement, values).await;
-        rows.map(Box::pin).map_err(|error| self.failed(&error))
+        rows.map(Box::pin).map_err(|error| self.handle_error(&error))
     }
 
     /// Executes `COPY … TO STDOUT`. Its data is read by [`next`](Self::next).
     pub(super) async fn copy_out(&mut self, text: &str) -> Result<CopyOutStream> {
         self.in_flight = true;
         let stream = self.client()?.copy_out(text).await;
-        stream.map_err(|error| self.failed(&error))
+        stream.map_err(|error| self.handle_error(&error))
     }
 
     /// The next item of a response; `None` at its end.
@@ -198,18 +199,18 @@ impl PooledConnection {
     where
         S: Stream<Item = Result<T, tokio_postgres::Error>>,
     {
-        let item = response.try_next().await.map_err(|error| self.failed(&error))?;
+        let item = response.try_next().await.map_err(|error| self.handle_error(&error))?;
         self.in_flight = item.is_some();
         Ok(item)
     }
 
     /// The error of a statement. The connection stays usable if the server reported it.
-    fn failed(&mut self, error: &tokio_postgres::Error) -> Error {
+    fn handle_error(&mut self, error: &tokio_postgres::Error) -> Error {
         self.in_flight = error.as_db_error().is_none();
         fault::to_error(&self.name, error)
     }
 
-    /// The database in messages.
+    /// The name of the database in messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -12,15 +12,15 @@ use kiln_core::source::{Comparison, Description, Operand, Query, parse_time_us};
 pub struct TableSpec {
     /// The table or view, as `schema.table` or `table`.
     pub table: Option<String>,
-    /// Or a query of the administrator, whose rows are the points.
+    /// Alternatively, an SQL query of the administrator whose rows are the points.
     pub sql: Option<String>,
-    /// The geometry column; `None`: the only one.
+    /// The geometry column. Default: the only one.
     pub geometry: Option<String>,
-    /// The column of the weight; `None`: found by its usual names. For this and the next two, `none` stands for no column.
+    /// The weight column. Default: detected by its usual names. For this and the next two, `none` means no column.
     pub weight: Option<String>,
-    /// The column of the time; `None`: found by its usual names, or the only one of such a type.
+    /// The time column. Default: detected by its usual names, or the only one of a suitable type.
     pub time: Option<String>,
-    /// The column of the category; `None`: found by its usual names.
+    /// The category column. Default: detected by its usual names.
     pub category: Option<String>,
     /// A condition of the administrator, in SQL.
     pub filter: Option<String>,
@@ -54,9 +54,9 @@ pub(super) enum Kind {
     Single,
     /// Other numbers.
     Number,
-    /// Instants with a time zone.
+    /// Timestamps with a time zone.
     Zoned,
-    /// Instants or dates without one: UTC.
+    /// Timestamps or dates without a time zone, read as UTC.
     Unzoned,
     /// Text, or a type that casts to text.
     Text,
@@ -71,8 +71,8 @@ impl Kind {
         matches!(self, Self::Zoned | Self::Unzoned)
     }
 
-    /// The SQL type of an instant of this kind.
-    fn instant(self) -> &'static str {
+    /// The SQL timestamp type of this kind.
+    fn timestamp_type(self) -> &'static str {
         if self == Self::Zoned { "timestamptz" } else { "timestamp" }
     }
 }
@@ -102,10 +102,10 @@ pub(super) struct Geometry {
     pub(super) is_mixed: bool,
 }
 
-/// Degrees of longitude and latitude.
-pub(super) const DEGREES: i32 = 4326;
+/// The SRID of longitude and latitude in degrees.
+pub(super) const WGS84: i32 = 4326;
 
-/// Rows that are points: their FROM item, and the roles of their columns.
+/// A table, view or query of points: its FROM item and the roles of its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
     /// The name in messages.
@@ -113,18 +113,18 @@ pub struct Relation {
     /// The FROM item, with the alias `k`.
     pub(super) from: String,
     pub(super) table: Option<TableName>,
-    /// Whether its rows come from other tables.
+    /// Whether it is a view.
     pub(super) is_view: bool,
     pub(super) geometry: Geometry,
     pub(super) weight: Option<Column>,
     pub(super) time: Option<Column>,
     pub(super) category: Option<Column>,
-    /// All columns that may be compared.
+    /// All columns that comparisons may use.
     pub(super) columns: Vec<Column>,
     pub(super) filter: Option<String>,
     /// Whether there is a spatial index; `None` if unknown.
     pub(super) is_indexed: Option<bool>,
-    /// How a layer of the rows is named and drawn.
+    /// Title, attribution, weight, comparable columns and default style of the layer.
     pub(super) description: Description,
 }
 
@@ -146,19 +146,19 @@ impl Relation {
             }
         }
         if self.is_indexed == Some(false) {
-            text.push_str("; no index finds them by their place, so every picture reads all rows");
+            text.push_str("; there is no spatial index on the geometry, so each picture reads all rows");
         }
         text
     }
 
-    /// The relation with a description of its layer. Its weight is that of the relation; the columns of weight, time and
-    /// category can always be compared.
+    /// Sets the description of the layer. Its weight is ignored in favor of that of the relation; the weight, time and
+    /// category columns are always comparable.
     #[must_use]
     pub fn with_description(self, description: Description) -> Self {
         Self { description, ..self }
     }
 
-    /// How a layer of the rows is named and drawn.
+    /// Title, attribution, weight, comparable columns and default style of the layer.
     pub fn description(&self) -> Description {
         let mut description = self.description.clone();
         description.weight = self.weight().map(str::to_owned);
@@ -166,7 +166,7 @@ impl Relation {
         description
     }
 
-    /// The names of the columns of weight, time and category.
+    /// The names of the weight, time and category columns.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         [&self.weight, &self.time, &self.category].into_iter().flatten().map(|column| column.name.as_str())
     }
@@ -186,18 +186,18 @@ impl Relation {
         self.table.as_ref().map(|table| format!("{}.{}", part(&table.schema), part(&table.name)))
     }
 
-    /// The table and the geometry column; `None` for a query.
+    /// A key of the table and the geometry column; `None` for a query.
     pub fn source_key(&self) -> Option<String> {
         self.table.as_ref().map(|table| format!("{table}.{}", self.geometry.name))
     }
 
-    /// The name of the weight's column.
+    /// The name of the weight column.
     pub fn weight(&self) -> Option<&str> {
         self.weight.as_ref().map(|column| column.name.as_str())
     }
 
     fn transforms(&self) -> bool {
-        self.geometry.srid != DEGREES
+        self.geometry.srid != WGS84
     }
 
     /// The FROM items.
@@ -212,8 +212,7 @@ impl Relation {
         }
         if self.transforms() {
             let point = if stored_srid == srid { point } else { format!("ST_SetSRID({point}, {srid})") };
-            let transformed =
-                format!(" CROSS JOIN LATERAL (SELECT ST_Transform({point}, {DEGREES}) AS p OFFSET 0) AS q");
+            let transformed = format!(" CROSS JOIN LATERAL (SELECT ST_Transform({point}, {WGS84}) AS p OFFSET 0) AS q");
             items.push_str(&transformed);
         }
         items
@@ -260,17 +259,17 @@ impl Relation {
     /// The condition that the weight is valid.
     pub(super) fn has_weight(&self) -> Option<String> {
         let column = self.weight.as_ref()?;
-        let most = f64::from(Points::MAX_WEIGHT);
+        let max = f64::from(Points::MAX_WEIGHT);
         Some(match column.kind {
             Kind::Small => format!("{} IS NOT NULL", column.sql()),
             // The planner underestimates the rows that match BETWEEN.
-            _ => format!("abs({}::float8) <= {most}", column.sql()),
+            _ => format!("abs({}::float8) <= {max}", column.sql()),
         })
     }
 
     /// The time, as a timestamp.
     pub(super) fn time_sql(&self) -> Option<String> {
-        self.time.as_ref().map(|column| format!("{}::{}", column.sql(), column.kind.instant()))
+        self.time.as_ref().map(|column| format!("{}::{}", column.sql(), column.kind.timestamp_type()))
     }
 
     pub(super) fn category_sql(&self) -> Option<String> {
@@ -279,10 +278,10 @@ impl Relation {
 
     /// Appends the WHERE clause of a query, without its polygon.
     pub(super) fn push_conditions(&self, sql: &mut Sql, query: &Query<'_>, boxes: Option<&[Box4]>) {
-        let mut word = " WHERE ";
+        let mut keyword = " WHERE ";
         let mut next = |sql: &mut Sql| {
-            sql.push(word);
-            word = " AND ";
+            sql.push(keyword);
+            keyword = " AND ";
         };
         if let Some(filter) = &self.filter {
             next(sql);
@@ -294,7 +293,7 @@ impl Relation {
             sql.push(&format!("ST_Dimension({}) = 0", self.geometry_sql()));
         }
         if let Some(time) = &self.time {
-            let kind = time.kind.instant();
+            let kind = time.kind.timestamp_type();
             for (sign, bound) in [(">=", query.filter.start_us), ("<", query.filter.end_us)] {
                 if let Some(bound) = bound {
                     next(sql);
@@ -319,8 +318,8 @@ impl Relation {
         if let Some(boxes) = boxes.filter(|boxes| self.supports(boxes)) {
             next(sql);
             sql.push("(");
-            for (place, bounds) in boxes.iter().enumerate() {
-                sql.push(if place > 0 { " OR " } else { "" });
+            for (index, bounds) in boxes.iter().enumerate() {
+                sql.push(if index > 0 { " OR " } else { "" });
                 self.push_box(sql, *bounds);
             }
             sql.push(")");
@@ -330,25 +329,29 @@ impl Relation {
     /// Checks the column and the operand of a comparison.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `where` if the column is unknown, or has another type.
+    /// [`Error::Invalid`] for `where` if the column is unknown or the operand does not match its type.
     pub fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
         let Comparison { column: name, operand, .. } = comparison;
-        let refused = |why: String| Err(Error::invalid(Parameter::WHERE, why));
+        let invalid = |reason: String| Err(Error::invalid(Parameter::WHERE, reason));
         let Some(column) = self.columns.iter().find(|column| column.name == *name) else {
-            return refused(format!("the layer's table has no column `{name}` that can be compared"));
+            return invalid(format!("there is no column `{name}` of a comparable type"));
         };
         match operand {
             Operand::Number(_) if column.kind.is_number() => Ok(()),
             Operand::Text(text) if column.kind.is_time() => match parse_time_us(text) {
                 Some(_) => Ok(()),
-                None => refused(format!("the column `{name}` holds times, and `{text}` is none")),
+                None => invalid(format!("column `{name}` has times, but `{text}` is not a valid time")),
             },
             Operand::Text(text) if column.kind == Kind::Text => {
                 // Texts of PostgreSQL contain no NUL.
-                if text.contains('\0') { refused(format!("the column `{name}` holds no such text")) } else { Ok(()) }
+                if text.contains('\0') {
+                    invalid(format!("column `{name}` cannot contain a text with a NUL character"))
+                } else {
+                    Ok(())
+                }
             }
-            Operand::Number(_) => refused(format!("the column `{name}` holds no numbers: give a text")),
-            Operand::Text(_) => refused(format!("the column `{name}` holds numbers: give one")),
+            Operand::Number(_) => invalid(format!("column `{name}` is not numeric; give a text")),
+            Operand::Text(_) => invalid(format!("column `{name}` is numeric; give a number")),
         }
     }
 
@@ -364,35 +367,36 @@ impl Relation {
                 sql.push(&format!("{}::float8 {operator} ", found.sql())).value(*number, "float8");
             }
             (Some(found), Operand::Text(text)) if found.kind.is_time() => {
-                let kind = found.kind.instant();
+                let kind = found.kind.timestamp_type();
                 let instant = Instant(parse_time_us(text).unwrap_or(Points::NO_TIME));
                 sql.push(&format!("{}::{kind} {operator} ", found.sql())).value(instant, kind);
             }
             (Some(found), Operand::Text(text)) if found.kind == Kind::Text => {
                 sql.push(&format!("{}::text {operator} ", found.sql())).value(text.clone(), "text");
             }
-            // The comparison was checked when the query was made.
+            // Unreachable: `check_comparison` has rejected other comparisons.
             _ => {
                 sql.push("false");
             }
         }
     }
 
-    /// Whether the boxes can be a condition.
+    /// Whether the boxes can be used as a condition.
     fn supports(&self, boxes: &[Box4]) -> bool {
-        /// The edges of wider boxes bend too much on the sphere.
+        /// On the sphere, the edges of wider boxes deviate too much from parallels.
         const MAX_WIDTH_DEG: f64 = 60.0;
         !self.geometry.is_geography || boxes.iter().all(|[west, _, east, _]| east - west <= MAX_WIDTH_DEG)
     }
 
-    /// Appends the condition that a geometry's box overlaps a box in the coordinate system of the table, as its index needs it.
+    /// Appends the condition that the bounding box of a geometry overlaps a box, in the reference system of the table
+    /// so that the spatial index applies.
     fn push_box(&self, sql: &mut Sql, [west, south, east, north]: Box4) {
         /// Transformed edges are curves: each is divided into segments, and the box is enlarged by a margin.
         const SEGMENTS: f64 = 16.0;
         const MARGIN: f64 = 1.0 / 64.0;
         const MIN_MARGIN_DEG: f64 = 1e-7;
         let Geometry { name, is_geography, stored_srid, srid, .. } = &self.geometry;
-        let is_plain = *srid == DEGREES && !is_geography;
+        let is_plain = *srid == WGS84 && !is_geography;
         let size = (east - west).max(north - south);
         let margin = if is_plain { MIN_MARGIN_DEG } else { (size * MARGIN).max(MIN_MARGIN_DEG) };
         let south = (south - margin).max(-90.0);
@@ -410,7 +414,7 @@ impl Relation {
             return;
         }
         sql.push(if *is_geography { "ST_Segmentize(" } else { "ST_SetSRID(ST_Transform(ST_Segmentize(" });
-        envelope(sql, DEGREES);
+        envelope(sql, WGS84);
         sql.push(", ").value((size + 2.0 * margin) / SEGMENTS, "float8");
         if *is_geography {
             sql.push(")::geography");

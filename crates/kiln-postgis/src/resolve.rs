@@ -6,16 +6,16 @@ use super::columns::{CatalogColumn, column_for};
 use super::database::all;
 use super::pool::PooledConnection;
 use super::quote::identifier;
-use super::relation::{Column, DEGREES, Geometry, Relation, TableName, TableSpec};
+use super::relation::{Column, Geometry, Relation, TableName, TableSpec, WGS84};
 use kiln_core::error::Result;
 use kiln_core::source::{Description, Role};
 
 /// The reason why a relation cannot be a layer.
-pub(super) type Unfit = String;
+pub(super) type UnsuitableReason = String;
 
 /// The declaration of a geometry column: its type, such as `Point`, and its SRID, 0 if it has none.
 #[derive(Clone, Debug)]
-pub(super) struct Declared {
+pub(super) struct GeometryDeclaration {
     pub(super) shape: String,
     pub(super) srid: i32,
     pub(super) is_indexed: bool,
@@ -30,7 +30,7 @@ pub(super) async fn resolve(
     connection: &mut PooledConnection,
     label: &str,
     spec: &TableSpec,
-) -> Result<Result<Relation, Unfit>> {
+) -> Result<Result<Relation, UnsuitableReason>> {
     let (from, table) = match (&spec.table, &spec.sql) {
         (Some(table), None) => match find(connection, table).await? {
             Some(table) => (format!("{}.{} AS k", identifier(&table.schema), identifier(&table.name)), Some(table)),
@@ -40,7 +40,7 @@ pub(super) async fn resolve(
             let query = query.trim().trim_end_matches(';');
             (format!("({query}\n) AS k"), None)
         }
-        _ => return Ok(Err("it needs a table, or sql, but not both".into())),
+        _ => return Ok(Err("either table or sql is required, but not both".into())),
     };
     let statement = connection.statement(&format!("SELECT k.* FROM {from} LIMIT 0")).await?;
     let columns: Vec<CatalogColumn> = statement
@@ -54,7 +54,7 @@ pub(super) async fn resolve(
         .collect();
     let geometry = match geometry_column(spec, &columns) {
         Ok(found) => found,
-        Err(unfit) => return Ok(Err(unfit)),
+        Err(reason) => return Ok(Err(reason)),
     };
     let declared = match &table {
         Some(table) => declared(connection, table, &geometry.name).await?,
@@ -64,10 +64,10 @@ pub(super) async fn resolve(
     let is_view = declared.as_ref().is_some_and(|declared| declared.is_view);
     let shape = match shape(connection, &from, spec, geometry, declared).await? {
         Ok(shape) => shape,
-        Err(unfit) => return Ok(Err(unfit)),
+        Err(reason) => return Ok(Err(reason)),
     };
     let column = |role: Role, named: &Option<String>| column_for(role, named.as_deref(), &columns);
-    let read = || -> Result<_, Unfit> {
+    let read = || -> Result<_, UnsuitableReason> {
         Ok((
             column(Role::Weight, &spec.weight)?,
             column(Role::Time, &spec.time)?,
@@ -93,7 +93,7 @@ pub(super) async fn resolve(
     }))
 }
 
-/// The table of a name that is quoted as in SQL.
+/// Finds the table of a name that is quoted as in SQL.
 pub(super) async fn find(connection: &mut PooledConnection, text: &str) -> Result<Option<TableName>> {
     let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                WHERE c.oid = to_regclass($1::text) AND c.relkind IN ('r', 'v', 'm', 'f', 'p')";
@@ -102,21 +102,25 @@ pub(super) async fn find(connection: &mut PooledConnection, text: &str) -> Resul
     Ok(found.await?.into_iter().next())
 }
 
-fn geometry_column<'c>(spec: &TableSpec, columns: &'c [CatalogColumn]) -> Result<&'c CatalogColumn, Unfit> {
-    let of_points: Vec<&CatalogColumn> = columns.iter().filter(|column| column.is_geometry()).collect();
-    let names = || of_points.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-    match (&spec.geometry, &of_points[..]) {
+fn geometry_column<'c>(spec: &TableSpec, columns: &'c [CatalogColumn]) -> Result<&'c CatalogColumn, UnsuitableReason> {
+    let geometries: Vec<&CatalogColumn> = columns.iter().filter(|column| column.is_geometry()).collect();
+    let names = || geometries.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (&spec.geometry, &geometries[..]) {
         (_, []) => Err("no column is of the type geometry or geography".into()),
         (None, [only]) => Ok(only),
-        (None, _) => Err(format!("there are several columns of places; name one as its geometry: {}", names())),
+        (None, _) => Err(format!("there are several geometry columns; select one with geometry: {}", names())),
         (Some(name), _) => {
-            let found = of_points.iter().find(|column| column.name == *name);
-            found.copied().ok_or_else(|| format!("no column `{name}` holds places; there are {}", names()))
+            let found = geometries.iter().find(|column| column.name == *name);
+            found.copied().ok_or_else(|| format!("there is no geometry column `{name}`; expected {}", names()))
         }
     }
 }
 
-async fn declared(connection: &mut PooledConnection, table: &TableName, column: &str) -> Result<Option<Declared>> {
+async fn declared(
+    connection: &mut PooledConnection,
+    table: &TableName,
+    column: &str,
+) -> Result<Option<GeometryDeclaration>> {
     let sql = "SELECT postgis_typmod_type(a.atttypmod)::text, postgis_typmod_srid(a.atttypmod), \
                c.relkind IN ('v', 'f') OR EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid \
                JOIN pg_am m ON m.oid = x.relam WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum \
@@ -125,7 +129,7 @@ async fn declared(connection: &mut PooledConnection, table: &TableName, column: 
                WHERE n.nspname = $1::text AND c.relname = $2::text AND a.attname = $3::text";
     let values = [table.schema.clone(), table.name.clone(), column.to_owned()].map(|value| Box::new(value) as _);
     let found = all(connection, sql, &values, |row| {
-        Ok(Declared {
+        Ok(GeometryDeclaration {
             shape: row.try_get(0)?,
             srid: row.try_get(1)?,
             is_indexed: row.try_get(2)?,
@@ -135,14 +139,14 @@ async fn declared(connection: &mut PooledConnection, table: &TableName, column: 
     Ok(found.await?.into_iter().next())
 }
 
-/// The type and the coordinate system of the values.
+/// The type and the reference system of the geometries.
 async fn shape(
     connection: &mut PooledConnection,
     from: &str,
     spec: &TableSpec,
     column: &CatalogColumn,
-    declared: Option<Declared>,
-) -> Result<Result<Geometry, Unfit>> {
+    declared: Option<GeometryDeclaration>,
+) -> Result<Result<Geometry, UnsuitableReason>> {
     let is_geography = column.type_name == "geography";
     let mut geometry = Geometry { name: column.name.clone(), is_geography, stored_srid: 0, srid: 0, is_mixed: false };
     let (shape, declared_srid) = declared.map_or((String::new(), 0), |declared| (declared.shape, declared.srid));
@@ -151,52 +155,54 @@ async fn shape(
     match shape {
         "point" => {}
         "multipoint" | "geometry" | "" => geometry.is_mixed = true,
-        other => return Ok(Err(format!("its places are of the type {other}, not points"))),
+        other => return Ok(Err(format!("its geometries are of the type {other}; expected points"))),
     }
-    geometry.stored_srid = if is_geography && declared_srid <= 0 { DEGREES } else { declared_srid.max(0) };
+    geometry.stored_srid = if is_geography && declared_srid <= 0 { WGS84 } else { declared_srid.max(0) };
     if shape.is_empty() || shape == "geometry" || geometry.stored_srid == 0 {
         match probe(connection, from, spec, column).await? {
             Ok(Some((srid, is_mixed))) => (geometry.stored_srid, geometry.is_mixed) = (srid, is_mixed),
             Ok(None) => {}
-            Err(unfit) => return Ok(Err(unfit)),
+            Err(reason) => return Ok(Err(reason)),
         }
     }
     geometry.srid = match (geometry.stored_srid, spec.srid) {
         (0, Some(srid)) => srid,
         (0, None) => {
-            let why = "its coordinate system is not known (SRID 0); name it by srid = … under [layers.NAME]";
-            return Ok(Err(why.into()));
+            let reason = "unknown coordinate reference system (SRID 0); set it with srid = … under [layers.NAME]";
+            return Ok(Err(reason.into()));
         }
         (stored, Some(srid)) if stored != srid => {
-            return Ok(Err(format!("its places say themselves that their SRID is {stored}, not {srid}")));
+            return Ok(Err(format!("the SRID of its geometries is {stored}, not {srid}")));
         }
         (stored, _) => stored,
     };
     Ok(Ok(geometry))
 }
 
-/// Samples some values for their coordinate system, and for others than single points.
+/// Samples some geometries for their reference system, and whether there may be others than single points.
 async fn probe(
     connection: &mut PooledConnection,
     from: &str,
     spec: &TableSpec,
     column: &CatalogColumn,
-) -> Result<Result<Option<(i32, bool)>, Unfit>> {
-    let place = format!("k.{}", identifier(&column.name));
+) -> Result<Result<Option<(i32, bool)>, UnsuitableReason>> {
+    let geometry = format!("k.{}", identifier(&column.name));
     let filter = spec.filter.as_ref().map(|filter| format!(" AND ({filter}\n)")).unwrap_or_default();
     let sql = format!(
-        "SELECT ST_SRID(g), GeometryType(g), count(*) FROM (SELECT {place}::geometry AS g FROM {from} \
-         WHERE {place} IS NOT NULL{filter} LIMIT 1000) AS s GROUP BY 1, 2 ORDER BY 3 DESC"
+        "SELECT ST_SRID(g), GeometryType(g), count(*) FROM (SELECT {geometry}::geometry AS g FROM {from} \
+         WHERE {geometry} IS NOT NULL{filter} LIMIT 1000) AS s GROUP BY 1, 2 ORDER BY 3 DESC"
     );
     let found: Vec<(i32, String)> = all(connection, &sql, &[], |row| Ok((row.try_get(0)?, row.try_get(1)?))).await?;
     let Some((srid, _)) = found.first() else { return Ok(Ok(None)) };
     if let Some((other, _)) = found.iter().find(|(other, _)| other != srid) {
-        return Ok(Err(format!("its places are in several coordinate systems, SRID {srid} and {other} among them")));
+        return Ok(Err(format!(
+            "its geometries have several coordinate reference systems, among them SRID {srid} and {other}"
+        )));
     }
     let is_points = |kind: &str| kind.trim_end_matches(['Z', 'M']) == "POINT";
-    let of_points = found.iter().filter(|(_, kind)| is_points(kind) || kind.starts_with("MULTIPOINT")).count();
-    if of_points == 0 {
-        return Ok(Err(format!("its places are of the type {}, not points", found[0].1.to_lowercase())));
+    let point_kinds = found.iter().filter(|(_, kind)| is_points(kind) || kind.starts_with("MULTIPOINT")).count();
+    if point_kinds == 0 {
+        return Ok(Err(format!("its geometries are of the type {}; expected points", found[0].1.to_lowercase())));
     }
     // Rows outside of the sample may have any type.
     Ok(Ok(Some((*srid, true))))

@@ -26,8 +26,8 @@ pub(super) struct Batch {
     pub(super) time_us: Option<Vec<i64>>,
     pub(super) codes: Option<Vec<u32>>,
     pub(super) names: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
-    /// Rows read, rejected ones among them.
+    code_by_name: HashMap<Box<str>, u32>,
+    /// Rows read, including rejected ones.
     pub(super) read: u64,
     /// Rows rejected.
     pub(super) rejected: u64,
@@ -73,7 +73,7 @@ impl ColumnSelection {
 /// The values of a row.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fields<'r> {
-    pub(super) place: Option<(f64, f64)>,
+    pub(super) location: Option<(f64, f64)>,
     pub(super) weight: Option<f64>,
     pub(super) time_us: Option<i64>,
     pub(super) category: Option<&'r str>,
@@ -82,7 +82,7 @@ pub(super) struct Fields<'r> {
 impl Batch {
     /// Rows per batch.
     pub(super) const ROWS: usize = 8192;
-    /// Rejected rows of a batch whose reasons are kept.
+    /// The maximum number of rejected rows of a batch whose reasons are kept.
     const MAX_REASONS: usize = 5;
 
     pub(super) fn new(columns: ColumnSelection) -> Self {
@@ -108,25 +108,25 @@ impl Batch {
     /// Adds a row, or rejects it.
     pub(super) fn add(&mut self, row: Fields<'_>) {
         self.read += 1;
-        let is_place = |(lon, lat): (f64, f64)| lon.abs() <= 360.0 && lat.abs() <= 90.0;
-        let most = f64::from(Points::MAX_WEIGHT);
-        let why = match (row.place, row.weight) {
+        let is_valid = |(lon, lat): (f64, f64)| lon.abs() <= 360.0 && lat.abs() <= 90.0;
+        let max = f64::from(Points::MAX_WEIGHT);
+        let reason = match (row.location, row.weight) {
             (None, _) => Some("the geometry is null or empty"),
-            (Some(place), _) if !is_place(place) => Some("the place is not on the globe"),
+            (Some(location), _) if !is_valid(location) => Some("the longitude or latitude is out of range"),
             (_, None) if self.weight.is_some() => Some("the weight is null"),
-            (_, Some(weight)) if self.weight.is_some() && (weight.is_nan() || weight.abs() > most) => {
-                Some("the weight is not a number that weights may have")
+            (_, Some(weight)) if self.weight.is_some() && (weight.is_nan() || weight.abs() > max) => {
+                Some("the weight is not finite or is out of range")
             }
             _ => None,
         };
-        if let Some(why) = why {
+        if let Some(reason) = reason {
             self.rejected += 1;
             if self.reasons.len() < Self::MAX_REASONS {
-                self.reasons.push((self.read, why));
+                self.reasons.push((self.read, reason));
             }
             return;
         }
-        let (lon, lat) = row.place.unwrap_or_default();
+        let (lon, lat) = row.location.unwrap_or_default();
         self.lon.push(lon);
         self.lat.push(lat);
         if let Some(weights) = &mut self.weight {
@@ -136,21 +136,21 @@ impl Batch {
             times.push(row.time_us.unwrap_or(Points::NO_TIME));
         }
         if self.codes.is_some() {
-            let code = row.category.map_or(Categories::NONE, |name| self.number(name));
+            let code = row.category.map_or(Categories::NONE, |name| self.code(name));
             if let Some(codes) = &mut self.codes {
                 codes.push(code);
             }
         }
     }
 
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
+    fn code(&mut self, name: &str) -> u32 {
+        if let Some(code) = self.code_by_name.get(name) {
+            return *code;
         }
-        let number = self.names.len() as u32;
+        let code = self.names.len() as u32;
         self.names.push(name.into());
-        self.numbers.insert(name.into(), number);
-        number
+        self.code_by_name.insert(name.into(), code);
+        code
     }
 
     /// The points.
@@ -171,7 +171,7 @@ impl Batch {
 
     fn add_row(&mut self, row: &Row, columns: ColumnSelection) -> Result<(), tokio_postgres::Error> {
         let (lon, lat): (Option<f64>, Option<f64>) = (row.try_get(0)?, row.try_get(1)?);
-        let mut fields = Fields { place: lon.zip(lat), ..Fields::default() };
+        let mut fields = Fields { location: lon.zip(lat), ..Fields::default() };
         let mut column = 1;
         if columns.weight {
             column += 1;
@@ -219,7 +219,7 @@ pub(super) fn fetch(
                     }
                 }
             }
-            // The task ends here, received or not.
+            // The task ends here, whether or not the batch is received.
             let _ = send.send(batch).await;
             Ok(())
         },
@@ -231,7 +231,7 @@ pub(super) fn fetch(
 pub(super) struct Sender<T>(std::sync::mpsc::SyncSender<T>);
 
 impl<T> Sender<T> {
-    /// Waits while the channel is full; breaks once the receiver is gone.
+    /// Waits while the channel is full; breaks once the receiver is dropped.
     pub(super) async fn send(&self, item: T) -> ControlFlow<()> {
         const PAUSE: Duration = Duration::from_micros(500);
         let mut item = item;
@@ -246,7 +246,8 @@ impl<T> Sender<T> {
     }
 }
 
-/// Spawns a task that reads with a connection of `pool`, and passes the items that it sends to `each` until that breaks.
+/// Spawns a task that reads with a connection of `pool`, and passes the items that it sends to `each` until that
+/// breaks.
 pub(super) fn stream<T, F>(
     database: &Database,
     pool: &Arc<Pool>,

@@ -27,7 +27,7 @@ impl LiveSnapshot {
     /// The number of points that match `query`.
     ///
     /// # Errors
-    /// As [`cells`](Self::cells).
+    /// As for [`cells`](Self::cells).
     pub fn count(&self, query: &Query<'_>) -> Result<u64> {
         self.check(query)?;
         if query.filter.polygon.is_none() {
@@ -38,12 +38,12 @@ impl LiveSnapshot {
         Ok(count)
     }
 
-    /// The locations, in degrees of longitude and latitude, of up to `count` of the points that match `query`, sampled evenly in
-    /// Z-order: the same sample that an embedded layer of the same points returns. Each location is anywhere in the quadtree
-    /// node at `level` (0 to 32) that contains its point; a higher level takes more statements.
+    /// The locations, in degrees of longitude and latitude, of up to `count` of the points that match `query`, sampled
+    /// evenly in Z-order: the same sample that an embedded layer of the same points returns. Each location is anywhere
+    /// in the quadtree node at `level` (0 to 32) that contains its point; a higher level takes more statements.
     ///
     /// # Errors
-    /// As [`cells`](Self::cells).
+    /// As for [`cells`](Self::cells).
     pub fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
         self.check(query)?;
         let keys = if query.filter.polygon.is_some() {
@@ -62,11 +62,11 @@ impl LiveSnapshot {
             let threads = (self.connections() / 2).max(1);
             try_map(&selected, threads, |(node, ranks)| self.pick(query, depth, level, *node, ranks))?.concat()
         };
-        let place = |key: u64| {
+        let location = |key: u64| {
             let (x, y) = morton::decode(key);
             fixed::from_fixed(x, y)
         };
-        Ok(keys.into_iter().map(place).collect())
+        Ok(keys.into_iter().map(location).collect())
     }
 
     /// The nodes with points, [`STEP`] levels below a node, in Z-order.
@@ -88,11 +88,11 @@ impl LiveSnapshot {
 
     /// The keys of the points with these ranks in a node at `depth`.
     fn pick(&self, query: &Query<'_>, depth: u32, level: u32, node: Node, ranks: &[u64]) -> Result<Vec<u64>> {
-        /// Up to this number, all points of a node are fetched.
+        /// The maximum number of points of a node that are fetched together.
         const MAX_FETCHED: u64 = 20_000;
         const MAX_DEPTH: u32 = 32 - STEP;
         if depth >= level {
-            return Ok(vec![middle(depth, node.key); ranks.len()]);
+            return Ok(vec![center(depth, node.key); ranks.len()]);
         }
         if node.n > MAX_FETCHED && depth <= MAX_DEPTH {
             let inner = select(&self.nodes(query, depth, node.key)?, ranks);
@@ -136,7 +136,7 @@ fn select(nodes: &[Node], ranks: &[u64]) -> Vec<(Node, Vec<u64>)> {
 }
 
 /// The key of the center of a node.
-fn middle(depth: u32, key: u64) -> u64 {
+fn center(depth: u32, key: u64) -> u64 {
     let below = 2 * (32 - depth);
     // A node of the last level is a single location.
     key.checked_shl(below).unwrap_or(0) | 3u64.checked_shl(below.wrapping_sub(2)).unwrap_or(0)
@@ -154,8 +154,8 @@ fn merged(nodes: impl IntoIterator<Item = Node>) -> Vec<Node> {
     all
 }
 
-/// The ranks of the points that the embedded store samples out of `total`. It halves filtered points until they fit into its
-/// buffer.
+/// The ranks of the points that the embedded store samples out of `total`. It keeps every 2nd, 4th, 8th, … filtered
+/// point so that they fit into its buffer.
 fn ranks(total: u64, count: usize, is_filtered: bool) -> Vec<u64> {
     const SPARE: u64 = 64;
     let count = count as u64;
@@ -174,29 +174,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_are_those_among_the_points_of_their_node() {
+    fn ranks_are_relative_to_the_points_of_their_node() {
         let nodes = [Node { key: 4, n: 3 }, Node { key: 5, n: 0 }, Node { key: 6, n: 2 }, Node { key: 9, n: 1 }];
         let found: Vec<_> = select(&nodes, &[0, 2, 5]).into_iter().map(|(node, ranks)| (node.key, ranks)).collect();
         assert_eq!(found, [(4, vec![0, 2]), (9, vec![0])]);
-        // Rows may have gone since the ranks were found.
+        // Rows may have been deleted since the ranks were computed.
         assert!(select(&nodes, &[6]).is_empty());
     }
 
     #[test]
-    fn the_middle_of_a_node_lies_in_it() {
-        assert_eq!(morton::decode(middle(0, 0)), (1 << 31, 1 << 31));
-        assert_eq!(morton::decode(middle(1, 1)), (3 << 30, 1 << 30));
-        assert_eq!(morton::decode(middle(31, 0)), (1, 1));
-        assert_eq!(middle(32, 77), 77);
+    fn the_center_of_a_node_is_in_it() {
+        assert_eq!(morton::decode(center(0, 0)), (1 << 31, 1 << 31));
+        assert_eq!(morton::decode(center(1, 1)), (3 << 30, 1 << 30));
+        assert_eq!(morton::decode(center(31, 0)), (1, 1));
+        assert_eq!(center(32, 77), 77);
     }
 
     #[test]
-    fn ranks_are_even() {
+    fn ranks_are_evenly_spaced() {
         assert_eq!(ranks(0, 32, false), Vec::<u64>::new());
         assert_eq!(ranks(3, 32, false), [0, 1, 2]);
         assert_eq!(ranks(100, 4, false), [12, 37, 62, 87]);
         assert_eq!(ranks(100, 4, true), [12, 37, 62, 87]);
-        // 1000 are more than 4 · 64, and 250 of them are kept.
+        // 1000 exceeds 4 · 64, so 250 are kept.
         assert_eq!(ranks(1000, 4, true), [31 * 4, 93 * 4, 156 * 4, 218 * 4]);
     }
 }

@@ -8,11 +8,12 @@ use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Points, fixed, morton};
 use kiln_core::source::{PointColumns, Query, ScanReport, Sink, Source};
 
-/// The maximum number of points that are sorted. More points come in the order of the table.
+/// The maximum number of points that are sorted. If there are more, they are in the order of the table.
 const MAX_SORTED: usize = 2_000_000;
 
 impl Source for LiveSnapshot {
-    /// Points come in Z-order, at the coordinates that an embedded layer stores, unless there are very many.
+    /// Points are in Z-order, at the coordinates that an embedded layer stores. If there are more than 2 million, they
+    /// are in the order of the table.
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         self.check(query)?;
         let Some(sink) = sinks.first_mut() else { return Ok(ScanReport::default()) };
@@ -26,7 +27,7 @@ impl Source for LiveSnapshot {
         if self.area.is_none() || boxes.as_ref().is_some_and(Vec::is_empty) {
             return Ok(report);
         }
-        let mut gathered = Some(PointColumns::default());
+        let mut unsorted = Some(PointColumns::default());
         let mut stopped = false;
         let mut kept = PointColumns::default();
         fetch(&self.database, &self.relation, query, columns, boxes.as_deref(), |batch| {
@@ -35,21 +36,21 @@ impl Source for LiveSnapshot {
             kept.clear();
             report.filtered += keep(&batch, query, &mut kept);
             let points = if query.columns.weights { kept.points() } else { kept.points().without_weight() };
-            if let Some(all) = &mut gathered {
+            if let Some(all) = &mut unsorted {
                 all.add(points);
                 if all.len() <= MAX_SORTED {
                     return ControlFlow::Continue(());
                 }
             }
-            let flow = match gathered.take() {
+            let flow = match unsorted.take() {
                 Some(all) => sink(all.points()),
                 None => sink(points),
             };
             stopped = flow.is_break();
             flow
         })?;
-        if let Some(all) = gathered {
-            stopped = sorted(&all, sink).is_break();
+        if let Some(all) = unsorted {
+            stopped = push_sorted(&all, sink).is_break();
         }
         if stopped {
             return Err(Error::Cancelled);
@@ -66,8 +67,8 @@ fn keep(batch: &Batch, query: &Query<'_>, kept: &mut PointColumns) -> u64 {
     let points = batch.points();
     let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
     fixed::to_fixed(points, &mut x, &mut y);
-    let places: Vec<(f64, f64)> = x.iter().zip(&y).map(|(&x, &y)| fixed::from_fixed(x, y)).collect();
-    let passes: Vec<bool> = places
+    let locations: Vec<(f64, f64)> = x.iter().zip(&y).map(|(&x, &y)| fixed::from_fixed(x, y)).collect();
+    let passes: Vec<bool> = locations
         .iter()
         .zip(points.lat())
         .map(|(&(lon, lat), stored)| {
@@ -76,7 +77,7 @@ fn keep(batch: &Batch, query: &Query<'_>, kept: &mut PointColumns) -> u64 {
         .collect();
     let mut own = Batch::like(&points);
     for i in (0..points.len()).filter(|i| passes[*i]) {
-        own.take(&points, i, places[i]);
+        own.take(&points, i, locations[i]);
     }
     kept.add(own.points());
     passes.iter().filter(|passes| !**passes).count() as u64
@@ -99,22 +100,20 @@ impl Batch {
     }
 }
 
-/// Passes points in Z-order to a sink.
-fn sorted(all: &PointColumns, sink: &mut Sink<'_>) -> ControlFlow<()> {
+/// Passes the points to a sink in Z-order.
+fn push_sorted(all: &PointColumns, sink: &mut Sink<'_>) -> ControlFlow<()> {
     let points = all.points();
     let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
     fixed::to_fixed(points, &mut x, &mut y);
     let mut order: Vec<(u64, u32)> =
-        x.iter().zip(&y).zip(0..).map(|((&x, &y), place)| (morton::key(x, y), place)).collect();
+        x.iter().zip(&y).zip(0..).map(|((&x, &y), index)| (morton::key(x, y), index)).collect();
     // Points at the same location are ordered by weight.
-    let weight = |place: u32| points.weight().map_or(0.0, |weight| weight[place as usize]);
-    order.sort_unstable_by(|one, other| {
-        one.0.cmp(&other.0).then_with(|| weight(one.1).total_cmp(&weight(other.1))).then(one.1.cmp(&other.1))
-    });
+    let weight = |index: u32| points.weight().map_or(0.0, |weight| weight[index as usize]);
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| weight(a.1).total_cmp(&weight(b.1))).then(a.1.cmp(&b.1)));
     for chunk in order.chunks(Batch::ROWS) {
         let mut batch = Batch::like(&points);
-        for &(_, place) in chunk {
-            let i = place as usize;
+        for &(_, index) in chunk {
+            let i = index as usize;
             batch.take(&points, i, (points.lon()[i], points.lat()[i]));
         }
         if sink(batch.points()).is_break() {

@@ -1,4 +1,4 @@
-//! The last known state of a live table.
+//! Snapshots of the statistics of a live table.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -15,14 +15,15 @@ use kiln_core::geo::{Bounds, Extent, Points, fixed};
 use kiln_core::parameter::Parameter;
 use kiln_core::source::Query;
 
-/// The statistics of a live table when they were last read. The points themselves are always the current ones.
+/// The statistics of a live table, as of their last refresh. The points themselves are always read from the current
+/// table.
 #[derive(Debug)]
 pub struct LiveSnapshot {
     pub(super) database: Arc<Database>,
     pub(super) relation: Arc<Relation>,
     /// Points per coarse cell, in Z-order.
     pub(super) coarse: Vec<CellStatistics>,
-    /// West, south, east and north of all points, as they are stored.
+    /// West, south, east and north of all points, at their stored coordinates.
     pub(super) area: Option<Box4>,
     summary: LiveSummary,
     extent: Extent,
@@ -33,11 +34,11 @@ pub struct LiveSnapshot {
 /// A summary of a live table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveSummary {
-    /// Points.
+    /// Number of points.
     pub points: u64,
-    /// Rows without a valid geometry or weight.
+    /// Number of rows without a valid geometry or weight.
     pub rejected: u64,
-    /// Points beyond 85.05° north or south, the edge of Web Mercator, which are not counted in `points`.
+    /// Number of points beyond 85.05° north or south, the edge of Web Mercator, which `points` does not include.
     pub beyond_map: u64,
     /// Sum, minimum and maximum of the weights; `None` without a weight column or without points.
     pub weight: Option<[f64; 3]>,
@@ -80,9 +81,9 @@ impl LiveSnapshot {
             }
             let all = area.get_or_insert(cell.area);
             *all = [all[0].min(west), all[1].min(south), all[2].max(east), all[3].max(north)];
-            if let Some([sum, least, most]) = cell.weight {
-                let weight = summary.weight.get_or_insert([0.0, least, most]);
-                *weight = [weight[0] + sum, weight[1].min(least), weight[2].max(most)];
+            if let Some([sum, min, max]) = cell.weight {
+                let weight = summary.weight.get_or_insert([0.0, min, max]);
+                *weight = [weight[0] + sum, weight[1].min(min), weight[2].max(max)];
             }
             if let Some([first, last]) = cell.time_us {
                 let time = summary.time_us.get_or_insert([first, last]);
@@ -97,10 +98,10 @@ impl LiveSnapshot {
         &self.summary
     }
 
-    /// The first 1000 categories in alphabetical order, and the number of all. The result is cached.
+    /// The first 1000 categories in alphabetical order, and the total number. The result is cached.
     ///
     /// # Errors
-    /// As [`cells`](Self::cells).
+    /// As for [`cells`](Self::cells).
     pub fn categories(&self, stop: Option<&AtomicBool>) -> Result<(Vec<String>, u64)> {
         const MAX_NAMES: usize = 1000;
         if let Some(known) = self.categories.get() {
@@ -132,7 +133,7 @@ impl LiveSnapshot {
         &self.version
     }
 
-    /// The name of the weight's column; `None` if every point has the weight 1.
+    /// The name of the weight column; `None` if every point weighs 1.
     pub fn weight(&self) -> Option<&str> {
         self.relation.weight()
     }
@@ -163,8 +164,8 @@ impl LiveSnapshot {
         let share = |cell: &CellStatistics, found: &Box4| {
             let Some(both) = intersection(cell.area, *found) else { return 0.0 };
             let part = |axis: usize| {
-                let whole = cell.area[axis + 2] - cell.area[axis];
-                if whole > 0.0 { (both[axis + 2] - both[axis]) / whole } else { 1.0 }
+                let size = cell.area[axis + 2] - cell.area[axis];
+                if size > 0.0 { (both[axis + 2] - both[axis]) / size } else { 1.0 }
             };
             part(0) * part(1)
         };

@@ -40,7 +40,7 @@ const EPOCH_US: i64 = 946_684_800_000_000;
 
 impl ToSql for Instant {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Boxed> {
-        // The minimum and the maximum are the infinities.
+        // The minimum and the maximum of `i64` encode the infinities.
         out.put_i64(self.0.saturating_sub(EPOCH_US));
         Ok(IsNull::No)
     }

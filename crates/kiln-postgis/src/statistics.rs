@@ -14,20 +14,20 @@ use kiln_core::error::Result;
 use kiln_core::geo::morton;
 use kiln_core::source::Query;
 
-/// The statistics of all rows.
+/// The statistics of a table.
 #[derive(Debug)]
 pub(super) struct TableStatistics {
-    /// In Z-order.
+    /// The coarse cells with points, in Z-order.
     pub(super) coarse: Vec<CellStatistics>,
-    /// Rows that are no points.
+    /// Number of rows without a valid point.
     pub(super) rejected: u64,
-    /// Points beyond the edge of the map.
+    /// Number of points beyond the edge of Web Mercator.
     pub(super) beyond_map: u64,
     /// A digest of all points.
     pub(super) version: String,
 }
 
-/// The points of a coarse cell.
+/// The statistics of the points in a coarse cell.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CellStatistics {
     /// The Morton key of the cell, with [`LEVEL`] bits of each coordinate.
@@ -40,11 +40,11 @@ pub(super) struct CellStatistics {
     pub(super) area: Box4,
 }
 
-/// The level of coarse cells: 256 of them around the world. Few cells hold so many points that sampling one of them takes more
-/// than one statement.
+/// The level of coarse cells: 256 × 256 of them cover the world. In few of them, the points are so many that sampling
+/// takes more than one statement.
 pub(super) const LEVEL: u32 = 8;
 
-/// The globe, with the longitudes of its copies.
+/// The world with its neighboring copies.
 const EVERYWHERE: Box4 = [-360.0, -90.0, 360.0, 90.0];
 
 /// A row of the result: a coarse cell.
@@ -84,8 +84,8 @@ impl TableStatistics {
                 rejected += n;
                 continue;
             };
-            let place = window.cell((bucket / rows) as usize, (bucket % rows) as usize);
-            let (Some([column, row]), Some(area)) = (place, area) else {
+            let cell = window.cell((bucket / rows) as usize, (bucket % rows) as usize);
+            let (Some([column, row]), Some(area)) = (cell, area) else {
                 beyond_map += n;
                 continue;
             };

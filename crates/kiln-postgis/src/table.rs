@@ -1,4 +1,4 @@
-//! A live table, whose statistics are refreshed when it changes.
+//! Live tables, whose statistics are refreshed when the table changes.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,7 +9,7 @@ use super::relation::Relation;
 use super::snapshot::LiveSnapshot;
 use kiln_core::error::Result;
 
-/// A table whose points are a layer.
+/// A table of points that is served as a layer.
 #[derive(Debug)]
 pub struct LiveTable {
     database: Arc<Database>,
@@ -18,7 +18,7 @@ pub struct LiveTable {
 }
 
 impl LiveTable {
-    /// Reads the statistics of a table, and refreshes them at the interval `refresh`.
+    /// Reads the statistics of a table, and refreshes them at the interval `refresh`, if one is given.
     ///
     /// # Errors
     /// Those of the database.
@@ -33,7 +33,7 @@ impl LiveTable {
                 loop {
                     tokio::time::sleep(interval).await;
                     let Some(table) = watched.upgrade() else { return };
-                    table.refresh().await;
+                    table.refresh_async().await;
                 }
             });
         }
@@ -50,16 +50,16 @@ impl LiveTable {
         &self.relation
     }
 
-    /// Refreshes the snapshot, and waits for it. The old one stays if that fails.
+    /// Refreshes the snapshot, and blocks until that is done. If it fails, the old snapshot is kept.
     ///
     /// # Errors
     /// Those of the database; [`Error::Cancelled`](kiln_core::Error::Cancelled) once `stop` is set.
-    pub fn renew(&self, stop: &AtomicBool) -> Result<()> {
+    pub fn refresh(&self, stop: &AtomicBool) -> Result<()> {
         LiveSnapshot::read(&self.database, &self.relation, Some(stop)).map(|snapshot| self.replace(snapshot))
     }
 
-    /// Refreshes the snapshot. The old one stays if that fails.
-    pub(super) async fn refresh(&self) {
+    /// Refreshes the snapshot. If that fails, the old snapshot is kept and the error is logged.
+    pub(super) async fn refresh_async(&self) {
         match LiveSnapshot::read_async(&self.database, &self.relation).await {
             Ok(snapshot) => self.replace(snapshot),
             Err(error) => {
@@ -70,7 +70,7 @@ impl LiveTable {
 
     fn replace(&self, snapshot: LiveSnapshot) {
         let mut current = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        // Pictures of the same version stay valid.
+        // With the same version, cached pictures stay valid.
         if snapshot.version() != current.version() {
             tracing::debug!(table = self.relation.label(), version = snapshot.version(), "the points have changed");
             *current = Arc::new(snapshot);

@@ -14,7 +14,7 @@ use super::address::Verification;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
-/// The TLS connector that verifies servers as `verification` requires.
+/// Creates the TLS connector that verifies servers as `verification` requires.
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::Input`] if the certificate authorities cannot be read.
@@ -40,7 +40,7 @@ fn root_store(file: Option<&Path>) -> Result<RootCertStore> {
             roots.add(certificate).map_err(|error| invalid(error.to_string()))?;
         }
         if roots.is_empty() {
-            return Err(Error::input(file, "there is no certificate in it"));
+            return Err(Error::input(file, "the file contains no certificate"));
         }
     } else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,4 +1,4 @@
-//! The columns and rows of a window in degrees, for `width_bucket`.
+//! Pixel edges in degrees, as the arguments of `width_bucket`.
 
 use super::pixel_edges::PixelEdges;
 use super::relation::Box4;
@@ -7,17 +7,17 @@ use kiln_core::geo::fixed::{first_lat, first_lon};
 /// Pixel edges in degrees.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    /// The least longitude of each column, rising, for each turn around the world that points are on.
+    /// The lowest longitude of each column, ascending, for each copy of the world that has points.
     pub(super) lon: Vec<f64>,
-    /// The least latitude of each row, rising, and so from the last row to the first.
+    /// The lowest latitude of each row, ascending, that is, from the last row to the first.
     pub(super) lat: Vec<f64>,
-    /// The rectangles that points of the window are in.
+    /// The rectangles that contain the points of the window.
     pub(super) boxes: Vec<Box4>,
     columns: usize,
 }
 
 impl Window {
-    /// `extent` is where the points are: west, south, east and north.
+    /// The window of `edges` for points within `extent`: west, south, east and north.
     pub(super) fn new(edges: &PixelEdges, extent: Box4) -> Self {
         let turns = [extent[0], extent[2]].map(|lon| (lon / 360.0 + 0.5).floor() as i64);
         let turns = turns[0]..=turns[1];
@@ -49,14 +49,15 @@ impl Window {
     /// The boxes to filter by; `None` if one of them contains the extent.
     pub(super) fn boxes(&self, extent: Box4) -> Option<&[Box4]> {
         let [west, south, east, north] = extent;
-        let is_whole = |found: &Box4| found[0] <= west && found[1] <= south && found[2] >= east && found[3] >= north;
-        (!self.boxes.iter().any(is_whole)).then_some(&self.boxes)
+        let contains_extent =
+            |found: &Box4| found[0] <= west && found[1] <= south && found[2] >= east && found[3] >= north;
+        (!self.boxes.iter().any(contains_extent)).then_some(&self.boxes)
     }
 }
 
 /// The intersection of two rectangles.
-pub(super) fn intersection(one: Box4, other: Box4) -> Option<Box4> {
-    let both = [one[0].max(other[0]), one[1].max(other[1]), one[2].min(other[2]), one[3].min(other[3])];
+pub(super) fn intersection(a: Box4, b: Box4) -> Option<Box4> {
+    let both = [a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])];
     (both[0] <= both[2] && both[1] <= both[3]).then_some(both)
 }
 
@@ -68,7 +69,7 @@ mod tests {
     use kiln_core::raster::cell_grid::CellToPixelMap;
 
     #[test]
-    fn buckets_are_columns_and_rows() {
+    fn bucket_numbers_map_to_columns_and_rows() {
         let canvas = Canvas::tile(TileCoord::new(1, 0, 1).unwrap(), 256).unwrap();
         let edges = PixelEdges::of_canvas(&canvas, &CellToPixelMap::new(&canvas));
         let window = Window::new(&edges, [-170.0, -60.0, 180.0, 60.0]);

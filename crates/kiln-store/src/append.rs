@@ -1,4 +1,4 @@
-//! Points appended to a layer, with one commit for all writes that arrive at the same time.
+//! Appending points to a layer, with group commit of concurrent writes.
 
 use super::layer::{Change, StoredLayer};
 use super::merge::{SegmentOptions, write_segment};
@@ -16,8 +16,8 @@ use kiln_core::parameter::Parameter;
 pub struct Batch(pub(super) Rows);
 
 impl Batch {
-    /// Adds points, and returns how many of them are left out since they lie beyond the edge of the Web Mercator world,
-    /// 85.05° north or south.
+    /// Adds points, and returns how many of them were skipped because they are beyond the edge of the Web Mercator
+    /// world, 85.05° north or south.
     pub fn add(&mut self, points: Points<'_>) -> usize {
         self.0.add(points)
     }
@@ -27,24 +27,24 @@ impl Batch {
         self.0.len()
     }
 
-    /// Whether there is no point.
+    /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl StoredLayer {
-    /// Appends points, and returns when they are on disk. Concurrent writes share a commit.
+    /// Appends points, and returns when they are synced to disk. Concurrent writes share a commit.
     ///
-    /// A `request` whose key is known already appends nothing.
+    /// If a request with the same idempotency key has been committed before, nothing is appended.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body; [`Error::Io`] if the store cannot be
-    /// written: no point was appended then.
+    /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body; [`Error::Io`] if writing to the
+    /// store fails. No points are appended then.
     pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<AppendOutcome> {
-        /// Points that are written as a segment of their own.
-        const MANY_ROWS: usize = 1 << 17;
-        let points = if batch.len() < MANY_ROWS {
+        /// The number of points from which a write becomes a separate segment.
+        const MIN_SEGMENT_ROWS: usize = 1 << 17;
+        let points = if batch.len() < MIN_SEGMENT_ROWS {
             PendingPoints::Rows(batch.0)
         } else {
             let staging = self.staging_dir()?;
@@ -56,41 +56,41 @@ impl StoredLayer {
 
     /// Commits writes together, and returns the outcome of each.
     fn commit_writes(&self, writes: Vec<PendingWrite>) -> Vec<Result<AppendOutcome>> {
-        // The newest snapshot, even where an older one is served: a request that it does not know counts as a new one.
+        // The newest snapshot, not the one that is served: a request that is missing in it counts as new.
         let snapshot = match self.refresh() {
             Ok(snapshot) => snapshot,
             Err(error) => return writes.iter().map(|_| Err(error.duplicate())).collect(),
         };
         let mut outcomes = Vec::with_capacity(writes.len());
-        let (mut few, mut segments) = (Rows::default(), Vec::new());
-        let (mut requests, mut requests_of_few) = (Vec::<Request>::new(), Vec::new());
+        let (mut shared_rows, mut segments) = (Rows::default(), Vec::new());
+        let (mut requests, mut requests_of_shared) = (Vec::<Request>::new(), Vec::new());
         for PendingWrite { points, request } in writes {
-            let known = request.as_ref().and_then(|request| {
+            let earlier = request.as_ref().and_then(|request| {
                 let in_this_commit = requests.iter().find(|other| other.key == request.key);
-                let before = in_this_commit.or_else(|| snapshot.request(&request.key))?;
-                Some((before.clone(), before.digest == request.digest))
+                let earlier = in_this_commit.or_else(|| snapshot.request(&request.key))?;
+                Some((earlier.clone(), earlier.digest == request.digest))
             });
-            if let Some((before, is_same_body)) = known {
-                let reused = || Error::invalid(Parameter::IDEMPOTENCY_KEY, "it was used for another body already");
-                outcomes.push(if is_same_body { Ok(AppendOutcome::Duplicate(before)) } else { Err(reused()) });
+            if let Some((earlier, is_same_body)) = earlier {
+                let reused = || Error::invalid(Parameter::IDEMPOTENCY_KEY, "it was used for another body before");
+                outcomes.push(if is_same_body { Ok(AppendOutcome::Duplicate(earlier)) } else { Err(reused()) });
                 continue;
             }
             outcomes.push(Ok(AppendOutcome::Appended));
             requests.extend(request.clone().filter(|_| points.len() > 0));
             match points {
                 PendingPoints::Rows(rows) => {
-                    requests_of_few.extend(request.filter(|_| !rows.is_empty()));
-                    few.append(rows);
+                    requests_of_shared.extend(request.filter(|_| !rows.is_empty()));
+                    shared_rows.append(rows);
                 }
                 PendingPoints::Segment(entry, staging) => segments.push((entry, staging)),
             }
         }
-        if let Err(error) = self.commit_points(few, &requests_of_few, segments) {
+        if let Err(error) = self.commit_points(shared_rows, &requests_of_shared, segments) {
             for outcome in &mut outcomes {
                 let depends_on_commit = match outcome {
                     Ok(AppendOutcome::Appended) => true,
                     // Its first request may have been part of this commit.
-                    Ok(AppendOutcome::Duplicate(before)) => requests.iter().any(|request| request.key == before.key),
+                    Ok(AppendOutcome::Duplicate(earlier)) => requests.iter().any(|request| request.key == earlier.key),
                     Err(_) => false,
                 };
                 if depends_on_commit {
@@ -101,13 +101,18 @@ impl StoredLayer {
         outcomes
     }
 
-    fn commit_points(&self, few: Rows, requests: &[Request], segments: Vec<(SegmentEntry, StagingDir)>) -> Result<()> {
+    fn commit_points(
+        &self,
+        shared_rows: Rows,
+        requests: &[Request],
+        segments: Vec<(SegmentEntry, StagingDir)>,
+    ) -> Result<()> {
         let (mut added, mut staged): (Vec<_>, Vec<_>) = segments.into_iter().unzip();
-        if !few.is_empty() {
-            /// Points that are summed fast enough without bins, which the next merge adds. (The tests want bins soon.)
-            const FEW_ROWS: usize = if cfg!(test) { 1 << 13 } else { 1 << 15 };
-            let (staging, with_bins) = (self.staging_dir()?, few.len() > FEW_ROWS);
-            added.push(write_segment(&staging, few, with_bins, &options(requests))?);
+        if !shared_rows.is_empty() {
+            /// The number of points up to which bins are left to the next merge; smaller in tests, which need bins.
+            const MAX_UNBINNED_ROWS: usize = if cfg!(test) { 1 << 13 } else { 1 << 15 };
+            let (staging, with_bins) = (self.staging_dir()?, shared_rows.len() > MAX_UNBINNED_ROWS);
+            added.push(write_segment(&staging, shared_rows, with_bins, &options(requests))?);
             staged.push(staging);
         }
         if added.is_empty() {

@@ -1,8 +1,8 @@
 //! The bins of a segment: an Arrow IPC file of blocks.
 //!
-//! A block is a square of 64 × 64 cells, a node of the quadtree over the points. It is kept where it holds more points than
-//! [`MOST_POINTS`]; where there are fewer, the points themselves are read. So no block costs more than that many reads, however
-//! many points there are.
+//! A block is a square of 64 × 64 cells, a node of the quadtree over the points. It is stored if it has more points
+//! than [`CELLS_PER_BLOCK`]; otherwise its points are read instead. So a block costs at most that many reads,
+//! regardless of the number of points.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -18,29 +18,29 @@ use arrow_array::{
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 
-use super::arrow_file::{ArrowFile, ArrowWriter, Written};
+use super::arrow_file::{ArrowFile, ArrowWriter, FileDigest};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::morton;
 
-/// As many points as a block has cells.
-pub(super) const MOST_POINTS: u64 = 1 << (2 * SIDE_BITS);
+/// The number of cells of a block. Blocks with at most this many points are not stored.
+pub(super) const CELLS_PER_BLOCK: u64 = 1 << (2 * SIDE_BITS);
 pub(super) use kiln_core::raster::cell_grid::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 
 /// The occupied cells of a block, in Z-order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Cells {
-    /// row · 64 + column.
+    /// Indices of the cells: row · 64 + column.
     pub(super) cell: Vec<u16>,
-    /// Points.
+    /// Numbers of points.
     pub(super) n: Vec<u32>,
-    /// Sums of weights; empty where every point weighs 1.
+    /// Sums of weights; empty if every point weighs 1.
     pub(super) sum: Vec<f64>,
-    /// Greatest weights; empty where every point weighs 1.
+    /// Maximum weights; empty if every point weighs 1.
     pub(super) max: Vec<f32>,
 }
 
 impl Cells {
-    /// Adds to the last cell if it is this one, else appends it.
+    /// Adds to the last cell if it is `cell`, else appends a cell.
     #[inline]
     pub(super) fn add(&mut self, cell: u16, n: u32, weights: Option<(f64, f32)>) {
         if self.cell.last() == Some(&cell) {
@@ -68,7 +68,7 @@ impl Cells {
     }
 }
 
-/// Writes blocks, in any order.
+/// Writes the file of blocks. Blocks may be in any order.
 pub(super) struct BlocksWriter {
     file: ArrowWriter,
     weighted: bool,
@@ -87,7 +87,7 @@ const ABOUT: &str = "Points summed per cell. A row is a block of 64 x 64 cells o
     the rows from first_point on.";
 
 impl BlocksWriter {
-    /// Cells of a batch, more or less.
+    /// The approximate number of cells per batch.
     const BATCH_CELLS: usize = 1 << 16;
 
     pub(super) fn create(path: &Path, weighted: bool) -> Result<Self> {
@@ -119,7 +119,7 @@ impl BlocksWriter {
         })
     }
 
-    /// Writes a block: the node `key` of the quadtree, whose cells are of `level`.
+    /// Writes the block of the quadtree node `key` with cells of `level`.
     pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &Cells) -> Result<()> {
         let (column, row) = morton::decode(key);
         self.level.push(level as u8);
@@ -155,7 +155,7 @@ impl BlocksWriter {
         self.file.write(columns)
     }
 
-    pub(super) fn finish(mut self, durable: bool) -> Result<Written> {
+    pub(super) fn finish(mut self, durable: bool) -> Result<FileDigest> {
         if !self.level.is_empty() {
             self.flush()?;
         }
@@ -167,7 +167,7 @@ fn item(of: DataType) -> FieldRef {
     Arc::new(Field::new_list_field(of, false))
 }
 
-/// A file of blocks that is open for reading.
+/// An open file of blocks.
 #[derive(Debug)]
 pub(super) struct BlocksFile {
     file: ArrowFile,
@@ -188,7 +188,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The rows of its points.
+    /// The rows of its points in the file of points.
     pub(super) fn rows(&self) -> Range<u64> {
         self.first_row..self.first_row + self.rows
     }
@@ -207,15 +207,15 @@ struct Batch {
 pub(super) struct BlockCells<'a> {
     pub(super) cell: &'a [u16],
     pub(super) n: &'a [u32],
-    /// Sums and greatest weights; `None` where every point weighs 1.
+    /// Sums and maximums of the weights; `None` if every point weighs 1.
     pub(super) weights: Option<(&'a [f64], &'a [f32])>,
 }
 
 impl BlocksFile {
     /// Opens the blocks of a segment of `rows` points.
-    pub(super) fn open(path: &Path, written: Written, rows: u64) -> Result<Self> {
-        let file = ArrowFile::open(path, written.bytes)?;
-        let damaged = || Error::input(path, "it is damaged: its columns are not those of bins");
+    pub(super) fn open(path: &Path, digest: FileDigest, rows: u64) -> Result<Self> {
+        let file = ArrowFile::open(path, digest.bytes)?;
+        let damaged = || Error::input(path, "it is damaged: the columns are not those of a file of bins");
         let mut levels = vec![Vec::new(); (MAX_LEVEL - MIN_LEVEL + 1) as usize];
         let mut batches = Vec::with_capacity(file.batches.len());
         for (index, batch) in file.batches.iter().enumerate() {
@@ -229,14 +229,14 @@ impl BlocksFile {
         Ok(Self { file, batches, levels })
     }
 
-    pub(super) fn verify(&self, written: Written) -> Result<()> {
-        self.file.verify(written)
+    pub(super) fn verify(&self, digest: FileDigest) -> Result<()> {
+        self.file.verify(digest)
     }
 
-    /// The block that is the node `key` with cells of `level`, if the file has it.
+    /// The block of the quadtree node `key` with cells of `level`, if it is stored.
     pub(super) fn find(&self, level: u32, key: u64) -> Option<&Block> {
         let blocks = self.levels.get(level.checked_sub(MIN_LEVEL)? as usize)?;
-        blocks.binary_search_by_key(&key, |block| block.key).ok().map(|place| &blocks[place])
+        blocks.binary_search_by_key(&key, |block| block.key).ok().map(|index| &blocks[index])
     }
 
     pub(super) fn cells(&self, block: &Block) -> BlockCells<'_> {
@@ -261,12 +261,12 @@ impl Batch {
         let points = column("points")?.as_primitive_opt::<UInt64Type>()?;
         let list = |name: &str| column(name)?.as_list_opt::<i32>();
         let cell_list = list("cell")?;
-        let same = |other: &ListArray| other.offsets() == cell_list.offsets();
-        let n_list = list("n").filter(|other| same(other))?;
+        let has_same_offsets = |other: &ListArray| other.offsets() == cell_list.offsets();
+        let n_list = list("n").filter(|other| has_same_offsets(other))?;
         let cell = cell_list.values().as_primitive_opt::<UInt16Type>()?.values().clone();
         let n = n_list.values().as_primitive_opt::<UInt32Type>()?.values().clone();
         let weights = match (list("sum"), list("max")) {
-            (Some(sum), Some(max)) if same(sum) && same(max) => Some((
+            (Some(sum), Some(max)) if has_same_offsets(sum) && has_same_offsets(max) => Some((
                 sum.values().as_primitive_opt::<Float64Type>()?.values().clone(),
                 max.values().as_primitive_opt::<Float32Type>()?.values().clone(),
             )),
@@ -285,8 +285,8 @@ impl Batch {
             levels.get_mut(level as usize)?.push(Block { key, first_row, rows: points, batch: index, start, end });
         }
         let cells = cell.len();
-        let whole =
+        let is_consistent =
             n.len() == cells && weights.as_ref().is_none_or(|(sum, max)| (sum.len(), max.len()) == (cells, cells));
-        whole.then_some(Self { cell, n, weights })
+        is_consistent.then_some(Self { cell, n, weights })
     }
 }

@@ -5,78 +5,78 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use super::arrow_file::Written;
-use super::blocks::{BlocksWriter, Cells, MAX_LEVEL, MIN_LEVEL, MOST_POINTS, SIDE_BITS};
+use super::arrow_file::FileDigest;
+use super::blocks::{BlocksWriter, CELLS_PER_BLOCK, Cells, MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 use super::points::PointsFile;
 use super::progress::Progress;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::morton::KEY_BITS;
 
 /// A finished block.
-struct Built {
+struct BuiltBlock {
     level: u32,
     key: u64,
     rows: Range<u64>,
     cells: Cells,
 }
 
-/// Writes the blocks of `points` to `path`, if there are enough points for any. Each point is read once: the cells of a
-/// node are the sums of those of its four children.
+/// Writes the blocks of `points` to `path`; `None` if there are too few points for any block. Each point is read once:
+/// the cells of a node are the sums of those of its four children.
 pub(super) fn build(
     points: &PointsFile,
     path: &Path,
     threads: usize,
     durable: bool,
     progress: Option<&Progress>,
-) -> Result<Option<Written>> {
-    if points.rows <= MOST_POINTS {
+) -> Result<Option<FileDigest>> {
+    if points.rows <= CELLS_PER_BLOCK {
         return Ok(None);
     }
     let mut writer = BlocksWriter::create(path, points.is_weighted())?;
-    // The subtrees of one depth are shared out to threads; the levels above them are summed in the end.
-    let top = (MIN_LEVEL - SIDE_BITS) as usize + 3;
-    let mut roots = Vec::with_capacity(1 << (2 * top));
+    // The subtrees of one depth are distributed to the threads; the levels above them are summed at the end.
+    let root_depth = (MIN_LEVEL - SIDE_BITS) as usize + 3;
+    let mut roots = Vec::with_capacity(1 << (2 * root_depth));
     let mut start = 0;
-    for key in 0..1u64 << (2 * top) {
-        let end = end_of(points, top as u32, key, start..points.rows);
+    for key in 0..1u64 << (2 * root_depth) {
+        let end = end_of(points, root_depth as u32, key, start..points.rows);
         roots.push((key, start..end));
         start = end;
     }
     points.release_all();
     let is_stopped = || progress.is_some_and(Progress::is_stopped);
-    let mut tops: Vec<Cells> = vec![Cells::default(); roots.len()];
+    let mut root_cells: Vec<Cells> = vec![Cells::default(); roots.len()];
     let subtree = |key: u64, rows: Range<u64>| {
-        let mut done = Vec::new();
-        let cells = node(points, top as u32, key, rows.clone(), &mut done);
+        let mut blocks = Vec::new();
+        let cells = node(points, root_depth as u32, key, rows.clone(), &mut blocks);
         points.release(rows.clone());
         if let Some(progress) = progress {
             progress.advance(rows.end - rows.start);
         }
-        (done, cells)
+        (blocks, cells)
     };
-    let mut take = |key: usize, (done, cells): (Vec<Built>, Cells)| -> Result<()> {
-        for Built { level, key, rows, cells } in done {
+    let mut write = |key: usize, (blocks, cells): (Vec<BuiltBlock>, Cells)| -> Result<()> {
+        for BuiltBlock { level, key, rows, cells } in blocks {
             writer.push(level, key, rows, &cells)?;
         }
-        tops[key] = cells;
+        root_cells[key] = cells;
         Ok(())
     };
-    let filled: Vec<_> = roots.iter().filter(|(_, rows)| !rows.is_empty()).collect();
+    let nonempty: Vec<_> = roots.iter().filter(|(_, rows)| !rows.is_empty()).collect();
     if threads <= 1 {
-        for (key, rows) in filled {
+        for (key, rows) in nonempty {
             if is_stopped() {
                 break;
             }
-            take(*key as usize, subtree(*key, rows.clone()))?;
+            write(*key as usize, subtree(*key, rows.clone()))?;
         }
     } else {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| -> Result<()> {
             let (sender, built) = sync_channel(threads * 2);
             for _ in 0..threads {
-                let (sender, next, filled, subtree) = (sender.clone(), &next, &filled, &subtree);
+                let (sender, next, nonempty, subtree) = (sender.clone(), &next, &nonempty, &subtree);
                 scope.spawn(move || {
-                    while let Some((key, rows)) = filled.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    while let Some((key, rows)) = nonempty.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let done = subtree(*key, rows.clone());
                         if is_stopped() || sender.send((*key as usize, done)).is_err() {
                             break;
@@ -85,30 +85,30 @@ pub(super) fn build(
                 });
             }
             drop(sender);
-            built.into_iter().try_for_each(|(key, done)| take(key, done))
+            built.into_iter().try_for_each(|(key, done)| write(key, done))
         })?;
     }
     if is_stopped() {
         return Err(Error::Cancelled);
     }
     let mut rows: Vec<Range<u64>> = roots.into_iter().map(|(_, rows)| rows).collect();
-    for depth in (MIN_LEVEL - SIDE_BITS..top as u32).rev() {
-        let mut parents = Vec::with_capacity(tops.len() / 4);
-        for (key, children) in tops.chunks(4).enumerate() {
-            let cells = summed(children, points.is_weighted());
+    for depth in (MIN_LEVEL - SIDE_BITS..root_depth as u32).rev() {
+        let mut parents = Vec::with_capacity(root_cells.len() / 4);
+        for (key, children) in root_cells.chunks(4).enumerate() {
+            let cells = merge_children(children, points.is_weighted());
             let range = rows[key * 4].start..rows[key * 4 + 3].end;
-            if range.end - range.start > MOST_POINTS {
+            if range.end - range.start > CELLS_PER_BLOCK {
                 writer.push(depth + SIDE_BITS, key as u64, range, &cells)?;
             }
             parents.push(cells);
         }
         rows = rows.chunks(4).map(|children| children[0].start..children[3].end).collect();
-        tops = parents;
+        root_cells = parents;
     }
     writer.finish(durable).map(Some)
 }
 
-/// The row behind the last one of a node that is `key` at its depth.
+/// The row after the last one of the node `key` at `depth`.
 fn end_of(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>) -> u64 {
     match (key + 1).checked_shl(KEY_BITS - 2 * depth) {
         Some(next) if (key + 1) >> (2 * depth) == 0 => points.first_at(next, rows),
@@ -116,14 +116,14 @@ fn end_of(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>) -> u64 {
     }
 }
 
-/// The cells of a node, 6 levels below its depth, and the blocks in it.
-fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut Vec<Built>) -> Cells {
+/// Returns the cells of a node, 6 levels below its depth, and appends its blocks to `built`.
+fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut Vec<BuiltBlock>) -> Cells {
     let level = depth + SIDE_BITS;
     let count = rows.end - rows.start;
-    if count <= MOST_POINTS || level == MAX_LEVEL {
-        let cells = of_points(points, level, rows.clone());
-        if count > MOST_POINTS {
-            built.push(Built { level, key, rows, cells: cells.clone() });
+    if count <= CELLS_PER_BLOCK || level == MAX_LEVEL {
+        let cells = point_cells(points, level, rows.clone());
+        if count > CELLS_PER_BLOCK {
+            built.push(BuiltBlock { level, key, rows, cells: cells.clone() });
         }
         return cells;
     }
@@ -135,17 +135,17 @@ fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut
         start = end;
         cells
     });
-    let cells = summed(&children, points.is_weighted());
-    built.push(Built { level, key, rows, cells: cells.clone() });
+    let cells = merge_children(&children, points.is_weighted());
+    built.push(BuiltBlock { level, key, rows, cells: cells.clone() });
     cells
 }
 
-/// The cells that the points of one node lie in.
-fn of_points(points: &PointsFile, level: u32, rows: Range<u64>) -> Cells {
+/// The cells of the points of a node.
+fn point_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> Cells {
     const SIDE: u32 = (1 << SIDE_BITS) - 1;
     let mut cells = Cells::default();
     let shift = MAX_LEVEL - level;
-    for (batch, range) in points.stretches(rows) {
+    for (batch, range) in points.batch_ranges(rows) {
         let weight = batch.weight.as_ref().map(|weight| &weight[range.clone()]);
         for (i, (x, y)) in batch.x[range.clone()].iter().zip(&batch.y[range.clone()]).enumerate() {
             let cell = (y >> shift & SIDE) << SIDE_BITS | x >> shift & SIDE;
@@ -156,7 +156,7 @@ fn of_points(points: &PointsFile, level: u32, rows: Range<u64>) -> Cells {
 }
 
 /// The cells of a node from those of its four children, which are half as wide.
-fn summed(children: &[Cells], weighted: bool) -> Cells {
+fn merge_children(children: &[Cells], weighted: bool) -> Cells {
     const SIDE: u16 = 1 << SIDE_BITS;
     let mut cells = Cells::default();
     for (i, child) in children.iter().enumerate() {
@@ -177,14 +177,14 @@ mod tests {
     use kiln_core::geo::morton;
 
     #[test]
-    fn children_fit_into_their_parent() {
+    fn the_cells_of_children_are_merged_into_those_of_their_parent() {
         let mut north_west = Cells::default();
         for cell in [0, 1, 64, 65, 2] {
             north_west.add(cell, 2, None);
         }
         let mut south_east = Cells::default();
         south_east.add(4095, 3, None);
-        let cells = summed(&[north_west, Cells::default(), Cells::default(), south_east], false);
+        let cells = merge_children(&[north_west, Cells::default(), Cells::default(), south_east], false);
         assert_eq!((cells.cell, cells.n), (vec![0, 1, 4095], vec![8, 2, 3]));
         assert_eq!(morton::decode(3), (1, 1));
     }

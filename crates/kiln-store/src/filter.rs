@@ -1,4 +1,4 @@
-//! The filter of a query on a segment.
+//! The filter of a query, for the points of a segment.
 
 use std::ops::Range;
 
@@ -8,19 +8,19 @@ use kiln_core::geo::{Points, Polygon, fixed};
 use kiln_core::simd::wide;
 use kiln_core::source::Query;
 
-/// A filter with the category numbers of a segment.
+/// A filter with the category codes of a segment.
 #[derive(Clone, Debug)]
 pub(super) struct Filter<'q> {
-    /// The first instant that passes, and the first that no longer does; `None` where all pass, even those without a time.
+    /// The range of times that pass; `None` if all points pass, even those without a time.
     time_us: Option<Range<i64>>,
-    /// Whether each category of the segment passes; `None` where all points do.
+    /// Whether each category of the segment passes; `None` if all points pass.
     categories: Option<Vec<bool>>,
     polygon: Option<&'q Polygon>,
 }
 
-/// Points that passed, as columns; without weights the last one is empty.
+/// The columns of points that pass a filter; `weight` is empty without weights.
 #[derive(Debug, Default)]
-pub(super) struct Passed {
+pub(super) struct SelectedPoints {
     pub(super) x: Vec<u32>,
     pub(super) y: Vec<u32>,
     pub(super) weight: Vec<f32>,
@@ -29,12 +29,12 @@ pub(super) struct Passed {
 }
 
 impl<'q> Filter<'q> {
-    /// A filter that all points pass.
+    /// The filter that all points pass.
     pub(super) fn everything() -> Self {
         Self { time_us: None, categories: None, polygon: None }
     }
 
-    /// The filter of a query on a segment. `None`: no point of it can pass. A filter that all pass is `Some(None)`.
+    /// The filter of a query for a segment: `None` if no points can pass, `Some(None)` if all pass.
     #[allow(clippy::option_option, reason = "none may pass, all do, or some")]
     pub(super) fn of(query: &'q Query<'_>, segment: &Segment) -> Option<Option<Self>> {
         let totals = &segment.entry.totals;
@@ -45,9 +45,9 @@ impl<'q> Filter<'q> {
             if range.start > last || range.end <= first {
                 return None;
             }
-            let all =
+            let all_pass =
                 totals.untimed == 0 && range.start <= first && (range.end > last || query.filter.end_us.is_none());
-            filter.time_us = (!all).then_some(range);
+            filter.time_us = (!all_pass).then_some(range);
         }
         if !query.filter.categories.is_empty() {
             let names = &segment.points.names;
@@ -57,72 +57,72 @@ impl<'q> Filter<'q> {
                 .categories
                 .iter()
                 .filter_map(|name| names.find(name))
-                .for_each(|number| passes[number as usize] = true);
+                .for_each(|code| passes[code as usize] = true);
             if !passes.contains(&true) {
                 return None;
             }
             filter.categories = Some(passes);
         }
-        let any = filter.time_us.is_some() || filter.categories.is_some() || filter.polygon.is_some();
-        Some(any.then_some(filter))
+        let is_active = filter.time_us.is_some() || filter.categories.is_some() || filter.polygon.is_some();
+        Some(is_active.then_some(filter))
     }
 
-    /// Passes the points of `range` that match to `take`, in chunks.
+    /// Passes the points of `range` that pass the filter to `take`, in chunks.
     pub(super) fn select(
         &self,
         batch: &Batch,
         range: Range<usize>,
         weights: bool,
-        passed: &mut Passed,
-        mut take: impl FnMut(&Passed),
+        selected: &mut SelectedPoints,
+        mut take: impl FnMut(&SelectedPoints),
     ) {
         const CHUNK: usize = 4096;
         for start in range.clone().step_by(CHUNK) {
             let chunk = start..(start + CHUNK).min(range.end);
-            passed.rows.clear();
+            selected.rows.clear();
             match (&self.time_us, &batch.time_us) {
-                (None, _) => passed.rows.extend(chunk.start as u32..chunk.end as u32),
+                (None, _) => selected.rows.extend(chunk.start as u32..chunk.end as u32),
                 (Some(range), Some(time)) => {
-                    in_range(&time[chunk.clone()], range, chunk.start as u32, &mut passed.rows);
+                    in_range(&time[chunk.clone()], range, chunk.start as u32, &mut selected.rows);
                 }
                 (Some(_), None) => {}
             }
-            if let (Some(passes), false) = (&self.categories, passed.rows.is_empty()) {
+            if let (Some(passes), false) = (&self.categories, selected.rows.is_empty()) {
                 match &batch.category {
-                    Some(codes) => passed
+                    Some(codes) => selected
                         .rows
                         .retain(|&row| passes.get(codes.at(row as usize) as usize).is_some_and(|passes| *passes)),
-                    None => passed.rows.clear(),
+                    None => selected.rows.clear(),
                 }
             }
-            if let (Some(polygon), false) = (self.polygon, passed.rows.is_empty()) {
-                passed.rows.retain(|&row| {
+            if let (Some(polygon), false) = (self.polygon, selected.rows.is_empty()) {
+                selected.rows.retain(|&row| {
                     let (lon, lat) = fixed::from_fixed(batch.x[row as usize], batch.y[row as usize]);
                     polygon.contains(lon, lat)
                 });
             }
-            if passed.rows.is_empty() {
+            if selected.rows.is_empty() {
                 continue;
             }
-            let rows = &passed.rows;
-            passed.x.clear();
-            passed.x.extend(rows.iter().map(|&row| batch.x[row as usize]));
-            passed.y.clear();
-            passed.y.extend(rows.iter().map(|&row| batch.y[row as usize]));
-            passed.weight.clear();
+            let rows = &selected.rows;
+            selected.x.clear();
+            selected.x.extend(rows.iter().map(|&row| batch.x[row as usize]));
+            selected.y.clear();
+            selected.y.extend(rows.iter().map(|&row| batch.y[row as usize]));
+            selected.weight.clear();
             if let (Some(weight), true) = (&batch.weight, weights) {
-                passed.weight.extend(rows.iter().map(|&row| weight[row as usize]));
+                selected.weight.extend(rows.iter().map(|&row| weight[row as usize]));
             }
-            take(passed);
+            take(selected);
         }
     }
 }
 
-/// Appends the numbers, from `first` on, of the times within a range.
+/// Appends the rows whose times are within `range`. `first` is the row of the first time.
 fn in_range(times: &[i64], range: &Range<i64>, first: u32, rows: &mut Vec<u32>) {
-    const STRETCH: usize = 256;
-    for (i, times) in times.chunks(STRETCH).enumerate() {
-        let first = first + (i * STRETCH) as u32;
+    const CHUNK: usize = 256;
+    for (i, times) in times.chunks(CHUNK).enumerate() {
+        let first = first + (i * CHUNK) as u32;
         match count_within(times, range.start, range.end) {
             0 => {}
             count if count == times.len() => rows.extend(first..first + count as u32),
@@ -133,7 +133,7 @@ fn in_range(times: &[i64], range: &Range<i64>, first: u32, rows: &mut Vec<u32>) 
 
 wide! {
     fn count_within(times: &[i64], start: i64, end: i64) -> usize {
-        // No early exit, so that the loop vectorizes.
+        // Without short-circuit evaluation, so that the loop vectorizes.
         #[allow(clippy::needless_bitwise_bool)]
         times.iter().fold(0, |count, &time| count + usize::from((time >= start) & (time < end)))
     }

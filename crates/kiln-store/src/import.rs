@@ -1,4 +1,4 @@
-//! Import: from a source to one new segment, in bounded memory.
+//! Import of a source as one new segment, in bounded memory.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,23 +20,24 @@ use kiln_core::source::{Query, ScanReport, Sink, Source};
 pub struct ImportReport {
     /// The report of the scan.
     pub report: ScanReport,
-    /// Valid points that were left out since they lie beyond the edge of the Web Mercator world, 85.05° north or south.
+    /// Number of valid points that were skipped because they are beyond the edge of the Web Mercator world, 85.05°
+    /// north or south.
     pub beyond_map: u64,
-    /// Points that were added.
+    /// Number of points that were added.
     pub points: u64,
 }
 
-/// Points that are sorted in memory at a time, by all workers together.
+/// The number of points that all workers together sort in memory at a time.
 const SORTED_ROWS: usize = 1 << 23;
 
 impl StoredLayer {
-    /// Imports all points of `source` that pass `query`, all of them or none, on up to `threads` threads, and sets the
-    /// layer's description in the same commit, where one is given. Memory is bounded whatever the size. Where no point
-    /// passes, the layer stays as it is, whatever `existing` says.
+    /// Imports the points of `source` that pass `query`, atomically and on up to `threads` threads, and sets the
+    /// layer's description in the same commit, if one is given. Memory is bounded regardless of the number of points.
+    /// If no points pass, the layer is unchanged, regardless of `existing`.
     ///
     /// # Errors
-    /// If the source cannot be read or the store not be written, [`Error::Cancelled`] if `progress` was stopped: the layer
-    /// is unchanged then.
+    /// If reading the source or writing to the store fails, and [`Error::Cancelled`] if `progress` was stopped. The
+    /// layer is unchanged then.
     pub fn import(
         &self,
         source: &dyn Source,
@@ -85,7 +86,7 @@ impl StoredLayer {
             let mut sinks: Vec<&mut Sink<'_>> = sinks.iter_mut().map(|sink| sink as &mut Sink<'_>).collect();
             source.scan(&query, &mut sinks)
         };
-        // An error while a run was written stopped the scan.
+        // An error of writing a run has stopped the scan.
         if let Some(error) = workers.iter_mut().find_map(|worker| worker.failed.take()) {
             return Err(error);
         }
@@ -116,7 +117,7 @@ struct Worker {
     failed: Option<Error>,
 }
 
-/// Sorts points and writes them as a run, to be merged later.
+/// Sorts points and writes them as a sorted run, which is merged later.
 fn write_run(staging: &StagingDir, number: usize, mut rows: Rows) -> Result<(String, SegmentEntry)> {
     rows.sort();
     let name = format!("run-{number}");
@@ -126,7 +127,7 @@ fn write_run(staging: &StagingDir, number: usize, mut rows: Rows) -> Result<(Str
     Ok((name, entry))
 }
 
-/// Makes one segment of the points of all workers; none if there is no point.
+/// Writes the points of all workers as one segment; `None` if there are no points.
 fn finish(
     staging: &StagingDir,
     workers: Vec<Worker>,

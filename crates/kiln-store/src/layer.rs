@@ -1,4 +1,4 @@
-//! A stored layer: readers get snapshots, writers commit changes.
+//! Stored layers: readers get snapshots, writers commit changes.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,8 +18,8 @@ use kiln_core::error::{Error, Result};
 
 /// A layer of a store.
 ///
-/// Any number of threads and processes read it, each the snapshot that it began with. A change is prepared in a staging folder
-/// and committed under the layer's lock, as a whole or not at all.
+/// Any number of threads and processes may read it, each from its own snapshot. A change is prepared in a staging
+/// folder and committed atomically under the layer's lock.
 #[derive(Debug)]
 pub struct StoredLayer {
     name: String,
@@ -27,7 +27,7 @@ pub struct StoredLayer {
     /// The folder of the staging folders.
     staging: PathBuf,
     current: RwLock<Current>,
-    /// Held by the thread that opens a new snapshot.
+    /// Locked while a thread opens a new snapshot.
     opening: Mutex<()>,
     pub(super) queue: WriteQueue,
     commits: AtomicU64,
@@ -36,20 +36,20 @@ pub struct StoredLayer {
 #[derive(Debug)]
 struct Current {
     snapshot: Arc<Snapshot>,
-    stamp: Stamp,
+    identity: FileIdentity,
     checked_at: Instant,
 }
 
-/// The identity of a manifest file: it differs from that of the file that replaces it.
+/// The identity of a manifest file, which changes when the file is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+struct FileIdentity {
     modified: Option<SystemTime>,
     length: u64,
     #[cfg(unix)]
     inode: u64,
 }
 
-impl Stamp {
+impl FileIdentity {
     fn of(folder: &Path) -> Result<Self> {
         let path = folder.join(manifest::FILE);
         let metadata = fs::metadata(&path).map_err(|error| Error::io(&path, "read", error))?;
@@ -62,37 +62,37 @@ impl Stamp {
     }
 }
 
-/// The points of a layer that exist before an import.
+/// The treatment of the existing points of a layer by an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExistingPoints {
-    /// They stay, and the new ones are added.
+    /// Keeps the existing points and adds the new ones.
     #[default]
     Keep,
-    /// The new ones replace them in the same commit.
+    /// Replaces the existing points by the new ones in the same commit.
     Replace,
 }
 
 /// A change of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    /// New segments, each in a staging folder of its own.
+    /// New segments, each in its own staging folder.
     pub(super) added: Vec<SegmentEntry>,
     /// Segments to remove. The commit is cancelled if one of them is missing.
     pub(super) removed: Vec<u64>,
-    /// The id of the layer of the removed segments: a new layer of the same name has segments of the same numbers.
+    /// The ID of the layer of the removed segments: a new layer of the same name has segments of the same numbers.
     pub(super) removed_of: Option<String>,
     pub(super) existing: ExistingPoints,
-    /// Whether the points stay the same, in other segments.
+    /// Whether the points are unchanged, as in a compaction.
     pub(super) same_points: bool,
     pub(super) description: Option<Description>,
 }
 
 impl StoredLayer {
-    /// Opens the layer `name` of the store in a folder; `None` if there is none. The caller has checked the name.
+    /// Opens the layer `name` of the store in a folder; `None` if it does not exist. The name must be valid.
     pub(super) fn open(store: &Path, name: &str) -> Result<Option<Self>> {
         let folder = store.join(name);
-        let Some((snapshot, stamp)) = read(&folder, None)? else { return Ok(None) };
-        let current = Current { snapshot: Arc::new(snapshot), stamp, checked_at: Instant::now() };
+        let Some((snapshot, identity)) = read(&folder, None)? else { return Ok(None) };
+        let current = Current { snapshot: Arc::new(snapshot), identity, checked_at: Instant::now() };
         Ok(Some(Self {
             name: name.to_owned(),
             folder,
@@ -114,7 +114,7 @@ impl StoredLayer {
         &self.folder
     }
 
-    /// The number of commits that this process has made to it.
+    /// The number of commits by this process.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
@@ -128,12 +128,12 @@ impl StoredLayer {
         if is_fresh {
             return snapshot;
         }
-        // While one thread refreshes it, the others go on with the snapshot that there is.
+        // While one thread refreshes the snapshot, the others use the current one.
         let Ok(_opening) = self.opening.try_lock() else { return snapshot };
         match self.refresh() {
             Ok(newer) => newer,
             Err(error) => {
-                tracing::warn!(layer = self.name, %error, "the layer cannot be read anew; the last state is served");
+                tracing::warn!(layer = self.name, %error, "the layer cannot be refreshed; the last snapshot is served");
                 self.current.write().unwrap_or_else(PoisonError::into_inner).checked_at = Instant::now();
                 snapshot
             }
@@ -143,75 +143,76 @@ impl StoredLayer {
     /// The interval at which the manifest is checked for commits of other processes.
     pub const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
 
-    /// The newest snapshot: reads the manifest again if it has changed.
+    /// Returns the newest snapshot. Reads the manifest again if it has changed.
     pub(super) fn refresh(&self) -> Result<Arc<Snapshot>> {
-        let stamp = Stamp::of(&self.folder)?;
+        let identity = FileIdentity::of(&self.folder)?;
         let before = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             current.checked_at = Instant::now();
-            if current.stamp == stamp {
+            if current.identity == identity {
                 return Ok(Arc::clone(&current.snapshot));
             }
             Arc::clone(&current.snapshot)
         };
-        let Some((snapshot, stamp)) = read(&self.folder, Some(&before))? else {
+        let Some((snapshot, identity)) = read(&self.folder, Some(&before))? else {
             return Err(Error::input(&self.folder, "the layer was removed"));
         };
-        Ok(self.set(snapshot, stamp))
+        Ok(self.set(snapshot, identity))
     }
 
-    fn set(&self, snapshot: Snapshot, stamp: Stamp) -> Arc<Snapshot> {
+    fn set(&self, snapshot: Snapshot, identity: FileIdentity) -> Arc<Snapshot> {
         let snapshot = Arc::new(snapshot);
         for damage in snapshot.damaged() {
             tracing::error!(layer = self.name, points = damage.points, "{}", damage.reason);
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Current { snapshot: Arc::clone(&snapshot), stamp, checked_at: Instant::now() };
+        *current = Current { snapshot: Arc::clone(&snapshot), identity, checked_at: Instant::now() };
         snapshot
     }
 
-    /// Creates a folder for new files.
+    /// Creates a staging folder.
     pub(super) fn staging_dir(&self) -> Result<StagingDir> {
         StagingDir::new(&self.staging)
     }
 
-    /// Commits a change under the layer's lock. `staged` are the folders of the new segments, in their order.
+    /// Commits a change under the layer's lock. `staged` are the staging folders of the new segments, in the same
+    /// order.
     pub(super) fn commit(&self, change: Change, staged: &[StagingDir]) -> Result<()> {
-        let gone = || Error::input(&self.folder, "the layer was removed meanwhile");
+        let removed = || Error::input(&self.folder, "the layer was removed concurrently");
         let _lock = match lock_layer(&self.folder) {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(gone()),
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(removed()),
             lock => lock?,
         };
-        let mut manifest = Manifest::read(&self.folder)?.ok_or_else(gone)?;
-        let is_there = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
+        let mut manifest = Manifest::read(&self.folder)?.ok_or_else(removed)?;
+        let exists = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
         let is_same_layer = change.removed_of.as_ref().is_none_or(|id| *id == manifest.id);
-        if !is_same_layer || !change.removed.iter().all(is_there) {
-            self.take_over(manifest);
+        if !is_same_layer || !change.removed.iter().all(exists) {
+            self.set_manifest(manifest);
             return Err(Error::Cancelled);
         }
-        let mut gone: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
+        let mut obsolete: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
         match change.existing {
             ExistingPoints::Keep => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
             ExistingPoints::Replace => manifest.segments.clear(),
         }
-        gone.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
+        obsolete.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
         if !change.same_points {
             manifest.changed_s = now_s();
         }
-        let described = change.description.filter(|description| *description != manifest.description);
-        if !change.same_points || described.is_some() {
+        let new_description = change.description.filter(|description| *description != manifest.description);
+        if !change.same_points || new_description.is_some() {
             manifest.version += 1;
         }
-        manifest.description = described.unwrap_or(manifest.description);
+        manifest.description = new_description.unwrap_or(manifest.description);
         if let Err(error) = self.write(&mut manifest, change.added, staged) {
-            // Files that were moved already, but are in no manifest, waste space.
+            // Removes files that were moved already but are not listed in the manifest.
             sweep_layer(&self.folder);
             return Err(error);
         }
-        // From here on the change is committed.
+        // The change is committed from here on.
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.take_over(manifest);
-        for id in gone {
+        self.set_manifest(manifest);
+        for id in obsolete {
             segment::remove(&self.folder, &Manifest::segment_name(id));
         }
         Ok(())
@@ -229,74 +230,75 @@ impl StoredLayer {
         manifest.write(&self.folder)
     }
 
-    /// Opens the snapshot of a manifest that is the newest one, since the layer is locked.
-    fn take_over(&self, manifest: Manifest) {
+    /// Opens the snapshot of a manifest. It must be the newest one, which the layer's lock ensures.
+    fn set_manifest(&self, manifest: Manifest) {
         let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).snapshot);
         let opened = Snapshot::open(&self.folder, manifest, Some(&current), true);
-        match opened.and_then(|snapshot| Ok((snapshot, Stamp::of(&self.folder)?))) {
-            Ok((snapshot, stamp)) => drop(self.set(snapshot, stamp)),
+        match opened.and_then(|snapshot| Ok((snapshot, FileIdentity::of(&self.folder)?))) {
+            Ok((snapshot, identity)) => drop(self.set(snapshot, identity)),
             // The manifest differs from that of the current snapshot, so the next refresh reads it.
             Err(error) => {
-                tracing::warn!(layer = self.name, %error, "the layer is changed, but cannot be read anew yet");
+                tracing::warn!(layer = self.name, %error, "the change is committed, but the layer cannot be read yet");
             }
         }
     }
 
-    /// Changes the description of the layer.
+    /// Sets the description of the layer.
     ///
     /// # Errors
-    /// [`Error::Io`] if the store cannot be written.
+    /// [`Error::Io`] if writing to the store fails.
     pub fn set_description(&self, description: Description) -> Result<()> {
         let change = Change { description: Some(description), same_points: true, ..Change::default() };
         self.commit(change, &[])
     }
 
-    /// Reads all files, leaves out segments whose files differ from what was written, and returns the damage.
+    /// Verifies the checksums of all files, excludes damaged segments from the snapshot, and returns the damage.
     pub fn verify(&self) -> Vec<Damage> {
         for segment in &self.snapshot().segments {
-            // The snapshot lists the damage of what it leaves out.
-            let _ = self.leave_out(segment, segment.verify());
+            // The snapshot lists the damage.
+            let _ = self.exclude_damaged(segment, segment.verify());
         }
         self.snapshot().damaged().to_vec()
     }
 
-    /// Leaves a segment out of the snapshot if it was `verified` and is damaged.
-    pub(super) fn leave_out(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
+    /// Excludes a segment from the snapshot if `verified`, the result of its verification, is an error.
+    pub(super) fn exclude_damaged(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
         verified.inspect_err(|error| {
             tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
             let damage = Damage { segment: segment.entry.id, points: segment.entry.rows, reason: error.to_string() };
             let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            // It may have been merged into another one by now.
-            if current.snapshot.segments.iter().any(|there| Arc::ptr_eq(there, segment)) {
+            // It may have been merged in the meantime.
+            if current.snapshot.segments.iter().any(|current| Arc::ptr_eq(current, segment)) {
                 current.snapshot = Arc::new(current.snapshot.without(damage));
             }
         })
     }
 }
 
-/// The snapshot of the layer in a folder, read again where the layer changes during that; `None` if there is none.
-fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, Stamp)>> {
+/// Reads the snapshot of the layer in a folder, and retries if the layer changes while it is read; `None` if there is
+/// no layer.
+fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, FileIdentity)>> {
     let mut is_newest = false;
     let mut last: Option<Manifest> = None;
     loop {
-        // Taken before the manifest is read, so that the next refresh sees a change in between.
-        let stamp = match Stamp::of(folder) {
+        // Read before the manifest, so that the next refresh detects a change in between.
+        let identity = match FileIdentity::of(folder) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
-            stamp => stamp?,
+            identity => identity?,
         };
         let Some(manifest) = Manifest::read(folder)? else { return Ok(None) };
         is_newest |= last.as_ref() == Some(&manifest);
         match Snapshot::open(folder, manifest.clone(), before, is_newest) {
-            // A file of it is gone: unless it is damaged, the manifest is an older one by now.
+            // A missing file means that the manifest is outdated or the layer is damaged.
             Err(Error::Io { .. }) if !is_newest => last = Some(manifest),
-            snapshot => return snapshot.map(|snapshot| Some((snapshot, stamp))),
+            snapshot => return snapshot.map(|snapshot| Some((snapshot, identity))),
         }
     }
 }
 
-/// Moves the files of a staged segment to the folder of its layer, under its name there.
+/// Moves the files of a staged segment to the folder of its layer and renames them to `name`.
 fn move_segment(staging: &StagingDir, to: &Path, name: &str, entry: &SegmentEntry) -> Result<()> {
     let (from, staged) = (staging.path(), StagingDir::SEGMENT);
     let rename = |from: PathBuf, to: PathBuf| fs::rename(&from, &to).map_err(|error| Error::io(&to, "write", error));

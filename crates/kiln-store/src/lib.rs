@@ -3,16 +3,16 @@
 //! ```text
 //! store/cities/manifest.json           the layer's segments and its description; replaced atomically
 //!              00000001.points.arrow   a segment's points in Z-order: x, y, weight, time, category
-//!              00000001.bins.arrow     their sums per cell of each zoom, where there are many
+//!              00000001.bins.arrow     their sums per cell of each zoom, if there are many points
 //! ```
 //!
-//! A write makes a new segment in a staging folder, syncs it to disk, and then replaces the manifest under the layer's lock.
-//! It is acknowledged after that; before, nobody sees any of it. Concurrent writes share a commit. Segments never change;
-//! small ones are merged into larger ones, which is another commit. Readers hold a [`Snapshot`], which never changes.
-//! Several processes may use a store at the same time: a server, and commands.
+//! A write creates a new segment in a staging folder, syncs it to disk, and then replaces the manifest under the
+//! layer's lock. It is acknowledged after that; until then, none of it is visible. Concurrent writes share a commit.
+//! Segments are immutable; compaction merges small ones into larger ones, which is another commit. Readers use an
+//! immutable [`Snapshot`]. Several processes may use a store at the same time: a server and commands.
 //!
-//! A picture is summed from blocks of cells, squares of the quadtree, where points outnumber cells, and from the points
-//! themselves elsewhere. So its cost depends on its pixels, not on the number of points.
+//! The cells of a picture are summed from blocks of precomputed cells, squares of the quadtree, where points outnumber
+//! cells, and from the points elsewhere. So the cost depends on the number of pixels, not on the number of points.
 //!
 //! The modules build on each other from left to right:
 //!
@@ -20,13 +20,14 @@
 //! arrow_file ─ points, blocks ─ segment ─ manifest ─ staging, snapshot ─ layer ─ append, import, compaction ─ store
 //! ```
 
+mod aggregate;
 mod append;
 mod arrow_file;
 mod blocks;
 mod build;
 mod compaction;
 mod filter;
-mod gather;
+
 mod import;
 mod layer;
 mod lock;

@@ -1,4 +1,4 @@
-//! Locks between processes: files that one of them holds at a time.
+//! File locks between processes.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,20 +6,20 @@ use std::path::Path;
 
 use kiln_core::error::{Error, Result};
 
-/// Locks the file at `path`, waiting while another process holds it, and creates it where it is missing. The lock is held
-/// until the file is dropped, or the process has ended.
+/// Locks the file at `path`, waiting while another process has it locked. Creates the file if it is missing. The lock
+/// is released when the returned file is dropped or the process ends.
 pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     loop {
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
-        // The previous holder may have removed the file: then this lock is one that no other process can see.
+        // The previous owner may have removed the file; then other processes would lock a new one.
         if is_at(&file, path) {
             return Ok(file);
         }
     }
 }
 
-/// Locks a layer, which a process does while it replaces the manifest.
+/// Locks a layer, which is required to replace its manifest.
 pub(super) fn lock_layer(folder: &Path) -> Result<File> {
     let path = folder.join(".lock");
     lock_file(&path).map_err(|error| Error::io(&path, "lock", error))
@@ -27,15 +27,15 @@ pub(super) fn lock_layer(folder: &Path) -> Result<File> {
 
 /// Whether an open file is still the one at `path`.
 fn is_at(file: &File, path: &Path) -> bool {
-    let Ok(there) = fs::metadata(path) else { return false };
+    let Ok(current) = fs::metadata(path) else { return false };
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+        file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (current.dev(), current.ino()))
     }
     #[cfg(not(unix))]
     {
-        let _ = (file, there);
+        let _ = (file, current);
         true
     }
 }
@@ -54,7 +54,7 @@ mod tests {
         let first = lock_file(&path).unwrap();
         std::thread::scope(|scope| {
             let second = scope.spawn(|| lock_file(&path).unwrap());
-            // However long the other one takes to get there, it must not end up with a lock that nobody else can see.
+            // Regardless of the timing, the second thread must not lock the removed file.
             std::thread::sleep(Duration::from_millis(50));
             fs::remove_file(&path).unwrap();
             drop(first);

@@ -16,7 +16,7 @@ pub(super) const FILE: &str = "manifest.json";
 /// The file name of a manifest that is being written.
 pub(super) const UNFINISHED: &str = "manifest.json.part";
 
-/// The description of a layer, and how long its points are kept.
+/// The description of a layer and the retention of its points.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Description {
@@ -40,39 +40,39 @@ pub struct Description {
 /// The segments and the description of a layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    /// The version of the folder's format.
+    /// The format version of the layer's folder.
     pub(super) format: u32,
-    /// Distinguishes layers that had the same name one after the other.
+    /// A random ID that distinguishes a layer from earlier ones of the same name.
     pub(super) id: String,
     /// Increases whenever the points or the description change.
     pub(super) version: u64,
     /// The number of the next segment.
     pub(super) next_segment: u64,
-    /// The times of its creation and last change, in Unix seconds.
+    /// The times of creation and of the last change, in Unix seconds.
     pub(super) created_s: u64,
     pub(super) changed_s: u64,
     pub(super) description: Description,
     pub(super) segments: Vec<SegmentEntry>,
 }
 
-/// The manifest as it is written: with a checksum of its text, which reveals damage.
+/// The manifest file: the manifest with a checksum of its text.
 #[derive(Serialize, Deserialize)]
-struct Sealed {
+struct ManifestFile {
     crc32: u32,
     layer: Box<RawValue>,
 }
 
-/// The part that all versions of the format have.
+/// The member that all format versions have.
 #[derive(Deserialize)]
 struct Format {
     format: u32,
 }
 
 impl Manifest {
-    /// The version that is written.
+    /// The current format version.
     const FORMAT: u32 = 1;
 
-    /// The manifest of a layer without points.
+    /// The manifest of a new layer without points.
     pub(super) fn new(description: Description, now_s: u64) -> Self {
         Self {
             format: Self::FORMAT,
@@ -108,32 +108,35 @@ impl Manifest {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return Err(Error::input(&path, "it is damaged: it is not UTF-8"));
+                return Err(Error::input(&path, "it is damaged: it is not valid UTF-8"));
             }
             Err(error) => return Err(Error::io(&path, "read", error)),
         };
-        let damaged = |why: &str| Error::input(&path, format!("it is damaged: {why}"));
-        let sealed: Sealed = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
-        if crc32fast::hash(sealed.layer.get().as_bytes()) != sealed.crc32 {
-            return Err(damaged("its checksum is not the one that it was written with"));
+        let damaged = |reason: &str| Error::input(&path, format!("it is damaged: {reason}"));
+        let file_content: ManifestFile = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
+        if crc32fast::hash(file_content.layer.get().as_bytes()) != file_content.crc32 {
+            return Err(damaged("the checksum does not match"));
         }
         let invalid = |error: serde_json::Error| damaged(&error.to_string());
-        let Format { format } = serde_json::from_str(sealed.layer.get()).map_err(invalid)?;
+        let Format { format } = serde_json::from_str(file_content.layer.get()).map_err(invalid)?;
         if format != Self::FORMAT {
-            let why = format!("a newer Kiln wrote it, in format {format}; this one reads format {}", Self::FORMAT);
-            return Err(Error::input(&path, why));
+            let reason = format!(
+                "unsupported format {format}, written by another version of Kiln; this one supports format {}",
+                Self::FORMAT
+            );
+            return Err(Error::input(&path, reason));
         }
-        serde_json::from_str(sealed.layer.get()).map(Some).map_err(invalid)
+        serde_json::from_str(file_content.layer.get()).map(Some).map_err(invalid)
     }
 
-    /// Replaces the manifest in `folder` atomically; it is on disk then.
+    /// Replaces the manifest in `folder` atomically, and syncs it to disk.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let (path, unfinished) = (folder.join(FILE), folder.join(UNFINISHED));
-        let refused = |error| Error::io(&path, "write", error);
-        let text = serde_json::to_string(self).map_err(|error| refused(error.into()))?;
+        let write_error = |error| Error::io(&path, "write", error);
+        let text = serde_json::to_string(self).map_err(|error| write_error(error.into()))?;
         let crc32 = crc32fast::hash(text.as_bytes());
-        let layer = RawValue::from_string(text).map_err(|error| refused(error.into()))?;
-        let text = serde_json::to_string(&Sealed { crc32, layer }).map_err(|error| refused(error.into()))?;
+        let layer = RawValue::from_string(text).map_err(|error| write_error(error.into()))?;
+        let text = serde_json::to_string(&ManifestFile { crc32, layer }).map_err(|error| write_error(error.into()))?;
         let write = || {
             let mut file = File::create(&unfinished)?;
             file.write_all(text.as_bytes())?;
@@ -142,11 +145,11 @@ impl Manifest {
             fs::rename(&unfinished, &path)?;
             sync_folder(folder)
         };
-        write().map_err(refused)
+        write().map_err(write_error)
     }
 }
 
-/// Creates a folder and its parents where they are missing; their names are on disk then.
+/// Creates a folder and its missing parents, and syncs them to disk.
 pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -154,14 +157,14 @@ pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(parent)?;
     match fs::create_dir(folder) {
-        // Another process was faster.
+        // Another process has created it concurrently.
         Err(_) if folder.is_dir() => {}
-        made => made?,
+        result => result?,
     }
     sync_folder(parent)
 }
 
-/// Syncs the names in a folder to disk.
+/// Syncs the entries of a folder to disk.
 pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;

@@ -1,4 +1,4 @@
-//! One segment made of several others, or of points in memory.
+//! Writes a segment from points in memory, or by merging other segments.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,16 +15,17 @@ use super::staging::StagingDir;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Points;
 
-/// How a segment is written.
+/// The options of writing a segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SegmentOptions<'a> {
-    /// The requests that sent the points.
+    /// The ingest requests of the points.
     pub(super) requests: &'a [Request],
     pub(super) threads: usize,
     pub(super) progress: Option<&'a Progress>,
 }
 
-/// Writes points as the segment of a staging folder. Without bins it is on disk sooner, and its points are summed one by one.
+/// Writes points as the segment of a staging folder. Without bins, writing is faster, and readers sum the points one by
+/// one.
 pub(super) fn write_segment(
     staging: &StagingDir,
     mut rows: Rows,
@@ -40,8 +41,8 @@ pub(super) fn write_segment(
     writer.finish(with_bins, true, options.threads, options.progress)
 }
 
-/// Writes the points of `segments` as the segment of a staging folder, with its bins, but for points that are older than
-/// `expire_before_us`, in microseconds. Memory is that of some millions of points, however many there are.
+/// Merges the points of `segments` into the segment of a staging folder, with bins, except for points with times before
+/// `expire_before_us`, in microseconds. Memory is bounded to some millions of points.
 pub(super) fn merge(
     segments: &[&Segment],
     staging: &StagingDir,
@@ -49,7 +50,7 @@ pub(super) fn merge(
     options: &SegmentOptions<'_>,
 ) -> Result<SegmentEntry> {
     let total: u64 = segments.iter().map(|segment| segment.entry.rows).sum();
-    let (columns, numbers) = joined(segments);
+    let (columns, code_maps) = merge_columns(segments);
     let mut writer = SegmentWriter::create(staging.path(), StagingDir::SEGMENT, columns, options.requests)?;
     if let Some(progress) = options.progress {
         progress.enter(Stage::Merging, total);
@@ -60,7 +61,7 @@ pub(super) fn merge(
     std::thread::scope(|scope| -> Result<()> {
         let (sender, received) = sync_channel::<(usize, Chunk)>(options.threads);
         for _ in 0..options.threads.max(1) {
-            let (sender, next, turn, parts, numbers) = (sender.clone(), &next, &turn, &parts, &numbers);
+            let (sender, next, turn, parts, code_maps) = (sender.clone(), &next, &turn, &parts, &code_maps);
             scope.spawn(move || {
                 loop {
                     let part = next.fetch_add(1, Ordering::Relaxed);
@@ -72,9 +73,13 @@ pub(super) fn merge(
                             (chunk, _) => chunk,
                         };
                         let is_stopped = options.progress.is_some_and(Progress::is_stopped);
-                        if is_stopped { Err(Gone) } else { sender.send((part, chunk)).map_err(|_| Gone) }
+                        if is_stopped {
+                            Err(ReceiverDropped)
+                        } else {
+                            sender.send((part, chunk)).map_err(|_| ReceiverDropped)
+                        }
                     };
-                    if sort_part(segments, numbers, keys, send).is_err() {
+                    if sort_part(segments, code_maps, keys, send).is_err() {
                         break;
                     }
                 }
@@ -82,7 +87,7 @@ pub(super) fn merge(
         }
         drop(sender);
         let written = write_in_turn(received, &turn, &mut writer, options.progress);
-        // Threads that still wait for their turn find that no chunk is received any more.
+        // Wakes threads that still wait for their turn; their next send fails.
         turn.set(usize::MAX);
         if written? < parts.len() { Err(Error::Cancelled) } else { Ok(()) }
     })?;
@@ -92,18 +97,18 @@ pub(super) fn merge(
     writer.finish(true, true, options.threads, options.progress)
 }
 
-/// Writes the chunks in the order of their parts, and returns how many parts are complete.
+/// Writes the chunks in the order of their parts, and returns the number of complete parts.
 fn write_in_turn(
     received: Receiver<(usize, Chunk)>,
     turn: &Turn,
     writer: &mut SegmentWriter,
     progress: Option<&Progress>,
 ) -> Result<usize> {
-    let (mut at, mut early) = (0, BTreeMap::<usize, Vec<Chunk>>::new());
+    let (mut current, mut pending) = (0, BTreeMap::<usize, Vec<Chunk>>::new());
     for (part, chunk) in received {
-        early.entry(part).or_default().push(chunk);
-        while let Some(chunks) = early.remove(&at) {
-            let mut is_over = false;
+        pending.entry(part).or_default().push(chunk);
+        while let Some(chunks) = pending.remove(&current) {
+            let mut is_complete = false;
             for chunk in chunks {
                 match chunk {
                     Chunk::Rows(rows) => {
@@ -112,73 +117,74 @@ fn write_in_turn(
                         }
                         writer.push(rows)?;
                     }
-                    Chunk::End => is_over = true,
+                    Chunk::End => is_complete = true,
                 }
             }
-            if !is_over {
+            if !is_complete {
                 break;
             }
-            at += 1;
-            turn.set(at);
+            current += 1;
+            turn.set(current);
         }
     }
-    Ok(at)
+    Ok(current)
 }
 
-/// The part that is being written. Threads stay close to it, since the chunks of later parts wait in memory.
+/// The part that is being written. Threads wait until it is near theirs, because chunks of later parts are buffered in
+/// memory.
 #[derive(Default)]
 struct Turn {
     part: Mutex<usize>,
-    moved: Condvar,
+    changed: Condvar,
 }
 
 impl Turn {
     fn set(&self, part: usize) {
         *self.part.lock().unwrap_or_else(PoisonError::into_inner) = part;
-        self.moved.notify_all();
+        self.changed.notify_all();
     }
 
     fn wait_until_near(&self, part: usize, ahead: usize) {
-        let at = self.part.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.moved.wait_while(at, |at| part > at.saturating_add(ahead)));
+        let current = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(current, |current| part > current.saturating_add(ahead)));
     }
 }
 
-/// A part of the merged points.
+/// A message of a sorting thread.
 enum Chunk {
     Rows(Rows),
-    /// The part is complete.
+    /// The end of the part.
     End,
 }
 
-/// Chunks are not received any more.
-struct Gone;
+/// The receiver of the chunks was dropped.
+struct ReceiverDropped;
 
-/// The columns of the segments together, and for each of them the numbers that its categories get.
-fn joined(segments: &[&Segment]) -> (Columns, Vec<Vec<u32>>) {
+/// The union of the columns of the segments, and for each segment the map from its category codes to the merged ones.
+fn merge_columns(segments: &[&Segment]) -> (Columns, Vec<Vec<u32>>) {
     let mut columns = Columns::default();
     let mut names = Names::default();
-    let mut numbers = Vec::with_capacity(segments.len());
-    let mut categories = false;
+    let mut code_maps = Vec::with_capacity(segments.len());
+    let mut has_categories = false;
     for segment in segments {
         let own = segment.columns();
         columns.weighted |= own.weighted;
         columns.timed |= own.timed;
-        categories |= own.names.is_some();
-        numbers.push(own.names.iter().flat_map(|own| &own.list).map(|name| names.number(name)).collect());
+        has_categories |= own.names.is_some();
+        code_maps.push(own.names.iter().flat_map(|own| &own.list).map(|name| names.code(name)).collect());
     }
-    columns.names = categories.then_some(names);
-    (columns, numbers)
+    columns.names = has_categories.then_some(names);
+    (columns, code_maps)
 }
 
-/// Ranges of keys (first, and last inclusive) that hold about a million points each.
+/// Splits the keys into ranges (first, last inclusive) of about a million points each.
 fn parts(segments: &[&Segment]) -> Vec<(u64, u64)> {
     const PART_BATCHES: usize = (1 << 20) / BATCH_ROWS;
     let mut keys: Vec<u64> = segments.iter().flat_map(|segment| segment.points.first_keys()).collect();
     keys.sort_unstable();
     let mut starts = vec![0];
     for key in keys.chunks(PART_BATCHES).skip(1).map(|keys| keys[0]) {
-        // A location that fills a part and more gets a part of its own.
+        // A location with more points than a part becomes a separate part.
         if starts.last() == Some(&key) {
             starts.extend(key.checked_add(1));
         } else if starts.last().is_some_and(|last| *last < key) {
@@ -189,29 +195,29 @@ fn parts(segments: &[&Segment]) -> Vec<(u64, u64)> {
     starts.iter().copied().zip(ends.collect::<Vec<_>>()).collect()
 }
 
-/// Passes the points of a range of keys to `take`, in Z-order, and then the end.
+/// Passes the points of a range of keys to `take` in Z-order, followed by the end.
 fn sort_part(
     segments: &[&Segment],
-    numbers: &[Vec<u32>],
+    code_maps: &[Vec<u32>],
     &(first, last): &(u64, u64),
-    mut take: impl FnMut(Chunk) -> Result<(), Gone>,
-) -> Result<(), Gone> {
-    const MOST_ROWS: u64 = 1 << 20;
+    mut take: impl FnMut(Chunk) -> Result<(), ReceiverDropped>,
+) -> Result<(), ReceiverDropped> {
+    const MAX_ROWS: u64 = 1 << 20;
     let mut all = Rows::default();
-    for (segment, numbers) in segments.iter().zip(numbers) {
+    for (segment, code_map) in segments.iter().zip(code_maps) {
         let rows = rows_between(segment, first, last);
         let of = |range: Range<u64>| {
             let mut rows = segment.points.rows(range);
             rows.names = Names::default();
             for code in &mut rows.category {
-                *code = numbers.get(*code as usize).copied().unwrap_or(Rows::NO_CATEGORY);
+                *code = code_map.get(*code as usize).copied().unwrap_or(Rows::NO_CATEGORY);
             }
             rows
         };
         if first == last {
-            // Points of one location need no sorting, so they need not be in memory at once.
-            for start in rows.clone().step_by(MOST_ROWS as usize) {
-                take(Chunk::Rows(of(start..(start + MOST_ROWS).min(rows.end))))?;
+            // Points of one location need no sorting, so they are not loaded into memory together.
+            for start in rows.clone().step_by(MAX_ROWS as usize) {
+                take(Chunk::Rows(of(start..(start + MAX_ROWS).min(rows.end))))?;
             }
         } else {
             all.append_columns(&of(rows.clone()));
@@ -223,7 +229,7 @@ fn sort_part(
     take(Chunk::End)
 }
 
-/// The rows whose keys lie from `first` to `last`.
+/// The rows with keys from `first` to `last`, inclusive.
 fn rows_between(segment: &Segment, first: u64, last: u64) -> Range<u64> {
     let start = segment.points.first_at(first, segment.all());
     let end = match last.checked_add(1) {
@@ -234,23 +240,23 @@ fn rows_between(segment: &Segment, first: u64, last: u64) -> Range<u64> {
 }
 
 impl Rows {
-    /// The points that are not older than an instant.
+    /// The points with times at or after `before_us`, or without a time.
     fn since(self, before_us: i64) -> Self {
         if self.time_us.is_empty() {
             return self;
         }
-        let stays: Vec<bool> = self.time_us.iter().map(|&time| time >= before_us || time == Points::NO_TIME).collect();
+        let keep: Vec<bool> = self.time_us.iter().map(|&time| time >= before_us || time == Points::NO_TIME).collect();
         Self {
-            keys: kept(self.keys, &stays),
-            weight: kept(self.weight, &stays),
-            time_us: kept(self.time_us, &stays),
-            category: kept(self.category, &stays),
+            keys: retain(self.keys, &keep),
+            weight: retain(self.weight, &keep),
+            time_us: retain(self.time_us, &keep),
+            category: retain(self.category, &keep),
             names: self.names,
         }
     }
 }
 
-/// The values that stay.
-fn kept<T>(column: Vec<T>, stays: &[bool]) -> Vec<T> {
-    column.into_iter().zip(stays).filter(|(_, stays)| **stays).map(|(value, _)| value).collect()
+/// The values of a column for which `keep` is true.
+fn retain<T>(column: Vec<T>, keep: &[bool]) -> Vec<T> {
+    column.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value).collect()
 }

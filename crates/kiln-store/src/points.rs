@@ -13,7 +13,7 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
-use super::arrow_file::{ArrowFile, ArrowWriter, Written};
+use super::arrow_file::{ArrowFile, ArrowWriter, FileDigest};
 use super::requests::{self, Request};
 use super::rows::{Columns, Names, Rows};
 use kiln_core::error::{Error, Result};
@@ -21,7 +21,7 @@ use kiln_core::geo::Points;
 use kiln_core::geo::morton;
 use kiln_core::parameter::Parameter;
 
-/// Rows of a batch, but for the last one.
+/// Rows per batch, except for the last one.
 pub(super) const BATCH_ROWS: usize = 1 << 16;
 
 /// Writes points in Z-order.
@@ -62,7 +62,7 @@ impl PointsWriter {
         Ok(Self { file, columns, names, pending: Rows::default() })
     }
 
-    /// Writes the next points, whose categories are those that the writer was created with.
+    /// Writes the next points. Their category codes must be those of the writer's columns.
     pub(super) fn push(&mut self, rows: Rows) -> Result<()> {
         let mut rows = rows;
         if !self.pending.is_empty() {
@@ -96,16 +96,15 @@ impl PointsWriter {
             let codes = rows.category.get(range).map_or_else(|| vec![Rows::NO_CATEGORY; count], <[u32]>::to_vec);
             let nulls = nulls(&codes, Rows::NO_CATEGORY);
             // Some readers require a valid dictionary key even for null values.
-            let numbers: Vec<u32> =
-                codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
-            let codes = UInt32Array::new(numbers.into(), nulls);
+            let keys: Vec<u32> = codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
+            let codes = UInt32Array::new(keys.into(), nulls);
             let dictionary = DictionaryArray::<UInt32Type>::try_new(codes, Arc::clone(names));
             columns.push(Arc::new(dictionary.map_err(|error| Error::invalid(Parameter::CATEGORY, error.to_string()))?));
         }
         self.file.write(columns)
     }
 
-    pub(super) fn finish(mut self, durable: bool) -> Result<Written> {
+    pub(super) fn finish(mut self, durable: bool) -> Result<FileDigest> {
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() {
             self.write(&pending, 0..pending.len())?;
@@ -114,12 +113,12 @@ impl PointsWriter {
     }
 }
 
-/// The null mask of values; `None` where none is null.
+/// The validity bitmap of values, of which `none` is null; `None` if no value is null.
 fn nulls<T: PartialEq + Copy>(values: &[T], none: T) -> Option<NullBuffer> {
     values.contains(&none).then(|| values.iter().map(|value| *value != none).collect())
 }
 
-/// A file of points that is open for reading.
+/// An open file of points.
 #[derive(Debug)]
 pub(super) struct PointsFile {
     file: ArrowFile,
@@ -136,23 +135,23 @@ pub(super) struct Batch {
     pub(super) x: ScalarBuffer<u32>,
     pub(super) y: ScalarBuffer<u32>,
     pub(super) weight: Option<ScalarBuffer<f32>>,
-    /// [`Points::NO_TIME`] where there is none.
+    /// Times in microseconds; [`Points::NO_TIME`] if a point has none.
     pub(super) time_us: Option<ScalarBuffer<i64>>,
     pub(super) category: Option<Codes>,
 }
 
-/// Categories by their numbers.
+/// The category codes of points.
 #[derive(Debug)]
 pub(super) struct Codes {
-    numbers: ScalarBuffer<u32>,
-    /// Which points have one; `None` where all have.
-    there: Option<NullBuffer>,
+    values: ScalarBuffer<u32>,
+    /// Which points have a category; `None` if all have.
+    nulls: Option<NullBuffer>,
 }
 
 impl Codes {
-    /// The number of a row's category; [`Rows::NO_CATEGORY`] where there is none.
+    /// The category code of a row; [`Rows::NO_CATEGORY`] if it has none.
     pub(super) fn at(&self, row: usize) -> u32 {
-        if self.there.as_ref().is_none_or(|there| there.is_valid(row)) { self.numbers[row] } else { Rows::NO_CATEGORY }
+        if self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) { self.values[row] } else { Rows::NO_CATEGORY }
     }
 }
 
@@ -171,7 +170,7 @@ impl Batch {
         let category = match batch.column_by_name("category") {
             Some(column) => {
                 let codes = column.as_dictionary_opt::<UInt32Type>()?.keys();
-                Some(Codes { numbers: codes.values().clone(), there: codes.nulls().cloned() })
+                Some(Codes { values: codes.values().clone(), nulls: codes.nulls().cloned() })
             }
             None => None,
         };
@@ -187,15 +186,15 @@ impl Batch {
         morton::key(self.x[row], self.y[row])
     }
 
-    /// The first of `rows` whose key is not below `key`.
+    /// The first of `rows` whose key is at least `key`; their end if there is none.
     fn first_at(&self, key: u64, rows: Range<usize>) -> usize {
         let (mut low, mut high) = (rows.start, rows.end);
         while low < high {
-            let middle = low.midpoint(high);
-            if self.key(middle) < key {
-                low = middle + 1;
+            let mid = low.midpoint(high);
+            if self.key(mid) < key {
+                low = mid + 1;
             } else {
-                high = middle;
+                high = mid;
             }
         }
         low
@@ -203,16 +202,16 @@ impl Batch {
 }
 
 impl PointsFile {
-    pub(super) fn open(path: &Path, written: Written) -> Result<Self> {
-        let file = ArrowFile::open(path, written.bytes)?;
-        let damaged = || Error::input(path, "it is damaged: its columns are not those of a segment");
+    pub(super) fn open(path: &Path, digest: FileDigest) -> Result<Self> {
+        let file = ArrowFile::open(path, digest.bytes)?;
+        let damaged = || Error::input(path, "it is damaged: the columns are not those of a file of points");
         let (mut batches, mut rows) = (Vec::with_capacity(file.batches.len()), 0);
         for batch in &file.batches {
             batches.push(Batch::read(batch, rows).ok_or_else(damaged)?);
             rows += batch.num_rows() as u64;
         }
-        let full = batches.split_last().is_none_or(|(_, full)| full.iter().all(|batch| batch.len() == BATCH_ROWS));
-        if !full || batches.iter().any(|batch| batch.len() > BATCH_ROWS) {
+        let are_full = batches.split_last().is_none_or(|(_, full)| full.iter().all(|batch| batch.len() == BATCH_ROWS));
+        if !are_full || batches.iter().any(|batch| batch.len() > BATCH_ROWS) {
             return Err(damaged());
         }
         let names = file.batches.first().and_then(|batch| batch.column_by_name("category"));
@@ -236,7 +235,7 @@ impl PointsFile {
         self.batches.first().is_some_and(|batch| batch.category.is_some())
     }
 
-    /// The requests that sent the points.
+    /// The ingest requests of the points.
     pub(super) fn requests(&self) -> Vec<Request> {
         self.file.schema.metadata().get(requests::METADATA).map(|text| requests::from_text(text)).unwrap_or_default()
     }
@@ -245,17 +244,17 @@ impl PointsFile {
         self.file.path()
     }
 
-    pub(super) fn verify(&self, written: Written) -> Result<()> {
-        self.file.verify(written)
+    pub(super) fn verify(&self, digest: FileDigest) -> Result<()> {
+        self.file.verify(digest)
     }
 
-    /// The first of `rows` whose key is not below `key`; their end where all are.
+    /// The first of `rows` whose key is at least `key`; their end if there is none.
     pub(super) fn first_at(&self, key: u64, rows: Range<u64>) -> u64 {
         if rows.is_empty() {
             return rows.end;
         }
         let (first, last) = ((rows.start as usize) / BATCH_ROWS, (rows.end as usize - 1) / BATCH_ROWS);
-        // The last batch that begins below the key contains the row, or ends just before it.
+        // The last batch that starts below the key contains the row, or ends immediately before it.
         let within = self.batches[first..=last].partition_point(|batch| batch.first_key < key);
         if within == 0 {
             return rows.start;
@@ -265,8 +264,8 @@ impl PointsFile {
         batch.first_row + batch.first_at(key, local(rows.start)..local(rows.end)) as u64
     }
 
-    /// The stretches of rows within batches.
-    pub(super) fn stretches(&self, rows: Range<u64>) -> impl Iterator<Item = (&Batch, Range<usize>)> {
+    /// The batches that contain `rows`, with the range of these rows in each batch.
+    pub(super) fn batch_ranges(&self, rows: Range<u64>) -> impl Iterator<Item = (&Batch, Range<usize>)> {
         let batches = (rows.start as usize) / BATCH_ROWS..(rows.end as usize).div_ceil(BATCH_ROWS);
         let batches = if rows.is_empty() { 0..0 } else { batches };
         self.batches[batches].iter().map(move |batch| {
@@ -275,17 +274,17 @@ impl PointsFile {
         })
     }
 
-    /// Keys of the rows where batches begin.
+    /// The keys of the first rows of the batches.
     pub(super) fn first_keys(&self) -> impl Iterator<Item = u64> {
         self.batches.iter().map(|batch| batch.first_key)
     }
 
-    /// Releases the memory of all rows.
+    /// Releases the pages of all rows from memory.
     pub(super) fn release_all(&self) {
         self.file.release_all();
     }
 
-    /// Releases the memory of rows, called for all rows in their order: that of the batches that end among them.
+    /// Releases the pages of the batches that end within `rows` from memory. Called with consecutive ranges of rows.
     pub(super) fn release(&self, rows: Range<u64>) {
         let end = if rows.end == self.rows { self.batches.len() } else { rows.end as usize / BATCH_ROWS };
         for batch in rows.start as usize / BATCH_ROWS..end {
@@ -296,7 +295,7 @@ impl PointsFile {
     /// A copy of some rows.
     pub(super) fn rows(&self, range: Range<u64>) -> Rows {
         let mut rows = Rows { names: self.names.clone(), ..Rows::default() };
-        for (batch, range) in self.stretches(range) {
+        for (batch, range) in self.batch_ranges(range) {
             let before = rows.keys.len();
             rows.keys.resize(before + range.len(), 0);
             morton::keys(&batch.x[range.clone()], &batch.y[range.clone()], &mut rows.keys[before..]);

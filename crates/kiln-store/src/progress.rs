@@ -34,7 +34,7 @@ impl Progress {
         (stage, self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }
 
-    /// Stops the work; it ends with [`Error::Cancelled`](kiln_core::Error::Cancelled), and changes nothing.
+    /// Stops the work, which then returns [`Error::Cancelled`](kiln_core::Error::Cancelled) without a change.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }

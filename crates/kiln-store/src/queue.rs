@@ -18,7 +18,7 @@ pub(super) struct WriteQueue {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: Vec<(Ticket, PendingWrite)>,
+    pending: Vec<(Ticket, PendingWrite)>,
     next_ticket: Ticket,
     is_committing: bool,
     outcomes: HashMap<Ticket, Result<AppendOutcome>>,
@@ -38,7 +38,7 @@ pub(super) struct PendingWrite {
 pub(super) enum PendingPoints {
     /// Few points, which share a segment with those of other writes.
     Rows(Rows),
-    /// A segment of their own, already written, so that no other write waits for it.
+    /// A separate segment, already written, so that other writes do not wait for it.
     Segment(SegmentEntry, StagingDir),
 }
 
@@ -54,15 +54,15 @@ impl PendingPoints {
 /// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppendOutcome {
-    /// Its points are on disk, and in the layer's newest snapshot.
+    /// The points are synced to disk and in the layer's newest snapshot.
     Appended,
-    /// An earlier request with the same key added them already.
+    /// An earlier request with the same idempotency key has appended the points.
     Duplicate(Request),
 }
 
 impl WriteQueue {
-    /// Queues a write and returns its outcome. The first thread that finds no commit in progress calls `commit` with all
-    /// waiting writes; `commit` returns their outcomes in the same order.
+    /// Queues a write and returns its outcome. The first thread that finds no commit in progress calls `commit` with
+    /// all waiting writes; `commit` returns their outcomes in the same order.
     pub(super) fn submit(
         &self,
         write: PendingWrite,
@@ -71,7 +71,7 @@ impl WriteQueue {
         let mut state = self.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
-        state.waiting.push((ticket, write));
+        state.pending.push((ticket, write));
         loop {
             if let Some(outcome) = state.outcomes.remove(&ticket) {
                 return outcome;
@@ -80,7 +80,7 @@ impl WriteQueue {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            // One commit per turn: the writes that arrive during it are committed by one of their own threads.
+            // Each thread commits once: writes that arrive during the commit are committed by one of their own threads.
             state.is_committing = true;
             let (tickets, writes): (Vec<_>, Vec<_>) = state.take_batch().into_iter().unzip();
             drop(state);
@@ -98,14 +98,14 @@ impl WriteQueue {
 }
 
 impl State {
-    /// The writes of one commit: all that wait, up to about as many points as are sorted in a moment.
+    /// Takes the writes of one commit: all pending ones, up to about a million points, which are sorted quickly.
     fn take_batch(&mut self) -> Vec<(Ticket, PendingWrite)> {
         const MAX_ROWS: u64 = 1 << 20;
         let (mut rows, mut count) = (0, 0);
-        while rows < MAX_ROWS && count < self.waiting.len() {
-            rows += self.waiting[count].1.points.len();
+        while rows < MAX_ROWS && count < self.pending.len() {
+            rows += self.pending[count].1.points.len();
             count += 1;
         }
-        self.waiting.drain(..count).collect()
+        self.pending.drain(..count).collect()
     }
 }

@@ -1,56 +1,56 @@
-//! Points in columns, in the units of segments.
+//! Columns of points, in the units of segments.
 
 use std::collections::HashMap;
 
 use kiln_core::geo::morton;
 use kiln_core::geo::{Points, fixed};
 
-/// Points in columns. An empty column is absent.
+/// Columns of points. An absent column is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rows {
     /// Z-order keys of the locations.
     pub(super) keys: Vec<u64>,
     /// Weights. Without the column every point weighs 1.
     pub(super) weight: Vec<f32>,
-    /// Microseconds since 1970-01-01 UTC; [`Points::NO_TIME`] where there is none.
+    /// Microseconds since 1970-01-01 UTC; [`Points::NO_TIME`] if a point has no time.
     pub(super) time_us: Vec<i64>,
-    /// Indices into `names`; [`Rows::NO_CATEGORY`] where there is none.
+    /// Codes of the names; [`Rows::NO_CATEGORY`] if a point has no category.
     pub(super) category: Vec<u32>,
-    /// The categories.
+    /// The names of the categories.
     pub(super) names: Names,
 }
 
-/// The columns of points besides their locations.
+/// The optional columns of points.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
     pub(super) weighted: bool,
     pub(super) timed: bool,
-    /// The categories, where points have any.
+    /// The names of the categories, if there are any.
     pub(super) names: Option<Names>,
 }
 
-/// Texts, each with a number.
+/// The names of categories, each with a code.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Names {
     pub(super) list: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
+    codes: HashMap<Box<str>, u32>,
 }
 
 impl Names {
-    /// The number of a text, which is added if it is missing.
-    pub(super) fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
+    /// The code of a name, which is added if it is missing.
+    pub(super) fn code(&mut self, name: &str) -> u32 {
+        if let Some(code) = self.codes.get(name) {
+            return *code;
         }
-        let number = self.list.len() as u32;
+        let code = self.list.len() as u32;
         self.list.push(name.into());
-        self.numbers.insert(name.into(), number);
-        number
+        self.codes.insert(name.into(), code);
+        code
     }
 
-    /// The number of a text, if it has one.
+    /// The code of a name, if it has one.
     pub(super) fn find(&self, name: &str) -> Option<u32> {
-        self.numbers.get(name).copied()
+        self.codes.get(name).copied()
     }
 }
 
@@ -58,14 +58,14 @@ impl FromIterator<Box<str>> for Names {
     fn from_iter<I: IntoIterator<Item = Box<str>>>(names: I) -> Self {
         let mut all = Self::default();
         for name in names {
-            all.number(&name);
+            all.code(&name);
         }
         all
     }
 }
 
 impl Rows {
-    /// The category of a point that has none.
+    /// The code of a point without a category.
     pub(super) const NO_CATEGORY: u32 = u32::MAX;
 
     pub(super) fn len(&self) -> usize {
@@ -76,7 +76,8 @@ impl Rows {
         self.keys.is_empty()
     }
 
-    /// Adds points, and returns how many are left out since they lie beyond the map's northern or southern edge.
+    /// Adds points, and returns the number of those that are skipped because they are beyond the northern or southern
+    /// edge.
     pub(super) fn add(&mut self, points: Points<'_>) -> usize {
         if points.lat().iter().all(|&lat| fixed::is_on_map(lat)) {
             self.add_all(points);
@@ -108,9 +109,9 @@ impl Rows {
         append(&mut self.weight, before, after, points.weight(), 1.0);
         append(&mut self.time_us, before, after, points.time_us(), Points::NO_TIME);
         let codes = points.category().map(|category| {
-            let numbers: Vec<u32> = category.names.iter().map(|name| self.names.number(name)).collect();
-            let number = |code: &u32| numbers.get(*code as usize).copied().unwrap_or(Self::NO_CATEGORY);
-            category.codes.iter().map(number).collect::<Vec<u32>>()
+            let code_map: Vec<u32> = category.names.iter().map(|name| self.names.code(name)).collect();
+            let map = |code: &u32| code_map.get(*code as usize).copied().unwrap_or(Self::NO_CATEGORY);
+            category.codes.iter().map(map).collect::<Vec<u32>>()
         });
         append(&mut self.category, before, after, codes.as_deref(), Self::NO_CATEGORY);
     }
@@ -121,20 +122,20 @@ impl Rows {
             *self = other;
             return;
         }
-        let numbers: Vec<u32> = other.names.list.iter().map(|name| self.names.number(name)).collect();
+        let code_map: Vec<u32> = other.names.list.iter().map(|name| self.names.code(name)).collect();
         for code in &mut other.category {
-            *code = numbers.get(*code as usize).copied().unwrap_or(Self::NO_CATEGORY);
+            *code = code_map.get(*code as usize).copied().unwrap_or(Self::NO_CATEGORY);
         }
         self.append_columns(&other);
     }
 
-    /// Appends points whose categories have the same numbers.
+    /// Appends points with the same category codes.
     pub(super) fn append_columns(&mut self, other: &Self) {
         let (before, after) = (self.len(), self.len() + other.len());
         self.keys.extend_from_slice(&other.keys);
-        append(&mut self.weight, before, after, there(&other.weight), 1.0);
-        append(&mut self.time_us, before, after, there(&other.time_us), Points::NO_TIME);
-        append(&mut self.category, before, after, there(&other.category), Self::NO_CATEGORY);
+        append(&mut self.weight, before, after, present(&other.weight), 1.0);
+        append(&mut self.time_us, before, after, present(&other.time_us), Points::NO_TIME);
+        append(&mut self.category, before, after, present(&other.category), Self::NO_CATEGORY);
     }
 
     /// The columns that are present.
@@ -146,7 +147,7 @@ impl Rows {
         }
     }
 
-    /// The points from `start` on.
+    /// A copy of the points from `start` on.
     pub(super) fn tail(&self, start: usize) -> Self {
         fn tail<T: Copy>(column: &[T], start: usize) -> Vec<T> {
             column.get(start..).map_or_else(Vec::new, <[T]>::to_vec)
@@ -160,12 +161,12 @@ impl Rows {
         }
     }
 
-    /// Sorts the points by their keys, stably.
+    /// Sorts the points by their keys; the sort is stable.
     pub(super) fn sort(&mut self) {
         if self.keys.is_sorted() {
             return;
         }
-        let mut order: Vec<(u64, u32)> = self.keys.iter().zip(0..).map(|(&key, place)| (key, place)).collect();
+        let mut order: Vec<(u64, u32)> = self.keys.iter().zip(0..).map(|(&key, index)| (key, index)).collect();
         order.sort_unstable();
         for (key, (sorted, _)) in self.keys.iter_mut().zip(&order) {
             *key = *sorted;
@@ -177,11 +178,11 @@ impl Rows {
 }
 
 /// A column, if it is present.
-fn there<T>(column: &[T]) -> Option<&[T]> {
+fn present<T>(column: &[T]) -> Option<&[T]> {
     (!column.is_empty()).then_some(column)
 }
 
-/// Appends values to a column; `none` fills the rows where the column, or its values for the new rows, are absent.
+/// Appends values to a column. `none` is the value of rows for which the column or `values` are absent.
 fn append<T: Copy>(column: &mut Vec<T>, before: usize, after: usize, values: Option<&[T]>, none: T) {
     match values {
         Some(values) => {
@@ -195,6 +196,6 @@ fn append<T: Copy>(column: &mut Vec<T>, before: usize, after: usize, values: Opt
 
 fn reorder<T: Copy>(column: &mut Vec<T>, order: &[(u64, u32)]) {
     if !column.is_empty() {
-        *column = order.iter().map(|(_, place)| column[*place as usize]).collect();
+        *column = order.iter().map(|(_, index)| column[*index as usize]).collect();
     }
 }

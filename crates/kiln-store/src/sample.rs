@@ -1,33 +1,33 @@
-//! A systematic sample of a layer's points.
+//! Systematic samples of the points of a layer.
 
 use super::Snapshot;
-use super::filter::Passed;
+use super::filter::SelectedPoints;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{SystematicSample, fixed};
 use kiln_core::source::Query;
 
 impl Snapshot {
-    /// The locations, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, evenly spaced in
-    /// their order.
+    /// The locations, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, evenly
+    /// spaced in their order.
     ///
     /// # Errors
-    /// As [`cells`](Self::cells).
+    /// As for [`cells`](Self::cells).
     pub fn sample(&self, query: &Query<'_>, count: usize) -> Result<Vec<(f64, f64)>> {
         self.check(query)?;
         let segments = self.passing(query);
         let is_filtered = segments.iter().any(|(_, filter)| filter.is_some());
         let units = if is_filtered {
             let mut sample = SystematicSample::new(count);
-            let mut passed = Passed::default();
+            let mut selected = SelectedPoints::default();
             for (segment, filter) in &segments {
                 let everything = super::filter::Filter::everything();
                 let filter = filter.as_ref().unwrap_or(&everything);
-                for (batch, range) in segment.points.stretches(segment.all()) {
+                for (batch, range) in segment.points.batch_ranges(segment.all()) {
                     if query.is_stopped() {
                         return Err(Error::Cancelled);
                     }
-                    filter.select(batch, range, false, &mut passed, |passed| {
-                        passed.x.iter().zip(&passed.y).for_each(|(&x, &y)| sample.push((x, y)));
+                    filter.select(batch, range, false, &mut selected, |selected| {
+                        selected.x.iter().zip(&selected.y).for_each(|(&x, &y)| sample.push((x, y)));
                     });
                 }
             }
@@ -43,7 +43,7 @@ impl Snapshot {
                         units.extend(
                             segment
                                 .points
-                                .stretches(rank - before..rank - before + 1)
+                                .batch_ranges(rank - before..rank - before + 1)
                                 .next()
                                 .map(|(batch, range)| (batch.x[range.start], batch.y[range.start])),
                         );

@@ -1,4 +1,4 @@
-//! The points of a layer, one by one, as a source.
+//! Snapshots as sources of points.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Snapshot;
-use super::filter::{Filter, Passed};
+use super::filter::{Filter, SelectedPoints};
 use super::points::{BATCH_ROWS, Batch, Codes};
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
@@ -16,16 +16,18 @@ use kiln_core::source::{Query, ScanReport, Sink, Source};
 
 impl Source for Snapshot {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        /// Rows that a thread takes at a time.
+        /// Rows per part, the unit of work of a thread.
         const PART_ROWS: u64 = BATCH_ROWS as u64;
         self.check(query)?;
         let segments = self.passing(query);
         let windows = query.scan.near.map(windows);
         let mut parts = Vec::new();
-        for (place, (segment, _)) in segments.iter().enumerate() {
-            for rows in near(segment, windows.as_deref()) {
+        for (index, (segment, _)) in segments.iter().enumerate() {
+            for rows in rows_near(segment, windows.as_deref()) {
                 parts.extend(
-                    rows.clone().step_by(PART_ROWS as usize).map(|at| (place, at..(at + PART_ROWS).min(rows.end))),
+                    rows.clone()
+                        .step_by(PART_ROWS as usize)
+                        .map(|start| (index, start..(start + PART_ROWS).min(rows.end))),
                 );
             }
         }
@@ -33,12 +35,12 @@ impl Source for Snapshot {
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let (stopped, failed) = (AtomicBool::new(false), Mutex::new(None));
         spawn_each(sinks, |sink| {
-            while let Some((place, rows)) = next() {
+            while let Some((index, rows)) = next() {
                 if stopped.load(Ordering::Relaxed) || query.is_stopped() {
                     stopped.store(true, Ordering::Relaxed);
                     break;
                 }
-                let (segment, filter) = &segments[place];
+                let (segment, filter) = &segments[index];
                 match push(segment, filter.as_ref(), rows, query, sink) {
                     Ok(ControlFlow::Continue(())) => {}
                     Ok(ControlFlow::Break(())) => stopped.store(true, Ordering::Relaxed),
@@ -61,7 +63,7 @@ impl Source for Snapshot {
     }
 }
 
-/// Pushes the points of some rows that pass a filter into a sink.
+/// Passes the points of some rows that pass a filter to a sink.
 fn push(
     segment: &Segment,
     filter: Option<&Filter<'_>>,
@@ -69,21 +71,27 @@ fn push(
     query: &Query<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<ControlFlow<()>> {
-    /// Points of a batch.
+    /// Points per batch.
     const CHUNK: usize = 8192;
     let everything = Filter::everything();
     let filter = filter.unwrap_or(&everything);
-    let (mut passed, mut columns) = (Passed::default(), Columns::default());
+    let (mut selected, mut columns) = (SelectedPoints::default(), Columns::default());
     let names = &segment.points.names.list;
-    for (batch, range) in segment.points.stretches(rows) {
+    for (batch, range) in segment.points.batch_ranges(rows) {
         for start in range.clone().step_by(CHUNK) {
             let mut outcome = Ok(ControlFlow::Continue(()));
-            filter.select(batch, start..(start + CHUNK).min(range.end), query.columns.weights, &mut passed, |passed| {
-                if matches!(outcome, Ok(ControlFlow::Continue(()))) {
-                    columns.fill(batch, passed, query);
-                    outcome = columns.points(passed, names).map(&mut *sink);
-                }
-            });
+            filter.select(
+                batch,
+                start..(start + CHUNK).min(range.end),
+                query.columns.weights,
+                &mut selected,
+                |selected| {
+                    if matches!(outcome, Ok(ControlFlow::Continue(()))) {
+                        columns.fill(batch, selected, query);
+                        outcome = columns.points(selected, names).map(&mut *sink);
+                    }
+                },
+            );
             if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
                 return outcome;
             }
@@ -102,19 +110,19 @@ struct Columns {
 }
 
 impl Columns {
-    fn fill(&mut self, batch: &Batch, passed: &Passed, query: &Query<'_>) {
-        let places = passed.x.iter().zip(&passed.y).map(|(&x, &y)| fixed::from_fixed(x, y));
-        (self.lon, self.lat) = places.unzip();
-        let of = |times: &[i64]| passed.rows.iter().map(|&row| times[row as usize]).collect();
+    fn fill(&mut self, batch: &Batch, selected: &SelectedPoints, query: &Query<'_>) {
+        let locations = selected.x.iter().zip(&selected.y).map(|(&x, &y)| fixed::from_fixed(x, y));
+        (self.lon, self.lat) = locations.unzip();
+        let of = |times: &[i64]| selected.rows.iter().map(|&row| times[row as usize]).collect();
         self.time = batch.time_us.as_ref().filter(|_| query.columns.times).map(|times| of(times));
-        let of = |codes: &Codes| passed.rows.iter().map(|&row| codes.at(row as usize)).collect();
+        let of = |codes: &Codes| selected.rows.iter().map(|&row| codes.at(row as usize)).collect();
         self.codes = batch.category.as_ref().filter(|_| query.columns.categories).map(of);
     }
 
-    fn points<'a>(&'a self, passed: &'a Passed, names: &'a [Box<str>]) -> Result<Points<'a>> {
+    fn points<'a>(&'a self, selected: &'a SelectedPoints, names: &'a [Box<str>]) -> Result<Points<'a>> {
         let mut points = Points::new(&self.lon, &self.lat)?;
-        if !passed.weight.is_empty() {
-            points = points.with_weight(&passed.weight)?;
+        if !selected.weight.is_empty() {
+            points = points.with_weight(&selected.weight)?;
         }
         if let Some(time) = &self.time {
             points = points.with_time(time)?;
@@ -126,16 +134,16 @@ impl Columns {
     }
 }
 
-/// Bounds as windows in fixed-point units, `[[west, east], [north, south]]`, edges included: two of them across the
-/// antimeridian.
+/// Bounds as windows in fixed-point units, `[[west, east], [north, south]]`, edges included. Bounds across the
+/// antimeridian are two windows.
 fn windows(bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
-    let place = |lon: f64, lat: f64| {
+    let to_fixed = |lon: f64, lat: f64| {
         let (mut x, mut y) = (Vec::new(), Vec::new());
         fixed::to_fixed(Points::new(&[lon], &[lat.clamp(-89.9, 89.9)]).unwrap_or_default(), &mut x, &mut y);
         [x[0], y[0]]
     };
-    let [north_west, south_east] = [place(bounds.west, bounds.north), place(bounds.east, bounds.south)];
-    // A unit more on each side, for rounding.
+    let [north_west, south_east] = [to_fixed(bounds.west, bounds.north), to_fixed(bounds.east, bounds.south)];
+    // One unit more on each side, because of rounding.
     let y = [north_west[1].saturating_sub(1), south_east[1].saturating_add(1)];
     let width = bounds.east - bounds.west;
     if !(0.0..360.0).contains(&width) {
@@ -145,8 +153,8 @@ fn windows(bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
     if west <= east { vec![[[west, east], y]] } else { vec![[[west, u32::MAX], y], [[0, east], y]] }
 }
 
-/// Ranges of rows that include all rows within some windows.
-fn near(segment: &Segment, windows: Option<&[[[u32; 2]; 2]]>) -> Vec<Range<u64>> {
+/// Ranges of rows that include all rows within `windows`.
+fn rows_near(segment: &Segment, windows: Option<&[[[u32; 2]; 2]]>) -> Vec<Range<u64>> {
     let Some(windows) = windows else { return vec![segment.all()] };
     let mut found: Vec<Range<u64>> = Vec::new();
     descend(segment, windows, 0, 0, segment.all(), &mut found);
@@ -161,23 +169,24 @@ fn descend(
     rows: Range<u64>,
     found: &mut Vec<Range<u64>>,
 ) {
-    /// Rows that are faster to filter one by one than to split by location.
+    /// The number of rows up to which filtering one by one is faster than splitting by location.
     const FEW_ROWS: u64 = 1 << 13;
     if rows.is_empty() {
         return;
     }
     let (x, y) = kiln_core::geo::morton::decode(key);
     let side_bits = 32 - depth;
-    let meets = |at: u32, [first, last]: [u32; 2]| {
+    // Whether the node overlaps a window, and whether it is within the window.
+    let overlap = |at: u32, [first, last]: [u32; 2]| {
         let start = u64::from(at) << side_bits;
         let end = (u64::from(at) + 1) << side_bits;
         (start <= u64::from(last) && end > u64::from(first), start >= u64::from(first) && end <= u64::from(last) + 1)
     };
-    let mut meeting =
-        windows.iter().map(|window| (meets(x, window[0]), meets(y, window[1]))).filter(|(x, y)| x.0 && y.0);
-    let Some(first) = meeting.next() else { return };
-    let is_whole = first.0.1 && first.1.1 || meeting.any(|(x, y)| x.1 && y.1);
-    if is_whole || rows.end - rows.start <= FEW_ROWS || depth == 32 {
+    let mut overlapping =
+        windows.iter().map(|window| (overlap(x, window[0]), overlap(y, window[1]))).filter(|(x, y)| x.0 && y.0);
+    let Some(first) = overlapping.next() else { return };
+    let is_within = first.0.1 && first.1.1 || overlapping.any(|(x, y)| x.1 && y.1);
+    if is_within || rows.end - rows.start <= FEW_ROWS || depth == 32 {
         match found.last_mut() {
             Some(last) if last.end == rows.start => last.end = rows.end,
             _ => found.push(rows),

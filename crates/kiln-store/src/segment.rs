@@ -1,4 +1,4 @@
-//! An immutable part of a layer: points in Z-order, and their bins.
+//! Segments: immutable parts of a layer, with points in Z-order and their bins.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::arrow_file::Written;
+use super::arrow_file::FileDigest;
 use super::blocks::BlocksFile;
 use super::build::build;
 use super::points::{PointsFile, PointsWriter};
@@ -20,14 +20,14 @@ use kiln_core::geo::{Extent, Points, fixed};
 /// The entry of a segment in the manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SegmentEntry {
-    /// Its number, from which its files are named.
+    /// The number of the segment, which determines the names of its files.
     pub(super) id: u64,
     /// The number of its points.
     pub(super) rows: u64,
     /// The file of points.
-    pub(super) points: Written,
+    pub(super) points: FileDigest,
     /// The file of bins, if there are any.
-    pub(super) bins: Option<Written>,
+    pub(super) bins: Option<FileDigest>,
     /// The totals of its points.
     pub(super) totals: Totals,
 }
@@ -35,15 +35,15 @@ pub(super) struct SegmentEntry {
 /// The totals of a segment's points.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Totals {
-    /// The least and the greatest of x and y in fixed-point units, as `[[x, y], [x, y]]`; `None` without a point.
+    /// The minimum and the maximum of x and y in fixed-point units, as `[[x, y], [x, y]]`; `None` without points.
     pub(super) extent: Option<[[u32; 2]; 2]>,
-    /// The greatest x of the western half of the world, and the least of the eastern half.
+    /// The maximum x in the western half of the world, and the minimum x in the eastern half.
     pub(super) halves: [Option<u32>; 2],
-    /// Sum, least and greatest of the weights; `None` where every point weighs 1.
+    /// Sum, minimum and maximum of the weights; `None` if every point weighs 1.
     pub(super) weight: Option<[f64; 3]>,
-    /// First and last instant in microseconds; `None` where no point has one.
+    /// First and last time in microseconds; `None` if no point has a time.
     pub(super) time_us: Option<[i64; 2]>,
-    /// Points without a time, in a segment where others may have one.
+    /// Number of points without a time, if the segment has times.
     pub(super) untimed: u64,
     /// Whether points have categories.
     pub(super) categories: bool,
@@ -52,13 +52,13 @@ pub(super) struct Totals {
 impl Totals {
     /// Adds points.
     pub(super) fn add(&mut self, rows: &Rows) {
-        const MIDDLE: u32 = 1 << 31;
+        const CENTER: u32 = 1 << 31;
         for &key in &rows.keys {
             let (x, y) = kiln_core::geo::morton::decode(key);
-            let [least, most] = self.extent.get_or_insert([[x, y], [x, y]]);
-            *least = [least[0].min(x), least[1].min(y)];
-            *most = [most[0].max(x), most[1].max(y)];
-            if x < MIDDLE {
+            let [min, max] = self.extent.get_or_insert([[x, y], [x, y]]);
+            *min = [min[0].min(x), min[1].min(y)];
+            *max = [max[0].max(x), max[1].max(y)];
+            if x < CENTER {
                 self.halves[0] = Some(self.halves[0].map_or(x, |west| west.max(x)));
             } else {
                 self.halves[1] = Some(self.halves[1].map_or(x, |east| east.min(x)));
@@ -66,8 +66,8 @@ impl Totals {
         }
         for &weight in &rows.weight {
             let weight = f64::from(weight);
-            let [sum, least, most] = self.weight.get_or_insert([0.0, weight, weight]);
-            (*sum, *least, *most) = (*sum + weight, least.min(weight), most.max(weight));
+            let [sum, min, max] = self.weight.get_or_insert([0.0, weight, weight]);
+            (*sum, *min, *max) = (*sum + weight, min.min(weight), max.max(weight));
         }
         for &time in &rows.time_us {
             if time == Points::NO_TIME {
@@ -80,12 +80,12 @@ impl Totals {
         self.categories |= !rows.category.is_empty();
     }
 
-    /// Adds the extent of the points to another one.
+    /// Adds the extent of the points to `extent`.
     pub(super) fn add_extent_to(&self, extent: &mut Extent) {
-        let Some([least, most]) = self.extent else { return };
+        let Some([min, max]) = self.extent else { return };
         let halves = self.halves.into_iter().flatten();
-        for x in [least[0], most[0]].into_iter().chain(halves) {
-            for y in [least[1], most[1]] {
+        for x in [min[0], max[0]].into_iter().chain(halves) {
+            for y in [min[1], max[1]] {
                 let (lon, lat) = fixed::from_fixed(x, y);
                 extent.add(Points::new(&[lon], &[lat]).unwrap_or_default());
             }
@@ -93,7 +93,7 @@ impl Totals {
     }
 }
 
-/// A segment whose files are being written.
+/// Writes the files of a segment.
 pub(super) struct SegmentWriter {
     folder: PathBuf,
     name: String,
@@ -156,23 +156,23 @@ impl SegmentWriter {
     }
 }
 
-/// A segment that is open for reading.
+/// An open segment.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) entry: SegmentEntry,
     pub(super) points: PointsFile,
     pub(super) blocks: Option<BlocksFile>,
-    /// The requests that sent the points, by key.
+    /// The ingest requests of the points, by idempotency key.
     pub(super) requests: HashMap<String, Request>,
 }
 
 impl Segment {
-    /// Opens the segment of an entry, whose files in `folder` have the base name `name`.
+    /// Opens the segment of an entry. Its files in `folder` have the base name `name`.
     pub(super) fn open(folder: &Path, name: &str, entry: &SegmentEntry) -> Result<Self> {
         let points = PointsFile::open(&points_path(folder, name), entry.points)?;
         if points.rows != entry.rows {
-            let why = format!("it is damaged: {} points instead of {}", points.rows, entry.rows);
-            return Err(Error::input(points.path(), why));
+            let reason = format!("it is damaged: {} points instead of {}", points.rows, entry.rows);
+            return Err(Error::input(points.path(), reason));
         }
         let blocks = match entry.bins {
             Some(bins) => Some(BlocksFile::open(&bins_path(folder, name), bins, entry.rows)?),
@@ -182,7 +182,7 @@ impl Segment {
         Ok(Self { entry: entry.clone(), points, blocks, requests })
     }
 
-    /// Verifies the checksums of the files, which reads all of them.
+    /// Verifies the checksums of the files, which reads them entirely.
     pub(super) fn verify(&self) -> Result<()> {
         self.points.verify(self.entry.points)?;
         match (&self.blocks, self.entry.bins) {
@@ -211,7 +211,8 @@ impl Segment {
     }
 }
 
-/// Removes the files of a segment that no manifest lists any more. A sweep removes what cannot be removed now.
+/// Removes the files of a segment that the manifest no longer lists. Files that cannot be removed now are left to a
+/// sweep.
 pub(super) fn remove(folder: &Path, name: &str) {
     let _ = fs::remove_file(points_path(folder, name));
     let _ = fs::remove_file(bins_path(folder, name));

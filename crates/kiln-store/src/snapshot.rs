@@ -1,10 +1,10 @@
-//! A layer at one moment.
+//! Snapshots of layers.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use super::aggregate::{CellRequest, aggregate};
 use super::filter::Filter;
-use super::gather::{CellRequest, gather};
 use super::manifest::{Description, Manifest};
 use super::requests::Request;
 use super::segment::Segment;
@@ -14,7 +14,7 @@ use kiln_core::parameter::Parameter;
 use kiln_core::raster::{Cells, Reduction};
 use kiln_core::source::{Query, ScanReport};
 
-/// A layer's points at one moment. Later commits do not change it.
+/// An immutable snapshot of the points of a layer.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) manifest: Manifest,
@@ -23,54 +23,54 @@ pub struct Snapshot {
     extent: Extent,
 }
 
-/// A segment that cannot be read: its points are left out.
+/// A damaged segment, which is excluded from the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     pub(super) segment: u64,
-    /// How many points it holds.
+    /// Number of points in the segment.
     pub points: u64,
-    /// The file, and what is wrong with it.
+    /// The file and the reason.
     pub reason: String,
 }
 
 /// Statistics of the points of a layer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Points.
+    /// Number of points.
     pub points: u64,
-    /// Sum, least and greatest of the weights; `None` where every point weighs 1.
+    /// Sum, minimum and maximum of the weights; `None` if every point weighs 1.
     pub weight: Option<[f64; 3]>,
-    /// First and last instant in microseconds since 1970-01-01 UTC; `None` where no point has one.
+    /// First and last time in microseconds since 1970-01-01 UTC; `None` if no point has a time.
     pub time_us: Option<[i64; 2]>,
-    /// Points that have no time, where others have one.
+    /// Number of points without a time, if others have one.
     pub untimed: u64,
-    /// Segments.
+    /// Number of segments.
     pub segments: usize,
-    /// Bytes on the disk.
+    /// Size on disk, in bytes.
     pub bytes: u64,
-    /// The categories, in the order of the alphabet.
+    /// The categories in alphabetical order.
     pub categories: Vec<String>,
 }
 
 impl Snapshot {
-    /// Opens the segments of a manifest, except those that `before` has open already. Where the manifest is known to be the
-    /// newest, a missing file counts as damage, else it is an error.
+    /// Opens the segments of a manifest, reusing those that the snapshot `before` has open. A missing file counts as
+    /// damage if the manifest is known to be the newest one; otherwise it is an error.
     pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>, is_newest: bool) -> Result<Self> {
-        // A layer that was removed and created again has other segments of the same numbers.
+        // A layer that was removed and created again has different segments with the same numbers.
         let before = before.filter(|before| before.manifest.id == manifest.id);
         let mut segments = Vec::with_capacity(manifest.segments.len());
         let mut damaged = Vec::new();
         for entry in &manifest.segments {
             let known = before.and_then(|before| before.segments.iter().find(|segment| segment.entry == *entry));
-            let broken = before.and_then(|before| before.damaged.iter().find(|damage| damage.segment == entry.id));
+            let damage = before.and_then(|before| before.damaged.iter().find(|damage| damage.segment == entry.id));
             if let Some(segment) = known {
                 segments.push(Arc::clone(segment));
-            } else if let Some(damage) = broken {
+            } else if let Some(damage) = damage {
                 damaged.push(damage.clone());
             } else {
-                match Segment::open(folder, &Manifest::segment_name(entry.id), entry).and_then(checked) {
+                match Segment::open(folder, &Manifest::segment_name(entry.id), entry).and_then(verify_small) {
                     Ok(segment) => segments.push(Arc::new(segment)),
-                    // Trying again would not help.
+                    // Permanent errors: a retry would not help.
                     Err(error) if matches!(error, Error::Input { .. }) || is_newest && is_missing(&error) => {
                         damaged.push(Damage { segment: entry.id, points: entry.rows, reason: error.to_string() });
                     }
@@ -98,16 +98,16 @@ impl Snapshot {
         Self { manifest: self.manifest.clone(), segments, damaged, extent }
     }
 
-    /// The request with a key, if it is remembered.
+    /// The remembered request with an idempotency key.
     pub(super) fn request(&self, key: &str) -> Option<&Request> {
         self.segments.iter().find_map(|segment| segment.requests.get(key))
     }
 
-    /// The version, which changes with the points that are served and with the description.
+    /// The version, which changes with the points of the snapshot and with the description.
     pub fn version(&self) -> String {
         let Manifest { id, version, .. } = &self.manifest;
-        let lost = if self.damaged.is_empty() { String::new() } else { format!("-{}", self.damaged.len()) };
-        format!("{id}-{version}{lost}")
+        let damaged = if self.damaged.is_empty() { String::new() } else { format!("-{}", self.damaged.len()) };
+        format!("{id}-{version}{damaged}")
     }
 
     /// Its description.
@@ -115,12 +115,12 @@ impl Snapshot {
         &self.manifest.description
     }
 
-    /// The times of its creation and of the last change of its points, in Unix seconds.
+    /// The times of the creation of the layer and of the last change of its points, in Unix seconds.
     pub fn created_and_changed_s(&self) -> [u64; 2] {
         [self.manifest.created_s, self.manifest.changed_s]
     }
 
-    /// Segments that cannot be read.
+    /// The damaged segments, which are excluded.
     pub fn damaged(&self) -> &[Damage] {
         &self.damaged
     }
@@ -135,7 +135,7 @@ impl Snapshot {
         self.segments.iter().map(|segment| segment.entry.rows).sum()
     }
 
-    /// Whether any point has a weight; else each weighs 1.
+    /// Whether any point has a weight; otherwise every point weighs 1.
     pub fn is_weighted(&self) -> bool {
         self.segments.iter().any(|segment| segment.points.is_weighted())
     }
@@ -157,9 +157,9 @@ impl Snapshot {
         if self.is_weighted() {
             for segment in &self.segments {
                 let ones = segment.entry.rows as f64;
-                let [sum, least, most] = segment.entry.totals.weight.unwrap_or([ones, 1.0, 1.0]);
-                let weight = summary.weight.get_or_insert([0.0, least, most]);
-                *weight = [weight[0] + sum, weight[1].min(least), weight[2].max(most)];
+                let [sum, min, max] = segment.entry.totals.weight.unwrap_or([ones, 1.0, 1.0]);
+                let weight = summary.weight.get_or_insert([0.0, min, max]);
+                *weight = [weight[0] + sum, weight[1].min(min), weight[2].max(max)];
             }
         }
         if summary.time_us.is_none() {
@@ -170,11 +170,11 @@ impl Snapshot {
         summary
     }
 
-    /// Sums the points that pass `query` per cell of `canvas`, which lies on the globe, as finely as a kernel of `radius_px`
-    /// pixels can resolve. The bytes of the sums depend on the points, the canvas and the radius alone.
+    /// Aggregates the points that pass `query` per cell of a geographic `canvas`, at the resolution that a kernel of
+    /// `radius_px` pixels needs. The result depends only on the points, the canvas and the radius.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the query asks for times or categories and no point has one, [`Error::Cancelled`].
+    /// [`Error::Invalid`] if the query filters by times or categories and no point has one, [`Error::Cancelled`].
     pub fn cells(
         &self,
         query: &Query<'_>,
@@ -187,14 +187,14 @@ impl Snapshot {
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid(
                 Parameter::PROJECTION,
-                "a stored layer lies on the globe: give mercator or platecarree",
+                "a stored layer needs a geographic projection: mercator or platecarree",
             ));
         }
         let request =
             CellRequest { canvas, reduction, weights: query.columns.weights, radius_px, stop: query.scan.stop };
         let segments = self.passing(query);
         let points = self.points();
-        let cells = gather(&segments, request, points, threads)?;
+        let cells = aggregate(&segments, request, points, threads)?;
         let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
         let report = ScanReport { read: points, filtered: points - passing, ..ScanReport::default() };
         Ok((cells, report))
@@ -225,10 +225,11 @@ fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// Verifies a small segment when it is opened. Large ones are verified later: see [`StoredLayer::verify`](super::StoredLayer::verify).
-fn checked(segment: Segment) -> Result<Segment> {
-    const AT_ONCE_BYTES: u64 = 32 << 20;
-    if segment.bytes() <= AT_ONCE_BYTES {
+/// Verifies the checksums of a small segment. Large ones are verified by
+/// [`StoredLayer::verify`](super::StoredLayer::verify).
+fn verify_small(segment: Segment) -> Result<Segment> {
+    const MAX_BYTES: u64 = 32 << 20;
+    if segment.bytes() <= MAX_BYTES {
         segment.verify()?;
     }
     Ok(segment)

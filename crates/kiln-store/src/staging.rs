@@ -1,4 +1,4 @@
-//! Staging folders, where files are written before they belong to a layer.
+//! Staging folders for files that are not yet part of a layer.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -8,22 +8,22 @@ use super::lock::lock_file;
 use super::manifest::create_folder;
 use kiln_core::error::{Error, Result};
 
-/// A folder for files that do not belong to a layer yet. Dropping it removes it with its files; where the process was
-/// killed, another process [removes](Self::sweep) it.
+/// A folder for files that are not yet part of a layer. Dropping it removes the folder with its files; after the
+/// process was killed, another process [removes](Self::sweep) it.
 #[derive(Debug)]
 pub(super) struct StagingDir {
     folder: PathBuf,
-    /// Held as long as the folder is in use.
+    /// The lock that marks the folder as in use.
     _lock: File,
 }
 
 impl StagingDir {
-    /// The name of the one segment that a commit takes from the folder.
+    /// The name of the segment that a commit moves from the folder to the layer.
     pub(super) const SEGMENT: &'static str = "result";
     const PREFIX: &'static str = ".work-";
     const LOCK: &'static str = "lock";
 
-    /// Creates a staging folder in `parent`, and `parent` where it is missing.
+    /// Creates a staging folder in `parent`, and `parent` if it is missing.
     pub(super) fn new(parent: &Path) -> Result<Self> {
         let failed = |error| Error::io(parent, "write to", error);
         create_folder(parent).map_err(failed)?;
@@ -31,7 +31,7 @@ impl StagingDir {
             let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(failed)?.keep();
             match lock_file(&folder.join(Self::LOCK)) {
                 Ok(lock) => return Ok(Self { folder, _lock: lock }),
-                // Another process sweeps, and took the folder for an abandoned one.
+                // A sweep of another process has removed the folder before it was locked.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
                     let _ = clear(&folder);
@@ -57,7 +57,7 @@ impl StagingDir {
                         let _ = clear(&entry.path());
                     }
                 }
-                // Without a lock it is empty. If it is a new one, its process creates another.
+                // A folder without a lock file is empty. If it is new, its process creates another one.
                 Err(_) => drop(fs::remove_dir(entry.path())),
             }
         }
@@ -66,12 +66,12 @@ impl StagingDir {
 
 impl Drop for StagingDir {
     fn drop(&mut self) {
-        // A sweep removes later what cannot be removed now.
+        // Files that cannot be removed now are left to a sweep.
         let _ = clear(&self.folder);
     }
 }
 
-/// Removes a staging folder. Its lock is removed last, so that a sweep finds what is left where the process is killed.
+/// Removes a staging folder. The lock file is removed last, so that a sweep finds the rest if the process is killed.
 fn clear(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -106,16 +106,16 @@ mod tests {
         let store = home.path().join("store");
         let used = StagingDir::new(&store).unwrap();
         fs::write(used.path().join("run-0.points.arrow"), "points").unwrap();
-        for (left, files) in
+        for (abandoned, files) in
             [(".work-a", &["lock", "run-0.points.arrow"][..]), (".work-b", &["lock"]), (".work-c", &[])]
         {
-            fs::create_dir_all(store.join(left).join("inner")).unwrap();
-            fs::write(store.join(left).join("inner/file"), "x").unwrap();
+            fs::create_dir_all(store.join(abandoned).join("inner")).unwrap();
+            fs::write(store.join(abandoned).join("inner/file"), "x").unwrap();
             if files.is_empty() {
-                fs::remove_dir_all(store.join(left).join("inner")).unwrap();
+                fs::remove_dir_all(store.join(abandoned).join("inner")).unwrap();
             }
             for file in files {
-                fs::write(store.join(left).join(file), "x").unwrap();
+                fs::write(store.join(abandoned).join(file), "x").unwrap();
             }
         }
         fs::create_dir(store.join("cities")).unwrap();
@@ -130,18 +130,18 @@ mod tests {
     fn a_sweep_never_removes_a_staging_folder_in_use() {
         let store = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
-            let makers: Vec<_> = (0..2)
+            let threads: Vec<_> = (0..2)
                 .map(|_| {
                     scope.spawn(|| {
                         for _ in 0..300 {
-                            let made = StagingDir::new(store.path()).unwrap();
-                            fs::write(made.path().join("file"), "x").unwrap();
-                            assert!(made.path().join("file").exists());
+                            let staging = StagingDir::new(store.path()).unwrap();
+                            fs::write(staging.path().join("file"), "x").unwrap();
+                            assert!(staging.path().join("file").exists());
                         }
                     })
                 })
                 .collect();
-            while !makers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 StagingDir::sweep(store.path());
             }
         });

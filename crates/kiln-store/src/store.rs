@@ -1,4 +1,4 @@
-//! A folder of layers.
+//! Stores: folders of layers.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -32,15 +32,16 @@ impl Store {
     /// [`Error::Input`] if the path is not a folder.
     pub fn open(folder: &Path) -> Result<Self> {
         if folder.exists() && !folder.is_dir() {
-            return Err(Error::input(folder, "it is not a folder, so no store"));
+            return Err(Error::input(folder, "not a folder; a store must be a folder"));
         }
         let folder = folder.to_owned();
         Ok(Self { folder, layers: RwLock::default(), server: Mutex::default() })
     }
 
-    /// Opens the store for the one server that serves it: a second server is rejected until the first has ended. A missing
-    /// folder is not created, so that serving files alone leaves nothing on disk; layers that other processes create in it
-    /// later are served, and the first server to [claim](Self::claim) it owns it.
+    /// Opens the store for a server. Only one server can use a store at a time; a second one is rejected until the
+    /// first has ended. A missing folder is not created, so that a server of files alone leaves nothing on disk. Layers
+    /// that other processes create in it later are served, and the first server to [claim](Self::claim) the store owns
+    /// it.
     ///
     /// # Errors
     /// [`Error::Input`] if another server has claimed it; [`Error::Io`] if the folder cannot be written.
@@ -53,10 +54,10 @@ impl Store {
         Ok(store)
     }
 
-    /// Claims the store: no other server can open it as long as this value exists. Creates the folder where it is missing.
+    /// Claims the store: no other server can open it while this value exists. Creates the folder if it is missing.
     ///
     /// # Errors
-    /// As [`open_for_server`](Self::open_for_server).
+    /// As for [`open_for_server`](Self::open_for_server).
     pub fn claim(&self) -> Result<()> {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if server.is_some() {
@@ -69,9 +70,9 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let why =
-                    message!("another server has this store; stop it, or serve it here with ", Parameter::READ_ONLY);
-                return Err(Error::input(&self.folder, why));
+                let reason =
+                    message!("another server uses this store; stop it, or serve the store with ", Parameter::READ_ONLY);
+                return Err(Error::input(&self.folder, reason));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
@@ -79,7 +80,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the files of processes that were killed. Files in use stay.
+    /// Removes the files of processes that were killed. Files in use are kept.
     pub fn sweep(&self) {
         sweep(&self.folder);
     }
@@ -109,17 +110,17 @@ impl Store {
             }
         }
         names.sort_unstable();
-        // Removed layers are closed, which frees their space on disk.
+        // Closes removed layers, which frees their disk space.
         let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
         layers.retain(|name, _| names.binary_search(name).is_ok());
         Ok(names)
     }
 
-    /// The layer `name`; `None` if there is none.
+    /// The layer `name`; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the [name](layer_name) is not valid; [`Error::Input`] if the manifest is damaged; [`Error::Io`]
-    /// if it cannot be read.
+    /// [`Error::Invalid`] if the [name](layer_name) is invalid; [`Error::Input`] if the manifest is damaged;
+    /// [`Error::Io`] if it cannot be read.
     pub fn layer(&self, name: &str) -> Result<Option<Arc<StoredLayer>>> {
         let exists = self.layer_folder(name)?.join(manifest::FILE).exists();
         let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
@@ -139,18 +140,19 @@ impl Store {
     /// Creates a layer without points.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name is not valid, or taken; [`Error::Io`] if the folder cannot be written.
+    /// [`Error::Invalid`] if the name is invalid or in use; [`Error::Io`] if writing to the folder fails.
     pub fn create(&self, name: &str, description: Description) -> Result<Arc<StoredLayer>> {
         self.create_with(name, description, |_| Ok(()))?;
-        let missing = || Error::input(self.folder.join(name), "the layer was removed meanwhile");
-        self.layer(name)?.ok_or_else(missing)
+        let removed = || Error::input(self.folder.join(name), "the layer was removed concurrently");
+        self.layer(name)?.ok_or_else(removed)
     }
 
-    /// Creates a layer that `fill` adds points to before it becomes visible: it appears with all of them, or, where `fill`
+    /// Creates a layer atomically with the points that `fill` adds: it becomes visible with all of them or, if `fill`
     /// fails or the process ends, not at all. Returns the result of `fill`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name is not valid, or taken; [`Error::Io`] if the folder cannot be written; those of `fill`.
+    /// [`Error::Invalid`] if the name is invalid or in use; [`Error::Io`] if writing to the folder fails; those of
+    /// `fill`.
     pub fn create_with<T>(
         &self,
         name: &str,
@@ -165,7 +167,7 @@ impl Store {
         let failed = |error: io::Error| match error.kind() {
             _ if folder.join(manifest::FILE).exists() => taken(),
             ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
-                Error::input(&folder, "there is something else than a layer already; remove it, or choose another name")
+                Error::input(&folder, "it exists already, but is not a layer; remove it, or choose another name")
             }
             _ => Error::io(&folder, "create", error),
         };
@@ -174,16 +176,16 @@ impl Store {
         fs::create_dir(&staged).map_err(failed)?;
         Manifest::new(description, now_s()).write(&staged)?;
         let layer = StoredLayer::open(staging.path(), name)?;
-        let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed meanwhile"))?)?;
+        let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed concurrently"))?)?;
         fs::rename(&staged, &folder).map_err(failed)?;
         sync_folder(&self.folder).map_err(failed)?;
         Ok(filled)
     }
 
-    /// Removes a layer with all its points; whoever has it open can still read it. Returns whether there was one.
+    /// Removes a layer with all its points. Open snapshots can still be read. Returns whether the layer existed.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name is not valid; [`Error::Io`] if the folder cannot be written.
+    /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if writing to the folder fails.
     pub fn remove(&self, name: &str) -> Result<bool> {
         let folder = self.layer_folder(name)?;
         if !folder.is_dir() {
@@ -198,7 +200,7 @@ impl Store {
         Ok(true)
     }
 
-    /// The folder of the layer `name`. Every path made of a name comes from here, so none leads out of the store.
+    /// The folder of the layer `name`. All paths are built here from validated names, so none leads out of the store.
     fn layer_folder(&self, name: &str) -> Result<PathBuf> {
         layer_name::check(name)?;
         Ok(self.folder.join(name))

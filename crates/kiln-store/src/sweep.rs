@@ -1,4 +1,4 @@
-//! Removal of files that killed processes left behind.
+//! Removal of the files of killed processes.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::lock::lock_layer;
 use super::manifest::{self, Manifest};
 use super::staging::StagingDir;
 
-/// Removes abandoned staging folders from a store, and files that no manifest lists.
+/// Removes abandoned staging folders from a store, and files that are not listed in a manifest.
 pub(super) fn sweep(store: &Path) {
     StagingDir::sweep(store);
     for entry in fs::read_dir(store).into_iter().flatten().flatten() {
@@ -20,15 +20,16 @@ pub(super) fn sweep(store: &Path) {
     }
 }
 
-/// Removes the files of a layer that its manifest does not list. The caller holds the layer's lock.
+/// Removes the files of a layer that its manifest does not list. The layer must be locked.
 pub(super) fn sweep_layer(folder: &Path) {
-    // Without a readable manifest, no file is known to be unused.
+    // Without a readable manifest, it is unknown which files are unused.
     let Ok(Some(manifest)) = Manifest::read(folder) else { return };
     let listed = manifest.files();
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = file.file_name().into_string() else { continue };
-        let is_own = name == manifest::UNFINISHED || name.ends_with(".points.arrow") || name.ends_with(".bins.arrow");
-        if is_own && !listed.contains(&name) {
+        let is_layer_file =
+            name == manifest::UNFINISHED || name.ends_with(".points.arrow") || name.ends_with(".bins.arrow");
+        if is_layer_file && !listed.contains(&name) {
             let _ = fs::remove_file(file.path());
         }
     }

@@ -1,4 +1,4 @@
-//! The store held against what it must be: the same points, the same sums, whatever was done to the files.
+//! The store returns the same points and the same sums, independent of segments, compaction and damage.
 
 mod names;
 mod shared;
@@ -13,7 +13,7 @@ use kiln_core::geo::{Bounds, Canvas, Categories, Points, Projection, TileCoord};
 use kiln_core::raster::{Aggregation, Bins, Cells, Grid, Kernel, Reduction, Shape, density};
 use kiln_core::source::{Query, Sink, Source};
 
-/// A generator of numbers that is the same everywhere.
+/// A random number generator with the same sequence on all platforms.
 struct Random(u64);
 
 impl Random {
@@ -34,7 +34,7 @@ struct Columns {
 
 const NAMES: [&str; 3] = ["bus", "tram", "ferry"];
 
-/// Points in crowds and everywhere.
+/// Points in clusters and scattered over the world.
 fn some_points(count: usize, seed: u64) -> Columns {
     let mut random = Random(seed);
     let mut columns = Columns::default();
@@ -75,7 +75,7 @@ fn store() -> (tempfile::TempDir, Store) {
     (folder, store)
 }
 
-/// A layer whose points came in parts.
+/// A layer whose points were appended in `parts` writes.
 fn layer_of(store: &Store, columns: &Columns, parts: usize) -> Arc<StoredLayer> {
     let layer = store.create("points", Description::default()).unwrap();
     let all = batch(columns).0;
@@ -105,7 +105,7 @@ fn canvases() -> Vec<Canvas> {
     ]
 }
 
-/// The definition, written out: every point that is kept, in every copy of the world, in whole numbers.
+/// The reference implementation: adds every point for which `keep` is true, in every copy of the world, in integers.
 fn by_definition(columns: &Columns, canvas: &Canvas, keep: impl Fn(usize) -> bool) -> Cells {
     let rows = batch(columns).0;
     let level = canvas.scale()[0].log2() as i64;
@@ -132,15 +132,15 @@ fn by_definition(columns: &Columns, canvas: &Canvas, keep: impl Fn(usize) -> boo
                 cells.inside += 1;
                 cells.counts.as_mut().unwrap().cells_mut()[at] += 1.0;
                 cells.sums.as_mut().unwrap().cells_mut()[at] += rows.weight[i];
-                let most = &mut cells.max.as_mut().unwrap().cells_mut()[at];
-                *most = most.max(rows.weight[i]);
+                let max = &mut cells.max.as_mut().unwrap().cells_mut()[at];
+                *max = max.max(rows.weight[i]);
             }
         }
     }
     cells
 }
 
-/// The points by the way that files take.
+/// The points aggregated by [`Bins`], as for files.
 fn by_bins(columns: &Columns, canvas: &Canvas) -> Cells {
     let mut bins = Bins::new(canvas, Reduction::Sum);
     bins.add(Points::new(&columns.lon, &columns.lat).unwrap().with_weight(&columns.weight).unwrap());
@@ -159,7 +159,7 @@ fn same(one: &Cells, other: &Cells) -> bool {
 const REDUCTIONS: [Reduction; 4] = [Reduction::Count, Reduction::Sum, Reduction::CountAndSum, Reduction::Max];
 
 #[test]
-fn tiles_are_the_sums_of_the_points_however_they_are_stored() {
+fn tiles_do_not_depend_on_segments_compaction_and_threads() {
     let columns = some_points(40_000, 7);
     let query = Query::default().with_weights(true);
     for parts in [1, 5] {
@@ -186,23 +186,23 @@ fn tiles_are_the_sums_of_the_points_however_they_are_stored() {
 }
 
 #[test]
-fn windows_of_any_canvas_agree_with_the_whole() {
+fn windows_of_a_canvas_agree_with_the_entire_canvas() {
     let columns = some_points(30_000, 3);
     let (_folder, store) = store();
     let snapshot = layer_of(&store, &columns, 1).snapshot();
     let query = Query::default().with_weights(true);
     let bounds = Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap();
     for projection in [Projection::Mercator, Projection::PlateCarree] {
-        let whole = Canvas::new(projection, bounds, 401, 377).unwrap();
-        let (cells, _) = snapshot.cells(&query, &whole, Reduction::Sum, 20.0, 2).unwrap();
+        let entire = Canvas::new(projection, bounds, 401, 377).unwrap();
+        let (cells, _) = snapshot.cells(&query, &entire, Reduction::Sum, 20.0, 2).unwrap();
         let sums = cells.sums.unwrap();
         assert!(cells.inside > 1000);
-        let exact = by_bins(&columns, &whole);
+        let exact = by_bins(&columns, &entire);
         let moved: f32 = sums.cells().iter().zip(exact.sums.unwrap().cells()).map(|(a, b)| (a - b).abs()).sum();
         let mass: f32 = sums.cells().iter().sum();
         assert!(moved < mass * 0.1, "{projection}: {moved} of {mass}");
         for (column, row, width, height) in [(0, 0, 100, 377), (100, 13, 301, 200), (399, 370, 2, 7)] {
-            let window = whole.window(column, row, width, height).unwrap();
+            let window = entire.window(column, row, width, height).unwrap();
             let (part, _) = snapshot.cells(&query, &window, Reduction::Sum, 20.0, 3).unwrap();
             let part = part.sums.unwrap();
             for line in 0..height as usize {
@@ -213,16 +213,16 @@ fn windows_of_any_canvas_agree_with_the_whole() {
     }
 }
 
-/// Where pixels are no cells, the points of many are spread over them by cells: smoothed, that must show nothing.
+/// On a canvas whose pixels are not cells, cells are resampled to pixels, which must not be visible after smoothing.
 #[test]
-fn cells_that_are_no_pixels_are_spread_over_them() {
+fn resampled_cells_agree_with_the_exact_ones_after_smoothing() {
     let columns = some_points(60_000, 5);
     let (_folder, store) = store();
     let snapshot = layer_of(&store, &columns, 1).snapshot();
     let query = Query::default().with_weights(true);
     let spread = |canvas: &Canvas, reduction: Reduction, radius_px: f64, threads: usize| {
-        let request = gather::CellRequest { canvas, reduction, weights: true, radius_px, stop: None };
-        gather::gather(&snapshot.passing(&query), request, u64::MAX, threads).unwrap()
+        let request = aggregate::CellRequest { canvas, reduction, weights: true, radius_px, stop: None };
+        aggregate::aggregate(&snapshot.passing(&query), request, u64::MAX, threads).unwrap()
     };
     let cases = [
         (Projection::Mercator, Bounds::new(170.3, -50.0, 203.7, 31.0).unwrap(), 401, 377),
@@ -231,18 +231,18 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
         (Projection::Mercator, Bounds::new(-200.0, -80.0, 250.0, 85.0).unwrap(), 300, 411),
     ];
     for (projection, bounds, width, height) in cases {
-        let whole = Canvas::new(projection, bounds, width, height).unwrap();
+        let entire = Canvas::new(projection, bounds, width, height).unwrap();
         for radius_px in [20.0, 8.0, 2.0] {
             let kernel = Kernel::new(Shape::Gaussian, radius_px).unwrap();
-            let grown = whole.grow(kernel.reach_px());
+            let grown = entire.grow(kernel.reach_px());
             let cells = spread(&grown, Reduction::CountAndSum, radius_px, 1);
             let smooth = |cells: &Cells| density(cells, kernel, Aggregation::Sum, 2).unwrap();
             let (found, exact) = (smooth(&cells), smooth(&by_bins(&columns, &grown)));
-            let most = exact.cells().iter().copied().fold(0.0, f32::max);
-            let differs = found.cells().iter().zip(exact.cells()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            // The exact picture has points in the middle of their pixels, up to half a pixel from where they are.
+            let max = exact.cells().iter().copied().fold(0.0, f32::max);
+            let max_error = found.cells().iter().zip(exact.cells()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // The exact density has points at the centers of their pixels, up to half a pixel from their locations.
             let slope = 0.61 * 3.0 / radius_px as f32;
-            assert!(differs < most * slope * 0.75, "{projection} {radius_px}: {differs} of {most}");
+            assert!(max_error < max * slope * 0.75, "{projection} {radius_px}: {max_error} of {max}");
             let by_sum =
                 |grid: &Option<Grid<f32>>| grid.as_ref().unwrap().cells().iter().map(|v| f64::from(*v)).sum::<f64>();
             let expected = by_bins(&columns, &grown);
@@ -255,13 +255,12 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
                 );
             }
         }
-        let most = spread(&whole, Reduction::Max, 8.0, 2).max.unwrap();
-        let greatest = columns.weight.iter().copied().fold(0.0, f32::max);
-        assert!((most.cells().iter().copied().fold(0.0, f32::max) - greatest).abs() < f32::EPSILON, "{projection}");
-        let all = spread(&whole, Reduction::Sum, 20.0, 2).sums.unwrap();
+        let max = spread(&entire, Reduction::Max, 8.0, 2).max.unwrap();
+        let max_weight = columns.weight.iter().copied().fold(0.0, f32::max);
+        assert!((max.cells().iter().copied().fold(0.0, f32::max) - max_weight).abs() < f32::EPSILON, "{projection}");
+        let all = spread(&entire, Reduction::Sum, 20.0, 2).sums.unwrap();
         for (column, row, width, height) in [(0, 0, 100, height), (100, 13, 150, 99), (298, 200, 2, 7), (5, 5, 1, 1)] {
-            let part =
-                spread(&whole.window(column, row, width, height).unwrap(), Reduction::Sum, 20.0, 3).sums.unwrap();
+            let part = spread(&entire.window(column, row, width, height).unwrap(), Reduction::Sum, 20.0, 3).sums.unwrap();
             for line in 0..height as usize {
                 let expected = &all.row(line + row as usize)[column as usize..(column as usize + width as usize)];
                 assert_eq!(part.row(line), expected, "{projection} {line}");
@@ -271,7 +270,7 @@ fn cells_that_are_no_pixels_are_spread_over_them() {
 }
 
 #[test]
-fn filters_let_through_what_they_should() {
+fn filters_select_the_matching_points() {
     let columns = some_points(30_000, 11);
     for parts in [1, 3] {
         let (_folder, store) = store();
@@ -299,19 +298,19 @@ fn filters_let_through_what_they_should() {
     }
 }
 
-/// Points as a scan told them.
-type Seen = Vec<(i64, i64, u32, i64, Option<String>)>;
+/// The points of a scan.
+type ScannedPoints = Vec<(i64, i64, u32, i64, Option<String>)>;
 
 #[test]
-fn points_come_back_with_all_their_columns() {
+fn a_scan_returns_the_points_with_all_their_columns() {
     let columns = some_points(20_000, 5);
     let (_folder, store) = store();
     let layer = layer_of(&store, &columns, 4);
     layer.compact(1, &Progress::default()).unwrap();
     let snapshot = layer.snapshot();
     let micro = |degrees: f64| (degrees.rem_euclid(360.0) * 1e5).round() as i64;
-    let scan = |query: &Query<'_>, workers: usize| -> Seen {
-        let mut seen: Vec<Seen> = vec![Vec::new(); workers];
+    let scan = |query: &Query<'_>, workers: usize| -> ScannedPoints {
+        let mut seen: Vec<ScannedPoints> = vec![Vec::new(); workers];
         let mut closures: Vec<_> = seen
             .iter_mut()
             .map(|seen| {
@@ -333,20 +332,20 @@ fn points_come_back_with_all_their_columns() {
         seen.sort();
         seen
     };
-    let expected = |keep: &dyn Fn(usize) -> bool| -> Seen {
+    let expected = |keep: &dyn Fn(usize) -> bool| -> ScannedPoints {
         let row = |i: usize| {
             let name = NAMES.get(columns.code[i] as usize).map(|name| (*name).to_owned());
             (micro(columns.lon[i]), micro(columns.lat[i]), columns.weight[i].to_bits(), columns.time[i], name)
         };
-        let mut rows: Seen = (0..columns.lon.len()).filter(|i| keep(*i)).map(row).collect();
+        let mut rows: ScannedPoints = (0..columns.lon.len()).filter(|i| keep(*i)).map(row).collect();
         rows.sort();
         rows
     };
     let query = Query::default().with_weights(true).with_times(true).with_categories(true);
-    // Places are kept to 9 mm, which may be another hundred-thousandth of a degree.
-    let close = |one: &Seen, other: &Seen| {
+    // Locations are stored with a resolution of 9 mm, which may round to another hundred-thousandth of a degree.
+    let close = |one: &ScannedPoints, other: &ScannedPoints| {
         let near = |a: i64, b: i64| (a - b).abs() <= 1 || (a - b).abs() >= 35_999_999;
-        let by_rest = |seen: &Seen| {
+        let by_rest = |seen: &ScannedPoints| {
             let mut seen = seen.clone();
             seen.sort_by(|a, b| (&a.2, &a.3, &a.4, a.0, a.1).cmp(&(&b.2, &b.3, &b.4, b.0, b.1)));
             seen
@@ -366,16 +365,16 @@ fn points_come_back_with_all_their_columns() {
     let within = |i: usize| {
         (179.95..=180.05).contains(&columns.lon[i].rem_euclid(360.0)) && (-16.9..=-16.2).contains(&columns.lat[i])
     };
-    let (near, wanted) = (scan(&fiji, 2), expected(&within));
-    assert!(wanted.len() > 1000 && near.len() < 16_000);
+    let (near, expected) = (scan(&fiji, 2), expected(&within));
+    assert!(expected.len() > 1000 && near.len() < 16_000);
     let close_to = |a: &(i64, i64, u32, i64, Option<String>), b: &(i64, i64, u32, i64, Option<String>)| {
         (a.2, a.3, &a.4) == (b.2, b.3, &b.4)
     };
-    assert!(wanted.iter().all(|row| near.iter().any(|other| close_to(row, other))));
+    assert!(expected.iter().all(|row| near.iter().any(|other| close_to(row, other))));
 }
 
 #[test]
-fn a_request_that_comes_again_adds_nothing() {
+fn a_repeated_request_adds_nothing() {
     let (_folder, store) = store();
     let layer = store.create("stops", Description::default()).unwrap();
     let columns = some_points(10, 1);
@@ -387,7 +386,7 @@ fn a_request_that_comes_again_adds_nothing() {
         assert_eq!(layer.snapshot().points(), points);
     };
     again(10);
-    // Merged into another segment, it is still known, and so it is when some of its points are gone.
+    // The request is remembered after a compaction, and after some of its points have expired.
     layer.append(batch(&columns), None).unwrap();
     layer.compact(1, &Progress::default()).unwrap();
     again(20);
@@ -400,7 +399,7 @@ fn a_request_that_comes_again_adds_nothing() {
 }
 
 #[test]
-fn writes_from_many_threads_all_arrive_once() {
+fn concurrent_writes_are_committed_once() {
     let (_folder, store) = store();
     let layer = store.create("stops", Description::default()).unwrap();
     std::thread::scope(|scope| {
@@ -420,7 +419,7 @@ fn writes_from_many_threads_all_arrive_once() {
     while layer.compact_some(0..=u64::MAX, 1, &Progress::default()).unwrap() {}
     let snapshot = layer.snapshot();
     assert!(snapshot.points() == 9600 && snapshot.segments.len() < 8, "{}", snapshot.segments.len());
-    // Another process sees the same, and nothing is left behind.
+    // Another process reads the same points, and no unused files remain.
     let other = Store::open(store.folder()).unwrap();
     assert_eq!(other.layer("stops").unwrap().unwrap().snapshot().points(), 9600);
     let files = std::fs::read_dir(layer.folder()).unwrap().count();
@@ -428,27 +427,27 @@ fn writes_from_many_threads_all_arrive_once() {
 }
 
 #[test]
-fn much_and_little_that_come_at_once_all_arrive_and_keys_hold_for_both() {
+fn concurrent_large_and_small_writes_are_committed_once_per_key() {
     let (_folder, store) = store();
     let layer = store.create("stops", Description::default()).unwrap();
-    let (much, little) = (some_points(140_000, 5), some_points(50, 6));
+    let (many, few) = (some_points(140_000, 5), some_points(50, 6));
     let request =
         |key: String| Some(Request { key, digest: 1, accepted: 1, rejected: 0, at_s: super::manifest::now_s() });
     std::thread::scope(|scope| {
         for thread in 0..6 {
-            let (layer, columns) = (&layer, if thread % 3 == 0 { &much } else { &little });
-            // Each key comes from two threads at the same time.
+            let (layer, columns) = (&layer, if thread % 3 == 0 { &many } else { &few });
+            // Two threads send each key at the same time.
             scope.spawn(move || layer.append(batch(columns), request(format!("{}", thread % 3))).unwrap());
         }
     });
     assert_eq!(layer.snapshot().points(), 140_100);
-    let again = layer.append(batch(&much), request("0".into())).unwrap();
+    let again = layer.append(batch(&many), request("0".into())).unwrap();
     assert!(matches!(again, AppendOutcome::Duplicate(_)), "{again:?}");
     assert_eq!(Store::open(store.folder()).unwrap().layer("stops").unwrap().unwrap().snapshot().points(), 140_100);
 }
 
 #[test]
-fn a_damaged_segment_is_named_and_the_rest_is_served() {
+fn a_damaged_segment_is_reported_and_the_others_are_served() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(30_000, 2), 2);
     let folder = layer.folder().to_owned();
@@ -460,11 +459,11 @@ fn a_damaged_segment_is_named_and_the_rest_is_served() {
         ("00000001.bins.arrow", "gone"),
     ] {
         let path = folder.join(file);
-        let whole = std::fs::read(&path).unwrap();
-        let mut bytes = whole.clone();
+        let original = std::fs::read(&path).unwrap();
+        let mut bytes = original.clone();
         match damage {
-            "truncated" => bytes.truncate(whole.len() / 2),
-            "flipped" => bytes[whole.len() / 3] ^= 4,
+            "truncated" => bytes.truncate(original.len() / 2),
+            "flipped" => bytes[original.len() / 3] ^= 4,
             _ => {}
         }
         std::fs::remove_file(&path).unwrap();
@@ -475,11 +474,11 @@ fn a_damaged_segment_is_named_and_the_rest_is_served() {
         let snapshot = opened.layer("points").unwrap().unwrap().snapshot();
         assert_eq!((snapshot.points(), snapshot.damaged().len()), (15_000, 1), "{file} {damage}");
         assert!(snapshot.damaged()[0].reason.contains(file), "{:?}", snapshot.damaged());
-        std::fs::write(&path, whole).unwrap();
+        std::fs::write(&path, original).unwrap();
     }
     let opened = Store::open(store.folder()).unwrap();
     assert_eq!(opened.layer("points").unwrap().unwrap().snapshot().points(), 30_000);
-    // A manifest that is damaged is told, and not taken for a layer without points.
+    // A damaged manifest is an error, not a layer without points.
     let manifest = folder.join("manifest.json");
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, text.replace("15000", "15001")).unwrap();
@@ -488,7 +487,7 @@ fn a_damaged_segment_is_named_and_the_rest_is_served() {
 }
 
 #[test]
-fn an_import_is_all_or_nothing_and_merges_its_runs() {
+fn an_import_is_atomic() {
     let (_folder, store) = store();
     let layer = store.create("points", Description::default()).unwrap();
     let columns = some_points(50_000, 9);
@@ -502,16 +501,19 @@ fn an_import_is_all_or_nothing_and_merges_its_runs() {
     assert!(layer.import(&source, &Query::default(), ExistingPoints::Keep, None, 2, &stopped).is_err());
     assert_eq!(layer.snapshot().points(), 50_000);
     let description = Description { title: Some("Points".into()), ..Description::default() };
-    let with_it = Some(description.clone());
-    assert!(layer.import(&source, &Query::default(), ExistingPoints::Keep, with_it.clone(), 2, &stopped).is_err());
+    let new_description = Some(description.clone());
+    assert!(
+        layer.import(&source, &Query::default(), ExistingPoints::Keep, new_description.clone(), 2, &stopped).is_err()
+    );
     assert_eq!(layer.snapshot().description(), &Description::default());
-    layer.import(&source, &Query::default(), ExistingPoints::Replace, with_it, 2, &progress).unwrap();
+    layer.import(&source, &Query::default(), ExistingPoints::Replace, new_description, 2, &progress).unwrap();
     assert_eq!(layer.snapshot().description(), &description);
     assert!(layer.snapshot().version().ends_with("-2"), "one change each: {}", layer.snapshot().version());
     assert_eq!((layer.snapshot().points(), layer.snapshot().segments.len()), (50_000, 1));
     assert!(store.remove("points").unwrap() && store.names().unwrap().is_empty());
-    let left: Vec<_> = std::fs::read_dir(store.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
-    assert!(left.is_empty(), "{left:?}");
+    let remaining: Vec<_> =
+        std::fs::read_dir(store.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(remaining.is_empty(), "{remaining:?}");
 }
 
 fn entries(folder: &Path) -> Vec<String> {
@@ -522,13 +524,13 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_layer_is_made_with_all_its_points_or_not_at_all() {
+fn a_layer_is_created_atomically_with_its_points() {
     let (_folder, store) = store();
     let columns = some_points(5000, 4);
     let points = Points::new(&columns.lon, &columns.lat).unwrap();
     let source = kiln_core::source::MemorySource(points);
     let fill = |layer: &StoredLayer| {
-        // Nobody sees it yet, nor the name that it will have.
+        // The layer and its name are not visible yet.
         assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
         layer.import(&source, &Query::default(), ExistingPoints::Keep, None, 2, &Progress::default())
     };
@@ -541,16 +543,16 @@ fn a_layer_is_made_with_all_its_points_or_not_at_all() {
     assert_eq!(store.layer("points").unwrap().unwrap().snapshot().points(), 5000);
     let taken = store.create_with("points", Description::default(), |_| Ok(())).unwrap_err();
     assert!(taken.is_usage() && taken.to_string().contains("already"), "{taken}");
-    // Something that is no layer is neither taken for one nor removed.
+    // A folder that is not a layer is neither opened as one nor removed.
     std::fs::create_dir(store.folder().join("mine")).unwrap();
     std::fs::write(store.folder().join("mine/diary.txt"), "mine").unwrap();
     let taken = store.create("mine", Description::default()).unwrap_err().to_string();
-    assert!(taken.contains("mine: there is something else"), "{taken}");
+    assert!(taken.contains("mine: it exists already, but is not a layer"), "{taken}");
     assert_eq!(entries(store.folder()), ["mine", "points"]);
 }
 
 #[test]
-fn an_import_of_nothing_changes_nothing() {
+fn an_import_without_points_changes_nothing() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(100, 4), 1);
     let version = layer.snapshot().version();
@@ -564,16 +566,16 @@ fn an_import_of_nothing_changes_nothing() {
 }
 
 #[test]
-fn a_write_that_fails_leaves_nothing_behind() {
+fn a_failed_write_leaves_no_files() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(6000, 4), 1);
     let before = entries(layer.folder());
-    // No manifest can be written while something is in the way.
-    let in_the_way = layer.folder().join("manifest.json.part");
-    std::fs::create_dir(&in_the_way).unwrap();
+    // A folder of the same name prevents writing the manifest.
+    let obstacle = layer.folder().join("manifest.json.part");
+    std::fs::create_dir(&obstacle).unwrap();
     let error = layer.append(batch(&some_points(6000, 5)), None).unwrap_err();
     assert!(error.to_string().contains("manifest.json: cannot write"), "{error}");
-    std::fs::remove_dir(&in_the_way).unwrap();
+    std::fs::remove_dir(&obstacle).unwrap();
     assert_eq!(entries(layer.folder()), before);
     assert_eq!(entries(store.folder()), ["points"]);
     assert_eq!(layer.snapshot().points(), 6000);
@@ -582,11 +584,11 @@ fn a_write_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_a_killed_process_left_behind_is_swept() {
+fn files_of_a_killed_process_are_swept() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(6000, 4), 2);
     let before = entries(layer.folder());
-    // As a process leaves it that was killed before, and one after it swapped the manifest.
+    // The files of processes that were killed before and after they replaced the manifest.
     for name in ["00000009.points.arrow", "00000009.bins.arrow", "00000001.bins.arrow", "manifest.json.part"] {
         assert!(!before.contains(&name.to_owned()), "{name}");
         std::fs::write(layer.folder().join(name), "x").unwrap();

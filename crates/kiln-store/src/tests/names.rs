@@ -1,4 +1,4 @@
-//! Names of layers that must not reach a path.
+//! Invalid layer names, which must not become paths.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -21,7 +21,7 @@ fn tree(folder: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
 }
 
 #[test]
-fn names_that_lead_out_of_the_store_are_rejected_before_any_path_is_touched() {
+fn names_that_lead_out_of_the_store_are_rejected_before_any_file_access() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(&home.path().join("a/store")).unwrap();
     store.create("points", Description::default()).unwrap();
@@ -52,7 +52,7 @@ fn names_that_lead_out_of_the_store_are_rejected_before_any_path_is_touched() {
         "p\u{f6}ints",
         "%2e%2e",
         &too_long,
-        // Names that the store uses itself.
+        // Names of the store's own files.
         ".lock",
         ".work-a",
         "server.lock",
@@ -72,7 +72,7 @@ fn names_that_lead_out_of_the_store_are_rejected_before_any_path_is_touched() {
         check(store.remove(name).unwrap_err());
         assert_eq!(tree(home.path()), before, "{name:?}");
     }
-    // Folders of such names in the store are no layers.
+    // Folders with invalid names in the store are not layers.
     std::fs::rename(store.folder().join("points/inner"), store.folder().join(".hidden")).unwrap();
     assert_eq!(store.names().unwrap(), ["points"]);
     assert!(neighbor.layer("points").unwrap().is_some());

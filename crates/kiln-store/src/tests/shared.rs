@@ -1,30 +1,30 @@
-//! What others do to a layer while one is at it.
+//! Concurrent changes of a layer by other threads and processes.
 
 use super::*;
 
-/// Puts another layer in the place of `points`, as another process does it.
-fn make_anew(store: &Store, columns: &Columns, parts: usize) {
+/// Replaces the layer `points` by a new one, as another process would.
+fn replace_layer(store: &Store, columns: &Columns, parts: usize) {
     let other = Store::open(store.folder()).unwrap();
     assert!(other.remove("points").unwrap());
     layer_of(&other, columns, parts);
 }
 
 #[test]
-fn a_merge_leaves_a_layer_alone_that_took_the_place_of_its_own() {
+fn a_compaction_does_not_change_a_new_layer_of_the_same_name() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(300, 1), 3);
-    let began_with = layer.snapshot();
-    make_anew(&store, &some_points(90, 2), 3);
-    let merged = layer.replace(&began_with, &began_with.segments, None, 1, None);
+    let snapshot = layer.snapshot();
+    replace_layer(&store, &some_points(90, 2), 3);
+    let merged = layer.replace(&snapshot, &snapshot.segments, None, 1, None);
     assert!(matches!(merged, Err(Error::Cancelled)), "{merged:?}");
-    let there = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap().snapshot();
-    assert_eq!((there.points(), there.segments.len()), (90, 3));
-    // Who held the old layer has the new one now.
+    let current = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap().snapshot();
+    assert_eq!((current.points(), current.segments.len()), (90, 3));
+    // The handle of the old layer serves the new one.
     assert_eq!(layer.snapshot().points(), 90);
 }
 
 #[test]
-fn a_damage_goes_with_its_layer() {
+fn the_damage_of_a_removed_layer_is_not_reported_for_a_new_one() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(300, 1), 3);
     let segment = layer.folder().join("00000002.points.arrow");
@@ -32,13 +32,13 @@ fn a_damage_goes_with_its_layer() {
     bytes[500] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
     assert_eq!(layer.verify().len(), 1);
-    make_anew(&store, &some_points(90, 2), 3);
+    replace_layer(&store, &some_points(90, 2), 3);
     layer.refresh().unwrap();
     assert_eq!((layer.snapshot().points(), layer.snapshot().damaged()), (90, &[][..]));
 }
 
 #[test]
-fn points_that_come_while_others_expire_are_not_counted_with_them() {
+fn points_that_are_appended_during_an_expiration_are_not_counted_as_expired() {
     let (_folder, store) = store();
     let mut old = some_points(200, 1);
     old.time = (0..200).collect();
@@ -57,28 +57,28 @@ fn points_that_come_while_others_expire_are_not_counted_with_them() {
 }
 
 #[test]
-fn a_store_is_made_with_the_folders_that_it_lies_in() {
+fn a_store_is_created_with_its_missing_parent_folders() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("maps/of/points");
     let store = Store::open(&folder).unwrap();
     store.create("points", Description::default()).unwrap();
     assert_eq!(entries(&folder), ["points"]);
-    // A folder that is there already is as good, and a file is none.
+    // An existing folder is used; a file in the path is an error.
     store.create("more", Description::default()).unwrap();
     std::fs::write(home.path().join("file"), "x").unwrap();
     let store = Store::open(&home.path().join("file/store")).unwrap();
-    let refused = store.create("points", Description::default()).unwrap_err().to_string();
-    assert!(refused.contains("file/store: cannot write to"), "{refused}");
+    let message = store.create("points", Description::default()).unwrap_err().to_string();
+    assert!(message.contains("file/store: cannot write to"), "{message}");
 }
 
 #[test]
-fn a_request_is_known_though_its_layer_could_not_be_read_anew() {
+fn a_request_that_another_process_has_committed_is_a_duplicate() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(300, 1), 1);
     let columns = some_points(10, 2);
     let request =
         || Some(Request { key: "monday".into(), digest: 1, accepted: 10, rejected: 0, at_s: super::manifest::now_s() });
-    // Another process answers it, and this one has just looked.
+    // Another process commits the request right after this one has refreshed its snapshot.
     let other = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap();
     layer.refresh().unwrap();
     assert_eq!(other.append(batch(&columns), request()).unwrap(), AppendOutcome::Appended);
@@ -87,19 +87,19 @@ fn a_request_is_known_though_its_layer_could_not_be_read_anew() {
 }
 
 #[test]
-fn what_is_damaged_is_not_merged() {
+fn a_damaged_segment_is_not_merged() {
     let (_folder, store) = store();
     let layer = layer_of(&store, &some_points(300, 1), 3);
-    // One bit of a place, once the file is in use: what is read is still in order, or nearly.
+    // Flips one bit of a location after the file was opened.
     let path = layer.folder().join("00000002.points.arrow");
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let refused = layer.compact(1, &Progress::default()).unwrap_err().to_string();
-    assert!(refused.contains("00000002.points.arrow: it is damaged"), "{refused}");
+    let message = layer.compact(1, &Progress::default()).unwrap_err().to_string();
+    assert!(message.contains("00000002.points.arrow: it is damaged"), "{message}");
     assert_eq!((layer.snapshot().points(), layer.snapshot().damaged().len()), (200, 1));
-    // The others are merged next time, and the damaged one stays to be looked at.
+    // The next compaction merges the others and keeps the file of the damaged one.
     layer.compact(1, &Progress::default()).unwrap();
     assert_eq!((layer.snapshot().points(), layer.snapshot().segments.len()), (200, 1));
     assert!(path.exists());
@@ -108,15 +108,15 @@ fn what_is_damaged_is_not_merged() {
 }
 
 #[test]
-fn one_server_claims_a_store_when_it_is_there() {
+fn only_one_server_can_claim_a_store() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("store");
     let [first, second] = [(); 2].map(|()| Store::open_for_server(&folder).unwrap());
     assert!(!folder.exists());
     second.claim().unwrap();
     second.claim().unwrap();
-    let refused = first.claim().unwrap_err().to_string();
-    assert!(refused.contains("another server has this store"), "{refused}");
+    let message = first.claim().unwrap_err().to_string();
+    assert!(message.contains("another server uses this store"), "{message}");
     assert!(Store::open_for_server(&folder).is_err());
     drop(second);
     first.claim().unwrap();

@@ -1,9 +1,9 @@
-//! The points of segments summed per cell of a canvas: from blocks where there are many, one by one where there are few.
+//! Aggregation of points per cell of a canvas: from blocks where there are many points, one by one where there are few.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::blocks::{BlockCells, MAX_LEVEL, MOST_POINTS, SIDE_BITS};
+use super::blocks::{BlockCells, CELLS_PER_BLOCK, MAX_LEVEL, SIDE_BITS};
 use super::filter::Filter;
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
@@ -16,12 +16,12 @@ use kiln_core::raster::cell_grid::{
 use kiln_core::raster::{Cells, Grid, Reduction};
 use kiln_core::simd::wide;
 
-/// A request for the sums of a canvas.
+/// The parameters of an aggregation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CellRequest<'a> {
     pub(super) canvas: &'a Canvas,
     pub(super) reduction: Reduction,
-    /// Whether weights count; if not, every point weighs 1.
+    /// Whether weights are used; if not, every point weighs 1.
     pub(super) weights: bool,
     /// The radius of the kernel that will smooth the cells, in pixels.
     pub(super) radius_px: f64,
@@ -34,7 +34,7 @@ impl CellRequest<'_> {
     }
 }
 
-/// Some rows of the sums.
+/// A range of rows of the canvas, with its cells.
 struct Part<'a> {
     rows: Range<u32>,
     counts: Option<&'a mut [f32]>,
@@ -42,28 +42,29 @@ struct Part<'a> {
     max: Option<&'a mut [f32]>,
 }
 
-/// Sums the points of segments per cell of the canvas, each segment with its filter, if it has one. `points` is their total.
+/// Aggregates the points of segments, each with an optional filter, per cell of the canvas. `points` is the total
+/// number of points.
 ///
-/// The threads share the rows of the canvas, so that each cell is summed in one order, whatever their number.
-pub(super) fn gather(
+/// The rows of the canvas are distributed to the threads, so that the order in which a cell is summed does not depend
+/// on their number.
+pub(super) fn aggregate(
     segments: &[(&Segment, Option<Filter<'_>>)],
     request: CellRequest<'_>,
     points: u64,
     threads: usize,
 ) -> Result<Cells> {
-    /// Parts per thread: points are not spread evenly.
-    const PARTS: usize = 8;
+    /// Parts per thread, because points are distributed unevenly.
+    const PARTS_PER_THREAD: usize = 8;
     let canvas = request.canvas;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
-    let grid = |is_kept: bool, nothing: f32| is_kept.then(|| Grid::filled(width, height, nothing));
+    let grid = |is_needed: bool, empty: f32| is_needed.then(|| Grid::filled(width, height, empty));
     let mut counts = grid(matches!(request.reduction, Reduction::Count | Reduction::CountAndSum), 0.0);
     let mut sums = grid(matches!(request.reduction, Reduction::Sum | Reduction::CountAndSum), 0.0);
     let mut max = grid(request.reduction == Reduction::Max, f32::NEG_INFINITY);
     let pixel_map = CellToPixelMap::new(canvas);
-    let resampling =
-        (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, request.radius_px));
-    let most_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
-    let part_rows = if threads > 1 { height.div_ceil(threads * PARTS) } else { height }.min(most_rows);
+    let resampling = (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, request.radius_px));
+    let max_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
+    let part_rows = if threads > 1 { height.div_ceil(threads * PARTS_PER_THREAD) } else { height }.min(max_rows);
     let inside = AtomicU64::new(0);
     {
         let mut rest = [&mut counts, &mut sums, &mut max].map(|grid| grid.as_mut().map(Grid::cells_mut));
@@ -77,7 +78,7 @@ pub(super) fn gather(
         });
         let sum = |pixel_map: &CellToPixelMap, rows: Range<u32>, accumulator: &mut BandAccumulator| {
             for (segment, filter) in segments {
-                Walk::new(segment, filter.as_ref(), request, pixel_map, rows.clone(), accumulator).all();
+                QuadtreeWalk::new(segment, filter.as_ref(), request, pixel_map, rows.clone(), accumulator).run();
             }
             inside.fetch_add(accumulator.inside, Ordering::Relaxed);
         };
@@ -103,8 +104,8 @@ pub(super) fn gather(
     Ok(Cells { width, height, counts, sums, max, points, inside, weighted })
 }
 
-/// A walk down the quadtree of a segment, over the nodes that are visible in some rows of a canvas.
-struct Walk<'a> {
+/// Traverses the quadtree of a segment over the nodes that are visible in `band`, a range of rows of a canvas.
+struct QuadtreeWalk<'a> {
     segment: &'a Segment,
     filter: Option<&'a Filter<'a>>,
     request: CellRequest<'a>,
@@ -114,16 +115,16 @@ struct Walk<'a> {
     accumulator: &'a mut BandAccumulator,
 }
 
-/// One copy of the world on the canvas.
+/// A copy of the world on the canvas.
 struct WorldCopy {
     columns: ColumnMap,
-    /// A faster mapping, where pixels are cells.
+    /// A faster mapping, if pixels are cells.
     aligned: Option<AlignedBand>,
     /// The visible cells: columns `[first, end)`, rows `[first, end)`.
     window: [[u64; 2]; 2],
 }
 
-impl<'a> Walk<'a> {
+impl<'a> QuadtreeWalk<'a> {
     fn new(
         segment: &'a Segment,
         filter: Option<&'a Filter<'a>>,
@@ -135,7 +136,7 @@ impl<'a> Walk<'a> {
         Self { segment, filter, request, pixel_map, rows: pixel_map.rows(band.clone()), band, accumulator }
     }
 
-    fn all(&mut self) {
+    fn run(&mut self) {
         for &turn in &self.pixel_map.turns {
             let window = self.pixel_map.cell_window(turn, self.band.clone());
             let columns = self.pixel_map.columns(turn);
@@ -144,22 +145,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds the node `key` of a depth, whose points are `rows`.
+    /// Adds the node `key` at `depth` with the points `rows`.
     fn node(&mut self, copy: &WorldCopy, depth: u32, key: u64, rows: Range<u64>) {
-        /// Rows that are faster to filter one by one than to split by location.
+        /// The number of rows up to which filtering one by one is faster than splitting by location.
         const FILTERED_ROWS: u64 = 1 << 14;
         if rows.is_empty() || self.request.is_stopped() {
             return;
         }
-        let Some(is_whole) = self.shows(copy, depth, key) else { return };
+        let Some(is_fully_visible) = self.visibility(copy, depth, key) else { return };
         let count = rows.end - rows.start;
         let level = self.pixel_map.level;
         if let Some(filter) = self.filter {
-            if is_whole || count <= FILTERED_ROWS || depth == level {
+            if is_fully_visible || count <= FILTERED_ROWS || depth == level {
                 self.filtered(copy, filter, rows);
                 return;
             }
-        } else if count <= MOST_POINTS {
+        } else if count <= CELLS_PER_BLOCK {
             self.points(copy, rows);
             return;
         } else if depth + SIDE_BITS == level {
@@ -171,30 +172,30 @@ impl<'a> Walk<'a> {
             return;
         }
         for child in key << 2..(key << 2) + 4 {
-            if self.shows(copy, depth + 1, child).is_some() {
+            if self.visibility(copy, depth + 1, child).is_some() {
                 let rows = self.rows_of(depth + 1, child, &rows);
                 self.node(copy, depth + 1, child, rows);
             }
         }
     }
 
-    /// Whether all of a node is visible; `None` if nothing is.
-    fn shows(&self, copy: &WorldCopy, depth: u32, key: u64) -> Option<bool> {
+    /// Whether a node is fully visible; `None` if it is not visible at all.
+    fn visibility(&self, copy: &WorldCopy, depth: u32, key: u64) -> Option<bool> {
         let (x, y) = morton::decode(key);
         let side_bits = self.pixel_map.level - depth;
-        let mut is_whole = true;
+        let mut is_fully_visible = true;
         for (at, [first, end]) in [x, y].into_iter().zip(copy.window) {
             let start = u64::from(at) << side_bits;
             let node_end = (u64::from(at) + 1) << side_bits;
             if start >= end || node_end <= first {
                 return None;
             }
-            is_whole &= start >= first && node_end <= end;
+            is_fully_visible &= start >= first && node_end <= end;
         }
-        Some(is_whole)
+        Some(is_fully_visible)
     }
 
-    /// The rows of a child of a node with the rows `within`.
+    /// The rows of the node `key` at `depth`, within the rows of its parent.
     fn rows_of(&self, depth: u32, key: u64, within: &Range<u64>) -> Range<u64> {
         let blocks = self.segment.blocks.as_ref();
         if let Some(block) = blocks.and_then(|blocks| blocks.find(depth + SIDE_BITS, key)) {
@@ -213,8 +214,8 @@ impl<'a> Walk<'a> {
         const CELLS: usize = SIDE * SIDE;
         let (x, y) = morton::decode(key);
         let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.request.weights) };
-        let whole = copy.aligned.as_ref().and_then(|aligned| aligned.block(x << SIDE_BITS, y << SIDE_BITS));
-        if whole.is_some_and(|first| self.accumulator.add_whole_block(first, cells.cell, sums, points)) {
+        let first_cell = copy.aligned.as_ref().and_then(|aligned| aligned.block(x << SIDE_BITS, y << SIDE_BITS));
+        if first_cell.is_some_and(|first| self.accumulator.add_whole_block(first, cells.cell, sums, points)) {
             return;
         }
         let columns: [u32; SIDE] = std::array::from_fn(|i| copy.columns.at(x << SIDE_BITS | i as u32));
@@ -226,7 +227,7 @@ impl<'a> Walk<'a> {
     }
 
     fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {
-        for (batch, range) in self.segment.points.stretches(rows) {
+        for (batch, range) in self.segment.points.batch_ranges(rows) {
             let weight = batch.weight.as_ref().filter(|_| self.request.weights).map(|weight| &weight[range.clone()]);
             self.add(copy, &batch.x[range.clone()], &batch.y[range], weight);
         }
@@ -234,14 +235,14 @@ impl<'a> Walk<'a> {
 
     fn filtered(&mut self, copy: &WorldCopy, filter: &Filter<'_>, rows: Range<u64>) {
         let points = &self.segment.points;
-        let mut passed = super::filter::Passed::default();
-        for (batch, range) in points.stretches(rows) {
+        let mut selected = super::filter::SelectedPoints::default();
+        for (batch, range) in points.batch_ranges(rows) {
             if self.request.is_stopped() {
                 return;
             }
-            filter.select(batch, range, self.request.weights, &mut passed, |passed| {
-                let weight = (!passed.weight.is_empty()).then_some(&*passed.weight);
-                self.add(copy, &passed.x, &passed.y, weight);
+            filter.select(batch, range, self.request.weights, &mut selected, |selected| {
+                let weight = (!selected.weight.is_empty()).then_some(&*selected.weight);
+                self.add(copy, &selected.x, &selected.y, weight);
             });
         }
     }
@@ -267,7 +268,7 @@ wide! {
     fn block_cells(cells: &[u16], columns: &[u32; 64], rows: &[u32; 64], outside: u32, at: &mut [u32]) {
         for (at, &cell) in at.iter_mut().zip(cells) {
             let cell = usize::from(cell);
-            // A block has 64 × 64 cells; a damaged file must not lead beyond.
+            // A block has 64 × 64 cells; the masks and `min` keep indices of a damaged file in bounds.
             *at = (rows[cell >> SIDE_BITS & 63] + columns[cell & 63]).min(outside);
         }
     }
