@@ -33,7 +33,7 @@ impl CellRequest<'_> {
 }
 
 /// A range of rows of the canvas, with its cells.
-struct Part<'a> {
+struct CanvasPart<'a> {
     rows: Range<u32>,
     counts: Option<&'a mut [f32]>,
     sums: Option<&'a mut [f32]>,
@@ -72,7 +72,7 @@ pub(super) fn aggregate(
                 *rest = Some(others);
                 Some(part)
             });
-            Part { rows, counts, sums, max }
+            CanvasPart { rows, counts, sums, max }
         });
         let sum = |placement: &Placement, rows: Range<u32>, tallies: &mut Tallies| {
             for (segment, filter) in segments {
@@ -80,7 +80,7 @@ pub(super) fn aggregate(
             }
             inside.fetch_add(tallies.inside, Ordering::Relaxed);
         };
-        for_each(parts, threads, |Part { rows, counts, sums, max }| {
+        for_each(parts, threads, |CanvasPart { rows, counts, sums, max }| {
             if let Some(resampling) = &resampling {
                 let (cells, fresh) = resampling.cells(rows.clone());
                 let mut tallies = Tallies::new(request.tally, cells.width(), cells.height());
