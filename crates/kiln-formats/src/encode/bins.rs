@@ -53,12 +53,12 @@ impl<W: Write + Send> BinsWriter<W> {
     /// # Errors
     /// [`Error::Io`] if writing to `out` fails.
     pub fn new(out: W) -> Result<Self> {
-        let schema = Arc::new(parse_message_type(Self::SCHEMA).map_err(write_error)?);
+        let schema = Arc::new(parse_message_type(Self::SCHEMA).map_err(to_error)?);
         let properties = WriterProperties::builder()
             .set_created_by(concat!("kiln ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let writer = SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(write_error)?;
+        let writer = SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(to_error)?;
         Ok(Self { writer, buffered: Vec::new() })
     }
 
@@ -73,14 +73,14 @@ impl<W: Write + Send> BinsWriter<W> {
 
     fn flush(&mut self) -> Result<()> {
         let bins = std::mem::take(&mut self.buffered);
-        let mut group = self.writer.next_row_group().map_err(write_error)?;
+        let mut group = self.writer.next_row_group().map_err(to_error)?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.lon)?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.lat)?;
         column::<W, Int32Type>(&mut group, &bins, |bin| i32::from(bin.zoom))?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.width_deg)?;
         column::<W, Int64Type>(&mut group, &bins, |bin| i64::try_from(bin.count).unwrap_or(i64::MAX))?;
         column::<W, DoubleType>(&mut group, &bins, |bin| bin.weight)?;
-        group.close().map(drop).map_err(write_error)
+        group.close().map(drop).map_err(to_error)
     }
 
     /// Writes the remaining cells and the footer.
@@ -91,7 +91,7 @@ impl<W: Write + Send> BinsWriter<W> {
         if !self.buffered.is_empty() {
             self.flush()?;
         }
-        self.writer.close().map(drop).map_err(write_error)
+        self.writer.close().map(drop).map_err(to_error)
     }
 }
 
@@ -102,13 +102,13 @@ fn column<W: Write + Send, T: DataType>(
     value: impl Fn(&Bin) -> T::T,
 ) -> Result<()> {
     let values: Vec<T::T> = bins.iter().map(value).collect();
-    let column = group.next_column().map_err(write_error)?;
+    let column = group.next_column().map_err(to_error)?;
     let mut column = column.ok_or_else(|| unwritable(std::io::Error::other("the schema has fewer columns")))?;
-    column.typed::<T>().write_batch(&values, None, None).map_err(write_error)?;
-    column.close().map_err(write_error)
+    column.typed::<T>().write_batch(&values, None, None).map_err(to_error)?;
+    column.close().map_err(to_error)
 }
 
-fn write_error(error: ParquetError) -> Error {
+fn to_error(error: ParquetError) -> Error {
     unwritable(match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) => *source,

@@ -21,28 +21,28 @@ impl<W: Write> Apng<W> {
         encoder.set_depth(BitDepth::Eight);
         encoder.set_deflate_compression(DeflateCompression::Level(6));
         encoder.set_filter(Filter::Up);
-        encoder.set_animated(frames, 0).map_err(write_error)?;
-        encoder.set_frame_delay(delay_ms, 1000).map_err(write_error)?;
-        encoder.set_dispose_op(DisposeOp::None).map_err(write_error)?;
-        encoder.set_blend_op(BlendOp::Source).map_err(write_error)?;
+        encoder.set_animated(frames, 0).map_err(to_error)?;
+        encoder.set_frame_delay(delay_ms, 1000).map_err(to_error)?;
+        encoder.set_dispose_op(DisposeOp::None).map_err(to_error)?;
+        encoder.set_blend_op(BlendOp::Source).map_err(to_error)?;
         encoder.validate_sequence(true);
-        Ok(Self { writer: encoder.write_header().map_err(write_error)? })
+        Ok(Self { writer: encoder.write_header().map_err(to_error)? })
     }
 
     pub(super) fn push(&mut self, picture: &RgbaImage, region: Region) -> Result<()> {
-        self.writer.reset_frame_position().map_err(write_error)?;
-        self.writer.set_frame_dimension(region.width, region.height).map_err(write_error)?;
-        self.writer.set_frame_position(region.left, region.top).map_err(write_error)?;
+        self.writer.reset_frame_position().map_err(to_error)?;
+        self.writer.set_frame_dimension(region.width, region.height).map_err(to_error)?;
+        self.writer.set_frame_position(region.left, region.top).map_err(to_error)?;
         let bytes: Vec<u8> = region.colors(picture).flatten().collect();
-        self.writer.write_image_data(&bytes).map_err(write_error)
+        self.writer.write_image_data(&bytes).map_err(to_error)
     }
 
     pub(super) fn finish(self) -> Result<()> {
-        self.writer.finish().map_err(write_error)
+        self.writer.finish().map_err(to_error)
     }
 }
 
-fn write_error(error: EncodingError) -> Error {
+fn to_error(error: EncodingError) -> Error {
     unwritable(match error {
         EncodingError::IoError(source) => source,
         other => io::Error::other(other),

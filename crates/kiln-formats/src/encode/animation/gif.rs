@@ -28,8 +28,8 @@ impl<W: Write> Gif<W> {
                 || format!("{width}x{height} cannot be written: each side of a GIF must be 1 to {} px", u16::MAX);
             u16::try_from(px).map_err(|_| Error::invalid(Parameter::SIZE, reason()))
         };
-        let mut encoder = Encoder::new(out, side(width)?, side(height)?, &[]).map_err(write_error)?;
-        encoder.set_repeat(Repeat::Infinite).map_err(write_error)?;
+        let mut encoder = Encoder::new(out, side(width)?, side(height)?, &[]).map_err(to_error)?;
+        encoder.set_repeat(Repeat::Infinite).map_err(to_error)?;
         Ok(Self { encoder, delay: ((delay_ms + 5) / 10).max(MIN_DELAY) })
     }
 
@@ -39,11 +39,11 @@ impl<W: Write> Gif<W> {
         let [left, top, width, height] = [region.left, region.top, region.width, region.height].map(|px| px as u16);
         let mut frame = Frame::from_palette_pixels(width, height, indices, palette, None);
         (frame.left, frame.top, frame.delay, frame.dispose) = (left, top, self.delay, DisposalMethod::Keep);
-        self.encoder.write_frame(&frame).map_err(write_error)
+        self.encoder.write_frame(&frame).map_err(to_error)
     }
 
     pub(super) fn finish(self) -> Result<()> {
-        self.encoder.into_inner().map_err(write_error)?.flush().map_err(unwritable)
+        self.encoder.into_inner().map_err(to_error)?.flush().map_err(unwritable)
     }
 }
 
@@ -82,7 +82,7 @@ fn palette(counts: &HashMap<[u8; 3], usize>) -> Vec<[u8; 3]> {
     (0..=u8::BITS).rev().find_map(with_bits).unwrap_or_default()
 }
 
-fn write_error(error: EncodingError) -> Error {
+fn to_error(error: EncodingError) -> Error {
     unwritable(match error {
         EncodingError::Io(source) => source,
         other => io::Error::other(other),
