@@ -68,8 +68,8 @@ fn concurrent_imports_into_a_layer_succeed_or_fail_with_a_reason() {
 
     let late = PendingImport::begin(home, &["new", "--append"]);
     kiln(home, ["drop", "new", "--yes"]).done();
-    let (code, told) = late.end(10);
-    assert!(code == Some(1) && told.contains("store/new: the layer was removed concurrently"), "{message}");
+    let (code, message) = late.end(10);
+    assert!(code == Some(1) && message.contains("store/new: the layer was removed concurrently"), "{message}");
     assert_eq!(files(home), Vec::<String>::new());
 }
 

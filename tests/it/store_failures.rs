@@ -57,11 +57,11 @@ fn a_store_has_one_writing_server_at_a_time() {
     };
     let first = start_server(&[]);
     let elsewhere = tempfile::tempdir().unwrap();
-    let refused = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
-    refused.failed(1, &["store", "another server uses this store", "--read-only"]);
-    // Who only reads may.
-    assert_eq!(other(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
-    // It is killed: what it held is free.
+    let second = kiln(elsewhere.path(), ["serve", "-l", "0", "--store", store.to_str().unwrap()]);
+    second.failed(1, &["store", "another server uses this store", "--read-only"]);
+    // A read-only server may share the store.
+    assert_eq!(start_server(&["--read-only"]).get("/shared/statistics").ok(200).json()["points"], 10);
+    // A killed server releases its lock.
     drop(first);
     assert_eq!(start_server(&[]).get("/shared/statistics").ok(200).json()["points"], 10);
 }

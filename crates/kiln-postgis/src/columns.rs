@@ -1,6 +1,6 @@
 //! The roles of columns.
 
-use super::relation::{Column, Kind};
+use super::relation::{Column, ColumnType};
 use kiln_core::source::{Columns, Role};
 
 /// A column of a relation.
@@ -13,17 +13,17 @@ pub(super) struct CatalogColumn {
 }
 
 impl CatalogColumn {
-    /// The kind of its values, if it is supported.
-    pub(super) fn kind(&self) -> Option<Kind> {
+    /// The type of its values, if it is supported.
+    pub(super) fn kind(&self) -> Option<ColumnType> {
         Some(match self.type_name.as_str() {
-            "int2" => Kind::Small,
-            "int4" | "int8" => Kind::Whole,
-            "float4" => Kind::Single,
-            "float8" | "numeric" => Kind::Number,
-            "timestamptz" => Kind::Zoned,
-            "timestamp" | "date" => Kind::Unzoned,
-            "text" | "varchar" | "bpchar" | "name" | "bool" | "uuid" | "citext" => Kind::Text,
-            _ if self.is_enum => Kind::Text,
+            "int2" => ColumnType::SmallInteger,
+            "int4" | "int8" => ColumnType::Integer,
+            "float4" => ColumnType::Float4,
+            "float8" | "numeric" => ColumnType::Numeric,
+            "timestamptz" => ColumnType::TimestampTz,
+            "timestamp" | "date" => ColumnType::Timestamp,
+            "text" | "varchar" | "bpchar" | "name" | "bool" | "uuid" | "citext" => ColumnType::Text,
+            _ if self.is_enum => ColumnType::Text,
             _ => return None,
         })
     }
@@ -42,7 +42,7 @@ pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColu
     if named == Some(Columns::NO_COLUMN) {
         return Ok(None);
     }
-    let is_suitable = |kind: Kind| match role {
+    let is_suitable = |kind: ColumnType| match role {
         Role::Weight => kind.is_number(),
         Role::Time => kind.is_time(),
         _ => true,
@@ -61,7 +61,7 @@ pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColu
     let usual = role.usual_names().iter().find_map(|usual| {
         let found = columns.iter().find(|found| found.name.eq_ignore_ascii_case(usual))?;
         // Numbers are categories only if a column is named.
-        column(found).filter(|column| role != Role::Category || column.kind == Kind::Text)
+        column(found).filter(|column| role != Role::Category || column.kind == ColumnType::Text)
     });
     let only_time = || {
         let mut times = columns.iter().filter_map(column);

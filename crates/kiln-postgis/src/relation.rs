@@ -43,37 +43,37 @@ impl std::fmt::Display for TableName {
     }
 }
 
-/// The kind of a column's values.
+/// The type of the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ColumnType {
     /// Integers that `float4` represents exactly.
-    Small,
+    SmallInteger,
     /// Other integers.
-    Whole,
+    Integer,
     /// `float4`.
-    Single,
+    Float4,
     /// Other numbers.
-    Number,
+    Numeric,
     /// Timestamps with a time zone.
-    Zoned,
+    TimestampTz,
     /// Timestamps or dates without a time zone, read as UTC.
-    Unzoned,
+    Timestamp,
     /// Text, or a type that casts to text.
     Text,
 }
 
-impl Kind {
+impl ColumnType {
     pub(super) fn is_number(self) -> bool {
-        matches!(self, Self::Small | Self::Whole | Self::Single | Self::Number)
+        matches!(self, Self::SmallInteger | Self::Integer | Self::Float4 | Self::Numeric)
     }
 
     pub(super) fn is_time(self) -> bool {
-        matches!(self, Self::Zoned | Self::Unzoned)
+        matches!(self, Self::TimestampTz | Self::Timestamp)
     }
 
-    /// The SQL timestamp type of this kind.
+    /// The SQL timestamp type of this type.
     fn timestamp_type(self) -> &'static str {
-        if self == Self::Zoned { "timestamptz" } else { "timestamp" }
+        if self == Self::TimestampTz { "timestamptz" } else { "timestamp" }
     }
 }
 
@@ -81,7 +81,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: ColumnType,
 }
 
 impl Column {
@@ -249,8 +249,8 @@ impl Relation {
         let column = self.weight.as_ref()?;
         let sql = column.sql();
         Some(match column.kind {
-            Kind::Small | Kind::Single => format!("{sql}::float8"),
-            Kind::Whole => format!("{sql}::float4::float8"),
+            ColumnType::SmallInteger | ColumnType::Float4 => format!("{sql}::float8"),
+            ColumnType::Integer => format!("{sql}::float4::float8"),
             // PostgreSQL rejects a cast that underflows.
             _ => format!("(CASE WHEN abs({sql}) < 1e-37 THEN 0 ELSE {sql}::float4 END)::float8"),
         })
@@ -261,7 +261,7 @@ impl Relation {
         let column = self.weight.as_ref()?;
         let max = f64::from(Points::MAX_WEIGHT);
         Some(match column.kind {
-            Kind::Small => format!("{} IS NOT NULL", column.sql()),
+            ColumnType::SmallInteger => format!("{} IS NOT NULL", column.sql()),
             // The planner underestimates the rows that match BETWEEN.
             _ => format!("abs({}::float8) <= {max}", column.sql()),
         })
@@ -342,7 +342,7 @@ impl Relation {
                 Some(_) => Ok(()),
                 None => invalid(format!("column `{name}` has times, but `{text}` is not a valid time")),
             },
-            Operand::Text(text) if column.kind == Kind::Text => {
+            Operand::Text(text) if column.kind == ColumnType::Text => {
                 // Texts of PostgreSQL contain no NUL.
                 if text.contains('\0') {
                     invalid(format!("column `{name}` cannot contain a text with a NUL character"))
@@ -371,7 +371,7 @@ impl Relation {
                 let instant = Instant(parse_time_us(text).unwrap_or(Points::NO_TIME));
                 sql.push(&format!("{}::{kind} {operator} ", found.sql())).value(instant, kind);
             }
-            (Some(found), Operand::Text(text)) if found.kind == Kind::Text => {
+            (Some(found), Operand::Text(text)) if found.kind == ColumnType::Text => {
                 sql.push(&format!("{}::text {operator} ", found.sql())).value(text.clone(), "text");
             }
             // Unreachable: `check_comparison` has rejected other comparisons.

@@ -35,7 +35,7 @@ impl CellRequest<'_> {
 }
 
 /// A range of rows of the canvas, with its cells.
-struct Part<'a> {
+struct CanvasPart<'a> {
     rows: Range<u32>,
     counts: Option<&'a mut [f32]>,
     sums: Option<&'a mut [f32]>,
@@ -74,7 +74,7 @@ pub(super) fn aggregate(
                 *rest = Some(others);
                 Some(part)
             });
-            Part { rows, counts, sums, max }
+            CanvasPart { rows, counts, sums, max }
         });
         let sum = |pixel_map: &CellToPixelMap, rows: Range<u32>, accumulator: &mut BandAccumulator| {
             for (segment, filter) in segments {
@@ -82,7 +82,7 @@ pub(super) fn aggregate(
             }
             inside.fetch_add(accumulator.inside, Ordering::Relaxed);
         };
-        for_each(parts, threads, |Part { rows, counts, sums, max }| {
+        for_each(parts, threads, |CanvasPart { rows, counts, sums, max }| {
             if let Some(resampling) = &resampling {
                 let (cells, fresh) = resampling.cells(rows.clone());
                 let mut accumulator = BandAccumulator::new(request.reduction, cells.width(), cells.height());

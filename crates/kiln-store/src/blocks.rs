@@ -28,7 +28,7 @@ pub(super) use kiln_core::raster::cell_grid::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 
 /// The occupied cells of a block, in Z-order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Cells {
+pub(super) struct OwnedBlockCells {
     /// Indices of the cells: row · 64 + column.
     pub(super) cell: Vec<u16>,
     /// Numbers of points.
@@ -39,7 +39,7 @@ pub(super) struct Cells {
     pub(super) max: Vec<f32>,
 }
 
-impl Cells {
+impl OwnedBlockCells {
     /// Adds to the last cell if it is `cell`, else appends a cell.
     #[inline]
     pub(super) fn add(&mut self, cell: u16, n: u32, weights: Option<(f64, f32)>) {
@@ -78,7 +78,7 @@ pub(super) struct BlocksWriter {
     first_point: Vec<u64>,
     points: Vec<u64>,
     lengths: Vec<usize>,
-    cells: Cells,
+    cells: OwnedBlockCells,
 }
 
 const ABOUT: &str = "Points summed per cell. A row is a block of 64 x 64 cells of a level, which has 2^level cells around \
@@ -115,13 +115,13 @@ impl BlocksWriter {
             first_point: Vec::new(),
             points: Vec::new(),
             lengths: Vec::new(),
-            cells: Cells::default(),
+            cells: OwnedBlockCells::default(),
         })
     }
 
     /// Writes the block of the quadtree node `key` with cells of `level`.
-    pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &Cells) -> Result<()> {
-        let (column, row) = morton::decode(key);
+    pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &OwnedBlockCells) -> Result<()> {
+        let (column, row) = morton::place(key);
         self.level.push(level as u8);
         self.column.push(column);
         self.row.push(row);
@@ -171,7 +171,7 @@ fn item(of: DataType) -> FieldRef {
 #[derive(Debug)]
 pub(super) struct BlocksFile {
     file: ArrowFile,
-    batches: Vec<Batch>,
+    batches: Vec<BlockBatch>,
     /// The blocks of each level by their key, from [`MIN_LEVEL`] on.
     levels: Vec<Vec<Block>>,
 }
@@ -196,7 +196,7 @@ impl Block {
 
 /// The cells of the blocks of a record batch.
 #[derive(Debug)]
-struct Batch {
+struct BlockBatch {
     cell: ScalarBuffer<u16>,
     n: ScalarBuffer<u32>,
     weights: Option<(ScalarBuffer<f64>, ScalarBuffer<f32>)>,
@@ -219,7 +219,7 @@ impl BlocksFile {
         let mut levels = vec![Vec::new(); (MAX_LEVEL - MIN_LEVEL + 1) as usize];
         let mut batches = Vec::with_capacity(file.batches.len());
         for (index, batch) in file.batches.iter().enumerate() {
-            let read = Batch::read(batch, index as u32, rows, &mut levels).ok_or_else(damaged)?;
+            let read = BlockBatch::read(batch, index as u32, rows, &mut levels).ok_or_else(damaged)?;
             batches.push(read);
         }
         for level in &mut levels {
@@ -250,7 +250,7 @@ impl BlocksFile {
     }
 }
 
-impl Batch {
+impl BlockBatch {
     /// Reads the cells of a batch, and appends its blocks to `levels`.
     fn read(batch: &RecordBatch, index: u32, rows: u64, levels: &mut [Vec<Block>]) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);

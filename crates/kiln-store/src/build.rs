@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use super::arrow_file::FileDigest;
-use super::blocks::{BlocksWriter, CELLS_PER_BLOCK, Cells, MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
+use super::blocks::{BlocksWriter, CELLS_PER_BLOCK, MAX_LEVEL, MIN_LEVEL, OwnedBlockCells, SIDE_BITS};
 use super::points::PointsFile;
 use super::progress::Progress;
 use kiln_core::error::{Error, Result};
@@ -17,7 +17,7 @@ struct BuiltBlock {
     level: u32,
     key: u64,
     rows: Range<u64>,
-    cells: Cells,
+    cells: OwnedBlockCells,
 }
 
 /// Writes the blocks of `points` to `path`; `None` if there are too few points for any block. Each point is read once:
@@ -44,7 +44,7 @@ pub(super) fn build(
     }
     points.release_all();
     let is_stopped = || progress.is_some_and(Progress::is_stopped);
-    let mut root_cells: Vec<Cells> = vec![Cells::default(); roots.len()];
+    let mut root_cells: Vec<OwnedBlockCells> = vec![OwnedBlockCells::default(); roots.len()];
     let subtree = |key: u64, rows: Range<u64>| {
         let mut blocks = Vec::new();
         let cells = node(points, root_depth as u32, key, rows.clone(), &mut blocks);
@@ -54,7 +54,7 @@ pub(super) fn build(
         }
         (blocks, cells)
     };
-    let mut write = |key: usize, (blocks, cells): (Vec<BuiltBlock>, Cells)| -> Result<()> {
+    let mut write = |key: usize, (blocks, cells): (Vec<BuiltBlock>, OwnedBlockCells)| -> Result<()> {
         for BuiltBlock { level, key, rows, cells } in blocks {
             writer.push(level, key, rows, &cells)?;
         }
@@ -117,7 +117,7 @@ fn end_of(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>) -> u64 {
 }
 
 /// Returns the cells of a node, 6 levels below its depth, and appends its blocks to `built`.
-fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut Vec<BuiltBlock>) -> Cells {
+fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut Vec<BuiltBlock>) -> OwnedBlockCells {
     let level = depth + SIDE_BITS;
     let count = rows.end - rows.start;
     if count <= CELLS_PER_BLOCK || level == MAX_LEVEL {
@@ -128,7 +128,7 @@ fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut
         return cells;
     }
     let mut start = rows.start;
-    let children: [Cells; 4] = std::array::from_fn(|i| {
+    let children: [OwnedBlockCells; 4] = std::array::from_fn(|i| {
         let child = key << 2 | i as u64;
         let end = end_of(points, depth + 1, child, start..rows.end);
         let cells = node(points, depth + 1, child, start..end, built);
@@ -141,9 +141,9 @@ fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut
 }
 
 /// The cells of the points of a node.
-fn point_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> Cells {
+fn point_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> OwnedBlockCells {
     const SIDE: u32 = (1 << SIDE_BITS) - 1;
-    let mut cells = Cells::default();
+    let mut cells = OwnedBlockCells::default();
     let shift = MAX_LEVEL - level;
     for (batch, range) in points.batch_ranges(rows) {
         let weight = batch.weight.as_ref().map(|weight| &weight[range.clone()]);
@@ -156,9 +156,9 @@ fn point_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> Cells {
 }
 
 /// The cells of a node from those of its four children, which are half as wide.
-fn merge_children(children: &[Cells], weighted: bool) -> Cells {
+fn merge_children(children: &[OwnedBlockCells], weighted: bool) -> OwnedBlockCells {
     const SIDE: u16 = 1 << SIDE_BITS;
-    let mut cells = Cells::default();
+    let mut cells = OwnedBlockCells::default();
     for (i, child) in children.iter().enumerate() {
         let corner = (i as u16 >> 1) * (SIDE / 2) * SIDE + (i as u16 & 1) * (SIDE / 2);
         for (j, &cell) in child.cell.iter().enumerate() {
@@ -178,13 +178,14 @@ mod tests {
 
     #[test]
     fn the_cells_of_children_are_merged_into_those_of_their_parent() {
-        let mut north_west = Cells::default();
+        let mut north_west = OwnedBlockCells::default();
         for cell in [0, 1, 64, 65, 2] {
             north_west.add(cell, 2, None);
         }
-        let mut south_east = Cells::default();
+        let mut south_east = OwnedBlockCells::default();
         south_east.add(4095, 3, None);
-        let cells = merge_children(&[north_west, Cells::default(), Cells::default(), south_east], false);
+        let cells =
+            merge_children(&[north_west, OwnedBlockCells::default(), OwnedBlockCells::default(), south_east], false);
         assert_eq!((cells.cell, cells.n), (vec![0, 1, 4095], vec![8, 2, 3]));
         assert_eq!(morton::decode(3), (1, 1));
     }

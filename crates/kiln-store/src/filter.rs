@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::points::Batch;
+use super::points::PointBatch;
 use super::segment::Segment;
 use kiln_core::geo::{Points, Polygon, fixed};
 use kiln_core::simd::wide;
@@ -70,7 +70,7 @@ impl<'q> Filter<'q> {
     /// Passes the points of `range` that pass the filter to `take`, in chunks.
     pub(super) fn select(
         &self,
-        batch: &Batch,
+        batch: &PointBatch,
         range: Range<usize>,
         weights: bool,
         selected: &mut SelectedPoints,

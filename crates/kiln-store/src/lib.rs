@@ -44,7 +44,7 @@ mod scan;
 mod segment;
 mod snapshot;
 mod staging;
-#[allow(clippy::module_inception, reason = "the main type stands in a file of its name")]
+#[allow(clippy::module_inception, reason = "the main type is in a file of its name")]
 mod store;
 mod sweep;
 #[cfg(test)]

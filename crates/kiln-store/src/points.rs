@@ -122,14 +122,14 @@ fn nulls<T: PartialEq + Copy>(values: &[T], none: T) -> Option<NullBuffer> {
 #[derive(Debug)]
 pub(super) struct PointsFile {
     file: ArrowFile,
-    pub(super) batches: Vec<Batch>,
+    pub(super) batches: Vec<PointBatch>,
     pub(super) rows: u64,
     pub(super) names: Names,
 }
 
 /// A record batch of a file.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct PointBatch {
     pub(super) first_row: u64,
     first_key: u64,
     pub(super) x: ScalarBuffer<u32>,
@@ -155,7 +155,7 @@ impl Codes {
     }
 }
 
-impl Batch {
+impl PointBatch {
     fn read(batch: &RecordBatch, first_row: u64) -> Option<Self> {
         let units = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>()?.values().clone());
         let (x, y) = (units("x")?, units("y")?);
@@ -207,7 +207,7 @@ impl PointsFile {
         let damaged = || Error::input(path, "it is damaged: the columns are not those of a file of points");
         let (mut batches, mut rows) = (Vec::with_capacity(file.batches.len()), 0);
         for batch in &file.batches {
-            batches.push(Batch::read(batch, rows).ok_or_else(damaged)?);
+            batches.push(PointBatch::read(batch, rows).ok_or_else(damaged)?);
             rows += batch.num_rows() as u64;
         }
         let are_full = batches.split_last().is_none_or(|(_, full)| full.iter().all(|batch| batch.len() == BATCH_ROWS));
@@ -265,7 +265,7 @@ impl PointsFile {
     }
 
     /// The batches that contain `rows`, with the range of these rows in each batch.
-    pub(super) fn batch_ranges(&self, rows: Range<u64>) -> impl Iterator<Item = (&Batch, Range<usize>)> {
+    pub(super) fn batch_ranges(&self, rows: Range<u64>) -> impl Iterator<Item = (&PointBatch, Range<usize>)> {
         let batches = (rows.start as usize) / BATCH_ROWS..(rows.end as usize).div_ceil(BATCH_ROWS);
         let batches = if rows.is_empty() { 0..0 } else { batches };
         self.batches[batches].iter().map(move |batch| {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Snapshot;
 use super::filter::{Filter, SelectedPoints};
-use super::points::{BATCH_ROWS, Batch, Codes};
+use super::points::{BATCH_ROWS, Codes, PointBatch};
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Bounds, Categories, Points, fixed};
@@ -75,7 +75,7 @@ fn push(
     const CHUNK: usize = 8192;
     let everything = Filter::everything();
     let filter = filter.unwrap_or(&everything);
-    let (mut selected, mut columns) = (SelectedPoints::default(), Columns::default());
+    let (mut selected, mut columns) = (SelectedPoints::default(), SinkColumns::default());
     let names = &segment.points.names.list;
     for (batch, range) in segment.points.batch_ranges(rows) {
         for start in range.clone().step_by(CHUNK) {
@@ -102,15 +102,15 @@ fn push(
 
 /// The columns of a batch for a sink.
 #[derive(Default)]
-struct Columns {
+struct SinkColumns {
     lon: Vec<f64>,
     lat: Vec<f64>,
     time: Option<Vec<i64>>,
     codes: Option<Vec<u32>>,
 }
 
-impl Columns {
-    fn fill(&mut self, batch: &Batch, selected: &SelectedPoints, query: &Query<'_>) {
+impl SinkColumns {
+    fn fill(&mut self, batch: &PointBatch, selected: &SelectedPoints, query: &Query<'_>) {
         let locations = selected.x.iter().zip(&selected.y).map(|(&x, &y)| fixed::from_fixed(x, y));
         (self.lon, self.lat) = locations.unzip();
         let of = |times: &[i64]| selected.rows.iter().map(|&row| times[row as usize]).collect();

@@ -29,12 +29,12 @@ pub(super) struct SegmentEntry {
     /// The file of bins, if there are any.
     pub(super) bins: Option<FileDigest>,
     /// The totals of its points.
-    pub(super) totals: Totals,
+    pub(super) totals: SegmentTotals,
 }
 
 /// The totals of a segment's points.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Totals {
+pub(super) struct SegmentTotals {
     /// The minimum and the maximum of x and y in fixed-point units, as `[[x, y], [x, y]]`; `None` without points.
     pub(super) extent: Option<[[u32; 2]; 2]>,
     /// The maximum x in the western half of the world, and the minimum x in the eastern half.
@@ -49,7 +49,7 @@ pub(super) struct Totals {
     pub(super) categories: bool,
 }
 
-impl Totals {
+impl SegmentTotals {
     /// Adds points.
     pub(super) fn add(&mut self, rows: &Rows) {
         const CENTER: u32 = 1 << 31;
@@ -98,7 +98,7 @@ pub(super) struct SegmentWriter {
     folder: PathBuf,
     name: String,
     points: PointsWriter,
-    totals: Totals,
+    totals: SegmentTotals,
     rows: u64,
 }
 
@@ -126,7 +126,7 @@ impl SegmentWriter {
     /// Creates the files of a segment in a folder.
     pub(super) fn create(folder: &Path, name: &str, columns: Columns, requests: &[Request]) -> Result<Self> {
         let points = PointsWriter::create(&points_path(folder, name), columns, requests)?;
-        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), points, totals: Totals::default(), rows: 0 })
+        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), points, totals: SegmentTotals::default(), rows: 0 })
     }
 
     /// Writes the next points, in Z-order.

@@ -93,8 +93,8 @@ fn a_damaged_segment_is_not_merged() {
     // Flips one bit of a location after the file was opened.
     let path = layer.folder().join("00000002.points.arrow");
     let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    let offset = bytes.len() / 2;
+    bytes[offset] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     let message = layer.compact(1, &Progress::default()).unwrap_err().to_string();
     assert!(message.contains("00000002.points.arrow: it is damaged"), "{message}");

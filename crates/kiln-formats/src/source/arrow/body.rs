@@ -11,7 +11,7 @@ use arrow_ipc::reader::{RecordBatchDecoder, read_dictionary};
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef, UnionMode};
 
 use super::error::{ArrowReadError, damaged};
-use super::layout::{Message, head, parse};
+use super::layout::{MessageLocation, head, parse};
 
 /// The values of dictionaries by dictionary ID.
 pub(super) type Dictionaries = HashMap<i64, ArrayRef>;
@@ -22,7 +22,7 @@ const MAX_DECOMPRESSED_BYTES: u64 = 2 << 30;
 /// Reads the columns `requested`, in this order, of a record batch.
 pub(super) fn read_batch(
     file: &File,
-    message: &Message,
+    message: &MessageLocation,
     schema: &SchemaRef,
     requested: &[usize],
     dictionaries: &Dictionaries,
@@ -39,7 +39,7 @@ pub(super) fn read_batch(
 /// Adds the dictionary in `message` to `dictionaries` if its ID is among `requested`.
 pub(super) fn add_dictionary(
     file: &File,
-    message: &Message,
+    message: &MessageLocation,
     schema: &Schema,
     requested: &[i64],
     dictionaries: &mut Dictionaries,
@@ -61,7 +61,7 @@ pub(super) fn add_dictionary(
 /// because the operating system allocates pages on the first write.
 fn read_body(
     file: &File,
-    message: &Message,
+    message: &MessageLocation,
     batch: &arrow_ipc::RecordBatch<'_>,
     needed: &[bool],
 ) -> Result<Buffer, ArrowReadError> {

@@ -12,7 +12,7 @@ use super::error::{ArrowReadError, damaged};
 
 /// The location of a record batch or a dictionary: its metadata, followed by its body.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Message {
+pub(super) struct MessageLocation {
     pub(super) start: u64,
     /// Including the prefix with the length.
     pub(super) head_bytes: u64,
@@ -21,8 +21,8 @@ pub(super) struct Message {
 
 /// A record batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Batch {
-    pub(super) message: Message,
+pub(super) struct BatchLocation {
+    pub(super) message: MessageLocation,
     /// The number of dictionaries that it may use: in a stream those before it; a later one may replace or extend an
     /// earlier one.
     pub(super) dictionaries: usize,
@@ -32,8 +32,8 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) schema: SchemaRef,
-    pub(super) dictionaries: Vec<Message>,
-    pub(super) batches: Vec<Batch>,
+    pub(super) dictionaries: Vec<MessageLocation>,
+    pub(super) batches: Vec<BatchLocation>,
 }
 
 /// The magic number at the start and the end of the file format.
@@ -61,20 +61,21 @@ impl Layout {
             let (start, head_bytes) = (length(block.offset())?, length(block.metaDataLength().into())?);
             let body_bytes = length(block.bodyLength())?;
             let end = start.checked_add(head_bytes)?.checked_add(body_bytes)?;
-            (end <= file_bytes).then_some(Message { start, head_bytes, body_bytes })
+            (end <= file_bytes).then_some(MessageLocation { start, head_bytes, body_bytes })
         };
         let outside = || {
             damaged(
                 "a record batch is outside of the file according to the footer; was the file truncated or overwritten?",
             )
         };
-        let messages = |blocks: Option<_>| -> Result<Vec<Message>, ArrowReadError> {
+        let messages = |blocks: Option<_>| -> Result<Vec<MessageLocation>, ArrowReadError> {
             let blocks = blocks.into_iter().flatten();
             blocks.map(|block| message(block).ok_or_else(outside)).collect()
         };
         let dictionaries = messages(footer.dictionaries().map(|blocks| blocks.iter()))?;
         let batches = messages(footer.recordBatches().map(|blocks| blocks.iter()))?;
-        let batches = batches.into_iter().map(|message| Batch { message, dictionaries: dictionaries.len() }).collect();
+        let batches =
+            batches.into_iter().map(|message| BatchLocation { message, dictionaries: dictionaries.len() }).collect();
         Ok(Self { schema, dictionaries, batches })
     }
 
@@ -105,12 +106,14 @@ impl Layout {
             if body_bytes > left - head_bytes {
                 return Err(truncated());
             }
-            let message = Message { start, head_bytes, body_bytes };
+            let message = MessageLocation { start, head_bytes, body_bytes };
             match (head.header_type(), &schema) {
                 (MessageHeader::Schema, None) => schema = Some(schema_of(head.header_as_schema())?),
                 (_, None) => return Err(damaged("the first message is not a schema")),
                 (MessageHeader::DictionaryBatch, _) => dictionaries.push(message),
-                (MessageHeader::RecordBatch, _) => batches.push(Batch { message, dictionaries: dictionaries.len() }),
+                (MessageHeader::RecordBatch, _) => {
+                    batches.push(BatchLocation { message, dictionaries: dictionaries.len() });
+                }
                 (kind, _) => return Err(damaged(format!("unexpected message {kind:?} among the record batches"))),
             }
             start += head_bytes + body_bytes;
@@ -128,7 +131,7 @@ fn schema_of(schema: Option<arrow_ipc::Schema<'_>>) -> Result<SchemaRef, ArrowRe
 }
 
 /// Reads the metadata of a message, without the prefix.
-pub(super) fn head(file: &File, message: &Message) -> Result<Vec<u8>, ArrowReadError> {
+pub(super) fn head(file: &File, message: &MessageLocation) -> Result<Vec<u8>, ArrowReadError> {
     let mut head = read(file, message.start, message.head_bytes)?;
     // Files of versions before 0.15 have no marker.
     let prefix_bytes = if head.starts_with(CONTINUATION) { 8 } else { 4 };
