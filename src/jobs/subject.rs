@@ -70,7 +70,9 @@ impl Subject {
             }
             Self::Query(spec) => match relation(name, spec, context) {
                 // The database may be reachable again when the job is due.
-                Ok(_) | Err(Error::Database { kind: DatabaseErrorKind::Unreachable, .. }) => Ok(StyleOptions::default()),
+                Ok(_) | Err(Error::Database { kind: DatabaseErrorKind::Unreachable, .. }) => {
+                    Ok(StyleOptions::default())
+                }
                 Err(Error::Input { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(Error::Database { message, .. }) => Err(Error::invalid(Parameter::QUERY, message)),
                 Err(other) => Err(other),

@@ -53,7 +53,8 @@ impl LiveSnapshot {
         let mut max = grid(reduction == Reduction::Max, f32::NEG_INFINITY);
         let points = self.summary().points;
         let pixel_map = CellToPixelMap::new(canvas);
-        let resampling = (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, radius_px));
+        let resampling =
+            (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, radius_px));
         let rows_per_part = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
         let mut inside = 0;
         for first in (0..height).step_by(rows_per_part.max(1)) {

@@ -133,7 +133,11 @@ impl Database {
         self.wait(stop, async move {
             let all = async { work(pool.get().await?).await };
             let timed_out = |_| {
-                Error::database(pool.name(), DatabaseErrorKind::Timeout, "the database does not respond within the timeout")
+                Error::database(
+                    pool.name(),
+                    DatabaseErrorKind::Timeout,
+                    "the database does not respond within the timeout",
+                )
             };
             tokio::time::timeout(pool.timeout + GRACE, all).await.map_err(timed_out)?
         })

@@ -38,7 +38,8 @@ impl Pool {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
-        let build_error = |error: managed::BuildError| Error::database(name, DatabaseErrorKind::Other, error.to_string());
+        let build_error =
+            |error: managed::BuildError| Error::database(name, DatabaseErrorKind::Other, error.to_string());
         // The connection used last has the most recent statements prepared.
         let pool_config = PoolConfig { queue_mode: QueueMode::Lifo, ..PoolConfig::new(max_connections.max(1)) };
         let manager = Manager { name: name.to_owned(), config, tls, timeout, backoff: Mutex::default() };

@@ -62,7 +62,8 @@ pub(super) fn aggregate(
     let mut sums = grid(matches!(request.reduction, Reduction::Sum | Reduction::CountAndSum), 0.0);
     let mut max = grid(request.reduction == Reduction::Max, f32::NEG_INFINITY);
     let pixel_map = CellToPixelMap::new(canvas);
-    let resampling = (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, request.radius_px));
+    let resampling =
+        (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, request.radius_px));
     let max_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
     let part_rows = if threads > 1 { height.div_ceil(threads * PARTS_PER_THREAD) } else { height }.min(max_rows);
     let inside = AtomicU64::new(0);

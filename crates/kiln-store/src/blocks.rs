@@ -121,7 +121,7 @@ impl BlocksWriter {
 
     /// Writes the block of the quadtree node `key` with cells of `level`.
     pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &OwnedBlockCells) -> Result<()> {
-        let (column, row) = morton::place(key);
+        let (column, row) = morton::decode(key);
         self.level.push(level as u8);
         self.column.push(column);
         self.row.push(row);

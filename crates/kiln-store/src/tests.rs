@@ -260,7 +260,8 @@ fn resampled_cells_agree_with_the_exact_ones_after_smoothing() {
         assert!((max.cells().iter().copied().fold(0.0, f32::max) - max_weight).abs() < f32::EPSILON, "{projection}");
         let all = spread(&entire, Reduction::Sum, 20.0, 2).sums.unwrap();
         for (column, row, width, height) in [(0, 0, 100, height), (100, 13, 150, 99), (298, 200, 2, 7), (5, 5, 1, 1)] {
-            let part = spread(&entire.window(column, row, width, height).unwrap(), Reduction::Sum, 20.0, 3).sums.unwrap();
+            let part =
+                spread(&entire.window(column, row, width, height).unwrap(), Reduction::Sum, 20.0, 3).sums.unwrap();
             for line in 0..height as usize {
                 let expected = &all.row(line + row as usize)[column as usize..(column as usize + width as usize)];
                 assert_eq!(part.row(line), expected, "{projection} {line}");

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::jobs::{Job, JobState, Outcome, StartError, Run, Subject};
+use crate::jobs::{Job, JobState, Outcome, Run, StartError, Subject};
 use crate::spelling::nearest_first;
 
 /// The jobs of the configuration.

@@ -214,7 +214,13 @@ impl Planner<'_> {
 
     /// The date and time-of-day columns that the user named as a pair, as in `day+hour`.
     fn date_and_time(&self) -> Result<Option<[RequestedColumn; 2]>, Message> {
-        let names = self.query.columns.names.time.as_deref().filter(|_| Role::Time.requirement(self.query) != Requirement::Unused);
+        let names = self
+            .query
+            .columns
+            .names
+            .time
+            .as_deref()
+            .filter(|_| Role::Time.requirement(self.query) != Requirement::Unused);
         let Some((date, time)) = names.and_then(|names| names.split_once('+')) else { return Ok(None) };
         if self.finder.has_column(names.unwrap_or_default()) {
             return Ok(None);
@@ -491,7 +497,8 @@ impl Planner<'_> {
         }
         let Some((column, reader)) = invalid else { return Ok(None) };
         let first_error = sample.values(column).find_map(|text| Some((text, reader.parse(text).err()?)));
-        let (first, reason) = first_error.map_or_else(Default::default, |(text, error)| (quoted(text), error.message()));
+        let (first, reason) =
+            first_error.map_or_else(Default::default, |(text, error)| (quoted(text), error.message()));
         let text = format!("the {} `{}` holds no times: {first} ", self.table.nouns().column, column.name);
         if self.query.filter.filters_time() {
             return Err(to_error(message!(text, reason)));
