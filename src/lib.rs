@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The features of the crate, of which the default is all: `formats` reads and writes files, `store` keeps layers on disk,
-//! `postgis` draws live tables, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the command
+//! `postgis` draws live tables, `masks` draws arrays, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the command
 //! line. Without any, there is what the example needs: points in memory, or a [`source::Source`] of one's own, to pictures.
 //!
 //! What holds for every picture: its bytes depend on the points, the canvas and the style alone, not on the threads, the
@@ -47,11 +47,15 @@ pub mod jobs;
 pub mod layer;
 #[cfg(feature = "server")]
 pub mod live;
+#[cfg(feature = "masks")]
+pub mod masks;
 pub mod parameters;
 
 pub use kiln_core::{
     Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, raster,
 };
+#[cfg(feature = "masks")]
+pub use kiln_mask as mask;
 #[cfg(feature = "postgis")]
 pub use kiln_postgis as postgis;
 #[cfg(feature = "store")]
