@@ -1,5 +1,9 @@
 //! The picture below a mask.
 
+use std::borrow::Cow;
+
+use image::RgbImage;
+use image::imageops::FilterType;
 use kiln_core::error::{Error, Result};
 use kiln_core::raster::Grid;
 
@@ -47,6 +51,20 @@ impl Background {
     pub fn decode(bytes: &[u8], name: &str, limits: &ImageLimits) -> Result<Self> {
         let _ = (bytes, limits);
         Err(Error::input(name, "not yet"))
+    }
+
+    /// The background at another size, each pixel from those that it covers or is between.
+    pub(crate) fn at_size(&self, size: (usize, usize)) -> Cow<'_, Self> {
+        if size == (self.width(), self.height()) {
+            return Cow::Borrowed(self);
+        }
+        let picture =
+            RgbImage::from_raw(self.width() as u32, self.height() as u32, self.pixels.cells().as_flattened().to_vec());
+        let picture = picture.unwrap_or_default();
+        let resized = image::imageops::resize(&picture, size.0 as u32, size.1 as u32, FilterType::Triangle);
+        let cells = resized.pixels().map(|pixel| pixel.0).collect();
+        let pixels = Grid::from_cells(size.0, size.1, cells);
+        Cow::Owned(Self { pixels: pixels.unwrap_or_else(|| Grid::filled(size.0, size.1, [0; 3])) })
     }
 
     /// The width in pixels.

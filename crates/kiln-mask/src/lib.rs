@@ -24,6 +24,7 @@
 
 pub mod array;
 mod background;
+mod bands;
 pub mod blur;
 mod colormap;
 mod levels;

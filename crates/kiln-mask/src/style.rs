@@ -33,6 +33,8 @@ impl MaskStyle {
     pub const DEFAULT_OPACITY: f64 = 70.0;
     /// The longest side of a picture, in pixels.
     pub const MAX_SIDE_PX: usize = 32_768;
+    /// The most pixels of a picture.
+    pub const MAX_PIXELS: usize = 1 << 27;
 
     /// The default style.
     ///

@@ -1,10 +1,19 @@
 //! Blurs of 8-bit levels, equal to those of OpenCV where every pixel has data.
 
+mod box_mean;
+mod gaussian;
+mod median;
+mod separable;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
+use kiln_core::raster::Grid;
 
 /// A blur: its kind and the size of its kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +81,19 @@ impl Blur {
             return Err(Error::invalid(Parameter::BLUR_KSIZE, why));
         }
         Ok(Self { kind, width, height })
+    }
+
+    /// Blurs levels, of which those where `no_data` is not 0 take no part. What is written for these means nothing.
+    pub(crate) fn apply(&self, levels: &Grid<u8>, no_data: Option<&Grid<u8>>, threads: usize) -> Grid<u8> {
+        // A kernel of one cell changes nothing.
+        if (self.width, self.height) == (1, 1) {
+            return levels.clone();
+        }
+        match self.kind {
+            BlurKind::Gaussian => gaussian::blur(levels, no_data, (self.width, self.height), threads),
+            BlurKind::Median => median::blur(levels, no_data, self.width, threads),
+            BlurKind::Box => box_mean::blur(levels, no_data, (self.width, self.height), threads),
+        }
     }
 
     /// The kind.
