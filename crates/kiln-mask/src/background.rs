@@ -1,11 +1,14 @@
 //! The picture below a mask.
 
 use std::borrow::Cow;
+use std::io::Cursor;
 
-use image::RgbImage;
 use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 use kiln_core::error::{Error, Result};
 use kiln_core::raster::Grid;
+
+use crate::array::{ArrayFormat, decode_tiff_rgb};
 
 /// The picture below a mask: opaque, 8 bits a channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,14 +46,13 @@ impl Background {
 
     /// Decodes PNG, JPEG, WebP or TIFF, by what the first bytes are, whatever `name` ends in. `name` is for messages.
     ///
-    /// Pixels that are not opaque are laid on white; of 16 bits the upper 8 are kept; of an animation the first picture is
-    /// taken. What follows the picture in the file does not count.
+    /// Pixels that are not opaque are laid on white; 16 bits a channel are reduced to 8; of an animation the first picture is
+    /// taken, and a photograph is turned as its EXIF orientation says. What follows the picture in the file does not count.
     ///
     /// # Errors
     /// [`Error::Input`] if it is none of these, is broken, or exceeds `limits`.
     pub fn decode(bytes: &[u8], name: &str, limits: &ImageLimits) -> Result<Self> {
-        let _ = (bytes, limits);
-        Err(Error::input(name, "not yet"))
+        decode(bytes, limits).and_then(Self::new).map_err(|message| Error::input(name, message.into_message()))
     }
 
     /// The background at another size, each pixel from those that it covers or is between.
@@ -86,4 +88,58 @@ impl Background {
     pub fn bytes(&self) -> usize {
         size_of_val(self.pixels.cells())
     }
+}
+
+/// What can be decoded, as the end of a sentence.
+const ACCEPTED: &str = "PNG, JPEG, WebP and TIFF are read";
+
+fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>> {
+    let fail = |message: String| Error::input("background", message);
+    if bytes.len() > limits.max_bytes {
+        return Err(fail(format!("the file exceeds the limit of {} bytes", limits.max_bytes)));
+    }
+    if ArrayFormat::detect(bytes) == Some(ArrayFormat::Tiff) {
+        // What is decoded has at most 8 bytes a pixel.
+        let pixels = decode_tiff_rgb(bytes, limits.max_pixels, limits.max_pixels.saturating_mul(8)).map_err(fail)?;
+        let cells = pixels.cells().iter().map(|pixel| on_white(*pixel)).collect();
+        return Grid::from_cells(pixels.width(), pixels.height(), cells).ok_or_else(|| fail("no picture".into()));
+    }
+    let format = image::guess_format(bytes)
+        .ok()
+        .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP));
+    let format = format.ok_or_else(|| fail(format!("no picture of a known format; {ACCEPTED}")))?;
+    let invalid = |error: ImageError| match error {
+        ImageError::Limits(_) => fail(format!("it needs more memory than {} pixels may", limits.max_pixels)),
+        other => fail(format!("an invalid picture: {other}")),
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut memory = image::Limits::default();
+    memory.max_alloc = Some((limits.max_pixels as u64).saturating_mul(16));
+    reader.limits(memory);
+    let mut decoder = reader.into_decoder().map_err(invalid)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > limits.max_pixels as u64 {
+        return Err(fail(format!("{width} × {height} pixels exceed the limit of {}", limits.max_pixels)));
+    }
+    // A byte of Deflate becomes at most 1032, and a palette has up to 8 pixels a byte.
+    if format == ImageFormat::Png && pixels / (1032 * 8) > bytes.len() as u64 {
+        return Err(fail(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len())));
+    }
+    let orientation = decoder.orientation().map_err(invalid)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(invalid)?;
+    picture.apply_orientation(orientation);
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let cells = if picture.color().has_alpha() {
+        picture.into_rgba8().pixels().map(|pixel| on_white(pixel.0)).collect()
+    } else {
+        picture.into_rgb8().pixels().map(|pixel| pixel.0).collect()
+    };
+    Grid::from_cells(width, height, cells).ok_or_else(|| fail("no picture".into()))
+}
+
+/// What is seen of a color with straight alpha on white.
+fn on_white([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    [r, g, b].map(|channel| ((u32::from(channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }
