@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The crate's features, all enabled by default: `formats` reads and writes files, `store` keeps layers on disk,
-//! `postgis` renders live tables, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the
+//! `postgis` renders live tables, `masks` renders arrays, `export` writes tiles without a server, `server` is the HTTP server, and `cli` the
 //! command line. Without any feature, the crate renders points in memory, or of a custom [`source::Source`], as the
 //! example does.
 //!
@@ -48,11 +48,15 @@ pub mod jobs;
 pub mod layer;
 #[cfg(feature = "server")]
 pub mod live;
+#[cfg(feature = "masks")]
+pub mod masks;
 pub mod parameters;
 
 pub use kiln_core::{
     Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, raster,
 };
+#[cfg(feature = "masks")]
+pub use kiln_mask as mask;
 #[cfg(feature = "postgis")]
 pub use kiln_postgis as postgis;
 #[cfg(feature = "store")]

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("parameters", &[]),
     ("layer", &["parameters"]),
+    ("masks", &["parameters"]),
     ("images", &["layer"]),
     ("export", &["images", "layer", "parameters"]),
     ("jobs", &["inputs", "images", "layer", "parameters"]),
     ("config", &["jobs", "layer", "images", "parameters"]),
     ("inputs", &[]),
     ("live", &["config", "layer"]),
-    ("http", &["live", "config", "jobs", "images", "layer", "parameters"]),
-    ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer", "parameters"]),
+    ("http", &["live", "config", "jobs", "images", "layer", "masks", "parameters"]),
+    ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer", "masks", "parameters"]),
 ];
 /// The items of the crate root, which every module may use: re-exports of the other crates.
 const ROOT_ITEMS: &[&str] = &[
@@ -26,6 +27,7 @@ const ROOT_ITEMS: &[&str] = &[
     "error",
     "geo",
     "layer_name",
+    "mask",
     "message",
     "parallel",
     "parameter",

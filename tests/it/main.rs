@@ -29,6 +29,8 @@ mod jobs;
 mod kiln;
 mod layer_routes;
 mod legacy_bridge;
+mod masks;
+mod masks_opencv;
 mod overlays;
 mod parameter_names;
 mod picture_rules;

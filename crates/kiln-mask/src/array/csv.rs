@@ -1,0 +1,78 @@
+//! CSV: a line of numbers for each row, without a header.
+
+use super::ReadArrayOptions;
+use super::shape::{Numbers, Order, mask};
+use crate::Mask;
+
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // Empty lines and comments, such as the header of numpy.savetxt, are no rows.
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate().map(|(index, line)| (index + 1, line.trim_ascii()));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"));
+    let mut delimiter = None;
+    let (mut numbers, mut rows, mut columns) = (Vec::new(), 0_usize, None);
+    for (number, line) in lines {
+        let delimiter = *delimiter.get_or_insert_with(|| Delimiter::of(line));
+        let before = numbers.len();
+        delimiter.for_each_field(line, |column, field| {
+            if numbers.len() == options.limits.max_cells {
+                return Err(format!("more numbers than the limit of {}", options.limits.max_cells));
+            }
+            let value = parse(field).ok_or_else(|| {
+                let field = field[..field.len().min(20)].escape_ascii();
+                format!("line {number}, column {column}: `{field}` is not a number; a header is not read")
+            })?;
+            numbers.push(value);
+            Ok(())
+        })?;
+        let length = numbers.len() - before;
+        let expected = *columns.get_or_insert(length);
+        if length != expected {
+            return Err(format!("line {number}: {length} numbers, but those before it have {expected}"));
+        }
+        rows += 1;
+    }
+    mask(&[rows, columns.unwrap_or(0)], Order::RowMajor, Numbers::Double(numbers), options)
+}
+
+/// A number; what is empty or named so is no data.
+fn parse(field: &[u8]) -> Option<f64> {
+    if let Ok(number) = fast_float2::parse(field) {
+        return Some(number);
+    }
+    let is_missing = [&b""[..], b"null", b"na", b"n/a"].iter().any(|missing| field.eq_ignore_ascii_case(missing));
+    is_missing.then_some(f64::NAN)
+}
+
+/// What stands between two numbers.
+#[derive(Clone, Copy)]
+enum Delimiter {
+    Byte(u8),
+    /// One or more.
+    Spaces,
+}
+
+impl Delimiter {
+    /// The delimiter of a line: the first of tab, semicolon and comma that it has, else spaces.
+    fn of(line: &[u8]) -> Self {
+        b"\t;,".iter().find(|sign| line.contains(sign)).map_or(Self::Spaces, |sign| Self::Byte(*sign))
+    }
+
+    /// Calls `each` with the fields of a line, counted from 1.
+    fn for_each_field(
+        self,
+        line: &[u8],
+        mut each: impl FnMut(usize, &[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        match self {
+            Self::Byte(delimiter) => {
+                let fields = line.split(|byte| *byte == delimiter).enumerate();
+                fields.map(|(index, field)| (index + 1, field.trim_ascii())).try_for_each(|(at, field)| each(at, field))
+            }
+            Self::Spaces => {
+                let fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()).enumerate();
+                fields.map(|(index, field)| (index + 1, field)).try_for_each(|(at, field)| each(at, field))
+            }
+        }
+    }
+}

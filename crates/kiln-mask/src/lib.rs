@@ -1,0 +1,45 @@
+//! Heat maps of 2-D arrays: a mask of values, drawn by itself or over a picture.
+//!
+//! ```text
+//! bytes ── array ──> Mask ── vmin, vmax ──> Levels ── blur ──> Levels ── Colormap, opacity ──> Picture ── PNG
+//!                                                                        └── Background ──┘
+//! ```
+//!
+//! The levels depend on the values, on `vmin`, `vmax`, `transparent_low` and the blur. They can be kept: another colormap,
+//! opacity, background or size takes the same levels.
+//!
+//! ```
+//! use kiln_mask::{Levels, Mask, MaskStyle, Values, render_levels};
+//! use kiln_core::raster::Grid;
+//!
+//! let values = Grid::from_cells(2, 2, vec![0.0_f32, 0.5, f32::NAN, 1.0]).ok_or("four cells")?;
+//! let mask = Mask::new(Values::Single(values))?;
+//! let style = MaskStyle { blur: None, ..MaskStyle::new()? };
+//! let levels = Levels::of(&mask, &style, 1)?;
+//! let picture = render_levels(&levels, &style, None, 1)?;
+//! assert_eq!(picture.to_rgba()[2][3], 0);
+//! assert!(picture.png()?.starts_with(b"\x89PNG"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod array;
+mod background;
+mod bands;
+pub mod blur;
+mod colormap;
+mod levels;
+mod mask;
+mod picture;
+mod render;
+mod resample;
+mod style;
+
+pub use background::{Background, ImageLimits};
+pub use blur::{Blur, BlurKind};
+pub use colormap::Colormap;
+pub use levels::Levels;
+pub use mask::{Mask, Values};
+pub use picture::{Picture, Pixels};
+pub use render::{render, render_levels, size_of};
+pub use resample::Resample;
+pub use style::MaskStyle;
