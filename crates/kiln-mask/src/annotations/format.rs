@@ -42,17 +42,11 @@ impl AnnotationFormat {
 
 /// The format of the object that starts `bytes`, by the first key that shows it.
 fn by_keys(bytes: &[u8]) -> Option<AnnotationFormat> {
-    let mut found = None;
-    // What follows the deciding key is not read, be it valid or not.
-    let _ = json::object(bytes, |key, _| {
-        found = match key {
-            "objects" | "size" | "annotation" => Some(AnnotationFormat::Supervisely),
-            "images" | "annotations" | "categories" => Some(AnnotationFormat::Coco),
-            _ => None,
-        };
-        if found.is_some() { Err(String::new()) } else { Ok(()) }
-    });
-    found
+    json::first_key(bytes, |key| match key {
+        "objects" | "size" | "annotation" => Some(AnnotationFormat::Supervisely),
+        "images" | "annotations" | "categories" => Some(AnnotationFormat::Coco),
+        _ => None,
+    })
 }
 
 /// The format of a file: the one that the options name, or the one that its content shows.

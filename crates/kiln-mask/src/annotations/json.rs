@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The bytes after a byte order mark.
@@ -25,6 +25,39 @@ pub(super) fn list<'b>(
     mut each: impl FnMut(usize, &'b RawValue) -> Result<(), String>,
 ) -> Result<(), String> {
     run(bytes, |failed, reader| Elements { each: &mut each, failed }.deserialize(reader))
+}
+
+/// The first of what `find` makes of the keys of the object in `bytes`. What follows is not read, be it valid or not.
+pub(super) fn first_key<T>(bytes: &[u8], find: impl FnMut(&str) -> Option<T>) -> Option<T> {
+    let mut found = None;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    // An error that comes first leaves nothing found.
+    let _ = reader.deserialize_map(Keys { find, found: &mut found });
+    found
+}
+
+struct Keys<'f, F, T> {
+    find: F,
+    found: &'f mut Option<T>,
+}
+
+impl<'b, T, F: FnMut(&str) -> Option<T>> Visitor<'b> for Keys<'_, F, T> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'b>>(mut self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            *self.found = (self.find)(&key);
+            if self.found.is_some() {
+                break;
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
 }
 
 type Reader<'r, 'b> = &'r mut serde_json::Deserializer<serde_json::de::SliceRead<'b>>;
@@ -137,7 +170,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
             fn visit_seq<S: SeqAccess<'de>>(mut self, mut list: S) -> Result<Self::Value, S::Error> {
                 while let Some(value) = list.next_element()? {
                     if self.0.len() == MOST {
-                        return Err(de::Error::custom(format_args!("a list exceeds the limit of {MOST} elements")));
+                        return Err(S::Error::custom(format_args!("a list exceeds the limit of {MOST} elements")));
                     }
                     self.0.push(value);
                 }
@@ -145,5 +178,34 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
             }
         }
         reader.deserialize_seq(List(Vec::new()))
+    }
+}
+
+/// Two numbers, across and down.
+#[derive(Debug)]
+pub(super) struct Point(pub(super) [f64; 2]);
+
+impl<'de> Deserialize<'de> for Point {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Pair;
+        impl<'de> Visitor<'de> for Pair {
+            type Value = Point;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a point, [x, y]")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Point, S::Error> {
+                let fault =
+                    |count: &str| S::Error::custom(format_args!("a point of {count} numbers; expected x and y"));
+                let x = list.next_element()?.ok_or_else(|| fault("0"))?;
+                let y = list.next_element()?.ok_or_else(|| fault("1"))?;
+                match list.next_element::<IgnoredAny>()? {
+                    None => Ok(Point([x, y])),
+                    Some(_) => Err(fault("more than 2")),
+                }
+            }
+        }
+        reader.deserialize_seq(Pair)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::bitmap::Bitmap;
 use super::density::{Density, Fault};
-use super::json::{self, Bounded, parse, without_mark};
+use super::json::{self, Bounded, Point, parse, without_mark};
 use super::report::{Extent, Tally};
 use super::scan::{Vertex, draw_line, draw_outlined, draw_rectangle};
 use super::size::{ImageSizes, Placement};
@@ -33,7 +33,7 @@ struct Label<'b> {
 
 #[derive(Deserialize)]
 struct Points<'b> {
-    exterior: Bounded<Vertex, MAX_VERTICES>,
+    exterior: Bounded<Point, MAX_VERTICES>,
     #[serde(borrow, default)]
     interior: Option<&'b RawValue>,
 }
@@ -43,7 +43,7 @@ struct Packed<'b> {
     #[serde(borrow)]
     data: Cow<'b, str>,
     /// Column and row of the top left pixel.
-    origin: Vertex,
+    origin: Point,
 }
 
 /// An image: its place in the file, its size and its labels.
@@ -130,10 +130,10 @@ impl Label<'_> {
             "bitmap" => {
                 let packed: Packed<'_> = parse(self.bitmap.ok_or_else(|| "missing `bitmap`".to_owned())?)?;
                 let (width, height) = placement.image;
-                Bitmap::decode(&packed.data, width * height, density)?.draw(packed.origin, placement, density)
+                Bitmap::decode(&packed.data, width * height, density)?.draw(packed.origin.0, placement, density)
             }
             "rectangle" => {
-                let corners = self.points()?.exterior.0;
+                let corners = self.points()?.exterior();
                 let corners = corners.try_into().map_err(|corners: Vec<_>| {
                     format!("a rectangle of {} points; expected 2 opposite corners", corners.len())
                 })?;
@@ -141,17 +141,18 @@ impl Label<'_> {
             }
             "polygon" => {
                 let points = self.points()?;
-                at_least(&points.exterior.0, 1, "a polygon")?;
                 let holes = points.holes()?;
-                draw_outlined(&points.exterior.0, &holes, placement, density)
+                let exterior = points.exterior();
+                at_least(&exterior, 1, "a polygon")?;
+                draw_outlined(&exterior, &holes, placement, density)
             }
             "line" | "polyline" => {
-                let points = self.points()?.exterior.0;
+                let points = self.points()?.exterior();
                 at_least(&points, 2, "a line")?;
                 draw_line(&points, placement, density)
             }
             "point" => {
-                let points = self.points()?.exterior.0;
+                let points = self.points()?.exterior();
                 if points.len() != 1 {
                     return Err(Fault::Label(format!("a point of {} points; expected 1", points.len())));
                 }
@@ -178,13 +179,18 @@ impl Label<'_> {
 }
 
 impl Points<'_> {
+    fn exterior(self) -> Vec<Vertex> {
+        self.exterior.0.into_iter().map(|point| point.0).collect()
+    }
+
     fn holes(&self) -> Result<Vec<Vec<Vertex>>, String> {
         let (mut holes, mut vertices) = (Vec::new(), self.exterior.0.len());
         let Some(interior) = self.interior else {
             return Ok(holes);
         };
         json::list(interior.get().as_bytes(), |_, value| {
-            let hole = parse::<Bounded<Vertex, MAX_VERTICES>>(value)?.0;
+            let hole = parse::<Bounded<Point, MAX_VERTICES>>(value)?;
+            let hole: Vec<Vertex> = hole.0.into_iter().map(|point| point.0).collect();
             vertices += hole.len();
             check_limits(holes.len() + 1, vertices)?;
             holes.push(hole);
