@@ -9,7 +9,7 @@ pub(super) type Pixel = (i64, i64);
 /// The first and the last column of the pixels of a line in row `y`, which the line reaches.
 ///
 /// The line runs from its left end to its right, and a point half between two pixels goes to the one nearer to the left end: the
-/// rule of OpenCV's `LineIterator` for 8-connected lines. Bresenham, J. E.: Algorithm for computer control of a digital
+/// rule of `cv::LineIterator` for 8-connected lines. Bresenham, J. E.: Algorithm for computer control of a digital
 /// plotter, IBM Systems Journal 4 (1965).
 pub(super) fn columns_at(a: Pixel, b: Pixel, y: i64) -> (i64, i64) {
     let (left, right) = if b.0 < a.0 { (b, a) } else { (a, b) };

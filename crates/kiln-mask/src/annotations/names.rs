@@ -120,7 +120,7 @@ fn without_comment(line: &str) -> &str {
     // A quoted `#` belongs to a name.
     while let Some(found) = line[at..].find(" #") {
         let before = &line[..at + found];
-        if before.matches(['"', '\'']).count() % 2 == 0 {
+        if before.matches(['"', '\'']).count().is_multiple_of(2) {
             return before;
         }
         at += found + 2;
