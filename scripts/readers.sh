@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the foreign readers that the tests hold our files against, in an environment of their own: of Arrow files, of
-# PMTiles, and of cloud-optimized GeoTIFFs; and OpenCV, which the masks are held against. Needs Python 3.
+# PMTiles, and of cloud-optimized GeoTIFFs; and OpenCV and pycocotools, which the masks are
+# held against. Needs Python 3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=target/readers

@@ -1,13 +1,19 @@
 //! The names of the classes of YOLO labels.
 
+use kiln_core::error::{Error, Result as KilnResult};
+
 use super::report::MAX_CLASSES;
 
 /// Reads the names of classes by their numbers from the text of a file: the key `names` of a `data.yaml`, as a list or as a
-/// mapping from numbers, or, without this key, a name per line (`classes.txt`, `obj.names`).
+/// mapping from numbers, or, without this key, a name per line (`classes.txt`, `obj.names`). `file` is for messages.
 ///
 /// # Errors
-/// A message if there is no name, a number appears twice or is above 9,999, or a number before the last has no name.
-pub fn class_names(text: &str) -> Result<Vec<String>, String> {
+/// [`Error::Input`] if there is no name, a number appears twice or is above 9,999, or a number before the last has no name.
+pub fn class_names(text: &str, file: &str) -> KilnResult<Vec<String>> {
+    parse(text).map_err(|message| Error::input(file, message))
+}
+
+fn parse(text: &str) -> Result<Vec<String>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<&str> = text.lines().collect();
     let key = lines.iter().position(|line| line.strip_prefix("names:").is_some());
@@ -149,9 +155,9 @@ mod tests {
             "names: [person,\n  traffic light, # second\n  'car, red',\n]\nnc: 3",
             "names: {0: person, 2: 'car, red', 1: traffic light}",
         ] {
-            assert_eq!(class_names(text).unwrap(), ["person", "traffic light", "car, red"], "{text}");
+            assert_eq!(parse(text).unwrap(), ["person", "traffic light", "car, red"], "{text}");
         }
-        assert_eq!(class_names("names: [o'clock, '#1']").unwrap(), ["o'clock", "#1"]);
+        assert_eq!(parse("names: [o'clock, '#1']").unwrap(), ["o'clock", "#1"]);
     }
 
     #[test]
@@ -166,8 +172,10 @@ mod tests {
             ("names: {99999999: a}", "class 99999999 exceeds the limit of 10000 classes"),
             ("names: {-1: a}", "`-1` is no number of a class"),
         ] {
-            let error = class_names(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(error.starts_with(reason), "{text}: {error}");
         }
+        let error = class_names("", "data.yaml").unwrap_err().to_string();
+        assert!(error.starts_with("data.yaml: no class names; expected"), "{error}");
     }
 }
