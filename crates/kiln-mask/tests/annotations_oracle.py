@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco
 
-CASES = 400
-KINDS = ["rectangle", "polygon", "holes", "line", "point", "bitmap", "coco", "rle", "packed", "yolo"]
+CASES = 480
+# How far shapes reach beyond the image.
+MARGIN = 30
+KINDS = ["polygon beyond", "line beyond", "rectangle", "polygon", "holes", "line", "point", "bitmap", "coco", "rle", "packed", "yolo"]
 
 random = np.random.default_rng(16)
 
@@ -42,6 +44,12 @@ def png(mask: np.ndarray) -> bytes:
 
 
 def supervisely(kind: str, width: int, height: int) -> tuple[dict, np.ndarray]:
+    kind, *beyond = kind.split()
+    if beyond:
+        # OpenCV moves the ends of edges that it clips. What it draws on a larger canvas is the shape itself.
+        label, canvas = supervisely(kind, width + 2 * MARGIN, height + 2 * MARGIN)
+        label["points"]["exterior"] = [[x - MARGIN, y - MARGIN] for x, y in label["points"]["exterior"]]
+        return label, canvas[MARGIN:-MARGIN, MARGIN:-MARGIN]
     canvas = np.zeros((height, width), np.uint8)
     label = {"classTitle": "thing", "geometryType": kind}
     interior = []
@@ -53,7 +61,8 @@ def supervisely(kind: str, width: int, height: int) -> tuple[dict, np.ndarray]:
         cv2.fillPoly(canvas, [exterior.astype(np.int32)], 1)
     elif kind == "holes":
         label["geometryType"] = "polygon"
-        exterior = np.rint(star(width, height, int(random.integers(3, 40)))).astype(int)
+        ring = star(width, height, int(random.integers(3, 40)))
+        exterior = np.clip(np.rint(ring), 0, [width - 1, height - 1]).astype(int)
         interior = [points(int(random.integers(3, 6)), width, height) for _ in range(int(random.integers(1, 3)))]
         cv2.fillPoly(canvas, [exterior.astype(np.int32)], 1)
         cv2.fillPoly(canvas, [hole.astype(np.int32) for hole in interior], 0)
@@ -116,8 +125,11 @@ def case(number: int) -> dict:
     else:
         label, mask = supervisely(kind, width, height)
         text = json.dumps({"size": {"width": width, "height": height}, "objects": [label]})
-        if kind in ("polygon", "holes"):
-            rings = [label["points"]["exterior"], *label["points"]["interior"]]
+        if label["geometryType"] in ("polygon", "line"):
+            # A line goes back on itself, so that it has no other edge.
+            exterior = label["points"]["exterior"]
+            rings = [exterior if label["geometryType"] == "polygon" else exterior + exterior[-2:0:-1]]
+            rings += label["points"]["interior"]
             edges = [[[x for x, _ in ring], [y for _, y in ring]] for ring in rings]
     return {"kind": kind, "width": width, "height": height, "text": text, "edges": edges, "mask": mask.flatten().tolist()}
 

@@ -48,7 +48,7 @@ struct Differences {
 fn shapes_cover_the_pixels_that_opencv_and_pycocotools_draw() {
     let cases = python(include_str!("annotations_oracle.py"));
     let cases = cases.as_array().unwrap();
-    assert_eq!(cases.len(), 400);
+    assert_eq!(cases.len(), 480);
     let mut kinds: BTreeMap<&str, Differences> = BTreeMap::new();
     for case in cases {
         let (kind, text) = (case["kind"].as_str().unwrap(), case["text"].as_str().unwrap());
@@ -72,7 +72,8 @@ fn shapes_cover_the_pixels_that_opencv_and_pycocotools_draw() {
             }
         }
     }
-    assert_eq!(kinds.len(), 10);
+    assert_eq!(kinds.len(), 12);
+
     for (kind, differences) in kinds {
         assert!(differences.covered > 0, "{kind}");
         match kind {
@@ -80,7 +81,7 @@ fn shapes_cover_the_pixels_that_opencv_and_pycocotools_draw() {
             // other side.
             "coco" | "yolo" => {
                 assert!(differences.farthest <= 0.25, "{kind}: {differences:?}");
-                assert!(differences.differ * 100 <= differences.covered * 3, "{kind}: {differences:?}");
+                assert!(differences.differ * 100 <= differences.covered * 5, "{kind}: {differences:?}");
             }
             _ => assert_eq!(differences.differ, 0, "{kind}: {differences:?}"),
         }
