@@ -1,0 +1,22 @@
+//! Base64 (RFC 4648), by the crate that the rest of the workspace has.
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Padding may be there or not, as different writers have it.
+const READER: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The bytes of a text in Base64, in which spaces and line ends do not count.
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, String> {
+    let is_plain = !text.bytes().any(|byte| byte.is_ascii_whitespace());
+    let decoded = if is_plain {
+        READER.decode(text)
+    } else {
+        READER.decode(text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<_>>())
+    };
+    decoded.map_err(|error| format!("invalid Base64: {error}"))
+}

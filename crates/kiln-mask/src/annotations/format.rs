@@ -1,0 +1,64 @@
+//! Which format annotations have.
+
+use super::{AnnotationOptions, json, yolo};
+
+/// A format of annotations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AnnotationFormat {
+    /// Supervisely JSON: one image with `size` and `objects`, or a list of such.
+    Supervisely,
+    /// A COCO JSON dataset: `images`, `categories` and `annotations`.
+    Coco,
+    /// YOLO text: a class and a box or a polygon per line, in fractions of the width and the height.
+    Yolo,
+}
+
+impl AnnotationFormat {
+    /// Every format, by name.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("supervisely", Self::Supervisely), ("coco", Self::Coco), ("yolo", Self::Yolo)];
+
+    /// The formats that are read, as the end of a sentence.
+    pub const ACCEPTED: &'static str = "Supervisely JSON, COCO JSON and YOLO text are read";
+
+    /// The format that the content of a file shows; `None` if it is none of these.
+    ///
+    /// JSON is recognized by the first key that only one of the formats has. Text is YOLO if the first lines are labels: a whole
+    /// number and at least four numbers from -1 to 2. An array of numbers as CSV can look the same, so that a caller that reads
+    /// both accepts text as YOLO only where annotations are expected.
+    pub fn detect(bytes: &[u8]) -> Option<Self> {
+        let bytes = json::without_mark(bytes);
+        match bytes.iter().find(|byte| !byte.is_ascii_whitespace())? {
+            b'{' => by_keys(bytes),
+            b'[' => {
+                let list = bytes.trim_ascii_start();
+                let first = list[1..].trim_ascii_start();
+                if first.starts_with(b"{") { by_keys(first) } else { None }
+            }
+            _ => yolo::is_likely(bytes).then_some(Self::Yolo),
+        }
+    }
+}
+
+/// The format of the object that starts `bytes`, by the first key that shows it.
+fn by_keys(bytes: &[u8]) -> Option<AnnotationFormat> {
+    json::first_key(bytes, |key| match key {
+        "objects" | "size" | "annotation" => Some(AnnotationFormat::Supervisely),
+        "images" | "annotations" | "categories" => Some(AnnotationFormat::Coco),
+        _ => None,
+    })
+}
+
+/// The format of a file: the one that the options name, or the one that its content shows.
+pub(super) fn of(bytes: &[u8], options: &AnnotationOptions) -> Result<AnnotationFormat, String> {
+    if let Some(format) = options.format {
+        return Ok(format);
+    }
+    // An image without objects has an empty file of labels.
+    let is_blank = json::without_mark(bytes).iter().all(u8::is_ascii_whitespace);
+    if is_blank {
+        return Ok(AnnotationFormat::Yolo);
+    }
+    AnnotationFormat::detect(bytes)
+        .ok_or_else(|| format!("no annotations of a known format; {}", AnnotationFormat::ACCEPTED))
+}

@@ -1,0 +1,152 @@
+//! What was drawn, what was left out, and why.
+
+use std::collections::BTreeMap;
+
+use super::size::shortened;
+use super::{AnnotationOptions, MAX_EXACT};
+
+/// How many reasons of rejected labels are kept.
+const MAX_REASONS: usize = 8;
+/// How many classes there may be.
+pub(super) const MAX_CLASSES: usize = 10_000;
+/// How many classes a message names.
+const NAMED: usize = 20;
+
+/// What became of the labels of annotations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnnotationReport {
+    /// How many images there are, with and without labels.
+    pub images: usize,
+    /// How many labels were drawn.
+    pub labels: usize,
+    /// How many labels were left out because their class is not chosen, or because they are crowds that are skipped.
+    pub filtered: usize,
+    /// How many of those drawn reach beyond their image, and were cut off at its edge.
+    pub clipped: usize,
+    /// How many labels are broken, and were left out.
+    pub rejected: usize,
+    /// The place and the reason of the first eight of those.
+    pub reasons: Vec<String>,
+    /// The drawn labels of each class, by its name.
+    pub classes: Vec<(String, usize)>,
+}
+
+impl AnnotationReport {
+    /// Remarks on labels that were cut off or rejected, one sentence each.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.clipped > 0 {
+            remarks
+                .push(format!("{} of {} labels reach beyond their image and were clipped", self.clipped, self.labels));
+        }
+        if self.rejected > 0 {
+            remarks.push(format!("{} labels rejected: {}", self.rejected, self.reasons.join("; ")));
+        }
+        remarks
+    }
+}
+
+/// Whether a shape was cut off at the edge of the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it is within.
+    Within,
+    /// Some or all of it is outside.
+    Clipped,
+}
+
+/// Counts labels while they are drawn.
+pub(super) struct Tally<'o> {
+    options: &'o AnnotationOptions,
+    report: AnnotationReport,
+    /// The labels drawn of every class that there is, also of those that are not chosen.
+    classes: BTreeMap<String, usize>,
+    seen: usize,
+}
+
+impl<'o> Tally<'o> {
+    pub(super) fn new(options: &'o AnnotationOptions, images: usize) -> Self {
+        let report = AnnotationReport { images, ..AnnotationReport::default() };
+        Self { options, report, classes: BTreeMap::new(), seen: 0 }
+    }
+
+    /// Counts a label before it is read.
+    pub(super) fn start_label(&mut self) -> Result<(), String> {
+        self.seen += 1;
+        let most = self.options.limits.max_labels.min(MAX_EXACT);
+        if self.seen > most { Err(format!("the labels exceed the limit of {most}")) } else { Ok(()) }
+    }
+
+    /// Notes that there is a class of this name.
+    pub(super) fn add_class(&mut self, name: &str) -> Result<(), String> {
+        if !self.classes.contains_key(name) {
+            if self.classes.len() == MAX_CLASSES {
+                return Err(format!("the classes exceed the limit of {MAX_CLASSES}"));
+            }
+            self.classes.insert(name.to_owned(), 0);
+        }
+        Ok(())
+    }
+
+    /// Whether labels of a class are drawn; if not, counts one that is left out.
+    pub(super) fn is_chosen(&mut self, class: &str) -> bool {
+        let is_chosen = self.options.classes.is_empty() || self.options.classes.iter().any(|chosen| chosen == class);
+        self.report.filtered += usize::from(!is_chosen);
+        is_chosen
+    }
+
+    /// Counts a label that is left out on purpose.
+    pub(super) fn skip(&mut self) {
+        self.report.filtered += 1;
+    }
+
+    /// Counts a label that was drawn.
+    pub(super) fn drawn(&mut self, class: &str, extent: Extent) {
+        self.report.labels += 1;
+        self.report.clipped += usize::from(extent == Extent::Clipped);
+        if let Some(count) = self.classes.get_mut(class) {
+            *count += 1;
+        }
+    }
+
+    /// Counts a broken label. `place` is where in which file.
+    pub(super) fn reject(&mut self, place: &str, reason: &str) {
+        self.report.rejected += 1;
+        if self.report.reasons.len() < MAX_REASONS {
+            let reason = if reason.chars().nth(200).is_some() {
+                format!("{}…", reason.chars().take(200).collect::<String>())
+            } else {
+                reason.to_owned()
+            };
+            self.report.reasons.push(format!("{place}: {reason}"));
+        }
+    }
+
+    /// The report, if every chosen class is there, and a label of one.
+    pub(super) fn finish(mut self) -> Result<AnnotationReport, String> {
+        let unknown = self.options.classes.iter().find(|chosen| !self.classes.contains_key(*chosen));
+        if let Some(unknown) = unknown {
+            return Err(format!("unknown class {:?}; {}", shortened(unknown), self.present()));
+        }
+        if self.report.labels == 0 {
+            let why = match (self.report.reasons.first(), self.options.classes.is_empty()) {
+                (Some(reason), _) => format!("all {} labels are rejected: {reason}", self.report.rejected),
+                (None, true) => format!("no label in {} images", self.report.images),
+                (None, false) => format!("no label of the chosen classes in {} images", self.report.images),
+            };
+            return Err(why);
+        }
+        self.report.classes = self.classes.into_iter().filter(|(_, labels)| *labels > 0).collect();
+        Ok(self.report)
+    }
+
+    fn present(&self) -> String {
+        if self.classes.is_empty() {
+            return "no class is present".to_owned();
+        }
+        let named: Vec<_> = self.classes.keys().take(NAMED).map(|name| shortened(name)).collect();
+        let more = self.classes.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("present are {}{more}", named.join(", "))
+    }
+}

@@ -1,0 +1,153 @@
+//! YOLO text: a label per line, in fractions of the width and the height of the image.
+//!
+//! | values after the class | label |
+//! |---|---|
+//! | 4: center x and y, width, height | box |
+//! | 5: the same and a confidence | box; the confidence does not count |
+//! | 6 or more, even: x and y of each vertex | polygon; of four vertices also an oriented box |
+//! | 7 or more, odd: the same and a confidence | polygon |
+
+use super::density::{Density, Fault};
+use super::json::without_mark;
+use super::report::{Extent, Tally};
+use super::scan::{Vertex, draw_polygons};
+use super::size::Placement;
+use super::{AnnotationFile, AnnotationOptions, MAX_VERTICES};
+
+/// The most values of a line, with a confidence.
+const MAX_VALUES: usize = 2 * MAX_VERTICES + 1;
+/// How far from the image a fraction may be, before it is taken for pixels.
+const RANGE: std::ops::RangeInclusive<f64> = -1.0..=2.0;
+
+/// Draws the labels of one image.
+pub(super) fn draw(
+    file: &AnnotationFile<'_>,
+    options: &AnnotationOptions,
+    density: &mut Density,
+    tally: &mut Tally<'_>,
+) -> Result<(), String> {
+    for name in &options.names {
+        tally.add_class(name)?;
+    }
+    // The image is the unit square.
+    let (width, height) = density.size();
+    let placement = Placement { image: (1, 1), scale: [width as f64, height as f64] };
+    for (row, line) in without_mark(file.bytes).split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        tally.start_label()?;
+        match draw_line(line, options, &placement, density, tally)? {
+            Ok(Some((class, extent))) => tally.drawn(&class, extent),
+            Ok(None) => {}
+            Err(Fault::Label(reason)) => tally.reject(&format!("{}, line {}", file.name, row + 1), &reason),
+            Err(Fault::Limit(message)) => return Err(message),
+        }
+    }
+    Ok(())
+}
+
+/// Draws a label; `None` if its class is not chosen. The outer error stops the whole file.
+fn draw_line(
+    line: &[u8],
+    options: &AnnotationOptions,
+    placement: &Placement,
+    density: &mut Density,
+    tally: &mut Tally<'_>,
+) -> Result<Result<Option<(String, Extent)>, Fault>, String> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let class = match class(words.next().unwrap_or_default(), options) {
+        Ok(class) => class,
+        Err(reason) => return Ok(Err(Fault::Label(reason))),
+    };
+    tally.add_class(&class)?;
+    if !tally.is_chosen(&class) {
+        return Ok(Ok(None));
+    }
+    let ring = match values(words).and_then(|values| ring(&values)) {
+        Ok(ring) => ring,
+        Err(reason) => return Ok(Err(Fault::Label(reason))),
+    };
+    Ok(draw_polygons(&[ring], placement, density).map(|extent| Some((class, extent))))
+}
+
+fn class(word: &[u8], options: &AnnotationOptions) -> Result<String, String> {
+    let number: Option<usize> = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
+    let number = number.ok_or_else(|| format!("the class `{}` is no whole number", short(word)))?;
+    if options.names.is_empty() {
+        return Ok(number.to_string());
+    }
+    let name = options.names.get(number);
+    name.cloned().ok_or_else(|| format!("class {number} is not among the {} names", options.names.len()))
+}
+
+fn values<'b>(words: impl Iterator<Item = &'b [u8]>) -> Result<Vec<f64>, String> {
+    let mut values = Vec::new();
+    for word in words {
+        let value = number(word).ok_or_else(|| format!("`{}` is no number", short(word)))?;
+        if values.len() == MAX_VALUES {
+            return Err(format!("the values exceed the limit of {MAX_VALUES}"));
+        }
+        values.push(value);
+    }
+    Ok(values)
+}
+
+fn number(word: &[u8]) -> Option<f64> {
+    fast_float2::parse::<f64, _>(word).ok().filter(|value| value.is_finite())
+}
+
+fn short(word: &[u8]) -> String {
+    word[..word.len().min(24)].escape_ascii().to_string()
+}
+
+/// The vertices of a box or a polygon.
+fn ring(values: &[f64]) -> Result<Vec<Vertex>, String> {
+    let values = match values.len() {
+        0..4 => {
+            let count = values.len();
+            return Err(format!(
+                "{count} values after the class; expected 4 of a box, or x and y of 3 vertices or more"
+            ));
+        }
+        4 | 5 => &values[..4],
+        // The last of an odd number is a confidence.
+        count => &values[..count / 2 * 2],
+    };
+    if let Some(beyond) = values.iter().find(|value| !RANGE.contains(value)) {
+        return Err(format!("the value {beyond} is not from -1 to 2; expected fractions of the width and the height"));
+    }
+    if let [x, y, width, height] = *values {
+        if width < 0.0 || height < 0.0 {
+            return Err(format!("a box of {width} × {height}; expected 0 or more"));
+        }
+        let (left, right) = (x - width / 2.0, x + width / 2.0);
+        let (top, bottom) = (y - height / 2.0, y + height / 2.0);
+        return Ok(vec![[left, top], [right, top], [right, bottom], [left, bottom]]);
+    }
+    Ok(values.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect())
+}
+
+/// Whether the first lines are labels.
+pub(super) fn is_likely(bytes: &[u8]) -> bool {
+    const LOOKED_AT: usize = 1 << 14;
+    let mut start = &bytes[..bytes.len().min(LOOKED_AT)];
+    if start.len() < bytes.len() {
+        // A line that is cut does not count, and of a single long one the word that is cut does not.
+        let is_end = |end: u8| move |byte: &u8| *byte == end;
+        let end = start.iter().rposition(is_end(b'\n')).or_else(|| start.iter().rposition(is_end(b' ')));
+        start = &start[..end.unwrap_or(0)];
+    }
+    let is_label = |line: &[u8]| {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let is_class = words.next().is_some_and(|word| word.iter().all(u8::is_ascii_digit));
+        let values: Vec<Option<f64>> = words.map(number).collect();
+        is_class
+            && values.len() >= 4
+            && values.into_iter().all(|value| value.is_some_and(|value| RANGE.contains(&value)))
+    };
+    let mut labels =
+        start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).peekable();
+    labels.peek().is_some() && labels.all(is_label)
+}
