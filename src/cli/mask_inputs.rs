@@ -83,13 +83,13 @@ impl ReadArgs {
         }
         let files: Vec<_> = files.iter().map(|(name, bytes)| AnnotationFile { name, bytes }).collect();
         let is_named = self.class_names.is_some() || !self.classes.is_empty();
-        let is_asked = is_named || self.annotations.is_some() || self.skip_crowds;
+        let are_expected = is_named || self.annotations.is_some() || self.skip_crowds;
         let is_annotated = |file: &AnnotationFile<'_>| {
             let format = AnnotationFormat::detect(file.bytes);
             matches!(format, Some(AnnotationFormat::Supervisely | AnnotationFormat::Coco))
         };
         match &files[..] {
-            [file] if !is_asked && !is_annotated(file) => {
+            [file] if !are_expected && !is_annotated(file) => {
                 let options = ReadArrayOptions {
                     member: self.member.clone(),
                     channels_first: self.channels_first,

@@ -23,9 +23,9 @@ impl AnnotationFormat {
 
     /// The format that the content of a file shows; `None` if it is none of these.
     ///
-    /// JSON is told by the first key that only one of the formats has. Text is YOLO if the first lines are labels: a whole
-    /// number and at least four numbers from -1 to 2. An array of numbers as CSV can look the same, so that a caller who reads
-    /// both takes text for YOLO only where annotations are expected.
+    /// JSON is recognized by the first key that only one of the formats has. Text is YOLO if the first lines are labels: a whole
+    /// number and at least four numbers from -1 to 2. An array of numbers as CSV can look the same, so that a caller that reads
+    /// both accepts text as YOLO only where annotations are expected.
     pub fn detect(bytes: &[u8]) -> Option<Self> {
         let bytes = json::without_mark(bytes);
         match bytes.iter().find(|byte| !byte.is_ascii_whitespace())? {

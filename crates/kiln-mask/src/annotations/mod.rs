@@ -53,14 +53,14 @@ pub use report::AnnotationReport;
 pub struct AnnotationFile<'b> {
     /// Its name, for messages.
     pub name: &'b str,
-    /// What is in it.
+    /// Its content.
     pub bytes: &'b [u8],
 }
 
 /// How annotations are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnnotationOptions {
-    /// The format of every file; by what is in each if `None`.
+    /// The format of every file; by the content of each if `None`.
     pub format: Option<AnnotationFormat>,
     /// The names of the classes whose labels count; every class if empty.
     pub classes: Vec<String>,
@@ -111,7 +111,7 @@ const MAX_EXACT: usize = 1 << 24;
 ///
 /// The size is `width` and `height` where both are given, and each image is stretched over it. Where one is given, the other
 /// follows in proportion to the images; where none is, the size is that of the images. In both cases all of them must be of one
-/// size. YOLO labels do not say the size of their images: they need both, or files of another format beside them.
+/// size. YOLO labels have no image size: they need both, or another file with a size.
 ///
 /// A broken label is rejected, and counted with its reason in the report; the others count.
 ///

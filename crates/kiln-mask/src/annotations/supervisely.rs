@@ -99,7 +99,7 @@ fn images<'b>(file: &AnnotationFile<'b>, each: &mut dyn FnMut(Image<'b>) -> Resu
     each(image(bytes, file.name.to_owned(), false)?)
 }
 
-/// An image; `is_inner` within the `annotation` of another object, which is not looked for once more.
+/// An image; `is_inner` if it is the `annotation` of another object, which is followed once only.
 fn image(bytes: &[u8], place: String, is_inner: bool) -> Result<Image<'_>, String> {
     let (mut size, mut objects, mut inner) = (None, None, None);
     let read = json::object(bytes, |key, value| {
