@@ -33,7 +33,7 @@ impl Bitmap {
         let most = (max_cells as u64).saturating_mul(4).saturating_add(1 << 16);
         let mut unpacked = Vec::new();
         let read = ZlibDecoder::new(&*bytes).take(most.saturating_add(1)).read_to_end(&mut unpacked);
-        density.step(unpacked.len())?;
+        density.step_bytes(unpacked.len())?;
         read.map_err(|error| format!("invalid zlib data: {error}"))?;
         if unpacked.len() as u64 > most {
             return Err(Fault::Label(format!("the bitmap exceeds the limit of {most} bytes")));
@@ -66,7 +66,7 @@ impl Bitmap {
                 bytes.len()
             )));
         }
-        density.step(size)?;
+        density.step_bytes(size)?;
         let mut samples = vec![0; size];
         reader.next_frame(&mut samples).map_err(invalid)?;
         let has_alpha = matches!(color, ColorType::GrayscaleAlpha | ColorType::Rgba);
@@ -95,7 +95,7 @@ impl Bitmap {
         let across: Vec<usize> = (from..to).map(|x| source(x - left, self.width, width).min(self.width - 1)).collect();
         let mut spans = Vec::new();
         for y in first..end {
-            density.step(across.len())?;
+            density.step_bytes(across.len())?;
             let row = source(y - top, self.height, height).min(self.height - 1);
             let cells = &self.cells[row * self.width..(row + 1) * self.width];
             spans.clear();

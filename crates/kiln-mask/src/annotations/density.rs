@@ -57,6 +57,11 @@ impl Density {
         Ok(())
     }
 
+    /// Takes the steps of unpacking or copying bytes, which are many in the time of an edge.
+    pub(super) fn step_bytes(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.step(bytes.div_ceil(16))
+    }
+
     /// Adds 1 to the pixels of spans of a row, which are within the row and do not overlap.
     pub(super) fn add_row(&mut self, row: usize, spans: &[Span]) {
         let start = row * self.width;

@@ -88,15 +88,15 @@ pub struct AnnotationLimits {
     pub max_cells: usize,
     /// The most labels, and the most images. No more than 16,777,216 (2²⁴) count, up to where `f32` has every integer.
     pub max_labels: usize,
-    /// The most steps of drawing: an edge of a polygon in a row, a run of an RLE, and a pixel and an unpacked byte of a
-    /// bitmap are one each.
+    /// The most steps of drawing: an edge of a polygon in a row, a run of an RLE, and 16 bytes of an unpacked bitmap are one
+    /// each.
     pub max_steps: u64,
 }
 
 impl Default for AnnotationLimits {
-    /// 1 GiB, 134,217,728 (2²⁷) pixels, 16,777,216 (2²⁴) labels and 4,294,967,296 (2³²) steps.
+    /// 1 GiB, 134,217,728 (2²⁷) pixels, 16,777,216 (2²⁴) labels and 536,870,912 (2²⁹) steps.
     fn default() -> Self {
-        Self { max_bytes: 1 << 30, max_cells: 1 << 27, max_labels: 1 << 24, max_steps: 1 << 32 }
+        Self { max_bytes: 1 << 30, max_cells: 1 << 27, max_labels: 1 << 24, max_steps: 1 << 29 }
     }
 }
 
@@ -134,7 +134,7 @@ pub fn read(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> Result
             AnnotationFormat::Coco => coco::sizes(file.bytes, &mut sizes),
             AnnotationFormat::Yolo => sizes.count_unsized(),
         };
-        read.map_err(|message| Error::input(file.name, message))?;
+        read.map_err(|message| input_error(file, &message))?;
         formats.push(format);
     }
     let (width, height) = sizes.target(options).map_err(|message| Error::input(first.name, message))?;
@@ -146,10 +146,16 @@ pub fn read(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> Result
             AnnotationFormat::Coco => coco::draw(file, options, &mut density, &mut tally),
             AnnotationFormat::Yolo => yolo::draw(file, options, &mut density, &mut tally),
         };
-        drawn.map_err(|message| Error::input(file.name, message))?;
+        drawn.map_err(|message| input_error(file, &message))?;
     }
     let report = tally.finish().map_err(|message| Error::input(first.name, message))?;
     Ok((density.into_mask()?, report))
+}
+
+/// An error of a file, whose name comes once.
+fn input_error(file: &AnnotationFile<'_>, message: &str) -> Error {
+    let place = format!("{}: ", file.name);
+    Error::input(file.name, message.strip_prefix(&place).unwrap_or(message).to_owned())
 }
 
 /// Rejects a label of too many rings or vertices.

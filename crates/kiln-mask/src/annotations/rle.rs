@@ -54,7 +54,7 @@ impl Runs {
             return Ok(Extent::Within);
         }
         let (width, height) = placement.image;
-        density.step(width * height)?;
+        density.step_bytes(width * height)?;
         let mut cells = vec![false; width * height];
         for (from, to) in self.set() {
             (from..to).for_each(|at| cells[at % height * width + at / height] = true);

@@ -282,19 +282,19 @@ fn files_that_are_no_annotations_are_errors() {
     for (text, reason) in [
         ("[[1, 2], [3, 4]]", "no annotations of a known format; Supervisely JSON, COCO JSON and YOLO text are read"),
         ("{}", "no annotations of a known format"),
-        ("{\"objects\": []}", "file: missing `size`"),
+        ("{\"objects\": []}", "missing `size`"),
         ("{\"annotation\": {\"annotation\": {}}}", "file.annotation: missing `size`"),
-        (&cut[..cut.len() - 1], "file: invalid JSON: EOF while parsing"),
-        (&format!("{cut}]"), "file: invalid JSON: trailing characters at line 1"),
-        (&cut.replace('4', "0"), "file: an image of 6 × 0 pixels; at least 1 × 1 is needed"),
-        (&cut.replace('4', "4000000000"), "file: 6 × 4000000000 pixels exceed the limit of 134217728"),
-        (&cut.replace('4', "99999999999999999999"), "file: size: invalid type: floating point"),
+        (&cut[..cut.len() - 1], "invalid JSON: EOF while parsing"),
+        (&format!("{cut}]"), "invalid JSON: trailing characters at line 1"),
+        (&cut.replace('4', "0"), "an image of 6 × 0 pixels; at least 1 × 1 is needed"),
+        (&cut.replace('4', "4000000000"), "6 × 4000000000 pixels exceed the limit of 134217728"),
+        (&cut.replace('4', "99999999999999999999"), "size: invalid type: floating point"),
         (&cut, "no label in 1 images"),
         ("{\"images\": []}", "no image; expected at least one with a size"),
         ("{\"images\": [{\"id\": 1, \"width\": 5}]}", "images[0]: missing field `height`"),
         (&dataset("").replace("annotations", "notes"), "missing `annotations`; expected a COCO dataset"),
         (&dataset("").replace("\"id\": 2", "\"id\": 1"), "two categories have the id 1"),
-        (&format!("{{\"size\": {}", "[".repeat(100_000)), "file: invalid JSON: EOF"),
+        (&format!("{{\"size\": {}", "[".repeat(100_000)), "invalid JSON: EOF"),
         (&format!("[{cut}, 5]"), "file[1]: invalid JSON: invalid type: integer `5`, expected an object"),
     ] {
         let message = refused_text(text);
@@ -328,13 +328,16 @@ fn limits_stop_the_work() {
     let text = image(&[point.as_str(); 3].join(","));
     let over = |options: &AnnotationOptions| refused(&[file("file", &text)], options);
     assert_eq!(over(&limited(&|limits| limits.max_labels = 2)), "file: the labels exceed the limit of 2");
-    assert_eq!(over(&limited(&|limits| limits.max_cells = 23)), "file: file: 6 × 4 pixels exceed the limit of 23");
+    assert_eq!(over(&limited(&|limits| limits.max_cells = 23)), "file: 6 × 4 pixels exceed the limit of 23");
     assert_eq!(over(&limited(&|limits| limits.max_bytes = 99)), "file: the annotations exceed the limit of 99 bytes");
     assert!(
         over(&limited(&|limits| limits.max_steps = 5))
             .starts_with("file: drawing the shapes exceeds the limit of 5 steps")
     );
     assert_eq!(drawn(&text, &limited(&|limits| limits.max_steps = 6)).0[1], "..3...");
+    let packed = image(&bitmap("[0, 0]", &zlib(&png(5, 4, &[1; 20]))));
+    let over = refused(&[file("file", &packed)], &limited(&|limits| limits.max_steps = 5));
+    assert!(over.starts_with("file: drawing the shapes exceeds the limit of 5 steps"), "{over}");
     let over = refused(&[file("file", &text)], &sized(1 << 20, 1 << 20));
     assert_eq!(over, "file: 1048576 × 1048576 pixels exceed the limit of 134217728");
     let ring = format!("[{}[0,0]]", "[1,1],".repeat(MAX_VERTICES));
