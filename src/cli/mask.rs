@@ -1,4 +1,4 @@
-//! `kiln mask`: from an array of values to one picture.
+//! `kiln mask`: from an array of values, or from annotations, to one picture.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,31 +8,35 @@ use std::time::{Duration, Instant};
 use clap::Args as ClapArgs;
 
 use super::flags::Flags;
+use super::mask_inputs::{MaskInput, ReadArgs};
 use super::output::{Output, Target};
-use super::summary::{grouped, short};
+use super::summary::short;
 use super::{note, say};
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
-use crate::mask::array::{self, ReadArrayOptions};
-use crate::mask::{Background, ImageLimits, Levels, Mask, MaskStyle, Picture, render_levels, size_of};
+use crate::mask::{Background, ImageLimits, Levels, MaskStyle, Picture, render_levels, size_of};
 use crate::masks::{MaskOptions, draw_legend};
 use crate::parameter::Parameter;
 
-/// Draw a 2-D array of values as a heat map, by itself or over an image.
+/// Draw a 2-D array of values, or the density of annotations, as a heat map, by itself or over an image.
 ///
 /// Reads NumPy arrays (.npy, and members of .npz), JSON rows, CSV without a header, PNG, TIFF and GeoTIFF, by what the file
 /// is and not by its name. NaN and null are no data, and transparent. Arrays of three dimensions are averaged over their
 /// channels.
+///
+/// Annotations (Supervisely JSON, COCO JSON, YOLO text) become a mask that counts the labels over each pixel, in the size of
+/// their images, or of --width and --height.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln mask cam.npy --background photo.jpg -o cam.png
   kiln mask depth.tif --vmin 0 --vmax 40 --colormap turbo --blur-ksize none --legend -o depth.png
   kiln mask heat.npz --member attention --blur-ksize 7,7 --transparent-low --opacity 50 -o heat.png
+  kiln mask instances.json --class car --width 640 --height 480 --background street.jpg -o cars.png
   python -c 'import numpy,sys; numpy.save(sys.stdout.buffer, numpy.random.rand(64, 64))' | kiln mask - -o noise.png")]
 pub(super) struct Args {
-    /// The array; `-` reads standard input
-    #[arg(value_name = "INPUT")]
-    input: String,
+    /// The array, or one or more files of annotations; `-` reads standard input
+    #[arg(value_name = "INPUT", required = true)]
+    inputs: Vec<String>,
     /// The PNG to write; `-` writes to standard output
     #[arg(short, long, value_name = "FILE")]
     output: String,
@@ -68,37 +72,26 @@ struct StyleArgs {
     schemes: Vec<PathBuf>,
 }
 
-/// How the array is read.
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Input")]
-struct ReadArgs {
-    /// Which array of an .npz archive [default: the only one]
-    #[arg(long, value_name = "NAME")]
-    member: Option<String>,
-    /// Arrays of three dimensions are channels × rows × columns, as in PyTorch [default: rows × columns × channels]
-    #[arg(long)]
-    channels_first: bool,
-}
-
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let style = args.style.options.0.resolve(|name| SchemeFolders::usual(&args.style.schemes)?.find(name))?;
     args.check_output()?;
     // An unwritable file is rejected before the work begins.
-    let target = Target::new(&args.output, &args.inputs())?;
-    let legend = args.legend_path()?.map(|path| Target::new(&path, &args.inputs())).transpose()?;
+    let target = Target::new(&args.output, &args.all_inputs())?;
+    let legend = args.legend_path()?.map(|path| Target::new(&path, &args.all_inputs())).transpose()?;
     if legend.as_ref().is_some_and(|legend| legend.is(&target)) {
         return Err(Error::invalid(Parameter::LEGEND, "the picture goes to the same file"));
     }
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
-    let mask = args.read_mask()?;
+    let input = args.read.read(&args.inputs, &style)?;
+    let mask = &input.mask;
     let background = args.background.as_deref().map(read_background).transpose()?;
     let below = background.as_ref().map(|picture| (picture.width(), picture.height()));
     size_of(mask.values().size(), &style, below)?;
-    let levels = Levels::of(&mask, &style, threads).map_err(|error| match error {
-        Error::Input { message, .. } => Error::input(&args.input, message),
+    let levels = Levels::of(mask, &style, threads).map_err(|error| match error {
+        Error::Input { message, .. } => Error::input(&args.inputs[0], message),
         other => other,
     })?;
     let picture = render_levels(&levels, &style, background.as_ref(), threads)?;
@@ -109,8 +102,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
+        note(&input.remarks());
         note(&picture.remarks);
-        say(&summary(&mask, &levels, &picture, &args.output, start.elapsed()));
+        say(&summary(&input, &levels, &picture, &args.output, start.elapsed()));
     }
     Ok(())
 }
@@ -132,34 +126,18 @@ fn read_background(path: &Path) -> Result<Background> {
     Background::decode(&bytes, &path.display().to_string(), &limits)
 }
 
-fn summary(mask: &Mask, levels: &Levels, picture: &Picture, output: &str, elapsed: Duration) -> String {
-    let (columns, rows, missing) = (mask.columns(), mask.rows(), mask.missing());
-    let missing = if missing > 0 { format!(", {} without data", grouped(missing as u64)) } else { String::new() };
+fn summary(input: &MaskInput, levels: &Levels, picture: &Picture, output: &str, elapsed: Duration) -> String {
     let (vmin, vmax) = (short(levels.vmin()), short(levels.vmax()));
     let (width, height) = (picture.width(), picture.height());
     let seconds = elapsed.as_secs_f64();
-    format!(
-        "read {columns}x{rows} cells{missing}; span {vmin} to {vmax}; drew {width}x{height} px in {seconds:.3} s: {output}"
-    )
+    format!("{}; span {vmin} to {vmax}; drew {width}x{height} px in {seconds:.3} s: {output}", input.summary())
 }
 
 impl Args {
-    fn inputs(&self) -> Vec<String> {
+    /// Every file that is read.
+    fn all_inputs(&self) -> Vec<String> {
         let background = self.background.as_ref().map(|path| path.display().to_string());
-        [self.input.clone()].into_iter().chain(background).collect()
-    }
-
-    fn read_mask(&self) -> Result<Mask> {
-        let options = ReadArrayOptions {
-            member: self.read.member.clone(),
-            channels_first: self.read.channels_first,
-            ..ReadArrayOptions::default()
-        };
-        if self.input == "-" {
-            return array::read_from(std::io::stdin().lock(), "-", &options);
-        }
-        let file = File::open(&self.input).map_err(|error| Error::io(&self.input, "read", error))?;
-        array::read_from(file, &self.input, &options)
+        self.inputs.iter().cloned().chain(background).collect()
     }
 
     /// Rejects a file whose name promises another format than PNG.

@@ -19,6 +19,7 @@ mod job_layers;
 mod layer;
 mod layers;
 mod mask;
+mod mask_inputs;
 mod output;
 mod postgis;
 mod progress;

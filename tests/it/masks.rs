@@ -138,3 +138,34 @@ fn the_schemes_of_a_user_are_colormaps() {
     let run = mask(home, &["a.csv", "-o", "-", "-q", "--blur-ksize", "none", "--colormap", "mine", "--opacity", "100"]);
     assert_eq!(decoded(&run.stdout).pixels, [0x10, 0x20, 0x30, 255, 0x40, 0x50, 0x60, 255], "{}", run.stderr);
 }
+
+#[test]
+fn annotations_are_drawn_as_a_density() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let label = |class: &str, corners: &str| {
+        let points = format!(r#"{{"exterior": {corners}, "interior": []}}"#);
+        format!(r#"{{"classTitle": "{class}", "geometryType": "rectangle", "points": {points}}}"#)
+    };
+    let labels = [label("car", "[[0, 0], [2, 1]]"), label("dog", "[[0, 0], [5, 3]]")].join(",");
+    let image = format!(r#"{{"size": {{"width": 6, "height": 4}}, "objects": [{labels}]}}"#);
+    fs::write(home.join("a.json"), &image).unwrap();
+    fs::write(home.join("b.json"), image.replace("[2, 1]", "[9, 0]")).unwrap();
+    let plain = ["--blur-ksize", "none", "-o", "out.png"];
+    let summary = mask(home, &[&["a.json", "b.json", "--class", "car"], &plain[..]].concat()).done();
+    assert!(summary.contains("read 2 labels of 2 images, 6x4 cells; span 0 to 2; drew 6x4 px"), "{summary}");
+    assert!(summary.contains("note: 1 of 2 labels reach beyond their image and were clipped"), "{summary}");
+    let summary = mask(home, &[&["a.json", "--width", "12"], &plain[..]].concat()).done();
+    assert!(summary.contains("read 2 labels of 1 images, 12x8 cells; span 1 to 2; drew 12x8 px"), "{summary}");
+    mask(home, &[&["a.json", "--class", "cat"], &plain[..]].concat()).failed(1, &["unknown class", "cat", "car, dog"]);
+
+    // Numbers are an array, unless annotations are expected.
+    fs::write(home.join("labels.txt"), "0 0.5 0.5 1 1\n1 0.25 0.5 0.5 1\n").unwrap();
+    fs::write(home.join("data.yaml"), "names: [car, dog]\n").unwrap();
+    let summary = mask(home, &[&["labels.txt"], &plain[..]].concat()).done();
+    assert!(summary.contains("read 5x2 cells"), "{summary}");
+    let yolo = ["labels.txt", "--class", "dog", "--class-names", "data.yaml", "--width", "4", "--height", "2"];
+    let summary = mask(home, &[&yolo[..], &plain[..]].concat()).done();
+    assert!(summary.contains("read 1 labels of 1 images, 4x2 cells; span 0 to 1"), "{summary}");
+    mask(home, &[&["labels.txt", "--annotations", "yolo"], &plain[..]].concat()).failed(1, &["give width and height"]);
+}
