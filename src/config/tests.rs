@@ -213,7 +213,7 @@ fn unknown_keys_are_reported_with_their_position_and_similar_keys() {
         ),
         ("[imagess]\n", "kiln.toml:1:2: imagess: ", "did you mean images?"),
         ("listen = 80", "kiln.toml:1:1: listen: ", "did you mean server.listen?"),
-        ("[server]\nttl = 1", "kiln.toml:2:1: server.ttl: ", "did you mean images.ttl or queries.ttl?"),
+        ("[server]\nttl = 1", "kiln.toml:2:1: server.ttl: ", "did you mean images.ttl, queries.ttl or masks.ttl?"),
         ("images.max_cuont = 5", "kiln.toml:1:8: images.max_cuont: ", "did you mean max_count?"),
         ("[layers.a]\ninput = \"a\"\nweigth = \"w\"", "kiln.toml:3:1: layers.a.weigth: ", "did you mean weight?"),
         (
@@ -370,7 +370,9 @@ fn the_layer_of_the_bridge_must_exist() {
 #[test]
 fn unknown_keys_cannot_be_set() {
     let mut builder = ConfigBuilder::default();
-    for (path, words) in [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl or queries.ttl?")] {
+    for (path, words) in
+        [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl, queries.ttl or masks.ttl?")]
+    {
         let line = builder.set("--flag", path, "1h").unwrap_err().to_string();
         assert!(line.starts_with(&format!("--flag: {path}: ")) && line.contains(words), "{line}");
     }

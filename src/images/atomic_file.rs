@@ -18,7 +18,7 @@ pub struct AtomicFile {
 
 impl AtomicFile {
     /// How the names of unfinished files begin and end.
-    pub(super) const UNFINISHED: (&'static str, &'static str) = (".kiln-", ".part");
+    pub(crate) const UNFINISHED: (&'static str, &'static str) = (".kiln-", ".part");
 
     /// Begins a file that is to be `path`. Where `path` is a symbolic link, the file that it leads to is meant; a file
     /// that is there keeps its permissions.

@@ -1,11 +1,10 @@
 //! Pictures that are too old, or too many, go away.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 
+use super::ImageFolder;
 use super::image_folder::Picture;
-use super::{ImageFolder, ImageName};
 use crate::error::Result;
 
 /// What may stay in a folder of pictures.
@@ -24,6 +23,35 @@ pub struct RetentionLimits {
 impl Default for RetentionLimits {
     fn default() -> Self {
         Self { ttl_s: 3600, max_count: 10_000, max_bytes: 1 << 30, grace_s: 30 }
+    }
+}
+
+impl RetentionLimits {
+    /// Which of several things may stay at `now_s` (seconds since 1970), in their order. They come with the time of their
+    /// creation and their bytes, oldest first.
+    pub(crate) fn stays(
+        &self,
+        oldest_first: impl DoubleEndedIterator<Item = (u64, u64)>,
+        now_s: u64,
+    ) -> impl Iterator<Item = bool> {
+        let (mut count, mut total_bytes) = (0, 0);
+        let mut stays = Vec::new();
+        // From the youngest on, what there is room for stays.
+        for (created_s, bytes) in oldest_first.rev() {
+            let age_s = now_s.saturating_sub(created_s);
+            let in_time = age_s <= self.ttl_s;
+            let fits = count < self.max_count && total_bytes + bytes <= self.max_bytes;
+            let may_stay = in_time && fits || age_s < self.grace_s;
+            if may_stay {
+                count += 1;
+                total_bytes += bytes;
+            } else if in_time {
+                // The older ones must not take the room of one that had to go.
+                (count, total_bytes) = (self.max_count, self.max_bytes);
+            }
+            stays.push(may_stay);
+        }
+        stays.into_iter().rev()
     }
 }
 
@@ -53,22 +81,8 @@ impl ImageFolder {
         let mut swept = SweepReport { unfinished: self.remove_unfinished()?, ..SweepReport::default() };
         let pictures = self.pictures()?;
         let age_s = |picture: &Picture| now_s.saturating_sub(picture.name.created_s());
-        let (mut count, mut bytes) = (0, 0);
-        let mut stays: HashSet<ImageName> = HashSet::new();
-        // From the youngest on, what there is room for stays.
-        for picture in pictures.iter().rev() {
-            let in_time = age_s(picture) <= keep.ttl_s;
-            let fits = count < keep.max_count && bytes + picture.bytes <= keep.max_bytes;
-            if in_time && fits || age_s(picture) < keep.grace_s {
-                stays.insert(picture.name);
-                count += 1;
-                bytes += picture.bytes;
-            } else if in_time {
-                // The older ones must not take the room of one that had to go.
-                (count, bytes) = (keep.max_count, keep.max_bytes);
-            }
-        }
-        for picture in pictures.iter().filter(|picture| !stays.contains(&picture.name)) {
+        let stays = keep.stays(pictures.iter().map(|picture| (picture.name.created_s(), picture.bytes)), now_s);
+        for (picture, _) in pictures.iter().zip(stays).filter(|(_, stays)| !stays) {
             match fs::remove_file(self.path_of(picture.name)) {
                 Ok(()) if age_s(picture) > keep.ttl_s => swept.expired += 1,
                 Ok(()) => swept.evicted += 1,
@@ -88,6 +102,7 @@ impl ImageFolder {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::ImageName;
     use super::*;
 
     const NOW_S: u64 = 1_800_000_000;

@@ -51,9 +51,13 @@ impl Value {
 impl Fields {
     /// Reads a query or a form: `name=value&…`.
     pub(crate) fn from_query(query: &str) -> Answer<Self> {
+        Self::from_pairs(pairs(query).collect::<Answer<Vec<_>>>()?)
+    }
+
+    /// The parameters of names and texts.
+    pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Answer<Self> {
         let mut fields = Self::default();
-        for pair in pairs(query) {
-            let (name, value) = pair?;
+        for (name, value) in pairs {
             if fields.values.insert(name.clone(), Value::Text(value)).is_some() {
                 return Err(Problem::parameter(&name, "it is given twice"));
             }
@@ -158,6 +162,11 @@ fn text_of(name: &str, json: &str, kind: Kind) -> Answer<String> {
             let sides = serde_json::from_str::<[u32; 2]>(json);
             let [width, height] = sides.map_err(|_| refused("it is not [width, height] in whole pixels"))?;
             Ok(format!("{width}x{height}"))
+        }
+        Kind::Pair if is_list => {
+            let pair = serde_json::from_str::<[u32; 2]>(json);
+            let [first, second] = pair.map_err(|_| refused("it is not a list of two whole numbers"))?;
+            Ok(format!("{first},{second}"))
         }
         _ => scalar(name, json),
     }
