@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use super::console::{described, say};
 use super::{
-    animate, batch, clean, compact, config, drop, expire, export, import, layer, layers, postgis, render, schemes,
-    serve,
+    animate, batch, clean, compact, config, drop, expire, export, import, layer, layers, mask, postgis, render,
+    schemes, serve,
 };
 use crate::error::Error;
 
@@ -25,6 +25,7 @@ enum Command {
     Render(Box<render::Args>),
     Export(Box<export::Args>),
     Animate(Box<animate::Args>),
+    Mask(Box<mask::Args>),
     Batch(batch::Args),
     Serve(Box<serve::Args>),
     Import(Box<import::Args>),
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Render(args) => render::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Animate(args) => animate::run(&args),
+        Command::Mask(args) => mask::run(&args),
         Command::Batch(args) => batch::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Import(args) => import::run(&args),

@@ -18,6 +18,7 @@ mod inputs;
 mod job_layers;
 mod layer;
 mod layers;
+mod mask;
 mod output;
 mod postgis;
 mod progress;

@@ -143,3 +143,82 @@ fn on_white([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
     let alpha = u32::from(alpha);
     [r, g, b].map(|channel| ((u32::from(channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use image::{ImageBuffer, Rgba, RgbaImage};
+
+    use super::*;
+
+    fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn of(bytes: &[u8]) -> Vec<[u8; 3]> {
+        Background::decode(bytes, "photo", &ImageLimits::default()).unwrap().pixels().cells().to_vec()
+    }
+
+    fn refused(bytes: &[u8], limits: &ImageLimits) -> String {
+        let message = Background::decode(bytes, "photo", limits).unwrap_err().to_string();
+        assert!(message.starts_with("photo: ") && !message.contains('\n'), "{message}");
+        message
+    }
+
+    fn picture() -> DynamicImage {
+        RgbaImage::from_raw(2, 1, vec![10, 20, 30, 255, 0, 100, 200, 128]).unwrap().into()
+    }
+
+    #[test]
+    fn each_format_is_decoded_by_its_content_and_laid_on_white() {
+        let expected = [[10, 20, 30], [127, 177, 227]];
+        for format in [ImageFormat::Png, ImageFormat::WebP] {
+            assert_eq!(of(&encoded(&picture(), format)), expected);
+        }
+        let opaque = DynamicImage::from(picture().to_rgb8());
+        let jpeg = of(&encoded(&opaque, ImageFormat::Jpeg));
+        assert!(jpeg.iter().flatten().zip([10, 20, 30, 0, 100, 200]).all(|(a, b)| a.abs_diff(b) < 60), "{jpeg:?}");
+        let mut tiff = Cursor::new(Vec::new());
+        let mut encoder = tiff::encoder::TiffEncoder::new(&mut tiff).unwrap();
+        let samples = [2560, 5120, 7680, 65535, 0, 25600, 51200, 0x80ff];
+        encoder.write_image::<tiff::encoder::colortype::RGBA16>(2, 1, &samples).unwrap();
+        assert_eq!(of(tiff.get_ref()), expected);
+        let deep: ImageBuffer<Rgba<u16>, Vec<u16>> = ImageBuffer::from_raw(1, 1, vec![65535, 257, 0, 65535]).unwrap();
+        assert_eq!(of(&encoded(&deep.into(), ImageFormat::Png)), [[255, 1, 0]]);
+    }
+
+    #[test]
+    fn what_follows_a_picture_does_not_count_and_what_precedes_it_does() {
+        let mut polyglot = encoded(&picture(), ImageFormat::Png);
+        polyglot.extend(b"<script>alert(1)</script>PK\x03\x04");
+        assert_eq!(of(&polyglot).len(), 2);
+        let mut before = b"GIF89a".to_vec();
+        before.extend(encoded(&picture(), ImageFormat::Png));
+        assert!(refused(&before, &ImageLimits::default()).contains(ACCEPTED));
+    }
+
+    #[test]
+    fn large_and_broken_pictures_are_rejected() {
+        let png = encoded(&picture(), ImageFormat::Png);
+        let one_pixel = ImageLimits { max_pixels: 1, ..ImageLimits::default() };
+        for format in [ImageFormat::Png, ImageFormat::WebP] {
+            let message = refused(&encoded(&picture(), format), &one_pixel);
+            assert!(message.contains("exceed the limit of 1") || message.contains("1 pixels may"), "{message}");
+        }
+        assert!(refused(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }).contains("10 bytes"));
+        (0..png.len() - 20).for_each(|length| drop(refused(&png[..length], &ImageLimits::default())));
+        for bytes in [&b"GIF89a"[..], b"<svg/>", b"", b"II*\0"] {
+            refused(bytes, &ImageLimits::default());
+        }
+    }
+
+    #[test]
+    fn a_background_is_enlarged_without_a_rim() {
+        let background = Background::new(Grid::filled(3, 2, [7, 8, 9])).unwrap();
+        let resized = background.at_size((10, 5));
+        assert_eq!((resized.width(), resized.height()), (10, 5));
+        assert!(resized.pixels().cells().iter().all(|pixel| *pixel == [7, 8, 9]));
+    }
+}

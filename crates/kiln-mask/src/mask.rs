@@ -75,6 +75,14 @@ impl Mask {
         Some(value).filter(|value| !value.is_nan())
     }
 
+    /// How many cells have no data.
+    pub fn missing(&self) -> usize {
+        match &self.values {
+            Values::Single(grid) => grid.cells().iter().filter(|value| value.is_nan()).count(),
+            Values::Double(grid) => grid.cells().iter().filter(|value| value.is_nan()).count(),
+        }
+    }
+
     /// The row and the column below a point of a picture of `size` (width and height in pixels), over which the mask is
     /// stretched; `None` outside. `x` and `y` count pixels from the top left corner.
     pub fn cell_at(&self, x: f64, y: f64, size: (usize, usize)) -> Option<(usize, usize)> {
@@ -154,6 +162,7 @@ mod tests {
             (mask.value(1, 0), mask.value(1, 1), mask.value(2, 0), mask.value(0, 3)),
             (Some(3.0), None, None, None)
         );
+        assert_eq!(mask.missing(), 1);
         assert_eq!(mask.cell_at(0.0, 0.0, (300, 200)), Some((0, 0)));
         assert_eq!(mask.cell_at(299.9, 100.0, (300, 200)), Some((1, 2)));
         for (x, y) in [(300.0, 0.0), (-0.1, 0.0), (0.0, 200.0), (f64::NAN, 0.0)] {

@@ -11,6 +11,7 @@ use crate::http::routes::points::PointsOptions;
 use crate::http::routes::queries::QueryOptions;
 use crate::http::routes::statistics::StatisticsOptions;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
+use crate::masks::MaskOptions;
 use crate::parameters::{Declaration, ParameterSet};
 
 const INTRODUCTION: &str = "\
@@ -67,6 +68,7 @@ fn the_table_of_parameters_is_generated() {
              `kiln.toml`. [Inputs](inputs.md) has the whole story.",
             of::<InputOptions>(),
         ),
+        ("Masks", "How an array is drawn: by `kiln mask`. [Masks](masks.md) has the rules.", of::<MaskOptions>()),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
     }

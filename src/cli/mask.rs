@@ -1,0 +1,187 @@
+//! `kiln mask`: from an array of values to one picture.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args as ClapArgs;
+
+use super::flags::Flags;
+use super::output::{Output, Target};
+use super::summary::{grouped, short};
+use super::{note, say};
+use crate::error::{Error, Result};
+use crate::layer::SchemeFolders;
+use crate::mask::array::{self, ReadArrayOptions};
+use crate::mask::{Background, ImageLimits, Levels, Mask, MaskStyle, Picture, render_levels, size_of};
+use crate::masks::{MaskOptions, draw_legend};
+use crate::parameter::Parameter;
+
+/// Draw a 2-D array of values as a heat map, by itself or over an image.
+///
+/// Reads NumPy arrays (.npy, and members of .npz), JSON rows, CSV without a header, PNG, TIFF and GeoTIFF, by what the file
+/// is and not by its name. NaN and null are no data, and transparent. Arrays of three dimensions are averaged over their
+/// channels.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  kiln mask cam.npy --background photo.jpg -o cam.png
+  kiln mask depth.tif --vmin 0 --vmax 40 --colormap turbo --blur-ksize none --legend -o depth.png
+  kiln mask heat.npz --member attention --blur-ksize 7,7 --transparent-low --opacity 50 -o heat.png
+  python -c 'import numpy,sys; numpy.save(sys.stdout.buffer, numpy.random.rand(64, 64))' | kiln mask - -o noise.png")]
+pub(super) struct Args {
+    /// The array; `-` reads standard input
+    #[arg(value_name = "INPUT")]
+    input: String,
+    /// The PNG to write; `-` writes to standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: String,
+    /// A PNG, JPEG, WebP or TIFF to draw the mask over, stretched to its size
+    #[arg(long, value_name = "FILE")]
+    background: Option<PathBuf>,
+    /// Draw the legend too, as a PNG; the file is the output's name with .legend.png, unless --legend=FILE names one
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
+    legend: Option<Option<String>>,
+
+    #[command(flatten)]
+    style: StyleArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+
+    /// Worker threads [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// How the mask is drawn.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Style")]
+struct StyleArgs {
+    #[command(flatten)]
+    options: Flags<MaskOptions>,
+    /// A folder of scheme files, beside ./schemes
+    #[arg(long, value_name = "DIR")]
+    schemes: Vec<PathBuf>,
+}
+
+/// How the array is read.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Input")]
+struct ReadArgs {
+    /// Which array of an .npz archive [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
+    /// Arrays of three dimensions are channels × rows × columns, as in PyTorch [default: rows × columns × channels]
+    #[arg(long)]
+    channels_first: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let start = Instant::now();
+    let style = args.style.options.0.resolve(|name| SchemeFolders::usual(&args.style.schemes)?.find(name))?;
+    args.check_output()?;
+    // An unwritable file is rejected before the work begins.
+    let target = Target::new(&args.output, &args.inputs())?;
+    let legend = args.legend_path()?.map(|path| Target::new(&path, &args.inputs())).transpose()?;
+    if legend.as_ref().is_some_and(|legend| legend.is(&target)) {
+        return Err(Error::invalid(Parameter::LEGEND, "the picture goes to the same file"));
+    }
+    let threads = args.threads.map_or_else(crate::available_threads, usize::from);
+
+    let mask = args.read_mask()?;
+    let background = args.background.as_deref().map(read_background).transpose()?;
+    let below = background.as_ref().map(|picture| (picture.width(), picture.height()));
+    size_of(mask.values().size(), &style, below)?;
+    let levels = Levels::of(&mask, &style, threads).map_err(|error| match error {
+        Error::Input { message, .. } => Error::input(&args.input, message),
+        other => other,
+    })?;
+    let picture = render_levels(&levels, &style, background.as_ref(), threads)?;
+
+    let mut outputs = vec![write(target.begin()?, &picture.png()?, &args.output)?];
+    if let Some(legend) = legend {
+        outputs.push(write(legend.begin()?, &legend_of(&style, &levels)?, "legend")?);
+    }
+    outputs.into_iter().try_for_each(Output::commit)?;
+    if !args.quiet {
+        note(&picture.remarks);
+        say(&summary(&mask, &levels, &picture, &args.output, start.elapsed()));
+    }
+    Ok(())
+}
+
+fn legend_of(style: &MaskStyle, levels: &Levels) -> Result<Vec<u8>> {
+    draw_legend(style, (levels.vmin(), levels.vmax()), "", "", 1.0)
+}
+
+fn write(mut output: Output, bytes: &[u8], name: &str) -> Result<Output> {
+    output.file().write_all(bytes).map_err(|error| Error::io(name, "write", error))?;
+    Ok(output)
+}
+
+fn read_background(path: &Path) -> Result<Background> {
+    let limits = ImageLimits::default();
+    let mut bytes = Vec::new();
+    let file = File::open(path).and_then(|file| file.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes));
+    file.map_err(|error| Error::io(path, "read", error))?;
+    Background::decode(&bytes, &path.display().to_string(), &limits)
+}
+
+fn summary(mask: &Mask, levels: &Levels, picture: &Picture, output: &str, elapsed: Duration) -> String {
+    let (columns, rows, missing) = (mask.columns(), mask.rows(), mask.missing());
+    let missing = if missing > 0 { format!(", {} without data", grouped(missing as u64)) } else { String::new() };
+    let (vmin, vmax) = (short(levels.vmin()), short(levels.vmax()));
+    let (width, height) = (picture.width(), picture.height());
+    let seconds = elapsed.as_secs_f64();
+    format!(
+        "read {columns}x{rows} cells{missing}; span {vmin} to {vmax}; drew {width}x{height} px in {seconds:.3} s: {output}"
+    )
+}
+
+impl Args {
+    fn inputs(&self) -> Vec<String> {
+        let background = self.background.as_ref().map(|path| path.display().to_string());
+        [self.input.clone()].into_iter().chain(background).collect()
+    }
+
+    fn read_mask(&self) -> Result<Mask> {
+        let options = ReadArrayOptions {
+            member: self.read.member.clone(),
+            channels_first: self.read.channels_first,
+            ..ReadArrayOptions::default()
+        };
+        if self.input == "-" {
+            return array::read_from(std::io::stdin().lock(), "-", &options);
+        }
+        let file = File::open(&self.input).map_err(|error| Error::io(&self.input, "read", error))?;
+        array::read_from(file, &self.input, &options)
+    }
+
+    /// Rejects a file whose name promises another format than PNG.
+    fn check_output(&self) -> Result<()> {
+        let ending = Path::new(&self.output).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        match ending.to_ascii_lowercase().as_str() {
+            "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg" | "pdf" | "tif" | "tiff" => {
+                let why = format!("a mask cannot be written as .{ending}; name a .png");
+                Err(Error::invalid(Parameter::OUTPUT, why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn legend_path(&self) -> Result<Option<String>> {
+        match &self.legend {
+            None => Ok(None),
+            Some(None) if self.output == "-" => {
+                Err(Error::invalid(Parameter::LEGEND, "the picture goes to standard output, so name the legend's file"))
+            }
+            Some(None) => Ok(Some(format!("{}.legend.png", Path::new(&self.output).with_extension("").display()))),
+            Some(Some(path)) => Ok(Some(path.clone())),
+        }
+    }
+}
