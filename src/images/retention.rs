@@ -29,11 +29,7 @@ impl Default for RetentionLimits {
 impl RetentionLimits {
     /// Which of several things may stay at `now_s` (seconds since 1970), in their order. They come with the time of their
     /// creation and their bytes, oldest first.
-    pub(crate) fn stays(
-        &self,
-        oldest_first: impl DoubleEndedIterator<Item = (u64, u64)>,
-        now_s: u64,
-    ) -> impl Iterator<Item = bool> {
+    pub(crate) fn stays(&self, oldest_first: impl DoubleEndedIterator<Item = (u64, u64)>, now_s: u64) -> Vec<bool> {
         let (mut count, mut total_bytes) = (0, 0);
         let mut stays = Vec::new();
         // From the youngest on, what there is room for stays.
@@ -51,7 +47,8 @@ impl RetentionLimits {
             }
             stays.push(may_stay);
         }
-        stays.into_iter().rev()
+        stays.reverse();
+        stays
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::MaskOptions;
 use super::value_file::Layout;
 use crate::error::Result;
+use crate::mask::{MaskStyle, size_of};
 use crate::parameters::ParameterSet;
 
 /// A stored mask without its values and the pixels of its background.
@@ -58,6 +59,20 @@ impl MaskRecord {
     /// Width and height of the background in pixels.
     pub fn background_size(&self) -> Option<(usize, usize)> {
         self.background.as_ref().map(|background| (background.width, background.height))
+    }
+
+    /// Width and height of the picture in pixels in `style`, and with its background or without.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if it is out of range.
+    pub fn picture_size(&self, style: &MaskStyle, over_background: bool) -> Result<(usize, usize)> {
+        size_of((self.columns(), self.rows()), style, self.background_size().filter(|_| over_background))
+    }
+
+    /// The values of the lowest and the highest level in `style`; `None` if one is neither given nor inferred.
+    pub fn bounds(&self, style: &MaskStyle) -> Option<(f64, f64)> {
+        let inferred = self.range;
+        style.vmin.or(inferred.map(|(least, _)| least)).zip(style.vmax.or(inferred.map(|(_, most)| most)))
     }
 
     /// A text that no other values have, of this mask or another.

@@ -1,7 +1,8 @@
-//! Work in the background: removal of old images, maintenance of the store, and scheduled jobs.
+//! Work in the background: removal of old images and masks, maintenance of the store, and scheduled jobs.
 
 pub(crate) mod image_gc;
 pub(crate) mod jobs;
+pub(crate) mod mask_gc;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod store;

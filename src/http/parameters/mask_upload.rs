@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use multer::{Constraints, Field, Multipart};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::media_type;
 use super::fields::Fields;
@@ -65,6 +66,15 @@ pub(crate) struct MaskUpload {
     body: Fields,
     /// Parameters of the query string.
     query: Fields,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The files of a request, and the permit to hold them in memory.
+#[derive(Debug)]
+pub(crate) struct UploadedFiles {
+    pub(crate) mask: Option<Bytes>,
+    pub(crate) background: Option<BackgroundSource>,
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl UploadKind {
@@ -106,10 +116,10 @@ impl MaskUpload {
     pub(crate) async fn read(app: &App, request: Request, kind: UploadKind) -> Answer<Self> {
         let (parts, body) = request.into_parts();
         let query = Fields::from_query(parts.uri.query().unwrap_or_default())?;
-        let bytes = collect(app, body).await?;
+        let (bytes, permit) = collect(app, body).await?;
         let media_type = media_type(&parts.headers);
         let start = bytes.trim_ascii_start().first().copied();
-        let new = |mask, background, body| Self { mask, background, body, query };
+        let new = |mask, background, body| Self { mask, background, body, query, permit };
         if media_type == "multipart/form-data" {
             let form = Form::read(&parts.headers, bytes).await?;
             return Ok(new(form.mask, form.background, Fields::from_pairs(form.texts)?));
@@ -158,15 +168,16 @@ impl MaskUpload {
     }
 
     /// Rejects parameters that no set has.
-    pub(crate) fn finish(self) -> Answer<(Option<Bytes>, Option<BackgroundSource>)> {
-        self.body.finish()?;
-        self.query.finish()?;
-        Ok((self.mask, self.background))
+    pub(crate) fn finish(self) -> Answer<UploadedFiles> {
+        let Self { mask, background, body, query, permit } = self;
+        body.finish()?;
+        query.finish()?;
+        Ok(UploadedFiles { mask, background, permit })
     }
 }
 
 /// Reads a body, of which what exceeds a megabyte waits for a permit.
-async fn collect(app: &App, mut body: Body) -> Answer<Bytes> {
+async fn collect(app: &App, mut body: Body) -> Answer<(Bytes, Option<OwnedSemaphorePermit>)> {
     const SMALL_BYTES: usize = 1 << 20;
     let max_bytes = app.config.limits.mask_body.bytes();
     let mut permit = None;
@@ -180,10 +191,10 @@ async fn collect(app: &App, mut body: Body) -> Answer<Bytes> {
         }
         bytes.extend_from_slice(&data);
         if bytes.len() > SMALL_BYTES && permit.is_none() {
-            permit = app.masks.large_uploads.acquire().await.ok();
+            permit = Some(app.masks.upload_permit().await?);
         }
     }
-    Ok(bytes.into())
+    Ok((bytes.into(), permit))
 }
 
 /// The fields of a form.
@@ -212,7 +223,8 @@ impl Form {
 
     async fn add(&mut self, field: Field<'static>) -> Answer<()> {
         let name = field.name().unwrap_or_default().to_owned();
-        let is_file = field.file_name().is_some() || !["", "text/plain"].contains(&media_type(field.headers()).as_str());
+        let is_file =
+            field.file_name().is_some() || !["", "text/plain"].contains(&media_type(field.headers()).as_str());
         let bytes = field.bytes().await.map_err(|error| Problem::body(format!("the form cannot be read: {error}")))?;
         let twice = || Err(Problem::parameter(&name, "it is given twice"));
         match name.as_str() {

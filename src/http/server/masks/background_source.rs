@@ -22,7 +22,7 @@ impl Masks {
             refused(format!("{why}; masks.background_urls of the config lists the URLs that are allowed"))
         })?;
         self.client.get(&url, max_bytes, TIMEOUT).await.map(Vec::from).map_err(|error| {
-            tracing::warn!(reference, cause = ?error, "a background was not downloaded: {error}");
+            tracing::warn!(reference, cause = error.cause(), "a background was not downloaded: {error}");
             refused(format!("cannot be downloaded: {error}"))
         })
     }

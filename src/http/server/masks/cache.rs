@@ -42,7 +42,8 @@ impl MaskCache {
     pub(super) fn new(max_bytes: u64) -> Self {
         const ITEMS: usize = 1024;
         // One shard: an item may take as much as all others together.
-        let options = OptionsBuilder::new().estimated_items_capacity(ITEMS).weight_capacity(max_bytes).shards(1).build();
+        let options =
+            OptionsBuilder::new().estimated_items_capacity(ITEMS).weight_capacity(max_bytes).shards(1).build();
         let cache = match options {
             Ok(options) => Cache::with_options(options, BySize, DefaultHashBuilder::default(), Default::default()),
             Err(_) => Cache::with_weighter(ITEMS, max_bytes, BySize),

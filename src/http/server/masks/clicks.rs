@@ -134,8 +134,11 @@ mod tests {
     #[test]
     fn clicks_reach_all_streams_of_their_mask_and_no_others() {
         let broker = ClickBroker::new(3);
-        let (mut first, mut second, mut other) =
-            (broker.subscribe(id('a')).unwrap(), broker.subscribe(id('a')).unwrap(), broker.subscribe(id('b')).unwrap());
+        let (mut first, mut second, mut other) = (
+            broker.subscribe(id('a')).unwrap(),
+            broker.subscribe(id('a')).unwrap(),
+            broker.subscribe(id('b')).unwrap(),
+        );
         assert_eq!(broker.subscribe(id('a')).unwrap_err().status(), 503);
         assert_eq!(broker.publish(id('a'), &Bytes::from_static(b"1")), 0);
         assert_eq!((first.receiver.try_recv().unwrap(), second.receiver.try_recv().unwrap()), ("1".into(), "1".into()));

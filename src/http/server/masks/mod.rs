@@ -11,15 +11,17 @@ mod webhooks;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use clicks::{Click, ClickBroker};
 pub(crate) use event_stream::EventStream;
-pub(crate) use metrics::MaskMetrics;
+pub(crate) use metrics::{MaskMetrics, WebhookOutcome};
+pub(crate) use store::{UploadedImage, mask_problem, picture_key};
 pub(crate) use webhooks::{WebhookQueue, run as run_webhooks};
 
 use self::cache::MaskCache;
 use super::outbound::{AllowedUrls, OutboundClient};
+use super::problem::{Answer, Problem};
 use crate::config::Config;
 use crate::error::Result;
 use crate::masks::MaskFolder;
@@ -36,7 +38,7 @@ pub(crate) struct Masks {
     background_urls: AllowedUrls,
     client: OutboundClient,
     /// Uploads that may hold much in memory at a time; others wait.
-    pub(crate) large_uploads: Semaphore,
+    large_uploads: Arc<Semaphore>,
 }
 
 impl Masks {
@@ -61,8 +63,14 @@ impl Masks {
             background_folders: masks.background_folders.clone(),
             background_urls,
             client,
-            large_uploads: Semaphore::new(Self::LARGE_UPLOADS),
+            large_uploads: Arc::new(Semaphore::new(Self::LARGE_UPLOADS)),
         })
+    }
+
+    /// The permit of an upload that may hold much in memory.
+    pub(crate) async fn upload_permit(&self) -> Answer<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.large_uploads).acquire_owned().await;
+        permit.map_err(|_| Problem::busy("the server is stopping"))
     }
 
     /// The bytes of what is kept in memory.

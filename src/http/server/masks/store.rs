@@ -3,27 +3,63 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::body::Bytes;
+
 use super::Masks;
 use crate::config::LimitsConfig;
 use crate::error::{Error, Result};
+use crate::http::server::clock::now_s;
 use crate::http::server::problem::{Answer, Problem};
 use crate::images::RetentionLimits;
 use crate::mask::array::{self, ReadArrayOptions};
 use crate::mask::{Background, ImageLimits, Levels, Mask, MaskStyle, Picture, render_levels};
 use crate::masks::{MaskFolder, MaskId, MaskOptions, MaskRecord, MaskSweepReport, UploadedBackground};
+use crate::parameters::ParameterSet;
 
-/// Changes of a stored mask.
-#[derive(Debug, Default)]
-pub(crate) struct MaskChange {
-    /// Other values.
-    pub(crate) mask: Option<Mask>,
-    /// Another background as it was uploaded, and its size in pixels.
-    pub(crate) background: Option<(Vec<u8>, (usize, usize))>,
+/// An image as it was uploaded, and its pixels.
+#[derive(Debug)]
+pub(crate) struct UploadedImage {
+    bytes: Bytes,
+    pixels: Background,
 }
 
-impl MaskChange {
-    fn background(&self) -> Option<UploadedBackground<'_>> {
-        self.background.as_ref().map(|(bytes, size)| UploadedBackground { bytes, size: *size })
+impl UploadedImage {
+    /// Decodes a background of a request.
+    pub(crate) fn decode(bytes: Bytes, limits: &LimitsConfig) -> Answer<Self> {
+        match Background::decode(&bytes, "background", &image_limits(limits)) {
+            Ok(pixels) => Ok(Self { bytes, pixels }),
+            Err(Error::Input { message, .. }) => {
+                let (message, max) = (message.with_keys(), limits.pixels);
+                // The decoder does not know how the configuration calls its limit.
+                let is_limit =
+                    message.ends_with(&format!("the limit of {max}")) || message.contains(&format!(" {max} pixels"));
+                Err(if is_limit {
+                    Problem::too_large("limits.pixels", message)
+                } else {
+                    Problem::parameter("background", message)
+                })
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Width and height in pixels.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.pixels.width(), self.pixels.height())
+    }
+
+    fn as_background(&self) -> UploadedBackground<'_> {
+        UploadedBackground { bytes: &self.bytes, size: self.size() }
+    }
+}
+
+/// The problem of a mask that cannot be drawn. Another input than the mask is a file of the server.
+pub(crate) fn mask_problem(error: Error) -> Box<Problem> {
+    match error {
+        Error::Input { input, message } if input.as_os_str() == "mask" => {
+            Problem::parameter("mask", message.with_keys())
+        }
+        other => other.into(),
     }
 }
 
@@ -52,49 +88,43 @@ impl Masks {
         })
     }
 
-    /// Decodes a background of a request.
-    pub(crate) fn read_background(bytes: &[u8], limits: &LimitsConfig) -> Answer<Background> {
-        Background::decode(bytes, "background", &image_limits(limits)).map_err(|error| match error {
-            Error::Input { message, .. } => {
-                let (message, max) = (message.with_keys(), limits.pixels);
-                if message.ends_with(&format!("the limit of {max}")) || message.contains(&format!(" {max} pixels")) {
-                    Problem::too_large("limits.pixels", message)
-                } else {
-                    Problem::parameter("background", message)
-                }
-            }
-            other => other.into(),
-        })
-    }
-
-    /// Stores a new mask. Its levels in `style` are kept for the first picture.
+    /// Stores a new mask, of which the values, and the levels in `style`, are kept in memory for the first picture.
     pub(crate) fn create(
         &self,
-        now_s: u64,
         keep: &RetentionLimits,
-        change: &MaskChange,
+        mask: Mask,
+        background: Option<&UploadedImage>,
+        style: &MaskStyle,
         describe: impl FnOnce(&mut MaskRecord),
     ) -> Answer<(MaskId, MaskRecord)> {
-        let Some(mask) = &change.mask else { return Err(Problem::parameter("mask", "missing; send an array")) };
-        let bytes = mask.bytes() + change.background.as_ref().map_or(0, |(bytes, _)| bytes.len());
-        self.make_room(now_s, keep, bytes as u64)?;
-        let (id, record) = self.folder.create(now_s, mask, change.background(), describe)?;
+        let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
+        let now_s = now_s();
+        let bytes = mask.bytes() + background.map_or(0, |background| background.bytes.len());
+        self.make_room(now_s, keep, 1, bytes as u64)?;
+        let background = background.map(UploadedImage::as_background);
+        let (id, record) = self.folder.create(now_s, &mask, background, describe)?;
         self.metrics.created(bytes as u64);
+        self.keep_in_memory(&record, mask, levels, style)?;
         Ok((id, record))
     }
 
-    /// Removes the oldest masks if one of `bytes` more exceeds the limits.
-    fn make_room(&self, now_s: u64, keep: &RetentionLimits, bytes: u64) -> Answer<()> {
+    fn keep_in_memory(&self, record: &MaskRecord, mask: Mask, levels: Levels, style: &MaskStyle) -> Result<()> {
+        self.cache.mask(record.values_key(), || Ok(mask))?;
+        self.cache.levels(&levels_key(record.values_key(), style), || Ok(levels)).map(drop)
+    }
+
+    /// Removes the oldest masks if `count` more, of `bytes`, exceed the limits.
+    fn make_room(&self, now_s: u64, keep: &RetentionLimits, count: u64, bytes: u64) -> Answer<()> {
         if bytes > keep.max_bytes {
             let why = format!("the mask has {bytes} bytes, which exceeds {}", keep.max_bytes);
             return Err(Problem::too_large("masks.max_size", why));
         }
-        let fits = || self.metrics.count() < keep.max_count && self.metrics.bytes() + bytes <= keep.max_bytes;
+        let fits = || self.metrics.count() + count <= keep.max_count && self.metrics.bytes() + bytes <= keep.max_bytes;
         if fits() {
             return Ok(());
         }
         let room = RetentionLimits {
-            max_count: keep.max_count.saturating_sub(1),
+            max_count: keep.max_count.saturating_sub(count),
             max_bytes: keep.max_bytes.saturating_sub(bytes),
             ..*keep
         };
@@ -108,14 +138,38 @@ impl Masks {
         )))
     }
 
-    /// Replaces values, the background or what `change` changes of the record; `None` if there is no such mask.
-    pub(crate) fn replace(
+    /// Replaces the values of a mask; `None` if there is no such mask. `check` may refuse the new record.
+    pub(crate) fn replace_values(
         &self,
         id: MaskId,
-        new: &MaskChange,
-        change: impl FnOnce(&mut MaskRecord) -> Answer<()>,
+        keep: &RetentionLimits,
+        mask: Mask,
+        style: &MaskStyle,
+        check: impl FnOnce(&mut MaskRecord) -> Answer<()>,
     ) -> Answer<Option<MaskRecord>> {
-        self.folder.replace(id, new.mask.as_ref(), new.background(), change)
+        let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
+        self.make_room(now_s(), keep, 0, mask.bytes() as u64)?;
+        let replaced = self.folder.replace(id, Some(&mask), None, check)?;
+        if let Some(record) = &replaced {
+            self.keep_in_memory(record, mask, levels, style)?;
+        }
+        Ok(replaced)
+    }
+
+    /// Replaces the background of a mask, likewise.
+    pub(crate) fn replace_background(
+        &self,
+        id: MaskId,
+        keep: &RetentionLimits,
+        background: UploadedImage,
+        check: impl FnOnce(&mut MaskRecord) -> Answer<()>,
+    ) -> Answer<Option<MaskRecord>> {
+        self.make_room(now_s(), keep, 0, background.bytes.len() as u64)?;
+        let replaced = self.folder.replace(id, None, Some(background.as_background()), check)?;
+        if let Some(key) = replaced.as_ref().and_then(MaskRecord::background_key) {
+            self.cache.background(key, || Ok(background.pixels))?;
+        }
+        Ok(replaced)
     }
 
     /// Removes a mask, and ends the streams of its clicks. Returns whether the mask existed.
@@ -190,9 +244,8 @@ fn levels_key(values: &str, style: &MaskStyle) -> String {
     format!("{values}/{:?}/{:?}/{transparent_low}/{blur:?}", bits(*vmin), bits(*vmax))
 }
 
-/// The style of options, whose colors are those of `find`.
+/// The canonical text of a picture, for `ETag`s and caches. No client can construct another mask with the same text.
 pub(crate) fn picture_key(record: &MaskRecord, options: &MaskOptions, over: bool) -> String {
-    use crate::parameters::ParameterSet;
     let background = record.background_key().filter(|_| over).unwrap_or("-");
     let pairs: Vec<String> = options.pairs().into_iter().map(|(name, text)| format!("{name}={text:?}")).collect();
     format!("masks/{}/{background}?{}", record.values_key(), pairs.join("&"))

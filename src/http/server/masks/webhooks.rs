@@ -82,7 +82,7 @@ async fn deliver(app: &App, Delivery { url, json }: Delivery) -> WebhookOutcome 
     match client.post_json(&allowed, json, WebhookQueue::TIMEOUT).await {
         Ok(()) => WebhookOutcome::Delivered,
         Err(error) => {
-            tracing::warn!(url, cause = ?error, "a click was not delivered: {error}");
+            tracing::warn!(url, cause = error.cause(), "a click was not delivered: {error}");
             WebhookOutcome::Failed
         }
     }

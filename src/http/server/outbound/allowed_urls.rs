@@ -75,7 +75,13 @@ impl OutboundUrl {
         }
         let port = match (authority.port(), authority.port_u16()) {
             (None, _) if authority.as_str().ends_with(':') => return Err("has an empty port".into()),
-            (None, _) => if is_https { 443 } else { 80 },
+            (None, _) => {
+                if is_https {
+                    443
+                } else {
+                    80
+                }
+            }
             (Some(_), Some(port)) if port > 0 => port,
             _ => return Err("has an invalid port".into()),
         };
@@ -108,7 +114,8 @@ impl OutboundUrl {
         };
         let is_below = url.path.strip_prefix(&self.path);
         // `/photos` covers `/photos/a.png`, and not `/photos-of-others/a.png`.
-        let is_below = is_below.is_some_and(|rest| self.path.ends_with('/') || rest.is_empty() || rest.starts_with('/'));
+        let is_below =
+            is_below.is_some_and(|rest| self.path.ends_with('/') || rest.is_empty() || rest.starts_with('/'));
         is_same_host && is_below && (self.is_https, self.port) == (url.is_https, url.port)
     }
 }
@@ -189,7 +196,9 @@ mod tests {
         assert_eq!(is_address_allowed("http://127.0.0.1:9000/a"), Some(true));
         assert_eq!(is_address_allowed("http://[0:0::1]:9000/a"), Some(true));
         assert_eq!(is_address_allowed("http://localhost:9000/a"), Some(false));
-        for url in ["http://127.1:9000/", "http://2130706433:9000/", "http://0x7f000001:9000/", "http://127.0.0.2:9000/"] {
+        for url in
+            ["http://127.1:9000/", "http://2130706433:9000/", "http://0x7f000001:9000/", "http://127.0.0.2:9000/"]
+        {
             assert_eq!(is_address_allowed(url), None, "{url}");
         }
     }

@@ -70,6 +70,17 @@ impl std::fmt::Display for OutboundError {
     }
 }
 
+impl OutboundError {
+    /// What the log knows beyond the message.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::NotPublic(address) => address.to_string(),
+            Self::Connection(cause) => cause.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl OutboundClient {
     /// A client, with TLS if any URL needs it.
     ///

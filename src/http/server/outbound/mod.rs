@@ -5,4 +5,4 @@ mod client;
 mod public_address;
 
 pub(crate) use allowed_urls::AllowedUrls;
-pub(crate) use client::{OutboundClient, OutboundError};
+pub(crate) use client::OutboundClient;
