@@ -27,6 +27,8 @@ mod jobs;
 mod kills;
 mod kiln;
 mod layer_addresses;
+mod masks_http;
+mod masks_security;
 mod old_page;
 mod overlays;
 mod parameter_names;
