@@ -1,0 +1,140 @@
+//! An array of values becomes a picture, alone or over an image.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use crate::golden::{self, Picture};
+use crate::kiln::{Run, kiln, kiln_with_input};
+
+/// A NumPy file of 32-bit floats.
+fn npy(rows: usize, columns: usize, values: &[f32]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}\n");
+    let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+fn decoded(png: &[u8]) -> Picture {
+    Picture::decode(Cursor::new(png)).unwrap()
+}
+
+fn mask(home: &Path, args: &[&str]) -> Run {
+    kiln(home, [&["mask"][..], args].concat())
+}
+
+/// Two Gaussian blobs, 0 to 255, and a gradient of the same size: the example of the widget that users know.
+fn example(home: &Path) {
+    let (width, height) = (320, 240);
+    let blob = |column: usize, row: usize, x: f64, y: f64, sigma: f64| {
+        let square = (column as f64 - x).powi(2) + (row as f64 - y).powi(2);
+        (-square / (2.0 * sigma * sigma)).exp()
+    };
+    let value = |column: usize, row: usize| {
+        let sum = blob(column, row, 100.0, 90.0, 28.0) + 0.75 * blob(column, row, 225.0, 150.0, 42.0);
+        (255.0 * sum).min(255.0) as f32
+    };
+    let values: Vec<f32> = (0..height).flat_map(|row| (0..width).map(move |column| value(column, row))).collect();
+    fs::write(home.join("mask.npy"), npy(height, width, &values)).unwrap();
+    let gradient = image::RgbImage::from_fn(width as u32, height as u32, |column, row| {
+        image::Rgb([(60 + column / 2) as u8, (40 + 3 * row / 4) as u8, 150])
+    });
+    gradient.save(home.join("photo.png")).unwrap();
+}
+
+#[test]
+fn the_example_of_the_widget_has_its_picture() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    example(home);
+    let style = ["--vmin", "0", "--vmax", "255", "--transparent-low", "true", "--colormap", "jet"];
+    let more = ["--blur-ksize", "7,7", "--opacity", "70", "--legend", "-o", "out.png"];
+    let summary = mask(home, &[&["mask.npy", "--background", "photo.png"], &style[..], &more].concat()).done();
+    assert!(summary.contains("read 320x240 cells; span 0 to 255; drew 320x240 px"), "{summary}");
+    golden::check("masks/example", &decoded(&fs::read(home.join("out.png")).unwrap()));
+    golden::check("masks/example_legend", &decoded(&fs::read(home.join("out.legend.png")).unwrap()));
+    // By itself it is an overlay.
+    mask(home, &[&["mask.npy"], &style[..], &more].concat()).done();
+    let alone = decoded(&fs::read(home.join("out.png")).unwrap());
+    assert_eq!((alone.pixels[3], alone.pixels[4 * (90 * 320 + 100) + 3]), (0, 179));
+}
+
+#[test]
+fn an_array_comes_from_a_file_or_standard_input_in_any_format() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let sharp = ["--blur-ksize", "none", "-q", "-o", "-"];
+    let expected = {
+        fs::write(home.join("a.npy"), npy(2, 2, &[0.0, 0.25, f32::NAN, 1.0])).unwrap();
+        mask(home, &[&["a.npy"], &sharp[..]].concat())
+    };
+    assert_eq!(expected.code, 0, "{}", expected.stderr);
+    for text in ["[[0, 0.25], [NaN, 1]]", "[[0,0.25],[null,1]]", "0,0.25\n,1\n", "0 0.25\nnan 1\n"] {
+        let run = kiln_with_input(home, [&["mask", "-"][..], &sharp].concat(), text.as_bytes());
+        assert_eq!(run.stdout, expected.stdout, "{text}: {}", run.stderr);
+    }
+    let picture = decoded(&expected.stdout);
+    assert_eq!((picture.width, picture.height), (2, 2));
+    assert_eq!((picture.pixels[3], picture.pixels[11]), (179, 0));
+}
+
+#[test]
+fn a_mask_is_stretched_over_its_background_and_a_remark_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    example(home);
+    fs::write(home.join("cam.json"), "[[0,1],[2,3]]").unwrap();
+    let summary = mask(home, &["cam.json", "--background", "photo.png", "-o", "out.png"]).done();
+    assert!(
+        summary.contains("note: the mask of 2 × 2 cells is stretched over the background of 320 × 240 px"),
+        "{summary}"
+    );
+    let summary = mask(home, &["cam.json", "--background", "photo.png", "--width", "160", "-o", "out.png"]).done();
+    assert!(summary.contains("drew 160x120 px"), "{summary}");
+}
+
+#[test]
+fn what_is_wrong_is_one_line_with_its_exit_code() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("a.csv"), "1,2\n3,4\n").unwrap();
+    fs::write(home.join("none.csv"), "nan,nan\n").unwrap();
+    fs::write(
+        home.join("object.npy"),
+        b"\x93NUMPY\x01\0\x40\0{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }         \n",
+    )
+    .unwrap();
+    let failed = |args: &[&str], code: i32, words: &[&str]| {
+        mask(home, &[args, &["-o", "out.png"]].concat()).failed(code, words);
+        assert!(!home.join("out.png").exists());
+    };
+    failed(&["a.csv", "--vmin", "4"], 2, &["--vmin: 4 is not below the greatest value", "--vmax"]);
+    failed(&["a.csv", "--vmin", "2", "--vmax", "1"], 2, &["--vmin: 2 is not below --vmax, 1"]);
+    failed(&["a.csv", "--blur-ksize", "4,5"], 2, &["--blur-ksize", "odd"]);
+    failed(&["a.csv", "--colormap", "jett"], 2, &["--colormap", "did you mean jet"]);
+    failed(&["a.csv", "--opacity", "101"], 2, &["--opacity", "0 to 100"]);
+    failed(&["a.csv", "--width", "40000"], 2, &["--width"]);
+    failed(&["a.csv", "--width", "20000", "--height", "20000"], 2, &["--width", "at most"]);
+    failed(&["a.csv", "--member", "x"], 1, &["a.csv", "only an .npz archive"]);
+    failed(&["a.csv", "--background", "a.csv"], 1, &["a.csv", "PNG, JPEG, WebP and TIFF"]);
+    failed(&["none.csv"], 1, &["none.csv", "no value is a finite number"]);
+    failed(&["object.npy"], 1, &["object.npy", "not unpickled"]);
+    failed(&["nosuch.npy"], 1, &["nosuch.npy", "cannot read"]);
+    mask(home, &["a.csv", "-o", "a.csv"]).failed(2, &["--output", "is an input"]);
+    mask(home, &["a.csv", "-o", "a.jpg"]).failed(2, &["--output", ".jpg"]);
+    mask(home, &["a.csv", "-o", "-", "--legend"]).failed(2, &["--legend", "standard output"]);
+    mask(home, &["a.csv", "-o", "b.png", "--legend=b.png"]).failed(2, &["--legend", "same file"]);
+}
+
+#[test]
+fn the_schemes_of_a_user_are_colormaps() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("schemes")).unwrap();
+    fs::write(home.join("schemes/mine.txt"), "#102030\n#405060\n").unwrap();
+    fs::write(home.join("a.csv"), "0,1\n").unwrap();
+    let run = mask(home, &["a.csv", "-o", "-", "-q", "--blur-ksize", "none", "--colormap", "mine", "--opacity", "100"]);
+    assert_eq!(decoded(&run.stdout).pixels, [0x10, 0x20, 0x30, 255, 0x40, 0x50, 0x60, 255], "{}", run.stderr);
+}
