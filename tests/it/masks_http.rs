@@ -370,7 +370,7 @@ fn the_oldest_masks_go_beyond_a_limit_and_a_burst_is_refused() {
     let masks = [create(&server, "", &small), create(&server, "", &small)];
     // Those who were just told of a mask still find it.
     server.send("POST", "/masks", &[NPY], &small).refused(503, &["masks.max_count", "retry"]);
-    server.send("POST", "/masks", &[NPY], &npy(600, 600, &[0.5; 360_000])).refused(413, &["masks.max_size: "]);
+    server.send("POST", "/masks", &[NPY], &npy(600, 600, &vec![0.5; 360_000])).refused(413, &["masks.max_size: "]);
     // A minute later they are the oldest.
     for (mask, age_s) in masks.iter().zip([100, 90]) {
         let path = server.folder().join("masks").join(mask["id"].as_str().unwrap()).join("mask.json");
@@ -435,7 +435,9 @@ fn a_killed_server_leaves_whole_masks_or_none() {
         whole += 1;
     }
     assert!(whole >= known.len());
-    known.iter().for_each(|image| drop(server.get(image).ok(200)));
+    for image in &known {
+        server.get(image).ok(200);
+    }
 }
 
 /// A client of server-sent events.
