@@ -14,7 +14,7 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.
-pub(super) const FORMATS: [Format; 17] = [
+pub(super) const FORMATS: [Format; 18] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
@@ -27,6 +27,11 @@ pub(super) const FORMATS: [Format; 17] = [
         text.lines().all(|line| line.parse::<ProxyRange>().is_ok())
     }),
     ("cache-control", "a Cache-Control header such as public, max-age=60", is_header_value),
+    (
+        "url-prefixes",
+        r#"a list of URLs such as ["https://img.example.org/photos/"], without user, query and fragment"#,
+        |text| text.lines().all(|line| behind_scheme(line).is_some_and(|rest| !rest.contains(['@', '*', ',']))),
+    ),
     ("token", "a token of 1 to 512 letters, digits and punctuation marks, without spaces", |text| {
         Token::new(text).is_some()
     }),

@@ -67,8 +67,8 @@ pub use proxy_range::ProxyRange;
 pub use quantity::{ByteSize, TimeSpan};
 pub use read::ReadConfig;
 pub use sections::{
-    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, PageConfig,
-    PostgisConfig, QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,
+    BridgeConfig, CacheConfig, EmptyTile, ImagesConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, MasksConfig,
+    PageConfig, PostgisConfig, QueriesConfig, SchemesConfig, ServerConfig, StoreConfig,
 };
 pub use style::StyleConfig;
 pub use token::Token;
@@ -97,6 +97,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Selections of layers that clients create by POST /queries.
     pub queries: QueriesConfig,
+    /// Arrays that clients create by POST /masks.
+    pub masks: MasksConfig,
     /// Color schemes from files.
     pub schemes: SchemesConfig,
     /// Requests of the legacy PHP page.

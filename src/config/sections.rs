@@ -158,6 +158,12 @@ with_defaults! {
         /// Maximum radius of a dot in pixels.
         #[schemars(range(min = 1, max = 1024))]
         pub radius_px: f64 = 512.0,
+        /// Maximum number of cells of a mask: rows × columns × channels.
+        #[schemars(range(min = 1, max = 1_u64 << 32))]
+        pub mask_cells: u64 = 1 << 26,
+        /// Maximum size of a request with a mask or a background, uncompressed, and of a background that is read or downloaded.
+        #[schemars(range(min = 1 << 10, max = 1_u64 << 34))]
+        pub mask_body: ByteSize = ByteSize::from_bytes(256 << 20),
     }
 
     /// `[queries]`: selections of layers that clients create by POST /queries.
@@ -167,6 +173,39 @@ with_defaults! {
         /// Maximum number of queries. The oldest are removed first.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub max_count: usize = 1000,
+    }
+
+    /// `[masks]`: arrays that clients create by POST /masks.
+    pub struct MasksConfig {
+        /// Folder of the masks. It is created with the first mask.
+        #[schemars(extend("format" = "folder"))]
+        pub folder: PathBuf = "masks".into(),
+        /// Lifetime of a mask, from its creation.
+        #[schemars(range(max = 3650 * 86_400))]
+        pub ttl: TimeSpan = TimeSpan::from_secs(3600),
+        /// Maximum number of masks. The oldest are removed first.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub max_count: u64 = 1000,
+        /// Maximum size of all masks and their backgrounds. The oldest are removed first.
+        #[schemars(range(min = 1_000_000, max = 1_u64 << 50))]
+        pub max_size: ByteSize = ByteSize::from_bytes(4 << 30),
+        /// Maximum size of masks, backgrounds and levels in memory. An item that exceeds it is read for each request.
+        #[schemars(range(min = 0, max = 1_u64 << 40))]
+        pub cache_size: ByteSize = ByteSize::from_bytes(256 << 20),
+        /// Maximum number of connections that receive the clicks on masks.
+        #[schemars(range(min = 0, max = 1_000_000))]
+        pub max_subscribers: usize = 256,
+        /// Folders whose images requests may use as backgrounds, by path. If it is empty, no path is accepted.
+        #[schemars(extend("format" = "folders"))]
+        pub background_folders: Vec<PathBuf>,
+        /// URLs, each with everything below its path, from which requests may use images as backgrounds. If it is empty, no
+        /// URL is accepted. Private addresses are refused, unless the URL names the address itself.
+        #[schemars(extend("format" = "url-prefixes"))]
+        pub background_urls: Vec<String>,
+        /// URLs, each with everything below its path, to which requests may have the clicks on a mask sent. If it is empty, no
+        /// URL is accepted. Private addresses are refused, unless the URL names the address itself.
+        #[schemars(extend("format" = "url-prefixes"))]
+        pub webhook_urls: Vec<String>,
     }
 
     /// `[schemes]`: color schemes from files.
@@ -261,6 +300,14 @@ pub(super) enum ProjectionName {
 impl ImagesConfig {
     /// The retention limits of the folder.
     pub fn retention_limits(&self) -> RetentionLimits {
+        let (ttl_s, max_bytes) = (self.ttl.as_secs(), self.max_size.bytes());
+        RetentionLimits { ttl_s, max_count: self.max_count, max_bytes, ..RetentionLimits::default() }
+    }
+}
+
+impl MasksConfig {
+    /// The limits of the folder.
+    pub fn keep(&self) -> RetentionLimits {
         let (ttl_s, max_bytes) = (self.ttl.as_secs(), self.max_size.bytes());
         RetentionLimits { ttl_s, max_count: self.max_count, max_bytes, ..RetentionLimits::default() }
     }

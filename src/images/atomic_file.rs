@@ -18,7 +18,7 @@ pub struct AtomicFile {
 
 impl AtomicFile {
     /// Prefix and suffix of the names of temporary files.
-    pub(super) const UNFINISHED: (&'static str, &'static str) = (".kiln-", ".part");
+    pub(crate) const UNFINISHED: (&'static str, &'static str) = (".kiln-", ".part");
 
     /// Creates a temporary file for `path`. Symbolic links are followed, and the permissions of an existing file are
     /// kept.

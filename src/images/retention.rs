@@ -1,11 +1,10 @@
 //! Retention of pictures: limits on their age, number and size.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 
 use super::image_folder::Picture;
-use super::{ImageFolder, ImageName};
+use super::ImageFolder;
 use crate::error::Result;
 
 /// The limits of a folder of pictures. The oldest pictures are removed first.
@@ -25,6 +24,32 @@ pub struct RetentionLimits {
 impl Default for RetentionLimits {
     fn default() -> Self {
         Self { ttl_s: 3600, max_count: 10_000, max_bytes: 1 << 30, grace_s: 30 }
+    }
+}
+
+impl RetentionLimits {
+    /// Returns which of several items are kept at `now_s` (seconds since 1970). Each item has the time of its creation and
+    /// its size in bytes; the oldest comes first.
+    pub(crate) fn kept(&self, oldest_first: impl DoubleEndedIterator<Item = (u64, u64)>, now_s: u64) -> Vec<bool> {
+        let (mut count, mut total_bytes) = (0, 0);
+        let mut kept = Vec::new();
+        // The newest items are kept up to the limits.
+        for (created_s, bytes) in oldest_first.rev() {
+            let age_s = now_s.saturating_sub(created_s);
+            let is_current = age_s <= self.ttl_s;
+            let fits = count < self.max_count && total_bytes + bytes <= self.max_bytes;
+            let is_kept = is_current && fits || age_s < self.grace_s;
+            if is_kept {
+                count += 1;
+                total_bytes += bytes;
+            } else if is_current {
+                // No older, smaller item is kept in place of one that is removed.
+                (count, total_bytes) = (self.max_count, self.max_bytes);
+            }
+            kept.push(is_kept);
+        }
+        kept.reverse();
+        kept
     }
 }
 
@@ -55,22 +80,8 @@ impl ImageFolder {
         let mut swept = SweepReport { unfinished: self.remove_unfinished()?, ..SweepReport::default() };
         let pictures = self.pictures()?;
         let age_s = |picture: &Picture| now_s.saturating_sub(picture.name.created_s());
-        let (mut count, mut bytes) = (0, 0);
-        let mut kept: HashSet<ImageName> = HashSet::new();
-        // The newest pictures are kept up to the limits.
-        for picture in pictures.iter().rev() {
-            let is_current = age_s(picture) <= limits.ttl_s;
-            let fits = count < limits.max_count && bytes + picture.bytes <= limits.max_bytes;
-            if is_current && fits || age_s(picture) < limits.grace_s {
-                kept.insert(picture.name);
-                count += 1;
-                bytes += picture.bytes;
-            } else if is_current {
-                // No older, smaller picture is kept in place of one that is removed.
-                (count, bytes) = (limits.max_count, limits.max_bytes);
-            }
-        }
-        for picture in pictures.iter().filter(|picture| !kept.contains(&picture.name)) {
+        let kept = limits.kept(pictures.iter().map(|picture| (picture.name.created_s(), picture.bytes)), now_s);
+        for (picture, _) in pictures.iter().zip(kept).filter(|(_, is_kept)| !is_kept) {
             match fs::remove_file(self.path_of(picture.name)) {
                 Ok(()) if age_s(picture) > limits.ttl_s => swept.expired += 1,
                 Ok(()) => swept.evicted += 1,
@@ -91,6 +102,7 @@ impl ImageFolder {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::images::ImageName;
 
     const NOW_S: u64 = 1_800_000_000;
 

@@ -1,7 +1,25 @@
-//! Masks: the options of their style, as all front ends read them, and their legend.
+//! Masks: the options of their style, as all front ends read them, their legend, and a folder of stored ones.
 
 mod legend;
+#[cfg(feature = "server")]
+mod mask_folder;
+#[cfg(feature = "server")]
+mod mask_id;
 mod options;
+#[cfg(feature = "server")]
+mod record;
+#[cfg(feature = "server")]
+mod retention;
+#[cfg(feature = "server")]
+mod value_file;
 
 pub use legend::{draw_legend, legend_ticks};
+#[cfg(feature = "server")]
+pub use mask_folder::{MaskFolder, UploadedBackground};
+#[cfg(feature = "server")]
+pub use mask_id::MaskId;
 pub use options::{KernelSize, MaskOptions};
+#[cfg(feature = "server")]
+pub use record::{BackgroundRecord, MaskRecord};
+#[cfg(feature = "server")]
+pub use retention::MaskSweepReport;

@@ -29,7 +29,7 @@ parameter_set! {
         pub opacity: f64 = Declaration::new(Parameter::OPACITY, PERCENT).value_name("PERCENT").default("70").example("50"),
         /// Width and height of the blur's kernel in cells of the mask, both odd: `7,5`, `[7,5]`, `7` for both; `none` for no
         /// blur.
-        pub kernel_size: KernelSize = Declaration::new(Parameter::BLUR_KSIZE, Kind::Text)
+        pub kernel_size: KernelSize = Declaration::new(Parameter::BLUR_KSIZE, Kind::Pair)
             .value_name("W,H|none")
             .default("5,5")
             .example("7,7"),

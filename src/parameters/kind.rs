@@ -49,6 +49,8 @@ pub enum Kind {
     Bounds,
     /// Width and height in pixels, or the longer side.
     Size,
+    /// Two integers, one for both, or none.
+    Pair,
     /// A zoom, or a range of zooms.
     Zooms,
     /// A JSON document, such as `GeoJSON`.
@@ -94,6 +96,7 @@ impl Kind {
             Self::Texts => "a text or a list of texts".into(),
             Self::Bounds => "west,south,east,north or world".into(),
             Self::Size => "a size such as 800x600 or 1024".into(),
+            Self::Pair => "two integers such as 7,5, one for both, or none".into(),
             Self::Zooms => "a zoom or a range of zooms such as 3-8".into(),
             Self::Json => "JSON".into(),
         }
@@ -116,6 +119,7 @@ impl Kind {
             Self::Time | Self::Duration => "TIME".into(),
             Self::Bounds => "W,S,E,N".into(),
             Self::Size => "WxH".into(),
+            Self::Pair => "A,B".into(),
             Self::Zooms => "ZOOMS".into(),
             Self::Json => "JSON".into(),
         }
@@ -161,7 +165,7 @@ impl Kind {
                 json!({"type": ["string", "array", "null"], "items": {"type": "string"}})
             }
             Self::Bounds if in_body => types(&["string", "array"]),
-            Self::Size if in_body => {
+            Self::Size | Self::Pair if in_body => {
                 json!({"type": ["string", "integer", "array", "null"], "items": {"type": "integer"}})
             }
             Self::Json if in_body => types(&["object", "array"]),

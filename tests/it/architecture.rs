@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("parameters", &[]),
     ("layer", &["parameters"]),
-    ("masks", &["parameters"]),
+    ("masks", &["images", "parameters"]),
     ("images", &["layer"]),
     ("export", &["images", "layer", "parameters"]),
     ("jobs", &["inputs", "images", "layer", "parameters"]),

@@ -150,6 +150,11 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn images(&self) -> PathBuf {
         self.home.path().join("imgs")
     }

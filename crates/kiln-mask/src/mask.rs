@@ -86,11 +86,7 @@ impl Mask {
     /// The row and the column below a point of a picture of `size` (width and height in pixels), over which the mask is
     /// stretched; `None` outside. `x` and `y` count pixels from the top left corner.
     pub fn cell_at(&self, x: f64, y: f64, size: (usize, usize)) -> Option<(usize, usize)> {
-        let cell = |at: f64, px: usize, cells: usize| {
-            let is_within = at >= 0.0 && at < px as f64;
-            is_within.then(|| ((at / px as f64 * cells as f64) as usize).min(cells - 1))
-        };
-        cell(y, size.1, self.rows()).zip(cell(x, size.0, self.columns()))
+        cell_at(self.values.size(), x, y, size)
     }
 
     /// The least and the greatest finite value; `None` if there is none.
@@ -106,6 +102,20 @@ impl Mask {
             }
         }
     }
+}
+
+/// [`Mask::cell_at`] for a mask of which only the columns and rows are known.
+pub fn cell_at(
+    (columns, rows): (usize, usize),
+    x: f64,
+    y: f64,
+    (width, height): (usize, usize),
+) -> Option<(usize, usize)> {
+    let cell = |at: f64, px: usize, cells: usize| {
+        let is_within = at >= 0.0 && at < px as f64;
+        is_within.then(|| ((at / px as f64 * cells as f64) as usize).min(cells - 1))
+    };
+    cell(y, height, rows).zip(cell(x, width, columns))
 }
 
 macro_rules! ranges {

@@ -59,8 +59,9 @@ pub fn render_levels(
     Ok(Picture { pixels, remarks: below.and_then(|below| aspect_remark(own, below)).into_iter().collect() })
 }
 
-/// That a mask is stretched, if it is by more than a little.
-fn aspect_remark((columns, rows): (usize, usize), (width, height): (usize, usize)) -> Option<String> {
+/// The remark that a mask (columns and rows) is stretched over a background (width and height in pixels), if their proportions
+/// differ by more than 1 %.
+pub fn aspect_remark((columns, rows): (usize, usize), (width, height): (usize, usize)) -> Option<String> {
     let ratio = (columns as f64 / rows as f64) / (width as f64 / height as f64);
     (ratio.max(1.0 / ratio) > 1.0 + ASPECT_TOLERANCE).then(|| {
         format!(

@@ -1,7 +1,8 @@
-//! Background tasks: removal of expired images, maintenance of the store, and scheduled jobs.
+//! Background tasks: removal of expired images and masks, maintenance of the store, and scheduled jobs.
 
 pub(crate) mod image_gc;
 pub(crate) mod jobs;
+pub(crate) mod mask_gc;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod store;

@@ -52,9 +52,13 @@ impl Value {
 impl Fields {
     /// Parses a query string or a form: `name=value&…`.
     pub(crate) fn from_query(query: &str) -> HttpResult<Self> {
+        Self::from_pairs(pairs(query).collect::<HttpResult<Vec<_>>>()?)
+    }
+
+    /// Collects parameters from names and values.
+    pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> HttpResult<Self> {
         let mut fields = Self::default();
-        for pair in pairs(query) {
-            let (name, value) = pair?;
+        for (name, value) in pairs {
             if fields.values.insert(name.clone(), Value::Text(value)).is_some() {
                 return Err(Problem::parameter(&name, "it is given twice"));
             }
@@ -159,6 +163,11 @@ fn json_to_text(name: &str, json: &str, kind: Kind) -> HttpResult<String> {
             let sides = serde_json::from_str::<[u32; 2]>(json);
             let [width, height] = sides.map_err(|_| invalid("expected [width, height] in whole pixels"))?;
             Ok(format!("{width}x{height}"))
+        }
+        Kind::Pair if is_list => {
+            let pair = serde_json::from_str::<[u32; 2]>(json);
+            let [first, second] = pair.map_err(|_| invalid("expected a list of two integers"))?;
+            Ok(format!("{first},{second}"))
         }
         _ => scalar(name, json),
     }

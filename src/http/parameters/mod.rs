@@ -6,6 +6,7 @@ pub(crate) mod canvas_parameters;
 pub(crate) mod fields;
 pub(crate) mod filter;
 pub(crate) mod layer_style;
+pub(crate) mod mask_upload;
 pub(crate) mod openapi;
 pub(crate) mod pixel_ratio;
 pub(crate) mod render_request;

@@ -104,6 +104,7 @@ mod tests {
             Kind::Texts,
             Kind::Bounds,
             Kind::Size,
+            Kind::Pair,
             Kind::Json,
         ] {
             for location in [Location::Query, Location::Body] {

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::encode::Tick;
 use crate::geo::{Bounds, TileCoord};
 use crate::http::parameters::canvas_parameters::{PolarRows, canvas, fitted_canvas};
 use crate::http::parameters::fields::Fields;
@@ -40,13 +41,19 @@ pub(crate) struct LegendReply {
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct TickReply {
+pub(crate) struct TickReply {
     /// Position from 0, the coldest color, to 1, the hottest.
     position: f64,
     /// Value of the tick.
     value: f64,
     /// Formatted value.
     label: String,
+}
+
+impl From<Tick> for TickReply {
+    fn from(Tick { position, value, label }: Tick) -> Self {
+        Self { position, value, label }
+    }
 }
 
 parameter_set! {
@@ -167,11 +174,7 @@ pub(crate) async fn legend_json(
             let reply = LegendReply {
                 title,
                 span: scale.span,
-                ticks: scale
-                    .ticks
-                    .into_iter()
-                    .map(|tick| TickReply { position: tick.position, value: tick.value, label: tick.label })
-                    .collect(),
+                ticks: scale.ticks.into_iter().map(TickReply::from).collect(),
                 // From the coldest color, 1, to the hottest, 255.
                 colors: (0..=16).map(|step: u16| color((1 + step * 254 / 16) as u8)).collect(),
             };

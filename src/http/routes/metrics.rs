@@ -24,6 +24,8 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> HttpResult<Response<
     metrics.waiting.set(app.pool.waiting() as i64);
     metrics.writing.set(app.write_limiter.working() as i64);
     metrics.cache_bytes.set(app.bytes.bytes() as i64);
+    metrics.masks.cache_bytes.set(app.masks.cache_bytes() as i64);
+    metrics.masks.subscribers.set(app.masks.clicks.count() as i64);
     set_layers(&app);
     set_jobs(&app);
     let mut text = String::new();

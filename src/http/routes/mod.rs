@@ -10,6 +10,7 @@ pub(crate) mod ingest;
 pub(crate) mod jobs;
 pub(crate) mod layer_changes;
 pub(crate) mod legend;
+pub(crate) mod masks;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod overlays;

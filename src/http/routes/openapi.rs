@@ -37,6 +37,18 @@ use crate::http::server::App;
         super::legend::legend_png,
         super::legend::legend_json,
         super::queries::create,
+        super::masks::create::create,
+        super::masks::describe::describe,
+        super::masks::picture::picture,
+        super::masks::put_mask::put,
+        super::masks::put_background::put,
+        super::masks::style::patch,
+        super::masks::delete::delete,
+        super::masks::value::value,
+        super::masks::legend::legend_png,
+        super::masks::legend::legend_json,
+        super::masks::click::click,
+        super::masks::events::events,
         super::catalog::catalog,
         super::jobs::jobs,
         super::jobs::run,
@@ -47,6 +59,7 @@ use crate::http::server::App;
     ),
     tags(
         (name = "overlays", description = "Stored pictures for `L.imageOverlay`"),
+        (name = "masks", description = "Arrays rendered over images"),
         (name = "layers", description = "Tiles, pictures, points and statistics of layers"),
         (name = "writes", description = "Changes to the layers of the store"),
         (name = "server", description = "Catalog, jobs, health and metrics of the server"),
@@ -97,6 +110,7 @@ fn add_schemas(document: &mut Value, layers: &[&str]) {
             Some("size") => {
                 json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}((@[2-4]x)?\\.png|\\.tif)$"})
             }
+            Some("id") => json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
             Some("name") => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
             Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
             _ => continue,

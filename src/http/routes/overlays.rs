@@ -94,10 +94,10 @@ parameter_set! {
     /// The legend of a given span. `vmin` and `vmax` are required.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct SpanLegendOptions {
-        title: String = TITLE,
+        pub(crate) title: String = TITLE,
         /// Unit of the values, such as `points per km²`.
-        unit: String = Declaration::new(Parameter::UNIT, Kind::Label),
-        pixel_ratio: f64 = PIXEL_RATIO,
+        pub(crate) unit: String = Declaration::new(Parameter::UNIT, Kind::Label),
+        pub(crate) pixel_ratio: f64 = PIXEL_RATIO,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::bundled;
 use super::cache::ByteCache;
+use super::masks::Masks;
 use super::metrics::Metrics;
 use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
@@ -37,6 +38,7 @@ pub(crate) struct App {
     pub(crate) input_layers: BTreeSet<String>,
     pub(crate) schemes: Schemes,
     pub(crate) images: ImageFolder,
+    pub(crate) masks: Masks,
     pub(crate) pool: Pool,
     pub(crate) write_limiter: WriteLimiter,
     pub(crate) maintenance: MaintenanceQueue,
@@ -85,6 +87,7 @@ impl App {
         let catalog = catalog.with_provider(Arc::<Store>::clone(&store));
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
         let images = ImageFolder::open(&config.images.folder)?;
+        let metrics = Metrics::new();
         let app = Self {
             store,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
@@ -96,7 +99,8 @@ impl App {
             tile_styles: TileStyles::new(),
             write_limiter: WriteLimiter::new(),
             maintenance: MaintenanceQueue::default(),
-            metrics: Metrics::new(),
+            masks: Masks::new(&config, metrics.masks.clone())?,
+            metrics,
             catalog,
             database,
             input_layers,

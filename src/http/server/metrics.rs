@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::masks::MaskMetrics;
 use crate::images::SweepReport;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,6 +29,7 @@ enum Method {
     HEAD,
     POST,
     PUT,
+    PATCH,
     DELETE,
     OPTIONS,
     Other,
@@ -121,6 +123,7 @@ pub(crate) struct Metrics {
     pub(crate) cache_bytes: Gauge<i64, AtomicI64>,
     pub(crate) connections: Gauge<i64, AtomicI64>,
     panics: Counter<u64, AtomicU64>,
+    pub(crate) masks: MaskMetrics,
 }
 
 /// A timer of a render.
@@ -168,6 +171,7 @@ impl Metrics {
             cache_bytes: Gauge::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
+            masks: MaskMetrics::register(&mut registry),
             registry: Registry::default(),
         };
         let build: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
@@ -219,6 +223,7 @@ impl Metrics {
             axum::http::Method::HEAD => Method::HEAD,
             axum::http::Method::POST => Method::POST,
             axum::http::Method::PUT => Method::PUT,
+            axum::http::Method::PATCH => Method::PATCH,
             axum::http::Method::DELETE => Method::DELETE,
             axum::http::Method::OPTIONS => Method::OPTIONS,
             _ => Method::Other,

@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, Response, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
-use axum::routing::{get, post, put};
+use axum::routing::{get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -18,8 +18,8 @@ use super::app::App;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
-    bbox, bridge, catalog, frames, health, images, ingest, jobs, layer_changes, legend, metrics, openapi, overlays,
-    pages, point, points, queries, statistics, tile_json, tiles,
+    bbox, bridge, catalog, frames, health, images, ingest, jobs, layer_changes, legend, masks, metrics, openapi,
+    overlays, pages, point, points, queries, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -37,6 +37,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/jobs/{name}/run", post(jobs::run))
         .route("/openapi.json", get(openapi::openapi))
         .route("/{layer}", get(tile_json::tile_json))
+        .route("/masks/{id}/legend.json", get(masks::legend::legend_json))
+        .route("/masks/{id}/value", get(masks::value::value))
         .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/legend.json", get(legend::legend_json))
         .route("/{layer}/point/{place}", get(point::point))
@@ -45,6 +47,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(CompressionLayer::new());
     let with_bodies = Router::new()
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
+        .route("/masks/{id}", patch(masks::style::patch).delete(masks::delete::delete))
+        .route("/masks/{id}/click", post(masks::click::click))
         .route("/overlays", post(overlays::create))
         .route("/queries", post(queries::create))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
@@ -58,6 +62,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let pictures = Router::new()
         .route("/health", get(health::health))
         .route("/imgs/{filename}", get(images::image))
+        .route("/masks/{id}", get(masks::describe::describe_or_draw))
+        .route("/masks/{id}/events", get(masks::events::events))
+        .route("/masks/{id}/legend.png", get(masks::legend::legend_png))
         .route("/overlays/legend.png", get(overlays::legend))
         .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
         .route("/{layer}/legend.png", get(legend::legend_png))
@@ -65,6 +72,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     // These bodies are decompressed while they are read, and have their own limits.
     let points = Router::new()
         .route("/{layer}/points", post(ingest::add))
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new());
+    // These bodies have limits of their own, too.
+    let uploads = Router::new()
+        .route("/masks", post(masks::create::create))
+        .route("/masks/{id}/background", put(masks::put_background::put))
+        .route("/masks/{id}/mask", put(masks::put_mask::put))
+        .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new());
     let panicked = {
@@ -82,6 +97,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(with_bodies)
         .merge(pictures)
         .merge(points)
+        .merge(uploads)
         .fallback(|| async { Problem::not_found("unknown path; /docs lists the routes") })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), access))
@@ -102,7 +118,7 @@ fn cors(origins: &[String]) -> CorsLayer {
     let exposed = [header::ETAG, header::LOCATION, REQUEST_ID, points::TOTAL, points::TRUNCATED];
     CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed)
         // Responses vary by `Origin` only, except those to preflight requests. Some caches store no response with a

@@ -20,11 +20,12 @@ use tokio_io_timeout::TimeoutWriter;
 
 use super::app::App;
 use super::base_url::Peer;
+use super::masks::run_webhooks;
 use super::request_uri::normalize;
 use super::router::router;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::http::maintenance::{image_gc, jobs, store};
+use crate::http::maintenance::{image_gc, jobs, mask_gc, store};
 
 /// The timeout for the headers of a request, including the time since the previous one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -69,6 +70,8 @@ impl Server {
         let Self { app, listener } = self;
         let background = [
             tokio::spawn(image_gc::run(Arc::clone(&app))),
+            tokio::spawn(mask_gc::run(Arc::clone(&app))),
+            tokio::spawn(run_webhooks(Arc::clone(&app))),
             tokio::spawn(store::run(Arc::clone(&app))),
             tokio::spawn(jobs::run(Arc::clone(&app))),
         ];
@@ -134,6 +137,8 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
         });
     }
     drop(listener);
+    // Event streams would not end by themselves.
+    app.masks.clicks.stop();
     tracing::info!("shutting down: completing the requests in progress");
     if tokio::time::timeout(timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("shutdown timed out before all requests were completed");

@@ -1,10 +1,13 @@
 //! `docs/parameters.md`.
 
+use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, ReadMaskOptions};
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::routes::frames::FramesOptions;
 use crate::http::routes::layer_changes::LayerOptions;
 use crate::http::routes::legend::{LegendOptions, SizeOptions};
+use crate::http::routes::masks::picture::MaskPictureOptions;
+use crate::http::routes::masks::{PlaceOptions, WebhookOptions};
 use crate::http::routes::overlays::{OverlayOptions, SpanLegendOptions};
 use crate::http::routes::point::PointOptions;
 use crate::http::routes::points::PointsOptions;
@@ -68,7 +71,11 @@ fn the_table_of_parameters_is_generated() {
              `kiln.toml`. [Inputs](inputs.md) describes the formats.",
             of::<InputOptions>(),
         ),
-        ("Masks", "How an array is drawn: by `kiln mask`. [Masks](masks.md) has the rules.", of::<MaskOptions>()),
+        (
+            "Masks",
+            "How an array is drawn: by `kiln mask`, and by the routes of `/masks`. [Masks](masks.md) has the rules.",
+            of::<MaskOptions>(),
+        ),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
     }
@@ -88,6 +95,16 @@ fn the_table_of_parameters_is_generated() {
         ("GET /{layer}/frames", [of::<FramesOptions>(), of::<TileSize>()].concat()),
         ("POST /overlays", [of::<OverlayOptions>(), of::<ProjectionOptions>()].concat()),
         ("GET /overlays/legend.png", of::<SpanLegendOptions>()),
+        (
+            "POST /masks",
+            [of::<ArrayOptions>(), of::<BackgroundOptions>(), of::<ReadMaskOptions>(), of::<WebhookOptions>()].concat(),
+        ),
+        ("PUT /masks/{id}/mask", [of::<ArrayOptions>(), of::<ReadMaskOptions>()].concat()),
+        ("PUT /masks/{id}/background", of::<BackgroundOptions>()),
+        ("PATCH /masks/{id}", of::<WebhookOptions>()),
+        ("GET /masks/{id}.png", of::<MaskPictureOptions>()),
+        ("GET /masks/{id}/value, POST /masks/{id}/click", of::<PlaceOptions>()),
+        ("GET /masks/{id}/legend.png, legend.json", of::<SpanLegendOptions>()),
         ("POST /queries", of::<QueryOptions>()),
         ("PUT /{layer}", of::<LayerOptions>()),
     ] {

@@ -1,0 +1,70 @@
+//! `POST /masks/{id}/click`: a click on the picture of a mask.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Response, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::value::look_up;
+use super::{PlaceOptions, find};
+use crate::http::parameters::body::body_fields;
+use crate::http::parameters::openapi::request_body;
+use crate::http::server::App;
+use crate::http::server::masks::{Click, EventStream, WebhookOutcome};
+use crate::http::server::problem::{Answer, Problem};
+
+request_body! {
+    /// A place on a mask.
+    ClickRequest(PlaceOptions),
+    example: {"x": 120.5, "y": 80.5}
+}
+
+/// A click as a webhook receives it.
+#[derive(Debug, Serialize)]
+struct Hook<'c> {
+    event: &'static str,
+    id: String,
+    #[serde(flatten)]
+    click: &'c Click,
+}
+
+/// Report a click on a mask
+///
+/// The cell and its value go to the streams of `GET /masks/{id}/events` and to the mask's webhook, and are returned.
+#[utoipa::path(post, path = "/masks/{id}/click", tag = "masks", request_body = ClickRequest,
+    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    responses(
+        (status = 200, description = "The cell and its value", body = Click),
+        (status = 400, description = "A parameter is invalid, or the place is outside of the mask", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn click(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response<Body>> {
+    let mut fields = body_fields(&headers, &body)?;
+    let place: PlaceOptions = fields.read()?;
+    fields.finish()?;
+    let (id, record) = find(&app, &id).await?;
+    let webhook = record.webhook.clone();
+    let click = look_up(&app, id, record, place).await?;
+    let json = |error: serde_json::Error| Problem::internal(error.to_string());
+    let event = EventStream::event("click", &serde_json::to_string(&click).map_err(json)?);
+    app.masks.metrics.clicked(app.masks.clicks.publish(id, &event));
+    if let Some(url) = webhook {
+        let hook = Hook { event: "click", id: id.to_string(), click: &click };
+        let body = serde_json::to_vec(&hook).map_err(json)?;
+        if !app.masks.webhooks.send(&url, body.into()) {
+            app.masks.metrics.webhook(WebhookOutcome::Dropped);
+        }
+    }
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(click)).into_response())
+}

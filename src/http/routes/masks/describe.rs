@@ -1,0 +1,48 @@
+//! `GET /masks/{id}`: the description of a mask.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Response, header};
+use axum::response::IntoResponse;
+
+use super::reply::MaskReply;
+use super::{find, picture, resolve};
+use crate::http::parameters::fields::Fields;
+use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
+use crate::http::server::problem::{Answer, Problem};
+
+/// Describe a mask
+///
+/// Returns the same as `POST /masks`.
+#[utoipa::path(get, path = "/masks/{id}", tag = "masks",
+    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    responses(
+        (status = 200, description = "The mask", body = MaskReply),
+        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn describe(app: Arc<App>, base: BaseUrl, id: &str, query: &str) -> Answer<Response<Body>> {
+    Fields::from_query(query)?.finish()?;
+    let (id, record) = find(&app, id).await?;
+    let style = resolve(&app, &record.style()?)?;
+    let reply = MaskReply::new(&app, &base, id, &record, &style)?;
+    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(reply)).into_response())
+}
+
+/// The description of a mask, or its picture: a route cannot have a name and a fixed ending in one segment.
+pub(crate) async fn describe_or_draw(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    base: BaseUrl,
+    headers: HeaderMap,
+) -> Answer<Response<Body>> {
+    let query = query.unwrap_or_default();
+    match name.strip_suffix(".png") {
+        Some(id) => picture::picture(app, &headers, id, &query).await,
+        None => describe(app, base, &name, &query).await,
+    }
+}

@@ -1,0 +1,40 @@
+//! `GET /masks/{id}/events`: clicks as server-sent events.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{Response, header};
+use axum::response::IntoResponse;
+
+use super::{expires_in, find};
+use crate::http::parameters::fields::Fields;
+use crate::http::server::App;
+use crate::http::server::masks::EventStream;
+use crate::http::server::problem::{Answer, Problem};
+
+/// Receive the clicks on a mask
+///
+/// Server-sent events, `click` with the JSON that `POST /masks/{id}/click` returns. A comment every 15 seconds keeps the
+/// connection open. The stream ends when the mask expires or is deleted, and when the server stops. A client that does not read
+/// loses events.
+#[utoipa::path(get, path = "/masks/{id}/events", tag = "masks",
+    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    responses(
+        (status = 200, description = "Events", content_type = "text/event-stream", body = String),
+        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many streams are open", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn events(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer<Response<Body>> {
+    Fields::from_query(query.as_deref().unwrap_or_default())?.finish()?;
+    let (id, record) = find(&app, &id).await?;
+    let stream = EventStream::new(app.masks.clicks.subscribe(id)?, expires_in(&app, &record));
+    // A mask that was deleted before the subscription would never end it.
+    find(&app, &id.to_string()).await?;
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}

@@ -1,0 +1,80 @@
+//! `GET /masks/{id}.png`: the picture of a mask.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Response};
+
+use super::{find, picture_size, resolve};
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::InQuery;
+use crate::http::server::App;
+use crate::http::server::etag::{etag, is_cached, png_response};
+use crate::http::server::masks::{mask_problem, picture_key};
+use crate::http::server::problem::{Answer, Problem};
+use crate::masks::MaskOptions;
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
+
+parameter_set! {
+    /// What is below a mask.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct MaskPictureOptions {
+        /// Whether the mask is drawn over its background. If not, or if it has none, the rest of the picture is transparent.
+        background: bool = Declaration::new(Parameter::BACKGROUND, Kind::Boolean).default("true"),
+    }
+}
+
+/// Draw a mask
+///
+/// Over its background, as the `Heatmap` widget shows it; `background=false` draws the mask by itself. Parameters of the style
+/// take precedence over those that are stored; another colormap or opacity costs neither a read nor a blur.
+#[utoipa::path(get, path = "/masks/{id}.png", tag = "masks",
+    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8"),
+        InQuery<MaskPictureOptions>, InQuery<MaskOptions>),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/png", body = Vec<u8>,
+            headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has it already"),
+        (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The picture exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query: &str) -> Answer<Response<Body>> {
+    /// The style, the values and the background may change at any time.
+    const CACHE_CONTROL: &str = "no-cache";
+    let mut fields = Fields::from_query(query)?;
+    let MaskPictureOptions { background } = fields.read()?;
+    let options: MaskOptions = fields.read()?;
+    fields.finish()?;
+    let (id, record) = find(&app, id).await?;
+    let over = background.unwrap_or(true) && record.background.is_some();
+    let options = options.over(record.style()?);
+    let style = resolve(&app, &options)?;
+    let size = picture_size(&app, (record.columns(), record.rows()), &style, record.background_size())?;
+    let key = picture_key(&record, &options, over);
+    let tag = etag(&key);
+    if is_cached(headers, &tag) {
+        return Ok(png_response(headers, Bytes::new(), &tag, CACHE_CONTROL));
+    }
+    // Without the background, the picture still has its size, so that a page can lay one over the other.
+    let style = crate::mask::MaskStyle { width: Some(size.0), height: Some(size.1), ..style };
+    let shared = Arc::clone(&app);
+    let draw = || {
+        app.pool.run(move |stop| {
+            let timer = shared.metrics.render();
+            let limits = &shared.config.limits;
+            let picture = match shared.masks.render(id, &record, &style, over, limits, stop) {
+                Ok(picture) => picture,
+                Err(error) => return Ok(Err(mask_problem(error))),
+            };
+            let bytes = picture.png()?;
+            timer.done();
+            Ok(Ok(Bytes::from(bytes)))
+        })
+    };
+    let (bytes, was_cached) = app.bytes.get_or_make(&key, || async { draw().await? }).await?;
+    app.metrics.cache(was_cached);
+    Ok(png_response(headers, bytes, &tag, CACHE_CONTROL))
+}

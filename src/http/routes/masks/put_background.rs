@@ -1,0 +1,73 @@
+//! `PUT /masks/{id}/background`: another background.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{Response, header};
+use axum::response::IntoResponse;
+
+use super::reply::MaskReply;
+use super::{background_bytes, decode_background, find, gone, picture_size, resolve};
+use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, UploadKind};
+use crate::http::parameters::openapi::request_body;
+use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
+use crate::http::server::problem::{Answer, Problem};
+
+request_body! {
+    /// The background of a mask.
+    BackgroundRequest(BackgroundOptions),
+    example: {"background": "https://img.example.org/photos/1.jpg"}
+}
+
+/// Replace the background of a mask
+///
+/// ```sh
+/// curl -X PUT localhost:3000/masks/ID/background -H 'Content-Type: image/jpeg' --data-binary @photo.jpg
+/// ```
+///
+/// The body is a PNG, JPEG, WebP or TIFF, by its content; or a form with a file `background`; or JSON with a path or a URL that
+/// the config allows. A request that fails changes nothing.
+#[utoipa::path(put, path = "/masks/{id}/background", tag = "masks", request_body = BackgroundRequest,
+    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    responses(
+        (status = 200, description = "The mask has the new background", body = MaskReply),
+        (status = 400, description = "The image is invalid, or its path or URL is not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn put(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    base: BaseUrl,
+    request: Request,
+) -> Answer<Response<Body>> {
+    let (id, record) = find(&app, &id).await?;
+    let mut files = MaskUpload::read(&app, request, UploadKind::Background).await?.finish()?;
+    if files.mask.is_some() {
+        return Err(Problem::parameter("mask", "PUT /masks/{id}/mask replaces it"));
+    }
+    let bytes = background_bytes(&app, &mut files).await?;
+    let style = resolve(&app, &record.style()?)?;
+    let shared = Arc::clone(&app);
+    let work = move || -> Answer<_> {
+        // Held until the image is decoded.
+        let _permit = files.permit;
+        let Some(image) = decode_background(&shared, bytes)? else {
+            return Err(Problem::parameter("background", "missing; send an image, or its path or URL"));
+        };
+        let (size, keep) = (image.size(), shared.config.masks.keep());
+        let replaced = shared.masks.replace_background(id, &keep, image, |record| {
+            picture_size(&shared, (record.columns(), record.rows()), &style, Some(size)).map(drop)
+        })?;
+        Ok((replaced.ok_or_else(gone)?, style))
+    };
+    let (record, style) = app.pool.run(move |_| Ok(work())).await??;
+    let reply = MaskReply::new(&app, &base, id, &record, &style)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
+}

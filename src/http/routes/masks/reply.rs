@@ -1,0 +1,111 @@
+//! The description of a mask.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{expires_at_s, picture_size};
+use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
+use crate::http::server::problem::Answer;
+use crate::mask::{MaskStyle, aspect_remark};
+use crate::masks::{MaskId, MaskRecord};
+use crate::parameters::ParameterSet;
+
+/// A stored mask.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct MaskReply {
+    /// The id of the mask. Whoever has the id may read, change and delete the mask.
+    #[schema(example = "67e5504410b1426f9247bb680e5fe0c8")]
+    id: String,
+    /// URLs of the mask.
+    urls: MaskUrls,
+    /// Width of the picture in pixels.
+    width: usize,
+    /// Height of the picture in pixels.
+    height: usize,
+    /// Rows of the mask.
+    rows: usize,
+    /// Columns of the mask.
+    columns: usize,
+    /// Cells without data.
+    missing: usize,
+    /// Value of the lowest level.
+    vmin: Option<f64>,
+    /// Value of the highest level.
+    vmax: Option<f64>,
+    /// Parameters of the style that are set, as text.
+    #[schema(example = json!({"colormap": "turbo", "opacity": "50"}))]
+    style: BTreeMap<&'static str, String>,
+    /// Whether clicks are sent to a webhook. Its URL is not repeated.
+    has_webhook: bool,
+    /// When the mask was created, in Unix seconds.
+    #[schema(example = 1_732_158_000)]
+    created_at: u64,
+    /// When the mask expires, in Unix seconds.
+    #[schema(example = 1_732_161_600)]
+    expires_at: u64,
+    /// Remarks, such as that the mask is stretched over a background of other proportions.
+    remarks: Vec<String>,
+}
+
+/// URLs of a mask.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct MaskUrls {
+    /// This description.
+    mask: String,
+    /// The mask over its background, or by itself if it has none.
+    #[schema(example = "/masks/67e5504410b1426f9247bb680e5fe0c8.png")]
+    image: String,
+    /// The mask by itself, transparent.
+    overlay: String,
+    /// The background by itself; null without one.
+    background: Option<String>,
+    /// The legend as a PNG.
+    legend: String,
+    /// The legend as JSON.
+    legend_json: String,
+    /// The value of a cell: `?x=&y=` or `?row=&column=` is to be added.
+    value: String,
+    /// Clicks are sent here.
+    click: String,
+    /// Clicks are received here, as server-sent events.
+    events: String,
+}
+
+impl MaskReply {
+    pub(super) fn new(app: &App, base: &BaseUrl, id: MaskId, record: &MaskRecord, style: &MaskStyle) -> Answer<Self> {
+        let mask = (record.columns(), record.rows());
+        let (width, height) = picture_size(app, mask, style, record.background_size())?;
+        let bounds = record.bounds(style);
+        let url = |rest: &str| base.url(&format!("masks/{id}{rest}"));
+        let options = record.style()?;
+        Ok(Self {
+            id: id.to_string(),
+            urls: MaskUrls {
+                mask: url(""),
+                image: url(".png"),
+                overlay: url(".png?background=false"),
+                background: record.background.as_ref().map(|_| url(".png?opacity=0")),
+                legend: url("/legend.png"),
+                legend_json: url("/legend.json"),
+                value: url("/value"),
+                click: url("/click"),
+                events: url("/events"),
+            },
+            width,
+            height,
+            rows: record.rows(),
+            columns: record.columns(),
+            missing: record.missing,
+            vmin: bounds.map(|(vmin, _)| vmin),
+            vmax: bounds.map(|(_, vmax)| vmax),
+            style: options.pairs().into_iter().collect(),
+            has_webhook: record.webhook.is_some(),
+            created_at: record.created_s,
+            expires_at: expires_at_s(app, record),
+            remarks: record.background_size().and_then(|size| aspect_remark(mask, size)).into_iter().collect(),
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! Counters of masks for Prometheus.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::masks::MaskSweepReport;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Reason {
+    Expired,
+    Evicted,
+    Deleted,
+    Unfinished,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: WebhookOutcome,
+}
+
+/// What became of a click for a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum WebhookOutcome {
+    /// The receiver answered with a status of success.
+    Delivered,
+    /// The request failed, or the URL is not allowed any more.
+    Failed,
+    /// The queue was full.
+    Dropped,
+}
+
+/// Counters of masks. Clones count the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MaskMetrics {
+    count: Gauge<i64, AtomicI64>,
+    bytes: Gauge<i64, AtomicI64>,
+    created: Counter<u64, AtomicU64>,
+    removed: Family<ReasonLabels, Counter>,
+    removed_bytes: Counter<u64, AtomicU64>,
+    failures: Counter<u64, AtomicU64>,
+    pub(crate) cache_bytes: Gauge<i64, AtomicI64>,
+    pub(crate) subscribers: Gauge<i64, AtomicI64>,
+    clicks: Counter<u64, AtomicU64>,
+    dropped_events: Counter<u64, AtomicU64>,
+    webhooks: Family<OutcomeLabels, Counter>,
+}
+
+impl MaskMetrics {
+    /// All counters at 0, in `registry`.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let new = Self::default();
+        registry.register("masks", "Masks in the folder", new.count.clone());
+        registry.register_with_unit("masks", "Size of the masks in the folder", Unit::Bytes, new.bytes.clone());
+        registry.register("masks_created", "Masks that were created", new.created.clone());
+        registry.register("masks_removed", "Masks and unfinished files that were removed", new.removed.clone());
+        let help = "Bytes of the masks that the cleanup removed";
+        registry.register_with_unit("masks_removed", help, Unit::Bytes, new.removed_bytes.clone());
+        let help = "Masks that the cleanup could not remove, and cleanups that failed";
+        registry.register("masks_remove_failures", help, new.failures.clone());
+        let help = "Size of the masks, levels and backgrounds in memory";
+        registry.register_with_unit("mask_cache", help, Unit::Bytes, new.cache_bytes.clone());
+        registry.register("mask_subscribers", "Open streams of events", new.subscribers.clone());
+        registry.register("mask_clicks", "Clicks on masks", new.clicks.clone());
+        let help = "Events that clients did not receive because they did not read";
+        registry.register("mask_events_dropped", help, new.dropped_events.clone());
+        registry.register("mask_webhooks", "Clicks for webhooks, by outcome", new.webhooks.clone());
+        new
+    }
+
+    /// The number of masks.
+    pub(super) fn count(&self) -> u64 {
+        self.count.get().max(0) as u64
+    }
+
+    /// The size of the masks in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.get().max(0) as u64
+    }
+
+    /// A mask was created.
+    pub(super) fn created(&self, bytes: u64) {
+        self.created.inc();
+        self.count.inc();
+        self.bytes.inner().fetch_add(bytes as i64, Ordering::Relaxed);
+    }
+
+    /// A mask was deleted by a request. The next cleanup counts its bytes.
+    pub(super) fn removed(&self) {
+        self.removed.get_or_create(&ReasonLabels { reason: Reason::Deleted }).inc();
+        self.count.dec();
+    }
+
+    /// The cleanup removed masks.
+    pub(super) fn swept(&self, report: &MaskSweepReport) {
+        let removed = &report.removed;
+        for (reason, count) in [
+            (Reason::Expired, removed.expired),
+            (Reason::Evicted, removed.evicted),
+            (Reason::Unfinished, removed.unfinished),
+        ] {
+            self.removed.get_or_create(&ReasonLabels { reason }).inc_by(count);
+        }
+        self.removed_bytes.inc_by(removed.bytes);
+        self.failures.inc_by(removed.failed);
+        self.count.set(report.count as i64);
+        self.bytes.set(report.bytes as i64);
+    }
+
+    /// A cleanup failed as a whole.
+    pub(crate) fn sweep_failed(&self) {
+        self.failures.inc();
+    }
+
+    /// A mask was clicked on; `dropped` streams did not take the event.
+    pub(crate) fn clicked(&self, dropped: usize) {
+        self.clicks.inc();
+        self.dropped_events.inc_by(dropped as u64);
+    }
+
+    /// A click for a webhook was delivered or not.
+    pub(crate) fn webhook(&self, outcome: WebhookOutcome) {
+        self.webhooks.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+}

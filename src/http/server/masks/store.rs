@@ -1,0 +1,252 @@
+//! Reading and changing stored masks for requests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::body::Bytes;
+
+use super::Masks;
+use crate::config::LimitsConfig;
+use crate::error::{Error, Result};
+use crate::http::server::clock::now_s;
+use crate::http::server::problem::{Answer, Problem};
+use crate::images::RetentionLimits;
+use crate::mask::array::{self, ReadArrayOptions};
+use crate::mask::{Background, ImageLimits, Levels, Mask, MaskStyle, Picture, render_levels};
+use crate::masks::{MaskFolder, MaskId, MaskOptions, MaskRecord, MaskSweepReport, UploadedBackground};
+use crate::parameters::ParameterSet;
+
+/// An image as it was uploaded, and its pixels.
+#[derive(Debug)]
+pub(crate) struct UploadedImage {
+    bytes: Bytes,
+    pixels: Background,
+}
+
+impl UploadedImage {
+    /// Decodes a background of a request.
+    pub(crate) fn decode(bytes: Bytes, limits: &LimitsConfig) -> Answer<Self> {
+        match Background::decode(&bytes, "background", &image_limits(limits)) {
+            Ok(pixels) => Ok(Self { bytes, pixels }),
+            Err(Error::Input { message, .. }) => {
+                let (message, max) = (message.with_keys(), limits.pixels);
+                // The decoder does not know how the configuration calls its limit.
+                let is_limit =
+                    message.ends_with(&format!("the limit of {max}")) || message.contains(&format!(" {max} pixels"));
+                Err(if is_limit {
+                    Problem::too_large("limits.pixels", message)
+                } else {
+                    Problem::parameter("background", message)
+                })
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Width and height in pixels.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.pixels.width(), self.pixels.height())
+    }
+
+    fn as_background(&self) -> UploadedBackground<'_> {
+        UploadedBackground { bytes: &self.bytes, size: self.size() }
+    }
+}
+
+/// The problem of a mask that cannot be drawn. Another input than the mask is a file of the server.
+pub(crate) fn mask_problem(error: Error) -> Box<Problem> {
+    match error {
+        Error::Input { input, message } if input.as_os_str() == "mask" => {
+            Problem::parameter("mask", message.with_keys())
+        }
+        other => other.into(),
+    }
+}
+
+impl Masks {
+    /// The folder, for work on a blocking thread.
+    pub(crate) fn folder(&self) -> Arc<MaskFolder> {
+        Arc::clone(&self.folder)
+    }
+
+    /// Reads an array of a request.
+    pub(crate) fn read_array(bytes: &[u8], options: &ReadArrayOptions) -> Answer<Mask> {
+        array::read(bytes, "mask", options).map_err(|error| match error {
+            Error::Input { message, .. } => {
+                let message = message.with_keys();
+                let limits = &options.limits;
+                // The reader does not know how the configuration calls its limits.
+                if message.ends_with(&format!("the limit of {}", limits.max_cells)) {
+                    Problem::too_large("limits.mask_cells", message)
+                } else if message.ends_with(&format!("the limit of {} bytes", limits.max_bytes)) {
+                    Problem::too_large("limits.mask_body", message)
+                } else {
+                    Problem::parameter("mask", message)
+                }
+            }
+            other => other.into(),
+        })
+    }
+
+    /// Stores a new mask, of which the values, and the levels in `style`, are kept in memory for the first picture.
+    pub(crate) fn create(
+        &self,
+        keep: &RetentionLimits,
+        mask: Mask,
+        background: Option<&UploadedImage>,
+        style: &MaskStyle,
+        describe: impl FnOnce(&mut MaskRecord),
+    ) -> Answer<(MaskId, MaskRecord)> {
+        let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
+        let now_s = now_s();
+        let bytes = mask.bytes() + background.map_or(0, |background| background.bytes.len());
+        self.make_room(now_s, keep, 1, bytes as u64)?;
+        let background = background.map(UploadedImage::as_background);
+        let (id, record) = self.folder.create(now_s, &mask, background, describe)?;
+        self.metrics.created(bytes as u64);
+        self.keep_in_memory(&record, mask, levels, style)?;
+        Ok((id, record))
+    }
+
+    fn keep_in_memory(&self, record: &MaskRecord, mask: Mask, levels: Levels, style: &MaskStyle) -> Result<()> {
+        self.cache.mask(record.values_key(), || Ok(mask))?;
+        self.cache.levels(&levels_key(record.values_key(), style), || Ok(levels)).map(drop)
+    }
+
+    /// Removes the oldest masks if `count` more, of `bytes`, exceed the limits.
+    fn make_room(&self, now_s: u64, keep: &RetentionLimits, count: u64, bytes: u64) -> Answer<()> {
+        if bytes > keep.max_bytes {
+            let why = format!("the mask has {bytes} bytes, which exceeds {}", keep.max_bytes);
+            return Err(Problem::too_large("masks.max_size", why));
+        }
+        let fits = || self.metrics.count() + count <= keep.max_count && self.metrics.bytes() + bytes <= keep.max_bytes;
+        if fits() {
+            return Ok(());
+        }
+        let room = RetentionLimits {
+            max_count: keep.max_count.saturating_sub(count),
+            max_bytes: keep.max_bytes.saturating_sub(bytes),
+            ..*keep
+        };
+        self.sweep(&room, now_s)?;
+        if fits() {
+            return Ok(());
+        }
+        Err(Problem::busy(format!(
+            "masks.max_count or masks.max_size is exhausted by masks of the last {} s; retry later",
+            keep.grace_s
+        )))
+    }
+
+    /// Replaces the values of a mask; `None` if there is no such mask. `check` may refuse the new record.
+    pub(crate) fn replace_values(
+        &self,
+        id: MaskId,
+        keep: &RetentionLimits,
+        mask: Mask,
+        style: &MaskStyle,
+        check: impl FnOnce(&mut MaskRecord) -> Answer<()>,
+    ) -> Answer<Option<MaskRecord>> {
+        let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
+        self.make_room(now_s(), keep, 0, mask.bytes() as u64)?;
+        let replaced = self.folder.replace(id, Some(&mask), None, check)?;
+        if let Some(record) = &replaced {
+            self.keep_in_memory(record, mask, levels, style)?;
+        }
+        Ok(replaced)
+    }
+
+    /// Replaces the background of a mask, likewise.
+    pub(crate) fn replace_background(
+        &self,
+        id: MaskId,
+        keep: &RetentionLimits,
+        background: UploadedImage,
+        check: impl FnOnce(&mut MaskRecord) -> Answer<()>,
+    ) -> Answer<Option<MaskRecord>> {
+        self.make_room(now_s(), keep, 0, background.bytes.len() as u64)?;
+        let replaced = self.folder.replace(id, None, Some(background.as_background()), check)?;
+        if let Some(key) = replaced.as_ref().and_then(MaskRecord::background_key) {
+            self.cache.background(key, || Ok(background.pixels))?;
+        }
+        Ok(replaced)
+    }
+
+    /// Removes a mask, and ends the streams of its clicks. Returns whether the mask existed.
+    pub(crate) fn remove(&self, id: MaskId) -> Result<bool> {
+        let existed = self.folder.remove(id)?;
+        if existed {
+            self.metrics.removed();
+        }
+        self.clicks.end(id);
+        Ok(existed)
+    }
+
+    /// Removes masks that are too old or too many.
+    pub(crate) fn sweep(&self, keep: &RetentionLimits, now_s: u64) -> Result<MaskSweepReport> {
+        let report = self.folder.sweep(keep, now_s)?;
+        report.ids.iter().for_each(|id| self.clicks.end(*id));
+        self.metrics.swept(&report);
+        Ok(report)
+    }
+
+    /// The value at a row and a column.
+    pub(crate) fn value(&self, id: MaskId, record: &MaskRecord, row: usize, column: usize) -> Result<Option<f64>> {
+        match self.cache.cached_mask(record.values_key()) {
+            Some(mask) => Ok(mask.value(row, column)),
+            None => self.folder.value(id, record, row, column),
+        }
+    }
+
+    /// The levels of a mask in a style.
+    pub(crate) fn levels(&self, id: MaskId, record: &MaskRecord, style: &MaskStyle) -> Result<Arc<Levels>> {
+        self.cache.levels(&levels_key(record.values_key(), style), || {
+            let mask = self.cache.mask(record.values_key(), || self.folder.mask(id, record))?;
+            Levels::of(&mask, style, 1)
+        })
+    }
+
+    /// Renders a mask, over its background if `over` and it has one.
+    pub(crate) fn render(
+        &self,
+        id: MaskId,
+        record: &MaskRecord,
+        style: &MaskStyle,
+        over: bool,
+        limits: &LimitsConfig,
+        stop: &AtomicBool,
+    ) -> Result<Picture> {
+        let go_on = || if stop.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) };
+        let levels = self.levels(id, record, style)?;
+        go_on()?;
+        let background = record.background_key().filter(|_| over);
+        let background = background.map(|key| {
+            self.cache.background(key, || {
+                let bytes = self.folder.background(id, record)?.unwrap_or_default();
+                Background::decode(&bytes, "background", &image_limits(limits))
+            })
+        });
+        let background = background.transpose()?;
+        go_on()?;
+        render_levels(&levels, style, background.as_deref(), 1)
+    }
+}
+
+/// The limits of images.
+fn image_limits(limits: &LimitsConfig) -> ImageLimits {
+    ImageLimits { max_pixels: limits.pixels as usize, max_bytes: limits.mask_body.bytes() as usize }
+}
+
+/// What the levels of values depend on.
+fn levels_key(values: &str, style: &MaskStyle) -> String {
+    let MaskStyle { vmin, vmax, transparent_low, blur, .. } = style;
+    let bits = |bound: Option<f64>| bound.map(f64::to_bits);
+    format!("{values}/{:?}/{:?}/{transparent_low}/{blur:?}", bits(*vmin), bits(*vmax))
+}
+
+/// The canonical text of a picture, for `ETag`s and caches. No client can construct another mask with the same text.
+pub(crate) fn picture_key(record: &MaskRecord, options: &MaskOptions, over: bool) -> String {
+    let background = record.background_key().filter(|_| over).unwrap_or("-");
+    let pairs: Vec<String> = options.pairs().into_iter().map(|(name, text)| format!("{name}={text:?}")).collect();
+    format!("masks/{}/{background}?{}", record.values_key(), pairs.join("&"))
+}

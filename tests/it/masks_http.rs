@@ -1,0 +1,602 @@
+//! Masks over HTTP: stored, drawn, changed, looked up and clicked on.
+
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::golden::Picture;
+use crate::kiln::kiln;
+use crate::server::{Reply, Server, eventually};
+
+/// A NumPy file of 32-bit floats.
+pub(crate) fn npy(rows: usize, columns: usize, values: &[f32]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}\n");
+    let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+/// A wave with a cell without data at row 2, column 3.
+fn wave(rows: usize, columns: usize) -> Vec<f32> {
+    let value = |row: usize, column: usize| ((row as f32 * 0.4).sin() + (column as f32 * 0.3).cos()) * 10.0;
+    let mut values: Vec<f32> = (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect();
+    values[2 * columns + 3] = f32::NAN;
+    values
+}
+
+/// A PNG with a gradient.
+pub(crate) fn photo(width: u32, height: u32) -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x % 256) as u8, (y % 256) as u8, 90]));
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+fn picture(reply: &Reply) -> Picture {
+    assert_eq!(reply.header("content-type"), Some("image/png"));
+    Picture::decode(Cursor::new(&reply.body)).unwrap()
+}
+
+/// A form with files and texts.
+pub(crate) fn form(files: &[(&str, &[u8])], texts: &[(&str, &str)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, bytes) in files {
+        let head = format!("--XX\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{name}.bin\"\r\n\r\n");
+        body.extend([head.as_bytes(), bytes, b"\r\n"].concat());
+    }
+    for (name, text) in texts {
+        body.extend(format!("--XX\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n").bytes());
+    }
+    body.extend(b"--XX--\r\n");
+    body
+}
+
+const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=XX");
+const NPY: (&str, &str) = ("content-type", "application/x-npy");
+
+pub(crate) fn create(server: &Server, query: &str, bytes: &[u8]) -> Value {
+    server.send("POST", &format!("/masks{query}"), &[NPY], bytes).ok(201).json()
+}
+
+fn url<'m>(mask: &'m Value, name: &str) -> &'m str {
+    mask["urls"][name].as_str().unwrap()
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn metric(server: &Server, line: &str) -> u64 {
+    let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
+    let found = text.lines().find_map(|there| there.strip_prefix(line));
+    found.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0) as u64
+}
+
+#[test]
+fn a_mask_is_stored_described_and_drawn_as_the_command_line_draws_it() {
+    let server = Server::start();
+    let bytes = npy(20, 30, &wave(20, 30));
+    let reply = server.send("POST", "/masks?opacity=50&colormap=turbo", &[NPY], &bytes).ok(201);
+    let mask = reply.json();
+    assert_eq!(reply.header("location"), Some(url(&mask, "mask")));
+    let id = mask["id"].as_str().unwrap();
+    assert_eq!((id.len(), url(&mask, "image")), (32, format!("/masks/{id}.png").as_str()));
+    assert_eq!(
+        (&mask["width"], &mask["height"], &mask["rows"], &mask["columns"]),
+        (&json!(30), &json!(20), &json!(20), &json!(30))
+    );
+    assert_eq!((&mask["missing"], &mask["urls"]["background"]), (&json!(1), &Value::Null));
+    assert_eq!(mask["expires_at"].as_u64().unwrap() - mask["created_at"].as_u64().unwrap(), 3600);
+    assert_eq!(server.get(url(&mask, "mask")).ok(200).json(), mask);
+
+    std::fs::write(server.folder().join("wave.npy"), &bytes).unwrap();
+    for (query, flags) in [
+        ("", &["--colormap", "turbo", "--opacity", "50"][..]),
+        ("?colormap=2&opacity=100", &["--colormap", "jet", "--opacity", "100"]),
+        (
+            "?blur_ksize=none&vmin=-5&vmax=5&transparent_low=true",
+            &[
+                "--colormap",
+                "turbo",
+                "--opacity",
+                "50",
+                "--blur-ksize",
+                "none",
+                "--vmin=-5",
+                "--vmax",
+                "5",
+                "--transparent-low",
+            ],
+        ),
+        (
+            "?width=90&resample=nearest&blur=median",
+            &["--colormap", "turbo", "--opacity", "50", "--width", "90", "--resample", "nearest", "--blur", "median"],
+        ),
+    ] {
+        let drawn = picture(&server.get(&format!("{}{query}", url(&mask, "image"))).ok(200));
+        kiln(server.folder(), ["mask", "wave.npy", "-o", "out.png"].iter().chain(flags)).done();
+        assert_eq!(drawn, Picture::read(&server.folder().join("out.png")).unwrap(), "{query}");
+    }
+    let (vmin, vmax) = (mask["vmin"].as_f64().unwrap(), mask["vmax"].as_f64().unwrap());
+    assert!(vmin < -15.0 && vmax > 15.0 && vmax < 20.0, "{vmin} {vmax}");
+    let legend = server.get(&format!("{}?title=Wave&unit=mV", url(&mask, "legend_json"))).ok(200).json();
+    assert_eq!(
+        (&legend["vmin"], &legend["vmax"], &legend["colormap"]),
+        (&mask["vmin"], &mask["vmax"], &json!("turbo"))
+    );
+    assert_eq!((legend["colors"].as_array().unwrap().len(), &legend["unit"]), (17, &json!("mV")));
+    assert!(legend["ticks"].as_array().unwrap().len() > 2);
+    assert!(picture(&server.get(url(&mask, "legend")).ok(200)).width > 200);
+}
+
+#[test]
+fn a_client_that_has_a_picture_gets_no_bytes_until_something_changes() {
+    let server = Server::start();
+    let mask = create(&server, "", &npy(8, 8, &wave(8, 8)));
+    let image = url(&mask, "image");
+    let first = server.get(image).ok(200);
+    let tag = first.header("etag").unwrap();
+    assert_eq!(first.header("cache-control"), Some("no-cache"));
+    let again = server.send("GET", image, &[("if-none-match", tag)], b"").ok(304);
+    assert!(again.body.is_empty());
+    for query in ["?opacity=10", "?colormap=bone", "?width=9"] {
+        server.send("GET", &format!("{image}{query}"), &[("if-none-match", tag)], b"").ok(200);
+    }
+    server.send("PATCH", url(&mask, "mask"), &[], br#"{"opacity": 20}"#).ok(200);
+    let restyled = server.send("GET", image, &[("if-none-match", tag)], b"").ok(200);
+    server.send("PUT", &format!("{}/mask", url(&mask, "mask")), &[NPY], &npy(8, 8, &wave(8, 8))).ok(200);
+    server.send("GET", image, &[("if-none-match", restyled.header("etag").unwrap())], b"").ok(200);
+}
+
+#[test]
+fn a_form_has_the_mask_its_background_and_its_style() {
+    let server = Server::start();
+    let values = npy(20, 30, &wave(20, 30));
+    let body =
+        form(&[("mask", &values), ("background", &photo(120, 80))], &[("opacity", "40"), ("blur_ksize", "[7, 5]")]);
+    let mask = server.send("POST", "/masks", &[FORM], &body).ok(201).json();
+    assert_eq!((&mask["width"], &mask["height"], &mask["remarks"]), (&json!(120), &json!(80), &json!([])));
+    assert_eq!(mask["style"], json!({"opacity": "40", "blur_ksize": "7,5"}));
+    let below = Picture::decode(Cursor::new(photo(120, 80))).unwrap();
+    assert_eq!(picture(&server.get(url(&mask, "background")).ok(200)).pixels, below.pixels);
+    let composite = picture(&server.get(url(&mask, "image")).ok(200));
+    assert!(composite.pixels.chunks(4).all(|pixel| pixel[3] == 255) && composite.pixels != below.pixels);
+    // By itself it has the size of the picture, so that a page can lay one over the other.
+    let overlay = picture(&server.get(url(&mask, "overlay")).ok(200));
+    assert_eq!((overlay.width, overlay.height), (120, 80));
+    assert!(overlay.pixels.chunks(4).any(|pixel| pixel[3] == 102));
+    // Another aspect is told.
+    let body = form(&[("mask", &values), ("background", &photo(50, 80))], &[]);
+    let stretched = server.send("POST", "/masks", &[FORM], &body).ok(201).json();
+    assert!(stretched["remarks"][0].as_str().unwrap().contains("stretched"), "{stretched}");
+}
+
+#[test]
+fn each_format_and_each_way_to_send_it_is_the_same_mask() {
+    let server = Server::start();
+    let values = [[0.0, 0.5, 1.0], [2.0, f32::NAN, 4.0]].concat();
+    let rows = "[[0, 0.5, 1], [2, null, 4]]";
+    let ask = json!({"mask": [[0, 0.5, 1], [2, null, 4]]}).to_string();
+    let array = npy(2, 3, &values);
+    let in_form = form(&[("mask", &array)], &[]);
+    let text_in_form = form(&[], &[("mask", rows)]);
+    let curl = ("content-type", "application/x-www-form-urlencoded");
+    for (header, body) in [
+        (NPY, &array[..]),
+        (("content-type", "application/octet-stream"), &array),
+        (curl, &array),
+        (("content-type", "application/json"), rows.as_bytes()),
+        (curl, rows.as_bytes()),
+        (("content-type", "application/json"), ask.as_bytes()),
+        (("content-type", "text/csv"), b"0,0.5,1\n2,nan,4\n"),
+        (FORM, &in_form),
+        (FORM, &text_in_form),
+    ] {
+        let mask = server.send("POST", "/masks", &[header], body).ok(201).json();
+        assert_eq!(
+            (&mask["rows"], &mask["columns"], &mask["missing"]),
+            (&json!(2), &json!(3), &json!(1)),
+            "{header:?}"
+        );
+        let value = |row: usize, column: usize| {
+            server.get(&format!("{}?row={row}&column={column}", url(&mask, "value"))).ok(200).json()["value"].clone()
+        };
+        assert_eq!(
+            [value(0, 1), value(1, 0), value(1, 1), value(1, 2)],
+            [json!(0.5), json!(2.0), Value::Null, json!(4.0)]
+        );
+    }
+    // A PNG is read as numbers.
+    let mask = server.send("POST", "/masks", &[("content-type", "image/png")], &photo(7, 5)).ok(201).json();
+    let value = server.get(&format!("{}?row=4&column=6", url(&mask, "value"))).ok(200).json();
+    assert_eq!(value["value"], json!((6.0 + 4.0 + 90.0) / 3.0));
+}
+
+#[test]
+fn values_are_found_by_pixels_of_the_picture_and_by_cells() {
+    let server = Server::start();
+    let values = npy(2, 3, &[0.0, 1.0, 2.0, 3.0, f32::NAN, f32::INFINITY]);
+    let mask =
+        server.send("POST", "/masks", &[FORM], &form(&[("mask", &values), ("background", &photo(300, 200))], &[]));
+    let mask = mask.ok(201).json();
+    let value = |query: &str| server.get(&format!("{}?{query}", url(&mask, "value")));
+    assert_eq!(
+        value("x=150.5&y=99").ok(200).json(),
+        json!({"x": 150.5, "y": 99.0, "row": 0, "column": 1, "value": 1.0})
+    );
+    assert_eq!(
+        value("row=1&column=0").ok(200).json(),
+        json!({"x": 50.0, "y": 150.0, "row": 1, "column": 0, "value": 3.0})
+    );
+    assert_eq!(value("x=150&y=199.9").ok(200).json()["value"], Value::Null);
+    assert_eq!(value("row=1&column=2").ok(200).json()["value"], "Infinity");
+    // The same from memory.
+    server.get(url(&mask, "image")).ok(200);
+    assert_eq!(value("row=1&column=0").ok(200).json()["value"], 3.0);
+    for (query, parameter) in [
+        ("x=300&y=0", "x"),
+        ("x=0&y=-1", "y"),
+        ("row=2&column=0", "row"),
+        ("row=0&column=3", "column"),
+        ("x=1", "y"),
+        ("row=1", "column"),
+        ("column=1", "row"),
+        ("x=1&y=1&row=1&column=1", "x"),
+        ("", "x"),
+        ("x=nan&y=1", "x"),
+        ("x=1&y=1&z=1", "z"),
+    ] {
+        let reply = value(query);
+        reply.refused(400, &[]);
+        assert_eq!(reply.json()["parameter"], parameter, "{query}");
+    }
+}
+
+#[test]
+fn values_background_and_style_are_replaced_or_left_as_they_were() {
+    let server = Server::start();
+    let mask = create(&server, "?colormap=bone&vmax=100", &npy(4, 4, &[1.0; 16]));
+    let id = url(&mask, "mask").to_owned();
+    let put = |name: &str, header, body: &[u8]| server.send("PUT", &format!("{id}/{name}"), &[header], body);
+    let patch = |json: &str| server.send("PATCH", &id, &[("content-type", "application/json")], json.as_bytes());
+
+    let changed = put("mask", NPY, &npy(3, 5, &wave(3, 5))).ok(200).json();
+    assert_eq!((&changed["rows"], &changed["columns"], &changed["vmax"]), (&json!(3), &json!(5), &json!(100.0)));
+    assert_eq!((&changed["expires_at"], &changed["style"]["colormap"]), (&mask["expires_at"], &json!("bone")));
+    let changed = put("background", ("content-type", "image/png"), &photo(50, 30)).ok(200).json();
+    assert_eq!((&changed["width"], &changed["height"]), (&json!(50), &json!(30)));
+    let changed = patch(r#"{"vmax": null, "opacity": 30, "blur_ksize": [3, 3]}"#).ok(200).json();
+    assert_eq!(changed["style"], json!({"colormap": "bone", "opacity": "30", "blur_ksize": "3,3"}));
+    assert!(changed["vmax"].as_f64().unwrap() < 20.0);
+
+    let before = (server.get(&id).ok(200).json(), picture(&server.get(&format!("{id}.png")).ok(200)).pixels);
+    put("mask", NPY, b"\x93NUMPY\x01\0").refused(400, &["mask: "]);
+    put("mask", NPY, &npy(2, 2, &[f32::NAN; 4])).refused(400, &["mask: no value is a finite number"]);
+    put("background", ("content-type", "image/png"), b"GIF89a").refused(400, &["background: "]);
+    patch(r#"{"opacity": 101}"#).refused(400, &["opacity: ", "0 to 100"]);
+    patch(r#"{"colormap": "jett"}"#).refused(400, &["colormap: ", "jet"]);
+    patch(r#"{"vmin": 500}"#).refused(400, &["vmin: 500 is not below"]);
+    patch(r#"{"colour": 1}"#).refused(400, &["colour: ", "colormap"]);
+    patch(r#"{"blur_ksize": [4, 4]}"#).refused(400, &["blur_ksize: "]);
+    patch("[1]").refused(400, &[]);
+    assert_eq!((server.get(&id).ok(200).json(), picture(&server.get(&format!("{id}.png")).ok(200)).pixels), before);
+
+    server.send("DELETE", &id, &[], b"").ok(204);
+    for reply in [
+        server.get(&id),
+        server.get(&format!("{id}.png")),
+        server.get(&format!("{id}/value?row=0&column=0")),
+        server.get(&format!("{id}/legend.png")),
+        server.get(&format!("{id}/legend.json")),
+        server.get(&format!("{id}/events")),
+        server.send("DELETE", &id, &[], b""),
+        server.post(&format!("{id}/click"), &json!({"x": 1, "y": 1})),
+        put("mask", NPY, &npy(1, 1, &[1.0])),
+        put("background", ("content-type", "image/png"), &photo(1, 1)),
+        patch("{}"),
+        server.get("/masks/frames"),
+        server.get("/masks/../masks"),
+    ] {
+        reply.refused(404, &[]);
+    }
+    assert_eq!(std::fs::read_dir(server.folder().join("masks")).unwrap().count(), 0);
+}
+
+#[test]
+fn mistakes_name_the_parameter_and_what_is_accepted() {
+    let server = Server::with(&[], "[limits]\nmask_cells = 100\nmask_body = 4096\npixels = 400\n");
+    let post = |query: &str, header, body: &[u8]| server.send("POST", &format!("/masks{query}"), &[header], body);
+    let small = npy(2, 2, &[0.0, 1.0, 2.0, 3.0]);
+    post("", NPY, &npy(11, 10, &[0.5; 110])).refused(413, &["limits.mask_cells: ", "11 × 10", "100"]);
+    post("", NPY, &vec![0; 5000]).refused(413, &["limits.mask_body: ", "4096"]);
+    post("?width=21&height=20", NPY, &small).refused(413, &["limits.pixels: ", "21 × 20", "400"]);
+    post("", FORM, &form(&[("mask", &small), ("background", &photo(30, 30))], &[])).refused(413, &["limits.pixels: "]);
+    post("?colourmap=1", NPY, &small).refused(400, &["colourmap: ", "did you mean colormap?"]);
+    post("?vmin=3&vmax=2", NPY, &small).refused(400, &["vmin: 3 is not below vmax, 2"]);
+    post("?blur_ksize=4", NPY, &small).refused(400, &["blur_ksize: 4 is not an odd number"]);
+    post("?member=a", NPY, &small).refused(400, &["mask: ", ".npz"]);
+    post("", NPY, b"").refused(400, &["empty"]);
+    post("", FORM, &form(&[], &[("opacity", "50")])).refused(400, &["mask: missing"]);
+    post("", FORM, &form(&[("mask", &small), ("photo", b"x")], &[])).refused(400, &["photo: ", "mask and background"]);
+    post("", FORM, &form(&[("mask", &small), ("mask", &small)], &[])).refused(400, &["mask: it is given twice"]);
+    post("", FORM, b"--XX\r\n").refused(400, &["form"]);
+    post("", ("content-type", "video/mp4"), &small)
+        .refused(415, &["video/mp4", "multipart/form-data", "application/x-npy"]);
+    post("", ("content-type", "application/json"), br#"{"mask": [[1, 2], [3]]}"#).refused(400, &["mask: "]);
+    post("", ("content-type", "application/json"), b"{\"mask\": [[1]], \"opacity\": [1]}").refused(400, &["opacity: "]);
+    assert!(
+        !server.folder().join("masks").exists()
+            || std::fs::read_dir(server.folder().join("masks")).unwrap().count() == 0
+    );
+    // No token is needed, as for overlays.
+    let locked = Server::with(&[], "[server]\ntoken = \"secret\"\n");
+    create(&locked, "", &small);
+}
+
+#[test]
+fn masks_survive_a_restart() {
+    let mut server = Server::start();
+    let body = form(&[("mask", &npy(6, 6, &wave(6, 6))), ("background", &photo(12, 12))], &[("colormap", "hot")]);
+    let mask = server.send("POST", "/masks", &[FORM], &body).ok(201).json();
+    let before = server.get(url(&mask, "image")).ok(200);
+    server.restart();
+    let after = server.get(url(&mask, "image")).ok(200);
+    assert_eq!((after.header("etag"), picture(&after)), (before.header("etag"), picture(&before)));
+    assert_eq!(server.get(url(&mask, "mask")).ok(200).json(), mask);
+}
+
+#[test]
+fn a_mask_expires() {
+    let server = Server::with(&[], "[masks]\nttl = \"5s\"\n[images]\nsweep_every = \"1s\"\n");
+    let mask = create(&server, "", &npy(2, 2, &[0.0, 1.0, 2.0, 3.0]));
+    server.get(url(&mask, "image")).ok(200);
+    let until = mask["expires_at"].as_u64().unwrap();
+    eventually("the expiry", || server.get(url(&mask, "image")).status == 404);
+    assert!(now_s() >= until);
+    server.get(url(&mask, "mask")).refused(404, &["no longer"]);
+}
+
+#[test]
+fn the_oldest_masks_go_beyond_a_limit_and_a_burst_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("kiln.toml"), "[masks]\nmax_count = 2\nmax_size = \"1MB\"\n").unwrap();
+    let mut server = Server::at(home, &[]);
+    let small = npy(2, 2, &[0.0, 1.0, 2.0, 3.0]);
+    let masks = [create(&server, "", &small), create(&server, "", &small)];
+    // Those who were just told of a mask still find it.
+    server.send("POST", "/masks", &[NPY], &small).refused(503, &["masks.max_count", "retry"]);
+    server.send("POST", "/masks", &[NPY], &npy(600, 600, &vec![0.5; 360_000])).refused(413, &["masks.max_size: "]);
+    // A minute later they are the oldest.
+    for (mask, age_s) in masks.iter().zip([100, 90]) {
+        let path = server.folder().join("masks").join(mask["id"].as_str().unwrap()).join("mask.json");
+        let mut record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        record["created_s"] = json!(now_s() - age_s);
+        std::fs::write(&path, record.to_string()).unwrap();
+    }
+    server.restart();
+    eventually("the first cleanup", || metric(&server, "kiln_masks ") == 2);
+    create(&server, "", &small);
+    assert_eq!((server.get(url(&masks[0], "mask")).status, server.get(url(&masks[1], "mask")).status), (404, 200));
+    assert_eq!(metric(&server, "kiln_masks_removed_total{reason=\"Evicted\"}"), 1);
+    assert_eq!(metric(&server, "kiln_masks_created_total"), 1);
+}
+
+#[test]
+fn a_killed_server_leaves_whole_masks_or_none() {
+    let mut server = Server::start();
+    let bytes = npy(200, 200, &wave(200, 200));
+    let body = form(&[("mask", &bytes), ("background", &photo(200, 200))], &[]);
+    let mut known: Vec<String> = Vec::new();
+    for round in 0..6_u64 {
+        let address = server.address().to_owned();
+        let body = body.clone();
+        let (sender, receiver) = channel();
+        let client = std::thread::spawn(move || {
+            // Until the server is gone.
+            let ask = || -> std::io::Result<()> {
+                loop {
+                    let mut stream = TcpStream::connect(&address)?;
+                    let head = format!(
+                        "POST /masks HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{}: {}\r\ncontent-length: {}\r\n\r\n",
+                        FORM.0,
+                        FORM.1,
+                        body.len()
+                    );
+                    stream.write_all(head.as_bytes())?;
+                    stream.write_all(&body)?;
+                    let mut reply = String::new();
+                    stream.read_to_string(&mut reply)?;
+                    let Some((_, json)) = reply.split_once("\r\n\r\n") else { return Ok(()) };
+                    let Ok(mask) = serde_json::from_str::<Value>(json) else { return Ok(()) };
+                    sender.send(mask["urls"]["image"].as_str().unwrap().to_owned()).unwrap();
+                }
+            };
+            let _ = ask();
+        });
+        std::thread::sleep(Duration::from_millis(400 + 97 * round));
+        server.kill();
+        client.join().unwrap();
+        known.extend(receiver.try_iter());
+        server.restart();
+    }
+    assert!(known.len() > 3, "{}", known.len());
+    let mut whole = 0;
+    for entry in std::fs::read_dir(server.folder().join("masks")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.starts_with(".kiln-") {
+            continue;
+        }
+        server.get(&format!("/masks/{name}.png")).ok(200);
+        whole += 1;
+    }
+    assert!(whole >= known.len());
+    for image in &known {
+        server.get(image).ok(200);
+    }
+}
+
+/// A client of server-sent events.
+struct Events(BufReader<TcpStream>);
+
+impl Events {
+    fn of(server: &Server, mask: &Value) -> Self {
+        let mut stream = server.connect();
+        let head = format!("GET {} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n", url(mask, "events"));
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
+        }
+        assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"), "{head}");
+        Self(reader)
+    }
+
+    /// The data of the next event; `None` at the end of the stream.
+    fn next(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.0.read_line(&mut line).unwrap() == 0 || line == "0\r\n" {
+                return None;
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                return Some(serde_json::from_str(data).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn clicks_reach_all_who_wait_for_them_whatever_the_others_do() {
+    let mut server = Server::with(&[], "[masks]\nmax_subscribers = 4\n");
+    let mask = create(&server, "", &npy(2, 2, &[0.0, 1.0, 2.0, f32::NAN]));
+    let other = create(&server, "", &npy(2, 2, &[0.0, 1.0, 2.0, 3.0]));
+    let (mut first, mut second) = (Events::of(&server, &mask), Events::of(&server, &mask));
+    let (_not_reading, mut of_other) = (Events::of(&server, &mask), Events::of(&server, &other));
+    server.get(url(&mask, "events")).refused(503, &["masks.max_subscribers"]);
+    assert_eq!(metric(&server, "kiln_mask_subscribers "), 4);
+    let click = |place: Value| server.post(url(&mask, "click"), &place);
+    for i in 0..100 {
+        let (row, column) = (i / 2 % 2, i % 2);
+        let expected = click(json!({"row": row, "column": column})).ok(200).json();
+        assert_eq!((first.next().unwrap(), second.next().unwrap()), (expected.clone(), expected.clone()));
+        assert_eq!((&expected["row"], &expected["column"]), (&json!(row), &json!(column)));
+        assert_eq!(expected["value"].is_null(), i % 4 == 3);
+    }
+    assert_eq!(click(json!({"x": 1.5, "y": 0.2})).ok(200).json()["value"], 1.0);
+    click(json!({"x": 2.5, "y": 0.2})).refused(400, &["x: ", "2 px"]);
+    click(json!({"x": 1, "y": 1, "button": 2})).refused(400, &["button: "]);
+    assert_eq!(metric(&server, "kiln_mask_clicks_total"), 101);
+    drop(second);
+    eventually("the end of a stream", || {
+        // It is noticed when something is written.
+        click(json!({"row": 0, "column": 0})).ok(200);
+        metric(&server, "kiln_mask_subscribers ") == 3
+    });
+    server.send("DELETE", url(&mask, "mask"), &[], b"").ok(204);
+    while first.next().is_some() {}
+    server.post(url(&other, "click"), &json!({"row": 1, "column": 1})).ok(200);
+    assert_eq!(of_other.next().unwrap()["value"], 3.0);
+    // A stream does not hold up the end of the server.
+    #[cfg(unix)]
+    assert_eq!(server.stop(), Some(0));
+    assert!(of_other.next().is_none());
+}
+
+#[test]
+fn a_stream_ends_when_its_mask_expires() {
+    let server = Server::with(&[], "[masks]\nttl = \"5s\"\n");
+    let mask = create(&server, "", &npy(1, 2, &[0.0, 1.0]));
+    let mut events = Events::of(&server, &mask);
+    assert!(events.next().is_none());
+    assert!(now_s() + 1 >= mask["expires_at"].as_u64().unwrap());
+}
+
+/// A receiver of webhooks: the JSON that comes, and its address.
+fn receiver() -> (String, Receiver<(String, Value)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let (mut head, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+                head += &line;
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            if sender.send((head, serde_json::from_slice(&body).unwrap())).is_err() {
+                return;
+            }
+        }
+    });
+    (address, receiver)
+}
+
+#[test]
+fn clicks_are_sent_to_an_allowed_webhook_and_to_no_other() {
+    let (address, received) = receiver();
+    let (forbidden, none) = receiver();
+    let server =
+        Server::with(&[], &format!("[masks]\nwebhook_urls = [\"http://{address}/hooks/\", \"http://127.0.0.1:1/\"]\n"));
+    let hook = format!("http://{address}/hooks/clicks?key=1");
+    let bytes = npy(1, 2, &[0.5, 1.0]);
+    let mask = create(&server, &format!("?webhook={}", hook.replace('?', "%3F").replace('=', "%3D")), &bytes);
+    assert_eq!(mask["has_webhook"], true);
+    let click = server.post(url(&mask, "click"), &json!({"row": 0, "column": 0})).ok(200).json();
+    let (head, json) = received.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert!(head.starts_with("POST /hooks/clicks?key=1 HTTP/1.1") && head.contains("application/json"), "{head}");
+    assert_eq!(
+        (&json["event"], &json["id"], &json["value"], &json["x"]),
+        (&json!("click"), &mask["id"], &json!(0.5), &click["x"])
+    );
+    eventually("the count", || metric(&server, "kiln_mask_webhooks_total{outcome=\"Delivered\"}") == 1);
+
+    for url in [
+        format!("http://{forbidden}/hooks/"),
+        format!("http://{address}/other"),
+        format!("http://{address}@{forbidden}/hooks/"),
+        "file:///etc/passwd".to_owned(),
+        "nonsense".to_owned(),
+    ] {
+        let patched = server.send(
+            "PATCH",
+            crate::masks_http::url(&mask, "mask"),
+            &[],
+            json!({"webhook": url}).to_string().as_bytes(),
+        );
+        patched.refused(400, &["webhook: ", "masks.webhook_urls"]);
+        server
+            .send("POST", "/masks", &[], json!({"mask": [[1]], "webhook": url}).to_string().as_bytes())
+            .refused(400, &["webhook: "]);
+    }
+    // A receiver that is not there is logged and counted.
+    server.send("PATCH", url(&mask, "mask"), &[], br#"{"webhook": "http://127.0.0.1:1/x"}"#).ok(200);
+    server.post(url(&mask, "click"), &json!({"row": 0, "column": 0})).ok(200);
+    eventually("the failure", || metric(&server, "kiln_mask_webhooks_total{outcome=\"Failed\"}") == 1);
+    let off = server.send("PATCH", url(&mask, "mask"), &[], br#"{"webhook": null}"#).ok(200).json();
+    assert_eq!(off["has_webhook"], false);
+    server.post(url(&mask, "click"), &json!({"row": 0, "column": 0})).ok(200);
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(received.try_recv().is_err() && none.try_recv().is_err());
+    // Without a list there is none.
+    Server::start()
+        .send("POST", "/masks", &[], json!({"mask": [[1]], "webhook": hook}).to_string().as_bytes())
+        .refused(400, &["webhook: "]);
+}
