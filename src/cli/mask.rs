@@ -11,7 +11,7 @@ use super::flags::Flags;
 use super::mask_inputs::{MaskInput, ReadArgs};
 use super::output::{Output, Target};
 use super::summary::short;
-use super::{note, say};
+use super::{print_message, print_notes};
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
 use crate::mask::{Background, ImageLimits, Levels, MaskStyle, Picture, render_levels, size_of};
@@ -75,12 +75,12 @@ struct StyleArgs {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let style = args.style.options.0.resolve(|name| SchemeFolders::usual(&args.style.schemes)?.find(name))?;
+    let style = args.style.options.0.resolve(|name| SchemeFolders::open(&args.style.schemes)?.find(name))?;
     args.check_output()?;
     // An unwritable file is rejected before the work begins.
     let target = Target::new(&args.output, &args.all_inputs())?;
     let legend = args.legend_path()?.map(|path| Target::new(&path, &args.all_inputs())).transpose()?;
-    if legend.as_ref().is_some_and(|legend| legend.is(&target)) {
+    if legend.as_ref().is_some_and(|legend| legend.is_same_as(&target)) {
         return Err(Error::invalid(Parameter::LEGEND, "the picture goes to the same file"));
     }
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
@@ -96,15 +96,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     })?;
     let picture = render_levels(&levels, &style, background.as_ref(), threads)?;
 
-    let mut outputs = vec![write(target.begin()?, &picture.png()?, &args.output)?];
+    let mut outputs = vec![write(target.create()?, &picture.png()?, &args.output)?];
     if let Some(legend) = legend {
-        outputs.push(write(legend.begin()?, &legend_of(&style, &levels)?, "legend")?);
+        outputs.push(write(legend.create()?, &legend_of(&style, &levels)?, "legend")?);
     }
     outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
-        note(&input.remarks());
-        note(&picture.remarks);
-        say(&summary(&input, &levels, &picture, &args.output, start.elapsed()));
+        print_notes(&input.remarks());
+        print_notes(&picture.remarks);
+        print_message(&summary(&input, &levels, &picture, &args.output, start.elapsed()));
     }
     Ok(())
 }

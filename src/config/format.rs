@@ -30,7 +30,7 @@ pub(super) const FORMATS: [Format; 18] = [
     (
         "url-prefixes",
         r#"a list of URLs such as ["https://img.example.org/photos/"], without user, query and fragment"#,
-        |text| text.lines().all(|line| behind_scheme(line).is_some_and(|rest| !rest.contains(['@', '*', ',']))),
+        |text| text.lines().all(|line| after_scheme(line).is_some_and(|rest| !rest.contains(['@', '*', ',']))),
     ),
     ("token", "a token of 1 to 512 letters, digits and punctuation marks, without spaces", |text| {
         Token::new(text).is_some()

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use super::image_folder::Picture;
 use super::ImageFolder;
+use super::image_folder::Picture;
 use crate::error::Result;
 
 /// The limits of a folder of pictures. The oldest pictures are removed first.

@@ -10,8 +10,8 @@ use crate::message;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, from_str_values, parameter_set};
 
-const PERCENT: Kind = Kind::Number { least: 0.0, most: 100.0 };
-const SIDE: Kind = Kind::Integer { least: 1, most: MaskStyle::MAX_SIDE_PX as u64 };
+const PERCENT: Kind = Kind::Number { min: 0.0, max: 100.0 };
+const SIDE: Kind = Kind::Integer { min: 1, max: MaskStyle::MAX_SIDE_PX as u64 };
 
 parameter_set! {
     /// The style of a mask as a user asks for it: what is `None` takes its default. See [`MaskStyle`] for what the fields mean.

@@ -252,7 +252,7 @@ fn values_are_found_by_pixels_of_the_picture_and_by_cells() {
         ("x=1&y=1&z=1", "z"),
     ] {
         let reply = value(query);
-        reply.refused(400, &[]);
+        reply.rejected(400, &[]);
         assert_eq!(reply.json()["parameter"], parameter, "{query}");
     }
 }
@@ -275,15 +275,15 @@ fn values_background_and_style_are_replaced_or_left_as_they_were() {
     assert!(changed["vmax"].as_f64().unwrap() < 20.0);
 
     let before = (server.get(&id).ok(200).json(), picture(&server.get(&format!("{id}.png")).ok(200)).pixels);
-    put("mask", NPY, b"\x93NUMPY\x01\0").refused(400, &["mask: "]);
-    put("mask", NPY, &npy(2, 2, &[f32::NAN; 4])).refused(400, &["mask: no value is a finite number"]);
-    put("background", ("content-type", "image/png"), b"GIF89a").refused(400, &["background: "]);
-    patch(r#"{"opacity": 101}"#).refused(400, &["opacity: ", "0 to 100"]);
-    patch(r#"{"colormap": "jett"}"#).refused(400, &["colormap: ", "jet"]);
-    patch(r#"{"vmin": 500}"#).refused(400, &["vmin: 500 is not below"]);
-    patch(r#"{"colour": 1}"#).refused(400, &["colour: ", "colormap"]);
-    patch(r#"{"blur_ksize": [4, 4]}"#).refused(400, &["blur_ksize: "]);
-    patch("[1]").refused(400, &[]);
+    put("mask", NPY, b"\x93NUMPY\x01\0").rejected(400, &["mask: "]);
+    put("mask", NPY, &npy(2, 2, &[f32::NAN; 4])).rejected(400, &["mask: no value is a finite number"]);
+    put("background", ("content-type", "image/png"), b"GIF89a").rejected(400, &["background: "]);
+    patch(r#"{"opacity": 101}"#).rejected(400, &["opacity: ", "0 to 100"]);
+    patch(r#"{"colormap": "jett"}"#).rejected(400, &["colormap: ", "jet"]);
+    patch(r#"{"vmin": 500}"#).rejected(400, &["vmin: 500 is not below"]);
+    patch(r#"{"colour": 1}"#).rejected(400, &["colour: ", "colormap"]);
+    patch(r#"{"blur_ksize": [4, 4]}"#).rejected(400, &["blur_ksize: "]);
+    patch("[1]").rejected(400, &[]);
     assert_eq!((server.get(&id).ok(200).json(), picture(&server.get(&format!("{id}.png")).ok(200)).pixels), before);
 
     server.send("DELETE", &id, &[], b"").ok(204);
@@ -302,7 +302,7 @@ fn values_background_and_style_are_replaced_or_left_as_they_were() {
         server.get("/masks/frames"),
         server.get("/masks/../masks"),
     ] {
-        reply.refused(404, &[]);
+        reply.rejected(404, &[]);
     }
     assert_eq!(std::fs::read_dir(server.folder().join("masks")).unwrap().count(), 0);
 }
@@ -312,23 +312,24 @@ fn mistakes_name_the_parameter_and_what_is_accepted() {
     let server = Server::with(&[], "[limits]\nmask_cells = 100\nmask_body = 4096\npixels = 400\n");
     let post = |query: &str, header, body: &[u8]| server.send("POST", &format!("/masks{query}"), &[header], body);
     let small = npy(2, 2, &[0.0, 1.0, 2.0, 3.0]);
-    post("", NPY, &npy(11, 10, &[0.5; 110])).refused(413, &["limits.mask_cells: ", "11 × 10", "100"]);
-    post("", NPY, &vec![0; 5000]).refused(413, &["limits.mask_body: ", "4096"]);
-    post("?width=21&height=20", NPY, &small).refused(413, &["limits.pixels: ", "21 × 20", "400"]);
-    post("", FORM, &form(&[("mask", &small), ("background", &photo(30, 30))], &[])).refused(413, &["limits.pixels: "]);
-    post("?colourmap=1", NPY, &small).refused(400, &["colourmap: ", "did you mean colormap?"]);
-    post("?vmin=3&vmax=2", NPY, &small).refused(400, &["vmin: 3 is not below vmax, 2"]);
-    post("?blur_ksize=4", NPY, &small).refused(400, &["blur_ksize: 4 is not an odd number"]);
-    post("?member=a", NPY, &small).refused(400, &["mask: ", ".npz"]);
-    post("", NPY, b"").refused(400, &["empty"]);
-    post("", FORM, &form(&[], &[("opacity", "50")])).refused(400, &["mask: missing"]);
-    post("", FORM, &form(&[("mask", &small), ("photo", b"x")], &[])).refused(400, &["photo: ", "mask and background"]);
-    post("", FORM, &form(&[("mask", &small), ("mask", &small)], &[])).refused(400, &["mask: it is given twice"]);
-    post("", FORM, b"--XX\r\n").refused(400, &["form"]);
+    post("", NPY, &npy(11, 10, &[0.5; 110])).rejected(413, &["limits.mask_cells: ", "11 × 10", "100"]);
+    post("", NPY, &vec![0; 5000]).rejected(413, &["limits.mask_body: ", "4096"]);
+    post("?width=21&height=20", NPY, &small).rejected(413, &["limits.pixels: ", "21 × 20", "400"]);
+    post("", FORM, &form(&[("mask", &small), ("background", &photo(30, 30))], &[])).rejected(413, &["limits.pixels: "]);
+    post("?colourmap=1", NPY, &small).rejected(400, &["colourmap: ", "did you mean colormap?"]);
+    post("?vmin=3&vmax=2", NPY, &small).rejected(400, &["vmin: 3 is not below vmax, 2"]);
+    post("?blur_ksize=4", NPY, &small).rejected(400, &["blur_ksize: 4 is not an odd number"]);
+    post("?member=a", NPY, &small).rejected(400, &["mask: ", ".npz"]);
+    post("", NPY, b"").rejected(400, &["empty"]);
+    post("", FORM, &form(&[], &[("opacity", "50")])).rejected(400, &["mask: missing"]);
+    post("", FORM, &form(&[("mask", &small), ("photo", b"x")], &[])).rejected(400, &["photo: ", "mask and background"]);
+    post("", FORM, &form(&[("mask", &small), ("mask", &small)], &[])).rejected(400, &["mask: it is given twice"]);
+    post("", FORM, b"--XX\r\n").rejected(400, &["form"]);
     post("", ("content-type", "video/mp4"), &small)
-        .refused(415, &["video/mp4", "multipart/form-data", "application/x-npy"]);
-    post("", ("content-type", "application/json"), br#"{"mask": [[1, 2], [3]]}"#).refused(400, &["mask: "]);
-    post("", ("content-type", "application/json"), b"{\"mask\": [[1]], \"opacity\": [1]}").refused(400, &["opacity: "]);
+        .rejected(415, &["video/mp4", "multipart/form-data", "application/x-npy"]);
+    post("", ("content-type", "application/json"), br#"{"mask": [[1, 2], [3]]}"#).rejected(400, &["mask: "]);
+    post("", ("content-type", "application/json"), b"{\"mask\": [[1]], \"opacity\": [1]}")
+        .rejected(400, &["opacity: "]);
     assert!(
         !server.folder().join("masks").exists()
             || std::fs::read_dir(server.folder().join("masks")).unwrap().count() == 0
@@ -358,7 +359,7 @@ fn a_mask_expires() {
     let until = mask["expires_at"].as_u64().unwrap();
     eventually("the expiry", || server.get(url(&mask, "image")).status == 404);
     assert!(now_s() >= until);
-    server.get(url(&mask, "mask")).refused(404, &["no longer"]);
+    server.get(url(&mask, "mask")).rejected(404, &["no longer"]);
 }
 
 #[test]
@@ -369,8 +370,8 @@ fn the_oldest_masks_go_beyond_a_limit_and_a_burst_is_refused() {
     let small = npy(2, 2, &[0.0, 1.0, 2.0, 3.0]);
     let masks = [create(&server, "", &small), create(&server, "", &small)];
     // Those who were just told of a mask still find it.
-    server.send("POST", "/masks", &[NPY], &small).refused(503, &["masks.max_count", "retry"]);
-    server.send("POST", "/masks", &[NPY], &npy(600, 600, &vec![0.5; 360_000])).refused(413, &["masks.max_size: "]);
+    server.send("POST", "/masks", &[NPY], &small).rejected(503, &["masks.max_count", "retry"]);
+    server.send("POST", "/masks", &[NPY], &npy(600, 600, &vec![0.5; 360_000])).rejected(413, &["masks.max_size: "]);
     // A minute later they are the oldest.
     for (mask, age_s) in masks.iter().zip([100, 90]) {
         let path = server.folder().join("masks").join(mask["id"].as_str().unwrap()).join("mask.json");
@@ -479,7 +480,7 @@ fn clicks_reach_all_who_wait_for_them_whatever_the_others_do() {
     let other = create(&server, "", &npy(2, 2, &[0.0, 1.0, 2.0, 3.0]));
     let (mut first, mut second) = (Events::of(&server, &mask), Events::of(&server, &mask));
     let (_not_reading, mut of_other) = (Events::of(&server, &mask), Events::of(&server, &other));
-    server.get(url(&mask, "events")).refused(503, &["masks.max_subscribers"]);
+    server.get(url(&mask, "events")).rejected(503, &["masks.max_subscribers"]);
     assert_eq!(metric(&server, "kiln_mask_subscribers "), 4);
     let click = |place: Value| server.post(url(&mask, "click"), &place);
     for i in 0..100 {
@@ -490,8 +491,8 @@ fn clicks_reach_all_who_wait_for_them_whatever_the_others_do() {
         assert_eq!(expected["value"].is_null(), i % 4 == 3);
     }
     assert_eq!(click(json!({"x": 1.5, "y": 0.2})).ok(200).json()["value"], 1.0);
-    click(json!({"x": 2.5, "y": 0.2})).refused(400, &["x: ", "2 px"]);
-    click(json!({"x": 1, "y": 1, "button": 2})).refused(400, &["button: "]);
+    click(json!({"x": 2.5, "y": 0.2})).rejected(400, &["x: ", "2 px"]);
+    click(json!({"x": 1, "y": 1, "button": 2})).rejected(400, &["button: "]);
     assert_eq!(metric(&server, "kiln_mask_clicks_total"), 101);
     drop(second);
     eventually("the end of a stream", || {
@@ -581,10 +582,10 @@ fn clicks_are_sent_to_an_allowed_webhook_and_to_no_other() {
             &[],
             json!({"webhook": url}).to_string().as_bytes(),
         );
-        patched.refused(400, &["webhook: ", "masks.webhook_urls"]);
+        patched.rejected(400, &["webhook: ", "masks.webhook_urls"]);
         server
             .send("POST", "/masks", &[], json!({"mask": [[1]], "webhook": url}).to_string().as_bytes())
-            .refused(400, &["webhook: "]);
+            .rejected(400, &["webhook: "]);
     }
     // A receiver that is not there is logged and counted.
     server.send("PATCH", url(&mask, "mask"), &[], br#"{"webhook": "http://127.0.0.1:1/x"}"#).ok(200);
@@ -598,5 +599,5 @@ fn clicks_are_sent_to_an_allowed_webhook_and_to_no_other() {
     // Without a list there is none.
     Server::start()
         .send("POST", "/masks", &[], json!({"mask": [[1]], "webhook": hook}).to_string().as_bytes())
-        .refused(400, &["webhook: "]);
+        .rejected(400, &["webhook: "]);
 }

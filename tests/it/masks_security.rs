@@ -117,7 +117,7 @@ fn backgrounds_come_from_allowed_urls_alone() {
         ("/photos/short", &["the connection failed"]),
         ("/photos/head", &["the connection failed"]),
     ] {
-        with_background(&server, &at(path)).refused(400, words);
+        with_background(&server, &at(path)).rejected(400, words);
     }
     let seen = requests.load(Ordering::Relaxed);
     assert_eq!(seen, 8);
@@ -141,7 +141,7 @@ fn backgrounds_come_from_allowed_urls_alone() {
         "://".to_owned(),
     ] {
         let reply = with_background(&server, &url);
-        reply.refused(400, &["background: ", "masks.background_urls"]);
+        reply.rejected(400, &["background: ", "masks.background_urls"]);
         assert_eq!(reply.json()["parameter"], "background");
     }
     assert_eq!(requests.load(Ordering::Relaxed), seen, "nothing was requested");
@@ -154,13 +154,13 @@ fn backgrounds_come_from_allowed_urls_alone() {
             body.to_string().as_bytes(),
         )
     };
-    put(json!({"background": at("/photos/redirect")})).refused(400, &["redirect"]);
-    put(json!({"background": at("/secret")})).refused(400, &["masks.background_urls"]);
+    put(json!({"background": at("/photos/redirect")})).rejected(400, &["redirect"]);
+    put(json!({"background": at("/secret")})).rejected(400, &["masks.background_urls"]);
     assert_eq!(put(json!({"background": at("/photos/good.png")})).ok(200).json()["width"], 30);
     // By default nothing is allowed.
     let closed = Server::start();
-    with_background(&closed, &at("/photos/good.png")).refused(400, &["masks.background_urls"]);
-    with_background(&closed, "photo.png").refused(400, &["masks.background_folders"]);
+    with_background(&closed, &at("/photos/good.png")).rejected(400, &["masks.background_urls"]);
+    with_background(&closed, "photo.png").rejected(400, &["masks.background_folders"]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_name_of_a_private_address_is_refused_although_its_url_is_allowed() {
     let (port, requests) = origin();
     let server = Server::with(&[], &format!("[masks]\nbackground_urls = [\"http://localhost:{port}/\"]\n"));
     let reply = with_background(&server, &format!("http://localhost:{port}/photos/good.png"));
-    reply.refused(400, &["background: ", "not public"]);
+    reply.rejected(400, &["background: ", "not public"]);
     // The client does not learn which address it is; the log has it.
     let detail = reply.json()["detail"].as_str().unwrap().to_owned();
     assert!(!detail.contains("127.0.0.1") && !detail.contains("::1"), "{detail}");
@@ -181,7 +181,7 @@ fn a_slow_server_is_given_up() {
     let (port, _) = origin();
     let server = Server::with(&[], &format!("[masks]\nbackground_urls = [\"http://127.0.0.1:{port}/\"]\n"));
     let start = Instant::now();
-    with_background(&server, &format!("http://127.0.0.1:{port}/photos/slow")).refused(400, &["within 10 s"]);
+    with_background(&server, &format!("http://127.0.0.1:{port}/photos/slow")).rejected(400, &["within 10 s"]);
     assert!(start.elapsed() > Duration::from_secs(9));
 }
 
@@ -216,7 +216,7 @@ fn backgrounds_come_from_allowed_folders_alone() {
         "missing.png",
     ] {
         with_background(&server, refused)
-            .refused(400, &["background: there is no such file in masks.background_folders"]);
+            .rejected(400, &["background: there is no such file in masks.background_folders"]);
     }
     // A form has it as a text.
     let body = form(&[("mask", &npy(1, 2, &[0.0, 1.0]))], &[("background", "good.png")]);
@@ -240,7 +240,7 @@ fn what_is_served_is_a_picture_whatever_was_uploaded() {
         b"%PDF-1.7",
     ] {
         let body = form(&[("mask", &npy(1, 2, &[0.0, 1.0])), ("background", bytes)], &[]);
-        server.send("POST", "/masks", &[FORM], &body).refused(400, &["background: "]);
+        server.send("POST", "/masks", &[FORM], &body).rejected(400, &["background: "]);
     }
 }
 
@@ -284,7 +284,7 @@ fn files_that_lie_are_refused_and_take_no_memory() {
     ] {
         let reply = server.send("POST", "/masks", &[NPY], &npy_with(&header(descr, shape)));
         assert!([400, 413].contains(&reply.status), "{descr} {shape}: {reply:?}");
-        reply.refused(reply.status, &["mask"]);
+        reply.rejected(reply.status, &["mask"]);
     }
     for bytes in [
         &b"\x93NUMPY\x09\0"[..],
@@ -314,7 +314,7 @@ fn files_that_lie_are_refused_and_take_no_memory() {
     let bomb = gzip.finish().unwrap();
     let start = Instant::now();
     let header = [("content-type", "application/json"), ("content-encoding", "gzip")];
-    server.send("POST", "/masks", &header, &bomb).refused(413, &["limits.mask_body: "]);
+    server.send("POST", "/masks", &header, &bomb).rejected(413, &["limits.mask_body: "]);
     assert!(start.elapsed() < Duration::from_secs(30));
     #[cfg(target_os = "linux")]
     assert!(peak_mb(&server) < 900, "{} MB", peak_mb(&server));

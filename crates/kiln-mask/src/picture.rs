@@ -80,7 +80,7 @@ impl Picture {
 /// Writes pixels of 8-bit channels, fast: filter and deflate are those of the indexed pictures.
 fn write_true_color<const N: usize>(bytes: &mut Vec<u8>, grid: &Grid<[u8; N]>, color: png::ColorType) -> Result<()> {
     let (width, height) = kiln_core::encode::sides(grid.width(), grid.height())?;
-    let refused = |error: png::EncodingError| kiln_core::encode::unwritable(std::io::Error::other(error));
+    let refused = |error: png::EncodingError| kiln_core::encode::write_error(std::io::Error::other(error));
     let mut encoder = png::Encoder::new(bytes, width, height);
     encoder.set_color(color);
     encoder.set_depth(png::BitDepth::Eight);

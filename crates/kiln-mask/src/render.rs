@@ -165,7 +165,7 @@ fn blend(
     let terms: Vec<([f32; 3], f32)> = colors
         .iter()
         .map(|[r, g, b, alpha]| {
-            let share = opacity.share() * f64::from(*alpha) / 255.0;
+            let share = opacity.value() * f64::from(*alpha) / 255.0;
             ([*r, *g, *b].map(|channel| f32::from(channel) * share as f32), (1.0 - share) as f32)
         })
         .collect();

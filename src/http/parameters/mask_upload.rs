@@ -11,7 +11,7 @@ use super::body::media_type;
 use super::fields::Fields;
 use super::shared::RawJson;
 use crate::http::server::App;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::mask::array::{ArrayFormat, Limits, ReadArrayOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
@@ -120,7 +120,7 @@ pub(crate) const BACKGROUND_MEDIA_TYPES: [&str; 5] =
 
 impl MaskUpload {
     /// Reads the body of a request, of at most `limits.mask_body`. A large one waits until there is room in memory.
-    pub(crate) async fn read(app: &App, request: Request, kind: UploadKind) -> Answer<Self> {
+    pub(crate) async fn read(app: &App, request: Request, kind: UploadKind) -> HttpResult<Self> {
         let (parts, body) = request.into_parts();
         let query = Fields::from_query(parts.uri.query().unwrap_or_default())?;
         let (bytes, permit) = collect(app, body).await?;
@@ -159,13 +159,13 @@ impl MaskUpload {
     }
 
     /// The parameters of a set, of the body and else of the query string.
-    pub(crate) fn options<S: ParameterSet>(&mut self) -> Answer<S> {
+    pub(crate) fn options<S: ParameterSet>(&mut self) -> HttpResult<S> {
         let query: S = self.query.read()?;
         Ok(self.body.read::<S>()?.over(query))
     }
 
     /// How the array is read.
-    pub(crate) fn read_options(&mut self, app: &App) -> Answer<ReadArrayOptions> {
+    pub(crate) fn read_options(&mut self, app: &App) -> HttpResult<ReadArrayOptions> {
         let ReadMaskOptions { member, channels_first } = self.options()?;
         let limits = &app.config.limits;
         let limits = Limits {
@@ -176,7 +176,7 @@ impl MaskUpload {
     }
 
     /// Rejects parameters that no set has.
-    pub(crate) fn finish(self) -> Answer<UploadedFiles> {
+    pub(crate) fn finish(self) -> HttpResult<UploadedFiles> {
         let Self { mask, background, body, query, permit } = self;
         body.finish()?;
         query.finish()?;
@@ -185,7 +185,7 @@ impl MaskUpload {
 }
 
 /// Reads a body, of which what exceeds a megabyte waits for a permit.
-async fn collect(app: &App, mut body: Body) -> Answer<(Bytes, Option<OwnedSemaphorePermit>)> {
+async fn collect(app: &App, mut body: Body) -> HttpResult<(Bytes, Option<OwnedSemaphorePermit>)> {
     const SMALL_BYTES: usize = 1 << 20;
     let max_bytes = app.config.limits.mask_body.bytes();
     let mut permit = None;
@@ -214,7 +214,7 @@ struct Form {
 }
 
 impl Form {
-    async fn read(headers: &HeaderMap, bytes: Bytes) -> Answer<Self> {
+    async fn read(headers: &HeaderMap, bytes: Bytes) -> HttpResult<Self> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(content_type);
         let boundary = boundary.map_err(|_| Problem::body("the Content-Type of a form has no boundary"))?;
@@ -229,7 +229,7 @@ impl Form {
         Ok(form)
     }
 
-    async fn add(&mut self, field: Field<'static>) -> Answer<()> {
+    async fn add(&mut self, field: Field<'static>) -> HttpResult<()> {
         let name = field.name().unwrap_or_default().to_owned();
         let is_file =
             field.file_name().is_some() || !["", "text/plain"].contains(&media_type(field.headers()).as_str());

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::density::{Density, Fault};
 use super::json::{self, Bounded, parse, without_mark};
-use super::report::{Extent, MAX_CLASSES, Tally};
+use super::report::{Extent, MAX_CLASSES, Reduction};
 use super::rle::Runs;
 use super::scan::{Vertex, draw_polygons};
 use super::size::{ImageSizes, Placement};
@@ -72,7 +72,7 @@ fn images<'b>(value: &'b RawValue, each: &mut dyn FnMut(ImageFields<'b>) -> Resu
 }
 
 impl<'b> Dataset<'b> {
-    fn read(bytes: &'b [u8], tally: &mut Tally<'_>) -> Result<Self, String> {
+    fn read(bytes: &'b [u8], reduction: &mut Reduction<'_>) -> Result<Self, String> {
         let mut dataset = Self { images: HashMap::new(), classes: HashMap::new(), annotations: None };
         json::object(without_mark(bytes), |key, value| match key {
             "images" => images(value, &mut |image| {
@@ -82,7 +82,7 @@ impl<'b> Dataset<'b> {
             "categories" => json::list(value.get().as_bytes(), |position, value| {
                 let category: Category<'_> =
                     parse(value).map_err(|message| format!("categories[{position}]: {message}"))?;
-                tally.add_class(&category.name)?;
+                reduction.add_class(&category.name)?;
                 if dataset.classes.len() == MAX_CLASSES {
                     return Err(format!("the categories exceed the limit of {MAX_CLASSES}"));
                 }
@@ -106,16 +106,16 @@ pub(super) fn draw(
     file: &AnnotationFile<'_>,
     options: &AnnotationOptions,
     density: &mut Density,
-    tally: &mut Tally<'_>,
+    reduction: &mut Reduction<'_>,
 ) -> Result<(), String> {
-    let dataset = Dataset::read(file.bytes, tally)?;
+    let dataset = Dataset::read(file.bytes, reduction)?;
     let annotations = dataset.annotations.ok_or("missing `annotations`; expected a COCO dataset")?;
     json::list(annotations.get().as_bytes(), |position, value| {
-        tally.start_label()?;
-        match draw_label(value, &dataset, options, density, tally) {
-            Ok(Some((class, extent))) => tally.drawn(class, extent),
+        reduction.start_label()?;
+        match draw_label(value, &dataset, options, density, reduction) {
+            Ok(Some((class, extent))) => reduction.drawn(class, extent),
             Ok(None) => {}
-            Err(Fault::Label(reason)) => tally.reject(&format!("{}, annotations[{position}]", file.name), &reason),
+            Err(Fault::Label(reason)) => reduction.reject(&format!("{}, annotations[{position}]", file.name), &reason),
             Err(Fault::Limit(message)) => return Err(message),
         }
         Ok(())
@@ -128,18 +128,18 @@ fn draw_label<'d>(
     dataset: &'d Dataset<'_>,
     options: &AnnotationOptions,
     density: &mut Density,
-    tally: &mut Tally<'_>,
+    reduction: &mut Reduction<'_>,
 ) -> Result<Option<(&'d str, Extent)>, Fault> {
     let label: Label<'_> = parse(value)?;
     let class = dataset.classes.get(label.category_id.get());
     let class = class.ok_or_else(|| format!("no category has the id {}", label.category_id.get()))?;
     let image = dataset.images.get(label.image_id.get());
     let image = *image.ok_or_else(|| format!("no image has the id {}", label.image_id.get()))?;
-    if !tally.is_chosen(class) {
+    if !reduction.is_chosen(class) {
         return Ok(None);
     }
     if options.skip_crowds && label.iscrowd.is_some_and(|crowd| matches!(crowd.get(), "1" | "true")) {
-        tally.skip();
+        reduction.skip();
         return Ok(None);
     }
     let placement = Placement::new(image, density.size());

@@ -41,7 +41,7 @@ use kiln_core::error::{Error, Result};
 
 use crate::Mask;
 use density::Density;
-use report::Tally;
+use report::Reduction;
 use size::ImageSizes;
 
 pub use format::AnnotationFormat;
@@ -139,16 +139,16 @@ pub fn read(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> Result
     }
     let (width, height) = sizes.target(options).map_err(|message| Error::input(first.name, message))?;
     let mut density = Density::new(width, height, options.limits.max_steps);
-    let mut tally = Tally::new(options, sizes.count());
+    let mut reduction = Reduction::new(options, sizes.count());
     for (file, format) in files.iter().zip(formats) {
         let drawn = match format {
-            AnnotationFormat::Supervisely => supervisely::draw(file, &mut density, &mut tally),
-            AnnotationFormat::Coco => coco::draw(file, options, &mut density, &mut tally),
-            AnnotationFormat::Yolo => yolo::draw(file, options, &mut density, &mut tally),
+            AnnotationFormat::Supervisely => supervisely::draw(file, &mut density, &mut reduction),
+            AnnotationFormat::Coco => coco::draw(file, options, &mut density, &mut reduction),
+            AnnotationFormat::Yolo => yolo::draw(file, options, &mut density, &mut reduction),
         };
         drawn.map_err(|message| input_error(file, &message))?;
     }
-    let report = tally.finish().map_err(|message| Error::input(first.name, message))?;
+    let report = reduction.finish().map_err(|message| Error::input(first.name, message))?;
     Ok((density.into_mask()?, report))
 }
 

@@ -56,7 +56,7 @@ pub(super) enum Extent {
 }
 
 /// Counts labels while they are drawn.
-pub(super) struct Tally<'o> {
+pub(super) struct Reduction<'o> {
     options: &'o AnnotationOptions,
     report: AnnotationReport,
     /// The labels drawn of every class that there is, also of those that are not chosen.
@@ -64,7 +64,7 @@ pub(super) struct Tally<'o> {
     seen: usize,
 }
 
-impl<'o> Tally<'o> {
+impl<'o> Reduction<'o> {
     pub(super) fn new(options: &'o AnnotationOptions, images: usize) -> Self {
         let report = AnnotationReport { images, ..AnnotationReport::default() };
         Self { options, report, classes: BTreeMap::new(), seen: 0 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::bitmap::Bitmap;
 use super::density::{Density, Fault};
 use super::json::{self, Bounded, Point, parse, without_mark};
-use super::report::{Extent, Tally};
+use super::report::{Extent, Reduction};
 use super::scan::{Vertex, draw_line, draw_outlined, draw_rectangle};
 use super::size::{ImageSizes, Placement};
 use super::{AnnotationFile, MAX_VERTICES, check_limits};
@@ -59,27 +59,31 @@ pub(super) fn sizes(file: &AnnotationFile<'_>, sizes: &mut ImageSizes) -> Result
 }
 
 /// Draws the labels of a file.
-pub(super) fn draw(file: &AnnotationFile<'_>, density: &mut Density, tally: &mut Tally<'_>) -> Result<(), String> {
+pub(super) fn draw(
+    file: &AnnotationFile<'_>,
+    density: &mut Density,
+    reduction: &mut Reduction<'_>,
+) -> Result<(), String> {
     images(file, &mut |image| {
         let placement = Placement::new(image.size, density.size());
         let Some(objects) = image.objects else {
             return Ok(());
         };
         json::list(objects.get().as_bytes(), |position, value| {
-            tally.start_label()?;
+            reduction.start_label()?;
             let place = || format!("{}, objects[{position}]", image.place);
             let label: Label<'_> = match parse(value) {
                 Ok(label) => label,
                 Err(reason) => {
-                    tally.reject(&place(), &reason);
+                    reduction.reject(&place(), &reason);
                     return Ok(());
                 }
             };
-            tally.add_class(&label.class)?;
-            if tally.is_chosen(&label.class) {
+            reduction.add_class(&label.class)?;
+            if reduction.is_chosen(&label.class) {
                 match label.draw(&placement, density) {
-                    Ok(extent) => tally.drawn(&label.class, extent),
-                    Err(Fault::Label(reason)) => tally.reject(&place(), &reason),
+                    Ok(extent) => reduction.drawn(&label.class, extent),
+                    Err(Fault::Label(reason)) => reduction.reject(&place(), &reason),
                     Err(Fault::Limit(message)) => return Err(message),
                 }
             }

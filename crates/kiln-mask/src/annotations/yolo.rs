@@ -9,7 +9,7 @@
 
 use super::density::{Density, Fault};
 use super::json::without_mark;
-use super::report::{Extent, Tally};
+use super::report::{Extent, Reduction};
 use super::scan::{Vertex, draw_polygons};
 use super::size::Placement;
 use super::{AnnotationFile, AnnotationOptions, MAX_VERTICES};
@@ -24,10 +24,10 @@ pub(super) fn draw(
     file: &AnnotationFile<'_>,
     options: &AnnotationOptions,
     density: &mut Density,
-    tally: &mut Tally<'_>,
+    reduction: &mut Reduction<'_>,
 ) -> Result<(), String> {
     for name in &options.names {
-        tally.add_class(name)?;
+        reduction.add_class(name)?;
     }
     // The image is the unit square.
     let (width, height) = density.size();
@@ -37,11 +37,11 @@ pub(super) fn draw(
         if line.is_empty() {
             continue;
         }
-        tally.start_label()?;
-        match draw_line(line, options, &placement, density, tally)? {
-            Ok(Some((class, extent))) => tally.drawn(&class, extent),
+        reduction.start_label()?;
+        match draw_line(line, options, &placement, density, reduction)? {
+            Ok(Some((class, extent))) => reduction.drawn(&class, extent),
             Ok(None) => {}
-            Err(Fault::Label(reason)) => tally.reject(&format!("{}, line {}", file.name, row + 1), &reason),
+            Err(Fault::Label(reason)) => reduction.reject(&format!("{}, line {}", file.name, row + 1), &reason),
             Err(Fault::Limit(message)) => return Err(message),
         }
     }
@@ -54,15 +54,15 @@ fn draw_line(
     options: &AnnotationOptions,
     placement: &Placement,
     density: &mut Density,
-    tally: &mut Tally<'_>,
+    reduction: &mut Reduction<'_>,
 ) -> Result<Result<Option<(String, Extent)>, Fault>, String> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let class = match class(words.next().unwrap_or_default(), options) {
         Ok(class) => class,
         Err(reason) => return Ok(Err(Fault::Label(reason))),
     };
-    tally.add_class(&class)?;
-    if !tally.is_chosen(&class) {
+    reduction.add_class(&class)?;
+    if !reduction.is_chosen(&class) {
         return Ok(Ok(None));
     }
     let ring = match values(words).and_then(|values| ring(&values)) {

@@ -15,7 +15,7 @@ use crate::http::parameters::body::body_fields;
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
 use crate::http::server::masks::{Click, EventStream, WebhookOutcome};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 request_body! {
     /// A place on a mask.
@@ -49,7 +49,7 @@ pub(crate) async fn click(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let mut fields = body_fields(&headers, &body)?;
     let place: PlaceOptions = fields.read()?;
     fields.finish()?;

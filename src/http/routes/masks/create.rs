@@ -15,7 +15,7 @@ use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::{Masks, UploadedImage};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::masks::MaskOptions;
 
 request_body! {
@@ -43,7 +43,7 @@ request_body! {
         (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: Request) -> Answer<Response<Body>> {
+pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: Request) -> HttpResult<Response<Body>> {
     let mut upload = MaskUpload::read(&app, request, UploadKind::Mask).await?;
     let read = upload.read_options(&app)?;
     let options: MaskOptions = upload.options()?;
@@ -56,7 +56,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
     };
     let background = background_bytes(&app, &mut files).await?;
     let shared = Arc::clone(&app);
-    let work = move || -> Answer<_> {
+    let work = move || -> HttpResult<_> {
         // Held until the files are decoded.
         let _permit = files.permit;
         let background = decode_background(&shared, background)?;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use super::{blocking, find, gone};
 use crate::http::server::App;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 /// Delete a mask
 ///
@@ -22,7 +22,7 @@ use crate::http::server::problem::{Answer, Problem};
         (status = 204, description = "The mask is deleted"),
         (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> HttpResult<StatusCode> {
     let (id, _) = find(&app, &id).await?;
     let shared = Arc::clone(&app);
     let existed = blocking(move || Ok(shared.masks.remove(id)?)).await?;

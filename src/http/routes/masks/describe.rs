@@ -13,7 +13,7 @@ use super::{find, picture, resolve};
 use crate::http::parameters::fields::Fields;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 /// Describe a mask
 ///
@@ -24,7 +24,7 @@ use crate::http::server::problem::{Answer, Problem};
         (status = 200, description = "The mask", body = MaskReply),
         (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn describe(app: Arc<App>, base: BaseUrl, id: &str, query: &str) -> Answer<Response<Body>> {
+pub(crate) async fn describe(app: Arc<App>, base: BaseUrl, id: &str, query: &str) -> HttpResult<Response<Body>> {
     Fields::from_query(query)?.finish()?;
     let (id, record) = find(&app, id).await?;
     let style = resolve(&app, &record.style()?)?;
@@ -39,7 +39,7 @@ pub(crate) async fn describe_or_draw(
     RawQuery(query): RawQuery,
     base: BaseUrl,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let query = query.unwrap_or_default();
     match name.strip_suffix(".png") {
         Some(id) => picture::picture(app, &headers, id, &query).await,

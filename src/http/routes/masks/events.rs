@@ -11,7 +11,7 @@ use super::{expires_in, find};
 use crate::http::parameters::fields::Fields;
 use crate::http::server::App;
 use crate::http::server::masks::EventStream;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 /// Receive the clicks on a mask
 ///
@@ -29,7 +29,7 @@ pub(crate) async fn events(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     Fields::from_query(query.as_deref().unwrap_or_default())?.finish()?;
     let (id, record) = find(&app, &id).await?;
     let stream = EventStream::new(app.masks.clicks.subscribe(id)?, expires_in(&app, &record));

@@ -17,7 +17,7 @@ use crate::http::routes::legend::TickReply;
 use crate::http::routes::overlays::SpanLegendOptions;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, png_response};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::mask::MaskStyle;
 use crate::masks::{MaskOptions, MaskRecord, draw_legend, legend_ticks};
 use crate::parameters::ParameterSet;
@@ -52,7 +52,7 @@ struct Legend {
 }
 
 impl Legend {
-    async fn read(app: &Arc<App>, id: &str, query: &str) -> Answer<Self> {
+    async fn read(app: &Arc<App>, id: &str, query: &str) -> HttpResult<Self> {
         let mut fields = Fields::from_query(query)?;
         let SpanLegendOptions { title, unit, pixel_ratio } = fields.read()?;
         let options: MaskOptions = fields.read()?;
@@ -70,7 +70,7 @@ impl Legend {
 }
 
 /// The values of the lowest and the highest level, which the picture has too.
-fn bounds(record: &MaskRecord, style: &MaskStyle) -> Answer<(f64, f64)> {
+fn bounds(record: &MaskRecord, style: &MaskStyle) -> HttpResult<(f64, f64)> {
     let (vmin, vmax) = record
         .bounds(style)
         .ok_or_else(|| Problem::parameter("vmin", "the mask has no finite value; give vmin and vmax"))?;
@@ -103,7 +103,7 @@ pub(crate) async fn legend_png(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let Legend { title, unit, pixel_ratio, style, bounds } =
         Legend::read(&app, &id, query.as_deref().unwrap_or_default()).await?;
     let colors = style.colormap.colors();
@@ -130,7 +130,7 @@ pub(crate) async fn legend_json(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     const STEPS: usize = 16;
     let Legend { title, unit, style, bounds: (vmin, vmax), .. } =
         Legend::read(&app, &id, query.as_deref().unwrap_or_default()).await?;

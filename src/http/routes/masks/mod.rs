@@ -23,7 +23,7 @@ use crate::http::parameters::mask_upload::{BackgroundSource, UploadedFiles};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
 use crate::http::server::masks::UploadedImage;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::mask::{MaskStyle, size_of};
 use crate::masks::{MaskId, MaskOptions, MaskRecord};
 use crate::parameter::Parameter;
@@ -65,7 +65,7 @@ struct Place {
 
 impl PlaceOptions {
     /// The cell of a mask whose picture has a `size` in pixels.
-    fn resolve(self, record: &MaskRecord, (width, height): (usize, usize)) -> Answer<Place> {
+    fn resolve(self, record: &MaskRecord, (width, height): (usize, usize)) -> HttpResult<Place> {
         let (rows, columns) = (record.rows(), record.columns());
         match self {
             Self { x: Some(x), y: Some(y), row: None, column: None } => {
@@ -120,7 +120,7 @@ fn expires_in(app: &App, record: &MaskRecord) -> Duration {
 }
 
 /// The mask with an id.
-async fn find(app: &Arc<App>, id: &str) -> Answer<(MaskId, MaskRecord)> {
+async fn find(app: &Arc<App>, id: &str) -> HttpResult<(MaskId, MaskRecord)> {
     let id: MaskId = id.parse().map_err(|_| gone())?;
     let folder = app.masks.folder();
     let record = blocking(move || Ok(folder.record(id)?)).await?;
@@ -129,7 +129,7 @@ async fn find(app: &Arc<App>, id: &str) -> Answer<(MaskId, MaskRecord)> {
 }
 
 /// Reads or writes small files without a place in the queue of pictures.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Answer<T> + Send + 'static) -> Answer<T> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> HttpResult<T> + Send + 'static) -> HttpResult<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(answer) => answer,
         Err(error) => match error.try_into_panic() {
@@ -140,7 +140,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Answer<T> + Send + '
 }
 
 /// The style of options.
-fn resolve(app: &App, options: &MaskOptions) -> Answer<MaskStyle> {
+fn resolve(app: &App, options: &MaskOptions) -> HttpResult<MaskStyle> {
     // A scheme that the server does not know is one of the colormaps that it does not know.
     let find = |name: &str| {
         app.schemes.find(Some(name)).map_err(|problem| Error::invalid(Parameter::COLORMAP, problem.detail().to_owned()))
@@ -154,7 +154,7 @@ fn picture_size(
     mask: (usize, usize),
     style: &MaskStyle,
     background: Option<(usize, usize)>,
-) -> Answer<(usize, usize)> {
+) -> HttpResult<(usize, usize)> {
     let (width, height) = size_of(mask, style, background)?;
     let (pixels, limit) = ((width * height) as u64, app.config.limits.pixels);
     if pixels > limit {
@@ -166,7 +166,7 @@ fn picture_size(
 }
 
 /// Checks the URL of a webhook.
-fn check_webhook(app: &App, webhook: Option<&str>) -> Answer<()> {
+fn check_webhook(app: &App, webhook: Option<&str>) -> HttpResult<()> {
     let Some(url) = webhook else { return Ok(()) };
     app.masks.webhooks.check(url).map_err(|why| {
         let allowed = "masks.webhook_urls of the config lists the URLs that are allowed";
@@ -175,7 +175,7 @@ fn check_webhook(app: &App, webhook: Option<&str>) -> Answer<()> {
 }
 
 /// The bytes of a background, which may have to be read or downloaded.
-async fn background_bytes(app: &App, files: &mut UploadedFiles) -> Answer<Option<Bytes>> {
+async fn background_bytes(app: &App, files: &mut UploadedFiles) -> HttpResult<Option<Bytes>> {
     match files.background.take() {
         None => Ok(None),
         Some(BackgroundSource::Image(bytes)) => Ok(Some(bytes)),
@@ -190,6 +190,6 @@ async fn background_bytes(app: &App, files: &mut UploadedFiles) -> Answer<Option
 }
 
 /// Decodes a background, and checks the picture that the mask has over it.
-fn decode_background(app: &App, bytes: Option<Bytes>) -> Answer<Option<UploadedImage>> {
+fn decode_background(app: &App, bytes: Option<Bytes>) -> HttpResult<Option<UploadedImage>> {
     bytes.map(|bytes| UploadedImage::decode(bytes, &app.config.limits)).transpose()
 }

@@ -11,7 +11,7 @@ use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::masks::{mask_problem, picture_key};
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::masks::MaskOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
@@ -41,7 +41,7 @@ parameter_set! {
         (status = 413, description = "The picture exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query: &str) -> Answer<Response<Body>> {
+pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query: &str) -> HttpResult<Response<Body>> {
     /// The style, the values and the background may change at any time.
     const CACHE_CONTROL: &str = "no-cache";
     let mut fields = Fields::from_query(query)?;

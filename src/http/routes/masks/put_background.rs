@@ -14,7 +14,7 @@ use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, Upload
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 request_body! {
     /// The background of a mask.
@@ -46,7 +46,7 @@ pub(crate) async fn put(
     Path(id): Path<String>,
     base: BaseUrl,
     request: Request,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (id, record) = find(&app, &id).await?;
     let mut files = MaskUpload::read(&app, request, UploadKind::Background).await?.finish()?;
     if files.mask.is_some() {
@@ -55,7 +55,7 @@ pub(crate) async fn put(
     let bytes = background_bytes(&app, &mut files).await?;
     let style = resolve(&app, &record.style()?)?;
     let shared = Arc::clone(&app);
-    let work = move || -> Answer<_> {
+    let work = move || -> HttpResult<_> {
         // Held until the image is decoded.
         let _permit = files.permit;
         let Some(image) = decode_background(&shared, bytes)? else {

@@ -15,7 +15,7 @@ use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::Masks;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 request_body! {
     /// The values of a mask.
@@ -47,7 +47,7 @@ pub(crate) async fn put(
     Path(id): Path<String>,
     base: BaseUrl,
     request: Request,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let (id, record) = find(&app, &id).await?;
     let mut upload = MaskUpload::read(&app, request, UploadKind::Mask).await?;
     let read = upload.read_options(&app)?;
@@ -58,7 +58,7 @@ pub(crate) async fn put(
     let Some(bytes) = files.mask else { return Err(Problem::parameter("mask", "missing; send an array")) };
     let style = resolve(&app, &record.style()?)?;
     let shared = Arc::clone(&app);
-    let work = move || -> Answer<_> {
+    let work = move || -> HttpResult<_> {
         // Held until the array is decoded.
         let _permit = files.permit;
         let mask = Masks::read_array(&bytes, &read)?;

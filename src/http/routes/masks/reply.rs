@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{expires_at_s, picture_size};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::problem::Answer;
+use crate::http::server::problem::HttpResult;
 use crate::mask::{MaskStyle, aspect_remark};
 use crate::masks::{MaskId, MaskRecord};
 use crate::parameters::ParameterSet;
@@ -75,7 +75,13 @@ struct MaskUrls {
 }
 
 impl MaskReply {
-    pub(super) fn new(app: &App, base: &BaseUrl, id: MaskId, record: &MaskRecord, style: &MaskStyle) -> Answer<Self> {
+    pub(super) fn new(
+        app: &App,
+        base: &BaseUrl,
+        id: MaskId,
+        record: &MaskRecord,
+        style: &MaskStyle,
+    ) -> HttpResult<Self> {
         let mask = (record.columns(), record.rows());
         let (width, height) = picture_size(app, mask, style, record.background_size())?;
         let bounds = record.bounds(style);

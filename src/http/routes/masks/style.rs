@@ -17,7 +17,7 @@ use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::mask_problem;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::masks::{MaskOptions, MaskRecord};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
@@ -61,16 +61,16 @@ pub(crate) async fn patch(
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let patch = Patch::read(&headers, &body)?;
     check_webhook(&app, patch.webhook.as_deref())?;
     let (id, record) = find(&app, &id).await?;
     let shared = Arc::clone(&app);
-    let work = move || -> Answer<_> {
+    let work = move || -> HttpResult<_> {
         // Levels that cannot be made are a reason to refuse; those that can are kept for the next picture.
         let style = resolve(&shared, &patch.applied_to(record.style()?))?;
         shared.masks.levels(id, &record, &style).map_err(mask_problem)?;
-        let change = |record: &mut MaskRecord| -> Answer<()> {
+        let change = |record: &mut MaskRecord| -> HttpResult<()> {
             let options = patch.applied_to(record.style()?);
             let style = resolve(&shared, &options)?;
             picture_size(&shared, (record.columns(), record.rows()), &style, record.background_size())?;
@@ -92,7 +92,7 @@ pub(crate) async fn patch(
 }
 
 impl Patch {
-    fn read(headers: &HeaderMap, body: &[u8]) -> Answer<Self> {
+    fn read(headers: &HeaderMap, body: &[u8]) -> HttpResult<Self> {
         let mut fields = body_fields(headers, body)?;
         let set: MaskOptions = fields.read()?;
         let WebhookOptions { webhook } = fields.read()?;

@@ -13,7 +13,7 @@ use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
 use crate::http::server::masks::Click;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::masks::{MaskId, MaskRecord};
 
 /// The value of a mask at a place
@@ -32,7 +32,7 @@ pub(crate) async fn value(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer<Response<Body>> {
+) -> HttpResult<Response<Body>> {
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let place: PlaceOptions = fields.read()?;
     fields.finish()?;
@@ -42,7 +42,7 @@ pub(crate) async fn value(
 }
 
 /// The cell at a place, and its value.
-pub(super) async fn look_up(app: &Arc<App>, id: MaskId, record: MaskRecord, place: PlaceOptions) -> Answer<Click> {
+pub(super) async fn look_up(app: &Arc<App>, id: MaskId, record: MaskRecord, place: PlaceOptions) -> HttpResult<Click> {
     let style = resolve(app, &record.style()?)?;
     let place = place.resolve(&record, record.picture_size(&style, true)?)?;
     let shared = Arc::clone(app);

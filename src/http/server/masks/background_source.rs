@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Masks;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 
 impl Masks {
     /// The bytes of the image at a path or URL, of at most `max_bytes`.
-    pub(crate) async fn read_reference(&self, reference: &str, max_bytes: usize) -> Answer<Vec<u8>> {
+    pub(crate) async fn read_reference(&self, reference: &str, max_bytes: usize) -> HttpResult<Vec<u8>> {
         const TIMEOUT: Duration = Duration::from_secs(10);
         if !reference.contains("://") {
             let (folders, path) = (self.background_folders.clone(), PathBuf::from(reference));
@@ -30,7 +30,7 @@ impl Masks {
 
 /// Reads a file below one of `folders`, into which no link and no `..` leads from elsewhere. The same problem stands for files
 /// that do not exist and those outside, so that a client does not learn which files there are.
-fn read_file(folders: &[PathBuf], path: &Path, max_bytes: usize) -> Answer<Vec<u8>> {
+fn read_file(folders: &[PathBuf], path: &Path, max_bytes: usize) -> HttpResult<Vec<u8>> {
     let refused = |why: &str| Problem::parameter("background", why);
     if folders.is_empty() {
         let why = "a path is not allowed; masks.background_folders of the config lists the folders that are";

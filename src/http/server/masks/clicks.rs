@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use utoipa::ToSchema;
 
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::masks::MaskId;
 
 /// A cell of a mask, and its place in the picture.
@@ -63,7 +63,7 @@ impl ClickBroker {
     }
 
     /// Begins to receive the clicks on a mask.
-    pub(crate) fn subscribe(&self, id: MaskId) -> Answer<Subscription> {
+    pub(crate) fn subscribe(&self, id: MaskId) -> HttpResult<Subscription> {
         let mut streams = lock(&self.streams);
         if streams.is_stopped {
             return Err(Problem::busy("the server is stopping"));

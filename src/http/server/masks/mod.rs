@@ -21,7 +21,7 @@ pub(crate) use webhooks::{WebhookQueue, run as run_webhooks};
 
 use self::cache::MaskCache;
 use super::outbound::{AllowedUrls, OutboundClient};
-use super::problem::{Answer, Problem};
+use super::problem::{HttpResult, Problem};
 use crate::config::Config;
 use crate::error::Result;
 use crate::masks::MaskFolder;
@@ -68,7 +68,7 @@ impl Masks {
     }
 
     /// The permit of an upload that may hold much in memory.
-    pub(crate) async fn upload_permit(&self) -> Answer<OwnedSemaphorePermit> {
+    pub(crate) async fn upload_permit(&self) -> HttpResult<OwnedSemaphorePermit> {
         let permit = Arc::clone(&self.large_uploads).acquire_owned().await;
         permit.map_err(|_| Problem::busy("the server is stopping"))
     }

@@ -9,7 +9,7 @@ use super::Masks;
 use crate::config::LimitsConfig;
 use crate::error::{Error, Result};
 use crate::http::server::clock::now_s;
-use crate::http::server::problem::{Answer, Problem};
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::images::RetentionLimits;
 use crate::mask::array::{self, ReadArrayOptions};
 use crate::mask::{Background, ImageLimits, Levels, Mask, MaskStyle, Picture, render_levels};
@@ -25,7 +25,7 @@ pub(crate) struct UploadedImage {
 
 impl UploadedImage {
     /// Decodes a background of a request.
-    pub(crate) fn decode(bytes: Bytes, limits: &LimitsConfig) -> Answer<Self> {
+    pub(crate) fn decode(bytes: Bytes, limits: &LimitsConfig) -> HttpResult<Self> {
         match Background::decode(&bytes, "background", &image_limits(limits)) {
             Ok(pixels) => Ok(Self { bytes, pixels }),
             Err(Error::Input { message, .. }) => {
@@ -70,7 +70,7 @@ impl Masks {
     }
 
     /// Reads an array of a request.
-    pub(crate) fn read_array(bytes: &[u8], options: &ReadArrayOptions) -> Answer<Mask> {
+    pub(crate) fn read_array(bytes: &[u8], options: &ReadArrayOptions) -> HttpResult<Mask> {
         array::read(bytes, "mask", options).map_err(|error| match error {
             Error::Input { message, .. } => {
                 let message = message.with_keys();
@@ -96,7 +96,7 @@ impl Masks {
         background: Option<&UploadedImage>,
         style: &MaskStyle,
         describe: impl FnOnce(&mut MaskRecord),
-    ) -> Answer<(MaskId, MaskRecord)> {
+    ) -> HttpResult<(MaskId, MaskRecord)> {
         let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
         let now_s = now_s();
         let bytes = mask.bytes() + background.map_or(0, |background| background.bytes.len());
@@ -114,7 +114,7 @@ impl Masks {
     }
 
     /// Removes the oldest masks if `count` more, of `bytes`, exceed the limits.
-    fn make_room(&self, now_s: u64, keep: &RetentionLimits, count: u64, bytes: u64) -> Answer<()> {
+    fn make_room(&self, now_s: u64, keep: &RetentionLimits, count: u64, bytes: u64) -> HttpResult<()> {
         if bytes > keep.max_bytes {
             let why = format!("the mask has {bytes} bytes, which exceeds {}", keep.max_bytes);
             return Err(Problem::too_large("masks.max_size", why));
@@ -145,8 +145,8 @@ impl Masks {
         keep: &RetentionLimits,
         mask: Mask,
         style: &MaskStyle,
-        check: impl FnOnce(&mut MaskRecord) -> Answer<()>,
-    ) -> Answer<Option<MaskRecord>> {
+        check: impl FnOnce(&mut MaskRecord) -> HttpResult<()>,
+    ) -> HttpResult<Option<MaskRecord>> {
         let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
         self.make_room(now_s(), keep, 0, mask.bytes() as u64)?;
         let replaced = self.folder.replace(id, Some(&mask), None, check)?;
@@ -162,8 +162,8 @@ impl Masks {
         id: MaskId,
         keep: &RetentionLimits,
         background: UploadedImage,
-        check: impl FnOnce(&mut MaskRecord) -> Answer<()>,
-    ) -> Answer<Option<MaskRecord>> {
+        check: impl FnOnce(&mut MaskRecord) -> HttpResult<()>,
+    ) -> HttpResult<Option<MaskRecord>> {
         self.make_room(now_s(), keep, 0, background.bytes.len() as u64)?;
         let replaced = self.folder.replace(id, None, Some(background.as_background()), check)?;
         if let Some(key) = replaced.as_ref().and_then(MaskRecord::background_key) {
