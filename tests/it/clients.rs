@@ -63,7 +63,7 @@ fn cache_busters_change_nothing_and_other_unknown_parameters_are_refused() {
     {
         server.get(&format!("/cities/4/8/5.png?{query}")).refused(400, &["unknown parameter", word]);
     }
-    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").refused(409, &["inputs"]);
+    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").refused(409, &["input files"]);
 }
 
 #[test]

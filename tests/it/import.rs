@@ -61,7 +61,9 @@ fn a_layer_comes_grows_and_goes() {
         ["import", "a.csv", "--layer", "stops", "--title", "Stops", "--keep", "30d", "--style", "radius=9px"],
     )
     .done();
-    for words in ["read 6,000 rows, added 6,000 points to stops; in ", "points/s; it has 6,000 points in 1 segment, "] {
+    for words in
+        ["read 6,000 rows, added 6,000 points to stops; in ", "points/s; the layer has 6,000 points in 1 segment, "]
+    {
         assert!(summary.contains(words), "{summary}");
     }
     let known = layer(home, "stops");
@@ -109,7 +111,7 @@ fn a_layer_comes_grows_and_goes() {
     assert!(kiln(home, ["expire", "stops", "--older-than", "36500d"]).done().contains("removed 0 points"));
     // All of its points are from years ago.
     let told = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
-    assert!(told.contains("stops: removed 12,000 points of before ") && told.contains(", 0 stay"), "{told}");
+    assert!(told.contains("stops: removed 12,000 points before ") && told.contains(", 0 kept"), "{told}");
     assert_eq!(layer(home, "stops")["points"], 0);
 
     kiln(home, ["drop", "stops"]).failed(2, &["--yes"]);
@@ -127,7 +129,7 @@ fn some_points_expire_and_those_without_a_time_stay() {
     kiln_with_input(home, ["import", "-", "--layer", "events"], rows.as_bytes()).done();
     assert_eq!(layer(home, "events")["time"]["without"], 1);
     let told = kiln(home, ["expire", "events", "--older-than", "365d"]).done();
-    assert!(told.contains("removed 2 points") && told.contains(", 2 stay"), "{told}");
+    assert!(told.contains("removed 2 points") && told.contains(", 2 kept"), "{told}");
     assert_eq!(layer(home, "events")["time"]["first"], "2999-01-01T00:00:00Z");
     kiln_with_input(home, ["import", "-", "--layer", "places"], b"lon,lat\n1,1\n").done();
     kiln(home, ["expire", "places", "--older-than", "1d"]).failed(1, &["places", "no times"]);
@@ -157,7 +159,7 @@ fn many_files_are_one_change() {
     import(&["data/?.csv", "--replace"], "all").failed(1, &["data/z.csv"]);
     assert_eq!(files(home), before);
     assert_eq!(layer(home, "all")["points"], 6);
-    assert!(import(&["data/a.csv", "--replace"], "all").done().contains("it has 1 point in 1 segment"));
+    assert!(import(&["data/a.csv", "--replace"], "all").done().contains("the layer has 1 point in 1 segment"));
 }
 
 #[test]
@@ -202,7 +204,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         (2, &["a.csv"], &["--layer"]),
         (2, &["a.csv", "--layer", "new", "--style", "radius"], &["radius=12"]),
         (2, &["a.csv", "--layer", "new", "--style", "radius=wide"], &["radius", "wide"]),
-        (2, &["a.csv", "--layer", "new", "--style", "size=2"], &["no `size`", "curve"]),
+        (2, &["a.csv", "--layer", "new", "--style", "size=2"], &["unknown style parameter `size`", "curve"]),
         (2, &["--layer", "new"], &["INPUT"]),
         (2, &["a.csv", "--layer", "docs"], &["docs", "server's own"]),
         (2, &["a.csv", "--layer", "../up"], &["letters"]),
@@ -353,7 +355,7 @@ fn what_is_damaged_is_named_and_can_be_dropped() {
 
     let run = kiln(home, ["layer", "broken"]);
     let text = String::from_utf8(run.stdout.clone()).unwrap();
-    assert!(text.contains("damaged     100 points left out: ") && text.contains("points      100\n"), "{text}");
+    assert!(text.contains("damaged     100 points not counted: ") && text.contains("points      100\n"), "{text}");
     run.failed(1, &["1 segment damaged: ", "00000001.points.arrow"]);
     let run = kiln(home, ["layer", "broken", "--json"]);
     let known: Value = serde_json::from_slice(&run.stdout).unwrap();

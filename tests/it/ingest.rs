@@ -68,7 +68,7 @@ fn a_layer_comes_is_filled_and_seen_at_once_and_goes() {
     let server = server("");
     let store = server.folder().join("store");
     assert!(!store.exists());
-    server.points("trips", "text/csv", csv(1)).refused(404, &["no layer `trips`", "PUT /trips makes it"]);
+    server.points("trips", "text/csv", csv(1)).refused(404, &["no layer `trips`", "PUT /trips creates it"]);
     assert!(!store.exists() || store.read_dir().unwrap().all(|entry| entry.unwrap().file_name() == "server.lock"));
 
     let made = server.put("trips", &json!({"title": "Taxi trips", "style": {"scheme": "fire", "radius": 30}})).ok(201);

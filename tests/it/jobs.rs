@@ -110,7 +110,7 @@ fn jobs_that_make_no_sense_are_refused_before_anything_runs() {
             kiln(home.path(), ["serve", "-c", "conf/kiln.toml", "-l", "127.0.0.1:0"]).failed(2, &[words]);
         }
     }
-    batch(home(QUAKES).path(), &["quaks"]).failed(2, &["did you mean quakes? there are quakes"]);
+    batch(home(QUAKES).path(), &["quaks"]).failed(2, &["did you mean quakes? expected one of quakes"]);
 }
 
 /// What the server says of its only job, once that is as `is_right` has it.

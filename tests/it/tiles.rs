@@ -151,7 +151,7 @@ fn what_names_the_version_may_be_kept_forever() {
     let had = server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
     assert!(had.header("cache-control").unwrap().contains("immutable"));
     // Pictures of any bounds know no such parameter.
-    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).refused(400, &["v: there is no such"]);
+    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).refused(400, &["v: unknown parameter"]);
 }
 
 #[test]
