@@ -115,7 +115,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for (flag, path) in args.sheet.companion_files(&args.output)? {
         let file = Target::new(&path, &args.inputs)?;
         if file.is_same_as(&target) {
-            return Err(Error::invalid(flag, "the file is also the output of the picture; use another name"));
+            return Err(Error::invalid(flag, "the picture is written to the same file; use another name"));
         }
         companions.push((flag, file));
     }

@@ -16,7 +16,7 @@ fn only_expired_images_are_removed() {
     let young = folder.write(now_s - 60, b"young").unwrap();
     fs::write(folder.path().join("holiday.png"), "mine").unwrap();
     let summary = kiln(home.path(), ["clean"]).done();
-    assert!(summary.contains("removed 1 picture past their time, 0 beyond the limits"), "{summary}");
+    assert!(summary.contains("removed 1 picture older than the TTL, 0 beyond the limits"), "{summary}");
     assert!(!folder.path_of(old).exists() && folder.path_of(young).exists());
     kiln(home.path(), ["clean", "imgs", "--ttl", "30s"]).done();
     assert!(!folder.path_of(young).exists() && folder.path().join("holiday.png").exists());

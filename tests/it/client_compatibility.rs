@@ -63,7 +63,7 @@ fn cache_busting_parameters_are_ignored_and_other_unknown_parameters_rejected() 
     {
         server.get(&format!("/cities/4/8/5.png?{query}")).rejected(400, &["unknown parameter", word]);
     }
-    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").rejected(409, &["inputs"]);
+    server.send("POST", "/cities/points?_=1", &[], b"lon,lat\n1,2\n").rejected(409, &["input files"]);
 }
 
 #[test]

@@ -61,7 +61,9 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
         ["import", "a.csv", "--layer", "stops", "--title", "Stops", "--keep", "30d", "--style", "radius=9px"],
     )
     .done();
-    for words in ["read 6,000 rows, added 6,000 points to stops; in ", "points/s; it has 6,000 points in 1 segment, "] {
+    for words in
+        ["read 6,000 rows, added 6,000 points to stops; in ", "points/s; the layer has 6,000 points in 1 segment, "]
+    {
         assert!(summary.contains(words), "{summary}");
     }
     let created = layer(home, "stops");
@@ -115,7 +117,7 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     assert!(kiln(home, ["expire", "stops", "--older-than", "36500d"]).done().contains("removed 0 points"));
     // All points are years old.
     let summary = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
-    assert!(summary.contains("stops: removed 12,000 points of before ") && summary.contains(", 0 stay"), "{summary}");
+    assert!(summary.contains("stops: removed 12,000 points before ") && summary.contains(", 0 kept"), "{summary}");
     assert_eq!(layer(home, "stops")["points"], 0);
 
     kiln(home, ["drop", "stops"]).failed(2, &["--yes"]);
@@ -133,7 +135,7 @@ fn old_points_expire_and_points_without_a_time_are_kept() {
     kiln_with_input(home, ["import", "-", "--layer", "events"], rows.as_bytes()).done();
     assert_eq!(layer(home, "events")["time"]["without"], 1);
     let summary = kiln(home, ["expire", "events", "--older-than", "365d"]).done();
-    assert!(summary.contains("removed 2 points") && summary.contains(", 2 stay"), "{summary}");
+    assert!(summary.contains("removed 2 points") && summary.contains(", 2 kept"), "{summary}");
     assert_eq!(layer(home, "events")["time"]["first"], "2999-01-01T00:00:00Z");
     kiln_with_input(home, ["import", "-", "--layer", "places"], b"lon,lat\n1,1\n").done();
     kiln(home, ["expire", "places", "--older-than", "1d"]).failed(1, &["places", "no times"]);
@@ -163,7 +165,7 @@ fn an_import_of_several_files_is_one_commit() {
     import(&["data/?.csv", "--replace"], "all").failed(1, &["data/z.csv"]);
     assert_eq!(files(home), before);
     assert_eq!(layer(home, "all")["points"], 6);
-    assert!(import(&["data/a.csv", "--replace"], "all").done().contains("it has 1 point in 1 segment"));
+    assert!(import(&["data/a.csv", "--replace"], "all").done().contains("the layer has 1 point in 1 segment"));
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn invalid_commands_are_rejected_and_change_nothing() {
         (2, &["a.csv"], &["--layer"]),
         (2, &["a.csv", "--layer", "new", "--style", "radius"], &["radius=12"]),
         (2, &["a.csv", "--layer", "new", "--style", "radius=wide"], &["radius", "wide"]),
-        (2, &["a.csv", "--layer", "new", "--style", "size=2"], &["no `size`", "curve"]),
+        (2, &["a.csv", "--layer", "new", "--style", "size=2"], &["unknown style parameter `size`", "curve"]),
         (2, &["--layer", "new"], &["INPUT"]),
         (2, &["a.csv", "--layer", "docs"], &["docs", "server's own"]),
         (2, &["a.csv", "--layer", "../up"], &["letters"]),
@@ -359,7 +361,7 @@ fn damaged_layers_are_reported_and_can_be_dropped() {
 
     let run = kiln(home, ["layer", "broken"]);
     let text = String::from_utf8(run.stdout.clone()).unwrap();
-    assert!(text.contains("damaged     100 points left out: ") && text.contains("points      100\n"), "{text}");
+    assert!(text.contains("damaged     100 points not counted: ") && text.contains("points      100\n"), "{text}");
     run.failed(1, &["1 segment damaged: ", "00000001.points.arrow"]);
     let run = kiln(home, ["layer", "broken", "--json"]);
     let described: Value = serde_json::from_slice(&run.stdout).unwrap();

@@ -68,7 +68,7 @@ fn a_layer_is_created_shows_new_points_at_once_and_is_deleted() {
     let server = server("");
     let store = server.folder().join("store");
     assert!(!store.exists());
-    server.points("trips", "text/csv", csv(1)).rejected(404, &["no layer `trips`", "PUT /trips makes it"]);
+    server.points("trips", "text/csv", csv(1)).rejected(404, &["no layer `trips`", "PUT /trips creates it"]);
     assert!(!store.exists() || store.read_dir().unwrap().all(|entry| entry.unwrap().file_name() == "server.lock"));
 
     let created =

@@ -14,9 +14,9 @@ fn invalid_layer_names_and_descriptions_are_rejected() {
         let reply = server.put(name, &json!({}));
         assert!(matches!(reply.status, 400 | 405), "{name}: {reply:?}");
     }
-    server.put("fixed", &json!({})).rejected(409, &["fixed", "inputs"]);
-    server.send("DELETE", "/fixed", &[], b"").rejected(409, &["inputs"]);
-    server.points("fixed", "text/csv", csv(1)).rejected(409, &["inputs"]);
+    server.put("fixed", &json!({})).rejected(409, &["fixed", "input files"]);
+    server.send("DELETE", "/fixed", &[], b"").rejected(409, &["input files"]);
+    server.points("fixed", "text/csv", csv(1)).rejected(409, &["input files"]);
     for (description, words) in [
         (json!({"titel": "x"}), &["titel", "did you mean title?"][..]),
         (json!({"keep": "0s"}), &["keep"]),

@@ -113,7 +113,7 @@ fn invalid_jobs_are_rejected_before_any_job_runs() {
             kiln(home.path(), ["serve", "-c", "conf/kiln.toml", "-l", "127.0.0.1:0"]).failed(2, &[words]);
         }
     }
-    batch(home(QUAKES).path(), &["quaks"]).failed(2, &["did you mean quakes? there are quakes"]);
+    batch(home(QUAKES).path(), &["quaks"]).failed(2, &["did you mean quakes? expected one of quakes"]);
 }
 
 /// Waits until the server's only job satisfies `condition`, and returns its state.

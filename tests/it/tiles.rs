@@ -154,7 +154,7 @@ fn tiles_with_the_version_in_their_url_are_immutable() {
         server.send("GET", &format!("/cities/2/2/1.png?v={version}"), &[("if-none-match", tag)], b"").ok(304);
     assert!(not_modified.header("cache-control").unwrap().contains("immutable"));
     // The bbox route has no such parameter.
-    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).rejected(400, &["v: there is no such"]);
+    server.get(&format!("/cities/bbox/0,40,10,50/32x32.png?v={version}")).rejected(400, &["v: unknown parameter"]);
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl TileStyle {
     /// Reads the style and filter of tiles of a given size.
     pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> HttpResult<Self> {
         if !layer.coordinate_space().wraps() {
-            let detail = "the layer is on a plane and has no tiles; request /{layer}/bbox/…";
+            let detail = "tiles need a layer on the globe, and this one is on a plane; request /{layer}/bbox/…";
             return Err(Problem::parameter("layer", detail));
         }
         let mut style = LayerStyle::read(schemes, layer, fields)?;

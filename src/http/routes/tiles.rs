@@ -147,7 +147,8 @@ impl TilePath {
     fn read(zoom: &str, column: &str, row: &str) -> HttpResult<Self> {
         let Some((row, ratio)) = PixelRatio::split(row) else {
             if row.contains('.') {
-                let detail = format!("unsupported format in `{row}`; expected a row followed by .png or @2x.png");
+                let detail =
+                    format!("unsupported format in `{row}`; tiles are PNG, expected a row followed by .png or @2x.png");
                 return Err(Problem::parameter("y", detail));
             }
             return Err(Problem::not_found("unknown path; tiles are at /{layer}/{z}/{x}/{y}.png"));
@@ -195,7 +196,7 @@ mod tests {
             ("0", "0", "99999999999.png", 404, "outside"),
             ("0", "0", "0", 404, ".png"),
             ("0", "0", "0@2x", 404, ".png"),
-            ("0", "0", "0.webp", 400, "followed by .png"),
+            ("0", "0", "0.webp", 400, "tiles are PNG"),
             ("0", "0", "0@5x.png", 400, "y: `0@5x` has an unknown pixel ratio; expected @2x, @3x or @4x"),
             ("0", "0", "0@2x@2x.png", 400, "pixel ratio"),
             ("+0", "0", "0.png", 400, "z: `+0`"),
