@@ -30,6 +30,7 @@ mod layer_addresses;
 mod masks;
 mod masks_http;
 mod masks_opencv;
+mod masks_page;
 mod masks_security;
 mod old_page;
 mod overlays;

@@ -75,7 +75,7 @@ async function load() {
   byId('background').hidden = !mask.urls.background;
   fade();
   byId('picture').hidden = false;
-  if (mask.urls.background) (await show(byId('background'), '.png?opacity=0&vmin=0&vmax=1'))();
+  if (mask.urls.background) (await show(byId('background'), '.png?opacity=0'))();
   await draw();
 }
 

@@ -36,8 +36,13 @@ export class Hover {
   }
 
   private show(cell: Cell | null): void {
-    byId('under').hidden = !cell;
-    byId('under').textContent = cell ? `${valueText(cell)} · row ${cell.row}, column ${cell.column}` : '';
+    showUnder(cell);
     this.found(cell);
   }
+}
+
+/** Shows the value under the mouse or the cross hair; null shows none. */
+export function showUnder(cell: Cell | null): void {
+  byId('under').hidden = !cell;
+  byId('under').textContent = cell ? `${valueText(cell)} · row ${cell.row}, column ${cell.column}` : '';
 }

@@ -7,7 +7,7 @@ import { Api, type Cell, type Colormaps, type Mask, type Place } from './api.js'
 import { Crosshair } from './crosshair.js';
 import { foldPanel, postClick } from './frame.js';
 import { Gestures } from './gestures.js';
-import { Hover } from './hover.js';
+import { Hover, showUnder } from './hover.js';
 import { LegendBar } from './legend.js';
 import { Panel } from './panel.js';
 import { Stack } from './picture.js';
@@ -48,7 +48,7 @@ let expiry: ReturnType<typeof setTimeout> | undefined;
 
 const speak = (text: string) => (byId('live').textContent = text);
 const readCross = debounced(() => void status.watch(speakCross()), SPEAK_MS);
-const draw = debounced(() => void status.watch(drawOverlay()), PAUSE_MS);
+const draw = debounced(() => void status.watch(drawOverlay().then(() => status.clear())), PAUSE_MS);
 const writeFragment = debounced(() => {
   if (!loaded) return;
   const text = fullFragment(loaded.style).toString();
@@ -63,19 +63,20 @@ async function load(): Promise<void> {
   const style = readFragment(fragment, stored, colormaps);
   loaded = { mask, colormaps, stored, style, panel: new Panel(mask, colormaps, style, stored, setStyle) };
   stack.size(mask.width, mask.height);
+  byId('stage').style.setProperty('--aspect', String(mask.width / mask.height));
   resize();
   readPlace(fragment);
   await Promise.all([drawBackground(mask), drawOverlay()]);
+  status.clear();
   view.setAttribute('aria-busy', 'false');
   clearTimeout(expiry);
   expiry = setTimeout(() => void status.watch(api.mask().then(() => undefined)), Math.min(Math.max(mask.expires_at * 1000 - Date.now(), 0) + 1000, LONGEST_TIMER_MS));
 }
 
-/** Draws the background, in bounds that are valid for any values. */
+/** Draws the background: the picture with an overlay of no opacity. */
 async function drawBackground(mask: Mask): Promise<void> {
   if (!mask.urls.background) return;
-  const query = new URLSearchParams({ opacity: '0', ...(mask.minimum === null ? { vmin: '0', vmax: '1' } : {}) });
-  await stack.show('background', await api.picture(query), () => loaded?.mask === mask);
+  await stack.show('background', await api.picture(new URLSearchParams({ opacity: '0' })), () => loaded?.mask === mask);
 }
 
 /** Requests the overlay and the legend in the present style. An older request is canceled. */
@@ -90,7 +91,6 @@ async function drawOverlay(): Promise<void> {
   if (signal.aborted) return;
   stack.fade(loaded.style.opacity);
   legend.show(shown, mask);
-  status.clear();
 }
 
 const overlayQuery = (query: URLSearchParams) => new URLSearchParams([...query, ['background', 'false'], ['opacity', '100']]);
@@ -149,6 +149,7 @@ function resize(): void {
 /** Reports a click, and shows its value. */
 async function click(place: Place): Promise<void> {
   clicked = await api.click(place);
+  showUnder(null);
   popup.open(clicked, viewport);
   legend.mark(clicked);
   speak(spokenText(clicked));
@@ -160,6 +161,7 @@ async function speakCross(): Promise<void> {
   const at = loaded && crosshair.point(loaded.mask);
   if (!at) return;
   const cell = await api.value(at.x, at.y);
+  showUnder(cell);
   legend.mark(cell);
   speak(spokenText(cell));
 }
@@ -199,6 +201,7 @@ function key(event: KeyboardEvent): void {
   } else if (event.key === 'Escape') {
     popup.close();
     crosshair.hide();
+    showUnder(null);
   } else return;
   event.preventDefault();
 }

@@ -36,8 +36,10 @@ export function storedStyle(mask: Mask, colormaps: Colormaps): Style {
 export function queryOf(style: Style, stored: Style, mask: Mask): URLSearchParams {
   const query = new URLSearchParams();
   if (style.colormap !== stored.colormap || style.isReversed !== stored.isReversed) query.set('colormap', colormapName(style));
-  if (style.vmin !== stored.vmin) query.set('vmin', String(style.vmin ?? mask.minimum));
-  if (style.vmax !== stored.vmax) query.set('vmax', String(style.vmax ?? mask.maximum));
+  // A stored bound can only be replaced by a value; without a finite one it stays.
+  const [vmin, vmax] = [style.vmin ?? mask.minimum, style.vmax ?? mask.maximum];
+  if (style.vmin !== stored.vmin && vmin !== null) query.set('vmin', String(vmin));
+  if (style.vmax !== stored.vmax && vmax !== null) query.set('vmax', String(vmax));
   if (style.isLowTransparent !== stored.isLowTransparent) query.set('transparent_low', String(style.isLowTransparent));
   if (style.blur !== stored.blur) query.set('blur', style.blur);
   if (kernelText(style) !== kernelText(stored)) query.set('blur_ksize', kernelText(style));
