@@ -505,7 +505,7 @@ mod tests {
     fn similar_keys_are_suggested() {
         let unknown = |path: &str, name: &str| Schema::root().key(path).unwrap().unknown(path, name);
         assert!(unknown("images", "Max-Count").contains("did you mean max_count? images has folder, ttl,"));
-        assert!(unknown("server", "ttl").contains("did you mean images.ttl, queries.ttl or masks.ttl?"));
+        assert!(unknown("server", "ttl").contains("did you mean images.ttl or queries.ttl or masks.ttl?"));
         let layer = Schema::root().key("layers").unwrap().key("a").unwrap();
         assert!(layer.unknown("layers.a", "colour").starts_with("no such key; a layer has input,"));
         assert!(Schema::root().unknown("", "imges").contains("did you mean images?"));

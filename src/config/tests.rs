@@ -88,6 +88,17 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_LIMITS_RADIUS_PX", "64"),
         ("KILN_QUERIES_TTL", "5m"),
         ("KILN_QUERIES_MAX_COUNT", "5"),
+        ("KILN_LIMITS_MASK_CELLS", "1000"),
+        ("KILN_LIMITS_MASK_BODY", "1MB"),
+        ("KILN_MASKS_FOLDER", "arrays"),
+        ("KILN_MASKS_TTL", "1d"),
+        ("KILN_MASKS_MAX_COUNT", "5"),
+        ("KILN_MASKS_MAX_SIZE", "5GB"),
+        ("KILN_MASKS_CACHE_SIZE", "0"),
+        ("KILN_MASKS_MAX_SUBSCRIBERS", "0"),
+        ("KILN_MASKS_BACKGROUND_FOLDERS", "a,b"),
+        ("KILN_MASKS_BACKGROUND_URLS", "https://a.example/photos/, http://127.0.0.1:9000"),
+        ("KILN_MASKS_WEBHOOK_URLS", "https://a.example"),
         ("KILN_SCHEMES_FOLDERS", "a,b"),
         ("KILN_BRIDGE_LAYER", "5"),
         ("KILN_PAGE_BASEMAP", "https://tiles.example.org/{z}/{x}/{y}.png"),
@@ -213,7 +224,7 @@ fn unknown_keys_are_reported_with_their_position_and_similar_keys() {
         ),
         ("[imagess]\n", "kiln.toml:1:2: imagess: ", "did you mean images?"),
         ("listen = 80", "kiln.toml:1:1: listen: ", "did you mean server.listen?"),
-        ("[server]\nttl = 1", "kiln.toml:2:1: server.ttl: ", "did you mean images.ttl, queries.ttl or masks.ttl?"),
+        ("[server]\nttl = 1", "kiln.toml:2:1: server.ttl: ", "did you mean images.ttl or queries.ttl or masks.ttl?"),
         ("images.max_cuont = 5", "kiln.toml:1:8: images.max_cuont: ", "did you mean max_count?"),
         ("[layers.a]\ninput = \"a\"\nweigth = \"w\"", "kiln.toml:3:1: layers.a.weigth: ", "did you mean weight?"),
         (
@@ -371,7 +382,7 @@ fn the_layer_of_the_bridge_must_exist() {
 fn unknown_keys_cannot_be_set() {
     let mut builder = ConfigBuilder::default();
     for (path, words) in
-        [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl, queries.ttl or masks.ttl?")]
+        [("images.tttl", "did you mean ttl?"), ("ttl", "did you mean images.ttl or queries.ttl or masks.ttl?")]
     {
         let line = builder.set("--flag", path, "1h").unwrap_err().to_string();
         assert!(line.starts_with(&format!("--flag: {path}: ")) && line.contains(words), "{line}");

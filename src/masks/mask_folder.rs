@@ -170,7 +170,7 @@ impl MaskFolder {
         let _writing = self.lock();
         let Some(old) = self.record(id)? else { return Ok(None) };
         let mut record = old.clone();
-        let written = self.write_change(&folder, mask, background, &mut record, change);
+        let written = write_change(&folder, mask, background, &mut record, change);
         let stale = |kept: &MaskRecord, other: &MaskRecord| {
             let files = [Some(other.values.as_str()), other.background_key()];
             let kept = [Some(kept.values.as_str()), kept.background_key()];
@@ -189,26 +189,6 @@ impl MaskFolder {
                 Err(error)
             }
         }
-    }
-
-    fn write_change<E: From<Error>>(
-        &self,
-        folder: &Path,
-        mask: Option<&Mask>,
-        background: Option<UploadedBackground<'_>>,
-        record: &mut MaskRecord,
-        change: impl FnOnce(&mut MaskRecord) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if let Some(mask) = mask {
-            record.layout = Layout::of(mask);
-            write_values(folder, mask, record)?;
-        }
-        if background.is_some() {
-            write_background(folder, background, record)?;
-        }
-        change(record)?;
-        write_record(folder, record)?;
-        Ok(())
     }
 
     /// Removes a mask, and returns whether it existed.
@@ -241,6 +221,26 @@ pub(super) fn is_stale(record: &MaskRecord, name: &str) -> bool {
     let is_data = is_ours(VALUES) || is_ours(BACKGROUND);
     let is_used = name == record.values || Some(name) == record.background_key();
     is_data && !is_used || name.starts_with(begin) && name.ends_with(end)
+}
+
+/// Writes new files, and the record that names them.
+fn write_change<E: From<Error>>(
+    folder: &Path,
+    mask: Option<&Mask>,
+    background: Option<UploadedBackground<'_>>,
+    record: &mut MaskRecord,
+    change: impl FnOnce(&mut MaskRecord) -> Result<(), E>,
+) -> Result<(), E> {
+    if let Some(mask) = mask {
+        record.layout = Layout::of(mask);
+        write_values(folder, mask, record)?;
+    }
+    if background.is_some() {
+        write_background(folder, background, record)?;
+    }
+    change(record)?;
+    write_record(folder, record)?;
+    Ok(())
 }
 
 fn write_values(folder: &Path, mask: &Mask, record: &mut MaskRecord) -> Result<()> {

@@ -136,7 +136,9 @@ mod tests {
 
     fn options(pairs: &[(&str, &str)]) -> MaskOptions {
         let mut options = MaskOptions::default();
-        pairs.iter().for_each(|(name, text)| assert!(options.set(name, text).unwrap()));
+        for (name, text) in pairs {
+            assert!(options.set(name, text).unwrap());
+        }
         options
     }
 

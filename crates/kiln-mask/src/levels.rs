@@ -12,6 +12,7 @@ use crate::{Blur, Mask, MaskStyle, Values};
 
 /// The levels of a mask, before or after its blur: what colors are looked up by.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::struct_field_names)]
 pub struct Levels {
     levels: Grid<u8>,
     /// [`DRAWN`], [`NO_DATA`] or [`LOW`]; `None` if all are drawn.
@@ -208,16 +209,15 @@ impl Bounds {
                 return Err(Error::invalid(parameter, format!("`{bound}` is not a finite number")));
             }
         }
-        let (low, high, is_constant) = match (vmin, vmax) {
-            (Some(vmin), Some(vmax)) => (vmin, vmax, false),
-            _ => {
-                let (least, most) = mask.range().ok_or_else(|| {
-                    let why = "no value is a finite number, so there is no range of values to draw; ";
-                    Error::input("mask", message!(why, "give ", Parameter::VMIN, " and ", Parameter::VMAX))
-                })?;
-                let (low, high) = (vmin.unwrap_or(least), vmax.unwrap_or(most));
-                (low, high, least >= most && low >= high && low <= high)
-            }
+        let (low, high, is_constant) = if let (Some(vmin), Some(vmax)) = (vmin, vmax) {
+            (vmin, vmax, false)
+        } else {
+            let (least, most) = mask.range().ok_or_else(|| {
+                let why = "no value is a finite number, so there is no range of values to draw; ";
+                Error::input("mask", message!(why, "give ", Parameter::VMIN, " and ", Parameter::VMAX))
+            })?;
+            let (low, high) = (vmin.unwrap_or(least), vmax.unwrap_or(most));
+            (low, high, least >= most && low >= high && low <= high)
         };
         if low >= high && !is_constant {
             let (parameter, why) = match (vmin, vmax) {

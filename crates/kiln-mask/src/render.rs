@@ -116,33 +116,29 @@ fn color(levels: &Grid<u8>, hidden: Option<&Grid<u8>>, colors: &Colors, opacity:
     };
     let (width, height) = (levels.width(), levels.height());
     let at = |first: usize, index: usize| first * width + index;
-    match unused_level(levels, hidden) {
-        Some(unused) => {
-            // The color beside it, so that a viewer which smooths the picture has no dark rim.
-            let [r, g, b, _] = palette[usize::from(if unused == 0 { 1 } else { unused })];
-            palette[usize::from(unused)] = [r, g, b, 0];
-            let mut indices = Grid::filled(width, height, 0);
-            row_bands(&mut indices, threads, |first, band| {
-                let cells = at(first, 0)..at(first, band.len());
-                let cells = levels.cells()[cells.clone()].iter().zip(&hidden.cells()[cells]);
-                band.iter_mut().zip(cells).for_each(|(index, (level, hidden))| {
-                    *index = if *hidden == DRAWN { *level } else { unused };
-                });
-            });
-            Pixels::Indexed { indices, palette }
-        }
-        None => {
-            let mut pixels = Grid::filled(width, height, [0; 4]);
-            row_bands(&mut pixels, threads, |first, band| {
-                for (index, pixel) in band.iter_mut().enumerate() {
-                    let at = at(first, index);
-                    let [r, g, b, alpha] = palette[usize::from(levels.cells()[at])];
-                    *pixel = [r, g, b, if hidden.cells()[at] == DRAWN { alpha } else { 0 }];
-                }
-            });
-            Pixels::Rgba(pixels)
-        }
-    }
+    let Some(unused) = unused_level(levels, hidden) else {
+        let mut pixels = Grid::filled(width, height, [0; 4]);
+        row_bands(&mut pixels, threads, |first, band| {
+            for (index, pixel) in band.iter_mut().enumerate() {
+                let at = at(first, index);
+                let [r, g, b, alpha] = palette[usize::from(levels.cells()[at])];
+                *pixel = [r, g, b, if hidden.cells()[at] == DRAWN { alpha } else { 0 }];
+            }
+        });
+        return Pixels::Rgba(pixels);
+    };
+    // The color beside it, so that a viewer which smooths the picture has no dark rim.
+    let [r, g, b, _] = palette[usize::from(if unused == 0 { 1 } else { unused })];
+    palette[usize::from(unused)] = [r, g, b, 0];
+    let mut indices = Grid::filled(width, height, 0);
+    row_bands(&mut indices, threads, |first, band| {
+        let cells = at(first, 0)..at(first, band.len());
+        let cells = levels.cells()[cells.clone()].iter().zip(&hidden.cells()[cells]);
+        band.iter_mut().zip(cells).for_each(|(index, (level, hidden))| {
+            *index = if *hidden == DRAWN { *level } else { unused };
+        });
+    });
+    Pixels::Indexed { indices, palette }
 }
 
 /// The least level that no drawn pixel has, if there is one.

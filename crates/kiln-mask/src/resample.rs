@@ -131,7 +131,9 @@ fn linear(
         let mut lines = [Line::default(), Line::default()];
         let mut sums: [Vec<f32>; 3] = std::array::from_fn(|plane| vec![0.0; if plane < planes { width } else { 0 }]);
         for (index, out) in band.chunks_exact_mut(width).enumerate() {
-            sums.iter_mut().for_each(|sums| sums.fill(0.0));
+            for sums in &mut sums {
+                sums.fill(0.0);
+            }
             let window = &down[first + index];
             for (row, weight) in (window.start..).zip(&window.weights) {
                 let line = &mut lines[row % 2];

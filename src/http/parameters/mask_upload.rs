@@ -17,11 +17,18 @@ use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 
 parameter_set! {
-    /// A mask and its background in JSON.
+    /// An array in JSON.
     #[derive(Clone, Debug, Default)]
-    pub(crate) struct MaskSourceOptions {
+    pub(crate) struct ArrayOptions {
         /// Rows of numbers, all of one length: `[[0, 0.5], [1, null]]`; null is no data.
         pub(crate) mask: RawJson = Declaration::new(Parameter::MASK, Kind::Json),
+    }
+}
+
+parameter_set! {
+    /// A background that is not uploaded.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct BackgroundOptions {
         /// Image below the mask: a path or a URL that `masks.background_folders` and `masks.background_urls` of the config
         /// allow. An uploaded image is a file of a form.
         pub(crate) background: String = Declaration::new(Parameter::BACKGROUND, Kind::Text),
@@ -130,7 +137,8 @@ impl MaskUpload {
         if is_json && start == Some(b'{') {
             let mut fields = Fields::from_json(&bytes)?;
             drop(bytes);
-            let MaskSourceOptions { mask, background } = fields.read()?;
+            let ArrayOptions { mask } = fields.read()?;
+            let BackgroundOptions { background } = fields.read()?;
             let mask = mask.map(|RawJson(json)| Bytes::from(json));
             return Ok(new(mask, background.map(BackgroundSource::Reference), fields));
         }

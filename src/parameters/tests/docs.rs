@@ -1,6 +1,6 @@
 //! `docs/parameters.md`.
 
-use crate::http::parameters::mask_upload::{MaskSourceOptions, ReadMaskOptions};
+use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, ReadMaskOptions};
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::routes::frames::FramesOptions;
@@ -95,8 +95,12 @@ fn the_table_of_parameters_is_generated() {
         ("GET /{layer}/frames", [of::<FramesOptions>(), of::<TileSize>()].concat()),
         ("POST /overlays", [of::<OverlayOptions>(), of::<ProjectionOptions>()].concat()),
         ("GET /overlays/legend.png", of::<SpanLegendOptions>()),
-        ("POST /masks", [of::<MaskSourceOptions>(), of::<ReadMaskOptions>(), of::<WebhookOptions>()].concat()),
-        ("PUT /masks/{id}/mask", [of::<MaskSourceOptions>(), of::<ReadMaskOptions>()].concat()),
+        (
+            "POST /masks",
+            [of::<ArrayOptions>(), of::<BackgroundOptions>(), of::<ReadMaskOptions>(), of::<WebhookOptions>()].concat(),
+        ),
+        ("PUT /masks/{id}/mask", [of::<ArrayOptions>(), of::<ReadMaskOptions>()].concat()),
+        ("PUT /masks/{id}/background", of::<BackgroundOptions>()),
         ("PATCH /masks/{id}", of::<WebhookOptions>()),
         ("GET /masks/{id}.png", of::<MaskPictureOptions>()),
         ("GET /masks/{id}/value, POST /masks/{id}/click", of::<PlaceOptions>()),

@@ -37,14 +37,11 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
 
 /// A number; what is empty or named so is no data.
 fn parse(field: &[u8]) -> Option<f64> {
-    match fast_float2::parse(field) {
-        Ok(number) => Some(number),
-        Err(_) => {
-            let is_missing =
-                [&b""[..], b"null", b"na", b"n/a"].iter().any(|missing| field.eq_ignore_ascii_case(missing));
-            is_missing.then_some(f64::NAN)
-        }
+    if let Ok(number) = fast_float2::parse(field) {
+        return Some(number);
     }
+    let is_missing = [&b""[..], b"null", b"na", b"n/a"].iter().any(|missing| field.eq_ignore_ascii_case(missing));
+    is_missing.then_some(f64::NAN)
 }
 
 /// What stands between two numbers.

@@ -15,7 +15,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| invalid(&error))?;
     let names: Vec<String> = archive
         .file_names()
-        .filter_map(|name| name.ok().filter(|name| name.ends_with(".npy")).map(|name| name.into_owned()))
+        .filter_map(|name| name.ok().filter(|name| name.ends_with(".npy")).map(std::borrow::Cow::into_owned))
         .collect();
     let name = choose(&names, options.member.as_deref())?;
     let limit = options.limits.max_bytes;

@@ -65,7 +65,7 @@ fn numbers_of_each_type_and_byte_order_are_read() {
         "f8": f64, [0.1, 1e300];
     }
     for (descr, number, expected) in
-        [("<i8", i64::MAX.to_le_bytes(), 9.223_372_036_854_775_8e18), (">u8", [255; 8], 1.844_674_407_370_955_2e19)]
+        [("<i8", i64::MAX.to_le_bytes(), 9.223_372_036_854_776e18), (">u8", [255; 8], 1.844_674_407_370_955_2e19)]
     {
         assert_eq!(rows(&of(&npy(descr, false, "(1, 1)", &number))), [some([expected])]);
     }
@@ -290,6 +290,9 @@ fn tiff_bands_are_values_and_gdals_mark_is_no_data() {
     assert_eq!(rows(&of(&floats)), [vec![None, Some(0.5)]]);
     assert_eq!(rows(&of(&tiff::<Gray64Float>((2, 1), Some("nan"), &[f64::NAN, 0.1]))), [vec![None, Some(0.1)]]);
     assert_eq!(rows(&of(&tiff::<Gray32>((2, 1), None, &[4_000_000_000, 0]))), [some([4e9, 0.0])]);
+    // Beyond what f32 can tell apart.
+    let near = tiff::<Gray32>((2, 1), Some("4294967295"), &[4_294_967_295, 4_294_967_294]);
+    assert_eq!(rows(&of(&near)), [vec![None, Some(4_294_967_294.0)]]);
     assert_eq!(rows(&of(&tiff::<RGB8>((1, 1), None, &[1, 2, 6]))), [some([3.0])]);
     assert_eq!(rows(&of(&tiff::<RGBA8>((2, 1), None, &[1, 2, 6, 1, 9, 9, 9, 0]))), [vec![Some(3.0), None]]);
     let whole = tiff::<Gray8>((2, 1), None, &[7, 255]);

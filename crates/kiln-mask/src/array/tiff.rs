@@ -24,13 +24,14 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
     };
     let no_data = image.no_data;
     macro_rules! read {
-        ($samples:expr, $type:ty, $variant:ident, $convert:expr, $as_f64:expr, $zero:expr) => {{
+        ($samples:expr, $type:ty, $variant:ident, $convert:expr, $as_f64:expr, $zero:expr, $round:expr) => {{
             let (samples, convert, as_f64) = ($samples, $convert, $as_f64);
             if samples.len() < cells * image.samples {
                 return Err("not all bands of the TIFF could be read".to_owned());
             }
-            let is_missing =
-                |number: f64| no_data.is_some_and(|no_data| number == no_data || (number as f32) == no_data as f32);
+            // In the type of the samples, as the text has more digits than a float may.
+            let no_data = no_data.map(|no_data| $round(no_data));
+            let is_missing = |number: f64| is_no_data(number, no_data);
             let is_transparent = |cell: usize| has_alpha && samples[at(cell, colors)] == $zero;
             if colors == 1 {
                 let value = |cell: usize| {
@@ -49,21 +50,36 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
         }};
     }
     let numbers = match &image.samples_of_bands {
-        DecodingResult::U8(samples) => read!(samples, f32, Single, f32::from, f64::from, 0),
-        DecodingResult::I8(samples) => read!(samples, f32, Single, f32::from, f64::from, 0),
-        DecodingResult::U16(samples) => read!(samples, f32, Single, f32::from, f64::from, 0),
-        DecodingResult::I16(samples) => read!(samples, f32, Single, f32::from, f64::from, 0),
-        DecodingResult::U32(samples) => read!(samples, f64, Double, f64::from, f64::from, 0),
-        DecodingResult::I32(samples) => read!(samples, f64, Double, f64::from, f64::from, 0),
-        DecodingResult::U64(samples) => read!(samples, f64, Double, |n: u64| n as f64, |n: u64| n as f64, 0),
-        DecodingResult::I64(samples) => read!(samples, f64, Double, |n: i64| n as f64, |n: i64| n as f64, 0),
-        DecodingResult::F16(samples) => {
-            read!(samples, f32, Single, half::f16::to_f32, half::f16::to_f64, half::f16::ZERO)
+        DecodingResult::U8(samples) => read!(samples, f32, Single, f32::from, f64::from, 0, |n: f64| n),
+        DecodingResult::I8(samples) => read!(samples, f32, Single, f32::from, f64::from, 0, |n: f64| n),
+        DecodingResult::U16(samples) => read!(samples, f32, Single, f32::from, f64::from, 0, |n: f64| n),
+        DecodingResult::I16(samples) => read!(samples, f32, Single, f32::from, f64::from, 0, |n: f64| n),
+        DecodingResult::U32(samples) => read!(samples, f64, Double, f64::from, f64::from, 0, |n: f64| n),
+        DecodingResult::I32(samples) => read!(samples, f64, Double, f64::from, f64::from, 0, |n: f64| n),
+        DecodingResult::U64(samples) => {
+            read!(samples, f64, Double, |n: u64| n as f64, |n: u64| n as f64, 0, |n: f64| n)
         }
-        DecodingResult::F32(samples) => read!(samples, f32, Single, |n: f32| n, f64::from, 0.0),
-        DecodingResult::F64(samples) => read!(samples, f64, Double, |n: f64| n, |n: f64| n, 0.0),
+        DecodingResult::I64(samples) => {
+            read!(samples, f64, Double, |n: i64| n as f64, |n: i64| n as f64, 0, |n: f64| n)
+        }
+        DecodingResult::F16(samples) => {
+            read!(samples, f32, Single, half::f16::to_f32, half::f16::to_f64, half::f16::ZERO, |n| half::f16::from_f64(
+                n
+            )
+            .to_f64())
+        }
+        DecodingResult::F32(samples) => {
+            read!(samples, f32, Single, |n: f32| n, f64::from, 0.0, |n| f64::from(n as f32))
+        }
+        DecodingResult::F64(samples) => read!(samples, f64, Double, |n: f64| n, |n: f64| n, 0.0, |n: f64| n),
     };
     mask(&[rows, columns], Order::RowMajor, numbers, options)
+}
+
+/// Whether a number is the mark of no data, which is exact.
+#[allow(clippy::float_cmp)]
+fn is_no_data(number: f64, no_data: Option<f64>) -> bool {
+    no_data.is_some_and(|no_data| number == no_data)
 }
 
 /// The colors and the alpha of a picture of 8 or 16 bits a sample, gray or RGB.

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
 use super::{WebhookOptions, background_bytes, check_webhook, decode_background, picture_size, resolve};
-use crate::http::parameters::mask_upload::{MaskSourceOptions, MaskUpload, ReadMaskOptions, UploadKind};
+use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, MaskUpload, ReadMaskOptions, UploadKind};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
@@ -20,7 +20,7 @@ use crate::masks::MaskOptions;
 
 request_body! {
     /// A mask, its background and its style.
-    MaskRequest(MaskSourceOptions, ReadMaskOptions, WebhookOptions, MaskOptions),
+    MaskRequest(ArrayOptions, BackgroundOptions, ReadMaskOptions, WebhookOptions, MaskOptions),
     example: {"mask": [[0, 0.2, 0.9], [0.1, null, 1]], "colormap": "turbo", "opacity": 50, "blur_ksize": "none"}
 }
 

@@ -74,8 +74,10 @@ fn bounds(record: &MaskRecord, style: &MaskStyle) -> Answer<(f64, f64)> {
     let (vmin, vmax) = record
         .bounds(style)
         .ok_or_else(|| Problem::parameter("vmin", "the mask has no finite value; give vmin and vmax"))?;
-    let is_constant = style.vmin.is_none_or(|given| given == vmin) && record.range.is_some_and(|(a, b)| a == b);
-    if vmin > vmax || vmin == vmax && !is_constant {
+    // A constant mask has one value for both, unless both are given.
+    let is_inferred = style.vmin.is_none() || style.vmax.is_none();
+    let is_constant = is_inferred && record.range.is_some_and(|(least, most)| least >= most) && vmin <= vmax;
+    if vmin >= vmax && !is_constant {
         let name = if style.vmin.is_some() { "vmin" } else { "vmax" };
         return Err(Problem::parameter(name, format!("vmin, {vmin}, is not below vmax, {vmax}")));
     }
@@ -129,9 +131,9 @@ pub(crate) async fn legend_json(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer<Response<Body>> {
+    const STEPS: usize = 16;
     let Legend { title, unit, style, bounds: (vmin, vmax), .. } =
         Legend::read(&app, &id, query.as_deref().unwrap_or_default()).await?;
-    const STEPS: usize = 16;
     let color = |step: usize| {
         let [r, g, b, a] = style.colormap.colors()[step * 255 / STEPS];
         format!("#{r:02x}{g:02x}{b:02x}{a:02x}")

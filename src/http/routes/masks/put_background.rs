@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
 use super::{background_bytes, decode_background, find, gone, picture_size, resolve};
-use crate::http::parameters::mask_upload::{MaskSourceOptions, MaskUpload, UploadKind};
+use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
@@ -18,7 +18,7 @@ use crate::http::server::problem::{Answer, Problem};
 
 request_body! {
     /// The background of a mask.
-    BackgroundRequest(MaskSourceOptions),
+    BackgroundRequest(BackgroundOptions),
     example: {"background": "https://img.example.org/photos/1.jpg"}
 }
 

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
 use super::{find, gone, picture_size, resolve};
-use crate::http::parameters::mask_upload::{MaskSourceOptions, MaskUpload, ReadMaskOptions, UploadKind};
+use crate::http::parameters::mask_upload::{ArrayOptions, MaskUpload, ReadMaskOptions, UploadKind};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
@@ -19,7 +19,7 @@ use crate::http::server::problem::{Answer, Problem};
 
 request_body! {
     /// The values of a mask.
-    ValuesRequest(MaskSourceOptions, ReadMaskOptions),
+    ValuesRequest(ArrayOptions, ReadMaskOptions),
     example: {"mask": [[0, 0.2, 0.9], [0.1, null, 1]]}
 }
 

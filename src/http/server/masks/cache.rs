@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::error::{Error, Result};
@@ -45,7 +45,9 @@ impl MaskCache {
         let options =
             OptionsBuilder::new().estimated_items_capacity(ITEMS).weight_capacity(max_bytes).shards(1).build();
         let cache = match options {
-            Ok(options) => Cache::with_options(options, BySize, DefaultHashBuilder::default(), Default::default()),
+            Ok(options) => {
+                Cache::with_options(options, BySize, DefaultHashBuilder::default(), DefaultLifecycle::default())
+            }
             Err(_) => Cache::with_weighter(ITEMS, max_bytes, BySize),
         };
         Self { cache }
@@ -53,7 +55,7 @@ impl MaskCache {
 
     /// The mask of `key`, from the cache or by `read`. Concurrent callers wait for the first.
     pub(super) fn mask(&self, key: &str, read: impl FnOnce() -> Result<Mask>) -> Result<Arc<Mask>> {
-        match self.get(format!("mask/{key}"), || read().map(Arc::new).map(Item::Mask))? {
+        match self.get(&format!("mask/{key}"), || read().map(Arc::new).map(Item::Mask))? {
             Item::Mask(mask) => Ok(mask),
             _ => Err(mixed_up()),
         }
@@ -69,7 +71,7 @@ impl MaskCache {
 
     /// The levels of `key`, likewise.
     pub(super) fn levels(&self, key: &str, make: impl FnOnce() -> Result<Levels>) -> Result<Arc<Levels>> {
-        match self.get(format!("levels/{key}"), || make().map(Arc::new).map(Item::Levels))? {
+        match self.get(&format!("levels/{key}"), || make().map(Arc::new).map(Item::Levels))? {
             Item::Levels(levels) => Ok(levels),
             _ => Err(mixed_up()),
         }
@@ -77,7 +79,7 @@ impl MaskCache {
 
     /// The background of `key`, likewise.
     pub(super) fn background(&self, key: &str, read: impl FnOnce() -> Result<Background>) -> Result<Arc<Background>> {
-        match self.get(format!("background/{key}"), || read().map(Arc::new).map(Item::Background))? {
+        match self.get(&format!("background/{key}"), || read().map(Arc::new).map(Item::Background))? {
             Item::Background(background) => Ok(background),
             _ => Err(mixed_up()),
         }
@@ -88,8 +90,8 @@ impl MaskCache {
         self.cache.weight()
     }
 
-    fn get(&self, key: String, make: impl FnOnce() -> Result<Item>) -> Result<Item> {
-        self.cache.get_or_insert_with(&key, make)
+    fn get(&self, key: &str, make: impl FnOnce() -> Result<Item>) -> Result<Item> {
+        self.cache.get_or_insert_with(key, make)
     }
 }
 
