@@ -36,7 +36,7 @@ if ! cmp -s package-lock.json node_modules/.kiln-lock; then
   npm ci --no-fund --no-audit --loglevel=error
   cp package-lock.json node_modules/.kiln-lock
 fi
-newer=$(find page kiln-leaflet/src vite.config.ts package-lock.json -newer dist/index.html -print -quit 2>/dev/null || echo all)
+newer=$(find page mask kiln-leaflet/src vite.config.ts package-lock.json -newer dist/index.html -print -quit 2>/dev/null || echo all)
 if [ ! -e dist/index.html ] || [ -n "$newer" ]; then
   npm run --silent build
 fi

@@ -32,6 +32,7 @@ mod legacy_bridge;
 mod masks;
 mod masks_http;
 mod masks_opencv;
+mod masks_page;
 mod masks_security;
 mod overlays;
 mod parameter_names;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
 use crate::layer::remarks;
+use crate::mask::Colormap;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::source::ScanReport;
@@ -24,6 +25,8 @@ pub(crate) struct CatalogReply {
     layers: Vec<LayerReply>,
     /// Color schemes. A name followed by `_r` is the reversed scheme.
     schemes: Vec<SchemeReply>,
+    /// Colormaps of OpenCV, by number, which masks accept in addition to the schemes.
+    colormaps: Vec<&'static str>,
     /// Basemap of the map page.
     page: PageReply,
 }
@@ -112,9 +115,10 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
         .schemes
         .iter()
         .map(|scheme| SchemeReply { name: scheme.name().to_owned(), family: scheme.family().title() });
+    let colormaps = Colormap::opencv_names().collect();
     let page = &app.config.page;
     let page = PageReply { basemap: page.basemap.clone(), attribution: page.attribution.clone() };
-    let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), page };
+    let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), colormaps, page };
     ([(header::CACHE_CONTROL, "no-cache")], Json(reply))
 }
 

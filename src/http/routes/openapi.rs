@@ -49,6 +49,7 @@ use crate::http::server::App;
         super::masks::legend::legend_json,
         super::masks::click::click,
         super::masks::events::events,
+        super::masks::page::page,
         super::catalog::catalog,
         super::jobs::jobs,
         super::jobs::run,

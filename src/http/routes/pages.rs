@@ -31,9 +31,11 @@ const fn asset_of(name: &'static str, content_type: &'static str, bytes: &'stati
 }
 
 /// The files of the plain pages, which are served without a build of `web/`.
-const PLAIN: [Asset; 8] = [
+const PLAIN: [Asset; 10] = [
     asset_of("page.js", SCRIPT, include_bytes!("../../../web/plain/page.js")),
     asset_of("page.css", STYLE, include_bytes!("../../../web/plain/page.css")),
+    asset_of("mask.js", SCRIPT, include_bytes!("../../../web/plain/mask.js")),
+    asset_of("mask.css", STYLE, include_bytes!("../../../web/plain/mask.css")),
     asset_of("docs.js", SCRIPT, include_bytes!("../../../web/plain/docs.js")),
     asset_of("leaflet.js", SCRIPT, include_bytes!("../../../web/plain/vendor/leaflet.js")),
     asset_of("leaflet.css", STYLE, include_bytes!("../../../web/plain/vendor/leaflet.css")),
@@ -63,12 +65,18 @@ fn built(name: &str) -> Option<&'static [u8]> {
 /// The map page.
 pub(crate) async fn index(State(app): State<Arc<App>>) -> Response<Body> {
     let html = built("index.html").unwrap_or(include_bytes!("../../../web/plain/index.html"));
-    page(&app, html)
+    page(&app, html, "'self'")
+}
+
+/// The page of a mask, which any site may show in a frame.
+pub(crate) fn mask_page(app: &App) -> Response<Body> {
+    let html = built("mask.html").unwrap_or(include_bytes!("../../../web/plain/mask.html"));
+    page(app, html, "*")
 }
 
 /// The API documentation in Swagger UI.
 pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
-    page(&app, include_bytes!("../../../web/plain/docs.html"))
+    page(&app, include_bytes!("../../../web/plain/docs.html"), "'self'")
 }
 
 /// Redirects `/docs/` to `/docs`, under any path prefix.
@@ -76,8 +84,9 @@ pub(crate) async fn docs_with_slash() -> Redirect {
     Redirect::permanent("../docs")
 }
 
-fn page(app: &App, html: &'static [u8]) -> Response<Body> {
-    let policy = policy(app.config.page.basemap_origin().as_deref().unwrap_or_default());
+/// A page that sites of `frame_ancestors`, a source list of the content security policy, may show in a frame.
+fn page(app: &App, html: &'static [u8], frame_ancestors: &str) -> Response<Body> {
+    let policy = policy(app.config.page.basemap_origin().as_deref().unwrap_or_default(), frame_ancestors);
     let headers = [
         (header::CONTENT_TYPE, HTML),
         (header::CACHE_CONTROL, "no-cache"),
@@ -92,12 +101,12 @@ fn page(app: &App, html: &'static [u8]) -> Response<Body> {
 }
 
 /// The content security policy: scripts, styles and requests from the server only, images also from the basemap's
-/// server.
-fn policy(basemap: &str) -> String {
+/// server; frames in pages of `frame_ancestors`.
+fn policy(basemap: &str, frame_ancestors: &str) -> String {
     let space = if basemap.is_empty() { "" } else { " " };
     format!(
         "default-src 'self'; img-src 'self' data: blob:{space}{basemap}; object-src 'none'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'self'"
+         form-action 'none'; frame-ancestors {frame_ancestors}"
     )
 }
 
@@ -170,20 +179,23 @@ mod tests {
 
     #[test]
     fn the_policy_allows_only_images_from_the_basemap_server() {
-        assert!(policy("").contains("img-src 'self' data: blob:;") && !policy("").contains("unsafe"));
-        let policy = policy("https://*.tiles.example");
+        let bare = policy("", "'self'");
+        assert!(bare.contains("img-src 'self' data: blob:;") && !bare.contains("unsafe"), "{bare}");
+        let policy = policy("https://*.tiles.example", "'self'");
         assert!(policy.contains("img-src 'self' data: blob: https://*.tiles.example;"));
         assert_eq!(policy.matches("example").count(), 1);
     }
 
     #[test]
-    fn all_assets_of_a_built_page_are_embedded() {
-        // Without a build, the plain page is served.
-        let Some(html) = built("index.html") else { return };
-        let html = String::from_utf8_lossy(html);
-        let links = html.split(['"', '\'']).filter_map(|link| link.strip_prefix("./"));
-        let assets: Vec<&str> = links.filter(|link| link.starts_with("assets/")).collect();
-        assert!(assets.len() >= 2 && assets.iter().all(|name| built(name).is_some()), "{assets:?}");
+    fn all_assets_of_built_pages_are_embedded() {
+        // Without a build, the plain pages are served.
+        for (page, base) in [("index.html", "./"), ("mask.html", "../../")] {
+            let Some(html) = built(page) else { return };
+            let html = String::from_utf8_lossy(html);
+            let links = html.split(['"', '\'']).filter_map(|link| link.strip_prefix(base));
+            let assets: Vec<&str> = links.filter(|link| link.starts_with("assets/")).collect();
+            assert!(assets.len() >= 2 && assets.iter().all(|name| built(name).is_some()), "{page}: {assets:?}");
+        }
         assert!(
             BUILT.iter().all(|(name, _)| content_type(name) != "application/octet-stream" || name.ends_with("html"))
         );

@@ -62,6 +62,11 @@ fn request_id(request: &Request) -> String {
 /// logged.
 fn to_problem(mut response: Response<Body>, id: &str) -> Response<Body> {
     let problem = response.extensions_mut().remove::<Box<Problem>>();
+    // A page explains its status itself.
+    let html = response.headers().get(header::CONTENT_TYPE);
+    if problem.is_none() && html.is_some_and(|html| html.as_bytes().starts_with(b"text/html")) {
+        return response;
+    }
     let Some(mut problem) = problem.or_else(|| Problem::of_status(response.status())) else { return response };
     if problem.status().is_server_error() && problem.status() != StatusCode::SERVICE_UNAVAILABLE {
         let cause = problem.cause.as_deref().unwrap_or("unknown cause");

@@ -38,6 +38,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .route("/{layer}", get(tile_json::tile_json))
         .route("/masks/{id}/legend.json", get(masks::legend::legend_json))
+        .route("/masks/{id}/page", get(masks::page::page))
         .route("/masks/{id}/value", get(masks::value::value))
         .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/legend.json", get(legend::legend_json))

@@ -65,8 +65,9 @@ Write requests send the token of `server.token` as `Authorization: Bearer TOKEN`
 "#;
 
 /// The sections, by their tags.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("overlays", "Overlays"),
+    ("masks", "Masks"),
     ("layers", "Layers"),
     ("writes", "Write requests"),
     ("server", "Server"),

@@ -1,5 +1,6 @@
 import 'leaflet/dist/leaflet.css';
 import 'kiln-leaflet/kiln-leaflet.css';
+import './base.css';
 import './style.css';
 
 import L from 'leaflet';

@@ -6,6 +6,7 @@ pub(crate) mod delete;
 pub(crate) mod describe;
 pub(crate) mod events;
 pub(crate) mod legend;
+pub(crate) mod page;
 pub(crate) mod picture;
 pub(crate) mod put_background;
 pub(crate) mod put_mask;

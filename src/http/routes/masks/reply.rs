@@ -31,6 +31,10 @@ pub(crate) struct MaskReply {
     columns: usize,
     /// Cells without data.
     missing: usize,
+    /// The least finite value; null without one.
+    minimum: Option<f64>,
+    /// The greatest finite value; null without one.
+    maximum: Option<f64>,
     /// Value of the lowest level.
     vmin: Option<f64>,
     /// Value of the highest level.
@@ -72,6 +76,9 @@ struct MaskUrls {
     click: String,
     /// Clicks are received here, as server-sent events.
     events: String,
+    /// A page that shows the mask, for people; it may be shown in a frame.
+    #[schema(example = "/masks/67e5504410b1426f9247bb680e5fe0c8/page")]
+    page: String,
 }
 
 impl MaskReply {
@@ -99,12 +106,15 @@ impl MaskReply {
                 value: url("/value"),
                 click: url("/click"),
                 events: url("/events"),
+                page: url("/page"),
             },
             width,
             height,
             rows: record.rows(),
             columns: record.columns(),
             missing: record.missing,
+            minimum: record.range.map(|(least, _)| least),
+            maximum: record.range.map(|(_, greatest)| greatest),
             vmin: bounds.map(|(vmin, _)| vmin),
             vmax: bounds.map(|(_, vmax)| vmax),
             style: options.pairs().into_iter().collect(),

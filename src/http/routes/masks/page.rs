@@ -1,0 +1,33 @@
+//! `GET /masks/{id}/page`: a page that shows a mask.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response, StatusCode};
+
+use super::find;
+use crate::http::routes::pages;
+use crate::http::server::App;
+use crate::http::server::problem::Answer;
+
+/// Show a mask on a page
+///
+/// The mask over its background, with zoom, values and sliders. Any site may show it in a frame; there, or with `?embed`, the
+/// sliders are behind a button, and clicks are posted to the parent window. The fragment has the style: `#opacity=40&colormap=bone`.
+#[utoipa::path(get, path = "/masks/{id}/page", tag = "masks",
+    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    responses(
+        (status = 200, description = "The page", content_type = "text/html", body = String),
+        (status = 404, description = "There is no such mask, or no longer; the same page, which reports it", content_type = "text/html", body = String),
+    ))]
+pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Response<Body>> {
+    let status = match find(&app, &id).await {
+        Ok(_) => StatusCode::OK,
+        Err(problem) if problem.status() == StatusCode::NOT_FOUND => StatusCode::NOT_FOUND,
+        Err(problem) => return Err(problem),
+    };
+    let mut response = pages::mask_page(&app);
+    *response.status_mut() = status;
+    Ok(response)
+}

@@ -1,0 +1,24 @@
+import { byId } from '../../page/src/dom.js';
+
+const HEIGHT_PX = 480;
+
+/** Shows the links that lead out of the page: the picture as it is now, and the code of a frame. */
+export function showLinks(pictureUrl: string, fragment: URLSearchParams, aspect: number): void {
+  byId<HTMLAnchorElement>('png').href = pictureUrl;
+  const url = `${location.origin}${location.pathname}${fragment.size ? `#${fragment}` : ''}`;
+  const width = Math.round(Math.min(Math.max(HEIGHT_PX * aspect, 320), 960));
+  byId('snippet').textContent =
+    `<iframe src="${url.replaceAll('&', '&amp;')}" width="${width}" height="${HEIGHT_PX}" title="Heat map" style="border: 0"></iframe>`;
+}
+
+/** Copies the code, or selects it where a page may not write to the clipboard. */
+export async function copySnippet(): Promise<void> {
+  const code = byId('snippet');
+  try {
+    await navigator.clipboard.writeText(code.textContent ?? '');
+    byId('copy').textContent = 'Copied';
+    setTimeout(() => (byId('copy').textContent = 'Copy'), 2000);
+  } catch {
+    getSelection()?.selectAllChildren(code);
+  }
+}
