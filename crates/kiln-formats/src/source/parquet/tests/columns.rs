@@ -201,7 +201,7 @@ fn columns_can_be_named_and_errors_list_the_available_ones() {
     };
     // Texts are parsed as numbers.
     assert_eq!(scan(&file, &named(Some("lon"), Some("northing"), None)).unwrap().0, [(8.0, 9.0, 1.0)]);
-    let expected = "no column is called as a latitude usually is (lat, latitude, y); name one with lat: \
+    let expected = "no column has a usual name for the latitude (lat, latitude, y); name one with lat: \
                 \"Easting\", \"northing\", \"lon\", \"pos\", \"pos.a\", \"many\", \"w\"";
     fails(&named(Some("Easting"), None, None), expected);
     fails(
