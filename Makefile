@@ -53,7 +53,7 @@ pictures: build ## The README's pictures, drawn anew from the bundled data
 
 clean: ## Everything that was built
 	$(CARGO) clean
-	rm -rf web/node_modules web/dist/assets web/dist/index.html web/kiln-leaflet/dist
+	rm -rf web/node_modules web/dist/assets web/dist/index.html web/dist/mask.html web/kiln-leaflet/dist
 
 # Foreign programs that the tests hold our files against.
 .PHONY: tools
