@@ -57,7 +57,7 @@ pictures: build ## Render the pictures of the README from the bundled data
 
 clean: ## Remove all build output
 	$(CARGO) clean
-	rm -rf web/node_modules web/dist/assets web/dist/index.html web/kiln-leaflet/dist
+	rm -rf web/node_modules web/dist/assets web/dist/index.html web/dist/mask.html web/kiln-leaflet/dist
 
 # Third-party programs with which tests check Kiln's files.
 .PHONY: tools

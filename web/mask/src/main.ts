@@ -55,11 +55,11 @@ const writeFragment = debounced(() => {
   history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
 }, 200);
 
-/** Loads the mask with the style and the place of the fragment. */
-async function load(): Promise<void> {
+/** Loads the mask, with the style and the place that are shown already, or else those of the URL. */
+async function load(isUrlRead = !loaded): Promise<void> {
   const [mask, colormaps] = await Promise.all([api.mask(), api.colormaps()]);
   const stored = storedStyle(mask, colormaps);
-  const fragment = new URLSearchParams(location.hash.slice(1));
+  const fragment = loaded && !isUrlRead ? fullFragment(loaded.style) : new URLSearchParams(location.hash.slice(1));
   const style = readFragment(fragment, stored, colormaps);
   loaded = { mask, colormaps, stored, style, panel: new Panel(mask, colormaps, style, stored, setStyle) };
   stack.size(mask.width, mask.height);
@@ -221,5 +221,5 @@ byId('zoom-in').addEventListener('click', () => zoomBy(ZOOM_STEP));
 byId('zoom-out').addEventListener('click', () => zoomBy(1 / ZOOM_STEP));
 byId('zoom-all').addEventListener('click', () => zoomBy(0));
 byId('copy').addEventListener('click', () => void copySnippet());
-addEventListener('hashchange', () => void status.watch(load()));
+addEventListener('hashchange', () => void status.watch(load(true)));
 void status.watch(load());
