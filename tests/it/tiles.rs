@@ -219,7 +219,7 @@ fn invalid_tile_requests_are_rejected_with_the_accepted_values() {
         ("/cities/4/8/x.png", 400, &["y:", "whole number"]),
         ("/cities/4/-8/5.png", 400, &["x:", "whole number"]),
         ("/cities/four/8/5.png", 400, &["z:", "whole number"]),
-        ("/cities/25/0/0.png", 404, &["above 24"]),
+        ("/cities/25/0/0.png", 404, &["zoom 25 exceeds 24"]),
         ("/cities/4/16/5.png", 404, &["below 16"]),
         ("/cities/4/8/16.png", 404, &["below 16"]),
         ("/cities/4/99999999999999/0.png", 404, &["below 16"]),

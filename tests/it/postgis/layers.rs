@@ -220,7 +220,9 @@ fn a_query_is_a_temporary_layer() {
         server.get(&format!("/{id}")).ok(200);
         server.post("/overlays", &json!({"layer": id, "size": 64})).ok(201);
         let polygon = json!({"type": "Polygon", "coordinates": [[[17, 58], [19, 58], [18, 60], [17, 58]]]});
-        server.post(&format!("/{id}/3/4/2.png"), &polygon).rejected(400, &["polygon", "of its own"]);
+        server
+            .post(&format!("/{id}/3/4/2.png"), &polygon)
+            .rejected(400, &["polygon", "already has bounds or a polygon"]);
         server.post("/queries", &json!({"layer": id})).rejected(400, &["layer", "query itself"]);
         assert!(!layers(&server).iter().any(|(name, _)| name == id));
     }
