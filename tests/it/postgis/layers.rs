@@ -236,7 +236,7 @@ fn a_query_is_a_temporary_layer() {
         (json!({"layer": "live", "where": [{"column": "kind", "op": "=", "value": 1}]}), ["where", "give a text"]),
         (json!({"layer": "live", "where": [{"column": "seen", "op": "=", "value": "soon"}]}), ["where", "soon"]),
         (json!({"layer": "stored", "where": [{"column": "kind", "op": "=", "value": "bus"}]}), ["where", "live table"]),
-        (json!({"layer": "live", "sql": "select 1"}), ["sql", "no such"]),
+        (json!({"layer": "live", "sql": "select 1"}), ["sql", "unknown parameter"]),
         (json!({}), ["layer", "given"]),
     ] {
         server.post("/queries", &body).rejected(400, &words);
