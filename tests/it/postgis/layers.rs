@@ -237,7 +237,7 @@ fn a_query_is_a_temporary_layer() {
         (json!({"layer": "live", "where": [{"column": "seen", "op": "=", "value": "soon"}]}), ["where", "soon"]),
         (json!({"layer": "stored", "where": [{"column": "kind", "op": "=", "value": "bus"}]}), ["where", "live table"]),
         (json!({"layer": "live", "sql": "select 1"}), ["sql", "unknown parameter"]),
-        (json!({}), ["layer", "given"]),
+        (json!({}), ["layer", "missing"]),
     ] {
         server.post("/queries", &body).rejected(400, &words);
     }
