@@ -76,7 +76,7 @@ pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask
         let format = options.format.or_else(|| ArrayFormat::detect(bytes));
         let format = format.ok_or_else(|| format!("no array of a known format; {}", ArrayFormat::ACCEPTED))?;
         if options.member.is_some() && format != ArrayFormat::Npz {
-            return Err("only an .npz archive has members to choose from".to_owned());
+            return Err("not an .npz archive; only archives have members".to_owned());
         }
         match format {
             ArrayFormat::Npy => npy::read(bytes, options),
