@@ -1,4 +1,4 @@
-//! What `kiln mask` reads: an array, or annotations of one or more files.
+//! The inputs of `kiln mask`: an array, or annotations in one or more files.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,26 +14,26 @@ use crate::mask::annotations::{
 use crate::mask::array::{self, ReadArrayOptions};
 use crate::mask::{Mask, MaskStyle};
 
-/// The most bytes of a file with the names of classes.
+/// The maximum size of a file of class names in bytes.
 const MAX_NAMES: u64 = 1 << 24;
 
-/// How the inputs are read.
+/// Options for reading the inputs.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Input")]
 pub(super) struct ReadArgs {
-    /// Which array of an .npz archive [default: the only one]
+    /// Name of the array in an .npz archive [default: the only one]
     #[arg(long, value_name = "NAME")]
     member: Option<String>,
-    /// Arrays of three dimensions are channels × rows × columns, as in PyTorch [default: rows × columns × channels]
+    /// Three-dimensional arrays are channels × rows × columns, as in PyTorch [default: rows × columns × channels]
     #[arg(long)]
     channels_first: bool,
-    /// Count only the annotations of this class; may be repeated [default: those of every class]
+    /// Count only annotations of this class; may be repeated [default: all classes]
     #[arg(long = "class", value_name = "NAME")]
     classes: Vec<String>,
-    /// The names of the classes of YOLO labels: a data.yaml, or a name per line [default: the numbers of the classes]
+    /// Class names of YOLO labels: a data.yaml, or one name per line [default: the class numbers]
     #[arg(long, value_name = "FILE")]
     class_names: Option<PathBuf>,
-    /// Read annotations: supervisely, coco or yolo [default: JSON by its content; YOLO labels only with a flag of annotations]
+    /// Annotation format: supervisely, coco or yolo [default: detected; YOLO only with several files or an annotation flag]
     #[arg(long, value_name = "FORMAT", value_parser = annotation_format)]
     annotations: Option<AnnotationFormat>,
     /// Skip COCO annotations of groups (iscrowd)
@@ -41,19 +41,19 @@ pub(super) struct ReadArgs {
     skip_crowds: bool,
 }
 
-/// A mask, and what there is to report of its annotations.
+/// A mask, and the report of its annotations.
 pub(super) struct MaskInput {
     pub(super) mask: Mask,
     report: Option<AnnotationReport>,
 }
 
 impl MaskInput {
-    /// Remarks on what was left out, one sentence each.
+    /// Remarks on clipped and rejected labels, one sentence each.
     pub(super) fn remarks(&self) -> Vec<String> {
         self.report.as_ref().map(AnnotationReport::remarks).unwrap_or_default()
     }
 
-    /// What was read, for the summary.
+    /// The first part of the summary: the numbers of labels and cells.
     pub(super) fn summary(&self) -> String {
         let (columns, rows, missing) = (self.mask.columns(), self.mask.rows(), self.mask.missing());
         let missing = if missing > 0 { format!(", {} without data", grouped(missing as u64)) } else { String::new() };
@@ -71,7 +71,7 @@ fn annotation_format(text: &str) -> Result<AnnotationFormat, String> {
 }
 
 impl ReadArgs {
-    /// Reads the mask of the inputs; annotations are drawn in the size of the style.
+    /// Reads the inputs as a mask; annotations are drawn in the size of the style.
     pub(super) fn read(&self, inputs: &[String], style: &MaskStyle) -> Result<MaskInput> {
         let limit = AnnotationLimits::default().max_bytes;
         let mut left = limit as u64 + 1;
@@ -100,7 +100,7 @@ impl ReadArgs {
             files => {
                 if self.member.is_some() {
                     let name = files.first().map_or("-", |file| file.name);
-                    return Err(Error::input(name, "only an .npz archive has members to choose from"));
+                    return Err(Error::input(name, "not an .npz archive; only archives have members"));
                 }
                 let (mask, report) = annotations::read(files, &self.annotation_options(style)?)?;
                 Ok(MaskInput { mask, report: Some(report) })
