@@ -359,7 +359,7 @@ fn a_mask_expires() {
     let until = mask["expires_at"].as_u64().unwrap();
     eventually("the expiry", || server.get(url(&mask, "image")).status == 404);
     assert!(now_s() >= until);
-    server.get(url(&mask, "mask")).rejected(404, &["no longer"]);
+    server.get(url(&mask, "mask")).rejected(404, &["unknown or expired"]);
 }
 
 #[test]
