@@ -152,7 +152,7 @@ impl TableScan for FlatGeobufScan<'_> {
             }
         }
         if count < *features {
-            let message = format!("it has {count} of {features} features; but the header declares");
+            let message = format!("it has {count} of {features} features; was the file truncated?");
             return Err(Error::input(name, message));
         }
         rows.advance(reported);
@@ -185,7 +185,7 @@ impl MessageError {
             Self::Io(error) => read_error(name, error),
             Self::Size(size) => Error::input(
                 name,
-                format!("a message of {size} bytes exceeds the file or 64 MiB; but the header declares"),
+                format!("a message of {size} bytes exceeds the file or 64 MiB; was the file truncated?"),
             ),
         }
     }

@@ -221,7 +221,7 @@ impl Document {
                     }
                 }
                 Event::Eof if depth > 0 => {
-                    return Err(self.invalid("it ends within an element; but the header declares", source.line));
+                    return Err(self.invalid("it ends within an element; was the file truncated?", source.line));
                 }
                 Event::Eof => return Err(self.unexpected("it has no element")),
                 event if is_leaf => push_text(&event, &mut text),

@@ -9,7 +9,7 @@ use axum::http::{Response, StatusCode};
 use super::find;
 use crate::http::routes::pages;
 use crate::http::server::App;
-use crate::http::server::problem::Answer;
+use crate::http::server::problem::HttpResult;
 
 /// Show a mask on a page
 ///
@@ -22,7 +22,7 @@ use crate::http::server::problem::Answer;
         (status = 200, description = "The page", content_type = "text/html", body = String),
         (status = 404, description = "The mask does not exist or has expired; the same page, which reports this", content_type = "text/html", body = String),
     ))]
-pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Response<Body>> {
+pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> HttpResult<Response<Body>> {
     let status = match find(&app, &id).await {
         Ok(_) => StatusCode::OK,
         Err(problem) if problem.status() == StatusCode::NOT_FOUND => StatusCode::NOT_FOUND,

@@ -81,7 +81,7 @@ impl Layout {
 
     /// Reads the metadata of all messages of a stream of `file_bytes` bytes.
     pub(super) fn of_stream(file: &File, file_bytes: u64) -> Result<Self, ArrowReadError> {
-        let truncated = || damaged("it ends within a message; but the header declares");
+        let truncated = || damaged("it ends within a message; was the file truncated?");
         let (mut schema, mut dictionaries, mut batches) = (None, Vec::new(), Vec::new());
         let mut start = 0;
         while start < file_bytes {

@@ -162,7 +162,7 @@ fn a_truncated_file_is_an_error() {
         assert!(message.starts_with("x.fgb: ") && message.contains(expected), "{message}");
     }
     let without_last = &complete[..complete.len() - last_feature_bytes(&complete)];
-    assert_eq!(message(without_last), "x.fgb: it has 99 of 100 features; but the header declares");
+    assert_eq!(message(without_last), "x.fgb: it has 99 of 100 features; was the file truncated?");
 }
 
 /// The size of the last feature, including its size prefix.

@@ -108,7 +108,7 @@ fn other_and_truncated_files_are_errors() {
     assert_eq!(message("<html><body/></html>"), "x.gpx: the root element is `html`; expected the root element `gpx`");
     assert_eq!(
         message("<gpx>\n<trk>\n<trkseg><trkpt lat='1' lon='2'/>"),
-        "x.gpx: invalid XML at line 3: it ends within an element; but the header declares"
+        "x.gpx: invalid XML at line 3: it ends within an element; was the file truncated?"
     );
     assert!(message("<gpx>\n<trk>\n</rte></gpx>").starts_with("x.gpx: invalid XML at line 3: "));
     assert!(message("").contains("has no element"), "{}", message(""));

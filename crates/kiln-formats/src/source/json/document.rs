@@ -156,7 +156,7 @@ impl Document {
             Ok((lines, columns)) => {
                 let line = lines + position.0;
                 let column = if position.0 == 1 { columns + position.1 } else { position.1 };
-                let truncated = if is_end { "; but the header declares" } else { "" };
+                let truncated = if is_end { "; was the file truncated?" } else { "" };
                 Error::input(&self.name, format!("invalid JSON at line {line}, column {column}: {reason}{truncated}"))
             }
             Err(error) => self.io(error),

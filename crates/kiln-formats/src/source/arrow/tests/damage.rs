@@ -15,7 +15,7 @@ fn other_files_and_truncated_files_are_errors() {
     assert_eq!(message(b"ARROW1"), format!("{start}the footer is missing; was the file still being written?"));
     assert_eq!(
         message(&stream[..stream.len() - 20]),
-        format!("{start}it ends within a message; but the header declares")
+        format!("{start}it ends within a message; was the file truncated?")
     );
     assert_eq!(message(b""), format!("{start}the schema is missing"));
     assert_eq!(message(b"lon,lat\n1,2\n"), format!("{start}a message does not start with the marker 0xFFFFFFFF"));
