@@ -9,6 +9,7 @@ use kiln_core::error::{Error, Result};
 use kiln_core::raster::Grid;
 
 use crate::array::{ArrayFormat, decode_tiff_rgb};
+use crate::limit::{Limit, ReadError, Reason};
 
 /// The picture below a mask: opaque, 8 bits a channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +51,11 @@ impl Background {
     /// taken, and a photograph is turned as its EXIF orientation says. What follows the picture in the file does not count.
     ///
     /// # Errors
-    /// [`Error::Input`] if it is none of these, is broken, or exceeds `limits`.
-    pub fn decode(bytes: &[u8], name: &str, limits: &ImageLimits) -> Result<Self> {
-        decode(bytes, limits).and_then(Self::new).map_err(|message| Error::input(name, message.into_message()))
+    /// If it is none of these, is broken, or exceeds `limits`.
+    pub fn decode(bytes: &[u8], name: &str, limits: &ImageLimits) -> Result<Self, ReadError> {
+        let decoded = decode(bytes, limits)
+            .and_then(|pixels| Self::new(pixels).map_err(|error| error.into_message().to_string().into()));
+        decoded.map_err(|reason| ReadError::with_reason(name, reason))
     }
 
     /// The background at another size, each pixel from those that it covers or is between.
@@ -93,24 +96,25 @@ impl Background {
 /// What can be decoded, as the end of a sentence.
 const ACCEPTED: &str = "PNG, JPEG, WebP and TIFF are read";
 
-fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>> {
-    let fail = |message: String| Error::input("background", message);
+fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>, Reason> {
     if bytes.len() > limits.max_bytes {
-        return Err(fail(format!("the file exceeds the limit of {} bytes", limits.max_bytes)));
+        return Err(Reason::limit(Limit::Bytes, format!("the file exceeds the limit of {} bytes", limits.max_bytes)));
     }
     if ArrayFormat::detect(bytes) == Some(ArrayFormat::Tiff) {
         // What is decoded has at most 8 bytes a pixel.
-        let pixels = decode_tiff_rgb(bytes, limits.max_pixels, limits.max_pixels.saturating_mul(8)).map_err(fail)?;
+        let pixels = decode_tiff_rgb(bytes, limits.max_pixels, limits.max_pixels.saturating_mul(8))?;
         let cells = pixels.cells().iter().map(|pixel| on_white(*pixel)).collect();
-        return Grid::from_cells(pixels.width(), pixels.height(), cells).ok_or_else(|| fail("no picture".into()));
+        return Grid::from_cells(pixels.width(), pixels.height(), cells).ok_or_else(|| "no picture".into());
     }
     let format = image::guess_format(bytes)
         .ok()
         .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP));
-    let format = format.ok_or_else(|| fail(format!("no picture of a known format; {ACCEPTED}")))?;
+    let format = format.ok_or_else(|| format!("no picture of a known format; {ACCEPTED}"))?;
     let invalid = |error: ImageError| match error {
-        ImageError::Limits(_) => fail(format!("it needs more memory than {} pixels may", limits.max_pixels)),
-        other => fail(format!("an invalid picture: {other}")),
+        ImageError::Limits(_) => {
+            Reason::limit(Limit::Pixels, format!("it needs more memory than {} pixels may", limits.max_pixels))
+        }
+        other => format!("an invalid picture: {other}").into(),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut memory = image::Limits::default();
@@ -120,11 +124,12 @@ fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>> {
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     if pixels > limits.max_pixels as u64 {
-        return Err(fail(format!("{width} × {height} pixels exceed the limit of {}", limits.max_pixels)));
+        let why = format!("{width} × {height} pixels exceed the limit of {}", limits.max_pixels);
+        return Err(Reason::limit(Limit::Pixels, why));
     }
     // A byte of Deflate becomes at most 1032, and a palette has up to 8 pixels a byte.
     if format == ImageFormat::Png && pixels / (1032 * 8) > bytes.len() as u64 {
-        return Err(fail(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len())));
+        return Err(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len()).into());
     }
     let orientation = decoder.orientation().map_err(invalid)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(invalid)?;
@@ -135,7 +140,7 @@ fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>> {
     } else {
         picture.into_rgb8().pixels().map(|pixel| pixel.0).collect()
     };
-    Grid::from_cells(width, height, cells).ok_or_else(|| fail("no picture".into()))
+    Grid::from_cells(width, height, cells).ok_or_else(|| "no picture".into())
 }
 
 /// What is seen of a color with straight alpha on white.
@@ -208,6 +213,13 @@ mod tests {
             assert!(message.contains("exceed the limit of 1") || message.contains("1 pixels may"), "{message}");
         }
         assert!(refused(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }).contains("10 bytes"));
+        let exceeded =
+            |bytes: &[u8], limits: &ImageLimits| Background::decode(bytes, "background", limits).unwrap_err().limit();
+        for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Jpeg] {
+            assert_eq!(exceeded(&encoded(&picture(), format), &one_pixel), Some(Limit::Pixels), "{format:?}");
+        }
+        assert_eq!(exceeded(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }), Some(Limit::Bytes));
+        assert_eq!(exceeded(&png[..40], &ImageLimits::default()), None);
         (0..png.len() - 20).for_each(|length| drop(refused(&png[..length], &ImageLimits::default())));
         for bytes in [&b"GIF89a"[..], b"<svg/>", b"", b"II*\0"] {
             refused(bytes, &ImageLimits::default());

@@ -7,11 +7,12 @@ use zip::result::ZipError;
 
 use super::{ReadArrayOptions, npy};
 use crate::Mask;
+use crate::limit::{Limit, Reason};
 
 /// How many members a message lists.
 const LISTED: usize = 20;
 
-pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| invalid(&error))?;
     let names: Vec<String> = archive
         .file_names()
@@ -25,9 +26,10 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
     let taken = member.take((limit as u64).saturating_add(1)).read_to_end(&mut content);
     taken.map_err(|error| format!("its member {name} cannot be unpacked: {error}"))?;
     if content.len() > limit {
-        return Err(format!("its member {name} exceeds the limit of {limit} bytes once it is unpacked"));
+        let why = format!("its member {name} exceeds the limit of {limit} bytes once it is unpacked");
+        return Err(Reason::limit(Limit::Bytes, why));
     }
-    npy::read(&content, options).map_err(|message| format!("member {name}: {message}"))
+    npy::read(&content, options).map_err(|reason| reason.map(|message| format!("member {name}: {message}")))
 }
 
 /// The member with the name that is asked for, or the only one.

@@ -7,13 +7,21 @@ use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 use super::ReadArrayOptions;
 use super::shape::{Numbers, Order, mask};
 use crate::Mask;
+use crate::limit::{Limit, Reason};
 
 /// The most bytes that a byte of Deflate can become, 1032, times the bits of one that `EXPAND` makes a byte of each, and the
 /// samples that it makes of the index of a palette.
 const MAX_RATIO: usize = 1032 * 8 * 4;
 
-pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
-    let invalid = |error: png::DecodingError| format!("an invalid PNG: {error}");
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
+    let too_large = || {
+        let why = format!("its pixels exceed the limit of {} bytes", options.limits.max_bytes);
+        Reason::limit(Limit::Bytes, why)
+    };
+    let invalid = |error: png::DecodingError| match error {
+        png::DecodingError::LimitsExceeded => too_large(),
+        other => format!("an invalid PNG: {other}").into(),
+    };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: options.limits.max_bytes });
     // Palettes become colors, and fewer bits than 8 become 8.
     decoder.set_transformations(Transformations::EXPAND);
@@ -23,9 +31,9 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
     let samples = color.samples();
     options.limits.cells(&[height, width, samples])?;
     let size = reader.output_buffer_size().filter(|size| *size <= options.limits.max_bytes);
-    let size = size.ok_or_else(|| format!("its pixels exceed the limit of {} bytes", options.limits.max_bytes))?;
+    let size = size.ok_or_else(too_large)?;
     if size / MAX_RATIO > bytes.len() {
-        return Err(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len()));
+        return Err(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len()).into());
     }
     let mut pixels = vec![0; size];
     reader.next_frame(&mut pixels).map_err(invalid)?;
