@@ -1,4 +1,4 @@
-//! `kiln mask`: from an array of values, or from annotations, to one picture.
+//! `kiln mask`: renders an array of values, or annotations, to a picture.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,14 +18,14 @@ use crate::mask::{Background, ImageLimits, Levels, MaskStyle, Picture, ReadError
 use crate::masks::{MaskOptions, draw_legend};
 use crate::parameter::Parameter;
 
-/// Draw a 2-D array of values, or the density of annotations, as a heat map, by itself or over an image.
+/// Draw a 2-D array of values, or the density of annotations, as a heat map, alone or over an image.
 ///
-/// Reads NumPy arrays (.npy, and members of .npz), JSON rows, CSV without a header, PNG, TIFF and GeoTIFF, by what the file
-/// is and not by its name. NaN and null are no data, and transparent. Arrays of three dimensions are averaged over their
+/// Reads NumPy arrays (.npy, and members of .npz), JSON rows, CSV without a header, PNG, TIFF and GeoTIFF. The format is
+/// detected from the content. NaN and null are no data, and transparent. Three-dimensional arrays are averaged over their
 /// channels.
 ///
-/// Annotations (Supervisely JSON, COCO JSON, YOLO text) become a mask that counts the labels over each pixel, in the size of
-/// their images, or of --width and --height.
+/// Annotations (Supervisely JSON, COCO JSON, YOLO text) become a mask with the number of labels over each pixel. The mask has
+/// the size of the images, or --width and --height.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln mask cam.npy --background photo.jpg -o cam.png
@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// A PNG, JPEG, WebP or TIFF to draw the mask over, stretched to its size
     #[arg(long, value_name = "FILE")]
     background: Option<PathBuf>,
-    /// Draw the legend too, as a PNG; the file is the output's name with .legend.png, unless --legend=FILE names one
+    /// Also write the legend as a PNG, to the name of the output with .legend.png, or to --legend=FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
     legend: Option<Option<String>>,
@@ -61,13 +61,13 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-/// How the mask is drawn.
+/// Style options of the mask.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Style")]
 struct StyleArgs {
     #[command(flatten)]
     options: Flags<MaskOptions>,
-    /// A folder of scheme files, beside ./schemes
+    /// A folder of scheme files, in addition to ./schemes
     #[arg(long, value_name = "DIR")]
     schemes: Vec<PathBuf>,
 }
@@ -77,11 +77,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let style = args.style.options.0.resolve(|name| SchemeFolders::open(&args.style.schemes)?.find(name))?;
     args.check_output()?;
-    // An unwritable file is rejected before the work begins.
+    // Rejects an unwritable file before rendering.
     let target = Target::new(&args.output, &args.all_inputs())?;
     let legend = args.legend_path()?.map(|path| Target::new(&path, &args.all_inputs())).transpose()?;
     if legend.as_ref().is_some_and(|legend| legend.is_same_as(&target)) {
-        return Err(Error::invalid(Parameter::LEGEND, "the picture goes to the same file"));
+        return Err(Error::invalid(Parameter::LEGEND, "the picture is written to the same file"));
     }
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
@@ -134,19 +134,19 @@ fn summary(input: &MaskInput, levels: &Levels, picture: &Picture, output: &str, 
 }
 
 impl Args {
-    /// Every file that is read.
+    /// All input files.
     fn all_inputs(&self) -> Vec<String> {
         let background = self.background.as_ref().map(|path| path.display().to_string());
         self.inputs.iter().cloned().chain(background).collect()
     }
 
-    /// Rejects a file whose name promises another format than PNG.
+    /// Rejects an output file with the extension of another image format.
     fn check_output(&self) -> Result<()> {
         let ending = Path::new(&self.output).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         match ending.to_ascii_lowercase().as_str() {
             "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "svg" | "pdf" | "tif" | "tiff" => {
-                let why = format!("a mask cannot be written as .{ending}; name a .png");
-                Err(Error::invalid(Parameter::OUTPUT, why))
+                let message = format!("unsupported format .{ending}; expected .png");
+                Err(Error::invalid(Parameter::OUTPUT, message))
             }
             _ => Ok(()),
         }
@@ -155,9 +155,10 @@ impl Args {
     fn legend_path(&self) -> Result<Option<String>> {
         match &self.legend {
             None => Ok(None),
-            Some(None) if self.output == "-" => {
-                Err(Error::invalid(Parameter::LEGEND, "the picture goes to standard output, so name the legend's file"))
-            }
+            Some(None) if self.output == "-" => Err(Error::invalid(
+                Parameter::LEGEND,
+                "the picture is written to standard output; set the file with --legend=FILE",
+            )),
             Some(None) => Ok(Some(format!("{}.legend.png", Path::new(&self.output).with_extension("").display()))),
             Some(Some(path)) => Ok(Some(path.clone())),
         }

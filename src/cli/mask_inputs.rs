@@ -1,4 +1,4 @@
-//! What `kiln mask` reads: an array, or annotations of one or more files.
+//! The inputs of `kiln mask`: an array, or annotations in one or more files.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,20 +13,20 @@ use crate::mask::annotations::{AnnotationFile, AnnotationLimits, AnnotationRepor
 use crate::mask::{Mask, MaskStyle, ReadError};
 use crate::masks::{ReadMaskContext, ReadMaskOptions};
 
-/// The most bytes of a file with the names of classes.
+/// The maximum size of a file of class names in bytes.
 const MAX_NAMES: u64 = 1 << 24;
 
-/// How the inputs are read.
+/// Options for reading the inputs.
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Input")]
 pub(super) struct ReadArgs {
     #[command(flatten)]
     options: Flags<ReadMaskOptions>,
     // Taken from the set, `--channels-first INPUT` would read the input as its value.
-    /// Arrays of three dimensions are channels × rows × columns, as in PyTorch [default: rows × columns × channels]
+    /// Three-dimensional arrays are channels × rows × columns, as in PyTorch [default: rows × columns × channels]
     #[arg(long)]
     channels_first: bool,
-    /// The names of the classes of YOLO labels: a data.yaml, or a name per line [default: the numbers of the classes]
+    /// Class names of YOLO labels: a data.yaml, or one name per line [default: the class numbers]
     #[arg(long, value_name = "FILE")]
     class_names: Option<PathBuf>,
     /// Skip COCO annotations of groups (iscrowd)
@@ -34,19 +34,19 @@ pub(super) struct ReadArgs {
     skip_crowds: bool,
 }
 
-/// A mask, and what there is to report of its annotations.
+/// A mask, and the report of its annotations.
 pub(super) struct MaskInput {
     pub(super) mask: Mask,
     report: Option<AnnotationReport>,
 }
 
 impl MaskInput {
-    /// Remarks on what was left out, one sentence each.
+    /// Remarks on clipped and rejected labels, one sentence each.
     pub(super) fn remarks(&self) -> Vec<String> {
         self.report.as_ref().map(AnnotationReport::remarks).unwrap_or_default()
     }
 
-    /// What was read, for the summary.
+    /// The first part of the summary: the numbers of labels and cells.
     pub(super) fn summary(&self) -> String {
         let (columns, rows, missing) = (self.mask.columns(), self.mask.rows(), self.mask.missing());
         let missing = if missing > 0 { format!(", {} without data", grouped(missing as u64)) } else { String::new() };
@@ -59,7 +59,7 @@ impl MaskInput {
 }
 
 impl ReadArgs {
-    /// Reads the mask of the inputs; annotations are drawn in the size of the style.
+    /// Reads the inputs as a mask; annotations are drawn in the size of the style.
     pub(super) fn read(&self, inputs: &[String], style: &MaskStyle) -> Result<MaskInput> {
         let limit = AnnotationLimits::default().max_bytes;
         let mut left = limit as u64 + 1;

@@ -1,16 +1,16 @@
-//! What the colors of a mask mean.
+//! The legend of a mask.
 
 use crate::color::Palette;
 use crate::encode::{Legend, Tick, nice_ticks, write_picture};
 use crate::error::{Error, Result};
 use crate::mask::MaskStyle;
 
-/// Round values between `vmin` and `vmax`, and where they are on the colors, 0 to 1.
+/// Round values between `vmin` and `vmax`, and their positions on the color bar from 0 to 1.
 pub fn legend_ticks(vmin: f64, vmax: f64) -> Vec<Tick> {
     nice_ticks(vmin, vmax, |value| if vmax > vmin { (value - vmin) / (vmax - vmin) } else { 0.5 })
 }
 
-/// Draws the legend of a mask whose levels reach from `vmin` to `vmax`, as a PNG. `title` and `unit` may be empty;
+/// Draws the legend of a mask with the value range `vmin` to `vmax` as a PNG. `title` and `unit` may be empty;
 /// `pixel_ratio` is pixels per layout unit, 0.5 to 8.
 ///
 /// The colors are those of the colormap, without the opacity of the style.

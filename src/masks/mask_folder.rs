@@ -14,19 +14,19 @@ use crate::error::{Error, Result};
 use crate::images::{AtomicFile, sync_folder};
 use crate::mask::Mask;
 
-/// A folder of stored masks, each in a folder of its own: `mask.json`, a file of values and one of the background.
+/// A folder of stored masks. Each mask has its own subfolder with `mask.json`, a file of values and a background file.
 ///
-/// A mask appears as a whole, because its folder is written under another name and renamed. A change writes new files under
-/// new names and then replaces `mask.json`, which names them. A process that is killed leaves files that no `mask.json` names;
-/// [`sweep`](Self::sweep) removes them. Several processes may use one folder.
+/// Creation is atomic: the subfolder is written under a temporary name and renamed. A change writes new files under new names
+/// and then replaces `mask.json`, which refers to them. A killed process can leave unreferenced files, which
+/// [`sweep`](Self::sweep) removes. Several processes may use one folder.
 #[derive(Debug)]
 pub struct MaskFolder {
     path: PathBuf,
-    /// Held from reading a record to writing it.
+    /// Locked from reading a record to writing it.
     writing: Mutex<()>,
 }
 
-/// An image as it was uploaded, and its size in pixels.
+/// An uploaded image and its size in pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadedBackground<'b> {
     /// The bytes of the image.
@@ -35,14 +35,14 @@ pub struct UploadedBackground<'b> {
     pub size: (usize, usize),
 }
 
-/// The record in the folder of a mask.
+/// The file name of the record in the folder of a mask.
 const RECORD: &str = "mask.json";
-/// How the names of the files of values and of backgrounds begin.
+/// The prefixes of the names of value and background files.
 const VALUES: &str = "values-";
 const BACKGROUND: &str = "background-";
 
 impl MaskFolder {
-    /// The folder at `path`, which is created with the first mask.
+    /// Opens the folder at `path`. It is created when the first mask is stored.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), writing: Mutex::new(()) }
     }
@@ -56,7 +56,7 @@ impl MaskFolder {
         self.path.join(id.to_string())
     }
 
-    /// A path in the folder that the sweep removes once it is old.
+    /// A temporary path in the folder, which the sweep removes if it is abandoned.
     pub(super) fn staging_path(&self) -> PathBuf {
         let (begin, end) = AtomicFile::UNFINISHED;
         self.path.join(format!("{begin}{}{end}", Uuid::new_v4().simple()))
@@ -65,7 +65,7 @@ impl MaskFolder {
     /// Stores a mask that was created at `created_s` (seconds since 1970). `describe` completes its record.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses, as when the disk is full; nothing is stored then.
+    /// [`Error::Io`] if writing fails, for example because the disk is full; nothing is stored then.
     pub fn create(
         &self,
         created_s: u64,
@@ -90,7 +90,7 @@ impl MaskFolder {
         };
         let written = write();
         if written.is_err() {
-            // What remains is removed by the sweep.
+            // The sweep removes the rest.
             let _ = fs::remove_dir_all(&staging);
         }
         written
@@ -99,13 +99,13 @@ impl MaskFolder {
     /// The record of a mask; `None` if there is no such mask.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses, [`Error::Input`] if the file is damaged.
+    /// [`Error::Io`] if reading fails, [`Error::Input`] if the file is damaged.
     pub fn record(&self, id: MaskId) -> Result<Option<MaskRecord>> {
         let path = self.folder_of(id).join(RECORD);
         match fs::read(&path) {
             Ok(json) => {
                 let record = serde_json::from_slice(&json);
-                record.map(Some).map_err(|error| Error::input(&path, format!("not the record of a mask: {error}")))
+                record.map(Some).map_err(|error| Error::input(&path, format!("invalid mask record: {error}")))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io(&path, "read", error)),
@@ -115,13 +115,12 @@ impl MaskFolder {
     /// Reads the values of a mask.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file is gone or the system refuses, [`Error::Input`] if the file is damaged.
+    /// [`Error::Io`] if the file is missing or reading fails, [`Error::Input`] if the file is damaged.
     pub fn mask(&self, id: MaskId, record: &MaskRecord) -> Result<Mask> {
         value_file::read(&self.folder_of(id).join(&record.values), record.layout)
     }
 
-    /// Reads one value of a mask, which takes as long for a large mask as for a small one; `None` outside of the mask and
-    /// where there is no data.
+    /// Reads one value of a mask, in constant time; `None` outside the mask and for a cell without data.
     ///
     /// # Errors
     /// As [`mask`](Self::mask).
@@ -135,18 +134,18 @@ impl MaskFolder {
     /// Reads the background of a mask as it was uploaded; `None` if it has none.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file is gone or the system refuses.
+    /// [`Error::Io`] if the file is missing or reading fails.
     pub fn background(&self, id: MaskId, record: &MaskRecord) -> Result<Option<Vec<u8>>> {
         let Some(background) = &record.background else { return Ok(None) };
         let path = self.folder_of(id).join(&background.file);
         fs::read(&path).map(Some).map_err(|error| Error::io(&path, "read", error))
     }
 
-    /// Changes the record of a mask by `change`, which gets the current one, and returns the new one; `None` if there is no
-    /// such mask. A concurrent change of this process comes before or after this one.
+    /// Applies `change` to the current record of a mask, and returns the new record; `None` if the mask does not exist. Changes
+    /// within a process are serialized.
     ///
     /// # Errors
-    /// What `change` returns, and [`Error::Io`] if the system refuses; the mask is as it was then.
+    /// Errors of `change`, and [`Error::Io`] if writing fails; the mask is unchanged then.
     pub fn change<E: From<Error>>(
         &self,
         id: MaskId,
@@ -155,7 +154,7 @@ impl MaskFolder {
         self.replace(id, None, None, change)
     }
 
-    /// The same, with other values or another background.
+    /// Like [`change`](Self::change), and also replaces the values or the background.
     ///
     /// # Errors
     /// As [`change`](Self::change).
@@ -175,7 +174,7 @@ impl MaskFolder {
             let files = [Some(other.values.as_str()), other.background_key()];
             let kept = [Some(kept.values.as_str()), kept.background_key()];
             for file in files.into_iter().filter(|file| !kept.contains(file)).flatten() {
-                // What remains is removed by the sweep.
+                // The sweep removes the rest.
                 let _ = fs::remove_file(folder.join(file));
             }
         };
@@ -194,13 +193,13 @@ impl MaskFolder {
     /// Removes a mask, and returns whether it existed.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses.
+    /// [`Error::Io`] if the folder cannot be removed.
     pub fn remove(&self, id: MaskId) -> Result<bool> {
         let (path, gone) = (self.folder_of(id), self.staging_path());
         let _writing = self.lock();
         match fs::rename(&path, &gone) {
             Ok(()) => {
-                // What remains is removed by the sweep.
+                // The sweep removes the rest.
                 let _ = fs::remove_dir_all(&gone);
                 Ok(true)
             }
@@ -214,7 +213,7 @@ impl MaskFolder {
     }
 }
 
-/// Whether a file in the folder of a mask is one that Kiln wrote and `record` does not name.
+/// Whether a file in the folder of a mask was written by Kiln and is not referenced by `record`.
 pub(super) fn is_stale(record: &MaskRecord, name: &str) -> bool {
     let (begin, end) = AtomicFile::UNFINISHED;
     let is_ours = |prefix: &str| name.strip_prefix(prefix).is_some_and(|id| Uuid::try_parse(id).is_ok());
@@ -223,7 +222,7 @@ pub(super) fn is_stale(record: &MaskRecord, name: &str) -> bool {
     is_data && !is_used || name.starts_with(begin) && name.ends_with(end)
 }
 
-/// Writes new files, and the record that names them.
+/// Writes new files and the record that refers to them.
 fn write_change<E: From<Error>>(
     folder: &Path,
     mask: Option<&Mask>,
@@ -265,7 +264,7 @@ fn write_file(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>)
     written.map_err(|error| Error::io(path, "write", error))
 }
 
-/// Replaces the record in a folder: a power cut leaves the old or the new one.
+/// Replaces the record in a folder atomically, also across a power failure.
 fn write_record(folder: &Path, record: &MaskRecord) -> Result<()> {
     let path = folder.join(RECORD);
     let json = serde_json::to_vec(record).map_err(|error| Error::input(&path, error.to_string()))?;
@@ -322,13 +321,13 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_is_refused_leaves_the_mask_as_it_was() {
+    fn a_rejected_change_leaves_the_mask_unchanged() {
         let home = tempfile::tempdir().unwrap();
         let folder = MaskFolder::new(home.path());
         let (id, made) = folder.create(7, &mask(&[1.0]), None, |_| ()).unwrap();
         let background = UploadedBackground { bytes: b"picture", size: (1, 1) };
-        let refused = |_: &mut MaskRecord| Err(Error::Cancelled);
-        assert!(folder.replace(id, Some(&mask(&[2.0])), Some(background), refused).is_err());
+        let reject = |_: &mut MaskRecord| Err(Error::Cancelled);
+        assert!(folder.replace(id, Some(&mask(&[2.0])), Some(background), reject).is_err());
         assert_eq!((folder.record(id).unwrap().unwrap(), files(&folder, id)), (made.clone(), 2));
         assert_eq!(folder.value(id, &made, 0, 0).unwrap(), Some(1.0));
     }
@@ -339,6 +338,6 @@ mod tests {
         let folder = MaskFolder::new(home.path());
         let (id, _) = folder.create(7, &mask(&[1.0]), None, |_| ()).unwrap();
         fs::write(folder.folder_of(id).join(RECORD), "{\"created_s\": 7").unwrap();
-        assert!(folder.record(id).unwrap_err().to_string().contains("not the record of a mask"));
+        assert!(folder.record(id).unwrap_err().to_string().contains("invalid mask record"));
     }
 }

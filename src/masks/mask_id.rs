@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// The id of a stored mask: 122 random bits (UUID version 4) as 32 hexadecimal digits. Whoever has the id may read, change and
-/// delete the mask.
+/// The id of a stored mask: 122 random bits (UUID version 4) as 32 hexadecimal digits. The id grants access: any client that
+/// knows it can read, change and delete the mask.
 ///
-/// An id that was read from text is of exactly this form, so it is safe as part of a path.
+/// Parsing accepts only this form, so an id is safe as part of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MaskId(Uuid);
 
@@ -33,9 +33,9 @@ impl FromStr for MaskId {
 
     fn from_str(text: &str) -> Result<Self> {
         let id = Uuid::try_parse(text).ok().map(Self);
-        // Only the form in which an id is written: no upper case, no hyphens, no braces.
+        // Only the canonical form: no upper case, no hyphens, no braces.
         id.filter(|id| id.to_string() == text)
-            .ok_or_else(|| Error::invalid(Parameter::MASK, "an id of a mask has 32 hexadecimal digits"))
+            .ok_or_else(|| Error::invalid(Parameter::MASK, "invalid mask id; expected 32 hexadecimal digits"))
     }
 }
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_read_in_the_form_in_which_they_are_written_alone() {
+    fn only_the_canonical_form_of_an_id_is_parsed() {
         let id = MaskId::random();
         let text = id.to_string();
         assert_eq!((text.len(), text.parse::<MaskId>().unwrap()), (32, id));

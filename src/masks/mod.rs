@@ -1,4 +1,4 @@
-//! Masks: the options of their style, as all front ends read them, their legend, and a folder of stored ones.
+//! Masks: style options, which all front ends share, legends, and a folder of stored masks.
 
 mod legend;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! The options of a mask's style, and the style that they make.
+//! The style options of a mask.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ const PERCENT: Kind = Kind::Number { min: 0.0, max: 100.0 };
 const SIDE: Kind = Kind::Integer { min: 1, max: MaskStyle::MAX_SIDE_PX as u64 };
 
 parameter_set! {
-    /// The style of a mask as a user asks for it: what is `None` takes its default. See [`MaskStyle`] for what the fields mean.
+    /// The style options of a mask; `None` is the default. [`MaskStyle`] documents the fields.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct MaskOptions {
         /// Value of the lowest level; values below take its color.
@@ -52,7 +52,7 @@ parameter_set! {
 
 from_str_values!(BlurKind, KernelSize, Resample);
 
-/// The size of a blur's kernel, as a user gives it.
+/// The size of the blur kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelSize {
     /// No blur.
@@ -74,7 +74,7 @@ impl FromStr for KernelSize {
         let (width, height) = inner.split_once(',').unwrap_or((inner, inner));
         let side = |text: &str| text.trim().parse::<usize>().ok();
         let sides = side(width).zip(side(height)).ok_or_else(|| {
-            let why = format!("`{text}` is not a size; write two odd numbers such as 7,7, one such as 7, or none");
+            let why = format!("invalid size `{text}`; expected two odd numbers such as 7,7, one such as 7, or none");
             Error::invalid(Parameter::BLUR_KSIZE, why)
         })?;
         Blur::new(BlurKind::Gaussian, sides.0, sides.1)?;
@@ -82,7 +82,7 @@ impl FromStr for KernelSize {
     }
 }
 
-/// As [`FromStr`] reads it.
+/// Formats the size in the form that [`FromStr`] reads.
 impl fmt::Display for KernelSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -93,17 +93,17 @@ impl fmt::Display for KernelSize {
 }
 
 impl MaskOptions {
-    /// The style; Kiln's schemes are looked up by `find`.
+    /// Resolves the options to a style; `find` looks up Kiln schemes.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a number is out of range or two options contradict each other; what `find` returns.
+    /// [`Error::Invalid`] if a number is out of range or two options contradict each other; errors of `find`.
     pub fn resolve(&self, find: impl FnOnce(&str) -> Result<Scheme>) -> Result<MaskStyle> {
         self.check_ranges()?;
         if let (Some(vmin), Some(vmax)) = (self.vmin, self.vmax)
             && vmin >= vmax
         {
-            let why = message!(format!("{vmin} is not below "), Parameter::VMAX, format!(", {vmax}"));
-            return Err(Error::invalid(Parameter::VMIN, why));
+            let reason = message!(format!("{vmin} must be less than "), Parameter::VMAX, format!(", {vmax}"));
+            return Err(Error::invalid(Parameter::VMIN, reason));
         }
         let kind = self.blur.unwrap_or_default();
         let blur = match self.kernel_size {
@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn contradictions_are_rejected() {
         for (pairs, start) in [
-            (vec![("vmin", "2"), ("vmax", "2")], "vmin: 2 is not below vmax, 2"),
+            (vec![("vmin", "2"), ("vmax", "2")], "vmin: 2 must be less than vmax, 2"),
             (vec![("blur_ksize", "none"), ("blur", "box")], "blur: box has no kernel"),
-            (vec![("blur_ksize", "3,5"), ("blur", "median")], "blur_ksize: 3,5 is no square"),
+            (vec![("blur_ksize", "3,5"), ("blur", "median")], "blur_ksize: 3,5 is not square"),
             (vec![("colormap", "jett")], "colormap: "),
         ] {
             let message = options(&pairs).resolve(Scheme::named).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The options of reading a mask, from an array or from annotations.
+//! Options for reading a mask, from an array or from annotations.
 
 use crate::mask::annotations::{
     self, AnnotationFile, AnnotationFormat, AnnotationLimits, AnnotationOptions, AnnotationReport,
@@ -11,17 +11,17 @@ use crate::parameters::{Declaration, Kind, Value, parameter_set};
 const FORMAT: Kind = Kind::Choice(&["supervisely", "coco", "yolo"]);
 
 parameter_set! {
-    /// How the files of a mask are read.
+    /// Options for reading the files of a mask.
     #[derive(Clone, Debug, Default)]
     pub struct ReadMaskOptions {
-        /// Which array of an `.npz` archive.
+        /// Name of the array in an `.npz` archive.
         pub member: String = Declaration::new(Parameter::MEMBER, Kind::Label).default("the only one"),
-        /// Whether arrays of three dimensions are channels × rows × columns, as in PyTorch, and not rows × columns × channels.
+        /// Whether three-dimensional arrays are channels × rows × columns, as in PyTorch, instead of rows × columns × channels.
         pub channels_first: bool = Declaration::new(Parameter::CHANNELS_FIRST, Kind::Boolean).default("false").without_flag(),
-        /// Classes of annotations whose labels count.
-        pub classes: Vec<String> = Declaration::new(Parameter::CLASS, Kind::Texts).default("every class").example("car"),
-        /// Format of annotations. JSON is recognized by its content; YOLO text only with several files or a parameter of annotations.
-        pub annotations: AnnotationFormat = Declaration::new(Parameter::ANNOTATIONS, FORMAT).default("by the content"),
+        /// Classes of the annotations to count.
+        pub classes: Vec<String> = Declaration::new(Parameter::CLASS, Kind::Texts).default("all classes").example("car"),
+        /// Format of the annotations. YOLO text is detected only with several files, or with another parameter of annotations.
+        pub annotations: AnnotationFormat = Declaration::new(Parameter::ANNOTATIONS, FORMAT).default("detected"),
         /// Whether COCO annotations of groups (`iscrowd`) are skipped.
         pub skip_crowds: bool = Declaration::new(Parameter::SKIP_CROWDS, Kind::Boolean).default("false").without_flag(),
     }
@@ -60,7 +60,7 @@ impl ReadMaskOptions {
     /// annotations is set.
     ///
     /// # Errors
-    /// Those of [`array::read`] and [`annotations::read`]; a member of annotations.
+    /// Those of [`array::read`] and [`annotations::read`]; also if a member of annotations is requested.
     pub fn read(
         &self,
         files: &[AnnotationFile<'_>],
@@ -77,7 +77,7 @@ impl ReadMaskOptions {
                 Ok((array::read(file.bytes, file.name, &options)?, None))
             }
             [file, ..] if self.member.is_some() => {
-                Err(ReadError::new(file.name, "only an .npz archive has members to choose from"))
+                Err(ReadError::new(file.name, "not an .npz archive; only archives have members"))
             }
             files => {
                 let options = AnnotationOptions {

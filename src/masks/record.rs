@@ -1,4 +1,4 @@
-//! What is known of a stored mask without its values.
+//! The metadata of a stored mask.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::error::Result;
 use crate::mask::{MaskStyle, size_of};
 use crate::parameters::ParameterSet;
 
-/// A stored mask without its values and the pixels of its background.
+/// The metadata of a stored mask, without its values and background pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MaskRecord {
     /// When the mask was created, in seconds since 1970.
     pub created_s: u64,
     pub(super) layout: Layout,
-    /// The file of the values; each has a name of its own, so that it is a key of caches.
+    /// The file of the values. File names are unique, so the name is also a cache key.
     pub(super) values: String,
     /// The least and the greatest finite value; `None` if no value is finite.
     pub range: Option<(f64, f64)>,
@@ -74,7 +74,7 @@ impl MaskRecord {
         self.background.as_ref().map(|background| (background.width, background.height))
     }
 
-    /// Width and height of the picture in pixels in `style`, and with its background or without.
+    /// Width and height of the picture in pixels in `style`, with or without its background.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) if it is out of range.
@@ -82,18 +82,18 @@ impl MaskRecord {
         size_of((self.columns(), self.rows()), style, self.background_size().filter(|_| over_background))
     }
 
-    /// The values of the lowest and the highest level in `style`; `None` if one is neither given nor inferred.
+    /// The values of the lowest and the highest level in `style`; `None` if one is not set and no value is finite.
     pub fn bounds(&self, style: &MaskStyle) -> Option<(f64, f64)> {
         let inferred = self.range;
         style.vmin.or(inferred.map(|(least, _)| least)).zip(style.vmax.or(inferred.map(|(_, most)| most)))
     }
 
-    /// A text that no other values have, of this mask or another.
+    /// A cache key that is unique to these values.
     pub fn values_key(&self) -> &str {
         &self.values
     }
 
-    /// A text that no other background has; `None` without one.
+    /// A cache key that is unique to this background; `None` if there is none.
     pub fn background_key(&self) -> Option<&str> {
         self.background.as_ref().map(|background| background.file.as_str())
     }

@@ -1,4 +1,4 @@
-//! Removal of masks that are too old, or too many.
+//! Removal of expired masks, and of the oldest masks beyond the limits.
 
 use std::fs;
 use std::path::Path;
@@ -9,23 +9,23 @@ use super::{MaskFolder, MaskId};
 use crate::error::{Error, Result};
 use crate::images::{AtomicFile, RetentionLimits, SweepReport};
 
-/// A file that no mask names is removed once it is this old: no upload takes so long to write.
+/// The age after which unreferenced files are removed; writing an upload takes less time.
 const ABANDONED: Duration = Duration::from_secs(600);
 
-/// What a sweep of masks found and removed.
+/// The result of a sweep of masks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MaskSweepReport {
-    /// What was removed.
+    /// The numbers of removed masks and files.
     pub removed: SweepReport,
     /// The masks that were removed.
     pub ids: Vec<MaskId>,
-    /// The number of masks that stay.
+    /// The number of remaining masks.
     pub count: u64,
-    /// The bytes of the files of these.
+    /// The size of the files of the remaining masks in bytes.
     pub bytes: u64,
 }
 
-/// A stored mask as the sweep sees it.
+/// Age and size of a stored mask.
 struct Entry {
     id: MaskId,
     created_s: u64,
@@ -33,8 +33,8 @@ struct Entry {
 }
 
 impl MaskFolder {
-    /// Removes the masks that `keep` does not let stay at `now_s` (seconds since 1970), and what killed processes left behind.
-    /// What bears a name that Kiln does not give is left alone.
+    /// Removes the masks that exceed the limits of `keep` at `now_s` (seconds since 1970), and files that killed processes left
+    /// behind. Files with names that Kiln does not use are kept.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be read. Masks that cannot be removed are counted.
@@ -65,17 +65,17 @@ impl MaskFolder {
         Ok(report)
     }
 
-    /// The masks in the folder; abandoned files are removed on the way.
+    /// Lists the masks in the folder, and removes abandoned files.
     fn entries(&self, removed: &mut SweepReport) -> Result<Vec<Entry>> {
-        let refused = |error| Error::io(self.path(), "read", error);
+        let to_error = |error| Error::io(self.path(), "read", error);
         let listed = match fs::read_dir(self.path()) {
             Ok(listed) => listed,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(to_error(error)),
         };
         let mut entries = Vec::new();
         for listed in listed {
-            let listed = listed.map_err(refused)?;
+            let listed = listed.map_err(to_error)?;
             let name = listed.file_name();
             let Some(name) = name.to_str() else { continue };
             let is_folder = listed.file_type().is_ok_and(|file_type| file_type.is_dir());
@@ -90,7 +90,7 @@ impl MaskFolder {
         Ok(entries)
     }
 
-    /// A mask with the size of its files; `None` if it was removed, or its record is damaged and it is not old yet.
+    /// Returns the age and size of a mask; `None` if it was removed or its record is damaged. Removes old damaged masks.
     fn entry(&self, id: MaskId, removed: &mut SweepReport) -> Option<Entry> {
         let folder = self.folder_of(id);
         let record = match self.record(id) {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_go_and_the_oldest_beyond_a_limit() {
+    fn expired_masks_and_the_oldest_beyond_a_limit_are_removed() {
         let (_home, all, ids) = folder(&[10, 3600, 3601]);
         let report = all.sweep(&RetentionLimits::default(), NOW_S).unwrap();
         assert_eq!((report.removed.expired, report.count, report.ids), (1, 2, vec![ids[2]]));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_goes_once_it_is_old_and_nothing_else() {
+    fn only_old_files_of_killed_processes_are_removed() {
         let (home, folder, ids) = folder(&[10]);
         let own = folder.folder_of(ids[0]);
         let stale = format!("values-{}", "a".repeat(32));

@@ -1,4 +1,4 @@
-//! The file of a mask's values: each as a little-endian float, row by row.
+//! The file of the values of a mask: little-endian floats, row by row.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -48,7 +48,7 @@ impl Layout {
         Self { rows: mask.rows(), columns: mask.columns(), value_type }
     }
 
-    /// The size of the file; `None` beyond what memory has room for.
+    /// The size of the file in bytes; `None` if it overflows `usize`.
     pub(super) fn bytes(self) -> Option<usize> {
         self.rows.checked_mul(self.columns)?.checked_mul(self.value_type.bytes())
     }
@@ -76,7 +76,7 @@ pub(super) fn write(mask: &Mask, file: &mut File) -> io::Result<()> {
 
 /// Reads the mask in a file.
 pub(super) fn read(path: &Path, layout: Layout) -> Result<Mask> {
-    let damaged = || Error::input(path, "not a file of as many values as the mask has cells");
+    let damaged = || Error::input(path, "invalid file size; expected one value per cell of the mask");
     let bytes = std::fs::read(path).map_err(|error| Error::io(path, "read", error))?;
     if layout.bytes() != Some(bytes.len()) {
         return Err(damaged());
@@ -97,7 +97,7 @@ pub(super) fn read(path: &Path, layout: Layout) -> Result<Mask> {
     Mask::new(values.ok_or_else(damaged)?)
 }
 
-/// Reads one value, without the others; `None` where there is no data. `row` and `column` are those of a cell.
+/// Reads only the value of the cell at `row` and `column`; `None` if it has no data.
 pub(super) fn read_value(path: &Path, layout: Layout, (row, column): (usize, usize)) -> Result<Option<f64>> {
     let read = || -> io::Result<f64> {
         let mut file = File::open(path)?;

@@ -215,8 +215,7 @@ fn backgrounds_come_from_allowed_folders_alone() {
         secret.to_str().unwrap(),
         "missing.png",
     ] {
-        with_background(&server, refused)
-            .rejected(400, &["background: there is no such file in masks.background_folders"]);
+        with_background(&server, refused).rejected(400, &["background: no such file below masks.background_folders"]);
     }
     // A form has it as a text.
     let body = form(&[("mask", &npy(1, 2, &[0.0, 1.0]))], &[("background", "good.png")]);

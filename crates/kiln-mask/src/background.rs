@@ -11,18 +11,18 @@ use kiln_core::raster::Grid;
 use crate::array::{ArrayFormat, decode_tiff_rgb};
 use crate::limit::{Limit, ReadError, Reason};
 
-/// The picture below a mask: opaque, 8 bits a channel.
+/// The picture below a mask: opaque, 8 bits per channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Background {
     pixels: Grid<[u8; 3]>,
 }
 
-/// What a picture may take.
+/// Limits of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageLimits {
-    /// The most pixels.
+    /// The maximum number of pixels.
     pub max_pixels: usize,
-    /// The most bytes of the file.
+    /// The maximum size of the file in bytes.
     pub max_bytes: usize,
 }
 
@@ -34,10 +34,10 @@ impl Default for ImageLimits {
 }
 
 impl Background {
-    /// The background of these pixels.
+    /// Creates a background from pixels.
     ///
     /// # Errors
-    /// [`Error::Input`] if there are none.
+    /// [`Error::Input`] if the grid is empty.
     pub fn new(pixels: Grid<[u8; 3]>) -> Result<Self> {
         match (pixels.width(), pixels.height()) {
             (0, _) | (_, 0) => Err(Error::input("background", "an image without pixels")),
@@ -45,20 +45,20 @@ impl Background {
         }
     }
 
-    /// Decodes PNG, JPEG, WebP or TIFF, by what the first bytes are, whatever `name` ends in. `name` is for messages.
+    /// Decodes a PNG, JPEG, WebP or TIFF image. The format is detected from the first bytes; `name` is used in messages only.
     ///
-    /// Pixels that are not opaque are laid on white; 16 bits a channel are reduced to 8; of an animation the first picture is
-    /// taken, and a photograph is turned as its EXIF orientation says. What follows the picture in the file does not count.
+    /// Transparent pixels are composited onto white, 16-bit channels are reduced to 8 bits, only the first frame of an animation
+    /// is decoded, and the EXIF orientation is applied. Data after the end of the image is ignored.
     ///
     /// # Errors
-    /// If it is none of these, is broken, or exceeds `limits`.
+    /// [`ReadError`] if the format is unsupported, the image is invalid, or it exceeds `limits`.
     pub fn decode(bytes: &[u8], name: &str, limits: &ImageLimits) -> Result<Self, ReadError> {
         let decoded = decode(bytes, limits)
             .and_then(|pixels| Self::new(pixels).map_err(|error| error.into_message().to_string().into()));
         decoded.map_err(|reason| ReadError::with_reason(name, reason))
     }
 
-    /// The background at another size, each pixel from those that it covers or is between.
+    /// Resizes the background with a triangle filter.
     pub(crate) fn at_size(&self, size: (usize, usize)) -> Cow<'_, Self> {
         if size == (self.width(), self.height()) {
             return Cow::Borrowed(self);
@@ -87,21 +87,21 @@ impl Background {
         &self.pixels
     }
 
-    /// The bytes that it takes in memory.
+    /// The size in memory in bytes.
     pub fn bytes(&self) -> usize {
         size_of_val(self.pixels.cells())
     }
 }
 
-/// What can be decoded, as the end of a sentence.
-const ACCEPTED: &str = "PNG, JPEG, WebP and TIFF are read";
+/// The supported formats, as the end of a message.
+const ACCEPTED: &str = "expected PNG, JPEG, WebP or TIFF";
 
 fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>, Reason> {
     if bytes.len() > limits.max_bytes {
         return Err(Reason::limit(Limit::Bytes, format!("the file exceeds the limit of {} bytes", limits.max_bytes)));
     }
     if ArrayFormat::detect(bytes) == Some(ArrayFormat::Tiff) {
-        // What is decoded has at most 8 bytes a pixel.
+        // A decoded pixel has at most 8 bytes.
         let pixels = decode_tiff_rgb(bytes, limits.max_pixels, limits.max_pixels.saturating_mul(8))?;
         let cells = pixels.cells().iter().map(|pixel| on_white(*pixel)).collect();
         return Grid::from_cells(pixels.width(), pixels.height(), cells).ok_or_else(|| "no picture".into());
@@ -109,12 +109,13 @@ fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>, Reason> {
     let format = image::guess_format(bytes)
         .ok()
         .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP));
-    let format = format.ok_or_else(|| format!("no picture of a known format; {ACCEPTED}"))?;
+    let format = format.ok_or_else(|| format!("unknown image format; {ACCEPTED}"))?;
     let invalid = |error: ImageError| match error {
-        ImageError::Limits(_) => {
-            Reason::limit(Limit::Pixels, format!("it needs more memory than {} pixels may", limits.max_pixels))
-        }
-        other => format!("an invalid picture: {other}").into(),
+        ImageError::Limits(_) => Reason::limit(
+            Limit::Pixels,
+            format!("the image needs more memory than allowed for {} pixels", limits.max_pixels),
+        ),
+        other => format!("invalid image: {other}").into(),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut memory = image::Limits::default();
@@ -127,9 +128,11 @@ fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>, Reason> {
         let why = format!("{width} × {height} pixels exceed the limit of {}", limits.max_pixels);
         return Err(Reason::limit(Limit::Pixels, why));
     }
-    // A byte of Deflate becomes at most 1032, and a palette has up to 8 pixels a byte.
+    // Deflate expands a byte to at most 1032, and a palette image has up to 8 pixels per byte.
     if format == ImageFormat::Png && pixels / (1032 * 8) > bytes.len() as u64 {
-        return Err(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len()).into());
+        return Err(
+            format!("truncated image: {width} × {height} pixels cannot be stored in {} bytes", bytes.len()).into()
+        );
     }
     let orientation = decoder.orientation().map_err(invalid)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(invalid)?;
@@ -143,7 +146,7 @@ fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>, Reason> {
     Grid::from_cells(width, height, cells).ok_or_else(|| "no picture".into())
 }
 
-/// What is seen of a color with straight alpha on white.
+/// Composites a color with straight alpha onto white.
 fn on_white([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
     let alpha = u32::from(alpha);
     [r, g, b].map(|channel| ((u32::from(channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
@@ -166,7 +169,7 @@ mod tests {
         Background::decode(bytes, "photo", &ImageLimits::default()).unwrap().pixels().cells().to_vec()
     }
 
-    fn refused(bytes: &[u8], limits: &ImageLimits) -> String {
+    fn rejection(bytes: &[u8], limits: &ImageLimits) -> String {
         let message = Background::decode(bytes, "photo", limits).unwrap_err().to_string();
         assert!(message.starts_with("photo: ") && !message.contains('\n'), "{message}");
         message
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn each_format_is_decoded_by_its_content_and_laid_on_white() {
+    fn each_format_is_detected_from_its_content_and_composited_onto_white() {
         let expected = [[10, 20, 30], [127, 177, 227]];
         for format in [ImageFormat::Png, ImageFormat::WebP] {
             assert_eq!(of(&encoded(&picture(), format)), expected);
@@ -195,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_picture_does_not_count_and_what_precedes_it_does() {
+    fn data_after_an_image_is_ignored_and_data_before_it_is_an_error() {
         let mut polyglot = encoded(&picture(), ImageFormat::Png);
         polyglot.extend(b"<script>alert(1)</script>PK\x03\x04");
         assert_eq!(of(&polyglot).len(), 2);
         let mut before = b"GIF89a".to_vec();
         before.extend(encoded(&picture(), ImageFormat::Png));
-        assert!(refused(&before, &ImageLimits::default()).contains(ACCEPTED));
+        assert!(rejection(&before, &ImageLimits::default()).contains(ACCEPTED));
     }
 
     #[test]
@@ -209,10 +212,10 @@ mod tests {
         let png = encoded(&picture(), ImageFormat::Png);
         let one_pixel = ImageLimits { max_pixels: 1, ..ImageLimits::default() };
         for format in [ImageFormat::Png, ImageFormat::WebP] {
-            let message = refused(&encoded(&picture(), format), &one_pixel);
-            assert!(message.contains("exceed the limit of 1") || message.contains("1 pixels may"), "{message}");
+            let message = rejection(&encoded(&picture(), format), &one_pixel);
+            assert!(message.contains("exceed the limit of 1") || message.contains("allowed for 1 pixels"), "{message}");
         }
-        assert!(refused(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }).contains("10 bytes"));
+        assert!(rejection(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }).contains("10 bytes"));
         let exceeded =
             |bytes: &[u8], limits: &ImageLimits| Background::decode(bytes, "background", limits).unwrap_err().limit();
         for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Jpeg] {
@@ -220,14 +223,14 @@ mod tests {
         }
         assert_eq!(exceeded(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }), Some(Limit::Bytes));
         assert_eq!(exceeded(&png[..40], &ImageLimits::default()), None);
-        (0..png.len() - 20).for_each(|length| drop(refused(&png[..length], &ImageLimits::default())));
+        (0..png.len() - 20).for_each(|length| drop(rejection(&png[..length], &ImageLimits::default())));
         for bytes in [&b"GIF89a"[..], b"<svg/>", b"", b"II*\0"] {
-            refused(bytes, &ImageLimits::default());
+            rejection(bytes, &ImageLimits::default());
         }
     }
 
     #[test]
-    fn a_background_is_enlarged_without_a_rim() {
+    fn an_enlarged_background_has_no_border_artifacts() {
         let background = Background::new(Grid::filled(3, 2, [7, 8, 9])).unwrap();
         let resized = background.at_size((10, 5));
         assert_eq!((resized.width(), resized.height()), (10, 5));

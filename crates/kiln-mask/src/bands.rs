@@ -1,9 +1,9 @@
-//! Work on a picture in bands of rows, which threads share out.
+//! Parallel processing of a grid in bands of rows.
 
 use kiln_core::parallel;
 use kiln_core::raster::Grid;
 
-/// Rows of a band: enough that the rows above and below it, which a kernel reads as well, cost little.
+/// Rows per band: enough that the rows above and below a band, which a kernel also reads, cost little.
 pub(crate) const ROWS_PER_BAND: usize = 64;
 
 /// Calls `work` with the first row of each band and the cells of its rows.

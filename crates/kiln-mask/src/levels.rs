@@ -1,4 +1,4 @@
-//! From values to 8-bit levels.
+//! Conversion of values to 8-bit levels.
 
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
@@ -10,7 +10,7 @@ use kiln_core::simd::wide;
 use crate::bands::ROWS_PER_BAND;
 use crate::{Blur, Mask, MaskStyle, Values};
 
-/// The levels of a mask, before or after its blur: what colors are looked up by.
+/// The levels of a mask, before or after the blur: indices into the colors of a colormap.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::struct_field_names)]
 pub struct Levels {
@@ -25,13 +25,13 @@ pub struct Levels {
 pub(crate) const DRAWN: u8 = 0;
 /// A pixel without a value.
 pub(crate) const NO_DATA: u8 = 1;
-/// A pixel that had the lowest level before the blur, in which it took part.
+/// A transparent pixel that had level 0 before the blur. The blur includes it.
 pub(crate) const LOW: u8 = 2;
-/// The level of all pixels where no value differs from another.
+/// The level of all pixels of a constant mask.
 const CONSTANT: u8 = 128;
 
 impl Levels {
-    /// The levels of `mask` in `style`, blurred.
+    /// Computes the levels of `mask` in `style`, including the blur.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -43,13 +43,13 @@ impl Levels {
         })
     }
 
-    /// The levels of `mask`: (value − vmin) / (vmax − vmin) · 255 in f64, rounded down, 0 to 255. Values beyond `vmin` and
-    /// `vmax` have the levels of these. Where a bound is not given and no value differs from it, all have level 128. With
-    /// `transparent_low` the pixels at level 0 are transparent.
+    /// Computes the levels of `mask`: (value − vmin) / (vmax − vmin) · 255 in f64, rounded down and clipped to 0 to 255. `vmin`
+    /// and `vmax` default to the least and the greatest finite value. If all finite values are equal and a default makes `vmin`
+    /// equal to `vmax`, every pixel has level 128. With `transparent_low`, the pixels with level 0 are transparent.
     ///
     /// # Errors
-    /// [`Error::Input`] if no value is a number, or none is finite and a bound is not given; [`Error::Invalid`] if `vmin` is
-    /// not below `vmax`, or one is not finite.
+    /// [`Error::Input`] if all values are NaN, or none is finite and `vmin` or `vmax` is `None`; [`Error::Invalid`] if `vmin` is
+    /// not less than `vmax`, or one of them is not finite.
     pub fn new(
         mask: &Mask,
         vmin: Option<f64>,
@@ -79,12 +79,12 @@ impl Levels {
         let has_missing = has_missing.into_iter().any(|has_missing| has_missing);
         let hidden = hidden(values, &levels, has_missing, transparent_low);
         if hidden.as_ref().is_some_and(|hidden| hidden.cells().iter().all(|hidden| *hidden == NO_DATA)) {
-            return Err(Error::input("mask", "no value is a number, so there is nothing to draw"));
+            return Err(Error::input("mask", "all values are NaN; expected at least one number"));
         }
         Ok(Self { levels, hidden, vmin, vmax })
     }
 
-    /// The levels after a blur. Pixels without data take no part, and stay without.
+    /// Blurs the levels. Pixels without data are excluded and remain without data.
     #[must_use]
     pub fn blurred(self, blur: &Blur, threads: usize) -> Self {
         let no_data = self.no_data();
@@ -92,11 +92,11 @@ impl Levels {
         Self { levels, ..self }
     }
 
-    /// The levels after a blur of the caller's own, which gets them as floats from 0 to 255, NaN where there is no data. What
-    /// it returns is rounded and clipped; pixels without data stay without.
+    /// Blurs the levels with a custom function. It receives the levels as floats from 0 to 255, with NaN for pixels without data.
+    /// Its result is rounded and clipped; pixels without data remain without data.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it returns a grid of another size, or NaN for a pixel that has data.
+    /// [`Error::Invalid`] if the function returns a grid of another size, or NaN for a pixel that has data.
     pub fn blurred_by(self, blur: impl Fn(&Grid<f32>) -> Grid<f32>) -> Result<Self> {
         let (width, height) = (self.width(), self.height());
         let mut floats = Grid::filled(width, height, 0.0_f32);
@@ -106,7 +106,7 @@ impl Levels {
             *float = if is_missing { f32::NAN } else { f32::from(*level) };
         }
         let blurred = blur(&floats);
-        let invalid = |why: String| Err(Error::invalid(Parameter::BLUR, why));
+        let invalid = |message: String| Err(Error::invalid(Parameter::BLUR, message));
         if (blurred.width(), blurred.height()) != (width, height) {
             let (columns, rows) = (blurred.width(), blurred.height());
             return invalid(format!("the blur returned {columns} × {rows} cells, expected {width} × {height}"));
@@ -124,7 +124,7 @@ impl Levels {
         Ok(Self { levels, ..self })
     }
 
-    /// 1 where there is no data; `None` if there is data everywhere.
+    /// 1 for pixels without data; `None` if all pixels have data.
     fn no_data(&self) -> Option<Grid<u8>> {
         let hidden = self.hidden.as_ref()?;
         let mut no_data = hidden.clone();
@@ -142,12 +142,12 @@ impl Levels {
         self.vmax
     }
 
-    /// The levels, those of pixels that are not drawn too.
+    /// The levels, including those of pixels that are not drawn.
     pub fn levels(&self) -> &Grid<u8> {
         &self.levels
     }
 
-    /// Whether the pixel at a row and a column is drawn: it has data, and not the lowest level if that is transparent.
+    /// Whether the pixel at a row and a column is drawn: it has data and is not transparent as the lowest level.
     pub fn is_drawn(&self, row: usize, column: usize) -> bool {
         self.hidden.as_ref().is_none_or(|hidden| hidden.row(row)[column] == DRAWN)
     }
@@ -162,7 +162,7 @@ impl Levels {
         self.levels.height()
     }
 
-    /// The bytes that they take in memory.
+    /// The size in memory in bytes.
     pub fn bytes(&self) -> usize {
         self.levels.cells().len() * if self.hidden.is_some() { 2 } else { 1 }
     }
@@ -172,7 +172,7 @@ impl Levels {
     }
 }
 
-/// What is not drawn; `None` if all is.
+/// Marks the pixels that are not drawn; `None` if all are drawn.
 fn hidden(values: &Values, levels: &Grid<u8>, has_missing: bool, transparent_low: bool) -> Option<Grid<u8>> {
     if !has_missing && !transparent_low {
         return None;
@@ -198,7 +198,7 @@ fn hidden(values: &Values, levels: &Grid<u8>, has_missing: bool, transparent_low
 struct Bounds {
     vmin: f64,
     vmax: f64,
-    /// Whether no value differs from another, so that both bounds are the same.
+    /// Whether all values are equal, so that both bounds are equal.
     is_constant: bool,
 }
 
@@ -206,38 +206,41 @@ impl Bounds {
     fn of(mask: &Mask, vmin: Option<f64>, vmax: Option<f64>) -> Result<Self> {
         for (parameter, bound) in [(Parameter::VMIN, vmin), (Parameter::VMAX, vmax)] {
             if let Some(bound) = bound.filter(|bound| !bound.is_finite()) {
-                return Err(Error::invalid(parameter, format!("`{bound}` is not a finite number")));
+                return Err(Error::invalid(parameter, format!("invalid number `{bound}`; expected a finite number")));
             }
         }
         let (low, high, is_constant) = if let (Some(vmin), Some(vmax)) = (vmin, vmax) {
             (vmin, vmax, false)
         } else {
             let (least, most) = mask.range().ok_or_else(|| {
-                let why = "no value is a finite number, so there is no range of values to draw; ";
-                Error::input("mask", message!(why, "give ", Parameter::VMIN, " and ", Parameter::VMAX))
+                let reason = "no value is a finite number, so the value range is unknown; ";
+                Error::input("mask", message!(reason, "set ", Parameter::VMIN, " and ", Parameter::VMAX))
             })?;
             let (low, high) = (vmin.unwrap_or(least), vmax.unwrap_or(most));
             (low, high, least >= most && low >= high && low <= high)
         };
         if low >= high && !is_constant {
-            let (parameter, why) = match (vmin, vmax) {
+            let (parameter, message) = match (vmin, vmax) {
                 (None, Some(_)) => {
-                    let why = format!("{high} is not above the least value of the mask, {low}; give ");
-                    (Parameter::VMAX, message!(why, Parameter::VMIN, " too, or a greater value"))
+                    let reason = format!("{high} must exceed the least value of the mask, {low}; set ");
+                    (Parameter::VMAX, message!(reason, Parameter::VMIN, " too, or a greater value"))
                 }
                 (Some(_), None) => {
-                    let why = format!("{low} is not below the greatest value of the mask, {high}; give ");
-                    (Parameter::VMIN, message!(why, Parameter::VMAX, " too, or a smaller value"))
+                    let reason = format!("{low} must be less than the greatest value of the mask, {high}; set ");
+                    (Parameter::VMIN, message!(reason, Parameter::VMAX, " too, or a smaller value"))
                 }
-                _ => (Parameter::VMIN, message!(format!("{low} is not below "), Parameter::VMAX, format!(", {high}"))),
+                _ => (
+                    Parameter::VMIN,
+                    message!(format!("{low} must be less than "), Parameter::VMAX, format!(", {high}")),
+                ),
             };
-            return Err(Error::invalid(parameter, why));
+            return Err(Error::invalid(parameter, message));
         }
         Ok(Self { vmin: low, vmax: high, is_constant })
     }
 }
 
-/// (value · halve − low) / range · 255. `halve` is a half where the range would exceed what f64 has room for, else 1.
+/// (value · halve − low) / range · 255. `halve` is 0.5 if the range would overflow f64, else 1.
 #[derive(Clone, Copy)]
 struct Scale {
     halve: f64,
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_beyond_f64_is_no_problem() {
+    fn a_range_that_overflows_f64_is_supported() {
         let grid = Grid::from_cells(3, 1, vec![f64::MIN, 0.0, f64::MAX]).unwrap();
         assert_eq!(levels(&Mask::new(Values::Double(grid)).unwrap(), None, None).unwrap(), [0, 127, 255]);
     }
@@ -314,22 +317,22 @@ mod tests {
     fn bounds_in_the_wrong_order_and_masks_without_values_are_rejected() {
         let some = mask(2, &[1.0, 2.0]);
         for (vmin, vmax, start) in [
-            (Some(2.0), Some(2.0), "vmin: 2 is not below vmax, 2"),
-            (Some(2.0), None, "vmin: 2 is not below the greatest value of the mask, 2"),
-            (None, Some(0.5), "vmax: 0.5 is not above the least value of the mask, 1"),
-            (Some(f64::NAN), None, "vmin: `NaN`"),
-            (None, Some(f64::INFINITY), "vmax: `inf`"),
+            (Some(2.0), Some(2.0), "vmin: 2 must be less than vmax, 2"),
+            (Some(2.0), None, "vmin: 2 must be less than the greatest value of the mask, 2"),
+            (None, Some(0.5), "vmax: 0.5 must exceed the least value of the mask, 1"),
+            (Some(f64::NAN), None, "vmin: invalid number `NaN`"),
+            (None, Some(f64::INFINITY), "vmax: invalid number `inf`"),
         ] {
             let message = levels(&some, vmin, vmax).unwrap_err().to_string();
             assert!(message.starts_with(start), "{message}");
         }
         let none = mask(2, &[f32::NAN, f32::NAN]);
         assert!(levels(&none, None, None).unwrap_err().to_string().contains("no value is a finite number"));
-        assert!(levels(&none, Some(0.0), Some(1.0)).unwrap_err().to_string().contains("no value is a number"));
+        assert!(levels(&none, Some(0.0), Some(1.0)).unwrap_err().to_string().contains("all values are NaN"));
     }
 
     #[test]
-    fn low_pixels_are_marked_before_the_blur_and_take_part_in_it() {
+    fn low_pixels_are_marked_before_the_blur_which_includes_them() {
         let cells: Vec<f32> = (0..25).map(|i| if i == 12 { 1.0 } else { 0.0 }).collect();
         let levels = Levels::new(&mask(5, &cells), None, None, true, 1).unwrap();
         let levels = levels.blurred(&Blur::new(BlurKind::Box, 3, 3).unwrap(), 1);
@@ -338,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blur_of_the_callers_own_sees_no_data_as_nan() {
+    fn a_custom_blur_receives_nan_for_no_data() {
         let of = || Levels::new(&mask(3, &[0.0, f32::NAN, 1.0]), None, None, false, 1).unwrap();
         let blurred = of().blurred_by(|grid| {
             assert!(grid.cells()[1].is_nan());

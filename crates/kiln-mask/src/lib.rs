@@ -1,12 +1,12 @@
-//! Heat maps of 2-D arrays: a mask of values, drawn by itself or over a picture.
+//! Heat maps of 2-D arrays: a mask of values, drawn alone or over a background.
 //!
 //! ```text
 //! bytes ── array ──> Mask ── vmin, vmax ──> Levels ── blur ──> Levels ── Colormap, opacity ──> Picture ── PNG
 //!                                                                        └── Background ──┘
 //! ```
 //!
-//! The levels depend on the values, on `vmin`, `vmax`, `transparent_low` and the blur. They can be kept: another colormap,
-//! opacity, background or size takes the same levels.
+//! The levels depend on the values, `vmin`, `vmax`, `transparent_low` and the blur. They can be reused for another colormap,
+//! opacity, background or size.
 //!
 //! ```
 //! use kiln_mask::{Levels, Mask, MaskStyle, Values, render_levels};

@@ -3,18 +3,18 @@
 use kiln_core::error::{Error, Result};
 use kiln_core::raster::Grid;
 
-/// Rows × columns of values; NaN is no data. Infinities are values outside of every range: see [`range`](Self::range).
+/// Rows × columns of values; NaN is no data. Infinities are values outside the [`range`](Self::range).
 #[derive(Clone, Debug)]
 pub struct Mask {
     values: Values,
 }
 
-/// The values of a mask, in the narrowest type that has room for all of those of its file.
+/// The values of a mask, in the narrowest type that represents all values of its file.
 #[derive(Clone, Debug)]
 pub enum Values {
-    /// Of integers up to 16 bits, and of floats up to 32.
+    /// From integers of up to 16 bits and floats of up to 32 bits.
     Single(Grid<f32>),
-    /// Of wider integers and floats, of means over channels, and of text.
+    /// From wider integers and floats, averaged channels, and text.
     Double(Grid<f64>),
 }
 
@@ -29,13 +29,13 @@ impl Values {
 }
 
 impl Mask {
-    /// The mask of `values`.
+    /// Creates a mask of `values`.
     ///
     /// # Errors
-    /// [`Error::Input`] if there are none.
+    /// [`Error::Input`] if the grid is empty.
     pub fn new(values: Values) -> Result<Self> {
         match values.size() {
-            (0, _) | (_, 0) => Err(Error::input("mask", "an empty array; at least one row and one column are needed")),
+            (0, _) | (_, 0) => Err(Error::input("mask", "empty array; expected at least one row and one column")),
             _ => Ok(Self { values }),
         }
     }
@@ -55,7 +55,7 @@ impl Mask {
         self.values.size().0
     }
 
-    /// The bytes that the values take in memory.
+    /// The size of the values in memory in bytes.
     pub fn bytes(&self) -> usize {
         match &self.values {
             Values::Single(grid) => size_of_val(grid.cells()),
@@ -63,7 +63,7 @@ impl Mask {
         }
     }
 
-    /// The value at a row and a column, both counted from 0 at the top left; `None` outside and where there is no data.
+    /// The value at a zero-based row and column, from the top left; `None` outside the mask and for a cell without data.
     pub fn value(&self, row: usize, column: usize) -> Option<f64> {
         if row >= self.rows() || column >= self.columns() {
             return None;
@@ -75,7 +75,7 @@ impl Mask {
         Some(value).filter(|value| !value.is_nan())
     }
 
-    /// How many cells have no data.
+    /// The number of cells without data.
     pub fn missing(&self) -> usize {
         match &self.values {
             Values::Single(grid) => grid.cells().iter().filter(|value| value.is_nan()).count(),
@@ -83,8 +83,8 @@ impl Mask {
         }
     }
 
-    /// The row and the column below a point of a picture of `size` (width and height in pixels), over which the mask is
-    /// stretched; `None` outside. `x` and `y` count pixels from the top left corner.
+    /// The row and column of the cell at a point of the picture, `x` and `y` pixels from its top left corner; `None` outside.
+    /// The mask is stretched over the picture, whose `size` is its width and height in pixels.
     pub fn cell_at(&self, x: f64, y: f64, size: (usize, usize)) -> Option<(usize, usize)> {
         cell_at(self.values.size(), x, y, size)
     }
@@ -104,7 +104,7 @@ impl Mask {
     }
 }
 
-/// [`Mask::cell_at`] for a mask of which only the columns and rows are known.
+/// [`Mask::cell_at`] for a mask with the given numbers of columns and rows.
 pub fn cell_at(
     (columns, rows): (usize, usize),
     x: f64,
@@ -122,7 +122,7 @@ macro_rules! ranges {
     ($($name:ident: $type:ty),*) => {
         $(kiln_core::simd::wide! {
             fn $name(values: &[$type]) -> ($type, $type) {
-                // Eight lanes, so that the comparisons do not wait for each other.
+                // Eight lanes, so that the comparisons are independent of each other.
                 let (mut least, mut most) = ([<$type>::INFINITY; 8], [<$type>::NEG_INFINITY; 8]);
                 let mut fold = |values: &[$type]| {
                     for ((value, least), most) in values.iter().zip(&mut least).zip(&mut most) {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_has_values() {
+    fn an_empty_mask_is_rejected() {
         assert!(Mask::new(Values::Single(Grid::filled(0, 3, 0.0))).is_err());
     }
 }

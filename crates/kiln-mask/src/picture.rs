@@ -1,4 +1,4 @@
-//! The picture of a mask, and its bytes.
+//! The picture of a mask and its PNG encoding.
 
 use kiln_core::color::Colors;
 use kiln_core::encode::png::PngOptions;
@@ -10,7 +10,7 @@ use kiln_core::raster::Grid;
 pub struct Picture {
     /// Its pixels.
     pub pixels: Pixels,
-    /// What a user should know about it, such as a background of other proportions; empty if nothing.
+    /// Remarks for the user, such as a background with a different aspect ratio; empty if there are none.
     pub remarks: Vec<String>,
 }
 
@@ -60,10 +60,10 @@ impl Picture {
         }
     }
 
-    /// The picture as PNG: indexed, RGB or RGBA.
+    /// Encodes the picture as PNG: indexed, RGB or RGBA.
     ///
     /// # Errors
-    /// [`Error::Invalid`](kiln_core::Error::Invalid) if a side is beyond what PNG has room for.
+    /// [`Error::Invalid`](kiln_core::Error::Invalid) if a side exceeds the limit of PNG.
     pub fn png(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         match &self.pixels {
@@ -77,16 +77,16 @@ impl Picture {
     }
 }
 
-/// Writes pixels of 8-bit channels, fast: filter and deflate are those of the indexed pictures.
+/// Writes pixels of 8-bit channels with the fast compression settings of indexed pictures.
 fn write_true_color<const N: usize>(bytes: &mut Vec<u8>, grid: &Grid<[u8; N]>, color: png::ColorType) -> Result<()> {
     let (width, height) = kiln_core::encode::sides(grid.width(), grid.height())?;
-    let refused = |error: png::EncodingError| kiln_core::encode::write_error(std::io::Error::other(error));
+    let to_error = |error: png::EncodingError| kiln_core::encode::write_error(std::io::Error::other(error));
     let mut encoder = png::Encoder::new(bytes, width, height);
     encoder.set_color(color);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_deflate_compression(png::DeflateCompression::FdeflateUltraFast);
     encoder.set_filter(png::Filter::Paeth);
-    let mut writer = encoder.write_header().map_err(refused)?;
-    writer.write_image_data(grid.cells().as_flattened()).map_err(refused)?;
-    writer.finish().map_err(refused)
+    let mut writer = encoder.write_header().map_err(to_error)?;
+    writer.write_image_data(grid.cells().as_flattened()).map_err(to_error)?;
+    writer.finish().map_err(to_error)
 }

@@ -1,4 +1,4 @@
-//! From levels to a picture.
+//! Rendering of levels to a picture.
 
 use kiln_core::color::{Colors, Opacity};
 use kiln_core::encode::sides;
@@ -10,28 +10,28 @@ use crate::bands::row_bands;
 use crate::levels::DRAWN;
 use crate::{Background, Levels, Mask, MaskStyle, Picture, Pixels};
 
-/// How much the proportions of a mask and its background may differ before a picture has a remark about it.
+/// The relative difference of the aspect ratios of a mask and its background above which a picture has a remark.
 const ASPECT_TOLERANCE: f64 = 0.01;
 
 /// Renders a mask: [`Levels::of`] and [`render_levels`].
 ///
 /// # Errors
-/// As these.
+/// Those of both functions.
 pub fn render(mask: &Mask, style: &MaskStyle, background: Option<&Background>, threads: usize) -> Result<Picture> {
-    // A size that is out of range is rejected before the work.
+    // Rejects an invalid size before the levels are computed.
     size_of(mask.values().size(), style, background.map(|picture| (picture.width(), picture.height())))?;
     render_levels(&Levels::of(mask, style, threads)?, style, background, threads)
 }
 
-/// Colors levels that were made once. Of `style` only the colors, the opacity, the size and how to resample count.
+/// Renders precomputed levels. Only the colormap, opacity, size and resampling of `style` are used.
 ///
-/// Without a background the pixels have the alpha of the opacity. With one, each channel is color · opacity + background ·
-/// (1 − opacity), rounded half to even, which is what OpenCV's `addWeighted` computes; where the mask is transparent, the
-/// background is left as it is. The mask is stretched over the whole background, whatever its proportions; a
-/// [remark](Picture::remarks) says so if they differ by more than 1 %.
+/// Without a background the opacity is the alpha of the pixels. Over a background each channel is color · opacity + background ·
+/// (1 − opacity), rounded half to even, as OpenCV's `addWeighted` computes it; where the mask is transparent, the background is
+/// unchanged. The mask is stretched over the whole background; the picture has a [remark](Picture::remarks) if their aspect ratios
+/// differ by more than 1 %.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the size or the opacity is out of its range.
+/// [`Error::Invalid`] if the size or the opacity is out of range.
 pub fn render_levels(
     levels: &Levels,
     style: &MaskStyle,
@@ -39,7 +39,7 @@ pub fn render_levels(
     threads: usize,
 ) -> Result<Picture> {
     let share = Opacity::new(style.opacity / 100.0).map_err(|_| {
-        Error::invalid(Parameter::OPACITY, format!("`{}` is not a number from 0 to 100", style.opacity))
+        Error::invalid(Parameter::OPACITY, format!("{} is out of range; expected 0 to 100", style.opacity))
     })?;
     let own = (levels.width(), levels.height());
     let below = background.map(|picture| (picture.width(), picture.height()));
@@ -59,23 +59,24 @@ pub fn render_levels(
     Ok(Picture { pixels, remarks: below.and_then(|below| aspect_remark(own, below)).into_iter().collect() })
 }
 
-/// The remark that a mask (columns and rows) is stretched over a background (width and height in pixels), if their proportions
+/// The remark that a mask (columns and rows) is stretched over a background (width and height in pixels), if their aspect ratios
 /// differ by more than 1 %.
 pub fn aspect_remark((columns, rows): (usize, usize), (width, height): (usize, usize)) -> Option<String> {
     let ratio = (columns as f64 / rows as f64) / (width as f64 / height as f64);
     (ratio.max(1.0 / ratio) > 1.0 + ASPECT_TOLERANCE).then(|| {
         format!(
-            "the mask of {columns} × {rows} cells is stretched over the background of {width} × {height} px, which has other \
-             proportions"
+            "the mask of {columns} × {rows} cells is stretched over the background of {width} × {height} px, which has a \
+             different aspect ratio"
         )
     })
 }
 
-/// The width and the height of the picture in pixels: those of `style`, else of the background (width and height), else of
-/// the mask (columns and rows). If one is given alone, the other follows from the proportions.
+/// The width and height of the picture in pixels: those of `style`, or else those of the background (width and height), or else
+/// those of the mask (columns and rows). If `style` has only one of them, the other keeps the aspect ratio.
 ///
 /// # Errors
-/// [`Error::Invalid`] if one is 0 or exceeds [`MaskStyle::MAX_SIDE_PX`], or both [`MaskStyle::MAX_PIXELS`].
+/// [`Error::Invalid`] if a side is 0 or exceeds [`MaskStyle::MAX_SIDE_PX`], or if their product exceeds
+/// [`MaskStyle::MAX_PIXELS`].
 pub fn size_of(mask: (usize, usize), style: &MaskStyle, background: Option<(usize, usize)>) -> Result<(usize, usize)> {
     let (width, height) = background.unwrap_or(mask);
     let other =
@@ -89,26 +90,23 @@ pub fn size_of(mask: (usize, usize), style: &MaskStyle, background: Option<(usiz
     let most = MaskStyle::MAX_SIDE_PX;
     for (parameter, side) in [(Parameter::WIDTH, size.0), (Parameter::HEIGHT, size.1)] {
         if !(1..=most).contains(&side) {
-            return Err(Error::invalid(
-                parameter,
-                format!("the picture would have {side} px; 1 to {most} are accepted"),
-            ));
+            return Err(Error::invalid(parameter, format!("{side} px is out of range; expected 1 to {most} px")));
         }
     }
     if size.0 * size.1 > MaskStyle::MAX_PIXELS {
         let (width, height, most) = (size.0, size.1, MaskStyle::MAX_PIXELS);
-        let why = format!("the picture would have {width} × {height} px; at most {most} are accepted");
-        return Err(Error::invalid(Parameter::WIDTH, why));
+        let message = format!("the picture of {width} × {height} px exceeds the limit; expected at most {most} px");
+        return Err(Error::invalid(Parameter::WIDTH, message));
     }
     sides(size.0, size.1).map(|_| size)
 }
 
-/// The colors by level, as opaque as is left of their alpha.
+/// The colors by level, with their alpha multiplied by the opacity.
 fn palette(colors: &Colors, opacity: Opacity) -> Box<Colors> {
     Box::new(colors.map(|[r, g, b, alpha]| [r, g, b, opacity.scale(alpha)]))
 }
 
-/// Colored levels without a background.
+/// Colors levels without a background.
 fn color(levels: &Grid<u8>, hidden: Option<&Grid<u8>>, colors: &Colors, opacity: Opacity, threads: usize) -> Pixels {
     let mut palette = palette(colors, opacity);
     let Some(hidden) = hidden else {
@@ -127,7 +125,7 @@ fn color(levels: &Grid<u8>, hidden: Option<&Grid<u8>>, colors: &Colors, opacity:
         });
         return Pixels::Rgba(pixels);
     };
-    // The color beside it, so that a viewer which smooths the picture has no dark rim.
+    // The color of a neighboring level, so that interpolation in a viewer causes no dark border.
     let [r, g, b, _] = palette[usize::from(if unused == 0 { 1 } else { unused })];
     palette[usize::from(unused)] = [r, g, b, 0];
     let mut indices = Grid::filled(width, height, 0);
@@ -152,7 +150,7 @@ fn unused_level(levels: &Grid<u8>, hidden: &Grid<u8>) -> Option<u8> {
     is_used.iter().position(|is_used| !is_used).map(|level| level as u8)
 }
 
-/// Levels on a background of their size.
+/// Blends levels over a background of the same size.
 fn blend(
     levels: &Grid<u8>,
     hidden: Option<&Grid<u8>>,
@@ -212,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_pixels_take_a_level_that_is_free_and_else_the_picture_is_rgba() {
+    fn missing_pixels_use_a_free_level_or_the_picture_is_rgba() {
         let mut cells: Vec<f32> = (0..=255).map(|level| level as f32 + 0.5).collect();
         cells.push(f32::NAN);
         let style = MaskStyle { vmin: Some(0.0), vmax: Some(255.0), ..sharp() };
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_background_is_mixed_in_and_left_alone_where_nothing_is_drawn() {
+    fn a_background_is_blended_and_unchanged_where_the_mask_is_transparent() {
         let style = MaskStyle { opacity: 50.0, ..sharp() };
         let picture = render(&mask(3, &[0.0, f32::NAN, 1.0]), &style, Some(&gray(3, 1, 101)), 1).unwrap();
         // 114.5 rounds to the even one.
@@ -242,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_is_stretched_over_its_background_with_a_remark_about_other_proportions() {
+    fn a_mask_is_stretched_over_its_background_with_a_remark_about_the_aspect_ratio() {
         let square = mask(2, &[0.0, 1.0, 2.0, 3.0]);
         for (width, height, remarks) in [(100, 100, 0), (1000, 1009, 0), (100, 102, 1), (300, 100, 1)] {
             let picture = render(&square, &sharp(), Some(&gray(width, height, 0)), 2).unwrap();
@@ -251,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_is_given_alone_keeps_the_proportions() {
+    fn a_single_side_keeps_the_aspect_ratio() {
         let style = |width, height| MaskStyle { width, height, ..sharp() };
         let size = |style: MaskStyle, below| size_of((40, 20), &style, below);
         assert_eq!(size(style(None, None), None).unwrap(), (40, 20));

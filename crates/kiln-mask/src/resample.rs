@@ -1,4 +1,4 @@
-//! From the cells of a mask to the pixels of a picture of another size.
+//! Resampling of levels from the cells of a mask to the pixels of a picture.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,14 +11,14 @@ use kiln_core::simd::wide;
 use crate::bands::row_bands;
 use crate::levels::{DRAWN, LOW, NO_DATA};
 
-/// How levels are found between the cells of a mask.
+/// The interpolation of levels between the cells of a mask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Resample {
-    /// From the cells around, weighted by distance; where the picture is smaller than the mask, from all cells below a pixel.
-    /// Cells without data take no part. A pixel is drawn if the cells that are weigh at least a half.
+    /// Interpolates linearly between neighboring cells; if the picture is smaller than the mask, averages all cells below a pixel.
+    /// Cells without data are excluded. A pixel is drawn if drawn cells have at least half of the weight.
     #[default]
     Linear,
-    /// From the cell below the center of the pixel.
+    /// Uses the cell at the center of the pixel.
     Nearest,
 }
 
@@ -26,7 +26,7 @@ impl Resample {
     /// Every kind, by name.
     pub const ALL: [(&'static str, Self); 2] = [("linear", Self::Linear), ("nearest", Self::Nearest)];
 
-    /// The levels and what is hidden of them at another size.
+    /// Resamples the levels and the markers of hidden pixels to another size.
     pub(crate) fn apply(
         self,
         levels: &Grid<u8>,
@@ -46,9 +46,9 @@ impl FromStr for Resample {
 
     fn from_str(text: &str) -> Result<Self> {
         let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
-        found
-            .map(|(_, resample)| *resample)
-            .ok_or_else(|| Error::invalid(Parameter::RESAMPLE, format!("`{text}` is neither linear nor nearest")))
+        found.map(|(_, resample)| *resample).ok_or_else(|| {
+            Error::invalid(Parameter::RESAMPLE, format!("unknown method `{text}`; expected linear or nearest"))
+        })
     }
 }
 
@@ -74,13 +74,13 @@ fn nearest(grid: &Grid<u8>, (width, height): (usize, usize), threads: usize) -> 
     out
 }
 
-/// The cells along one axis that a pixel is made from, with weights that add up to 1.
+/// The cells along one axis that contribute to a pixel, with weights that add up to 1.
 struct Window {
     start: usize,
     weights: Vec<f32>,
 }
 
-/// The windows of all pixels along an axis: a triangle as wide as two cells or two pixels, whichever is more.
+/// The windows of all pixels along an axis: a triangle with the width of two cells or two pixels, whichever is larger.
 fn windows(cells: usize, px: usize) -> Vec<Window> {
     let scale = cells as f64 / px as f64;
     let reach = scale.max(1.0);
@@ -97,7 +97,7 @@ fn windows(cells: usize, px: usize) -> Vec<Window> {
     (0..px).map(window).collect()
 }
 
-/// What is resampled of a row: levels of cells with data, whether they have data, whether they are drawn.
+/// The horizontally resampled planes of a row: levels of cells with data, the share with data, the share that is drawn.
 #[derive(Clone, Default)]
 struct Line {
     row: Option<usize>,
@@ -124,10 +124,10 @@ fn linear(
         shrink(&across, has_data, &mut line.planes[1]);
         shrink(&across, |cell| f32::from(u8::from(hidden[cell] == DRAWN)), &mut line.planes[2]);
     };
-    // Levels and what is hidden, in pairs, so that a band has both.
+    // Pairs of level and marker, so that a band contains both.
     let mut out = Grid::filled(width, height, [0_u8; 2]);
     row_bands(&mut out, threads, |first, band| {
-        // Pixels between the same two cells find both here.
+        // Caches the last two resampled rows: consecutive output rows often use the same ones.
         let mut lines = [Line::default(), Line::default()];
         let mut sums: [Vec<f32>; 3] = std::array::from_fn(|plane| vec![0.0; if plane < planes { width } else { 0 }]);
         for (index, out) in band.chunks_exact_mut(width).enumerate() {
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_without_data_take_no_part() {
+    fn cells_without_data_are_excluded() {
         let (levels, hidden) =
             Resample::Linear.apply(&grid(2, &[99, 200]), Some(&grid(2, &[NO_DATA, DRAWN])), (4, 1), 1);
         assert_eq!(

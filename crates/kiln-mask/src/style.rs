@@ -1,45 +1,45 @@
-//! How a mask is drawn.
+//! The style of a mask.
 
 use kiln_core::error::Result;
 
 use super::{Blur, Colormap, Resample};
 
-/// How a mask is drawn. [`new`](Self::new) has the defaults.
+/// The style of a mask. [`new`](Self::new) returns the defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaskStyle {
     /// The value of level 0; the least finite value if `None`. Values below have level 0.
     pub vmin: Option<f64>,
     /// The value of level 255; the greatest finite value if `None`. Values above have level 255.
     pub vmax: Option<f64>,
-    /// Whether the pixels that have level 0 before the blur are transparent; not by default.
+    /// Whether pixels with level 0 before the blur are transparent. Default: false.
     pub transparent_low: bool,
     /// The blur of the levels; Gaussian, 5 × 5 by default.
     pub blur: Option<Blur>,
     /// The colors of the levels; OpenCV's jet by default.
     pub colormap: Colormap,
-    /// How much of the colors is seen, in percent: 0 to 100; 70 by default. The own alpha of a color counts as well.
+    /// The opacity in percent, 0 to 100; 70 by default. It is multiplied by the alpha of a color.
     pub opacity: f64,
-    /// The width of the picture in pixels; that of the background if `None`, or of the mask. With `height` alone given, the
-    /// one that keeps the proportions.
+    /// The width of the picture in pixels. `None`: from `height` and the aspect ratio, or else the width of the background, or
+    /// else of the mask.
     pub width: Option<usize>,
-    /// The height of the picture in pixels, likewise.
+    /// The height of the picture in pixels. `None`: as for the width.
     pub height: Option<usize>,
-    /// How levels are found between the cells of the mask; linearly by default.
+    /// The interpolation of levels between the cells of the mask; linear by default.
     pub resample: Resample,
 }
 
 impl MaskStyle {
-    /// Percent of the colors that is seen where nothing else is given.
+    /// The default opacity in percent.
     pub const DEFAULT_OPACITY: f64 = 70.0;
-    /// The longest side of a picture, in pixels.
+    /// The maximum side of a picture in pixels.
     pub const MAX_SIDE_PX: usize = 32_768;
-    /// The most pixels of a picture.
+    /// The maximum number of pixels of a picture.
     pub const MAX_PIXELS: usize = 1 << 27;
 
     /// The default style.
     ///
     /// # Errors
-    /// [`Error::Input`](kiln_core::Error::Input) if a built-in table is broken, which the tests rule out.
+    /// [`Error::Input`](kiln_core::Error::Input) if a built-in table is invalid, which the tests exclude.
     pub fn new() -> Result<Self> {
         Ok(Self {
             vmin: None,
@@ -54,7 +54,7 @@ impl MaskStyle {
         })
     }
 
-    /// Whether the levels that were made for one style are those of the other as well, so that they need not be made again.
+    /// Whether both styles have the same levels, so that levels computed for one can be used for the other.
     pub fn has_levels_of(&self, other: &Self) -> bool {
         (self.vmin, self.vmax, self.transparent_low, &self.blur)
             == (other.vmin, other.vmax, other.transparent_low, &other.blur)

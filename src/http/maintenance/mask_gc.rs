@@ -1,4 +1,4 @@
-//! Removal of masks whose time to live is over.
+//! Periodic removal of expired masks.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::http::server::App;
 use crate::http::server::clock::now_s;
 use crate::images::{RetentionLimits, SweepReport};
 
-/// Removes old masks at once and then at the interval of images, as long as the server runs.
+/// Removes expired masks immediately and then at the sweep interval of images, until the server stops.
 pub(crate) async fn run(app: Arc<App>) {
     let mut ticks = tokio::time::interval(app.config.images.sweep_every.duration());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -17,7 +17,7 @@ pub(crate) async fn run(app: Arc<App>) {
         let shared = Arc::clone(&app);
         let sweep = move || {
             let keep = shared.config.masks.keep();
-            // A request that found a mask in its last second still reads its files.
+            // Requests that found a mask shortly before its expiry can still read its files.
             let keep = RetentionLimits { ttl_s: keep.ttl_s + keep.grace_s, ..keep };
             shared.masks.sweep(&keep, now_s())
         };
@@ -31,7 +31,7 @@ pub(crate) async fn run(app: Arc<App>) {
             }
             Err(error) => {
                 app.masks.metrics.sweep_failed();
-                tracing::error!(%error, "old masks cannot be removed");
+                tracing::error!(%error, "cannot remove expired masks");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The body of a request with a mask or a background: the file itself, a form with files, or JSON.
+//! Request bodies with a mask or a background: the file itself, a form with files, or JSON.
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -24,17 +24,17 @@ parameter_set! {
     /// An array in JSON.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct ArrayOptions {
-        /// Rows of numbers, all of one length: `[[0, 0.5], [1, null]]`; null is no data. Or annotations: Supervisely or COCO JSON.
+        /// Rows of numbers, all of the same length: `[[0, 0.5], [1, null]]`; null is no data. Or Supervisely or COCO JSON.
         pub(crate) mask: RawJson = Declaration::new(Parameter::MASK, Kind::Json),
     }
 }
 
 parameter_set! {
-    /// A background that is not uploaded.
+    /// A background by path or URL.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct BackgroundOptions {
-        /// Image below the mask: a path or a URL that `masks.background_folders` and `masks.background_urls` of the config
-        /// allow. An uploaded image is a file of a form.
+        /// Image below the mask: a path or URL that `masks.background_folders` or `masks.background_urls` of the config allows.
+        /// To upload an image, send it as a file of a form.
         pub(crate) background: String = Declaration::new(Parameter::BACKGROUND, Kind::Text),
     }
 }
@@ -51,7 +51,7 @@ parameter_set! {
     }
 }
 
-/// What an upload is where its body is a file itself.
+/// The content of an upload whose body is a single file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UploadKind {
     /// An array of values.
@@ -60,7 +60,7 @@ pub(crate) enum UploadKind {
     Background,
 }
 
-/// Where a background comes from.
+/// The source of a background.
 #[derive(Debug)]
 pub(crate) enum BackgroundSource {
     /// The bytes of an image.
@@ -69,22 +69,22 @@ pub(crate) enum BackgroundSource {
     Reference(String),
 }
 
-/// A file of a mask: an array, or annotations.
+/// A file of a mask: an array or annotations.
 #[derive(Debug)]
 pub(crate) struct MaskFile {
-    /// Its name, for messages.
+    /// The file name, for messages.
     pub(crate) name: String,
     pub(crate) bytes: Bytes,
 }
 
-/// How the files of a mask are read.
+/// Options and limits for reading the files of a mask.
 #[derive(Debug)]
 pub(crate) struct MaskReading {
     pub(crate) options: ReadMaskOptions,
     pub(crate) context: ReadMaskContext,
 }
 
-/// The files of a request, and its other fields.
+/// The files of a request and its other fields.
 #[derive(Debug)]
 pub(crate) struct MaskUpload {
     pub(crate) mask: Vec<MaskFile>,
@@ -98,7 +98,7 @@ pub(crate) struct MaskUpload {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The files of a request, and the permit to hold them in memory.
+/// The files of a request, and the permit to keep them in memory.
 #[derive(Debug)]
 pub(crate) struct UploadedFiles {
     /// Several are annotations.
@@ -124,7 +124,7 @@ impl UploadKind {
     }
 }
 
-/// The media types of arrays. Which format it is follows from the content.
+/// Accepted media types of arrays. The format is detected from the content.
 pub(crate) const MASK_MEDIA_TYPES: [&str; 9] = [
     "application/octet-stream",
     "application/x-npy",
@@ -137,12 +137,12 @@ pub(crate) const MASK_MEDIA_TYPES: [&str; 9] = [
     "image/tiff",
 ];
 
-/// The media types of backgrounds, likewise.
+/// Accepted media types of backgrounds. The format is detected from the content.
 pub(crate) const BACKGROUND_MEDIA_TYPES: [&str; 5] =
     ["application/octet-stream", "image/png", "image/jpeg", "image/webp", "image/tiff"];
 
 impl MaskUpload {
-    /// Reads the body of a request, of at most `limits.mask_body`. A large one waits until there is room in memory.
+    /// Reads the body of a request, of at most `limits.mask_body`. A body larger than 1 MiB waits for a permit.
     pub(crate) async fn read(app: &App, request: Request, kind: UploadKind) -> HttpResult<Self> {
         let (parts, body) = request.into_parts();
         let query = Fields::from_query(parts.uri.query().unwrap_or_default())?;
@@ -158,7 +158,7 @@ impl MaskUpload {
             let mask = mask.map(|bytes| MaskFile { name: "mask".to_owned(), bytes }).into_iter().collect();
             Self { mask, background, class_names: None, body, query, permit }
         };
-        // curl calls everything a form.
+        // curl sends every body with the media type of a form by default.
         let is_untyped = ["", "application/x-www-form-urlencoded"].contains(&media_type.as_str());
         let is_json = is_untyped || media_type == "application/json" || media_type.ends_with("+json");
         let is_object = is_json && start == Some(b'{');
@@ -175,8 +175,9 @@ impl MaskUpload {
         let is_binary = !matches!(ArrayFormat::detect(&bytes), None | Some(ArrayFormat::Csv | ArrayFormat::Json));
         let is_known_by_content = is_untyped && (is_binary || bytes.starts_with(b"\xff\xd8\xff"));
         if !is_document && !is_known_by_content && !kind.accepts(&media_type) {
-            let why = format!("`{media_type}` is unsupported; send multipart/form-data, or {}", kind.accepted());
-            return Err(Problem::media_type(why));
+            let message =
+                format!("unsupported media type `{media_type}`; send multipart/form-data, or {}", kind.accepted());
+            return Err(Problem::media_type(message));
         }
         if bytes.is_empty() {
             return Err(Problem::body("the body is empty"));
@@ -187,18 +188,18 @@ impl MaskUpload {
         })
     }
 
-    /// The parameters of a set, of the body and else of the query string.
+    /// Reads the parameters of a set; those of the body override those of the query string.
     pub(crate) fn options<S: ParameterSet>(&mut self) -> HttpResult<S> {
         let query: S = self.query.read()?;
         Ok(self.body.read::<S>()?.over(query))
     }
 
-    /// How the files of the mask are read; annotations are drawn in a size in pixels.
+    /// Returns the options and limits for reading the mask. `width` and `height` are those of a mask of annotations, in pixels.
     pub(crate) fn reading(&mut self, app: &App, width: Option<u32>, height: Option<u32>) -> HttpResult<MaskReading> {
         let options = self.options()?;
         let ClassNamesOptions { class_names } = self.options()?;
         let class_names = match (self.class_names.take(), class_names) {
-            (Some(_), Some(_)) => return Err(Problem::parameter("class_names", "it is given twice")),
+            (Some(_), Some(_)) => return Err(Problem::parameter("class_names", "duplicate field")),
             (file, text) => file.or(text).unwrap_or_default(),
         };
         let limits = &app.config.limits;
@@ -220,7 +221,7 @@ impl MaskUpload {
         Ok(MaskReading { options, context })
     }
 
-    /// Rejects parameters that no set has.
+    /// Rejects unknown parameters, and returns the files.
     pub(crate) fn finish(self) -> HttpResult<UploadedFiles> {
         let Self { mask, background, class_names: _, body, query, permit } = self;
         body.finish()?;
@@ -229,7 +230,7 @@ impl MaskUpload {
     }
 }
 
-/// Whether a JSON object is annotations and not a request with a mask.
+/// Returns whether a JSON object is annotations instead of a request with a `mask`.
 fn is_annotations(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct MaskMember {
@@ -240,7 +241,7 @@ fn is_annotations(bytes: &[u8]) -> bool {
     AnnotationFormat::detect(bytes).is_some() && !is_request()
 }
 
-/// Reads a body, of which what exceeds a megabyte waits for a permit.
+/// Reads a body. After the first MiB, it waits for an upload permit.
 async fn collect(app: &App, mut body: Body) -> HttpResult<(Bytes, Option<OwnedSemaphorePermit>)> {
     const SMALL_BYTES: usize = 1 << 20;
     let max_bytes = app.config.limits.mask_body.bytes();
@@ -250,8 +251,8 @@ async fn collect(app: &App, mut body: Body) -> HttpResult<(Bytes, Option<OwnedSe
         let frame = frame.map_err(|error| Problem::body(format!("the body ended early: {error}")))?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() as u64 + data.len() as u64 > max_bytes {
-            let why = format!("the body exceeds {max_bytes} bytes");
-            return Err(Problem::too_large("limits.mask_body", why));
+            let message = format!("the body exceeds the limit of {max_bytes} bytes");
+            return Err(Problem::too_large("limits.mask_body", message));
         }
         bytes.extend_from_slice(&data);
         if bytes.len() > SMALL_BYTES && permit.is_none() {
@@ -277,13 +278,13 @@ impl Form {
     async fn read(headers: &HeaderMap, bytes: Bytes) -> HttpResult<Self> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(content_type);
-        let boundary = boundary.map_err(|_| Problem::body("the Content-Type of a form has no boundary"))?;
-        let broken = |error: multer::Error| Problem::body(format!("the form cannot be read: {error}"));
-        // The body is in memory as a whole: in chunks, `multer` would search it again with each of them.
+        let boundary = boundary.map_err(|_| Problem::body("missing boundary in the Content-Type of the form"))?;
+        let invalid = |error: multer::Error| Problem::body(format!("invalid form: {error}"));
+        // The whole body is passed at once: `multer` would search a chunked body again for each chunk.
         let stream = Body::from(bytes).into_data_stream();
         let mut fields = Multipart::with_constraints(stream, boundary, Constraints::new());
         let mut form = Self::default();
-        while let Some(field) = fields.next_field().await.map_err(broken)? {
+        while let Some(field) = fields.next_field().await.map_err(invalid)? {
             form.add(field).await?;
         }
         Ok(form)
@@ -305,14 +306,17 @@ impl Form {
             let name = name.chars().take(80).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
             name.collect::<String>()
         });
-        let bytes = field.bytes().await.map_err(|error| Problem::body(format!("the form cannot be read: {error}")))?;
-        let twice = || Err(Problem::parameter(&name, "it is given twice"));
+        let bytes = field.bytes().await.map_err(|error| Problem::body(format!("invalid form: {error}")))?;
+        let duplicate = || Err(Problem::parameter(&name, "duplicate field"));
         match name.as_str() {
             "mask" if self.mask.len() == Self::MAX_FILES => {
-                return Err(Problem::parameter("mask", format!("the form exceeds {} files", Self::MAX_FILES)));
+                return Err(Problem::parameter(
+                    "mask",
+                    format!("the form exceeds the limit of {} files", Self::MAX_FILES),
+                ));
             }
-            "class_names" if is_file && self.class_names.is_some() => return twice(),
-            "background" if self.background.is_some() => return twice(),
+            "class_names" if is_file && self.class_names.is_some() => return duplicate(),
+            "background" if self.background.is_some() => return duplicate(),
             "mask" => {
                 let name = file_name.unwrap_or_else(|| format!("mask {}", self.mask.len() + 1));
                 self.mask.push(MaskFile { name, bytes });
@@ -325,17 +329,14 @@ impl Form {
             }
             "background" if is_file => self.background = Some(BackgroundSource::Image(bytes)),
             _ if is_file => {
-                return Err(Problem::parameter(
-                    &name,
-                    "no such file; the files of a form are mask, background and class_names",
-                ));
+                return Err(Problem::parameter(&name, "unknown file; expected mask, background or class_names"));
             }
             _ => {
                 const MAX_BYTES: usize = 8192;
                 if bytes.len() > MAX_BYTES {
-                    return Err(Problem::parameter(&name, format!("it is longer than {MAX_BYTES} bytes")));
+                    return Err(Problem::parameter(&name, format!("exceeds the limit of {MAX_BYTES} bytes")));
                 }
-                let text = String::from_utf8(bytes.into()).map_err(|_| Problem::parameter(&name, "it is not UTF-8"))?;
+                let text = String::from_utf8(bytes.into()).map_err(|_| Problem::parameter(&name, "invalid UTF-8"))?;
                 if name == "background" {
                     self.background = Some(BackgroundSource::Reference(text));
                 } else {

@@ -3,10 +3,10 @@ import type { Cell } from './api.js';
 
 const isFramed = window.parent !== window;
 
-/** Whether the picture has all the room: in a frame, or with `?embed`. */
+/** Whether the picture fills the page: in a frame, or with `?embed`. */
 export const isEmbedded = isFramed || new URLSearchParams(location.search).has('embed');
 
-/** Puts the controls behind a button where the page is embedded. */
+/** In an embedded page, hides the controls behind a button. */
 export function foldPanel(): void {
   if (!isEmbedded) return;
   document.body.classList.add('embed');
@@ -31,7 +31,7 @@ export function foldPanel(): void {
   show(false);
 }
 
-/** Reports a click to the page around the frame. Any site may embed the page, and nothing in the message is secret to it. */
+/** Posts a click to the parent window. Any site may embed the page, and the message contains nothing secret. */
 export function postClick({ x, y, row, column, value }: Cell): void {
   if (isFramed) window.parent.postMessage({ type: 'kiln-mask-click', x, y, row, column, value }, '*');
 }

@@ -1,8 +1,8 @@
 import type { Point, Viewport } from './viewport.js';
 
-/** A pointer that moves less than this is a click, in CSS pixels. */
+/** The maximum movement of a click, in CSS pixels. */
 const SLACK = 4;
-/** Zoom per pixel that a wheel turns; a touch pad's pinch arrives as a wheel of smaller steps with Ctrl. */
+/** Zoom per wheel pixel. A pinch on a touchpad is reported as a wheel event with Ctrl and smaller steps. */
 const WHEEL = 0.0018;
 const PINCH = 0.012;
 const LINE_PX = 16;
@@ -10,11 +10,11 @@ const LINE_PX = 16;
 interface Handlers {
   /** A click, in pixels of the element. */
   click: (at: Point) => void;
-  /** A mouse over the element, or null once it has left or drags. */
+  /** The position of the mouse over the element, or null after it has left or while it drags. */
   hover: (at: Point | null) => void;
 }
 
-/** Zooms by wheel and pinch and pans by dragging. A pinch pans too, by the middle of both fingers. */
+/** Zooms by wheel and pinch, and pans by dragging. A pinch also pans with the center of both fingers. */
 export class Gestures {
   private readonly pointers = new Map<number, Point>();
   private start: Point | null = null;
@@ -40,7 +40,7 @@ export class Gestures {
 
   private wheel(event: WheelEvent): void {
     const { deltaY, deltaMode, ctrlKey } = event;
-    // A page around a frame scrolls on where there is nothing to zoom.
+    // At the minimum zoom, the wheel scrolls the parent page.
     if (deltaY > 0 && this.viewport.zoom === 1 && !ctrlKey) return;
     event.preventDefault();
     const px = deltaMode === WheelEvent.DOM_DELTA_PIXEL ? deltaY : deltaY * LINE_PX;
@@ -66,7 +66,7 @@ export class Gestures {
       this.isDrag = true;
       this.handlers.hover(null);
     }
-    // The drag goes on outside of the element.
+    // The drag continues outside the element.
     this.element.setPointerCapture(event.pointerId);
     const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
     this.pointers.set(event.pointerId, at);

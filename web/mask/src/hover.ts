@@ -3,7 +3,7 @@ import { isAbort, type Api, type Cell } from './api.js';
 import { valueText } from './values.js';
 import type { Point } from './viewport.js';
 
-/** Between two requests while a mouse moves. */
+/** The minimum time between two requests while the mouse moves. */
 const PAUSE_MS = 60;
 
 /** The value under a mouse. */
@@ -13,11 +13,11 @@ export class Hover {
 
   constructor(
     private readonly api: Api,
-    /** Receives the cell under the mouse, or null where there is none. */
+    /** Receives the cell under the mouse, or null if there is none. */
     private readonly found: (cell: Cell | null) => void,
   ) {}
 
-  /** A mouse over a pixel of the picture; null over none. */
+  /** Handles a move of the mouse to a pixel of the picture, or null outside it. */
   move(at: Point | null): void {
     clearTimeout(this.timer);
     this.underWay?.abort();
@@ -30,7 +30,7 @@ export class Hover {
     try {
       this.show(await this.api.value(x, y, underWay.signal));
     } catch (error) {
-      // A click reports errors; a mouse that passes by does not.
+      // Errors are reported for clicks only, not for hovering.
       if (!isAbort(error)) this.show(null);
     }
   }
@@ -41,7 +41,7 @@ export class Hover {
   }
 }
 
-/** Shows the value under the mouse or the cross hair; null shows none. */
+/** Shows the value under the mouse or the crosshair; null hides it. */
 export function showUnder(cell: Cell | null): void {
   byId('under').hidden = !cell;
   byId('under').textContent = cell ? `${valueText(cell)} · row ${cell.row}, column ${cell.column}` : '';

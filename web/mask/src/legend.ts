@@ -2,7 +2,7 @@ import { byId, make } from '../../page/src/dom.js';
 import type { Cell, Legend, Mask } from './api.js';
 import { numberText } from './values.js';
 
-/** What the colors mean, and where a value is among them. */
+/** The legend, with a mark at the current value. */
 export class LegendBar {
   private legend: Legend | null = null;
   private cell: Cell | null = null;

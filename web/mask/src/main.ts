@@ -18,13 +18,13 @@ import { fragmentOf, queryOf, readFragment, storedStyle, type Style } from './st
 import { spokenText } from './values.js';
 import { Viewport, type Point } from './viewport.js';
 
-/** Between the last change of a slider and the request of a picture. */
+/** The delay between the last change of a slider and the request of a picture. */
 const PAUSE_MS = 120;
-/** Between the last key that moves the cross hair and the request of its value. */
+/** The delay between the last key press that moves the crosshair and the request of its value. */
 const SPEAK_MS = 250;
-/** One press of a button or key. */
+/** The zoom factor of one press of a button or key. */
 const ZOOM_STEP = 1.5;
-/** A longer timer than this ends at once. */
+/** The maximum delay of a timer; longer ones fire immediately. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const api = new Api();
@@ -55,7 +55,7 @@ const writeFragment = debounced(() => {
   history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
 }, 200);
 
-/** Loads the mask, with the style and the place that are shown already, or else those of the URL. */
+/** Loads the mask with the current style and view; before the first load, and if `isUrlRead`, with those of the fragment. */
 async function load(isUrlRead = !loaded): Promise<void> {
   const [mask, colormaps] = await Promise.all([api.mask(), api.colormaps()]);
   const stored = storedStyle(mask, colormaps);
@@ -73,13 +73,13 @@ async function load(isUrlRead = !loaded): Promise<void> {
   expiry = setTimeout(() => void status.watch(api.mask().then(() => undefined)), Math.min(Math.max(mask.expires_at * 1000 - Date.now(), 0) + 1000, LONGEST_TIMER_MS));
 }
 
-/** Draws the background: the picture with an overlay of no opacity. */
+/** Draws the background: the picture with an overlay of zero opacity. */
 async function drawBackground(mask: Mask): Promise<void> {
   if (!mask.urls.background) return;
   await stack.show('background', await api.picture(new URLSearchParams({ opacity: '0' })), () => loaded?.mask === mask);
 }
 
-/** Requests the overlay and the legend in the present style. An older request is canceled. */
+/** Requests the overlay and the legend in the current style. Cancels an older request. */
 async function drawOverlay(): Promise<void> {
   if (!loaded) return;
   const { mask, style, stored } = loaded;
@@ -125,7 +125,7 @@ function readPlace(fragment: URLSearchParams): void {
   else viewport.zoomAt(0);
 }
 
-/** Moves all that lies on the picture. */
+/** Updates the positions of all elements on the picture. */
 function placeAll(): void {
   if (!loaded) return;
   const { mask, style, stored } = loaded;

@@ -1,10 +1,10 @@
 import { byId } from '../../page/src/dom.js';
 import type { Viewport } from './viewport.js';
 
-/** From so many CSS pixels per pixel of the picture on, its pixels have sharp edges. */
+/** The number of screen pixels per pixel of the picture from which its pixels have sharp edges. */
 const SHARP_FROM = 2.5;
 
-/** The background and the overlay, one on the other. */
+/** The background and the overlay above it. */
 export class Stack {
   private readonly frame = byId('picture');
 
@@ -14,7 +14,7 @@ export class Stack {
     this.frame.style.height = `${height}px`;
   }
 
-  /** Shows an image once it is decoded: until then the one before stays. */
+  /** Shows an image when it is decoded; the previous one is visible until then. */
   async show(layer: 'background' | 'overlay', blob: Blob, isCurrent: () => boolean): Promise<void> {
     const before = byId<HTMLImageElement>(layer);
     const next = before.cloneNode() as HTMLImageElement;
@@ -37,7 +37,7 @@ export class Stack {
   place({ corner, scale }: Viewport): void {
     this.frame.style.transform = `translate(${corner.x}px, ${corner.y}px) scale(${scale})`;
     this.frame.classList.toggle('sharp', scale * devicePixelRatio >= SHARP_FROM);
-    // Of the checkered ground, which is not enlarged.
+    // The checkerboard pattern keeps its size at every zoom.
     this.frame.style.setProperty('--checker', `${16 / scale}px`);
   }
 }

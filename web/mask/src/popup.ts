@@ -5,12 +5,12 @@ import type { Viewport } from './viewport.js';
 
 const GAP = 12;
 
-/** The value of a cell, beside it. */
+/** A popup with the value of a cell. */
 export class Popup {
   private readonly element = byId('popup');
   private cell: Cell | null = null;
 
-  /** Calls `closed` when people close it. */
+  /** Calls `closed` when the user closes the popup. */
   constructor(private readonly closed: () => void) {
     byId('popup-close').addEventListener('click', () => this.close());
   }
@@ -35,7 +35,7 @@ export class Popup {
     this.closed();
   }
 
-  /** Moves it with the picture: above its cell, or below where there is no room. Hides it while the cell is out of view. */
+  /** Positions the popup above its cell, or below if there is no space. Hides it while the cell is out of view. */
   place(viewport: Viewport): void {
     if (!this.cell) return;
     const at = viewport.toView(this.cell);

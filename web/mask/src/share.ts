@@ -2,7 +2,7 @@ import { byId } from '../../page/src/dom.js';
 
 const HEIGHT_PX = 480;
 
-/** Shows the links that lead out of the page: the picture as it is now, and the code of a frame. */
+/** Updates the link to the current picture and the code for embedding. */
 export function showLinks(pictureUrl: string, fragment: URLSearchParams, aspect: number): void {
   byId<HTMLAnchorElement>('png').href = pictureUrl;
   const url = `${location.origin}${location.pathname}${fragment.size ? `#${fragment}` : ''}`;
@@ -11,7 +11,7 @@ export function showLinks(pictureUrl: string, fragment: URLSearchParams, aspect:
     `<iframe src="${url.replaceAll('&', '&amp;')}" width="${width}" height="${HEIGHT_PX}" title="Heat map" style="border: 0"></iframe>`;
 }
 
-/** Copies the code, or selects it where a page may not write to the clipboard. */
+/** Copies the code, or selects it if the page cannot write to the clipboard. */
 export async function copySnippet(): Promise<void> {
   const code = byId('snippet');
   try {

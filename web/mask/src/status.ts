@@ -1,7 +1,7 @@
 import { byId } from '../../page/src/dom.js';
 import { isAbort } from './api.js';
 
-/** The status line: an error, and a button that tries again. */
+/** The status line: an error message and a retry button. */
 export class Status {
   constructor(retry: () => void) {
     byId('retry').addEventListener('click', () => {
@@ -21,7 +21,7 @@ export class Status {
     byId('message').textContent = '';
   }
 
-  /** Waits for a request and reports its error. A canceled request is none. */
+  /** Waits for a request and reports its error. Canceled requests are ignored. */
   async watch(task: Promise<void>): Promise<void> {
     try {
       await task;

@@ -2,7 +2,7 @@ import type { Colormaps, Mask } from './api.js';
 
 export const BLURS = ['gaussian', 'median', 'box'] as const;
 
-/** How the page shows the mask. It changes nothing on the server. */
+/** The style of the page, which is independent of the style stored on the server. */
 export interface Style {
   /** An OpenCV colormap, or a scheme of Kiln. */
   colormap: string;
@@ -32,11 +32,11 @@ export function storedStyle(mask: Mask, colormaps: Colormaps): Style {
   };
 }
 
-/** The parameters of a picture and a legend: those that differ from the stored style. The opacity is left to the browser. */
+/** The request parameters that differ from the stored style. The browser applies the opacity. */
 export function queryOf(style: Style, stored: Style, mask: Mask): URLSearchParams {
   const query = new URLSearchParams();
   if (style.colormap !== stored.colormap || style.isReversed !== stored.isReversed) query.set('colormap', colormapName(style));
-  // A stored bound can only be replaced by a value; without a finite one it stays.
+  // A stored bound can only be replaced by a value; if the mask has no finite value, the bound is unchanged.
   const [vmin, vmax] = [style.vmin ?? mask.minimum, style.vmax ?? mask.maximum];
   if (style.vmin !== stored.vmin && vmin !== null) query.set('vmin', String(vmin));
   if (style.vmax !== stored.vmax && vmax !== null) query.set('vmax', String(vmax));
@@ -46,7 +46,7 @@ export function queryOf(style: Style, stored: Style, mask: Mask): URLSearchParam
   return query;
 }
 
-/** The part of the URL behind `#`: what differs from the stored style. An empty bound is the one of the values. */
+/** The URL fragment: parameters that differ from the stored style. An empty bound is the least or the greatest value. */
 export function fragmentOf(style: Style, stored: Style, mask: Mask): URLSearchParams {
   const fragment = queryOf(style, stored, mask);
   for (const bound of ['vmin', 'vmax'] as const) if (fragment.has(bound)) fragment.set(bound, String(style[bound] ?? ''));
@@ -54,7 +54,7 @@ export function fragmentOf(style: Style, stored: Style, mask: Mask): URLSearchPa
   return fragment;
 }
 
-/** The style of a fragment. Invalid parts are as stored. */
+/** Reads the style of a fragment. Invalid parameters keep their stored values. */
 export function readFragment(fragment: URLSearchParams, stored: Style, colormaps: Colormaps): Style {
   const style = { ...stored };
   const bound = (name: 'vmin' | 'vmax') => {
@@ -77,12 +77,12 @@ export function readFragment(fragment: URLSearchParams, stored: Style, colormaps
   return style;
 }
 
-/** Kiln's schemes as colormaps; a prefix tells those apart that have a name of OpenCV's. */
+/** Kiln's schemes as colormaps, with a prefix if OpenCV has a colormap of the same name. */
 export const kilnNames = ({ opencv, kiln }: Colormaps) => kiln.map((name) => (opencv.includes(name) ? `kiln:${name}` : name));
 
 export const colormapName = ({ colormap, isReversed }: Style) => (isReversed ? `${colormap}_r` : colormap);
 
-/** The kernel as the API has it. */
+/** The kernel in the format of the API. */
 export const kernelText = ({ kernel }: Style) => kernel?.join(',') ?? 'none';
 
 /** A colormap by its name or OpenCV's number. */

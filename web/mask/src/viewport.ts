@@ -13,8 +13,8 @@ interface Size {
 const clamp = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most);
 
 /**
- * Where a picture is within a view, in CSS pixels of the view. At zoom 1 all of the picture is visible and as large as possible;
- * beyond, no edge of the picture is inside of the view where the picture is larger than it.
+ * The position of a picture within a view, in CSS pixels of the view. At zoom 1 the whole picture is visible and as large as
+ * possible. Where the picture is larger than the view, it covers the view.
  */
 export class Viewport {
   private view: Size = { width: 1, height: 1 };
@@ -44,7 +44,7 @@ export class Viewport {
     return Math.min(this.view.width / this.picture.width, this.view.height / this.picture.height);
   }
 
-  /** Sets the size of the view and of the picture, and keeps what is in the middle there. */
+  /** Sets the size of the view and of the picture, and keeps the center. */
   resize(view: Size, picture: Size): void {
     const middle = this.middle;
     const isSame = picture.width === this.picture.width && picture.height === this.picture.height;
@@ -53,18 +53,18 @@ export class Viewport {
     this.center(isSame ? middle : { x: picture.width / 2, y: picture.height / 2 });
   }
 
-  /** The pixel of the picture in the middle of the view. */
+  /** The pixel of the picture at the center of the view. */
   get middle(): Point {
     return this.toPicture({ x: this.view.width / 2, y: this.view.height / 2 });
   }
 
-  /** Moves a point of the picture to the middle of the view, as far as its edges allow. */
+  /** Moves a point of the picture to the center of the view, as far as the edges of the picture allow. */
   center({ x, y }: Point, zoom = this.factor): void {
     this.factor = clamp(zoom, 1, MAX_ZOOM);
     this.move({ x: this.view.width / 2 - x * this.scale, y: this.view.height / 2 - y * this.scale });
   }
 
-  /** Zooms by a factor. What is at a point of the view stays there. */
+  /** Zooms by a factor around a fixed point of the view. */
   zoomAt(by: number, at: Point = { x: this.view.width / 2, y: this.view.height / 2 }): void {
     const fixed = this.toPicture(at);
     this.factor = clamp(this.factor * by, 1, MAX_ZOOM);
@@ -75,7 +75,7 @@ export class Viewport {
     this.move({ x: this.origin.x + x, y: this.origin.y + y });
   }
 
-  /** Pans no further than is needed to have a point of the picture in the view, with a margin. */
+  /** Pans by the minimum distance that brings a point of the picture into the view, with a margin. */
   reveal(point: Point): void {
     const at = this.toView(point);
     const margin = Math.min(40, this.view.width / 4, this.view.height / 4);

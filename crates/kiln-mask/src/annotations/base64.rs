@@ -1,16 +1,16 @@
-//! Base64 (RFC 4648), by the crate that the rest of the workspace has.
+//! Base64 decoding (RFC 4648).
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Padding may be there or not, as different writers have it.
+/// Padding is optional, because writers differ.
 const READER: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The bytes of a text in Base64, in which spaces and line ends do not count.
+/// Decodes Base64; white space is ignored.
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, String> {
     let is_plain = !text.bytes().any(|byte| byte.is_ascii_whitespace());
     let decoded = if is_plain {

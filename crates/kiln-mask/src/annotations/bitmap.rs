@@ -46,7 +46,7 @@ impl Bitmap {
     }
 
     fn of_png(bytes: &[u8], max_cells: usize, density: &mut Density) -> Result<Self, Fault> {
-        let invalid = |error: png::DecodingError| format!("an invalid PNG: {error}");
+        let invalid = |error: png::DecodingError| format!("invalid PNG: {error}");
         let limits = Limits { bytes: max_cells.saturating_mul(4).max(1 << 16) };
         let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
         // Palettes become colors with their transparency, and 1, 2, 4 and 16 bits become 8.

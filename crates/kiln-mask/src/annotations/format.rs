@@ -1,4 +1,4 @@
-//! Which format annotations have.
+//! The formats of annotations and their detection.
 
 use super::{AnnotationOptions, json, yolo};
 
@@ -18,10 +18,10 @@ impl AnnotationFormat {
     pub const ALL: [(&'static str, Self); 3] =
         [("supervisely", Self::Supervisely), ("coco", Self::Coco), ("yolo", Self::Yolo)];
 
-    /// The formats that are read, as the end of a sentence.
-    pub const ACCEPTED: &'static str = "Supervisely JSON, COCO JSON and YOLO text are read";
+    /// The supported formats, as the end of a message.
+    pub const ACCEPTED: &'static str = "expected Supervisely JSON, COCO JSON or YOLO text";
 
-    /// The format that the content of a file shows; `None` if it is none of these.
+    /// Detects the format from the content of a file; `None` if it is unknown.
     ///
     /// JSON is recognized by the first key that only one of the formats has. Text is YOLO if the first lines are labels: a whole
     /// number and at least four numbers from -1 to 2. An array of numbers as CSV can look the same, so that a caller that reads
@@ -59,6 +59,5 @@ pub(super) fn of(bytes: &[u8], options: &AnnotationOptions) -> Result<Annotation
     if is_blank {
         return Ok(AnnotationFormat::Yolo);
     }
-    AnnotationFormat::detect(bytes)
-        .ok_or_else(|| format!("no annotations of a known format; {}", AnnotationFormat::ACCEPTED))
+    AnnotationFormat::detect(bytes).ok_or_else(|| format!("unknown annotation format; {}", AnnotationFormat::ACCEPTED))
 }

@@ -56,10 +56,10 @@ pub struct AnnotationFile<'b> {
     pub bytes: &'b [u8],
 }
 
-/// How annotations are read.
+/// Options for reading annotations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnnotationOptions {
-    /// The format of every file; by the content of each if `None`.
+    /// The format of all files; detected from the content of each if `None`.
     pub format: Option<AnnotationFormat>,
     /// The names of the classes whose labels count; every class if empty.
     pub classes: Vec<String>,
@@ -71,11 +71,11 @@ pub struct AnnotationOptions {
     pub width: Option<usize>,
     /// The height of the mask in pixels; if `None`, that of the images, or in proportion to the width.
     pub height: Option<usize>,
-    /// What reading may take.
+    /// The limits of the annotations.
     pub limits: AnnotationLimits,
 }
 
-/// What reading annotations may take. A file or a set of files beyond one is an error.
+/// Limits of annotations. Files that exceed a limit are an error.
 ///
 /// A label may have 1,048,576 (2²⁰) vertices in 65,536 rings, 16,777,216 (2²⁴) runs, or a bitmap of as many pixels as its image;
 /// one beyond is rejected.
@@ -114,11 +114,11 @@ const MAX_EXACT: usize = 1 << 24;
 /// follows in proportion to the images; where none is, the size is that of the images. In both cases all of them must be of one
 /// size. YOLO labels have no image size: they need both, or another file with a size.
 ///
-/// A broken label is rejected, and counted with its reason in the report; the others count.
+/// Invalid labels are rejected, and reported with the reason; the others are drawn.
 ///
 /// # Errors
-/// With the name of the file if one is in no known format or broken as a whole, if images differ in size, if a
-/// class is not among those present, if no label is left, or if a limit is exceeded.
+/// [`ReadError`] with the name of the file if its format is unknown or it is invalid, if images differ in size, if a selected
+/// class does not occur, if no label is drawn, or if a limit is exceeded.
 pub fn read(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> Result<(Mask, AnnotationReport), ReadError> {
     let first = files.first().ok_or_else(|| ReadError::new("annotations", "no file; at least one is needed"))?;
     let bytes = files.iter().try_fold(0_usize, |sum, file| sum.checked_add(file.bytes.len()));

@@ -1,4 +1,4 @@
-//! What was drawn, what was left out, and why.
+//! The report of drawn, skipped and rejected labels.
 
 use std::collections::BTreeMap;
 
@@ -6,34 +6,34 @@ use super::size::shortened;
 use super::{AnnotationOptions, MAX_EXACT};
 use crate::limit::{Limit, Reason};
 
-/// How many reasons of rejected labels are kept.
+/// The maximum number of reported reasons.
 const MAX_REASONS: usize = 8;
-/// How many classes there may be.
+/// The maximum number of classes.
 pub(super) const MAX_CLASSES: usize = 10_000;
-/// How many classes a message names.
+/// The maximum number of classes that a message lists.
 const NAMED: usize = 20;
 
-/// What became of the labels of annotations.
+/// The numbers of drawn, skipped and rejected labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnnotationReport {
-    /// How many images there are, with and without labels.
+    /// The number of images, with and without labels.
     pub images: usize,
-    /// How many labels were drawn.
+    /// The number of drawn labels.
     pub labels: usize,
-    /// How many labels were left out because their class is not chosen, or because they are crowds that are skipped.
+    /// The number of labels skipped because their class is not selected, or because they are crowds.
     pub filtered: usize,
-    /// How many of those drawn reach beyond their image, and were cut off at its edge.
+    /// The number of drawn labels that were clipped at the edge of their image.
     pub clipped: usize,
-    /// How many labels are broken, and were left out.
+    /// The number of rejected labels.
     pub rejected: usize,
-    /// The place and the reason of the first eight of those.
+    /// The location and the reason of the first eight rejected labels.
     pub reasons: Vec<String>,
     /// The drawn labels of each class, by its name.
     pub classes: Vec<(String, usize)>,
 }
 
 impl AnnotationReport {
-    /// Remarks on labels that were cut off or rejected, one sentence each.
+    /// Remarks on clipped and rejected labels, one sentence each.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.clipped > 0 {
@@ -113,7 +113,7 @@ impl<'o> Reduction<'o> {
         }
     }
 
-    /// Counts a broken label. `place` is where in which file.
+    /// Counts an invalid label. `place` is the file and the location in it.
     pub(super) fn reject(&mut self, place: &str, reason: &str) {
         self.report.rejected += 1;
         if self.report.reasons.len() < MAX_REASONS {

@@ -230,7 +230,7 @@ fn broken_labels_are_rejected_with_their_place_and_the_others_count() {
         (bitmap("[0, 0]", b"junk"), "invalid zlib data"),
         (bitmap("[0, 0]", &zlib(b"junk")), "the bitmap is not a PNG image"),
         (bitmap("[0, 0]", &bomb), "the bitmap exceeds the limit of 65632 bytes"),
-        (bitmap("[0, 0]", &png(2, 2, &[1; 4])[..60]), "an invalid PNG"),
+        (bitmap("[0, 0]", &png(2, 2, &[1; 4])[..60]), "invalid PNG"),
         (bitmap("[0, 0]", &png(5, 5, &[1; 25])), "a bitmap of 5 × 5 pixels exceeds the 24 of its image"),
         (bitmap("[1e99, 0]", &png(2, 2, &[1; 4])), "the origin 1"),
         (bitmap("[0, 0]", b"x").replace("eA==", "e*"), "invalid Base64"),
@@ -280,8 +280,8 @@ fn broken_labels_are_rejected_with_their_place_and_the_others_count() {
 fn files_that_are_no_annotations_are_errors() {
     let cut = image("");
     for (text, reason) in [
-        ("[[1, 2], [3, 4]]", "no annotations of a known format; Supervisely JSON, COCO JSON and YOLO text are read"),
-        ("{}", "no annotations of a known format"),
+        ("[[1, 2], [3, 4]]", "unknown annotation format; expected Supervisely JSON, COCO JSON or YOLO text"),
+        ("{}", "unknown annotation format"),
         ("{\"objects\": []}", "missing `size`"),
         ("{\"annotation\": {\"annotation\": {}}}", "file.annotation: missing `size`"),
         (&cut[..cut.len() - 1], "invalid JSON: EOF while parsing"),

@@ -1,4 +1,4 @@
-//! CSV: a line of numbers for each row, without a header.
+//! CSV: one line of numbers per row, without a header.
 
 use super::ReadArrayOptions;
 use super::shape::{Numbers, Order, mask};
@@ -7,7 +7,7 @@ use crate::limit::Reason;
 
 pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // Empty lines and comments, such as the header of numpy.savetxt, are no rows.
+    // Skips empty lines and comments, such as the header of numpy.savetxt.
     let lines = bytes.split(|byte| *byte == b'\n').enumerate().map(|(index, line)| (index + 1, line.trim_ascii()));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"));
     let mut delimiter = None;
@@ -21,7 +21,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Rea
             }
             let value = parse(field).ok_or_else(|| {
                 let field = field[..field.len().min(20)].escape_ascii();
-                format!("line {number}, column {column}: `{field}` is not a number; a header is not read")
+                format!("line {number}, column {column}: invalid number `{field}`; expected numbers without a header")
             })?;
             numbers.push(value);
             Ok(())
@@ -29,14 +29,14 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Rea
         let length = numbers.len() - before;
         let expected = *columns.get_or_insert(length);
         if length != expected {
-            return Err(format!("line {number}: {length} numbers, but those before it have {expected}").into());
+            return Err(format!("line {number}: {length} numbers; expected {expected}, as in the lines before").into());
         }
         rows += 1;
     }
     mask(&[rows, columns.unwrap_or(0)], Order::RowMajor, Numbers::Double(numbers), options)
 }
 
-/// A number; what is empty or named so is no data.
+/// Parses a number; empty fields, `null`, `na` and `n/a` are no data.
 fn parse(field: &[u8]) -> Option<f64> {
     if let Ok(number) = fast_float2::parse(field) {
         return Some(number);
@@ -45,7 +45,7 @@ fn parse(field: &[u8]) -> Option<f64> {
     is_missing.then_some(f64::NAN)
 }
 
-/// What stands between two numbers.
+/// The delimiter between numbers.
 #[derive(Clone, Copy)]
 enum Delimiter {
     Byte(u8),
@@ -54,7 +54,7 @@ enum Delimiter {
 }
 
 impl Delimiter {
-    /// The delimiter of a line: the first of tab, semicolon and comma that it has, else spaces.
+    /// Detects the delimiter of a line: a tab, semicolon or comma, in this order of preference, or else spaces.
     fn of(line: &[u8]) -> Self {
         b"\t;,".iter().find(|sign| line.contains(sign)).map_or(Self::Spaces, |sign| Self::Byte(*sign))
     }

@@ -1,4 +1,4 @@
-//! Which format an array has.
+//! The formats of arrays and their detection.
 
 /// A format of arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +28,11 @@ impl ArrayFormat {
         ("tiff", Self::Tiff),
     ];
 
-    /// The formats that are read, as the end of a sentence.
-    pub const ACCEPTED: &'static str = ".npy, .npz, JSON rows, CSV, PNG and TIFF are read";
+    /// The supported formats, as the end of a message.
+    pub const ACCEPTED: &'static str = "expected .npy, .npz, JSON rows, CSV, PNG or TIFF";
 
-    /// The format that the first bytes of a file show; `None` if it is none of these. Text that does not start with `[` or
-    /// `{` is CSV.
+    /// Detects the format from the first bytes of a file; `None` if it is unknown. Text that does not start with `[` or `{` is
+    /// CSV.
     pub fn detect(bytes: &[u8]) -> Option<Self> {
         const MAGIC: [(&[u8], ArrayFormat); 9] = [
             (b"\x93NUMPY", ArrayFormat::Npy),

@@ -1,6 +1,6 @@
 //! JSON: a list of rows, each a list of numbers, or of lists of channels.
 //!
-//! Read here and not by `serde_json`, because Python's `json.dumps` writes `NaN` and `Infinity`, which are no JSON.
+//! Does not use `serde_json`, because Python's `json.dumps` writes `NaN` and `Infinity`, which are not valid JSON.
 
 use super::shape::{Numbers, Order, by, mask};
 use super::{Limits, ReadArrayOptions};
@@ -36,7 +36,7 @@ struct Reader<'b> {
 }
 
 impl Reader<'_> {
-    /// The next byte that is no space, without taking it.
+    /// Skips white space, and returns the next byte without consuming it.
     fn next_byte(&mut self) -> Option<u8> {
         let rest = &self.bytes[self.at..];
         self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
@@ -88,11 +88,10 @@ impl Reader<'_> {
 
     fn end(&mut self, depth: usize, length: usize) -> Result<(), Reason> {
         match self.shape[depth] {
-            Some(first) if first != length => Err(format!(
-                "byte {}: a list of {length}, but those before it have {first}; all rows need the same length",
-                self.at
-            )
-            .into()),
+            Some(first) if first != length => {
+                Err(format!("byte {}: a list of {length} elements; expected {first}, as in the lists before", self.at)
+                    .into())
+            }
             _ => {
                 self.shape[depth] = Some(length);
                 Ok(())

@@ -1,7 +1,7 @@
 //! Readers of arrays: NumPy files, JSON, CSV, PNG and TIFF.
 //!
-//! Every reader checks the size that a file claims against the limits and against the bytes that there are before it allocates
-//! for the values.
+//! Before a reader allocates memory for the values, it checks the size in the file header against the limits and against the
+//! length of the file.
 
 mod csv;
 mod format;
@@ -22,26 +22,26 @@ use crate::limit::{Limit, ReadError, Reason};
 pub use format::ArrayFormat;
 pub(crate) use tiff::decode_rgb as decode_tiff_rgb;
 
-/// How an array is read.
+/// Options for reading an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadArrayOptions {
-    /// The format; by what the first bytes are if `None`.
+    /// The format; detected from the first bytes if `None`.
     pub format: Option<ArrayFormat>,
-    /// Which array of an `.npz` archive, with or without `.npy` at its end; the only one if `None`.
+    /// The name of the array in an `.npz` archive, with or without the suffix `.npy`; the only array if `None`.
     pub member: Option<String>,
-    /// Whether an array of three dimensions has its channels first (C×H×W), as PyTorch has them, and not last (H×W×C), as
-    /// NumPy pictures have. The mean of the channels is drawn.
+    /// Whether the channels of a three-dimensional array come first (C×H×W), as in PyTorch, instead of last (H×W×C), as in NumPy
+    /// images. The channels are averaged.
     pub channels_first: bool,
-    /// What it may take.
+    /// The limits of the array.
     pub limits: Limits,
 }
 
-/// What an array may take. Checked before anything is allocated for it.
+/// Limits of an array, which are checked before memory is allocated for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most rows × columns × channels.
+    /// The maximum rows × columns × channels.
     pub max_cells: usize,
-    /// The most bytes of a file, and of a member of an archive once it is unpacked.
+    /// The maximum size in bytes of a file, and of a decompressed member of an archive.
     pub max_bytes: usize,
 }
 
@@ -67,10 +67,10 @@ impl Limits {
     }
 }
 
-/// Reads an array. `name` is for messages.
+/// Reads an array. `name` is used in messages only.
 ///
 /// # Errors
-/// If the format is unknown, the file is broken or not an array of numbers, or it exceeds the limits.
+/// [`ReadError`] if the format is unknown, the file is invalid or not an array of numbers, or it exceeds the limits.
 pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask, ReadError> {
     let read = || -> Result<Mask, Reason> {
         if bytes.len() > options.limits.max_bytes {
@@ -81,9 +81,9 @@ pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask
             return Err("the file is empty".into());
         }
         let format = options.format.or_else(|| ArrayFormat::detect(bytes));
-        let format = format.ok_or_else(|| format!("no array of a known format; {}", ArrayFormat::ACCEPTED))?;
+        let format = format.ok_or_else(|| format!("unknown array format; {}", ArrayFormat::ACCEPTED))?;
         if options.member.is_some() && format != ArrayFormat::Npz {
-            return Err("only an .npz archive has members to choose from".into());
+            return Err("not an .npz archive; only archives have members".into());
         }
         match format {
             ArrayFormat::Npy => npy::read(bytes, options),
@@ -97,7 +97,7 @@ pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask
     read().map_err(|reason| ReadError::with_reason(name, reason))
 }
 
-/// Reads an array from a stream, of which no more than the limit of bytes is taken.
+/// Reads an array from a stream, up to the limit of bytes.
 ///
 /// # Errors
 /// [`Error::Input`] as [`read`], and [`Error::Io`] if the stream fails.

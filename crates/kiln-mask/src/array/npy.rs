@@ -1,7 +1,7 @@
-//! NumPy's `.npy`: a header in the syntax of a Python dictionary, and the numbers as they were in memory.
+//! NumPy's `.npy`: a header in the syntax of a Python dictionary, followed by the array in its memory layout.
 //!
-//! Format: numpy.lib.format, versions 1.0 to 3.0. The header has three keys, so it is read here: the crate `npyz` brings a
-//! parser of Python literals with 14 more crates.
+//! Format: numpy.lib.format, versions 1.0 to 3.0. The header has only three keys; the crate `npyz` would add 14 dependencies to
+//! parse it.
 
 use half::f16;
 
@@ -11,9 +11,9 @@ use crate::Mask;
 use crate::limit::Reason;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// The most bytes of a header. NumPy itself reads up to 10,000 without being told that the file is trusted.
+/// The maximum size of a header in bytes: the limit of NumPy for untrusted files.
 const MAX_HEADER_BYTES: usize = 10_000;
-/// The most dimensions that NumPy has.
+/// The maximum number of dimensions in NumPy.
 const MAX_DIMENSIONS: usize = 64;
 
 pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
@@ -25,7 +25,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Rea
     let needed = cells.checked_mul(element.size());
     let data = needed.and_then(|needed| data.get(..needed)).ok_or_else(|| {
         format!(
-            "the header says {} numbers of {} bytes, but only {} bytes follow it",
+            "truncated file: the header declares {} numbers of {} bytes, but only {} bytes follow",
             by(&header.shape),
             element.size(),
             data.len()
@@ -34,24 +34,24 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Rea
     mask(&header.shape, header.order, element.numbers(data), options)
 }
 
-/// The header and what follows it.
+/// Splits a file into the header and the data.
 fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     let rest = bytes.strip_prefix(MAGIC).ok_or("not an .npy file: it does not start with \\x93NUMPY")?;
-    let [major, _minor, rest @ ..] = rest else { return Err(cut("version")) };
+    let [major, _minor, rest @ ..] = rest else { return Err(truncated("version")) };
     let (length, rest) = match (major, rest) {
         (1, [a, b, rest @ ..]) => (usize::from(u16::from_le_bytes([*a, *b])), rest),
         (2 | 3, [a, b, c, d, rest @ ..]) => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
-        (1..=3, _) => return Err(cut("length of the header")),
-        _ => return Err(format!("version {major} of the .npy format is not known; 1 to 3 are read")),
+        (1..=3, _) => return Err(truncated("length of the header")),
+        _ => return Err(format!("unsupported version {major} of the .npy format; expected 1 to 3")),
     };
     if length > MAX_HEADER_BYTES {
         return Err(format!("its header of {length} bytes exceeds the limit of {MAX_HEADER_BYTES}"));
     }
-    rest.split_at_checked(length).ok_or_else(|| cut("header"))
+    rest.split_at_checked(length).ok_or_else(|| truncated("header"))
 }
 
-fn cut(what: &str) -> String {
-    format!("the file ends before the end of its {what}")
+fn truncated(part: &str) -> String {
+    format!("truncated file: it ends within the {part}")
 }
 
 struct Header {
@@ -102,7 +102,7 @@ impl Header {
     }
 }
 
-/// What of a header is not read yet.
+/// A scanner of the rest of a header.
 struct Scanner<'t> {
     text: &'t str,
 }
@@ -153,9 +153,9 @@ impl<'t> Scanner<'t> {
             let digits = self.text.bytes().take_while(u8::is_ascii_digit).count();
             let (number, rest) = self.text.split_at(digits);
             if number.is_empty() || sides.len() == MAX_DIMENSIONS {
-                return Err(self.unexpected("a whole number from 0 on, in at most 64 dimensions"));
+                return Err(self.unexpected("a nonnegative integer, in at most 64 dimensions"));
             }
-            // What Python 2 wrote for long numbers.
+            // The suffix of Python 2's long integers.
             self.text = rest.strip_prefix('L').unwrap_or(rest);
             sides.push(number.parse().map_err(|_| format!("a side of {} cells exceeds every limit", shorten(number)))?);
             if !self.take(',') && !self.starts_with(')') {
@@ -216,21 +216,21 @@ impl Element {
             "f8" => Kind::F64,
             _ => {
                 let what = match kind.chars().next() {
-                    Some('O') => "an object array has Python objects in it, which are not unpickled".to_owned(),
+                    Some('O') => "object arrays contain pickled Python objects, which are not unpickled".to_owned(),
                     Some('c') => "complex numbers have no order; save their abs() or real".to_owned(),
-                    Some('M' | 'm') => "times are no values; save array.astype('f8')".to_owned(),
-                    Some('S' | 'U' | 'a') => "texts are no values".to_owned(),
+                    Some('M' | 'm') => "times are unsupported; save array.astype('f8')".to_owned(),
+                    Some('S' | 'U' | 'a') => "strings are unsupported".to_owned(),
                     Some('V') => {
                         "a structured array has several values a cell; save one field: array['field']".to_owned()
                     }
-                    _ => format!("the type `{}` is not known", shorten(descr)),
+                    _ => format!("unknown type `{}`", shorten(descr)),
                 };
-                return Err(format!("{what}; bool, int8 to int64, uint8 to uint64 and float16 to float64 are read"));
+                return Err(format!("{what}; expected bool, int8 to int64, uint8 to uint64 or float16 to float64"));
             }
         };
         let element = Self { kind, is_big_endian: order == '>' };
         if order == '|' && element.size() > 1 {
-            return Err(format!("the type `{}` has no order of bytes, < or >", shorten(descr)));
+            return Err(format!("the type `{}` has no byte order; expected < or >", shorten(descr)));
         }
         Ok(element)
     }

@@ -9,7 +9,7 @@ use super::{ReadArrayOptions, npy};
 use crate::Mask;
 use crate::limit::{Limit, Reason};
 
-/// How many members a message lists.
+/// The maximum number of members that a message lists.
 const LISTED: usize = 20;
 
 pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
@@ -21,19 +21,19 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Rea
     let name = choose(&names, options.member.as_deref())?;
     let limit = options.limits.max_bytes;
     let member = archive.by_name(name).map_err(|error| invalid(&error))?;
-    // What an archive says of a member's size may be a lie: it is read up to the limit.
+    // The declared size of a member is not trusted: at most the limit is read.
     let mut content = Vec::new();
     let taken = member.take((limit as u64).saturating_add(1)).read_to_end(&mut content);
-    taken.map_err(|error| format!("its member {name} cannot be unpacked: {error}"))?;
+    taken.map_err(|error| format!("member {name} cannot be decompressed: {error}"))?;
     if content.len() > limit {
-        let why = format!("its member {name} exceeds the limit of {limit} bytes once it is unpacked");
+        let why = format!("member {name} exceeds the limit of {limit} bytes after decompression");
         return Err(Reason::limit(Limit::Bytes, why));
     }
     npy::read(&content, options).map_err(|reason| reason.map(|message| format!("member {name}: {message}")))
 }
 
-/// The member with the name that is asked for, or the only one.
-fn choose<'n>(names: &'n [String], wanted: Option<&str>) -> Result<&'n str, String> {
+/// Returns the requested member, or the only one.
+fn choose<'n>(names: &'n [String], requested: Option<&str>) -> Result<&'n str, String> {
     let array = |name: &'n str| name.strip_suffix(".npy").unwrap_or(name);
     let listed = || {
         let mut listed: Vec<&str> = names.iter().take(LISTED).map(|name| array(name)).collect();
@@ -42,20 +42,22 @@ fn choose<'n>(names: &'n [String], wanted: Option<&str>) -> Result<&'n str, Stri
         }
         listed.join(", ")
     };
-    match (wanted, names) {
+    match (requested, names) {
         (_, []) => Err("the archive has no .npy member".to_owned()),
-        (Some(wanted), names) => {
-            let found = names.iter().find(|name| *name == wanted || array(name) == wanted);
-            found.map(String::as_str).ok_or_else(|| format!("it has no member `{wanted}`; it has {}", listed()))
+        (Some(requested), names) => {
+            let found = names.iter().find(|name| *name == requested || array(name) == requested);
+            found
+                .map(String::as_str)
+                .ok_or_else(|| format!("unknown member `{requested}`; expected one of {}", listed()))
         }
         (None, [only]) => Ok(only),
-        (None, _) => Err(format!("it has {} members; choose one of {}", names.len(), listed())),
+        (None, _) => Err(format!("the archive has {} members; choose one of {}", names.len(), listed())),
     }
 }
 
 fn invalid(error: &ZipError) -> String {
     match error {
-        ZipError::UnsupportedArchive(why) => format!("an unsupported archive: {why}; plain and deflated .npz are read"),
-        other => format!("an invalid .npz archive: {other}"),
+        ZipError::UnsupportedArchive(why) => format!("unsupported archive: {why}; expected a stored or deflated .npz"),
+        other => format!("invalid .npz archive: {other}"),
     }
 }

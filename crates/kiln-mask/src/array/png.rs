@@ -1,4 +1,4 @@
-//! PNG: the mean of its channels, 0 to 255 or to 65,535. Fully transparent pixels are no data; of others alpha does not count.
+//! PNG: the mean of the color channels, 0 to 255 or 65,535. Fully transparent pixels are no data; otherwise alpha is ignored.
 
 use std::io::Cursor;
 
@@ -9,8 +9,8 @@ use super::shape::{Numbers, Order, mask};
 use crate::Mask;
 use crate::limit::{Limit, Reason};
 
-/// The most bytes that a byte of Deflate can become, 1032, times the bits of one that `EXPAND` makes a byte of each, and the
-/// samples that it makes of the index of a palette.
+/// The maximum expansion of a compressed byte: 1032 by Deflate, 8 because `EXPAND` writes a byte per bit, and 4 because it writes
+/// up to 4 samples per palette index.
 const MAX_RATIO: usize = 1032 * 8 * 4;
 
 pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
@@ -20,10 +20,10 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Rea
     };
     let invalid = |error: png::DecodingError| match error {
         png::DecodingError::LimitsExceeded => too_large(),
-        other => format!("an invalid PNG: {other}").into(),
+        other => format!("invalid PNG: {other}").into(),
     };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: options.limits.max_bytes });
-    // Palettes become colors, and fewer bits than 8 become 8.
+    // Converts palettes to colors, and bit depths below 8 to 8.
     decoder.set_transformations(Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(invalid)?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);

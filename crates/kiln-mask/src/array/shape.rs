@@ -1,4 +1,4 @@
-//! From the numbers of a file in their order to rows and columns.
+//! Conversion of the numbers of a file to rows and columns.
 
 use kiln_core::raster::Grid;
 
@@ -6,13 +6,13 @@ use super::ReadArrayOptions;
 use crate::limit::Reason;
 use crate::{Mask, Values};
 
-/// The numbers of a file, in the type that has room for them.
+/// The numbers of a file, in the narrowest type that represents them.
 pub(super) enum Numbers {
     Single(Vec<f32>),
     Double(Vec<f64>),
 }
 
-/// Which index of an array changes first from number to number.
+/// The index that varies fastest in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// The last (C).
@@ -21,7 +21,7 @@ pub(super) enum Order {
     ColumnMajor,
 }
 
-/// The rows, columns and channels of a shape of two or three dimensions, none of which is 0.
+/// Returns the rows, columns and channels of a shape of two or three dimensions, all of which must be nonzero.
 pub(super) fn sides(shape: &[usize], channels_first: bool) -> Result<[usize; 3], String> {
     let sides = match *shape {
         [rows, columns] => [rows, columns, 1],
@@ -29,7 +29,7 @@ pub(super) fn sides(shape: &[usize], channels_first: bool) -> Result<[usize; 3],
         [rows, columns, channels] => [rows, columns, channels],
         _ => {
             return Err(format!(
-                "an array of {} dimensions, {}; 2 (rows × columns) and 3 (rows × columns × channels) are read",
+                "an array of {} dimensions, {}; expected 2 (rows × columns) or 3 (rows × columns × channels)",
                 shape.len(),
                 by(shape)
             ));
@@ -38,13 +38,13 @@ pub(super) fn sides(shape: &[usize], channels_first: bool) -> Result<[usize; 3],
     if sides.contains(&0) { Err(format!("an array without cells, {}", by(shape))) } else { Ok(sides) }
 }
 
-/// The sides of a shape: `3 × 4`.
+/// Formats a shape: `3 × 4`.
 pub(super) fn by(shape: &[usize]) -> String {
     let sides: Vec<String> = shape.iter().map(usize::to_string).collect();
     if sides.is_empty() { "a single number".to_owned() } else { sides.join(" × ") }
 }
 
-/// The mask of numbers that are as many as the shape has cells; channels are averaged in f64.
+/// Creates a mask from one number per cell of the shape; channels are averaged in f64.
 pub(super) fn mask(
     shape: &[usize],
     order: Order,
@@ -52,7 +52,7 @@ pub(super) fn mask(
     options: &ReadArrayOptions,
 ) -> Result<Mask, Reason> {
     let [rows, columns, channels] = sides(shape, options.channels_first)?;
-    // From one cell to the next down, right and deeper.
+    // The strides of rows, columns and channels.
     let strides = match (order, shape.len() == 3 && options.channels_first) {
         (Order::RowMajor, false) => [columns * channels, channels, 1],
         (Order::RowMajor, true) => [columns, 1, rows * columns],

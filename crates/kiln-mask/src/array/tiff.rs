@@ -1,4 +1,4 @@
-//! TIFF and GeoTIFF: the mean of the bands; the value that GDAL marks as no data is none, and so are fully transparent pixels.
+//! TIFF and GeoTIFF: the mean of the bands. GDAL's `NODATA` value and fully transparent pixels are no data.
 
 use std::io::Cursor;
 
@@ -12,7 +12,7 @@ use super::{Limits as ArrayLimits, ReadArrayOptions};
 use crate::Mask;
 use crate::limit::{Limit, Reason};
 
-/// The most bytes that a compressed byte of the methods that are read (Deflate, LZW, `PackBits`) can become.
+/// The maximum expansion of a byte by the supported compression methods (Deflate, LZW, `PackBits`).
 const MAX_RATIO: usize = 4096;
 
 pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
@@ -77,15 +77,15 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Rea
     mask(&[rows, columns], Order::RowMajor, numbers, options)
 }
 
-/// Whether a number is the mark of no data, which is exact.
+/// Whether a number equals the no-data value exactly.
 #[allow(clippy::float_cmp)]
 fn is_no_data(number: f64, no_data: Option<f64>) -> bool {
     no_data.is_some_and(|no_data| number == no_data)
 }
 
-/// The colors and the alpha of a picture of 8 or 16 bits a sample, gray or RGB.
+/// Decodes a gray or RGB image with 8 or 16 bits per sample to RGBA.
 pub(crate) fn decode_rgb(bytes: &[u8], max_pixels: usize, max_bytes: usize) -> Result<Grid<[u8; 4]>, Reason> {
-    // Four samples a pixel, of which the limit is about pixels.
+    // The limit is in pixels; a pixel has up to four samples.
     let limits = ArrayLimits { max_cells: max_pixels.saturating_mul(4), max_bytes };
     // Whichever limit is exceeded, the caller's is one of pixels.
     let pixels = |reason: Reason| Reason { limit: reason.limit.map(|_| Limit::Pixels), ..reason };
@@ -121,7 +121,7 @@ pub(crate) fn decode_rgb(bytes: &[u8], max_pixels: usize, max_bytes: usize) -> R
     Grid::from_cells(columns, rows, (0..cells).map(pixel).collect()).ok_or_else(|| "no picture".into())
 }
 
-/// The samples of the first picture of a file.
+/// The samples of the first image of a file.
 struct Image {
     /// Rows and columns.
     size: [usize; 2],

@@ -1,4 +1,4 @@
-//! The mean of the kernel's pixels: OpenCV's `blur` (normalized box filter) of 8-bit pictures.
+//! The mean of the pixels under the kernel: OpenCV's `blur` (normalized box filter) of 8-bit images.
 
 use kiln_core::raster::Grid;
 

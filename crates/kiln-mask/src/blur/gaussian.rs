@@ -1,7 +1,7 @@
-//! The Gaussian blur of 8-bit levels as OpenCV computes it.
+//! The Gaussian blur of 8-bit levels, as in OpenCV.
 //!
-//! `GaussianBlur` of 8-bit pictures with sigma 0 (modules/imgproc/src/smooth.dispatch.cpp in OpenCV 4 and 5): the weights are
-//! multiples of 1/256 and add up to 1, sums have no rounding until the end, and that is half up.
+//! `GaussianBlur` of 8-bit images with sigma 0 (modules/imgproc/src/smooth.dispatch.cpp in OpenCV 4 and 5): the weights are
+//! multiples of 1/256 and add up to 1, and only the final sum is rounded, half up.
 
 use kiln_core::raster::Grid;
 
@@ -19,8 +19,9 @@ pub(super) fn blur(
 
 /// The weights of a kernel of `side` pixels, in 256ths.
 ///
-/// Up to 9 they are fixed; beyond, those of a Gaussian with a standard deviation of 0.3 · ((side − 1) / 2 − 1) + 0.8, each
-/// rounded with the error of those before it carried on, and the middle one takes what is left of 256.
+/// Up to a side of 9 the weights are fixed. Larger kernels have the weights of a Gaussian with a standard deviation of
+/// 0.3 · ((side − 1) / 2 − 1) + 0.8; the rounding error of each weight is added to the next, and the center weight is the rest
+/// of 256.
 fn weights(side: usize) -> Vec<u16> {
     match side {
         1 => return vec![256],
@@ -39,7 +40,7 @@ fn weights(side: usize) -> Vec<u16> {
         let exact = tail / sum * 256.0 + error;
         let rounded = exact.round_ties_even();
         error = exact - rounded;
-        // Errors may leave a hair below 0 at the ends of a wide kernel.
+        // Rounding errors can make the outermost weights of a wide kernel slightly negative.
         let weight = rounded.max(0.0) as u16;
         (weights[i], weights[side - 1 - i]) = (weight, weight);
         rest = rest.saturating_sub(2 * weight);

@@ -1,8 +1,7 @@
-//! The median of the kernel's pixels: OpenCV's `medianBlur`, which repeats the outermost pixels beyond the edges.
+//! The median of the pixels under the kernel: OpenCV's `medianBlur`, which replicates the pixels at the edges.
 //!
-//! A histogram slides along each row (Huang, Yang and Tang 1979), with a coarse one of 16 levels a bin over it, so that the
-//! middle is found in at most 32 steps. Of an even number of pixels, which there is only around missing data, the lower middle
-//! one is taken.
+//! A histogram slides along each row (Huang, Yang and Tang 1979). A second histogram with 16 levels per bin finds the median in
+//! at most 32 steps. The number of pixels is even only near missing data; the lower median is returned then.
 
 use kiln_core::raster::Grid;
 
@@ -69,7 +68,7 @@ impl Histogram {
         self.count -= 1;
     }
 
-    /// The lower middle level; 0 if there is none.
+    /// The lower median; 0 if the histogram is empty.
     fn median(&self) -> u8 {
         let Some(mut before) = self.count.checked_sub(1).map(|last| last / 2) else { return 0 };
         let mut bin = 0;

@@ -1,4 +1,4 @@
-//! Blurs of 8-bit levels, equal to those of OpenCV where every pixel has data.
+//! Blurs of 8-bit levels. If every pixel has data, the results are those of OpenCV.
 
 mod box_mean;
 mod gaussian;
@@ -23,13 +23,13 @@ pub struct Blur {
     height: usize,
 }
 
-/// What a blur makes of the pixels below its kernel.
+/// The function applied to the pixels under the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum BlurKind {
-    /// Their mean, weighted by a Gaussian whose standard deviation follows from the size of the kernel.
+    /// Their mean, weighted by a Gaussian whose standard deviation depends on the size of the kernel.
     #[default]
     Gaussian,
-    /// The middle one of them by level.
+    /// Their median.
     Median,
     /// Their mean.
     Box,
@@ -46,9 +46,9 @@ impl FromStr for BlurKind {
 
     fn from_str(text: &str) -> Result<Self> {
         let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
-        found
-            .map(|(_, kind)| *kind)
-            .ok_or_else(|| Error::invalid(Parameter::BLUR, format!("`{text}` is none of gaussian, median, box")))
+        found.map(|(_, kind)| *kind).ok_or_else(|| {
+            Error::invalid(Parameter::BLUR, format!("unknown blur `{text}`; expected gaussian, median or box"))
+        })
     }
 }
 
@@ -59,33 +59,35 @@ impl fmt::Display for BlurKind {
 }
 
 impl Blur {
-    /// The greatest side of a kernel.
+    /// The maximum side of a kernel.
     pub const MAX_SIDE: usize = 255;
-    /// The side of the kernel where none is given.
+    /// The default side of a kernel.
     pub const DEFAULT_SIDE: usize = 5;
 
-    /// A blur with a kernel of `width` × `height` cells of the mask.
+    /// Creates a blur with a kernel of `width` × `height` cells of the mask.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a side is even, 0 or above [`MAX_SIDE`](Self::MAX_SIDE), or if the kernel of a median is no square.
+    /// [`Error::Invalid`] if a side is even, 0 or exceeds [`MAX_SIDE`](Self::MAX_SIDE), or if the kernel of a median is not square.
     pub fn new(kind: BlurKind, width: usize, height: usize) -> Result<Self> {
         for side in [width, height] {
             if side % 2 == 0 || side > Self::MAX_SIDE {
-                let why =
-                    format!("{side} is not an odd number from 1 to {}; write such as 5,5 or none", Self::MAX_SIDE);
-                return Err(Error::invalid(Parameter::BLUR_KSIZE, why));
+                let max = Self::MAX_SIDE;
+                let message = format!(
+                    "invalid kernel side {side}; expected odd numbers from 1 to {max}, such as `5,5`, or `none`"
+                );
+                return Err(Error::invalid(Parameter::BLUR_KSIZE, message));
             }
         }
         if kind == BlurKind::Median && width != height {
-            let why = format!("{width},{height} is no square, which the kernel of a median has to be");
-            return Err(Error::invalid(Parameter::BLUR_KSIZE, why));
+            let message = format!("{width},{height} is not square; a median blur requires a square kernel");
+            return Err(Error::invalid(Parameter::BLUR_KSIZE, message));
         }
         Ok(Self { kind, width, height })
     }
 
-    /// Blurs levels, of which those where `no_data` is not 0 take no part. What is written for these means nothing.
+    /// Blurs levels. Pixels where `no_data` is nonzero are excluded; their output values are unspecified.
     pub(crate) fn apply(&self, levels: &Grid<u8>, no_data: Option<&Grid<u8>>, threads: usize) -> Grid<u8> {
-        // A kernel of one cell changes nothing.
+        // A kernel of one cell is the identity.
         if (self.width, self.height) == (1, 1) {
             return levels.clone();
         }

@@ -1,7 +1,7 @@
 //! Convolution of 8-bit levels with a symmetric kernel, rows first, in integers.
 //!
-//! Beyond the edges pixels are mirrored, the outermost not repeated (OpenCV's `BORDER_REFLECT_101`). Pixels without data take
-//! no part: sums are divided by the weights of those that do.
+//! Borders are reflected without repeating the outermost pixel (OpenCV's `BORDER_REFLECT_101`). Pixels without data are
+//! excluded: each sum is divided by the total weight of the pixels with data.
 
 use kiln_core::raster::Grid;
 use kiln_core::simd::wide;
@@ -15,7 +15,7 @@ pub(super) struct Taps {
 }
 
 impl Taps {
-    /// Taps of an odd number of weights.
+    /// Creates taps from an odd number of weights.
     pub(super) fn new(weights: Vec<u16>) -> Self {
         let sum = weights.iter().map(|weight| u32::from(*weight)).sum();
         debug_assert!(sum <= 257 && weights.len() % 2 == 1);
@@ -27,7 +27,7 @@ impl Taps {
     }
 }
 
-/// The index below `count` that stands for `at`, mirrored at both ends without repeating them.
+/// Maps `at` to an index below `count` by reflection at both ends, without repeating the outermost indices.
 pub(super) fn reflect(at: isize, count: usize) -> usize {
     let Some(last) = count.checked_sub(1).filter(|last| *last > 0) else { return 0 };
     let at = at.unsigned_abs() % (2 * last);
@@ -87,23 +87,23 @@ struct RowSums {
 
 impl RowSums {
     fn new(width: usize, rows: usize) -> Self {
-        // One more than the kernel covers, so that none that is still needed is replaced where rows are mirrored.
+        // One more row than the kernel covers, so that reflected rows do not replace a row that is still needed.
         Self { padded: Vec::new(), lines: (0..=rows).map(|_| (usize::MAX, vec![0; width])).collect() }
     }
 
-    /// The sums of a row of the levels, made by `make` if they are not kept from before.
+    /// Returns the sums of a row, computed with `make` unless they are cached.
     fn of(&mut self, row: usize, make: impl FnOnce(&mut Vec<u8>, &mut [u16])) -> &[u16] {
         let slot = row % self.lines.len();
-        let (kept, line) = &mut self.lines[slot];
-        if *kept != row {
+        let (cached_row, line) = &mut self.lines[slot];
+        if *cached_row != row {
             make(&mut self.padded, line);
-            *kept = row;
+            *cached_row = row;
         }
         line
     }
 }
 
-/// A row with `reach` mirrored pixels at both ends.
+/// Writes a row with `reach` reflected pixels at both ends to `padded`.
 fn pad(row: &[u8], reach: usize, padded: &mut Vec<u8>, value: impl Fn(u8) -> u8) {
     padded.clear();
     let reflected = |at: isize| value(row[reflect(at, row.len())]);
@@ -112,7 +112,7 @@ fn pad(row: &[u8], reach: usize, padded: &mut Vec<u8>, value: impl Fn(u8) -> u8)
     padded.extend((0..reach as isize).map(|at| reflected(row.len() as isize + at)));
 }
 
-/// A row of levels with mirrored ends, 0 where there is no data.
+/// Writes a row of levels with reflected ends to `padded`, with 0 for pixels without data.
 fn pad_levels(row: &[u8], no_data: Option<&[u8]>, reach: usize, padded: &mut Vec<u8>) {
     pad(row, reach, padded, |level| level);
     if let Some(no_data) = no_data {
@@ -122,7 +122,7 @@ fn pad_levels(row: &[u8], no_data: Option<&[u8]>, reach: usize, padded: &mut Vec
 }
 
 wide! {
-    /// The sums of each pixel's row neighbors by weight. The weights are symmetric.
+    /// Computes the weighted sum of the row neighbors of each pixel. The weights are symmetric.
     fn convolve_row(padded: &[u8], weights: &[u16], line: &mut [u16]) {
         let (width, reach) = (line.len(), weights.len() / 2);
         let center = &padded[reach..reach + width];
@@ -149,14 +149,14 @@ wide! {
 }
 
 wide! {
-    /// Sums by a common divisor, rounded half up.
+    /// Divides sums by a common divisor, rounded half up.
     fn divide(sums: &[u32], divisor: u32, out: &mut [u8]) {
         if divisor == 1 << 16 {
             for (out, sum) in out.iter_mut().zip(sums) {
                 *out = ((*sum + (1 << 15)) >> 16) as u8;
             }
         } else {
-            // In f64, which has room for every sum, and no quotient that is not whole rounds to a whole number.
+            // f64 represents every sum exactly, and no fractional quotient rounds to an integer.
             let divisor_f64 = f64::from(divisor);
             for (out, sum) in out.iter_mut().zip(sums) {
                 *out = (f64::from(*sum + divisor / 2) / divisor_f64) as i32 as u8;
@@ -166,7 +166,7 @@ wide! {
 }
 
 wide! {
-    /// Sums by a divisor each, rounded half up; 0 where the divisor is.
+    /// Divides each sum by its divisor, rounded half up; 0 if the divisor is 0.
     fn divide_each(sums: &[u32], divisors: &[u32], out: &mut [u8]) {
         for ((out, sum), divisor) in out.iter_mut().zip(sums).zip(divisors) {
             let divisor = (*divisor).max(1);

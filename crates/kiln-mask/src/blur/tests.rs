@@ -10,7 +10,7 @@ fn noise(width: usize, height: usize) -> Grid<u8> {
     Grid::from_cells(width, height, cells.collect()).unwrap()
 }
 
-/// A blur by its definition: of each kernel's pixels the levels and weights, in f64.
+/// A reference blur by definition: calls `of` with the level and the kernel position of each pixel with data.
 fn direct(
     levels: &Grid<u8>,
     no_data: Option<&Grid<u8>>,
@@ -64,7 +64,7 @@ fn a_box_is_the_mean_of_the_pixels_with_data() {
 }
 
 #[test]
-fn a_gaussian_weighs_the_pixels_with_data() {
+fn a_gaussian_weights_the_pixels_with_data() {
     let weights = [16.0, 64.0, 96.0, 64.0, 16.0];
     let blur = Blur::default();
     for (width, height) in SIZES {
@@ -84,7 +84,7 @@ fn a_gaussian_weighs_the_pixels_with_data() {
 }
 
 #[test]
-fn a_median_is_the_middle_of_the_pixels_with_data() {
+fn a_median_is_the_lower_median_of_the_pixels_with_data() {
     let repeat = |at: isize, count: usize| at.clamp(0, count as isize - 1) as usize;
     for (width, height) in SIZES {
         for side in [3, 5, 11] {
@@ -117,7 +117,7 @@ fn a_kernel_may_be_larger_than_the_mask() {
 fn even_and_huge_kernels_are_rejected() {
     for (width, height) in [(4, 5), (5, 0), (257, 5)] {
         let message = Blur::new(BlurKind::Gaussian, width, height).unwrap_err().to_string();
-        assert!(message.starts_with("blur_ksize: ") && message.contains("odd number from 1 to 255"), "{message}");
+        assert!(message.starts_with("blur_ksize: ") && message.contains("odd numbers from 1 to 255"), "{message}");
     }
-    assert!(Blur::new(BlurKind::Median, 3, 5).unwrap_err().to_string().contains("no square"));
+    assert!(Blur::new(BlurKind::Median, 3, 5).unwrap_err().to_string().contains("is not square"));
 }

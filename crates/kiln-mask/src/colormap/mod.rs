@@ -1,4 +1,4 @@
-//! The colors of levels, by OpenCV's names and numbers and by those of Kiln's schemes.
+//! Colormaps: those of OpenCV by name or number, and Kiln's schemes by name.
 
 mod opencv;
 
@@ -15,24 +15,24 @@ pub struct Colormap {
 }
 
 impl Colormap {
-    /// The name of the colormap that is used where none is named.
+    /// The name of the default colormap.
     pub const DEFAULT: &str = "jet";
-    /// Before the name of a scheme of Kiln that OpenCV has a colormap of the same name for.
+    /// The prefix that selects a Kiln scheme if OpenCV has a colormap of the same name.
     pub const KILN_PREFIX: &str = "kiln:";
 
-    /// The colormap of OpenCV with this name (`jet`, `COLORMAP_JET`) or number (`2`), else Kiln's scheme of this name; in any
-    /// case, `_r` at the end reverses it. Where both have a name, OpenCV's is taken, and `kiln:` before it takes Kiln's.
+    /// Returns the OpenCV colormap with this name (`jet`, `COLORMAP_JET`) or number (`2`), or else the Kiln scheme with this name.
+    /// The suffix `_r` reverses it. If both exist, the name selects OpenCV's; the prefix `kiln:` selects Kiln's.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is none; the message suggests the nearest names.
+    /// [`Error::Invalid`] if the name is unknown; the message suggests similar names.
     pub fn named(name: &str) -> Result<Self> {
         Self::find(name, Scheme::named)
     }
 
-    /// The same, where Kiln's schemes are looked up by `find`, such as in a user's folders.
+    /// Like [`named`](Self::named), but looks up Kiln schemes with `find`, for example in folders of the user.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is none, and others that `find` returns.
+    /// [`Error::Invalid`] if the name is unknown, and errors of `find`.
     pub fn find(name: &str, find: impl FnOnce(&str) -> Result<Scheme>) -> Result<Self> {
         let name = name.trim();
         let of_kiln = |error: Error| match error {
@@ -54,10 +54,10 @@ impl Colormap {
         let known = Self::opencv_names().chain(Scheme::builtin_names());
         let hint = did_you_mean(&nearest(base.strip_suffix("_r").unwrap_or(base), known, str::to_lowercase));
         let last = opencv::TABLES.len() - 1;
-        let why = format!(
-            "no colormap is named `{name}`; {hint}accepted are OpenCV's names, its numbers 0 to {last}, and Kiln's schemes"
+        let message = format!(
+            "unknown colormap `{name}`; {hint}expected an OpenCV name, an OpenCV number from 0 to {last}, or a Kiln scheme"
         );
-        Error::invalid(Parameter::COLORMAP, why)
+        Error::invalid(Parameter::COLORMAP, message)
     }
 
     /// The names of OpenCV's colormaps, by number.
@@ -76,7 +76,7 @@ impl Colormap {
     }
 }
 
-/// A name without the prefix that OpenCV's constants have.
+/// Removes the prefix of OpenCV's constants from a name.
 fn strip_opencv(name: &str) -> &str {
     const PREFIX: &str = "COLORMAP_";
     match name.get(..PREFIX.len()) {

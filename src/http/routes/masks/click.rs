@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::value::look_up;
-use super::{PlaceOptions, find};
+use super::{PositionOptions, find};
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
@@ -18,14 +18,14 @@ use crate::http::server::masks::{Click, EventStream, WebhookOutcome};
 use crate::http::server::problem::{HttpResult, Problem};
 
 request_body! {
-    /// A place on a mask.
-    ClickRequest(PlaceOptions),
+    /// A position on a mask.
+    ClickRequest(PositionOptions),
     example: {"x": 120.5, "y": 80.5}
 }
 
-/// A click as a webhook receives it.
+/// The body of a webhook request.
 #[derive(Debug, Serialize)]
-struct Hook<'c> {
+struct WebhookBody<'c> {
     event: &'static str,
     id: String,
     #[serde(flatten)]
@@ -34,13 +34,13 @@ struct Hook<'c> {
 
 /// Report a click on a mask
 ///
-/// The cell and its value go to the streams of `GET /masks/{id}/events` and to the mask's webhook, and are returned.
+/// Returns the cell and its value, and sends them to the streams of `GET /masks/{id}/events` and to the webhook of the mask.
 #[utoipa::path(post, path = "/masks/{id}/click", tag = "masks", request_body = ClickRequest,
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The cell and its value", body = Click),
-        (status = 400, description = "A parameter is invalid, or the place is outside of the mask", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is invalid, or the position is outside of the mask", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -51,17 +51,17 @@ pub(crate) async fn click(
     body: Bytes,
 ) -> HttpResult<Response<Body>> {
     let mut fields = body_fields(&headers, &body)?;
-    let place: PlaceOptions = fields.read()?;
+    let position: PositionOptions = fields.read()?;
     fields.finish()?;
     let (id, record) = find(&app, &id).await?;
     let webhook = record.webhook.clone();
-    let click = look_up(&app, id, record, place).await?;
+    let click = look_up(&app, id, record, position).await?;
     let json = |error: serde_json::Error| Problem::internal(error.to_string());
     let event = EventStream::event("click", &serde_json::to_string(&click).map_err(json)?);
     app.masks.metrics.clicked(app.masks.clicks.publish(id, &event));
     if let Some(url) = webhook {
-        let hook = Hook { event: "click", id: id.to_string(), click: &click };
-        let body = serde_json::to_vec(&hook).map_err(json)?;
+        let body = WebhookBody { event: "click", id: id.to_string(), click: &click };
+        let body = serde_json::to_vec(&body).map_err(json)?;
         if !app.masks.webhooks.send(&url, body.into()) {
             app.masks.metrics.webhook(WebhookOutcome::Dropped);
         }

@@ -34,10 +34,11 @@ request_body! {
 /// curl localhost:3000/masks -F mask=@1.json -F mask=@2.json -F class=car,bus
 /// ```
 ///
-/// The body is the array itself, with the style in the query string; or a form with the files `mask` and `background`; or JSON.
-/// Arrays are `.npy`, `.npz`, JSON rows, CSV, PNG or TIFF, by their content. Annotations (Supervisely JSON, COCO JSON, YOLO
-/// text) become a mask that counts the labels over each pixel; a form may have several files `mask` of them. YOLO text is
-/// recognized in a form with several files, or with `class`, `class_names`, `skip_crowds` or `annotations`. As with `POST /overlays`, no token is required.
+/// The body is the array itself, with the style in the query string, a form with the files `mask` and `background`, or JSON.
+/// Arrays are `.npy`, `.npz`, JSON rows, CSV, PNG or TIFF, detected from the content. Annotations (Supervisely JSON, COCO JSON,
+/// YOLO text) are drawn as a mask that counts the labels of each pixel; a form may have several files `mask` with annotations.
+/// YOLO text is expected if there are several files, or if `class`, `class_names`, `skip_crowds` or `annotations` is set. As for
+/// `POST /overlays`, no token is required.
 #[utoipa::path(post, path = "/masks", tag = "masks", request_body = MaskRequest,
     params(InQuery<ReadMaskOptions>, InQuery<ClassNamesOptions>, InQuery<WebhookOptions>, InQuery<MaskOptions>),
     responses(
@@ -45,8 +46,8 @@ request_body! {
         (status = 400, description = "A parameter, the array or the background is invalid", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or rendering timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: Request) -> HttpResult<Response<Body>> {
     let mut upload = MaskUpload::read(&app, request, UploadKind::Mask).await?;
@@ -63,7 +64,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
     let background = background_bytes(&app, &mut files).await?;
     let shared = Arc::clone(&app);
     let work = move || -> HttpResult<_> {
-        // Held until the files are decoded.
+        // Kept until the files are decoded.
         let _permit = files.permit;
         let background = decode_background(&shared, background)?;
         let (mask, remarks) = Masks::read_mask(&files.mask, &reading)?;

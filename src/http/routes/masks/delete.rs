@@ -1,11 +1,11 @@
-//! `DELETE /masks/{id}`.
+//! `DELETE /masks/{id}`: deletes a mask.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-use super::{blocking, find, gone};
+use super::{blocking, find, mask_not_found};
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
 
@@ -15,16 +15,16 @@ use crate::http::server::problem::{HttpResult, Problem};
 /// curl -X DELETE localhost:3000/masks/ID
 /// ```
 ///
-/// Streams of its events end.
+/// Closes the event streams of the mask.
 #[utoipa::path(delete, path = "/masks/{id}", tag = "masks",
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 204, description = "The mask is deleted"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> HttpResult<StatusCode> {
     let (id, _) = find(&app, &id).await?;
     let shared = Arc::clone(&app);
     let existed = blocking(move || Ok(shared.masks.remove(id)?)).await?;
-    if existed { Ok(StatusCode::NO_CONTENT) } else { Err(gone()) }
+    if existed { Ok(StatusCode::NO_CONTENT) } else { Err(mask_not_found()) }
 }

@@ -19,10 +19,10 @@ use crate::http::server::problem::{HttpResult, Problem};
 ///
 /// Returns the same as `POST /masks`.
 #[utoipa::path(get, path = "/masks/{id}", tag = "masks",
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The mask", body = MaskReply),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn describe(app: Arc<App>, base: BaseUrl, id: &str, query: &str) -> HttpResult<Response<Body>> {
     Fields::from_query(query)?.finish()?;
@@ -32,7 +32,7 @@ pub(crate) async fn describe(app: Arc<App>, base: BaseUrl, id: &str, query: &str
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(reply)).into_response())
 }
 
-/// The description of a mask, or its picture: a route cannot have a name and a fixed ending in one segment.
+/// Returns the description of a mask, or its picture: a route cannot match a parameter and a fixed suffix in one segment.
 pub(crate) async fn describe_or_draw(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,

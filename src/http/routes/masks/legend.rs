@@ -1,4 +1,4 @@
-//! `GET /masks/{id}/legend.png` and `legend.json`: what the colors of a mask mean.
+//! `GET /masks/{id}/legend.png` and `legend.json`: the legend of a mask.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::mask::MaskStyle;
 use crate::masks::{MaskOptions, MaskRecord, draw_legend, legend_ticks};
 use crate::parameters::ParameterSet;
 
-/// What the colors of a mask mean.
+/// The legend of a mask.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct MaskLegendReply {
     /// Title of the request.
@@ -36,13 +36,13 @@ pub(crate) struct MaskLegendReply {
     vmin: f64,
     /// Value of the highest level.
     vmax: f64,
-    /// Round values, and their positions.
+    /// Round values and their positions.
     ticks: Vec<TickReply>,
-    /// Colors of the levels from low to high, evenly spread, as `#rrggbbaa`, without the opacity.
+    /// Evenly spaced colors from the lowest to the highest level, as `#rrggbbaa`, without the opacity.
     colors: Vec<String>,
 }
 
-/// A legend of a mask.
+/// The parameters of a legend request, resolved.
 struct Legend {
     title: String,
     unit: String,
@@ -69,34 +69,34 @@ impl Legend {
     }
 }
 
-/// The values of the lowest and the highest level, which the picture has too.
+/// The values of the lowest and the highest level, the same as in the picture.
 fn bounds(record: &MaskRecord, style: &MaskStyle) -> HttpResult<(f64, f64)> {
     let (vmin, vmax) = record
         .bounds(style)
-        .ok_or_else(|| Problem::parameter("vmin", "the mask has no finite value; give vmin and vmax"))?;
+        .ok_or_else(|| Problem::parameter("vmin", "the mask has no finite value; set vmin and vmax"))?;
     // A constant mask has one value for both, unless both are given.
     let is_inferred = style.vmin.is_none() || style.vmax.is_none();
     let is_constant = is_inferred && record.range.is_some_and(|(least, most)| least >= most) && vmin <= vmax;
     if vmin >= vmax && !is_constant {
         let name = if style.vmin.is_some() { "vmin" } else { "vmax" };
-        return Err(Problem::parameter(name, format!("vmin, {vmin}, is not below vmax, {vmax}")));
+        return Err(Problem::parameter(name, format!("vmin ({vmin}) must be less than vmax ({vmax})")));
     }
     Ok((vmin, vmax))
 }
 
-/// The legend of a mask, as a picture
+/// Legend of a mask as a picture
 ///
-/// Parameters of the style take precedence over those that are stored, as in the picture.
+/// Style parameters override the stored style, as in the picture.
 #[utoipa::path(get, path = "/masks/{id}/legend.png", tag = "masks",
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8"),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<SpanLegendOptions>, InQuery<MaskOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
+        (status = 304, description = "The copy of the client is current"),
         (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_png(
     State(app): State<Arc<App>>,
@@ -115,16 +115,16 @@ pub(crate) async fn legend_png(
     Ok(png_response(&headers, bytes, &tag, "no-cache"))
 }
 
-/// The legend of a mask, as numbers
+/// Legend of a mask as JSON
 ///
-/// Parameters of the style take precedence over those that are stored, as in the picture.
+/// Style parameters override the stored style, as in the picture.
 #[utoipa::path(get, path = "/masks/{id}/legend.json", tag = "masks",
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8"),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<SpanLegendOptions>, InQuery<MaskOptions>),
     responses(
         (status = 200, description = "The legend", body = MaskLegendReply),
         (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_json(
     State(app): State<Arc<App>>,

@@ -1,4 +1,4 @@
-//! `/masks`: arrays that clients upload, as pictures, values and legends. A file for each route.
+//! `/masks`: stores uploaded arrays, and serves their pictures, values and legends. One file per route.
 
 pub(crate) mod click;
 pub(crate) mod create;
@@ -31,42 +31,41 @@ use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 
 parameter_set! {
-    /// Who learns of the clicks on a mask.
+    /// Webhook options of a mask.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct WebhookOptions {
-        /// URL that the clicks on the mask are sent to by POST, as JSON. `masks.webhook_urls` of the config lists the URLs that
-        /// are allowed.
+        /// URL to which clicks on the mask are sent by POST, as JSON. `masks.webhook_urls` of the config lists the allowed URLs.
         pub(crate) webhook: String = Declaration::new(Parameter::WEBHOOK, Kind::Text),
     }
 }
 
 parameter_set! {
-    /// A place on a mask: a point of its picture, or a cell.
+    /// A position on a mask: a point of its picture, or a cell.
     #[derive(Clone, Debug, Default)]
-    pub(crate) struct PlaceOptions {
+    pub(crate) struct PositionOptions {
         /// Pixels from the left edge of the picture, whose size is the mask's `width` and `height`.
         x: f64 = Declaration::new(Parameter::X, Kind::NUMBER).example("120.5"),
         /// Pixels from the top edge of the picture.
         y: f64 = Declaration::new(Parameter::Y, Kind::NUMBER).example("80.5"),
-        /// Row of the mask, from 0 at the top; with `column` in place of `x` and `y`.
+        /// Zero-based row of the mask, from the top. Use `row` and `column` instead of `x` and `y`.
         row: u64 = Declaration::new(Parameter::ROW, Kind::COUNT),
-        /// Column of the mask, from 0 at the left.
+        /// Zero-based column of the mask, from the left.
         column: u64 = Declaration::new(Parameter::COLUMN, Kind::COUNT),
     }
 }
 
-/// A cell of a mask, and its place in the picture in pixels.
+/// A cell of a mask, and its position in the picture in pixels.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct MaskPosition {
     row: usize,
     column: usize,
     x: f64,
     y: f64,
 }
 
-impl PlaceOptions {
-    /// The cell of a mask whose picture has a `size` in pixels.
-    fn resolve(self, record: &MaskRecord, (width, height): (usize, usize)) -> HttpResult<Place> {
+impl PositionOptions {
+    /// Resolves the position in a mask whose picture has `width` × `height` pixels.
+    fn resolve(self, record: &MaskRecord, (width, height): (usize, usize)) -> HttpResult<MaskPosition> {
         let (rows, columns) = (record.rows(), record.columns());
         match self {
             Self { x: Some(x), y: Some(y), row: None, column: None } => {
@@ -74,20 +73,20 @@ impl PlaceOptions {
                 let (row, column) = cell.ok_or_else(|| {
                     let (name, value, side) =
                         if (0.0..width as f64).contains(&x) { ("y", y, height) } else { ("x", x, width) };
-                    Problem::parameter(name, format!("{value} is outside of the picture, which has {side} px"))
+                    Problem::parameter(name, format!("{value} is outside the picture; expected 0 to {side} px"))
                 })?;
-                Ok(Place { row, column, x, y })
+                Ok(MaskPosition { row, column, x, y })
             }
             Self { x: None, y: None, row: Some(row), column: Some(column) } => {
                 for (name, cell, cells) in [("row", row, rows), ("column", column, columns)] {
                     if cell >= cells as u64 {
-                        let why = format!("{cell} is outside of the mask, which has {cells}, counted from 0");
-                        return Err(Problem::parameter(name, why));
+                        let message = format!("{cell} is out of range; expected 0 to {}", cells - 1);
+                        return Err(Problem::parameter(name, message));
                     }
                 }
                 let (row, column) = (row as usize, column as usize);
-                let middle = |cell: usize, cells: usize, px: usize| (cell as f64 + 0.5) / cells as f64 * px as f64;
-                Ok(Place { row, column, x: middle(column, columns, width), y: middle(row, rows, height) })
+                let center = |cell: usize, cells: usize, px: usize| (cell as f64 + 0.5) / cells as f64 * px as f64;
+                Ok(MaskPosition { row, column, x: center(column, columns, width), y: center(row, rows, height) })
             }
             Self { x, y, row, column } => {
                 let name = match (x, y, row, column) {
@@ -102,9 +101,9 @@ impl PlaceOptions {
     }
 }
 
-/// The problem of an id that no mask has, or no longer.
-fn gone() -> Box<Problem> {
-    Problem::not_found("there is no such mask, or no longer; POST /masks creates one")
+/// A 404 problem for an unknown or expired mask id.
+fn mask_not_found() -> Box<Problem> {
+    Problem::not_found("unknown or expired mask; create one with POST /masks")
 }
 
 fn expires_at_s(app: &App, record: &MaskRecord) -> u64 {
@@ -115,21 +114,21 @@ fn is_expired(app: &App, record: &MaskRecord) -> bool {
     expires_at_s(app, record) <= now_s()
 }
 
-/// How long a mask lives from now on.
+/// The remaining lifetime of a mask.
 fn expires_in(app: &App, record: &MaskRecord) -> Duration {
     Duration::from_secs(expires_at_s(app, record).saturating_sub(now_s()))
 }
 
-/// The mask with an id.
+/// Returns the id and the record of an existing mask.
 async fn find(app: &Arc<App>, id: &str) -> HttpResult<(MaskId, MaskRecord)> {
-    let id: MaskId = id.parse().map_err(|_| gone())?;
+    let id: MaskId = id.parse().map_err(|_| mask_not_found())?;
     let folder = app.masks.folder();
     let record = blocking(move || Ok(folder.record(id)?)).await?;
-    let record = record.filter(|record| !is_expired(app, record)).ok_or_else(gone)?;
+    let record = record.filter(|record| !is_expired(app, record)).ok_or_else(mask_not_found)?;
     Ok((id, record))
 }
 
-/// Reads or writes small files without a place in the queue of pictures.
+/// Runs short file I/O on Tokio's blocking threads, outside the render queue.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> HttpResult<T> + Send + 'static) -> HttpResult<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(answer) => answer,
@@ -140,16 +139,16 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> HttpResult<T> + Send
     }
 }
 
-/// The style of options.
+/// Resolves options to a style.
 fn resolve(app: &App, options: &MaskOptions) -> HttpResult<MaskStyle> {
-    // A scheme that the server does not know is one of the colormaps that it does not know.
+    // Schemes are a kind of colormap, so an unknown scheme is reported as an invalid `colormap`.
     let find = |name: &str| {
         app.schemes.find(Some(name)).map_err(|problem| Error::invalid(Parameter::COLORMAP, problem.detail().to_owned()))
     };
     Ok(options.resolve(find)?)
 }
 
-/// The size of a picture in pixels, within `limits.pixels`.
+/// Returns the size of a picture in pixels, or a problem if it exceeds `limits.pixels`.
 fn picture_size(
     app: &App,
     mask: (usize, usize),
@@ -159,9 +158,10 @@ fn picture_size(
     let (width, height) = size_of(mask, style, background)?;
     let (pixels, limit) = ((width * height) as u64, app.config.limits.pixels);
     if pixels > limit {
-        let why =
-            format!("the picture has {width} × {height} px, which exceeds {limit}; give a smaller width or height");
-        return Err(Problem::too_large("limits.pixels", why));
+        let message = format!(
+            "the picture of {width} × {height} px exceeds the limit of {limit} px; set a smaller width or height"
+        );
+        return Err(Problem::too_large("limits.pixels", message));
     }
     Ok((width, height))
 }
@@ -169,13 +169,13 @@ fn picture_size(
 /// Checks the URL of a webhook.
 fn check_webhook(app: &App, webhook: Option<&str>) -> HttpResult<()> {
     let Some(url) = webhook else { return Ok(()) };
-    app.masks.webhooks.check(url).map_err(|why| {
-        let allowed = "masks.webhook_urls of the config lists the URLs that are allowed";
-        Problem::parameter("webhook", format!("the URL {why}; {allowed}"))
+    app.masks.webhooks.check(url).map_err(|reason| {
+        let allowed = "masks.webhook_urls of the config lists the allowed URLs";
+        Problem::parameter("webhook", format!("the URL {reason}; {allowed}"))
     })
 }
 
-/// The bytes of a background, which may have to be read or downloaded.
+/// The bytes of a background image; reads or downloads it if it is a path or URL.
 async fn background_bytes(app: &App, files: &mut UploadedFiles) -> HttpResult<Option<Bytes>> {
     match files.background.take() {
         None => Ok(None),
@@ -190,7 +190,7 @@ async fn background_bytes(app: &App, files: &mut UploadedFiles) -> HttpResult<Op
     }
 }
 
-/// Decodes a background, and checks the picture that the mask has over it.
+/// Decodes a background image within the configured limits.
 fn decode_background(app: &App, bytes: Option<Bytes>) -> HttpResult<Option<UploadedImage>> {
     bytes.map(|bytes| UploadedImage::decode(bytes, &app.config.limits)).transpose()
 }

@@ -13,13 +13,14 @@ use crate::http::server::problem::HttpResult;
 
 /// Show a mask on a page
 ///
-/// The mask over its background, with zoom, values and sliders. Any site may show it in a frame; there, or with `?embed`, the
-/// sliders are behind a button, and clicks are posted to the parent window. The fragment has the style: `#opacity=40&colormap=bone`.
+/// Shows the mask over its background, with zoom, values and controls for the style. Any site may embed the page in a frame. In
+/// a frame, or with `?embed`, a button opens the controls; in a frame, clicks are also posted to the parent window. The fragment
+/// contains the style: `#opacity=40&colormap=bone`.
 #[utoipa::path(get, path = "/masks/{id}/page", tag = "masks",
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The page", content_type = "text/html", body = String),
-        (status = 404, description = "There is no such mask, or no longer; the same page, which reports it", content_type = "text/html", body = String),
+        (status = 404, description = "The mask does not exist or has expired; the same page, which reports this", content_type = "text/html", body = String),
     ))]
 pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> HttpResult<Response<Body>> {
     let status = match find(&app, &id).await {

@@ -17,29 +17,29 @@ use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 
 parameter_set! {
-    /// What is below a mask.
+    /// Options of a mask's picture.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct MaskPictureOptions {
-        /// Whether the mask is drawn over its background. If not, or if it has none, the rest of the picture is transparent.
+        /// Whether to draw the mask over its background. Without a background, the picture is transparent where the mask is.
         background: bool = Declaration::new(Parameter::BACKGROUND, Kind::Boolean).default("true"),
     }
 }
 
 /// Draw a mask
 ///
-/// Over its background, as the `Heatmap` widget shows it; `background=false` draws the mask by itself. Parameters of the style
-/// take precedence over those that are stored; another colormap or opacity costs neither a read nor a blur.
+/// Draws the mask over its background, as the `Heatmap` widget does; with `background=false`, only the mask. Style parameters
+/// override the stored style. A change of the colormap or the opacity requires no new read or blur.
 #[utoipa::path(get, path = "/masks/{id}.png", tag = "masks",
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8"),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<MaskPictureOptions>, InQuery<MaskOptions>),
     responses(
         (status = 200, description = "The picture", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it already"),
+        (status = 304, description = "The copy of the client is current"),
         (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The picture exceeds a limit", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or rendering timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query: &str) -> HttpResult<Response<Body>> {
     /// The style, the values and the background may change at any time.
@@ -58,7 +58,7 @@ pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query:
     if is_cached(headers, &tag) {
         return Ok(png_response(headers, Bytes::new(), &tag, CACHE_CONTROL));
     }
-    // Without the background, the picture still has its size, so that a page can lay one over the other.
+    // Without the background the picture has the same size, so that a page can place it over the background.
     let style = crate::mask::MaskStyle { width: Some(size.0), height: Some(size.1), ..style };
     let shared = Arc::clone(&app);
     let draw = || {

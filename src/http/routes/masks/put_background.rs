@@ -1,4 +1,4 @@
-//! `PUT /masks/{id}/background`: another background.
+//! `PUT /masks/{id}/background`: replaces the background of a mask.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{background_bytes, decode_background, find, gone, picture_size, resolve};
+use super::{background_bytes, decode_background, find, mask_not_found, picture_size, resolve};
 use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
@@ -28,18 +28,18 @@ request_body! {
 /// curl -X PUT localhost:3000/masks/ID/background -H 'Content-Type: image/jpeg' --data-binary @photo.jpg
 /// ```
 ///
-/// The body is a PNG, JPEG, WebP or TIFF, by its content; or a form with a file `background`; or JSON with a path or a URL that
-/// the config allows. A request that fails changes nothing.
+/// The body is a PNG, JPEG, WebP or TIFF image, detected from the content, a form with a file `background`, or JSON with a path
+/// or URL that the config allows. A request that fails changes nothing.
 #[utoipa::path(put, path = "/masks/{id}/background", tag = "masks", request_body = BackgroundRequest,
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The mask has the new background", body = MaskReply),
         (status = 400, description = "The image is invalid, or its path or URL is not allowed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or rendering timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
@@ -50,13 +50,13 @@ pub(crate) async fn put(
     let (id, record) = find(&app, &id).await?;
     let mut files = MaskUpload::read(&app, request, UploadKind::Background).await?.finish()?;
     if !files.mask.is_empty() {
-        return Err(Problem::parameter("mask", "PUT /masks/{id}/mask replaces it"));
+        return Err(Problem::parameter("mask", "unexpected; replace the mask with PUT /masks/{id}/mask"));
     }
     let bytes = background_bytes(&app, &mut files).await?;
     let style = resolve(&app, &record.style()?)?;
     let shared = Arc::clone(&app);
     let work = move || -> HttpResult<_> {
-        // Held until the image is decoded.
+        // Kept until the image is decoded.
         let _permit = files.permit;
         let Some(image) = decode_background(&shared, bytes)? else {
             return Err(Problem::parameter("background", "missing; send an image, or its path or URL"));
@@ -65,7 +65,7 @@ pub(crate) async fn put(
         let replaced = shared.masks.replace_background(id, &keep, image, |record| {
             picture_size(&shared, (record.columns(), record.rows()), &style, Some(size)).map(drop)
         })?;
-        Ok((replaced.ok_or_else(gone)?, style))
+        Ok((replaced.ok_or_else(mask_not_found)?, style))
     };
     let (record, style) = app.pool.run(move |_| Ok(work())).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;

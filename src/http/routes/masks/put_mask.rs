@@ -1,4 +1,4 @@
-//! `PUT /masks/{id}/mask`: other values.
+//! `PUT /masks/{id}/mask`: replaces the values of a mask.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{find, gone, picture_size, resolve};
+use super::{find, mask_not_found, picture_size, resolve};
 use crate::http::parameters::mask_upload::{ArrayOptions, ClassNamesOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
@@ -48,16 +48,16 @@ request_body! {
 ///
 /// An array or annotations, as `POST /masks` reads them. The style, background and time of expiry stay. A request that fails changes nothing.
 #[utoipa::path(put, path = "/masks/{id}/mask", tag = "masks", request_body = ValuesRequest,
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8"),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<ReadMaskOptions>, InQuery<ClassNamesOptions>, InQuery<AnnotationSize>),
     responses(
         (status = 200, description = "The mask has the new values", body = MaskReply),
         (status = 400, description = "A parameter or the array is invalid", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or rendering timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
@@ -73,7 +73,10 @@ pub(crate) async fn put(
     let reading = upload.reading(&app, width, height)?;
     let files = upload.finish()?;
     if files.background.is_some() {
-        return Err(Problem::parameter("background", "PUT /masks/{id}/background replaces it"));
+        return Err(Problem::parameter(
+            "background",
+            "unexpected; replace the background with PUT /masks/{id}/background",
+        ));
     }
     if files.mask.is_empty() {
         return Err(Problem::parameter("mask", "missing; send an array or annotations"));
@@ -81,7 +84,7 @@ pub(crate) async fn put(
     let style = resolve(&app, &options)?;
     let shared = Arc::clone(&app);
     let work = move || -> HttpResult<_> {
-        // Held until the array is decoded.
+        // Kept until the array is decoded.
         let _permit = files.permit;
         let (mask, remarks) = Masks::read_mask(&files.mask, &reading)?;
         let (size, keep) = (mask.values().size(), shared.config.masks.keep());
@@ -89,7 +92,7 @@ pub(crate) async fn put(
             record.remarks = remarks;
             picture_size(&shared, size, &style, record.background_size()).map(drop)
         })?;
-        Ok((replaced.ok_or_else(gone)?, style))
+        Ok((replaced.ok_or_else(mask_not_found)?, style))
     };
     let (record, style) = app.pool.run(move |_| Ok(work())).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;

@@ -1,4 +1,4 @@
-//! The description of a mask.
+//! The response that describes a mask.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::parameters::ParameterSet;
 /// A stored mask.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct MaskReply {
-    /// The id of the mask. Whoever has the id may read, change and delete the mask.
+    /// Id of the mask. The id grants access: any client that knows it can read, change and delete the mask.
     #[schema(example = "67e5504410b1426f9247bb680e5fe0c8")]
     id: String,
     /// URLs of the mask.
@@ -29,29 +29,28 @@ pub(crate) struct MaskReply {
     rows: usize,
     /// Columns of the mask.
     columns: usize,
-    /// Cells without data.
+    /// Number of cells without data.
     missing: usize,
-    /// The least finite value; null without one.
+    /// The least finite value; null if there is none.
     minimum: Option<f64>,
-    /// The greatest finite value; null without one.
+    /// The greatest finite value; null if there is none.
     maximum: Option<f64>,
     /// Value of the lowest level.
     vmin: Option<f64>,
     /// Value of the highest level.
     vmax: Option<f64>,
-    /// Parameters of the style that are set, as text.
+    /// Style parameters that are set, as text.
     #[schema(example = json!({"colormap": "turbo", "opacity": "50"}))]
     style: BTreeMap<&'static str, String>,
-    /// Whether clicks are sent to a webhook. Its URL is not repeated.
+    /// Whether clicks are sent to a webhook. The URL is not returned.
     has_webhook: bool,
-    /// When the mask was created, in Unix seconds.
+    /// Creation time in Unix seconds.
     #[schema(example = 1_732_158_000)]
     created_at: u64,
-    /// When the mask expires, in Unix seconds.
+    /// Expiry time in Unix seconds.
     #[schema(example = 1_732_161_600)]
     expires_at: u64,
-    /// Remarks, such as that labels were clipped or rejected, or that the mask is stretched over a background of other
-    /// proportions.
+    /// Remarks, such as clipped or rejected labels, or a background with a different aspect ratio.
     remarks: Vec<String>,
 }
 
@@ -60,24 +59,24 @@ pub(crate) struct MaskReply {
 struct MaskUrls {
     /// This description.
     mask: String,
-    /// The mask over its background, or by itself if it has none.
+    /// The mask over its background, if it has one.
     #[schema(example = "/masks/67e5504410b1426f9247bb680e5fe0c8.png")]
     image: String,
-    /// The mask by itself, transparent.
+    /// The mask without its background, with transparency.
     overlay: String,
-    /// The background by itself; null without one.
+    /// The background without the mask; null if there is none.
     background: Option<String>,
     /// The legend as a PNG.
     legend: String,
     /// The legend as JSON.
     legend_json: String,
-    /// The value of a cell: `?x=&y=` or `?row=&column=` is to be added.
+    /// The value of a cell; add `?x=&y=` or `?row=&column=`.
     value: String,
-    /// Clicks are sent here.
+    /// Accepts clicks by POST.
     click: String,
-    /// Clicks are received here, as server-sent events.
+    /// Returns clicks as server-sent events.
     events: String,
-    /// A page that shows the mask, for people; it may be shown in a frame.
+    /// A page that shows the mask; any site may embed it in a frame.
     #[schema(example = "/masks/67e5504410b1426f9247bb680e5fe0c8/page")]
     page: String,
 }

@@ -1,4 +1,4 @@
-//! `PATCH /masks/{id}`: another style.
+//! `PATCH /masks/{id}`: changes the style of a mask.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use serde::de::IgnoredAny;
 
 use super::reply::MaskReply;
-use super::{WebhookOptions, check_webhook, find, gone, picture_size, resolve};
+use super::{WebhookOptions, check_webhook, find, mask_not_found, picture_size, resolve};
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
@@ -28,7 +28,7 @@ request_body! {
     example: {"colormap": "viridis", "opacity": 60, "vmax": null}
 }
 
-/// What a request changes.
+/// The changes of a PATCH request.
 #[derive(Debug)]
 struct Patch {
     set: MaskOptions,
@@ -43,17 +43,17 @@ struct Patch {
 /// curl -X PATCH localhost:3000/masks/ID -H 'Content-Type: application/json' -d '{"opacity": 40, "vmax": null}'
 /// ```
 ///
-/// What is left out stays, and null restores the default (RFC 7396). A request that fails changes nothing.
+/// Omitted parameters are unchanged; null restores the default (RFC 7396). A request that fails changes nothing.
 #[utoipa::path(patch, path = "/masks/{id}", tag = "masks", request_body = StyleRequest,
-    params(("id" = String, Path, description = "As POST /masks returned it", example = "67e5504410b1426f9247bb680e5fe0c8")),
+    params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The mask has the new style", body = MaskReply),
         (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such mask, or no longer", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The request exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures wait to be drawn, or it took too long", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room on the disk", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or rendering timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn patch(
     State(app): State<Arc<App>>,
@@ -67,7 +67,7 @@ pub(crate) async fn patch(
     let (id, record) = find(&app, &id).await?;
     let shared = Arc::clone(&app);
     let work = move || -> HttpResult<_> {
-        // Levels that cannot be made are a reason to refuse; those that can are kept for the next picture.
+        // Computes the levels before the change: an error rejects the request, and on success they are cached for the next render.
         let style = resolve(&shared, &patch.applied_to(record.style()?))?;
         shared.masks.levels(id, &record, &style).map_err(mask_problem)?;
         let change = |record: &mut MaskRecord| -> HttpResult<()> {
@@ -82,7 +82,7 @@ pub(crate) async fn patch(
             }
             Ok(())
         };
-        let record = shared.masks.folder().change(id, change)?.ok_or_else(gone)?;
+        let record = shared.masks.folder().change(id, change)?.ok_or_else(mask_not_found)?;
         let style = resolve(&shared, &record.style()?)?;
         Ok((record, style))
     };
@@ -97,7 +97,7 @@ impl Patch {
         let set: MaskOptions = fields.read()?;
         let WebhookOptions { webhook } = fields.read()?;
         fields.finish()?;
-        // A form has no null.
+        // Only JSON can contain null; for a form, parsing fails and no parameter is cleared.
         let members: BTreeMap<String, Option<IgnoredAny>> = serde_json::from_slice(body).unwrap_or_default();
         let is_null = |parameter: &Parameter| matches!(members.get(parameter.key()), Some(None));
         let known = MaskOptions::declarations().chain(WebhookOptions::declarations());
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn null_restores_a_default_and_what_is_left_out_stays() {
+    fn null_restores_the_default_and_omitted_parameters_are_unchanged() {
         let stored = MaskOptions { opacity: Some(20.0), vmax: Some(1.0), ..MaskOptions::default() };
         let read = |body: &str| Patch::read(&HeaderMap::new(), body.as_bytes());
         let patch = read(r#"{"vmax": null, "vmin": -1, "blur_ksize": [7, 5], "webhook": null}"#).unwrap();

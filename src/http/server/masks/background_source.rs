@@ -1,4 +1,4 @@
-//! Backgrounds by path and by URL, from where the configuration allows it.
+//! Backgrounds by path or URL, if the configuration allows them.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -18,9 +18,10 @@ impl Masks {
             return read.map_err(|error| Problem::internal(error.to_string()))?;
         }
         let refused = |why: String| Problem::parameter("background", format!("the URL {why}"));
-        let url = self.background_urls.check(reference).map_err(|why| {
-            refused(format!("{why}; masks.background_urls of the config lists the URLs that are allowed"))
-        })?;
+        let url = self
+            .background_urls
+            .check(reference)
+            .map_err(|why| refused(format!("{why}; masks.background_urls of the config lists the allowed URLs")))?;
         self.client.get(&url, max_bytes, TIMEOUT).await.map(Vec::from).map_err(|error| {
             tracing::warn!(reference, cause = error.cause(), "a background was not downloaded: {error}");
             refused(format!("cannot be downloaded: {error}"))
@@ -28,30 +29,33 @@ impl Masks {
     }
 }
 
-/// Reads a file below one of `folders`, into which no link and no `..` leads from elsewhere. The same problem stands for files
-/// that do not exist and those outside, so that a client does not learn which files there are.
+/// Reads a file below one of `folders`, after links and `..` are resolved. Missing files and files outside the folders cause the
+/// same problem, so that a client cannot find out which files exist.
 fn read_file(folders: &[PathBuf], path: &Path, max_bytes: usize) -> HttpResult<Vec<u8>> {
     let refused = |why: &str| Problem::parameter("background", why);
     if folders.is_empty() {
-        let why = "a path is not allowed; masks.background_folders of the config lists the folders that are";
+        let why = "paths are not allowed; masks.background_folders of the config lists the allowed folders";
         return Err(refused(why));
     }
     let found = folders.iter().find_map(|folder| open_below(folder, path));
-    let mut file = found.ok_or_else(|| refused("there is no such file in masks.background_folders of the config"))?;
+    let mut file = found.ok_or_else(|| refused("no such file below masks.background_folders of the config"))?;
     let mut bytes = Vec::new();
     let read = file.by_ref().take(max_bytes as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|_| refused("the file cannot be read"))?;
     if bytes.len() > max_bytes {
-        return Err(Problem::too_large("limits.mask_body", format!("the background exceeds {max_bytes} bytes")));
+        return Err(Problem::too_large(
+            "limits.mask_body",
+            format!("the background exceeds the limit of {max_bytes} bytes"),
+        ));
     }
     Ok(bytes)
 }
 
-/// Opens a regular file below `folder`; a path that is not absolute begins there.
+/// Opens a regular file below `folder`; relative paths are relative to `folder`.
 fn open_below(folder: &Path, path: &Path) -> Option<File> {
     let folder = fs::canonicalize(folder).ok()?;
     let real = fs::canonicalize(folder.join(path)).ok()?;
-    // To open a pipe would block.
+    // Opening a pipe would block.
     if !real.starts_with(&folder) || !fs::symlink_metadata(&real).ok()?.is_file() {
         return None;
     }

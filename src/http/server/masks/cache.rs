@@ -1,4 +1,4 @@
-//! Masks, levels and backgrounds in memory, so that another color costs neither a read nor a blur.
+//! The cache of decoded masks, levels and backgrounds: a change of colors requires no new read or blur.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ struct BySize;
 
 impl Weighter<String, Item> for BySize {
     fn weight(&self, key: &String, item: &Item) -> u64 {
-        /// What an item takes without its key and its cells.
+        /// The overhead of an item in bytes, besides its key and cells.
         const ITEM: usize = 200;
         let bytes = match item {
             Item::Mask(mask) => mask.bytes(),
@@ -38,10 +38,10 @@ impl Weighter<String, Item> for BySize {
 }
 
 impl MaskCache {
-    /// A cache of `max_bytes`; an item that is larger is not kept.
+    /// Creates a cache of `max_bytes`; larger items are not cached.
     pub(super) fn new(max_bytes: u64) -> Self {
         const ITEMS: usize = 1024;
-        // One shard: an item may take as much as all others together.
+        // One shard: a single item may be as large as the whole cache.
         let options =
             OptionsBuilder::new().estimated_items_capacity(ITEMS).weight_capacity(max_bytes).shards(1).build();
         let cache = match options {
@@ -53,7 +53,7 @@ impl MaskCache {
         Self { cache }
     }
 
-    /// The mask of `key`, from the cache or by `read`. Concurrent callers wait for the first.
+    /// Returns the mask of `key` from the cache, or from `read`. Concurrent callers wait for the first.
     pub(super) fn mask(&self, key: &str, read: impl FnOnce() -> Result<Mask>) -> Result<Arc<Mask>> {
         match self.get(&format!("mask/{key}"), || read().map(Arc::new).map(Item::Mask))? {
             Item::Mask(mask) => Ok(mask),
@@ -61,7 +61,7 @@ impl MaskCache {
         }
     }
 
-    /// The mask of `key`, if the cache has it.
+    /// Returns the mask of `key` if it is cached.
     pub(super) fn cached_mask(&self, key: &str) -> Option<Arc<Mask>> {
         match self.cache.get(&format!("mask/{key}")) {
             Some(Item::Mask(mask)) => Some(mask),
@@ -69,7 +69,7 @@ impl MaskCache {
         }
     }
 
-    /// The levels of `key`, likewise.
+    /// Returns the levels of `key` from the cache, or from `make`.
     pub(super) fn levels(&self, key: &str, make: impl FnOnce() -> Result<Levels>) -> Result<Arc<Levels>> {
         match self.get(&format!("levels/{key}"), || make().map(Arc::new).map(Item::Levels))? {
             Item::Levels(levels) => Ok(levels),
@@ -77,7 +77,7 @@ impl MaskCache {
         }
     }
 
-    /// The background of `key`, likewise.
+    /// Returns the background of `key` from the cache, or from `read`.
     pub(super) fn background(&self, key: &str, read: impl FnOnce() -> Result<Background>) -> Result<Arc<Background>> {
         match self.get(&format!("background/{key}"), || read().map(Arc::new).map(Item::Background))? {
             Item::Background(background) => Ok(background),
@@ -95,7 +95,7 @@ impl MaskCache {
     }
 }
 
-/// The prefixes of the keys rule it out.
+/// The error of a key with an item of another kind, which the prefixes of the keys prevent.
 fn mixed_up() -> Error {
     Error::input("cache", "a key has an item of another kind")
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::masks::MaskId;
 
-/// A cell of a mask, and its place in the picture.
+/// A cell of a mask and its position in the picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Click {
     /// Pixels from the left edge of the picture.
@@ -20,16 +20,16 @@ pub(crate) struct Click {
     /// Pixels from the top edge of the picture.
     #[schema(example = 80.5)]
     pub(crate) y: f64,
-    /// The row of the mask, from 0 at the top.
+    /// Zero-based row of the mask, from the top.
     pub(crate) row: usize,
-    /// The column of the mask, from 0 at the left.
+    /// Zero-based column of the mask, from the left.
     pub(crate) column: usize,
     /// The value of the cell: a number, null for no data, or `"Infinity"` or `"-Infinity"`.
     #[schema(value_type = Option<f64>, example = 0.75)]
     pub(crate) value: serde_json::Value,
 }
 
-/// Passes clicks on masks to the streams that wait for them.
+/// Distributes clicks on masks to the subscribed event streams.
 #[derive(Debug)]
 pub(crate) struct ClickBroker {
     streams: Arc<Mutex<Streams>>,
@@ -44,7 +44,7 @@ struct Streams {
     is_stopped: bool,
 }
 
-/// A stream's place with the broker, which is given up when this is dropped.
+/// The subscription of a stream, which ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(super) receiver: Receiver<Bytes>,
@@ -54,23 +54,23 @@ pub(crate) struct Subscription {
 }
 
 impl ClickBroker {
-    /// Events that wait for a client to read. Later ones are dropped for this client.
+    /// The number of events buffered per client. Further events are dropped.
     const WAITING: usize = 32;
 
-    /// A broker of at most `max` streams.
+    /// Creates a broker of at most `max` streams.
     pub(super) fn new(max: usize) -> Self {
         Self { streams: Arc::default(), max }
     }
 
-    /// Begins to receive the clicks on a mask.
+    /// Subscribes to the clicks on a mask.
     pub(crate) fn subscribe(&self, id: MaskId) -> HttpResult<Subscription> {
         let mut streams = lock(&self.streams);
         if streams.is_stopped {
             return Err(Problem::busy("the server is stopping"));
         }
         if streams.count >= self.max {
-            let why = format!("{} streams of events are open already, masks.max_subscribers; retry later", self.max);
-            return Err(Problem::busy(why));
+            let message = format!("{} event streams are open (masks.max_subscribers); retry later", self.max);
+            return Err(Problem::busy(message));
         }
         let (sender, receiver) = channel(Self::WAITING);
         streams.count += 1;
@@ -80,7 +80,7 @@ impl ClickBroker {
         Ok(Subscription { receiver, id, number, streams: Arc::clone(&self.streams) })
     }
 
-    /// Sends `event` to all streams of a mask. Returns how many did not take it, because their clients do not read.
+    /// Sends `event` to all streams of a mask. Returns the number of streams that dropped it because their buffer is full.
     pub(crate) fn publish(&self, id: MaskId, event: &Bytes) -> usize {
         let streams = lock(&self.streams);
         let senders = streams.by_mask.get(&id).into_iter().flatten();
@@ -92,7 +92,7 @@ impl ClickBroker {
         lock(&self.streams).by_mask.remove(&id);
     }
 
-    /// Ends all streams, and takes no more.
+    /// Ends all streams and rejects new ones.
     pub(crate) fn stop(&self) {
         let mut streams = lock(&self.streams);
         streams.is_stopped = true;
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_not_read_loses_events_and_the_others_do_not() {
+    fn events_are_dropped_only_for_streams_that_are_not_read() {
         let broker = ClickBroker::new(2);
         let (slow, mut fast) = (broker.subscribe(id('a')).unwrap(), broker.subscribe(id('a')).unwrap());
         for i in 0..ClickBroker::WAITING + 5 {

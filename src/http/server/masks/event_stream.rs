@@ -1,4 +1,4 @@
-//! Server-sent events as a body.
+//! Server-sent events as a response body.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sle
 
 use super::clicks::Subscription;
 
-/// The events of a mask (HTML Living Standard, 9.2), with a comment every 15 seconds, so that no proxy closes the connection.
-/// The stream ends when the mask expires or is removed, and when the server stops.
+/// The event stream of a mask (HTML Living Standard, 9.2). A comment every 15 seconds prevents proxies from closing the
+/// connection. The stream ends when the mask expires or is removed, or the server stops.
 #[derive(Debug)]
 pub(crate) struct EventStream {
     subscription: Subscription,
@@ -31,7 +31,7 @@ impl EventStream {
         Self { subscription, keep_alive, expiry: Box::pin(sleep(expires_in)), has_begun: false }
     }
 
-    /// An event with JSON, as it goes over the wire.
+    /// Encodes an event with JSON data.
     pub(crate) fn event(name: &str, json: &str) -> Bytes {
         format!("event: {name}\ndata: {json}\n\n").into()
     }
@@ -43,7 +43,7 @@ impl Stream for EventStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if !self.has_begun {
             self.has_begun = true;
-            // The head of the response is sent with the first bytes.
+            // The response headers are sent with the first bytes.
             return Poll::Ready(Some(Ok(Bytes::from_static(b": kiln\n\n"))));
         }
         match self.subscription.receiver.poll_recv(context) {

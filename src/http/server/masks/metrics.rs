@@ -1,4 +1,4 @@
-//! Counters of masks for Prometheus.
+//! Prometheus metrics of masks.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -28,18 +28,18 @@ struct OutcomeLabels {
     outcome: WebhookOutcome,
 }
 
-/// What became of a click for a webhook.
+/// The outcome of a webhook delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub(crate) enum WebhookOutcome {
-    /// The receiver answered with a status of success.
+    /// The receiver returned a success status.
     Delivered,
-    /// The request failed, or the URL is not allowed any more.
+    /// The request failed, or the URL is no longer allowed.
     Failed,
     /// The queue was full.
     Dropped,
 }
 
-/// Counters of masks. Clones count the same.
+/// Metrics of masks. Clones share the counters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MaskMetrics {
     count: Gauge<i64, AtomicI64>,
@@ -56,7 +56,7 @@ pub(crate) struct MaskMetrics {
 }
 
 impl MaskMetrics {
-    /// All counters at 0, in `registry`.
+    /// Registers the metrics in `registry`.
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let new = Self::default();
         registry.register("masks", "Masks in the folder", new.count.clone());
@@ -87,20 +87,20 @@ impl MaskMetrics {
         self.bytes.get().max(0) as u64
     }
 
-    /// A mask was created.
+    /// Counts a created mask.
     pub(super) fn created(&self, bytes: u64) {
         self.created.inc();
         self.count.inc();
         self.bytes.inner().fetch_add(bytes as i64, Ordering::Relaxed);
     }
 
-    /// A mask was deleted by a request. The next cleanup counts its bytes.
+    /// Counts a mask that was deleted by a request. The next sweep updates the total size.
     pub(super) fn removed(&self) {
         self.removed.get_or_create(&ReasonLabels { reason: Reason::Deleted }).inc();
         self.count.dec();
     }
 
-    /// The cleanup removed masks.
+    /// Counts the result of a sweep.
     pub(super) fn swept(&self, report: &MaskSweepReport) {
         let removed = &report.removed;
         for (reason, count) in [
@@ -116,18 +116,18 @@ impl MaskMetrics {
         self.bytes.set(report.bytes as i64);
     }
 
-    /// A cleanup failed as a whole.
+    /// Counts a failed sweep.
     pub(crate) fn sweep_failed(&self) {
         self.failures.inc();
     }
 
-    /// A mask was clicked on; `dropped` streams did not take the event.
+    /// Counts a click, and the `dropped` events of slow clients.
     pub(crate) fn clicked(&self, dropped: usize) {
         self.clicks.inc();
         self.dropped_events.inc_by(dropped as u64);
     }
 
-    /// A click for a webhook was delivered or not.
+    /// Counts a webhook delivery by outcome.
     pub(crate) fn webhook(&self, outcome: WebhookOutcome) {
         self.webhooks.get_or_create(&OutcomeLabels { outcome }).inc();
     }

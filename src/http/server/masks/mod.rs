@@ -1,4 +1,4 @@
-//! Stored masks as the server uses them: their folder, what is kept in memory of them, and who receives their clicks.
+//! Stored masks in the server: the folder, the cache, click subscriptions and webhooks.
 
 mod background_source;
 mod cache;
@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::masks::MaskFolder;
 
-/// Stored masks, and what requests for them share.
+/// Stored masks and their shared state.
 #[derive(Debug)]
 pub(crate) struct Masks {
     folder: Arc<MaskFolder>,
@@ -37,15 +37,15 @@ pub(crate) struct Masks {
     background_folders: Vec<PathBuf>,
     background_urls: AllowedUrls,
     client: OutboundClient,
-    /// Uploads that may hold much in memory at a time; others wait.
+    /// Limits concurrent large uploads; others wait.
     large_uploads: Arc<Semaphore>,
 }
 
 impl Masks {
-    /// Uploads beyond a megabyte at a time: each takes up to `limits.mask_body`, and what it decodes to.
+    /// The number of concurrent uploads larger than 1 MiB. Each needs memory for up to `limits.mask_body` and the decoded array.
     const LARGE_UPLOADS: usize = 2;
 
-    /// The masks of `config`. Nothing is read or written yet.
+    /// Creates the state from `config`, without reading or writing files.
     pub(crate) fn new(config: &Config, metrics: MaskMetrics) -> Result<Self> {
         let masks = &config.masks;
         let urls = |urls: &[String], key: &str| {
@@ -67,13 +67,13 @@ impl Masks {
         })
     }
 
-    /// The permit of an upload that may hold much in memory.
+    /// Waits for the permit of a large upload.
     pub(crate) async fn upload_permit(&self) -> HttpResult<OwnedSemaphorePermit> {
         let permit = Arc::clone(&self.large_uploads).acquire_owned().await;
         permit.map_err(|_| Problem::busy("the server is stopping"))
     }
 
-    /// The bytes of what is kept in memory.
+    /// The size of the cache in bytes.
     pub(crate) fn cache_bytes(&self) -> u64 {
         self.cache.bytes()
     }

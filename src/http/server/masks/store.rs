@@ -17,7 +17,7 @@ use crate::mask::{Background, ImageLimits, Levels, Limit, Mask, MaskStyle, Pictu
 use crate::masks::{MaskFolder, MaskId, MaskOptions, MaskRecord, MaskSweepReport, UploadedBackground};
 use crate::parameters::ParameterSet;
 
-/// An image as it was uploaded, and its pixels.
+/// An uploaded image and its decoded pixels.
 #[derive(Debug)]
 pub(crate) struct UploadedImage {
     bytes: Bytes,
@@ -42,7 +42,7 @@ impl UploadedImage {
     }
 }
 
-/// The problem of a mask that cannot be drawn. Another input than the mask is a file of the server.
+/// Converts an error of rendering a mask to a problem. Errors of other inputs concern files of the server.
 pub(crate) fn mask_problem(error: Error) -> Box<Problem> {
     match error {
         Error::Input { input, message } if input.as_os_str() == "mask" => {
@@ -73,7 +73,7 @@ impl Masks {
         Arc::clone(&self.folder)
     }
 
-    /// Reads the files of a request, and what there is to remark about them.
+    /// Reads the mask files of a request. Returns the mask, and remarks on clipped and rejected labels.
     pub(crate) fn read_mask(files: &[MaskFile], reading: &MaskReading) -> HttpResult<(Mask, Vec<String>)> {
         let files: Vec<_> = files.iter().map(|file| AnnotationFile { name: &file.name, bytes: &file.bytes }).collect();
         let read = reading.options.read(&files, &reading.context);
@@ -81,7 +81,7 @@ impl Masks {
         Ok((mask, report.map(|report| report.remarks()).unwrap_or_default()))
     }
 
-    /// Stores a new mask, of which the values, and the levels in `style`, are kept in memory for the first picture.
+    /// Stores a new mask, and caches its values and its levels in `style` for the first picture.
     pub(crate) fn create(
         &self,
         keep: &RetentionLimits,
@@ -109,7 +109,7 @@ impl Masks {
     /// Removes the oldest masks if `count` more, of `bytes`, exceed the limits.
     fn make_room(&self, now_s: u64, keep: &RetentionLimits, count: u64, bytes: u64) -> HttpResult<()> {
         if bytes > keep.max_bytes {
-            let why = format!("the mask has {bytes} bytes, which exceeds {}", keep.max_bytes);
+            let why = format!("the mask of {bytes} bytes exceeds the limit of {} bytes", keep.max_bytes);
             return Err(Problem::too_large("masks.max_size", why));
         }
         let fits = || self.metrics.count() + count <= keep.max_count && self.metrics.bytes() + bytes <= keep.max_bytes;
@@ -126,12 +126,12 @@ impl Masks {
             return Ok(());
         }
         Err(Problem::busy(format!(
-            "masks.max_count or masks.max_size is exhausted by masks of the last {} s; retry later",
+            "masks of the last {} s exceed masks.max_count or masks.max_size; retry later",
             keep.grace_s
         )))
     }
 
-    /// Replaces the values of a mask; `None` if there is no such mask. `check` may refuse the new record.
+    /// Replaces the values of a mask; `None` if the mask does not exist. `check` may reject the new record.
     pub(crate) fn replace_values(
         &self,
         id: MaskId,
@@ -149,7 +149,7 @@ impl Masks {
         Ok(replaced)
     }
 
-    /// Replaces the background of a mask, likewise.
+    /// Replaces the background of a mask; `None` if the mask does not exist. `check` may reject the new record.
     pub(crate) fn replace_background(
         &self,
         id: MaskId,
@@ -175,7 +175,7 @@ impl Masks {
         Ok(existed)
     }
 
-    /// Removes masks that are too old or too many.
+    /// Removes expired masks, and the oldest masks beyond the limits.
     pub(crate) fn sweep(&self, keep: &RetentionLimits, now_s: u64) -> Result<MaskSweepReport> {
         let report = self.folder.sweep(keep, now_s)?;
         report.ids.iter().for_each(|id| self.clicks.end(*id));
@@ -209,9 +209,9 @@ impl Masks {
         limits: &LimitsConfig,
         stop: &AtomicBool,
     ) -> Result<Picture> {
-        let go_on = || if stop.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) };
+        let check_cancelled = || if stop.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) };
         let levels = self.levels(id, record, style)?;
-        go_on()?;
+        check_cancelled()?;
         let background = record.background_key().filter(|_| over);
         let background = background.map(|key| {
             self.cache.background(key, || {
@@ -220,7 +220,7 @@ impl Masks {
             })
         });
         let background = background.transpose()?;
-        go_on()?;
+        check_cancelled()?;
         render_levels(&levels, style, background.as_deref(), 1)
     }
 }
@@ -230,7 +230,7 @@ fn image_limits(limits: &LimitsConfig) -> ImageLimits {
     ImageLimits { max_pixels: limits.pixels as usize, max_bytes: limits.mask_body.bytes() as usize }
 }
 
-/// What the levels of values depend on.
+/// The cache key of levels: the values and the style parameters that affect levels.
 fn levels_key(values: &str, style: &MaskStyle) -> String {
     let MaskStyle { vmin, vmax, transparent_low, blur, .. } = style;
     let bits = |bound: Option<f64>| bound.map(f64::to_bits);

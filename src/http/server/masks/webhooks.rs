@@ -1,4 +1,4 @@
-//! Clicks that are sent to a URL of the mask's.
+//! Webhooks: delivery of clicks to the URL of a mask.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,9 +28,9 @@ struct Delivery {
 }
 
 impl WebhookQueue {
-    /// Clicks that wait; later ones are dropped.
+    /// The maximum number of queued clicks; further clicks are dropped.
     const WAITING: usize = 256;
-    /// Concurrent deliveries.
+    /// The maximum number of concurrent deliveries.
     const WORKING: usize = 8;
     const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -39,10 +39,10 @@ impl WebhookQueue {
         Self { sender, receiver: Mutex::new(Some(receiver)), urls, client }
     }
 
-    /// Checks a URL.
+    /// Checks whether a URL is allowed.
     ///
     /// # Errors
-    /// Why it is not allowed, as the end of a sentence that begins with the URL.
+    /// The reason, as a predicate for the subject "the URL".
     pub(crate) fn check(&self, url: &str) -> Result<(), String> {
         self.urls.check(url).map(drop)
     }
@@ -53,7 +53,7 @@ impl WebhookQueue {
     }
 }
 
-/// Sends what is queued, as long as the server runs.
+/// Delivers queued clicks until the server stops.
 pub(crate) async fn run(app: Arc<App>) {
     let receiver = app.masks.webhooks.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut receiver) = receiver else { return };
