@@ -322,9 +322,9 @@ fn mistakes_name_the_parameter_and_what_is_accepted() {
     post("?member=a", NPY, &small).rejected(400, &["mask: ", ".npz"]);
     post("", NPY, b"").rejected(400, &["empty"]);
     post("", FORM, &form(&[], &[("opacity", "50")])).rejected(400, &["mask: missing"]);
-    post("", FORM, &form(&[("mask", &small), ("photo", b"x")], &[])).rejected(400, &["photo: ", "mask, background or class_names"]);
-    post("", FORM, &form(&[("mask", &small), ("mask", &small)], &[]))
-        .rejected(400, &["mask: mask.bin: ", "COCO JSON"]);
+    post("", FORM, &form(&[("mask", &small), ("photo", b"x")], &[]))
+        .rejected(400, &["photo: ", "mask, background or class_names"]);
+    post("", FORM, &form(&[("mask", &small), ("mask", &small)], &[])).rejected(400, &["mask: mask.bin: ", "COCO JSON"]);
     post("", FORM, b"--XX\r\n").rejected(400, &["form"]);
     post("", ("content-type", "video/mp4"), &small)
         .rejected(415, &["video/mp4", "multipart/form-data", "application/x-npy"]);
@@ -511,7 +511,7 @@ fn a_mask_expires() {
     let until = mask["expires_at"].as_u64().unwrap();
     eventually("the expiry", || server.get(url(&mask, "image")).status == 404);
     assert!(now_s() >= until);
-    server.get(url(&mask, "mask")).rejected(404, &["no longer"]);
+    server.get(url(&mask, "mask")).rejected(404, &["unknown or expired"]);
 }
 
 #[test]

@@ -280,7 +280,7 @@ describe('the style', () => {
 });
 
 describe('without a mouse', () => {
-  test('keys move a cross hair, read values, zoom and close', async () => {
+  test('keys move a crosshair, read values, zoom and close', async () => {
     const { page, done } = await visit();
     for (let turn = 0; turn < 2; turn++) await page.keyboard.press('Tab');
     assert.equal(await page.evaluate(() => document.activeElement.id), 'view');
@@ -300,7 +300,7 @@ describe('without a mouse', () => {
     await page.keyboard.press('Escape');
     assert(await page.isHidden('#popup'));
     assert(await page.isHidden('#cross'));
-    // The cross hair stays on the picture.
+    // The crosshair stays on the picture.
     for (let turn = 0; turn < 12; turn++) await page.keyboard.press('Shift+ArrowLeft');
     await page.waitForFunction(() => document.querySelector('#live').textContent.endsWith('column 0'));
     await done();

@@ -45,8 +45,8 @@ struct CanvasPart<'a> {
 /// Aggregates the points of segments, each with an optional filter, per cell of the canvas. `points` is the total
 /// number of points.
 ///
-/// The rows of the canvas are distributed to the threads, so that the order in which a cell is summed does not depend
-/// on their number.
+/// Each canvas row is processed by a single thread, so the summation order within a cell does not depend on the number
+/// of threads.
 pub(super) fn aggregate(
     segments: &[(&Segment, Option<Filter<'_>>)],
     request: CellRequest<'_>,

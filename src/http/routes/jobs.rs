@@ -38,14 +38,14 @@ struct JobReply {
     /// Time zone of the schedule.
     #[schema(example = "Europe/Berlin")]
     timezone: Option<String>,
-    /// Names of the places that the job renders; empty if there is only one, without a name.
+    /// Names of the areas that the job renders; empty if it has a single unnamed area.
     places: Vec<String>,
     /// Path pattern of the pictures.
     #[schema(example = "imgs/{job}/{time}.png")]
     output: String,
     /// Start of the current run; null if the job is not running.
     running_since: Option<String>,
-    /// Next start, including retries; null while the job is running, and without a schedule.
+    /// Time of the next start, including retries; null while the job is running or if it has no schedule.
     next_start: Option<String>,
     /// Time of the last successful run.
     last_success: Option<String>,
@@ -71,7 +71,7 @@ struct RunReply {
     outcome: &'static str,
     /// Error of a failed run.
     error: Option<String>,
-    /// First pictures that the run wrote.
+    /// Paths of the first 10 pictures that the run wrote.
     output: Vec<String>,
 }
 
@@ -108,7 +108,7 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
     security((), ("token" = [])),
     responses(
         (status = 202, description = "The run was started", body = StartedReply, headers(("Location" = String))),
-        (status = 401, description = "The request must send the token", body = Problem, content_type = "application/problem+json",
+        (status = 401, description = "The bearer token is missing or invalid", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
         (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Unknown job", body = Problem, content_type = "application/problem+json"),

@@ -64,7 +64,7 @@ use crate::http::server::App;
         (name = "layers", description = "Tiles, pictures, points and statistics of layers"),
         (name = "writes", description = "Changes to the layers of the store"),
         (name = "server", description = "Catalog, jobs, health and metrics of the server"),
-        (name = "bridge", description = "Legacy API of the old PHP page. It also accepts POST with a form, and the path `/twine.heatmap.php`"),
+        (name = "bridge", description = "Legacy API compatible with `heatmap.service.php`. It also accepts POST with a form, and the path `/twine.heatmap.php`"),
     ),
 )]
 pub(crate) struct ApiDoc;

@@ -8,7 +8,7 @@ use crate::http::routes::layer_changes::LayerOptions;
 use crate::http::routes::legend::{LegendOptions, SizeOptions};
 use crate::http::routes::masks::picture::MaskPictureOptions;
 use crate::http::routes::masks::put_mask::AnnotationSize;
-use crate::http::routes::masks::{PlaceOptions, WebhookOptions};
+use crate::http::routes::masks::{PositionOptions, WebhookOptions};
 use crate::http::routes::overlays::{OverlayOptions, SpanLegendOptions};
 use crate::http::routes::point::PointOptions;
 use crate::http::routes::points::PointsOptions;
@@ -114,7 +114,7 @@ fn the_table_of_parameters_is_generated() {
         ("PUT /masks/{id}/background", of::<BackgroundOptions>()),
         ("PATCH /masks/{id}", of::<WebhookOptions>()),
         ("GET /masks/{id}.png", of::<MaskPictureOptions>()),
-        ("GET /masks/{id}/value, POST /masks/{id}/click", of::<PlaceOptions>()),
+        ("GET /masks/{id}/value, POST /masks/{id}/click", of::<PositionOptions>()),
         ("GET /masks/{id}/legend.png, legend.json", of::<SpanLegendOptions>()),
         ("POST /queries", of::<QueryOptions>()),
         ("PUT /{layer}", of::<LayerOptions>()),

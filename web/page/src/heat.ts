@@ -6,7 +6,7 @@ import { points, showStatus } from './dom.js';
 import { Points } from './points.js';
 import { styleOf, type State } from './state.js';
 
-/** The heat map of a state: rendered by the server as tiles or one picture, or drawn by the browser beyond a zoom. */
+/** The heat map of a state: rendered by the server as tiles or one picture, or, above a zoom level, drawn by the browser. */
 export class Heat {
   /** The layer rendered by the server. */
   source: HeatLayer;
@@ -14,7 +14,7 @@ export class Heat {
   private requested = '';
   private generation = 0;
   private points: Points | null;
-  /** The spans of all times, by layer, style and zoom. */
+  /** Value ranges over the full time range, keyed by layer, style and zoom. */
   private readonly spans = new Map<string, Promise<[number, number] | null>>();
   private shown: () => void = () => undefined;
 
@@ -65,7 +65,7 @@ export class Heat {
 
   /** Updates the heat map after the map has moved or zoomed. */
   async moved(): Promise<void> {
-    // All times share a span, which depends on the zoom.
+    // While a time range is selected, the colors use the value range of all times, which depends on the zoom.
     if (this.state.time && !this.state.span) await this.show(this.state);
     else await this.handOver();
   }
@@ -111,7 +111,7 @@ export class Heat {
     showStatus(text || `${all}, rendered as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
   }
 
-  /** Returns the style with the span of all times. */
+  /** Returns the style with the value range of all times. */
   private async withSharedSpan(state: State): Promise<HeatStyle> {
     const style = styleOf(state, this.catalog);
     if (!state.time || state.span) return style;

@@ -48,8 +48,8 @@ pub struct Bins {
     mapper: CellMapper,
     width: usize,
     height: usize,
-    /// If the canvas is at least as wide as the world: the world column of its first column, and its width. The bins
-    /// then cover the world once, and the columns of the canvas are read from them.
+    /// For a canvas at least as wide as the world, the bins cover the world once and `into_cells` repeats them. This
+    /// field holds the canvas's first column, as a column of the world, and the canvas width.
     unrolled: Option<(usize, usize)>,
     // Each has one cell more than the canvas, for points outside of it. Allocated on first use.
     counts: Option<Counts>,
@@ -195,7 +195,7 @@ impl Bins {
         }
     }
 
-    /// The cells of the canvas, repeated from those that cover the world once.
+    /// Repeats the columns of one world across the width of the canvas.
     fn unroll(&self, cells: Grid<f32>) -> Grid<f32> {
         let Some((first, width)) = self.unrolled else { return cells };
         let mut out = Grid::filled(width, self.height, 0.0);

@@ -17,7 +17,7 @@ pub(super) fn file(content: impl AsRef<[u8]>) -> NamedTempFile {
 /// The points of a source as `(lon, lat, weight)`, and its report.
 pub(super) type Scanned = Result<(Vec<(f64, f64, f32)>, ScanReport)>;
 
-/// The points of `source` as `(lon, lat, weight)`, worker after worker. The weight is 1 if the source has no weights.
+/// The points of `source` as `(lon, lat, weight)`, in worker order. The weight is 1 if the source has no weights.
 pub(super) fn scan(source: &dyn Source, query: &Query<'_>, workers: usize) -> Scanned {
     let mut seen = vec![Vec::new(); workers];
     let mut closures: Vec<_> = seen
@@ -70,7 +70,7 @@ pub(super) fn marks(expected: &[(f64, Option<i64>, Option<&str>)]) -> Vec<Marked
     expected.iter().map(|&(lon, time_us, name)| (lon, time_us, name.map(str::to_owned))).collect()
 }
 
-/// A query that selects weights, from the member `weight` if it is given.
+/// A query that selects weights, from the column `weight`, or from the default column if `None`.
 pub(super) fn weighted(weight: Option<&str>) -> Query<'static> {
     let mut query = Query::default().with_weights(true);
     query.columns.names.weight = weight.map(str::to_owned);

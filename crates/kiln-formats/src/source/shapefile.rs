@@ -36,20 +36,21 @@ pub(super) struct Shapefile {
 
 impl Shapefile {
     const GEOMETRY: &str = "geometry";
-    /// The maximum number of bytes that are read of a `.prj` or `.cpg` file.
+    /// The maximum number of bytes read from a `.prj` or `.cpg` file.
     const MAX_TEXT_BYTES: u64 = 1 << 16;
 
     /// Opens the `.shp` file at `path`, and its `.dbf`, `.cpg` and `.prj` files if they exist. `name` is the name of the
-    /// input in messages. Texts are in the encoding of the options, else of the `.cpg` file, else of the `.dbf` file.
+    /// input in messages. Text is decoded with the encoding of `options`; if unset, with that of the `.cpg` file, then
+    /// that of the `.dbf` file.
     pub(super) fn open(path: &Path, name: String, options: &ReadOptions) -> Result<Self> {
         let failed = |error| Error::io(&name, "read", error);
         let file = File::open(path).map_err(failed)?;
         let file_bytes = file.metadata().map_err(failed)?.len();
         let Some(bytes) = shp::declared_bytes(file).map_err(failed)? else {
-            return Err(Error::input(&name, "not a shapefile: it does not begin with a header of 100 bytes"));
+            return Err(Error::input(&name, "not a shapefile: invalid or missing 100-byte file header"));
         };
         if bytes > file_bytes {
-            let message = format!("it has {file_bytes} of {bytes} bytes; was the file truncated?");
+            let message = format!("truncated file: {file_bytes} bytes, but the header declares {bytes}");
             return Err(Error::input(&name, message));
         }
         let text = |extension| {

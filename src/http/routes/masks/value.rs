@@ -46,7 +46,7 @@ pub(super) async fn look_up(
     app: &Arc<App>,
     id: MaskId,
     record: MaskRecord,
-    place: PositionOptions,
+    position: PositionOptions,
 ) -> HttpResult<Click> {
     let style = resolve(app, &record.style()?)?;
     let position = position.resolve(&record, record.picture_size(&style, true)?)?;

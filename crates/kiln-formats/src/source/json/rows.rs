@@ -28,7 +28,7 @@ pub(super) struct RowBatcher<'r> {
 }
 
 impl<'r> RowBatcher<'r> {
-    /// An empty batch.
+    /// Creates a converter with an empty batch.
     pub(super) fn new(scan: &'r JsonScan<'r>, bytes: &'r Cell<u64>, sink: &'r mut dyn BatchSink) -> Self {
         let batch = JsonBatchBuilder::new(scan.request, scan.json.geometry());
         Self { json: scan.json, scan, batch, positions: Vec::new(), bytes, sink }

@@ -172,7 +172,7 @@ fn inconsistent_sizes_are_errors() {
         let read = open(&write(&folder, &[("a.shp", content)])).and_then(|table| scan(&table, &["geometry"], 1));
         read.unwrap_err().to_string()
     };
-    assert_eq!(message(&complete[..150]), "x.shp: it has 150 of 156 bytes; was the file truncated?");
+    assert_eq!(message(&complete[..150]), "x.shp: truncated file: 150 bytes, but the header declares 156");
     for length in [0, 4, 99] {
         assert!(message(&complete[..length]).starts_with("x.shp: not a shapefile"));
     }
