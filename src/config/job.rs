@@ -444,7 +444,7 @@ mod tests {
             (
                 JOB.replace("layer = \"a\"", "input = \"postgres://h/d?sslmode=some\""),
                 ":3:9: jobs[0].input: ",
-                "sslmode is",
+                "sslmode must be",
             ),
             (format!("{JOB}weight = \"w\""), ":5:10: jobs[0].weight: ", "is a layer and has columns"),
             (format!("{JOB}crs = \"EPSG:25832\""), ":5:7: jobs[0].crs: ", "is a layer and has columns"),

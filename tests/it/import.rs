@@ -110,7 +110,7 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     assert!(kiln(home, ["compact", "--all"]).done().contains("1 segment, nothing to merge"));
     assert_eq!(layer(home, "stops")["points"], 12_000);
     let text = printed(kiln(home, ["layer", "stops", "--verify"]));
-    for line in ["points      12,000", "keep        30d", "verified    all files are as they were written"] {
+    for line in ["points      12,000", "keep        30d", "verified    all checksums match"] {
         assert!(text.lines().any(|printed| printed == line), "{line}: {text}");
     }
 

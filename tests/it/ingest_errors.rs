@@ -44,7 +44,7 @@ fn an_unreadable_body_adds_nothing() {
     typed("text/csv", "a,b\n1,2\n").rejected(400, &["longitude"]);
     typed("application/json", "[[1,2],[3,").rejected(400, &["JSON"]);
     typed("application/vnd.apache.parquet", "PAR1").rejected(400, &["Parquet"]);
-    typed("", "<html>").rejected(400, &["web page"]);
+    typed("", "<html>").rejected(400, &["XML or HTML"]);
     typed("image/png", "x").rejected(415, &["image/png", "text/csv"]);
     typed("text/csv", &csv(501)).rejected(413, &["limits.ingest_points", "500"]);
     typed("text/csv", &format!("lon,lat\n1,2\n{}", " ".repeat(30_000))).rejected(413, &["limits.ingest_body", "20480"]);

@@ -212,7 +212,7 @@ fn media_types_that_browsers_and_tools_send_are_accepted() {
     // An Excel workbook is rejected, even under a media type that is used for CSV files.
     server
         .points("some", "application/vnd.ms-excel", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0")
-        .rejected(400, &["neither"]);
+        .rejected(400, &["not Parquet, Arrow or UTF-8 text"]);
     server.points("some", "application/vnd.ms-excel", b"PK\x03\x04").rejected(400, &["spreadsheet"]);
     let api = server.get("/openapi.json").ok(200).json();
     let listed = api["paths"]["/{layer}/points"]["post"]["requestBody"]["content"].as_object().unwrap();

@@ -156,7 +156,7 @@ fn annotations_are_drawn_as_a_density() {
     assert!(summary.contains("read 2 labels of 2 images, 6x4 cells; span 0 to 2; drew 6x4 px"), "{summary}");
     assert!(summary.contains("note: 1 of 2 labels reach beyond their image and were clipped"), "{summary}");
     let summary = mask(home, &[&["a.json", "--width", "12"], &plain[..]].concat()).done();
-    assert!(summary.contains("read 2 labels of 1 images, 12x8 cells; span 1 to 2; drew 12x8 px"), "{summary}");
+    assert!(summary.contains("read 2 labels of 1 images, 12x8 cells; span 0 to 2; drew 12x8 px"), "{summary}");
     mask(home, &[&["a.json", "--class", "cat"], &plain[..]].concat()).failed(1, &["unknown class", "cat", "car, dog"]);
 
     // Numbers are an array, unless annotations are expected.

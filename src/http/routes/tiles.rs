@@ -192,7 +192,7 @@ mod tests {
         for (zoom, column, row, status, word) in [
             ("25", "0", "0.png", 404, "zoom 25"),
             ("999999999999", "0", "0.png", 404, "no such tile"),
-            ("1", "2", "0.png", 404, "below 2"),
+            ("1", "2", "0.png", 404, "less than 2"),
             ("0", "0", "99999999999.png", 404, "outside"),
             ("0", "0", "0", 404, ".png"),
             ("0", "0", "0@2x", 404, ".png"),

@@ -96,7 +96,9 @@ impl Script {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
         std::os::unix::fs::symlink(data, folder.join("data")).unwrap();
         let inherited = std::env::var_os("PATH").unwrap_or_default();
-        let path = [tools.path().to_owned()].into_iter().chain(std::env::split_paths(&inherited));
+        // The Python of `make tools` has the packages of the examples.
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/bin");
+        let path = [tools.path().to_owned(), python].into_iter().chain(std::env::split_paths(&inherited));
         let output = fs::File::create(&log).unwrap();
         let mut child = Command::new("bash")
             .args(["-euo", "pipefail"])

@@ -220,7 +220,9 @@ fn a_query_is_a_temporary_layer() {
         server.get(&format!("/{id}")).ok(200);
         server.post("/overlays", &json!({"layer": id, "size": 64})).ok(201);
         let polygon = json!({"type": "Polygon", "coordinates": [[[17, 58], [19, 58], [18, 60], [17, 58]]]});
-        server.post(&format!("/{id}/3/4/2.png"), &polygon).rejected(400, &["polygon", "of its own"]);
+        server
+            .post(&format!("/{id}/3/4/2.png"), &polygon)
+            .rejected(400, &["polygon", "already has bounds or a polygon"]);
         server.post("/queries", &json!({"layer": id})).rejected(400, &["layer", "query itself"]);
         assert!(!layers(&server).iter().any(|(name, _)| name == id));
     }
@@ -234,8 +236,8 @@ fn a_query_is_a_temporary_layer() {
         (json!({"layer": "live", "where": [{"column": "kind", "op": "=", "value": 1}]}), ["where", "give a text"]),
         (json!({"layer": "live", "where": [{"column": "seen", "op": "=", "value": "soon"}]}), ["where", "soon"]),
         (json!({"layer": "stored", "where": [{"column": "kind", "op": "=", "value": "bus"}]}), ["where", "live table"]),
-        (json!({"layer": "live", "sql": "select 1"}), ["sql", "no such"]),
-        (json!({}), ["layer", "given"]),
+        (json!({"layer": "live", "sql": "select 1"}), ["sql", "unknown parameter"]),
+        (json!({}), ["layer", "missing"]),
     ] {
         server.post("/queries", &body).rejected(400, &words);
     }

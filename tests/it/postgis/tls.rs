@@ -109,7 +109,7 @@ fn sslmode_decides_whether_a_connection_is_encrypted_and_the_server_verified() {
     fs::write(home.join("broken.crt"), "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n").unwrap();
     for (file, words) in [
         ("missing.crt", ["missing.crt", "No such file"]),
-        ("empty.crt", ["empty.crt", "no certificate in it"]),
+        ("empty.crt", ["empty.crt", "contains no certificate"]),
         ("broken.crt", ["broken.crt", "invalid certificate: "]),
     ] {
         let parameters = format!("&sslmode=verify-full&sslrootcert={}", home.join(file).display());

@@ -55,7 +55,7 @@ const writeFragment = debounced(() => {
   history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
 }, 200);
 
-/** Loads the mask with the current style and view; before the first load, and if `isUrlRead`, with those of the fragment. */
+/** Loads the mask, with the current style and view, or with those of the fragment if nothing has loaded yet. */
 async function load(isUrlRead = !loaded): Promise<void> {
   const [mask, colormaps] = await Promise.all([api.mask(), api.colormaps()]);
   const stored = storedStyle(mask, colormaps);

@@ -1,0 +1,37 @@
+//! Failed writes and killed processes.
+
+use super::*;
+
+#[test]
+fn a_failed_write_leaves_no_files() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(6000, 4), 1);
+    let before = entries(layer.folder());
+    // A folder of the same name prevents writing the manifest.
+    let obstacle = layer.folder().join("manifest.json.part");
+    std::fs::create_dir(&obstacle).unwrap();
+    let error = layer.append(batch(&some_points(6000, 5)), None).unwrap_err();
+    assert!(error.to_string().contains("manifest.json: cannot write"), "{error}");
+    std::fs::remove_dir(&obstacle).unwrap();
+    assert_eq!(entries(layer.folder()), before);
+    assert_eq!(entries(store.folder()), ["points"]);
+    assert_eq!(layer.snapshot().points(), 6000);
+    layer.append(batch(&some_points(6000, 5)), None).unwrap();
+    assert_eq!(layer.snapshot().points(), 12_000);
+}
+
+#[test]
+fn files_of_a_killed_process_are_swept() {
+    let (_folder, store) = store();
+    let layer = layer_of(&store, &some_points(6000, 4), 2);
+    let before = entries(layer.folder());
+    // The files of processes that were killed before and after they replaced the manifest.
+    for name in ["00000009.points.arrow", "00000009.bins.arrow", "00000001.bins.arrow", "manifest.json.part"] {
+        assert!(!before.contains(&name.to_owned()), "{name}");
+        std::fs::write(layer.folder().join(name), "x").unwrap();
+    }
+    std::fs::write(layer.folder().join("notes.txt"), "mine").unwrap();
+    store.sweep();
+    std::fs::remove_file(layer.folder().join("notes.txt")).unwrap();
+    assert_eq!(entries(layer.folder()), before);
+}
