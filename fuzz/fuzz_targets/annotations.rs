@@ -3,7 +3,7 @@
 use kiln_mask::annotations::{AnnotationFile, AnnotationFormat, AnnotationLimits, AnnotationOptions, class_names, read};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let limits = AnnotationLimits { max_bytes: 1 << 16, max_cells: 1 << 16, max_labels: 1 << 10, max_steps: 1 << 20 };
+    let limits = AnnotationLimits { max_bytes: 1 << 16, max_cells: 1 << 16, max_labels: 1 << 10, max_vertices: 1 << 16, max_steps: 1 << 20 };
     let names = std::str::from_utf8(data).ok().and_then(|text| class_names(text, "names").ok()).unwrap_or_default();
     let formats = [None, Some(AnnotationFormat::Supervisely), Some(AnnotationFormat::Coco), Some(AnnotationFormat::Yolo)];
     // As large as the images, and another size than most of them.

@@ -14,7 +14,7 @@ use super::summary::short;
 use super::{print_message, print_notes};
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
-use crate::mask::{Background, ImageLimits, Levels, MaskStyle, Picture, render_levels, size_of};
+use crate::mask::{Background, ImageLimits, Levels, MaskStyle, Picture, ReadError, render_levels, size_of};
 use crate::masks::{MaskOptions, draw_legend};
 use crate::parameter::Parameter;
 
@@ -123,7 +123,7 @@ fn read_background(path: &Path) -> Result<Background> {
     let mut bytes = Vec::new();
     let file = File::open(path).and_then(|file| file.take(limits.max_bytes as u64 + 1).read_to_end(&mut bytes));
     file.map_err(|error| Error::io(path, "read", error))?;
-    Background::decode(&bytes, &path.display().to_string(), &limits)
+    Background::decode(&bytes, &path.display().to_string(), &limits).map_err(ReadError::into_error)
 }
 
 fn summary(input: &MaskInput, levels: &Levels, picture: &Picture, output: &str, elapsed: Duration) -> String {

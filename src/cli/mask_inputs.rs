@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
+use super::flags::Flags;
 use super::summary::grouped;
 use crate::error::{Error, Result};
-use crate::mask::annotations::{
-    self, AnnotationFile, AnnotationFormat, AnnotationLimits, AnnotationOptions, AnnotationReport, class_names,
-};
-use crate::mask::array::{self, ReadArrayOptions};
-use crate::mask::{Mask, MaskStyle};
+use crate::mask::annotations::{AnnotationFile, AnnotationLimits, AnnotationReport, class_names};
+use crate::mask::{Mask, MaskStyle, ReadError};
+use crate::masks::{ReadMaskContext, ReadMaskOptions};
 
 /// The maximum size of a file of class names in bytes.
 const MAX_NAMES: u64 = 1 << 24;
@@ -21,21 +20,15 @@ const MAX_NAMES: u64 = 1 << 24;
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Input")]
 pub(super) struct ReadArgs {
-    /// Name of the array in an .npz archive [default: the only one]
-    #[arg(long, value_name = "NAME")]
-    member: Option<String>,
+    #[command(flatten)]
+    options: Flags<ReadMaskOptions>,
+    // Taken from the set, `--channels-first INPUT` would read the input as its value.
     /// Three-dimensional arrays are channels × rows × columns, as in PyTorch [default: rows × columns × channels]
     #[arg(long)]
     channels_first: bool,
-    /// Count only annotations of this class; may be repeated [default: all classes]
-    #[arg(long = "class", value_name = "NAME")]
-    classes: Vec<String>,
     /// Class names of YOLO labels: a data.yaml, or one name per line [default: the class numbers]
     #[arg(long, value_name = "FILE")]
     class_names: Option<PathBuf>,
-    /// Annotation format: supervisely, coco or yolo [default: detected; YOLO only with several files or an annotation flag]
-    #[arg(long, value_name = "FORMAT", value_parser = annotation_format)]
-    annotations: Option<AnnotationFormat>,
     /// Skip COCO annotations of groups (iscrowd)
     #[arg(long)]
     skip_crowds: bool,
@@ -65,11 +58,6 @@ impl MaskInput {
     }
 }
 
-fn annotation_format(text: &str) -> Result<AnnotationFormat, String> {
-    let found = AnnotationFormat::ALL.iter().find(|(name, _)| *name == text);
-    found.map(|(_, format)| *format).ok_or_else(|| "expected supervisely, coco or yolo".to_owned())
-}
-
 impl ReadArgs {
     /// Reads the inputs as a mask; annotations are drawn in the size of the style.
     pub(super) fn read(&self, inputs: &[String], style: &MaskStyle) -> Result<MaskInput> {
@@ -82,42 +70,19 @@ impl ReadArgs {
             files.push((input.as_str(), bytes));
         }
         let files: Vec<_> = files.iter().map(|(name, bytes)| AnnotationFile { name, bytes }).collect();
-        let is_named = self.class_names.is_some() || !self.classes.is_empty();
-        let are_expected = is_named || self.annotations.is_some() || self.skip_crowds;
-        let is_annotated = |file: &AnnotationFile<'_>| {
-            let format = AnnotationFormat::detect(file.bytes);
-            matches!(format, Some(AnnotationFormat::Supervisely | AnnotationFormat::Coco))
+        let options = ReadMaskOptions {
+            channels_first: Some(self.channels_first),
+            skip_crowds: Some(self.skip_crowds),
+            ..self.options.0.clone()
         };
-        match &files[..] {
-            [file] if !are_expected && !is_annotated(file) => {
-                let options = ReadArrayOptions {
-                    member: self.member.clone(),
-                    channels_first: self.channels_first,
-                    ..ReadArrayOptions::default()
-                };
-                Ok(MaskInput { mask: array::read(file.bytes, file.name, &options)?, report: None })
-            }
-            files => {
-                if self.member.is_some() {
-                    let name = files.first().map_or("-", |file| file.name);
-                    return Err(Error::input(name, "not an .npz archive; only archives have members"));
-                }
-                let (mask, report) = annotations::read(files, &self.annotation_options(style)?)?;
-                Ok(MaskInput { mask, report: Some(report) })
-            }
-        }
-    }
-
-    fn annotation_options(&self, style: &MaskStyle) -> Result<AnnotationOptions> {
-        Ok(AnnotationOptions {
-            format: self.annotations,
-            classes: self.classes.clone(),
-            names: self.class_names.as_deref().map(read_names).transpose()?.unwrap_or_default(),
-            skip_crowds: self.skip_crowds,
+        let context = ReadMaskContext {
+            class_names: self.class_names.as_deref().map(read_names).transpose()?.unwrap_or_default(),
             width: style.width,
             height: style.height,
-            ..AnnotationOptions::default()
-        })
+            ..ReadMaskContext::default()
+        };
+        let (mask, report) = options.read(&files, &context).map_err(ReadError::into_error)?;
+        Ok(MaskInput { mask, report })
     }
 }
 

@@ -161,6 +161,15 @@ with_defaults! {
         /// Maximum number of cells of a mask: rows × columns × channels.
         #[schemars(range(min = 1, max = 1_u64 << 32))]
         pub mask_cells: u64 = 1 << 26,
+        /// Maximum number of labels, and of images, of a mask of annotations.
+        #[schemars(range(min = 1, max = 1_u64 << 24))]
+        pub mask_labels: u64 = 1 << 20,
+        /// Maximum number of vertices of the labels of a mask.
+        #[schemars(range(min = 1, max = 1_u64 << 27))]
+        pub mask_vertices: u64 = 1 << 24,
+        /// Maximum number of steps of drawing the labels of a mask: an edge in a row, a run, or 16 bytes of a bitmap is one.
+        #[schemars(range(min = 1, max = 1_u64 << 29))]
+        pub mask_steps: u64 = 1 << 26,
         /// Maximum size of a request with a mask or a background, uncompressed, and of a background that is read or downloaded.
         #[schemars(range(min = 1 << 10, max = 1_u64 << 34))]
         pub mask_body: ByteSize = ByteSize::from_bytes(256 << 20),

@@ -6,6 +6,7 @@ mod mask_folder;
 #[cfg(feature = "server")]
 mod mask_id;
 mod options;
+mod read_options;
 #[cfg(feature = "server")]
 mod record;
 #[cfg(feature = "server")]
@@ -19,6 +20,7 @@ pub use mask_folder::{MaskFolder, UploadedBackground};
 #[cfg(feature = "server")]
 pub use mask_id::MaskId;
 pub use options::{KernelSize, MaskOptions};
+pub use read_options::{ReadMaskContext, ReadMaskOptions};
 #[cfg(feature = "server")]
 pub use record::{BackgroundRecord, MaskRecord};
 #[cfg(feature = "server")]

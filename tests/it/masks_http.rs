@@ -322,8 +322,9 @@ fn mistakes_name_the_parameter_and_what_is_accepted() {
     post("?member=a", NPY, &small).rejected(400, &["mask: ", ".npz"]);
     post("", NPY, b"").rejected(400, &["empty"]);
     post("", FORM, &form(&[], &[("opacity", "50")])).rejected(400, &["mask: missing"]);
-    post("", FORM, &form(&[("mask", &small), ("photo", b"x")], &[])).rejected(400, &["photo: ", "mask or background"]);
-    post("", FORM, &form(&[("mask", &small), ("mask", &small)], &[])).rejected(400, &["mask: duplicate field"]);
+    post("", FORM, &form(&[("mask", &small), ("photo", b"x")], &[]))
+        .rejected(400, &["photo: ", "mask, background or class_names"]);
+    post("", FORM, &form(&[("mask", &small), ("mask", &small)], &[])).rejected(400, &["mask: mask.bin: ", "COCO JSON"]);
     post("", FORM, b"--XX\r\n").rejected(400, &["form"]);
     post("", ("content-type", "video/mp4"), &small)
         .rejected(415, &["video/mp4", "multipart/form-data", "application/x-npy"]);
@@ -337,6 +338,157 @@ fn mistakes_name_the_parameter_and_what_is_accepted() {
     // No token is needed, as for overlays.
     let locked = Server::with(&[], "[server]\ntoken = \"secret\"\n");
     create(&locked, "", &small);
+}
+
+/// An image of Supervisely of 6 × 4 pixels, with a rectangle of `class` over both rows from `top` on.
+fn rectangle(class: &str, top: usize, columns: [usize; 2]) -> String {
+    let ([left, right], bottom) = (columns, top + 1);
+    let label = json!({
+        "classTitle": class,
+        "geometryType": "rectangle",
+        "points": {"exterior": [[left, top], [right, bottom]], "interior": []},
+    });
+    json!({"size": {"width": 6, "height": 4}, "objects": [label]}).to_string()
+}
+
+/// Two boxes, a car and a bus, and one of an unknown category; the car is a crowd and reaches beyond the image.
+fn coco() -> Value {
+    json!({
+        "images": [{"id": 1, "width": 6, "height": 4}],
+        "categories": [{"id": 1, "name": "car"}, {"id": 2, "name": "bus"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "bbox": [4, 2, 9, 1], "iscrowd": 1},
+            {"image_id": 1, "category_id": 2, "bbox": [0, 0, 5, 3]},
+            {"image_id": 1, "category_id": 9, "bbox": [0, 0, 1, 1]},
+        ],
+    })
+}
+
+/// The counts of a row of a mask, without those from the first zero at the end on.
+fn row_of(server: &Server, mask: &Value, row: usize) -> String {
+    let columns = mask["columns"].as_u64().unwrap();
+    let value = |column| server.get(&format!("{}?row={row}&column={column}", url(mask, "value"))).ok(200).json();
+    (0..columns).map(|column| value(column)["value"].to_string().trim_end_matches(".0").to_owned()).collect()
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[test]
+fn annotations_become_a_mask_that_counts_labels() {
+    let server = Server::start();
+    let post = |query: &str, header, body: &[u8]| server.send("POST", &format!("/masks{query}"), &[header], body);
+    let coco_text = coco().to_string();
+    let request = json!({"annotations": "coco", "mask": coco(), "class": ["car", "bus"]}).to_string();
+    for (header, body) in [
+        (JSON, coco_text.as_bytes()),
+        (("content-type", "application/x-www-form-urlencoded"), coco_text.as_bytes()),
+        (("content-type", "application/octet-stream"), coco_text.as_bytes()),
+        (JSON, request.as_bytes()),
+        (FORM, &form(&[("mask", coco_text.as_bytes())], &[("class", "car, bus")])),
+    ] {
+        let mask = post("", header, body).ok(201).json();
+        assert_eq!((&mask["rows"], &mask["columns"], &mask["vmax"]), (&json!(4), &json!(6), &json!(2.0)), "{header:?}");
+        assert_eq!([0, 2, 3].map(|row| row_of(&server, &mask, row)), ["111110", "111121", "000000"]);
+        assert_eq!(
+            mask["remarks"],
+            json!([
+                "1 of 2 labels reach beyond their image and were clipped",
+                "1 labels rejected: mask, annotations[2]: no category has the id 9"
+            ])
+        );
+        // They stay with the mask.
+        assert_eq!(server.get(url(&mask, "mask")).ok(200).json(), mask);
+    }
+    for query in ["?class=bus", "?skip_crowds=true", "?class=%5B%22bus%22%5D"] {
+        let mask = post(query, JSON, coco_text.as_bytes()).ok(201).json();
+        assert_eq!(row_of(&server, &mask, 2), "111110", "{query}");
+    }
+    // An array of images is annotations, one of rows is an array.
+    let list = format!("[{},{}]", rectangle("car", 0, [0, 2]), rectangle("bus", 1, [2, 5]));
+    let mask = post("", JSON, list.as_bytes()).ok(201).json();
+    assert_eq!([0, 1, 2].map(|row| row_of(&server, &mask, row)), ["111000", "112111", "001111"]);
+    let rows = post("", JSON, b"[[1, 2], [3, 4]]").ok(201).json();
+    assert_eq!((row_of(&server, &rows, 1), &rows["remarks"]), ("34".to_owned(), &json!([])));
+    // Several files of a form; the size is that of the picture.
+    let files = [rectangle("car", 0, [0, 2]), rectangle("car", 0, [2, 5])];
+    let body = form(&[("mask", files[0].as_bytes()), ("mask", files[1].as_bytes())], &[("width", "12")]);
+    let mask = post("", FORM, &body).ok(201).json();
+    assert_eq!((&mask["rows"], &mask["columns"]), (&json!(8), &json!(12)));
+}
+
+#[test]
+fn yolo_labels_need_a_size_and_are_expected_by_a_parameter_or_several_files() {
+    let server = Server::start();
+    let post = |query: &str, header, body: &[u8]| server.send("POST", &format!("/masks{query}"), &[header], body);
+    let text = ("content-type", "text/plain");
+    let labels = b"0 0.25 0.5 0.5 1\n1 0.5 0.5 1 1\n";
+    // Without a parameter of annotations it is an array of numbers separated by spaces.
+    let array = post("", text, labels).ok(201).json();
+    assert_eq!((&array["rows"], &array["columns"]), (&json!(2), &json!(5)));
+    post("?annotations=yolo", text, labels).rejected(400, &["mask: YOLO labels", "give width and height"]);
+    let mask = post("?width=4&height=2&class=car&class_names=car,bus", text, labels).ok(201).json();
+    assert_eq!(row_of(&server, &mask, 0), "1100");
+    let names = ("class_names", &b"names:\n  0: car\n  1: bus\n"[..]);
+    let size = [("width", "4"), ("height", "2"), ("class", "bus")];
+    let body = form(&[("mask", labels), ("mask", b""), names], &size);
+    assert_eq!(row_of(&server, &post("", FORM, &body).ok(201).json(), 1), "1111");
+    post("?width=4&height=2&class=dog", text, labels).rejected(400, &["mask: unknown class \"dog\"; present are 0, 1"]);
+    post("?annotations=voc", text, labels).rejected(400, &["annotations: ", "supervisely, coco, yolo"]);
+    post("", FORM, &form(&[("mask", labels), ("class_names", b"a\n")], &[("class_names", "a")]))
+        .rejected(400, &["class_names: duplicate field"]);
+    post("", FORM, &form(&[("mask", labels), ("class_names", b"")], &size))
+        .rejected(400, &["class_names: no class names"]);
+    post("?member=a", JSON, coco().to_string().as_bytes()).rejected(400, &["mask: ", ".npz"]);
+    let body = form(&[("mask", rectangle("car", 0, [0, 1]).as_bytes()), ("mask", b"[1")], &[]);
+    post("", FORM, &body).rejected(400, &["mask: mask.bin: "]);
+
+    // Other values: in the size of the style, or in a size of their own.
+    let id = url(&mask, "mask");
+    let put = |query: &str| server.send("PUT", &format!("{id}/mask{query}"), &[text], labels);
+    let changed = put("?annotations=yolo").ok(200).json();
+    assert_eq!((&changed["columns"], row_of(&server, &changed, 0)), (&json!(4), "2211".to_owned()));
+    let changed = put("?annotations=yolo&width=2&height=1").ok(200).json();
+    assert_eq!(
+        (&changed["columns"], &changed["width"], row_of(&server, &changed, 0)),
+        (&json!(2), &json!(4), "21".into())
+    );
+    let changed = server.send("PUT", &format!("{id}/mask"), &[JSON], coco().to_string().as_bytes()).ok(200).json();
+    assert_eq!(changed["remarks"].as_array().unwrap().len(), 2, "{changed}");
+    let changed = server.send("PUT", &format!("{id}/mask"), &[NPY], &npy(1, 1, &[1.0])).ok(200).json();
+    assert_eq!(changed["remarks"], json!([]));
+}
+
+#[test]
+fn each_limit_that_a_mask_exceeds_is_named() {
+    let limits =
+        "mask_cells = 100\nmask_body = 4096\npixels = 400\nmask_labels = 3\nmask_vertices = 10\nmask_steps = 60\n";
+    let server = Server::with(&[], &format!("[limits]\n{limits}"));
+    let post = |query: &str, header, body: &[u8]| server.send("POST", &format!("/masks{query}"), &[header], body);
+    let yolo = |query: &str, labels: &str| {
+        let query = format!("?annotations=yolo&width=8&height=8{query}");
+        post(&query, ("content-type", "text/plain"), labels.as_bytes())
+    };
+    let square = "0 0.5 0.5 1 1\n";
+    yolo("", square).ok(201);
+    yolo("&class=1", &["1 0.5 0.5 1 1\n", &square.repeat(3)].concat())
+        .rejected(413, &["limits.mask_labels: ", "limit of 3"]);
+    yolo("", &square.repeat(3)).rejected(413, &["limits.mask_vertices: ", "limit of 10"]);
+    // The edges of a zigzag, in each of the rows.
+    let zigzag = "0 0 0 0.1 1 0.2 0 0.3 1 0.4 0 0.5 1 0.6 0 0.7 1 0.8 0\n";
+    yolo("", zigzag).rejected(413, &["limits.mask_steps: ", "60 steps"]);
+    let large = json!({"size": {"width": 11, "height": 10}, "objects": []}).to_string();
+    post("", JSON, large.as_bytes()).rejected(413, &["limits.mask_cells: ", "11 × 10"]);
+    // Each format of arrays, whatever it says of its limit.
+    let rows = format!("[{}]", vec!["[1,2,3,4,5,6,7,8,9,10,11]"; 10].join(","));
+    post("", JSON, rows.as_bytes()).rejected(413, &["limits.mask_cells: "]);
+    post("", ("content-type", "text/csv"), "1,2,3,4,5,6,7,8,9,10,11\n".repeat(10).as_bytes())
+        .rejected(413, &["limits.mask_cells: "]);
+    post("", ("content-type", "image/png"), &photo(11, 10)).rejected(413, &["limits.mask_cells: "]);
+    post("", NPY, &vec![0; 5000]).rejected(413, &["limits.mask_body: "]);
+    let small = npy(2, 2, &[0.0, 1.0, 2.0, 3.0]);
+    post("", FORM, &form(&[("mask", &small), ("background", &photo(30, 30))], &[])).rejected(413, &["limits.pixels: "]);
+    // A number of a message that is that of a limit is none.
+    post("", ("content-type", "text/csv"), b"100\nthe limit of 100\n").rejected(400, &["mask: "]);
 }
 
 #[test]

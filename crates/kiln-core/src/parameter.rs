@@ -22,6 +22,7 @@ macro_rules! names {
 
 names! {
     AGG = "agg",
+    ANNOTATIONS = "annotations",
     ATTRIBUTION = "attribution",
     BACKGROUND = "background",
     BINS = "bins",
@@ -33,6 +34,8 @@ names! {
     CATEGORY = "category",
     CATEGORY_COLUMN = "category_column",
     CHANNELS_FIRST = "channels_first",
+    CLASS = "class",
+    CLASS_NAMES = "class_names",
     COLORMAP = "colormap",
     COLUMN = "column",
     CRS = "crs",
@@ -85,6 +88,7 @@ names! {
     SCHEME = "scheme",
     SCHEMES = "schemes",
     SIZE = "size",
+    SKIP_CROWDS = "skip_crowds",
     START = "start",
     STYLE = "style",
     TABLE = "table",

@@ -9,6 +9,7 @@ use kiln_core::error::{Error, Result};
 use kiln_core::raster::Grid;
 
 use crate::array::{ArrayFormat, decode_tiff_rgb};
+use crate::limit::{Limit, ReadError, Reason};
 
 /// The picture below a mask: opaque, 8 bits per channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +51,11 @@ impl Background {
     /// is decoded, and the EXIF orientation is applied. Data after the end of the image is ignored.
     ///
     /// # Errors
-    /// [`Error::Input`] if the format is unsupported, the image is invalid, or it exceeds `limits`.
-    pub fn decode(bytes: &[u8], name: &str, limits: &ImageLimits) -> Result<Self> {
-        decode(bytes, limits).and_then(Self::new).map_err(|message| Error::input(name, message.into_message()))
+    /// [`ReadError`] if the format is unsupported, the image is invalid, or it exceeds `limits`.
+    pub fn decode(bytes: &[u8], name: &str, limits: &ImageLimits) -> Result<Self, ReadError> {
+        let decoded = decode(bytes, limits)
+            .and_then(|pixels| Self::new(pixels).map_err(|error| error.into_message().to_string().into()));
+        decoded.map_err(|reason| ReadError::with_reason(name, reason))
     }
 
     /// Resizes the background with a triangle filter.
@@ -93,26 +96,26 @@ impl Background {
 /// The supported formats, as the end of a message.
 const ACCEPTED: &str = "expected PNG, JPEG, WebP or TIFF";
 
-fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>> {
-    let fail = |message: String| Error::input("background", message);
+fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>, Reason> {
     if bytes.len() > limits.max_bytes {
-        return Err(fail(format!("the file exceeds the limit of {} bytes", limits.max_bytes)));
+        return Err(Reason::limit(Limit::Bytes, format!("the file exceeds the limit of {} bytes", limits.max_bytes)));
     }
     if ArrayFormat::detect(bytes) == Some(ArrayFormat::Tiff) {
         // A decoded pixel has at most 8 bytes.
-        let pixels = decode_tiff_rgb(bytes, limits.max_pixels, limits.max_pixels.saturating_mul(8)).map_err(fail)?;
+        let pixels = decode_tiff_rgb(bytes, limits.max_pixels, limits.max_pixels.saturating_mul(8))?;
         let cells = pixels.cells().iter().map(|pixel| on_white(*pixel)).collect();
-        return Grid::from_cells(pixels.width(), pixels.height(), cells).ok_or_else(|| fail("no picture".into()));
+        return Grid::from_cells(pixels.width(), pixels.height(), cells).ok_or_else(|| "no picture".into());
     }
     let format = image::guess_format(bytes)
         .ok()
         .filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP));
-    let format = format.ok_or_else(|| fail(format!("unknown image format; {ACCEPTED}")))?;
+    let format = format.ok_or_else(|| format!("unknown image format; {ACCEPTED}"))?;
     let invalid = |error: ImageError| match error {
-        ImageError::Limits(_) => {
-            fail(format!("the image needs more memory than allowed for {} pixels", limits.max_pixels))
-        }
-        other => fail(format!("invalid image: {other}")),
+        ImageError::Limits(_) => Reason::limit(
+            Limit::Pixels,
+            format!("the image needs more memory than allowed for {} pixels", limits.max_pixels),
+        ),
+        other => format!("invalid image: {other}").into(),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut memory = image::Limits::default();
@@ -122,14 +125,14 @@ fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>> {
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     if pixels > limits.max_pixels as u64 {
-        return Err(fail(format!("{width} × {height} pixels exceed the limit of {}", limits.max_pixels)));
+        let why = format!("{width} × {height} pixels exceed the limit of {}", limits.max_pixels);
+        return Err(Reason::limit(Limit::Pixels, why));
     }
     // Deflate expands a byte to at most 1032, and a palette image has up to 8 pixels per byte.
     if format == ImageFormat::Png && pixels / (1032 * 8) > bytes.len() as u64 {
-        return Err(fail(format!(
-            "truncated image: {width} × {height} pixels cannot be stored in {} bytes",
-            bytes.len()
-        )));
+        return Err(
+            format!("truncated image: {width} × {height} pixels cannot be stored in {} bytes", bytes.len()).into()
+        );
     }
     let orientation = decoder.orientation().map_err(invalid)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(invalid)?;
@@ -140,7 +143,7 @@ fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Grid<[u8; 3]>> {
     } else {
         picture.into_rgb8().pixels().map(|pixel| pixel.0).collect()
     };
-    Grid::from_cells(width, height, cells).ok_or_else(|| fail("no picture".into()))
+    Grid::from_cells(width, height, cells).ok_or_else(|| "no picture".into())
 }
 
 /// Composites a color with straight alpha onto white.
@@ -213,6 +216,13 @@ mod tests {
             assert!(message.contains("exceed the limit of 1") || message.contains("allowed for 1 pixels"), "{message}");
         }
         assert!(rejection(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }).contains("10 bytes"));
+        let exceeded =
+            |bytes: &[u8], limits: &ImageLimits| Background::decode(bytes, "background", limits).unwrap_err().limit();
+        for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Jpeg] {
+            assert_eq!(exceeded(&encoded(&picture(), format), &one_pixel), Some(Limit::Pixels), "{format:?}");
+        }
+        assert_eq!(exceeded(&png, &ImageLimits { max_bytes: 10, ..ImageLimits::default() }), Some(Limit::Bytes));
+        assert_eq!(exceeded(&png[..40], &ImageLimits::default()), None);
         (0..png.len() - 20).for_each(|length| drop(rejection(&png[..length], &ImageLimits::default())));
         for bytes in [&b"GIF89a"[..], b"<svg/>", b"", b"II*\0"] {
             rejection(bytes, &ImageLimits::default());

@@ -5,6 +5,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use multer::{Constraints, Field, Multipart};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::media_type;
@@ -12,7 +14,9 @@ use super::fields::Fields;
 use super::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::mask::array::{ArrayFormat, Limits, ReadArrayOptions};
+use crate::mask::annotations::{AnnotationFormat, AnnotationLimits, class_names};
+use crate::mask::array::{ArrayFormat, Limits};
+use crate::masks::{ReadMaskContext, ReadMaskOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
 
@@ -20,7 +24,7 @@ parameter_set! {
     /// An array in JSON.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct ArrayOptions {
-        /// Rows of numbers, all of the same length: `[[0, 0.5], [1, null]]`; null is no data.
+        /// Rows of numbers, all of the same length: `[[0, 0.5], [1, null]]`; null is no data. Or Supervisely or COCO JSON.
         pub(crate) mask: RawJson = Declaration::new(Parameter::MASK, Kind::Json),
     }
 }
@@ -36,13 +40,14 @@ parameter_set! {
 }
 
 parameter_set! {
-    /// Options for reading an uploaded array.
+    /// Class names of YOLO labels.
     #[derive(Clone, Debug, Default)]
-    pub(crate) struct ReadMaskOptions {
-        /// Name of the array in an `.npz` archive.
-        pub(crate) member: String = Declaration::new(Parameter::MEMBER, Kind::Label).default("the only one"),
-        /// Whether three-dimensional arrays are channels × rows × columns, as in PyTorch, instead of rows × columns × channels.
-        pub(crate) channels_first: bool = Declaration::new(Parameter::CHANNELS_FIRST, Kind::Boolean).default("false"),
+    pub(crate) struct ClassNamesOptions {
+        /// Names of the classes of YOLO labels, in the order of their numbers. A file of a form with this name may be a
+        /// `data.yaml`, or have a name per line.
+        pub(crate) class_names: Vec<String> = Declaration::new(Parameter::CLASS_NAMES, Kind::Texts)
+            .default("the numbers")
+            .example("person,car"),
     }
 }
 
@@ -64,11 +69,28 @@ pub(crate) enum BackgroundSource {
     Reference(String),
 }
 
+/// A file of a mask: an array or annotations.
+#[derive(Debug)]
+pub(crate) struct MaskFile {
+    /// The file name, for messages.
+    pub(crate) name: String,
+    pub(crate) bytes: Bytes,
+}
+
+/// Options and limits for reading the files of a mask.
+#[derive(Debug)]
+pub(crate) struct MaskReading {
+    pub(crate) options: ReadMaskOptions,
+    pub(crate) context: ReadMaskContext,
+}
+
 /// The files of a request and its other fields.
 #[derive(Debug)]
 pub(crate) struct MaskUpload {
-    pub(crate) mask: Option<Bytes>,
+    pub(crate) mask: Vec<MaskFile>,
     pub(crate) background: Option<BackgroundSource>,
+    /// The class names of a file of a form.
+    class_names: Option<Vec<String>>,
     /// Parameters of the body.
     body: Fields,
     /// Parameters of the query string.
@@ -79,7 +101,8 @@ pub(crate) struct MaskUpload {
 /// The files of a request, and the permit to keep them in memory.
 #[derive(Debug)]
 pub(crate) struct UploadedFiles {
-    pub(crate) mask: Option<Bytes>,
+    /// Several are annotations.
+    pub(crate) mask: Vec<MaskFile>,
     pub(crate) background: Option<BackgroundSource>,
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
@@ -126,15 +149,22 @@ impl MaskUpload {
         let (bytes, permit) = collect(app, body).await?;
         let media_type = media_type(&parts.headers);
         let start = bytes.trim_ascii_start().first().copied();
-        let new = |mask, background, body| Self { mask, background, body, query, permit };
         if media_type == "multipart/form-data" {
             let form = Form::read(&parts.headers, bytes).await?;
-            return Ok(new(form.mask, form.background, Fields::from_pairs(form.texts)?));
+            let Form { mask, background, class_names, texts } = form.with_names();
+            return Ok(Self { mask, background, class_names, body: Fields::from_pairs(texts)?, query, permit });
         }
+        let new = |mask: Option<Bytes>, background, body| {
+            let mask = mask.map(|bytes| MaskFile { name: "mask".to_owned(), bytes }).into_iter().collect();
+            Self { mask, background, class_names: None, body, query, permit }
+        };
         // curl sends every body with the media type of a form by default.
         let is_untyped = ["", "application/x-www-form-urlencoded"].contains(&media_type.as_str());
         let is_json = is_untyped || media_type == "application/json" || media_type.ends_with("+json");
-        if is_json && start == Some(b'{') {
+        let is_object = is_json && start == Some(b'{');
+        let is_document =
+            is_json && start == Some(b'[') || is_object && kind == UploadKind::Mask && is_annotations(&bytes);
+        if is_object && !is_document {
             let mut fields = Fields::from_json(&bytes)?;
             drop(bytes);
             let ArrayOptions { mask } = fields.read()?;
@@ -142,10 +172,9 @@ impl MaskUpload {
             let mask = mask.map(|RawJson(json)| Bytes::from(json));
             return Ok(new(mask, background.map(BackgroundSource::Reference), fields));
         }
-        let is_array = is_json && start == Some(b'[');
         let is_binary = !matches!(ArrayFormat::detect(&bytes), None | Some(ArrayFormat::Csv | ArrayFormat::Json));
         let is_known_by_content = is_untyped && (is_binary || bytes.starts_with(b"\xff\xd8\xff"));
-        if !is_array && !is_known_by_content && !kind.accepts(&media_type) {
+        if !is_document && !is_known_by_content && !kind.accepts(&media_type) {
             let message =
                 format!("unsupported media type `{media_type}`; send multipart/form-data, or {}", kind.accepted());
             return Err(Problem::media_type(message));
@@ -165,24 +194,51 @@ impl MaskUpload {
         Ok(self.body.read::<S>()?.over(query))
     }
 
-    /// Returns the options and limits for reading the array.
-    pub(crate) fn read_options(&mut self, app: &App) -> HttpResult<ReadArrayOptions> {
-        let ReadMaskOptions { member, channels_first } = self.options()?;
-        let limits = &app.config.limits;
-        let limits = Limits {
-            max_cells: usize::try_from(limits.mask_cells).unwrap_or(usize::MAX),
-            max_bytes: usize::try_from(limits.mask_body.bytes()).unwrap_or(usize::MAX),
+    /// Returns the options and limits for reading the mask. `width` and `height` are those of a mask of annotations, in pixels.
+    pub(crate) fn reading(&mut self, app: &App, width: Option<u32>, height: Option<u32>) -> HttpResult<MaskReading> {
+        let options = self.options()?;
+        let ClassNamesOptions { class_names } = self.options()?;
+        let class_names = match (self.class_names.take(), class_names) {
+            (Some(_), Some(_)) => return Err(Problem::parameter("class_names", "duplicate field")),
+            (file, text) => file.or(text).unwrap_or_default(),
         };
-        Ok(ReadArrayOptions { format: None, member, channels_first: channels_first.unwrap_or(false), limits })
+        let limits = &app.config.limits;
+        let at_most = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let (max_cells, max_bytes) = (at_most(limits.mask_cells), at_most(limits.mask_body.bytes()));
+        let context = ReadMaskContext {
+            class_names,
+            width: width.map(|px| px as usize),
+            height: height.map(|px| px as usize),
+            array_limits: Limits { max_cells, max_bytes },
+            annotation_limits: AnnotationLimits {
+                max_bytes,
+                max_cells,
+                max_labels: at_most(limits.mask_labels),
+                max_vertices: limits.mask_vertices,
+                max_steps: limits.mask_steps,
+            },
+        };
+        Ok(MaskReading { options, context })
     }
 
     /// Rejects unknown parameters, and returns the files.
     pub(crate) fn finish(self) -> HttpResult<UploadedFiles> {
-        let Self { mask, background, body, query, permit } = self;
+        let Self { mask, background, class_names: _, body, query, permit } = self;
         body.finish()?;
         query.finish()?;
         Ok(UploadedFiles { mask, background, permit })
     }
+}
+
+/// Returns whether a JSON object is annotations instead of a request with a `mask`.
+fn is_annotations(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct MaskMember {
+        mask: Option<IgnoredAny>,
+    }
+    // A request may have the parameter `annotations`, which is also a member of a COCO dataset.
+    let is_request = || serde_json::from_slice(bytes).is_ok_and(|MaskMember { mask }| mask.is_some());
+    AnnotationFormat::detect(bytes).is_some() && !is_request()
 }
 
 /// Reads a body. After the first MiB, it waits for an upload permit.
@@ -209,12 +265,16 @@ async fn collect(app: &App, mut body: Body) -> HttpResult<(Bytes, Option<OwnedSe
 /// The fields of a form.
 #[derive(Debug, Default)]
 struct Form {
-    mask: Option<Bytes>,
+    mask: Vec<MaskFile>,
     background: Option<BackgroundSource>,
+    class_names: Option<Vec<String>>,
     texts: Vec<(String, String)>,
 }
 
 impl Form {
+    /// The most files of one name.
+    const MAX_FILES: usize = 10_000;
+
     async fn read(headers: &HeaderMap, bytes: Bytes) -> HttpResult<Self> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(content_type);
@@ -230,19 +290,46 @@ impl Form {
         Ok(form)
     }
 
+    /// A single file is called as its field is; only several need a name of their own in messages.
+    fn with_names(mut self) -> Self {
+        if let [file] = &mut self.mask[..] {
+            file.name = "mask".to_owned();
+        }
+        self
+    }
+
     async fn add(&mut self, field: Field<'static>) -> HttpResult<()> {
         let name = field.name().unwrap_or_default().to_owned();
         let is_file =
             field.file_name().is_some() || !["", "text/plain"].contains(&media_type(field.headers()).as_str());
+        let file_name = field.file_name().map(|name| {
+            let name = name.chars().take(80).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+            name.collect::<String>()
+        });
         let bytes = field.bytes().await.map_err(|error| Problem::body(format!("invalid form: {error}")))?;
         let duplicate = || Err(Problem::parameter(&name, "duplicate field"));
         match name.as_str() {
-            "mask" if self.mask.is_some() => return duplicate(),
+            "mask" if self.mask.len() == Self::MAX_FILES => {
+                return Err(Problem::parameter(
+                    "mask",
+                    format!("the form exceeds the limit of {} files", Self::MAX_FILES),
+                ));
+            }
+            "class_names" if is_file && self.class_names.is_some() => return duplicate(),
             "background" if self.background.is_some() => return duplicate(),
-            "mask" => self.mask = Some(bytes),
+            "mask" => {
+                let name = file_name.unwrap_or_else(|| format!("mask {}", self.mask.len() + 1));
+                self.mask.push(MaskFile { name, bytes });
+            }
+            "class_names" if is_file => {
+                let text = str::from_utf8(&bytes).map_err(|_| Problem::parameter(&name, "it is not UTF-8"))?;
+                let names = class_names(text, &name)
+                    .map_err(|error| Problem::parameter(&name, error.into_message().with_keys()))?;
+                self.class_names = Some(names);
+            }
             "background" if is_file => self.background = Some(BackgroundSource::Image(bytes)),
             _ if is_file => {
-                return Err(Problem::parameter(&name, "unknown file; expected mask or background"));
+                return Err(Problem::parameter(&name, "unknown file; expected mask, background or class_names"));
             }
             _ => {
                 const MAX_BYTES: usize = 8192;

@@ -1,12 +1,13 @@
 //! `docs/parameters.md`.
 
-use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, ReadMaskOptions};
+use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, ClassNamesOptions};
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::routes::frames::FramesOptions;
 use crate::http::routes::layer_changes::LayerOptions;
 use crate::http::routes::legend::{LegendOptions, SizeOptions};
 use crate::http::routes::masks::picture::MaskPictureOptions;
+use crate::http::routes::masks::put_mask::AnnotationSize;
 use crate::http::routes::masks::{PositionOptions, WebhookOptions};
 use crate::http::routes::overlays::{OverlayOptions, SpanLegendOptions};
 use crate::http::routes::point::PointOptions;
@@ -14,7 +15,7 @@ use crate::http::routes::points::PointsOptions;
 use crate::http::routes::queries::QueryOptions;
 use crate::http::routes::statistics::StatisticsOptions;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
-use crate::masks::MaskOptions;
+use crate::masks::{MaskOptions, ReadMaskOptions};
 use crate::parameters::{Declaration, ParameterSet};
 
 const INTRODUCTION: &str = "\
@@ -97,9 +98,19 @@ fn the_table_of_parameters_is_generated() {
         ("GET /overlays/legend.png", of::<SpanLegendOptions>()),
         (
             "POST /masks",
-            [of::<ArrayOptions>(), of::<BackgroundOptions>(), of::<ReadMaskOptions>(), of::<WebhookOptions>()].concat(),
+            [
+                of::<ArrayOptions>(),
+                of::<BackgroundOptions>(),
+                of::<ReadMaskOptions>(),
+                of::<ClassNamesOptions>(),
+                of::<WebhookOptions>(),
+            ]
+            .concat(),
         ),
-        ("PUT /masks/{id}/mask", [of::<ArrayOptions>(), of::<ReadMaskOptions>()].concat()),
+        (
+            "PUT /masks/{id}/mask",
+            [of::<ArrayOptions>(), of::<ReadMaskOptions>(), of::<ClassNamesOptions>(), of::<AnnotationSize>()].concat(),
+        ),
         ("PUT /masks/{id}/background", of::<BackgroundOptions>()),
         ("PATCH /masks/{id}", of::<WebhookOptions>()),
         ("GET /masks/{id}.png", of::<MaskPictureOptions>()),

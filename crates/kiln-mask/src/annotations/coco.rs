@@ -12,6 +12,7 @@ use super::rle::Runs;
 use super::scan::{Vertex, draw_polygons};
 use super::size::{ImageSizes, Placement};
 use super::{AnnotationFile, AnnotationOptions, MAX_VERTICES, check_limits};
+use crate::limit::Reason;
 
 #[derive(Deserialize)]
 struct ImageFields<'b> {
@@ -52,18 +53,18 @@ struct Dataset<'b> {
 }
 
 /// Adds the sizes of the images of a file.
-pub(super) fn sizes(bytes: &[u8], sizes: &mut ImageSizes) -> Result<(), String> {
+pub(super) fn sizes(bytes: &[u8], sizes: &mut ImageSizes) -> Result<(), Reason> {
     json::object(without_mark(bytes), |key, value| {
         if key == "images" { images(value, &mut |image| add(&image, sizes)) } else { Ok(()) }
     })
 }
 
-fn add(image: &ImageFields<'_>, sizes: &mut ImageSizes) -> Result<(), String> {
+fn add(image: &ImageFields<'_>, sizes: &mut ImageSizes) -> Result<(), Reason> {
     let name = image.file_name.clone().unwrap_or_else(|| format!("image {}", image.id.get()));
     sizes.add(&name, image.width, image.height)
 }
 
-fn images<'b>(value: &'b RawValue, each: &mut dyn FnMut(ImageFields<'b>) -> Result<(), String>) -> Result<(), String> {
+fn images<'b>(value: &'b RawValue, each: &mut dyn FnMut(ImageFields<'b>) -> Result<(), Reason>) -> Result<(), Reason> {
     let read = |position: usize, value: &'b RawValue| {
         let image = parse(value).map_err(|message| format!("images[{position}]: {message}"))?;
         each(image)
@@ -72,22 +73,22 @@ fn images<'b>(value: &'b RawValue, each: &mut dyn FnMut(ImageFields<'b>) -> Resu
 }
 
 impl<'b> Dataset<'b> {
-    fn read(bytes: &'b [u8], reduction: &mut Reduction<'_>) -> Result<Self, String> {
+    fn read(bytes: &'b [u8], reduction: &mut Reduction<'_>) -> Result<Self, Reason> {
         let mut dataset = Self { images: HashMap::new(), classes: HashMap::new(), annotations: None };
         json::object(without_mark(bytes), |key, value| match key {
             "images" => images(value, &mut |image| {
                 let before = dataset.images.insert(image.id.get(), (image.width, image.height));
-                if before.is_some() { Err(format!("two images have the id {}", image.id.get())) } else { Ok(()) }
+                if before.is_some() { Err(format!("two images have the id {}", image.id.get()).into()) } else { Ok(()) }
             }),
             "categories" => json::list(value.get().as_bytes(), |position, value| {
                 let category: Category<'_> =
                     parse(value).map_err(|message| format!("categories[{position}]: {message}"))?;
                 reduction.add_class(&category.name)?;
                 if dataset.classes.len() == MAX_CLASSES {
-                    return Err(format!("the categories exceed the limit of {MAX_CLASSES}"));
+                    return Err(format!("the categories exceed the limit of {MAX_CLASSES}").into());
                 }
                 match dataset.classes.insert(category.id.get(), category.name) {
-                    Some(_) => Err(format!("two categories have the id {}", category.id.get())),
+                    Some(_) => Err(format!("two categories have the id {}", category.id.get()).into()),
                     None => Ok(()),
                 }
             }),
@@ -107,7 +108,7 @@ pub(super) fn draw(
     options: &AnnotationOptions,
     density: &mut Density,
     reduction: &mut Reduction<'_>,
-) -> Result<(), String> {
+) -> Result<(), Reason> {
     let dataset = Dataset::read(file.bytes, reduction)?;
     let annotations = dataset.annotations.ok_or("missing `annotations`; expected a COCO dataset")?;
     json::list(annotations.get().as_bytes(), |position, value| {
@@ -183,7 +184,7 @@ fn rings(value: &RawValue) -> Result<Vec<Vec<Vertex>>, String> {
         vertices += ring.len();
         check_limits(rings.len() + 1, vertices)?;
         rings.push(ring);
-        Ok(())
+        Ok::<(), String>(())
     })?;
     Ok(rings)
 }

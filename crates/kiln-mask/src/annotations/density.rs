@@ -3,7 +3,9 @@
 use kiln_core::error::{Error, Result as KilnResult};
 use kiln_core::raster::Grid;
 
+use super::AnnotationLimits;
 use super::spans::Span;
+use crate::limit::{Limit, Reason};
 use crate::{Mask, Values};
 
 /// Why a label is not drawn.
@@ -12,7 +14,7 @@ pub(super) enum Fault {
     /// The label is broken; the others count.
     Label(String),
     /// A limit of all labels is exceeded; nothing is drawn.
-    Limit(String),
+    Limit(Reason),
 }
 
 impl From<String> for Fault {
@@ -29,15 +31,16 @@ pub(super) struct Density {
     by_row: Vec<i32>,
     /// The same column by column, which is the order of COCO's runs; empty until there are some.
     by_column: Vec<i32>,
-    max_steps: u64,
+    limits: AnnotationLimits,
     steps: u64,
+    vertices: u64,
 }
 
 impl Density {
     /// A mask of zeros; the size is within the limits.
-    pub(super) fn new(width: usize, height: usize, max_steps: u64) -> Self {
+    pub(super) fn new(width: usize, height: usize, limits: AnnotationLimits) -> Self {
         let by_row = vec![0; width * height + 1];
-        Self { width, height, by_row, by_column: Vec::new(), max_steps, steps: 0 }
+        Self { width, height, by_row, by_column: Vec::new(), limits, steps: 0, vertices: 0 }
     }
 
     /// Width and height in pixels.
@@ -48,10 +51,23 @@ impl Density {
     /// Takes steps from the limit of all labels.
     pub(super) fn step(&mut self, steps: usize) -> Result<(), Fault> {
         self.steps = self.steps.saturating_add(steps as u64);
-        if self.steps > self.max_steps {
-            return Err(Fault::Limit(format!(
-                "drawing the shapes exceeds the limit of {} steps; shapes have too many edges and pixels",
-                self.max_steps
+        let most = self.limits.max_steps;
+        if self.steps > most {
+            let why = "shapes have too many edges and pixels";
+            let why = format!("drawing the shapes exceeds the limit of {most} steps; {why}");
+            return Err(Fault::Limit(Reason::limit(Limit::Steps, why)));
+        }
+        Ok(())
+    }
+
+    /// Takes the vertices of a shape from the limit of all labels.
+    pub(super) fn add_vertices(&mut self, vertices: usize) -> Result<(), Fault> {
+        self.vertices = self.vertices.saturating_add(vertices as u64);
+        let most = self.limits.max_vertices;
+        if self.vertices > most {
+            return Err(Fault::Limit(Reason::limit(
+                Limit::Vertices,
+                format!("the vertices exceed the limit of {most}"),
             )));
         }
         Ok(())

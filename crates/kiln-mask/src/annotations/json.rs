@@ -12,18 +12,18 @@ pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Calls `each` with every key of the object in `bytes` and the text of its value, until one fails.
-pub(super) fn object<'b>(
+pub(super) fn object<'b, E: From<String>>(
     bytes: &'b [u8],
-    mut each: impl FnMut(&str, &'b RawValue) -> Result<(), String>,
-) -> Result<(), String> {
+    mut each: impl FnMut(&str, &'b RawValue) -> Result<(), E>,
+) -> Result<(), E> {
     run(bytes, |failed, reader| Fields { each: &mut each, failed }.deserialize(reader))
 }
 
 /// Calls `each` with the position and the text of every element of the list in `bytes`, until one fails.
-pub(super) fn list<'b>(
+pub(super) fn list<'b, E: From<String>>(
     bytes: &'b [u8],
-    mut each: impl FnMut(usize, &'b RawValue) -> Result<(), String>,
-) -> Result<(), String> {
+    mut each: impl FnMut(usize, &'b RawValue) -> Result<(), E>,
+) -> Result<(), E> {
     run(bytes, |failed, reader| Elements { each: &mut each, failed }.deserialize(reader))
 }
 
@@ -62,15 +62,15 @@ impl<'b, T, F: FnMut(&str) -> Option<T>> Visitor<'b> for Keys<'_, F, T> {
 
 type Reader<'r, 'b> = &'r mut serde_json::Deserializer<serde_json::de::SliceRead<'b>>;
 
-fn run<'b>(
+fn run<'b, E: From<String>>(
     bytes: &'b [u8],
-    read: impl FnOnce(&mut Option<String>, Reader<'_, 'b>) -> serde_json::Result<()>,
-) -> Result<(), String> {
+    read: impl FnOnce(&mut Option<E>, Reader<'_, 'b>) -> serde_json::Result<()>,
+) -> Result<(), E> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let mut failed = None;
     let result = read(&mut failed, &mut reader).and_then(|()| reader.end());
     // The message of a callback is its own; the position is that of the element after it.
-    result.map_err(|error| failed.unwrap_or_else(|| format!("invalid JSON: {error}")))
+    result.map_err(|error| failed.unwrap_or_else(|| format!("invalid JSON: {error}").into()))
 }
 
 /// A value of a label. Its position in the file is that of the label, so that serde's, within the label, is left out.
@@ -82,12 +82,12 @@ pub(super) fn parse<'b, T: Deserialize<'b>>(value: &'b RawValue) -> Result<T, St
     })
 }
 
-struct Fields<'c, F> {
+struct Fields<'c, F, E> {
     each: &'c mut F,
-    failed: &'c mut Option<String>,
+    failed: &'c mut Option<E>,
 }
 
-impl<'b, F: FnMut(&str, &'b RawValue) -> Result<(), String>> DeserializeSeed<'b> for Fields<'_, F> {
+impl<'b, E, F: FnMut(&str, &'b RawValue) -> Result<(), E>> DeserializeSeed<'b> for Fields<'_, F, E> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'b>>(self, reader: D) -> Result<(), D::Error> {
@@ -95,7 +95,7 @@ impl<'b, F: FnMut(&str, &'b RawValue) -> Result<(), String>> DeserializeSeed<'b>
     }
 }
 
-impl<'b, F: FnMut(&str, &'b RawValue) -> Result<(), String>> Visitor<'b> for Fields<'_, F> {
+impl<'b, E, F: FnMut(&str, &'b RawValue) -> Result<(), E>> Visitor<'b> for Fields<'_, F, E> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,12 +114,12 @@ impl<'b, F: FnMut(&str, &'b RawValue) -> Result<(), String>> Visitor<'b> for Fie
     }
 }
 
-struct Elements<'c, F> {
+struct Elements<'c, F, E> {
     each: &'c mut F,
-    failed: &'c mut Option<String>,
+    failed: &'c mut Option<E>,
 }
 
-impl<'b, F: FnMut(usize, &'b RawValue) -> Result<(), String>> DeserializeSeed<'b> for Elements<'_, F> {
+impl<'b, E, F: FnMut(usize, &'b RawValue) -> Result<(), E>> DeserializeSeed<'b> for Elements<'_, F, E> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'b>>(self, reader: D) -> Result<(), D::Error> {
@@ -127,7 +127,7 @@ impl<'b, F: FnMut(usize, &'b RawValue) -> Result<(), String>> DeserializeSeed<'b
     }
 }
 
-impl<'b, F: FnMut(usize, &'b RawValue) -> Result<(), String>> Visitor<'b> for Elements<'_, F> {
+impl<'b, E, F: FnMut(usize, &'b RawValue) -> Result<(), E>> Visitor<'b> for Elements<'_, F, E> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,9 +37,8 @@ mod spans;
 mod supervisely;
 mod yolo;
 
-use kiln_core::error::{Error, Result};
-
 use crate::Mask;
+use crate::limit::{Limit, ReadError, Reason};
 use density::Density;
 use report::Reduction;
 use size::ImageSizes;
@@ -88,15 +87,17 @@ pub struct AnnotationLimits {
     pub max_cells: usize,
     /// The most labels, and the most images. No more than 16,777,216 (2²⁴) count, up to where `f32` has every integer.
     pub max_labels: usize,
+    /// The most vertices of all labels that are drawn.
+    pub max_vertices: u64,
     /// The most steps of drawing: an edge of a polygon in a row, a run of an RLE, and 16 bytes of an unpacked bitmap are one
     /// each.
     pub max_steps: u64,
 }
 
 impl Default for AnnotationLimits {
-    /// 1 GiB, 134,217,728 (2²⁷) pixels, 16,777,216 (2²⁴) labels and 536,870,912 (2²⁹) steps.
+    /// 1 GiB, 134,217,728 (2²⁷) pixels, 16,777,216 (2²⁴) labels, 134,217,728 (2²⁷) vertices and 536,870,912 (2²⁹) steps.
     fn default() -> Self {
-        Self { max_bytes: 1 << 30, max_cells: 1 << 27, max_labels: 1 << 24, max_steps: 1 << 29 }
+        Self { max_bytes: 1 << 30, max_cells: 1 << 27, max_labels: 1 << 24, max_vertices: 1 << 27, max_steps: 1 << 29 }
     }
 }
 
@@ -116,29 +117,29 @@ const MAX_EXACT: usize = 1 << 24;
 /// Invalid labels are rejected, and reported with the reason; the others are drawn.
 ///
 /// # Errors
-/// [`Error::Input`] with the name of the file if its format is unknown or it is invalid, if images differ in size, if a selected
+/// [`ReadError`] with the name of the file if its format is unknown or it is invalid, if images differ in size, if a selected
 /// class does not occur, if no label is drawn, or if a limit is exceeded.
-pub fn read(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> Result<(Mask, AnnotationReport)> {
-    let first = files.first().ok_or_else(|| Error::input("annotations", "no file; at least one is needed"))?;
+pub fn read(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> Result<(Mask, AnnotationReport), ReadError> {
+    let first = files.first().ok_or_else(|| ReadError::new("annotations", "no file; at least one is needed"))?;
     let bytes = files.iter().try_fold(0_usize, |sum, file| sum.checked_add(file.bytes.len()));
     if bytes.is_none_or(|bytes| bytes > options.limits.max_bytes) {
         let why = format!("the annotations exceed the limit of {} bytes", options.limits.max_bytes);
-        return Err(Error::input(first.name, why));
+        return Err(ReadError::with_reason(first.name, Reason::limit(Limit::Bytes, why)));
     }
     let mut sizes = ImageSizes::new(options.limits);
     let mut formats = Vec::with_capacity(files.len());
     for file in files {
-        let format = format::of(file.bytes, options).map_err(|message| Error::input(file.name, message))?;
+        let format = format::of(file.bytes, options).map_err(|message| ReadError::new(file.name, message))?;
         let read = match format {
             AnnotationFormat::Supervisely => supervisely::sizes(file, &mut sizes),
             AnnotationFormat::Coco => coco::sizes(file.bytes, &mut sizes),
             AnnotationFormat::Yolo => sizes.count_unsized(),
         };
-        read.map_err(|message| input_error(file, &message))?;
+        read.map_err(|reason| read_error(file, reason))?;
         formats.push(format);
     }
-    let (width, height) = sizes.target(options).map_err(|message| Error::input(first.name, message))?;
-    let mut density = Density::new(width, height, options.limits.max_steps);
+    let (width, height) = sizes.target(options).map_err(|reason| ReadError::with_reason(first.name, reason))?;
+    let mut density = Density::new(width, height, options.limits);
     let mut reduction = Reduction::new(options, sizes.count());
     for (file, format) in files.iter().zip(formats) {
         let drawn = match format {
@@ -146,16 +147,19 @@ pub fn read(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> Result
             AnnotationFormat::Coco => coco::draw(file, options, &mut density, &mut reduction),
             AnnotationFormat::Yolo => yolo::draw(file, options, &mut density, &mut reduction),
         };
-        drawn.map_err(|message| input_error(file, &message))?;
+        drawn.map_err(|reason| read_error(file, reason))?;
     }
-    let report = reduction.finish().map_err(|message| Error::input(first.name, message))?;
-    Ok((density.into_mask()?, report))
+    let report = reduction.finish().map_err(|message| ReadError::new(first.name, message))?;
+    let mask = density.into_mask();
+    let mask = mask.map_err(|error| ReadError::new(first.name, error.into_message().to_string()))?;
+    Ok((mask, report))
 }
 
 /// An error of a file, whose name comes once.
-fn input_error(file: &AnnotationFile<'_>, message: &str) -> Error {
+fn read_error(file: &AnnotationFile<'_>, reason: Reason) -> ReadError {
     let place = format!("{}: ", file.name);
-    Error::input(file.name, message.strip_prefix(&place).unwrap_or(message).to_owned())
+    let without_place = |message: String| message.strip_prefix(&place).map(str::to_owned).unwrap_or(message);
+    ReadError::with_reason(file.name, reason.map(without_place))
 }
 
 /// Rejects a label of too many rings or vertices.

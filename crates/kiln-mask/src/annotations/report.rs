@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::size::shortened;
 use super::{AnnotationOptions, MAX_EXACT};
+use crate::limit::{Limit, Reason};
 
 /// The maximum number of reported reasons.
 const MAX_REASONS: usize = 8;
@@ -71,10 +72,13 @@ impl<'o> Reduction<'o> {
     }
 
     /// Counts a label before it is read.
-    pub(super) fn start_label(&mut self) -> Result<(), String> {
+    pub(super) fn start_label(&mut self) -> Result<(), Reason> {
         self.seen += 1;
         let most = self.options.limits.max_labels.min(MAX_EXACT);
-        if self.seen > most { Err(format!("the labels exceed the limit of {most}")) } else { Ok(()) }
+        if self.seen > most {
+            return Err(Reason::limit(Limit::Labels, format!("the labels exceed the limit of {most}")));
+        }
+        Ok(())
     }
 
     /// Notes that there is a class of this name.

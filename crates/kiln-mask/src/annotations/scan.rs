@@ -135,6 +135,7 @@ fn edges(rings: &[Vec<Vertex>], rule: Rule, height: usize) -> Vec<Edge> {
 fn draw(rings: &[Vec<Vertex>], rule: Rule, density: &mut Density) -> Result<Extent, Fault> {
     let (width, height) = density.size();
     let extent = check(rings, rule, (width, height))?;
+    density.add_vertices(rings.iter().map(Vec::len).sum())?;
     let edges = edges(rings, rule, height);
     density.step(edges.len())?;
     let Some(mut row) = edges.first().map(|edge| edge.first) else {

@@ -1,6 +1,7 @@
 //! The size of the mask, from the sizes of the images.
 
 use super::{AnnotationLimits, AnnotationOptions, MAX_EXACT};
+use crate::limit::{Limit, Reason};
 
 /// How many images of another size a message names.
 const NAMED: usize = 3;
@@ -28,9 +29,9 @@ impl ImageSizes {
     }
 
     /// Adds an image of a known size in pixels.
-    pub(super) fn add(&mut self, name: &str, width: usize, height: usize) -> Result<(), String> {
+    pub(super) fn add(&mut self, name: &str, width: usize, height: usize) -> Result<(), Reason> {
         self.count_one()?;
-        check(width, height, self.limits).map_err(|message| format!("{name}: {message}"))?;
+        check(width, height, self.limits).map_err(|reason| reason.map(|message| format!("{name}: {message}")))?;
         match &self.first {
             None => self.first = Some((name.to_owned(), width, height)),
             Some((_, first_width, first_height)) => {
@@ -46,19 +47,22 @@ impl ImageSizes {
     }
 
     /// Adds an image whose size its file does not have.
-    pub(super) fn count_unsized(&mut self) -> Result<(), String> {
+    pub(super) fn count_unsized(&mut self) -> Result<(), Reason> {
         self.has_unsized = true;
         self.count_one()
     }
 
-    fn count_one(&mut self) -> Result<(), String> {
+    fn count_one(&mut self) -> Result<(), Reason> {
         self.images += 1;
         let most = self.limits.max_labels.min(MAX_EXACT);
-        if self.images > most { Err(format!("the images exceed the limit of {most}")) } else { Ok(()) }
+        if self.images > most {
+            return Err(Reason::limit(Limit::Labels, format!("the images exceed the limit of {most}")));
+        }
+        Ok(())
     }
 
     /// The width and the height of the mask.
-    pub(super) fn target(&self, options: &AnnotationOptions) -> Result<(usize, usize), String> {
+    pub(super) fn target(&self, options: &AnnotationOptions) -> Result<(usize, usize), Reason> {
         let size = match (options.width, options.height) {
             (Some(width), Some(height)) => (width, height),
             (width, height) => {
@@ -71,7 +75,8 @@ impl ImageSizes {
                          to stretch all to one size",
                         shortened(first),
                         self.others.join(", ")
-                    ));
+                    )
+                    .into());
                 }
                 let proportional =
                     |side: usize, of: usize, to: usize| ((side as f64 * to as f64 / of as f64).round() as usize).max(1);
@@ -95,14 +100,14 @@ impl ImageSizes {
     }
 }
 
-fn check(width: usize, height: usize, limits: AnnotationLimits) -> Result<(), String> {
+fn check(width: usize, height: usize, limits: AnnotationLimits) -> Result<(), Reason> {
     if width == 0 || height == 0 {
-        return Err(format!("an image of {width} × {height} pixels; at least 1 × 1 is needed"));
+        return Err(format!("an image of {width} × {height} pixels; at least 1 × 1 is needed").into());
     }
     // Both sides are indices of 32 bits.
     let most = limits.max_cells.min(u32::MAX as usize / 2);
     if width.checked_mul(height).is_none_or(|cells| cells > most) {
-        return Err(format!("{width} × {height} pixels exceed the limit of {most}"));
+        return Err(Reason::limit(Limit::Cells, format!("{width} × {height} pixels exceed the limit of {most}")));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::report::{Extent, Reduction};
 use super::scan::{Vertex, draw_line, draw_outlined, draw_rectangle};
 use super::size::{ImageSizes, Placement};
 use super::{AnnotationFile, MAX_VERTICES, check_limits};
+use crate::limit::Reason;
 
 #[derive(Deserialize)]
 struct Size {
@@ -54,7 +55,7 @@ struct Image<'b> {
 }
 
 /// Adds the sizes of the images of a file.
-pub(super) fn sizes(file: &AnnotationFile<'_>, sizes: &mut ImageSizes) -> Result<(), String> {
+pub(super) fn sizes(file: &AnnotationFile<'_>, sizes: &mut ImageSizes) -> Result<(), Reason> {
     images(file, &mut |image| sizes.add(&image.place, image.size.0, image.size.1))
 }
 
@@ -63,7 +64,7 @@ pub(super) fn draw(
     file: &AnnotationFile<'_>,
     density: &mut Density,
     reduction: &mut Reduction<'_>,
-) -> Result<(), String> {
+) -> Result<(), Reason> {
     images(file, &mut |image| {
         let placement = Placement::new(image.size, density.size());
         let Some(objects) = image.objects else {
@@ -93,7 +94,7 @@ pub(super) fn draw(
 }
 
 /// Calls `each` with every image of a file.
-fn images<'b>(file: &AnnotationFile<'b>, each: &mut dyn FnMut(Image<'b>) -> Result<(), String>) -> Result<(), String> {
+fn images<'b>(file: &AnnotationFile<'b>, each: &mut dyn FnMut(Image<'b>) -> Result<(), Reason>) -> Result<(), Reason> {
     let bytes = without_mark(file.bytes);
     if bytes.trim_ascii_start().starts_with(b"[") {
         return json::list(bytes, |position, value| {
@@ -118,7 +119,7 @@ fn image(bytes: &[u8], place: String, is_inner: bool) -> Result<Image<'_>, Strin
         }
         Ok(())
     });
-    read.map_err(|message| format!("{place}: {message}"))?;
+    read.map_err(|message: String| format!("{place}: {message}"))?;
     match (size, inner) {
         (Some(size), _) => Ok(Image { place, size, objects }),
         (None, Some(inner)) if !is_inner => image(inner.get().as_bytes(), format!("{place}.annotation"), true),
@@ -198,7 +199,7 @@ impl Points<'_> {
             vertices += hole.len();
             check_limits(holes.len() + 1, vertices)?;
             holes.push(hole);
-            Ok(())
+            Ok::<(), String>(())
         })?;
         Ok(holes)
     }

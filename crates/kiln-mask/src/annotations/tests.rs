@@ -326,6 +326,15 @@ fn limits_stop_the_work() {
     };
     let point = object("car", "point", "[[2, 1]]", "[]");
     let text = image(&[point.as_str(); 3].join(","));
+    let exceeded =
+        |change: &dyn Fn(&mut AnnotationLimits)| read(&[file("file", &text)], &limited(change)).unwrap_err().limit();
+    assert_eq!(exceeded(&|limits| limits.max_labels = 2), Some(Limit::Labels));
+    assert_eq!(exceeded(&|limits| limits.max_cells = 23), Some(Limit::Cells));
+    assert_eq!(exceeded(&|limits| limits.max_bytes = 99), Some(Limit::Bytes));
+    assert_eq!(exceeded(&|limits| limits.max_vertices = 2), Some(Limit::Vertices));
+    assert_eq!(exceeded(&|limits| limits.max_steps = 5), Some(Limit::Steps));
+    assert_eq!(read(&[file("file", "{}")], &AnnotationOptions::default()).unwrap_err().limit(), None);
+    assert_eq!(drawn(&text, &limited(&|limits| limits.max_vertices = 3)).0[1], "..3...");
     let over = |options: &AnnotationOptions| refused(&[file("file", &text)], options);
     assert_eq!(over(&limited(&|limits| limits.max_labels = 2)), "file: the labels exceed the limit of 2");
     assert_eq!(over(&limited(&|limits| limits.max_cells = 23)), "file: 6 × 4 pixels exceed the limit of 23");

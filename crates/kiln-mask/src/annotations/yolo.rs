@@ -13,6 +13,7 @@ use super::report::{Extent, Reduction};
 use super::scan::{Vertex, draw_polygons};
 use super::size::Placement;
 use super::{AnnotationFile, AnnotationOptions, MAX_VERTICES};
+use crate::limit::Reason;
 
 /// The most values of a line, with a confidence.
 const MAX_VALUES: usize = 2 * MAX_VERTICES + 1;
@@ -25,7 +26,7 @@ pub(super) fn draw(
     options: &AnnotationOptions,
     density: &mut Density,
     reduction: &mut Reduction<'_>,
-) -> Result<(), String> {
+) -> Result<(), Reason> {
     for name in &options.names {
         reduction.add_class(name)?;
     }
@@ -55,7 +56,7 @@ fn draw_line(
     placement: &Placement,
     density: &mut Density,
     reduction: &mut Reduction<'_>,
-) -> Result<Result<Option<(String, Extent)>, Fault>, String> {
+) -> Result<Result<Option<(String, Extent)>, Fault>, Reason> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let class = match class(words.next().unwrap_or_default(), options) {
         Ok(class) => class,

@@ -3,8 +3,9 @@
 use super::ReadArrayOptions;
 use super::shape::{Numbers, Order, mask};
 use crate::Mask;
+use crate::limit::Reason;
 
-pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // Skips empty lines and comments, such as the header of numpy.savetxt.
     let lines = bytes.split(|byte| *byte == b'\n').enumerate().map(|(index, line)| (index + 1, line.trim_ascii()));
@@ -16,7 +17,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
         let before = numbers.len();
         delimiter.for_each_field(line, |column, field| {
             if numbers.len() == options.limits.max_cells {
-                return Err(format!("more numbers than the limit of {}", options.limits.max_cells));
+                return Err(options.limits.too_many_numbers());
             }
             let value = parse(field).ok_or_else(|| {
                 let field = field[..field.len().min(20)].escape_ascii();
@@ -28,7 +29,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
         let length = numbers.len() - before;
         let expected = *columns.get_or_insert(length);
         if length != expected {
-            return Err(format!("line {number}: {length} numbers; expected {expected}, as in the lines before"));
+            return Err(format!("line {number}: {length} numbers; expected {expected}, as in the lines before").into());
         }
         rows += 1;
     }
@@ -62,8 +63,8 @@ impl Delimiter {
     fn for_each_field(
         self,
         line: &[u8],
-        mut each: impl FnMut(usize, &[u8]) -> Result<(), String>,
-    ) -> Result<(), String> {
+        mut each: impl FnMut(usize, &[u8]) -> Result<(), Reason>,
+    ) -> Result<(), Reason> {
         match self {
             Self::Byte(delimiter) => {
                 let fields = line.split(|byte| *byte == delimiter).enumerate();

@@ -17,6 +17,7 @@ use std::io::Read;
 use kiln_core::error::{Error, Result};
 
 use crate::Mask;
+use crate::limit::{Limit, ReadError, Reason};
 
 pub use format::ArrayFormat;
 pub(crate) use tiff::decode_rgb as decode_tiff_rgb;
@@ -53,30 +54,36 @@ impl Default for Limits {
 
 impl Limits {
     /// The number of cells of an array, if it is within the limits.
-    fn cells(&self, shape: &[usize]) -> Result<usize, String> {
+    fn cells(&self, shape: &[usize]) -> Result<usize, Reason> {
         let cells = shape.iter().try_fold(1_usize, |cells, side| cells.checked_mul(*side));
-        cells
-            .filter(|cells| *cells <= self.max_cells)
-            .ok_or_else(|| format!("{} cells exceed the limit of {}", shape::by(shape), self.max_cells))
+        cells.filter(|cells| *cells <= self.max_cells).ok_or_else(|| {
+            Reason::limit(Limit::Cells, format!("{} cells exceed the limit of {}", shape::by(shape), self.max_cells))
+        })
+    }
+
+    /// The reason of numbers beyond the limit, in a format whose start does not show how many there are.
+    fn too_many_numbers(&self) -> Reason {
+        Reason::limit(Limit::Cells, format!("more numbers than the limit of {}", self.max_cells))
     }
 }
 
 /// Reads an array. `name` is used in messages only.
 ///
 /// # Errors
-/// [`Error::Input`] if the format is unknown, the file is invalid or not an array of numbers, or it exceeds the limits.
-pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask> {
-    let read = || {
+/// [`ReadError`] if the format is unknown, the file is invalid or not an array of numbers, or it exceeds the limits.
+pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask, ReadError> {
+    let read = || -> Result<Mask, Reason> {
         if bytes.len() > options.limits.max_bytes {
-            return Err(format!("the file exceeds the limit of {} bytes", options.limits.max_bytes));
+            let why = format!("the file exceeds the limit of {} bytes", options.limits.max_bytes);
+            return Err(Reason::limit(Limit::Bytes, why));
         }
         if bytes.is_empty() {
-            return Err("the file is empty".to_owned());
+            return Err("the file is empty".into());
         }
         let format = options.format.or_else(|| ArrayFormat::detect(bytes));
         let format = format.ok_or_else(|| format!("unknown array format; {}", ArrayFormat::ACCEPTED))?;
         if options.member.is_some() && format != ArrayFormat::Npz {
-            return Err("not an .npz archive; only archives have members".to_owned());
+            return Err("not an .npz archive; only archives have members".into());
         }
         match format {
             ArrayFormat::Npy => npy::read(bytes, options),
@@ -87,19 +94,19 @@ pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask
             ArrayFormat::Tiff => tiff::read(bytes, options),
         }
     };
-    read().map_err(|message| Error::input(name, message))
+    read().map_err(|reason| ReadError::with_reason(name, reason))
 }
 
 /// Reads an array from a stream, up to the limit of bytes.
 ///
 /// # Errors
-/// Those of [`read`], and [`Error::Io`] if the stream fails.
+/// [`Error::Input`] as [`read`], and [`Error::Io`] if the stream fails.
 pub fn read_from(reader: impl Read, name: &str, options: &ReadArrayOptions) -> Result<Mask> {
     let limit = options.limits.max_bytes;
     let mut bytes = Vec::new();
     let taken = reader.take((limit as u64).saturating_add(1)).read_to_end(&mut bytes);
     taken.map_err(|source| Error::io(name, "read", source))?;
-    read(&bytes, name, options)
+    read(&bytes, name, options).map_err(ReadError::into_error)
 }
 
 #[cfg(test)]

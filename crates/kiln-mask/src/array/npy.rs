@@ -8,6 +8,7 @@ use half::f16;
 use super::ReadArrayOptions;
 use super::shape::{Numbers, Order, by, mask, sides};
 use crate::Mask;
+use crate::limit::Reason;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The maximum size of a header in bytes: the limit of NumPy for untrusted files.
@@ -15,7 +16,7 @@ const MAX_HEADER_BYTES: usize = 10_000;
 /// The maximum number of dimensions in NumPy.
 const MAX_DIMENSIONS: usize = 64;
 
-pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
     let (header, data) = split(bytes)?;
     let header = Header::parse(header)?;
     let element = Element::parse(&header.descr)?;

@@ -7,11 +7,12 @@ use zip::result::ZipError;
 
 use super::{ReadArrayOptions, npy};
 use crate::Mask;
+use crate::limit::{Limit, Reason};
 
 /// The maximum number of members that a message lists.
 const LISTED: usize = 20;
 
-pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| invalid(&error))?;
     let names: Vec<String> = archive
         .file_names()
@@ -25,9 +26,10 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
     let taken = member.take((limit as u64).saturating_add(1)).read_to_end(&mut content);
     taken.map_err(|error| format!("member {name} cannot be decompressed: {error}"))?;
     if content.len() > limit {
-        return Err(format!("member {name} exceeds the limit of {limit} bytes after decompression"));
+        let why = format!("member {name} exceeds the limit of {limit} bytes after decompression");
+        return Err(Reason::limit(Limit::Bytes, why));
     }
-    npy::read(&content, options).map_err(|message| format!("member {name}: {message}"))
+    npy::read(&content, options).map_err(|reason| reason.map(|message| format!("member {name}: {message}")))
 }
 
 /// Returns the requested member, or the only one.

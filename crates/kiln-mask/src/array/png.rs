@@ -7,13 +7,21 @@ use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 use super::ReadArrayOptions;
 use super::shape::{Numbers, Order, mask};
 use crate::Mask;
+use crate::limit::{Limit, Reason};
 
 /// The maximum expansion of a compressed byte: 1032 by Deflate, 8 because `EXPAND` writes a byte per bit, and 4 because it writes
 /// up to 4 samples per palette index.
 const MAX_RATIO: usize = 1032 * 8 * 4;
 
-pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
-    let invalid = |error: png::DecodingError| format!("invalid PNG: {error}");
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
+    let too_large = || {
+        let why = format!("its pixels exceed the limit of {} bytes", options.limits.max_bytes);
+        Reason::limit(Limit::Bytes, why)
+    };
+    let invalid = |error: png::DecodingError| match error {
+        png::DecodingError::LimitsExceeded => too_large(),
+        other => format!("invalid PNG: {other}").into(),
+    };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: options.limits.max_bytes });
     // Converts palettes to colors, and bit depths below 8 to 8.
     decoder.set_transformations(Transformations::EXPAND);
@@ -23,9 +31,9 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
     let samples = color.samples();
     options.limits.cells(&[height, width, samples])?;
     let size = reader.output_buffer_size().filter(|size| *size <= options.limits.max_bytes);
-    let size = size.ok_or_else(|| format!("its pixels exceed the limit of {} bytes", options.limits.max_bytes))?;
+    let size = size.ok_or_else(too_large)?;
     if size / MAX_RATIO > bytes.len() {
-        return Err(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len()));
+        return Err(format!("{width} × {height} pixels are more than {} bytes can have", bytes.len()).into());
     }
     let mut pixels = vec![0; size];
     reader.next_frame(&mut pixels).map_err(invalid)?;

@@ -3,6 +3,7 @@
 use kiln_core::raster::Grid;
 
 use super::ReadArrayOptions;
+use crate::limit::Reason;
 use crate::{Mask, Values};
 
 /// The numbers of a file, in the narrowest type that represents them.
@@ -49,7 +50,7 @@ pub(super) fn mask(
     order: Order,
     numbers: Numbers,
     options: &ReadArrayOptions,
-) -> Result<Mask, String> {
+) -> Result<Mask, Reason> {
     let [rows, columns, channels] = sides(shape, options.channels_first)?;
     // The strides of rows, columns and channels.
     let strides = match (order, shape.len() == 3 && options.channels_first) {
@@ -68,7 +69,7 @@ pub(super) fn mask(
         Numbers::Double(numbers) => layout.mean(|at| numbers.get(at).copied()),
     };
     let values = values.ok_or_else(|| format!("the numbers are not as many as {} cells", by(shape)))?;
-    Mask::new(values).map_err(|error| error.to_string())
+    Mask::new(values).map_err(|error| error.to_string().into())
 }
 
 struct Layout {

@@ -300,3 +300,21 @@ fn tiff_bands_are_values_and_gdals_mark_is_no_data() {
     let big = ReadArrayOptions { limits: Limits { max_cells: 1, ..Limits::default() }, ..ReadArrayOptions::default() };
     assert!(refused(&whole, &big).contains("limit of 1"));
 }
+
+#[test]
+fn an_error_has_the_limit_that_is_exceeded() {
+    let bound = |max_cells, max_bytes| ReadArrayOptions {
+        limits: Limits { max_cells, max_bytes },
+        ..ReadArrayOptions::default()
+    };
+    let exceeded = |bytes: &[u8], options: &ReadArrayOptions| read(bytes, "mask", options).unwrap_err().limit();
+    for bytes in [&npy("<f4", false, "(2, 2)", &[0; 16])[..], b"[[1,2],[3,4]]", b"1,2\n3,4\n"] {
+        assert_eq!(exceeded(bytes, &bound(3, 1 << 20)), Some(Limit::Cells));
+        assert_eq!(exceeded(bytes, &bound(100, bytes.len() - 1)), Some(Limit::Bytes));
+        assert!(read(bytes, "mask", &bound(4, 1 << 20)).is_ok());
+    }
+    // Broken files whose messages have the same numbers exceed no limit.
+    for bytes in [&b"[[1,2],[3]]"[..], b"x,y\n", b"", b"\x93NUMPY\x01\0"] {
+        assert_eq!(exceeded(bytes, &bound(3, 1 << 20)), None, "{bytes:?}");
+    }
+}

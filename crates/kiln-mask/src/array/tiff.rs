@@ -10,11 +10,12 @@ use tiff::{ColorType, TiffError};
 use super::shape::{Numbers, Order, mask};
 use super::{Limits as ArrayLimits, ReadArrayOptions};
 use crate::Mask;
+use crate::limit::{Limit, Reason};
 
 /// The maximum expansion of a byte by the supported compression methods (Deflate, LZW, `PackBits`).
 const MAX_RATIO: usize = 4096;
 
-pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, String> {
+pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Reason> {
     let image = Image::decode(bytes, options.limits)?;
     let [rows, columns] = image.size;
     let cells = rows * columns;
@@ -27,7 +28,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadArrayOptions) -> Result<Mask, Str
         ($samples:expr, $type:ty, $variant:ident, $convert:expr, $as_f64:expr, $zero:expr, $round:expr) => {{
             let (samples, convert, as_f64) = ($samples, $convert, $as_f64);
             if samples.len() < cells * image.samples {
-                return Err("not all bands of the TIFF could be read".to_owned());
+                return Err("not all bands of the TIFF could be read".into());
             }
             // In the type of the samples, as the text has more digits than a float may.
             let no_data = no_data.map(|no_data| $round(no_data));
@@ -83,25 +84,31 @@ fn is_no_data(number: f64, no_data: Option<f64>) -> bool {
 }
 
 /// Decodes a gray or RGB image with 8 or 16 bits per sample to RGBA.
-pub(crate) fn decode_rgb(bytes: &[u8], max_pixels: usize, max_bytes: usize) -> Result<Grid<[u8; 4]>, String> {
+pub(crate) fn decode_rgb(bytes: &[u8], max_pixels: usize, max_bytes: usize) -> Result<Grid<[u8; 4]>, Reason> {
     // The limit is in pixels; a pixel has up to four samples.
     let limits = ArrayLimits { max_cells: max_pixels.saturating_mul(4), max_bytes };
-    let image = Image::decode(bytes, limits)?;
+    // Whichever limit is exceeded, the caller's is one of pixels.
+    let pixels = |reason: Reason| Reason { limit: reason.limit.map(|_| Limit::Pixels), ..reason };
+    let image = Image::decode(bytes, limits).map_err(pixels)?;
     let [rows, columns] = image.size;
     let cells = rows * columns;
     if cells > max_pixels {
-        return Err(format!("{columns} × {rows} pixels exceed the limit of {max_pixels}"));
+        return Err(Reason::limit(
+            Limit::Pixels,
+            format!("{columns} × {rows} pixels exceed the limit of {max_pixels}"),
+        ));
     }
     let samples = match image.samples_of_bands {
         DecodingResult::U8(samples) => samples,
         DecodingResult::U16(samples) => samples.into_iter().map(|sample| (sample >> 8) as u8).collect(),
-        _ => return Err("only TIFFs of 8 and 16 bits a channel are pictures".to_owned()),
+        _ => return Err("only TIFFs of 8 and 16 bits a channel are pictures".into()),
     };
     if samples.len() < cells * image.samples || !matches!((image.colors, image.samples), (1, 1 | 2) | (3, 3 | 4)) {
         return Err(format!(
             "a TIFF of {} bands is no picture; gray and RGB, with or without alpha, are",
             image.samples
-        ));
+        )
+        .into());
     }
     let sample = |cell: usize, band: usize| {
         samples[if image.is_planar { band * cells + cell } else { cell * image.samples + band }]
@@ -111,7 +118,7 @@ pub(crate) fn decode_rgb(bytes: &[u8], max_pixels: usize, max_bytes: usize) -> R
         let alpha = if image.samples > image.colors { sample(cell, image.colors) } else { 255 };
         [sample(cell, r), sample(cell, g), sample(cell, b), alpha]
     };
-    Grid::from_cells(columns, rows, (0..cells).map(pixel).collect()).ok_or_else(|| "no picture".to_owned())
+    Grid::from_cells(columns, rows, (0..cells).map(pixel).collect()).ok_or_else(|| "no picture".into())
 }
 
 /// The samples of the first image of a file.
@@ -129,7 +136,7 @@ struct Image {
 }
 
 impl Image {
-    fn decode(bytes: &[u8], limits: ArrayLimits) -> Result<Self, String> {
+    fn decode(bytes: &[u8], limits: ArrayLimits) -> Result<Self, Reason> {
         let mut own = Limits::default();
         own.decoding_buffer_size = limits.max_bytes;
         own.intermediate_buffer_size = limits.max_bytes;
@@ -142,20 +149,21 @@ impl Image {
             ColorType::RGB(_) => (3, 3),
             ColorType::RGBA(_) => (4, 3),
             ColorType::Multiband { num_samples, .. } => (usize::from(num_samples), usize::from(num_samples)),
-            other => return Err(format!("a TIFF of {other:?} is not read; gray, RGB and several bands are")),
+            other => return Err(format!("a TIFF of {other:?} is not read; gray, RGB and several bands are").into()),
         };
         let bits = color.bit_depth();
         if !matches!(bits, 8 | 16 | 32 | 64) {
-            return Err(format!("a TIFF of {bits} bits a sample is not read; 8, 16, 32 and 64 are"));
+            return Err(format!("a TIFF of {bits} bits a sample is not read; 8, 16, 32 and 64 are").into());
         }
         let size = [height as usize, width as usize];
         let cells = limits.cells(&[size[0], size[1], samples])?;
         let needed = cells.saturating_mul(usize::from(bits) / 8);
         if needed > limits.max_bytes {
-            return Err(format!("its pixels exceed the limit of {} bytes", limits.max_bytes));
+            let why = format!("its pixels exceed the limit of {} bytes", limits.max_bytes);
+            return Err(Reason::limit(Limit::Bytes, why));
         }
         if cells == 0 || needed / MAX_RATIO > bytes.len() {
-            return Err(format!("{} × {} pixels are more than {} bytes can have", size[1], size[0], bytes.len()));
+            return Err(format!("{} × {} pixels are more than {} bytes can have", size[1], size[0], bytes.len()).into());
         }
         let planar = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(|error| invalid(&error))?;
         let no_data = decoder.get_tag_ascii_string(Tag::GdalNodata).ok();

@@ -10,17 +10,19 @@ use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
 use super::{WebhookOptions, background_bytes, check_webhook, decode_background, picture_size, resolve};
-use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, MaskUpload, ReadMaskOptions, UploadKind};
+use crate::http::parameters::mask_upload::{
+    ArrayOptions, BackgroundOptions, ClassNamesOptions, MaskUpload, UploadKind,
+};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::{Masks, UploadedImage};
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::masks::MaskOptions;
+use crate::masks::{MaskOptions, ReadMaskOptions};
 
 request_body! {
     /// A mask, its background and its style.
-    MaskRequest(ArrayOptions, BackgroundOptions, ReadMaskOptions, WebhookOptions, MaskOptions),
+    MaskRequest(ArrayOptions, BackgroundOptions, ReadMaskOptions, ClassNamesOptions, WebhookOptions, MaskOptions),
     example: {"mask": [[0, 0.2, 0.9], [0.1, null, 1]], "colormap": "turbo", "opacity": 50, "blur_ksize": "none"}
 }
 
@@ -29,13 +31,16 @@ request_body! {
 /// ```sh
 /// curl localhost:3000/masks -H 'Content-Type: application/x-npy' --data-binary @cam.npy
 /// curl localhost:3000/masks -F mask=@cam.npy -F background=@photo.jpg -F colormap=turbo -F opacity=50
+/// curl localhost:3000/masks -F mask=@1.json -F mask=@2.json -F class=car,bus
 /// ```
 ///
 /// The body is the array itself, with the style in the query string, a form with the files `mask` and `background`, or JSON.
-/// Arrays are `.npy`, `.npz`, JSON rows, CSV, PNG or TIFF, detected from the content. As for `POST /overlays`, no token is
-/// required.
+/// Arrays are `.npy`, `.npz`, JSON rows, CSV, PNG or TIFF, detected from the content. Annotations (Supervisely JSON, COCO JSON,
+/// YOLO text) are drawn as a mask that counts the labels of each pixel; a form may have several files `mask` with annotations.
+/// YOLO text is expected if there are several files, or if `class`, `class_names`, `skip_crowds` or `annotations` is set. As for
+/// `POST /overlays`, no token is required.
 #[utoipa::path(post, path = "/masks", tag = "masks", request_body = MaskRequest,
-    params(InQuery<ReadMaskOptions>, InQuery<WebhookOptions>, InQuery<MaskOptions>),
+    params(InQuery<ReadMaskOptions>, InQuery<ClassNamesOptions>, InQuery<WebhookOptions>, InQuery<MaskOptions>),
     responses(
         (status = 201, description = "The mask is stored", body = MaskReply, headers(("Location" = String))),
         (status = 400, description = "A parameter, the array or the background is invalid", body = Problem, content_type = "application/problem+json"),
@@ -46,28 +51,30 @@ request_body! {
     ))]
 pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: Request) -> HttpResult<Response<Body>> {
     let mut upload = MaskUpload::read(&app, request, UploadKind::Mask).await?;
-    let read = upload.read_options(&app)?;
     let options: MaskOptions = upload.options()?;
+    let reading = upload.reading(&app, options.width, options.height)?;
     let WebhookOptions { webhook } = upload.options()?;
     let mut files = upload.finish()?;
     check_webhook(&app, webhook.as_deref())?;
     let style = resolve(&app, &options)?;
-    let Some(mask) = files.mask.take() else {
-        return Err(Problem::parameter("mask", "missing; send an array, a form with a file `mask`, or JSON rows"));
-    };
+    if files.mask.is_empty() {
+        let why = "missing; send an array or annotations, a form with a file `mask`, or JSON rows";
+        return Err(Problem::parameter("mask", why));
+    }
     let background = background_bytes(&app, &mut files).await?;
     let shared = Arc::clone(&app);
     let work = move || -> HttpResult<_> {
         // Kept until the files are decoded.
         let _permit = files.permit;
         let background = decode_background(&shared, background)?;
-        let mask = Masks::read_array(&mask, &read)?;
+        let (mask, remarks) = Masks::read_mask(&files.mask, &reading)?;
         let size = background.as_ref().map(UploadedImage::size);
         picture_size(&shared, mask.values().size(), &style, size)?;
         let keep = shared.config.masks.keep();
         let created = shared.masks.create(&keep, mask, background.as_ref(), &style, |record| {
             record.set_style(&options);
             record.webhook = webhook;
+            record.remarks = remarks;
         })?;
         Ok((created, style))
     };

@@ -49,7 +49,7 @@ pub(crate) async fn put(
 ) -> HttpResult<Response<Body>> {
     let (id, record) = find(&app, &id).await?;
     let mut files = MaskUpload::read(&app, request, UploadKind::Background).await?.finish()?;
-    if files.mask.is_some() {
+    if !files.mask.is_empty() {
         return Err(Problem::parameter("mask", "unexpected; replace the mask with PUT /masks/{id}/mask"));
     }
     let bytes = background_bytes(&app, &mut files).await?;

@@ -10,16 +10,33 @@ use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
 use super::{find, mask_not_found, picture_size, resolve};
-use crate::http::parameters::mask_upload::{ArrayOptions, MaskUpload, ReadMaskOptions, UploadKind};
+use crate::http::parameters::mask_upload::{ArrayOptions, ClassNamesOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::Masks;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::mask::MaskStyle;
+use crate::masks::ReadMaskOptions;
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set};
+
+parameter_set! {
+    /// The size of annotations.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct AnnotationSize {
+        /// Width of a mask of annotations in pixels; the picture keeps its size.
+        width: u32 = Declaration::new(Parameter::WIDTH, SIDE).default("the style's, else that of the images"),
+        /// Height of a mask of annotations in pixels.
+        height: u32 = Declaration::new(Parameter::HEIGHT, SIDE).default("the style's, else that of the images"),
+    }
+}
+
+const SIDE: Kind = Kind::Integer { min: 1, max: MaskStyle::MAX_SIDE_PX as u64 };
 
 request_body! {
     /// The values of a mask.
-    ValuesRequest(ArrayOptions, ReadMaskOptions),
+    ValuesRequest(ArrayOptions, ReadMaskOptions, ClassNamesOptions, AnnotationSize),
     example: {"mask": [[0, 0.2, 0.9], [0.1, null, 1]]}
 }
 
@@ -29,10 +46,10 @@ request_body! {
 /// curl -X PUT localhost:3000/masks/ID/mask -H 'Content-Type: application/x-npy' --data-binary @cam.npy
 /// ```
 ///
-/// Its style, background and time of expiry stay. A request that fails changes nothing.
+/// An array or annotations, as `POST /masks` reads them. The style, background and time of expiry stay. A request that fails changes nothing.
 #[utoipa::path(put, path = "/masks/{id}/mask", tag = "masks", request_body = ValuesRequest,
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
-        InQuery<ReadMaskOptions>),
+        InQuery<ReadMaskOptions>, InQuery<ClassNamesOptions>, InQuery<AnnotationSize>),
     responses(
         (status = 200, description = "The mask has the new values", body = MaskReply),
         (status = 400, description = "A parameter or the array is invalid", body = Problem, content_type = "application/problem+json"),
@@ -50,7 +67,10 @@ pub(crate) async fn put(
 ) -> HttpResult<Response<Body>> {
     let (id, record) = find(&app, &id).await?;
     let mut upload = MaskUpload::read(&app, request, UploadKind::Mask).await?;
-    let read = upload.read_options(&app)?;
+    let options = record.style()?;
+    let AnnotationSize { width, height } = upload.options()?;
+    let (width, height) = if width.or(height).is_some() { (width, height) } else { (options.width, options.height) };
+    let reading = upload.reading(&app, width, height)?;
     let files = upload.finish()?;
     if files.background.is_some() {
         return Err(Problem::parameter(
@@ -58,15 +78,18 @@ pub(crate) async fn put(
             "unexpected; replace the background with PUT /masks/{id}/background",
         ));
     }
-    let Some(bytes) = files.mask else { return Err(Problem::parameter("mask", "missing; send an array")) };
-    let style = resolve(&app, &record.style()?)?;
+    if files.mask.is_empty() {
+        return Err(Problem::parameter("mask", "missing; send an array or annotations"));
+    }
+    let style = resolve(&app, &options)?;
     let shared = Arc::clone(&app);
     let work = move || -> HttpResult<_> {
         // Kept until the array is decoded.
         let _permit = files.permit;
-        let mask = Masks::read_array(&bytes, &read)?;
+        let (mask, remarks) = Masks::read_mask(&files.mask, &reading)?;
         let (size, keep) = (mask.values().size(), shared.config.masks.keep());
         let replaced = shared.masks.replace_values(id, &keep, mask, &style, |record| {
+            record.remarks = remarks;
             picture_size(&shared, size, &style, record.background_size()).map(drop)
         })?;
         Ok((replaced.ok_or_else(mask_not_found)?, style))

@@ -50,7 +50,7 @@ pub(crate) struct MaskReply {
     /// Expiry time in Unix seconds.
     #[schema(example = 1_732_161_600)]
     expires_at: u64,
-    /// Remarks, such as a background with a different aspect ratio.
+    /// Remarks, such as clipped or rejected labels, or a background with a different aspect ratio.
     remarks: Vec<String>,
 }
 
@@ -94,6 +94,7 @@ impl MaskReply {
         let bounds = record.bounds(style);
         let url = |rest: &str| base.url(&format!("masks/{id}{rest}"));
         let options = record.style()?;
+        let aspect = || record.background_size().and_then(|size| aspect_remark(mask, size));
         Ok(Self {
             id: id.to_string(),
             urls: MaskUrls {
@@ -121,7 +122,7 @@ impl MaskReply {
             has_webhook: record.webhook.is_some(),
             created_at: record.created_s,
             expires_at: expires_at_s(app, record),
-            remarks: record.background_size().and_then(|size| aspect_remark(mask, size)).into_iter().collect(),
+            remarks: record.remarks.iter().cloned().chain(aspect()).collect(),
         })
     }
 }

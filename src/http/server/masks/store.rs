@@ -8,11 +8,12 @@ use axum::body::Bytes;
 use super::Masks;
 use crate::config::LimitsConfig;
 use crate::error::{Error, Result};
+use crate::http::parameters::mask_upload::{MaskFile, MaskReading};
 use crate::http::server::clock::now_s;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::images::RetentionLimits;
-use crate::mask::array::{self, ReadArrayOptions};
-use crate::mask::{Background, ImageLimits, Levels, Mask, MaskStyle, Picture, render_levels};
+use crate::mask::annotations::AnnotationFile;
+use crate::mask::{Background, ImageLimits, Levels, Limit, Mask, MaskStyle, Picture, ReadError, render_levels};
 use crate::masks::{MaskFolder, MaskId, MaskOptions, MaskRecord, MaskSweepReport, UploadedBackground};
 use crate::parameters::ParameterSet;
 
@@ -26,21 +27,9 @@ pub(crate) struct UploadedImage {
 impl UploadedImage {
     /// Decodes a background of a request.
     pub(crate) fn decode(bytes: Bytes, limits: &LimitsConfig) -> HttpResult<Self> {
-        match Background::decode(&bytes, "background", &image_limits(limits)) {
-            Ok(pixels) => Ok(Self { bytes, pixels }),
-            Err(Error::Input { message, .. }) => {
-                let (message, max) = (message.with_keys(), limits.pixels);
-                // The decoder does not know the configuration key of its limit.
-                let is_limit =
-                    message.ends_with(&format!("the limit of {max}")) || message.contains(&format!(" {max} pixels"));
-                Err(if is_limit {
-                    Problem::too_large("limits.pixels", message)
-                } else {
-                    Problem::parameter("background", message)
-                })
-            }
-            Err(other) => Err(other.into()),
-        }
+        let decoded = Background::decode(&bytes, "background", &image_limits(limits));
+        let pixels = decoded.map_err(|error| read_problem("background", &error))?;
+        Ok(Self { bytes, pixels })
     }
 
     /// Width and height in pixels.
@@ -63,29 +52,33 @@ pub(crate) fn mask_problem(error: Error) -> Box<Problem> {
     }
 }
 
+/// The problem of a file of a parameter that cannot be read. One of several files is named.
+fn read_problem(parameter: &str, error: &ReadError) -> Box<Problem> {
+    let message = if error.input() == parameter { error.message().to_owned() } else { error.to_string() };
+    let limit = match error.limit() {
+        None => return Problem::parameter(parameter, message),
+        Some(Limit::Bytes) => "limits.mask_body",
+        Some(Limit::Cells) => "limits.mask_cells",
+        Some(Limit::Pixels) => "limits.pixels",
+        Some(Limit::Labels) => "limits.mask_labels",
+        Some(Limit::Vertices) => "limits.mask_vertices",
+        Some(Limit::Steps) => "limits.mask_steps",
+    };
+    Problem::too_large(limit, message)
+}
+
 impl Masks {
     /// The folder, for work on a blocking thread.
     pub(crate) fn folder(&self) -> Arc<MaskFolder> {
         Arc::clone(&self.folder)
     }
 
-    /// Reads an array of a request.
-    pub(crate) fn read_array(bytes: &[u8], options: &ReadArrayOptions) -> HttpResult<Mask> {
-        array::read(bytes, "mask", options).map_err(|error| match error {
-            Error::Input { message, .. } => {
-                let message = message.with_keys();
-                let limits = &options.limits;
-                // The reader does not know the configuration keys of its limits.
-                if message.ends_with(&format!("the limit of {}", limits.max_cells)) {
-                    Problem::too_large("limits.mask_cells", message)
-                } else if message.ends_with(&format!("the limit of {} bytes", limits.max_bytes)) {
-                    Problem::too_large("limits.mask_body", message)
-                } else {
-                    Problem::parameter("mask", message)
-                }
-            }
-            other => other.into(),
-        })
+    /// Reads the mask files of a request. Returns the mask, and remarks on clipped and rejected labels.
+    pub(crate) fn read_mask(files: &[MaskFile], reading: &MaskReading) -> HttpResult<(Mask, Vec<String>)> {
+        let files: Vec<_> = files.iter().map(|file| AnnotationFile { name: &file.name, bytes: &file.bytes }).collect();
+        let read = reading.options.read(&files, &reading.context);
+        let (mask, report) = read.map_err(|error| read_problem("mask", &error))?;
+        Ok((mask, report.map(|report| report.remarks()).unwrap_or_default()))
     }
 
     /// Stores a new mask, and caches its values and its levels in `style` for the first picture.
@@ -223,7 +216,7 @@ impl Masks {
         let background = background.map(|key| {
             self.cache.background(key, || {
                 let bytes = self.folder.background(id, record)?.unwrap_or_default();
-                Background::decode(&bytes, "background", &image_limits(limits))
+                Background::decode(&bytes, "background", &image_limits(limits)).map_err(ReadError::into_error)
             })
         });
         let background = background.transpose()?;
