@@ -26,7 +26,7 @@ pub fn render(mask: &Mask, style: &MaskStyle, background: Option<&Background>, t
 /// Colors levels that were made once. Of `style` only the colors, the opacity, the size and how to resample count.
 ///
 /// Without a background the pixels have the alpha of the opacity. With one, each channel is color · opacity + background ·
-/// (1 − opacity), rounded half to even, which is what OpenCV's `addWeighted` computes; where the mask is transparent, the
+/// (1 − opacity), rounded half to even: within 1 level of OpenCV's `addWeighted`, which computes in float32; where the mask is transparent, the
 /// background is left as it is. The mask is stretched over the whole background, whatever its proportions; a
 /// [remark](Picture::remarks) says so if they differ by more than 1 %.
 ///
