@@ -47,7 +47,7 @@ fn choose<'n>(names: &'n [String], wanted: Option<&str>) -> Result<&'n str, Stri
             found.map(String::as_str).ok_or_else(|| format!("it has no member `{wanted}`; it has {}", listed()))
         }
         (None, [only]) => Ok(only),
-        (None, _) => Err(format!("it has {} members; choose one of {}", names.len(), listed())),
+        (None, _) => Err(format!("it has {} members; set member to one of {}", names.len(), listed())),
     }
 }
 
