@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
-use super::summary::grouped;
+use super::summary::{grouped, plural};
 use crate::error::{Error, Result};
 use crate::mask::annotations::{
     self, AnnotationFile, AnnotationFormat, AnnotationLimits, AnnotationOptions, AnnotationReport, class_names,
@@ -58,8 +58,7 @@ impl MaskInput {
         let (columns, rows, missing) = (self.mask.columns(), self.mask.rows(), self.mask.missing());
         let missing = if missing > 0 { format!(", {} without data", grouped(missing as u64)) } else { String::new() };
         let labels = self.report.as_ref().map(|report| {
-            let (labels, images) = (grouped(report.labels as u64), grouped(report.images as u64));
-            format!("{labels} labels of {images} images, ")
+            format!("{} of {}, ", plural(report.labels as u64, "label"), plural(report.images as u64, "image"))
         });
         format!("read {}{columns}x{rows} cells{missing}", labels.unwrap_or_default())
     }

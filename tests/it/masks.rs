@@ -119,7 +119,7 @@ fn what_is_wrong_is_one_line_with_its_exit_code() {
     failed(&["a.csv", "--width", "20000", "--height", "20000"], 2, &["--width", "at most"]);
     failed(&["a.csv", "--member", "x"], 1, &["a.csv", "only an .npz archive"]);
     failed(&["a.csv", "--background", "a.csv"], 1, &["a.csv", "PNG, JPEG, WebP and TIFF"]);
-    failed(&["none.csv"], 1, &["none.csv", "no value is a finite number"]);
+    failed(&["none.csv"], 1, &["none.csv", "none.csv: no value is a number, so there is nothing to draw"]);
     failed(&["object.npy"], 1, &["object.npy", "not unpickled"]);
     failed(&["nosuch.npy"], 1, &["nosuch.npy", "cannot read"]);
     mask(home, &["a.csv", "-o", "a.csv"]).failed(2, &["--output", "is an input"]);
@@ -156,7 +156,7 @@ fn annotations_are_drawn_as_a_density() {
     assert!(summary.contains("read 2 labels of 2 images, 6x4 cells; span 0 to 2; drew 6x4 px"), "{summary}");
     assert!(summary.contains("note: 1 of 2 labels reach beyond their image and were clipped"), "{summary}");
     let summary = mask(home, &[&["a.json", "--width", "12"], &plain[..]].concat()).done();
-    assert!(summary.contains("read 2 labels of 1 images, 12x8 cells; span 0 to 2; drew 12x8 px"), "{summary}");
+    assert!(summary.contains("read 2 labels of 1 image, 12x8 cells; span 0 to 2; drew 12x8 px"), "{summary}");
     mask(home, &[&["a.json", "--class", "cat"], &plain[..]].concat()).failed(1, &["unknown class", "cat", "car, dog"]);
 
     // Numbers are an array, unless annotations are expected.
@@ -166,6 +166,6 @@ fn annotations_are_drawn_as_a_density() {
     assert!(summary.contains("read 5x2 cells"), "{summary}");
     let yolo = ["labels.txt", "--class", "dog", "--class-names", "data.yaml", "--width", "4", "--height", "2"];
     let summary = mask(home, &[&yolo[..], &plain[..]].concat()).done();
-    assert!(summary.contains("read 1 labels of 1 images, 4x2 cells; span 0 to 1"), "{summary}");
+    assert!(summary.contains("read 1 label of 1 image, 4x2 cells; span 0 to 1"), "{summary}");
     mask(home, &[&["labels.txt", "--annotations", "yolo"], &plain[..]].concat()).failed(1, &["give width and height"]);
 }

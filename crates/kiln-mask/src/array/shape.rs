@@ -28,8 +28,9 @@ pub(super) fn sides(shape: &[usize], channels_first: bool) -> Result<[usize; 3],
         [rows, columns, channels] => [rows, columns, channels],
         _ => {
             return Err(format!(
-                "an array of {} dimensions, {}; 2 (rows × columns) and 3 (rows × columns × channels) are read",
+                "an array of {} dimension{}, {}; 2 (rows × columns) and 3 (rows × columns × channels) are read",
                 shape.len(),
+                if shape.len() == 1 { "" } else { "s" },
                 by(shape)
             ));
         }

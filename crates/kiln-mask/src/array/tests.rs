@@ -98,7 +98,7 @@ fn headers_that_lie_or_are_broken_are_rejected_before_anything_is_allocated() {
         (npy("<f8", false, "(18446744073709551616, 1)", &[0; 8]), "exceeds every limit"),
         (npy("<f4", false, "(11586, 11586)", &[0; 8]), "11586 × 11586 cells exceed"),
         (npy("<f4", false, "(0, 5)", &[]), "without cells, 0 × 5"),
-        (npy("<f4", false, "(5,)", &[0; 20]), "1 dimensions, 5; 2"),
+        (npy("<f4", false, "(5,)", &[0; 20]), "1 dimension, 5; 2"),
         (npy("<f4", false, "()", &[0; 4]), "a single number"),
         (npy("<f4", false, "(1, 1, 1, 1)", &[0; 4]), "4 dimensions"),
         (npy("<f4", false, "(-1, 5)", &[0; 4]), "expected a whole number"),
@@ -139,7 +139,7 @@ fn a_member_of_an_archive_is_read_by_name() {
     let two = npy("|u1", false, "(1, 1)", &[9]);
     assert_eq!(rows(&of(&npz(&[("notes.txt", Vec::new()), ("cam.npy", one.clone())]))), [some([7.0])]);
     let archive = npz(&[("cam.npy", one), ("mask.npy", two)]);
-    assert!(plainly_refused(&archive).contains("2 members; choose one of cam, mask"));
+    assert!(plainly_refused(&archive).contains("2 members; set member to one of cam, mask"));
     for member in ["mask", "mask.npy"] {
         let options = ReadArrayOptions { member: Some(member.into()), ..ReadArrayOptions::default() };
         assert_eq!(rows(&read(&archive, "mask", &options).unwrap()), [some([9.0])]);
