@@ -13,6 +13,7 @@ use crate::mask::annotations::{
 };
 use crate::mask::array::{self, ReadArrayOptions};
 use crate::mask::{Mask, MaskStyle};
+use crate::parameter::Parameter;
 
 /// The most bytes of a file with the names of classes.
 const MAX_NAMES: u64 = 1 << 24;
@@ -50,7 +51,8 @@ pub(super) struct MaskInput {
 impl MaskInput {
     /// Remarks on what was left out, one sentence each.
     pub(super) fn remarks(&self) -> Vec<String> {
-        self.report.as_ref().map(AnnotationReport::remarks).unwrap_or_default()
+        let read = self.mask.remarks().iter().map(|remark| remark.spelled(Parameter::flag));
+        read.chain(self.report.iter().flat_map(AnnotationReport::remarks)).collect()
     }
 
     /// What was read, for the summary.

@@ -28,6 +28,9 @@ pub struct MaskRecord {
     style: BTreeMap<String, String>,
     /// The URL that clicks are sent to.
     pub webhook: Option<String>,
+    /// Remarks on what was left out of the values.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
 
 /// The background of a stored mask.
@@ -43,7 +46,17 @@ pub struct BackgroundRecord {
 impl MaskRecord {
     pub(super) fn new(created_s: u64, layout: Layout, values: String) -> Self {
         let style = BTreeMap::new();
-        Self { created_s, layout, values, range: None, missing: 0, background: None, style, webhook: None }
+        Self {
+            created_s,
+            layout,
+            values,
+            range: None,
+            missing: 0,
+            background: None,
+            style,
+            webhook: None,
+            remarks: Vec::new(),
+        }
     }
 
     /// The number of rows.

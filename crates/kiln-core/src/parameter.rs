@@ -22,6 +22,7 @@ macro_rules! names {
 
 names! {
     AGG = "agg",
+    ANNOTATIONS = "annotations",
     ATTRIBUTION = "attribution",
     BACKGROUND = "background",
     BINS = "bins",

@@ -1,5 +1,7 @@
 //! From the numbers of a file in their order to rows and columns.
 
+use kiln_core::message;
+use kiln_core::parameter::{Message, Parameter};
 use kiln_core::raster::Grid;
 
 use super::ReadArrayOptions;
@@ -69,7 +71,17 @@ pub(super) fn mask(
         Numbers::Double(numbers) => layout.mean(|at| numbers.get(at).copied()),
     };
     let values = values.ok_or_else(|| format!("the numbers are not as many as {} cells", by(shape)))?;
-    Mask::new(values).map_err(|error| error.to_string())
+    let remark = channels_first_remark(shape, options);
+    Mask::new(values).map(|mask| mask.with_remark(remark)).map_err(|error| error.to_string())
+}
+
+/// The remark that the first side of an array looks like channels, of which PyTorch has 1 to 4, and the last like columns.
+fn channels_first_remark(shape: &[usize], options: &ReadArrayOptions) -> Option<Message> {
+    let looks_so = !options.channels_first && matches!(*shape, [1..=4, _, columns] if columns > 4);
+    looks_so.then(|| {
+        let what = format!("the array of {} looks like channels × rows × columns; use ", by(shape));
+        message!(what, Parameter::CHANNELS_FIRST)
+    })
 }
 
 struct Layout {

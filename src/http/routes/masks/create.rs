@@ -17,6 +17,7 @@ use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::{Masks, UploadedImage};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::masks::MaskOptions;
+use crate::parameter::Message;
 
 request_body! {
     /// A mask, its background and its style.
@@ -61,12 +62,14 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
         let _permit = files.permit;
         let background = decode_background(&shared, background)?;
         let mask = Masks::read_array(&mask, &read)?;
+        let remarks = mask.remarks().iter().map(Message::with_keys).collect();
         let size = background.as_ref().map(UploadedImage::size);
         picture_size(&shared, mask.values().size(), &style, size)?;
         let keep = shared.config.masks.keep();
         let created = shared.masks.create(&keep, mask, background.as_ref(), &style, |record| {
             record.set_style(&options);
             record.webhook = webhook;
+            record.remarks = remarks;
         })?;
         Ok((created, style))
     };

@@ -16,6 +16,7 @@ use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::Masks;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::parameter::Message;
 
 request_body! {
     /// The values of a mask.
@@ -62,8 +63,10 @@ pub(crate) async fn put(
         // Held until the array is decoded.
         let _permit = files.permit;
         let mask = Masks::read_array(&bytes, &read)?;
+        let remarks = mask.remarks().iter().map(Message::with_keys).collect();
         let (size, keep) = (mask.values().size(), shared.config.masks.keep());
         let replaced = shared.masks.replace_values(id, &keep, mask, &style, |record| {
+            record.remarks = remarks;
             picture_size(&shared, size, &style, record.background_size()).map(drop)
         })?;
         Ok((replaced.ok_or_else(gone)?, style))
