@@ -182,6 +182,7 @@ fn each_format_and_each_way_to_send_it_is_the_same_mask() {
     let values = [[0.0, 0.5, 1.0], [2.0, f32::NAN, 4.0]].concat();
     let rows = "[[0, 0.5, 1], [2, null, 4]]";
     let ask = json!({"mask": [[0, 0.5, 1], [2, null, 4]]}).to_string();
+    let python = ask.replace("null", "NaN");
     let array = npy(2, 3, &values);
     let in_form = form(&[("mask", &array)], &[]);
     let text_in_form = form(&[], &[("mask", rows)]);
@@ -193,6 +194,7 @@ fn each_format_and_each_way_to_send_it_is_the_same_mask() {
         (("content-type", "application/json"), rows.as_bytes()),
         (curl, rows.as_bytes()),
         (("content-type", "application/json"), ask.as_bytes()),
+        (("content-type", "application/json"), python.as_bytes()),
         (("content-type", "text/csv"), b"0,0.5,1\n2,nan,4\n"),
         (FORM, &in_form),
         (FORM, &text_in_form),

@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::media_type;
 use super::fields::Fields;
+use super::python_json::with_json_numbers;
 use super::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
@@ -20,7 +21,8 @@ parameter_set! {
     /// An array in JSON.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct ArrayOptions {
-        /// Rows of numbers, all of one length: `[[0, 0.5], [1, null]]`; null is no data.
+        /// Rows of numbers, all of one length: `[[0, 0.5], [1, null]]`; null and `NaN` are no data, and `Infinity` and
+        /// `-Infinity` are read too, as Python writes them.
         pub(crate) mask: RawJson = Declaration::new(Parameter::MASK, Kind::Json),
     }
 }
@@ -135,7 +137,9 @@ impl MaskUpload {
         let is_untyped = ["", "application/x-www-form-urlencoded"].contains(&media_type.as_str());
         let is_json = is_untyped || media_type == "application/json" || media_type.ends_with("+json");
         if is_json && start == Some(b'{') {
-            let mut fields = Fields::from_json(&bytes)?;
+            // Only a body that is not JSON is searched for what Python writes.
+            let mut fields = Fields::from_json(&bytes)
+                .or_else(|problem| with_json_numbers(&bytes).map_or(Err(problem), |json| Fields::from_json(&json)))?;
             drop(bytes);
             let ArrayOptions { mask } = fields.read()?;
             let BackgroundOptions { background } = fields.read()?;

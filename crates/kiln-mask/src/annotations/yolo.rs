@@ -108,7 +108,8 @@ fn ring(values: &[f64]) -> Result<Vec<Vertex>, String> {
         0..4 => {
             let count = values.len();
             return Err(format!(
-                "{count} values after the class; expected 4 of a box, or x and y of 3 vertices or more"
+                "{count} value{} after the class; expected 4 of a box, or x and y of 3 vertices or more",
+                if count == 1 { "" } else { "s" }
             ));
         }
         4 | 5 => &values[..4],
