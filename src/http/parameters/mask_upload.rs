@@ -21,8 +21,7 @@ parameter_set! {
     /// An array in JSON.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct ArrayOptions {
-        /// Rows of numbers, all of one length: `[[0, 0.5], [1, null]]`; null and `NaN` are no data, and `Infinity` and
-        /// `-Infinity` are read too, as Python writes them.
+        /// Rows of numbers, all of one length: `[[0, 0.5], [1, null]]`; null is no data.
         pub(crate) mask: RawJson = Declaration::new(Parameter::MASK, Kind::Json),
     }
 }
