@@ -103,6 +103,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
         print_notes(&input.remarks());
+        let remarks = args.style.options.0.remarks(mask.values().size());
+        print_notes(&remarks.iter().map(|remark| remark.spelled(Parameter::flag)).collect::<Vec<_>>());
         print_notes(&picture.remarks);
         print_message(&summary(&input, &levels, &picture, &args.output, start.elapsed()));
     }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::flags::Flags;
-use super::summary::grouped;
+use super::summary::{grouped, plural};
 use crate::error::{Error, Result};
 use crate::mask::annotations::{AnnotationFile, AnnotationLimits, AnnotationReport, class_names};
 use crate::mask::{Mask, MaskStyle, ReadError};
 use crate::masks::{ReadMaskContext, ReadMaskOptions};
+use crate::parameter::Parameter;
 
 /// The maximum size of a file of class names in bytes.
 const MAX_NAMES: u64 = 1 << 24;
@@ -41,9 +42,10 @@ pub(super) struct MaskInput {
 }
 
 impl MaskInput {
-    /// Remarks on clipped and rejected labels, one sentence each.
+    /// Remarks of the reader, and on clipped and rejected labels, one sentence each.
     pub(super) fn remarks(&self) -> Vec<String> {
-        self.report.as_ref().map(AnnotationReport::remarks).unwrap_or_default()
+        let read = self.mask.remarks().iter().map(|remark| remark.spelled(Parameter::flag));
+        read.chain(self.report.iter().flat_map(AnnotationReport::remarks)).collect()
     }
 
     /// The first part of the summary: the numbers of labels and cells.
@@ -51,8 +53,7 @@ impl MaskInput {
         let (columns, rows, missing) = (self.mask.columns(), self.mask.rows(), self.mask.missing());
         let missing = if missing > 0 { format!(", {} without data", grouped(missing as u64)) } else { String::new() };
         let labels = self.report.as_ref().map(|report| {
-            let (labels, images) = (grouped(report.labels as u64), grouped(report.images as u64));
-            format!("{labels} labels of {images} images, ")
+            format!("{} of {}, ", plural(report.labels as u64, "label"), plural(report.images as u64, "image"))
         });
         format!("read {}{columns}x{rows} cells{missing}", labels.unwrap_or_default())
     }

@@ -7,7 +7,7 @@ use crate::color::Scheme;
 use crate::error::{Error, Result};
 use crate::mask::{Blur, BlurKind, Colormap, MaskStyle, Resample};
 use crate::message;
-use crate::parameter::Parameter;
+use crate::parameter::{Message, Parameter};
 use crate::parameters::{Declaration, Kind, ParameterSet, from_str_values, parameter_set};
 
 const PERCENT: Kind = Kind::Number { min: 0.0, max: 100.0 };
@@ -93,6 +93,21 @@ impl fmt::Display for KernelSize {
 }
 
 impl MaskOptions {
+    /// Remarks on options that are likely mistakes, for a mask of `columns` × `rows` cells.
+    pub fn remarks(&self, (columns, rows): (usize, usize)) -> Vec<Message> {
+        let mut remarks = Vec::new();
+        if let Some(opacity) = self.opacity.filter(|opacity| *opacity > 0.0 && *opacity < 1.0) {
+            remarks.push(message!(Parameter::OPACITY, format!(" is 0 to 100; {opacity} is {opacity} %")));
+        }
+        let side = Blur::DEFAULT_SIDE;
+        if self.kernel_size.is_none() && self.blur.is_none() && 4 * side > columns.min(rows) {
+            let what =
+                format!("the default blur of {side} × {side} cells is large for a mask of {columns} × {rows}; use ");
+            remarks.push(message!(what, Parameter::BLUR_KSIZE, " none"));
+        }
+        remarks
+    }
+
     /// Resolves the options to a style; `find` looks up Kiln schemes.
     ///
     /// # Errors
@@ -158,6 +173,23 @@ mod tests {
         for text in ["4", "5,6", "0", "257", "5,5,5", "x", "[5,5", "-3"] {
             let message = text.parse::<KernelSize>().unwrap_err().to_string();
             assert!(message.starts_with("blur_ksize: ") && message.contains("none"), "{message}");
+        }
+    }
+
+    #[test]
+    fn likely_slips_have_a_remark() {
+        let remarks = |pairs: &[(&str, &str)], size| {
+            options(pairs).remarks(size).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(remarks(&[("opacity", "0.7")], (640, 480)), ["opacity is 0 to 100; 0.7 is 0.7 %"]);
+        let expected = "the default blur of 5 × 5 cells is large for a mask of 14 × 14; use blur_ksize none";
+        assert_eq!(remarks(&[], (14, 14)), [expected]);
+        assert_eq!(remarks(&[], (640, 19)).len(), 1);
+        for pairs in [&[("opacity", "0")][..], &[("opacity", "1")], &[]] {
+            assert_eq!(remarks(pairs, (20, 20)).len(), 0, "{pairs:?}");
+        }
+        for pairs in [("blur_ksize", "5,5"), ("blur_ksize", "none"), ("blur", "gaussian")] {
+            assert_eq!(remarks(&[pairs], (2, 2)).len(), 0, "{pairs:?}");
         }
     }
 

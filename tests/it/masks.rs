@@ -119,7 +119,7 @@ fn what_is_wrong_is_one_line_with_its_exit_code() {
     failed(&["a.csv", "--width", "20000", "--height", "20000"], 2, &["--width", "at most"]);
     failed(&["a.csv", "--member", "x"], 1, &["a.csv", "not an .npz archive"]);
     failed(&["a.csv", "--background", "a.csv"], 1, &["a.csv", "PNG, JPEG, WebP or TIFF"]);
-    failed(&["none.csv"], 1, &["none.csv", "no value is a finite number"]);
+    failed(&["none.csv"], 1, &["none.csv", "none.csv: all values are NaN; expected at least one number"]);
     failed(&["object.npy"], 1, &["object.npy", "not unpickled"]);
     failed(&["nosuch.npy"], 1, &["nosuch.npy", "cannot read"]);
     mask(home, &["a.csv", "-o", "a.csv"]).failed(2, &["--output", "is an input"]);
@@ -156,7 +156,7 @@ fn annotations_are_drawn_as_a_density() {
     assert!(summary.contains("read 2 labels of 2 images, 6x4 cells; span 0 to 2; drew 6x4 px"), "{summary}");
     assert!(summary.contains("note: 1 of 2 labels reach beyond their image and were clipped"), "{summary}");
     let summary = mask(home, &[&["a.json", "--width", "12"], &plain[..]].concat()).done();
-    assert!(summary.contains("read 2 labels of 1 images, 12x8 cells; span 0 to 2; drew 12x8 px"), "{summary}");
+    assert!(summary.contains("read 2 labels of 1 image, 12x8 cells; span 0 to 2; drew 12x8 px"), "{summary}");
     mask(home, &[&["a.json", "--class", "cat"], &plain[..]].concat()).failed(1, &["unknown class", "cat", "car, dog"]);
 
     // Numbers are an array, unless annotations are expected.
@@ -164,8 +164,47 @@ fn annotations_are_drawn_as_a_density() {
     fs::write(home.join("data.yaml"), "names: [car, dog]\n").unwrap();
     let summary = mask(home, &[&["labels.txt"], &plain[..]].concat()).done();
     assert!(summary.contains("read 5x2 cells"), "{summary}");
+    let note = "note: labels.txt looks like YOLO labels; use --annotations yolo to draw them";
+    assert!(summary.contains(note), "{summary}");
     let yolo = ["labels.txt", "--class", "dog", "--class-names", "data.yaml", "--width", "4", "--height", "2"];
     let summary = mask(home, &[&yolo[..], &plain[..]].concat()).done();
-    assert!(summary.contains("read 1 labels of 1 images, 4x2 cells; span 0 to 1"), "{summary}");
+    assert!(summary.contains("read 1 label of 1 image, 4x2 cells; span 0 to 1"), "{summary}");
     mask(home, &[&["labels.txt", "--annotations", "yolo"], &plain[..]].concat()).failed(1, &["give width and height"]);
+}
+
+#[test]
+fn a_broken_yolo_line_is_rejected_and_the_other_lines_count() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("1.txt"), "0 0.5 0.5 1 1\n0 0.5\n").unwrap();
+    fs::write(home.join("2.txt"), "1 0.25 0.5 0.5 1\n").unwrap();
+    fs::write(home.join("notes.txt"), "0 0.5 0.5 1 1\nto be\nchecked\n").unwrap();
+    fs::write(home.join("cam.npy"), npy(1, 2, &[0.0, 1.0])).unwrap();
+    let size = ["--width", "4", "--height", "2", "-o", "out.png"];
+    for inputs in [&["1.txt", "2.txt"][..], &["1.txt", "--class", "0"]] {
+        let summary = mask(home, &[inputs, &size[..]].concat()).done();
+        assert!(summary.contains("note: 1 label rejected: 1.txt, line 2: 1 value"), "{summary}");
+    }
+    mask(home, &[&["1.txt", "notes.txt"], &size[..]].concat())
+        .failed(1, &["notes.txt", "line 2, `to be`, is not a YOLO label", "set annotations to yolo"]);
+    for inputs in [&["cam.npy", "cam.npy"][..], &["cam.npy", "--class", "car"]] {
+        mask(home, &[inputs, &size[..]].concat()).failed(1, &["cam.npy: the file is an array"]);
+    }
+}
+
+#[test]
+fn likely_slips_are_notes_with_flags() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("chw.json"), format!("[[{}]]", vec!["[0,1,2,3,4,5]"; 24].join(","))).unwrap();
+    let summary = mask(home, &["chw.json", "--opacity", "0.7", "-o", "out.png"]).done();
+    for note in [
+        "note: the array of 1 × 24 × 6 looks like channels × rows × columns; use --channels-first",
+        "note: --opacity is 0 to 100; 0.7 is 0.7 %",
+        "note: the default blur of 5 × 5 cells is large for a mask of 24 × 1; use --blur-ksize none",
+    ] {
+        assert!(summary.contains(note), "{note}: {summary}");
+    }
+    let summary = mask(home, &["chw.json", "--channels-first", "--blur-ksize", "none", "-o", "out.png"]).done();
+    assert!(!summary.contains("note: ") && summary.contains("read 6x24 cells"), "{summary}");
 }

@@ -182,6 +182,7 @@ fn each_format_and_each_way_to_send_it_is_the_same_mask() {
     let values = [[0.0, 0.5, 1.0], [2.0, f32::NAN, 4.0]].concat();
     let rows = "[[0, 0.5, 1], [2, null, 4]]";
     let ask = json!({"mask": [[0, 0.5, 1], [2, null, 4]]}).to_string();
+    let python = ask.replace("null", "NaN");
     let array = npy(2, 3, &values);
     let in_form = form(&[("mask", &array)], &[]);
     let text_in_form = form(&[], &[("mask", rows)]);
@@ -193,6 +194,7 @@ fn each_format_and_each_way_to_send_it_is_the_same_mask() {
         (("content-type", "application/json"), rows.as_bytes()),
         (curl, rows.as_bytes()),
         (("content-type", "application/json"), ask.as_bytes()),
+        (("content-type", "application/json"), python.as_bytes()),
         (("content-type", "text/csv"), b"0,0.5,1\n2,nan,4\n"),
         (FORM, &in_form),
         (FORM, &text_in_form),
@@ -276,7 +278,7 @@ fn values_background_and_style_are_replaced_or_left_as_they_were() {
 
     let before = (server.get(&id).ok(200).json(), picture(&server.get(&format!("{id}.png")).ok(200)).pixels);
     put("mask", NPY, b"\x93NUMPY\x01\0").rejected(400, &["mask: "]);
-    put("mask", NPY, &npy(2, 2, &[f32::NAN; 4])).rejected(400, &["mask: no value is a finite number"]);
+    put("mask", NPY, &npy(2, 2, &[f32::NAN; 4])).rejected(400, &["mask: all values are NaN"]);
     put("background", ("content-type", "image/png"), b"GIF89a").rejected(400, &["background: "]);
     patch(r#"{"opacity": 101}"#).rejected(400, &["opacity: ", "0 to 100"]);
     patch(r#"{"colormap": "jett"}"#).rejected(400, &["colormap: ", "jet"]);

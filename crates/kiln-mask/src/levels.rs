@@ -79,7 +79,7 @@ impl Levels {
         let has_missing = has_missing.into_iter().any(|has_missing| has_missing);
         let hidden = hidden(values, &levels, has_missing, transparent_low);
         if hidden.as_ref().is_some_and(|hidden| hidden.cells().iter().all(|hidden| *hidden == NO_DATA)) {
-            return Err(Error::input("mask", "all values are NaN; expected at least one number"));
+            return Err(all_missing());
         }
         Ok(Self { levels, hidden, vmin, vmax })
     }
@@ -194,6 +194,11 @@ fn hidden(values: &Values, levels: &Grid<u8>, has_missing: bool, transparent_low
     Some(hidden)
 }
 
+/// The error of a mask without data.
+fn all_missing() -> Error {
+    Error::input("mask", "all values are NaN; expected at least one number")
+}
+
 /// The values of the lowest and of the highest level.
 struct Bounds {
     vmin: f64,
@@ -213,6 +218,9 @@ impl Bounds {
             (vmin, vmax, false)
         } else {
             let (least, most) = mask.range().ok_or_else(|| {
+                if mask.missing() == mask.rows() * mask.columns() {
+                    return all_missing();
+                }
                 let reason = "no value is a finite number, so the value range is unknown; ";
                 Error::input("mask", message!(reason, "set ", Parameter::VMIN, " and ", Parameter::VMAX))
             })?;
@@ -327,8 +335,13 @@ mod tests {
             assert!(message.starts_with(start), "{message}");
         }
         let none = mask(2, &[f32::NAN, f32::NAN]);
-        assert!(levels(&none, None, None).unwrap_err().to_string().contains("no value is a finite number"));
-        assert!(levels(&none, Some(0.0), Some(1.0)).unwrap_err().to_string().contains("all values are NaN"));
+        for bound in [None, Some(0.0)] {
+            let message = levels(&none, bound, bound.map(|bound| bound + 1.0)).unwrap_err().to_string();
+            assert_eq!(message, "mask: all values are NaN; expected at least one number");
+        }
+        let infinite = mask(2, &[f32::NAN, f32::INFINITY]);
+        assert!(levels(&infinite, None, None).unwrap_err().to_string().contains("no value is a finite number"));
+        assert_eq!(levels(&infinite, Some(0.0), Some(1.0)).unwrap(), [0, 255]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The array of values.
 
 use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Message;
 use kiln_core::raster::Grid;
 
 /// Rows × columns of values; NaN is no data. Infinities are values outside the [`range`](Self::range).
 #[derive(Clone, Debug)]
 pub struct Mask {
     values: Values,
+    remarks: Vec<Message>,
 }
 
 /// The values of a mask, in the narrowest type that represents all values of its file.
@@ -36,8 +38,20 @@ impl Mask {
     pub fn new(values: Values) -> Result<Self> {
         match values.size() {
             (0, _) | (_, 0) => Err(Error::input("mask", "empty array; expected at least one row and one column")),
-            _ => Ok(Self { values }),
+            _ => Ok(Self { values, remarks: Vec::new() }),
         }
+    }
+
+    /// Adds a remark of the reader.
+    #[must_use]
+    pub(crate) fn with_remark(mut self, remark: Option<Message>) -> Self {
+        self.remarks.extend(remark);
+        self
+    }
+
+    /// Remarks on how the array was read, such as that its channels seem to come first; one sentence each.
+    pub fn remarks(&self) -> &[Message] {
+        &self.remarks
     }
 
     /// The values.

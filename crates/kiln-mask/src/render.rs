@@ -26,9 +26,9 @@ pub fn render(mask: &Mask, style: &MaskStyle, background: Option<&Background>, t
 /// Renders precomputed levels. Only the colormap, opacity, size and resampling of `style` are used.
 ///
 /// Without a background the opacity is the alpha of the pixels. Over a background each channel is color · opacity + background ·
-/// (1 − opacity), rounded half to even, as OpenCV's `addWeighted` computes it; where the mask is transparent, the background is
-/// unchanged. The mask is stretched over the whole background; the picture has a [remark](Picture::remarks) if their aspect ratios
-/// differ by more than 1 %.
+/// (1 − opacity), rounded half to even: within 1 level of OpenCV's `addWeighted`, which computes in float32; where the mask is
+/// transparent, the background is unchanged. The mask is stretched over the whole background; the picture has a
+/// [remark](Picture::remarks) if their aspect ratios differ by more than 1 %.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the size or the opacity is out of range.

@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::media_type;
 use super::fields::Fields;
+use super::python_json::with_json_numbers;
 use super::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
@@ -165,7 +166,7 @@ impl MaskUpload {
         let is_document =
             is_json && start == Some(b'[') || is_object && kind == UploadKind::Mask && is_annotations(&bytes);
         if is_object && !is_document {
-            let mut fields = Fields::from_json(&bytes)?;
+            let mut fields = read_json(&bytes, Fields::from_json)?;
             drop(bytes);
             let ArrayOptions { mask } = fields.read()?;
             let BackgroundOptions { background } = fields.read()?;
@@ -237,8 +238,14 @@ fn is_annotations(bytes: &[u8]) -> bool {
         mask: Option<IgnoredAny>,
     }
     // A request may have the parameter `annotations`, which is also a member of a COCO dataset.
-    let is_request = || serde_json::from_slice(bytes).is_ok_and(|MaskMember { mask }| mask.is_some());
+    let is_request =
+        || read_json(bytes, |json| serde_json::from_slice(json)).is_ok_and(|MaskMember { mask }| mask.is_some());
     AnnotationFormat::detect(bytes).is_some() && !is_request()
+}
+
+/// Reads a JSON body. Only a body that is invalid JSON is searched for the words of [`with_json_numbers`].
+fn read_json<T, E>(bytes: &[u8], read: impl Fn(&[u8]) -> Result<T, E>) -> Result<T, E> {
+    read(bytes).or_else(|error| with_json_numbers(bytes).map_or(Err(error), |json| read(&json)))
 }
 
 /// Reads a body. After the first MiB, it waits for an upload permit.

@@ -9,6 +9,7 @@ pub(crate) mod layer_style;
 pub(crate) mod mask_upload;
 pub(crate) mod openapi;
 pub(crate) mod pixel_ratio;
+mod python_json;
 pub(crate) mod render_request;
 pub(crate) mod shared;
 pub(crate) mod tile_style;

@@ -1,6 +1,7 @@
 //! The formats of annotations and their detection.
 
 use super::{AnnotationOptions, json, yolo};
+use crate::array::ArrayFormat;
 
 /// A format of annotations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,5 +60,27 @@ pub(super) fn of(bytes: &[u8], options: &AnnotationOptions) -> Result<Annotation
     if is_blank {
         return Ok(AnnotationFormat::Yolo);
     }
-    AnnotationFormat::detect(bytes).ok_or_else(|| format!("unknown annotation format; {}", AnnotationFormat::ACCEPTED))
+    // Annotations are expected here, so a few broken lines do not make labels another format.
+    let format =
+        AnnotationFormat::detect(bytes).or_else(|| yolo::is_plausible(bytes).then_some(AnnotationFormat::Yolo));
+    format.ok_or_else(|| unknown_format(bytes))
 }
+
+/// The reason that a file is not annotations.
+fn unknown_format(bytes: &[u8]) -> String {
+    let accepted = AnnotationFormat::ACCEPTED;
+    match ArrayFormat::detect(bytes) {
+        Some(ArrayFormat::Csv) if !yolo::has_only_numbers(bytes) => {
+            let misfit = yolo::first_misfit(bytes);
+            let place = misfit.map(|(line, text)| format!("line {line}, `{text}`, is not a YOLO label; "));
+            let place = place.unwrap_or_default();
+            format!("unknown annotation format; {place}set annotations to yolo to reject such lines; {accepted}")
+        }
+        Some(ArrayFormat::Csv) => format!("{IS_ARRAY}; if its lines are YOLO labels, set annotations to yolo"),
+        Some(_) => format!("{IS_ARRAY}; {accepted}"),
+        None => format!("unknown annotation format; {accepted}"),
+    }
+}
+
+/// The start of the error for an array among annotations.
+const IS_ARRAY: &str = "the file is an array; an array is drawn alone and without options of annotations";

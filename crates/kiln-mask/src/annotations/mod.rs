@@ -46,6 +46,7 @@ use size::ImageSizes;
 pub use format::AnnotationFormat;
 pub use names::class_names;
 pub use report::AnnotationReport;
+pub(crate) use yolo::resembles_labels;
 
 /// A file of annotations in memory.
 #[derive(Clone, Copy, Debug)]

@@ -37,14 +37,22 @@ impl AnnotationReport {
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.clipped > 0 {
-            remarks
-                .push(format!("{} of {} labels reach beyond their image and were clipped", self.clipped, self.labels));
+            remarks.push(format!(
+                "{} of {} reach beyond their image and were clipped",
+                self.clipped,
+                counted(self.labels, "label")
+            ));
         }
         if self.rejected > 0 {
-            remarks.push(format!("{} labels rejected: {}", self.rejected, self.reasons.join("; ")));
+            remarks.push(format!("{} rejected: {}", counted(self.rejected, "label"), self.reasons.join("; ")));
         }
         remarks
     }
+}
+
+/// A count and what is counted: `1 label`, `2 labels`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whether a shape was cut off at the edge of the image.
@@ -134,9 +142,10 @@ impl<'o> Reduction<'o> {
         }
         if self.report.labels == 0 {
             let why = match (self.report.reasons.first(), self.options.classes.is_empty()) {
+                (Some(reason), _) if self.report.rejected == 1 => format!("the only label is rejected: {reason}"),
                 (Some(reason), _) => format!("all {} labels are rejected: {reason}", self.report.rejected),
-                (None, true) => format!("no label in {} images", self.report.images),
-                (None, false) => format!("no label of the chosen classes in {} images", self.report.images),
+                (None, true) => format!("no label in {}", counted(self.report.images, "image")),
+                (None, false) => format!("no label of the chosen classes in {}", counted(self.report.images, "image")),
             };
             return Err(why);
         }

@@ -239,7 +239,7 @@ fn broken_labels_are_rejected_with_their_place_and_the_others_count() {
         assert_eq!((rows[1].as_str(), report.labels, report.rejected), ("..1...", 1, 1), "{label}");
         let start = format!("file, objects[0]: {reason}");
         assert!(report.reasons[0].starts_with(&start), "{label}: {:?}", report.reasons);
-        assert!(refused_text(&image(&label)).starts_with(&format!("file: all 1 labels are rejected: {start}")));
+        assert!(refused_text(&image(&label)).starts_with(&format!("file: the only label is rejected: {start}")));
     }
     let good = annotation(1, r#""bbox": [2, 1, 1, 1]"#);
     for (label, reason) in [
@@ -277,10 +277,29 @@ fn broken_labels_are_rejected_with_their_place_and_the_others_count() {
 }
 
 #[test]
+fn a_broken_line_does_not_make_labels_another_format() {
+    for broken in ["0 0.5", "car 0.5 0.5 1 1", "0 120 80 50 50", "a comment"] {
+        let text = format!("0 .5 .5 1 1\n{broken}\n1 .5 .5 1 1\n");
+        let (_, report) = read(&[file("file", &text)], &sized(6, 4)).unwrap();
+        assert_eq!((report.labels, report.rejected), (2, 1), "{broken}");
+        let remarks = report.remarks();
+        assert!(remarks[0].starts_with("1 label rejected: file, line 2: "), "{remarks:?}");
+    }
+    assert!(refused(&[file("file", "0.5 0.5 0.5 1 1\n0.1 0 0 0 0")], &sized(6, 4)).contains("is an array"));
+    let message = refused(&[file("file", "0 .5 .5 1 1\nto do\nto check\n")], &sized(6, 4));
+    assert!(message.contains("line 2, `to do`, is not a YOLO label"), "{message}");
+}
+
+#[test]
 fn files_that_are_no_annotations_are_errors() {
     let cut = image("");
     for (text, reason) in [
-        ("[[1, 2], [3, 4]]", "unknown annotation format; expected Supervisely JSON, COCO JSON or YOLO text"),
+        (
+            "[[1, 2], [3, 4]]",
+            "the file is an array; an array is drawn alone and without options of annotations; expect",
+        ),
+        ("1,2\n3,4", "the file is an array; an array is drawn alone and without options of annotations; if its lines"),
+        ("0 1 2\n\nroad 5", "unknown annotation format; line 1, `0 1 2`, is not a YOLO label; set annotations to yolo"),
         ("{}", "unknown annotation format"),
         ("{\"objects\": []}", "missing `size`"),
         ("{\"annotation\": {\"annotation\": {}}}", "file.annotation: missing `size`"),
@@ -289,7 +308,7 @@ fn files_that_are_no_annotations_are_errors() {
         (&cut.replace('4', "0"), "an image of 6 × 0 pixels; at least 1 × 1 is needed"),
         (&cut.replace('4', "4000000000"), "6 × 4000000000 pixels exceed the limit of 134217728"),
         (&cut.replace('4', "99999999999999999999"), "size: invalid type: floating point"),
-        (&cut, "no label in 1 images"),
+        (&cut, "no label in 1 image"),
         ("{\"images\": []}", "no image; expected at least one with a size"),
         ("{\"images\": [{\"id\": 1, \"width\": 5}]}", "images[0]: missing field `height`"),
         (&dataset("").replace("annotations", "notes"), "missing `annotations`; expected a COCO dataset"),
@@ -314,7 +333,7 @@ fn an_unknown_class_is_an_error_that_lists_those_present() {
     let text = dataset(&annotation(1, r#""bbox": [0, 0, 1, 1]"#));
     assert_eq!(refused(&[file("file", &text)], &of_class("cat")), expected);
     // A category without labels is known.
-    assert_eq!(refused(&[file("file", &text)], &of_class("dog")), "file: no label of the chosen classes in 1 images");
+    assert_eq!(refused(&[file("file", &text)], &of_class("dog")), "file: no label of the chosen classes in 1 image");
 }
 
 #[test]

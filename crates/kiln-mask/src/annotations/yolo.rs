@@ -57,7 +57,7 @@ fn draw_line(
     density: &mut Density,
     reduction: &mut Reduction<'_>,
 ) -> Result<Result<Option<(String, Extent)>, Fault>, Reason> {
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let mut words = words(line);
     let class = match class(words.next().unwrap_or_default(), options) {
         Ok(class) => class,
         Err(reason) => return Ok(Err(Fault::Label(reason))),
@@ -109,7 +109,8 @@ fn ring(values: &[f64]) -> Result<Vec<Vertex>, String> {
         0..4 => {
             let count = values.len();
             return Err(format!(
-                "{count} values after the class; expected 4 of a box, or x and y of 3 vertices or more"
+                "{count} value{} after the class; expected 4 of a box, or x and y of 3 vertices or more",
+                if count == 1 { "" } else { "s" }
             ));
         }
         4 | 5 => &values[..4],
@@ -130,25 +131,76 @@ fn ring(values: &[f64]) -> Result<Vec<Vertex>, String> {
     Ok(values.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect())
 }
 
-/// Whether the first lines are labels.
-pub(super) fn is_likely(bytes: &[u8]) -> bool {
-    const LOOKED_AT: usize = 1 << 14;
-    let mut start = &bytes[..bytes.len().min(LOOKED_AT)];
+/// How many bytes of a file are read to detect its format.
+const DETECTED: usize = 1 << 14;
+
+/// The first lines that are not blank, with their number from 1.
+fn first_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut start = &bytes[..bytes.len().min(DETECTED)];
     if start.len() < bytes.len() {
         // A line that is cut does not count, and of a single long one the word that is cut does not.
         let is_end = |end: u8| move |byte: &u8| *byte == end;
         let end = start.iter().rposition(is_end(b'\n')).or_else(|| start.iter().rposition(is_end(b' ')));
         start = &start[..end.unwrap_or(0)];
     }
-    let is_label = |line: &[u8]| {
-        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let is_class = words.next().is_some_and(|word| word.iter().all(u8::is_ascii_digit));
-        let values: Vec<Option<f64>> = words.map(number).collect();
-        is_class
-            && values.len() >= 4
-            && values.into_iter().all(|value| value.is_some_and(|value| RANGE.contains(&value)))
+    let lines = without_mark(start).split(|byte| *byte == b'\n').enumerate();
+    lines.map(|(row, line)| (row + 1, line.trim_ascii())).filter(|(_, line)| !line.is_empty())
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+fn is_label(line: &[u8]) -> bool {
+    let mut words = words(line);
+    let is_class = words.next().is_some_and(|word| word.iter().all(u8::is_ascii_digit));
+    let values: Vec<Option<f64>> = words.map(number).collect();
+    is_class && values.len() >= 4 && values.into_iter().all(|value| value.is_some_and(|value| RANGE.contains(&value)))
+}
+
+/// Whether the first lines are labels.
+pub(super) fn is_likely(bytes: &[u8]) -> bool {
+    let mut lines = first_lines(bytes).map(|(_, line)| line).peekable();
+    lines.peek().is_some() && lines.all(is_label)
+}
+
+/// Whether one of the first lines is a label, and most of them are mostly numbers.
+pub(super) fn is_plausible(bytes: &[u8]) -> bool {
+    let (mut lines, mut numeric, mut labels) = (0_usize, 0_usize, 0_usize);
+    for (_, line) in first_lines(bytes) {
+        let (words, numbers) = words(line).fold((0_usize, 0_usize), |(words, numbers), word| {
+            (words + 1, numbers + usize::from(number(word).is_some()))
+        });
+        lines += 1;
+        numeric += usize::from(2 * numbers > words);
+        labels += usize::from(is_label(line));
+    }
+    labels > 0 && 2 * numeric > lines
+}
+
+/// Whether the first lines have nothing but numbers, between spaces, commas, semicolons or tabs.
+pub(super) fn has_only_numbers(bytes: &[u8]) -> bool {
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b",;".contains(byte);
+    first_lines(bytes).all(|(_, line)| {
+        line.split(is_end).filter(|word| !word.is_empty()).all(|word| fast_float2::parse::<f64, _>(word).is_ok())
+    })
+}
+
+/// The number, from 1, and the text of the first line that is not a label.
+pub(super) fn first_misfit(bytes: &[u8]) -> Option<(usize, String)> {
+    first_lines(bytes).find(|(_, line)| !is_label(line)).map(|(row, line)| (row, short(line)))
+}
+
+/// Whether text that is read as an array looks like labels: each of the first lines has a class and 4, or 6 or more, numbers
+/// from 0 to 1, of which some are fractions. A matrix of zeros and ones does not.
+pub(crate) fn resembles_labels(bytes: &[u8]) -> bool {
+    let is_fraction = |word: &[u8]| number(word).is_some_and(|value| value > 0.0 && value < 1.0);
+    let is_within = |word: &[u8]| number(word).is_some_and(|value| (0.0..=1.0).contains(&value));
+    let is_box_or_polygon = |line: &[u8]| {
+        let count = words(line).count();
+        is_label(line) && (count == 5 || count >= 7) && words(line).skip(1).all(is_within)
     };
-    let mut labels =
-        start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).peekable();
-    labels.peek().is_some() && labels.all(is_label)
+    let mut lines = first_lines(bytes).map(|(_, line)| line);
+    let has_fraction = first_lines(bytes).any(|(_, line)| words(line).skip(1).any(is_fraction));
+    has_fraction && lines.all(is_box_or_polygon)
 }

@@ -15,8 +15,11 @@ mod tiff;
 use std::io::Read;
 
 use kiln_core::error::{Error, Result};
+use kiln_core::message;
+use kiln_core::parameter::{Message, Parameter};
 
 use crate::Mask;
+use crate::annotations::resembles_labels;
 use crate::limit::{Limit, ReadError, Reason};
 
 pub use format::ArrayFormat;
@@ -89,12 +92,20 @@ pub fn read(bytes: &[u8], name: &str, options: &ReadArrayOptions) -> Result<Mask
             ArrayFormat::Npy => npy::read(bytes, options),
             ArrayFormat::Npz => npz::read(bytes, options),
             ArrayFormat::Json => json::read(bytes, options),
-            ArrayFormat::Csv => csv::read(bytes, options),
+            ArrayFormat::Csv => {
+                let remark = resembles_labels(bytes).then(|| yolo_remark(name));
+                csv::read(bytes, options).map(|mask| mask.with_remark(remark))
+            }
             ArrayFormat::Png => png::read(bytes, options),
             ArrayFormat::Tiff => tiff::read(bytes, options),
         }
     };
     read().map_err(|reason| ReadError::with_reason(name, reason))
+}
+
+/// The remark that text that was read as an array looks like labels.
+fn yolo_remark(name: &str) -> Message {
+    message!(format!("{name} looks like YOLO labels; use "), Parameter::ANNOTATIONS, " yolo to draw them")
 }
 
 /// Reads an array from a stream, up to the limit of bytes.

@@ -51,7 +51,7 @@ fn choose<'n>(names: &'n [String], requested: Option<&str>) -> Result<&'n str, S
                 .ok_or_else(|| format!("unknown member `{requested}`; expected one of {}", listed()))
         }
         (None, [only]) => Ok(only),
-        (None, _) => Err(format!("the archive has {} members; choose one of {}", names.len(), listed())),
+        (None, _) => Err(format!("the archive has {} members; set member to one of {}", names.len(), listed())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Conversion of the numbers of a file to rows and columns.
 
+use kiln_core::message;
+use kiln_core::parameter::{Message, Parameter};
 use kiln_core::raster::Grid;
 
 use super::ReadArrayOptions;
@@ -29,8 +31,9 @@ pub(super) fn sides(shape: &[usize], channels_first: bool) -> Result<[usize; 3],
         [rows, columns, channels] => [rows, columns, channels],
         _ => {
             return Err(format!(
-                "an array of {} dimensions, {}; expected 2 (rows × columns) or 3 (rows × columns × channels)",
+                "an array of {} dimension{}, {}; expected 2 (rows × columns) or 3 (rows × columns × channels)",
                 shape.len(),
+                if shape.len() == 1 { "" } else { "s" },
                 by(shape)
             ));
         }
@@ -69,7 +72,17 @@ pub(super) fn mask(
         Numbers::Double(numbers) => layout.mean(|at| numbers.get(at).copied()),
     };
     let values = values.ok_or_else(|| format!("the numbers are not as many as {} cells", by(shape)))?;
-    Mask::new(values).map_err(|error| error.to_string().into())
+    let remark = channels_first_remark(shape, options);
+    Mask::new(values).map(|mask| mask.with_remark(remark)).map_err(|error| error.to_string().into())
+}
+
+/// The remark that the first side of an array looks like channels, of which PyTorch has 1 to 4, and the last like columns.
+fn channels_first_remark(shape: &[usize], options: &ReadArrayOptions) -> Option<Message> {
+    let looks_so = !options.channels_first && matches!(*shape, [1..=4, _, columns] if columns > 4);
+    looks_so.then(|| {
+        let what = format!("the array of {} looks like channels × rows × columns; use ", by(shape));
+        message!(what, Parameter::CHANNELS_FIRST)
+    })
 }
 
 struct Layout {

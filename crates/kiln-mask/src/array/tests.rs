@@ -91,6 +91,30 @@ fn orders_and_channels_are_rows_and_columns() {
 }
 
 #[test]
+fn arrays_that_look_like_another_layout_have_a_remark() {
+    let remarks = |bytes: &[u8], options: &ReadArrayOptions| {
+        let mask = read(bytes, "mask", options).unwrap();
+        mask.remarks().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let default = ReadArrayOptions::default();
+    let array = |shape: &str| npy("|u1", false, shape, &[0; 60]);
+    let expected = "the array of 1 × 6 × 10 looks like channels × rows × columns; use channels_first";
+    assert_eq!(remarks(&array("(1, 6, 10)"), &default), [expected]);
+    assert_eq!(remarks(&array("(4, 3, 5)"), &default).len(), 1);
+    let channels_first = ReadArrayOptions { channels_first: true, ..ReadArrayOptions::default() };
+    assert_eq!(remarks(&array("(1, 6, 10)"), &channels_first).len(), 0);
+    for shape in ["(5, 2, 6)", "(3, 5, 4)", "(6, 10)"] {
+        assert_eq!(remarks(&array(shape), &default).len(), 0, "{shape}");
+    }
+    let labels = ["mask looks like YOLO labels; use annotations yolo to draw them"];
+    assert_eq!(remarks(b"0 0.5 0.5 1 1\n1 0 0.25 0.5 1\n", &default), labels);
+    assert_eq!(remarks(b"12 0 0 1 0 1 0.5\n", &default), labels);
+    for text in ["0 1 1 0 1", "0 0.5 0.5 1 1 1", "0 0.5 0.5 1 2", "0.5 0.5 0.5 1 1", "0,0.5,0.5,1,1", "0 0.5 0.5 1"] {
+        assert_eq!(remarks(text.as_bytes(), &default).len(), 0, "{text}");
+    }
+}
+
+#[test]
 fn headers_that_lie_or_are_broken_are_rejected_before_anything_is_allocated() {
     let cases: [(Vec<u8>, &str); 20] = [
         (npy("<f4", false, "(1000, 1000)", &[0; 8]), "only 8 bytes follow"),
@@ -98,7 +122,7 @@ fn headers_that_lie_or_are_broken_are_rejected_before_anything_is_allocated() {
         (npy("<f8", false, "(18446744073709551616, 1)", &[0; 8]), "exceeds every limit"),
         (npy("<f4", false, "(11586, 11586)", &[0; 8]), "11586 × 11586 cells exceed"),
         (npy("<f4", false, "(0, 5)", &[]), "without cells, 0 × 5"),
-        (npy("<f4", false, "(5,)", &[0; 20]), "1 dimensions, 5; expected 2"),
+        (npy("<f4", false, "(5,)", &[0; 20]), "1 dimension, 5; expected 2"),
         (npy("<f4", false, "()", &[0; 4]), "a single number"),
         (npy("<f4", false, "(1, 1, 1, 1)", &[0; 4]), "4 dimensions"),
         (npy("<f4", false, "(-1, 5)", &[0; 4]), "expected a nonnegative integer"),
@@ -139,7 +163,7 @@ fn a_member_of_an_archive_is_read_by_name() {
     let two = npy("|u1", false, "(1, 1)", &[9]);
     assert_eq!(rows(&of(&npz(&[("notes.txt", Vec::new()), ("cam.npy", one.clone())]))), [some([7.0])]);
     let archive = npz(&[("cam.npy", one), ("mask.npy", two)]);
-    assert!(plainly_refused(&archive).contains("2 members; choose one of cam, mask"));
+    assert!(plainly_refused(&archive).contains("2 members; set member to one of cam, mask"));
     for member in ["mask", "mask.npy"] {
         let options = ReadArrayOptions { member: Some(member.into()), ..ReadArrayOptions::default() };
         assert_eq!(rows(&read(&archive, "mask", &options).unwrap()), [some([9.0])]);

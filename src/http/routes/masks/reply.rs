@@ -11,6 +11,7 @@ use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::HttpResult;
 use crate::mask::{MaskStyle, aspect_remark};
 use crate::masks::{MaskId, MaskRecord};
+use crate::parameter::Message;
 use crate::parameters::ParameterSet;
 
 /// A stored mask.
@@ -95,6 +96,7 @@ impl MaskReply {
         let url = |rest: &str| base.url(&format!("masks/{id}{rest}"));
         let options = record.style()?;
         let aspect = || record.background_size().and_then(|size| aspect_remark(mask, size));
+        let slips: Vec<_> = options.remarks(mask).iter().map(Message::with_keys).collect();
         Ok(Self {
             id: id.to_string(),
             urls: MaskUrls {
@@ -122,7 +124,7 @@ impl MaskReply {
             has_webhook: record.webhook.is_some(),
             created_at: record.created_s,
             expires_at: expires_at_s(app, record),
-            remarks: record.remarks.iter().cloned().chain(aspect()).collect(),
+            remarks: record.remarks.iter().cloned().chain(aspect()).chain(slips).collect(),
         })
     }
 }

@@ -12,9 +12,10 @@ use crate::http::parameters::mask_upload::{MaskFile, MaskReading};
 use crate::http::server::clock::now_s;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::images::RetentionLimits;
-use crate::mask::annotations::AnnotationFile;
+use crate::mask::annotations::{AnnotationFile, AnnotationReport};
 use crate::mask::{Background, ImageLimits, Levels, Limit, Mask, MaskStyle, Picture, ReadError, render_levels};
 use crate::masks::{MaskFolder, MaskId, MaskOptions, MaskRecord, MaskSweepReport, UploadedBackground};
+use crate::parameter::Message;
 use crate::parameters::ParameterSet;
 
 /// An uploaded image and its decoded pixels.
@@ -73,12 +74,14 @@ impl Masks {
         Arc::clone(&self.folder)
     }
 
-    /// Reads the mask files of a request. Returns the mask, and remarks on clipped and rejected labels.
+    /// Reads the mask files of a request. Returns the mask, and remarks of the reader.
     pub(crate) fn read_mask(files: &[MaskFile], reading: &MaskReading) -> HttpResult<(Mask, Vec<String>)> {
         let files: Vec<_> = files.iter().map(|file| AnnotationFile { name: &file.name, bytes: &file.bytes }).collect();
         let read = reading.options.read(&files, &reading.context);
         let (mask, report) = read.map_err(|error| read_problem("mask", &error))?;
-        Ok((mask, report.map(|report| report.remarks()).unwrap_or_default()))
+        let mut remarks: Vec<_> = mask.remarks().iter().map(Message::with_keys).collect();
+        remarks.extend(report.iter().flat_map(AnnotationReport::remarks));
+        Ok((mask, remarks))
     }
 
     /// Stores a new mask, and caches its values and its levels in `style` for the first picture.
